@@ -31,7 +31,7 @@ from fieldsync.protocol.tally import Tally
 from fieldsync.replica import commit_writer, save
 from fieldsync.replica.node import Node, wall_clock
 from fieldsync.server.http_server import open_many
-from fieldsync.wire.frames import Reader
+from fieldsync.wire.frames import FrameReader
 from tests import cast, directly
 
 EDITS, SHARING, PROCESSES = 40, 10, 2
@@ -74,7 +74,7 @@ def _work(node: Node, i: int) -> None:
     """Edit the laptop's families, a commit each."""
     kind = node.schema.type("household")
     with node.store.write() as tx:
-        rows = {row.state.record: row for row in tx.select() if str(row.doc["location"]).startswith(f"جبلة {i} ")}
+        rows = {row.state.record: row for row in tx.select_rows() if str(row.doc["location"]).startswith(f"جبلة {i} ")}
         drafts = [
             save.draft_edit(node, row, kind, {"location": f"اللاذقية {i} {n}"}) for n, row in enumerate(rows.values())
         ]
@@ -102,8 +102,8 @@ def _settle(folder: Path, told: list[Evening]) -> list[tuple[int, bool]]:
         with node.store.read() as tx:
             server = tx.servers()[0]
         client = Client(node, server, Tally())
-        for tag, payload, _ in Reader().feed(one.answer):
-            client.take(client.read(*client.codec.unpack(tag, payload)))
+        for tag, payload, _ in FrameReader().feed(one.answer):
+            client.take(client.read(*client.codec.unpack_payload(tag, payload)))
         equal = client.ended is not None and client.acked == one.head and client.differing() == []
         found.append((client.tally.states, equal))
         node.close()

@@ -18,8 +18,8 @@ from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.protocol import http_client, retry
 from fieldsync.wire import messages
-from fieldsync.wire.frames import HEAD, Codec, Kind
-from fieldsync.wire.messages import NONCE_HEADER, b64, unb64
+from fieldsync.wire.frames import HEAD, FrameCodec, FrameKind
+from fieldsync.wire.messages import NONCE_HEADER, from_base64, to_base64
 from fieldsync.wire.protocols import PROTOCOL
 
 
@@ -39,11 +39,11 @@ class Laptop(NamedTuple):
 
 def fresh(laptop: Laptop, now: int) -> Laptop:
     """Return the laptop with hellos of this moment: those of another would say that its clock is off."""
-    codec, hellos = Codec(), []
+    codec, hellos = FrameCodec(), []
     for frame in (laptop.where, laptop.hello):
-        _, plain = codec.unpack(frame[0], frame[HEAD:])
-        hello = msgspec.structs.replace(messages.decode(messages.Hello, plain), now=now)
-        hellos.append(codec.pack(Kind.HELLO, messages.encode(hello)))
+        _, plain = codec.unpack_payload(frame[0], frame[HEAD:])
+        hello = msgspec.structs.replace(messages.decode_message(messages.Hello, plain), now=now)
+        hellos.append(codec.pack_frame(FrameKind.HELLO, messages.encode(hello)))
     return laptop._replace(where=hellos[0], hello=hellos[1])
 
 
@@ -104,16 +104,16 @@ class _Talk:
                 return await self._once(frames)
             except _Refused as refused:
                 if refused.fresh is not None:
-                    self.nonce = unb64(refused.fresh)
+                    self.nonce = from_base64(refused.fresh)
                 if attempt == 2 or refused.status != 401 or refused.fresh is None:
                     raise
         raise AssertionError
 
     async def _once(self, frames: Sequence[bytes]) -> bytes:
         reader, writer = await self._connect()
-        asked = chain.Request("POST", "/v2/sync", "", self.nonce, frames[0])
+        asked = chain.SignedRequest("POST", "/v2/sync", "", self.nonce, frames[0])
         signature = self.key.sign(chain.signed_request(PROTOCOL, self.laptop.server, asked))
-        proof = f"{b64(self.key.device)}.{b64(self.nonce)}.{b64(signature)}"
+        proof = f"{to_base64(self.key.device)}.{to_base64(self.nonce)}.{to_base64(signature)}"
         head = f"POST /v2/sync HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\nAuthorization: FS {proof}\r\n"
         if len(frames) == 1:
             sent = f"{head}Content-Length: {len(frames[0])}\r\n\r\n".encode() + frames[0]
@@ -139,7 +139,7 @@ class _Talk:
             wait = headers.get("retry-after", "")
             raise _Refused(status, int(wait) if wait.isdecimal() else http_client.BUSY_SECONDS, fresh)
         if fresh is not None:
-            self.nonce = unb64(fresh)
+            self.nonce = from_base64(fresh)
         return body
 
 
@@ -183,7 +183,7 @@ def _acknowledged(answer: bytes) -> int:
     """How far the server holds our commits: its first frame says so, whose dictionary is not needed if it is small."""
     length = int.from_bytes(answer[1:HEAD], "big")
     try:
-        _, plain = Codec().unpack(answer[0], answer[HEAD : HEAD + length])
-        return messages.decode(messages.Ack, plain).head
+        _, plain = FrameCodec().unpack_payload(answer[0], answer[HEAD : HEAD + length])
+        return messages.decode_message(messages.Ack, plain).head
     except errors.FieldsyncError:
         return -1

@@ -121,7 +121,7 @@ def brought(node: Node, path: Path, type: str) -> None:
 def ids_of(node: Node, type: str) -> list[str]:
     """Return the ids of a type in the order of their making."""
     with node.store.read() as tx:
-        return [record_ids.text(record) for record in tx.ids(type)]
+        return [record_ids.id_text(record) for record in tx.ids_of_type(type)]
 
 
 def arriving(node: Node, others: list[people.Person], households: list[str]) -> tuple[float, float]:

@@ -89,9 +89,9 @@ def _process(home: Path, words: tuple[str, ...], runs: int) -> list[float]:
 def _wanted(node: Node) -> dict[str, Callable[[int], Changes]]:
     """Return, for each type to be added, what is typed the n-th time: on families that are spread over the register."""
     with node.store.read() as tx:
-        homes = [record_ids.text(one) for one in tx.ids("household")]
-        charities = [record_ids.text(one) for one in tx.ids("organisation")]
-        cases = [record_ids.text(one) for one in tx.ids("case")]
+        homes = [record_ids.id_text(one) for one in tx.ids_of_type("household")]
+        charities = [record_ids.id_text(one) for one in tx.ids_of_type("organisation")]
+        cases = [record_ids.id_text(one) for one in tx.ids_of_type("case")]
 
     def of(ids: list[str], n: int) -> str:
         return ids[n * 7_919 % len(ids)]
@@ -131,7 +131,7 @@ def _saves(node: Node, type_: str, change: Callable[[int], Changes], count: int)
 def _add(node: Node, type_: str, changes: Changes) -> None:
     """Do what the command `add` does, but for printing."""
     duplicate_pairs.likely(node, type_, changes)
-    record = record_ids.text(save.add(node, type_, changes))
+    record = record_ids.id_text(save.add(node, type_, changes))
     queries.show(node, record)
     assistance_overlaps.of(node, record)
 

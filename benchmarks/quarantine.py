@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from benchmarks.run import machine
-from fieldsync.crypto.keys import token
+from fieldsync.crypto.keys import random_bytes
 from fieldsync.replica import save
 from fieldsync.replica.changes import Changes
 from tests import cast, directly
@@ -26,7 +26,7 @@ def measure(home: Path, waiting: int) -> float:
     hq, amal, basim = (cast.open_node(home / name) for name in ("hq", "amal", "basim"))
     try:
         for _ in range(waiting):
-            write(basim, token(16), {"location": "x"})
+            write(basim, random_bytes(16), {"location": "x"})
         directly.sync(basim, hq)
         directly.sync(amal, hq)
         took = []
@@ -36,7 +36,7 @@ def measure(home: Path, waiting: int) -> float:
             directly.sync(amal, hq)
             took.append((time.perf_counter() - started) * 1_000)
         with hq.store.read() as tx:
-            assert sum(map(len, tx.waiting().values())) == waiting
+            assert sum(map(len, tx.waiting_commits().values())) == waiting
         return statistics.median(took)
     finally:
         for node in (hq, amal, basim):

@@ -168,7 +168,7 @@ def fill(node: Node, households: int, told: Callable[[str], None] = print) -> in
                 apply(tx, node.rules, part.pop(unit), unit=unit, index=node.is_laptop)
         for unit, states in part.items():
             apply(tx, node.rules, states, unit=unit, index=node.is_laptop)
-    node.store.tidy()
+    node.store.run_maintenance()
     told(f"{made:,} records made in {time.perf_counter() - started:.0f} s")
     return made
 

@@ -73,7 +73,7 @@ def fill(node: Node, conflicts: int) -> None:
         for start in range(0, len(several), 5_000):
             apply(tx, node.rules, several[start : start + 5_000], unit=UNIT, index=True)
     duplicate_index.catch_up(node, compare=True)
-    node.store.tidy()
+    node.store.run_maintenance()
 
 
 class Terminal:

@@ -160,7 +160,7 @@ class _Hand:
     def work(self, node: Node) -> None:
         """Register families, and edit any that the laptop knows: other laptops edit the same."""
         with node.store.read() as tx:
-            held = tx.ids("household")
+            held = tx.ids_of_type("household")
         for _ in range(self.chance.randrange(1, EDITS + 1)):
             self.count["edits"] += 1
             if len(held) < 3 or self.chance.random() < 0.3:
@@ -269,7 +269,7 @@ def grow(folder: Path, branches: int, laptops: int, rounds: int) -> tuple[Counte
     with hq.store.read() as tx:
         figures = {
             "set up": planted - began, "rounds": played - planted, "settling": time.perf_counter() - played,
-            "differing before": before, "differing": differing(tree), "settling rounds": settling, "records": tx.count(),
+            "differing before": before, "differing": differing(tree), "settling rounds": settling, "records": tx.count_records(),
             "conflicts": tx.in_conflict(), "aside": sum(len(tx.refusals(one.id)) for one in tx.devices()),
         }  # fmt: skip
     hq.close()

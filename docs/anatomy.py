@@ -51,7 +51,7 @@ def column(data: bytes, count: int) -> str:
 
 
 def _column(data: bytes, count: int) -> str:
-    values = [value.hex() if isinstance(value, bytes) else value for value in columns.decode(data, count)]
+    values = [value.hex() if isinstance(value, bytes) else value for value in columns.decode_column(data, count)]
     return f"{_TAGS[data[0]]} {msgspec.json.encode(values).decode()}"
 
 

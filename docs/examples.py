@@ -14,17 +14,17 @@ from fieldsync.wire.protocols import PROTOCOL
 from fieldsync.core import codes
 from fieldsync.core import commit as commits
 from fieldsync.core.commit import Commit
-from fieldsync.core.edit_context import Writer, covered, edit_context, is_open
+from fieldsync.core.edit_context import Editor, covered_heads, edit_context, is_open
 from fieldsync.core.register import Value
 from fieldsync.core.settle import REVIEW
-from fieldsync.core.state import State, merge, register_of, term
+from fieldsync.core.state import State, join_states, register_of, digest_term
 from fieldsync.crypto import chain, slots
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.store.contract import Row
 from fieldsync.store.sqlite.row_codec import encode_registers
 from fieldsync.protocol.invites import Invite
 from fieldsync.wire import bundle_format, columns, messages, row_batches
-from fieldsync.wire.frames import Codec, Kind
+from fieldsync.wire.frames import FrameCodec, FrameKind
 
 EXAMPLES: dict[str, Callable[[], str]] = {}
 _HERE = Path(__file__).parent
@@ -33,7 +33,7 @@ AMAL, BASIM = DeviceKey.from_bytes(bytes(range(32))), DeviceKey.from_bytes(bytes
 AT = 1_793_607_300_000  # 2026-11-02T08:15:00Z
 RECORD = ((AT << 80) | (7 << 76) | (2 << 62) | 0x42).to_bytes(16, "big")
 FIELDS: dict[str, Value] = {
-    "_code": codes.make("LAT/JBL", "B", 1), "_unit": "LAT/JBL", "family_name": "أحمد", "location": "جبلة", "state": "draft",
+    "_code": codes.make_code("LAT/JBL", "B", 1), "_unit": "LAT/JBL", "family_name": "أحمد", "location": "جبلة", "state": "draft",
 }  # fmt: skip
 ADD = Commit(1, AMAL.device, 1, AT << 16, "أمل", "household", 1, RECORD, None, dict(FIELDS), ())
 EDIT = Commit(
@@ -60,7 +60,7 @@ def conflict() -> State:
     """Return the state of the record after all three commits: one field in conflict."""
     state = commits.state_of(ADD)
     for commit in (EDIT, OTHER):
-        state, _ = merge(state, commits.state_of(commit))
+        state, _ = join_states(state, commits.state_of(commit))
     return state
 
 
@@ -90,20 +90,20 @@ def commit_edit() -> str:
 @example("open-edit")
 def open_edit() -> str:
     register = register_of(conflict(), "location")
-    writer = Writer(AMAL.device, bytes, (AMAL.device, 1))
+    writer = Editor(AMAL.device, bytes, (AMAL.device, 1))
     assert is_open(register, REVIEW, bytes)
-    heads = covered(register, REVIEW, writer)
+    heads = covered_heads(register, REVIEW, writer)
     assert [head.dot for head in heads] == [(AMAL.device, 2)]
     seen = {"location": edit_context(register, heads, writer)}
-    edit = msgspec.structs.replace(EDIT, seq=3, stamp=EDIT.stamp + 1, note=None, context=commits.contexts(seen))
+    edit = msgspec.structs.replace(EDIT, seq=3, stamp=EDIT.stamp + 1, note=None, context=commits.group_contexts(seen))
     return _commit(msgspec.structs.replace(edit, fields={"location": "جبلة"}))
 
 
 @example("chain")
 def chain_() -> str:
-    first = chain.first(AMAL.device)
-    (hash1, chain1), (hash2, chain2) = chain.extend(first, [commits.encode(ADD), commits.encode(EDIT)])
-    seal = chain.seal(AMAL, 2, chain2)
+    first = chain.chain_start(AMAL.device)
+    (hash1, chain1), (hash2, chain2) = chain.extend_chain(first, [commits.encode(ADD), commits.encode(EDIT)])
+    seal = chain.sign_chain(AMAL, 2, chain2)
     assert chain.check_seal(AMAL.public, 2, chain2, seal)
     return anatomy.dump(
         (AMAL.to_bytes(), "private key"), (AMAL.public, "public key"), (AMAL.device, "device id"), (first, "chain before commit 1"),
@@ -125,15 +125,15 @@ _COLUMNS = {
     "digits": ["2026-11-02", "2026-11-03"],
     "words": ["أحمد علي", "علي أحمد", "أحمد أحمد", "علي علي علي"],
     "texts": ["جبلة", "القرداحة"],
-    "codes": [codes.make("LAT/JBL", "B", n) for n in (1, 2, 3)],
+    "codes": [codes.make_code("LAT/JBL", "B", n) for n in (1, 2, 3)],
 }
 
 
 def _column(name: str) -> Callable[[], str]:
     def show() -> str:
         values = _COLUMNS[name]
-        data = columns.encode(values)  # type: ignore[arg-type]  # JSON values, all of them
-        assert columns.decode(data, len(values)) == values
+        data = columns.encode_column(values)  # type: ignore[arg-type]  # JSON values, all of them
+        assert columns.decode_column(data, len(values)) == values
         return f"values: {msgspec.json.encode(values).decode()}\n\n{anatomy.column(data, len(values))}"
 
     return show
@@ -145,9 +145,9 @@ EXAMPLES.update({f"column-{name}": _column(name) for name in _COLUMNS})
 # --- frames.md --------------------------------------------------------------------------------------------------------
 
 
-def _frame(kind: Kind, message: msgspec.Struct, labels: dict[anatomy.Path, anatomy.Label] | None = None) -> str:
+def _frame(kind: FrameKind, message: msgspec.Struct, labels: dict[anatomy.Path, anatomy.Label] | None = None) -> str:
     payload = messages.encode(message)
-    frame = Codec().pack(kind, payload)
+    frame = FrameCodec().pack_frame(kind, payload)
     named: dict[anatomy.Path, anatomy.Label] = {(i,): name for i, name in enumerate(message.__struct_fields__)}
     head = anatomy.dump((frame[:1], f"kind {kind.value}: {kind.name}"), (frame[1:5], f"{len(payload)} bytes follow"))
     assert frame[5:] == payload  # small enough to stay as it is
@@ -160,18 +160,18 @@ def hello() -> messages.Hello:
 
 @example("frame-hello")
 def frame_hello() -> str:
-    return _frame(Kind.HELLO, hello())
+    return _frame(FrameKind.HELLO, hello())
 
 
 @example("frame-ack")
 def frame_ack() -> str:
-    _, (_, chain2) = chain.extend(chain.first(AMAL.device), [commits.encode(ADD), commits.encode(EDIT)])
-    return _frame(Kind.ACK, messages.Ack(AT, 2, chain2[:8], ((2, "unit_refused", '{"unit":"HOM"}'),)))
+    _, (_, chain2) = chain.extend_chain(chain.chain_start(AMAL.device), [commits.encode(ADD), commits.encode(EDIT)])
+    return _frame(FrameKind.ACK, messages.Ack(AT, 2, chain2[:8], ((2, "unit_refused", '{"unit":"HOM"}'),)))
 
 
 @example("frame-end")
 def frame_end() -> str:
-    return _frame(Kind.END, messages.End((messages.Summary("LAT/JBL", 12, term(conflict()), 1),)))
+    return _frame(FrameKind.END, messages.End((messages.Summary("LAT/JBL", 12, digest_term(conflict()), 1),)))
 
 
 def _pairs(at: anatomy.Path, count: int, total: int) -> dict[anatomy.Path, anatomy.Label]:
@@ -253,7 +253,7 @@ def term_() -> str:
         for head in state.fields[name].heads:
             hashed += [(head.device, "head: device"), (head.seq.to_bytes(8, "big"), "head: seq")]
     digest = hashlib.blake2b(b"".join(data for data, _ in hashed), digest_size=8).digest()
-    assert int.from_bytes(digest, "big") == term(state)
+    assert int.from_bytes(digest, "big") == digest_term(state)
     return anatomy.dump(*hashed, (digest, "→ the term: BLAKE2b of it, 8 bytes"))
 
 
@@ -325,7 +325,7 @@ def invite_bytes() -> str:
 
 @example("code")
 def code() -> str:
-    made = codes.make("LAT/JBL", "AK", 42)
+    made = codes.make_code("LAT/JBL", "AK", 42)
     bare = "JBL0AK042"
     value = int(bare, 36)
     check = (1 - value * 1296) % 1271
@@ -347,14 +347,14 @@ def code() -> str:
 @example("request")
 def request() -> str:
     from fieldsync.server.nonces import Nonces
-    from fieldsync.wire.messages import b64
+    from fieldsync.wire.messages import to_base64
 
     server_key, issued = bytes(32), AT * 1000
     moment = issued.to_bytes(8, "big")
     nonce = moment + hmac.digest(server_key, AMAL.device + moment, "sha256")[:8]
     assert Nonces(server_key).moment(AMAL.device, nonce) == issued
-    frame = Codec().pack(Kind.HELLO, messages.encode(hello()))
-    message = chain.signed_request(2, BASIM.device, chain.Request("POST", "/v2/sync", "", nonce, frame))
+    frame = FrameCodec().pack_frame(FrameKind.HELLO, messages.encode(hello()))
+    message = chain.signed_request(2, BASIM.device, chain.SignedRequest("POST", "/v2/sync", "", nonce, frame))
     signature = AMAL.sign(message)
     parts = (
         (b"fieldsync request 2", "its own words"), (b"\0\0\0\x10" + BASIM.device, "length, the server's id"),
@@ -364,7 +364,7 @@ def request() -> str:
         (b"\0\0\0\x20" + bytes(32), "length, zeros: a stream of commits follows"),
     )  # fmt: skip
     assert b"".join(data for data, _ in parts) == message
-    header = f"FS {b64(AMAL.device)}.{b64(nonce)}.{b64(signature)}"
+    header = f"FS {to_base64(AMAL.device)}.{to_base64(nonce)}.{to_base64(signature)}"
     return "\n".join([
         anatomy.dump((moment, "issued, microseconds since 1970"), (nonce[8:], "tag")), "", anatomy.dump(*parts), "",
         anatomy.dump((signature, "signature")), "", "Authorization: " + header,
@@ -375,7 +375,7 @@ def request() -> str:
 def join_message() -> str:
     made = _invite()
     recipient = "age1cfp5jlvx490z8h9wwdn5lu7f4p9pszzdyx2jl48dz66a6tj7wewqgrkhjj"
-    message = chain.signed_join(2, chain.Joining(made.pin, made.id, made.secret, AMAL.public, recipient, ""))
+    message = chain.signed_join(2, chain.SignedJoin(made.pin, made.id, made.secret, AMAL.public, recipient, ""))
     parts = (
         (b"fieldsync join 2", "its own words"), (b"\0\0\0\x20" + made.pin, "length, the server's pin"),
         (b"\0\0\0\x08" + made.id, "length, invite id"), (b"\0\0\0\x10" + made.secret, "length, its secret"),
@@ -390,14 +390,14 @@ def join_message() -> str:
 
 
 def _bundle() -> tuple[bundle_format.Manifest, list[bytes]]:
-    start = chain.first(AMAL.device)
-    head = chain.extend(start, map(commits.encode, [ADD, EDIT]))[-1][1]
-    sent = messages.Commits(AMAL.device, chain.seal(AMAL, 2, head), row_batches.pack_commits([ADD, EDIT]))
+    start = chain.chain_start(AMAL.device)
+    head = chain.extend_chain(start, map(commits.encode, [ADD, EDIT]))[-1][1]
+    sent = messages.Commits(AMAL.device, chain.sign_chain(AMAL, 2, head), row_batches.pack_commits([ADD, EDIT]))
     said = msgspec.structs.replace(hello(), dictionary=b"")
-    frames = [Codec().pack(Kind.HELLO, messages.encode(said)), Codec().pack(Kind.COMMITS, messages.encode(sent))]
-    carried = bundle_format.Carried(AMAL.device, 0, start, 2, head)
+    frames = [FrameCodec().pack_frame(FrameKind.HELLO, messages.encode(said)), FrameCodec().pack_frame(FrameKind.COMMITS, messages.encode(sent))]
+    carried = bundle_format.CarriedCommits(AMAL.device, 0, start, 2, head)
     manifest = bundle_format.Manifest(
-        bundle_format.VERSION, bytes(range(16)), 2, True, AMAL.public, (BASIM.device,), AT, (carried,), (bundle_format.Earlier(1, AMAL.device, 0, 1),), (), 2, 0,
+        bundle_format.VERSION, bytes(range(16)), 2, True, AMAL.public, (BASIM.device,), AT, (carried,), (bundle_format.EarlierCommits(1, AMAL.device, 0, 1),), (), 2, 0,
         tuple(hashlib.sha256(frame).digest() for frame in frames), AT - 3_600_000,
     )  # fmt: skip
     return manifest, frames
@@ -407,10 +407,10 @@ def _bundle() -> tuple[bundle_format.Manifest, list[bytes]]:
 def bundle_content() -> str:
     manifest, frames = _bundle()
     content = messages.encode(manifest)
-    head = bundle_format.head(manifest, AMAL)
+    head = bundle_format.bundle_head(manifest, AMAL)
     size = len(bundle_format.MAGIC)
     signature = head[size + 4 + len(content) :]
-    opener = bundle_format.Opener(lambda _: None)
+    opener = bundle_format.BundleOpener(lambda _: None)
     assert len(list(opener.feed(head + b"".join(frames)))) == 2
     assert opener.finish() == manifest
     return anatomy.dump(
@@ -424,6 +424,6 @@ def bundle_content() -> str:
 def bundle_manifest() -> str:
     manifest, _ = _bundle()
     labels: dict[anatomy.Path, anatomy.Label] = {(i,): name for i, name in enumerate(bundle_format.Manifest.__struct_fields__)}
-    labels |= {(7, 0, i): name for i, name in enumerate(bundle_format.Carried.__struct_fields__)}
-    labels |= {(8, 0, i): name for i, name in enumerate(bundle_format.Earlier.__struct_fields__)}
+    labels |= {(7, 0, i): name for i, name in enumerate(bundle_format.CarriedCommits.__struct_fields__)}
+    labels |= {(8, 0, i): name for i, name in enumerate(bundle_format.EarlierCommits.__struct_fields__)}
     return anatomy.msgpack(messages.encode(manifest), labels)

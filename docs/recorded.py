@@ -57,7 +57,7 @@ def office(home: Path) -> Office:
     for node, given in ((made.amal, {}), (made.basim, {"given": "Ahmad", "father": "Mohamed", "family": "Al-Hassan"})):
         clock.tick(60_000)
         save.add(node, "person", Changes(set={**_AHMAD, **given}), unit="LAT/JBL")
-    home_id = record_ids.text(bytes.fromhex(family))
+    home_id = record_ids.id_text(bytes.fromhex(family))
     for node, provider in ((made.amal, "جمعية البر"), (made.basim, "الهلال الأحمر")):
         clock.tick(60_000)
         aid = {"kind": "food", "period": "2026-10", "quantity": 1, "recipient": home_id, "provider": provider}

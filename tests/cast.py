@@ -26,7 +26,7 @@ from fieldsync.replica.node import Node
 from fieldsync.replica.node_setup import NodeIdentity
 from fieldsync.schema import load
 from fieldsync.server import administration, enrolment
-from fieldsync.store.contract import Row, Server
+from fieldsync.store.contract import KnownServer, Row
 from fieldsync.wire import messages
 from fieldsync.wire.protocols import PROTOCOL
 from tests import warm
@@ -85,7 +85,7 @@ def join_request(
     invite: Invite, key: DeviceKey, recipient: str = "", letters: str = "", *, by: DeviceKey | None = None
 ) -> messages.JoinRequest:
     """Return what a device sends to join, signed by its key, or by another one."""
-    signed = chain.Joining(invite.pin, invite.id, invite.secret, key.public, recipient, letters)
+    signed = chain.SignedJoin(invite.pin, invite.id, invite.secret, key.public, recipient, letters)
     signature = (by or key).sign(chain.signed_join(PROTOCOL, signed))
     return messages.JoinRequest(PROTOCOL, *signed[1:4], signature, recipient, letters)
 
@@ -97,14 +97,14 @@ def join_directly(hq: Node, home: Path, name: str, role: str, units: Sequence[st
         hashlib.sha256((name + device).encode()).digest()
     )  # the same in every run: ties fall alike
     identity = age.new_identity()
-    told = enrolment.enrol(hq, join_request(invite, key, age.recipient(identity)))
+    told = enrolment.enrol(hq, join_request(invite, key, age.public_recipient(identity)))
 
     def write(tx: Any) -> None:
         who = NodeIdentity("laptop", told.org, told.letters, told.person, granted(told.grants), identity)
         node_setup.write_identity(tx, key, who, told.schema, nodes.wall_clock())
         for unit, _ in told.grants:
             tx.channel_number(unit)
-        tx.add_server(Server(told.server, told.server_name, invite.address, invite.pin, told.nonce, False, None))
+        tx.add_server(KnownServer(told.server, told.server_name, invite.address, invite.pin, told.nonce, False, None))
         tx.set_age(told.server, told.age)
         protocol_versions.remember(tx, told.server, PROTOCOL)
 
@@ -141,7 +141,7 @@ def move_office(home: Path, port: int) -> None:
 def rows(node: Node) -> dict[bytes, Row]:
     """Return all records of a node."""
     with node.store.read() as tx:
-        return {row.state.record: row for row in tx.select()}
+        return {row.state.record: row for row in tx.select_rows()}
 
 
 # --- real processes ---------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from fieldsync.server import device_locks
 from fieldsync.store import ReadTx
 from fieldsync.topology import device_renewal
 from fieldsync.wire import messages, routes
-from fieldsync.wire.frames import Codec, Kind
+from fieldsync.wire.frames import FrameCodec, FrameKind
 
 
 class Direct(_Talk):
@@ -34,50 +34,50 @@ class Direct(_Talk):
         self.again = again
         self.budget = budget
 
-    def _pass(self, frame: bytes, codec: Codec | None = None) -> tuple[Kind, bytes]:
+    def _pass(self, frame: bytes, codec: FrameCodec | None = None) -> tuple[FrameKind, bytes]:
         if self.cut is not None:
             if self.cut == 0:
                 raise errors.CutOff(server=self.server.address)
             self.cut -= 1
-        return (codec or self.client.codec).open(frame)
+        return (codec or self.client.codec).open_frame(frame)
 
     def request(
         self,
         name: str,
         hello: Callable[[], bytes],
         more: Any = None,
-        read: Callable[[Kind, bytes], Any] = lambda *frame: frame,
+        read: Callable[[FrameKind, bytes], Any] = lambda *frame: frame,
     ) -> Iterator[Any]:
         """Pass frames one by one, each as often as `again` says."""
         self.tally.requests += 1
         first = hello()
         self.tally.bytes_up += len(first)
-        _, plain = self._pass(first, Codec())
-        said = messages.decode(messages.Hello, plain)
+        _, plain = self._pass(first, FrameCodec())
+        said = messages.decode_message(messages.Hello, plain)
         with self.hq.store.read() as tx:
             device = tx.device(self.node.device)
             assert device is not None
             known = _known(tx)
         if said.dictionary not in known:
-            self.client.codec = Codec()
+            self.client.codec = FrameCodec()
             if more is not None and self.budget:
                 raise errors.OtherDictionary
             yield from self.request(name, hello, more, read)
             return
-        codec = Codec(known[said.dictionary])
+        codec = FrameCodec(known[said.dictionary])
         serving = Serving(self.hq, device, said, codec)
         frames: Iterable[bytes] = more() if isinstance(more, Callable) else more or ()  # type: ignore[arg-type]
         if name == routes.RENEW:
             (frame,) = frames
             _, asked = self._pass(frame)
-            request = messages.decode(messages.RenewRequest, asked)
+            request = messages.decode_message(messages.RenewRequest, asked)
             letters, common = device_renewal.enrol(self.hq, device, request, serving.protocol, serving.hello.grants)
             told = messages.RenewAnswer(letters, common, b"", self.hq.clock())
-            answer = iter([codec.pack(Kind.RENEWED, messages.encode(told))])
+            answer = iter([codec.pack_frame(FrameKind.RENEWED, messages.encode(told))])
         elif name == routes.HEAL:
             (frame,) = frames
             _, asked = self._pass(frame)
-            ask = messages.decode(messages.Ask, asked)
+            ask = messages.decode_message(messages.Ask, asked)
             answer = range_repair.answer(self.hq, ask, codec)
         else:
             for frame in frames:
@@ -98,7 +98,7 @@ _read: dict[tuple[bytes, ...], dict[bytes, bytes]] = {}
 
 def _known(tx: ReadTx) -> dict[bytes, bytes]:
     """Return a server's dictionaries, made once as a server makes them."""
-    forms = tuple(tx.schemas())
+    forms = tuple(tx.compiled_schemas())
     if forms not in _read:
         if len(_read) > 16:
             _read.clear()

@@ -10,7 +10,7 @@ from fieldsync.crypto import chain
 from fieldsync.protocol.server import Serving
 from fieldsync.replica.node import Node
 from fieldsync.wire import messages, row_batches
-from fieldsync.wire.frames import Codec, Kind
+from fieldsync.wire.frames import FrameCodec, FrameKind
 from fieldsync.wire.protocols import PROTOCOL
 
 
@@ -25,7 +25,7 @@ class HandMade:
         with self.server.store.read() as tx:
             device = tx.device(self.node.device)
         assert device is not None
-        return device.head, device.chain or chain.first(device.id)
+        return device.head, device.chain or chain.chain_start(device.id)
 
     def commit(self, after: int = 0, **changes: Any) -> Commit:
         """Return the device's next commit (or one further on), with some of it changed."""
@@ -41,8 +41,8 @@ class HandMade:
     def payload(self, batch: Sequence[Commit]) -> bytes:
         """Return what a frame of these commits holds, sealed."""
         _, link = self._held()
-        links = chain.extend(link, list(map(encode, batch)))
-        seal = chain.seal(self.node.key, batch[-1].seq, links[-1][1])
+        links = chain.extend_chain(link, list(map(encode, batch)))
+        seal = chain.sign_chain(self.node.key, batch[-1].seq, links[-1][1])
         return messages.encode(messages.Commits(self.node.device, seal, row_batches.pack_commits(batch)))
 
     def push(self, *batch: Commit) -> list[tuple[int, str]]:
@@ -57,8 +57,8 @@ class HandMade:
             device = tx.device(self.node.device)
         assert device is not None
         hello = messages.Hello(PROTOCOL, b"", self.node.clock(), 0, b"")
-        serving = Serving(self.server, device, hello, Codec())
-        serving.take([serving.read(Kind.COMMITS, payload)])
+        serving = Serving(self.server, device, hello, FrameCodec())
+        serving.take([serving.read(FrameKind.COMMITS, payload)])
 
     def write(self, fields: dict[str, Value], **changes: Any) -> str:
         """Send one commit; return the code of its reason, "" where it is applied."""

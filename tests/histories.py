@@ -6,10 +6,10 @@ from typing import Any
 from hypothesis import strategies as st
 
 from fieldsync.core import edit_context as rule
-from fieldsync.core.commit import FORMAT, Commit, contexts, state_of
+from fieldsync.core.commit import FORMAT, Commit, group_contexts, state_of
 from fieldsync.core.register import EMPTY
-from fieldsync.core.settle import DECIDED, REOPENED, REVIEW, candidates, device_itself, packed
-from fieldsync.core.state import State, merge, register_of, registers
+from fieldsync.core.settle import DECIDED, REOPENED, REVIEW, candidate_heads, device_itself, pack_head
+from fieldsync.core.state import State, join_states, register_of, registers
 
 DEVICES = tuple(bytes([65 + i]) * 16 for i in range(4))
 AUTHORS = ("Amal", "Basim", "Samar", "هدى")
@@ -57,7 +57,7 @@ class World:
         writer.stamp = max(writer.stamp + 1, at)
         commit = Commit(
             FORMAT, writer.device, writer.seq, writer.stamp, writer.author, "household", 1, RECORD, None,
-            dict(sorted(fields.items())), contexts(seen),
+            dict(sorted(fields.items())), group_contexts(seen),
         )  # fmt: skip
         writer.commits.append(commit)
         self.take(who, state_of(commit))
@@ -75,18 +75,18 @@ class World:
         for name in names:
             register = EMPTY if state is None else register_of(state, name)
             if register is not EMPTY:
-                me = rule.Writer(
+                me = rule.Editor(
                     writer.device, device_itself, None if state is None or state.base is None else state.base.dot
                 )
-                covers = register.heads if decides else rule.covered(register, REVIEW, me)
+                covers = register.heads if decides else rule.covered_heads(register, REVIEW, me)
                 seen[name] = register.seen if decides else rule.edit_context(register, covers, me)
         self.write(who, names, seen, at)
 
     def decide(self, who: int, name: str, value: Any, at: int = 0) -> None:
         """Decide a field as `review take` does, with what it was decided over."""
         state = self.writers[who].state
-        over = () if state is None else candidates(register_of(state, name))
-        told = {"heads": [packed(head) for head in over]}
+        over = () if state is None else candidate_heads(register_of(state, name))
+        told = {"heads": [pack_head(head) for head in over]}
         self.edit(who, {name: value, f"{DECIDED}/{name}": told}, decides=True, at=at)
 
     def undo(self, who: int, name: str, at: int = 0) -> None:
@@ -102,7 +102,7 @@ class World:
         writer = self.writers[who]
         if writer.state is not None:
             writer.older.append(writer.state)
-        writer.state = state if writer.state is None else merge(writer.state, state)[0]
+        writer.state = state if writer.state is None else join_states(writer.state, state)[0]
 
     def carry(self, source: int, target: int, *, part: int | None = None) -> None:
         """Send a device's whole state to another, or some of its registers without the base."""

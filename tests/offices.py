@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 import pytest
 
 from fieldsync.core import stamp
-from fieldsync.core.commit import FORMAT, Commit, encode, read
+from fieldsync.core.commit import FORMAT, Commit, decode_stored, encode
 from fieldsync.core.grants import grants_hash
 from fieldsync.core.register import Value
-from fieldsync.core.state import canonical
+from fieldsync.core.state import canonical_bytes
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.demo.story_runner import free_port
@@ -25,11 +25,11 @@ from fieldsync.exchange.tables import import_records
 from fieldsync.protocol import sync_once
 from fieldsync.replica import node as nodes
 from fieldsync.replica.node import Node
-from fieldsync.store.contract import Logged
+from fieldsync.store.contract import LoggedCommit
 from fieldsync.wire import messages, routes
 from fieldsync.wire import row_batches as wire_rows
-from fieldsync.wire.frames import Codec, Kind, Reader
-from fieldsync.wire.messages import NONCE_HEADER, b64, unb64
+from fieldsync.wire.frames import FrameCodec, FrameKind, FrameReader
+from fieldsync.wire.messages import NONCE_HEADER, from_base64, to_base64
 from fieldsync.wire.protocols import PROTOCOL
 from tests import directly, json_shapes, lines, warm
 from tests.cast import ROOT, SECRET, ServerProcess, copy_cast, move_office, open_node, rows
@@ -97,11 +97,11 @@ class Office:
         for name in names:
             assert directly.differing(self[name], hq) == []
             with self[name].store.read() as tx:
-                kept = tx.left  # what the laptop wrote, and no server has applied
+                kept = tx.departed_channel  # what the laptop wrote, and no server has applied
             for record, row in rows(self[name]).items():
                 if kept and row.channel == kept:
                     continue
-                assert canonical(row.state) == canonical(theirs[record].state)
+                assert canonical_bytes(row.state) == canonical_bytes(theirs[record].state)
                 assert (row.doc, row.conflicts.keys()) == (theirs[record].doc, theirs[record].conflicts.keys())
 
     def snapshot(self) -> list[Any]:
@@ -181,12 +181,12 @@ def write(node: Node, record: bytes, *written: Mapping[str, Value], type: str = 
             for seq, fields in enumerate(written, me.head + 1)
         ]
         bodies = list(map(encode, made))
-        links = chain.extend(me.chain, bodies)
+        links = chain.extend_chain(me.chain, bodies)
         logged = [
-            Logged(c.device, c.seq, c.stamp, c.author, record, None, body, *link)
+            LoggedCommit(c.device, c.seq, c.stamp, c.author, record, None, body, *link)
             for c, body, link in zip(made, bodies, links, strict=True)
         ]
-        tx.append(node.device, logged)
+        tx.append_commits(node.device, logged)
 
 
 # --- requests made by hand --------------------------------------------------------------------------------------------
@@ -196,7 +196,7 @@ class Answer(NamedTuple):
     """A server's answer: the frames of a good one, the error of another."""
 
     status: int
-    frames: list[tuple[Kind, bytes]]
+    frames: list[tuple[FrameKind, bytes]]
     error: dict[str, Any]
 
     @property
@@ -204,9 +204,9 @@ class Answer(NamedTuple):
         """The error's code."""
         return str(self.error.get("code"))
 
-    def message(self, kind: Kind, type: Any) -> Any:
+    def message(self, kind: FrameKind, type: Any) -> Any:
         """Return the first message of a kind."""
-        return messages.decode(type, next(payload for found, payload in self.frames if found is kind))
+        return messages.decode_message(type, next(payload for found, payload in self.frames if found is kind))
 
 
 class Hand:
@@ -215,7 +215,7 @@ class Hand:
     def __init__(self, node: Node, port: int) -> None:
         self.node = node
         self.port = port
-        self.codec = Codec(node.schema.dictionary())
+        self.codec = FrameCodec(node.schema.dictionary())
 
     @property
     def server(self) -> bytes:
@@ -239,21 +239,21 @@ class Hand:
             "protocol": PROTOCOL, "dictionary": self.codec.id, "now": self.node.clock(), "head": 0,
             "grants": grants_hash(self.node.grants), "cursors": (), "where": False, "devices": 0,
         }  # fmt: skip
-        return Codec().pack(Kind.HELLO, messages.encode(list((given | changes).values())))
+        return FrameCodec().pack_frame(FrameKind.HELLO, messages.encode(list((given | changes).values())))
 
-    def pack(self, kind: Kind, payload: bytes) -> bytes:
+    def pack(self, kind: FrameKind, payload: bytes) -> bytes:
         """Return a frame."""
-        return self.codec.pack(kind, payload)
+        return self.codec.pack_frame(kind, payload)
 
     def proof(
         self, path: str, hello: bytes, more: bytes = b"", *, key: DeviceKey | None = None, nonce: bytes | None = None
     ) -> str:
         """Return the header that proves who asks, as the protocol that the path names has it signed."""
         key, nonce = key or self.node.key, self.nonce if nonce is None else nonce
-        protocol, name = routes.parts(path)
-        asked = chain.Request("POST", path, "", nonce, hello, None if name == routes.SYNC else more)
+        protocol, name = routes.parse_path(path)
+        asked = chain.SignedRequest("POST", path, "", nonce, hello, None if name == routes.SYNC else more)
         signature = key.sign(chain.signed_request(protocol, self.server, asked))
-        return f"FS {b64(key.device)}.{b64(nonce)}.{b64(signature)}"
+        return f"FS {to_base64(key.device)}.{to_base64(nonce)}.{to_base64(signature)}"
 
     def post(
         self, path: str, hello: bytes, more: bytes = b"", *, proof: str | None = None, length: int | None = None
@@ -268,20 +268,20 @@ class Hand:
         """Read an answer, and keep the nonce that it brings."""
         fresh = got.headers.get(NONCE_HEADER)
         if fresh is not None:
-            self._keep(unb64(fresh))
+            self._keep(from_base64(fresh))
         if got.status != 200:
             return Answer(got.status, [], json.loads(got.body)["error"] if got.body.startswith(b"{") else {})
-        found = [self.codec.unpack(tag, payload) for tag, payload, _ in Reader().feed(got.body)]
+        found = [self.codec.unpack_payload(tag, payload) for tag, payload, _ in FrameReader().feed(got.body)]
         return Answer(got.status, found, {})
 
     def commits(self, after: int = 0, *, upto: int | None = None) -> bytes:
         """Return one COMMITS frame of the laptop's own commits, as it would send them."""
         with self.node.store.read() as tx:
-            logged = [one for one in tx.commits(self.node.device, after) if upto is None or one.seq <= upto]
-        seal = chain.seal(self.node.key, logged[-1].seq, logged[-1].chain)
-        batch = [read(one.body or b"") for one in logged]
+            logged = [one for one in tx.commits_behind(self.node.device, after) if upto is None or one.seq <= upto]
+        seal = chain.sign_chain(self.node.key, logged[-1].seq, logged[-1].chain)
+        batch = [decode_stored(one.body or b"") for one in logged]
         return self.pack(
-            Kind.COMMITS, messages.encode(messages.Commits(self.node.device, seal, wire_rows.pack_commits(batch)))
+            FrameKind.COMMITS, messages.encode(messages.Commits(self.node.device, seal, wire_rows.pack_commits(batch)))
         )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fieldsync import errors
-from fieldsync.core.state import canonical
+from fieldsync.core.state import canonical_bytes
 from fieldsync.crypto import age
 from fieldsync.protocol import invites
 from fieldsync.protocol.bundles import bundle_sync
@@ -33,7 +33,7 @@ def enrol_branch(hq: Node, branch: Node, unit: str) -> None:
     """Make a server another one's branch, as `server upstream set` does, without a socket between."""
     invite = invites.parse(administration.invite(hq, unit, "branch", [unit]).invite)
     with branch.store.read() as tx:
-        recipient = age.recipient(tx.settings.age_identity)
+        recipient = age.public_recipient(tx.settings.age_identity)
     told = enrolment.enrol(hq, join_request(invite, branch.key, recipient))
     branch_link.take_over(branch, invite, told)
     with branch.store.write() as tx:
@@ -153,15 +153,17 @@ def check(tree: Tree) -> None:
     hq = tree.nodes["hq"]
     held = rows(hq)
     with hq.store.read() as tx:
-        assert tx.waiting() == {}
+        assert tx.waiting_commits() == {}
         for name in HOME:
             node = tree.nodes[name]
             with node.store.read() as mine:
-                assert [c.hash for c in tx.commits(node.device, 0)] == [c.hash for c in mine.commits(node.device, 0)]
+                assert [c.hash for c in tx.commits_behind(node.device, 0)] == [
+                    c.hash for c in mine.commits_behind(node.device, 0)
+                ]
                 assert mine.refusals(node.device) == tx.refusals(node.device) == []
-                assert mine.acknowledged(hq.device, node.device) == mine.device(node.device).head  # type: ignore[union-attr]
+                assert mine.acknowledged_seq(hq.device, node.device) == mine.device(node.device).head  # type: ignore[union-attr]
     for name in (*ABOVE, *HOME):
         assert directly.differing(tree.nodes[name], hq) == []
         for record, row in seen(tree.nodes[name]).items():
-            assert canonical(row.state) == canonical(held[record].state)
+            assert canonical_bytes(row.state) == canonical_bytes(held[record].state)
             assert (row.doc, row.conflicts.keys()) == (held[record].doc, held[record].conflicts.keys())

@@ -7,7 +7,7 @@ from fieldsync import errors
 from fieldsync.authority.value_permissions import ValueChecks
 from fieldsync.core import codes
 from fieldsync.core.commit import Commit
-from fieldsync.core.grants import covers
+from fieldsync.core.grants import covering_grant
 from fieldsync.core.state import register_of
 from fieldsync.replica.extensions import registered
 from fieldsync.store.contract import sibling_key
@@ -46,37 +46,41 @@ class CodeChecks(ValueChecks):
 
     def _may_give(self, code: object, unit: object, *, anywhere: bool) -> bool:
         """Say whether a code has letters of this device's, and the unit's name in front unless any unit's may be."""
-        parts = codes.parse(code) if isinstance(code, str) else None
+        parts = codes.parse_code(code) if isinstance(code, str) else None
         if parts is None:
             return False
         leaf, letters, _ = parts
-        placed = codes.leaf(unit) == leaf if isinstance(unit, str) else anywhere
-        return placed and (letters == self.device.letters or letters in self._letters)
+        placed = codes.unit_leaf(unit) == leaf if isinstance(unit, str) else anywhere
+        return placed and (letters == self.device.letters or letters in self._family_letters)
 
     @cached_property
-    def _letters(self) -> frozenset[str]:
+    def _family_letters(self) -> frozenset[str]:
         """The letters of the device's family; of a branch those of its devices too, as it writes again what copied ones wrote."""
-        family, grants = self.tx.family(self.device.id), self.device.grants
+        family, grants = self.tx.device_family(self.device.id), self.device.grants
         known = (
             one.letters
             for one in self.tx.devices()
-            if one.id in family or (self._by_server and all(covers(grants, grant.unit) for grant in one.grants))
+            if one.id in family or (self._by_server and all(covering_grant(grants, grant.unit) for grant in one.grants))
         )
         return frozenset(letters for letters in (*known, device_letters.given(self.tx, self.device.id)) if letters)
 
     def _is_reserved(self, record: bytes, code: object) -> bool:
         """Say whether a record reserves this code, of those from which this one has the beginning of its id."""
-        wanted = codes.split(code) if isinstance(code, str) else None
+        wanted = codes.split_code(code) if isinstance(code, str) else None
         if wanted is None:
             return False
         for type_, reserved in registered().reserved_codes.items():
-            firsts = (codes.split(one) for one in self._reserved(record, type_, reserved.field) if isinstance(one, str))
+            firsts = (
+                codes.split_code(one)
+                for one in self._reserved_codes(record, type_, reserved.field)
+                if isinstance(one, str)
+            )
             if any(one and one[0] == wanted[0] and 0 <= wanted[1] - one[1] < reserved.most for one in firsts):
                 return True
         return False
 
-    def _reserved(self, record: bytes, type_: str, field: str) -> Iterator[object]:
-        for row in self.tx.rows(self.tx.siblings(record, type_)).values():
+    def _reserved_codes(self, record: bytes, type_: str, field: str) -> Iterator[object]:
+        for row in self.tx.rows(self.tx.sibling_ids(record, type_)).values():
             yield from (head.value for head in register_of(row.state, field).heads)
         for said in self.said.values():
             yield from (one.fields.get(field) for one in said if one.type == type_ and one.record[:6] == record[:6])

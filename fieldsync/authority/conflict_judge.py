@@ -11,36 +11,36 @@ from itertools import combinations
 from typing import NamedTuple
 
 from fieldsync import errors
-from fieldsync.authority.field_log import FieldLog, Write
+from fieldsync.authority.field_log import FieldLog, FieldWrite
 from fieldsync.core.commit import Commit
-from fieldsync.core.deletion import DELETED, has_seen, is_deletion, unseen_by
+from fieldsync.core.deletion import DELETED, has_seen, is_deletion, unseen_by_deletion
 from fieldsync.core.edit_context import ALWAYS_SETTLED, is_reopened
 from fieldsync.core.lifecycle import Lifecycle
-from fieldsync.core.register import Context, Head, contexts_of, union
-from fieldsync.core.settle import Policy, leads_either
+from fieldsync.core.register import Context, Head, contexts_of, union_contexts
+from fieldsync.core.settle import Policy, are_in_sequence
 from fieldsync.core.state import field_of, register_of
 from fieldsync.replica.edit_coverage import person_of
 from fieldsync.replica.merge_rules import Rules
 from fieldsync.store import ReadTx
-from fieldsync.store.contract import Awaited, Device, Row, commit_key, record_key, state_key
+from fieldsync.store.contract import Device, Row, WaitKey, commit_key, record_key, state_key
 
 
-class State(NamedTuple):
+class LifecycleState(NamedTuple):
     """A state of a record, None for none."""
 
     value: str | None
 
     @classmethod
-    def of(cls, head: Head) -> "State":
+    def from_head(cls, head: Head) -> "LifecycleState":
         """Return the state that a head says."""
         return cls(None if head.value is None else str(head.value))
 
 
-class Verdict(NamedTuple):
+class ConflictVerdict(NamedTuple):
     """Why a commit is not accepted yet, and what may change that."""
 
     reason: errors.FieldsyncError
-    waits_for: tuple[Awaited, ...]
+    waits_for: tuple[WaitKey, ...]
 
 
 class RecordCommits:
@@ -55,7 +55,7 @@ class RecordCommits:
         self._read: dict[bytes, tuple[int, list[Commit]]] = {}
         self.logs: dict[tuple[bytes, str], FieldLog] = {}
 
-    def of(self, record: bytes, kind: str) -> list[Commit]:
+    def commits_about(self, record: bytes, kind: str) -> list[Commit]:
         """Return the commits about a record of a type."""
         known = self._read.get(record)
         if known is None:
@@ -75,7 +75,7 @@ class RecordCommits:
             del self._read[record]
             self.logs = {key: log for key, log in self.logs.items() if key[0] != record}
 
-    def forget(self) -> None:
+    def clear(self) -> None:
         """Forget them: other records are looked at."""
         self._read.clear()
         self.logs.clear()
@@ -100,37 +100,37 @@ class ConflictJudge:
         self._person = person_of(tx)
         self._me = self._person(device.id)
         self._branch = tx.settings.upstream is not None
-        self._quarantined = bool(tx.waiting_of(device.id))
+        self._quarantined = bool(tx.has_waiting(device.id))
         self._commits = RecordCommits(tx, rules) if commits is None else commits
         self._looked_at: set[bytes] = set()  # records of which the log was read, for this batch or one before it
         self._judged: dict[int, bool] = {}  # of this batch, which the records do not show yet: whether it was accepted
         self._written: dict[bytes, list[Mapping[str, object]]] = {}
 
-    def verdict(self, commit: Commit) -> Verdict | None:
+    def judge_commit(self, commit: Commit) -> ConflictVerdict | None:
         """Return why a commit has to wait, None where it does not."""
         if not commit.context and commit.record not in self._known and not self._quarantined:
             return None  # most: it makes a record
         for name in commit.fields:
-            policy, this = self._policy(commit, name), _write(commit, name)
+            policy, this = self._policy(commit, name), _field_write(commit, name)
             if name == DELETED and self._ends_removal(commit, this):
-                return Verdict(errors.Undecided(type=commit.type, field=DELETED), (record_key(commit.record),))
+                return ConflictVerdict(errors.Undecided(type=commit.type, field=DELETED), (record_key(commit.record),))
             if (
                 policy.merge in ALWAYS_SETTLED
-                or self._follows(commit, name, this.context)
-                or self._came_down(commit, name)
+                or self._ends_no_conflict(commit, name, this.context)
+                or self._is_from_above(commit, name)
             ):
                 continue
-            found = self._looked_up(commit, name, policy, this)
+            found = self._judge_by_log(commit, name, policy, this)
             if found is not None:
                 return found
         return None
 
     def had_seen(self, commit: Commit, name: str, value: object) -> bool:
         """Say whether an accepted commit that this one names wrote a value."""
-        log, this = self._log(commit, name), _write(commit, name)
-        return any(one.head.value == value for device in this.devices for one in log.named(this, device))
+        log, this = self._field_log(commit, name), _field_write(commit, name)
+        return any(one.head.value == value for device in this.covered_devices for one in log.named_writes(this, device))
 
-    def told(self, commit: Commit, *, accepted: bool, waits: bool) -> None:
+    def note_outcome(self, commit: Commit, *, accepted: bool, waits: bool) -> None:
         """Hear what became of a commit of this batch."""
         self._quarantined = self._quarantined or waits
         if accepted:
@@ -144,55 +144,59 @@ class ConflictJudge:
             if log is None:
                 continue
             if accepted:
-                log.accept(_write(commit, name))
+                log.add_accepted(_field_write(commit, name))
             elif waits:
-                log.keep_back(commit.device, commit.seq)
+                log.add_pending(commit.device, commit.seq)
             else:
-                log.forget(commit.device, commit.seq)
+                log.drop_pending(commit.device, commit.seq)
 
-    def stays_at(self, commit: Commit, name: str, lifecycle: Lifecycle) -> State | None:
+    def unfollowed_state(self, commit: Commit, name: str, lifecycle: Lifecycle) -> LifecycleState | None:
         """Return a state that the commit had seen and that its step does not lead on from, None where it leads on.
 
         It must from the furthest; where branches diverge from one of them, and from each that nobody else has written over.
         """
-        policy, this, new = self._policy(commit, name), _write(commit, name), str(commit.fields[name])
+        policy, this, new = self._policy(commit, name), _field_write(commit, name), str(commit.fields[name])
         row = self._known.get(commit.record)
         if row is not None and self._is_lone(commit, name, this.context):
-            old = State.of(register_of(row.state, name).heads[0])
-            return None if lifecycle.allows(old.value, new) else old
+            old = LifecycleState.from_head(register_of(row.state, name).heads[0])
+            return None if lifecycle.allows_step(old.value, new) else old
         if row is None and not this.context and not self._in_batch(commit, name):
-            return None if lifecycle.allows(None, new) else State(None)
-        view, log = self._view(commit, name, this), self._log(commit, name)
+            return None if lifecycle.allows_step(None, new) else LifecycleState(None)
+        view, log = self._seen_writes(commit, name, this), self._field_log(commit, name)
         if not view:  # it begins the record's life; but a branch has not all that others wrote
             known = not this.context or self._tx.settings.upstream is None
-            return State(None) if known and not lifecycle.allows(None, new) else None
-        tops = [one for one in view if all(_leads(policy, one, other) for other in view)]
+            return LifecycleState(None) if known and not lifecycle.allows_step(None, new) else None
+        tops = [one for one in view if all(_is_as_far_along(policy, one, other) for other in view)]
         if not tops:
-            tops = [one for one in view if not any(_leads(policy, other, one) for other in view if other is not one)]
-            for one in self._standing(log, tops):
-                if not lifecycle.allows(State.of(one.head).value, new):
-                    return State.of(one.head)
-        allowed = any(lifecycle.allows(State.of(one.head).value, new) for one in tops)
-        return None if allowed or not tops else State.of(tops[0].head)
+            tops = [
+                one
+                for one in view
+                if not any(_is_as_far_along(policy, other, one) for other in view if other is not one)
+            ]
+            for one in self._standing_writes(log, tops):
+                if not lifecycle.allows_step(LifecycleState.from_head(one.head).value, new):
+                    return LifecycleState.from_head(one.head)
+        allowed = any(lifecycle.allows_step(LifecycleState.from_head(one.head).value, new) for one in tops)
+        return None if allowed or not tops else LifecycleState.from_head(tops[0].head)
 
-    def followed(self, commit: Commit, name: str) -> list[State]:
+    def preceding_states(self, commit: Commit, name: str) -> list[LifecycleState]:
         """Return the states that a commit's step may follow."""
-        row, this = self._known.get(commit.record), _write(commit, name)
+        row, this = self._known.get(commit.record), _field_write(commit, name)
         if row is not None and self._is_lone(commit, name, this.context):
-            return [State.of(register_of(row.state, name).heads[0])]
+            return [LifecycleState.from_head(register_of(row.state, name).heads[0])]
         if row is None and not this.context and not self._in_batch(commit, name):
             return []
-        return [State.of(one.head) for one in self._view(commit, name, this)]
+        return [LifecycleState.from_head(one.head) for one in self._seen_writes(commit, name, this)]
 
-    def _view(self, commit: Commit, name: str, this: Write) -> list[Write]:
+    def _seen_writes(self, commit: Commit, name: str, this: FieldWrite) -> list[FieldWrite]:
         """Return what a commit had seen of a field: the last of each device that no other of these has written over."""
-        log = self._log(commit, name)
-        over = log.over_by_named(this)
-        return [one for one in log.last_named(this) if one.head.seq > over.get(one.head.device, 0)]
+        log = self._field_log(commit, name)
+        over = log.covered_by_named(this)
+        return [one for one in log.last_named_writes(this) if one.head.seq > over.get(one.head.device, 0)]
 
-    def forget(self) -> None:
+    def clear(self) -> None:
         """Forget what the log told of records: others are looked at."""
-        self._commits.forget()
+        self._commits.clear()
         self._looked_at.clear()
 
     # --- what a register tells at once ---
@@ -200,7 +204,7 @@ class ConflictJudge:
     def _policy(self, commit: Commit, name: str) -> Policy:
         return self._rules.of(commit.type).of(field_of(name), member="/" in name).policy
 
-    def _follows(self, commit: Commit, name: str, context: Context) -> bool:
+    def _ends_no_conflict(self, commit: Commit, name: str, context: Context) -> bool:
         """Say whether a write surely ends no conflict: nothing is named, or the only head with all that it has written over."""
         if self._quarantined:
             return False
@@ -215,14 +219,14 @@ class ConflictJudge:
             return True
         return self._is_lone(commit, name, context)
 
-    def _came_down(self, commit: Commit, name: str) -> bool:
+    def _is_from_above(self, commit: Commit, name: str) -> bool:
         """Say whether a branch has a commit already, in a state from the server above, which has accepted it."""
         row = self._known.get(commit.record)
         return (
             self._branch
             and row is not None
             and register_of(row.state, name).seen.get(commit.device, 0) >= commit.seq
-            and not any(one.reason for one in self._tx.quarantined(commit.device, seq=commit.seq))
+            and not any(one.reason for one in self._tx.quarantined_commits(commit.device, seq=commit.seq))
         )
 
     def _in_batch(self, commit: Commit, name: str) -> bool:
@@ -246,7 +250,7 @@ class ConflictJudge:
 
     # --- what the log tells ---
 
-    def _log(self, commit: Commit, name: str) -> FieldLog:
+    def _field_log(self, commit: Commit, name: str) -> FieldLog:
         """Return every write of a register that is here, as it has been judged."""
         record = commit.record
         if record not in self._looked_at:
@@ -255,10 +259,10 @@ class ConflictJudge:
         known = self._commits.logs.get((record, name))
         if known is not None:
             return known
-        verdicts = self._tx.verdicts_on(record)
+        verdicts = self._tx.verdicts_on_record(record)
         seen = {(commit.device, commit.seq), *verdicts}
         accepted, absent = [], []
-        for one in self._commits.of(record, commit.type):
+        for one in self._commits.commits_about(record, commit.type):
             dot = one.device, one.seq
             seen.add(dot)
             if name not in one.fields or dot == (commit.device, commit.seq):
@@ -267,7 +271,7 @@ class ConflictJudge:
             if one.seq >= self._unjudged.get(one.device, one.seq + 1):  # a batch that is being judged
                 here = False if one.device != commit.device else self._judged.get(one.seq)
             if here:
-                accepted.append(_write(one, name))
+                accepted.append(_field_write(one, name))
             elif here is False:
                 absent.append(dot)
         row = self._known.get(record)
@@ -275,16 +279,16 @@ class ConflictJudge:
             register = register_of(row.state, name)
             for head, context in zip(register.heads, contexts_of(register), strict=True):
                 if head.dot not in seen:
-                    accepted.append(Write(head, context or {}))
+                    accepted.append(FieldWrite(head, context or {}))
         log = self._commits.logs[record, name] = FieldLog(accepted, absent)
         return log
 
-    def _looked_up(self, commit: Commit, name: str, policy: Policy, this: Write) -> Verdict | None:
-        log = self._log(commit, name)
-        missing = list(log.missing(this))
-        over = log.over_by_named(this)
-        closed = not any(log.any_between(device, this.upto(device), seq) for device, seq in over.items())
-        if not missing and closed and not self._decides(commit, log, policy, this):
+    def _judge_by_log(self, commit: Commit, name: str, policy: Policy, this: FieldWrite) -> ConflictVerdict | None:
+        log = self._field_log(commit, name)
+        missing = list(log.missing_dots(this))
+        over = log.covered_by_named(this)
+        closed = not any(log.has_between(device, this.covered_up_to(device), seq) for device, seq in over.items())
+        if not missing and closed and not self._ends_conflict(commit, log, policy, this):
             return None
         undecided = errors.Undecided(type=commit.type, field=field_of(name))
         changes = record_key(commit.record)
@@ -292,53 +296,56 @@ class ConflictJudge:
             changes = state_key(
                 commit.record
             )  # no acceptance counts before theirs: thousands that wait are not all judged anew
-        return Verdict(undecided, (*(commit_key(*dot) for dot in missing), changes))
+        return ConflictVerdict(undecided, (*(commit_key(*dot) for dot in missing), changes))
 
     def _is_unjudged(self, commit: Commit, device: bytes, seq: int) -> bool:
         """Say whether another device's commit came with this one and is still to be judged."""
         return device != commit.device and seq >= self._unjudged.get(device, seq + 1)
 
-    def _ends_removal(self, commit: Commit, this: Write) -> bool:
+    def _ends_removal(self, commit: Commit, this: FieldWrite) -> bool:
         """Say whether a write over a deletion restores what somebody else removed, or has seen what keeps the record: others decide.
 
         Whether its author had seen that, a restoring nil does not say.
         """
         row, value = self._known.get(commit.record), commit.fields[DELETED]
-        if row is None or self._came_down(commit, DELETED):
+        if row is None or self._is_from_above(commit, DELETED):
             return False
         present = self._rules.of(commit.type).present
-        log = self._log(commit, DELETED)
-        standing = self._standing(log, log.last_named(this))
+        log = self._field_log(commit, DELETED)
+        standing = self._standing_writes(log, log.last_named_writes(this))
         if value is None:
             return any(is_deletion(one.head.value) and self._person(one.head.device) != self._me for one in standing)
         for before in standing:
-            for name, head in unseen_by(before.head, row.state, present):
+            for name, head in unseen_by_deletion(before.head, row.state, present):
                 if self._person(head.device) != self._me and has_seen(value, name, head.dot, present):
                     return True
         return False
 
-    def _decides(self, commit: Commit, log: FieldLog, policy: Policy, this: Write) -> bool:
+    def _ends_conflict(self, commit: Commit, log: FieldLog, policy: Policy, this: FieldWrite) -> bool:
         row = self._known.get(commit.record)
         base = None if row is None or row.state.base is None else row.state.base.dot
-        theirs = (device for device in this.devices if self._person(device) != self._me)
-        if not any(one.head.dot != base for device in theirs for one in log.named(this, device)[-2:]):
+        theirs = (device for device in this.covered_devices if self._person(device) != self._me)
+        if not any(one.head.dot != base for device in theirs for one in log.named_writes(this, device)[-2:]):
             return False
-        standing = self._standing(log, log.last_named(this))
+        standing = self._standing_writes(log, log.last_named_writes(this))
         if any(is_reopened(one.head) for one in standing):
             return True
         if all(
-            policy.equal(one.head.value, standing[0].head.value) and one.context == standing[0].context
+            policy.values_equal(one.head.value, standing[0].head.value) and one.context == standing[0].context
             for one in standing
         ):
             return False
         pairs = combinations(standing, 2)
-        return any(not a.over(b) and not b.over(a) and self._clash(policy, a, b, log) for a, b in pairs)
+        return any(
+            not a.covers_write(b) and not b.covers_write(a) and self._writes_conflict(policy, a, b, log)
+            for a, b in pairs
+        )
 
-    def _standing(self, log: FieldLog, named: Iterable[Write]) -> Sequence[Write]:
+    def _standing_writes(self, log: FieldLog, named: Iterable[FieldWrite]) -> Sequence[FieldWrite]:
         """Return of each device's last named commits others' that nobody else has written over, and the author's own that nobody has."""
         mine = {device for device in log.devices if self._person(device) == self._me}
-        by_others = log.over_by(log.devices - mine)
-        by_anybody = union(by_others, log.over_by(mine))
+        by_others = log.covered_by_devices(log.devices - mine)
+        by_anybody = union_contexts(by_others, log.covered_by_devices(mine))
         return [
             one
             for one in named
@@ -346,31 +353,31 @@ class ConflictJudge:
             and one.head.seq > (by_anybody if one.head.device in mine else by_others).get(one.head.device, 0)
         ]
 
-    def _clash(self, policy: Policy, a: Write, b: Write, log: FieldLog) -> bool:
+    def _writes_conflict(self, policy: Policy, a: FieldWrite, b: FieldWrite, log: FieldLog) -> bool:
         if policy.merge == "furthest":
-            return not leads_either(a.head.value, b.head.value, policy)
-        if not policy.equal(a.head.value, b.head.value):
+            return not are_in_sequence(a.head.value, b.head.value, policy)
+        if not policy.values_equal(a.head.value, b.head.value):
             return True
         return self._wrote_over_more(a, b, log) or self._wrote_over_more(b, a, log)
 
-    def _wrote_over_more(self, one: Write, other: Write, log: FieldLog) -> bool:
+    def _wrote_over_more(self, one: FieldWrite, other: FieldWrite, log: FieldLog) -> bool:
         own = (self._person(one.head.device), one.head.author)  # a server repeats commits in their author's name
         return any(
-            log.accepted_between(device, other.upto(device), one.upto(device), other.head.dot)
-            for device in one.devices
+            log.has_accepted_between(device, other.covered_up_to(device), one.covered_up_to(device), other.head.dot)
+            for device in one.covered_devices
             if self._person(device) not in own
         )
 
 
-def _write(commit: Commit, name: str) -> Write:
+def _field_write(commit: Commit, name: str) -> FieldWrite:
     """Return a commit as far as one of its registers goes."""
     context = next((dict(pairs) for names, pairs in commit.context if name in names), {})
-    return Write(Head(commit.device, commit.seq, commit.stamp, commit.author, commit.fields[name]), context)
+    return FieldWrite(Head(commit.device, commit.seq, commit.stamp, commit.author, commit.fields[name]), context)
 
 
-def _leads(policy: Policy, one: Write, other: Write) -> bool:
+def _is_as_far_along(policy: Policy, one: FieldWrite, other: FieldWrite) -> bool:
     """Say whether a state is as far along as another, or further."""
     a, b = one.head.value, other.head.value
     if a == b or policy.lifecycle is None or not isinstance(b, str):
         return True
-    return isinstance(a, str) and policy.lifecycle.further(a, b) == a
+    return isinstance(a, str) and policy.lifecycle.further_state(a, b) == a

@@ -4,76 +4,76 @@ from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from fieldsync.core.register import Context, Dot, Head, union
+from fieldsync.core.register import Context, Dot, Head, union_contexts
 
 
-class Write(NamedTuple):
+class FieldWrite(NamedTuple):
     """One commit as far as one register goes."""
 
     head: Head
     context: Context
 
-    def upto(self, device: bytes) -> int:
+    def covered_up_to(self, device: bytes) -> int:
         """Return up to which number of a device's commits this one has written over them: its own earlier ones in any case."""
         named = self.context.get(device, 0)
         return max(named, self.head.seq - 1) if device == self.head.device else named
 
-    def over(self, other: "Write") -> bool:
+    def covers_write(self, other: "FieldWrite") -> bool:
         """Say whether this commit has written over another."""
-        return other.head.seq <= self.upto(other.head.device)
+        return other.head.seq <= self.covered_up_to(other.head.device)
 
     @property
-    def devices(self) -> set[bytes]:
+    def covered_devices(self) -> set[bytes]:
         """The devices of which it may have written over something."""
         return {*self.context, self.head.device}
 
 
-class _Lane:
+class _DeviceWrites:
     """One device's accepted commits in order, and what they have written over up to each."""
 
-    def __init__(self, writes: Iterable[Write] = ()) -> None:
+    def __init__(self, writes: Iterable[FieldWrite] = ()) -> None:
         self.writes = sorted(writes, key=lambda write: write.head.seq)
         self.seqs = [write.head.seq for write in self.writes]
         self.over: list[Context] = []
         for write in self.writes:
-            self.over.append(union(self.over[-1], write.context) if self.over else write.context)
+            self.over.append(union_contexts(self.over[-1], write.context) if self.over else write.context)
 
-    def add(self, write: Write) -> None:
+    def add(self, write: FieldWrite) -> None:
         at = bisect_right(self.seqs, write.head.seq)
         before: Context = self.over[at - 1] if at else {}
-        made = union(before, write.context)
+        made = union_contexts(before, write.context)
         self.seqs.insert(at, write.head.seq)
         self.writes.insert(at, write)
         self.over.insert(at, before if made == before else made)
         for i in range(at + 1, len(self.over)):
-            self.over[i] = union(self.over[i], write.context)
+            self.over[i] = union_contexts(self.over[i], write.context)
 
 
 class FieldLog:
     """The commits to one register that a server has accepted, and those that it has not accepted yet."""
 
-    def __init__(self, accepted: Iterable[Write] = (), absent: Iterable[Dot] = ()) -> None:
-        by_device: dict[bytes, list[Write]] = {}
+    def __init__(self, accepted: Iterable[FieldWrite] = (), absent: Iterable[Dot] = ()) -> None:
+        by_device: dict[bytes, list[FieldWrite]] = {}
         for write in accepted:
             by_device.setdefault(write.head.device, []).append(write)
-        self._lanes = {device: _Lane(writes) for device, writes in by_device.items()}
+        self._lanes = {device: _DeviceWrites(writes) for device, writes in by_device.items()}
         self._absent: dict[bytes, list[int]] = {}
         for device, seq in sorted(absent):
             self._absent.setdefault(device, []).append(seq)
 
-    def accept(self, write: Write) -> None:
+    def add_accepted(self, write: FieldWrite) -> None:
         """Add a commit that was accepted."""
-        self.forget(*write.head.dot)
+        self.drop_pending(*write.head.dot)
         if write.head.device not in self._lanes:
-            self._lanes[write.head.device] = _Lane()
+            self._lanes[write.head.device] = _DeviceWrites()
         self._lanes[write.head.device].add(write)
 
-    def keep_back(self, device: bytes, seq: int) -> None:
+    def add_pending(self, device: bytes, seq: int) -> None:
         """Add a commit that is quarantined, or not judged yet."""
-        self.forget(device, seq)
+        self.drop_pending(device, seq)
         insort(self._absent.setdefault(device, []), seq)
 
-    def forget(self, device: bytes, seq: int) -> None:
+    def drop_pending(self, device: bytes, seq: int) -> None:
         """Take out a commit that was kept back: it was accepted now, or refused, and counts as present without its value."""
         seqs = self._absent.get(device, [])
         at = bisect_left(seqs, seq)
@@ -87,55 +87,55 @@ class FieldLog:
         """The devices with accepted commits."""
         return set(self._lanes)
 
-    def missing(self, this: Write) -> Iterator[Dot]:
+    def missing_dots(self, this: FieldWrite) -> Iterator[Dot]:
         """Yield the first commit of each device that a commit names and that is not accepted yet."""
         for device, seqs in self._absent.items():
-            if seqs[0] <= this.upto(device):
+            if seqs[0] <= this.covered_up_to(device):
                 yield device, seqs[0]
 
-    def named(self, this: Write, device: bytes) -> list[Write]:
+    def named_writes(self, this: FieldWrite, device: bytes) -> list[FieldWrite]:
         """Return the accepted commits of a device that a commit names, in order."""
         lane = self._lanes.get(device)
-        return [] if lane is None else lane.writes[: bisect_right(lane.seqs, this.upto(device))]
+        return [] if lane is None else lane.writes[: bisect_right(lane.seqs, this.covered_up_to(device))]
 
-    def last_named(self, this: Write) -> list[Write]:
+    def last_named_writes(self, this: FieldWrite) -> list[FieldWrite]:
         """Return of each device the last accepted commit that a commit names: the others of that device it has written over."""
         found = []
-        for device in this.devices:
+        for device in this.covered_devices:
             lane = self._lanes.get(device)
-            at = bisect_right(lane.seqs, this.upto(device)) if lane is not None else 0
+            at = bisect_right(lane.seqs, this.covered_up_to(device)) if lane is not None else 0
             if lane is not None and at:
                 found.append(lane.writes[at - 1])
         return found
 
-    def over_by_named(self, this: Write) -> Context:
+    def covered_by_named(self, this: FieldWrite) -> Context:
         """Return what the commits that a commit names have written over."""
         found: Context = {}
-        for device in this.devices:
+        for device in this.covered_devices:
             lane = self._lanes.get(device)
-            at = bisect_right(lane.seqs, this.upto(device)) if lane is not None else 0
+            at = bisect_right(lane.seqs, this.covered_up_to(device)) if lane is not None else 0
             if lane is not None and at:
-                found = union(found, lane.over[at - 1])
+                found = union_contexts(found, lane.over[at - 1])
         return found
 
-    def over_by(self, devices: set[bytes]) -> Context:
+    def covered_by_devices(self, devices: set[bytes]) -> Context:
         """Return what the accepted commits of these devices have written over."""
         found: Context = {}
         for device in devices & self._lanes.keys():
-            found = union(found, self._lanes[device].over[-1])
+            found = union_contexts(found, self._lanes[device].over[-1])
         return found
 
-    def is_last(self, write: Write) -> bool:
+    def is_last(self, write: FieldWrite) -> bool:
         """Say whether a commit is the last accepted one of its device."""
         return self._lanes[write.head.device].seqs[-1] == write.head.seq
 
-    def any_between(self, device: bytes, after: int, upto: int) -> bool:
+    def has_between(self, device: bytes, after: int, upto: int) -> bool:
         """Say whether a device has a commit, accepted or not yet, with a number behind one and up to another."""
         lane = self._lanes.get(device)
         several = [[] if lane is None else lane.seqs, self._absent.get(device, [])]
         return any(bisect_right(seqs, upto) > bisect_right(seqs, after) for seqs in several)
 
-    def accepted_between(self, device: bytes, after: int, upto: int, but: Dot) -> bool:
+    def has_accepted_between(self, device: bytes, after: int, upto: int, but: Dot) -> bool:
         """Say whether a device has an accepted commit with a number behind one and up to another, `but` one."""
         lane = self._lanes.get(device)
         if lane is None:

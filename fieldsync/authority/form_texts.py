@@ -17,14 +17,14 @@ from fieldsync.replica.schema_history import SHORT
 from fieldsync.store import ReadTx
 from fieldsync.store.settings import NodeSettings, PeerSettingsWriter, Stored
 from fieldsync.wire import messages
-from fieldsync.wire.frames import Codec, Kind, http_size
+from fieldsync.wire.frames import FrameCodec, FrameKind, http_size
 from fieldsync.wire.messages import MOST_FORM_BYTES, MOST_FORMS, Forms, FormText
 
 _PIECES, _LEAST_PIECES = 256 * 1024, 256  # bytes of texts that are tried for one frame, and below which none is sent
 _LACKS_NOTHING = -1
 
 
-class Facts(Protocol):
+class SettingsHolder(Protocol):
     """Where pieces are kept until all have come: a store's transaction, or memory."""
 
     @property
@@ -35,7 +35,7 @@ class Facts(Protocol):
         """Return what this node remembers of another one."""
 
 
-class Memory:
+class MemorySettings:
     """Facts of somebody who has no store yet."""
 
     def __init__(self) -> None:
@@ -51,31 +51,31 @@ class Memory:
         return PeerSettingsWriter(self._kept.get, self._kept.__setitem__, f" {peer.hex()}")
 
 
-class _Arriving(msgspec.Struct, array_like=True):
+class _IncomingForms(msgspec.Struct, array_like=True):
     """Forms that have begun to come: how many bytes of each text are here, _LACKS_NOTHING where it was here before."""
 
     listed: tuple[FormText, ...]
     held: list[int]
 
 
-_decoder = msgspec.msgpack.Decoder(_Arriving)
+_decoder = msgspec.msgpack.Decoder(_IncomingForms)
 
 
 # --- what there is ----------------------------------------------------------------------------------------------------
 
 
-def present(tx: ReadTx | Facts) -> dict[str, str]:
+def texts_in_force(tx: ReadTx | SettingsHolder) -> dict[str, str]:
     """Return the texts of the forms in force."""
     return tx.settings.schema_texts
 
 
-def listing(texts: Mapping[str, str]) -> tuple[FormText, ...]:
+def list_form_texts(texts: Mapping[str, str]) -> tuple[FormText, ...]:
     """Return the list of forms' texts."""
     plain = sorted((name, text.encode()) for name, text in texts.items())
     return tuple(FormText(name, hashlib.sha256(text).digest(), len(text)) for name, text in plain)
 
 
-def check(listed: Sequence[FormText]) -> None:
+def check_listing(listed: Sequence[FormText]) -> None:
     """TooLarge for more forms than there may be."""
     if len(listed) > MOST_FORMS:
         raise errors.TooLarge(what="forms", limit=MOST_FORMS)
@@ -86,7 +86,9 @@ def check(listed: Sequence[FormText]) -> None:
 # --- the side that has them -------------------------------------------------------------------------------------------
 
 
-def lacked(tx: ReadTx, listed: Sequence[FormText], mark: bytes, held: Sequence[tuple[bytes, int]]) -> dict[int, int]:
+def lacked_texts(
+    tx: ReadTx, listed: Sequence[FormText], mark: bytes, held: Sequence[tuple[bytes, int]]
+) -> dict[int, int]:
     """Return from which byte on a node lacks which texts: of forms with this mark it has all, of others what is `held`."""
     had = schema_history.texts_of(tx, mark)
     begun = dict(held)
@@ -94,21 +96,21 @@ def lacked(tx: ReadTx, listed: Sequence[FormText], mark: bytes, held: Sequence[t
     return {n: start for n, start in starts.items() if start < listed[n].size}
 
 
-def frames(
-    codec: Codec, texts: Mapping[str, str], starts: Mapping[int, int] | None = None, room: int = sys.maxsize
+def form_frames(
+    codec: FrameCodec, texts: Mapping[str, str], starts: Mapping[int, int] | None = None, room: int = sys.maxsize
 ) -> Iterator[bytes]:
     """Yield the list of forms and then their texts, those at `starts` from there on (default: all), as far as there is room."""
-    listed = listing(texts)
-    frame = codec.pack(Kind.FORMS, messages.encode(Forms(listed)), large=True)
+    listed = list_form_texts(texts)
+    frame = codec.pack_frame(FrameKind.FORMS, messages.encode(Forms(listed)), large=True)
     room -= http_size(frame)
     if room >= 0:
         yield frame
         whole = dict.fromkeys(range(len(listed)), 0)
-        yield from pieces(codec, texts, whole if starts is None else starts, room)
+        yield from text_pieces(codec, texts, whole if starts is None else starts, room)
 
 
-def pieces(
-    codec: Codec, texts: Mapping[str, str], starts: Mapping[int, int], room: int = sys.maxsize
+def text_pieces(
+    codec: FrameCodec, texts: Mapping[str, str], starts: Mapping[int, int], room: int = sys.maxsize
 ) -> Iterator[bytes]:
     """Yield texts in pieces, from these bytes on."""
     names, size = sorted(texts), _PIECES
@@ -118,9 +120,9 @@ def pieces(
         if n < len(names)
     ]
     while left and size >= _LEAST_PIECES:
-        taken, after = _cut(left, size)
+        taken, after = _next_pieces(left, size)
         try:
-            frame = codec.pack(Kind.FORMS, messages.encode(Forms((), taken)))
+            frame = codec.pack_frame(FrameKind.FORMS, messages.encode(Forms((), taken)))
         except errors.TooLarge:
             frame = b""
         if not frame or http_size(frame) > room:
@@ -134,7 +136,7 @@ def pieces(
 _Left = list[tuple[int, int, bytes]]
 
 
-def _cut(left: _Left, size: int) -> tuple[tuple[tuple[int, int, bytes], ...], _Left]:
+def _next_pieces(left: _Left, size: int) -> tuple[tuple[tuple[int, int, bytes], ...], _Left]:
     """Return the next pieces of `left`, whose end comes first, and what is left then."""
     after, taken = list(left), []
     while after and size > 0:
@@ -149,58 +151,58 @@ def _cut(left: _Left, size: int) -> tuple[tuple[tuple[int, int, bytes], ...], _L
 # --- the side that lacks them -----------------------------------------------------------------------------------------
 
 
-def held(tx: ReadTx | Facts, source: bytes) -> tuple[tuple[bytes, int], ...]:
+def held_texts(tx: ReadTx | SettingsHolder, source: bytes) -> tuple[tuple[bytes, int], ...]:
     """Return what has come from there of forms that are not complete: (short hash, bytes) of each text."""
-    arriving = _arriving(tx, source)
+    arriving = _load_incoming(tx, source)
     if arriving is None:
         return ()
     return tuple((one.hash[:SHORT], size) for one, size in zip(arriving.listed, arriving.held, strict=True) if size > 0)
 
 
-def wanted(tx: ReadTx | Facts, source: bytes) -> tuple[tuple[int, int], ...]:
+def wanted_texts(tx: ReadTx | SettingsHolder, source: bytes) -> tuple[tuple[int, int], ...]:
     """Return what is to come yet: (place in the list, bytes that are here) of each text."""
-    arriving = _arriving(tx, source)
-    return () if arriving is None else tuple(_missing(arriving))
+    arriving = _load_incoming(tx, source)
+    return () if arriving is None else tuple(_missing_pieces(arriving))
 
 
-def take(tx: Facts, source: bytes, said: Forms) -> dict[str, str] | None:
+def store_incoming(tx: SettingsHolder, source: bytes, said: Forms) -> dict[str, str] | None:
     """Keep what came of a source's forms; return all texts once none is missing. BadFrame, TooLarge.
 
     A text that does not have the hash which was told is forgotten, and may come again.
     """
     if said.listed:
-        _begin(tx, source, said.listed)
-    arriving = _arriving(tx, source)
+        _store_listing(tx, source, said.listed)
+    arriving = _load_incoming(tx, source)
     if arriving is None:
         return None
     for n, start, data in said.pieces:
-        _add(tx, source, arriving, n, start, data)
+        _add_piece(tx, source, arriving, n, start, data)
     tx.peer_settings(source).arriving_forms = messages.encode(arriving)
-    if any(_missing(arriving)):
+    if any(_missing_pieces(arriving)):
         return None
-    texts = _texts(tx, source, arriving)
+    texts = _complete_texts(tx, source, arriving)
     if texts is None:
-        _begin(tx, source, arriving.listed)
+        _store_listing(tx, source, arriving.listed)
     return texts
 
 
-def drop(tx: Facts, source: bytes) -> None:
+def forget_source(tx: SettingsHolder, source: bytes) -> None:
     """Forget what has come from there."""
-    arriving = _arriving(tx, source)
+    arriving = _load_incoming(tx, source)
     if arriving is not None:
         for one in arriving.listed:
             tx.peer_settings(source).arriving_texts[one.hash.hex()] = None
         tx.peer_settings(source).arriving_forms = None
 
 
-def _begin(tx: Facts, source: bytes, listed: tuple[FormText, ...]) -> None:
+def _store_listing(tx: SettingsHolder, source: bytes, listed: tuple[FormText, ...]) -> None:
     """Keep a list; what has come of an earlier one counts where the texts are the same, and is forgotten otherwise."""
-    check(listed)
+    check_listing(listed)
     empty = hashlib.sha256(b"").digest()
     if len({one.name for one in listed}) < len(listed) or any(not one.size and one.hash != empty for one in listed):
         raise errors.BadFrame(reason="forms")
-    here = _here(tx)
-    before = _arriving(tx, source)
+    here = _local_texts(tx)
+    before = _load_incoming(tx, source)
     begun = {one.hash: size for one, size in zip(before.listed, before.held, strict=True)} if before else {}
     useful = {one.hash for one in listed if one.hash not in here and begun.get(one.hash, 0) <= one.size}
     for hash_ in begun.keys() - useful:
@@ -209,10 +211,10 @@ def _begin(tx: Facts, source: bytes, listed: tuple[FormText, ...]) -> None:
         _LACKS_NOTHING if one.hash in here else max(0, begun.get(one.hash, 0)) if one.hash in useful else 0
         for one in listed
     ]
-    tx.peer_settings(source).arriving_forms = messages.encode(_Arriving(listed, counts))
+    tx.peer_settings(source).arriving_forms = messages.encode(_IncomingForms(listed, counts))
 
 
-def _add(tx: Facts, source: bytes, arriving: _Arriving, n: int, start: int, data: bytes) -> None:
+def _add_piece(tx: SettingsHolder, source: bytes, arriving: _IncomingForms, n: int, start: int, data: bytes) -> None:
     if n >= len(arriving.listed):
         raise errors.BadFrame(reason="forms")
     one, here = arriving.listed[n], arriving.held[n]
@@ -231,15 +233,15 @@ def _add(tx: Facts, source: bytes, arriving: _Arriving, n: int, start: int, data
             arriving.held[place] = 0 if broken else len(text)  # files with one text have it from one piece
 
 
-def _missing(arriving: _Arriving) -> Iterator[tuple[int, int]]:
+def _missing_pieces(arriving: _IncomingForms) -> Iterator[tuple[int, int]]:
     for n, (one, here) in enumerate(zip(arriving.listed, arriving.held, strict=True)):
         if here != _LACKS_NOTHING and here < one.size:
             yield n, here
 
 
-def _texts(tx: Facts, source: bytes, arriving: _Arriving) -> dict[str, str] | None:
+def _complete_texts(tx: SettingsHolder, source: bytes, arriving: _IncomingForms) -> dict[str, str] | None:
     """Return all texts, None where one that was here in other forms is there no more."""
-    here = _here(tx)
+    here = _local_texts(tx)
     found: dict[str, str] = {}
     for one in arriving.listed:
         text = here.get(one.hash, tx.peer_settings(source).arriving_texts[one.hash.hex()] if one.size else b"")
@@ -252,34 +254,34 @@ def _texts(tx: Facts, source: bytes, arriving: _Arriving) -> dict[str, str] | No
     return found
 
 
-def _here(tx: Facts) -> dict[bytes, bytes]:
-    plain = [text.encode() for text in present(tx).values()]
+def _local_texts(tx: SettingsHolder) -> dict[bytes, bytes]:
+    plain = [text.encode() for text in texts_in_force(tx).values()]
     return {hashlib.sha256(text).digest(): text for text in plain}
 
 
-def _arriving(tx: ReadTx | Facts, source: bytes) -> _Arriving | None:
+def _load_incoming(tx: ReadTx | SettingsHolder, source: bytes) -> _IncomingForms | None:
     kept = tx.peer_settings(source).arriving_forms
     return None if kept is None else _decoder.decode(kept)
 
 
-def newer(ours: bytes, theirs: bytes) -> bool | None:
+def is_newer(ours: bytes, theirs: bytes) -> bool | None:
     """Say whether our forms are newer than another's, or at least others; False if theirs are, None if they are the same."""
     if theirs == ours or not theirs:
         return None
     return theirs[:4] <= ours[:4]
 
 
-class Answering(Protocol):
+class FormsAnswer(Protocol):
     """A server's side of one exchange."""
 
     hello: messages.Hello
-    codec: Codec
+    codec: FrameCodec
     reading: Callable[[], AbstractContextManager[ReadTx]]
 
 
-def newer_frames(serving: Answering, room: int) -> Iterator[bytes]:
+def newer_frames(serving: FormsAnswer, room: int) -> Iterator[bytes]:
     """Yield our forms for a device that has others: those texts that are new to it, and of what has begun to come the rest."""
     with serving.reading() as tx:
-        texts = present(tx)
-        starts = lacked(tx, listing(texts), serving.hello.schema, serving.hello.forms)
-    yield from frames(serving.codec, texts, starts, room)
+        texts = texts_in_force(tx)
+        starts = lacked_texts(tx, list_form_texts(texts), serving.hello.schema, serving.hello.forms)
+    yield from form_frames(serving.codec, texts, starts, room)

@@ -7,7 +7,7 @@ from msgspec import UNSET, Struct, UnsetType
 from fieldsync import errors
 from fieldsync.authority.permissions import Permit
 from fieldsync.core.commit import Commit, state_of
-from fieldsync.core.state import canonical, merge, merge_all, project, register_of, term
+from fieldsync.core.state import canonical_bytes, digest_term, join_all_states, join_states, project_state, register_of
 from fieldsync.crypto import chain
 from fieldsync.replica import known_contexts
 from fieldsync.replica.apply import settle_row
@@ -88,7 +88,7 @@ class _Counted:
     records = 0
 
 
-def check(node: Node, progress: Progress | None = None) -> Checked:
+def check_integrity(node: Node, progress: Progress | None = None) -> Checked:
     """Check the file, every device's chain and seals, every record against its registers, every channel's digest.
 
     What is no fault of the store, and for a person to look at, is `listed`: commits that cannot be read, and on servers those
@@ -96,18 +96,18 @@ def check(node: Node, progress: Progress | None = None) -> Checked:
     """
     say = progress or (lambda _done, _total, _what: None)
     say(0, None, "file")
-    faults = [StoreFault("file", detail=found) for found in node.store.damage()[:20]]
+    faults = [StoreFault("file", detail=found) for found in node.store.find_damage()[:20]]
     counted = _Counted()
     listed: list[ListedCommit] = []
     with node.store.read() as tx:
         for device in tx.devices():
-            faults += _chain(tx, device, counted, say, listed)
-        judges = None if node.is_laptop else _Judges(node, tx, listed)
-        faults += _records(node, tx, counted, say, judges)
+            faults += _chain_faults(tx, device, counted, say, listed)
+        judges = None if node.is_laptop else _PermissionCheck(node, tx, listed)
+        faults += _record_faults(node, tx, counted, say, judges)
     return Checked(not faults, counted.commits, counted.records, faults, listed)
 
 
-class _Judges:
+class _PermissionCheck:
     """Judges again what servers have applied, and lists what would not be applied today."""
 
     def __init__(self, node: Node, tx: ReadTx, listed: list[ListedCommit]) -> None:
@@ -117,7 +117,7 @@ class _Judges:
         self._permits = {one.id: Permit(tx, node.rules, one, self._known) for one in tx.devices()}
         self._names = {one.id: one.letters or one.id.hex() for one in tx.devices()}
 
-    def judge(self, row: Row, commits: Iterable[Commit]) -> None:
+    def check_record(self, row: Row, commits: Iterable[Commit]) -> None:
         """Judge a record's commits."""
         self._known.clear()
         self._known[row.state.record] = row
@@ -141,11 +141,11 @@ class _Judges:
                 )
 
 
-def _chain(
+def _chain_faults(
     tx: ReadTx, device: Device, counted: _Counted, say: Progress, listed: list[ListedCommit]
 ) -> Iterator[StoreFault]:
-    link, seq = chain.first(device.id), 0
-    for logged in tx.commits(device.id, 0):
+    link, seq = chain.chain_start(device.id), 0
+    for logged in tx.commits_behind(device.id, 0):
         place = device.letters or device.id.hex(), logged.seq
         if logged.seq != seq + 1:
             yield StoreFault("gap", device=place[0], seq=place[1])
@@ -159,7 +159,7 @@ def _chain(
             return
         if logged.body is not None and logged.commit() is None:
             listed.append(ListedCommit("unreadable", *place))
-        link = chain.chain(link, logged.hash)
+        link = chain.chain_hash(link, logged.hash)
         if link != logged.chain:
             yield StoreFault("chain", device=place[0], seq=place[1])
             return
@@ -170,21 +170,23 @@ def _chain(
         yield StoreFault("head", device=device.letters or device.id.hex(), seq=device.head)
 
 
-def _records(node: Node, tx: ReadTx, counted: _Counted, say: Progress, judges: _Judges | None) -> Iterator[StoreFault]:
+def _record_faults(
+    node: Node, tx: ReadTx, counted: _Counted, say: Progress, judges: _PermissionCheck | None
+) -> Iterator[StoreFault]:
     digests: dict[int, tuple[int, int]] = {}
     refused = {(device.id, seq) for device in tx.devices() for seq, _, _ in tx.refusals(device.id)}
-    total = tx.count()
-    for row in tx.select():
+    total = tx.count_records()
+    for row in tx.select_rows():
         counted.records += 1
         if counted.records % _BATCH == 0:
             say(counted.records, total, "records")
-        own = term(row.state)
+        own = digest_term(row.state)
         for n in row.channels:
             count, digest = digests.get(n, (0, 0))
             digests[n] = count + 1, (digest + own) & _MASK
-        for n, share in tx.shares_of(row.n).items() if tx.sharing else ():
+        for n, share in tx.projection_entries(row.n).items() if tx.has_projections else ():
             count, digest = digests.get(n, (0, 0))
-            digests[n] = count + 1, (digest + term(project(row.state, share.fields))) & _MASK
+            digests[n] = count + 1, (digest + digest_term(project_state(row.state, share.fields))) & _MASK
         place = row.state.record.hex(), row.code
         if own != row.old_term & _MASK:
             yield StoreFault("term", record=place[0], code=place[1])
@@ -192,19 +194,19 @@ def _records(node: Node, tx: ReadTx, counted: _Counted, say: Progress, judges: _
         settle_row(shown, node.rules.of(row.state.type), None)
         if shown.doc != row.doc:
             yield StoreFault("document", record=place[0], code=place[1])
-        yield from _folded(node, tx, row, refused, place, judges)
+        yield from _fold_faults(node, tx, row, refused, place, judges)
     for channel in tx.channels():
         if (channel.records, channel.digest) != digests.get(channel.n, (0, 0)):
             yield StoreFault("digest", unit=channel.unit)
 
 
-def _folded(
+def _fold_faults(
     node: Node,
     tx: ReadTx,
     row: Row,
     refused: set[tuple[bytes, int]],
     place: tuple[str, str | None],
-    judges: _Judges | None,
+    judges: _PermissionCheck | None,
 ) -> Iterator[StoreFault]:
     """A server's commits fold to its registers exactly; a laptop's own, and a branch's, are all in them."""
     commits: list[Commit] = []
@@ -220,10 +222,12 @@ def _folded(
             said.append(one)
             commits.append(node.rules.of(row.state.type).today(one))
     if judges is not None:
-        judges.judge(row, said)
+        judges.check_record(row, said)
     if node.is_laptop:
         for commit in commits:
-            if any(register_of(row.state, name).seen.get(commit.device, 0) < commit.seq for name in _names(commit)):
+            if any(
+                register_of(row.state, name).seen.get(commit.device, 0) < commit.seq for name in _register_names(commit)
+            ):
                 by = tx.device(commit.device)
                 letters = by.letters if by is not None else None
                 yield StoreFault(
@@ -231,15 +235,15 @@ def _folded(
                 )
         return
     if commits:
-        folded = merge_all(list(map(state_of, commits)))
+        folded = join_all_states(list(map(state_of, commits)))
         # a branch has other devices' writes as states only: its commits must be in the registers, and need not be all of them
         state = known_contexts.filled(tx, node.rules.of(row.state.type), row.state)
-        whole = merge(state, folded)[0] if tx.settings.upstream is not None else folded
-        if canonical(whole) != canonical(state):
+        whole = join_states(state, folded)[0] if tx.settings.upstream is not None else folded
+        if canonical_bytes(whole) != canonical_bytes(state):
             yield StoreFault("registers", record=place[0], code=place[1])
 
 
-def _names(commit: Commit) -> Iterator[str]:
+def _register_names(commit: Commit) -> Iterator[str]:
     for name, value in commit.fields.items():
         if isinstance(value, list):
             yield from (f"{name}/{member}" for member in value)

@@ -8,13 +8,13 @@ from fieldsync import errors
 from fieldsync.authority.code_permissions import CodeChecks
 from fieldsync.authority.commit_limits import check_bounds
 from fieldsync.authority.conflict_judge import ConflictJudge, RecordCommits
-from fieldsync.authority.revocations import Then
+from fieldsync.authority.revocations import DeviceHistory
 from fieldsync.core import record_ids
 from fieldsync.core.commit import Commit
 from fieldsync.core.deletion import DELETED, seen_by_deletion
-from fieldsync.core.grants import DECIDERS, PARTNER, WRITERS, covers
+from fieldsync.core.grants import DECIDERS, PARTNER, WRITERS, covering_grant
 from fieldsync.core.register import Value
-from fieldsync.core.settle import DECIDED, REOPENED, unpacked_all
+from fieldsync.core.settle import DECIDED, REOPENED, unpack_heads
 from fieldsync.core.state import State, field_of, register_of
 from fieldsync.core.units import ABOVE, BELOW, is_unit
 from fieldsync.replica.extensions import registered
@@ -51,43 +51,43 @@ class Permit(CodeChecks):
         commits: RecordCommits | None = None,
     ) -> None:
         super().__init__(tx, rules, device, known, ConflictJudge(tx, rules, device, known, unjudged, commits))
-        self._head = cache(tx.head)
+        self._head = cache(tx.log_head)
         self._made: dict[bytes, tuple[str, str]] = {}  # unit and type of the records that this batch makes
         self._known_units: set[str] = set()
         self._branch = tx.settings.upstream is not None
         self._family = forked_devices.may_repeat(tx, device, by_server=self._by_server)
-        self._then = Then(tx, device)
+        self._then = DeviceHistory(tx, device)
 
-    def objection(self, commit: Commit) -> errors.FieldsyncError | None:
+    def find_objection(self, commit: Commit) -> errors.FieldsyncError | None:
         """Return why a commit may not be applied, or None; `waits_for` is then what may change that.
 
         What the device may not do now, it may have been allowed when the first server took the commit; `word`: the branch that says so.
         """
-        return self._told(commit, self._as_first_taken(commit))
+        return self._note_outcome(commit, self._judge_as_first_taken(commit))
 
-    def _told(self, commit: Commit, found: errors.FieldsyncError | None) -> errors.FieldsyncError | None:
+    def _note_outcome(self, commit: Commit, found: errors.FieldsyncError | None) -> errors.FieldsyncError | None:
         today = self.rules.of(commit.type).today(commit)
-        self._conflicts.told(today, accepted=found is None, waits=found is not None and bool(self.waits_for))
+        self._conflicts.note_outcome(today, accepted=found is None, waits=found is not None and bool(self.waits_for))
         return found
 
-    def _as_first_taken(self, commit: Commit) -> errors.FieldsyncError | None:
+    def _judge_as_first_taken(self, commit: Commit) -> errors.FieldsyncError | None:
         self.word: bytes | None = None
         if not self._then.changes:
-            return self._objection(commit)  # nearly always
-        if self._then.out_of_hands(commit.seq):
+            return self._judge_now(commit)  # nearly always
+        if self._then.was_lost(commit.seq):
             self.waits_for = (PERSON,)
             return errors.OutOfHands()
         written = dict(self._written)
-        objection = self._objection(commit)
+        objection = self._judge_now(commit)
         if not isinstance(objection, _BY_GRANTS):
             return objection
         now, waits_for = self.device, self.waits_for
-        for then, word in self._then.before(commit.seq):
+        for then, word in self._then.earlier_devices(commit.seq):
             self.judge_as(then)
             self._written = dict(written)
-            again = self._objection(commit)
+            again = self._judge_now(commit)
             self.judge_as(now)
-            if again is None and (word is None or self._may_speak_for(word, commit)):
+            if again is None and (word is None or self._may_vouch_for(word, commit)):
                 self.word = word
                 return None
             if again is None:
@@ -98,16 +98,16 @@ class Permit(CodeChecks):
         self.waits_for = (*waits_for, *self._then.waits_for)
         return objection
 
-    def _may_speak_for(self, branch: bytes, commit: Commit) -> bool:
+    def _may_vouch_for(self, branch: bytes, commit: Commit) -> bool:
         """Say whether a record is, or was, in one of a branch's units: of others its word counts for nothing."""
         server, row = self.tx.device(branch), self.known.get(commit.record)
         if row is None:
             units = [self._made.get(commit.record, (str(commit.fields.get("_unit")), ""))[0]]
         else:
             units = [self.units(n) for n in {*row.channels, *self.tx.channels_left(row.n)}]
-        return server is not None and any(covers(server.grants, unit) is not None for unit in units)
+        return server is not None and any(covering_grant(server.grants, unit) is not None for unit in units)
 
-    def _objection(self, commit: Commit) -> errors.FieldsyncError | None:
+    def _judge_now(self, commit: Commit) -> errors.FieldsyncError | None:
         self.waits_for = ()
         branch = self._by_server
         try:
@@ -125,11 +125,11 @@ class Permit(CodeChecks):
             if self.is_partner:
                 self._check_partner(commit)
                 return None
-            unit = self._unit(commit)
-            grant = covers(self.device.grants, unit)
+            unit = self._target_unit(commit)
+            grant = covering_grant(self.device.grants, unit)
             if grant is None and commit.record in self.known:
                 self.waits_for = (place_key(commit.record),)  # it may have moved, and nobody has brought that here yet
-                if covers(self.tx.former(self.device.id), unit) is None:
+                if covering_grant(self.tx.former_grants(self.device.id), unit) is None:
                     return errors.NoRecord(ref=commit.record.hex())  # as for an id that nobody has
             if grant is None:
                 return errors.UnitRefused(unit=unit)
@@ -172,13 +172,13 @@ class Permit(CodeChecks):
 
         Whose it is and where, and what it decides, that person answers for; its values must be legal, and what it is about here.
         """
-        return self._told(commit, self._released_objection(commit))
+        return self._note_outcome(commit, self._released_objection(commit))
 
     def _released_objection(self, commit: Commit) -> errors.FieldsyncError | None:
         self.waits_for = ()
         try:
             if self.known.get(commit.record) is None and commit.record not in self._made:
-                self._unit(commit)
+                self._target_unit(commit)
             self._check_type(commit)
             self._check_seen(commit)
             self._check_fields(commit, DECIDERS[0])
@@ -198,11 +198,11 @@ class Permit(CodeChecks):
         """
         self.waits_for = ()
         self._written.clear()
-        self._conflicts.forget()
+        self._conflicts.clear()
         grants, device = self.device.grants, self.device
         same = not self._by_server and device.changed == device.enrolled
         row = self.known.get(commit.record)
-        grant = covers(grants, self._here(row) or "") if row is not None and same else None
+        grant = covering_grant(grants, self._unit_held(row) or "") if row is not None and same else None
         try:
             check_bounds(commit)
             self._check_fields(commit, DECIDERS[0])
@@ -212,11 +212,11 @@ class Permit(CodeChecks):
             return objection
         return None
 
-    def _unit(self, commit: Commit) -> str:
+    def _target_unit(self, commit: Commit) -> str:
         """Return the unit that a commit writes into; it may follow a record that has left one of the device's units."""
         row = self.known.get(commit.record)
         if row is not None:
-            return self._here(row) or self._left(row) or (self.units(row.channel) if row.channel else "")
+            return self._unit_held(row) or self._unit_left(row) or (self.units(row.channel) if row.channel else "")
         if commit.record in self._made:
             return self._made[commit.record][0]
         if "_unit" not in commit.fields:
@@ -227,15 +227,17 @@ class Permit(CodeChecks):
             raise errors.IllegalValue(type=commit.type, field="_unit", reason="pattern")
         return unit
 
-    def _here(self, row: Row) -> str | None:
+    def _unit_held(self, row: Row) -> str | None:
         """Return a unit of the device's that a record is in; of several, one where it may decide."""
-        found = [(unit, grant) for n in row.channels if (grant := covers(self.device.grants, unit := self.units(n)))]
+        found = [
+            (unit, grant) for n in row.channels if (grant := covering_grant(self.device.grants, unit := self.units(n)))
+        ]
         return next((unit for unit, grant in found if grant.role in DECIDERS), found[0][0] if found else None)
 
-    def _left(self, row: Row) -> str | None:
+    def _unit_left(self, row: Row) -> str | None:
         """Return a unit of the device's that a record has left, if there is one."""
         units = (self.units(channel) for channel in self.tx.channels_left(row.n))
-        return next((unit for unit in units if covers(self.device.grants, unit) is not None), None)
+        return next((unit for unit in units if covering_grant(self.device.grants, unit) is not None), None)
 
     def _check_seen(self, commit: Commit) -> None:
         """What is said to have been seen must be there: a claim on commits to come would swallow them unread."""
@@ -244,26 +246,26 @@ class Permit(CodeChecks):
         for names, pairs in commit.context:
             for device, seq in pairs:
                 held = self._head(device)
-                if seq <= held or device == commit.device or self._over(device):
+                if seq <= held or device == commit.device or self._is_copied(device):
                     continue
                 # what came from another server as a state is known by the registers that say so
                 if row is None or any(register_of(row.state, name).seen.get(device, 0) < seq for name in names):
                     self.waits_for = (commit_key(device, seq), state_key(commit.record))
                     raise errors.Gap(device=device.hex(), need=held + 1)
-        for value in _values(commit.fields[DELETED]) if DELETED in commit.fields else ():
+        for value in _possible_values(commit.fields[DELETED]) if DELETED in commit.fields else ():
             self._check_deleted(commit, row, seen_by_deletion(value))
 
     def _check_deleted(self, commit: Commit, row: Row | None, seen: Mapping[bytes, int]) -> None:
         """Nor may a deletion have seen what is to come: values that it says it had seen do not keep the record."""
         for device, seq in seen.items():
             held = self._head(device)
-            if seq <= held or device == commit.device or self._over(device):
+            if seq <= held or device == commit.device or self._is_copied(device):
                 continue
-            if row is None or seq > _seen_of(row.state).get(device, 0):
+            if row is None or seq > _seen_by_state(row.state).get(device, 0):
                 self.waits_for = (commit_key(device, seq), state_key(commit.record))
                 raise errors.Gap(device=device.hex(), need=held + 1)
 
-    def _over(self, device: bytes) -> bool:
+    def _is_copied(self, device: bytes) -> bool:
         """Say whether a device is a copied one: of what was seen of it elsewhere, nothing more may come."""
         known = self.tx.device(device)
         return known is not None and known.state == "forked"
@@ -285,31 +287,36 @@ class Permit(CodeChecks):
         It follows one that has left the device's units: a child that was added before anybody there knew. A decision may
         choose a value that somebody else was allowed to write, although its own author may not write to the record that this names.
         """
-        for one in _values(commit.fields.get("_unit")):
+        for one in _possible_values(commit.fields.get("_unit")):
             if one is None or (isinstance(one, str) and self._known_unit(one)):
                 continue
             if self._branch and isinstance(one, str) and is_unit(one):
                 continue  # a branch does not know all units; the server above does
-            if not isinstance(one, str) or not is_unit(one) or covers(self.device.grants, one) is None:
+            if not isinstance(one, str) or not is_unit(one) or covering_grant(self.device.grants, one) is None:
                 raise errors.UnitRefused(unit=str(one))
         fields = commit.fields
         of_type = self.rules.of(commit.type)
-        named = [*_values(fields.get(of_type.belongs_to or "")), *_values(fields.get("_same_as"))]
+        named = [*_possible_values(fields.get(of_type.belongs_to or "")), *_possible_values(fields.get("_same_as"))]
         named += [name.partition("/")[2] for name in system if field_of(name) == "_not_same"]
         above = of_type.above  # whom it belongs to may be words there
         for owner in (one for one in named if isinstance(one, str) and (not above or is_id(one))):
-            for record, channel in self.tx.channels_of([_id(commit, owner)]).items():
-                if covers(self.device.grants, self.units(channel)) is None:
+            for record, channel in self.tx.channels_of([_owner_id(commit, owner)]).items():
+                if covering_grant(self.device.grants, self.units(channel)) is None:
                     row = self.tx.rows([record])[record]
-                    if self._here(row) is None and self._left(row) is None and not self._chooses(commit, owner):
+                    if (
+                        self._unit_held(row) is None
+                        and self._unit_left(row) is None
+                        and not self._takes_foreign_value(commit, owner)
+                    ):
                         self.waits_for = (place_key(record), record_key(commit.record))
                         raise errors.NoRecord(ref=record.hex())  # where it is, is nothing that this device may learn
 
-    def _chooses(self, commit: Commit, value: str) -> bool:
+    def _takes_foreign_value(self, commit: Commit, value: str) -> bool:
         """Say whether a decision takes a value that somebody else has written where it decides."""
         decided = [name for name in commit.fields if f"{DECIDED}/{name}" in commit.fields]
         return any(
-            value in _values(commit.fields[name]) and self._conflicts.had_seen(commit, name, value) for name in decided
+            value in _possible_values(commit.fields[name]) and self._conflicts.had_seen(commit, name, value)
+            for name in decided
         )
 
     def _check_partner(self, commit: Commit) -> None:
@@ -335,20 +342,20 @@ class Permit(CodeChecks):
 
     def _check_decided(self, commit: Commit) -> None:
         """What would end a conflict waits for somebody who may."""
-        found = self._conflicts.verdict(commit)
+        found = self._conflicts.judge_commit(commit)
         if found is not None:
             self.waits_for = found.waits_for
             raise found.reason
 
 
-def _values(value: Value) -> list[Value]:
+def _possible_values(value: Value) -> list[Value]:
     """Return what a field may come to: the value, or those between which a decision that is taken back leaves the choice."""
     if isinstance(value, dict) and REOPENED in value:
-        return [head.value for head in unpacked_all(value[REOPENED])]
+        return [head.value for head in unpack_heads(value[REOPENED])]
     return [value]
 
 
-def _seen_of(state: State) -> dict[bytes, int]:
+def _seen_by_state(state: State) -> dict[bytes, int]:
     """Return the highest number of each device that any of a record's registers has seen."""
     found = {state.base.device: state.base.seq} if state.base is not None else {}
     for register in state.fields.values():
@@ -356,8 +363,8 @@ def _seen_of(state: State) -> dict[bytes, int]:
     return found
 
 
-def _id(commit: Commit, owner: str) -> bytes:
-    found = record_ids.parse(owner)
+def _owner_id(commit: Commit, owner: str) -> bytes:
+    found = record_ids.parse_id(owner)
     if found is None:
         raise errors.IllegalValue(type=commit.type, field="_owner", reason="not_ref")
     return found

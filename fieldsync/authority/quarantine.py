@@ -1,4 +1,4 @@
-"""The quarantine: what waits is judged again when what it waits for has come, and not before (store/contract/quarantine.py, Awaited).
+"""The quarantine: what waits is judged again when what it waits for has come, and not before (store/contract/quarantine.py, WaitKey).
 
 What nothing else ends a person does: a supervisor, or whoever runs the server, releases a commit or drops it.
 """
@@ -21,7 +21,7 @@ from fieldsync.replica.node import Node
 from fieldsync.replica.refusal_errors import facts_of
 from fieldsync.schema.text_cleaning import plain_digits
 from fieldsync.store import ReadTx, Tx
-from fieldsync.store.contract import Act, Quarantined, Row
+from fieldsync.store.contract import QuarantineAction, QuarantinedCommit, Row
 from fieldsync.topology import made_elsewhere
 
 _DAY = 24 * 60 * 60 * 1000
@@ -36,37 +36,37 @@ MOST_AT_REST = 256
 def judge_due(node: Node, tx: Tx, most: int = MOST_AT_ONCE) -> int:
     """Judge the commits that are due, what becomes due by them too, at most so many; return how many were judged."""
     done = 0
-    while done < most and (found := tx.due(most - done)):
+    while done < most and (found := tx.due_commits(most - done)):
         for author, seqs in found.items():
-            _judge(node, tx, author, seqs)
+            _judge_due(node, tx, author, seqs)
             done += len(seqs)
     return done
 
 
-def _judge(node: Node, tx: Tx, author: bytes, seqs: list[int]) -> None:
+def _judge_due(node: Node, tx: Tx, author: bytes, seqs: list[int]) -> None:
     device = tx.device(author)
     assert device is not None
-    logged = [one for seq in seqs for one in tx.commits(author, seq - 1, 1)]
+    logged = [one for seq in seqs for one in tx.commits_behind(author, seq - 1, 1)]
     read = [(one, one.commit()) for one in logged]
     commits = [commit for _, commit in read if commit is not None]
     for one, commit in read:
         if commit is None and one.body is None:  # erased: there is nothing left to judge
-            tx.accept(author, one.seq)
+            tx.accept_commit(author, one.seq)
         elif commit is None:
-            tx.refuse(author, one.seq, errors.Unreadable())
+            tx.quarantine_commit(author, one.seq, errors.Unreadable())
     known = tx.rows(dict.fromkeys(commit.record for commit in commits))
     permit = Permit(tx, node.rules, device, known)
-    released = tx.released(author, seqs)
+    released = tx.released_seqs(author, seqs)
     accepted = []
     for commit in commits:
-        reason = (permit.released_objection if commit.seq in released else permit.objection)(commit)
+        reason = (permit.released_objection if commit.seq in released else permit.find_objection)(commit)
         if reason is None:
-            tx.accept(author, commit.seq, {"released": True} if commit.seq in released else None)
+            tx.accept_commit(author, commit.seq, {"released": True} if commit.seq in released else None)
             accepted.append(state_of(commit))
             if commit.seq not in released and permit.word is not None:
-                tx.take_on_word(author, commit.seq, permit.word)
+                tx.set_vouching_server(author, commit.seq, permit.word)
         else:
-            tx.refuse(author, commit.seq, reason, waits_for=permit.waits_for)
+            tx.quarantine_commit(author, commit.seq, reason, waits_for=permit.waits_for)
     held = set(known)
     applied = apply(tx, node.rules, accepted, index=node.is_laptop, known=known)
     made_elsewhere.tell(tx, node.rules, accepted, applied.rows, held)
@@ -76,7 +76,7 @@ def _judge(node: Node, tx: Tx, author: bytes, seqs: list[int]) -> None:
 # --- what people see and do -------------------------------------------------------------------------------------------
 
 
-class Chosen(NamedTuple):
+class QuarantineSelection(NamedTuple):
     """Which quarantined commits: these (`DEVICE:SEQ`), or all of a device, of a record."""
 
     saves: Sequence[str] = ()
@@ -150,37 +150,39 @@ class DroppedSaves(Struct, frozen=True):
     dropped: list[QuarantinedSave]
 
 
-def listed(node: Node, chosen: Chosen, *, days: int = 0, everything: bool = False) -> list[QuarantinedSave]:
+def list_quarantined(
+    node: Node, chosen: QuarantineSelection, *, days: int = 0, everything: bool = False
+) -> list[QuarantinedSave]:
     """Return the quarantined commits, of a laptop its own that a server quarantined; at least so many days old.
 
     With `everything` also those that were released, or taken since. NoDevice, NoRecord, NotFound.
     """
     with node.store.read() as tx:
-        found = [one for one in _chosen(node, tx, chosen) if everything or one.reason]
+        found = [one for one in _select_commits(node, tx, chosen) if everything or one.reason]
         return [one for one in _shown(node, tx, found) if one.days >= days]
 
 
-def _chosen(node: Node, tx: ReadTx, chosen: Chosen) -> list[Quarantined]:
-    devices: list[bytes | None] = [*sorted(tx.family(node.device))] if node.is_laptop else [None]
+def _select_commits(node: Node, tx: ReadTx, chosen: QuarantineSelection) -> list[QuarantinedCommit]:
+    devices: list[bytes | None] = [*sorted(tx.device_family(node.device))] if node.is_laptop else [None]
     if chosen.device is not None:
-        devices = [_device(tx, chosen.device)]
-    record = None if chosen.record is None else _record(tx, chosen.record)
+        devices = [_find_device(tx, chosen.device)]
+    record = None if chosen.record is None else _find_record(tx, chosen.record)
     if not chosen.saves:
-        return [one for device in devices for one in tx.quarantined(device, record)]
-    found: list[Quarantined] = []
+        return [one for device in devices for one in tx.quarantined_commits(device, record)]
+    found: list[QuarantinedCommit] = []
     for save in chosen.saves:
         name, _, seq = plain_digits(save).rpartition(":")
-        whose = _device(tx, name or save)
+        whose = _find_device(tx, name or save)
         if not name:  # a device, and no number
             raise errors.Usage(reason="which_quarantined")
-        named = [one for one in tx.quarantined(whose, seq=_number(seq)) if one.reason]
+        named = [one for one in tx.quarantined_commits(whose, seq=_parse_seq(seq)) if one.reason]
         if not named:
             raise errors.NotFound(reason="quarantined", name=save)
         found += named
     return found
 
 
-def _device(tx: ReadTx, name: str) -> bytes:
+def _find_device(tx: ReadTx, name: str) -> bytes:
     low = name.lower()
     found = [d for d in tx.devices() if d.letters == name.upper() or (len(low) >= 4 and d.id.hex().startswith(low))]
     if len(found) != 1:
@@ -188,18 +190,18 @@ def _device(tx: ReadTx, name: str) -> bytes:
     return found[0].id
 
 
-def _record(tx: ReadTx, name: str) -> bytes:
+def _find_record(tx: ReadTx, name: str) -> bytes:
     """Return a record's id, also of one that is not here: what waits for it is."""
-    return record_ids.parse(name) or find_id(tx, name)
+    return record_ids.parse_id(name) or find_id(tx, name)
 
 
-def _number(text: str) -> int:
+def _parse_seq(text: str) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < _DIGITS else 0
 
 
-def _shown(node: Node, tx: ReadTx, found: Sequence[Quarantined]) -> list[QuarantinedSave]:
+def _shown(node: Node, tx: ReadTx, found: Sequence[QuarantinedCommit]) -> list[QuarantinedSave]:
     """Return commits as the commands tell of them."""
-    now, acts = node.clock(), tx.acts()
+    now, acts = node.clock(), tx.quarantine_actions()
     rows = tx.rows(dict.fromkeys(one.record for one in found))
     names = {device: queries.device_name(tx, device) for device in {one.device for one in found}}
     return [
@@ -207,7 +209,9 @@ def _shown(node: Node, tx: ReadTx, found: Sequence[Quarantined]) -> list[Quarant
     ]
 
 
-def _one(one: Quarantined, device: str, row: Row | None, acts: Sequence[Act], now: int) -> QuarantinedSave:
+def _one(
+    one: QuarantinedCommit, device: str, row: Row | None, acts: Sequence[QuarantineAction], now: int
+) -> QuarantinedSave:
     since, facts = one.since or stamp.milliseconds(one.stamp), facts_of(one.facts)
     state = "waits" if one.waits else "refused"
     if not one.reason:
@@ -217,59 +221,59 @@ def _one(one: Quarantined, device: str, row: Row | None, acts: Sequence[Act], no
         device=device,
         seq=one.seq,
         by=one.author,
-        record=record_ids.text(one.record),
+        record=record_ids.id_text(one.record),
         named=row.code if row is not None else None,
         type=row.state.type if row is not None else None,
         state=state,
         code=one.reason or None,
         facts=facts,
         waits_for=list(one.waits_for),
-        since=stamp.text(since << stamp.COUNTER_BITS),
+        since=stamp.stamp_text(since << stamp.COUNTER_BITS),
         days=max(0, now - since) // _DAY,
-        acts=[PersonAct(act.act, act.by, stamp.text(act.at << stamp.COUNTER_BITS), act.note) for act in acts],
+        acts=[PersonAct(act.act, act.by, stamp.stamp_text(act.at << stamp.COUNTER_BITS), act.note) for act in acts],
     )
 
 
-def release(node: Node, chosen: Chosen, by: str, note: str | None = None) -> Released:
+def release_commits(node: Node, chosen: QuarantineSelection, by: str, note: str | None = None) -> Released:
     """Apply quarantined commits on a person's word, their values judged again.
 
     What cannot be applied stays, with its reason: illegal values for good, what lacks a record or form until that is here.
     Usage, NoDevice, NoRecord, NotFound.
     """
-    done, left = list[Quarantined](), list[Quarantined]()
+    done, left = list[QuarantinedCommit](), list[QuarantinedCommit]()
     with node.store.write() as tx:
         _check_place(node, tx, chosen)
         node.renew(tx)
-        for one in [one for one in _chosen(node, tx, chosen) if one.reason]:
-            tx.act(Act(one.device, one.seq, "release", by, node.clock(), note))
-            _judge(node, tx, one.device, [one.seq])
-            (now,) = tx.quarantined(one.device, seq=one.seq)
+        for one in [one for one in _select_commits(node, tx, chosen) if one.reason]:
+            tx.add_quarantine_action(QuarantineAction(one.device, one.seq, "release", by, node.clock(), note))
+            _judge_due(node, tx, one.device, [one.seq])
+            (now,) = tx.quarantined_commits(one.device, seq=one.seq)
             (left if now.reason else done).append(now)
         judge_due(node, tx, sys.maxsize)
         return Released(_shown(node, tx, done), _shown(node, tx, left))
 
 
-def drop(node: Node, chosen: Chosen, by: str, note: str | None = None) -> DroppedSaves:
+def drop_commits(node: Node, chosen: QuarantineSelection, by: str, note: str | None = None) -> DroppedSaves:
     """Refuse quarantined commits for good on a person's word. They stay in the log.
 
     Usage, NoDevice, NoRecord, NotFound.
     """
     with node.store.write() as tx:
         _check_place(node, tx, chosen)
-        found = [one for one in _chosen(node, tx, chosen) if one.reason]
+        found = [one for one in _select_commits(node, tx, chosen) if one.reason]
         for one in found:
-            tx.act(Act(one.device, one.seq, "drop", by, node.clock(), note))
-            tx.refuse(one.device, one.seq, errors.Dropped(was=one.reason, note=note))
+            tx.add_quarantine_action(QuarantineAction(one.device, one.seq, "drop", by, node.clock(), note))
+            tx.quarantine_commit(one.device, one.seq, errors.Dropped(was=one.reason, note=note))
         judge_due(node, tx, sys.maxsize)
-        now = [one for was in found for one in tx.quarantined(was.device, seq=was.seq)]
+        now = [one for was in found for one in tx.quarantined_commits(was.device, seq=was.seq)]
         return DroppedSaves(_shown(node, tx, now))
 
 
-def _check_place(node: Node, tx: ReadTx, chosen: Chosen) -> None:
+def _check_place(node: Node, tx: ReadTx, chosen: QuarantineSelection) -> None:
     """Only the topmost server decides: what it says comes down to all others, and so they stay equal."""
     if node.is_laptop:
         raise errors.Usage(reason="not_a_server")
     if tx.settings.upstream is not None:
         raise errors.Usage(reason="decided_above")
-    if chosen == Chosen():
+    if chosen == QuarantineSelection():
         raise errors.Usage(reason="which_quarantined")

@@ -14,47 +14,47 @@ from fieldsync.store.contract import (
     GRANTS,
     PERSON,
     AuthorityChange,
-    Awaited,
     Device,
-    FirstTaking,
-    ToldChange,
+    FirstReceipt,
+    StatedChange,
+    WaitKey,
     commit_key,
 )
 from fieldsync.topology import enrolments
 from fieldsync.wire.messages import Peer
 
 REVOKED = "revoked"
-Stated = dict[bytes, ToldChange]
+Stated = dict[bytes, StatedChange]
 
 
-class Then:
+class DeviceHistory:
     """A device as it was when its commits were first taken."""
 
     def __init__(self, tx: ReadTx, device: Device) -> None:
         self._tx = tx
         self._device = device
-        self.changes = tx.changes(device.id)
-        self._since = tx.since(device.id) if self.changes else None
-        self.waits_for: tuple[Awaited, ...] = ()
+        self.changes = tx.authority_changes(device.id)
+        self._since = tx.lost_since(device.id) if self.changes else None
+        self.waits_for: tuple[WaitKey, ...] = ()
 
-    def out_of_hands(self, seq: int) -> bool:
+    def was_lost(self, seq: int) -> bool:
         """Say whether a commit was first taken after the device was out of its person's hands."""
         if self._since is None:
             return False
-        taken = self._tx.taken_first(self._device.id, seq)
+        taken = self._tx.first_receipt(self._device.id, seq)
         return taken is not None and taken.at > self._since
 
-    def before(self, seq: int) -> Iterator[tuple[Device, bytes | None]]:
+    def earlier_devices(self, seq: int) -> Iterator[tuple[Device, bytes | None]]:
         """Yield the device before each change that does not count for a commit, the last one first, and on whose word that is."""
         self.waits_for = ()
-        taken = self._tx.taken_first(self._device.id, seq) if self.changes else None
+        taken = self._tx.first_receipt(self._device.id, seq) if self.changes else None
         if taken is None:
             return
         # one that is locked with its original stays locked, whatever it was granted before
         locked = self._device.state == REVOKED and self._device.own_state != REVOKED
         state, grants = self._device.state, self._device.grants
         for change in self.changes:
-            if not self._came_later(change, taken, seq):
+            if not self._precedes_change(change, taken, seq):
                 return
             if change.kind == GRANTS:
                 grants = change.grants
@@ -63,7 +63,7 @@ class Then:
             then = msgspec.structs.replace(self._device, state=state, grants=grants)
             yield then, taken.server if taken.via else None
 
-    def _came_later(self, change: AuthorityChange, taken: FirstTaking, seq: int) -> bool:
+    def _precedes_change(self, change: AuthorityChange, taken: FirstReceipt, seq: int) -> bool:
         """Say whether a commit was first taken before a change: by this server, or on a branch's word as far as that goes."""
         if not taken.via:
             return change.n > taken.basis
@@ -71,56 +71,56 @@ class Then:
             return False
         if change.kind == GRANTS and taken.came <= change.until:
             return True
-        told = self._tx.told_of(change.n, taken.via)
-        return told is None or (seq <= told.head and self._proved(told))
+        told = self._tx.stated_change(change.n, taken.via)
+        return told is None or (seq <= told.head and self._is_proved(told))
 
-    def _proved(self, told: ToldChange) -> bool:
+    def _is_proved(self, told: StatedChange) -> bool:
         """Say whether the chain is what a branch had stated; it is not known before all of it is here."""
         device = self._device.id
-        if told.head > self._tx.head(device):
+        if told.head > self._tx.log_head(device):
             self.waits_for = (commit_key(device, told.head),)
             return False
         link = self._tx.heads_at(device, [told.head]).get(told.head, b"")
         return bool(told.link) and link.startswith(told.link)
 
 
-def stated(peer: Peer) -> Stated:
+def stated_heads(peer: Peer) -> Stated:
     """Return where a branch says that its devices stand."""
-    return {device: ToldChange(head, link) for device, head, link in peer.heads}
+    return {device: StatedChange(head, link) for device, head, link in peer.heads}
 
 
-def untold(tx: ReadTx, branch: bytes, after: int) -> list[tuple[bytes, AuthorityChange]]:
+def unsent_changes(tx: ReadTx, branch: bytes, after: int) -> list[tuple[bytes, AuthorityChange]]:
     """Return the changes of devices that a branch is about to be told of for the first time."""
     changed = tx.last_changes()
     return [
         (said.device, change)
         for _, said in enrolments.news(tx, after)
         if said.device in changed
-        for change in tx.changes(said.device)
-        if tx.told_of(change.n, branch) is None
+        for change in tx.authority_changes(said.device)
+        if tx.stated_change(change.n, branch) is None
     ]
 
 
-def tell(tx: Tx, branch: bytes, found: Iterable[tuple[bytes, AuthorityChange]], stated: Stated) -> None:
+def note_sent_changes(tx: Tx, branch: bytes, found: Iterable[tuple[bytes, AuthorityChange]], stated: Stated) -> None:
     """Remember where the devices stood that a branch is now told of: as it stated in this request, or as they are here."""
     for device, change in found:
         known = tx.device(device)
         assert known is not None
-        here = ToldChange(known.head, known.chain or b"")
+        here = StatedChange(known.head, known.chain or b"")
         said = stated.get(device, here)
-        tx.tell_of(change.n, branch, said if said.head > here.head else here)
+        tx.note_stated_change(change.n, branch, said if said.head > here.head else here)
 
 
-def take_back(tx: Tx, device: Device, now: int) -> list[bytes]:
+def withdraw_commits(tx: Tx, device: Device, now: int) -> list[bytes]:
     """Quarantine what is applied although it was first taken after a device was out of its person's hands; return its records."""
-    since = tx.since(device.id)
+    since = tx.lost_since(device.id)
     refused = {seq for seq, _, _ in tx.refusals(device.id)}
     records: dict[bytes, None] = {}
-    for taken in tx.takings(device.id, 0):
+    for taken in tx.first_receipts(device.id, 0):
         if since is None or taken.at <= since:
             continue
-        for one in tx.commits(device.id, taken.first - 1, taken.last - taken.first + 1):
+        for one in tx.commits_behind(device.id, taken.first - 1, taken.last - taken.first + 1):
             if one.seq not in refused:
-                tx.refuse(device.id, one.seq, OutOfHands(), waits_for=(PERSON,), at=now)
+                tx.quarantine_commit(device.id, one.seq, OutOfHands(), waits_for=(PERSON,), at=now)
                 records[one.record] = None
     return list(records)

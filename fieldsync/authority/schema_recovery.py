@@ -11,7 +11,7 @@ import msgspec
 
 from fieldsync import errors
 from fieldsync.authority import form_texts, schema_rollout
-from fieldsync.crypto.keys import DeviceKey, device_id, verify
+from fieldsync.crypto.keys import DeviceKey, device_id, verify_signature
 from fieldsync.replica import schema_history
 from fieldsync.replica.node import Node
 from fieldsync.replica.node_setup import mark
@@ -19,47 +19,51 @@ from fieldsync.schema import compatibility, load
 from fieldsync.store import ReadTx, Tx
 from fieldsync.topology.sender import Sender
 from fieldsync.wire import messages
-from fieldsync.wire.frames import Kind
+from fieldsync.wire.frames import FrameKind
 from fieldsync.wire.messages import FormText
 from fieldsync.wire.protocols import RETURNS_FORMS
 
 _WANTED, _IN_VAIN = 1, 2
 
 
-def signed(texts: Mapping[str, str], number: int, key: DeviceKey) -> dict[str, str]:
+def sign_forms(texts: Mapping[str, str], number: int, key: DeviceKey) -> dict[str, str]:
     """Return forms as headquarters publishes them: with their number, and its signature of both."""
     plain = {name: text for name, text in texts.items() if name != load.PUBLISHED}
-    signature = key.sign(_message(form_texts.listing(plain), number)).hex()
+    signature = key.sign(_signed_message(form_texts.list_form_texts(plain), number)).hex()
     lines = f'number = {number}\nby = "{key.public.hex()}"\nsignature = "{signature}"\n'
     return {**plain, load.PUBLISHED: lines}
 
 
-def _message(listed: Iterable[FormText], number: int) -> bytes:
+def _signed_message(listed: Iterable[FormText], number: int) -> bytes:
     hashes = {one.name: one.hash.hex() for one in listed if one.name != load.PUBLISHED}
     texts = hashlib.sha256(msgspec.json.encode(hashes, order="sorted")).digest()
     return b"fieldsync forms 1" + number.to_bytes(8, "big") + texts
 
 
-def signer(listed: Iterable[FormText], published: str) -> bytes | None:
+def find_signer(listed: Iterable[FormText], published: str) -> bytes | None:
     """Return the device that signed forms, None where nobody did: `listed` are their hashes, `published` is the text that signs them."""
     try:
         match load.published({load.PUBLISHED: published}):
             case {"number": int(number), "by": str(by), "signature": str(signature)} if 0 <= number < 1 << 32:
                 key = bytes.fromhex(by)
-                return device_id(key) if verify(key, _message(listed, number), bytes.fromhex(signature)) else None
+                return (
+                    device_id(key)
+                    if verify_signature(key, _signed_message(listed, number), bytes.fromhex(signature))
+                    else None
+                )
     except ValueError:
         pass
     return None
 
 
-def claim(texts: Mapping[str, str]) -> messages.Forms:
+def forms_claim(texts: Mapping[str, str]) -> messages.Forms:
     """Return what proves whose forms these are without their texts: the list, and the text that signs it."""
-    listed = form_texts.listing(texts)
+    listed = form_texts.list_form_texts(texts)
     place = next((n for n, one in enumerate(listed) if one.name == load.PUBLISHED), None)
     return messages.Forms(listed, () if place is None else ((place, 0, texts[load.PUBLISHED].encode()),))
 
 
-def _published(said: messages.Forms) -> str:
+def _claim_text(said: messages.Forms) -> str:
     """Return the text that signs a claim, "" where there is none, or another than is listed."""
     for n, start, data in said.pieces:
         if n < len(said.listed) and start == 0:
@@ -72,7 +76,7 @@ def _published(said: messages.Forms) -> str:
 # --- the side that has newer forms ------------------------------------------------------------------------------------
 
 
-def note(tx: Tx, server: bytes, *, older: bool, sent: bool) -> None:
+def note_lacking(tx: Tx, server: bytes, *, older: bool, sent: bool) -> None:
     """Note whether a server lacks forms that are here; what was sent in vain is not sent again until it had them."""
     if sent:
         tx.settings.outdone_forms = None
@@ -83,49 +87,49 @@ def note(tx: Tx, server: bytes, *, older: bool, sent: bool) -> None:
         known.lacked_forms = _IN_VAIN if sent else _WANTED
 
 
-def wanted(tx: ReadTx, server: bytes) -> bool:
+def is_claim_due(tx: ReadTx, server: bytes) -> bool:
     """Say whether a server is to get forms with the next request."""
-    return _lacked(tx, server) or tx.settings.outdone_forms is not None
+    return _lacks_forms(tx, server) or tx.settings.outdone_forms is not None
 
 
-def _lacked(tx: ReadTx, server: bytes) -> bool:
+def _lacks_forms(tx: ReadTx, server: bytes) -> bool:
     return tx.peer_settings(server).lacked_forms == _WANTED
 
 
-def frames(sender: Sender) -> Iterator[bytes]:
+def claim_frames(sender: Sender) -> Iterator[bytes]:
     """Yield the claims of forms of ours that a server lacks, or that it may have given another's number; by stick with their texts."""
     if sender.protocol < RETURNS_FORMS:
         return
     with sender.node.store.read() as tx:
-        texts = form_texts.present(tx) if _lacked(tx, sender.server.id) else {}
+        texts = form_texts.texts_in_force(tx) if _lacks_forms(tx, sender.server.id) else {}
         twice = tx.settings.outdone_forms
     if twice:
-        yield _packed(sender, twice)
-    if texts and signer(form_texts.listing(texts), texts.get(load.PUBLISHED, "")) is not None:
-        yield _packed(sender, messages.encode(claim(texts)))
+        yield _pack_claim(sender, twice)
+    if texts and find_signer(form_texts.list_form_texts(texts), texts.get(load.PUBLISHED, "")) is not None:
+        yield _pack_claim(sender, messages.encode(forms_claim(texts)))
         if sender.bundled:
-            yield from form_texts.pieces(sender.codec, texts, dict.fromkeys(range(len(texts)), 0))
+            yield from form_texts.text_pieces(sender.codec, texts, dict.fromkeys(range(len(texts)), 0))
 
 
 def texts_asked_for(sender: Sender, lacked: Mapping[int, int]) -> Iterator[bytes]:
     """Yield the texts that a server asked for when it had our claim."""
     with sender.node.store.read() as tx:
-        texts = form_texts.present(tx)
-    yield _packed(sender, messages.encode(claim(texts)))
-    yield from form_texts.pieces(sender.codec, texts, lacked)
+        texts = form_texts.texts_in_force(tx)
+    yield _pack_claim(sender, messages.encode(forms_claim(texts)))
+    yield from form_texts.text_pieces(sender.codec, texts, lacked)
 
 
-def _packed(sender: Sender, claimed: bytes) -> bytes:
-    return sender.codec.pack(Kind.FORMS, claimed, large=True)
+def _pack_claim(sender: Sender, claimed: bytes) -> bytes:
+    return sender.codec.pack_frame(FrameKind.FORMS, claimed, large=True)
 
 
-def replaced(tx: Tx, texts: dict[str, str]) -> None:
+def note_replaced(tx: Tx, texts: dict[str, str]) -> None:
     """Keep our forms where others come with their number: headquarters is to hear that it has given that twice."""
     ours, theirs = tx.settings.forms, mark(texts)
     if ours[:4] == theirs[:4] and ours != theirs:
-        lost = form_texts.present(tx)
-        if signer(form_texts.listing(lost), lost.get(load.PUBLISHED, "")) is not None:
-            tx.settings.outdone_forms = messages.encode(claim(lost))
+        lost = form_texts.texts_in_force(tx)
+        if find_signer(form_texts.list_form_texts(lost), lost.get(load.PUBLISHED, "")) is not None:
+            tx.settings.outdone_forms = messages.encode(forms_claim(lost))
     elif ours[:4] < theirs[:4]:
         tx.settings.outdone_forms = None  # these outdo both
 
@@ -133,41 +137,41 @@ def replaced(tx: Tx, texts: dict[str, str]) -> None:
 # --- the server -------------------------------------------------------------------------------------------------------
 
 
-def take(node: Node, tx: Tx, source: bytes, said: messages.Forms) -> tuple[tuple[int, int], ...]:
+def restore_forms(node: Node, tx: Tx, source: bytes, said: messages.Forms) -> tuple[tuple[int, int], ...]:
     """Put forms in force again that headquarters once published, if they are newer than those here and have come whole.
 
     A claim says which they are; nothing is kept of any that our own headquarters has not signed. Returns what is to come yet.
     """
-    if said.listed and not _claimed(node, tx, said):
-        form_texts.drop(tx, source)
+    if said.listed and not _is_wanted(node, tx, said):
+        form_texts.forget_source(tx, source)
         return ()
-    texts = form_texts.take(tx, source, said)
+    texts = form_texts.store_incoming(tx, source, said)
     if texts is not None:
-        form_texts.drop(tx, source)
+        form_texts.forget_source(tx, source)
         _return_to(node, tx, texts)
-    return form_texts.wanted(tx, source)
+    return form_texts.wanted_texts(tx, source)
 
 
-def _claimed(node: Node, tx: Tx, said: messages.Forms) -> bool:
+def _is_wanted(node: Node, tx: Tx, said: messages.Forms) -> bool:
     """Say whether the forms of a claim are wanted: newer than ours, and signed by our headquarters.
 
     Where headquarters has given one number twice, its present forms get a higher one: else each side would put the other's in force.
     """
-    published = _published(said)
+    published = _claim_text(said)
     ours = int.from_bytes(tx.settings.forms[:4], "big")
     branch = tx.settings.upstream is not None
     above = {server.id for server in tx.servers()} if branch else {node.serving_key.device}
-    if signer(said.listed, published) not in above:
+    if find_signer(said.listed, published) not in above:
         return False
     number = load.number({load.PUBLISHED: published})
     if number != ours:
         return number > ours
-    present = form_texts.present(tx)
-    if said.listed != form_texts.listing(present):
+    present = form_texts.texts_in_force(tx)
+    if said.listed != form_texts.list_form_texts(present):
         if branch:
             tx.settings.outdone_forms = messages.encode(said)
         else:
-            schema_rollout.take_over(node, tx, signed(present, next_number(tx), node.serving_key))
+            schema_rollout.put_in_force(node, tx, sign_forms(present, next_number(tx), node.serving_key))
     return False
 
 
@@ -180,7 +184,7 @@ def _return_to(node: Node, tx: Tx, texts: dict[str, str]) -> None:
         ):
             tx.settings.forms_lost = max(load.number(texts), tx.settings.forms_lost)  # others were published since
             return
-        schema_rollout.take_over(node, tx, texts)
+        schema_rollout.put_in_force(node, tx, texts)
     except errors.SchemaFaults:
         node.renew(tx)  # they are for a newer program
 

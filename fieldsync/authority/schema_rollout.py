@@ -22,30 +22,30 @@ from fieldsync.store.contract import Row, form_key
 _PART = 2_000
 
 
-def take_over(node: Node, tx: Tx, texts: dict[str, str]) -> list[str]:
+def put_in_force(node: Node, tx: Tx, texts: dict[str, str]) -> list[str]:
     """Put forms in force; return the types that changed. SchemaFaults if they are not good, or newer than this program."""
     old = node.schema
     new = write_schema(tx, texts)
     rules = Rules(new)
     ahead = tx.settings.newer_values  # newer forms' values are here already, kept as they came
-    changed = [name for name, kind in new.types.items() if not same(old.types.get(name), kind)]
+    changed = [name for name, kind in new.types.items() if not equal_types(old.types.get(name), kind)]
     for name in changed:
         kind, before = rules.of(name), TypeRules(name, old.types.get(name))
         if ahead or (before.type is not None and _settles_otherwise(before, kind)):
-            _rewrite(tx, rules, name)
+            _rewrite_registers(tx, rules, name)
         if node.is_laptop and tuple(map(kind.present, before.search)) != kind.search:
-            tx.unsearched_type(name)
+            tx.invalidate_search_of_type(name)
     node.renew(tx)
     tx.settings.newer_values = False
     if not node.is_laptop:
         for projection in registered().projections:
             projection.rebuild(tx, rules)
-        tx.wake(map(form_key, changed))
+        tx.wake_waiting(map(form_key, changed))
         quarantine.judge_due(node, tx, sys.maxsize)
     return changed
 
 
-def same(one: Type | None, other: Type) -> bool:
+def equal_types(one: Type | None, other: Type) -> bool:
     """Say whether two types are the same, words and all."""
     from fieldsync.schema import model
 
@@ -55,28 +55,28 @@ def same(one: Type | None, other: Type) -> bool:
 def _settles_otherwise(before: TypeRules, now: TypeRules) -> bool:
     if before.renamed != now.renamed:
         return True
-    return any(_settling(now.of(field)) != _settling(rule) for field, rule in before.fields.items())
+    return any(_settling_rule(now.of(field)) != _settling_rule(rule) for field, rule in before.fields.items())
 
 
-def _settling(rule: FieldRule) -> FieldRule:
+def _settling_rule(rule: FieldRule) -> FieldRule:
     """Return what settles a field: its choices only where their order counts, or a new one would concern every record."""
     ordered = rule.policy.merge in ("greatest", "least", "furthest")
     return rule if ordered else FieldRule(rule.kind, Policy(rule.policy.merge))
 
 
-def _rewrite(tx: Tx, rules: Rules, type: str) -> None:
+def _rewrite_registers(tx: Tx, rules: Rules, type: str) -> None:
     """Give a type's registers their present names, and settle them as the form says now."""
-    records, facts = tx.ids(type), device_facts(tx)
+    records, facts = tx.ids_of_type(type), device_facts(tx)
     for i in range(0, len(records), _PART):
         rows = tx.rows(records[i : i + _PART])
         settled = {
-            record: _settled(rules.of(type), rules.upgraded(row.state), row, facts) for record, row in rows.items()
+            record: _settle_row(rules.of(type), rules.upgraded(row.state), row, facts) for record, row in rows.items()
         }
         merge_arrivals.ask_of_settled(tx, settled)
-        tx.rewrite(settled.values())
+        tx.rewrite_rows(settled.values())
 
 
-def _settled(type_rules: TypeRules, state: State, row: Row, facts: DeviceFacts) -> Row:
+def _settle_row(type_rules: TypeRules, state: State, row: Row, facts: DeviceFacts) -> Row:
     arrivals: dict[str, int] = {}
     for name, arrival in row.arrivals.items():
         present = type_rules.present(name)
@@ -88,7 +88,7 @@ def _settled(type_rules: TypeRules, state: State, row: Row, facts: DeviceFacts) 
     return row
 
 
-def labels(node: Node, types: Iterable[str]) -> Sequence[dict[str, object]]:
+def type_labels(node: Node, types: Iterable[str]) -> Sequence[dict[str, object]]:
     """Return {"type", "label", "version"} of these types as they are now, for people."""
     known = node.schema.types
     return [

@@ -12,7 +12,7 @@ from fieldsync.core.deletion import is_deletion
 from fieldsync.core.grants import BRANCH, DECIDERS, is_branch
 from fieldsync.core.lifecycle import Lifecycle
 from fieldsync.core.register import EMPTY, Value
-from fieldsync.core.settle import DECIDED, REOPENED, unpacked, unpacked_all
+from fieldsync.core.settle import DECIDED, REOPENED, unpack_head, unpack_heads
 from fieldsync.core.state import field_of, register_of
 from fieldsync.core.units import is_unit
 from fieldsync.crypto.keys import DEVICE_SIZE
@@ -86,10 +86,14 @@ class ValueChecks(CommitBatch):
                 try:  # here and in no function of its own: for each value of each commit
                     normal = check(value)
                 except errors.FieldsyncError:
-                    if not self._held(commit, name, value):
+                    if not self._is_shown(commit, name, value):
                         raise
                 else:
-                    if normal is not value and not _identical(normal, value) and not self._held(commit, name, value):
+                    if (
+                        normal is not value
+                        and not _identical(normal, value)
+                        and not self._is_shown(commit, name, value)
+                    ):
                         raise errors.IllegalValue(type=commit.type, field=name, reason="not_normal")
             elif name.startswith("_"):
                 _check_system(commit, name, value)
@@ -125,7 +129,7 @@ class ValueChecks(CommitBatch):
         """Refuse (IllegalValue) what no decision was made over: each head's value is one that the field may have."""
         if not _are_heads(heads) or (check is None and name not in _DECIDABLE):
             raise errors.IllegalValue(type=commit.type, field=name, reason="system")
-        for head in unpacked_all(heads):
+        for head in unpack_heads(heads):
             if head.value is None:
                 continue
             if check is None:
@@ -135,7 +139,7 @@ class ValueChecks(CommitBatch):
                 normal = _identical(check(head.value), head.value)
             except errors.FieldsyncError:
                 normal = False
-            if not normal and not self._held(commit, name, head.value):
+            if not normal and not self._is_shown(commit, name, head.value):
                 raise errors.IllegalValue(type=commit.type, field=name, reason="not_normal")
 
     def _check_steps(self, commit: Commit, role: str, *, stored: bool = False) -> None:
@@ -167,13 +171,15 @@ class ValueChecks(CommitBatch):
             self._written[place] = new
 
     def _check_step(self, commit: Commit, name: str, lifecycle: Lifecycle) -> None:
-        old = self._conflicts.stays_at(self.rules.of(commit.type).today(commit), name, lifecycle)
+        old = self._conflicts.unfollowed_state(self.rules.of(commit.type).today(commit), name, lifecycle)
         if old is not None:
             new = str(commit.fields[name])
             # what its device wrote before it of this record may still wait: then this does, too
-            waiting = self.tx.waiting_before(commit.device, commit.seq, commit.record)
+            waiting = self.tx.last_waiting_before(commit.device, commit.seq, commit.record)
             self.waits_for = () if waiting is None else (commit_key(commit.device, waiting),)
-            raise errors.IllegalStep(type=commit.type, old=old.value, new=new, allowed=list(lifecycle.after(old.value)))
+            raise errors.IllegalStep(
+                type=commit.type, old=old.value, new=new, allowed=list(lifecycle.next_states(old.value))
+            )
 
     def _check_complete(self, commit: Commit) -> None:
         """A record leaves its first state when its form's required fields are filled in; what lacks one waits for it.
@@ -184,19 +190,19 @@ class ValueChecks(CommitBatch):
             return
         new, rules = commit.fields[validate.STATE], self.rules.of(commit.type)
         kind = rules.type
-        if not isinstance(new, str) or kind is None or kind.lifecycle is None or new == kind.lifecycle.initial:
+        if not isinstance(new, str) or kind is None or kind.lifecycle is None or new == kind.lifecycle.initial_state:
             return
         row = self.known.get(commit.record)
         if row is not None and register_of(row.state, validate.STATE).seen.get(commit.device, 0) >= commit.seq:
             return  # judged by the server above
-        before = [one.value for one in self._conflicts.followed(rules.today(commit), validate.STATE)]
-        if kind.lifecycle.initial not in before or any(field_of(name) == DECIDED for name in commit.fields):
+        before = [one.value for one in self._conflicts.preceding_states(rules.today(commit), validate.STATE)]
+        if kind.lifecycle.initial_state not in before or any(field_of(name) == DECIDED for name in commit.fields):
             return
-        later = self.as_it_will_be(commit.record, rules.today(commit))
+        later = self.row_after(commit.record, rules.today(commit))
         written = {field_of(name) for name in (*later.state.fields, *later.state.values)}
         older = self.rules.older(commit.type, commit.form, partial(schema_history.forms, self.tx)).type or kind
         asked = set(map(rules.present, older.fields))
-        day = stamp.day(commit.stamp)
+        day = stamp.stamp_day(commit.stamp)
         lacking = [
             name
             for name in validate.missing(kind, {**later.doc, validate.STATE: new}, day)
@@ -206,7 +212,7 @@ class ValueChecks(CommitBatch):
             self.waits_for = (record_key(commit.record),)
             raise errors.Incomplete(type=commit.type, fields=lacking)
 
-    def _held(self, commit: Commit, name: str, value: object) -> bool:
+    def _is_shown(self, commit: Commit, name: str, value: object) -> bool:
         """Say whether the record shows this value already, or has decided over it: a person may decide for what an older form allowed."""
         row = self.known.get(commit.record)
         if row is None or not commit.context:
@@ -216,7 +222,7 @@ class ValueChecks(CommitBatch):
         over = [head.value for head in register_of(row.state, decided).heads]
         over += [said.fields.get(decided) for said in self.said.get(commit.record, ())]
         heads = list(register_of(row.state, name).heads)
-        heads += [head for one in over if isinstance(one, dict) for head in unpacked_all(one.get("heads"))]
+        heads += [head for one in over if isinstance(one, dict) for head in unpack_heads(one.get("heads"))]
         return any(type(head.value) is type(value) and head.value == value for head in heads)
 
 
@@ -270,7 +276,7 @@ def _check_system(commit: Commit, name: str, value: object) -> None:
 
 def _are_heads(value: object) -> bool:
     try:
-        return isinstance(value, list) and {len(unpacked(one).device) for one in value} == {DEVICE_SIZE}
+        return isinstance(value, list) and {len(unpack_head(one).device) for one in value} == {DEVICE_SIZE}
     except ValueError:
         return False
 
@@ -279,7 +285,7 @@ _DECIDABLE = ("_unit", "_deleted", "_same_as")  # what of the system's a conflic
 _DECISIONS = (DECIDED, "_same_as", "_not_same")  # only those who decide reviews may write these
 _SYSTEM: dict[str, Callable[[object], bool]] = {
     "_unit": lambda value: isinstance(value, str) and is_unit(value),
-    "_code": lambda value: isinstance(value, str) and codes.split(value) is not None,
+    "_code": lambda value: isinstance(value, str) and codes.split_code(value) is not None,
     "_deleted": lambda value: value is None or is_deletion(value),
     "_same_as": lambda value: value is None or (isinstance(value, str) and is_id(value)),
     "_not_same/": lambda value: isinstance(value, bool),

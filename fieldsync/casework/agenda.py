@@ -7,7 +7,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from fieldsync.core import names, record_ids
-from fieldsync.core.grants import covers
+from fieldsync.core.grants import covering_grant
 from fieldsync.core.units import home_unit
 from fieldsync.replica.formula_lookups import RowLookups
 from fieldsync.replica.node import Node
@@ -16,7 +16,7 @@ from fieldsync.schema.expressions import parser
 from fieldsync.schema.model import Due, Type
 from fieldsync.schema.values import is_id
 from fieldsync.store import ReadTx
-from fieldsync.store.contract import Query, Row
+from fieldsync.store.contract import RecordQuery, Row
 
 WEEK = 7  # days
 _NAMES = {"text", "note", "ref", "phone"}  # types of fields that name something
@@ -117,7 +117,7 @@ class People:
 
 def is_me(node: Node, worker: str | None) -> bool:
     """Say whether a worker is this node's person, by name; spelling is forgiven."""
-    return worker is not None and names.tokens(worker) == names.tokens(node.person)
+    return worker is not None and names.name_tokens(worker) == names.name_tokens(node.person)
 
 
 def due(
@@ -145,7 +145,7 @@ def due(
             days = (datetime.date.fromisoformat(today) - datetime.date.fromisoformat(line.on)).days
             found.append(
                 AgendaLine(
-                    record=record_ids.text(line.row.state.record),
+                    record=record_ids.id_text(line.row.state.record),
                     code=line.row.code,
                     type=line.row.state.type,
                     what=line.name,
@@ -164,7 +164,7 @@ def _lines(node: Node, tx: ReadTx, kind: Type, last: str, unit: str | None) -> I
     known = [(name, one, parser.compile(one.on), parser.compile(one.when)) for name, one in kind.due.items()]
     derived = {name for name, field in kind.fields.items() if field.kind == "derived"}
     asks = any(validate.asks_others(kind, name) for *_, on, when in known for name in (on.names | when.names) & derived)
-    for row in tx.select(Query(type=kind.name, deleted=False, standing=True, unit=unit)):
+    for row in tx.select_rows(RecordQuery(type=kind.name, deleted=False, standing=True, unit=unit)):
         doc: Mapping[str, object] | None = None
         for name, one, on, when in known:
             if derived.isdisjoint(when.names) and not when.holds(row.doc, today):
@@ -190,7 +190,7 @@ def _whose(people: People, line: _Line) -> str | None:
 
 def _concerns(node: Node, due: Due, whose: str | None, unit: str, worker: str | None) -> bool:
     if worker is not None:
-        return whose is not None and names.tokens(whose) == names.tokens(worker)
+        return whose is not None and names.name_tokens(whose) == names.name_tokens(worker)
     if due.by:
-        return any(grant.role in due.by and covers((grant,), unit) for grant in node.grants)
+        return any(grant.role in due.by and covering_grant((grant,), unit) for grant in node.grants)
     return whose is None or is_me(node, whose)

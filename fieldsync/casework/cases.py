@@ -20,7 +20,7 @@ from fieldsync.replica.node import Node
 from fieldsync.replica.placement import owners
 from fieldsync.schema import validate
 from fieldsync.store import Tx
-from fieldsync.store.contract import Query, Row
+from fieldsync.store.contract import RecordQuery, Row
 
 CASE, ASSESSMENT, PLAN, ITEM = "case", "assessment", "plan", "plan_item"
 OPEN = frozenset({"identified", "registered", "assessed", "planned", "in_service", "monitoring", "closing"})
@@ -36,7 +36,7 @@ def open_case(node: Node, person: str, changes: Changes, *, note: str | None = N
             "opened_on": node.today(),
             "worker": node.person,
             **changes.set,
-            "person": record_ids.text(owner.state.record),
+            "person": record_ids.id_text(owner.state.record),
         }
         row = _add(node, tx, CASE, replace(changes, set=wanted), owner, note)
         if not validate.missing(node.schema.type(CASE), row.doc, node.today()):
@@ -50,7 +50,7 @@ def assess(node: Node, case: str, changes: Changes, *, note: str | None = None) 
         row = _case(node, tx, case)
         person = row.doc.get("person")
         wanted = {"kind": "initial", "done_on": node.today(), "done_by": node.person, **changes.set}
-        wanted |= {"subject": person, "case": record_ids.text(row.state.record)}
+        wanted |= {"subject": person, "case": record_ids.id_text(row.state.record)}
         owner = tx.rows([record_ids.from_text(str(person))]).get(record_ids.from_text(str(person))) if person else None
         made = _add(node, tx, ASSESSMENT, replace(changes, set=wanted), owner or row, note)
         if not validate.missing(node.schema.type(ASSESSMENT), made.doc, node.today()):
@@ -68,7 +68,7 @@ def plan(
     """Save a plan for a case with its steps, all at once, and ask for its approval; return its id."""
     with node.store.write() as tx:
         row = _case(node, tx, case)
-        wanted = {"starts_on": node.today(), **changes.set, "case": record_ids.text(row.state.record)}
+        wanted = {"starts_on": node.today(), **changes.set, "case": record_ids.id_text(row.state.record)}
         agreed = (
             {**changes.put}
             if changes.put.get("agreed_with")
@@ -77,7 +77,7 @@ def plan(
         whole = Changes(set=wanted, put=agreed, say=changes.say)
         made = _add(node, tx, PLAN, whole, row, note)
         for item in items:
-            step = {"status": "open", "responsible": node.person, **item, "plan": record_ids.text(made.state.record)}
+            step = {"status": "open", "responsible": node.person, **item, "plan": record_ids.id_text(made.state.record)}
             _add(node, tx, ITEM, Changes(set=step), made, None)
         if not validate.missing(node.schema.type(PLAN), made.doc, node.today()):
             _set(node, tx, made, {"state": "submitted"})
@@ -90,7 +90,7 @@ def advance(node: Node, case: str, to: str | None = None, *, note: str | None = 
     with node.store.write() as tx:
         row = _case(node, tx, case)
         lifecycle = _lifecycle(node)
-        ahead = lifecycle.after(str(row.doc.get("state") or lifecycle.initial))
+        ahead = lifecycle.next_states(str(row.doc.get("state") or lifecycle.initial_state))
         if to is None and not ahead:
             raise errors.IllegalStep(type=CASE, old=row.doc.get("state"), new=None, allowed=[])
         _set(node, tx, row, {"state": to or ahead[0]}, note=note)
@@ -207,7 +207,7 @@ def caseload(node: Node, unit: str | None = None) -> list[Caseload]:
     found: dict[str | None, Caseload] = {}
     with node.store.read() as tx:
         people = People(node, tx)
-        for row in tx.select(Query(type=CASE, deleted=False, standing=True, unit=unit)):
+        for row in tx.select_rows(RecordQuery(type=CASE, deleted=False, standing=True, unit=unit)):
             doc = row.doc
             name = people.worker(doc.get("worker"))
             one = found.setdefault(name, Caseload(name, 0, {}, {}, 0, 0, 0))
@@ -260,8 +260,8 @@ def _asked(row: Row, what: str | None) -> str:
 def _submitted(tx: Tx, case: Row, type: str) -> list[Row]:
     """Return a case's submitted plans, or the submitted assessments of its person that name it."""
     owner = case.state.record if type == PLAN else case.owner
-    rows = tx.rows(tx.owned_by([owner])).values() if owner is not None else ()
-    named = record_ids.text(case.state.record)
+    rows = tx.rows(tx.ids_owned_by([owner])).values() if owner is not None else ()
+    named = record_ids.id_text(case.state.record)
     return [
         r for r in rows if r.state.type == type and r.doc.get("state") == "submitted" and r.doc.get("case") == named
     ]

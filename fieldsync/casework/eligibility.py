@@ -17,7 +17,7 @@ from fieldsync.replica.node import Node
 from fieldsync.replica.queries import Json, Record, Shower
 from fieldsync.schema.expressions import lookups, parser
 from fieldsync.store import ReadTx
-from fieldsync.store.contract import Query, Row
+from fieldsync.store.contract import RecordQuery, Row
 
 PROGRAMME, ENROLMENT, PERSON, HOUSEHOLD = "programme", "enrolment", "person", "household"
 _OVER = frozenset(
@@ -77,7 +77,7 @@ def eligible(node: Node, ref: str) -> list[Eligibility]:
         asked = [_Subject(one, _known(node, tx, one, around, shower.record(one).fields)) for one in people]
         family = None if home is None else _Subject(home, _known(node, tx, home, {}, around))
         held = _enrolments(tx, [one for one in (row, home) if one is not None])
-        programmes = list(tx.select(Query(type=PROGRAMME, deleted=False, standing=True)))
+        programmes = list(tx.select_rows(RecordQuery(type=PROGRAMME, deleted=False, standing=True)))
         found = []
         for one in programmes:
             shown = shower.record(one)
@@ -106,15 +106,15 @@ def _owner(tx: ReadTx, row: Row) -> Row | None:
 
 
 def _members(tx: ReadTx, home: Row) -> Iterator[Row]:
-    for row in tx.rows(tx.owned_by([home.state.record])).values():
-        if row.state.type == PERSON and "_deleted" not in row.doc and not tx.gave_way(row.state.record):
+    for row in tx.rows(tx.ids_owned_by([home.state.record])).values():
+        if row.state.type == PERSON and "_deleted" not in row.doc and not tx.is_merged(row.state.record):
             yield row
 
 
 def _enrolments(tx: ReadTx, holders: list[Row]) -> dict[str, str]:
     """Return the state of each enrolment that counts, by the programme's id, or what it is called where it is no record here."""
     found = {}
-    for row in tx.rows(tx.owned_by([one.state.record for one in holders])).values():
+    for row in tx.rows(tx.ids_owned_by([one.state.record for one in holders])).values():
         state = row.doc.get("state")
         if row.state.type == ENROLMENT and "_deleted" not in row.doc and state not in _OVER:
             found[str(row.doc.get("programme"))] = str(state)
@@ -125,7 +125,7 @@ def _excluded(shown: Record, programmes: list[Row], held: Mapping[str, str]) -> 
     """Return the code of a programme that they are in and that does not go with this one, whichever of the two says so."""
     mine = set(shown.fields.get("exclusive_with", ()))
     for one in programmes:
-        other = record_ids.text(one.state.record)
+        other = record_ids.id_text(one.state.record)
         named = other in mine or shown.id in one.doc.get("exclusive_with", ())
         if named and other in held:
             return str(one.doc.get("programme_code") or one.code)
@@ -154,7 +154,7 @@ def _answer(node: Node, fields: Json, family: _Subject | None, people: list[_Sub
         else:
             lacks |= {name for name in names if one.doc.get(name) in (None, "", [])}
     who = (
-        [one.row.code or record_ids.text(one.row.state.record) for one in fit]
+        [one.row.code or record_ids.id_text(one.row.state.record) for one in fit]
         if family is not None and subjects is people
         else []
     )

@@ -39,7 +39,7 @@ def report(
         home = _typed(find_row(tx, household), "household")
         node.may_write(*record_units.units_of(tx, home))
         given = {"household": _text(home), "kind": kind, "event_date": node.today(), **fields}
-        put = {"members": [record_ids.text(find_id(tx, one)) for one in members]} if members else {}
+        put = {"members": [record_ids.id_text(find_id(tx, one)) for one in members]} if members else {}
         wanted = changes.Changes(set=given, put=put)
         draft = save.draft_add(node, tx, EVENT, wanted, unit=record_units.unit_of(tx, home), note=note)
         commit_writer.commit_drafts(node, tx, completed(node, tx, draft))
@@ -48,13 +48,13 @@ def report(
 
 def completed(node: Node, tx: Tx, event: changes.Draft) -> list[changes.Draft]:
     """Return an event with the codes that are kept for what follows from it, and what its family is told at once."""
-    kind, home = str(event.fields.get("kind")), record_ids.parse(event.fields.get("household"))
+    kind, home = str(event.fields.get("kind")), record_ids.parse_id(event.fields.get("household"))
     if kind in _KEPT:
         event.fields["new_code"] = commit_writer.next_code(node, tx, str(event.fields["_unit"]), count=_KEPT[kind])[0]
     drafts = [event._replace(fields=dict(sorted(event.fields.items())))]
     row = tx.row(home) if home is not None and kind == "birth" else None
     if row is not None:  # two who report one birth write it both, and so it is noticed
-        told: dict[str, Value] = {"last_birth": record_ids.text(event.record)}
+        told: dict[str, Value] = {"last_birth": record_ids.id_text(event.record)}
         drafts.append(save.draft_edit(node, row, node.schema.type("household"), told, note=event.note))
     return drafts
 
@@ -74,8 +74,8 @@ def verify(node: Node, ref: str, *, anyway: bool = False, note: str | None = Non
 
 def births_near(tx: Tx, row: Row) -> list[Row]:
     """Return the other births of the same family that were reported or verified for days nearby: one child, or twins."""
-    home, day = record_ids.parse(row.doc.get("household")), _day(row)
-    found = tx.rows(tx.owned_by([home])).values() if home is not None else ()
+    home, day = record_ids.parse_id(row.doc.get("household")), _day(row)
+    found = tx.rows(tx.ids_owned_by([home])).values() if home is not None else ()
     return [
         one
         for one in found
@@ -129,10 +129,10 @@ class _Verification:
 
     def _kept_code(self, number: int) -> str | None:
         """Return the code that the event kept for one of the records that it makes."""
-        kept = codes.split(str(self.doc.get("new_code")))
+        kept = codes.split_code(str(self.doc.get("new_code")))
         if kept is None or number >= _KEPT.get(str(self.doc.get("kind")), 0):
             return None
-        return codes.whole(kept[0], kept[1] + number)
+        return codes.join_code(kept[0], kept[1] + number)
 
     # --- what is there, and what is made ---
 
@@ -153,7 +153,7 @@ class _Verification:
         return record
 
     def _ref(self, field: str) -> bytes | None:
-        return record_ids.parse(self.doc.get(field))
+        return record_ids.parse_id(self.doc.get(field))
 
     @property
     def _on(self) -> str:
@@ -161,7 +161,7 @@ class _Verification:
 
     def _open(self, home: bytes | None) -> list[Row]:
         """The open memberships of a household."""
-        found = self.tx.rows(self.tx.owned_by([home])) if home is not None else {}
+        found = self.tx.rows(self.tx.ids_owned_by([home])) if home is not None else {}
         here = [
             row
             for row in found.values()
@@ -174,7 +174,7 @@ class _Verification:
         """End a person's time in a household, and return what it was."""
         ended = None
         for row in self._open(home):
-            if record_ids.parse(row.doc.get("person")) == person:
+            if record_ids.parse_id(row.doc.get("person")) == person:
                 self._set(row.state.record, to_date=self._on, end_reason=reason)
                 ended = row
         return ended
@@ -183,16 +183,16 @@ class _Verification:
         """Begin a person's time in a household: it is where he or she lives now."""
         if person is None or home is None:
             return
-        if not any(record_ids.parse(row.doc.get("person")) == person for row in self._open(home)):
+        if not any(record_ids.parse_id(row.doc.get("person")) == person for row in self._open(home)):
             self._make(
                 f"membership {person.hex()}",
                 "membership",
-                household=record_ids.text(home),
-                person=record_ids.text(person),
+                household=record_ids.id_text(home),
+                person=record_ids.id_text(person),
                 relation=relation,
                 from_date=self._on,
             )
-        self._set(person, household=record_ids.text(home))
+        self._set(person, household=record_ids.id_text(home))
 
     # --- what follows from each kind ---
 
@@ -204,7 +204,7 @@ class _Verification:
                 "child", "person", household=self.doc.get("household"), given=self.doc.get("child_name"), family=family,
                 sex=self.doc.get("child_sex"), birth_date=self._on, birth_precision="day", alive="alive",
             )  # fmt: skip
-            self._set(self.event.state.record, person=record_ids.text(child))
+            self._set(self.event.state.record, person=record_ids.id_text(child))
         self._begin(child, home, str(self.doc.get("relation") or "son_daughter"))
 
     def _text_of(self, record: bytes | None, field: str) -> Value:
@@ -242,23 +242,23 @@ class _Verification:
 
     def _join(self) -> None:
         person, home = self._ref("person"), self._ref("household")
-        before = record_ids.parse(self._text_of(person, "household")) or self._ref("other_household")
+        before = record_ids.parse_id(self._text_of(person, "household")) or self._ref("other_household")
         if before != home:
             self._end(person, before, "moved")
         self._begin(person, home, str(self.doc.get("relation") or "other_relative"))
 
     def _split(self) -> None:
-        members = [found for one in self.doc.get("members") or () if (found := record_ids.parse(one)) is not None]
+        members = [found for one in self.doc.get("members") or () if (found := record_ids.parse_id(one)) is not None]
         first, home = self._ref("person") or (members[0] if members else None), self._ref("household")
         into = self._ref("other_household")
         if into is None:
             old = self.tx.row(home)
             kept = ("family_name", "location", "origin", "displacement", "address")
             into = self._make(
-                "household", "household", registered_on=self._on, head=record_ids.text(first) if first is not None else None,
+                "household", "household", registered_on=self._on, head=record_ids.id_text(first) if first is not None else None,
                 **{name: old.doc.get(name) for name in kept if old is not None},
             )  # fmt: skip
-            self._set(self.event.state.record, other_household=record_ids.text(into))
+            self._set(self.event.state.record, other_household=record_ids.id_text(into))
         for person in dict.fromkeys(one for one in (first, *members) if one is not None):
             was = self._end(person, home, "split")
             relation = (
@@ -272,17 +272,19 @@ class _Verification:
             self._set(row.state.record, to_date=self._on, end_reason="moved")
             relation = row.doc.get("relation")
             self._begin(
-                record_ids.parse(row.doc.get("person")), into, "other_relative" if relation == "head" else str(relation)
+                record_ids.parse_id(row.doc.get("person")),
+                into,
+                "other_relative" if relation == "head" else str(relation),
             )
         here = self.tx.row(home)
         lifecycle = self.node.schema.type("household").lifecycle
-        if here is not None and lifecycle is not None and lifecycle.allows(here.doc.get("state"), "merged"):
+        if here is not None and lifecycle is not None and lifecycle.allows_step(here.doc.get("state"), "merged"):
             self._set(home, state="merged")
 
     def _head(self) -> None:
         person, home = self._ref("person"), self._ref("household")
         for row in self._open(home):
-            if record_ids.parse(row.doc.get("person")) == person:
+            if record_ids.parse_id(row.doc.get("person")) == person:
                 self._set(row.state.record, relation="head")
             elif row.doc.get("relation") == "head":
                 self._set(row.state.record, relation="other_relative")
@@ -296,4 +298,4 @@ def _typed(row: Row, type_: str) -> Row:
 
 
 def _text(row: Row) -> str:
-    return record_ids.text(row.state.record)
+    return record_ids.id_text(row.state.record)

@@ -4,7 +4,7 @@ from fieldsync import errors
 from fieldsync.casework import partner_sharing
 from fieldsync.core import stamp
 from fieldsync.core.commit import Commit
-from fieldsync.core.grants import covers
+from fieldsync.core.grants import covering_grant
 from fieldsync.core.state import field_of
 from fieldsync.core.units import SHARED, shared_with
 from fieldsync.replica.extensions import JudgedBatch
@@ -21,10 +21,10 @@ def check_share(batch: JudgedBatch, commit: Commit) -> None:
         return
     if not partner_sharing.asks_consent(commit.type, commit.fields):
         return
-    doc = batch.as_it_will_be(commit.record, commit).doc
+    doc = batch.row_after(commit.record, commit).doc
     if doc.get(partner_sharing.WITH):
         batch.missing.clear()
-        reason = partner_sharing.why_not(batch.document, doc, stamp.day(commit.stamp))
+        reason = partner_sharing.why_not(batch.row_with_batch, doc, stamp.stamp_day(commit.stamp))
         if reason is not None:
             if reason == "unknown":
                 batch.waits_for = tuple(map(record_key, batch.missing))
@@ -42,7 +42,7 @@ def check_partner(batch: JudgedBatch, commit: Commit, row: Row | None) -> None:
 
 def _check_delivery(batch: JudgedBatch, commit: Commit) -> None:
     unit = str(commit.fields.get("_unit"))
-    if covers(batch.device.grants, shared_with(unit)) is None:
+    if covering_grant(batch.device.grants, shared_with(unit)) is None:
         raise errors.UnitRefused(unit=unit)
     referral, person = (partner_sharing.ref(commit.fields, name) for name in ("referral", "person"))
     found = batch.tx.rows([one for one in (referral, person) if one is not None])
@@ -56,8 +56,8 @@ def _check_delivery(batch: JudgedBatch, commit: Commit) -> None:
 def _shared_once(batch: JudgedBatch, row: Row, unit: str | None = None) -> bool:
     """Say whether a record is, or was, shared with a unit of the device's: an answer given meanwhile is kept."""
     tx = batch.tx
-    channels = {*tx.shares_of(row.n), *tx.channels_left(row.n), *tx.unheld(row.state.record)}
+    channels = {*tx.projection_entries(row.n), *tx.channels_left(row.n), *tx.channels_never_held(row.state.record)}
     names = [batch.units(n) for n in channels]
     if row.state.type == partner_sharing.SERVICE:
         names.append(shared_with(str(row.doc.get("_unit"))))  # its own, whatever has become of the referral
-    return any(covers(batch.device.grants, one) and unit in (None, one.removesuffix(SHARED)) for one in names)
+    return any(covering_grant(batch.device.grants, one) and unit in (None, one.removesuffix(SHARED)) for one in names)

@@ -45,20 +45,20 @@ _ONLY_DEPENDS = 0
 def update(tx: Tx, rules: Rules, touched: Mapping[bytes, Row]) -> None:
     """Bring the shared channels up to date with records that changed."""
     sources = {record for record, row in touched.items() if row.state.type in SOURCES}
-    if not tx.sharing and not any(_may_share(touched[record]) for record in sources):
+    if not tx.has_projections and not any(_may_share(touched[record]) for record in sources):
         return
-    sources |= tx.sources(touched)
-    sources |= tx.sources(sources)  # a service that was delivered for a referral goes and stays with it
+    sources |= tx.projection_sources(touched)
+    sources |= tx.projection_sources(sources)  # a service that was delivered for a referral goes and stays with it
     about = _told(tx, rules, sources) | tx.shared_among(touched)
-    tx.share(tx.rows(about).values())
+    tx.update_projections(tx.rows(about).values())
 
 
 def rebuild(tx: Tx, rules: Rules) -> None:
     """Work all of it out anew: forms have given fields other names."""
-    if tx.sharing:
-        sources = tx.all_sources()
+    if tx.has_projections:
+        sources = tx.all_projection_sources()
         _told(tx, rules, sources)
-        tx.share(tx.rows(tx.all_shared()).values())
+        tx.update_projections(tx.rows(tx.all_shared()).values())
 
 
 def _told(tx: Tx, rules: Rules, sources: Iterable[bytes]) -> set[bytes]:
@@ -185,7 +185,7 @@ def _about(tx: Tx, rules: Rules, row: Row) -> Iterator[tuple[bytes, str]]:
 
 def ref(doc: Mapping[str, Any], field: str) -> bytes | None:
     """Return the id that a field names; None where it names none."""
-    return record_ids.parse(doc.get(field))
+    return record_ids.parse_id(doc.get(field))
 
 
 # --- may it be shared? ------------------------------------------------------------------------------------------------

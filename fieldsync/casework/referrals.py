@@ -24,7 +24,7 @@ from fieldsync.replica.record_units import home_of
 from fieldsync.replica.save import edit, save_change, save_new
 from fieldsync.schema.model import Type
 from fieldsync.store import ReadTx, Tx
-from fieldsync.store.contract import Query, Row
+from fieldsync.store.contract import RecordQuery, Row
 
 DAYS = {"emergency": 1, "urgent": 3, "routine": 14}
 """Days in which a referral of some urgency is to be answered."""
@@ -58,14 +58,14 @@ def refer(node: Node, ref_: str, request: ReferralRequest, *, note: str | None =
     with node.store.write() as tx:
         row, case = _about(node, tx, ref_)
         organisation = next(
-            tx.select(Query(type=ORGANISATION, equal={"partner_unit": unit}, deleted=False, limit=1)), None
+            tx.select_rows(RecordQuery(type=ORGANISATION, equal={"partner_unit": unit}, deleted=False, limit=1)), None
         )
         fields = {
-            "person": record_ids.text(row.state.record),
+            "person": record_ids.id_text(row.state.record),
             "case": case,
             "kind": request.kind,
             "from_org": node.org,
-            "to_org": unit if organisation is None else record_ids.text(organisation.state.record),
+            "to_org": unit if organisation is None else record_ids.id_text(organisation.state.record),
             "urgency": request.urgency,
             "reason": request.reason,
             "override_reason": request.override,
@@ -91,7 +91,7 @@ def refer(node: Node, ref_: str, request: ReferralRequest, *, note: str | None =
 def _about(node: Node, tx: Tx, ref_: str) -> tuple[Row, str | None]:
     row, case = find_row(tx, ref_), None
     if row.state.type == "case":
-        case, person = record_ids.text(row.state.record), ref(row.doc, "person")
+        case, person = record_ids.id_text(row.state.record), ref(row.doc, "person")
         row = tx.row(person) or row
     allowed = node.schema.type(REFERRAL).field("person").to
     if row.state.type not in allowed:
@@ -124,13 +124,13 @@ def _consent(node: Node, tx: Tx, doc: dict[str, Any], row: Row, asked: str | Non
     if asked is not None:
         candidates = [find_row(tx, asked)]
     else:
-        people = [row.state.record, *tx.owned_by([row.state.record])]
-        found = tx.rows(tx.owned_by(people)).values()
+        people = [row.state.record, *tx.ids_owned_by([row.state.record])]
+        found = tx.rows(tx.ids_owned_by(people)).values()
         candidates = [one for one in found if one.state.type == CONSENT and one.doc.get("purpose") == "referral"]
         candidates.sort(key=lambda one: str(one.doc.get("given_on")), reverse=True)
     reasons = []
     for one in candidates:
-        named = record_ids.text(one.state.record)
+        named = record_ids.id_text(one.state.record)
         why = partner_sharing.why_not(tx.row, doc | {"consent": named}, node.today())
         if why is None:
             return named
@@ -169,7 +169,7 @@ def deliver(
             "given_on": value_reader.typed(node).value(
                 node.schema.type(partner_sharing.SERVICE).field("given_on"), on or node.today()
             ),
-            "referral": record_ids.text(row.state.record),
+            "referral": record_ids.id_text(row.state.record),
             "outcome": outcome,
         }
         made = save_new(node, tx, partner_sharing.SERVICE, Changes(set=given), note=note)
@@ -192,7 +192,7 @@ def withdraw_consent(node: Node, ref_: str, *, note: str | None = None) -> bytes
         row = find_row(tx, ref_)
         if row.state.type != CONSENT:
             raise errors.IllegalValue(type=row.state.type, field=CONSENT, reason="wrong_type", to=[CONSENT])
-    return edit(node, record_ids.text(row.state.record), Changes(set={"state": "withdrawn"}), note=note)
+    return edit(node, record_ids.id_text(row.state.record), Changes(set={"state": "withdrawn"}), note=note)
 
 
 def _referral(tx: Tx, ref_: str) -> Row:
@@ -210,7 +210,7 @@ def referrals(node: Node, *, unanswered: bool = False, unit: str | None = None) 
     with node.store.read() as tx:
         shower, people, today = Shower(node, tx), People(node, tx), node.today()
         found = []
-        for row in tx.select(Query(type=REFERRAL, unit=unit, deleted=False)):
+        for row in tx.select_rows(RecordQuery(type=REFERRAL, unit=unit, deleted=False)):
             state = row.doc.get("state")
             open_ = state in UNANSWERED
             if unanswered and not open_:
@@ -269,8 +269,8 @@ def shared_of(node: Node, ref_: str) -> list[SharedData]:
     """Return what was ever shared of a person or household, oldest first."""
     with node.store.read() as tx:
         row = find_row(tx, ref_)
-        about = [row.state.record, *tx.owned_by([row.state.record])]
-        found = [one for one in tx.rows(tx.owned_by(about)).values() if one.state.type == REFERRAL]
+        about = [row.state.record, *tx.ids_owned_by([row.state.record])]
+        found = [one for one in tx.rows(tx.ids_owned_by(about)).values() if one.state.type == REFERRAL]
         told = [share for one in found for share in _shared_by(tx, one)]
     told.sort(key=lambda one: (one.since, one.referral, one.unit))
     return told
@@ -287,14 +287,14 @@ def _shared_by(tx: ReadTx, row: Row) -> Iterator[SharedData]:
         head = max(register.heads, key=lambda one: one.stamp)
         ended = unit not in row.doc.get(WITH, ())
         yield SharedData(
-            referral=record_ids.text(row.state.record),
+            referral=record_ids.id_text(row.state.record),
             code=row.code,
             unit=unit,
             fields=sorted(map(str, row.doc.get(FIELDS, ()))),
             since=row.doc.get("sent_on") or "",
-            until=stamp.text(head.stamp) if ended else None,
+            until=stamp.stamp_text(head.stamp) if ended else None,
             by=row.state.base.author if row.state.base is not None else head.author,
-            consent=None if consent is None else record_ids.text(consent.state.record),
+            consent=None if consent is None else record_ids.id_text(consent.state.record),
             consent_state=None if consent is None else consent.doc.get("state"),
             override=row.doc.get("override_reason"),
             state=row.doc.get("state"),

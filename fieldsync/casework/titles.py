@@ -16,7 +16,7 @@ def about(node: Node, records: Sequence[str]) -> dict[str, str]:
         people.fetch(row.owner for row in rows.values() if row.owner is not None)
         found = {record: people.about(row) for record, row in rows.items()}
         return {
-            record_ids.text(record): people.title(row) or row.code or ""
+            record_ids.id_text(record): people.title(row) or row.code or ""
             for record, row in found.items()
             if row is not None
         }

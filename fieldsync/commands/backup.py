@@ -17,7 +17,7 @@ def check(ctx: typer.Context) -> None:
     from fieldsync.authority import integrity
 
     with opened(ctx) as node, bar(ctx) as progress:
-        found = integrity.check(node, progress)
+        found = integrity.check_integrity(node, progress)
         tell(ctx, found, lambda out: out.checked(found))
     if not found.ok:
         raise typer.Exit(errors.StoreDamaged.exit)

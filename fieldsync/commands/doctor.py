@@ -22,7 +22,7 @@ from fieldsync.commands.support.settings import Settings, at_terminal
 from fieldsync.ui.views.doctor import Finding
 
 if TYPE_CHECKING:
-    from fieldsync.store.contract import Server
+    from fieldsync.store.contract import KnownServer
 
 _LITTLE_ROOM = 500 * 1024 * 1024  # bytes
 _NO_ROOM = 20 * 1024 * 1024
@@ -83,7 +83,7 @@ def _store_and_servers(ctx: typer.Context) -> Iterator[Finding]:
     """The store with the servers that it knows; where none tells the time, or there is no store, what can be said without."""
     folder = settings_of(ctx).folder
     asked: list[Finding] = []
-    servers: list[Server] = []
+    servers: list[KnownServer] = []
     try:
         with opened(ctx) as node:
             yield _finding("store", "good", kind=node.kind, device=node.letters, person=node.person, org=node.org)
@@ -119,7 +119,7 @@ def _own_clock(synced: int) -> Finding:
     from fieldsync.replica.node import wall_clock
 
     now = wall_clock()
-    shown = stamp.text(now << stamp.COUNTER_BITS)[:16].replace("T", " ")
+    shown = stamp.stamp_text(now << stamp.COUNTER_BITS)[:16].replace("T", " ")
     if now < synced - stamp.TOLERANCE_MS:
         return _finding("clock", "bad", exit=errors.BadInput.exit, reason="back", now=shown)
     made = _made()
@@ -155,7 +155,7 @@ def _is_number(host: str) -> bool:
     return True
 
 
-def _server(server: "Server") -> Iterator[Finding]:
+def _server(server: "KnownServer") -> Iterator[Finding]:
     from fieldsync.core import stamp
     from fieldsync.protocol.http_client import Connection
     from fieldsync.protocol.tally import Tally

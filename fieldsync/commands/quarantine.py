@@ -33,7 +33,9 @@ def list_saves(
     from fieldsync.ui.views import quarantine as pictures
 
     with opened(ctx) as node:
-        found = quarantine.listed(node, quarantine.Chosen((), device, record), days=days, everything=everything)
+        found = quarantine.list_quarantined(
+            node, quarantine.QuarantineSelection((), device, record), days=days, everything=everything
+        )
         narrowed = bool(device or record or days)
         tell(ctx, found, lambda out: pictures.listed(out, node, found, narrowed=narrowed))
 
@@ -55,8 +57,8 @@ def release(
     from fieldsync.ui.views import quarantine as pictures
 
     with opened(ctx) as node:
-        chosen = quarantine.Chosen(tuple(saves or ()), device, record)
-        done = quarantine.release(node, chosen, by or _account(), note)
+        chosen = quarantine.QuarantineSelection(tuple(saves or ()), device, record)
+        done = quarantine.release_commits(node, chosen, by or _account(), note)
         tell(ctx, done, lambda out: pictures.released(out, node, done))
 
 
@@ -77,8 +79,8 @@ def drop(
     from fieldsync.ui.views import quarantine as pictures
 
     with opened(ctx) as node:
-        chosen = quarantine.Chosen(tuple(saves or ()), device, record)
-        done = quarantine.drop(node, chosen, by or _account(), note)
+        chosen = quarantine.QuarantineSelection(tuple(saves or ()), device, record)
+        done = quarantine.drop_commits(node, chosen, by or _account(), note)
         tell(ctx, done, lambda out: pictures.dropped(out, node, done))
 
 

@@ -67,11 +67,11 @@ def status(node: "Node", lang: str) -> dict[str, Any]:
         off = tx.settings.clock_off
         unread = tx.settings.forms_unread
         twice = [] if node.is_laptop else tx.letters_twice()
-        packed = tx.parts_packed(node.device)[-1:]
+        packed = tx.packed_parts(node.device)[-1:]
     head = max((one["seq"] for one in found["receipts"]), default=0)
     found["bundle"] = next(
         (
-            {"number": one.number, "at": stamp.text(one.at << stamp.COUNTER_BITS), "commits": one.last - head}
+            {"number": one.number, "at": stamp.stamp_text(one.at << stamp.COUNTER_BITS), "commits": one.last - head}
             for one in packed
             if one.last > head and found["unsent"]
         ),

@@ -30,7 +30,7 @@ def _adds_up(text: str) -> bool:
     return int(text, 36) % _MODULUS == 1
 
 
-def letters(n: int) -> str:
+def letters_of(n: int) -> str:
     """Return the device letters of the n-th device, from 0: A … Z, AA … without I and O."""
     if n < 0:
         raise ValueError("devices are counted from 0")
@@ -55,31 +55,31 @@ def are_letters(text: str) -> bool:
 
 
 @lru_cache(maxsize=1_024)
-def leaf(unit: str) -> str:
+def unit_leaf(unit: str) -> str:
     """Return a unit path's last part as codes write it: up to 8 of 0-9 and A-Z, or X if none is."""
     return _NOT_BARE.sub("", unit.rpartition("/")[2].upper())[:_LEAF_LENGTH] or "X"
 
 
-def make(unit: str, letters: str, number: int) -> str:
+def make_code(unit: str, letters: str, number: int) -> str:
     """Return the code of a device's number-th record in a unit; ValueError if out of bounds."""
-    body = f"{leaf(unit)}-{letters}-{number}"
+    body = f"{unit_leaf(unit)}-{letters}-{number}"
     code = f"{body}-{check_characters(body.replace('-', '0'))}"
     if not _CODE.fullmatch(code):
         raise ValueError("letters are 1-6 of A-Z without I and O; numbers go from 1 to 999999999")
     return code
 
 
-def narrow(text: str) -> str:
+def normalise_code(text: str) -> str:
     """Return a code, or the beginning of one, as typed: small letters, Arabic digits, odd hyphens and spaces forgiven."""
     return text.strip().translate(_NARROW).upper()
 
 
-def parse(code: str) -> tuple[str, str, int] | None:
+def parse_code(code: str) -> tuple[str, str, int] | None:
     """Return (unit leaf, device letters, number) of a code as typed, or None if it is not one.
 
     Small letters, Arabic digits, outer spaces and typographic hyphens are forgiven.
     """
-    found = _CODE.fullmatch(code) or _CODE.fullmatch(narrow(code))
+    found = _CODE.fullmatch(code) or _CODE.fullmatch(normalise_code(code))
     if found is None:
         return None
     leaf_, letters_, number, check = found.groups()
@@ -88,8 +88,8 @@ def parse(code: str) -> tuple[str, str, int] | None:
     return leaf_, letters_, int(number)
 
 
-def split(code: str) -> tuple[str, int] | None:
-    """Return (what stands before the number, the number) of a valid code, or None: `whole` undoes it."""
+def split_code(code: str) -> tuple[str, int] | None:
+    """Return (what stands before the number, the number) of a valid code, or None: `join_code` undoes it."""
     found = _CODE.fullmatch(code)
     if found is None:
         return None
@@ -99,7 +99,7 @@ def split(code: str) -> tuple[str, int] | None:
     return code[: found.end(2)], int(found[3])
 
 
-def whole(prefix: str, number: int) -> str:
+def join_code(prefix: str, number: int) -> str:
     """Return the code with this prefix and number; ValueError if the prefix is not made for one."""
     body = f"{prefix}-{number}"
     return f"{body}-{check_characters(body.replace('-', '0'))}"

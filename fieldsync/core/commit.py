@@ -11,7 +11,7 @@ import msgspec
 from fieldsync import errors
 from fieldsync.core import stamp
 from fieldsync.core.register import Head, Register, Value
-from fieldsync.core.state import Base, State, Values, fold, registers
+from fieldsync.core.state import Base, State, Values, registers, state_from_registers
 
 FORMAT = 1  # 1: the first
 MAX_BODY = 256 * 1024
@@ -45,7 +45,7 @@ encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Commit).decode
 
 
-def contexts(seen: Mapping[str, Mapping[bytes, int]]) -> tuple[Context, ...]:
+def group_contexts(seen: Mapping[str, Mapping[bytes, int]]) -> tuple[Context, ...]:
     """Group fields (in order) that had seen the same, as a commit carries them; empty ones are left out."""
     groups: dict[tuple[tuple[bytes, int], ...], list[str]] = {}
     for name in sorted(seen):
@@ -54,7 +54,7 @@ def contexts(seen: Mapping[str, Mapping[bytes, int]]) -> tuple[Context, ...]:
     return tuple((tuple(names), pairs) for pairs, names in groups.items())
 
 
-def decode(body: bytes) -> Commit:
+def decode_commit(body: bytes) -> Commit:
     """Read a commit's bytes; anything but the canonical bytes of a commit within limits is BadFrame."""
     if len(body) > MAX_BODY:
         raise errors.TooLarge(what="commit", limit=MAX_BODY)
@@ -62,21 +62,21 @@ def decode(body: bytes) -> Commit:
         commit = _decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
         raise errors.BadFrame(reason="commit") from fault
-    check(commit)
+    check_commit(commit)
     if encode(commit) != body:
         raise errors.BadFrame(reason="not canonical")
     return commit
 
 
-def read(body: bytes) -> Commit | None:
-    """Read a commit's bytes that were checked once, and hash as they did; None where they cannot be read (see Opaque)."""
+def decode_stored(body: bytes) -> Commit | None:
+    """Read a commit's bytes that were checked once, and hash as they did; None where they cannot be read (see OpaqueCommit)."""
     try:
         return _decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 
-class Opaque(NamedTuple):
+class OpaqueCommit(NamedTuple):
     """A commit whose bytes cannot be read, as release 0.1 logged some: carried as they are, and never applied.
 
     What the log shows of it is taken from the bytes as far as it goes, and proves nothing.
@@ -91,7 +91,7 @@ class Opaque(NamedTuple):
     note: None = None
 
     @classmethod
-    def of(cls, device: bytes, seq: int, body: bytes) -> "Opaque":
+    def from_body(cls, device: bytes, seq: int, body: bytes) -> "OpaqueCommit":
         """Return what stands for these bytes."""
         try:
             parts = msgspec.msgpack.decode(body)
@@ -108,7 +108,7 @@ class Opaque(NamedTuple):
         return cls(device, seq, at, author, record, body)
 
 
-def check(commit: Commit) -> None:
+def check_commit(commit: Commit) -> None:
     """Refuse (BadFrame, BadVersion) a commit whose parts are out of shape or bounds."""
     if commit.format > FORMAT:
         raise errors.BadVersion(what="commit", theirs=commit.format, ours=FORMAT)
@@ -138,10 +138,10 @@ def check(commit: Commit) -> None:
 def is_sound(commit: Commit) -> bool:
     """Say whether a commit's values are JSON's, within limits."""
     doubtful = [value for value in commit.fields.values() if type(value) not in _HARMLESS]
-    return not doubtful or all(map(sound, doubtful))  # most commits hold nothing that could be unsound
+    return not doubtful or all(map(is_json_value, doubtful))  # most commits hold nothing that could be unsound
 
 
-def sound(value: object, depth: int = MAX_DEPTH) -> bool:
+def is_json_value(value: object, depth: int = MAX_DEPTH) -> bool:
     """Say whether a value is one of JSON's, within limits."""
     if isinstance(value, float):
         return value - value == 0  # neither NaN nor infinite
@@ -150,11 +150,11 @@ def sound(value: object, depth: int = MAX_DEPTH) -> bool:
     if isinstance(value, int):
         return -LARGEST <= value < 2 * LARGEST
     if depth and isinstance(value, list):
-        return all(sound(item, depth - 1) for item in value)
+        return all(is_json_value(item, depth - 1) for item in value)
     return (
         bool(depth)
         and isinstance(value, dict)
-        and all(isinstance(k, str) and sound(v, depth - 1) for k, v in value.items())
+        and all(isinstance(k, str) and is_json_value(v, depth - 1) for k, v in value.items())
     )
 
 
@@ -185,4 +185,4 @@ def state_of(commit: Commit) -> State:
         everything[name] = Register((head,), seen.get(name, own))
     if base is None:
         return State(commit.record, commit.type, None, {}, everything)
-    return fold(commit.record, commit.type, base, everything.items())
+    return state_from_registers(commit.record, commit.type, base, everything.items())

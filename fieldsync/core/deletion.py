@@ -10,24 +10,24 @@ one may have been quarantined. `same` are the records that were merged into it (
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from fieldsync.core.register import Dot, Head, Register, Value
-from fieldsync.core.state import State, dots, registers
+from fieldsync.core.state import State, head_dots, registers
 
 DELETED, SAW, REGISTERS = "_deleted", "saw", "registers"
 _Seen = Mapping[str, int]
 
 
-def deletion(reason: str, state: State, same: Sequence[str] = ()) -> dict[str, object]:
+def deletion_value(reason: str, state: State, same: Sequence[str] = ()) -> dict[str, object]:
     """Return the value of a deletion of a record as it is here; `same` are the records that were merged into it by then."""
     seen: dict[str, object] = {
-        name: _numbers(head.dot for head in register.heads) for name, register in sorted(state.fields.items())
+        name: _group_numbers(head.dot for head in register.heads) for name, register in sorted(state.fields.items())
     }
     if state.base is not None:
-        seen[""] = _numbers([state.base.dot])
-    told: dict[str, object] = {"reason": reason, SAW: _numbers(sorted(dots(state))), REGISTERS: seen}
+        seen[""] = _group_numbers([state.base.dot])
+    told: dict[str, object] = {"reason": reason, SAW: _group_numbers(sorted(head_dots(state))), REGISTERS: seen}
     return told | ({"same": list(same)} if same else {})
 
 
-def _numbers(found: Iterator[Dot] | list[Dot]) -> dict[str, object]:
+def _group_numbers(found: Iterator[Dot] | list[Dot]) -> dict[str, object]:
     return {device.hex(): seq for device, seq in found}  # in order: a device's last is its highest
 
 
@@ -61,11 +61,11 @@ def seen_by_deletion(value: Value) -> dict[bytes, int]:
     return found
 
 
-def unseen(state: State, present: Callable[[str], str] = str) -> Iterator[tuple[str, Head]]:
+def unseen_by_deletions(state: State, present: Callable[[str], str] = str) -> Iterator[tuple[str, Head]]:
     """Yield (register, head) of the values that stand and that a deletion had not seen; `present` gives registers their names of today."""
     deletions = [head for head in state.fields[DELETED].heads if isinstance(head.value, dict)]
     own = {head.dot for head in deletions}
-    told = [_told(head.value, present) for head in deletions]
+    told = [_seen_lookup(head.value, present) for head in deletions]
     base = state.base.dot if state.base is not None else None
     for name, register in registers(state).items():
         for head in register.heads:
@@ -78,17 +78,17 @@ def unseen(state: State, present: Callable[[str], str] = str) -> Iterator[tuple[
                 yield name, head
 
 
-def unseen_by(deletion: Head, state: State, present: Callable[[str], str] = str) -> Iterator[tuple[str, Head]]:
+def unseen_by_deletion(deletion: Head, state: State, present: Callable[[str], str] = str) -> Iterator[tuple[str, Head]]:
     """Yield (register, head) of the values that stand and that one deletion had not seen, but for its own; none where it is none."""
     if not isinstance(deletion.value, dict):
         return
     only = state._replace(fields={**state.fields, DELETED: Register((deletion,), {deletion.device: deletion.seq})})
-    yield from ((name, head) for name, head in unseen(only, present) if name != DELETED)
+    yield from ((name, head) for name, head in unseen_by_deletions(only, present) if name != DELETED)
 
 
 def has_seen(value: Value, name: str, dot: Dot, present: Callable[[str], str] = str) -> bool:
     """Say whether a deletion had seen a write of a register."""
-    return isinstance(value, dict) and dot[1] <= _told(value, present)(name).get(dot[0].hex(), 0)
+    return isinstance(value, dict) and dot[1] <= _seen_lookup(value, present)(name).get(dot[0].hex(), 0)
 
 
 def with_repeated(
@@ -97,7 +97,7 @@ def with_repeated(
     """Return a deletion that has also seen the repetitions, by another device, of what it had seen: register → {write: repetition}."""
     if not isinstance(value, dict):
         return value
-    told, by_register, saw = _told(value, present), value.get(REGISTERS), value.get(SAW)
+    told, by_register, saw = _seen_lookup(value, present), value.get(REGISTERS), value.get(SAW)
     highest = dict(saw) if isinstance(saw, dict) else {}
     of_all = {"": dict(highest)}  # 0.1's: what it says of all registers
     made = {present(name): seen for name, seen in by_register.items()} if isinstance(by_register, dict) else of_all
@@ -111,7 +111,7 @@ def with_repeated(
     return value | {SAW: dict(sorted(highest.items())), REGISTERS: made} if changed else value
 
 
-def _told(value: Value, present: Callable[[str], str]) -> Callable[[str], _Seen]:
+def _seen_lookup(value: Value, present: Callable[[str], str]) -> Callable[[str], _Seen]:
     """Return what a deletion says that it had seen of a register."""
     assert isinstance(value, dict)
     by_register = value.get(REGISTERS)

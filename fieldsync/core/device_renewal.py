@@ -10,9 +10,9 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, cast
 
-from fieldsync.core.commit import Commit, contexts, state_of
+from fieldsync.core.commit import Commit, group_contexts, state_of
 from fieldsync.core.deletion import REGISTERS, SAW
-from fieldsync.core.register import Context, Head, Register, Value, build, contexts_of
+from fieldsync.core.register import Context, Head, Register, Value, build_register, contexts_of
 from fieldsync.core.settle import REOPENED
 from fieldsync.core.state import State, registers
 
@@ -25,18 +25,18 @@ class OldWrites(NamedTuple):
 
     heads: Mapping[str, Head]
 
-    def last(self, name: str) -> int:
+    def last_seq(self, name: str) -> int:
         """Return the number of its last write of a register, 0 for none."""
         head = self.heads.get(name)
         return 0 if head is None else head.seq
 
     @property
-    def newest(self) -> int:
+    def newest_seq(self) -> int:
         """The number of its last write of the record, 0 for none."""
         return max((head.seq for head in self.heads.values()), default=0)
 
 
-def kept(commits: Iterable[Commit]) -> OldWrites:
+def collect_old_writes(commits: Iterable[Commit]) -> OldWrites:
     """Gather what a device's shared commits about one record, in order, wrote last of each register."""
     heads: dict[str, Head] = {}
     for commit in commits:
@@ -54,13 +54,13 @@ class Renewal:
         self._part = old.hex()
         self._names = self._part, new.hex()
 
-    def seq(self, seq: int) -> int:
+    def renumber(self, seq: int) -> int:
         """Return the new number of a commit (of one that was erased: of the last before it, or 0)."""
         return bisect_right(self._seqs, seq)
 
     # --- names and values ---
 
-    def name(self, name: str) -> str:
+    def rename_register(self, name: str) -> str:
         """Return the register's name: a tally's part and a log's entries bear their device's."""
         field, slash, part = name.partition("/")
         if not slash:
@@ -69,7 +69,7 @@ class Renewal:
             return f"{field}/{self.new.hex()}"
         entry = _ENTRY.fullmatch(part)
         if entry and entry[1] == self._part[:8] and int(entry[2]) > self.after:
-            return f"{field}/{self.new.hex()[:8]}-{self.seq(int(entry[2]))}"
+            return f"{field}/{self.new.hex()[:8]}-{self.renumber(int(entry[2]))}"
         return name
 
     def is_own(self, name: str) -> bool:
@@ -82,70 +82,76 @@ class Renewal:
         """Say whether a register is the old device's part of a tally."""
         return name.partition("/")[2] == self._part
 
-    def value(self, value: Value, shared: OldWrites) -> Value:
+    def rename_value(self, value: Value, shared: OldWrites) -> Value:
         """Return a value with the dots within it renamed: a deletion's `saw`, a decision's heads."""
         if not isinstance(value, dict):
             return value
         made: dict[str, object] = {}
         for key, part in value.items():
             if key == SAW and isinstance(part, dict):
-                made[key] = self._saw(part, shared.newest)
+                made[key] = self._rename_saw(part, shared.newest_seq)
             elif key == REGISTERS and isinstance(part, dict):
-                made[key] = self._registers(part, shared)
+                made[key] = self._rename_seen_registers(part, shared)
             elif key in _HEADS and isinstance(part, list):
-                made[key] = [self._packed(one, shared) for one in part]
+                made[key] = [self._rename_packed_head(one, shared) for one in part]
             else:
                 made[key] = part
         return made
 
-    def _registers(self, told: Mapping[str, object], shared: OldWrites) -> dict[str, object]:
+    def _rename_seen_registers(self, told: Mapping[str, object], shared: OldWrites) -> dict[str, object]:
         """Return what a deletion had seen of each register; of a tally's part, what is kept stays the old device's."""
         made: dict[str, object] = {}
         for name, seen in told.items():
-            saw = self._saw(seen, shared.last(name))
+            saw = self._rename_saw(seen, shared.last_seq(name))
             if not self.is_tally(name):
-                made[self.name(name)] = saw
+                made[self.rename_register(name)] = saw
                 continue
             kept = {device: n for device, n in saw.items() if device != self._names[1]}
             if kept:
                 made[name] = kept
             if len(kept) < len(saw):
-                made[self.name(name)] = {self._names[1]: saw[self._names[1]]}
+                made[self.rename_register(name)] = {self._names[1]: saw[self._names[1]]}
         return made
 
-    def _saw(self, saw: object, last: int) -> dict[str, object]:
+    def _rename_saw(self, saw: object, last: int) -> dict[str, object]:
         told = dict(saw) if isinstance(saw, dict) else {}
         seq = told.get(self._part)
         if isinstance(seq, int) and seq > self.after:
-            told |= {self._part: last, self.new.hex(): self.seq(seq)}
+            told |= {self._part: last, self.new.hex(): self.renumber(seq)}
         return {device: n for device, n in sorted(told.items()) if n}
 
-    def _packed(self, head: object, shared: OldWrites) -> object:
+    def _rename_packed_head(self, head: object, shared: OldWrites) -> object:
         match head:
             case [str(device), int(seq), stamp, author, value] if device == self._part and seq > self.after:
-                return [self.new.hex(), self.seq(seq), stamp, author, self.value(cast("Value", value), shared)]
+                return [
+                    self.new.hex(),
+                    self.renumber(seq),
+                    stamp,
+                    author,
+                    self.rename_value(cast("Value", value), shared),
+                ]
             case [device, seq, stamp, author, value]:
-                return [device, seq, stamp, author, self.value(cast("Value", value), shared)]
+                return [device, seq, stamp, author, self.rename_value(cast("Value", value), shared)]
         return head
 
     # --- commits and states ---
 
-    def commit(self, old: Commit, shared: OldWrites, code: str | None) -> Commit:
+    def rename_commit(self, old: Commit, shared: OldWrites, code: str | None) -> Commit:
         """Return the new device's commit in place of one of the old's; `code` is the record's new one, where it makes it."""
         told = {name: dict(pairs) for names, pairs in old.context for name in names}
         fields: dict[str, Value] = {}
         seen: dict[str, Mapping[bytes, int]] = {}
         note = old.note
         for name, value in old.fields.items():
-            renamed, last = self.name(name), shared.last(name)
+            renamed, last = self.rename_register(name), shared.last_seq(name)
             if name == "_code" and code is not None and isinstance(value, str):
                 note = " ".join(filter(None, (note, f"({value})")))  # it may stand on somebody's card
                 fields[name] = code
             elif self.is_tally(name):
-                fields[renamed] = self._counted(value, shared.heads.get(name))
+                fields[renamed] = self._without_kept_tally(value, shared.heads.get(name))
             else:
-                fields[renamed] = self.value(value, shared)
-            covered = self._seen(told.get(name, {}), last)
+                fields[renamed] = self.rename_value(value, shared)
+            covered = self._rename_seen(told.get(name, {}), last)
             if self.is_tally(name):
                 covered.pop(self.old, None)  # it is another register's
             elif last:
@@ -153,31 +159,31 @@ class Renewal:
             if covered:
                 seen[renamed] = covered
         return Commit(
-            old.format, self.new, self.seq(old.seq), old.stamp, old.author, old.type, old.form, old.record, note,
-            dict(sorted(fields.items())), contexts(seen),
+            old.format, self.new, self.renumber(old.seq), old.stamp, old.author, old.type, old.form, old.record, note,
+            dict(sorted(fields.items())), group_contexts(seen),
         )  # fmt: skip
 
-    def _counted(self, value: Value, before: Head | None) -> Value:
+    def _without_kept_tally(self, value: Value, before: Head | None) -> Value:
         """Return a tally's part without what the old device's own part keeps."""
         start = before.value if before is not None and isinstance(before.value, int) else 0
         return value - start if isinstance(value, int) else value
 
-    def _seen(self, seen: Mapping[bytes, int], last: int) -> dict[bytes, int]:
+    def _rename_seen(self, seen: Mapping[bytes, int], last: int) -> dict[bytes, int]:
         made = dict(seen)
         seq = made.get(self.old, 0)
         if seq > self.after:
             del made[self.old]
             if last:
                 made[self.old] = last
-            if self.seq(seq):
-                made[self.new] = self.seq(seq)
+            if self.renumber(seq):
+                made[self.new] = self.renumber(seq)
         return made
 
-    def state(self, state: State, shared: OldWrites, code: str | None) -> State:
+    def rename_state(self, state: State, shared: OldWrites, code: str | None) -> State:
         """Return a record's state as the renamed commits make it."""
         base, values = state.base, state.values
         if base is not None and base.device == self.old and base.seq > self.after:
-            base = base._replace(device=self.new, seq=self.seq(base.seq))
+            base = base._replace(device=self.new, seq=self.renumber(base.seq))
             if code is not None and "_code" in values:
                 values = values | {"_code": code}
         fields: dict[str, Register] = {}
@@ -190,29 +196,31 @@ class Renewal:
                 before = shared.heads.get(name)
                 if before is not None:
                     fields[name] = Register((before,), {self.old: before.seq})
-                head = self._head(mine[-1], shared)._replace(value=self._counted(mine[-1].value, before))
-                fields[self.name(name)] = Register((head,), {self.new: head.seq})
+                head = self._rename_head(mine[-1], shared)._replace(
+                    value=self._without_kept_tally(mine[-1].value, before)
+                )
+                fields[self.rename_register(name)] = Register((head,), {self.new: head.seq})
                 continue
-            last = shared.last(name)
+            last = shared.last_seq(name)
             writes = [
-                (self._head(head, shared), self._context(context, last, own=True))
+                (self._rename_head(head, shared), self._rename_context(context, last, own=True))
                 if head in mine
-                else (head, self._context(context, last, own=False))
+                else (head, self._rename_context(context, last, own=False))
                 for head, context in zip(register.heads, contexts_of(register), strict=True)
             ]
-            fields[self.name(name)] = build(writes, self._seen(register.seen, last))
+            fields[self.rename_register(name)] = build_register(writes, self._rename_seen(register.seen, last))
         return state._replace(base=base, values=values, fields=fields)
 
-    def _context(self, context: Context | None, last: int, *, own: bool) -> Context | None:
+    def _rename_context(self, context: Context | None, last: int, *, own: bool) -> Context | None:
         """Return a head's context renamed; the new device's head names what the old one's covered by its number alone."""
         if context is None:
             return None
-        made = self._seen(context, last)
+        made = self._rename_seen(context, last)
         if own:
             made.pop(self.new, None)
             if last:
                 made[self.old] = last
         return made
 
-    def _head(self, head: Head, shared: OldWrites) -> Head:
-        return head._replace(device=self.new, seq=self.seq(head.seq), value=self.value(head.value, shared))
+    def _rename_head(self, head: Head, shared: OldWrites) -> Head:
+        return head._replace(device=self.new, seq=self.renumber(head.seq), value=self.rename_value(head.value, shared))

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from itertools import combinations
 from typing import NamedTuple
 
-from fieldsync.core.register import Context, Dot, Head, Register, contexts_of, union
-from fieldsync.core.settle import REOPENED, Person, Policy, disagree, leads_either, newest
+from fieldsync.core.register import Context, Dot, Head, Register, contexts_of, union_contexts
+from fieldsync.core.settle import REOPENED, Person, Policy, are_in_sequence, heads_disagree, newest_head
 
 
-class Writer(NamedTuple):
+class Editor(NamedTuple):
     """Who edits: the device, whose each device is, the commit that made the record, and this device's last context.
 
     `last` is the context of the device's last commit to the field where the register does not include that commit.
@@ -32,11 +32,11 @@ def is_open(register: Register, policy: Policy, person: Person) -> bool:
     if len(heads) < 2 or policy.merge in ALWAYS_SETTLED:
         return False
     if policy.merge == "furthest":
-        return any(not leads_either(a.value, b.value, policy) for a, b in combinations(heads, 2))
+        return any(not are_in_sequence(a.value, b.value, policy) for a, b in combinations(heads, 2))
     writes = list(zip(heads, contexts_of(register), strict=True))
     if any(context is None for _, context in writes):
         return True
-    return any(disagree(a, b, policy, person) for a, b in combinations(writes, 2))
+    return any(heads_disagree(a, b, policy, person) for a, b in combinations(writes, 2))
 
 
 ALWAYS_SETTLED = frozenset({"set", "tally", "log", "greatest", "least"})
@@ -48,7 +48,7 @@ def is_reopened(head: Head) -> bool:
     return isinstance(head.value, dict) and REOPENED in head.value
 
 
-def covered(register: Register, policy: Policy, writer: Writer) -> tuple[Head, ...]:
+def covered_heads(register: Register, policy: Policy, writer: Editor) -> tuple[Head, ...]:
     """Return the heads that an ordinary edit replaces."""
     if not is_open(register, policy, writer.person):
         return register.heads
@@ -58,14 +58,14 @@ def covered(register: Register, policy: Policy, writer: Writer) -> tuple[Head, .
     if all(dot == writer.base or writer.person(dot[0]) == me for dot in register.seen.items()):
         return mine
     if policy.merge == "latest" and heads and not mine:
-        return (newest(heads),)
+        return (newest_head(heads),)
     return tuple(head for head in mine if head.device == writer.device)
 
 
-def edit_context(register: Register, covers: tuple[Head, ...], writer: Writer) -> Mapping[bytes, int]:
+def edit_context(register: Register, covers: tuple[Head, ...], writer: Editor) -> Mapping[bytes, int]:
     """Return what an edit that replaces these heads names: they, what they and all heads of others have written over."""
     if covers == register.heads:
-        return union(register.seen, writer.last)
+        return union_contexts(register.seen, writer.last)
     contexts = contexts_of(register)
     replaced = {head.dot for head in covers}
     named: dict[bytes, int] = {}
@@ -76,14 +76,14 @@ def edit_context(register: Register, covers: tuple[Head, ...], writer: Writer) -
         me = writer.person(writer.device)
         for head, context in zip(register.heads, contexts, strict=True):
             if head.dot in replaced:
-                named = union(named, {**(context or {}), head.device: head.seq})
+                named = union_contexts(named, {**(context or {}), head.device: head.seq})
             elif writer.person(head.device) != me:
-                named = union(named, context or {})
+                named = union_contexts(named, context or {})
                 if any(dot != writer.base for dot in (context or {}).items()):
-                    named = union(
+                    named = union_contexts(
                         named, {head.device: head.seq - 1}
                     )  # what it names may name its device's earlier commits
-    return {device: seq for device, seq in union(named, writer.last).items() if seq > 0}
+    return {device: seq for device, seq in union_contexts(named, writer.last).items() if seq > 0}
 
 
 def repeat_context(register: Register, head: Head) -> Mapping[bytes, int]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from fieldsync.core.units import ABOVE, BELOW, SHARED, within
+from fieldsync.core.units import ABOVE, BELOW, SHARED, is_within
 
 CASEWORKER, SUPERVISOR, ADMIN, AUDITOR = "caseworker", "supervisor", "admin", "auditor"
 PARTNER = "partner"  # sees what was shared with its unit, and nothing else
@@ -23,11 +23,11 @@ _TOPMOST = frozenset({SUPERVISOR, ADMIN, BRANCH})
 """Who has what is about the topmost unit, as nobody is above it."""
 
 
-def sees(grants: tuple[Grant, ...], channel: str) -> bool:
+def may_see_channel(grants: tuple[Grant, ...], channel: str) -> bool:
     """Say whether grants open a channel: a unit's at or above which they are, and what units above them keep for all below."""
     if channel.endswith(ABOVE):
         return _from_above(grants, channel.removesuffix(ABOVE))
-    if covers(grants, channel) is not None:
+    if covering_grant(grants, channel) is not None:
         return True
     above = channel.removesuffix("*")
     return channel.endswith(BELOW) and any(
@@ -39,11 +39,11 @@ def _from_above(grants: tuple[Grant, ...], unit: str) -> bool:
     """Who has any role in the unit or below it has none of this, whatever else they may see."""
     if "/" not in unit:
         return any(grant.unit == unit and grant.role in _TOPMOST for grant in grants)
-    inside = any(within(grant.unit, unit) for grant in grants)
+    inside = any(is_within(grant.unit, unit) for grant in grants)
     return not inside and any(unit.startswith(f"{grant.unit}/") and grant.role != PARTNER for grant in grants)
 
 
-def covers(grants: tuple[Grant, ...], unit: str) -> Grant | None:
+def covering_grant(grants: tuple[Grant, ...], unit: str) -> Grant | None:
     """Return the first grant whose unit is this one or above it; a partner's opens what was shared with its unit, and nothing else."""
     shared = unit.endswith(SHARED)
     for grant in grants:

@@ -19,22 +19,22 @@ class Lifecycle(msgspec.Struct, frozen=True, omit_defaults=True):
     starts: tuple[str, ...] = ()
 
     @property
-    def initial(self) -> str:
+    def initial_state(self) -> str:
         """The state of a new record."""
         return self.states[0]
 
-    def after(self, state: str | None) -> tuple[str, ...]:
+    def next_states(self, state: str | None) -> tuple[str, ...]:
         """The states that may be set next; from none those that a record may begin in."""
         if state is None:
-            return tuple(dict.fromkeys((self.initial, *self.starts)))
+            return tuple(dict.fromkeys((self.initial_state, *self.starts)))
         if state not in self.states:
             # A state of another form version: the record must not be stuck in it.
             return self.states
         return self.transitions.get(state, ())
 
-    def allows(self, old: str | None, new: str) -> bool:
+    def allows_step(self, old: str | None, new: str) -> bool:
         """Whether the step is allowed; staying where one is always is."""
-        return new in self.states and (new == old or new in self.after(old))
+        return new in self.states and (new == old or new in self.next_states(old))
 
     def reaches(self, start: str, goal: str) -> bool:
         """Whether a path of one or more steps leads from `start` to `goal`."""
@@ -49,7 +49,7 @@ class Lifecycle(msgspec.Struct, frozen=True, omit_defaults=True):
                 ahead.extend(self.transitions.get(state, ()))
         return False
 
-    def further(self, a: str, b: str) -> str | None:
+    def further_state(self, a: str, b: str) -> str | None:
         """The one further along; None when the branches diverge and a person must look.
 
         Symmetric in its arguments. Where each can be reached from the other, the later in `states`
@@ -69,7 +69,7 @@ class Lifecycle(msgspec.Struct, frozen=True, omit_defaults=True):
         return b if forth else a if back else None
 
 
-def linear(states: tuple[str, ...], forks: tuple[tuple[str, str], ...] = ()) -> Lifecycle:
+def linear_lifecycle(states: tuple[str, ...], forks: tuple[tuple[str, str], ...] = ()) -> Lifecycle:
     """A lifecycle along an ordered list: every state may go to each later one."""
     return Lifecycle(states, {state: states[i + 1 :] for i, state in enumerate(states)}, forks=forks)
 

@@ -1,7 +1,7 @@
 """Arabic and Latin names made comparable: for equality, for search, for finding duplicates.
 
 Three strengths, each for its own use, none ever stored in place of the name itself:
-`plain` ignores what nobody can see; `fold` ignores how Arabic is spelled (أحمد = احمد);
+`strip_invisible` ignores what nobody can see; `fold_text` ignores how Arabic is spelled (أحمد = احمد);
 `skeleton` ignores the script (محمد = Mohamed). Folded-equal is evidence, never proof: هدى and هدي
 are two people. Keys made here are derived data: when the rules change they are to be made anew.
 
@@ -141,7 +141,7 @@ class _Token(NamedTuple):
     within: tuple[str, ...] = ()
 
 
-def plain(text: str) -> str:
+def strip_invisible(text: str) -> str:
     """Return text without what nobody can see: for equality only, never for storing.
 
     Outer spaces, runs of spaces, script of digits, tatweel, invisible characters, NFC.
@@ -153,25 +153,25 @@ def plain(text: str) -> str:
     return " ".join(text.split())
 
 
-def same(a: object, b: object) -> bool:
+def equal_values(a: object, b: object) -> bool:
     """Say whether two JSON values are equal once normalised; true is not 1, and 1 is 1.0."""
     if isinstance(a, str) and isinstance(b, str):
-        return a == b or plain(a) == plain(b)
+        return a == b or strip_invisible(a) == strip_invisible(b)
     if isinstance(a, list) and isinstance(b, list):
-        return len(a) == len(b) and all(map(same, a, b))
+        return len(a) == len(b) and all(map(equal_values, a, b))
     if isinstance(a, dict) and isinstance(b, dict):
-        return a.keys() == b.keys() and all(same(value, b[key]) for key, value in a.items())
+        return a.keys() == b.keys() and all(equal_values(value, b[key]) for key, value in a.items())
     return isinstance(a, bool) == isinstance(b, bool) and a == b
 
 
-def fold(text: str) -> str:
+def fold_text(text: str) -> str:
     """Return text as search compares it: letters, digits, marks, compounds and titles folded."""
-    return " ".join(tokens(text))
+    return " ".join(name_tokens(text))
 
 
-def tokens(text: str) -> list[str]:
+def name_tokens(text: str) -> list[str]:
     """Return the folded tokens of a name; compounds such as عبد الرحمن are one."""
-    alone = [_word(raw).terms for raw in text.split()]
+    alone = [_fold_word(raw).terms for raw in text.split()]
     if None not in alone:
         return [terms[0] for terms in alone if terms]
     return [token.text for token in _tokens(text)[0]]
@@ -219,7 +219,7 @@ def search_terms(text: str) -> list[str]:
         return _number_terms(text)
     terms: list[str] = []
     for raw in text.split():
-        word = _word(raw)
+        word = _fold_word(raw)
         if word.terms is None:  # its meaning depends on its neighbours
             return _dependent_terms(text)
         terms += word.terms
@@ -232,7 +232,7 @@ def query_terms(text: str) -> list[list[str]]:
     A term with a space in it is several terms that must be found together. At most 16 words of the
     first 500 characters; a dropped title or linker asks for nothing.
     """
-    rest, wholes = _cut(text[:_QUERY_LENGTH])
+    rest, wholes = _split_numbers(text[:_QUERY_LENGTH])
     asked = [_number_terms(whole) for whole in wholes]
     for token in _tokens(rest)[0]:
         asked.append(list(_terms(token.text)))
@@ -241,7 +241,7 @@ def query_terms(text: str) -> list[list[str]]:
     return asked[:_QUERY_WORDS]
 
 
-def match(text: str) -> str:
+def match_expression(text: str) -> str:
     """Return the FTS5 MATCH expression that finds every word of text, or "" if it has none.
 
     Only letters, digits and underscores get into a term, and each is quoted: no syntax survives.
@@ -262,7 +262,7 @@ def _terms(token: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=1 << 15)
-def _word(raw: str) -> _Word:
+def _fold_word(raw: str) -> _Word:
     """Fold one written word by itself: steps 1 to 4 of the ladder."""
     text = raw.translate(_APOSTROPHES)
     if _PLAIN.fullmatch(text):  # nothing to decompose that `_FOLDED` does not know
@@ -271,18 +271,18 @@ def _word(raw: str) -> _Word:
         text = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", re.sub(_UNSEEN, "", text)).casefold())
         text = "".join([sign for sign in text if not unicodedata.combining(sign)])
     pieces = tuple(_NOT_WORD.sub(" ", text.translate(_FOLDED)).split())
-    if len(pieces) > 1 or any(map(_joins, pieces)) or any(map(str.isdigit, text)):
+    if len(pieces) > 1 or any(map(_depends_on_neighbours, pieces)) or any(map(str.isdigit, text)):
         return _Word(pieces, None)
-    return _Word(pieces, _terms(_bare(pieces[0])) if pieces else ())
+    return _Word(pieces, _terms(_without_article(pieces[0])) if pieces else ())
 
 
-def _joins(piece: str) -> bool:
+def _depends_on_neighbours(piece: str) -> bool:
     """Say whether what a folded word is depends on its neighbours."""
     return piece in _JOINING or bool(_AFTER_LATIN.fullmatch(piece) or _SUN_ARTICLE.fullmatch(piece))
 
 
 def _dependent_terms(text: str) -> list[str]:
-    rest, wholes = _cut(text)
+    rest, wholes = _split_numbers(text)
     found, titles = _tokens(rest)
     terms: list[str] = []
     for token in found:
@@ -290,17 +290,17 @@ def _dependent_terms(text: str) -> list[str]:
         for word in token.within:
             terms += _terms(word)
     for title in titles:  # الشيخ may be a family after all
-        terms += _terms(_bare(title))
+        terms += _terms(_without_article(title))
     for whole in wholes:
         terms += _number_terms(whole)
-        for piece in _word(whole).pieces:
+        for piece in _fold_word(whole).pieces:
             terms += _terms(piece)
     return list(dict.fromkeys(terms))
 
 
 def _tokens(text: str) -> tuple[list[_Token], list[str]]:
     """Return the folded tokens and the titles dropped before them: steps 5 to 7 of the ladder."""
-    words = [piece for raw in text.split() for piece in _word(raw).pieces]
+    words = [piece for raw in text.split() for piece in _fold_word(raw).pieces]
     start = 0
     while start < len(words) - 1 and words[start] in _TITLES:
         start += 1
@@ -313,7 +313,7 @@ def _tokens(text: str) -> tuple[list[_Token], list[str]]:
         if found and _is_after(word, words[at - 2]):
             last = found.pop()
             tail = word if word in _AFTER else "al" + word[_article_length(word) :]
-            apart = () if word in _DIVINE else (_bare(word),)
+            apart = () if word in _DIVINE else (_without_article(word),)
             found.append(_Token(last.text + tail, (last.text, *apart)))
         elif before and following and not following.isdigit():
             while at < len(words) - 1 and _is_article(words[at], words[at + 1]):
@@ -321,9 +321,9 @@ def _tokens(text: str) -> tuple[list[_Token], list[str]]:
             name = words[at]
             at += 1
             joined = "ال" + name if before == "عبد" and words[at - 2] == "ال" else name
-            found.append(_Token(before + joined, () if name in _DIVINE else (_bare(name),)))
+            found.append(_Token(before + joined, () if name in _DIVINE else (_without_article(name),)))
         elif not (found and word in _LINKERS) and not (following and _is_article(word, following)):
-            found.append(_Token(_bare(word)))
+            found.append(_Token(_without_article(word)))
     return found, words[:start]
 
 
@@ -347,7 +347,7 @@ def _is_after(word: str, previous: str) -> bool:
     return found is not None and (found.start(1) > 0 or _is_article(previous, word))
 
 
-def _bare(word: str) -> str:
+def _without_article(word: str) -> str:
     """Return a word without its article, where enough is left to tell it from others."""
     if len(word) <= _SHORT or word in _NO_ARTICLE or word.startswith(_NO_ARTICLE_BEFORE):
         return word
@@ -362,7 +362,7 @@ def _is_whole(written: str) -> bool:
     return digits >= _TAIL_DIGITS or (0 < digits < len(written) and not written.isalnum())
 
 
-def _cut(text: str) -> tuple[str, list[str]]:
+def _split_numbers(text: str) -> tuple[str, list[str]]:
     """Return a text without its phones, dates and codes, and these, each as it is written."""
     wholes: list[str] = []
 

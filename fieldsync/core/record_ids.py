@@ -3,7 +3,7 @@
 import uuid
 
 
-def text(record: bytes) -> str:
+def id_text(record: bytes) -> str:
     """Return an id's text."""
     return str(uuid.UUID(bytes=record))
 
@@ -18,7 +18,7 @@ def from_text(value: str) -> bytes:
     return uuid.UUID(value).bytes
 
 
-def parse(value: object) -> bytes | None:
+def parse_id(value: object) -> bytes | None:
     """Return the id that a stored value names; None where it names none."""
     try:
         return uuid.UUID(value).bytes if isinstance(value, str) else None

@@ -42,7 +42,7 @@ class Register(NamedTuple):
 EMPTY = Register((), {})
 
 
-def written(head: Head, context: Context) -> Register:
+def register_of_write(head: Head, context: Context) -> Register:
     """Return what one write says of its field: itself, and all that `context` covers."""
     return Register((head,), {**context, head.device: head.seq})
 
@@ -57,7 +57,7 @@ def contexts_of(register: Register) -> tuple[Context | None, ...]:
     return ({device: seq for device, seq in register.seen.items() if device != own},)
 
 
-def build(writes: Iterable[tuple[Head, Context | None]], seen: Context) -> Register:
+def build_register(writes: Iterable[tuple[Head, Context | None]], seen: Context) -> Register:
     """Return the one register that has these heads, in any order, with their contexts."""
     ordered = sorted(writes, key=lambda write: (write[0].device, write[0].seq))
     heads = tuple(head for head, _ in ordered)
@@ -68,13 +68,13 @@ def build(writes: Iterable[tuple[Head, Context | None]], seen: Context) -> Regis
     return Register(heads, seen, tuple(context for _, context in ordered))
 
 
-def _usual(heads: Sequence[Head], seen: Context) -> dict[bytes, int]:
+def _common_context(heads: Sequence[Head], seen: Context) -> dict[bytes, int]:
     """Return the context that heads have which were all written over the same: what was seen of other devices than theirs."""
     own = {head.device for head in heads}
     return {device: seq for device, seq in seen.items() if device not in own}
 
 
-def differences(register: Register) -> list[list[tuple[bytes, int]] | None]:
+def context_differences(register: Register) -> list[list[tuple[bytes, int]] | None]:
     """Return of each head's context where it is not the usual one, as (device, seq), 0 for none: as contexts are kept and sent.
 
     Nearly all heads of a conflict were written over the same, so that nothing is to be said of them. Where the context itself is
@@ -82,7 +82,7 @@ def differences(register: Register) -> list[list[tuple[bytes, int]] | None]:
     """
     if not register.contexts:
         return []
-    usual = _usual(register.heads, register.seen)
+    usual = _common_context(register.heads, register.seen)
     writes = zip(register.heads, register.contexts, strict=True)
     return [None if context is None else _difference(context, usual, head.device) for head, context in writes]
 
@@ -98,20 +98,20 @@ def _difference(context: Context, usual: Context, own: bytes) -> list[tuple[byte
 def with_differences(
     heads: Sequence[Head], seen: Context, parts: Sequence[Iterable[tuple[bytes, int]] | None]
 ) -> Register:
-    """Return the register whose contexts were kept as `differences` gives them; without any, they are not known."""
+    """Return the register whose contexts were kept as `context_differences` gives them; without any, they are not known."""
     if not parts:
         return Register(tuple(heads), seen)
-    usual = _usual(heads, seen)
+    usual = _common_context(heads, seen)
     contexts: list[Context | None] = []
     for head, part in zip(heads, parts, strict=True):
         told = None if part is None else dict(part)
         contexts.append(
-            None if told is None else _told(usual, told, head.device) if told else usual
+            None if told is None else _context_from_difference(usual, told, head.device) if told else usual
         )  # shared where it can be
-    return build(zip(heads, contexts, strict=True), seen)
+    return build_register(zip(heads, contexts, strict=True), seen)
 
 
-def _told(usual: Context, told: Context, own: bytes) -> Context:
+def _context_from_difference(usual: Context, told: Context, own: bytes) -> Context:
     context = told if own in told else {**usual, **told}
     return {device: seq for device, seq in context.items() if seq and device != own}
 
@@ -122,21 +122,21 @@ def join(a: Register, b: Register) -> Register:
         return b
     if not b.seen:
         return a
-    if len(b.heads) == 1 and _follows(b, a):
+    if len(b.heads) == 1 and _covers_register(b, a):
         return b  # the common case: one write that had seen all that we have
     in_a, in_b = ({head.dot: context for head, context in zip(r.heads, contexts_of(r), strict=True)} for r in (a, b))
     writes = [
-        (head, _both(in_a[head.dot], in_b[head.dot]) if head.dot in in_b else in_a[head.dot])
+        (head, _join_contexts(in_a[head.dot], in_b[head.dot]) if head.dot in in_b else in_a[head.dot])
         for head in a.heads
         if head.dot in in_b or head.seq > b.seen.get(head.device, 0)
     ]
     writes += [
         (head, in_b[head.dot]) for head in b.heads if head.dot not in in_a and head.seq > a.seen.get(head.device, 0)
     ]
-    return build(writes, union(a.seen, b.seen))
+    return build_register(writes, union_contexts(a.seen, b.seen))
 
 
-def union(a: Context, b: Context) -> dict[bytes, int]:
+def union_contexts(a: Context, b: Context) -> dict[bytes, int]:
     """Return all that two contexts name: the larger of both, device by device."""
     made = dict(a)
     for device, seq in b.items():
@@ -145,14 +145,14 @@ def union(a: Context, b: Context) -> dict[bytes, int]:
     return made
 
 
-def _both(a: Context | None, b: Context | None) -> Context | None:
+def _join_contexts(a: Context | None, b: Context | None) -> Context | None:
     """Return the context of one head that two registers have: they differ where one does not know it, or a copy was made."""
     if a is None or b is None or a == b:
         return b if a is None else a
-    return union(a, b)
+    return union_contexts(a, b)
 
 
-def _follows(b: Register, a: Register) -> bool:
+def _covers_register(b: Register, a: Register) -> bool:
     head = b.heads[0]
     if head.seq <= a.seen.get(head.device, 0):
         return False

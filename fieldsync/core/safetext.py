@@ -23,7 +23,7 @@ _TRIGGERS = re.compile("[\\s\0-\x20\u200b-\u200f\ufeff]*[=+@\uff1d\uff0b\uff20\u
 _NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?")
 
 
-def show(text: str, *, lines: bool = False) -> str:
+def safe_text(text: str, *, lines: bool = False) -> str:
     """Return text with all that a terminal would act on, or nobody would see, written as ⟨U+…⟩.
 
     Arabic stays whole, with its marks and with the joiners between its letters. With `lines`, line
@@ -33,7 +33,7 @@ def show(text: str, *, lines: bool = False) -> str:
         return text
     joined = {found.start() for found in _JOINED.finditer(text)}
     return "".join(
-        sign if at in joined or (lines and sign == "\n") or _is_seen(sign) else _mark(sign)
+        sign if at in joined or (lines and sign == "\n") or _is_seen(sign) else _escape(sign)
         for at, sign in enumerate(text)
     )
 
@@ -54,5 +54,5 @@ def _is_seen(sign: str) -> bool:
     return unicodedata.category(sign) not in _ACTING and not _HIDDEN.match(sign)
 
 
-def _mark(sign: str) -> str:
+def _escape(sign: str) -> str:
     return f"⟨U+{ord(sign):04X}⟩"

@@ -22,12 +22,12 @@ class Policy(NamedTuple):
     order: tuple[str, ...] = ()
     lifecycle: Lifecycle | None = None
 
-    def equal(self, a: Value, b: Value) -> bool:
+    def values_equal(self, a: Value, b: Value) -> bool:
         """Say whether two values are the same once normalised; codes of choices and states are compared exactly."""
-        return a == b if self.order or self.lifecycle is not None else names.same(a, b)
+        return a == b if self.order or self.lifecycle is not None else names.equal_values(a, b)
 
 
-class Settled(NamedTuple):
+class SettledValue(NamedTuple):
     """The value to show, the head it comes from, and whether a person must look."""
 
     value: Value
@@ -56,12 +56,12 @@ def trusts_all(_head: Head) -> bool:
     return False
 
 
-def newest(heads: Iterable[Head]) -> Head:
+def newest_head(heads: Iterable[Head]) -> Head:
     """Return the newest head; equal stamps fall to the larger dot, so that every node picks the same."""
     return max(heads, key=lambda h: (h.stamp, h.device, h.seq))
 
 
-def candidates(register: Register) -> tuple[Head, ...]:
+def candidate_heads(register: Register) -> tuple[Head, ...]:
     """Return the heads to choose from; a decision that was undone stands for the heads it had been made over."""
     for head in register.heads:
         if isinstance(head.value, dict) and REOPENED in head.value:
@@ -72,7 +72,7 @@ def candidates(register: Register) -> tuple[Head, ...]:
     for head in register.heads:
         again = head.value.get(REOPENED) if isinstance(head.value, dict) else None
         try:
-            heads = tuple(map(unpacked, again)) if isinstance(again, list) else (head,)
+            heads = tuple(map(unpack_head, again)) if isinstance(again, list) else (head,)
         except ValueError:
             heads = ()
         found.update(
@@ -81,36 +81,36 @@ def candidates(register: Register) -> tuple[Head, ...]:
     return tuple(sorted(found.values(), key=lambda h: h.dot))
 
 
-def packed(head: Head) -> list[object]:
+def pack_head(head: Head) -> list[object]:
     """Return a head as a JSON value, to be carried in a decision or its undoing."""
     return [head.device.hex(), *head[1:]]
 
 
-def unpacked(value: object) -> Head:
-    """Return the head of a JSON value made by `packed`; ValueError if it is none."""
+def unpack_head(value: object) -> Head:
+    """Return the head of a JSON value made by `pack_head`; ValueError if it is none."""
     match value:
         case [str(device), int(seq), int(at), str(author), chosen] if 0 < seq <= _LAST and 0 <= at <= stamp.LAST_LOGGED:
             return Head(bytes.fromhex(device), seq, at, author, cast("Value", chosen))
     raise ValueError("not a head")
 
 
-def unpacked_all(value: object) -> tuple[Head, ...]:
+def unpack_heads(value: object) -> tuple[Head, ...]:
     """Return the heads in a JSON value, whoever wrote it; what is none is left out."""
     found = []
     for one in value if isinstance(value, list) else ():
         with suppress(ValueError):
-            found.append(unpacked(one))
+            found.append(unpack_head(one))
     return tuple(found)
 
 
-def disagree(
+def heads_disagree(
     a: tuple[Head, Context | None], b: tuple[Head, Context | None], policy: Policy, person: Person = device_itself
 ) -> bool:
     """Say whether two heads, each with its context, differ: in value, or as one alone has written over a third person's commit.
 
     Else one commit that takes one side's value would end a conflict between that side and another. An unknown context tells nothing.
     """
-    if not policy.equal(a[0].value, b[0].value):
+    if not policy.values_equal(a[0].value, b[0].value):
         return True
     return _wrote_over_more(*a, *b, person) or _wrote_over_more(*b, *a, person)
 
@@ -132,16 +132,18 @@ def settle(
     policy: Policy,
     off: Callable[[Head], bool] = trusts_all,
     person: Person = device_itself,
-) -> Settled:
+) -> SettledValue:
     """Settle a plain field's register; `off(head)` says whether that head's clock is known to be wrong, `person` whose a device is."""
-    heads = candidates(register)
+    heads = candidate_heads(register)
     if not heads:
-        return Settled(None, None, False)
+        return SettledValue(None, None, False)
     if len(heads) == 1:
-        return Settled(heads[0].value, heads[0], False)
-    latest = newest(heads)
-    if all(policy.equal(head.value, latest.value) for head in heads) and not _wrote_apart(register, policy, person):
-        return Settled(latest.value, latest, False)
+        return SettledValue(heads[0].value, heads[0], False)
+    latest = newest_head(heads)
+    if all(policy.values_equal(head.value, latest.value) for head in heads) and not _wrote_apart(
+        register, policy, person
+    ):
+        return SettledValue(latest.value, latest, False)
     chosen, look = latest, True
     match policy.merge:
         case "latest":
@@ -149,14 +151,14 @@ def settle(
         case "once" | "server":
             chosen = min(heads, key=lambda h: (h.stamp, h.device, h.seq))
         case "greatest" | "least":
-            extreme = _extreme(heads, policy)
+            extreme = _extreme_head(heads, policy)
             if extreme is not None:
                 chosen, look = extreme, False
         case "furthest":
-            furthest = _furthest(heads, policy)
+            furthest = _furthest_head(heads, policy)
             if furthest is not None:
                 chosen, look = furthest, False
-    return Settled(chosen.value, chosen, look)
+    return SettledValue(chosen.value, chosen, look)
 
 
 def _wrote_apart(register: Register, policy: Policy, person: Person) -> bool:
@@ -167,20 +169,20 @@ def _wrote_apart(register: Register, policy: Policy, person: Person) -> bool:
     if all(context == contexts[0] for context in contexts):
         return False  # most: they all started from one value
     writes = zip(register.heads, contexts, strict=True)
-    return any(disagree(a, b, policy, person) for a, b in combinations(writes, 2))
+    return any(heads_disagree(a, b, policy, person) for a, b in combinations(writes, 2))
 
 
-def present(register: Register) -> bool:
+def settle_member(register: Register) -> bool:
     """Settle a set's member: it stays while any head says so, for a concurrent add beats a remove."""
     return any(head.value is True for head in register.heads)
 
 
-def counted(register: Register) -> int:
+def settle_tally_part(register: Register) -> int:
     """Settle one device's part of a tally; a cloned device's two heads count once, as the larger."""
     return max((h.value for h in register.heads if isinstance(h.value, int)), default=0)
 
 
-def _extreme(heads: tuple[Head, ...], policy: Policy) -> Head | None:
+def _extreme_head(heads: tuple[Head, ...], policy: Policy) -> Head | None:
     known = [head for head in heads if head.value is not None]
 
     def rank(head: Head) -> tuple[int, float, str]:
@@ -195,26 +197,31 @@ def _extreme(heads: tuple[Head, ...], policy: Policy) -> Head | None:
     best = pick(known, key=lambda h: (*rank(h), h.device, h.seq), default=None)
     if best is None or any(rank(h)[0] != rank(best)[0] for h in known if not policy.order):
         return None  # values of different kinds have no greatest: a person looks
-    return newest(head for head in known if rank(head) == rank(best))
+    return newest_head(head for head in known if rank(head) == rank(best))
 
 
-def _furthest(heads: tuple[Head, ...], policy: Policy) -> Head | None:
+def _furthest_head(heads: tuple[Head, ...], policy: Policy) -> Head | None:
     known = [head for head in heads if isinstance(head.value, str)]
     for candidate in sorted(known, key=lambda h: (h.stamp, h.device, h.seq), reverse=True):
-        if all(_leads(candidate.value, other.value, policy) for other in known):
+        if all(_is_further_along(candidate.value, other.value, policy) for other in known):
             return candidate
     return None
 
 
-def leads_either(a: Value, b: Value, policy: Policy) -> bool:
+def are_in_sequence(a: Value, b: Value, policy: Policy) -> bool:
     """Say whether one of two values of a lifecycle is further along than the other; an empty one never stands against it."""
-    return not isinstance(a, str) or not isinstance(b, str) or _leads(a, b, policy) or _leads(b, a, policy)
+    return (
+        not isinstance(a, str)
+        or not isinstance(b, str)
+        or _is_further_along(a, b, policy)
+        or _is_further_along(b, a, policy)
+    )
 
 
-def _leads(a: Value, b: Value, policy: Policy) -> bool:
+def _is_further_along(a: Value, b: Value, policy: Policy) -> bool:
     if a == b:
         return True
     if policy.lifecycle is not None:
-        return policy.lifecycle.further(str(a), str(b)) == a
+        return policy.lifecycle.further_state(str(a), str(b)) == a
     order = policy.order
     return a in order and b in order and order.index(str(a)) > order.index(str(b))

@@ -16,12 +16,12 @@ LAST_LOGGED = (1 << 63) - 1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def tick(last: int, now_ms: int) -> int:
+def next_stamp(last: int, now_ms: int) -> int:
     """Return the stamp of a new commit: the clock's time, or just after `last` if the clock stands behind it."""
     return max(now_ms << COUNTER_BITS, last + 1)
 
 
-def receive(last: int, remote: int, now_ms: int) -> int:
+def stamp_after_receiving(last: int, remote: int, now_ms: int) -> int:
     """Return our last stamp after seeing `remote`, unless `remote` is from a clock that runs ahead."""
     return max(last, remote) if milliseconds(remote) <= now_ms + TOLERANCE_MS else last
 
@@ -31,12 +31,12 @@ def milliseconds(stamp: int) -> int:
     return stamp >> COUNTER_BITS
 
 
-def day(stamp: int) -> str:
+def stamp_day(stamp: int) -> str:
     """Return the stamp's date in UTC, YYYY-MM-DD."""
     return datetime.fromtimestamp(milliseconds(stamp) / 1000, UTC).date().isoformat()
 
 
-def text(stamp: int) -> str:
+def stamp_text(stamp: int) -> str:
     """Return the stamp as RFC 3339 UTC with milliseconds: `2026-11-02T08:15:00.123Z`."""
     if not 0 <= stamp <= LARGEST:
         stamp = min(max(stamp, 0), LARGEST)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from fieldsync.core.register import EMPTY, Context, Dot, Head, Register, Value, build, contexts_of, join
+from fieldsync.core.register import EMPTY, Context, Dot, Head, Register, Value, build_register, contexts_of, join
 
 Values = dict[str, Value]
 
@@ -83,7 +83,9 @@ def registers(state: State) -> dict[str, Register]:
     return everything
 
 
-def fold(record: bytes, type: str, base: Base | None, everything: Iterable[tuple[str, Register]]) -> State:
+def state_from_registers(
+    record: bytes, type: str, base: Base | None, everything: Iterable[tuple[str, Register]]
+) -> State:
     """Build the one state that holds these registers: what only the base wrote goes into `values`."""
     values: Values = {}
     fields: dict[str, Register] = {}
@@ -106,7 +108,7 @@ def fold(record: bytes, type: str, base: Base | None, everything: Iterable[tuple
     return State(record, type, base, values, fields)
 
 
-def merge(ours: State, theirs: State) -> tuple[State, set[str]]:
+def join_states(ours: State, theirs: State) -> tuple[State, set[str]]:
     """Join two states of one record; also return the names of the registers that changed in ours."""
     if theirs.base is not None and theirs.base != ours.base:
         return _merge_bases(ours, theirs)
@@ -124,15 +126,15 @@ def merge(ours: State, theirs: State) -> tuple[State, set[str]]:
             values, fields = dict(values), dict(fields)
         changed.add(name)
         fields[name] = joined
-        _withdraw(values, name)
+        _drop_base_value(values, name)
     return State(ours.record, ours.type, ours.base, values, fields), changed
 
 
-def merge_all(states: Sequence[State]) -> State:
+def join_all_states(states: Sequence[State]) -> State:
     """Join many states of one record, pair by pair: one by one, each would be compared with all before it."""
     while len(states) > 1:
         pairs = [states[i : i + 2] for i in range(0, len(states), 2)]
-        states = [merge(*pair)[0] if len(pair) == 2 else pair[0] for pair in pairs]
+        states = [join_states(*pair)[0] if len(pair) == 2 else pair[0] for pair in pairs]
     return states[0]
 
 
@@ -144,7 +146,7 @@ def _follows_base(register: Register, base: Base | None) -> bool:
     return head.device != base.device or head.seq > base.seq
 
 
-def halves(state: State) -> list[State]:
+def split_state(state: State) -> list[State]:
     """Cut a state in two that join to it again, its base first; nothing if it is one register already."""
     names = sorted(state.fields)
     if state.base is not None and names:
@@ -155,7 +157,7 @@ def halves(state: State) -> list[State]:
     return [state._replace(fields={n: state.fields[n] for n in part}) for part in (names[:middle], names[middle:])]
 
 
-def _withdraw(values: Values, name: str) -> None:
+def _drop_base_value(values: Values, name: str) -> None:
     """Take what a register stands for by itself now out of the base's values."""
     value = values.get(name)
     if value is not None and not isinstance(value, list):
@@ -176,10 +178,10 @@ def _merge_bases(ours: State, theirs: State) -> tuple[State, set[str]]:
     mine, other = registers(ours), registers(theirs)
     joined = {name: join(mine.get(name, EMPTY), other.get(name, EMPTY)) for name in mine.keys() | other.keys()}
     changed = {name for name, register in joined.items() if register != mine.get(name, EMPTY)}
-    return fold(ours.record, ours.type, base, joined.items()), changed
+    return state_from_registers(ours.record, ours.type, base, joined.items()), changed
 
 
-def project(state: State, fields: Container[str]) -> State:
+def project_state(state: State, fields: Container[str]) -> State:
     """Return of a state what a unit gets that these fields are shared with: their registers.
 
     It has no base: what one base wrote is all there or none of it, and here more of it may be shared later. But a record
@@ -193,9 +195,9 @@ def project(state: State, fields: Container[str]) -> State:
     return State(state.record, state.type, None, {}, kept)
 
 
-def without(state: State, over: Mapping[bytes, int]) -> State:
+def without_heads_behind(state: State, over: Mapping[bytes, int]) -> State:
     """Return a state without the heads that devices wrote behind a number of theirs."""
-    if not any(device in over and seq > over[device] for device, seq in dots(state)):
+    if not any(device in over and seq > over[device] for device, seq in head_dots(state)):
         return state
     kept: list[tuple[str, Register]] = []
     for name, register in registers(state).items():
@@ -205,16 +207,16 @@ def without(state: State, over: Mapping[bytes, int]) -> State:
             if head.seq <= over.get(head.device, head.seq)
         ]
         if writes:
-            kept.append((name, build(writes, _up_to(register.seen, over))))
+            kept.append((name, build_register(writes, _up_to(register.seen, over))))
     base = state.base if state.base is None or state.base.seq <= over.get(state.base.device, state.base.seq) else None
-    return fold(state.record, state.type, base, kept)
+    return state_from_registers(state.record, state.type, base, kept)
 
 
 def _up_to(context: Context, over: Mapping[bytes, int]) -> Context:
     return {device: min(seq, over.get(device, seq)) for device, seq in context.items()}
 
 
-def dots(state: State) -> set[Dot]:
+def head_dots(state: State) -> set[Dot]:
     """Return the dots of all heads."""
     found = {head.dot for register in state.fields.values() for head in register.heads}
     if state.base is not None and state.values:
@@ -222,7 +224,7 @@ def dots(state: State) -> set[Dot]:
     return found
 
 
-def latest(state: State) -> Head | Base | None:
+def newest_write(state: State) -> Head | Base | None:
     """Return the newest write among the heads (None for an empty state)."""
     heads: list[Head | Base] = [head for register in state.fields.values() for head in register.heads]
     if state.base is not None:
@@ -230,7 +232,7 @@ def latest(state: State) -> Head | Base | None:
     return max(heads, key=lambda h: (h.stamp, h.device, h.seq), default=None)
 
 
-def term(state: State) -> int:
+def digest_term(state: State) -> int:
     """Return the record's part of its channel's digest: 64 bits over its id, its base and the dots of its other heads.
 
     Heads determine what was seen, so equal terms mean equal registers.
@@ -250,7 +252,7 @@ def term(state: State) -> int:
     return int.from_bytes(blake2b(b"".join(parts), digest_size=8).digest(), "big")
 
 
-def canonical(state: State) -> bytes:
+def canonical_bytes(state: State) -> bytes:
     """Return the registers as bytes that two nodes with the same commits share exactly."""
     return msgspec.msgpack.encode(
         [

@@ -25,7 +25,7 @@ def top_of(unit: str) -> str:
     return unit.partition("/")[0]
 
 
-def within(unit: str, whole: str) -> bool:
+def is_within(unit: str, whole: str) -> bool:
     """Say whether a unit is another one, or below it."""
     return unit == whole or unit.startswith(whole + "/")
 

@@ -17,7 +17,7 @@ def new_identity() -> str:
     return str(x25519.Identity.generate())
 
 
-def recipient(identity: str) -> str:
+def public_recipient(identity: str) -> str:
     """Return the public half of an identity, age1… in text."""
     return str(x25519.Identity.from_str(identity).to_public())
 
@@ -31,7 +31,7 @@ def is_recipient(text: str) -> bool:
     return True
 
 
-class _Source:
+class _PieceSource:
     """Pieces as the file that pyrage reads from; an error of theirs is kept, as pyrage would reword it."""
 
     def __init__(self, pieces: Iterable[bytes]) -> None:
@@ -52,7 +52,7 @@ class _Source:
         return given
 
 
-class _Sink:
+class _PieceSink:
     """What pyrage writes into; an error of whoever takes it is kept."""
 
     def __init__(self, take: Callable[[bytes], object]) -> None:
@@ -73,7 +73,7 @@ class _Sink:
 
 def encrypt(pieces: Iterable[bytes], file: IO[bytes], recipients: Sequence[str]) -> None:
     """Write pieces into a file that only these recipients (age1…) can read; errors of both sides pass through."""
-    source, sink = _Source(pieces), _Sink(file.write)
+    source, sink = _PieceSource(pieces), _PieceSink(file.write)
     try:
         pyrage.encrypt_io(source, sink, [x25519.Recipient.from_str(one) for one in recipients])
     except (pyrage.EncryptError, OSError) as fault:
@@ -87,7 +87,7 @@ def decrypt(file: IO[bytes], identity: str, take: Callable[[bytes], object]) -> 
 
     That it was cut is known at the end only: do nothing for good before this has returned once.
     """
-    sink = _Sink(take)
+    sink = _PieceSink(take)
     try:
         pyrage.decrypt_io(file, sink, [x25519.Identity.from_str(identity)])
     except pyrage.DecryptError as fault:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from hashlib import sha256
 from typing import NamedTuple
 
-from fieldsync.crypto.keys import DEVICE_SIZE, DeviceKey, device_id, verify
+from fieldsync.crypto.keys import DEVICE_SIZE, DeviceKey, device_id, verify_signature
 
 HASH_SIZE = 32
 _CHAIN = b"fieldsync chain 1"
@@ -22,7 +22,7 @@ _JOIN_2 = b"fieldsync join 2"
 _STREAM = bytes(HASH_SIZE)  # in place of a hash, for commits that are signed themselves and sent as they are made
 
 
-def first(device: bytes) -> bytes:
+def chain_start(device: bytes) -> bytes:
     """Return the 32 bytes that a device's chain starts from, before its first commit."""
     return sha256(_CHAIN + device).digest()
 
@@ -32,12 +32,12 @@ def body_hash(body: bytes) -> bytes:
     return sha256(body).digest()
 
 
-def chain(prev: bytes, hash_: bytes) -> bytes:
+def chain_hash(prev: bytes, hash_: bytes) -> bytes:
     """Return the 32-byte chain hash of a commit with this body hash after `prev`."""
     return sha256(_CHAIN + prev + hash_).digest()
 
 
-def extend(prev: bytes, bodies: Iterable[bytes]) -> list[tuple[bytes, bytes]]:
+def extend_chain(prev: bytes, bodies: Iterable[bytes]) -> list[tuple[bytes, bytes]]:
     """Return (body hash, chain hash) for each body in turn, the first one following `prev`."""
     links = []
     for body in bodies:
@@ -54,7 +54,7 @@ def seal_message(device: bytes, seq: int, chain_: bytes) -> bytes:
     return _SEAL + device + seq.to_bytes(8) + chain_
 
 
-def seal(key: DeviceKey, seq: int, chain_: bytes) -> bytes:
+def sign_chain(key: DeviceKey, seq: int, chain_: bytes) -> bytes:
     """Return the device's 64-byte signature over the head of its own chain."""
     return key.sign(seal_message(key.device, seq, chain_))
 
@@ -65,10 +65,10 @@ def check_seal(public: bytes, seq: int, chain_: bytes, signature: bytes) -> bool
         message = seal_message(device_id(public), seq, chain_)
     except (ValueError, OverflowError):
         return False
-    return verify(public, message, signature)
+    return verify_signature(public, message, signature)
 
 
-class Request(NamedTuple):
+class SignedRequest(NamedTuple):
     """The signed parts of a request; `rest` is all that follows the hello, None for a stream of commits."""
 
     method: str
@@ -81,19 +81,19 @@ class Request(NamedTuple):
 
 def request_message(method: str, path: str, query: str, nonce: bytes, hello: bytes) -> bytes:
     """Return the bytes that sign a request of protocol 1: what is asked, the server's nonce, the hello's hash."""
-    return _REQUEST + _framed(method.encode(), path.encode(), query.encode(), nonce, sha256(hello).digest())
+    return _REQUEST + _length_prefixed(method.encode(), path.encode(), query.encode(), nonce, sha256(hello).digest())
 
 
-def signed_request(protocol: int, server: bytes, request: Request) -> bytes:
+def signed_request(protocol: int, server: bytes, request: SignedRequest) -> bytes:
     """Return the bytes that sign a request: from protocol 2 on for which server it is, and all that it says."""
     if protocol == 1:
         return request_message(*request[:-1])
     rest = _STREAM if request.rest is None else sha256(request.rest).digest()
     words = (request.method.encode(), request.path.encode(), request.query.encode())
-    return _REQUEST_2 + _framed(server, *words, request.nonce, sha256(request.hello).digest(), rest)
+    return _REQUEST_2 + _length_prefixed(server, *words, request.nonce, sha256(request.hello).digest(), rest)
 
 
-def _framed(*parts: bytes) -> bytes:
+def _length_prefixed(*parts: bytes) -> bytes:
     return b"".join(len(part).to_bytes(4) + part for part in parts)
 
 
@@ -102,7 +102,7 @@ def bundle_message(manifest: bytes) -> bytes:
     return _BUNDLE + manifest
 
 
-def heir_message(device: bytes, key: bytes) -> bytes:
+def successor_message(device: bytes, key: bytes) -> bytes:
     """Return what a device signs, before its key is given up, to say which public key goes on for it."""
     return _HEIR + device + key
 
@@ -112,7 +112,7 @@ def join_message(invite: bytes, secret: bytes, key: bytes) -> bytes:
     return _JOIN + invite + secret + key
 
 
-class Joining(NamedTuple):
+class SignedJoin(NamedTuple):
     """The signed parts of a join request: `pin` is the server's fingerprint, as its id is not known yet."""
 
     pin: bytes
@@ -123,9 +123,9 @@ class Joining(NamedTuple):
     letters: str
 
 
-def signed_join(protocol: int, joining: Joining) -> bytes:
+def signed_join(protocol: int, joining: SignedJoin) -> bytes:
     """Return what a device signs to join: from protocol 2 on for which server it is, and all that is enrolled with its key."""
     if protocol == 1:
         return join_message(*joining[1:4])
     pin, invite, secret, key, age, letters = joining
-    return _JOIN_2 + _framed(pin, invite, secret, key, age.encode(), letters.encode())
+    return _JOIN_2 + _length_prefixed(pin, invite, secret, key, age.encode(), letters.encode())

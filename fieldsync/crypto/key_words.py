@@ -9,10 +9,10 @@ _CONSONANTS, _VOWELS = "bdfghjklmnprstvz", "aiou"
 def key_words(public: bytes) -> str:
     """Return the six words of a device's public key; 96 bits, so that nobody finds another key with the same ones."""
     digest = hashlib.sha256(b"fieldsync key words 1" + public).digest()
-    return " ".join(_word(int.from_bytes(digest[at : at + 2])) for at in range(0, 2 * _WORDS, 2))
+    return " ".join(_word_of_bits(int.from_bytes(digest[at : at + 2])) for at in range(0, 2 * _WORDS, 2))
 
 
-def _word(bits: int) -> str:
+def _word_of_bits(bits: int) -> str:
     return (
         _CONSONANTS[bits >> 12] + _VOWELS[bits >> 10 & 3] + _CONSONANTS[bits >> 6 & 15] + _VOWELS[bits >> 4 & 3]
         + _CONSONANTS[bits & 15]

@@ -12,7 +12,7 @@ SIGNATURE_SIZE = 64
 DEVICE_SIZE = 16
 
 
-def token(size: int) -> bytes:
+def random_bytes(size: int) -> bytes:
     """Return size random bytes of the operating system."""
     return secrets.token_bytes(size)
 
@@ -27,15 +27,15 @@ class DeviceKey:
     @classmethod
     def generate(cls) -> "DeviceKey":
         """Return a new random key."""
-        return cls._of(Ed25519PrivateKey.generate())
+        return cls._from_private(Ed25519PrivateKey.generate())
 
     @classmethod
     def from_bytes(cls, private: bytes) -> "DeviceKey":
         """Return the key of 32 private bytes; ValueError for any other length."""
-        return cls._of(Ed25519PrivateKey.from_private_bytes(private))
+        return cls._from_private(Ed25519PrivateKey.from_private_bytes(private))
 
     @classmethod
-    def _of(cls, private: Ed25519PrivateKey) -> "DeviceKey":
+    def _from_private(cls, private: Ed25519PrivateKey) -> "DeviceKey":
         return cls(private.public_key().public_bytes_raw(), private)
 
     def to_bytes(self) -> bytes:
@@ -47,7 +47,7 @@ class DeviceKey:
         """The 16-byte device id of this key."""
         return device_id(self.public)
 
-    def heir(self, link: bytes) -> "DeviceKey":
+    def successor_key(self, link: bytes) -> "DeviceKey":
         """Return the key that every copy of this one comes to for the same commits: those from this chain hash on."""
         return self.from_bytes(hashlib.sha256(b"fieldsync heir 1" + self.to_bytes() + link).digest())
 
@@ -60,14 +60,14 @@ class DeviceKey:
 
 
 @lru_cache(maxsize=1024)
-def _loaded(public: bytes) -> Ed25519PublicKey:
+def _load_public_key(public: bytes) -> Ed25519PublicKey:
     return Ed25519PublicKey.from_public_bytes(public)
 
 
-def verify(public: bytes, message: bytes, signature: bytes) -> bool:
+def verify_signature(public: bytes, message: bytes, signature: bytes) -> bool:
     """Say whether a signature of a message holds for 32 public bytes; malformed ones do not."""
     try:
-        _loaded(public).verify(signature, message)
+        _load_public_key(public).verify(signature, message)
     except (InvalidSignature, ValueError):
         return False
     return True
@@ -137,7 +137,7 @@ def make_certificate(hosts: list[str]) -> tuple[bytes, bytes]:
     )
 
 
-def fingerprint(certificate: bytes) -> bytes:
+def certificate_fingerprint(certificate: bytes) -> bytes:
     """Return the 32-byte SHA-256 of a PEM certificate's DER, the one that laptops pin."""
     import ssl
 

@@ -17,7 +17,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from fieldsync import errors
-from fieldsync.crypto.keys import token
+from fieldsync.crypto.keys import random_bytes
 
 VERSION = 1  # 1: the first
 KEY_SIZE = 32
@@ -76,7 +76,7 @@ class Slots:
         self._slots = slots
 
     @classmethod
-    def new(cls, store: bytes) -> Self:
+    def create(cls, store: bytes) -> Self:
         """Return the slots of a new store, none yet."""
         return cls(store)
 
@@ -126,9 +126,9 @@ class Slots:
         """
         if not passphrase:
             raise errors.NoSecret
-        salt, nonce = token(_SALT_SIZE), token(_NONCE_SIZE)
+        salt, nonce = random_bytes(_SALT_SIZE), random_bytes(_NONCE_SIZE)
         slot = _Passphrase(salt, nonce, b"", memory, iterations, lanes)
-        self._add(slot, _stretched(slot, passphrase), key)
+        self._add_slot(slot, _stretch_passphrase(slot, passphrase), key)
 
     def replace_passphrase(
         self,
@@ -140,14 +140,14 @@ class Slots:
         lanes: int = DEFAULT_LANES,
     ) -> None:
         """Let this passphrase open the store and no earlier one; other slots stay."""
-        earlier = self._of(_Passphrase)
+        earlier = self._slots_of_kind(_Passphrase)
         self.add_passphrase(key, passphrase, memory=memory, iterations=iterations, lanes=lanes)
-        self._drop(earlier)
+        self._drop_slots(earlier)
 
     def open_passphrase(self, passphrase: str) -> bytes:
         """Return the store's key; WrongPassphrase, or SlotPolicy before anything is derived."""
-        for slot in self._of(_Passphrase):
-            key = self._unwrapped(slot, _stretched(slot, passphrase))
+        for slot in self._slots_of_kind(_Passphrase):
+            key = self._unwrap_key(slot, _stretch_passphrase(slot, passphrase))
             if key is not None:
                 return key
         raise errors.WrongPassphrase
@@ -156,20 +156,20 @@ class Slots:
         """Let a key file's bytes open the store; BadInput if fewer than 32: none is stretched."""
         if len(secret) < KEY_SIZE:
             raise errors.BadInput(reason="short_secret", need=KEY_SIZE)
-        slot = _KeyFile(token(_SALT_SIZE), token(_NONCE_SIZE), b"")
-        self._add(slot, _derived(slot, secret), key)
+        slot = _KeyFile(random_bytes(_SALT_SIZE), random_bytes(_NONCE_SIZE), b"")
+        self._add_slot(slot, _derive_key(slot, secret), key)
 
     def open_keyfile(self, secret: bytes) -> bytes:
         """Return the store's key; WrongPassphrase if no slot opens to these bytes."""
-        return self._open(_KeyFile, secret)
+        return self._open_slot(_KeyFile, secret)
 
     def make_recovery(self, key: bytes) -> str:
         """Return a new recovery key to print, eight groups of four letters; earlier ones end."""
-        secret = token(_RECOVERY_SIZE)
-        earlier = self._of(_Recovery)
-        slot = _Recovery(token(_SALT_SIZE), token(_NONCE_SIZE), b"")
-        self._add(slot, _derived(slot, secret), key)
-        self._drop(earlier)
+        secret = random_bytes(_RECOVERY_SIZE)
+        earlier = self._slots_of_kind(_Recovery)
+        slot = _Recovery(random_bytes(_SALT_SIZE), random_bytes(_NONCE_SIZE), b"")
+        self._add_slot(slot, _derive_key(slot, secret), key)
+        self._drop_slots(earlier)
         text = base64.b32encode(secret).decode("ascii")
         groups = range(0, _RECOVERY_LETTERS, _RECOVERY_GROUP)
         return "-".join(text[at : at + _RECOVERY_GROUP] for at in groups)
@@ -184,36 +184,36 @@ class Slots:
             secret = base64.b32decode(letters)
         except ValueError as error:
             raise errors.WrongPassphrase from error
-        return self._open(_Recovery, secret)
+        return self._open_slot(_Recovery, secret)
 
-    def _open(self, kind: type[_KeyFile | _Recovery], secret: bytes) -> bytes:
-        for slot in self._of(kind):
-            key = self._unwrapped(slot, _derived(slot, secret))
+    def _open_slot(self, kind: type[_KeyFile | _Recovery], secret: bytes) -> bytes:
+        for slot in self._slots_of_kind(kind):
+            key = self._unwrap_key(slot, _derive_key(slot, secret))
             if key is not None:
                 return key
         raise errors.WrongPassphrase
 
-    def _of(self, kind: type[_Kind]) -> list[_Kind]:
+    def _slots_of_kind(self, kind: type[_Kind]) -> list[_Kind]:
         return [slot for slot in self._slots if isinstance(slot, kind)]
 
-    def _drop(self, earlier: Sequence[_AnySlot]) -> None:
+    def _drop_slots(self, earlier: Sequence[_AnySlot]) -> None:
         self._slots = tuple(slot for slot in self._slots if slot not in earlier)
 
-    def _add(self, slot: _AnySlot, wrapping: bytes, key: bytes) -> None:
+    def _add_slot(self, slot: _AnySlot, wrapping: bytes, key: bytes) -> None:
         if len(key) != KEY_SIZE:
             raise ValueError("a store's key is 32 bytes")
         if len(self._slots) >= _MOST_SLOTS:
             raise errors.TooLarge(what="slots", limit=_MOST_SLOTS)
-        wrapped = ChaCha20Poly1305(wrapping).encrypt(slot.nonce, key, self._bound(slot))
+        wrapped = ChaCha20Poly1305(wrapping).encrypt(slot.nonce, key, self._bound_data(slot))
         self._slots += (msgspec.structs.replace(slot, wrapped=wrapped),)
 
-    def _unwrapped(self, slot: _AnySlot, wrapping: bytes) -> bytes | None:
+    def _unwrap_key(self, slot: _AnySlot, wrapping: bytes) -> bytes | None:
         try:
-            return ChaCha20Poly1305(wrapping).decrypt(slot.nonce, slot.wrapped, self._bound(slot))
+            return ChaCha20Poly1305(wrapping).decrypt(slot.nonce, slot.wrapped, self._bound_data(slot))
         except InvalidTag:
             return None
 
-    def _bound(self, slot: _AnySlot) -> bytes:
+    def _bound_data(self, slot: _AnySlot) -> bytes:
         """Return what a slot's wrapping vouches for: everything but the wrapped key itself."""
         said = msgspec.to_builtins(slot, builtin_types=(bytes,))
         said |= {"version": VERSION, "store": self.store.hex()}
@@ -226,7 +226,7 @@ class _Version(msgspec.Struct):
     version: int
 
 
-def _stretched(slot: _Passphrase, passphrase: str) -> bytes:
+def _stretch_passphrase(slot: _Passphrase, passphrase: str) -> bytes:
     within = slot.memory in MEMORY and slot.iterations in ITERATIONS and slot.lanes in LANES
     if not within:
         raise errors.SlotPolicy
@@ -243,7 +243,7 @@ def _stretched(slot: _Passphrase, passphrase: str) -> bytes:
     ).derive(secret)
 
 
-def _derived(slot: _KeyFile | _Recovery, secret: bytes) -> bytes:
+def _derive_key(slot: _KeyFile | _Recovery, secret: bytes) -> bytes:
     from cryptography.hazmat.primitives.hashes import SHA256
     from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 

@@ -6,14 +6,17 @@ from fieldsync.core import record_ids
 from fieldsync.demo.example_work import Work
 from fieldsync.replica import save
 from fieldsync.replica.changes import Changes, New
-from fieldsync.store.contract import Query
+from fieldsync.store.contract import RecordQuery
 
 
 def run(work: Work) -> None:
     """Pensions, insurance, a sponsorship, an inspection, a loan paid back, a violation, volunteers, a course of singing."""
     work.back(60)
     with work.nodes["samar"].store.read() as tx:
-        homes = {row.doc["kind"]: record_ids.text(row.state.record) for row in tx.select(Query(type="institution"))}
+        homes = {
+            row.doc["kind"]: record_ids.id_text(row.state.record)
+            for row in tx.select_rows(RecordQuery(type="institution"))
+        }
     home, families = homes["children"], work.homes["omar"][9:19]
     _safety_nets(work, [one for one, _ in families])
     _people(work, [people for _, people in families])
@@ -87,7 +90,7 @@ def _home(work: Work, home: str) -> None:
         "reporter": "متطوعة",
     }
     changes = Changes(set=said, put={"kinds": ["neglect"]}, say={"account": "تأخر العلاج"})
-    report = record_ids.text(save.add(work.nodes["samar"], "violation_report", changes))
+    report = record_ids.id_text(save.add(work.nodes["samar"], "violation_report", changes))
     work.edit("samar", report, state="triaged")
 
 
@@ -119,7 +122,7 @@ def _society(work: Work, children: list[str]) -> None:
     seen = {"attended_f_6_11": 12, "attended_m_6_11": 9}
     held = {"title_ar": "كورال الأطفال", "kind": "music", "held_on": work.ago(61), "host": work.charities[2]}
     put = {"audience": ["children"], "partners": work.charities[1:]}
-    event = record_ids.text(save.add(work.nodes["hala"], "event", Changes(set=held, put=put, count=seen)))
+    event = record_ids.id_text(save.add(work.nodes["hala"], "event", Changes(set=held, put=put, count=seen)))
     for child in children:
         fields = {"event": event, "person": child}
         save.add(work.nodes["hala"], "participation", Changes(set=fields, say={"talent_note": "صوت جميل"}))

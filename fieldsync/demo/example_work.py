@@ -60,7 +60,7 @@ class Work:
 
     def save(self, name: str, wanted: Sequence[New], unit: str | None = None) -> list[str]:
         """Save several new records at once."""
-        return [record_ids.text(one) for one in save.add_all(self.nodes[name], wanted, unit=unit)]
+        return [record_ids.id_text(one) for one in save.add_all(self.nodes[name], wanted, unit=unit)]
 
     def add(self, name: str, type: str, put: Mapping[str, Sequence[object]] | None = None, **fields: object) -> str:
         """Save one new record."""
@@ -109,7 +109,7 @@ class Work:
     def _family(self, name: str, days: int) -> None:
         """Register a family with its members."""
         node, chance = self.nodes[name], self.chance
-        home, head = (record_ids.text(node.new_id()) for _ in range(2))
+        home, head = (record_ids.id_text(node.new_id()) for _ in range(2))
         unit, family = node.units[0], chance.choice(_FAMILY)
         father = chance.choice(_MEN)
         fields = {
@@ -212,7 +212,7 @@ class Work:
         node, chance = self.nodes[name], self.chance
         facts = {"case_type": "family", "found_by": "charity", "risk": chance.choice(("low", "medium", "high"))}
         made = cases.open_case(node, self._person(name), Changes(set=facts, put={"concerns": ["dropout"]}))
-        case = record_ids.text(made)
+        case = record_ids.id_text(made)
         self.cases[name].append(case)
         if days > 30:
             found = Changes(set={"risk": facts["risk"], "answers": "دخل غير كاف، والأطفال خارج المدرسة"})
@@ -339,7 +339,7 @@ class Work:
             with node.store.read() as tx:
                 rows = tx.rows([record_ids.from_text(one) for one in (home, *people)])
             docs = [rows[record_ids.from_text(one)].doc for one in (home, *people)]
-            again = record_ids.text(other.new_id())
+            again = record_ids.id_text(other.new_id())
             kept = ("given", "father", "family", "sex", "birth_date", "birth_precision", "alive")
             first = {"family_name": docs[0]["family_name"], "location": "الحفة", "displacement": "idp"}
             new = [New("household", Changes(set=first, put={"phones": docs[0]["phones"]}), record_ids.from_text(again))]

@@ -10,4 +10,4 @@ def companion(type: str, doc: Mapping[str, Any], owner: bytes | None) -> bytes |
     """Return the id of the record that is compared beside one of this type, document and owner; None where there is none."""
     if type == "person":
         return owner
-    return record_ids.parse(doc.get("head"))
+    return record_ids.parse_id(doc.get("head"))

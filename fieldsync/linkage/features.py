@@ -77,7 +77,7 @@ def person_features(doc: Mapping[str, Any], home: Mapping[str, Any] | None = Non
 
 def household_features(doc: Mapping[str, Any], head: Mapping[str, Any] | None = None) -> Household:
     """Return what is compared of a household's document, and of its head's where that is known."""
-    book = "".join(filter(str.isalnum, names.plain(str(doc.get("family_book_no") or "")))).casefold()
+    book = "".join(filter(str.isalnum, names.strip_invisible(str(doc.get("family_book_no") or "")))).casefold()
     place = _place(doc)
     phones = _tails(doc.get("phones"))
     return Household(_name_parts(doc, "family_name"), book, place, phones, person_features(head) if head else None)

@@ -20,7 +20,7 @@ _LATIN = {"a": "a", "e": "ai", "i": "i", "y": "i", "o": "u", "u": "u", "w": "u"}
 @lru_cache(maxsize=1 << 15)
 def parts(text: str) -> tuple[str, ...]:
     """Return a name's folded tokens."""
-    return tuple(names.tokens(text))
+    return tuple(names.name_tokens(text))
 
 
 @lru_cache(maxsize=1 << 17)

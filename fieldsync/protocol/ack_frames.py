@@ -7,21 +7,21 @@ import msgspec
 from fieldsync import errors
 from fieldsync.topology.reserved_entries import parts
 from fieldsync.wire import messages
-from fieldsync.wire.frames import Codec, Kind
+from fieldsync.wire.frames import FrameCodec, FrameKind
 from fieldsync.wire.messages import Ack, Reserved
 
 _LISTS = ("refused", "devices", "receipts", "clocks", "elsewhere")
 _FIRST, _MORE = 100, 1_000  # of each list in the first frame, beside the forms perhaps, and in those behind it
 
 
-def reserved(codec: Codec, whole: Ack, pieces: Sequence[Reserved], told: int) -> Iterator[bytes]:
+def reserved(codec: FrameCodec, whole: Ack, pieces: Sequence[Reserved], told: int) -> Iterator[bytes]:
     """Yield the reserved pieces that are news, in frames that go on with an ACK."""
     for part in parts(pieces, told):
         more = Ack(whole.now, whole.head, whole.chain, again=True, reserved=part)
-        yield codec.pack(Kind.ACK, messages.encode(more))
+        yield codec.pack_frame(FrameKind.ACK, messages.encode(more))
 
 
-def frames(codec: Codec, whole: Ack, numbers: Sequence[int]) -> Iterator[bytes]:
+def frames(codec: FrameCodec, whole: Ack, numbers: Sequence[int]) -> Iterator[bytes]:
     """Yield an ACK in as many frames as it takes; `numbers` are those of what it says was kept aside."""
     left = {name: getattr(whole, name) for name in _LISTS}
     start, size = whole, _FIRST
@@ -33,7 +33,7 @@ def frames(codec: Codec, whole: Ack, numbers: Sequence[int]) -> Iterator[bytes]:
             start, **part, refusals=numbers[told - 1] if told else 0, pairs=0 if later["elsewhere"] else whole.pairs
         )
         try:
-            frame = codec.pack(Kind.ACK, messages.encode(ack))
+            frame = codec.pack_frame(FrameKind.ACK, messages.encode(ack))
         except errors.TooLarge:
             if size == 1:
                 raise

@@ -5,7 +5,7 @@ from typing import Protocol
 from fieldsync.protocol.tally import Tally
 from fieldsync.replica.node import Node
 from fieldsync.store import Tx
-from fieldsync.store.contract import Server
+from fieldsync.store.contract import KnownServer
 from fieldsync.topology import clock_skew, duplicate_hints, reserved_entries, server_verdicts
 from fieldsync.wire import messages
 
@@ -14,7 +14,7 @@ class Asking(Protocol):
     """One exchange with one server."""
 
     node: Node
-    server: Server
+    server: KnownServer
     tally: Tally
     branch: bool
 
@@ -43,8 +43,8 @@ def take(client: Asking, tx: Tx, ack: messages.Ack) -> None:
     if ack.devices and not client.branch:  # a branch gets them whole, in a frame of their own
         known.devices_cursor = ack.devices[-1][0]
     if ack.receipts:
-        saved = tx.head(node.device)
+        saved = tx.log_head(node.device)
         for _, server, seq, at in ack.receipts:
             if seq <= saved:  # nobody has what was never saved
-                tx.acknowledge(server, node.device, seq, at)
+                tx.set_acknowledged(server, node.device, seq, at)
         known.receipts_cursor = ack.receipts[-1][0]

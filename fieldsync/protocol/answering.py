@@ -7,7 +7,7 @@ from typing import Protocol
 from fieldsync.replica.node import Node
 from fieldsync.store import ReadTx
 from fieldsync.store.contract import Device
-from fieldsync.wire.frames import Codec
+from fieldsync.wire.frames import FrameCodec
 from fieldsync.wire.messages import Hello
 
 
@@ -17,7 +17,7 @@ class Answering(Protocol):
     node: Node
     device: Device
     hello: Hello
-    codec: Codec
+    codec: FrameCodec
     contexts: bool
     relays: bool
     protocol: int  # what both sides speak

@@ -9,15 +9,15 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 
 from fieldsync import errors
-from fieldsync.core.grants import DECIDERS, covers
+from fieldsync.core.grants import DECIDERS, covering_grant
 from fieldsync.core.state import State
 from fieldsync.protocol import whole_answer
 from fieldsync.protocol.answering import Answering
 from fieldsync.protocol.channel_delta import lacking, states_payload
 from fieldsync.store import Tx
-from fieldsync.store.contract import Channel, Query
+from fieldsync.store.contract import Channel, RecordQuery
 from fieldsync.wire import messages
-from fieldsync.wire.frames import MAX_COMPRESSED, Kind, http_size
+from fieldsync.wire.frames import MAX_COMPRESSED, FrameKind, http_size
 
 LEAST = 4_000
 """Bytes that a budget must have: a request with nothing in it takes a few hundred."""
@@ -59,7 +59,7 @@ def answer(serving: Answering, channels: Sequence[Channel], room: int) -> Iterat
     backs = [_Back(serving, channel) for channel in channels]
     told: set[bytes] = set()
     for back in backs:
-        grant = covers(device.grants, back.channel.unit)
+        grant = covering_grant(device.grants, back.channel.unit)
         if grant is not None and grant.role in DECIDERS:
             frame = back.urgent(room, told)
             if frame is not None:
@@ -75,7 +75,7 @@ def answer(serving: Answering, channels: Sequence[Channel], room: int) -> Iterat
             turns.append(back)
     stretches = tuple(back.stretch for back in backs if back.stretch[2])
     end = messages.End((), partial=True, ahead=stretches)
-    yield serving.codec.pack(Kind.END, messages.encode(end))
+    yield serving.codec.pack_frame(FrameKind.END, messages.encode(end))
 
 
 def _fits(frames: Iterator[bytes], room: int) -> bool:
@@ -111,7 +111,7 @@ class _Back:
         """Return a frame of the records in conflict that the device lacks, as many as fit."""
         with self.serving.reading() as tx:
             # the limit counts what the device has, too: better some of them than all in memory
-            found = tx.select(Query(channel=self.channel.n, in_conflict=True))
+            found = tx.select_rows(RecordQuery(channel=self.channel.n, in_conflict=True))
             lacked = (
                 lacking(tx, row, self.known, self.serving.device.id)
                 for row in found
@@ -157,7 +157,7 @@ class _Back:
             try:
                 contexts = self.serving.contexts
                 payload = states_payload(self.channel.unit, self.taken, states, contexts=contexts)
-                frame = self.serving.codec.pack(Kind.STATES, payload)
+                frame = self.serving.codec.pack_frame(FrameKind.STATES, payload)
             except errors.TooLarge:
                 frame = b"\0" * (MAX_COMPRESSED + 1)
             if len(frame) <= MAX_COMPRESSED and http_size(frame) <= room:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from fieldsync.core.grants import Grant, sees
+from fieldsync.core.grants import Grant, may_see_channel
 from fieldsync.core.merges import SAME_AS
 from fieldsync.core.state import State
 from fieldsync.core.units import BELOW
@@ -15,7 +15,7 @@ def visible(tx: ReadTx, grants: tuple[Grant, ...]) -> list[Channel]:
     """Return the channels that grants open, by unit."""
     above = {"/".join(parts[:n]) for grant in grants if (parts := grant.unit.split("/")) for n in range(1, len(parts))}
     found = tx.channels_in([grant.unit for grant in grants], [unit + BELOW for unit in above])
-    return [channel for channel in found if sees(grants, channel.unit)]
+    return [channel for channel in found if may_see_channel(grants, channel.unit)]
 
 
 def lacking(tx: ReadTx, row: Row, after: int, device: bytes, *, bare: bool = False) -> State | None:

@@ -11,8 +11,8 @@ from typing import NamedTuple
 from fieldsync import errors
 from fieldsync.authority import form_texts, quarantine, schema_recovery, schema_rollout
 from fieldsync.core import stamp
-from fieldsync.core.grants import Grant, grants_hash, sees
-from fieldsync.core.state import State, latest
+from fieldsync.core.grants import Grant, grants_hash, may_see_channel
+from fieldsync.core.state import State, newest_write
 from fieldsync.crypto import chain
 from fieldsync.protocol import ack_lists, byte_budget
 from fieldsync.protocol.channel_delta import visible
@@ -24,7 +24,7 @@ from fieldsync.replica.apply import apply
 from fieldsync.replica.extensions import registered
 from fieldsync.replica.node import Node
 from fieldsync.store import ReadTx, Tx
-from fieldsync.store.contract import Logged, Query, Server
+from fieldsync.store.contract import KnownServer, LoggedCommit, RecordQuery
 from fieldsync.topology import (
     blocked_checks,
     clock_skew,
@@ -36,7 +36,7 @@ from fieldsync.topology import (
     upstream,
 )
 from fieldsync.wire import messages, row_batches
-from fieldsync.wire.frames import MAX_COMPRESSED, Codec, Kind, http_size
+from fieldsync.wire.frames import MAX_COMPRESSED, FrameCodec, FrameKind, http_size
 from fieldsync.wire.protocols import CUTS_FRAMES, KEEPS_RESERVED, NAMES_FORMER, PROTOCOL
 
 
@@ -51,12 +51,12 @@ class Client:
     """The side that has commits to send and channels to fill."""
 
     def __init__(
-        self, node: Node, server: Server, tally: Tally, progress: Callable[[str, int], None] | None = None
+        self, node: Node, server: KnownServer, tally: Tally, progress: Callable[[str, int], None] | None = None
     ) -> None:
         self.node = node
         self.server = server
         self.tally = tally
-        self.codec = Codec(node.schema.dictionary())
+        self.codec = FrameCodec(node.schema.dictionary())
         self.protocol = PROTOCOL  # what both sides of this exchange speak
         self.ended: messages.End | None = None
         self.acked: int | None = None
@@ -83,14 +83,16 @@ class Client:
         with node.store.read() as tx:
             me = tx.device(node.device)
             cursors = (
-                tuple((c.unit, *tx.cursor(self.server.id, c.n)) for c in visible(tx, self.grants)) if not where else ()
+                tuple((c.unit, *tx.channel_cursor(self.server.id, c.n)) for c in visible(tx, self.grants))
+                if not where
+                else ()
             )
             known = tx.peer_settings(self.server.id)
             receipts, judged, passed = known.receipts_cursor, known.judged_cursor, known.passed_cursor
             devices, refused = known.devices_cursor, known.refused_cursor
             servers = upstream.servers_hash(known.servers_above)
             ahead = () if where else known.taken_ahead
-            epoch, receipt = known.epoch, tx.acknowledged(self.server.id, node.device)
+            epoch, receipt = known.epoch, tx.acknowledged_seq(self.server.id, node.device)
             off, pairs = known.clocks_cursor, known.pairs_cursor
             pieces = reserved_entries.some(
                 reserved_entries.held(tx, reserved_entries.UP),
@@ -99,7 +101,7 @@ class Client:
             )
             told = known.reserved_cursors[reserved_entries.DOWN]
             answers = store_epochs.answers(tx, self.server.id, node.device)
-            texts = form_texts.held(tx, self.server.id)
+            texts = form_texts.held_texts(tx, self.server.id)
         assert me is not None
         if self.protocol < KEEPS_RESERVED or self.bundled or budget:
             pieces = ()
@@ -108,7 +110,9 @@ class Client:
             self.protocol, self.codec.id, node.clock(), me.head, grants, cursors, where, devices, refused, node.forms, servers,
             receipts, judged, passed, budget, ahead, epoch, receipt, off, pairs, pieces, told, answers, texts,
         )  # fmt: skip
-        return Codec().pack(Kind.HELLO, messages.encode(hello))  # which dictionary is ours it says itself
+        return FrameCodec().pack_frame(
+            FrameKind.HELLO, messages.encode(hello)
+        )  # which dictionary is ours it says itself
 
     def commit_frames(
         self, room: int = sys.maxsize, since: Mapping[bytes, int] = MappingProxyType({})
@@ -118,7 +122,7 @@ class Client:
         self.tally.commits = 0  # of a request that was refused, nothing was taken
         self.sent.clear()
         for frame in (
-            schema_recovery.frames(self) if self._whole else ()
+            schema_recovery.claim_frames(self) if self._whole else ()
         ):  # within a budget their texts could not follow
             room -= http_size(frame)
             if room < 0:
@@ -126,7 +130,7 @@ class Client:
             self._sent_forms = True
             yield frame
         with node.store.read() as tx:
-            after = since.get(node.device, tx.acknowledged(self.server.id, node.device))
+            after = since.get(node.device, tx.acknowledged_seq(self.server.id, node.device))
         if self.branch:
             yield from upstream.frames_first(self, since)
         for frame in former_identities.frames(self, since, room):
@@ -134,7 +138,7 @@ class Client:
             yield frame
         while True:
             with node.store.read() as tx:
-                logged = list(tx.commits(node.device, after, sizer.rows))
+                logged = list(tx.commits_behind(node.device, after, sizer.rows))
             if not logged:
                 break
             frame = self.frame(logged)
@@ -153,44 +157,46 @@ class Client:
         if self.branch:
             yield from upstream.frames_last(self, since)
 
-    def count_up(self, logged: Sequence[Logged]) -> None:
+    def count_up(self, logged: Sequence[LoggedCommit]) -> None:
         """Count what goes up, for the person who waits and for a bundle's manifest."""
         self.tally.commits += len(logged)
         self.sent[logged[-1].device] = logged[-1].seq
         self._progress("up", self.tally.commits)
 
-    def frame(self, logged: list[Logged]) -> bytes:
+    def frame(self, logged: list[LoggedCommit]) -> bytes:
         """Return commits as a frame under their device's seal; one that is too long for a frame comes back too long."""
         read = [(one, one.commit()) for one in logged if one.body is not None]
         batch = [commit for _, commit in read if commit is not None]
         opaque = tuple((one.seq, one.body or b"") for one, commit in read if commit is None)
         last = logged[-1]
-        seal = chain.seal(self.node.key, last.seq, last.chain) if last.device == self.node.device else last.seal
+        seal = chain.sign_chain(self.node.key, last.seq, last.chain) if last.device == self.node.device else last.seal
         assert seal is not None
         try:
             message = messages.Commits(last.device, seal, row_batches.pack_commits(batch) if batch else b"")
             if opaque:
                 message = messages.OpaqueCommits(message.device, seal, message.rows, opaque)
-            return self.codec.pack(Kind.COMMITS, messages.encode(message), large=self.protocol >= CUTS_FRAMES)
+            return self.codec.pack_frame(
+                FrameKind.COMMITS, messages.encode(message), large=self.protocol >= CUTS_FRAMES
+            )
         except errors.TooLarge:
             if len(logged) == 1:
                 raise
             return b"\0" * (MAX_COMPRESSED + 1)
 
-    def read(self, kind: Kind, payload: bytes) -> "AnswerFrame":
+    def read(self, kind: FrameKind, payload: bytes) -> "AnswerFrame":
         """Read one frame of the answer; needs no store, and so can go on while the store is at work."""
         match kind:
-            case Kind.STATES:
-                message = messages.decode(messages.States, payload)
+            case FrameKind.STATES:
+                message = messages.decode_message(messages.States, payload)
                 return AnswerFrame(message, row_batches.unpack_states(message.rows))
-            case Kind.ACK:
-                return AnswerFrame(messages.decode(messages.Ack, payload))
-            case Kind.FORMS:
-                return AnswerFrame(messages.decode(messages.Forms, payload))
-            case Kind.PEER if self.carries:
-                return AnswerFrame(messages.decode(messages.Peer, payload))
-            case Kind.END:
-                return AnswerFrame(messages.decode(messages.End, payload))
+            case FrameKind.ACK:
+                return AnswerFrame(messages.decode_message(messages.Ack, payload))
+            case FrameKind.FORMS:
+                return AnswerFrame(messages.decode_message(messages.Forms, payload))
+            case FrameKind.PEER if self.carries:
+                return AnswerFrame(messages.decode_message(messages.Peer, payload))
+            case FrameKind.END:
+                return AnswerFrame(messages.decode_message(messages.End, payload))
         raise errors.BadFrame(reason="unexpected kind")
 
     def take(self, told: "AnswerFrame") -> None:
@@ -222,11 +228,13 @@ class Client:
         with node.store.write() as tx:
             known = tx.peer_settings(self.server.id)
             tx.settings.device_pending = ack.pending
-            schema_recovery.note(tx, self.server.id, older=ack.schema == {}, sent=self._sent_forms and not ack.lacked)
+            schema_recovery.note_lacking(
+                tx, self.server.id, older=ack.schema == {}, sent=self._sent_forms and not ack.lacked
+            )
             if self._same_forms:
                 tx.settings.forms_unread = False
             known.reserved_cursors[reserved_entries.UP] = ack.reserved_taken
-            if ack.head and [c.chain[:8] for c in tx.commits(node.device, ack.head - 1, 1)] != [ack.chain]:
+            if ack.head and [c.chain[:8] for c in tx.commits_behind(node.device, ack.head - 1, 1)] != [ack.chain]:
                 raise errors.Forked(device=node.device.hex(), seq=ack.head)
             self.turned = bool(ack.epoch) and store_epochs.turned(tx, self.server.id, ack.epoch)
             # a bundle's answer may be older than what is known
@@ -237,9 +245,9 @@ class Client:
                 tx.forget_receipts(self.server.id, node.device)  # it is asked how far it holds what others wrote
                 if node.is_laptop:
                     server_verdicts.forget(node, tx, self.server.id)
-            if ack.head < tx.acknowledged(self.server.id, node.device):
+            if ack.head < tx.acknowledged_seq(self.server.id, node.device):
                 store_epochs.suspect(tx, self.server.id)
-            tx.acknowledge(self.server.id, node.device, ack.head, now)
+            tx.set_acknowledged(self.server.id, node.device, ack.head, now)
             tx.set_server(self.server.id, unsure=False)
             known.newest_time = ack.now  # an older reply, in a bundle say, brings no older grants
             tx.settings.last_stamp = clock_skew.sane(tx.settings.last_stamp, now, self.tally.clock_off)
@@ -260,7 +268,7 @@ class Client:
     def _forms(self, said: messages.Forms) -> None:
         """Keep what comes of the server's forms, and put them in force once all of them is here."""
         with self.node.store.write() as tx:
-            texts = form_texts.take(tx, self.server.id, said)
+            texts = form_texts.store_incoming(tx, self.server.id, said)
         if texts is not None:
             self._take_over(texts)
 
@@ -269,10 +277,10 @@ class Client:
         node = self.node
         try:
             with node.store.write() as tx:
-                schema_recovery.replaced(tx, texts)
-                self.tally.forms = schema_rollout.labels(node, schema_rollout.take_over(node, tx, texts))
+                schema_recovery.note_replaced(tx, texts)
+                self.tally.forms = schema_rollout.type_labels(node, schema_rollout.put_in_force(node, tx, texts))
                 tx.settings.forms_unread = False
-                form_texts.drop(tx, self.server.id)
+                form_texts.forget_source(tx, self.server.id)
             self._same_forms, self._forms_lacking = True, False
         except errors.SchemaFaults:
             with node.store.write() as tx:
@@ -299,7 +307,7 @@ class Client:
                     self._kept.add(message.unit)  # saved while we sync: it goes when that is acknowledged
                 departures.let_go_here(tx, [row for row in left if row.state.record not in unsent])
             else:
-                tx.set_aside(left)
+                tx.release_records(left)
                 merge_arrivals.released(tx, [row.state.record for row in left])
                 tx.note_unheld(channel, (record for record in message.gone if record not in there))
                 departures.come_back(tx, (row for record, row in applied.rows.items() if record not in before))
@@ -307,7 +315,7 @@ class Client:
                 tx.set_cursor(self.server.id, channel, message.arrival)
             tx.settings.last_stamp = _heard(states, tx.settings.last_stamp, node.clock() - self.tally.clock_off)
             if states:
-                tx.mixed(self.server.id, others=True)
+                tx.note_mixed(self.server.id, others=True)
             if not node.is_laptop:
                 quarantine.judge_due(node, tx, sys.maxsize)
                 registered().write_due(node, tx, applied.rows.values())
@@ -332,20 +340,20 @@ class Client:
             if self.branch:
                 quarantine.judge_due(self.node, tx, sys.maxsize)  # a device may have been approved
                 departures.let_go(self, tx)
-            tx.sweep()
+            tx.sweep_entries()
         self.ended = end
 
     def _leave(self, tx: Tx) -> None:
         """Purge what this node itself moved out of its sight, or may not see any more: all of it is acknowledged."""
         channels = tx.channels()
-        hidden = {channel.n for channel in channels if not sees(self.grants, channel.unit)}
+        hidden = {channel.n for channel in channels if not may_see_channel(self.grants, channel.unit)}
         for channel in channels:
             if channel.n not in hidden:
                 continue
             tx.forget_cursors(channel.n)  # should it be granted again, all of it is to come anew
             if channel.records:
                 unsent = upstream.unsent(self, tx)  # a former identity's, which this server has not taken yet
-                found = tx.select(Query(channel=channel.n))
+                found = tx.select_rows(RecordQuery(channel=channel.n))
                 rows_ = [row for row in found if hidden.issuperset(row.channels) and row.state.record not in unsent]
                 departures.let_go_here(tx, rows_, channel.unit)
 
@@ -378,9 +386,9 @@ class Client:
 
 
 def _heard(states: list[State], last: int, now: int) -> int:
-    for newest in map(latest, states):
+    for newest in map(newest_write, states):
         if newest is not None:
-            last = stamp.receive(last, newest.stamp, now)
+            last = stamp.stamp_after_receiving(last, newest.stamp, now)
     return last
 
 

@@ -4,8 +4,8 @@ from collections.abc import Container
 from typing import NamedTuple
 
 from fieldsync import errors
-from fieldsync.core.commit import MAX_BODY, Commit, Opaque
-from fieldsync.core.commit import read as read_body
+from fieldsync.core.commit import MAX_BODY, Commit, OpaqueCommit
+from fieldsync.core.commit import decode_stored as read_body
 from fieldsync.wire import messages, row_batches
 from fieldsync.wire.protocols import CARRIES_UNREAD, FILLS_FRAMES
 
@@ -14,7 +14,7 @@ MOST_COMMITS = 2_000
 MOST_BEFORE = 4_096
 """The same of protocol 1, and of a branch: it passes on what laptops of release 0.1 sealed as one."""
 
-Read = Commit | Opaque
+Read = Commit | OpaqueCommit
 
 
 class Batch(NamedTuple):
@@ -34,7 +34,7 @@ def read_batch(
 
     What is `bundled` may be older than any limit; `former` are the devices that the sender was before.
     """
-    message = messages.decode(messages.OpaqueCommits, payload)
+    message = messages.decode_message(messages.OpaqueCommits, payload)
     own = message.device == sender
     most = (
         row_batches.MAX_ROWS
@@ -65,6 +65,6 @@ def _bodies(message: messages.OpaqueCommits, most: int, *, opaque: bool) -> tupl
             raise errors.TooLarge(what="commit", limit=MAX_BODY)
         if seq in found or seq < 1 or read_body(body) is not None:  # what can be read has one way to come
             raise errors.BadFrame(reason="opaque")
-        found[seq] = Opaque.of(message.device, seq, body), body
+        found[seq] = OpaqueCommit.from_body(message.device, seq, body), body
     ordered = [found[seq] for seq in sorted(found)]
     return [one for one, _ in ordered], [body for _, body in ordered]

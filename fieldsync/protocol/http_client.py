@@ -17,8 +17,8 @@ from urllib3.util import SKIP_HEADER
 from fieldsync import errors
 from fieldsync.protocol.tally import Tally
 from fieldsync.replica.refusal_errors import refusal
-from fieldsync.wire.frames import Codec, Kind, Reader
-from fieldsync.wire.messages import NONCE_HEADER, unb64
+from fieldsync.wire.frames import FrameCodec, FrameKind, FrameReader
+from fieldsync.wire.messages import NONCE_HEADER, from_base64
 
 CONNECT_SECONDS, READ_SECONDS = 10, 60
 BUSY_SECONDS = 10  # for a server that says it is busy, and not for how long
@@ -143,15 +143,15 @@ class Connection:
                 yield part
         self.tally.bytes_up += len("0\r\n\r\n")
 
-    def frames(self, answer: requests.Response, codec: Codec) -> Iterator[tuple[Kind, bytes]]:
+    def frames(self, answer: requests.Response, codec: FrameCodec) -> Iterator[tuple[FrameKind, bytes]]:
         """Yield the frames of an answer; CutOff where it ends in the middle of one."""
-        reader = Reader()
+        reader = FrameReader()
         chunked = "transfer-encoding" in answer.headers
         with _mapped(self.address):
             for data in answer.raw.stream(_CHUNK, decode_content=False):
                 self.tally.bytes_down += len(data) + (len(f"{len(data):x}") + 4 if chunked else 0)
                 for tag, payload, _ in reader.feed(data):
-                    yield codec.unpack(tag, payload)
+                    yield codec.unpack_payload(tag, payload)
         if reader.pending:
             raise errors.CutOff(server=self.address)
 
@@ -184,7 +184,7 @@ def nonce_of(answer: requests.Response) -> bytes | None:
     """Return the next nonce that an answer hands out; what is none is as good as no nonce."""
     fresh = answer.headers.get(NONCE_HEADER)
     with suppress(ValueError):
-        return None if fresh is None else unb64(fresh)
+        return None if fresh is None else from_base64(fresh)
     return None
 
 

@@ -21,9 +21,9 @@ from fieldsync.replica import node as nodes
 from fieldsync.replica import node_setup, protocol_versions
 from fieldsync.replica.node_setup import NodeIdentity
 from fieldsync.store import FILE, Store, Tx, open_store
-from fieldsync.store.contract import Server
+from fieldsync.store.contract import KnownServer
 from fieldsync.wire import messages, routes
-from fieldsync.wire.frames import Codec, Kind
+from fieldsync.wire.frames import FrameCodec, FrameKind
 
 
 def join(
@@ -92,13 +92,13 @@ def _first(store: Store, _home: Path, invite: Invite) -> None:
 
     with store.read() as tx:
         key, identity = DeviceKey.from_bytes(tx.settings.private_key), tx.settings.age_identity
-    told, protocol = enrol(invite, key, age.recipient(identity))
+    told, protocol = enrol(invite, key, age.public_recipient(identity))
     with store.write() as tx:
         who = NodeIdentity("laptop", told.org, told.letters, told.person, granted(told.grants), identity)
         node_setup.write_identity(tx, key, who, told.schema, nodes.wall_clock())
         for unit, _ in told.grants:
             tx.channel_number(unit)
-        tx.add_server(Server(told.server, told.server_name, invite.address, invite.pin, told.nonce, False, None))
+        tx.add_server(KnownServer(told.server, told.server_name, invite.address, invite.pin, told.nonce, False, None))
         protocol_versions.remember(tx, told.server, protocol)
         if told.age:
             tx.set_age(told.server, told.age)
@@ -114,12 +114,12 @@ def _again(store: Store, home: Path, invite: Invite) -> None:
         if server is None or not ours:
             raise errors.StoreExists(home=str(home))
         key, letters = DeviceKey.from_bytes(tx.settings.private_key), tx.settings.letters
-        recipient = age.recipient(tx.settings.age_identity)
+        recipient = age.public_recipient(tx.settings.age_identity)
     told, protocol = enrol(invite, key, recipient, letters)
     with store.write() as tx:
         tx.settings.grants = granted(told.grants)
         tx.settings.letters = told.letters
-        tx.rename(key.device, told.letters)
+        tx.set_letters(key.device, told.letters)
         tx.set_server(server.id, nonce=told.nonce, unsure=True)
         protocol_versions.remember(tx, server.id, protocol)
         for unit, _ in told.grants:
@@ -135,7 +135,7 @@ class Joined(NamedTuple):
 
 def enrol(invite: Invite, key: DeviceKey, recipient: str, letters: str = "") -> Joined:
     """Show an invite with a device's key to the server that made it. InviteInvalid, WrongServer, NoContact, Outdated."""
-    signed = chain.Joining(invite.pin, invite.id, invite.secret, key.public, recipient, letters)
+    signed = chain.SignedJoin(invite.pin, invite.id, invite.secret, key.public, recipient, letters)
     try:
         return _asked(invite, key, signed)
     except errors.CutOff as cut:
@@ -145,30 +145,30 @@ def enrol(invite: Invite, key: DeviceKey, recipient: str, letters: str = "") -> 
         return _asked(invite, key, signed)
 
 
-def _asked(invite: Invite, key: DeviceKey, signed: chain.Joining) -> Joined:
+def _asked(invite: Invite, key: DeviceKey, signed: chain.SignedJoin) -> Joined:
     line = Connection(invite.address, invite.pin, Tally())
     try:
         protocol = protocol_versions.common(line.health().protocol)
         signature = key.sign(chain.signed_join(protocol, signed))
         request = messages.JoinRequest(protocol, *signed[1:4], signature, signed.age, signed.letters)
-        answer = line.post(routes.path(routes.JOIN, protocol), messages.encode(request), {})
-        told = _told(line.frames(answer, Codec()))
+        answer = line.post(routes.request_path(routes.JOIN, protocol), messages.encode(request), {})
+        told = _told(line.frames(answer, FrameCodec()))
     finally:
         line.close()
     return Joined(told, protocol)
 
 
-def _told(frames: Iterator[tuple[Kind, bytes]]) -> messages.JoinAnswer:
+def _told(frames: Iterator[tuple[FrameKind, bytes]]) -> messages.JoinAnswer:
     """Return the answer, with the texts of the forms that come behind it. BadFrame."""
-    _, payload = next(frames, (Kind.JOINED, b""))
-    told = messages.decode(messages.JoinAnswer, payload)
+    _, payload = next(frames, (FrameKind.JOINED, b""))
+    told = messages.decode_message(messages.JoinAnswer, payload)
     if not told.forms:
         return told
-    kept, texts = form_texts.Memory(), None
+    kept, texts = form_texts.MemorySettings(), None
     for kind, payload in frames:
-        if kind is not Kind.FORMS or texts is not None:
+        if kind is not FrameKind.FORMS or texts is not None:
             raise errors.BadFrame(reason="unexpected kind")
-        texts = form_texts.take(kept, told.server, messages.decode(messages.Forms, payload))
+        texts = form_texts.store_incoming(kept, told.server, messages.decode_message(messages.Forms, payload))
     if texts is None:
         raise errors.BadFrame(reason="forms")
     return msgspec.structs.replace(told, schema=texts)

@@ -7,14 +7,14 @@ this way: docs/decisions/0044-older-versions.md.
 from collections.abc import Collection, Iterator
 
 from fieldsync import errors
-from fieldsync.core.grants import covers
+from fieldsync.core.grants import covering_grant
 from fieldsync.protocol import ack_frames
 from fieldsync.protocol.answering import Answering
 from fieldsync.store import ReadTx
 from fieldsync.store.contract import Device
 from fieldsync.topology import upstream
 from fieldsync.wire import messages
-from fieldsync.wire.frames import Kind
+from fieldsync.wire.frames import FrameKind
 from fieldsync.wire.protocols import PROTOCOL
 
 _PART = 200
@@ -32,7 +32,7 @@ def idle(tx: ReadTx, serving: Answering) -> bool:
     hello = serving.hello
     if serving.relays or hello.where or serving.kept:
         return False
-    return hello.receipt == tx.head(serving.device.id) and not tx.judged(hello.refused, serving.device.id)
+    return hello.receipt == tx.log_head(serving.device.id) and not tx.verdicts_since(hello.refused, serving.device.id)
 
 
 def answer(serving: Answering, carried: Collection[bytes], epoch: bytes, *, by_stick: bool) -> Iterator[bytes]:
@@ -41,7 +41,7 @@ def answer(serving: Answering, carried: Collection[bytes], epoch: bytes, *, by_s
     with serving.reading() as tx:
         device = tx.device(serving.device.id)
         assert device is not None
-        judged = tx.judged(hello.refused, device.id)
+        judged = tx.verdicts_since(hello.refused, device.id)
         parts = list(_parts(tx, device, hello, carried, by_stick=by_stick)) if serving.relays else []
     refused = tuple((seq, code, facts) for _, _, seq, code, facts in judged)
     ack = messages.Ack(
@@ -53,8 +53,8 @@ def answer(serving: Answering, carried: Collection[bytes], epoch: bytes, *, by_s
         if hello.budget:
             break
     for part in parts:
-        yield codec.pack(Kind.PEER, messages.encode(part))
-    yield codec.pack(Kind.END, messages.encode(_end(hello, by_stick=by_stick)))
+        yield codec.pack_frame(FrameKind.PEER, messages.encode(part))
+    yield codec.pack_frame(FrameKind.END, messages.encode(_end(hello, by_stick=by_stick)))
 
 
 def _end(hello: messages.Hello, *, by_stick: bool) -> messages.End:
@@ -77,7 +77,9 @@ def _parts(
         for one in tx.devices()
         if one.key is not None
         and one.id != branch.id
-        and (one.id in carried or (one.grants and all(covers(branch.grants, grant.unit) for grant in one.grants)))
+        and (
+            one.id in carried or (one.grants and all(covering_grant(branch.grants, grant.unit) for grant in one.grants))
+        )
     ]
     locked = [
         messages.Enrolment(one.id, one.key or b"", one.letters or "", "", (), one.state, 0, 0)
@@ -86,13 +88,13 @@ def _parts(
     ]
     asked = [one for one in within if hello.where or by_stick or one.id in carried]
     told = {one.id for one in asked}
-    refused = [(one, seq, code, facts) for _, one, seq, code, facts in tx.judged(hello.judged) if one in told]
+    refused = [(one, seq, code, facts) for _, one, seq, code, facts in tx.verdicts_since(hello.judged) if one in told]
     heads = list(upstream.heads_of(tx, asked, tx.peer_settings(branch.id).carried))
     parted = tuple(
         (one.id, after, last, link[:8])
         for one in asked
         if one.state != "enrolled"
-        for _, after, last, link in tx.parted(one.id)
+        for _, after, last, link in tx.other_histories(one.id)
     )
     for start in range(0, len(locked), _PART):
         yield messages.Peer(tuple(locked[start : start + _PART]))

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from fieldsync import errors
 from fieldsync.core.commit import state_of
-from fieldsync.core.state import State, canonical, halves, merge, merge_all, without
+from fieldsync.core.state import State, canonical_bytes, join_all_states, join_states, split_state, without_heads_behind
 from fieldsync.core.units import SHARED
 from fieldsync.protocol.channel_delta import states_payload
 from fieldsync.replica import known_contexts, merge_arrivals
@@ -21,7 +21,7 @@ from fieldsync.replica.node import Node
 from fieldsync.store import ReadTx, Tx
 from fieldsync.topology import forked_devices
 from fieldsync.wire import messages, row_batches
-from fieldsync.wire.frames import Codec, Kind
+from fieldsync.wire.frames import FrameCodec, FrameKind
 from fieldsync.wire.messages import MOST_RANGES, MOST_WANTED, Ask, Found, Range
 
 FANOUT = 16
@@ -36,7 +36,7 @@ class Terms:
 
     def __init__(self, tx: ReadTx, unit: str) -> None:
         number = next((channel.n for channel in tx.channels() if channel.unit == unit), 0)
-        pairs = list(tx.terms(number))
+        pairs = list(tx.digest_terms(number))
         self.ids = [record for record, _ in pairs]
         self.terms = [term for _, term in pairs]
 
@@ -93,17 +93,17 @@ class RangeRepair:
             yield Ask(self.unit, (), tuple(batch))
             self._replace(batch)
 
-    def take(self, kind: Kind, payload: bytes) -> None:
+    def take(self, kind: FrameKind, payload: bytes) -> None:
         """Take one frame of an answer."""
         match kind:
-            case Kind.FOUND:
-                self._found(messages.decode(Found, payload))
-            case Kind.STATES:
-                message = messages.decode(messages.States, payload)
+            case FrameKind.FOUND:
+                self._found(messages.decode_message(Found, payload))
+            case FrameKind.STATES:
+                message = messages.decode_message(messages.States, payload)
                 self._fetched += row_batches.unpack_states(message.rows)
                 self._gone.update(message.gone)
                 self._asked.update(message.asked)
-            case Kind.ACK | Kind.END:
+            case FrameKind.ACK | FrameKind.END:
                 pass
             case _:
                 raise errors.BadFrame(reason="unexpected kind")
@@ -134,10 +134,10 @@ class RangeRepair:
             purged = tx.rows(healed & (self._gone | ours.keys()) if self._join else healed)
             if self.node.is_laptop:  # what nobody has applied stays with whoever wrote it
                 kept = tx.unapplied_records() - {state.record for state in fetched}
-                tx.set_aside(purged.pop(record) for record in kept & purged.keys())
+                tx.release_records(purged.pop(record) for record in kept & purged.keys())
             else:  # its laptops are to hear of it
-                tx.set_aside(purged.pop(record) for record in self._gone & purged.keys())
-            tx.purge(purged.values())
+                tx.release_records(purged.pop(record) for record in self._gone & purged.keys())
+            tx.purge_records(purged.values())
             told = merge_arrivals.note_asked_above(tx, fetched, self._asked)
             fetched += [state for state in ours.values() if state is not None]
             states = [state for state in fetched if state.record not in unsent]
@@ -155,10 +155,10 @@ class RangeRepair:
         rows = tx.rows(dict.fromkeys(state.record for state in fetched))
         for theirs in fetched:
             ours = rows[theirs.record].state if theirs.record in rows else theirs
-            left = without(ours, self._over)
+            left = without_heads_behind(ours, self._over)
             if left != ours:
                 found[theirs.record] = left
-            elif ours.base != theirs.base and canonical(merge(ours, theirs)[0]) == canonical(theirs):
+            elif ours.base != theirs.base and canonical_bytes(join_states(ours, theirs)[0]) == canonical_bytes(theirs):
                 found[theirs.record] = None
         return found
 
@@ -171,12 +171,12 @@ class RangeRepair:
         me = self.node.device
         comes = {(me, seq) for seq, code, _ in tx.refusals(me) if code in WAITS_FOR_OTHERS}
         for theirs in fetched:
-            refused = tx.verdicts_on(theirs.record).keys() - comes
+            refused = tx.verdicts_on_record(theirs.record).keys() - comes
             if refused:
                 left = (one for one in tx.commits_of(theirs.record) if (one.device, one.seq) not in refused)
                 said = (one.commit() for one in left)
                 states = [self.node.rules.upgraded(state_of(one)) for one in said if one is not None]
-                found[theirs.record] = merge_all(states) if states else None
+                found[theirs.record] = join_all_states(states) if states else None
         return found
 
 
@@ -187,7 +187,7 @@ def check(ask: Ask) -> None:
         raise errors.BadFrame(reason="ranges")
 
 
-def answer(node: Node, ask: Ask, codec: Codec, *, contexts: bool = True) -> Iterator[bytes]:
+def answer(node: Node, ask: Ask, codec: FrameCodec, *, contexts: bool = True) -> Iterator[bytes]:
     """Yield the server's answer to a question about a channel that the asking device may see; `contexts` of heads, if it reads them."""
     with node.store.read() as tx:
         parts = list(_compared(Terms(tx, ask.unit), ask))
@@ -195,22 +195,22 @@ def answer(node: Node, ask: Ask, codec: Codec, *, contexts: bool = True) -> Iter
     if over:
         parts.append(Found(ask.unit, over=tuple(over.items())))
     for part in parts:
-        yield codec.pack(Kind.FOUND, messages.encode(part))
+        yield codec.pack_frame(FrameKind.FOUND, messages.encode(part))
     with node.store.read() as tx:
         number = next((channel.n for channel in tx.channels() if channel.unit == ask.unit), 0)
         # nothing is done for, or said of, records of other channels: whoever asks must not learn that they are there
-        wanted = tx.wanted(number, ask.want)
+        wanted = tx.requested_records(number, ask.want)
         lost = [] if tx.settings.upstream else wanted.lost  # a branch may have released them
         damaged = [one for one in (*wanted.here, *lost) if _lacking(tx, node.rules, one) is not None]
     if damaged:
         _mend(node, damaged)
     with node.store.read() as tx:
-        wanted = tx.wanted(number, ask.want)
-        known = tx.shared(number, wanted.here) if ask.unit.endswith(SHARED) else tx.rows(wanted.here)
+        wanted = tx.requested_records(number, ask.want)
+        known = tx.projected_rows(number, wanted.here) if ask.unit.endswith(SHARED) else tx.rows(wanted.here)
         found = list(known.values())
     if wanted.left:
         gone = messages.States(ask.unit, 0, row_batches.pack_states([]), tuple(wanted.left))
-        yield codec.pack(Kind.STATES, messages.encode(gone))
+        yield codec.pack_frame(FrameKind.STATES, messages.encode(gone))
     yield from _whole(ask.unit, [row.state._replace(origins=row.conflicts) for row in found], codec, contexts)
 
 
@@ -235,13 +235,13 @@ def _compared(terms: Terms, ask: Ask) -> Iterator[Found]:
     yield Found(ask.unit, tuple(finer), tuple(listed), tuple(within))
 
 
-def _whole(unit: str, states: list[State], codec: Codec, contexts: bool) -> Iterator[bytes]:
+def _whole(unit: str, states: list[State], codec: FrameCodec, contexts: bool) -> Iterator[bytes]:
     """Yield states in frames as large as may be."""
     if not states:
         return
-    parts = states if len(states) > 1 else halves(states[0])
+    parts = states if len(states) > 1 else split_state(states[0])
     try:
-        frame = codec.pack(Kind.STATES, states_payload(unit, 0, states, contexts=contexts), large=not parts)
+        frame = codec.pack_frame(FrameKind.STATES, states_payload(unit, 0, states, contexts=contexts), large=not parts)
     except errors.TooLarge:
         if not parts:
             raise
@@ -271,7 +271,7 @@ def _folded(tx: ReadTx, rules: Rules, record: bytes) -> State | None:
             if one is None:
                 raise _Unreadable
             told.append(rules.upgraded(state_of(one)))
-    return merge_all(told) if told else None
+    return join_all_states(told) if told else None
 
 
 def _lacking(tx: ReadTx, rules: Rules, record: bytes) -> State | None:
@@ -286,8 +286,8 @@ def _lacking(tx: ReadTx, rules: Rules, record: bytes) -> State | None:
         return None if branch else folded  # a branch may have let it go; the server above has it
     state = known_contexts.filled(tx, rules.of(row.state.type), row.state)
     # it has other devices' writes as states only: its commits must be in the registers, and need not be all of them
-    whole = merge(state, folded)[0] if branch else folded
-    return None if canonical(state) == canonical(whole) else whole
+    whole = join_states(state, folded)[0] if branch else folded
+    return None if canonical_bytes(state) == canonical_bytes(whole) else whole
 
 
 def make_anew(node: Node, tx: Tx, records: Iterable[bytes]) -> None:
@@ -296,7 +296,7 @@ def make_anew(node: Node, tx: Tx, records: Iterable[bytes]) -> None:
     for record in records:
         with suppress(_Unreadable):
             states[record] = _folded(tx, node.rules, record)
-    tx.purge(tx.rows(states).values())
+    tx.purge_records(tx.rows(states).values())
     apply(tx, node.rules, [state for state in states.values() if state is not None], index=node.is_laptop)
     merge_arrivals.released(tx, states)
 
@@ -305,5 +305,5 @@ def _mend(node: Node, records: list[bytes]) -> None:
     with node.store.write() as tx:
         node.renew(tx)
         states = [state for record in records if (state := _lacking(tx, node.rules, record)) is not None]
-        tx.purge(tx.rows(state.record for state in states).values())
+        tx.purge_records(tx.rows(state.record for state in states).values())
         apply(tx, node.rules, states, index=node.is_laptop)

@@ -23,7 +23,7 @@ from fieldsync.replica.apply import apply
 from fieldsync.replica.extensions import registered
 from fieldsync.replica.node import Node
 from fieldsync.store import ReadTx, Tx
-from fieldsync.store.contract import Device, Logged, Row
+from fieldsync.store.contract import Device, LoggedCommit, Row
 from fieldsync.topology import (
     clock_skew,
     duplicate_hints,
@@ -36,7 +36,7 @@ from fieldsync.topology import (
     upstream,
 )
 from fieldsync.wire import messages
-from fieldsync.wire.frames import Codec, Kind
+from fieldsync.wire.frames import FrameCodec, FrameKind
 from fieldsync.wire.protocols import KEEPS_RESERVED, NAMES_FORMER, PULLS, RETURNS_FORMS, SENDS_CONTEXTS
 
 _SLICE = 256  # commits whose records fit a processor's cache
@@ -50,7 +50,7 @@ class Serving:
     """The side that keeps what comes up and answers with what the other lacks; `device` has proved who it is."""
 
     def __init__(
-        self, node: Node, device: Device, hello: messages.Hello, codec: Codec, *, skew: int | None = None
+        self, node: Node, device: Device, hello: messages.Hello, codec: FrameCodec, *, skew: int | None = None
     ) -> None:
         protocol_versions.check(hello.protocol)
         self.protocol = hello.protocol  # what both sides of this exchange speak
@@ -82,23 +82,23 @@ class Serving:
         self._bundled = skew is not None
         self.cursors: dict[str, tuple[int, int]] | None = None  # those of the hello that count
         # one that has another schema's dictionary is answered without any
-        self.codec = codec if hello.dictionary == codec.id else Codec()
+        self.codec = codec if hello.dictionary == codec.id else FrameCodec()
 
     def _own_transactions(self) -> tuple[_Reads, _Writes]:
         """Return what opens transactions that read, and that write."""
         return self.node.store.read, self.node.store.write
 
-    def read(self, kind: Kind, payload: bytes) -> Batch:
+    def read(self, kind: FrameKind, payload: bytes) -> Batch:
         """Read one frame of the request; needs no store, and so can go on while the store is at work."""
-        if kind is Kind.FORMS and self.protocol >= RETURNS_FORMS:
-            return Batch([], [], b"", forms=messages.decode(messages.Forms, payload))
-        if kind is Kind.PEER and (self.relays or self.protocol >= NAMES_FORMER):
-            peer = messages.decode(messages.Peer, payload)
+        if kind is FrameKind.FORMS and self.protocol >= RETURNS_FORMS:
+            return Batch([], [], b"", forms=messages.decode_message(messages.Forms, payload))
+        if kind is FrameKind.PEER and (self.relays or self.protocol >= NAMES_FORMER):
+            peer = messages.decode_message(messages.Peer, payload)
             self._former |= former_identities.line_of(self.device.id, peer.former)
             if len(self._former) > messages.MOST_FORMER:
                 raise errors.BadFrame(reason="former")
             return Batch([], [], b"", peer)
-        if kind is not Kind.COMMITS:
+        if kind is not FrameKind.COMMITS:
             raise errors.BadFrame(reason="unexpected kind")
         return read_batch(
             payload,
@@ -138,13 +138,13 @@ class Serving:
         self.node.renew(tx)
         for batch in batches:
             if batch.forms is not None:
-                self._lacked = schema_recovery.take(self.node, tx, self.device.id, batch.forms)
+                self._lacked = schema_recovery.restore_forms(self.node, tx, self.device.id, batch.forms)
             if batch.peer is not None and self.relays:
                 self._whole = upstream.take_up(
                     tx, self.device, batch.peer, self.node.clock(), own=self.node.device, whole=self._whole
                 )
                 self._receipts.add(tx, batch.peer)
-                self._stated.update(revocations.stated(batch.peer))
+                self._stated.update(revocations.stated_heads(batch.peer))
                 held = upstream.proved(
                     tx, batch.peer
                 )  # it lacks our word for them: what became of them was not heard either
@@ -190,17 +190,17 @@ class Serving:
         permit = Permit(tx, self.node.rules, device, known, unjudged=self._unjudged, commits=read)
         accepted = []
         for one in fresh:
-            if isinstance(one, commits.Opaque):
-                tx.refuse(device.id, one.seq, errors.Unreadable(), at=self.node.clock())
+            if isinstance(one, commits.OpaqueCommit):
+                tx.quarantine_commit(device.id, one.seq, errors.Unreadable(), at=self.node.clock())
                 self.refused += 1
                 continue
-            reason = permit.objection(one)
+            reason = permit.find_objection(one)
             if reason is None:
                 accepted.append(commits.state_of(one))
                 if permit.word is not None:
-                    tx.take_on_word(device.id, one.seq, permit.word)
+                    tx.set_vouching_server(device.id, one.seq, permit.word)
             else:
-                tx.refuse(device.id, one.seq, reason, waits_for=permit.waits_for, at=self.node.clock())
+                tx.quarantine_commit(device.id, one.seq, reason, waits_for=permit.waits_for, at=self.node.clock())
                 self.refused += 1
         self._apply(tx, accepted, known)
 
@@ -223,12 +223,12 @@ class Serving:
         first = batch.commits[0].seq
         if first > device.head + 1 and not forked:
             raise errors.Gap(device=device.id.hex(), need=device.head + 1)
-        if device.state != "enrolled" and (first > device.head + 1 or tx.parted(device.id)):
+        if device.state != "enrolled" and (first > device.head + 1 or tx.other_histories(device.id)):
             return self._keep_parted(tx, device, batch)
         again = min(device.head + 1 - first, len(batch.commits))
         if again:
             self._fresh.add(device.id)  # an answer that told of them may have been lost
-            held = [logged.hash for logged in tx.commits(device.id, first - 1, again)]
+            held = [logged.hash for logged in tx.commits_behind(device.id, first - 1, again)]
             for i, (one, body) in enumerate(zip(held, batch.bodies, strict=False)):
                 if one != chain.body_hash(body):
                     if carried:  # one device's two histories must not stop its branch
@@ -239,11 +239,11 @@ class Serving:
             self._proved(device.id, batch)
             return []
         bodies = batch.bodies[again:]
-        links = chain.extend(device.chain, bodies)
+        links = chain.extend_chain(device.chain, bodies)
         if device.key is None or not chain.check_seal(device.key, fresh[-1].seq, links[-1][1], batch.seal):
             raise errors.ChainBroken(device=device.id.hex(), seq=fresh[0].seq)
-        logged = Logged.of(fresh, bodies, links)
-        tx.append(device.id, logged, batch.seal)
+        logged = LoggedCommit.from_commits(fresh, bodies, links)
+        tx.append_commits(device.id, logged, batch.seal)
         if self.relays:
             self._receipts.keep(self.node, tx, self.device, device.id, fresh[0].seq - 1, fresh[-1].seq)
         if not (carried and self.relays):  # its own, or a former identity's
@@ -304,9 +304,9 @@ class Serving:
 
     def _remember_hello(self, tx: Tx) -> None:
         """Remember how far the device is, for an answer by stick; one of an older protocol than before may come from elsewhere."""
-        told = tx.told_hello(self.device.id)
-        if told is None or messages.decode(messages.Hello, told).protocol <= self.protocol:
-            tx.tell_hello(self.device.id, messages.encode(self.hello))
+        told = tx.last_hello(self.device.id)
+        if told is None or messages.decode_message(messages.Hello, told).protocol <= self.protocol:
+            tx.set_last_hello(self.device.id, messages.encode(self.hello))
 
     def answer(self, *, by_stick: bool = False, compare: bool = True) -> Iterator[bytes]:
         """Yield the answer: how far we hold the commits, what the other lacks, and how each channel stands.
@@ -335,13 +335,13 @@ class Serving:
             partner = device.pending or any(grant.role == PARTNER for grant in device.grants)
             # who works here is none of a partner's business
             named = () if partner else tuple(tx.named_devices(self.hello.devices))
-            judged = tx.judged(self.hello.refused, self.device.id)
+            judged = tx.verdicts_since(self.hello.refused, self.device.id)
             receipts = tuple(
                 (n, s, seq, at) for n, _, s, seq, at in tx.receipts_since(self.hello.receipts, self.device.id)
             )
             above = upstream.above(tx)
             self.forms = tx.settings.forms
-            newer = form_texts.newer(self.forms, self.hello.schema)
+            newer = form_texts.is_newer(self.forms, self.hello.schema)
             noted = tuple(tx.clock_notes(self.hello.clocks))
             pieces = () if device.pending else reserved_entries.held(tx, reserved_entries.DOWN)
             taken = reserved_entries.taken_from(tx, device.id)
@@ -350,11 +350,11 @@ class Serving:
                 if self.hello.where or partner
                 else duplicate_hints.hints(tx, device, channels, self.hello.pairs)
             )
-            untold = revocations.untold(tx, device.id, self.hello.devices) if self.relays else []
+            untold = revocations.unsent_changes(tx, device.id, self.hello.devices) if self.relays else []
         other = grants_hash(device.grants) != self.hello.grants
         if untold or other:
             with self.writing() as tx:
-                revocations.tell(tx, device.id, untold, self._stated)
+                revocations.note_sent_changes(tx, device.id, untold, self._stated)
                 if other:
                     first_receipts.tell(tx, device, max(self.hello.head, device.head))
         grants = tuple((g.unit, g.role) for g in device.grants) if other else None
@@ -384,7 +384,7 @@ class Serving:
                     upstream.parts_down(tx, node, device, self.hello, self._carried, self._fresh, by_stick=by_stick)
                 )
             for part in parts:
-                yield self.codec.pack(Kind.PEER, messages.encode(part))
+                yield self.codec.pack_frame(FrameKind.PEER, messages.encode(part))
         elif self.protocol >= NAMES_FORMER:
             with self.reading() as tx:
                 told_of = self._carried | self._asked
@@ -393,7 +393,7 @@ class Serving:
                     told_of = before | tx.peer_settings(self.device.id).carried | told_of
                 parts = list(former_identities.parts_down(tx, device, told_of, self.hello.judged, self._former))
             for part in parts:
-                yield self.codec.pack(Kind.PEER, messages.encode(part))
+                yield self.codec.pack_frame(FrameKind.PEER, messages.encode(part))
         if self.hello.budget:
             yield from byte_budget.answer(self, channels, self.hello.budget - told)
         else:

@@ -19,7 +19,7 @@ from fieldsync.protocol.prefetch import prefetch
 from fieldsync.protocol.tally import Tally
 from fieldsync.replica import protocol_versions, queries, transfer
 from fieldsync.replica.node import Node
-from fieldsync.store.contract import Progress, Server
+from fieldsync.store.contract import KnownServer, Progress
 from fieldsync.topology import (
     blocked_checks,
     device_renewal,
@@ -30,23 +30,25 @@ from fieldsync.topology import (
     upstream,
 )
 from fieldsync.wire import messages, routes
-from fieldsync.wire.frames import Codec, Kind, http_size
-from fieldsync.wire.messages import b64
+from fieldsync.wire.frames import FrameCodec, FrameKind, http_size
+from fieldsync.wire.messages import to_base64
 from fieldsync.wire.protocols import KEEPS_RESERVED, NAMES_FORMER, PROTOCOL, SENDS_RECEIPTS
 
 Frames = Callable[[], Iterable[bytes]]  # made anew for each attempt
-Read = Callable[[Kind, bytes], object]  # needs no store
+Read = Callable[[FrameKind, bytes], object]  # needs no store
 _NO_SUCH_PATH = 404
 
 
-def _as_it_is(kind: Kind, payload: bytes) -> tuple[Kind, bytes]:
+def _as_it_is(kind: FrameKind, payload: bytes) -> tuple[FrameKind, bytes]:
     return kind, payload
 
 
 class _Talk:
     """One sync's requests to one server: signs each with the nonce that the last answer handed out."""
 
-    def __init__(self, node: Node, server: Server, tally: Tally, progress: Progress | None, budget: int = 0) -> None:
+    def __init__(
+        self, node: Node, server: KnownServer, tally: Tally, progress: Progress | None, budget: int = 0
+    ) -> None:
         self.node = node
         self.budget = budget
         self.server = server
@@ -74,7 +76,9 @@ class _Talk:
                 if last or lost or (other and not self.client.codec.id):
                     raise
                 if other:
-                    self.client.codec = Codec()  # the server never had our forms: from now on without their dictionary
+                    self.client.codec = (
+                        FrameCodec()
+                    )  # the server never had our forms: from now on without their dictionary
                 if more is not None and self.budget:  # sent again, it would cost twice what was counted for it
                     raise
         assert answer is not None
@@ -85,11 +89,11 @@ class _Talk:
 
     def _post(self, name: str, hello: bytes, more: Frames | None) -> requests.Response:
         """Send a request; what follows the hello is a stream in a sync, and signed as a whole in all others."""
-        path, key = routes.path(name, self.client.protocol), self.node.key
+        path, key = routes.request_path(name, self.client.protocol), self.node.key
         rest = None if name == routes.SYNC else b"".join(more() if more else ())
-        asked = chain.Request("POST", path, "", self.nonce, hello, rest)
+        asked = chain.SignedRequest("POST", path, "", self.nonce, hello, rest)
         signature = key.sign(chain.signed_request(self.client.protocol, self.server.id, asked))
-        headers = {"Authorization": f"FS {b64(key.device)}.{b64(self.nonce)}.{b64(signature)}"}
+        headers = {"Authorization": f"FS {to_base64(key.device)}.{to_base64(self.nonce)}.{to_base64(signature)}"}
         body = hello + (rest or b"") if more is None or rest is not None else _chained(hello, more())
         try:
             return self.line.post(path, body, headers)
@@ -127,10 +131,10 @@ class _Talk:
             with node.store.read() as tx:
                 me = tx.device(node.device)
                 assert me is not None
-                acknowledged = tx.acknowledged(self.server.id, node.device)
+                acknowledged = tx.acknowledged_seq(self.server.id, node.device)
                 behind = me.head > acknowledged or (client.branch and upstream.to_tell(tx, self.server.id))
                 behind = behind or (client.protocol >= NAMES_FORMER and upstream.is_behind(tx, node, self.server.id))
-                behind = behind or schema_recovery.wanted(tx, self.server.id)
+                behind = behind or schema_recovery.is_claim_due(tx, self.server.id)
             if behind:
                 with node.store.write() as tx:
                     tx.set_server(self.server.id, unsure=True)
@@ -238,7 +242,7 @@ class _Talk:
         with self.node.store.write(durable=False) as tx:
             blocked_checks.note(tx, self.server.id, obstacle, self.node.clock())
             if obstacle is None and not differing:
-                tx.mixed(self.server.id, others=False)
+                tx.note_mixed(self.server.id, others=False)
             if obstacle is None and not self.tally.differing:
                 store_epochs.trust(tx, self.server.id)
         return obstacle
@@ -256,7 +260,7 @@ class _Talk:
         return healer.healed
 
     def _asking(self, ask: messages.Ask) -> Iterator[bytes]:
-        yield self.client.codec.pack(Kind.ASK, messages.encode(ask))
+        yield self.client.codec.pack_frame(FrameKind.ASK, messages.encode(ask))
 
 
 def _chained(first: bytes, more: Iterable[bytes]) -> Iterator[bytes]:
@@ -282,7 +286,7 @@ def sync(
         chosen = queries.server_named(tx, server)
         if not node.is_laptop and chosen.id != tx.settings.upstream:
             raise errors.Usage(reason="not_above", server=chosen.name)
-        sent_before = tx.acknowledged(chosen.id, node.device)
+        sent_before = tx.acknowledged_seq(chosen.id, node.device)
     tally = tally or Tally()
     tally.acked = tally.sent_before = sent_before
     talk = _Talk(node, chosen, tally, progress, budget)

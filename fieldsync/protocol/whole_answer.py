@@ -3,32 +3,32 @@
 from collections.abc import Generator, Iterator, Sequence
 
 from fieldsync import errors
-from fieldsync.core.grants import sees
-from fieldsync.core.state import State, halves
+from fieldsync.core.grants import may_see_channel
+from fieldsync.core.state import State, split_state
 from fieldsync.protocol.answering import Answering
 from fieldsync.protocol.channel_delta import lacking, states_payload
 from fieldsync.protocol.frame_sizing import Sizer
 from fieldsync.store.contract import Channel
 from fieldsync.wire import messages
-from fieldsync.wire.frames import Kind
+from fieldsync.wire.frames import FrameKind
 from fieldsync.wire.protocols import CUTS_FRAMES
 
 
 def frames(serving: Answering, channels: Sequence[Channel]) -> Iterator[bytes]:
     """Yield all that the other side lacks, and how each channel stands."""
     with serving.reading() as tx:
-        former = tx.former(serving.device.id)
+        former = tx.former_grants(serving.device.id)
     cursors = serving.cursors or {}
     ended: list[messages.Summary] = []
     for channel in channels:
         taken, whole = cursors.get(channel.unit, (0, 0))
-        bare = not whole and sees(former, channel.unit)
+        bare = not whole and may_see_channel(former, channel.unit)
         summary = yield from _channel(serving, channel, taken, whole, bare=bare)
         ended.append(summary)
     with serving.reading() as tx:
         if tx.settings.forms != serving.forms:
             ended = []  # published meanwhile: these digests are not of the names that the other side has
-    yield serving.codec.pack(Kind.END, messages.encode(messages.End(tuple(ended))))
+    yield serving.codec.pack_frame(FrameKind.END, messages.encode(messages.End(tuple(ended))))
 
 
 def _channel(
@@ -39,7 +39,7 @@ def _channel(
     low, high = next(((low, high) for unit, low, high in serving.hello.ahead if unit == channel.unit), (0, 0))
     while True:
         with serving.reading() as tx:
-            page = tx.page(channel.n, after, sizer.rows, serving.echoes[channel.n])
+            page = tx.page_forward(channel.n, after, sizer.rows, serving.echoes[channel.n])
             if not page:
                 now = tx.channel(channel.n)
                 summary = messages.Summary(now.unit, now.arrival, now.digest, now.records)
@@ -62,7 +62,7 @@ def _channel(
                 break
             try:
                 payload = states_payload(channel.unit, arrival, states, gone, contexts=serving.contexts)
-                frame = serving.codec.pack(Kind.STATES, payload)
+                frame = serving.codec.pack_frame(FrameKind.STATES, payload)
             except errors.TooLarge:
                 if len(found) == 1:
                     yield from _parts(serving, channel.unit, after, arrival, states)
@@ -80,11 +80,11 @@ def _parts(serving: Answering, unit: str, before: int, arrival: int, states: lis
     """Yield a record that fits no frame in several; only the last of them moves the cursor."""
     while states:
         part, *later = states
-        smaller = halves(part)
+        smaller = split_state(part)
         large = not smaller and serving.protocol >= CUTS_FRAMES  # one register
         try:
             payload = states_payload(unit, before if later else arrival, [part], contexts=serving.contexts)
-            frame = serving.codec.pack(Kind.STATES, payload, large=large)
+            frame = serving.codec.pack_frame(FrameKind.STATES, payload, large=large)
         except errors.TooLarge:
             if not smaller:
                 raise

@@ -8,20 +8,20 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from fieldsync.core import stamp
-from fieldsync.core.deletion import DELETED, unseen
+from fieldsync.core.deletion import DELETED, unseen_by_deletions
 from fieldsync.core.register import Head, Value
 from fieldsync.core.settle import (
     DECIDED,
     REOPENED,
     Person,
-    candidates,
-    counted,
+    candidate_heads,
     device_itself,
-    present,
     settle,
+    settle_member,
+    settle_tally_part,
     trusts_all,
 )
-from fieldsync.core.state import State, field_of, merge, register_of
+from fieldsync.core.state import State, field_of, join_states, register_of
 from fieldsync.replica import known_contexts, merge_arrivals, placement
 from fieldsync.replica.edit_coverage import person_of
 from fieldsync.replica.extensions import registered
@@ -88,7 +88,7 @@ def apply(
             if rules.of(state.type).linked:
                 linked.add(state.record)
             continue
-        merged, changed = merge(row.state, state)
+        merged, changed = join_states(row.state, state)
         based = merged.base != row.state.base
         if not changed and not based:
             continue
@@ -114,19 +114,19 @@ def apply(
         _trace(tx, rules, row, told.get(row.state.record, {}))
     placement.place(tx, rules, touched, unit)
     entered = [] if index else [record for record, (row, _) in touched.items() if placement.is_elsewhere(row)]
-    tx.save(touched)
+    tx.save_rows(touched)
     rows = {record: row for record, (row, _) in touched.items()}
     if not index:
         registered().project(tx, rules, rows)
-        tx.wake(map(record_key, rows))
-        tx.wake(map(sibling_key, rows))
-        tx.wake(map(place_key, entered))
+        tx.wake_waiting(map(record_key, rows))
+        tx.wake_waiting(map(sibling_key, rows))
+        tx.wake_waiting(map(place_key, entered))
         if unit is not None:  # they come from the server above
-            tx.wake(map(state_key, known))
+            tx.wake_waiting(map(state_key, known))
     if index:
-        tx.unsearched(rows[record].n for record in searched)
+        tx.invalidate_search(rows[record].n for record in searched)
     if linked:
-        tx.unlinked(rows[record].n for record in linked)
+        tx.invalidate_blocks(rows[record].n for record in linked)
     merge_arrivals.note(tx, touched)
     return Applied(rows, len(opened))
 
@@ -145,7 +145,7 @@ def _origin(tx: Tx, rules: Rules, state: State, field: str) -> Value:
     of_type = rules.of(state.type)
     known = (of_type.today(one) for logged in tx.commits_of(state.record) if (one := logged.commit()) is not None)
     writes = [commit for commit in known if field in commit.fields]
-    heads = {head.dot for head in candidates(state.fields[field])}
+    heads = {head.dot for head in candidate_heads(state.fields[field])}
     seen_by = [
         dict(next((pairs for names, pairs in commit.context if field in names), ()))
         for commit in writes
@@ -197,7 +197,7 @@ def settle_row(row: Row, type_rules: TypeRules, changed: Iterable[str] | None, f
             row.conflicts.pop(field, None)
             continue
         look = _settle_field(row, type_rules, field, facts)
-        if look or (field == DELETED and any(unseen(state, type_rules.present))):
+        if look or (field == DELETED and any(unseen_by_deletions(state, type_rules.present))):
             row.conflicts.setdefault(field, None)
         else:
             row.conflicts.pop(field, None)
@@ -226,12 +226,14 @@ def _settle_field(row: Row, type_rules: TypeRules, field: str, facts: DeviceFact
         if rule.kind == "set":
             implicit = state.values.get(field)
             members = set(implicit) if isinstance(implicit, list) else set()
-            value = sorted(members | {member for member, register in parts if present(register)})
+            value = sorted(members | {member for member, register in parts if settle_member(register)})
         elif rule.kind == "tally":
-            value = sum(counted(register) for _, register in parts)
+            value = sum(settle_tally_part(register) for _, register in parts)
         else:
             heads = sorted([r.heads[-1] for _, r in parts], key=_BY_TIME)
-            value = [{"at": stamp.text(h.stamp), "by": h.author, "text": h.value} for h in heads if h.value is not None]
+            value = [
+                {"at": stamp.stamp_text(h.stamp), "by": h.author, "text": h.value} for h in heads if h.value is not None
+            ]
     if value is None or value == []:
         doc.pop(field, None)
     else:

@@ -14,7 +14,7 @@ from fieldsync.replica.edit_coverage import Contexts, Covering
 from fieldsync.replica.extensions import registered
 from fieldsync.replica.node import Node
 from fieldsync.store import Tx
-from fieldsync.store.contract import Logged, Row
+from fieldsync.store.contract import LoggedCommit, Row
 
 _SMALL = 60 * 1024  # bytes that fit a frame however they are packed
 
@@ -28,7 +28,7 @@ def _check_size(tx: Tx, one: Commit, body: bytes) -> None:
     if len(body) > commit.MAX_BODY:
         raise errors.TooLarge(what="commit", limit=commit.MAX_BODY)
     older = any(protocol_versions.spoken(tx, server.id) == 1 for server in tx.servers())
-    frames.Codec().pack(frames.Kind.COMMITS, row_batches.pack_commits([one]) + _SEALED, large=not older)
+    frames.FrameCodec().pack_frame(frames.FrameKind.COMMITS, row_batches.pack_commits([one]) + _SEALED, large=not older)
 
 
 def commit_drafts(node: Node, tx: Tx, drafts: Sequence[Draft], *, known: dict[bytes, Row] | None = None) -> Applied:
@@ -53,7 +53,7 @@ def commit_drafts(node: Node, tx: Tx, drafts: Sequence[Draft], *, known: dict[by
         if not fields and draft.fields:
             continue
         seq += 1
-        at = stamp.tick(at, now)
+        at = stamp.next_stamp(at, now)
         whose = draft.type, draft.form, draft.record, draft.note, fields
         commits.append(Commit(commit.FORMAT, me, seq, at, node.person, *whose, seen))
     if not commits:
@@ -64,8 +64,8 @@ def commit_drafts(node: Node, tx: Tx, drafts: Sequence[Draft], *, known: dict[by
             raise errors.Unexpected(where="commit")  # no server would take it, nor anything after it
         if len(body) > _SMALL:
             _check_size(tx, one, body)
-    links = chain.extend(device.chain, bodies)
-    tx.append(me, Logged.of(commits, bodies, links))
+    links = chain.extend_chain(device.chain, bodies)
+    tx.append_commits(me, LoggedCommit.from_commits(commits, bodies, links))
     tx.settings.last_stamp = at
     applied = apply(tx, node.rules, [state_of(c) for c in commits], index=node.is_laptop, known=known)
     if not node.is_laptop:
@@ -87,16 +87,16 @@ def _resolved(contexts: Contexts, draft: Draft) -> tuple[Fields, tuple[commit.Co
         if (
             covers.heads
             and not covers.everything
-            and all(over.policy.equal(h.value, fields[name]) for h in covers.heads)
+            and all(over.policy.values_equal(h.value, fields[name]) for h in covers.heads)
         ):
             del fields[name]  # in a conflict, what is said already
         else:
             seen[name] = covers.context
-    return fields, commit.contexts(seen)
+    return fields, commit.group_contexts(seen)
 
 
 def next_code(node: Node, tx: Tx, unit: str, *, count: int = 1) -> list[str]:
     """Return the next record codes of this device, unique without asking anybody."""
     last = tx.settings.last_code_number
     tx.settings.last_code_number = last + count
-    return [codes.make(unit, node.letters, last + i) for i in range(1, count + 1)]
+    return [codes.make_code(unit, node.letters, last + i) for i in range(1, count + 1)]

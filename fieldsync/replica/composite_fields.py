@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from fieldsync import errors
-from fieldsync.core.settle import counted, present
+from fieldsync.core.settle import settle_member, settle_tally_part
 from fieldsync.core.state import State, register_of
 from fieldsync.replica.changes import Changes, Fields
 from fieldsync.schema import validate
@@ -51,12 +51,12 @@ def expand(kind: Type, changes: Changes, row: Row | None, writer: Writer) -> Exp
 
 def dropped_whole(tx: ReadTx, kind: Type, row: Row, changes: Changes) -> Changes:
     """A set shows one of several records that are one: who drops it drops them all."""
-    if not tx.roots or not any(kind.field(name).to for name in changes.drop):
+    if not tx.merge_targets or not any(kind.field(name).to for name in changes.drop):
         return changes
     drop = {}
     for name, dropped in changes.drop.items():
-        gone = {tx.roots.get(str(one), one) for one in dropped}
-        drop[name] = [*{*dropped, *(one for one in row.doc.get(name) or () if tx.roots.get(one, one) in gone)}]
+        gone = {tx.merge_targets.get(str(one), one) for one in dropped}
+        drop[name] = [*{*dropped, *(one for one in row.doc.get(name) or () if tx.merge_targets.get(one, one) in gone)}]
     return replace(changes, drop=drop)
 
 
@@ -81,7 +81,7 @@ def _members_changed(kind: Type, state: State, changes: Changes) -> Fields:
     for put, given in ((False, changes.drop), (True, changes.put)):
         for name, members in given.items():
             for member in _members(kind, name, members, new=put):
-                if present(register_of(state, f"{name}/{member}")) is not put:
+                if settle_member(register_of(state, f"{name}/{member}")) is not put:
                     fields[f"{name}/{member}"] = put
     return fields
 
@@ -95,7 +95,7 @@ def _counts(kind: Type, steps: Mapping[str, int], state: State | None, device: b
             counts = validate.check_new_member(spec, step)
         if counts:
             mine = f"{name}/{device.hex()}"
-            fields[mine] = int(step) + (counted(register_of(state, mine)) if state is not None else 0)
+            fields[mine] = int(step) + (settle_tally_part(register_of(state, mine)) if state is not None else 0)
     return fields
 
 

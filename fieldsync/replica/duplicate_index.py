@@ -14,7 +14,7 @@ from fieldsync.linkage.comparison import Match
 from fieldsync.linkage.features import Features
 from fieldsync.replica.node import Node
 from fieldsync.store import ReadTx, Tx
-from fieldsync.store.contract import Document, Linked, Progress, members
+from fieldsync.store.contract import ComparedRecord, Document, Progress, block_members
 
 Opens = Callable[[], AbstractContextManager[Tx]]
 MOST = 60  # records in one block; a larger one says nothing
@@ -41,12 +41,12 @@ def catch_up(
     """
     writing = opens or node.write_repeatable
     with (opens or node.store.read)() as tx:
-        keyed, left = tx.unlinked_counts()
+        keyed, left = tx.uncompared_counts()
     total, done = keyed + (keyed + left if compare else 0), 0
     room = limit
     while keyed > 0 and room != 0:
         with writing() as tx:
-            numbers = tx.unkeyed(_KEYED if room is None else min(room, _KEYED))
+            numbers = tx.records_without_blocks(_KEYED if room is None else min(room, _KEYED))
             _put_blocks(tx, numbers)
         if not numbers:
             break
@@ -58,7 +58,7 @@ def catch_up(
     room = limit if keyed + left else 0
     while compare and room != 0:
         with writing() as tx:
-            numbers = tx.unpaired(_COMPARED if room is None else min(room, _COMPARED))
+            numbers = tx.records_without_pairs(_COMPARED if room is None else min(room, _COMPARED))
             if not numbers:
                 return
             _put_pairs(tx, numbers, comparing)
@@ -70,8 +70,8 @@ def catch_up(
 
 def _put_blocks(tx: Tx, numbers: Sequence[int]) -> None:
     standing: list[int] = []
-    for one in tx.linked(numbers):
-        standing += members(blocks.block_keys(features.features_of(one.type, one.doc)), one.n)
+    for one in tx.compared_records(numbers):
+        standing += block_members(blocks.block_keys(features.features_of(one.type, one.doc)), one.n)
     tx.put_blocks(numbers, standing)
 
 
@@ -81,8 +81,8 @@ def _put_pairs(tx: Tx, numbers: Sequence[int], comparing: "Comparing") -> None:
     among = set(numbers)
     pairs = []
     meets = {}
-    for one in tx.linked(numbers):
-        found = tx.blocks(blocks.block_keys(features.features_of(one.type, one.doc)), MOST)
+    for one in tx.compared_records(numbers):
+        found = tx.records_in_blocks(blocks.block_keys(features.features_of(one.type, one.doc)), MOST)
         meets[one.n] = {n for n in found if n != one.n and not (n in among and n > one.n)}
     comparing.read(tx, {*meets, *(n for found in meets.values() for n in found)})
     for n, found in meets.items():
@@ -104,7 +104,7 @@ class Comparing:
             self._features.clear()
         wanted = [n for n in numbers if n not in self._features]
         for start in range(0, len(wanted), _PART):
-            part = list(tx.linked(wanted[start : start + _PART]))
+            part = list(tx.compared_records(wanted[start : start + _PART]))
             others = _others(tx, part)
             self._features.update((one.n, _features(one, others)) for one in part)
 
@@ -114,12 +114,14 @@ class Comparing:
         return comparison.compare(one, other) if one is not None and other is not None else comparison.NO_MATCH
 
 
-def _others(tx: ReadTx, records: Iterable[Linked]) -> Mapping[bytes, Document]:
+def _others(tx: ReadTx, records: Iterable[ComparedRecord]) -> Mapping[bytes, Document]:
     """Read the households of persons, and the heads of households."""
-    return tx.homes({other for one in records if (other := companion(one.type, one.doc, one.owner)) is not None})
+    return tx.owner_documents(
+        {other for one in records if (other := companion(one.type, one.doc, one.owner)) is not None}
+    )
 
 
-def _features(one: Linked, others: Mapping[bytes, Document]) -> Features:
+def _features(one: ComparedRecord, others: Mapping[bytes, Document]) -> Features:
     other = companion(one.type, one.doc, one.owner)
     return features.features_of(one.type, one.doc, others.get(other) if other is not None else None)
 
@@ -131,11 +133,11 @@ def candidates(tx: ReadTx, type: str, doc: Document, owner: bytes | None = None)
     """
     if type not in features.FIELDS:
         return []
-    new = Linked(0, b"", type, owner, doc)
-    found = list(tx.linked(tx.blocks(blocks.block_keys(features.features_of(type, doc)), MOST)))
+    new = ComparedRecord(0, b"", type, owner, doc)
+    found = list(tx.compared_records(tx.records_in_blocks(blocks.block_keys(features.features_of(type, doc)), MOST)))
     others = _others(tx, [new, *found])
     mine = _features(new, others)
-    standing = (one for one in found if "_deleted" not in one.doc and not tx.gave_way(one.record))
+    standing = (one for one in found if "_deleted" not in one.doc and not tx.is_merged(one.record))
     matches = (Candidate(one.record, comparison.compare(mine, _features(one, others))) for one in standing)
     return sorted(
         (one for one in matches if one.match.score >= comparison.LIKELY), key=lambda one: (-one.match.score, one.record)

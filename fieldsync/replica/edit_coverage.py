@@ -5,7 +5,7 @@ from functools import cache
 from typing import NamedTuple
 
 from fieldsync import errors
-from fieldsync.core.edit_context import Writer, covered, edit_context, is_open
+from fieldsync.core.edit_context import Editor, covered_heads, edit_context, is_open
 from fieldsync.core.register import Context, Dot, Head, Register
 from fieldsync.core.settle import Person, Policy
 from fieldsync.core.state import State, field_of, register_of
@@ -59,11 +59,11 @@ class Contexts:
         register, device = over.register, self._node.device
         if over.decides:
             return Covers(register.heads, register.seen, True)
-        writer = Writer(device, self._person, over.base)
+        writer = Editor(device, self._person, over.base)
         undecided = is_open(register, over.policy, self._person)
         if undecided or self._quarantined or not over.fresh:
             writer = writer._replace(last=self._last(record, type, name))
-        heads = covered(register, over.policy, writer) if undecided else register.heads
+        heads = covered_heads(register, over.policy, writer) if undecided else register.heads
         return Covers(heads, edit_context(register, heads, writer), heads == register.heads)
 
     def _last(self, record: bytes, type: str, name: str) -> Context:

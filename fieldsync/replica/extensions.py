@@ -12,7 +12,7 @@ from fieldsync.replica.merge_rules import Rules
 from fieldsync.replica.node import Node
 from fieldsync.schema.model import Type
 from fieldsync.store import ReadTx, Tx
-from fieldsync.store.contract import Awaited, Device, Row
+from fieldsync.store.contract import Device, Row, WaitKey
 
 
 class Projection(Protocol):
@@ -51,13 +51,13 @@ class JudgedBatch(Protocol):
     tx: ReadTx
     device: Device
     units: Callable[[int], str]  # a channel's number → its unit
-    waits_for: tuple[Awaited, ...]  # what may change the objection that is raised
+    waits_for: tuple[WaitKey, ...]  # what may change the objection that is raised
     missing: list[bytes]  # records that were looked for and are not here
 
-    def document(self, record: bytes | None) -> Row | None:
+    def row_with_batch(self, record: bytes | None) -> Row | None:
         """Return a record as it is with what the batch says of it; one that is not here is noted in `missing`."""
 
-    def as_it_will_be(self, record: bytes, commit: Commit) -> Row:
+    def row_after(self, record: bytes, commit: Commit) -> Row:
         """Return a record as it will be with a further commit."""
 
 

@@ -9,7 +9,7 @@ from fieldsync.schema import validate
 from fieldsync.schema.expressions import lookups
 from fieldsync.schema.model import Type
 from fieldsync.store import ReadTx
-from fieldsync.store.contract import Query, Row
+from fieldsync.store.contract import RecordQuery, Row
 
 MAX_DEPTH = 3  # a grade rests on an inspection, which rests on its scores
 
@@ -41,24 +41,24 @@ class RowLookups:
         if other is None or field is None:
             return []
         if field != other.belongs_to:  # found by its owner at once, by another reference among all of its type
-            rows = list(self._tx.select(Query(type=type, named={field: record_ids.text(me.record)})))
+            rows = list(self._tx.select_rows(RecordQuery(type=type, named={field: record_ids.id_text(me.record)})))
         else:
             rows = [row for row in self._belonging(me.record) if row.state.type == type]
-        standing = (row for row in rows if "_deleted" not in row.doc and not self._tx.gave_way(row.state.record))
+        standing = (row for row in rows if "_deleted" not in row.doc and not self._tx.is_merged(row.state.record))
         return map(self._whole, standing)
 
     def _belonging(self, record: bytes) -> list[Row]:
         if self._owned is None:
-            me = record_ids.text(record)
-            mine = [record_ids.from_text(gave) for gave, stays in self._tx.roots.items() if stays == me]
-            owned = self._tx.owned_by({record, *mine})
+            me = record_ids.id_text(record)
+            mine = [record_ids.from_text(gave) for gave, stays in self._tx.merge_targets.items() if stays == me]
+            owned = self._tx.ids_owned_by({record, *mine})
             self._owned = sorted(self._tx.rows(owned).values(), key=lambda row: row.state.record)
         return self._owned
 
     def named(self, ref: object) -> Mapping[str, object] | None:
         """Return the record of an id, if this device has it."""
         try:
-            record = record_ids.from_text(self._tx.roots.get(str(ref), str(ref)))
+            record = record_ids.from_text(self._tx.merge_targets.get(str(ref), str(ref)))
         except ValueError:
             return None  # words where no record is known
         row = self._tx.row(record)
@@ -69,7 +69,9 @@ class RowLookups:
         kind = self._node.schema.types.get(row.state.type)
         if kind is None:
             return dict(row.doc)
-        doc = {name: with_standing_records(kind, name, value, self._tx.roots) for name, value in row.doc.items()}
+        doc = {
+            name: with_standing_records(kind, name, value, self._tx.merge_targets) for name, value in row.doc.items()
+        }
         deeper = RowLookups(self._node, self._tx, row, self._depth - 1) if self._depth > 1 else None
         return doc | validate.derive(kind, doc, self._node.today(), deeper)
 

@@ -8,8 +8,8 @@ from fieldsync import errors
 from fieldsync.core import names, stamp
 from fieldsync.core.commit import Commit, state_of
 from fieldsync.core.register import Dot, Head, Value
-from fieldsync.core.settle import DECIDED, REOPENED, candidates, unpacked_all
-from fieldsync.core.state import field_of, merge, registers
+from fieldsync.core.settle import DECIDED, REOPENED, candidate_heads, unpack_heads
+from fieldsync.core.state import field_of, join_states, registers
 from fieldsync.replica.lookup import find_quarantined, find_row
 from fieldsync.replica.node import Node
 from fieldsync.replica.queries import Json, device_name, server_name
@@ -63,13 +63,13 @@ def history(node: Node, ref: str) -> list[Json]:
                 known.setdefault(name, []).append((dot, new))
             if changes:
                 told.append({
-                    "at": stamp.text(entry.stamp), "by": entry.author, "device": device_name(tx, dot[0]), "seq": dot[1],
+                    "at": stamp.stamp_text(entry.stamp), "by": entry.author, "device": device_name(tx, dot[0]), "seq": dot[1],
                     "changes": changes, "note": entry.note, "lost": any((dot, name) in lost for name in changes),
                     "receipt": receipts.of(dot),
                 })  # fmt: skip
                 if told[-1]["receipt"]["refused"]:
                     told[-1]["refused"] = True
-                word = tx.on_word(*dot)
+                word = tx.vouching_server(*dot)
                 if word is not None:
                     told[-1]["on_word"] = server_name(node, tx, word)
         return told
@@ -84,7 +84,7 @@ def _row(tx: ReadTx, ref: str) -> Row:
         if record is None:
             raise
     states = [state_of(commit) for logged in tx.commits_of(record) if (commit := logged.commit()) is not None]
-    return Row(0, reduce(lambda one, other: merge(one, other)[0], states), {}, {})
+    return Row(0, reduce(lambda one, other: join_states(one, other)[0], states), {}, {})
 
 
 def _heard(row: Row) -> Iterator[tuple[str, Head, str | None]]:
@@ -93,7 +93,7 @@ def _heard(row: Row) -> Iterator[tuple[str, Head, str | None]]:
     for name, register in everything.items():
         if field_of(name) != DECIDED:
             notes = {head.dot: _note(head.value) for head in _decisions(row, name)}
-            yield from ((name, head, notes.get(head.dot)) for head in candidates(register))
+            yield from ((name, head, notes.get(head.dot)) for head in candidate_heads(register))
             continue
         for decision in register.heads:
             yield from ((name.partition("/")[2], head, None) for head in _over(decision.value))
@@ -105,7 +105,7 @@ def _decisions(row: Row, field: str) -> tuple[Head, ...]:
 
 
 def _over(value: Value) -> tuple[Head, ...]:
-    return unpacked_all(value.get("heads")) if isinstance(value, dict) else ()
+    return unpack_heads(value.get("heads")) if isinstance(value, dict) else ()
 
 
 def _note(value: Value) -> str | None:
@@ -121,7 +121,7 @@ def _lost(row: Row) -> Iterator[tuple[Dot, str]]:
             standing = row.state.fields[field].heads
             for decision in register.heads:
                 for head in _over(decision.value):
-                    if not any(names.same(head.value, one.value) for one in standing):
+                    if not any(names.equal_values(head.value, one.value) for one in standing):
                         yield head.dot, field
 
 
@@ -129,7 +129,7 @@ def _origins(row: Row) -> Iterator[tuple[tuple[Dot, str], Value]]:
     """Yield ((dot, field), value) of what the values of a conflict all started from."""
     for field, origin in row.conflicts.items():
         if field in row.state.fields:
-            yield from (((head.dot, field), origin) for head in candidates(row.state.fields[field]))
+            yield from (((head.dot, field), origin) for head in candidate_heads(row.state.fields[field]))
     for name, register in row.state.fields.items():
         if field_of(name) == DECIDED:
             for decision in register.heads:
@@ -141,7 +141,7 @@ def _origins(row: Row) -> Iterator[tuple[tuple[Dot, str], Value]]:
 def _plain(name: str, value: Value) -> Value:
     """Return a value as people read it: a deletion's reason, and the values that are open again after an undo."""
     if isinstance(value, dict) and REOPENED in value:
-        again = unpacked_all(value[REOPENED])
+        again = unpack_heads(value[REOPENED])
         return [str(head.value) for head in sorted(again, key=lambda head: (head.stamp, head.device))]
     if name == "_deleted" and isinstance(value, dict):
         return str(value.get("reason"))

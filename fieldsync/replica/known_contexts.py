@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from fieldsync.core.commit import Commit
-from fieldsync.core.register import EMPTY, Context, Dot, Register, build, contexts_of
+from fieldsync.core.register import EMPTY, Context, Dot, Register, build_register, contexts_of
 from fieldsync.core.state import State
 from fieldsync.replica.merge_rules import TypeRules
 from fieldsync.store import ReadTx
@@ -29,7 +29,7 @@ def filled(tx: ReadTx, type_rules: TypeRules, state: State, names: Iterable[str]
 
 def _filled(name: str, register: Register, known: Mapping[Dot, Commit]) -> Register:
     writes = zip(register.heads, contexts_of(register), strict=True)
-    return build(
+    return build_register(
         [(head, _context(name, known.get(head.dot)) if context is None else context) for head, context in writes],
         register.seen,
     )

@@ -6,7 +6,7 @@ from fieldsync import errors
 from fieldsync.core import codes, record_ids
 from fieldsync.schema.model import Field, Schema
 from fieldsync.store import ReadTx
-from fieldsync.store.contract import Query, Row
+from fieldsync.store.contract import RecordQuery, Row
 
 SHORTEST = 4
 _HEX = re.compile(r"[0-9a-f]+")
@@ -28,12 +28,12 @@ def find_id(tx: ReadTx, ref: str) -> bytes:
     low = high = b"\xff"  # no id at all
     if _HEX.fullmatch(digits) and len(digits) <= 32:
         low, high = bytes.fromhex(digits.ljust(32, "0")), bytes.fromhex(digits.ljust(32, "f"))
-    found = tx.ids_like(low, high, codes.narrow(wanted))
+    found = tx.ids_like(low, high, codes.normalise_code(wanted))
     if not found:
         raise errors.NoRecord(ref=ref)
     if len(found) > 1:
         # JBL-B-5 is that record's code without its check characters, and not the beginning of JBL-B-54
-        exact = tx.ids_like(b"\xff", b"\xff", codes.narrow(wanted) + "-")
+        exact = tx.ids_like(b"\xff", b"\xff", codes.normalise_code(wanted) + "-")
         if len(exact) != 1:
             raise errors.Ambiguous(ref=ref, codes=[row.code for row in tx.rows(found).values()])
         return exact[0]
@@ -46,7 +46,7 @@ def find_quarantined(tx: ReadTx, ref: str) -> bytes | None:
     low = high = b"\xff"
     if _HEX.fullmatch(digits) and SHORTEST <= len(digits) <= 32:
         low, high = bytes.fromhex(digits.ljust(32, "0")), bytes.fromhex(digits.ljust(32, "f"))
-    code = codes.narrow(ref) if codes.parse(ref) is not None else ""
+    code = codes.normalise_code(ref) if codes.parse_code(ref) is not None else ""
     found = tx.quarantined_records(low, high, code)
     return found[0] if len(found) == 1 else None
 
@@ -59,14 +59,14 @@ def resolve_reference(tx: ReadTx, schema: Schema, field: Field, value: object) -
     """
     if field.type != "ref" or not isinstance(value, str) or not value.strip() or _ID.fullmatch(value.strip()):
         return value
-    if not field.or_text or codes.parse(value) is not None:
-        return record_ids.text(find_id(tx, value))
+    if not field.or_text or codes.parse_code(value) is not None:
+        return record_ids.id_text(find_id(tx, value))
     known = (schema.types[name] for name in field.to if name in schema.types)
     titled = [kind for kind in known if kind.title]
     lists = [(k.name, k.title[0]) for k in titled if k.below or k.fields[k.title[0]].sensitivity == 0]
     rows = [
         row
         for name, title in lists
-        for row in tx.select(Query(type=name, equal={title: value.strip()}, deleted=False, limit=2))
+        for row in tx.select_rows(RecordQuery(type=name, equal={title: value.strip()}, deleted=False, limit=2))
     ]
-    return record_ids.text(rows[0].state.record) if len(rows) == 1 else value
+    return record_ids.id_text(rows[0].state.record) if len(rows) == 1 else value

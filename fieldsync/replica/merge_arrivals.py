@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from fieldsync.core import record_ids
 from fieldsync.core.merges import NOT_SAME, SAME_AS
 from fieldsync.core.register import Head, Value
-from fieldsync.core.settle import DECIDED, REVIEW, Person, candidates, settle
+from fieldsync.core.settle import DECIDED, REVIEW, Person, candidate_heads, settle
 from fieldsync.core.state import State, field_of, register_of
 from fieldsync.replica.edit_coverage import person_of
 from fieldsync.replica.placement import Touched
@@ -18,8 +18,8 @@ from fieldsync.store.contract import Row
 
 def merged_into(tx: ReadTx, record: bytes) -> list[str]:
     """Return the records (UUIDs) that a record stands for, sorted: a deletion says that it knew of them."""
-    me = record_ids.text(record)
-    return sorted(gave for gave, root in tx.roots.items() if root == me != gave)
+    me = record_ids.id_text(record)
+    return sorted(gave for gave, root in tx.merge_targets.items() if root == me != gave)
 
 
 def ask(tx: Tx, touched: Touched) -> dict[bytes, int]:
@@ -41,7 +41,7 @@ def ask(tx: Tx, touched: Touched) -> dict[bytes, int]:
 
 
 def _given_way_to(tx: Tx, records: Iterable[bytes]) -> dict[bytes, Row]:
-    return tx.rows(tx.gave_way_to(record_ids.text(record) for record in records))
+    return tx.rows(tx.merged_into(record_ids.id_text(record) for record in records))
 
 
 def _ask(tx: Tx, touched: Touched, concerned: Mapping[bytes, Row]) -> dict[bytes, int]:
@@ -72,7 +72,7 @@ def _disagreed(row: Row, person: Person) -> bool:
 
 def _asks(tx: Tx, row: Row, touched: Touched) -> bool:
     """Say whether the record that a record gave way to was removed, and nobody has said that it goes with it."""
-    if tx.asked.get(row.state.record) == _named(register_of(row.state, SAME_AS).heads):
+    if tx.questioned_merges.get(row.state.record) == _named(register_of(row.state, SAME_AS).heads):
         return True  # as the server above says, who knows records that are not here, or that have left
     try:
         target = record_ids.from_text(str(row.doc.get(SAME_AS)))
@@ -81,12 +81,12 @@ def _asks(tx: Tx, row: Row, touched: Touched) -> bool:
     other = touched[target][0] if target in touched else tx.row(target)
     if other is None or "_deleted" not in other.doc:
         return False
-    deletions = candidates(register_of(other.state, "_deleted"))
+    deletions = candidate_heads(register_of(other.state, "_deleted"))
     return not _knew(row, deletions) and not _decided_since(row, deletions)
 
 
 def _knew(row: Row, deletions: Iterable[Head]) -> bool:
-    me = record_ids.text(row.state.record)
+    me = record_ids.id_text(row.state.record)
     told = (head.value.get("same") for head in deletions if isinstance(head.value, dict))
     return any(isinstance(same, list) and me in same for same in told)
 
@@ -107,7 +107,7 @@ def _named(heads: Iterable[Head]) -> str:
 def note_asked_above(tx: Tx, states: Sequence[State], asked: Collection[bytes]) -> list[bytes]:
     """Keep which merges among states the server above asks about; return the records of which that is news."""
     told = [state for state in states if SAME_AS in state.fields]
-    return tx.set_asked(
+    return tx.set_questioned_merges(
         {one.record: _named(one.fields[SAME_AS].heads) if one.record in asked else None for one in told}
     )
 
@@ -127,7 +127,7 @@ def _ask_stored(tx: Tx, rows: Mapping[bytes, Row]) -> int:
     touched: Touched = {}
     _ask(tx, touched, {record: row for record, row in rows.items() if SAME_AS in row.doc})
     if touched:
-        tx.save(touched)
+        tx.save_rows(touched)
         note(tx, touched)
     return sum(SAME_AS in row.conflicts for row, _ in touched.values())
 
@@ -141,14 +141,14 @@ def note(tx: Tx, touched: Touched) -> None:
         told: Iterable[str] = doc if names is None else set(map(field_of, names))
         apart = NOT_SAME in told
         if SAME_AS in doc or (names is not None and (apart or SAME_AS in told)):
-            me = record_ids.text(record)
+            me = record_ids.id_text(record)
             gave_way[me] = doc.get(SAME_AS)
             if SAME_AS in row.conflicts:
                 undecided.add(me)
         if apart:
-            tx.set_apart(record, doc.get(NOT_SAME, ()))
+            tx.set_distinct(record, doc.get(NOT_SAME, ()))
     if gave_way:
-        tx.set_same(gave_way, undecided)
+        tx.set_merged(gave_way, undecided)
 
 
 def ask_of_settled(tx: Tx, rows: Mapping[bytes, Row]) -> None:

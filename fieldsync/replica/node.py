@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fieldsync import errors
-from fieldsync.core.grants import DECIDERS, WRITERS, Grant, covers
-from fieldsync.crypto.keys import DeviceKey, token
+from fieldsync.core.grants import DECIDERS, WRITERS, Grant, covering_grant
+from fieldsync.crypto.keys import DeviceKey, random_bytes
 from fieldsync.crypto.slots import Slots
 from fieldsync.replica.merge_rules import Rules
 from fieldsync.schema import model
@@ -81,7 +81,7 @@ class Node:
 
     def new_id(self) -> bytes:
         """Return a fresh record id: a UUIDv7 (RFC 9562)."""
-        number = (self.clock() << 80) | int.from_bytes(token(10), "big")
+        number = (self.clock() << 80) | int.from_bytes(random_bytes(10), "big")
         number = number & ~(0xF << 76) | 7 << 76
         return (number & ~(0x3 << 62) | 0x2 << 62).to_bytes(16, "big")
 
@@ -132,7 +132,7 @@ def own_name(node: Node, tx: ReadTx) -> str:
 
 
 def _granted(grants: tuple[Grant, ...], units: Sequence[str], roles: Sequence[str]) -> Grant:
-    here = [grant for unit in units for grant in grants if covers((grant,), unit)]
+    here = [grant for unit in units for grant in grants if covering_grant((grant,), unit)]
     if not here:
         raise errors.UnitRefused(unit=units[0])
     for grant in here:

@@ -12,7 +12,7 @@ import msgspec
 from fieldsync import errors
 from fieldsync.core.grants import Grant
 from fieldsync.crypto import chain
-from fieldsync.crypto.keys import DeviceKey, token
+from fieldsync.crypto.keys import DeviceKey, random_bytes
 from fieldsync.crypto.slots import Slots
 from fieldsync.replica import schema_history
 from fieldsync.replica.node import SLOTS
@@ -26,8 +26,8 @@ def create_store(home: Path, fill: Callable[[Slots, bytes], None], write: Callab
     if (home / SLOTS).exists():
         raise errors.StoreExists(home=str(home))
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    key = token(32)
-    slots = Slots.new(token(16))
+    key = random_bytes(32)
+    slots = Slots.create(random_bytes(16))
     fill(slots, key)
     made = home / "store.db"
     for leftover in home.glob("store.db*"):  # of a set-up that was cut off before its slots were written
@@ -83,7 +83,9 @@ def write_identity(tx: Tx, key: DeviceKey, identity: NodeIdentity, texts: dict[s
     settings.grants = tuple(identity.grants)
     settings.last_code_number = settings.last_stamp = 0
     write_schema(tx, texts)
-    tx.enrol(key.device, key.public, identity.letters, identity.person, identity.grants, now, chain.first(key.device))
+    tx.enrol_device(
+        key.device, key.public, identity.letters, identity.person, identity.grants, now, chain.chain_start(key.device)
+    )
 
 
 def mark(texts: dict[str, str]) -> bytes:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from fieldsync.core import record_ids
-from fieldsync.core.settle import candidates
+from fieldsync.core.settle import candidate_heads
 from fieldsync.core.state import register_of
 from fieldsync.core.units import ABOVE, BELOW, LEFT, SHARED, home_unit, top_of
 from fieldsync.replica.merge_rules import Rules
@@ -50,10 +50,12 @@ class _Places(NamedTuple):
 
 def _followers(tx: Tx, touched: Touched, moved: Sequence[bytes]) -> Touched:
     """Return what belongs to records that moved, and was not touched."""
-    followers = [record for record in tx.owned_by(moved) if record not in touched] if moved else []
+    followers = [record for record in tx.ids_owned_by(moved) if record not in touched] if moved else []
     found = tx.rows(followers) if followers else {}
-    if found and tx.left and tx.settings.kind == "laptop":  # what it keeps as no server has applied it follows nobody
-        found = {record: row for record, row in found.items() if row.channel != tx.left}
+    if (
+        found and tx.departed_channel and tx.settings.kind == "laptop"
+    ):  # what it keeps as no server has applied it follows nobody
+        found = {record: row for record, row in found.items() if row.channel != tx.departed_channel}
     return {record: (row, set()) for record, row in found.items()}
 
 
@@ -69,7 +71,7 @@ def _place_fresh(
     elsewhere, also = places
     if owners:
         elsewhere.update(tx.channels_of(owners))
-        also.update(tx.also_of(owners))
+        also.update(tx.further_channels_of(owners))
     numbers: dict[str, int] = {}
 
     def number(name: str) -> int:
@@ -91,8 +93,11 @@ def _place_fresh(
             return top.channel, top.also
         if owner is not None and unit is not None:
             return number(unit), ()
-        if unit is None and tx.left and top.channel == tx.left:
-            return tx.left, ()  # what is written to it here follows it; only the server above brings it back
+        if unit is None and tx.departed_channel and top.channel == tx.departed_channel:
+            return (
+                tx.departed_channel,
+                (),
+            )  # what is written to it here follows it; only the server above brings it back
         if unit is not None and unit.endswith(SHARED):
             return number(unit), ()  # it has no unit here, or is of the one that it is shared with
         if rules.of(top.state.type).type is None and unit is not None and unit.endswith(BELOW):
@@ -103,7 +108,7 @@ def _place_fresh(
         if register is None or (len(register.heads) == 1 and isinstance(register.heads[0].value, str)):
             return shown, ()
         # two moved it to two places: it is in both, until somebody settles that
-        return shown, [number(head.value + end) for head in candidates(register) if isinstance(head.value, str)]
+        return shown, [number(head.value + end) for head in candidate_heads(register) if isinstance(head.value, str)]
 
     raised = {}  # records that only those above may have, and what belongs to them: once their owners have their places
     for record, (row, _) in fresh.items():
@@ -116,7 +121,7 @@ def _place_fresh(
     for record, lifted in raised.items():
         row = touched[record][0]
         row.also = NOWHERE_ELSE
-        if unit is None and tx.left and lifted.channel == tx.left:
+        if unit is None and tx.departed_channel and lifted.channel == tx.departed_channel:
             continue
         row.channel = _above(tx, rules, lifted, touched, elsewhere, also, unit)
     owning = rules.owners
@@ -165,7 +170,7 @@ def _above(
 def owner_of(row: Row, rules: Rules) -> bytes | None:
     """Return the id of the record that a record belongs to, as its document names it."""
     field = rules.of(row.state.type).belongs_to
-    return record_ids.parse(row.doc.get(field)) if field is not None else None
+    return record_ids.parse_id(row.doc.get(field)) if field is not None else None
 
 
 def owners(tx: ReadTx, row: Row) -> Iterator[Row]:

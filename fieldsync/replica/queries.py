@@ -12,7 +12,7 @@ from fieldsync.core import names, record_ids, stamp
 from fieldsync.core.grants import PARTNER
 from fieldsync.core.register import Head, Value
 from fieldsync.core.settle import DECIDED
-from fieldsync.core.state import State, field_of, latest, registers
+from fieldsync.core.state import State, field_of, newest_write, registers
 from fieldsync.core.units import unit_of_channel
 from fieldsync.crypto.key_words import key_words
 from fieldsync.replica.formula_lookups import RowLookups, with_standing_records
@@ -23,7 +23,7 @@ from fieldsync.schema.expressions.functions import NOW
 from fieldsync.schema.model import Type
 from fieldsync.schema.values import received
 from fieldsync.store import ReadTx
-from fieldsync.store.contract import Document, Progress, Query, Row, Server
+from fieldsync.store.contract import Document, KnownServer, Progress, RecordQuery, Row
 
 Json = dict[str, Any]
 _PART = 5_000
@@ -78,7 +78,7 @@ class Shower:
 
     def _unit(self, row: Row) -> str | None:
         """Return the unit of a record; of one that is in no channel any more, the one that it says."""
-        if row.channel is not None and row.channel == self._tx.left:
+        if row.channel is not None and row.channel == self._tx.departed_channel:
             return str(row.doc["_unit"]) if "_unit" in row.doc else None
         return self._units.get(row.channel or 0)
 
@@ -88,26 +88,27 @@ class Shower:
         fields = {name: value for name, value in doc.items() if not name.startswith("_")}
         kind = self._node.schema.types.get(state.type)
         if kind is not None:
-            if self._tx.roots:  # what names a record that gave way means the one that stays
+            if self._tx.merge_targets:  # what names a record that gave way means the one that stays
                 fields = {
-                    name: with_standing_records(kind, name, value, self._tx.stands) for name, value in fields.items()
+                    name: with_standing_records(kind, name, value, self._tx.held_merge_targets)
+                    for name, value in fields.items()
                 }
             fields = {name: fields[name] for name in kind.fields if name in fields} | fields
             if not self._partner:  # it is not shown all that these come from
                 fields |= validate.derive(
                     kind, {**fields, NOW: self._moment}, self._today, RowLookups(self._node, self._tx, row)
                 )
-        last = latest(state)
+        last = newest_write(state)
         made = state.base or last
-        record = record_ids.text(state.record)
-        merged = sorted(gave for gave, stays in self._tx.roots.items() if stays == record and gave != record)
+        record = record_ids.id_text(state.record)
+        merged = sorted(gave for gave, stays in self._tx.merge_targets.items() if stays == record and gave != record)
         # nobody has answered what another server asks
-        asked = state.record in self._tx.elsewhere and not doc.keys() & {"_same_as", "_not_same"}
+        asked = state.record in self._tx.records_elsewhere and not doc.keys() & {"_same_as", "_not_same"}
         return Record(
             record, row.code, state.type, self._unit(row), fields, sorted(row.conflicts), "_deleted" in doc, self._is_unsent(state),
-            created=None if made is None else Written(made.author, stamp.text(made.stamp)),
-            updated=None if last is None else Written(last.author, stamp.text(last.stamp)),
-            same_as=self._tx.roots[record] if self._tx.gave_way(state.record) else UNSET,
+            created=None if made is None else Written(made.author, stamp.stamp_text(made.stamp)),
+            updated=None if last is None else Written(last.author, stamp.stamp_text(last.stamp)),
+            same_as=self._tx.merge_targets[record] if self._tx.is_merged(state.record) else UNSET,
             merged=merged or UNSET,
             elsewhere=asked or UNSET,
             registers=self._registers(state) if all_heads else UNSET,
@@ -128,7 +129,7 @@ class Shower:
         return max(last, base.seq if base is not None and base.device == me else 0) > self._sent
 
 
-def server_named(tx: ReadTx, name: str | None) -> Server:
+def server_named(tx: ReadTx, name: str | None) -> KnownServer:
     """Return the server of that name or address; the one synced last, if none is given. NotFound."""
     servers = tx.servers()
     found = next((one for one in servers if name in (None, one.name, one.address)), None)
@@ -139,11 +140,11 @@ def server_named(tx: ReadTx, name: str | None) -> Server:
     return found
 
 
-def unsent(node: Node, tx: ReadTx, server: Server) -> int:
+def unsent(node: Node, tx: ReadTx, server: KnownServer) -> int:
     """Return how many of this node's commits a server has not acknowledged."""
     me = tx.device(node.device)
     assert me is not None
-    return me.head - tx.acknowledged(server.id, node.device)
+    return me.head - tx.acknowledged_seq(server.id, node.device)
 
 
 def acknowledged(node: Node, tx: ReadTx) -> int:
@@ -159,7 +160,7 @@ def show(node: Node, ref: str, *, all_heads: bool = False) -> Record:
 
 def heads_of(tx: ReadTx, heads: Iterable[Head]) -> list[ShownHead]:
     """Return heads as people and programs see them."""
-    return [ShownHead(h.value, h.author, device_name(tx, h.device), h.seq, stamp.text(h.stamp)) for h in heads]
+    return [ShownHead(h.value, h.author, device_name(tx, h.device), h.seq, stamp.stamp_text(h.stamp)) for h in heads]
 
 
 def device_name(tx: ReadTx, device: bytes) -> str:
@@ -205,7 +206,9 @@ def list_records(
     with node.store.read() as tx:
         shower = Shower(node, tx)
         few = -1 if derived else limit or -1
-        rows = tx.select(Query(type=type, **conditions, standing=True, deleted=deleted, sort=sort or "", limit=few))
+        rows = tx.select_rows(
+            RecordQuery(type=type, **conditions, standing=True, deleted=deleted, sort=sort or "", limit=few)
+        )
         found: Iterator[Record] = map(shower.record, rows)
         if derived:  # worked out when somebody looks, so no store can select by it
             found = (one for one in found if all(one.fields.get(name) == value for name, value in derived.items()))
@@ -237,16 +240,16 @@ def find(node: Node, text: str, *, limit: int = 20, progress: Progress | None = 
     """
     if node.is_laptop:
         with node.store.read() as tx:
-            total = tx.behind()
+            total = tx.count_unindexed()
         for done in range(0, total, _PART):
             if progress is not None:
                 progress(done, total, "search")
             with node.store.write(durable=False) as tx:
-                tx.catch_up(lambda type_, doc: node.rules.of(type_).words(doc), _PART)
+                tx.index_full_text(lambda type_, doc: node.rules.of(type_).words(doc), _PART)
     with node.store.read() as tx:
         shower = Shower(node, tx)
         rows: Iterable[Row] = (
-            tx.matching(text, limit or -1)
+            tx.search_rows(text, limit or -1)
             if node.is_laptop and names.query_terms(text)
             else _scan(node, tx, text, limit)
         )
@@ -257,7 +260,7 @@ def _scan(node: Node, tx: ReadTx, text: str, limit: int) -> Iterator[Row]:
     """A server keeps no full-text index: it reads."""
     wanted = [set(names.search_terms(word)) for word in text.split()]
     found = 0
-    for row in tx.select() if wanted else ():
+    for row in tx.select_rows() if wanted else ():
         words = set(node.rules.of(row.state.type).words(row.doc).split())
         if all(words & terms for terms in wanted):
             yield row
@@ -268,9 +271,9 @@ def _scan(node: Node, tx: ReadTx, text: str, limit: int) -> Iterator[Row]:
 
 def _written(tx: ReadTx, device: bytes, seq: int) -> str | None:
     """Return the code (or id) of the record that a commit is about."""
-    for logged in tx.commits(device, seq - 1, 1):
+    for logged in tx.commits_behind(device, seq - 1, 1):
         row = tx.row(logged.record)
-        return row.code if row is not None and row.code else record_ids.text(logged.record)
+        return row.code if row is not None and row.code else record_ids.id_text(logged.record)
     return None
 
 
@@ -295,7 +298,7 @@ def status(node: Node) -> Json:
             "units": node.units,
             "kind": node.kind,
             "org": node.org,
-            "records": tx.counts(),
+            "records": tx.count_by_type(),
             "unsent": me.head - acknowledged(node, tx) if node.is_laptop else 0,
             "commits": receipts_of.summed(node, tx),
             "refused": [
@@ -303,9 +306,9 @@ def status(node: Node) -> Json:
                 for seq, code, facts in tx.refusals(node.device)
             ],
             "conflicts": tx.in_conflict(),
-            "last_sync": stamp.text(synced << stamp.COUNTER_BITS) if synced else None,
+            "last_sync": stamp.stamp_text(synced << stamp.COUNTER_BITS) if synced else None,
             "receipts": [
-                {"server": servers[server].name, "seq": seq, "at": stamp.text(at << stamp.COUNTER_BITS)}
+                {"server": servers[server].name, "seq": seq, "at": stamp.stamp_text(at << stamp.COUNTER_BITS)}
                 for server, seq, at in receipts
                 if server in servers
             ],

@@ -3,7 +3,7 @@
 from typing import Any
 
 from fieldsync.core.register import Dot
-from fieldsync.core.settle import DECIDED, candidates, unpacked_all
+from fieldsync.core.settle import DECIDED, candidate_heads, unpack_heads
 from fieldsync.core.state import register_of
 from fieldsync.replica.node import Node, own_name
 from fieldsync.store import ReadTx
@@ -21,7 +21,7 @@ class Receipts:
         self._names = {server.id: server.name for server in tx.servers()}
         self._servers: dict[bytes, list[Receipt]] = {}
         self._refused: dict[bytes, dict[int, str]] = {}
-        self._open = {h.dot for field in row.conflicts for h in candidates(register_of(row.state, field))}
+        self._open = {h.dot for field in row.conflicts for h in candidate_heads(register_of(row.state, field))}
         self._settled = _settled(row)
         self._packed: dict[bytes, list[PackedPart]] = {}
 
@@ -30,12 +30,12 @@ class Receipts:
         device, seq = dot
         if device not in self._servers:
             self._servers[device] = self._tx.receipts(device)
-            self._packed[device] = self._tx.parts_packed(device)
+            self._packed[device] = self._tx.packed_parts(device)
             self._refused[device] = {at: code for at, code, _ in self._tx.refusals(device)}
         received = [
             self._names[server] for server, to, _ in self._servers[device] if to >= seq and server in self._names
         ]
-        if not self._node.is_laptop and next(iter(self._tx.commits(device, seq - 1, 1)), None) is not None:
+        if not self._node.is_laptop and next(iter(self._tx.commits_behind(device, seq - 1, 1)), None) is not None:
             received.insert(0, own_name(self._node, self._tx))
         review = "open" if dot in self._open else "settled" if dot in self._settled else None
         bundles = [one.number for one in self._packed[device] if one.after < seq <= one.last]
@@ -46,7 +46,7 @@ def _settled(row: Row) -> set[Dot]:
     """Return the commits that decisions on a record were made over."""
     decisions = [r for name, r in row.state.fields.items() if name.startswith(DECIDED + "/")]
     over = [h.value.get("heads") for r in decisions for h in r.heads if isinstance(h.value, dict)]
-    return {head.dot for heads in over for head in unpacked_all(heads)}
+    return {head.dot for heads in over for head in unpack_heads(heads)}
 
 
 def summed(node: Node, tx: ReadTx) -> dict[str, Any]:
@@ -66,7 +66,7 @@ def summed(node: Node, tx: ReadTx) -> dict[str, Any]:
                 received[names[server]] += to
                 highest = max(highest, to)
         packed = highest
-        for one in sorted(tx.parts_packed(device.id), key=lambda one: one.after):
+        for one in sorted(tx.packed_parts(device.id), key=lambda one: one.after):
             in_bundle += max(0, one.last - max(packed, one.after))
             packed = max(packed, one.last)
         here += device.head - highest
@@ -78,7 +78,7 @@ def summed(node: Node, tx: ReadTx) -> dict[str, Any]:
     if node.is_laptop:
         rows = tx.rows({record for one in devices for record in tx.records_by(one.id, 1, one.head)}).values()
         disputed = (
-            head for row in rows for field in row.conflicts for head in candidates(register_of(row.state, field))
+            head for row in rows for field in row.conflicts for head in candidate_heads(register_of(row.state, field))
         )
         told["review"] = len({head.seq for head in disputed if head.device == node.device})
         told["settled"] = len({seq for row in rows for device, seq in _settled(row) if device == node.device})

@@ -1,6 +1,6 @@
 """The units that a record is in, and from which it may be changed."""
 
-from fieldsync.core.grants import covers
+from fieldsync.core.grants import covering_grant
 from fieldsync.core.units import ABOVE, SHARED, home_unit
 from fieldsync.replica.node import Node
 from fieldsync.store import ReadTx, Tx
@@ -13,7 +13,7 @@ def home_of(node: Node, tx: Tx, owner: bytes) -> str | None:
     if row is None:
         return None
     units = [unit.removesuffix(SHARED) for unit in units_of(tx, row)]
-    return next((unit for unit in units if covers(node.grants, unit)), units[0])
+    return next((unit for unit in units if covering_grant(node.grants, unit)), units[0])
 
 
 def unit_of(tx: ReadTx, row: Row) -> str:

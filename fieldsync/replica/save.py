@@ -10,7 +10,7 @@ from typing import cast
 
 from fieldsync import errors
 from fieldsync.core import record_ids
-from fieldsync.core.deletion import deletion
+from fieldsync.core.deletion import deletion_value
 from fieldsync.core.grants import CASEWORKER, DECIDERS, PARTNER, SUPERVISOR
 from fieldsync.core.register import EMPTY, Value
 from fieldsync.core.state import State, register_of, registers
@@ -103,7 +103,7 @@ def new_fields(node: Node, tx: ReadTx, kind: Type, changes: Changes, *, after: i
     plain = validate.normalised(kind, changes.set)
     SaveChecks(node, tx).values(kind, plain, {}, parts)
     if kind.lifecycle is not None and plain.get(STATE) is None and STATE in kind.fields:
-        plain[STATE] = kind.lifecycle.initial
+        plain[STATE] = kind.lifecycle.initial_state
     return {name: as_json(value) for name, value in plain.items() if value is not None} | parts.registers
 
 
@@ -255,7 +255,7 @@ def remove(node: Node, ref: str, reason: str) -> bytes:
             raise errors.OpenConflict(field="_deleted")
         kind = node.schema.type(row.state.type)
         merged = merge_arrivals.merged_into(tx, row.state.record)
-        fields: Fields = {"_deleted": deletion(reason.strip(), row.state, merged)}
+        fields: Fields = {"_deleted": deletion_value(reason.strip(), row.state, merged)}
         commit_drafts(node, tx, [draft_edit(node, row, kind, fields)])
     return row.state.record
 

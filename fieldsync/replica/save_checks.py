@@ -82,7 +82,7 @@ class References:
         if record not in self._met:
             if len(self._met) >= _REMEMBERED:
                 self._met.clear()
-            id_ = record_ids.from_text(self._tx.stands.get(record, record))
+            id_ = record_ids.from_text(self._tx.held_merge_targets.get(record, record))
             row = self._tx.row(id_)
             gone = row is not None and "_deleted" in row.doc and "_deleted" not in row.conflicts
             self._met[record] = None if row is None else (row.state.type, (row.code or record[:8]) if gone else None)

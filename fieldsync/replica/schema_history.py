@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from fieldsync.schema import model
 from fieldsync.schema.model import Type
 from fieldsync.store import ReadTx, Tx
-from fieldsync.wire.frames import Codec
+from fieldsync.wire.frames import FrameCodec
 
 
 def forms(tx: ReadTx) -> dict[tuple[str, int], Type]:
     """Return every type that this node had a form of, by name and version."""
     found: dict[tuple[str, int], Type] = {}
-    for compiled in tx.schemas():
+    for compiled in tx.compiled_schemas():
         for name, kind in model.decode(compiled).types.items():
             found.setdefault((name, kind.version), kind)
     return found
@@ -21,9 +21,9 @@ def forms(tx: ReadTx) -> dict[tuple[str, int], Type]:
 def dictionaries(tx: Tx) -> dict[bytes, bytes]:
     """Return the dictionaries of all forms, present and past, by the id that a hello names them by; none has the id b""."""
     found = {b"": b""}
-    for compiled in tx.schemas():
+    for compiled in tx.compiled_schemas():
         dictionary = model.decode(compiled).dictionary()
-        found[Codec.name(dictionary)] = dictionary
+        found[FrameCodec.dictionary_id(dictionary)] = dictionary
     return found
 
 

@@ -6,8 +6,8 @@ from msgspec import Struct
 
 from fieldsync import errors
 from fieldsync.core import record_ids
-from fieldsync.core.grants import covers
-from fieldsync.core.settle import candidates
+from fieldsync.core.grants import covering_grant
+from fieldsync.core.settle import candidate_heads
 from fieldsync.core.units import ABOVE, check_unit, home_unit
 from fieldsync.replica.commit_writer import commit_drafts
 from fieldsync.replica.edit_coverage import Contexts, covering
@@ -65,13 +65,13 @@ def plan(node: Node, ref: str, unit: str) -> MovePlan:
         for one in (row, *_belonging(tx, row)) if here != unit else ():
             moves[one.state.type] = moves.get(one.state.type, 0) + 1
         return MovePlan(
-            record=record_ids.text(row.state.record),
+            record=record_ids.id_text(row.state.record),
             code=row.code,
             type=row.state.type,
             from_unit=here,
             to=unit,
             moves=moves,
-            still_seen=any(covers(node.grants, one) is not None for one in (unit, *_standing(node, tx, row))),
+            still_seen=any(covering_grant(node.grants, one) is not None for one in (unit, *_standing(node, tx, row))),
         )
 
 
@@ -81,12 +81,12 @@ def left(node: Node) -> list[dict[str, Any]]:
     `unit` is where it went, where this node knows it: it sent it there itself, or was there before; with `above`, to those above it.
     """
     with node.store.write(durable=False) as tx:
-        found = tx.departed()
+        found = tx.departed_records()
         tx.forget_departed()
     found.sort(key=lambda one: node.rules.of(one.type).belongs_to is not None)
     return [
         {
-            "record": record_ids.text(one.record),
+            "record": record_ids.id_text(one.record),
             "code": one.code,
             "type": one.type,
             "unit": one.unit and home_unit(one.unit),
@@ -110,14 +110,16 @@ def _standing(node: Node, tx: ReadTx, row: Row) -> list[str]:
     over = covering(node.rules.of(row.state.type), row.state, "_unit")
     covers = Contexts(node, tx).covers(row.state.record, row.state.type, "_unit", over)
     gone = {head.dot for head in covers.heads}
-    return [] if covers.everything else [str(one.value) for one in candidates(over.register) if one.dot not in gone]
+    return (
+        [] if covers.everything else [str(one.value) for one in candidate_heads(over.register) if one.dot not in gone]
+    )
 
 
 def _top_owner(tx: ReadTx, row: Row) -> str:
     """Return the code of the record that a chain of owners ends in, or the id of the first that is not here."""
     for top in owners(tx, row):
         row = top
-    return record_ids.text(row.owner) if row.owner is not None else row.code or record_ids.text(row.state.record)
+    return record_ids.id_text(row.owner) if row.owner is not None else row.code or record_ids.id_text(row.state.record)
 
 
 def _belonging(tx: ReadTx, row: Row) -> list[Row]:
@@ -125,7 +127,9 @@ def _belonging(tx: ReadTx, row: Row) -> list[Row]:
     found: dict[bytes, Row] = {}
     owners = [row.state.record]
     while owners:
-        below = tx.rows(record for record in tx.owned_by(owners) if record not in found and record != row.state.record)
+        below = tx.rows(
+            record for record in tx.ids_owned_by(owners) if record not in found and record != row.state.record
+        )
         found |= below
         owners = list(below)
     return list(found.values())

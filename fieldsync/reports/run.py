@@ -8,7 +8,7 @@ from msgspec import UNSET, Struct, UnsetType
 from fieldsync import errors
 from fieldsync.core import record_ids, stamp
 from fieldsync.core.grants import DECIDERS, PARTNER
-from fieldsync.core.units import home_unit, within
+from fieldsync.core.units import home_unit, is_within
 from fieldsync.linkage import comparison
 from fieldsync.replica.node import Node
 from fieldsync.reports import definitions, period, table_refresh
@@ -125,7 +125,7 @@ def make(
         _known(node, unit)
     now = count(node, report, asked, unit, seconds, progress)
     with node.store.read() as tx:
-        issued = tx.issue(report.name, asked.name, unit or "")
+        issued = tx.issued_report(report.name, asked.name, unit or "")
         if issued is not None:
             rows = beside(report, issued.rows, now, {name: name for name in report.counts})
         else:
@@ -133,7 +133,7 @@ def make(
             for column, spec in report.header.columns.items():
                 if spec.as_issued is not None:
                     source, months = spec.as_issued
-                    before = tx.issue(report.name, asked.before(months).name, unit or "")
+                    before = tx.issued_report(report.name, asked.before(months).name, unit or "")
                     if before is not None:
                         rows = beside(report, before.rows, rows, {column: source}, only=True)
     columns = {
@@ -148,7 +148,7 @@ def make(
         org=node.org,
         unit=unit,
         as_of=issued.as_of if issued is not None else as_of(node, unit),
-        issued=None if issued is None else IssuedAs(stamp.text(issued.at << stamp.COUNTER_BITS), issued.by),
+        issued=None if issued is None else IssuedAs(stamp.stamp_text(issued.at << stamp.COUNTER_BITS), issued.by),
         columns=[ReportColumn(name, one.label, one.kind) for name, one in columns.items()],
         rows=rows,
     )
@@ -158,7 +158,7 @@ def _known(node: Node, unit: str) -> None:
     with node.store.read() as tx:
         granted = {grant.unit for device in tx.devices() for grant in device.grants}
         known = {home_unit(channel.unit) for channel in tx.channels()} | set(node.units) | granted
-    if not any(within(one, unit) for one in known):  # zeros would pass for figures
+    if not any(is_within(one, unit) for one in known):  # zeros would pass for figures
         raise errors.NotFound(reason="unit", unit=unit, known=sorted(known))
 
 
@@ -176,20 +176,24 @@ def count(
     """Return a report's rows as they are now."""
     if report.header.whole and node.role == PARTNER:
         return []
-    figures = node.store.figures(views(node.schema), unit, sheets=table_refresh.catch_up(node, report, progress))
+    figures = node.store.open_report_reader(
+        views(node.schema), unit, sheets=table_refresh.catch_up(node, report, progress)
+    )
     try:
-        figures.fill("period", ("name", "since", "until"), asked.spans())
+        figures.fill_table("period", ("name", "since", "until"), asked.spans())
         if "sync_device" in report.sql:
-            figures.fill("sync_device", _DEVICES, _devices(node, unit))
+            figures.fill_table("sync_device", _DEVICES, _devices(node, unit))
         if "suspect" in report.sql:  # pairs that may be one, both ways round
             with node.store.read() as tx:
                 pairs = [pair[:2] for pair in tx.open_pairs(comparison.LIKELY)]
-            figures.fill("suspect", ("a", "b"), [*pairs, *((b, a) for a, b in pairs)])
+            figures.fill_table("suspect", ("a", "b"), [*pairs, *((b, a) for a, b in pairs)])
         facts = {
             "since": asked.since, "until": asked.until, "as_at": asked.as_at, "month": asked.name, "today": asked.today,
             "unit": unit, "year": asked.name[:4],
         }  # fmt: skip
-        columns, rows = figures.ask(report.sql, facts, name=report.name, sealed=report.header.sealed, seconds=seconds)
+        columns, rows = figures.run_query(
+            report.sql, facts, name=report.name, sealed=report.header.sealed, seconds=seconds
+        )
     finally:
         figures.close()
     lacking = [name for name in report.header.columns if name not in columns]
@@ -204,7 +208,7 @@ def _row(report: Report, found: ReportRow) -> ReportRow:
     for name, column in report.header.columns.items():
         value = found[name]
         if isinstance(value, bytes):
-            value = record_ids.text(value) if len(value) == 16 else value.hex()
+            value = record_ids.id_text(value) if len(value) == 16 else value.hex()
         if column.kind == "trend":
             value = json.loads(value) if isinstance(value, str) else []
         elif column.kind == "share" and value is not None:
@@ -216,14 +220,14 @@ def _row(report: Report, found: ReportRow) -> ReportRow:
     return made
 
 
-def views(schema: Schema) -> Iterable[View]:
+def views(schema: Schema) -> Iterable[ReportView]:
     """Return every record type as reports see it."""
     return [_view(kind) for kind in schema.types.values()]
 
 
-def _view(kind: Type) -> View:
+def _view(kind: Type) -> ReportView:
     fields = [field for field in kind.fields.values() if field.kind != "derived"]
-    return View(
+    return ReportView(
         kind.name,
         [field.name for field in fields],
         frozenset(field.name for field in fields if field.type == "ref"),
@@ -249,9 +253,9 @@ def as_of(node: Node, unit: str | None) -> list[LastSync]:
             for grant in device.grants:
                 last[grant.unit] = max(filter(None, (last.get(grant.unit), device.seen)), default=None)
     return [
-        LastSync(name, None if at is None else stamp.text(at << stamp.COUNTER_BITS))
+        LastSync(name, None if at is None else stamp.stamp_text(at << stamp.COUNTER_BITS))
         for name, at in sorted(last.items())
-        if unit is None or within(name, unit) or unit.startswith(f"{name}/")
+        if unit is None or is_within(name, unit) or unit.startswith(f"{name}/")
     ]
 
 
@@ -267,7 +271,7 @@ def _devices(node: Node, unit: str | None) -> Iterable[list[object]]:
         off = {device: amount for _, device, _, _, amount in tx.clock_notes(0)}
         for device in tx.devices():
             units = [grant.unit for grant in device.grants]
-            inside = unit is None or any(within(one, unit) for one in units)
+            inside = unit is None or any(is_within(one, unit) for one in units)
             if device.id == node.device or device.enrolled is None or not inside:
                 continue
             name = device.letters or device.id.hex()
@@ -275,7 +279,7 @@ def _devices(node: Node, unit: str | None) -> Iterable[list[object]]:
             seen = device.seen or None
             yield [
                 name, device.person, device.grants[0].role if device.grants else "", ", ".join(units),
-                None if seen is None else stamp.text(seen << stamp.COUNTER_BITS)[:10],
+                None if seen is None else stamp.stamp_text(seen << stamp.COUNTER_BITS)[:10],
                 (now - (seen or device.enrolled)) // day, device.head, len(tx.refusals(device.id)), len(ages),
                 round(ages[len(ages) // 2], 1) if ages else None, off.get(device.id, 0) // 60_000, device.state,
             ]  # fmt: skip
@@ -306,12 +310,12 @@ def issue(node: Node, asked: Period, unit: str | None, names: Iterable[str] | No
         if not report.header.issued:
             continue
         with node.store.read() as tx:
-            done = tx.issue(name, asked.name, unit or "") is not None
+            done = tx.issued_report(name, asked.name, unit or "") is not None
         if not done:
             rows = count(node, report, asked, unit)
-            one = Issue(name, asked.name, unit or "", node.clock(), node.person, rows, as_of(node, unit))
+            one = IssuedReport(name, asked.name, unit or "", node.clock(), node.person, rows, as_of(node, unit))
             with node.store.write() as tx:
-                done = not tx.put_issue(one)
+                done = not tx.put_issued_report(one)
         (told.already if done else told.issued).append(name)
     return told
 

@@ -32,13 +32,13 @@ def catch_up(node: Node, report: Report, progress: Progress | None = None) -> bo
         with node.store.write(durable=False) as tx:
             if _lacking(tx, wanted, mark):
                 continue  # another process, with other forms, has put its own in the place of ours
-            changed, went = tx.changed_since_sheets(), tx.went()
+            changed, went = tx.collect_report_changes(), tx.have_records_departed()
             for type_, fields in wanted.items():
                 if changed:
-                    tx.refresh_sheet(type_, fields)
+                    tx.refresh_report_table(type_, fields)
                 if went:
-                    tx.purge_sheet(type_)
-            tx.sheets_are_current()
+                    tx.purge_report_table(type_)
+            tx.mark_report_tables_current()
         return True
 
 
@@ -46,11 +46,11 @@ def _make(node: Node, wanted: Wanted, mark: str, progress: Progress | None) -> N
     """Make the sheets that are not there, in slices: whoever saves or syncs meanwhile waits for one slice at most."""
     with node.store.read() as tx:
         lacking = _lacking(tx, wanted, mark)
-        needless = bool(tx.sheets().keys() - wanted.keys())
-        total = tx.how_many(list(wanted) if needless else lacking)
+        needless = bool(tx.report_tables().keys() - wanted.keys())
+        total = tx.count_of_types(list(wanted) if needless else lacking)
     if needless:
         with node.store.write(durable=False) as tx:
-            tx.drop_sheets()
+            tx.drop_report_tables()
         lacking = list(wanted)
     done = 0
     for type_ in lacking:
@@ -60,14 +60,14 @@ def _make(node: Node, wanted: Wanted, mark: str, progress: Progress | None) -> N
                 progress(done, total, "figures")
             started = time.monotonic()
             with node.store.write(durable=False) as tx:
-                more = tx.make_sheet(type_, wanted[type_], mark)
+                more = tx.make_report_table(type_, wanted[type_], mark)
             done += more or 0
             if time.monotonic() - started > _REST:
                 time.sleep(_REST)
 
 
 def _lacking(tx: ReadTx, wanted: Wanted, mark: str) -> list[str]:
-    known = tx.sheets()
+    known = tx.report_tables()
     return [name for name, fields in wanted.items() if known.get(name) != [mark, *(field for field, _ in fields)]]
 
 

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 from msgspec import Struct
 
 from fieldsync.core import record_ids, stamp
-from fieldsync.core.grants import Grant, covers
+from fieldsync.core.grants import Grant, covering_grant
 from fieldsync.core.register import Value
-from fieldsync.core.state import latest
+from fieldsync.core.state import newest_write
 from fieldsync.core.units import home_unit
 from fieldsync.linkage.similarity import parts
 from fieldsync.replica import commit_writer, save
@@ -98,10 +98,10 @@ class _OverlapSearch:
     def open(self) -> list[tuple[str, _One, _One]]:
         """Return the pairs of all households; read are those in which two records agree at all."""
         homes: set[bytes] = set()
-        stands = {record_ids.from_text(one): record_ids.from_text(root) for one, root in self._tx.roots.items()}
+        stands = {record_ids.from_text(one): record_ids.from_text(root) for one, root in self._tx.merge_targets.items()}
         for rule in self.kind.doubles.values():
             by_home: dict[bytes, list[tuple[bytes, tuple[Any, ...]]]] = defaultdict(list)
-            for home, values in self._tx.agreeing(self.kind.name, rule.same):
+            for home, values in self._tx.values_by_household(self.kind.name, rule.same):
                 by_home[stands.get(home, home)].append((home, values))
             for several in by_home.values():
                 together: dict[tuple[object, ...], list[bytes]] = defaultdict(list)
@@ -116,10 +116,10 @@ class _OverlapSearch:
 
     def ones(self, found: Iterable[tuple[bytes, bytes, Mapping[str, Any]]]) -> list[_One]:
         """Return records with the household that each is about, of merged ones the one that stays."""
-        roots = self._tx.roots
+        roots = self._tx.merge_targets
         made = []
         for record, home, doc in found:
-            one, where = record_ids.text(record), record_ids.text(home)
+            one, where = record_ids.id_text(record), record_ids.id_text(home)
             if one not in roots or roots[one] == one:  # of two that are one, one counts
                 made.append(_One(one, roots.get(where, where), doc))
         return made
@@ -145,7 +145,7 @@ class _OverlapSearch:
 
     def _folded(self, value: object) -> object:
         if isinstance(value, str):
-            return self._tx.roots.get(value, value) if is_id(value) else parts(value) or value
+            return self._tx.merge_targets.get(value, value) if is_id(value) else parts(value) or value
         return value
 
     def _against(self, rule: Double, a: _One, b: _One) -> bool:
@@ -159,7 +159,7 @@ class _OverlapSearch:
         if (record, field) not in self._named:
             row = self._tx.rows([record_ids.from_text(record)]).get(record_ids.from_text(record))
             named = row.doc.get(field, ()) if row is not None else ()
-            self._named[record, field] = frozenset(self._tx.roots.get(one, one) for one in named)
+            self._named[record, field] = frozenset(self._tx.merge_targets.get(one, one) for one in named)
         return self._named[record, field]
 
 
@@ -177,10 +177,10 @@ def items(node: Node, *, unit: str | None = None, type: str | None = None) -> li
                 continue
             pairs = _OverlapSearch(node, tx, kind).open()
             wanted = {record_ids.from_text(one) for _, a, b in pairs for one in (a.id, b.id, a.home)}
-            rows = {record_ids.text(record): row for record, row in tx.rows(wanted).items()}
+            rows = {record_ids.id_text(record): row for record, row in tx.rows(wanted).items()}
             for rule, a, b in pairs:
                 place = units.get(rows[a.id].channel or 0, "")
-                if unit is None or covers((Grant(unit, ""),), place):
+                if unit is None or covering_grant((Grant(unit, ""),), place):
                     found.append(_told(node, kind, rule, rows, (a, b), place))
     return sorted(found, key=lambda one: (one.unit, one.household_code or "", one.a.at))
 
@@ -192,7 +192,7 @@ def count(node: Node, grants: tuple[Grant, ...]) -> int:
         kinds = [kind for kind in node.schema.types.values() if kind.doubles]
         ones = [record_ids.from_text(a.id) for kind in kinds for _, a, _ in _OverlapSearch(node, tx, kind).open()]
         places = tx.channels_of(set(ones))
-        return sum(covers(grants, units.get(places.get(one, 0), "")) is not None for one in ones)
+        return sum(covering_grant(grants, units.get(places.get(one, 0), "")) is not None for one in ones)
 
 
 def _told(node: Node, kind: Type, rule: str, rows: Mapping[str, Row], pair: tuple[_One, _One], unit: str) -> Overlap:
@@ -209,13 +209,13 @@ def _told(node: Node, kind: Type, rule: str, rows: Mapping[str, Row], pair: tupl
 
 
 def _side(node: Node, row: Row) -> OverlapSide:
-    made = row.state.base or latest(row.state)
+    made = row.state.base or newest_write(row.state)
     kind = node.schema.types[row.state.type]
     fields = {name: value for name, value in row.doc.items() if name in kind.fields}
     return OverlapSide(
-        record_ids.text(row.state.record), row.code,
+        record_ids.id_text(row.state.record), row.code,
         by=None if made is None else made.author,
-        at="" if made is None else stamp.text(made.stamp),
+        at="" if made is None else stamp.stamp_text(made.stamp),
         fields=fields,
     )  # fmt: skip
 
@@ -228,15 +228,15 @@ def of(node: Node, ref: str) -> list[RecordOverlap]:
         if kind is None or not kind.doubles or row.owner is None:
             return []
         owner = tx.row(row.owner)
-        home = record_ids.text(row.owner if owner is None or owner.owner is None else owner.owner)
-        stays = tx.roots.get(home, home)
-        homes = {home, stays, *(gave for gave, kept in tx.roots.items() if kept == stays)}
+        home = record_ids.id_text(row.owner if owner is None or owner.owner is None else owner.owner)
+        stays = tx.merge_targets.get(home, home)
+        homes = {home, stays, *(gave for gave, kept in tx.merge_targets.items() if kept == stays)}
         finder = _OverlapSearch(node, tx, kind)
-        mine = record_ids.text(row.state.record)
+        mine = record_ids.id_text(row.state.record)
         ones = finder.ones(tx.at_home(kind.name, [record_ids.from_text(one) for one in sorted(homes)]))
         hits = [(rule, b if a.id == mine else a) for rule, a, b in finder.pairs(ones) if mine in (a.id, b.id)]
         rows = {
-            record_ids.text(record): found
+            record_ids.id_text(record): found
             for record, found in tx.rows(record_ids.from_text(one.id) for _, one in hits).items()
         }
         return [RecordOverlap(rule, _side(node, rows[one.id])) for rule, one in hits]
@@ -254,7 +254,7 @@ def drop(node: Node, ref: str, reason: str) -> bytes:
         node.may_decide(unit_of(tx, row))
         kind = node.schema.type(row.state.type)
     lifecycle, now = kind.lifecycle, row.doc.get("state")
-    if lifecycle is not None and isinstance(now, str) and CANCELLED in lifecycle.after(now):
+    if lifecycle is not None and isinstance(now, str) and CANCELLED in lifecycle.next_states(now):
         fields: dict[str, Value] = {"state": CANCELLED}
         return save.edit(node, row.state.record.hex(), Changes(set=fields), note=reason)
     return save.remove(node, row.state.record.hex(), reason)

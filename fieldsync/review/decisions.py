@@ -7,11 +7,11 @@ from msgspec.structs import asdict
 
 from fieldsync import errors
 from fieldsync.core import record_ids, stamp
-from fieldsync.core.deletion import deletion
-from fieldsync.core.grants import DECIDERS, Grant, covers
+from fieldsync.core.deletion import deletion_value
+from fieldsync.core.grants import DECIDERS, Grant, covering_grant
 from fieldsync.core.merges import SAME_AS
 from fieldsync.core.register import Head, Value
-from fieldsync.core.settle import DECIDED, REOPENED, candidates, packed, present
+from fieldsync.core.settle import DECIDED, REOPENED, candidate_heads, pack_head, settle_member
 from fieldsync.core.state import register_of
 from fieldsync.core.units import home_unit
 from fieldsync.replica import merge_arrivals
@@ -25,7 +25,7 @@ from fieldsync.replica.save import draft_edit
 from fieldsync.schema import validate
 from fieldsync.schema.text_cleaning import plain_digits
 from fieldsync.store import ReadTx, Tx
-from fieldsync.store.contract import Progress, Query, Row
+from fieldsync.store.contract import Progress, RecordQuery, Row
 
 T = TypeVar("T")
 Missing = object()
@@ -44,8 +44,8 @@ def items(
     """Return the open conflicts, the oldest first, in the contract's shape `review`; `progress(done, None, "reading")`."""
     found: list[Json] = []
     with node.store.read() as tx:
-        for at, row in enumerate(tx.select(Query(type=type, in_conflict=True))):
-            if unit is None or any(covers((Grant(unit, ""),), tx.channel(n).unit) for n in row.channels):
+        for at, row in enumerate(tx.select_rows(RecordQuery(type=type, in_conflict=True))):
+            if unit is None or any(covering_grant((Grant(unit, ""),), tx.channel(n).unit) for n in row.channels):
                 found += (item for item in _items(node, tx, row) if field is None or item["field"] == field)
             if progress is not None and at % _PART == 0:
                 progress(at, None, "reading")
@@ -65,13 +65,13 @@ def _items(node: Node, tx: ReadTx, row: Row) -> Iterator[Json]:
 def item_of(node: Node, tx: ReadTx, row: Row, field: str) -> Json:
     """Return one of a record's open conflicts."""
     units = [home_unit(tx.channel(n).unit) for n in row.channels]
-    unit = next((unit for unit in units if covers(node.grants, unit)), units[0])
+    unit = next((unit for unit in units if covering_grant(node.grants, unit)), units[0])
     heads = chosen_from(row, field)
     stamps = sorted(head.stamp for head in heads)
     return {
-        "record": record_ids.text(row.state.record), "code": row.code, "type": row.state.type, "unit": unit, "field": field,
+        "record": record_ids.id_text(row.state.record), "code": row.code, "type": row.state.type, "unit": unit, "field": field,
         "base": row.conflicts[field], "heads": [asdict(one) for one in heads_of(tx, heads)],
-        "since": stamp.text(stamps[1] if len(stamps) > 1 else stamps[0]),
+        "since": stamp.stamp_text(stamps[1] if len(stamps) > 1 else stamps[0]),
     }  # fmt: skip
 
 
@@ -163,12 +163,12 @@ def _decided(node: Node, tx: Tx, row: Row, wanted: Decision, note: str | None) -
     else:
         chosen = validate.check(kind, {field: value}, row.doc, node.today(), deciding=True)[field]  # type: ignore[assignment]  # a JSON value
     if field == "_deleted" and chosen is not None:
-        chosen = deletion(_reason(chosen), row.state, merge_arrivals.merged_into(tx, row.state.record))
+        chosen = deletion_value(_reason(chosen), row.state, merge_arrivals.merged_into(tx, row.state.record))
     # of thousands, the newest: a commit has its bounds, and the log has them all
     kept = heads if len(heads) <= _MOST_KEPT else sorted(heads, key=lambda one: one.stamp)[-_MOST_KEPT:]
-    over: Value = {"heads": [packed(one) for one in kept], "base": row.conflicts[field], "note": note or None}
+    over: Value = {"heads": [pack_head(one) for one in kept], "base": row.conflicts[field], "note": note or None}
     fields: dict[str, Value] = {field: chosen, f"{DECIDED}/{field}": over}
-    if field == SAME_AS and chosen is not None and present(register_of(row.state, f"_not_same/{chosen}")):
+    if field == SAME_AS and chosen is not None and settle_member(register_of(row.state, f"_not_same/{chosen}")):
         fields[f"_not_same/{chosen}"] = False
     return draft_edit(node, row, kind, fields, note=note, decides=True)
 
@@ -181,7 +181,7 @@ def _may_stay(node: Node, tx: Tx, row: Row, ref: str) -> str:
     if other.state.type != row.state.type:
         raise errors.TwoTypes(types=[row.state.type, other.state.type])
     node.may_decide(*units_of(tx, other))
-    return record_ids.text(other.state.record)
+    return record_ids.id_text(other.state.record)
 
 
 def undo(node: Node, ref: str, field: str, *, note: str | None = None) -> bytes:
@@ -220,7 +220,7 @@ def _undone(node: Node, tx: Tx, row: Row, field: str, note: str | None) -> Draft
 
 def chosen_from(row: Row, field: str) -> tuple[Head, ...]:
     """Return what is to be chosen from: a field's heads, and beside a merge that somebody called the two not the same."""
-    heads = candidates(register_of(row.state, field))
+    heads = candidate_heads(register_of(row.state, field))
     if field != SAME_AS:
         return heads
     said = (register_of(row.state, f"_not_same/{head.value}") for head in heads if isinstance(head.value, str))
@@ -229,7 +229,7 @@ def chosen_from(row: Row, field: str) -> tuple[Head, ...]:
 
 def may_decide_somewhere(node: Node) -> bool:
     """Say whether this person may decide reviews in any unit."""
-    return any(covers((grant,), grant.unit) and grant.role in DECIDERS for grant in node.grants)
+    return any(covering_grant((grant,), grant.unit) and grant.role in DECIDERS for grant in node.grants)
 
 
 def _named(tx: Tx, heads: tuple[Head, ...], wanted: str) -> Head:

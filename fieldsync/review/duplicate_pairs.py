@@ -13,9 +13,9 @@ from msgspec import Struct
 from fieldsync import errors
 from fieldsync.core import record_ids
 from fieldsync.core.register import Value
-from fieldsync.core.settle import present
+from fieldsync.core.settle import settle_member
 from fieldsync.core.state import register_of
-from fieldsync.core.units import within
+from fieldsync.core.units import is_within
 from fieldsync.linkage import comparison, features
 from fieldsync.replica import duplicate_index, save
 from fieldsync.replica.changes import Changes
@@ -88,8 +88,8 @@ class SimilarRecord(NamedTuple):
 def scan(node: Node, *, progress: Progress | None = None) -> Json:
     """Compare everything anew; return how many records were compared and how many pairs are open."""
     with node.write_repeatable() as tx:
-        tx.unlink_all()
-        compared, _ = tx.unlinked_counts()
+        tx.invalidate_all_blocks()
+        compared, _ = tx.uncompared_counts()
     duplicate_index.catch_up(node, compare=True, progress=progress)
     with node.store.read() as tx:
         return {"compared": compared, "pairs": len(tx.open_pairs(comparison.LIKELY))}
@@ -114,12 +114,12 @@ def items(
         rows = tx.rows({record for a, b, _, _ in pairs for record in (a, b)})
         found = [
             DuplicatePair(
-                record_ids.text(a), record_ids.text(b), score, list(reasons), rows[a].state.type,
+                record_ids.id_text(a), record_ids.id_text(b), score, list(reasons), rows[a].state.type,
                 a_code=rows[a].code, b_code=rows[b].code, a_unit=unit_of(tx, rows[a]), b_unit=unit_of(tx, rows[b]),
             )
             for a, b, score, reasons in pairs
         ]  # fmt: skip
-    return [one for one in found if unit is None or any(within(place, unit) for place in (one.a_unit, one.b_unit))]
+    return [one for one in found if unit is None or any(is_within(place, unit) for place in (one.a_unit, one.b_unit))]
 
 
 def item(node: Node, a: str, b: str) -> ComparedPair:
@@ -158,7 +158,7 @@ def likely(node: Node, type: str, changes: Changes, *, progress: Progress | None
         rows = tx.rows([one.record for one in found])
         return [
             SimilarRecord(
-                record_ids.text(one.record), rows[one.record].code, type, unit_of(tx, rows[one.record]),
+                record_ids.id_text(one.record), rows[one.record].code, type, unit_of(tx, rows[one.record]),
                 fields={name: value for name, value in rows[one.record].doc.items() if not name.startswith("_")},
                 score=one.match.score, reasons=list(one.match.reasons),
             )
@@ -180,12 +180,12 @@ def merge(node: Node, a: str, b: str, *, note: str | None = None) -> bytes:
         if stays.state.record == gives.state.record:
             raise errors.AlreadyOne
         _may_decide(node, tx, stays, gives)
-        kept = record_ids.text(stays.state.record)
+        kept = record_ids.id_text(stays.state.record)
         fields: dict[bytes, dict[str, Value]] = {gives.state.record: {SAME: kept}}
         rows = {row.state.record: row for row in (one, other, stays, gives)}
         for left, right in ((one, other), (stays, gives)):
             for row, name in ((left, _not(right)), (right, _not(left))):
-                if present(register_of(row.state, name)):
+                if settle_member(register_of(row.state, name)):
                     fields.setdefault(row.state.record, {})[name] = False
         _write(node, tx, rows, fields, note)
     return stays.state.record
@@ -198,7 +198,7 @@ def split(node: Node, a: str, b: str, *, note: str | None = None) -> bytes:
         if _root(tx, one) != _root(tx, other) or one.state.record == other.state.record:
             raise errors.NotOne
         # B in A's line, A in B's, or both in a third one's: then B leaves
-        gave = one if record_ids.text(other.state.record) in _line(tx, one) or SAME not in other.doc else other
+        gave = one if record_ids.id_text(other.state.record) in _line(tx, one) or SAME not in other.doc else other
         leaving = {gave.state.record: gave}
         stays = _root_row(tx, one)
         if SAME in stays.doc:  # a ring: the one that stands for all of it gave way to one of them, too
@@ -262,8 +262,8 @@ def _may_decide(node: Node, tx: Tx, *rows: Row) -> None:
 
 
 def _root(tx: ReadTx, row: Row) -> str:
-    record = record_ids.text(row.state.record)
-    return tx.roots.get(record, record)
+    record = record_ids.id_text(row.state.record)
+    return tx.merge_targets.get(record, record)
 
 
 def _root_row(tx: Tx, row: Row) -> Row:
@@ -284,8 +284,8 @@ def _line(tx: Tx, row: Row) -> list[str]:
 
 
 def _not(row: Row) -> str:
-    return f"{NOT_SAME}/{record_ids.text(row.state.record)}"
+    return f"{NOT_SAME}/{record_ids.id_text(row.state.record)}"
 
 
 def _apart(one: Row, other: Row) -> bool:
-    return any(present(register_of(row.state, _not(second))) for row, second in ((one, other), (other, one)))
+    return any(settle_member(register_of(row.state, _not(second))) for row, second in ((one, other), (other, one)))

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from msgspec.structs import asdict
 
-from fieldsync.core.deletion import unseen
-from fieldsync.core.grants import DECIDERS, Grant, covers
+from fieldsync.core.deletion import unseen_by_deletions
+from fieldsync.core.grants import DECIDERS, Grant, covering_grant
 from fieldsync.core.register import Head
 from fieldsync.core.state import field_of
 from fieldsync.core.units import home_unit
@@ -52,9 +52,11 @@ def waiting(
         units = {channel.n: home_unit(channel.unit) for channel in tx.channels()}
         for record, kind, channels, arrival, code, conflicts in tx.open_conflicts():
             places = [units[n] for n in channels]
-            if (type is not None and kind != type) or (wanted and not any(covers(wanted, place) for place in places)):
+            if (type is not None and kind != type) or (
+                wanted and not any(covering_grant(wanted, place) for place in places)
+            ):
                 continue
-            place = next((one for one in places if covers(node.grants, one)), places[0])
+            place = next((one for one in places if covering_grant(node.grants, one)), places[0])
             found += [
                 QueuedConflict(_rank(node.schema, kind, name), arrival, record, name, kind, code, place)
                 for name in conflicts
@@ -69,11 +71,11 @@ def pairs(node: Node, *, progress: Progress | None = None) -> list[QueuedConflic
     found = []
     for one in assistance_overlaps.items(node):
         a, b = (bytes.fromhex(side.record.replace("-", "")) for side in (one.a, one.b))
-        if covers(decides, one.unit) is not None:
+        if covering_grant(decides, one.unit) is not None:
             found.append(QueuedConflict(_OVERLAPS, 0, a, one.rule, one.type, one.a.code, one.unit, OVERLAP, b))
     for pair in likely.items(node, progress=progress):
         a, b = (bytes.fromhex(record.replace("-", "")) for record in (pair.a, pair.b))
-        if all(covers(decides, place) is not None for place in (pair.a_unit, pair.b_unit)):
+        if all(covering_grant(decides, place) is not None for place in (pair.a_unit, pair.b_unit)):
             less = round((1 - pair.score) * 1_000)  # the likeliest first
             found.append(QueuedConflict(_PAIRS, less, a, DUPLICATE, pair.type, pair.a_code, pair.a_unit, DUPLICATE, b))
     return found
@@ -90,9 +92,9 @@ def counted(node: Node) -> Json:
         units = {channel.n: home_unit(channel.unit) for channel in tx.channels()}
         pairs = tx.open_pairs(comparison.LIKELY)
         places = tx.channels_of({record for a, b, _, _ in pairs for record in (a, b)})
-        mine = {record for record, place in places.items() if covers(grants, units.get(place, "")) is not None}
+        mine = {record for record, place in places.items() if covering_grant(grants, units.get(place, "")) is not None}
         duplicates = sum(a in mine and b in mine for a, b, _, _ in pairs)
-        return {"duplicates": duplicates, "overlaps": overlaps, "uncompared": sum(tx.unlinked_counts())}
+        return {"duplicates": duplicates, "overlaps": overlaps, "uncompared": sum(tx.uncompared_counts())}
 
 
 def _deciding(node: Node) -> tuple[Grant, ...]:
@@ -139,6 +141,6 @@ def _source(tx: ReadTx, head: Head) -> Json:
 
 def _meanwhile(node: Node, tx: ReadTx, row: Row) -> Iterator[Json]:
     """Yield what was written that whoever removed the record had not seen, each as a head with its field."""
-    for name, head in unseen(row.state, node.rules.of(row.state.type).present):
+    for name, head in unseen_by_deletions(row.state, node.rules.of(row.state.type).present):
         if not field_of(name).startswith("_"):
             yield asdict(heads_of(tx, [head])[0]) | {"field": name}

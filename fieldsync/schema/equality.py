@@ -9,4 +9,4 @@ def same(field: Field, one: object, other: object) -> bool:
     """Say whether two stored values are one; codes differ by every sign, Persian and Kurdish names by their joiners."""
     if field.choices or (isinstance(one, str) and isinstance(other, str) and one.count(ZWNJ) != other.count(ZWNJ)):
         return one == other
-    return names.same(one, other)
+    return names.equal_values(one, other)

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from fieldsync.core.register import Register, join
 from fieldsync.core.settle import DECIDED
-from fieldsync.core.state import State, fold, registers
+from fieldsync.core.state import State, registers, state_from_registers
 from fieldsync.schema.lint import final_name
 from fieldsync.schema.model import Type
 
@@ -47,7 +47,7 @@ def upgraded(renamed: Mapping[str, str], state: State) -> State:
         name = present(renamed, old)
         found[name] = join(found[name], register) if name in found else register
     origins = {present(renamed, name): value for name, value in state.origins.items()}
-    return fold(state.record, state.type, state.base, found.items())._replace(origins=origins)
+    return state_from_registers(state.record, state.type, state.base, found.items())._replace(origins=origins)
 
 
 def _named(state: State) -> Iterator[str]:

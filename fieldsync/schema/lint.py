@@ -307,7 +307,7 @@ def _check_states(lifecycle: Lifecycle, report: Report) -> None:
     for state, following in lifecycle.transitions.items():
         for target in sorted(set(following) - set(known)):
             report(("states", state), "unknown_state", state=target, known=list(known))
-        starts = lifecycle.after(None)
+        starts = lifecycle.next_states(None)
         if state not in starts and not any(lifecycle.reaches(start, state) for start in starts):
             report(("states", state), "unreachable_state", state=state)
     for key, pairs in (("forks", lifecycle.forks), ("beats", lifecycle.beats)):

@@ -10,7 +10,7 @@ from functools import lru_cache
 import msgspec
 
 from fieldsync import errors
-from fieldsync.core.lifecycle import APPROVAL, Lifecycle, linear
+from fieldsync.core.lifecycle import APPROVAL, Lifecycle, linear_lifecycle
 from fieldsync.core.settle import Policy
 from fieldsync.schema.labels import label_in
 
@@ -197,7 +197,7 @@ class Type(msgspec.Struct, frozen=True, eq=False, omit_defaults=True):
             return self.lifecycle
         if field.type == "approval":
             return APPROVAL
-        return linear(field.codes, field.forks) if field.merge == "furthest" else None
+        return linear_lifecycle(field.codes, field.forks) if field.merge == "furthest" else None
 
 
 @lru_cache(maxsize=4096)

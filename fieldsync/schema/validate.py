@@ -292,7 +292,7 @@ def whole(kind: Type, doc: Doc, today: str, finder: lookups.RecordSource | None 
     """The document with its derived fields (see `derive`), and the state that a new record is in."""
     full = dict(doc)
     if kind.lifecycle is not None and full.get(STATE) is None:
-        full[STATE] = kind.lifecycle.initial
+        full[STATE] = kind.lifecycle.initial_state
     return full | derive(kind, full, today, finder)
 
 
@@ -364,13 +364,13 @@ def _check_step(
     old = doc.get(STATE)
     before = old if isinstance(old, str) else None
     state = new.get(STATE, before)
-    if STATE in new and not (isinstance(state, str) and lifecycle.allows(before, state)):
-        raise errors.IllegalStep(type=kind.name, old=before, new=state, allowed=list(lifecycle.after(before)))
-    if state in (None, lifecycle.initial):
+    if STATE in new and not (isinstance(state, str) and lifecycle.allows_step(before, state)):
+        raise errors.IllegalStep(type=kind.name, old=before, new=state, allowed=list(lifecycle.next_states(before)))
+    if state in (None, lifecycle.initial_state):
         return
     plan = _plan(kind)
     full = whole(kind, {**doc, **new}, today)
-    if before == lifecycle.initial:
+    if before == lifecycle.initial_state:
         wanted = list(kind.fields)
     elif state != before:
         # Fields that a newer form wants do not hold up a record that left its first state long ago.

@@ -9,7 +9,7 @@ from msgspec import Struct, structs
 
 from fieldsync import errors
 from fieldsync.core import codes, stamp
-from fieldsync.core.grants import ROLES, Grant, covers
+from fieldsync.core.grants import ROLES, Grant, covering_grant
 from fieldsync.core.units import check_unit
 from fieldsync.crypto import keys
 from fieldsync.crypto.slots import Slots
@@ -78,19 +78,19 @@ def init(
     key = keys.DeviceKey.generate()
 
     def write(tx: Tx) -> None:
-        identity = NodeIdentity("server", org, codes.letters(0), person, [Grant(unit, "admin")])
+        identity = NodeIdentity("server", org, codes.letters_of(0), person, [Grant(unit, "admin")])
         node_setup.write_identity(tx, key, identity, dict(texts), nodes.wall_clock())
         tx.channel_number(unit)
         settings = tx.settings
         settings.address = address.rstrip("/")
         settings.certificate, settings.certificate_key = certificate, private
-        settings.nonce_key = keys.token(32)
+        settings.nonce_key = keys.random_bytes(32)
         settings.next_letters = 1
         store_epochs.begin(tx, nodes.wall_clock())
 
     node_setup.create_store(home, fill, write)
-    pin = keys.fingerprint(certificate)
-    return NewServer(org, unit, address, invites.fingerprint_text(pin), codes.letters(0), recovery="")
+    pin = keys.certificate_fingerprint(certificate)
+    return NewServer(org, unit, address, invites.fingerprint_text(pin), codes.letters_of(0), recovery="")
 
 
 def invite(node: Node, person: str, role: str, units: Sequence[str], *, hours: int = HOURS) -> MadeInvite:
@@ -102,17 +102,17 @@ def invite(node: Node, person: str, role: str, units: Sequence[str], *, hours: i
         raise errors.IllegalValue(type="invite", field="name", reason="too_long", max=MOST_PERSON)
     _check_grants(node, role, units)
     expires = node.clock() + hours * _HOUR_MS
-    id_, secret = keys.token(8), keys.token(16)
+    id_, secret = keys.random_bytes(8), keys.random_bytes(16)
     grants = [Grant(unit, role) for unit in dict.fromkeys(units)]
     with node.store.write() as tx:
         for unit in units:
             tx.channel_number(unit)
         tx.add_invite(id_, hashlib.sha256(secret).digest(), person, grants, expires)
-        pin = keys.fingerprint(tx.settings.certificate)
+        pin = keys.certificate_fingerprint(tx.settings.certificate)
         text = Invite(
             tx.settings.address, pin, id_, secret, node.org, person, tuple((g.unit, g.role) for g in grants)
         ).text()
-    return MadeInvite(text, stamp.text(expires << stamp.COUNTER_BITS), invites.fingerprint_text(pin))
+    return MadeInvite(text, stamp.stamp_text(expires << stamp.COUNTER_BITS), invites.fingerprint_text(pin))
 
 
 def _check_grants(node: Node, role: str, units: Sequence[str]) -> None:
@@ -120,7 +120,7 @@ def _check_grants(node: Node, role: str, units: Sequence[str]) -> None:
     if role not in ROLES:
         raise errors.IllegalValue(type="invite", field="role", reason="choice", choices=list(ROLES))
     for unit in units:
-        mine = covers(node.grants, check_unit(unit))
+        mine = covering_grant(node.grants, check_unit(unit))
         if mine is None:
             raise errors.UnitRefused(unit=unit)
         if mine.role != "admin":

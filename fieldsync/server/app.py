@@ -18,9 +18,9 @@ from starlette.routing import Route
 
 from fieldsync import errors
 from fieldsync.authority import form_texts, quarantine
-from fieldsync.core.grants import sees
+from fieldsync.core.grants import may_see_channel
 from fieldsync.crypto import chain
-from fieldsync.crypto.keys import device_id, verify
+from fieldsync.crypto.keys import device_id, verify_signature
 from fieldsync.protocol import push_only, range_repair
 from fieldsync.protocol.commit_frames import Batch
 from fieldsync.protocol.server import Serving
@@ -38,8 +38,8 @@ from fieldsync.store import Tx
 from fieldsync.store.contract import Device
 from fieldsync.topology import device_renewal, duplicate_hints
 from fieldsync.wire import messages, routes
-from fieldsync.wire.frames import Codec, Kind
-from fieldsync.wire.messages import NONCE_HEADER, b64, unb64
+from fieldsync.wire.frames import FrameCodec, FrameKind
+from fieldsync.wire.messages import NONCE_HEADER, from_base64, to_base64
 from fieldsync.wire.protocols import OLDEST, PROTOCOL, PULLS
 
 HELLO_SECONDS = 30
@@ -61,8 +61,8 @@ class App:
         self.metrics = Metrics()
         with node.store.read() as tx:
             self._nonces = Nonces(tx.settings.nonce_key)
-        self._plain = Codec()  # for hellos; they are read on the event loop's own thread
-        self._codecs: tuple[bytes, dict[bytes, Codec]] = b"", {}
+        self._plain = FrameCodec()  # for hellos; they are read on the event loop's own thread
+        self._codecs: tuple[bytes, dict[bytes, FrameCodec]] = b"", {}
         self._turns = WriteQueue(node.store)
         self.pace = RateLimit()
         self._health = Health(self._look)
@@ -83,26 +83,28 @@ class App:
         ends = {routes.SYNC: self.sync, routes.HEAL: self.heal, routes.JOIN: self.join, routes.RENEW: self.renew}
         for protocol in range(OLDEST, PROTOCOL + 1):
             for name, end in ends.items():
-                yield Route(routes.path(name, protocol), end, methods=["POST"])
+                yield Route(routes.request_path(name, protocol), end, methods=["POST"])
 
     # --- who asks ---
 
-    def _admit(self, tx: Tx, asked: chain.Request, authorization: str) -> tuple[Device, bytes]:
+    def _admit(self, tx: Tx, asked: chain.SignedRequest, authorization: str) -> tuple[Device, bytes]:
         """Return the device that signed this request, and its next nonce. UnknownDevice, BadSignature, Revoked, StaleNonce."""
         scheme, _, proof = authorization.partition(" ")
         parts = proof.split(".")
         if scheme != "FS" or len(parts) != 3:
             raise errors.BadSignature
         try:
-            device, nonce, signature = map(unb64, parts)
+            device, nonce, signature = map(from_base64, parts)
         except ValueError as fault:
             raise errors.BadSignature from fault
         known = tx.device(device)
         if known is None or known.key is None:
             raise errors.UnknownDevice
-        protocol, name = routes.parts(asked.path)
+        protocol, name = routes.parse_path(asked.path)
         signed = asked._replace(nonce=nonce)
-        if not verify(known.key, chain.signed_request(protocol, self.node.serving_key.device, signed), signature):
+        if not verify_signature(
+            known.key, chain.signed_request(protocol, self.node.serving_key.device, signed), signature
+        ):
             raise errors.BadSignature
         if known.state == "forked" and name != routes.RENEW:
             raise errors.Forked(device=device.hex(), seq=known.head)
@@ -117,14 +119,14 @@ class App:
 
     async def _opened(self, request: Request, frames: AsyncIterator[Frame]) -> "_Opened":
         """Prove who asks. Only a sync's frames behind the hello may be more than one: they are read as they come."""
-        protocol, name = routes.parts(request.url.path)
+        protocol, name = routes.parse_path(request.url.path)
         async with asyncio.timeout(HELLO_SECONDS):
             tag, payload, whole = await request_frames.first(frames)
             rest = None if name == routes.SYNC else await request_frames.only(frames)
-        kind, plain = self._plain.unpack(tag, payload)
-        if kind is not Kind.HELLO:
+        kind, plain = self._plain.unpack_payload(tag, payload)
+        if kind is not FrameKind.HELLO:
             raise errors.BadFrame(reason="no hello")
-        asked = chain.Request(
+        asked = chain.SignedRequest(
             request.method, request.url.path, request.url.query, b"", whole, None if rest is None else rest[2]
         )
         proof = request.headers.get("authorization", "")
@@ -132,7 +134,7 @@ class App:
         device, nonce = await self._turns.take(lambda tx: self._admit(tx, asked, proof))
         self._proved(request)
         request.state.nonce = nonce  # a refusal from here on hands it out, too
-        hello = messages.decode(messages.Hello, plain)
+        hello = messages.decode_message(messages.Hello, plain)
 
         def meet(tx: Tx) -> Serving:
             serving = Serving(self.node, device, hello, self._codec(tx, hello.dictionary))
@@ -150,12 +152,12 @@ class App:
         if request.client is not None:
             self._unproved.proved((request.client.host, request.client.port))
 
-    def _codec(self, tx: Tx, dictionary: bytes) -> Codec:
+    def _codec(self, tx: Tx, dictionary: bytes) -> FrameCodec:
         """Return the codec with the dictionary that a hello names: of our forms, present or past. OtherDictionary."""
         forms = tx.settings.forms
         if forms != self._codecs[0]:  # at the start, and when somebody published beside us
             self.node.renew(tx)
-            self._codecs = forms, {name: Codec(known) for name, known in schema_history.dictionaries(tx).items()}
+            self._codecs = forms, {name: FrameCodec(known) for name, known in schema_history.dictionaries(tx).items()}
         known = self._codecs[1].get(dictionary)
         if known is None:
             raise errors.OtherDictionary
@@ -180,12 +182,12 @@ class App:
             lambda tx: serving.begin(tx, MOST_AT_ONCE, compare=not turns.crowded), ahead=True
         )
         if more is None:
-            return Response(start, headers={NONCE_HEADER: b64(nonce)}, background=task)
+            return Response(start, headers={NONCE_HEADER: to_base64(nonce)}, background=task)
         return self._streamed(itertools.chain([start], _gathered(more)), nonce, task)
 
     def _streamed(self, frames: Iterator[bytes], nonce: bytes, task: BackgroundTask | None = None) -> Response:
         body = self._in_threads(frames)
-        return StreamingResponse(body, headers={NONCE_HEADER: b64(nonce)}, background=task, media_type=None)
+        return StreamingResponse(body, headers={NONCE_HEADER: to_base64(nonce)}, background=task, media_type=None)
 
     async def _in_threads(self, frames: Iterator[bytes]) -> AsyncGenerator[bytes, None]:
         """Make an answer's pieces in threads: a few, as more would only stand in each other's way."""
@@ -241,7 +243,7 @@ class App:
                 lambda tx: quarantine.judge_due(self.node, tx, quarantine.MOST_AT_REST), MOST_TOGETHER
             ):
                 pass
-            await run_in_threadpool(self.node.store.tidy)
+            await run_in_threadpool(self.node.store.run_maintenance)
         finally:
             self._tidying = None
 
@@ -252,11 +254,11 @@ class App:
             opened = await self._opened(request, frames)
         if opened.serving.protocol < PULLS:
             raise push_only.refusal(opened.serving.protocol)
-        ask = messages.decode(messages.Ask, opened.only(Kind.ASK, "no ask"))
+        ask = messages.decode_message(messages.Ask, opened.only(FrameKind.ASK, "no ask"))
         range_repair.check(ask)
         if opened.device.pending:
             raise errors.DevicePending
-        if not sees(opened.device.grants, ask.unit):
+        if not may_see_channel(opened.device.grants, ask.unit):
             raise errors.UnitRefused(unit=ask.unit)
         self.metrics.heals.inc()
         answer = range_repair.answer(self.node, ask, opened.serving.codec, contexts=opened.serving.contexts)
@@ -267,15 +269,15 @@ class App:
         frames = request_frames.frames(request)
         async with contextlib.aclosing(frames):
             opened = await self._opened(request, frames)
-        asked = messages.decode(messages.RenewRequest, opened.only(Kind.RENEW, "no renewal"))
+        asked = messages.decode_message(messages.RenewRequest, opened.only(FrameKind.RENEW, "no renewal"))
         serving = opened.serving
         letters, common = await run_in_threadpool(
             device_renewal.enrol, self.node, opened.device, asked, serving.protocol, serving.hello.grants
         )
         first = self._nonces.issue(device_id(asked.key), 0) if asked.key else b""
         answer = messages.RenewAnswer(letters, common, first, self.node.clock())
-        frame = serving.codec.pack(Kind.RENEWED, messages.encode(answer))
-        return Response(frame, headers={NONCE_HEADER: b64(opened.nonce)})
+        frame = serving.codec.pack_frame(FrameKind.RENEWED, messages.encode(answer))
+        return Response(frame, headers={NONCE_HEADER: to_base64(opened.nonce)})
 
     async def join(self, request: Request) -> Response:
         """Enrol a device that brings an invite."""
@@ -285,16 +287,18 @@ class App:
                 body += part
                 if len(body) > MAX_JOIN:
                     raise errors.TooLarge(what="request", limit=MAX_JOIN)
-        asked = messages.decode(messages.JoinRequest, body)
-        if routes.parts(request.url.path)[0] != PROTOCOL:  # who joins has a line and the office at hand: update first
+        asked = messages.decode_message(messages.JoinRequest, body)
+        if (
+            routes.parse_path(request.url.path)[0] != PROTOCOL
+        ):  # who joins has a line and the office at hand: update first
             raise errors.PeerOutdated(what="protocol", theirs=asked.protocol, ours=PROTOCOL)
         answer = await run_in_threadpool(enrolment.enrol, self.node, asked)
         self.metrics.joins.inc()
         self._proved(request)
-        codec = Codec()
+        codec = FrameCodec()
         told = msgspec.structs.replace(answer, schema={}, forms=True)
-        joined = codec.pack(Kind.JOINED, messages.encode(told))
-        frames = itertools.chain([joined], form_texts.frames(codec, answer.schema))
+        joined = codec.pack_frame(FrameKind.JOINED, messages.encode(told))
+        frames = itertools.chain([joined], form_texts.form_frames(codec, answer.schema))
         return StreamingResponse(self._in_threads(frames), media_type=None)
 
     async def health(self, request: Request) -> Response:
@@ -325,7 +329,7 @@ class App:
             error = error.told()
         self.metrics.refusals.labels(error.code).inc()
         nonce = getattr(error, "nonce", None) or getattr(request.state, "nonce", None)
-        headers = {NONCE_HEADER: b64(nonce)} if nonce is not None else {}
+        headers = {NONCE_HEADER: to_base64(nonce)} if nonce is not None else {}
         return JSONResponse({"error": {"code": error.code, "facts": error.facts}}, error.status, headers)
 
 
@@ -337,16 +341,16 @@ class _Opened(NamedTuple):
     serving: Serving
     rest: tuple[int, bytes] | None
 
-    def only(self, kind: Kind, otherwise: str) -> bytes:
+    def only(self, kind: FrameKind, otherwise: str) -> bytes:
         """Return what that frame holds; BadFrame if it is of another kind."""
-        found, plain = self.serving.codec.unpack(*self.rest or (0, b""))
+        found, plain = self.serving.codec.unpack_payload(*self.rest or (0, b""))
         if found is not kind:
             raise errors.BadFrame(reason=otherwise)
         return plain
 
 
 def _read(serving: Serving, tag: int, payload: bytes) -> Batch:
-    return serving.read(*serving.codec.unpack(tag, payload))
+    return serving.read(*serving.codec.unpack_payload(tag, payload))
 
 
 def _gathered(frames: Iterator[bytes]) -> Iterator[bytes]:

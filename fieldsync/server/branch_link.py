@@ -11,7 +11,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from fieldsync import errors
 from fieldsync.authority import schema_rollout
-from fieldsync.core.grants import BRANCH, Grant, covers
+from fieldsync.core.grants import BRANCH, Grant, covering_grant
 from fieldsync.crypto import age
 from fieldsync.protocol import join_server
 from fieldsync.protocol.client import granted
@@ -19,7 +19,7 @@ from fieldsync.protocol.invites import Invite
 from fieldsync.replica import protocol_versions
 from fieldsync.replica.node import Node
 from fieldsync.schema.text_cleaning import plain_digits
-from fieldsync.store.contract import Server
+from fieldsync.store.contract import KnownServer
 from fieldsync.wire import messages
 
 DELAY_MINUTES = 45
@@ -69,12 +69,12 @@ def attach(node: Node, invite: Invite) -> Attached:
         raise errors.RoleRefused(role=", ".join(role for _, role in invite.grants), needs=[BRANCH])
     offered = tuple(Grant(unit, role) for unit, role in invite.grants)
     for unit in node.units:
-        if covers(offered, unit) is None:
+        if covering_grant(offered, unit) is None:
             raise errors.UnitRefused(unit=unit)
     with node.store.read() as tx:
         if tx.settings.upstream is not None:
             raise errors.Usage(reason="upstream_set")
-        recipient = age.recipient(tx.settings.age_identity)
+        recipient = age.public_recipient(tx.settings.age_identity)
     joined = join_server.enrol(invite, node.key, recipient)
     done = take_over(node, invite, joined.answer)
     with node.store.write() as tx:
@@ -86,17 +86,17 @@ def take_over(node: Node, invite: Invite, told: messages.JoinAnswer) -> Attached
     """Keep what the server above said when it enrolled this one."""
     name = told.server_name
     with node.store.write() as tx:
-        tx.add_server(Server(told.server, name, invite.address, invite.pin, told.nonce, False, None))
+        tx.add_server(KnownServer(told.server, name, invite.address, invite.pin, told.nonce, False, None))
         tx.set_age(told.server, told.age)
         settings = tx.settings
         settings.upstream, settings.upstream_grants = told.server, granted(told.grants)
         settings.org, settings.letters, settings.next_letters = told.org, told.letters, told.lettered
-        tx.rename(node.device, told.letters)
-        schema_rollout.take_over(node, tx, told.schema)
+        tx.set_letters(node.device, told.letters)
+        schema_rollout.put_in_force(node, tx, told.schema)
     return Attached(name, invite.address, [unit for unit, _ in told.grants], told.letters)
 
 
-def server_above(node: Node) -> Server:
+def server_above(node: Node) -> KnownServer:
     """Return the server above this branch; NotFound."""
     with node.store.read() as tx:
         id_ = tx.settings.upstream

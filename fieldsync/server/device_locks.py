@@ -61,13 +61,13 @@ def revoke(
         for one in chosen:
             tx.set_device_state(one.id, "revoked", at=node.clock())
             if since is not None:
-                tx.set_since(one.id, since)
-                range_repair.make_anew(node, tx, revocations.take_back(tx, one, node.clock()))
+                tx.set_lost_since(one.id, since)
+                range_repair.make_anew(node, tx, revocations.withdraw_commits(tx, one, node.clock()))
         now = [member(node, tx, again) for one in members if (again := tx.device(one.id)) is not None]
-        moment = tx.since(device.id)
+        moment = tx.lost_since(device.id)
         return RevokedDevice(
             **structs.asdict(shown(find_device(tx, device.id.hex()))),
-            since=None if moment is None else stamp.text(moment << stamp.COUNTER_BITS),
+            since=None if moment is None else stamp.stamp_text(moment << stamp.COUNTER_BITS),
             family=now,
         )
 

@@ -5,7 +5,7 @@ import hmac
 
 from fieldsync import errors
 from fieldsync.crypto import age, chain, keys
-from fieldsync.crypto.keys import device_id, verify
+from fieldsync.crypto.keys import device_id, verify_signature
 from fieldsync.replica import protocol_versions
 from fieldsync.replica.node import Node, own_name
 from fieldsync.server.nonces import Nonces
@@ -18,9 +18,9 @@ def enrol(node: Node, asked: messages.JoinRequest) -> messages.JoinAnswer:
     """Enrol the device that brings an invite, or answer it once more. BadSignature, InviteInvalid, Revoked."""
     protocol_versions.check(asked.protocol, oldest=PROTOCOL)
     with node.store.read() as tx:
-        pin, nonces = keys.fingerprint(tx.settings.certificate), Nonces(tx.settings.nonce_key)
-    signed = chain.Joining(pin, asked.invite, asked.secret, asked.key, asked.age, asked.letters)
-    if not verify(asked.key, chain.signed_join(asked.protocol, signed), asked.signature):
+        pin, nonces = keys.certificate_fingerprint(tx.settings.certificate), Nonces(tx.settings.nonce_key)
+    signed = chain.SignedJoin(pin, asked.invite, asked.secret, asked.key, asked.age, asked.letters)
+    if not verify_signature(asked.key, chain.signed_join(asked.protocol, signed), asked.signature):
         raise errors.BadSignature
     if asked.age and not age.is_recipient(asked.age):
         raise errors.BadFrame(reason="age")
@@ -51,7 +51,7 @@ def enrol(node: Node, asked: messages.JoinRequest) -> messages.JoinAnswer:
         letters = getattr(tx.device(device), "letters", "")
         name, org = own_name(node, tx), tx.settings.org
         schema = tx.settings.schema_texts
-        own = age.recipient(tx.settings.age_identity)
+        own = age.public_recipient(tx.settings.age_identity)
     return messages.JoinAnswer(
         org, node.serving_key.device, name, letters, person, tuple((g.unit, g.role) for g in grants),
         nonces.issue(device, 0), now, schema, first, own,

@@ -36,14 +36,14 @@ def publish(node: Node, path: Path, *, dry_run: bool = False) -> dict[str, Any]:
         texts = _whole(tx, given, alone=alone)
         told = _compared(node, tx, texts)
         if told["changes"]:
-            schema_rollout.take_over(node, tx, schema_recovery.signed(texts, told["number"], node.serving_key))
+            schema_rollout.put_in_force(node, tx, schema_recovery.sign_forms(texts, told["number"], node.serving_key))
             told["published"] = True
     return told
 
 
 def _whole(tx: ReadTx, given: dict[str, str], *, alone: bool) -> dict[str, str]:
     """Return the texts of all forms: those that were given, and where that is one file the others that are in force."""
-    present = form_texts.present(tx) if alone else {}
+    present = form_texts.texts_in_force(tx) if alone else {}
     present.pop(load.PUBLISHED, None)
     return present | given
 
@@ -58,5 +58,5 @@ def _compared(node: Node, tx: ReadTx, texts: dict[str, str]) -> dict[str, Any]:
         raise errors.SchemaFaults(faults=faults)
     found = compatibility.changes(node.schema, new)
     number = schema_recovery.next_number(tx) if found else int.from_bytes(tx.settings.forms[:4], "big")
-    form_texts.check(form_texts.listing(schema_recovery.signed(texts, number, node.serving_key)))
+    form_texts.check_listing(form_texts.list_form_texts(schema_recovery.sign_forms(texts, number, node.serving_key)))
     return {"number": number, "published": False, "changes": found}

@@ -7,7 +7,7 @@ from starlette.requests import Request
 
 from fieldsync import errors
 from fieldsync.server import request_body
-from fieldsync.wire.frames import Reader
+from fieldsync.wire.frames import FrameReader
 
 BODY_SECONDS = 120  # between two pieces of a body
 
@@ -16,7 +16,7 @@ Frame = tuple[int, bytes, bytes]
 
 async def frames(request: Request) -> AsyncGenerator[Frame, None]:
     """Yield a request's frames as they come. BadFrame where the last one is cut."""
-    reader = Reader()
+    reader = FrameReader()
     async with contextlib.aclosing(request_body.pieces(request, BODY_SECONDS)) as pieces:
         async for data in pieces:
             for frame in reader.feed(data):

@@ -1,7 +1,7 @@
 """What a node remembers by name: of itself, and of each other node. Typed views over one table of names and values.
 
 Each setting is declared once, with the name and the encoding that stores have had since it first was. A reading transaction gives
-a view that cannot be assigned to; a writing one gives the view with `Writer` in its name. Assigning None removes a setting.
+a view that cannot be assigned to; a writing one gives the view with `SettingsWriter` in its name. Assigning None removes a setting.
 """
 
 from collections.abc import Callable
@@ -47,18 +47,18 @@ class Obstacle(msgspec.Struct, frozen=True, array_like=True):
 # --- how a value is stored ------------------------------------------------------------------------------------------------
 
 
-class Codec(NamedTuple, Generic[T]):
+class SettingCodec(NamedTuple, Generic[T]):
     """How a value is stored; `read` gets None where nothing is."""
 
     read: Callable[[Any], T]
     write: Callable[[T], Stored]
 
 
-def _as_is(default: T) -> Codec[T]:
-    return Codec(lambda kept: default if kept is None else kept, lambda value: value)  # type: ignore[arg-type,return-value]
+def _as_is(default: T) -> SettingCodec[T]:
+    return SettingCodec(lambda kept: default if kept is None else kept, lambda value: value)  # type: ignore[arg-type,return-value]
 
 
-def _json(type: type[T], default: T, *, text: bool = False, absent: object = None) -> Codec[T]:
+def _json_codec(type: type[T], default: T, *, text: bool = False, absent: object = None) -> SettingCodec[T]:
     """JSON, as text or as bytes; a value that equals `absent` is not stored."""
     decode = msgspec.json.Decoder(type).decode
 
@@ -68,10 +68,10 @@ def _json(type: type[T], default: T, *, text: bool = False, absent: object = Non
         encoded = msgspec.json.encode(value)
         return encoded.decode() if text else encoded
 
-    return Codec(lambda kept: default if kept is None else decode(kept), write)
+    return SettingCodec(lambda kept: default if kept is None else decode(kept), write)
 
 
-def _maybe_json(type: type[T], *, text: bool = False) -> Codec[T | None]:
+def _maybe_json(type: type[T], *, text: bool = False) -> SettingCodec[T | None]:
     decode = msgspec.json.Decoder(type).decode
 
     def write(value: T | None) -> Stored:
@@ -79,42 +79,44 @@ def _maybe_json(type: type[T], *, text: bool = False) -> Codec[T | None]:
             return None
         return msgspec.json.encode(value).decode() if text else msgspec.json.encode(value)
 
-    return Codec(lambda kept: None if kept is None else decode(kept), write)
+    return SettingCodec(lambda kept: None if kept is None else decode(kept), write)
 
 
-def _packed(type: type[T], default: T) -> Codec[T]:
+def _msgpack_codec(type: type[T], default: T) -> SettingCodec[T]:
     """MessagePack."""
     decode = msgspec.msgpack.Decoder(type).decode
-    return Codec(lambda kept: default if kept is None else decode(kept), msgspec.msgpack.encode)
+    return SettingCodec(lambda kept: default if kept is None else decode(kept), msgspec.msgpack.encode)
 
 
-def _daily(kept: str | None) -> DailyCount:
+def _parse_daily(kept: str | None) -> DailyCount:
     return DailyCount(*map(int, kept.split())) if kept else DailyCount()
 
 
 TEXT, BYTES, NUMBER = _as_is(""), _as_is(b""), _as_is(0)
-MAYBE_TEXT: Codec[str | None] = _as_is(None)
-MAYBE_BYTES: Codec[bytes | None] = _as_is(None)
-MAYBE_NUMBER: Codec[int | None] = _as_is(None)
-FLAG: Codec[bool] = Codec(bool, lambda value: 1 if value else None)
-PRESENT: Codec[bool] = Codec(lambda kept: kept is not None, lambda value: b"" if value else None)
-GRANTS: Codec[tuple[Grant, ...]] = _json(tuple[Grant, ...], (), text=True)
+MAYBE_TEXT: SettingCodec[str | None] = _as_is(None)
+MAYBE_BYTES: SettingCodec[bytes | None] = _as_is(None)
+MAYBE_NUMBER: SettingCodec[int | None] = _as_is(None)
+FLAG: SettingCodec[bool] = SettingCodec(bool, lambda value: 1 if value else None)
+PRESENT: SettingCodec[bool] = SettingCodec(lambda kept: kept is not None, lambda value: b"" if value else None)
+GRANTS: SettingCodec[tuple[Grant, ...]] = _json_codec(tuple[Grant, ...], (), text=True)
 _texts = msgspec.json.Decoder(dict[str, str]).decode
 
 
-def _sorted(value: dict[str, str] | None) -> Stored:
+def _sorted_json(value: dict[str, str] | None) -> Stored:
     return None if value is None else msgspec.json.encode(value, order="sorted")
 
 
-TEXTS: Codec[dict[str, str]] = Codec(lambda kept: {} if kept is None else _texts(kept), _sorted)
-MAYBE_TEXTS: Codec[dict[str, str] | None] = Codec(lambda kept: None if kept is None else _texts(kept), _sorted)
-DAILY: Codec[DailyCount] = Codec(_daily, lambda value: f"{value.day} {value.taken}")
+TEXTS: SettingCodec[dict[str, str]] = SettingCodec(lambda kept: {} if kept is None else _texts(kept), _sorted_json)
+MAYBE_TEXTS: SettingCodec[dict[str, str] | None] = SettingCodec(
+    lambda kept: None if kept is None else _texts(kept), _sorted_json
+)
+DAILY: SettingCodec[DailyCount] = SettingCodec(_parse_daily, lambda value: f"{value.day} {value.taken}")
 
 
 # --- views ----------------------------------------------------------------------------------------------------------------
 
 
-class View:
+class SettingsView:
     """A view of settings; `scope` ends their names."""
 
     __slots__ = ("_read", "_scope")  # so that a name that is none is refused
@@ -123,12 +125,12 @@ class View:
         self._read = read
         self._scope = scope
 
-    def stored(self, name: str) -> Stored:
+    def read_stored(self, name: str) -> Stored:
         """Return a setting as it is stored."""
         return self._read(name + self._scope)
 
 
-class Writer(View):
+class SettingsWriter(SettingsView):
     """A view whose settings can be assigned to."""
 
     __slots__ = ("_keep",)
@@ -137,7 +139,7 @@ class Writer(View):
         super().__init__(read, scope)
         self._keep = keep
 
-    def store(self, name: str, value: Stored) -> None:
+    def write_stored(self, name: str, value: Stored) -> None:
         """Store a setting; None removes it."""
         self._keep(name + self._scope, value)
 
@@ -145,72 +147,72 @@ class Writer(View):
 class Setting(Generic[T]):
     """One setting of a view."""
 
-    def __init__(self, name: str, codec: Codec[T]) -> None:
+    def __init__(self, name: str, codec: SettingCodec[T]) -> None:
         self._name = name
         self._codec = codec
 
     @overload
     def __get__(self, view: None, owner: type) -> Self: ...
     @overload
-    def __get__(self, view: View, owner: type) -> T: ...
-    def __get__(self, view: View | None, owner: type) -> T | Self:
+    def __get__(self, view: SettingsView, owner: type) -> T: ...
+    def __get__(self, view: SettingsView | None, owner: type) -> T | Self:
         """Return its value."""
-        return self if view is None else self._codec.read(view.stored(self._name))
+        return self if view is None else self._codec.read(view.read_stored(self._name))
 
-    def __set__(self, view: Writer, value: T) -> None:
+    def __set__(self, view: SettingsWriter, value: T) -> None:
         """Store another value."""
-        if not isinstance(view, Writer):
+        if not isinstance(view, SettingsWriter):
             raise TypeError(f"{self._name} is not to be written in a reading transaction")
-        view.store(self._name, self._codec.write(value))
+        view.write_stored(self._name, self._codec.write(value))
 
 
-class Entries(Generic[T]):
+class SettingEntries(Generic[T]):
     """Settings of one kind, each by a key of its own."""
 
-    def __init__(self, view: View, prefix: str, codec: Codec[T]) -> None:
+    def __init__(self, view: SettingsView, prefix: str, codec: SettingCodec[T]) -> None:
         self._view = view
         self._prefix = prefix
         self._codec = codec
 
     def __getitem__(self, key: str) -> T:
-        return self._codec.read(self._view.stored(self._prefix + key))
+        return self._codec.read(self._view.read_stored(self._prefix + key))
 
 
-class EntriesWriter(Entries[T]):
+class EntriesWriter(SettingEntries[T]):
     """The same, to be assigned to."""
 
-    _view: Writer
+    _view: SettingsWriter
 
-    def __init__(self, view: Writer, prefix: str, codec: Codec[T]) -> None:
+    def __init__(self, view: SettingsWriter, prefix: str, codec: SettingCodec[T]) -> None:
         super().__init__(view, prefix, codec)
 
     def __setitem__(self, key: str, value: T) -> None:
-        self._view.store(self._prefix + key, self._codec.write(value))
+        self._view.write_stored(self._prefix + key, self._codec.write(value))
 
 
-class Family(Generic[T]):
+class EntryFamily(Generic[T]):
     """Settings of one kind in a view."""
 
-    def __init__(self, prefix: str, codec: Codec[T]) -> None:
+    def __init__(self, prefix: str, codec: SettingCodec[T]) -> None:
         self._prefix = prefix
         self._codec = codec
 
     @overload
     def __get__(self, view: None, owner: type) -> Self: ...
     @overload
-    def __get__(self, view: Writer, owner: type) -> EntriesWriter[T]: ...
+    def __get__(self, view: SettingsWriter, owner: type) -> EntriesWriter[T]: ...
     @overload
-    def __get__(self, view: View, owner: type) -> Entries[T]: ...
-    def __get__(self, view: View | None, owner: type) -> Entries[T] | Self:
+    def __get__(self, view: SettingsView, owner: type) -> SettingEntries[T]: ...
+    def __get__(self, view: SettingsView | None, owner: type) -> SettingEntries[T] | Self:
         """Return the entries."""
         if view is None:
             return self
-        if isinstance(view, Writer):
+        if isinstance(view, SettingsWriter):
             return EntriesWriter(view, self._prefix, self._codec)
-        return Entries(view, self._prefix, self._codec)
+        return SettingEntries(view, self._prefix, self._codec)
 
 
-class NodeSettings(View):
+class NodeSettings(SettingsView):
     """What a node remembers of itself."""
 
     __slots__ = ()
@@ -243,7 +245,7 @@ class NodeSettings(View):
     outdone_forms = Setting(
         "forms_outdone", MAYBE_BYTES
     )  # the claim of ours, which gave way to others of the same number
-    known_texts = Family("form texts ", BYTES)  # of forms that were in force: the short hashes of their texts
+    known_texts = EntryFamily("form texts ", BYTES)  # of forms that were in force: the short hashes of their texts
 
     upstream = Setting("upstream", MAYBE_BYTES)  # the server above this one
     upstream_grants = Setting("upstream_grants", GRANTS)  # what it lets this one do
@@ -256,22 +258,24 @@ class NodeSettings(View):
     epoch_begun = Setting("epoch_begun", NUMBER)  # milliseconds
     serial_series = Setting("serial_series", TEXT)  # of a restored server, whose former numbers are not all known
 
-    drafts = Family("draft ", _maybe_json(dict[str, Any]))
-    serial_numbers = Family("serial ", NUMBER)  # the last of a series
-    reserved_entries = Family("reserved_", MAYBE_BYTES)  # each way: what newer programs say through this one
-    value_maps: Family[dict[str, dict[str, str]]] = Family("values/", _json(dict[str, dict[str, str]], {}))
-    column_choices = Family("columns/", _maybe_json(tuple[dict[str, str], str | None]))
-    parent_rows = Family("parents/", MAYBE_BYTES)
-    imported_files = Family("taken/", PRESENT)
+    drafts = EntryFamily("draft ", _maybe_json(dict[str, Any]))
+    serial_numbers = EntryFamily("serial ", NUMBER)  # the last of a series
+    reserved_entries = EntryFamily("reserved_", MAYBE_BYTES)  # each way: what newer programs say through this one
+    value_maps: EntryFamily[dict[str, dict[str, str]]] = EntryFamily(
+        "values/", _json_codec(dict[str, dict[str, str]], {})
+    )
+    column_choices = EntryFamily("columns/", _maybe_json(tuple[dict[str, str], str | None]))
+    parent_rows = EntryFamily("parents/", MAYBE_BYTES)
+    imported_files = EntryFamily("taken/", PRESENT)
 
 
-class NodeSettingsWriter(NodeSettings, Writer):
+class NodeSettingsWriter(NodeSettings, SettingsWriter):
     """The same, to be assigned to."""
 
     __slots__ = ()
 
 
-class PeerSettings(View):
+class PeerSettings(SettingsView):
     """What a node remembers of another one: a server that it syncs with, or a device that syncs with it."""
 
     __slots__ = ()
@@ -290,36 +294,36 @@ class PeerSettings(View):
     # of a server: how far this node has told it
     enrolled_cursor = Setting("enrolled", NUMBER)
     noted_cursor = Setting("noted", NUMBER)  # clock notes
-    reserved_cursors = Family("reserved_", NUMBER)  # each way
+    reserved_cursors = EntryFamily("reserved_", NUMBER)  # each way
     # of a server: its store and its clock
-    servers_above: Setting[ServersAbove] = Setting("servers", _packed(ServersAbove, ()))
+    servers_above: Setting[ServersAbove] = Setting("servers", _msgpack_codec(ServersAbove, ()))
     newest_time = Setting("told", NUMBER)  # that it told, milliseconds
     epoch = Setting("epoch", BYTES)
     suspected = Setting("suspected", FLAG)  # it may have lost what is here
     blocked_check = Setting("unchecked", _maybe_json(Obstacle, text=True))
-    taken_ahead: Setting[TakenAhead] = Setting("ahead", _json(TakenAhead, (), text=True, absent=()))
+    taken_ahead: Setting[TakenAhead] = Setting("ahead", _json_codec(TakenAhead, (), text=True, absent=()))
     lacked_forms = Setting("forms lacked", MAYBE_NUMBER)
     arriving_forms = Setting("forms arriving", MAYBE_BYTES)  # the list of forms that have not come whole
-    arriving_texts = Family("forms arriving ", MAYBE_BYTES)  # and what has come of their texts
+    arriving_texts = EntryFamily("forms arriving ", MAYBE_BYTES)  # and what has come of their texts
 
     # of a device
-    answers_from = Family("answers ", NUMBER)  # how many answers each server has given to this device
+    answers_from = EntryFamily("answers ", NUMBER)  # how many answers each server has given to this device
     answered = Setting("answered", NUMBER)  # how many answers it has come for
     reserved_taken = Setting("reserved_taken", NUMBER)
     letters_at_branch = Setting(
         "letters_at_branch", MAYBE_TEXT
     )  # those that it was first given, where it has others by now
     succession_proof = Setting("heir", BYTES)  # the former key's signature that this device goes on for it
-    daily_counts = Family("", DAILY)  # of a family: what is counted, and how many on the last day
+    daily_counts = EntryFamily("", DAILY)  # of a family: what is counted, and how many on the last day
     # of a branch
     first_letters = Setting("lettered", NUMBER)  # the number of the first that it may give
-    mark: Setting[PeerMark] = Setting("mark", _packed(PeerMark, PeerMark()))
+    mark: Setting[PeerMark] = Setting("mark", _msgpack_codec(PeerMark, PeerMark()))
     carried: Setting[dict[bytes, int]] = Setting(
-        "carried", _packed(dict[bytes, int], {})
+        "carried", _msgpack_codec(dict[bytes, int], {})
     )  # device → last commit it has
 
 
-class PeerSettingsWriter(PeerSettings, Writer):
+class PeerSettingsWriter(PeerSettings, SettingsWriter):
     """The same, to be assigned to."""
 
     __slots__ = ()

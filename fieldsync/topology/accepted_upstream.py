@@ -13,7 +13,7 @@ from fieldsync.store import Tx
 
 def apply_taken(node: Node, tx: Tx, taken: Mapping[bytes, Iterable[int]]) -> None:
     """Apply these commits (device → numbers), as far as their records are here."""
-    logged = [one for device, seqs in taken.items() for seq in seqs for one in tx.commits(device, seq - 1, 1)]
+    logged = [one for device, seqs in taken.items() for seq in seqs for one in tx.commits_behind(device, seq - 1, 1)]
     commits = [commit for one in logged if (commit := one.commit()) is not None]
     known = tx.rows(dict.fromkeys(commit.record for commit in commits))
     states = [state_of(commit) for commit in commits if commit.record in known]

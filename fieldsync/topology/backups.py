@@ -78,7 +78,7 @@ def backup(node: Node, file: Path) -> BackedUp:
         raise errors.unwritten(fault, file.name) from fault
     finally:
         _remove(parts)
-    at = stamp.text(node.clock() << stamp.COUNTER_BITS)
+    at = stamp.stamp_text(node.clock() << stamp.COUNTER_BITS)
     return BackedUp(str(file), file.stat().st_size, node.letters, at)
 
 
@@ -102,7 +102,7 @@ def restore(file: Path, home: Path, unlock: Unlock) -> Restored:
         slots = _unpack(file, database)
         store = open_store(home, unlock(Slots.from_bytes(slots)))
         try:
-            if store.damage():
+            if store.find_damage():
                 raise errors.StoreDamaged(part="backup")
             with store.write() as tx:
                 kind = tx.settings.kind
@@ -110,7 +110,7 @@ def restore(file: Path, home: Path, unlock: Unlock) -> Restored:
                     tx.settings.restored = True
                 else:
                     store_epochs.restored(tx, nodes.wall_clock())
-                told = Restored(tx.settings.letters, kind, tx.settings.person, tx.count())
+                told = Restored(tx.settings.letters, kind, tx.settings.person, tx.count_records())
         finally:
             store.close()
         node_setup.write_file(home / SLOTS, slots)

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from fieldsync.core import stamp
 from fieldsync.replica.node import Node
 from fieldsync.store import Tx
-from fieldsync.store.contract import Server
+from fieldsync.store.contract import KnownServer
 from fieldsync.store.settings import Obstacle
 from fieldsync.topology import upstream
 
@@ -22,13 +22,13 @@ NIGHT_MS = 12 * 60 * 60 * 1000
 class Blocked(NamedTuple):
     """An obstacle as `status` tells it; `devices` are the letters of those whose commits the server does not hold."""
 
-    server: Server
+    server: KnownServer
     obstacle: Obstacle
     devices: tuple[str, ...]
 
     def told(self, hint: str) -> dict[str, Any]:
         """Return the contract's entry of `blocked`."""
-        at = stamp.text(self.obstacle.since << stamp.COUNTER_BITS)
+        at = stamp.stamp_text(self.obstacle.since << stamp.COUNTER_BITS)
         return {
             "what": self.obstacle.what, "since": at, "hint": hint, "server": self.server.name, "devices": list(self.devices),
         }  # fmt: skip
@@ -53,6 +53,6 @@ def blocked(node: Node) -> list[Blocked]:
             if one is None or (node.is_laptop and one.last - one.since < NIGHT_MS):
                 continue
             mine = [d for d in (tx.device(node.device), *upstream.carried(tx, node, server.id)) if d is not None]
-            behind = [d for d in mine if one.what == COMMITS and d.head > tx.acknowledged(server.id, d.id)]
+            behind = [d for d in mine if one.what == COMMITS and d.head > tx.acknowledged_seq(server.id, d.id)]
             found.append(Blocked(server, one, tuple(d.letters or d.id.hex() for d in behind)))
     return found

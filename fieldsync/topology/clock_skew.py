@@ -6,8 +6,8 @@ The notes travel down, and every node that has them sends ties with these commit
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from fieldsync.core import stamp
-from fieldsync.core.commit import Commit, Opaque
-from fieldsync.core.settle import candidates
+from fieldsync.core.commit import Commit, OpaqueCommit
+from fieldsync.core.settle import candidate_heads
 from fieldsync.replica import merge_arrivals
 from fieldsync.replica.apply import device_facts, settle_row
 from fieldsync.replica.node import Node
@@ -38,7 +38,7 @@ def skew_of_bundle(made: int, heard: int, now: int) -> int:
     return skew(made, heard) if made + stamp.TOLERANCE_MS < heard <= now else 0
 
 
-def note(tx: Tx, fresh: Sequence[Commit | Opaque], off: int, now: int) -> None:
+def note(tx: Tx, fresh: Sequence[Commit | OpaqueCommit], off: int, now: int) -> None:
     """Note which of a device's new commits cannot be trusted: all, when its clock is `off`; or those stamped in time to come."""
     wrong = abs(off) > stamp.TOLERANCE_MS
     for one in fresh:
@@ -71,8 +71,8 @@ def learn(tx: Tx, node: Node, notes: Sequence[Note], about: Iterable[Row] | None
     facts = device_facts(tx)
     told = {device for _, device, _, _, _ in notes}
     changed: Touched = {}
-    for row in tx.select() if about is None else about:
-        heads_of = {name: candidates(register) for name, register in row.state.fields.items()}
+    for row in tx.select_rows() if about is None else about:
+        heads_of = {name: candidate_heads(register) for name, register in row.state.fields.items()}
         tied = [name for name, heads in heads_of.items() if len(heads) > 1]
         heads = (head for name in tied for head in heads_of[name])
         if not any(head.device in told and facts.off(head) for head in heads):
@@ -83,7 +83,7 @@ def learn(tx: Tx, node: Node, notes: Sequence[Note], about: Iterable[Row] | None
             changed[row.state.record] = row, set[str]()
     if changed:
         merge_arrivals.ask(tx, changed)
-        tx.save(changed)
+        tx.save_rows(changed)
         merge_arrivals.note(tx, changed)
 
 

@@ -6,11 +6,11 @@ Until then a late edit finds its record, and a laptop that comes is told to drop
 from collections.abc import Iterable, Sequence
 
 from fieldsync import errors
-from fieldsync.core.grants import sees
+from fieldsync.core.grants import may_see_channel
 from fieldsync.core.units import LEFT
 from fieldsync.replica import merge_arrivals
 from fieldsync.store import Tx
-from fieldsync.store.contract import Query, Row
+from fieldsync.store.contract import RecordQuery, Row
 from fieldsync.topology import upstream
 from fieldsync.topology.accepted_upstream import apply_taken
 from fieldsync.topology.sender import Sender
@@ -23,7 +23,7 @@ _JUDGED_HERE = {errors.Undecided.code, errors.DevicePending.code}
 def let_go(sender: Sender, tx: Tx) -> None:
     """Purge what nobody here needs any more; what waited here for records that are elsewhere is the server above's to judge."""
     channels = tx.channels()
-    hidden = {one.n for one in channels if not sees(sender.grants, one.unit)}
+    hidden = {one.n for one in channels if not may_see_channel(sender.grants, one.unit)}
     unsent: set[bytes] | None = None
     lowest: dict[str, int] | None = None
     units = {one.n: one.unit for one in channels}
@@ -34,25 +34,25 @@ def let_go(sender: Sender, tx: Tx) -> None:
             unsent, lowest = upstream.unsent(sender, tx), _heard(sender, tx, list(units.values()))
         rows = [
             row
-            for row in tx.select(Query(channel=channel.n))
+            for row in tx.select_rows(RecordQuery(channel=channel.n))
             if hidden.issuperset(row.channels)
             and row.state.record not in unsent
-            and all(lowest.get(units[n], arrival) >= arrival for n, arrival in tx.left_at(row.n))
+            and all(lowest.get(units[n], arrival) >= arrival for n, arrival in tx.departure_entries(row.n))
         ]
         _purge(tx, rows)
-    for device, seqs in tx.waiting().items():
-        held = tx.acknowledged(sender.server.id, device)
+    for device, seqs in tx.waiting_commits().items():
+        held = tx.acknowledged_seq(sender.server.id, device)
         judged_here = {seq for seq, code, _ in tx.refusals(device) if code in _JUDGED_HERE}
         elsewhere = _elsewhere(tx, device, [seq for seq in seqs if seq <= held and seq not in judged_here])
         for seq in elsewhere:
-            tx.accept(device, seq)
+            tx.accept_commit(device, seq)
         apply_taken(sender.node, tx, {device: elsewhere})
 
 
 def _elsewhere(tx: Tx, device: bytes, seqs: Sequence[int]) -> list[int]:
     """Return those of a device's commits whose records are not in this branch's channels: these get no state from above."""
-    about = {one.seq: one.record for seq in seqs for one in tx.commits(device, seq - 1, 1)}
-    here = {record for record, row in tx.rows(set(about.values())).items() if row.channels != [tx.left]}
+    about = {one.seq: one.record for seq in seqs for one in tx.commits_behind(device, seq - 1, 1)}
+    here = {record for record, row in tx.rows(set(about.values())).items() if row.channels != [tx.departed_channel]}
     return [seq for seq, record in about.items() if record not in here]
 
 
@@ -60,14 +60,14 @@ def let_go_here(tx: Tx, rows: Sequence[Row], unit: str | None = None) -> None:
     """Purge what has left a laptop's units. What it wrote and no server has applied stays, out of all channels, until that changes."""
     kept = tx.unapplied_records() if rows else set()
     gone = [row for row in rows if row.state.record not in kept]
-    tx.depart(gone, unit)
-    tx.set_aside(row for row in rows if row.state.record in kept and row.channels != [tx.left])
+    tx.note_departed(gone, unit)
+    tx.release_records(row for row in rows if row.state.record in kept and row.channels != [tx.departed_channel])
     _purge(tx, gone)
     merge_arrivals.released(tx, kept)
 
 
 def _purge(tx: Tx, rows: Sequence[Row]) -> None:
-    tx.purge(rows)
+    tx.purge_records(rows)
     merge_arrivals.released(tx, [row.state.record for row in rows])
 
 
@@ -79,7 +79,7 @@ def come_back(tx: Tx, rows: Iterable[Row]) -> None:
     heads = {device.id: device.head for device in tx.devices()}
     for row, base in made:
         if base.seq <= heads.get(base.device, 0):
-            tx.tell_gone(tx.channel_number(LEFT), row.n)
+            tx.add_gone_entry(tx.channel_number(LEFT), row.n)
 
 
 def _heard(sender: Sender, tx: Tx, units: list[str]) -> dict[str, int]:
@@ -89,11 +89,11 @@ def _heard(sender: Sender, tx: Tx, units: list[str]) -> dict[str, int]:
     """
     lowest: dict[str, int] = {}
     for device in tx.devices():
-        told = tx.told_hello(device.id)
+        told = tx.last_hello(device.id)
         if told is None or device.state != "enrolled" or device.id in (sender.node.device, sender.server.id):
             continue
-        taken = {unit: arrival for unit, arrival, _ in messages.decode(messages.Hello, told).cursors}
+        taken = {unit: arrival for unit, arrival, _ in messages.decode_message(messages.Hello, told).cursors}
         for unit in units:
-            if sees(device.grants, unit):
+            if may_see_channel(device.grants, unit):
                 lowest[unit] = min(taken.get(unit, 0), lowest.get(unit, 1 << 63))
     return lowest

@@ -5,9 +5,9 @@ headquarters approves them. A device whose original is revoked is locked with it
 """
 
 from fieldsync import errors
-from fieldsync.core.grants import Grant, covers
+from fieldsync.core.grants import Grant, covering_grant
 from fieldsync.store import ReadTx, Tx
-from fieldsync.store.contract import GRANTS, Device, ToldChange
+from fieldsync.store.contract import GRANTS, Device, StatedChange
 from fieldsync.store.settings import DailyCount
 
 MOST_PENDING = 8
@@ -71,15 +71,15 @@ def inherit(
     """
 
     def may(grant: Grant) -> bool:
-        return within is None or covers(within, grant.unit) is not None
+        return within is None or covering_grant(within, grant.unit) is not None
 
-    tx.set_former(new, (unit.unit for unit in tx.former(original) if may(unit)))
-    for change in reversed(tx.changes(original)):
+    tx.set_former(new, (unit.unit for unit in tx.former_grants(original) if may(unit)))
+    for change in reversed(tx.authority_changes(original)):
         if change.kind != GRANTS:
             continue  # one that is locked with its original stays locked, whatever that might do before
         n = tx.inherit_change(new, change._replace(grants=tuple(filter(may, change.grants))))
-        if after is not None and (stood := tx.told_of(change.n, original)) is not None:
-            tx.tell_of(n, new, ToldChange(max(0, stood.head - after), b""))
+        if after is not None and (stood := tx.stated_change(change.n, original)) is not None:
+            tx.note_stated_change(n, new, StatedChange(max(0, stood.head - after), b""))
 
 
 def spare_copies(tx: Tx, device: Device, now: int) -> None:

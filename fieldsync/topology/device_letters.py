@@ -17,23 +17,23 @@ def take_next(tx: Tx, *, branch: bool = False) -> tuple[str, int]:
             lettered = max(taken) + 1  # one that a restored server had forgotten has come back with them
     else:
         room = 0
-        while tx.has_letters(codes.letters(lettered)):
+        while tx.has_letters(codes.letters_of(lettered)):
             lettered += 1
     tx.settings.next_letters = lettered + 1 + room
-    return codes.letters(lettered), lettered + 1 if branch else 0
+    return codes.letters_of(lettered), lettered + 1 if branch else 0
 
 
 def are_free(tx: ReadTx, letters: str, device: bytes, branch: bytes | None = None) -> bool:
     """Say whether a device may have these letters, from a branch or this server: no other has them, and no other branch is to give them."""
     if not codes.are_letters(letters) or tx.has_letters(letters, besides=device):
         return False
-    own = tx.family(branch) if branch is not None else set[bytes]()
+    own = tx.device_family(branch) if branch is not None else set[bytes]()
     return not any(_is_in_range(tx, one, letters) for one in tx.branches() - own)
 
 
 def remember_given(tx: Tx, branch: bytes, device: bytes, letters: str) -> None:
     """Remember letters that a branch gave a device as it might, although another had got them here: codes with them stay valid."""
-    if codes.are_letters(letters) and any(_is_in_range(tx, one, letters) for one in tx.family(branch)):
+    if codes.are_letters(letters) and any(_is_in_range(tx, one, letters) for one in tx.device_family(branch)):
         tx.peer_settings(device).letters_at_branch = letters
 
 
@@ -44,7 +44,7 @@ def take_from_above(tx: Tx, device: bytes, letters: str) -> None:
         return
     if given(tx, device) is None:
         tx.peer_settings(device).letters_at_branch = known.letters
-    tx.rename(device, letters)
+    tx.set_letters(device, letters)
 
 
 def given(tx: ReadTx, device: bytes) -> str | None:

@@ -12,11 +12,11 @@ from fieldsync.core import codes, commit
 from fieldsync.core.device_renewal import Renewal
 from fieldsync.core.grants import grants_hash
 from fieldsync.crypto import chain
-from fieldsync.crypto.keys import DeviceKey, device_id, verify
+from fieldsync.crypto.keys import DeviceKey, device_id, verify_signature
 from fieldsync.replica.apply import apply
 from fieldsync.replica.node import Node
 from fieldsync.store import ReadTx, Tx
-from fieldsync.store.contract import Device, Logged
+from fieldsync.store.contract import Device, LoggedCommit
 from fieldsync.topology import (
     device_families,
     device_letters,
@@ -25,14 +25,14 @@ from fieldsync.topology import (
 )
 from fieldsync.topology.sender import Sender
 from fieldsync.wire import messages, routes
-from fieldsync.wire.frames import Kind
+from fieldsync.wire.frames import FrameKind
 from fieldsync.wire.messages import MOST_PROBES, RenewAnswer, RenewRequest
 from fieldsync.wire.protocols import NAMES_SERVER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from fieldsync.store.contract import Server
+    from fieldsync.store.contract import KnownServer
 
 _SHORT = 8
 _MOST_TURNS = 8  # how often a store may turn out to be a copy in one sync
@@ -42,7 +42,7 @@ class Talk(Protocol):
     """What is needed of a talk with a server."""
 
     node: Node
-    server: "Server"
+    server: "KnownServer"
     nonce: bytes
 
     @property
@@ -51,7 +51,7 @@ class Talk(Protocol):
 
     def request(
         self, name: str, hello: "Callable[[], bytes]", more: "Callable[[], Iterable[bytes]] | None" = None
-    ) -> "Iterator[tuple[Kind, bytes]]":
+    ) -> "Iterator[tuple[FrameKind, bytes]]":
         """Send one signed request and yield its answer's frames."""
 
     def run(self) -> None:
@@ -115,7 +115,7 @@ def renew(talk: Talk) -> dict[str, Any]:
         known_above = {one for one, *_ in tx.peer_settings(talk.server.id).servers_above}
         elsewhere = [seq for one, seq, _ in tx.receipts(node.device) if seq > low and one not in known_above]
         first = tx.heads_at(node.device, [after + 1]).get(after + 1)
-        fresh = DeviceKey.generate() if first is None else node.key.heir(first)
+        fresh = DeviceKey.generate() if first is None else node.key.successor_key(first)
         key = fresh if private is None else DeviceKey.from_bytes(private)
         tx.settings.renewing_key = key.to_bytes()
     answer = _ask(talk, key, [low, *sorted(elsewhere)[-1:]])
@@ -139,11 +139,11 @@ def _ask(talk: Talk, key: DeviceKey | None, seqs: list[int]) -> RenewAnswer:
     def frames() -> "Iterator[bytes]":
         signed = message(node.device, public, talk.server.id if talk.client.protocol >= NAMES_SERVER else None)
         asked = RenewRequest(public, node.key.sign(signed), b"" if key is None else key.sign(signed), probes)
-        yield talk.client.codec.pack(Kind.RENEW, messages.encode(asked))
+        yield talk.client.codec.pack_frame(FrameKind.RENEW, messages.encode(asked))
 
     for kind, payload in talk.request(routes.RENEW, partial(talk.client.hello, where=True), frames):
-        if kind is Kind.RENEWED:
-            return messages.decode(RenewAnswer, payload)
+        if kind is FrameKind.RENEWED:
+            return messages.decode_message(RenewAnswer, payload)
     raise errors.CutOff(server=talk.server.address)
 
 
@@ -157,7 +157,7 @@ def _take_over(node: Node, tx: Tx, key: DeviceKey, letters: str, after: int) -> 
     old = node.device
     me = tx.device(old)
     assert me is not None
-    left = [said for c in tx.commits(old, after) if (said := c.commit()) is not None]
+    left = [said for c in tx.commits_behind(old, after) if (said := c.commit()) is not None]
     renewal = Renewal(old, after, key.device, [one.seq for one in left])
     shared = {
         record: forked_devices.said_before(tx, old, record, after)
@@ -166,25 +166,27 @@ def _take_over(node: Node, tx: Tx, key: DeviceKey, letters: str, after: int) -> 
     renamed: dict[bytes, tuple[str, str]] = {}
     for one in left:
         code = one.fields.get("_code")
-        parts = codes.split(code) if isinstance(code, str) else None
+        parts = codes.split_code(code) if isinstance(code, str) else None
         if isinstance(code, str) and parts is not None:
             unit = str(one.fields.get("_unit") or parts[0])
-            renamed[one.record] = code, codes.make(unit, letters, len(renamed) + 1)
+            renamed[one.record] = code, codes.make_code(unit, letters, len(renamed) + 1)
     fresh = {record: new for record, (_, new) in renamed.items()}
-    made = [renewal.commit(one, shared[one.record], fresh.get(one.record)) for one in left]
+    made = [renewal.rename_commit(one, shared[one.record], fresh.get(one.record)) for one in left]
     rows = tx.rows(shared)
     states = []
     for record, row in rows.items():
-        state = renewal.state(row.state, shared[record], fresh.get(record))
+        state = renewal.rename_state(row.state, shared[record], fresh.get(record))
         states.append((tx.channel(row.channel or 0).unit, state._replace(origins=row.conflicts)))
-    link = tx.heads_at(old, [after]).get(after) or chain.first(old)
+    link = tx.heads_at(old, [after]).get(after) or chain.chain_start(old)
     tx.cut_back(old, after, link)
     former_identities.give_up(tx, node.key, key.public)
-    tx.enrol(key.device, key.public, letters, node.person, node.grants, node.clock(), chain.first(key.device))
-    tx.succeed(old, key.device)
-    links = chain.extend(chain.first(key.device), bodies := list(map(commit.encode, made)))
-    tx.append(key.device, Logged.of(made, bodies, links))
-    tx.purge(rows.values())
+    tx.enrol_device(
+        key.device, key.public, letters, node.person, node.grants, node.clock(), chain.chain_start(key.device)
+    )
+    tx.set_successor(old, key.device)
+    links = chain.extend_chain(chain.chain_start(key.device), bodies := list(map(commit.encode, made)))
+    tx.append_commits(key.device, LoggedCommit.from_commits(made, bodies, links))
+    tx.purge_records(rows.values())
     for unit in dict.fromkeys(unit for unit, _ in states):
         apply(tx, node.rules, [state for at, state in states if at == unit], unit=unit, index=node.is_laptop)
     settings = tx.settings
@@ -211,12 +213,12 @@ def enrol(node: Node, old: Device, asked: RenewRequest, protocol: int, grants: b
     this one is to hear of, will speak of what it has seen by numbers that are others' here.
     """
     signed = message(old.id, asked.key, node.serving_key.device if protocol >= NAMES_SERVER else None)
-    if old.key is None or not verify(old.key, signed, asked.by_old):
+    if old.key is None or not verify_signature(old.key, signed, asked.by_old):
         raise errors.BadSignature
     if not asked.key:
         with node.store.read() as tx:
             return "", _common(tx, old, asked)
-    if not verify(asked.key, signed, asked.by_new):
+    if not verify_signature(asked.key, signed, asked.by_new):
         raise errors.BadSignature
     new = device_id(asked.key)
     with node.store.write() as tx:
@@ -233,12 +235,14 @@ def enrol(node: Node, old: Device, asked: RenewRequest, protocol: int, grants: b
                 device_families.check_room(tx, old.id)
             device_families.check_pace(tx, known, node.clock())
             letters, _ = device_letters.take_next(tx)
-            tx.enrol(new, asked.key, letters, known.person or "", known.grants, node.clock(), chain.first(new))
-            with tx.copies_together():
-                tx.succeed(old.id, new)
+            tx.enrol_device(
+                new, asked.key, letters, known.person or "", known.grants, node.clock(), chain.chain_start(new)
+            )
+            with tx.batch_copies():
+                tx.set_successor(old.id, new)
                 tx.set_pending(new, pending=further)
             tx.set_enrolled_by(new, node.device)
-            for recipient in tx.ages([old.id]).values():
+            for recipient in tx.age_recipients([old.id]).values():
                 tx.set_age(new, recipient)  # the copy has the store's identity, too
             after = _common(tx, old, asked) if grants_hash(known.grants) == grants else None
             device_families.inherit(tx, old.id, new, after=after)

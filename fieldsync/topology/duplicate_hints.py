@@ -23,7 +23,7 @@ _TOLD = frozenset((CASEWORKER, SUPERVISOR, ADMIN, BRANCH))
 def compare_arrivals(node: Node, tx: Tx) -> bool:
     """Compare what has arrived; return whether there is more, which waits for the next time."""
     duplicate_index.catch_up(node, compare=True, limit=AT_ONCE, opens=lambda: nullcontext(tx))
-    return any(tx.unlinked_counts())
+    return any(tx.uncompared_counts())
 
 
 def hints(tx: ReadTx, device: Device, channels: Sequence[Channel], after: int) -> tuple[int, tuple[bytes, ...]]:

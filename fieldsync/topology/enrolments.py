@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import msgspec
 
 from fieldsync.core import stamp
-from fieldsync.core.grants import ROLES, Grant, covers
+from fieldsync.core.grants import ROLES, Grant, covering_grant
 from fieldsync.core.units import is_unit
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DEVICE_SIZE, device_id
@@ -41,7 +41,7 @@ def news(tx: ReadTx, after: int) -> list[tuple[int, Enrolment]]:
 
     def told(device: bytes) -> tuple[int, int, int]:
         change = changed.get(device)
-        return (change.number, change.until, tx.since(device) or 0) if change is not None else (0, 0, 0)
+        return (change.number, change.until, tx.lost_since(device) or 0) if change is not None else (0, 0, 0)
 
     return [
         (
@@ -61,7 +61,9 @@ def may_enrol(branch: Device, said: Enrolment, known: Device | None) -> bool:
     """A branch enrols and changes devices of its own units only, with roles that there are, and makes no branches elsewhere."""
     units = [unit for unit, _ in said.grants] + ([g.unit for g in known.grants] if known is not None else [])
     return (
-        said.device != branch.id and _is_sound(said) and all(covers(branch.grants, unit) is not None for unit in units)
+        said.device != branch.id
+        and _is_sound(said)
+        and all(covering_grant(branch.grants, unit) is not None for unit in units)
     )
 
 
@@ -83,7 +85,7 @@ def in_turn(tx: ReadTx, told: Sequence[Enrolment]) -> list[Enrolment]:
 
 def root_of(tx: ReadTx, device: bytes, own: bytes) -> bytes:
     """Return who answers for a device: the first of the devices that led to it which `own`, this server, enrolled itself."""
-    ours, at = tx.family(own), device
+    ours, at = tx.device_family(own), device
     seen = {at}
     while (known := tx.device(at)) is not None:
         before = known.copy_of or known.enrolled_by
@@ -131,7 +133,7 @@ def take_from_below(tx: Tx, branch: Device, said: Enrolment, now: int) -> None:
     if not _is_sound(said) or said.device == branch.id:
         return
     fresh = not _is_known(tx, said.device)
-    if original is not None and any(covers(branch.grants, grant.unit) is None for grant in original.grants):
+    if original is not None and any(covering_grant(branch.grants, grant.unit) is None for grant in original.grants):
         if fresh and _was_of(tx, branch, original):
             _take_after_move(tx, branch, _bounded_from_below(tx, branch, said, now), original)
         return  # else it would lock another branch's device out of its place
@@ -154,18 +156,20 @@ def take_from_below(tx: Tx, branch: Device, said: Enrolment, now: int) -> None:
 
 def _was_of(tx: ReadTx, branch: Device, device: Device) -> bool:
     """Say whether a device was a branch's before it was granted other units."""
-    former = (*tx.former(device.id), *device.grants)
-    return device.enrolled_by == branch.id or any(covers(branch.grants, grant.unit) is not None for grant in former)
+    former = (*tx.former_grants(device.id), *device.grants)
+    return device.enrolled_by == branch.id or any(
+        covering_grant(branch.grants, grant.unit) is not None for grant in former
+    )
 
 
 def _is_outdated(tx: ReadTx, branch: Device, said: Enrolment, original: Device) -> bool:
     """Say whether a branch gave a successor what its original was granted before a change that the branch had not heard of."""
     if said.copied_after is not None or original.key is None:
         return False  # it is nobody's: what is said again in its name was signed with these
-    if any(covers(branch.grants, unit) is None for unit, _ in said.grants):
+    if any(covering_grant(branch.grants, unit) is None for unit, _ in said.grants):
         return True  # its original had been away, and is back
     copied = said.changed == said.enrolled  # the branch itself granted it nothing else since
-    return copied and said.grants in [_pairs(change.grants) for change in tx.changes(original.id)]
+    return copied and said.grants in [_pairs(change.grants) for change in tx.authority_changes(original.id)]
 
 
 def _as_its_original(said: Enrolment, original: Device) -> Enrolment:
@@ -264,7 +268,7 @@ def _enroller(tx: ReadTx, branch: Device, said: Enrolment) -> bytes:
 
 def is_within(branch: Device, device: Device) -> bool:
     """Say whether a device works within a branch's units, and nowhere else."""
-    return bool(device.grants) and all(covers(branch.grants, grant.unit) is not None for grant in device.grants)
+    return bool(device.grants) and all(covering_grant(branch.grants, grant.unit) is not None for grant in device.grants)
 
 
 def _take(tx: Tx, said: Enrolment, *, within: tuple[Grant, ...] | None = None) -> None:
@@ -272,7 +276,9 @@ def _take(tx: Tx, said: Enrolment, *, within: tuple[Grant, ...] | None = None) -
     told = tuple(Grant(unit, role) for unit, role in said.grants)
     known = tx.device(said.device)
     if known is None or known.key is None:
-        tx.enrol(said.device, said.key, said.letters, said.person, told, said.enrolled, chain.first(said.device))
+        tx.enrol_device(
+            said.device, said.key, said.letters, said.person, told, said.enrolled, chain.chain_start(said.device)
+        )
         if said.copy_of:
             tx.set_copy(said.device, said.copy_of, said.copied_after)
             device_families.inherit(tx, said.copy_of, said.device, within=within)

@@ -12,12 +12,12 @@ import msgspec
 
 from fieldsync.core import stamp
 from fieldsync.core.grants import is_branch
-from fieldsync.crypto.keys import verify
+from fieldsync.crypto.keys import verify_signature
 from fieldsync.store import ReadTx, Tx
-from fieldsync.store.contract import GRANTS, AuthorityChange, Device, FirstTaking, Logged, ToldChange
+from fieldsync.store.contract import GRANTS, AuthorityChange, Device, FirstReceipt, LoggedCommit, StatedChange
 from fieldsync.topology.sender import Sender
 from fieldsync.wire import messages
-from fieldsync.wire.frames import Kind
+from fieldsync.wire.frames import FrameKind
 from fieldsync.wire.messages import Peer, Taking
 from fieldsync.wire.protocols import SENDS_RECEIPTS
 
@@ -36,41 +36,41 @@ def message(one: Taking) -> bytes:
 # --- the server that takes commits from their own device --------------------------------------------------------------
 
 
-def note(node: "Node", tx: Tx, device: Device, logged: Sequence[Logged], *, behind: bool) -> None:
+def note(node: "Node", tx: Tx, device: Device, logged: Sequence[LoggedCommit], *, behind: bool) -> None:
     """Remember that this server took a device's commits first, and which of its changes count for them.
 
     `behind`: it works with other grants than it has here, so that the last answer did not reach it.
     """
     now = node.clock()
-    tx.forget_takings(device.id, logged[0].seq - 1, b"")
-    changes = [(one, None if behind else tx.told_of(one.n, device.id)) for one in tx.changes(device.id)]
+    tx.forget_first_receipts(device.id, logged[0].seq - 1, b"")
+    changes = [(one, None if behind else tx.stated_change(one.n, device.id)) for one in tx.authority_changes(device.id)]
 
-    def basis(one: Logged) -> AuthorityChange | None:
+    def basis(one: LoggedCommit) -> AuthorityChange | None:
         return next((change for change, told in changes if not _before_it_was_told(change, told, one.seq, now)), None)
 
-    groups: Iterable[tuple[AuthorityChange | None, Iterable[Logged]]] = (
+    groups: Iterable[tuple[AuthorityChange | None, Iterable[LoggedCommit]]] = (
         groupby(logged, basis) if changes else [(None, logged)]
     )
     for change, some in groups:
         part = list(some)
         number = next((c.number for c, _ in changes if c.number and change is not None and c.n <= change.n), 0)
-        tx.take_first([
-            FirstTaking(
+        tx.add_first_receipts([
+            FirstReceipt(
                 device.id, part[0].seq, part[-1].seq, part[-1].chain, now, now, 0 if change is None else change.n, number,
                 node.device, b"",
             )
         ])  # fmt: skip
 
 
-def _before_it_was_told(change: AuthorityChange, told: ToldChange | None, seq: int, now: int) -> bool:
+def _before_it_was_told(change: AuthorityChange, told: StatedChange | None, seq: int, now: int) -> bool:
     """Say whether a device signed this commit before it was told of other grants, which count for it only then."""
     return change.kind == GRANTS and now <= change.until and (told is None or seq <= told.head)
 
 
 def tell(tx: Tx, device: Device, head: int) -> None:
     """Remember up to where a device, which works with other grants than it has here, had signed when it was told of them."""
-    for change in tx.changes(device.id):
-        tx.tell_of(change.n, device.id, ToldChange(head, b""), again=True)
+    for change in tx.authority_changes(device.id):
+        tx.note_stated_change(change.n, device.id, StatedChange(head, b""), again=True)
 
 
 # --- the branch -------------------------------------------------------------------------------------------------------
@@ -83,19 +83,19 @@ def frames(sender: Sender, after: Mapping[bytes, int]) -> Iterator[bytes]:
         return
     with node.store.read() as tx:
         lacked = [
-            (one, after.get(one.id, tx.acknowledged(server, one.id)))
+            (one, after.get(one.id, tx.acknowledged_seq(server, one.id)))
             for one in tx.devices()
             if one.head and one.id not in (node.device, server)
         ]
         lacked = [(one, since) for one, since in lacked if one.head > since]
         heads = [(one.id, one.head, one.chain or b"") for one, _ in lacked]
-        taken = [_signed(node, taking) for one, since in lacked for taking in tx.takings(one.id, since)]
+        taken = [_signed(node, taking) for one, since in lacked for taking in tx.first_receipts(one.id, since)]
     for start in range(0, max(len(heads), len(taken)), _PART):
         peer = Peer(heads=tuple(heads[start : start + _PART]), taken=tuple(taken[start : start + _PART]))
-        yield sender.codec.pack(Kind.PEER, messages.encode(peer))
+        yield sender.codec.pack_frame(FrameKind.PEER, messages.encode(peer))
 
 
-def _signed(node: "Node", taken: FirstTaking) -> Taking:
+def _signed(node: "Node", taken: FirstReceipt) -> Taking:
     one = Taking(
         taken.device, taken.first, taken.last, taken.link, taken.at, taken.number, taken.server, taken.signature
     )
@@ -122,7 +122,7 @@ class Brought:
     def add(self, tx: ReadTx, peer: Peer) -> None:
         """Hear of receipts of commits that are not here yet."""
         for one in peer.taken:
-            if one.last > tx.head(one.device) and one.first <= one.last and self._room:
+            if one.last > tx.log_head(one.device) and one.first <= one.last and self._room:
                 self._room -= 1
                 self._of.setdefault(one.device, {})[one.last] = one
 
@@ -133,15 +133,15 @@ class Brought:
         """
         now = node.clock()
         wrong = self._off if abs(self._off) > stamp.TOLERANCE_MS and tx.settings.upstream is None else 0
-        its_own = tx.family(branch.id) if wrong else set()
-        tx.forget_takings(device, before, branch.id)
+        its_own = tx.device_family(branch.id) if wrong else set()
+        tx.forget_first_receipts(device, before, branch.id)
         told = self._of.get(device, {})
         for one in [one for one in told.values() if one.first <= last and one.last > before]:
             del told[one.last]
             if _sound(tx, branch, one):
                 at = max(0, one.at - wrong) if one.server in its_own else one.at
-                tx.take_first([
-                    FirstTaking(
+                tx.add_first_receipts([
+                    FirstReceipt(
                         one.device, one.first, one.last, one.chain, min(at, now), now, 0, one.number, one.server, branch.id,
                         one.signature,
                     )
@@ -155,4 +155,4 @@ def _sound(tx: ReadTx, branch: Device, one: Taking) -> bool:
         return False
     if server.id != branch.id and not is_branch(server.grants):
         return False
-    return verify(server.key, message(one), one.signature)
+    return verify_signature(server.key, message(one), one.signature)

@@ -11,11 +11,11 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 import msgspec
 
 from fieldsync.core import codes, commit
-from fieldsync.core.commit import Commit, contexts, state_of
+from fieldsync.core.commit import Commit, group_contexts, state_of
 from fieldsync.core.deletion import DELETED, has_seen, with_repeated
-from fieldsync.core.device_renewal import OldWrites, Renewal, kept
+from fieldsync.core.device_renewal import OldWrites, Renewal, collect_old_writes
 from fieldsync.core.edit_context import repeat_context
-from fieldsync.core.grants import Grant, covers
+from fieldsync.core.grants import Grant, covering_grant
 from fieldsync.core.register import Dot, Head, Register
 from fieldsync.core.state import Base, State, field_of, registers
 from fieldsync.crypto import chain
@@ -23,7 +23,7 @@ from fieldsync.crypto.keys import DeviceKey
 from fieldsync.replica.apply import apply
 from fieldsync.replica.node import Node
 from fieldsync.store import ReadTx, Tx
-from fieldsync.store.contract import Device, Logged
+from fieldsync.store.contract import Device, LoggedCommit
 from fieldsync.topology import device_families, device_letters, first_receipts
 
 _Links = list[tuple[bytes, bytes]]  # a commit's hash, and the chain's behind it
@@ -47,14 +47,14 @@ def take(node: Node, tx: Tx, device: Device, batch: Sequence[Commit], seal: byte
     tail, links = batch[same:], links[same:]
     if not tail:
         return []
-    others = tx.parted(device.id)
+    others = tx.other_histories(device.id)
     begun = {heir: common for heir, common, _, _ in others}
     last = {heir: end for heir, _, end, _ in others}
     say_ours_again(node, tx, device, after if owner is None else begun[owner], {one.record for one in tail})
-    if owner is None or last[owner] != after or node.key.heir(_first(tx, device, owner)).device != owner:
+    if owner is None or last[owner] != after or node.key.successor_key(_first(tx, device, owner)).device != owner:
         owner = _heir(node, tx, device, after, links[0][1])
-        tx.part(device.id, owner, [(after, start)])
-    tx.part(device.id, owner, [(one.seq, link) for one, (_, link) in zip(tail, links, strict=True)])
+        tx.add_other_history(device.id, owner, [(after, start)])
+    tx.add_other_history(device.id, owner, [(one.seq, link) for one, (_, link) in zip(tail, links, strict=True)])
     return _say_again(node, tx, device, owner, begun.get(owner, after), tail)
 
 
@@ -62,9 +62,9 @@ def _proved(tx: Tx, device: Device, batch: Sequence[Commit], seal: bytes) -> tup
     """Return the history that a batch goes on from, the chain there, and the chain's links, if the seal is the device's."""
     bodies = list(map(commit.encode, batch))
     before = batch[0].seq - 1
-    starts = tx.links_at(device.id, before) if before else {chain.first(device.id): None}
+    starts = tx.links_at(device.id, before) if before else {chain.chain_start(device.id): None}
     for start, owner in starts.items():
-        links = chain.extend(start, bodies)
+        links = chain.extend_chain(start, bodies)
         if device.key is not None and chain.check_seal(device.key, batch[-1].seq, links[-1][1], seal):
             return owner, start, links
     return None
@@ -72,7 +72,7 @@ def _proved(tx: Tx, device: Device, batch: Sequence[Commit], seal: bytes) -> tup
 
 def _first(tx: Tx, device: Device, heir: bytes) -> bytes:
     """Return the chain behind the first commit that is the heir's alone: its key is made from it."""
-    after = next(after for one, after, _, _ in tx.parted(device.id) if one == heir)
+    after = next(after for one, after, _, _ in tx.other_histories(device.id) if one == heir)
     return next(link for link, one in tx.links_at(device.id, after + 1).items() if one == heir)
 
 
@@ -80,7 +80,9 @@ def may_repeat(tx: ReadTx, device: Device, *, by_server: bool) -> set[bytes]:
     """Return the devices whose commits one's may say again: a copy's family; for a server's own, who goes on for copied ones."""
     if by_server:
         return {one.id for one in tx.devices() if one.copy_of is not None} - {device.id}
-    return tx.family(device.id) - {device.id} if device.state == "forked" or device.copy_of is not None else set()
+    return (
+        tx.device_family(device.id) - {device.id} if device.state == "forked" or device.copy_of is not None else set()
+    )
 
 
 def said_again(tx: ReadTx, others: Collection[bytes], commit: Commit, today: Callable[[Commit], Commit]) -> bool:
@@ -106,19 +108,23 @@ def _gist(commit: Commit) -> Counter[tuple[str, str]]:
 def said_before(tx: Tx, old: bytes, record: bytes, after: int) -> OldWrites:
     """Return what a device's commits up to one have written of a record."""
     mine = [c for c in tx.commits_of(record) if c.device == old and c.seq <= after]
-    return kept(said for c in sorted(mine, key=lambda c: c.seq) if (said := c.commit()) is not None)
+    return collect_old_writes(said for c in sorted(mine, key=lambda c: c.seq) if (said := c.commit()) is not None)
 
 
 def _heir(node: Node, tx: Tx, device: Device, after: int, link: bytes) -> bytes:
     """Enrol the heir of a history that begins with this chain hash; nobody goes on as it, and it may do what the device could."""
-    key = node.key.heir(link)
+    key = node.key.successor_key(link)
     known = tx.device(key.device)
     if known is None or known.key is None:
         own = tx.settings.upstream_grants if tx.settings.upstream is not None else None
-        grants: Sequence[Grant] = [one for one in device.grants if own is None or covers(own, one.unit) is not None]
+        grants: Sequence[Grant] = [
+            one for one in device.grants if own is None or covering_grant(own, one.unit) is not None
+        ]
         letters, _ = device_letters.take_next(tx)
-        tx.enrol(key.device, key.public, letters, device.person or "", grants, node.clock(), chain.first(key.device))
-        tx.succeed(device.id, key.device)
+        tx.enrol_device(
+            key.device, key.public, letters, device.person or "", grants, node.clock(), chain.chain_start(key.device)
+        )
+        tx.set_successor(device.id, key.device)
         tx.set_copy(key.device, device.id, after)
         device_families.inherit(tx, device.id, key.device)
         for one in (device.id, key.device):
@@ -129,7 +135,7 @@ def _heir(node: Node, tx: Tx, device: Device, after: int, link: bytes) -> bytes:
 def say_ours_again(node: Node, tx: Tx, device: Device, after: int, records: Iterable[bytes] | None = None) -> None:
     """Say again in this server's name what the device's commits behind `after` have left standing (in these records)."""
     if records is None:
-        records = dict.fromkeys(one.record for one in tx.commits(device.id, after))
+        records = dict.fromkeys(one.record for one in tx.commits_behind(device.id, after))
 
     def standing(head: Head, base: Base | None) -> bool:
         # of a record made behind it the other history knows nothing
@@ -156,8 +162,8 @@ def cover(node: Node, tx: Tx, old: bytes, records: Iterable[bytes]) -> None:
 
     So whoever holds a record as the copied device made it holds it once.
     """
-    heirs = tx.family(old) - {old}
-    last = max([tx.head(old), *(last for _, _, last, _ in tx.parted(old))])
+    heirs = tx.device_family(old) - {old}
+    last = max([tx.log_head(old), *(last for _, _, last, _ in tx.other_histories(old))])
     _say(
         node,
         tx,
@@ -202,7 +208,7 @@ def _say(
             made.append(Commit(
                 commit.FORMAT, me.id, me.head + len(made) + 1, said.stamp, said.author, row.state.type,
                 node.schema.type(row.state.type).version, row.state.record, None,
-                values, contexts(seen),
+                values, group_contexts(seen),
             ))  # fmt: skip
     if made:
         _log(tx, me, made)
@@ -235,26 +241,26 @@ def _say_again(node: Node, tx: Tx, device: Device, heir: bytes, after: int, tail
     made = []
     for one in tail:
         code, fresh = one.fields.get("_code"), None
-        parts = codes.split(code) if isinstance(code, str) else None
+        parts = codes.split_code(code) if isinstance(code, str) else None
         if parts is not None:  # the other history may have given out the same one
-            fresh = codes.make(str(one.fields.get("_unit") or parts[0]), me.letters, one.seq - after)
-        again = renewal.commit(one, shared[one.record], fresh)
+            fresh = codes.make_code(str(one.fields.get("_unit") or parts[0]), me.letters, one.seq - after)
+        again = renewal.rename_commit(one, shared[one.record], fresh)
         # the numbers that it stands for are over: who holds one of them lets it go for this
         over = {device.id: max(device.head, end)}
         seen = {name: {**dict(pairs), **over} for names, pairs in again.context for name in names}
         if "_code" not in again.fields:  # else it makes the record, and has seen nothing
             seen = {name: over for name in again.fields if not renewal.is_own(name)} | seen
-        made.append(msgspec.structs.replace(again, context=contexts(seen)))
-    logged = _log(tx, me, made, node.key.heir(_first(tx, device, heir)))
+        made.append(msgspec.structs.replace(again, context=group_contexts(seen)))
+    logged = _log(tx, me, made, node.key.successor_key(_first(tx, device, heir)))
     first_receipts.note(node, tx, me, logged, behind=True)
     return made
 
 
-def _log(tx: Tx, device: Device, made: Sequence[Commit], key: DeviceKey | None = None) -> list[Logged]:
+def _log(tx: Tx, device: Device, made: Sequence[Commit], key: DeviceKey | None = None) -> list[LoggedCommit]:
     assert device.chain is not None
     bodies = list(map(commit.encode, made))
-    links = chain.extend(device.chain, bodies)
-    seal = None if key is None else chain.seal(key, made[-1].seq, links[-1][1])
-    logged = Logged.of(made, bodies, links)
-    tx.append(device.id, logged, seal)
+    links = chain.extend_chain(device.chain, bodies)
+    seal = None if key is None else chain.sign_chain(key, made[-1].seq, links[-1][1])
+    logged = LoggedCommit.from_commits(made, bodies, links)
+    tx.append_commits(device.id, logged, seal)
     return logged

@@ -12,13 +12,13 @@ from typing import NamedTuple
 
 from fieldsync.core import codes
 from fieldsync.crypto import chain
-from fieldsync.crypto.keys import DeviceKey, device_id, verify
+from fieldsync.crypto.keys import DeviceKey, device_id, verify_signature
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Device
 from fieldsync.topology import device_families, device_letters, upstream
 from fieldsync.topology.sender import Sender
 from fieldsync.wire import messages
-from fieldsync.wire.frames import Kind, http_size
+from fieldsync.wire.frames import FrameKind, http_size
 from fieldsync.wire.messages import Former, Peer
 from fieldsync.wire.protocols import NAMES_FORMER
 
@@ -34,7 +34,7 @@ def give_up(tx: Tx, key: DeviceKey, heir: bytes) -> None:
     """Prepare for the loss of a key: seal what its device has written, and sign which key goes on for it."""
     seals, count, size = [], 0, 0
     last = None
-    for one in tx.commits(key.device, 0):
+    for one in tx.commits_behind(key.device, 0):
         here = len(one.body or b"")
         if last is not None and (count == _SEALED_COMMITS or size + here > _SEALED_BYTES):
             seals.append(last)
@@ -42,8 +42,8 @@ def give_up(tx: Tx, key: DeviceKey, heir: bytes) -> None:
         count, size, last = count + 1, size + here, one
     if last is not None:
         seals.append(last)
-    tx.seal(key.device, [(one.seq, chain.seal(key, one.seq, one.chain)) for one in seals])
-    tx.peer_settings(device_id(heir)).succession_proof = key.sign(chain.heir_message(key.device, heir))
+    tx.add_chain_signatures(key.device, [(one.seq, chain.sign_chain(key, one.seq, one.chain)) for one in seals])
+    tx.peer_settings(device_id(heir)).succession_proof = key.sign(chain.successor_message(key.device, heir))
 
 
 def frames(sender: Sender, after: Mapping[bytes, int], room: int) -> Iterator[bytes]:
@@ -69,7 +69,7 @@ def asking(sender: Sender, after: Mapping[bytes, int] = MappingProxyType({})) ->
     node, server = sender.node, sender.server.id
     with node.store.read() as tx:
         others = upstream.carried(tx, node, server)
-        lacked = [one for one in others if one.head > after.get(one.id, tx.acknowledged(server, one.id))]
+        lacked = [one for one in others if one.head > after.get(one.id, tx.acknowledged_seq(server, one.id))]
         heads = tuple((one.id, one.head, (one.chain or b"")[:8]) for one in lacked)
         known = [tx.device(node.device), *(tx.device(one.copy_of) for one in tx.devices() if one.copy_of)]
         named = tuple(
@@ -79,7 +79,7 @@ def asking(sender: Sender, after: Mapping[bytes, int] = MappingProxyType({})) ->
         )
     if heads:
         sender.carries = True
-        yield sender.codec.pack(Kind.PEER, messages.encode(Peer(heads=heads, former=named)))
+        yield sender.codec.pack_frame(FrameKind.PEER, messages.encode(Peer(heads=heads, former=named)))
 
 
 # --- the server -------------------------------------------------------------------------------------------------------
@@ -114,7 +114,9 @@ def _proved(said: Mapping[bytes, Former], device: bytes) -> bytes | None:
     before = said.get(one.copy_of) if one is not None else None
     if one is None or before is None:
         return None
-    return one.copy_of if verify(before.key, chain.heir_message(one.copy_of, one.key), one.proof) else None
+    return (
+        one.copy_of if verify_signature(before.key, chain.successor_message(one.copy_of, one.key), one.proof) else None
+    )
 
 
 def unknown(device_of: Callable[[bytes], Device | None], line: Mapping[bytes, Link], device: bytes) -> list[Link]:
@@ -150,7 +152,7 @@ def enrol(tx: Tx, line: Mapping[bytes, Link], device: bytes, now: int) -> None:
     original = tx.device(links[0].original)
     assert original is not None
     count = device_families.count_today(tx, "former", original, now, len(links), most=_MOST_A_DAY)
-    with tx.copies_together():
+    with tx.batch_copies():
         for one in links[:count]:
             _enrol(tx, one, now)
 
@@ -160,9 +162,9 @@ def _enrol(tx: Tx, link: Link, now: int) -> None:
     assert original is not None
     free = codes.are_letters(link.letters) and not tx.has_letters(link.letters)
     letters = link.letters if free else device_letters.take_next(tx)[0]
-    tx.enrol(new, link.key, letters, original.person or "", original.grants, now, chain.first(new))
+    tx.enrol_device(new, link.key, letters, original.person or "", original.grants, now, chain.chain_start(new))
     further = device_families.is_further(tx, original.id, new)
-    tx.succeed(original.id, new)
+    tx.set_successor(original.id, new)
     tx.set_pending(new, pending=further)
     tx.set_device_state(new, "forked")
     device_families.inherit(tx, original.id, new)
@@ -173,7 +175,7 @@ def lacking(tx: ReadTx, line: Mapping[bytes, Link], asked: Iterable[bytes]) -> I
     device_of = cache(tx.device)
     for one in asked:
         if one in line and unknown(device_of, line, one):
-            yield one, 0, chain.first(one)[:8]
+            yield one, 0, chain.chain_start(one)[:8]
 
 
 def parts_down(
@@ -187,7 +189,7 @@ def parts_down(
     heads = (*upstream.heads_of(tx, devices, asked), *lacking(tx, line, asked))
     parted = upstream.parted_of(tx, devices)
     family = {*asked, *ancestors(tx, device)}
-    refused = [row for row in tx.judged(judged) if row[1] in family] if family else []
+    refused = [row for row in tx.verdicts_since(judged) if row[1] in family] if family else []
     for start in range(0, len(refused), _PART):
         some = refused[start : start + _PART]
         yield Peer(refused=tuple((one, seq, code, facts) for _, one, seq, code, facts in some), judged=some[-1][0])

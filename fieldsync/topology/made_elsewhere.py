@@ -26,7 +26,7 @@ def tell(
             if name not in numbers:
                 numbers[name] = tx.channel_number(name)
             if numbers[name] not in made.channels:
-                tx.tell_gone(numbers[name], made.n)
+                tx.add_gone_entry(numbers[name], made.n)
                 if made.owner is not None:
                     owned.add(state.record)
     return owned

@@ -5,8 +5,8 @@ from typing import Protocol
 
 from fieldsync.core.grants import Grant
 from fieldsync.replica.node import Node
-from fieldsync.store.contract import Logged, Server
-from fieldsync.wire.frames import Codec
+from fieldsync.store.contract import KnownServer, LoggedCommit
+from fieldsync.wire.frames import FrameCodec
 
 
 class Counts(Protocol):
@@ -19,9 +19,9 @@ class Sender(Protocol):
     """One exchange with one server: `protocol` is what both speak, `carries` whether it has other devices' commits."""
 
     node: Node
-    server: Server
+    server: KnownServer
     protocol: int
-    codec: Codec
+    codec: FrameCodec
     bundled: bool  # whether what it says goes into a bundle
     branch: bool
     carries: bool
@@ -34,8 +34,8 @@ class Sender(Protocol):
     def hello(self, *, where: bool = False, budget: int = 0) -> bytes:
         """Return the request's first frame."""
 
-    def frame(self, logged: list[Logged]) -> bytes:
+    def frame(self, logged: list[LoggedCommit]) -> bytes:
         """Return commits as a frame under their device's seal; one that is too long for a frame comes back too long."""
 
-    def count_up(self, logged: Sequence[Logged]) -> None:
+    def count_up(self, logged: Sequence[LoggedCommit]) -> None:
         """Count what goes up."""

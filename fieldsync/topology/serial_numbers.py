@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from fieldsync.core.grants import BRANCH
 from fieldsync.core.state import register_of
-from fieldsync.core.units import home_unit, within
+from fieldsync.core.units import home_unit, is_within
 from fieldsync.replica import changes, commit_writer
 from fieldsync.replica.node import Node
 from fieldsync.schema import validate
@@ -31,7 +31,7 @@ def give(node: Node, tx: Tx, rows: Iterable[Row]) -> None:
         if row.channel is None or row.also or "_deleted" in row.doc or "_unit" in row.conflicts:
             continue  # in two units as long as nobody has settled where it is
         unit = home_unit(tx.channel(row.channel).unit)
-        if not (office is None or within(unit, office)) or any(within(unit, one) for one in lower):
+        if not (office is None or is_within(unit, office)) or any(is_within(unit, one) for one in lower):
             continue
         kind = node.schema.type(row.state.type)
         place = office or node.grants[0].unit
@@ -49,7 +49,7 @@ def _lower(node: Node, tx: Tx, office: str | None) -> Sequence[str]:
     """Return the units of the branches below this server."""
     branches = (one for one in tx.devices() if one.id != node.device and one.state == "enrolled")
     units = (grant.unit for one in branches for grant in one.grants if grant.role == BRANCH)
-    return [unit for unit in units if office is None or (within(unit, office) and unit != office)]
+    return [unit for unit in units if office is None or (is_within(unit, office) and unit != office)]
 
 
 def _due(node: Node, row: Row, field: Field) -> bool:

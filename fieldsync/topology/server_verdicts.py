@@ -14,20 +14,20 @@ from fieldsync.store import Tx
 def take(node: Node, tx: Tx, server: bytes, seq: int, code: str, facts: str) -> None:
     """Take a server's verdict on one of this node's saves: why it is quarantined there, or with no code that it is applied after all."""
     if code:
-        tx.refuse(node.device, seq, refusal(code, facts))
+        tx.quarantine_commit(node.device, seq, refusal(code, facts))
     else:
-        tx.accept(node.device, seq, refusal_errors.facts_of(facts))
+        tx.accept_commit(node.device, seq, refusal_errors.facts_of(facts))
     if node.is_laptop:
         tx.note_verdict(node.device, seq, server, code)
 
 
 def forget(node: Node, tx: Tx, server: bytes) -> None:
     """Forget what a server said of this node's saves in another life of its store: it tells anew all that it says now."""
-    for seq, said in tx.verdicts(node.device).items():
+    for seq, said in tx.server_verdicts(node.device).items():
         if server in said:
             tx.note_verdict(node.device, seq, server, "")
             if said.keys() <= {server, b""}:
-                tx.accept(node.device, seq)
+                tx.accept_commit(node.device, seq)
 
 
 def take_back(node: Node, tx: Tx, server: bytes, upto: int) -> None:
@@ -36,7 +36,7 @@ def take_back(node: Node, tx: Tx, server: bytes, upto: int) -> None:
     That ends what other servers said, unless they are above it; and, if these are not below it either, only that a save waits.
     """
     tx.peer_settings(server).heard_cursor = upto
-    found = tx.verdicts(node.device)
+    found = tx.server_verdicts(node.device)
     if not found:
         return
     servers = [one.id for one in tx.servers()]
@@ -51,5 +51,5 @@ def take_back(node: Node, tx: Tx, server: bytes, upto: int) -> None:
     for seq, said in found.items():
         applied = (one for one in servers if heard[one] >= seq and one not in said)
         if any(all(ends(one, other, code) for other, code in said.items()) for one in applied):
-            tx.accept(node.device, seq)
+            tx.accept_commit(node.device, seq)
             tx.forget_verdicts(node.device, seq)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from fieldsync.core import codes
-from fieldsync.crypto.keys import token
+from fieldsync.crypto.keys import random_bytes
 from fieldsync.replica.node import Node
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Device
@@ -37,7 +37,7 @@ class Meeting(NamedTuple):
 
 def begin(tx: Tx, now: int) -> bytes:
     """Begin a new epoch, and return it."""
-    epoch = token(_SIZE)
+    epoch = random_bytes(_SIZE)
     tx.settings.epoch, tx.settings.epoch_begun = epoch, now
     return epoch
 
@@ -51,7 +51,7 @@ def restored(tx: Tx, now: int) -> bytes:
     tx.settings.forms_lost = max(number, tx.settings.forms_lost)
     epoch = begin(tx, now)
     # three letters: what was numbered since the backup is not known, so numbers go on in a series that was never begun
-    tx.settings.serial_series = codes.letters(_THREE_LETTERS[int.from_bytes(epoch) % len(_THREE_LETTERS)])
+    tx.settings.serial_series = codes.letters_of(_THREE_LETTERS[int.from_bytes(epoch) % len(_THREE_LETTERS)])
     return epoch
 
 
@@ -69,7 +69,7 @@ def meet(node: Node, tx: Tx, device: Device, hello: Hello, *, counted: bool) -> 
     if hello.epoch in (b"", epoch):
         lost = (
             hello.answers > answers
-            or hello.receipt > tx.head(device.id)
+            or hello.receipt > tx.log_head(device.id)
             or any(taken > tx.arrival_of(unit) for unit, taken in _cursors(hello).items())
         )
         if lost and not 0 <= node.clock() - begun < _SELDOM_MS:

@@ -8,18 +8,18 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import takewhile
 
 from fieldsync import errors
-from fieldsync.core.grants import Grant, covers, is_branch
+from fieldsync.core.grants import Grant, covering_grant, is_branch
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import device_id
 from fieldsync.replica.node import Node
 from fieldsync.store import ReadTx, Tx
-from fieldsync.store.contract import Device, Logged, Server
+from fieldsync.store.contract import Device, KnownServer, LoggedCommit
 from fieldsync.store.settings import PeerMark, ServersAbove
 from fieldsync.topology import device_letters, enrolments, first_receipts
 from fieldsync.topology.accepted_upstream import apply_taken
 from fieldsync.topology.sender import Sender
 from fieldsync.wire import messages
-from fieldsync.wire.frames import MAX_COMPRESSED, Kind
+from fieldsync.wire.frames import MAX_COMPRESSED, FrameKind
 from fieldsync.wire.messages import Peer
 from fieldsync.wire.protocols import CARRIES_UNREAD
 
@@ -37,7 +37,7 @@ def enrol(tx: Tx, asked: messages.JoinRequest, person: str, grants: Sequence[Gra
         letters, first = asked.letters, 0
     else:
         letters, first = device_letters.take_next(tx, branch=is_branch(grants))
-    tx.enrol(device, asked.key, letters, person, grants, now, chain.first(device))
+    tx.enrol_device(device, asked.key, letters, person, grants, now, chain.chain_start(device))
     if asked.age:
         tx.set_age(device, asked.age)
     if first:
@@ -50,7 +50,7 @@ def above(tx: ReadTx) -> ServersAbove:
     if tx.settings.upstream is None:
         return ()
     servers = tx.servers()
-    ages = tx.ages(server.id for server in servers)
+    ages = tx.age_recipients(server.id for server in servers)
     return tuple((one.id, one.name, one.address, one.pin, ages.get(one.id, "")) for one in servers)
 
 
@@ -64,8 +64,8 @@ def learn(tx: Tx, server: bytes, servers: ServersAbove) -> None:
     known = {server.id for server in tx.servers()}
     for id_, name, address, pin, recipient in servers:
         if id_ not in known:
-            tx.add_server(Server(id_, name, address, pin, None, False, None, mixed=True))
-        if recipient and not tx.ages([id_]):
+            tx.add_server(KnownServer(id_, name, address, pin, None, False, None, mixed=True))
+        if recipient and not tx.age_recipients([id_]):
             tx.set_age(id_, recipient)
     tx.peer_settings(server).servers_above = servers
 
@@ -75,19 +75,19 @@ def learn(tx: Tx, server: bytes, servers: ServersAbove) -> None:
 
 def behind(tx: ReadTx, server: bytes) -> bool:
     """Say whether a server above lacks commits that this branch holds."""
-    return any(d.head > tx.acknowledged(server, d.id) for d in tx.devices() if d.head)
+    return any(d.head > tx.acknowledged_seq(server, d.id) for d in tx.devices() if d.head)
 
 
 def is_behind(tx: ReadTx, node: Node, server: bytes) -> bool:
     """Say whether a server lacks commits of other devices that this node has for it."""
-    return any(one.head > tx.acknowledged(server, one.id) for one in carried(tx, node, server))
+    return any(one.head > tx.acknowledged_seq(server, one.id) for one in carried(tx, node, server))
 
 
 def unsent(sender: Sender, tx: ReadTx) -> set[bytes]:
     """Return the records with commits on this node that the sender's server does not hold."""
     node = sender.node
     devices = [node.device, *(one.id for one in carried(tx, node, sender.server.id))]
-    return {record for one in devices for record in tx.unsent_records(one, tx.acknowledged(sender.server.id, one))}
+    return {record for one in devices for record in tx.unsent_records(one, tx.acknowledged_seq(sender.server.id, one))}
 
 
 def to_tell(tx: ReadTx, server: bytes) -> bool:
@@ -102,7 +102,7 @@ def carried(tx: ReadTx, node: Node, server: bytes) -> list[Device]:
     A laptop whose former key was given up before 0.2 cannot prove what that had written.
     """
     others = [device for device in tx.devices() if device.head and device.id not in (node.device, server)]
-    return [one for one in others if tx.is_sealed(one.id, one.head)] if node.is_laptop else others
+    return [one for one in others if tx.has_chain_signature(one.id, one.head)] if node.is_laptop else others
 
 
 def frames_first(sender: Sender, after: Mapping[bytes, int]) -> Iterator[bytes]:
@@ -120,7 +120,7 @@ def frames_first(sender: Sender, after: Mapping[bytes, int]) -> Iterator[bytes]:
         part = news[start : start + _PART]
         enrolled = part[-1][0]
         peer = Peer(tuple(one for _, one in part), mark=(epoch, enrolled, noted))
-        yield sender.codec.pack(Kind.PEER, messages.encode(peer))
+        yield sender.codec.pack_frame(FrameKind.PEER, messages.encode(peer))
     yield from first_receipts.frames(sender, after)  # of devices that the server knows by now
     yield from sealed_frames(sender, after, copied=True)
 
@@ -138,7 +138,9 @@ def frames_last(sender: Sender, after: Mapping[bytes, int]) -> Iterator[bytes]:
         some = notes[start : start + _PART]
         noted = some[-1][0]
         clocks = tuple((device, first, last, ahead) for _, device, first, last, ahead in some)
-        yield sender.codec.pack(Kind.PEER, messages.encode(Peer(clocks=clocks, mark=(epoch, enrolled, noted))))
+        yield sender.codec.pack_frame(
+            FrameKind.PEER, messages.encode(Peer(clocks=clocks, mark=(epoch, enrolled, noted)))
+        )
 
 
 def sealed_frames(sender: Sender, after: Mapping[bytes, int], *, copied: bool | None = None) -> Iterator[bytes]:
@@ -150,7 +152,7 @@ def sealed_frames(sender: Sender, after: Mapping[bytes, int], *, copied: bool | 
             for d in carried(tx, node, server)
             if copied is None or (d.state == "forked" and d.copy_of is None) is copied
         ]
-        todo = [(device, after.get(device, tx.acknowledged(server, device))) for device in devices]
+        todo = [(device, after.get(device, tx.acknowledged_seq(server, device))) for device in devices]
     for device, since in todo:
         yield from _sealed(sender, device, since)
 
@@ -160,7 +162,7 @@ def _sealed(sender: Sender, device: bytes, after: int) -> Iterator[bytes]:
     limit = _FIRST
     while True:
         with sender.node.store.read() as tx:
-            logged = list(tx.commits(device, after, limit))
+            logged = list(tx.commits_behind(device, after, limit))
         whole = len(logged) < limit
         if sender.protocol < CARRIES_UNREAD:
             readable = list(takewhile(lambda one: one.commit() is not None, logged))
@@ -181,7 +183,7 @@ def _sealed(sender: Sender, device: bytes, after: int) -> Iterator[bytes]:
         limit = min(_MOST, max(_FIRST, taken * 2))
 
 
-def _largest(sender: Sender, logged: Sequence[Logged], ends: list[int]) -> tuple[bytes, int]:
+def _largest(sender: Sender, logged: Sequence[LoggedCommit], ends: list[int]) -> tuple[bytes, int]:
     """Return the frame of as many commits as fit, up to a seal."""
     while True:
         frame = sender.frame(list(logged[: ends[-1]]))
@@ -205,12 +207,12 @@ def take_down(sender: Sender, peer: Peer) -> None:
         if peer.told:
             known.devices_cursor = peer.told
         for device, head, link in peer.heads:
-            held = [c.chain[:8] for c in tx.commits(device, head - 1, 1)] if head else [link]
+            held = [c.chain[:8] for c in tx.commits_behind(device, head - 1, 1)] if head else [link]
             if device != node.device and held == [link]:
-                tx.acknowledge(server, device, head, now)
+                tx.set_acknowledged(server, device, head, now)
         for device, after, last, link in peer.parted:
-            if device != node.device and [c.chain[:8] for c in tx.commits(device, last - 1, 1)] == [link]:
-                tx.acknowledge(server, device, last, now)
+            if device != node.device and [c.chain[:8] for c in tx.commits_behind(device, last - 1, 1)] == [link]:
+                tx.set_acknowledged(server, device, last, now)
                 for seq in range(after + 1, last + 1):
                     tx.judge_as(device, seq, errors.SaidAgain.code, "{}")
         taken: dict[bytes, list[int]] = {}
@@ -225,7 +227,7 @@ def take_down(sender: Sender, peer: Peer) -> None:
             known.judged_cursor = peer.judged
         for number, device, further, seq, at in peer.receipts:
             if further != node.device:
-                tx.acknowledge(further, device, seq, at)
+                tx.set_acknowledged(further, device, seq, at)
             known.passed_cursor = number
         if peer.mark is not None:  # of another life of this store, or of none: all is told again
             ours = peer.mark[0] == tx.settings.epoch
@@ -268,7 +270,7 @@ def parted_of(tx: ReadTx, devices: Sequence[Device]) -> tuple[tuple[bytes, int, 
         (one.id, after, last, link[:8])
         for one in devices
         if one.state != "enrolled"
-        for _, after, last, link in tx.parted(one.id)
+        for _, after, last, link in tx.other_histories(one.id)
     )
 
 
@@ -287,8 +289,8 @@ def note_carried(tx: Tx, branch: bytes, proved: Mapping[bytes, int]) -> None:
 
 def concerned_by(tx: ReadTx, branch: Device) -> set[bytes]:
     """Return the devices that are a branch's business: those that work in its units, and those whose commits it has brought."""
-    within = {one.id for one in tx.devices() if any(covers(branch.grants, grant.unit) for grant in one.grants)}
-    return within.union(*(tx.peer_settings(one).carried for one in tx.family(branch.id)))
+    within = {one.id for one in tx.devices() if any(covering_grant(branch.grants, grant.unit) for grant in one.grants)}
+    return within.union(*(tx.peer_settings(one).carried for one in tx.device_family(branch.id)))
 
 
 def _earlier_refusals(
@@ -301,8 +303,8 @@ def _earlier_refusals(
     again = set(fresh)
     if whole:
         home = {one for one in mine if (known := tx.device(one)) is not None and enrolments.is_within(branch, known)}
-        again |= {one for one in mine if one not in home or tx.former(one)}
-    found = [row for one in sorted(again & mine) for row in tx.judged(0, one) if row[0] <= hello.judged]
+        again |= {one for one in mine if one not in home or tx.former_grants(one)}
+    found = [row for one in sorted(again & mine) for row in tx.verdicts_since(0, one) if row[0] <= hello.judged]
     for start in range(0, len(found), _PART):
         yield Peer(refused=tuple(row[1:] for row in found[start : start + _PART]))
 
@@ -329,7 +331,7 @@ def parts_down(
     ]
     heads = list(heads_of(tx, asked, tx.peer_settings(branch.id).carried))
     parted = parted_of(tx, asked)
-    refused, mine = tx.judged(hello.judged), concerned_by(tx, branch)
+    refused, mine = tx.verdicts_since(hello.judged), concerned_by(tx, branch)
     receipts = tx.receipts_since(hello.passed)
     for start in range(0, len(news), _PART):
         part = news[start : start + _PART]

@@ -8,9 +8,9 @@ import msgspec
 
 from fieldsync import errors
 from fieldsync.crypto import chain
-from fieldsync.crypto.keys import SIGNATURE_SIZE, DeviceKey, device_id, verify
+from fieldsync.crypto.keys import SIGNATURE_SIZE, DeviceKey, device_id, verify_signature
 from fieldsync.wire import messages
-from fieldsync.wire.frames import Reader
+from fieldsync.wire.frames import FrameReader
 from fieldsync.wire.messages import Count, Cursors, Reserved
 
 VERSION = 1
@@ -26,7 +26,7 @@ Id = Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]
 Hash = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
 
 
-class Carried(msgspec.Struct, array_like=True, frozen=True):
+class CarriedCommits(msgspec.Struct, array_like=True, frozen=True):
     """One device's commits inside: those behind `after`, where its chain stands at `start`, up to `last` and `head`."""
 
     device: Id
@@ -36,7 +36,7 @@ class Carried(msgspec.Struct, array_like=True, frozen=True):
     head: Hash
 
 
-class Earlier(msgspec.Struct, array_like=True, frozen=True):
+class EarlierCommits(msgspec.Struct, array_like=True, frozen=True):
     """One device's commits in a bundle that its sender packed before: those behind `after`, up to `last`."""
 
     number: Count
@@ -60,8 +60,8 @@ class Manifest(msgspec.Struct, array_like=True, frozen=True):
     key: Hash
     to: Annotated[tuple[Id, ...], msgspec.Meta(min_length=1, max_length=64)]
     made: Count
-    chains: Annotated[tuple[Carried, ...], msgspec.Meta(max_length=65_536)]
-    earlier: Annotated[tuple[Earlier, ...], msgspec.Meta(max_length=MOST_EARLIER)]
+    chains: Annotated[tuple[CarriedCommits, ...], msgspec.Meta(max_length=65_536)]
+    earlier: Annotated[tuple[EarlierCommits, ...], msgspec.Meta(max_length=MOST_EARLIER)]
     cursors: Cursors
     commits: Count
     states: Count
@@ -76,7 +76,7 @@ class Manifest(msgspec.Struct, array_like=True, frozen=True):
         return device_id(self.key)
 
 
-def head(manifest: Manifest, key: DeviceKey) -> bytes:
+def bundle_head(manifest: Manifest, key: DeviceKey) -> bytes:
     """Return what stands before the frames: the first words, the manifest with its length, the signature."""
     content = messages.encode(manifest)
     if len(content) > MAX_MANIFEST:
@@ -84,13 +84,13 @@ def head(manifest: Manifest, key: DeviceKey) -> bytes:
     return MAGIC + len(content).to_bytes(4, "big") + content + key.sign(chain.bundle_message(content))
 
 
-class Opener:
+class BundleOpener:
     """Reads a bundle's content as it comes; `check` is given the manifest once its signature is proved. BadBundle, BadVersion."""
 
     def __init__(self, check: Callable[[Manifest], None]) -> None:
         self._check = check
         self._begun = bytearray()
-        self._frames = Reader()
+        self._frames = FrameReader()
         self._count = 0
         self.manifest: Manifest | None = None
 
@@ -98,7 +98,7 @@ class Opener:
         """Yield (tag, payload) of each frame that this completes, each the one that the manifest lists there."""
         if self.manifest is None:
             self._begun += data
-            data = self._begin()
+            data = self._read_manifest()
             if self.manifest is None:
                 return
         for tag, payload, whole in self._frames.feed(data):
@@ -108,7 +108,7 @@ class Opener:
             self._count += 1
             yield tag, payload
 
-    def _begin(self) -> bytes:
+    def _read_manifest(self) -> bytes:
         """Read the manifest once it is whole, and return what follows it."""
         begun, size = self._begun, len(MAGIC)
         if begun[:size] != MAGIC[: len(begun)]:
@@ -127,10 +127,10 @@ class Opener:
             return b""
         content, signature = bytes(begun[start:end]), bytes(begun[end : end + SIGNATURE_SIZE])
         try:
-            manifest = messages.decode(Manifest, content)
+            manifest = messages.decode_message(Manifest, content)
         except errors.BadFrame as fault:
             raise errors.BadBundle(reason="content") from fault
-        if not verify(manifest.key, chain.bundle_message(content), signature):
+        if not verify_signature(manifest.key, chain.bundle_message(content), signature):
             raise errors.BadBundle(reason="signature")
         if manifest.version > VERSION:
             raise errors.BadVersion(what="bundle", theirs=manifest.version, ours=VERSION)

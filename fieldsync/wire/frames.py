@@ -27,7 +27,7 @@ _WORTH = 200  # smaller payloads gain nothing
 _LEVEL = 3
 
 
-class Kind(IntEnum):
+class FrameKind(IntEnum):
     """What a frame holds."""
 
     HELLO = 1
@@ -60,19 +60,19 @@ def http_size(frame: bytes) -> int:
     return len(frame) + 8 * (1 + len(frame) // 4_096)
 
 
-class Codec:
+class FrameCodec:
     """Packs and unpacks frames with one zstd dictionary (the schema's; empty: none); each thread has a context of its own."""
 
     def __init__(self, dictionary: bytes = b"") -> None:
-        self.id = self.name(dictionary)
+        self.id = self.dictionary_id(dictionary)
         self._contexts = _Contexts(dictionary)
 
     @staticmethod
-    def name(dictionary: bytes) -> bytes:
+    def dictionary_id(dictionary: bytes) -> bytes:
         """Return the id of a dictionary."""
         return hashlib.sha256(dictionary).digest()[:4] if dictionary else b""
 
-    def pack(self, kind: Kind, payload: bytes, *, large: bool = False) -> bytes:
+    def pack_frame(self, kind: FrameKind, payload: bytes, *, large: bool = False) -> bytes:
         """Return the whole frame, or where it is too large for one and may be, those that it is cut into; else TooLarge."""
         tag = int(kind)
         if len(payload) > MAX_PLAIN:
@@ -85,23 +85,23 @@ class Codec:
         if len(payload) > most:
             raise errors.TooLarge(what="frame", limit=most)
         last = (len(payload) - 1) // MAX_COMPRESSED * MAX_COMPRESSED if len(payload) > MAX_COMPRESSED else 0
-        parts = [_framed(PART, payload[i : i + MAX_COMPRESSED]) for i in range(0, last, MAX_COMPRESSED)]
-        return b"".join(parts) + _framed(tag, payload[last:])
+        parts = [_with_header(PART, payload[i : i + MAX_COMPRESSED]) for i in range(0, last, MAX_COMPRESSED)]
+        return b"".join(parts) + _with_header(tag, payload[last:])
 
-    def open(self, frame: bytes) -> tuple[Kind, bytes]:
-        """Return the kind and plain payload of what `pack` returned, whether it was cut or not."""
+    def open_frame(self, frame: bytes) -> tuple[FrameKind, bytes]:
+        """Return the kind and plain payload of what `pack_frame` returned, whether it was cut or not."""
         payload, at = bytearray(), 0
         while True:
             tag, end = frame[at], at + HEAD + int.from_bytes(frame[at + 1 : at + HEAD], "big")
             payload += frame[at + HEAD : end]
             if tag != PART:
-                return self.unpack(tag, bytes(payload))
+                return self.unpack_payload(tag, bytes(payload))
             at = end
 
-    def unpack(self, tag: int, payload: bytes) -> tuple[Kind, bytes]:
+    def unpack_payload(self, tag: int, payload: bytes) -> tuple[FrameKind, bytes]:
         """Return a frame's kind and plain payload; bombs stop at MAX_PLAIN (TooLarge)."""
         try:
-            kind = Kind(tag & ~COMPRESSED)
+            kind = FrameKind(tag & ~COMPRESSED)
         except ValueError as fault:
             raise errors.BadFrame(reason="kind") from fault
         if not tag & COMPRESSED:
@@ -117,11 +117,11 @@ class Codec:
         return kind, plain
 
 
-def _framed(tag: int, payload: bytes) -> bytes:
+def _with_header(tag: int, payload: bytes) -> bytes:
     return bytes((tag,)) + len(payload).to_bytes(4, "big") + payload
 
 
-class Reader:
+class FrameReader:
     """Cuts a byte stream into frames: feed it what arrived, take what is whole."""
 
     def __init__(self) -> None:

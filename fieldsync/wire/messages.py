@@ -340,7 +340,7 @@ class RenewAnswer(msgspec.Struct, array_like=True, frozen=True):
 encode = msgspec.msgpack.Encoder().encode
 
 
-def decode(kind: type[_M], payload: bytes) -> _M:
+def decode_message(kind: type[_M], payload: bytes) -> _M:
     """Return a message of this kind; BadFrame for anything else."""
     try:
         return msgspec.msgpack.decode(payload, type=kind)
@@ -348,11 +348,11 @@ def decode(kind: type[_M], payload: bytes) -> _M:
         raise errors.BadFrame(reason=kind.__name__) from fault
 
 
-def b64(data: bytes) -> str:
+def to_base64(data: bytes) -> str:
     """Return bytes as URL-safe base64 without padding."""
     return base64.urlsafe_b64encode(data).decode().rstrip("=")
 
 
-def unb64(text: str) -> bytes:
+def from_base64(text: str) -> bytes:
     """Return the bytes of URL-safe base64; ValueError."""
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))

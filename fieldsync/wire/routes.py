@@ -3,12 +3,12 @@
 SYNC, HEAL, JOIN, RENEW = "sync", "heal", "join", "renew"
 
 
-def path(request: str, protocol: int) -> str:
+def request_path(request: str, protocol: int) -> str:
     """Return the path of a request in a protocol."""
     return f"/v{protocol}/{request}"
 
 
-def parts(path_: str) -> tuple[int, str]:
+def parse_path(path_: str) -> tuple[int, str]:
     """Return the protocol and the request that a path names."""
     version, _, request = path_.removeprefix("/v").partition("/")
     return int(version), request

@@ -11,7 +11,7 @@ import msgspec
 from fieldsync import errors
 from fieldsync.core import commit as commits
 from fieldsync.core.commit import Commit, Context
-from fieldsync.core.register import Head, Register, Value, differences, with_differences
+from fieldsync.core.register import Head, Register, Value, context_differences, with_differences
 from fieldsync.core.state import Base, State, Values, field_of
 from fieldsync.wire import columns
 
@@ -49,15 +49,15 @@ def _pack_rows(rows: Sequence[Values]) -> tuple[Any, ...]:
     return (
         list(fields),
         [[list(fields).index(name) for name in shape] for shape in shapes],
-        columns.encode(which),
-        list(map(columns.encode, values)),
+        columns.encode_column(which),
+        list(map(columns.encode_column, values)),
     )
 
 
 def _unpack_rows(packed: tuple[Any, ...], count: int) -> list[Values]:
     fields, shapes, which, packed_columns = packed
-    _bounded(len(fields))
-    indexes = _numbers(which, count)
+    _check_bounds(len(fields))
+    indexes = _decode_numbers(which, count)
     named = [tuple(fields[i] for i in shape) for shape in shapes]
     if not all(isinstance(name, str) for name in fields):
         raise errors.BadFrame(reason="field")
@@ -69,7 +69,7 @@ def _unpack_rows(packed: tuple[Any, ...], count: int) -> list[Values]:
             lengths[i] += times
     if sum(lengths) > MAX_CELLS:
         raise errors.TooLarge(what="values", limit=MAX_CELLS)
-    decoded = [columns.decode(column, n) for column, n in zip(packed_columns, lengths, strict=True)]
+    decoded = [columns.decode_column(column, n) for column, n in zip(packed_columns, lengths, strict=True)]
     if len(shapes) == 1:
         return [
             dict(zip(named[0], row, strict=True)) for row in zip(*(decoded[i] for i in shapes[0]), strict=True)
@@ -79,8 +79,8 @@ def _unpack_rows(packed: tuple[Any, ...], count: int) -> list[Values]:
     return [dict(zip(named[i], [take() for take in takers[i]], strict=True)) for i in indexes]
 
 
-def _numbers(column: bytes, count: int) -> list[int]:
-    values = columns.decode(column, count)
+def _decode_numbers(column: bytes, count: int) -> list[int]:
+    values = columns.decode_column(column, count)
     if values and (set(map(type, values)) != {int} or min(values) < 0):
         raise errors.BadFrame(reason="number")
     return values
@@ -100,7 +100,7 @@ def _unpack_ids(planes: bytes, count: int) -> list[bytes]:
     return [bytes(whole[i : i + 16]) for i in range(0, 16 * count, 16)]
 
 
-class _Pairs:
+class _PairColumns:
     """Columns of short lists of (device, seq)."""
 
     def __init__(self, devices: _Directory) -> None:
@@ -112,36 +112,36 @@ class _Pairs:
         self._counts.append(len(pairs))
         self._pairs += [(self._devices[device], seq) for device, seq in pairs]
 
-    def packed(self) -> tuple[Any, ...]:
-        _bounded(len(self._counts), len(self._pairs))  # else nobody could read it
-        parts = [columns.encode(part) for part in zip(*self._pairs, strict=True)]
-        return len(self._counts), columns.encode(self._counts) if self._counts else b"", len(self._pairs), parts
+    def pack(self) -> tuple[Any, ...]:
+        _check_bounds(len(self._counts), len(self._pairs))  # else nobody could read it
+        parts = [columns.encode_column(part) for part in zip(*self._pairs, strict=True)]
+        return len(self._counts), columns.encode_column(self._counts) if self._counts else b"", len(self._pairs), parts
 
 
 def _unpack_pairs(packed: tuple[Any, ...], devices: list[bytes]) -> list[tuple[tuple[bytes, int], ...]]:
     count, counts, total, parts = packed
-    _bounded(count, total)
+    _check_bounds(count, total)
     if not total:
         return [()] * count
-    which, seqs = (_numbers(column, total) for column in parts)
+    which, seqs = (_decode_numbers(column, total) for column in parts)
     pairs = zip(map(devices.__getitem__, which), seqs, strict=True)
-    return [tuple(islice(pairs, n)) for n in _numbers(counts, count)]
+    return [tuple(islice(pairs, n)) for n in _decode_numbers(counts, count)]
 
 
-class _Writes:
+class _WriteColumns:
     """Columns of dots with stamp, author and what they had seen besides themselves."""
 
     def __init__(self, devices: _Directory, authors: _Directory) -> None:
         self._devices, self._authors = devices, authors
         self._heads: list[tuple[int, int, int, int]] = []
-        self._seen = _Pairs(devices)
+        self._seen = _PairColumns(devices)
 
     def add(self, device: bytes, seq: int, stamp: int, author: str, seen: Pairs = ()) -> None:
         self._heads.append((self._devices[device], seq, stamp, self._authors[author]))
         self._seen.add(seen)
 
-    def packed(self) -> tuple[Any, ...]:
-        return [columns.encode(part) for part in zip(*self._heads, strict=True)], self._seen.packed()
+    def pack(self) -> tuple[Any, ...]:
+        return [columns.encode_column(part) for part in zip(*self._heads, strict=True)], self._seen.pack()
 
 
 def _unpack_writes(
@@ -151,12 +151,12 @@ def _unpack_writes(
     pairs = _unpack_pairs(seen, devices)
     if not pairs:
         return []
-    device, seq, stamp, author = (_numbers(column, len(pairs)) for column in heads)
+    device, seq, stamp, author = (_decode_numbers(column, len(pairs)) for column in heads)
     named = zip(map(devices.__getitem__, device), seq, stamp, map(authors.__getitem__, author), pairs, strict=True)
     return list(named)
 
 
-def _bounded(*counts: object) -> None:
+def _check_bounds(*counts: object) -> None:
     for count in counts:
         if type(count) is not int or not 0 <= count <= MAX_ROWS * 8:
             raise errors.TooLarge(what="rows", limit=MAX_ROWS)
@@ -179,7 +179,7 @@ def pack_states(states: Sequence[State], *, contexts: bool = True) -> bytes:
 
 
 def _pack_block(states: list[State], devices: _Directory, authors: _Directory, contexts: bool) -> tuple[Any, ...]:
-    bases, writes = _Writes(devices, authors), _Writes(devices, authors)
+    bases, writes = _WriteColumns(devices, authors), _WriteColumns(devices, authors)
     group_counts, name_counts, names = [], [], []
     by_field: dict[str, list[Value]] = {}
     forked: list[Any] = []
@@ -192,7 +192,7 @@ def _pack_block(states: list[State], devices: _Directory, authors: _Directory, c
             if len(register.heads) != 1 or register.contexts or register.seen[head.device] != head.seq:
                 heads = [tuple(h) for h in register.heads]
                 parts = (row, name, heads, list(register.seen.items()), state.origins.get(name))
-                forked.append((*parts, differences(register)) if contexts and register.contexts else parts)
+                forked.append((*parts, context_differences(register)) if contexts and register.contexts else parts)
                 continue
             seen = (
                 () if len(register.seen) == 1 else tuple((d, s) for d, s in register.seen.items() if d != head.device)
@@ -207,14 +207,14 @@ def _pack_block(states: list[State], devices: _Directory, authors: _Directory, c
                 by_field.setdefault(field_of(name), []).append(value)
     return (
         _pack_ids([state.record for state in states]),
-        columns.encode([state.base is not None for state in states]),
-        bases.packed(),
+        columns.encode_column([state.base is not None for state in states]),
+        bases.pack(),
         _pack_rows([state.values for state in states]),
-        columns.encode(group_counts),
-        writes.packed(),
-        columns.encode(name_counts) if name_counts else b"",
-        (len(names), columns.encode(names)) if names else (0, b""),
-        [(field, len(values), columns.encode(values)) for field, values in by_field.items()],
+        columns.encode_column(group_counts),
+        writes.pack(),
+        columns.encode_column(name_counts) if name_counts else b"",
+        (len(names), columns.encode_column(names)) if names else (0, b""),
+        [(field, len(values), columns.encode_column(values)) for field, values in by_field.items()],
         forked,
     )
 
@@ -224,11 +224,11 @@ def unpack_states(payload: bytes) -> list[State]:
 
     def read() -> list[State]:
         devices, authors, blocks = _unpack(payload)
-        _directories(devices, authors)
-        _bounded(*(block[1] for block in blocks), sum(block[1] for block in blocks))
+        _check_directories(devices, authors)
+        _check_bounds(*(block[1] for block in blocks), sum(block[1] for block in blocks))
         return [state for block in blocks for state in _unpack_block(block, devices, authors)]
 
-    return _guarded(read)
+    return _guard_read(read)
 
 
 def _unpack_block(block: tuple[Any, ...], devices: list[bytes], authors: list[str]) -> Iterable[State]:
@@ -237,19 +237,19 @@ def _unpack_block(block: tuple[Any, ...], devices: list[bytes], authors: list[st
         raise errors.BadFrame(reason="type")
     base_rows = iter(_unpack_writes(bases, devices, authors))
     rows = _unpack_rows(values, count)
-    _bounded(named[0], sum(n for _, n, _ in by_field), *(n for _, n, _ in by_field))
-    names = iter(columns.decode(named[1], named[0]) if named[0] else ())
-    everyone = zip(_unpack_ids(ids, count), columns.decode(has_base, count), rows, strict=True)
+    _check_bounds(named[0], sum(n for _, n, _ in by_field), *(n for _, n, _ in by_field))
+    names = iter(columns.decode_column(named[1], named[0]) if named[0] else ())
+    everyone = zip(_unpack_ids(ids, count), columns.decode_column(has_base, count), rows, strict=True)
     changes = _unpack_writes(writes, devices, authors)
     if not changes and not forked:  # nothing but bases: a first sync
         for record, made, row_values in everyone:
             yield State(record, type_, Base(*next(base_rows)[:4]) if made else None, row_values, {})
         return
-    per_group = iter(_numbers(name_counts, len(changes)) if changes else ())
+    per_group = iter(_decode_numbers(name_counts, len(changes)) if changes else ())
     heads = iter(changes)
-    nexts = {field: iter(columns.decode(column, n)).__next__ for field, n, column in by_field}
+    nexts = {field: iter(columns.decode_column(column, n)).__next__ for field, n, column in by_field}
     fields: list[dict[str, Register]] = []
-    for groups in _numbers(group_counts, count):
+    for groups in _decode_numbers(group_counts, count):
         registers: dict[str, Register] = {}
         for device, seq, stamp, author, seen in islice(heads, groups):
             everything = {device: seq, **dict(seen)} if seen else {device: seq}
@@ -259,14 +259,14 @@ def _unpack_block(block: tuple[Any, ...], devices: list[bytes], authors: list[st
         fields.append(registers)
     origins: dict[int, dict[str, Value]] = {}
     for row, name, forked_heads, pairs, origin, *contexts in forked:
-        fields[row][name] = _register(name, forked_heads, pairs, contexts[0] if contexts else ())
+        fields[row][name] = _build_register(name, forked_heads, pairs, contexts[0] if contexts else ())
         origins.setdefault(row, {})[name] = origin
     for i, ((record, made, row_values), registers) in enumerate(zip(everyone, fields, strict=True)):
         base = Base(*next(base_rows)[:4]) if made else None
         yield State(record, type_, base, row_values, registers, origins.get(i, {}))
 
 
-def _register(name: object, heads: Sequence[Any], pairs: Pairs, contexts: Sequence[Any]) -> Register:
+def _build_register(name: object, heads: Sequence[Any], pairs: Pairs, contexts: Sequence[Any]) -> Register:
     """Return a register that was sent with all its heads, and their contexts where they are known."""
     named = [None if context is None else [(device, seq) for device, seq in context] for context in contexts]
     register = with_differences([Head(*head) for head in heads], dict(pairs), named)
@@ -281,7 +281,7 @@ def _register(name: object, heads: Sequence[Any], pairs: Pairs, contexts: Sequen
         for device, number in dots
     ):
         raise errors.BadFrame(reason="register")
-    if not all(isinstance(head.author, str) and commits.sound(head.value) for head in register.heads):
+    if not all(isinstance(head.author, str) and commits.is_json_value(head.value) for head in register.heads):
         raise errors.BadFrame(reason="register")
     return register
 
@@ -293,10 +293,10 @@ def pack_commits(batch: Sequence[Commit]) -> bytes:
     """Return the payload for contiguous commits of one device, in order."""
     devices, authors, types = _Directory(), _Directory(), _Directory()
     first = batch[0]
-    rows = _Writes(devices, authors)
+    rows = _WriteColumns(devices, authors)
     context_counts: list[int] = []
     partial: list[tuple[int, list[str]]] = []
-    contexts = _Pairs(devices)
+    contexts = _PairColumns(devices)
     seen_groups = 0
     for commit in batch:
         rows.add(commit.device, commit.seq, commit.stamp, commit.author)
@@ -306,11 +306,11 @@ def pack_commits(batch: Sequence[Commit]) -> bytes:
                 partial.append((seen_groups, list(names)))
             contexts.add(pairs)
             seen_groups += 1
-    notes = columns.encode([commit.note for commit in batch])
+    notes = columns.encode_column([commit.note for commit in batch])
     kinds = [types[commit.type, commit.form] for commit in batch]
     body = (
-        first.format, len(batch), rows.packed(), columns.encode(kinds), _pack_ids([c.record for c in batch]), notes,
-        _pack_rows([c.fields for c in batch]), columns.encode(context_counts), contexts.packed(), partial,
+        first.format, len(batch), rows.pack(), columns.encode_column(kinds), _pack_ids([c.record for c in batch]), notes,
+        _pack_rows([c.fields for c in batch]), columns.encode_column(context_counts), contexts.pack(), partial,
     )  # fmt: skip
     return _pack((list(devices), list(authors), list(types), body))
 
@@ -320,9 +320,9 @@ def unpack_commits(payload: bytes, most: int = MAX_ROWS * 8) -> list[Commit]:
 
     def read() -> list[Commit]:
         devices, authors, types, body = _unpack(payload)
-        _directories(devices, authors)
+        _check_directories(devices, authors)
         format_, count, rows, kinds, ids, notes, fields, context_counts, contexts, partial = body
-        _bounded(count)
+        _check_bounds(count)
         if count > most:
             raise errors.TooLarge(what="rows", limit=most)
         writes = _unpack_writes(rows, devices, authors)
@@ -330,8 +330,8 @@ def unpack_commits(payload: bytes, most: int = MAX_ROWS * 8) -> list[Commit]:
         some = {group: tuple(names) for group, names in partial}
         found, group = [], 0
         for write, kind, record, note, values, n in zip(
-            writes, _numbers(kinds, count), _unpack_ids(ids, count), columns.decode(notes, count),
-            _unpack_rows(fields, count), _numbers(context_counts, count), strict=True,
+            writes, _decode_numbers(kinds, count), _unpack_ids(ids, count), columns.decode_column(notes, count),
+            _unpack_rows(fields, count), _decode_numbers(context_counts, count), strict=True,
         ):  # fmt: skip
             everything = tuple(values)
             context: tuple[Context, ...] = tuple((some.get(i, everything), groups[i]) for i in range(group, group + n))
@@ -339,11 +339,11 @@ def unpack_commits(payload: bytes, most: int = MAX_ROWS * 8) -> list[Commit]:
             type_, form = types[kind]
             device, seq, at, author, _ = write
             made = Commit(format_, device, seq, at, author, type_, form, record, note, values, context)
-            commits.check(made)
+            commits.check_commit(made)
             found.append(made)
         return found
 
-    return _guarded(read)
+    return _guard_read(read)
 
 
 def unpack_bodies(payload: bytes, most: int = MAX_ROWS * 8) -> tuple[list[Commit], list[bytes]]:
@@ -360,19 +360,19 @@ def unpack_bodies(payload: bytes, most: int = MAX_ROWS * 8) -> tuple[list[Commit
             raise errors.TooLarge(what="commit", limit=commits.MAX_BODY)
         if sum(sizes) > MAX_BODIES:
             raise errors.TooLarge(what="rows", limit=MAX_BODIES)
-        if None in map(commits.read, bodies):
+        if None in map(commits.decode_stored, bodies):
             raise errors.BadFrame(reason="commit")
         return found, bodies
 
-    return _guarded(read)
+    return _guard_read(read)
 
 
-def _directories(devices: list[bytes], authors: list[str]) -> None:
+def _check_directories(devices: list[bytes], authors: list[str]) -> None:
     if not all(isinstance(d, bytes) and len(d) == 16 for d in devices) or not all(isinstance(a, str) for a in authors):
         raise errors.BadFrame(reason="directory")
 
 
-def _guarded(read: Callable[[], _T]) -> _T:
+def _guard_read(read: Callable[[], _T]) -> _T:
     try:
         return read()
     except (

@@ -23,7 +23,7 @@ def contents(home: Path) -> list[queries.Record]:
         found = queries.list_records(node, "household", limit=0)
         for one in found:
             history.history(node, one.id)
-        if node.store.damage():
+        if node.store.find_damage():
             raise errors.StoreDamaged(part="store")
         return found
     finally:
@@ -41,7 +41,7 @@ def saved(people: Cast) -> Path:
             Changes(set={"family_name": "محمد", "location": long, "origin": long, "address": long}),
         )
         if i == 15:
-            people.amal.store.tidy()
+            people.amal.store.run_maintenance()
     copy = people.home / "copy"
     shutil.copytree(people.home / "amal", copy)
     return copy

@@ -62,12 +62,12 @@ def test_a_laptop_s_disk_is_full(own_office: Office, small: Path) -> None:
         amal.close()
         filler.unlink()
         amal = open_node(small / "amal")
-        assert integrity.check(amal).ok
+        assert integrity.check_integrity(amal).ok
         assert len(rows(amal)) >= saved
         amal.close()
     amal = open_node(small / "amal")
     assert sync_once.sync(amal)["digest"] == "equal"
-    assert integrity.check(amal).ok
+    assert integrity.check_integrity(amal).ok
     amal.close()
 
 
@@ -107,7 +107,7 @@ def test_a_server_s_disk_is_full(own_office: Office, small: Path) -> None:
     filler.unlink()
     own_office.sync("amal", "basim")
     own_office.equal("amal", "basim")
-    assert integrity.check(own_office["hq"]).ok
+    assert integrity.check_integrity(own_office["hq"]).ok
 
 
 def test_files_may_not_grow(own_office: Office) -> None:

@@ -16,7 +16,7 @@ from fieldsync.protocol.client import Client
 from fieldsync.protocol.tally import Tally
 from fieldsync.topology import first_receipts
 from fieldsync.wire import bundle_format, messages
-from fieldsync.wire.frames import Codec, Kind
+from fieldsync.wire.frames import FrameCodec, FrameKind
 from fieldsync.wire.messages import Ack, Enrolment, Hello, Peer, Taking
 from fieldsync.wire.protocols import PROTOCOL
 from tests.cast import JBL, rows
@@ -49,7 +49,7 @@ def _with_ahead(hand: Hand) -> bytes:
     said = Hello(PROTOCOL, hand.codec.id, hand.node.clock(), 0, b"", ahead=((JBL, 0, 0),) * 10)
     items = msgspec.to_builtins(said)
     items[15] = [(JBL, 0, 0)] * MANY
-    return Codec().pack(Kind.HELLO, messages.encode(items))
+    return FrameCodec().pack_frame(FrameKind.HELLO, messages.encode(items))
 
 
 @pytest.mark.parametrize(
@@ -66,9 +66,9 @@ def _with_ahead(hand: Hand) -> bytes:
 def test_forms_that_are_none(hand: Hand, office: Office, published: str) -> None:
     """Nested a hundred thousand deep, a number of 6,000 digits, a hundred thousand lines: from any laptop, and nothing becomes of them."""
     before = office["hq"].forms
-    claim = schema_recovery.claim({"published.toml": published, "household.toml": published})
-    frame = Codec(b"").pack(Kind.FORMS, messages.encode(claim))
-    hand.codec = Codec()
+    claim = schema_recovery.forms_claim({"published.toml": published, "household.toml": published})
+    frame = FrameCodec(b"").pack_frame(FrameKind.FORMS, messages.encode(claim))
+    hand.codec = FrameCodec()
     assert hand.post("/v2/sync", hand.hello(), frame).status == 200
     assert office["hq"].forms == before
 
@@ -83,12 +83,12 @@ def test_a_branch_s_lists_have_an_end() -> None:
         "receipts": (1, device, device, 1, 1), "heads": (device, 1, b""), "parted": (device, 1, 1, b""),
     }  # fmt: skip
     for name, one in told.items():
-        assert messages.decode(Peer, messages.encode(Peer(**{name: (one,) * 200})))
+        assert messages.decode_message(Peer, messages.encode(Peer(**{name: (one,) * 200})))
         with pytest.raises(errors.BadFrame):
-            messages.decode(Peer, messages.encode(Peer(**{name: (one,) * 20_000})))
+            messages.decode_message(Peer, messages.encode(Peer(**{name: (one,) * 20_000})))
     for peer in (Peer(heads=((device, 1, b"x" * 99),)), Peer(mark=(b"x" * 99, 0, 0))):
         with pytest.raises(errors.BadFrame):
-            messages.decode(Peer, messages.encode(peer))
+            messages.decode_message(Peer, messages.encode(peer))
 
 
 def test_receipts_are_proved_with_their_commits_only(
@@ -112,14 +112,14 @@ def test_odd_words_from_a_server_stop_no_laptop(people: Cast) -> None:
     for more in ({"refused": ((1, "illegal_value", deep),)}, {"schema": {"household.toml": "x = " + "1" * 6_000, "published.toml": "number = " + "1" * 6_000}}):  # fmt: skip
         client = Client(node, server, Tally())
         answer = Ack(node.clock(), me.head, (me.chain or b"")[:8], **more)  # type: ignore[arg-type]  # one of these
-        client.take(client.read(Kind.ACK, messages.encode(answer)))
+        client.take(client.read(FrameKind.ACK, messages.encode(answer)))
     assert rows(node) == {}
 
 
 def test_a_bundle_of_a_version_with_5_000_digits(people: Cast, tmp_path: Path) -> None:
     """Its first line names a version that nobody can count to: no bundle."""
     with people.hq.store.read() as tx:
-        to = age.recipient(tx.settings.age_identity)
+        to = age.public_recipient(tx.settings.age_identity)
     for digits, code in ((9, "bad_version"), (5_000, "bad_bundle")):
         with (tmp_path / "x").open("wb") as out:
             age.encrypt([bundle_format.WORDS + b"9" * digits + b"\n"], out, [to])

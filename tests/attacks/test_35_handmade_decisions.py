@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from fieldsync import errors
-from fieldsync.authority.integrity import check
+from fieldsync.authority.integrity import check_integrity
 from fieldsync.core import record_ids, stamp
-from fieldsync.core.deletion import deletion
+from fieldsync.core.deletion import deletion_value
 from fieldsync.core.register import Head, Register, Value
-from fieldsync.core.settle import candidates, packed
+from fieldsync.core.settle import candidate_heads, pack_head
 from fieldsync.core.state import Base, State
 from fieldsync.protocol.client import Client
 from fieldsync.protocol.tally import Tally
@@ -18,7 +18,7 @@ from fieldsync.replica.changes import Changes
 from fieldsync.review import assistance_overlaps, decisions
 from fieldsync.wire import messages
 from fieldsync.wire import row_batches as wire_rows
-from fieldsync.wire.frames import Kind
+from fieldsync.wire.frames import FrameKind
 from tests import directly
 from tests.cast import JBL, QRD, join_directly, open_node, rows
 from tests.conftest import Cast
@@ -79,7 +79,7 @@ def read_by_all(people: Cast, record: bytes) -> None:
         queries.show(node, record.hex())
         history.history(node, record.hex())
         decisions.items(node)
-        assert check(node).ok
+        assert check_integrity(node).ok
 
 
 def test_what_was_decided_can_be_taken_back(people: Cast) -> None:
@@ -116,7 +116,7 @@ def test_odd_values_in_a_state_stop_nobody(people: Cast) -> None:
             {name: Register((head,), {head.device: head.seq}), "_decided/location": Register((head,), {head.device: head.seq})},
         )  # fmt: skip
         frame = messages.encode(messages.States(JBL, n + 9, wire_rows.pack_states([state])))
-        client.take(client.read(Kind.STATES, frame))
+        client.take(client.read(FrameKind.STATES, frame))
         history.history(node, state.record.hex())
         queries.show(node, state.record.hex())
     decisions.items(node)
@@ -126,10 +126,10 @@ def test_odd_values_in_a_state_stop_nobody(people: Cast) -> None:
 def test_an_undoing_without_heads_hides_no_value() -> None:
     """What names no heads to choose from is shown as it is: a value does not vanish."""
     head = Head(b"a" * 16, 2, 5, "x", {"reopened": []})
-    assert candidates(Register((head,), {head.device: 2})) == (head,)
+    assert candidate_heads(Register((head,), {head.device: 2})) == (head,)
     good = Head(b"b" * 16, 1, 4, "y", "z")
-    again = head._replace(value={"reopened": [packed(good)]})
-    assert candidates(Register((again,), {head.device: 2})) == (good,)
+    again = head._replace(value={"reopened": [pack_head(good)]})
+    assert candidate_heads(Register((again,), {head.device: 2})) == (good,)
 
 
 def test_no_record_is_hung_onto_another_unit_s_by_taking_back(people: Cast) -> None:
@@ -138,12 +138,12 @@ def test_no_record_is_hung_onto_another_unit_s_by_taking_back(people: Cast) -> N
     nour = open_node(people.home / "nour", people.clock)
     other = family(people)
     mine = save.add(nour, "household", Changes(set={"family_name": "نور"}), unit=QRD)
-    person = save.add(nour, "person", Changes(set={"given": "سمير", "household": record_ids.text(mine)}))
+    person = save.add(nour, "person", Changes(set={"given": "سمير", "household": record_ids.id_text(mine)}))
     directly.sync(nour, people.hq)
     hand = HandMade(nour, people.hq)
-    again: Value = {"reopened": [[_NOBODY, 1, 1, "x", record_ids.text(other)]], "base": None}
+    again: Value = {"reopened": [[_NOBODY, 1, 1, "x", record_ids.id_text(other)]], "base": None}
     form = people.hq.schema.type("person").version
-    for value in (record_ids.text(other), again):
+    for value in (record_ids.id_text(other), again):
         code = hand.write(
             {"household": value}, record=person, type="person", form=form, context=over(nour, "household")
         )
@@ -171,7 +171,7 @@ def test_a_deletion_has_not_seen_what_is_to_come(people: Cast, where: str, seq: 
     save.edit(people.basim, record.hex(), Changes(set={"location": "بيت"}))
     directly.sync(people.basim, people.hq)
     assert "_deleted" not in rows(people.hq)[record].doc
-    assert check(people.hq).ok
+    assert check_integrity(people.hq).ok
 
 
 def test_a_deletion_of_what_is_not_here_yet_waits_for_it(people: Cast) -> None:
@@ -210,7 +210,7 @@ def test_a_removal_ends_no_conflict_about_a_removal(people: Cast) -> None:
     join_directly(people.hq, people.home / "third", "Third", "caseworker", [JBL])
     third = open_node(people.home / "third", people.clock)
     row = rows(people.hq)[record]
-    told = deletion("mine", row.state)
+    told = deletion_value("mine", row.state)
     (before,) = row.state.fields["_deleted"].heads
     for node in (people.amal, third):
         hand = HandMade(node, people.hq)

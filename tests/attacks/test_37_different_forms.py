@@ -140,7 +140,7 @@ def test_a_server_without_the_clients_dictionary_is_sent_none(own_office: Office
     office = own_office
     amal = office["amal"]
     with amal.store.write() as tx:
-        schema_rollout.take_over(amal, tx, Book().texts() | {"published.toml": "number = 3\n"})
+        schema_rollout.put_in_force(amal, tx, Book().texts() | {"published.toml": "number = 3\n"})
     save.add(amal, "visit", Changes(set={"q0": "x"}), unit=JBL)
     office.register("amal", 40)
     (told,) = office.sync("amal")

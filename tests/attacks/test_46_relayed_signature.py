@@ -4,13 +4,13 @@ import msgspec
 import pytest
 
 from fieldsync.crypto import chain
-from fieldsync.crypto.keys import token
+from fieldsync.crypto.keys import random_bytes
 from fieldsync.protocol import sync_once
 from fieldsync.replica import save
 from fieldsync.replica.changes import Changes
 from fieldsync.wire import messages
-from fieldsync.wire.frames import Kind
-from fieldsync.wire.messages import b64
+from fieldsync.wire.frames import FrameKind
+from fieldsync.wire.messages import to_base64
 from tests.cast import JBL
 from tests.offices import Answer, Hand, Office
 
@@ -22,14 +22,14 @@ def test_a_signature_for_another_server_opens_nothing(own_office: Office) -> Non
     office.sync("basim")
     hand = Hand(office["basim"], office.port)
     here = hand.server
-    ask = hand.pack(Kind.ASK, messages.encode(messages.Ask(JBL, (messages.Range(bytes(16), b"\xff" * 16, 1, 1),))))
+    ask = hand.pack(FrameKind.ASK, messages.encode(messages.Ask(JBL, (messages.Range(bytes(16), b"\xff" * 16, 1, 1),))))
     before = office.snapshot()
     for path, more in (("/v2/sync", b""), ("/v2/heal", ask)):
         hello = hand.hello(where=True)
-        for server in (token(16), b"", office["basim"].device, here[::-1]):
-            asked = chain.Request("POST", path, "", hand.nonce, hello, more or None)
+        for server in (random_bytes(16), b"", office["basim"].device, here[::-1]):
+            asked = chain.SignedRequest("POST", path, "", hand.nonce, hello, more or None)
             signature = hand.node.key.sign(chain.signed_request(2, server, asked))
-            proof = f"FS {b64(hand.node.device)}.{b64(asked.nonce)}.{b64(signature)}"
+            proof = f"FS {to_base64(hand.node.device)}.{to_base64(asked.nonce)}.{to_base64(signature)}"
             refused = hand.post(path, hello, more, proof=proof)
             assert (refused.status, refused.code, refused.frames) == (401, "bad_signature", [])
         assert hand.post(path, hello, more).status == 200
@@ -70,14 +70,14 @@ def test_a_branch_that_plays_an_old_one_reads_nothing_either(own_office: Office,
     victim.post("/v1/sync", victim.hello(protocol=1, where=True))
     answer = victim.post("/v1/sync", victim.hello(protocol=1), victim.commits())
     assert answer.status == 200
-    assert {kind for kind, _ in answer.frames} == {Kind.ACK, Kind.END}
-    ack = answer.message(Kind.ACK, messages.Ack)
+    assert {kind for kind, _ in answer.frames} == {FrameKind.ACK, FrameKind.END}
+    ack = answer.message(FrameKind.ACK, messages.Ack)
     assert ack.head == 1
     silent = messages.Ack(ack.now, ack.head, ack.chain, epoch=ack.epoch)
     assert msgspec.structs.replace(ack, refused=(), refusals=0) == silent
     for word in ("Basim", "secret", JBL.partition("/")[0] + "/QRD"):
         assert word.encode() not in read_by(answer)
-    ask = victim.pack(Kind.ASK, messages.encode(messages.Ask(JBL)))
+    ask = victim.pack(FrameKind.ASK, messages.encode(messages.Ask(JBL)))
     refused = victim.post("/v1/heal", victim.hello(protocol=1), ask)
     assert (refused.status, refused.code) == (409, "bad_version")
 
@@ -89,9 +89,9 @@ def test_protocols_are_not_mixed(own_office: Office) -> None:
     for path, protocol in (("/v1/sync", 2), ("/v2/sync", 1)):
         assert hand.post(path, hand.hello(protocol=protocol)).code == "bad_frame"
     hello = hand.hello(protocol=2)
-    asked = chain.Request("POST", "/v2/sync", "", hand.nonce, hello)
+    asked = chain.SignedRequest("POST", "/v2/sync", "", hand.nonce, hello)
     old = hand.node.key.sign(chain.request_message(*asked[:-1]))
-    proof = hand.proof("/v2/sync", hello).rpartition(".")[0] + "." + messages.b64(old)
+    proof = hand.proof("/v2/sync", hello).rpartition(".")[0] + "." + messages.to_base64(old)
     assert hand.post("/v2/sync", hello, proof=proof).code == "bad_signature"
     for path in ("/v0/sync", "/v3/sync"):
         assert hand.post(path, hello).code == ("bad_version" if path == "/v0/sync" else "peer_outdated")
@@ -101,7 +101,7 @@ def test_what_follows_the_hello_is_signed(own_office: Office) -> None:
     """A question that was changed after it was signed, or a second one behind it, is refused."""
     hand = Hand(own_office["amal"], own_office.port)
     hand.post("/v2/sync", hand.hello(where=True))
-    ask, other = (hand.pack(Kind.ASK, messages.encode(messages.Ask(unit))) for unit in (JBL, "LAT/QRD"))
+    ask, other = (hand.pack(FrameKind.ASK, messages.encode(messages.Ask(unit))) for unit in (JBL, "LAT/QRD"))
     hello = hand.hello(where=True)
     for rest in (other, b"", other[:-1] + b"\0"):
         assert hand.post("/v2/heal", hello, rest, proof=hand.proof("/v2/heal", hello, ask)).code == "bad_signature"

@@ -38,7 +38,7 @@ def test_healing_tells_nothing_of_other_units(people: Cast, monkeypatch: pytest.
     basim, hq = people.basim, people.hq
     mine = household(people.amal, JBL)
     theirs, damaged = household(basim, QRD), household(basim, QRD)
-    child = save.add(basim, "person", Changes(set={"given": "علي", "household": record_ids.text(theirs)}))
+    child = save.add(basim, "person", Changes(set={"given": "علي", "household": record_ids.id_text(theirs)}))
     directly.sync(people.amal, hq)
     directly.sync(basim, hq)
     spoil(hq, damaged)
@@ -62,7 +62,7 @@ def test_what_left_her_unit_is_told(people: Cast, monkeypatch: pytest.MonkeyPatc
     frames, _ = asked(people, monkeypatch, JBL, family)
     assert frames != asked(people, monkeypatch, JBL, NOBODY)[0]
     talk = directly.Direct(people.amal, people.hq)
-    told = b"".join(talk.client.codec.open(frame)[1] for frame in frames)
+    told = b"".join(talk.client.codec.open_frame(frame)[1] for frame in frames)
     assert family in told
     assert QRD.encode() not in told
 
@@ -72,7 +72,7 @@ def test_hanging_a_record_onto_another_unit_s_says_not_where_that_is(people: Cas
     amal, basim, hq = people.amal, people.basim, people.hq
     theirs = household(basim, QRD)
     directly.sync(basim, hq)
-    hidden = record_ids.text(theirs)
+    hidden = record_ids.id_text(theirs)
     for fields in (
         {"_code": "", "_unit": JBL, "given": "علي", "household": hidden},
         {"_unit": JBL, "given": "علي", "_same_as": hidden},
@@ -90,19 +90,21 @@ def test_a_consent_of_another_unit_is_as_none(people: Cast) -> None:
     """A referral that leans on one learns nothing of what it says: it is unknown, as one that nobody has."""
     amal, basim, hq = people.amal, people.basim, people.hq
     theirs = household(basim, QRD)
-    who = save.add(basim, "person", Changes(set={"given": "ليلى", "household": record_ids.text(theirs)}))
+    who = save.add(basim, "person", Changes(set={"given": "ليلى", "household": record_ids.id_text(theirs)}))
     consent = save.add(
         basim, "consent",
-        Changes(set={"subject": record_ids.text(who), "purpose": "referral", "method": "written", "given_on": basim.today(), "state": "refused"},
+        Changes(set={"subject": record_ids.id_text(who), "purpose": "referral", "method": "written", "given_on": basim.today(), "state": "refused"},
                 put={"share_with": ["LAT/ALBIR"]}),
     )  # fmt: skip
     directly.sync(basim, hq)
-    mine = save.add(amal, "person", Changes(set={"given": "سلمى", "household": record_ids.text(household(amal, JBL))}))
+    mine = save.add(
+        amal, "person", Changes(set={"given": "سلمى", "household": record_ids.id_text(household(amal, JBL))})
+    )
     for one in (consent, NOBODY):
         fields = {
             "_unit": JBL,
-            "person": record_ids.text(mine),
-            "consent": record_ids.text(one),
+            "person": record_ids.id_text(mine),
+            "consent": record_ids.id_text(one),
             "to_org": "LAT/ALBIR",
             "_shared/LAT/ALBIR": True,
         }

@@ -34,7 +34,7 @@ def made(people: Cast, hand: HandMade, record: bytes, count: int, *others: Node)
     named = []
     for other in (people.samar, *others):
         with people.hq.store.read() as tx:
-            named.append((other.device, tx.head(other.device)))
+            named.append((other.device, tx.log_head(other.device)))
     return [
         hand.commit(
             i,
@@ -65,12 +65,12 @@ def test_what_waits_behind_a_commit_that_waits_is_not_judged_for_others_work(peo
     directly.sync(people.basim, people.hq)
     with people.hq.store.write() as tx:
         assert quarantine.judge_due(people.hq, tx, 1_000) <= 1
-        assert tx.waiting() == {people.amal.device: [one.seq for one in batch]}
+        assert tx.waiting_commits() == {people.amal.device: [one.seq for one in batch]}
     save.edit(people.basim, contested.hex(), Changes(set={FIELD: batch[-1].fields[FIELD]}))
     directly.sync(people.basim, people.hq)
     with people.hq.store.write() as tx:
         quarantine.judge_due(people.hq, tx, 1_000)
-        assert tx.waiting() == {}
+        assert tx.waiting_commits() == {}
     directly.sync(people.basim, people.hq)
     assert directly.differing(people.basim, people.hq) == []
 

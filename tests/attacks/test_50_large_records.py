@@ -1,6 +1,6 @@
 """Case 50: a record that a device's key makes larger than anybody's work, so that each save of others would cost seconds."""
 
-from fieldsync.authority.integrity import check
+from fieldsync.authority.integrity import check_integrity
 from fieldsync.authority.value_permissions import MOST_REGISTERS
 from fieldsync.core import codes
 from fieldsync.replica import save
@@ -27,7 +27,7 @@ def with_field(people: Cast, kind: str, type: str = "") -> tuple[Type, Field]:
 def begin(people: Cast, hand: HandMade, kind: Type) -> bytes:
     """Make a record of a type."""
     record = people.amal.new_id()
-    made = {"_code": codes.make(JBL, people.amal.letters, 77), "_unit": JBL}
+    made = {"_code": codes.make_code(JBL, people.amal.letters, 77), "_unit": JBL}
     assert hand.write(made, record=record, type=kind.name, form=kind.version) == ""  # type: ignore[arg-type]
     return record
 
@@ -78,4 +78,4 @@ def test_a_record_has_a_size(people: Cast) -> None:
     directly.sync(people.basim, people.hq)
     save.edit(people.basim, record.hex(), Changes(put={members.name: ["m1"]}))
     assert directly.sync(people.basim, people.hq).refused == 0
-    assert check(people.hq).ok
+    assert check_integrity(people.hq).ok

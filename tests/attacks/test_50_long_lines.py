@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
-from fieldsync.authority.integrity import check
+from fieldsync.authority.integrity import check_integrity
 from fieldsync.core import codes, record_ids
 from fieldsync.core.merges import standing_records
 from fieldsync.replica import save
@@ -19,7 +19,7 @@ LINE = 1_200  # more than a program may call itself
 
 def uuid_text(record: bytes) -> str:
     """Return an id as references have it."""
-    return record_ids.text(record)
+    return record_ids.id_text(record)
 
 
 def test_a_line_of_persons_each_belonging_to_the_one_before(people: Cast) -> None:
@@ -34,7 +34,7 @@ def test_a_line_of_persons_each_belonging_to_the_one_before(people: Cast) -> Non
     made = [
         hand.commit(
             i, record=record, type="person", form=form,
-            fields={"_code": codes.make(JBL, letters, 10 + i), "_unit": JBL, "given": "سمير", "household": uuid_text(before)},
+            fields={"_code": codes.make_code(JBL, letters, 10 + i), "_unit": JBL, "given": "سمير", "household": uuid_text(before)},
         )
         for i, (record, before) in enumerate(zip(line, [first, *line], strict=False))
     ]  # fmt: skip
@@ -43,7 +43,7 @@ def test_a_line_of_persons_each_belonging_to_the_one_before(people: Cast) -> Non
     assert hand.write({"household": uuid_text(second)}, record=line[0], type="person", form=form, context=move) == ""
     found = rows(people.hq)
     assert {found[record].channel for record in line} == {found[second].channel}
-    assert check(people.hq).ok
+    assert check_integrity(people.hq).ok
     directly.sync(people.samar, people.hq)
     assert directly.differing(people.samar, people.hq) == []
 
@@ -56,12 +56,12 @@ def test_a_ring_of_persons(people: Cast) -> None:
     made = [
         hand.commit(
             i, record=record, type="person", form=form,
-            fields={"_code": codes.make(unit, letters, 10 + i), "_unit": unit, "given": "سمير", "household": uuid_text(before)},
+            fields={"_code": codes.make_code(unit, letters, 10 + i), "_unit": unit, "given": "سمير", "household": uuid_text(before)},
         )
         for i, (record, before, unit) in enumerate(zip(ring, ring[1:] + ring[:1], (JBL, QRD, JBL), strict=True))
     ]  # fmt: skip
     assert hand.push(*made) == []
-    assert check(people.hq).ok
+    assert check_integrity(people.hq).ok
     directly.sync(people.samar, people.hq)
     assert directly.differing(people.samar, people.hq) == []
 
@@ -100,7 +100,7 @@ def test_merges_by_hand_keep_nobody_waiting(people: Cast, costs: Callable[..., A
     made = [
         hand.commit(
             i, record=record,
-            fields={"_code": codes.make(JBL, people.samar.letters, 10 + i), "_unit": JBL, "family_name": "محمد", "state": "draft"},
+            fields={"_code": codes.make_code(JBL, people.samar.letters, 10 + i), "_unit": JBL, "family_name": "محمد", "state": "draft"},
         )
         for i, record in enumerate(ids)
     ]  # fmt: skip
@@ -113,4 +113,4 @@ def test_merges_by_hand_keep_nobody_waiting(people: Cast, costs: Callable[..., A
     save.add(people.amal, "household", Changes(set={"family_name": "محمد"}), unit=JBL)
     with costs(seconds=1.5, megabytes=60):
         directly.sync(people.amal, people.hq)
-    assert check(people.hq).ok
+    assert check_integrity(people.hq).ok

@@ -7,7 +7,7 @@ import pytest
 from fieldsync import errors
 from fieldsync.core import deletion, record_ids
 from fieldsync.core.register import Value
-from fieldsync.core.state import canonical, register_of
+from fieldsync.core.state import canonical_bytes, register_of
 from fieldsync.protocol import ack_lists
 from fieldsync.protocol.client import Client
 from fieldsync.protocol.server import Serving
@@ -16,7 +16,7 @@ from fieldsync.replica import commit_writer, history, queries, save
 from fieldsync.replica.changes import Changes, Draft
 from fieldsync.replica.node import Node
 from fieldsync.review import decisions
-from fieldsync.store.sqlite.commit_log_queries import LedgerReads
+from fieldsync.store.sqlite.commit_log_queries import SqliteCommitReads
 from fieldsync.wire.messages import Ack
 from tests import directly
 from tests.cast import JBL, join_directly, rows
@@ -81,7 +81,7 @@ def equal(people: Cast, *nodes: Node) -> None:
     for node in nodes:
         assert directly.differing(node, people.hq) == []
         for record, row in rows(node).items():
-            assert canonical(row.state) == canonical(theirs[record].state)
+            assert canonical_bytes(row.state) == canonical_bytes(theirs[record].state)
             assert (row.doc, row.conflicts.keys()) == (theirs[record].doc, theirs[record].conflicts.keys())
 
 
@@ -289,7 +289,7 @@ def test_a_deletion_does_not_swallow_what_was_quarantined(people: Cast, family: 
     row = rows(people.amal)[family]
     assert "waits" in [one.value for one in row.state.fields[FIELD].heads]
     assert "_deleted" in row.conflicts
-    assert "waits" in [one.value for name, one in deletion.unseen(row.state) if name == FIELD]
+    assert "waits" in [one.value for name, one in deletion.unseen_by_deletions(row.state) if name == FIELD]
     assert values(people.samar, family, "_deleted")
     equal(people, people.amal, people.basim, people.samar)
 
@@ -298,9 +298,9 @@ def test_a_step_in_a_conflict_leads_on_from_one_s_own(people: Cast) -> None:
     """Amal and Basim took a plan two ways: each goes on along their own; who is part of neither has to wait for the decision."""
     home = save.add(people.samar, "household", Changes(set={"family_name": "محمد"}), unit=JBL)
     person = save.add(
-        people.samar, "person", Changes(set={"household": record_ids.text(home), "given": "أحمد"}), unit=JBL
+        people.samar, "person", Changes(set={"household": record_ids.id_text(home), "given": "أحمد"}), unit=JBL
     )
-    told = {"person": record_ids.text(person), "case_type": "child", "risk": "medium", "found_by": "school"}
+    told = {"person": record_ids.id_text(person), "case_type": "child", "risk": "medium", "found_by": "school"}
     told |= {"opened_on": "2026-01-01", "worker": "Amal"}
     case = save.add(people.samar, "case", Changes(set=told, put={"concerns": ["dropout"]}), unit=JBL)
     everybody = (people.samar, people.amal, people.basim)
@@ -368,7 +368,7 @@ def test_a_record_s_commits_are_read_once_for_all_slices_of_a_frame(
 
         monkeypatch.setattr(owner, name, called)
 
-    counting(LedgerReads, "commits_of", "read")
+    counting(SqliteCommitReads, "commits_of", "read")
     counting(Serving, "_keep", "frames")
     counting(Serving, "_judge", "slices")
     assert sync(people, people.amal) == [0]
@@ -382,8 +382,8 @@ def test_what_an_answer_lists_is_taken_with_one_look_at_what_was_saved(
     save.add(people.amal, "household", Changes())
     sync(people, people.amal)
     looks: list[bytes] = []
-    real = LedgerReads.head
-    monkeypatch.setattr(LedgerReads, "head", lambda tx, device: looks.append(device) or real(tx, device))
+    real = SqliteCommitReads.log_head
+    monkeypatch.setattr(SqliteCommitReads, "log_head", lambda tx, device: looks.append(device) or real(tx, device))
     with people.amal.store.read() as tx:
         (server,) = tx.servers()
     client = Client(people.amal, server, Tally())

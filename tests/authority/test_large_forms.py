@@ -21,7 +21,7 @@ from fieldsync.server import administration
 from fieldsync.server.publish_schema import publish
 from fieldsync.topology import backups
 from fieldsync.wire import messages
-from fieldsync.wire.frames import Codec, Kind
+from fieldsync.wire.frames import FrameCodec, FrameKind
 from fieldsync.wire.messages import Ack, End, Forms, FormText
 from tests import cast, directly
 from tests.cast import JBL, rows, unlock
@@ -67,7 +67,7 @@ def large(people: Cast, tmp_path: Path) -> Path:
 def in_force(node: Node) -> dict[str, str]:
     """Return the texts of a node's forms."""
     with node.store.read() as tx:
-        return form_texts.present(tx)
+        return form_texts.texts_in_force(tx)
 
 
 def leftovers(node: Node) -> list[str]:
@@ -138,7 +138,7 @@ def test_what_came_of_forms_that_were_outdone_is_used_and_the_rest_forgotten(peo
     with pytest.raises(errors.CutOff):
         directly.sync(people.amal, people.hq, cut=5)
     with people.amal.store.read() as tx:
-        began = form_texts.held(tx, people.hq.serving_key.device)
+        began = form_texts.held_texts(tx, people.hq.serving_key.device)
     assert began
     for n in range(TYPES):
         (large / f"msna_{n}.toml").write_text(reworded(assessment(n)) if n % 2 else assessment(n))
@@ -318,8 +318,10 @@ def asking(node: Node, hq: Node) -> Client:
 
 def take(client: Client, message: Ack | Forms | End) -> None:
     """Have a client take a message of an answer."""
-    kind = {Ack: Kind.ACK, Forms: Kind.FORMS, End: Kind.END}[type(message)]
-    client.take(client.read(*Codec().open(Codec().pack(kind, messages.encode(message), large=True))))
+    kind = {Ack: FrameKind.ACK, Forms: FrameKind.FORMS, End: FrameKind.END}[type(message)]
+    client.take(
+        client.read(*FrameCodec().open_frame(FrameCodec().pack_frame(kind, messages.encode(message), large=True)))
+    )
 
 
 def test_a_list_that_names_what_never_comes(people: Cast) -> None:
@@ -335,7 +337,7 @@ def test_a_list_that_names_what_never_comes(people: Cast) -> None:
             assert client.obstacle(tx) == "forms"
     assert client.differing() == []
     assert in_force(amal) == before
-    hello = messages.decode(messages.Hello, Codec().open(client.hello())[1])
+    hello = messages.decode_message(messages.Hello, FrameCodec().open_frame(client.hello())[1])
     assert hello.forms == ((sha256(text).digest()[:8], 1_000),)
     assert len(leftovers(amal)) == 2
     directly.sync(amal, people.hq)
@@ -347,13 +349,13 @@ def test_a_text_that_is_another_than_was_listed_is_forgotten(people: Cast) -> No
     amal = people.amal
     text = assessment(1).encode()
     client = asking(amal, people.hq)
-    listed = form_texts.listing(load.shipped() | {"msna.toml": text.decode()})
+    listed = form_texts.list_form_texts(load.shipped() | {"msna.toml": text.decode()})
     place = next(n for n, one in enumerate(listed) if one.name == "msna.toml")
     take(client, Forms(listed))
     take(client, Forms((), ((place, 0, bytes(len(text))),)))
     assert "msna" not in amal.schema.types
     with amal.store.read() as tx:
-        assert form_texts.wanted(tx, people.hq.serving_key.device)[0] == (place, 0)
+        assert form_texts.wanted_texts(tx, people.hq.serving_key.device)[0] == (place, 0)
     take(client, Forms((), ((place, 0, text[:9]), (place, 5, text[5:]))))
     assert "msna" in amal.schema.types
 
@@ -382,14 +384,14 @@ def test_lists_and_pieces_that_cannot_be(people: Cast, said: Forms, error: type[
 def test_a_server_keeps_nothing_that_its_headquarters_did_not_sign(people: Cast) -> None:
     """Basim's laptop claims forms that it signed itself, and sends pieces without a claim: not a byte is kept."""
     hq = people.hq
-    forged = schema_recovery.signed(many(), 9, people.basim.key)
+    forged = schema_recovery.sign_forms(many(), 9, people.basim.key)
     unsigned = many() | {load.PUBLISHED: "number = 9\n"}
     for texts in (forged, unsigned, many()):
-        listed = form_texts.listing(texts)
+        listed = form_texts.list_form_texts(texts)
         pieces = tuple((n, 0, texts[one.name].encode()) for n, one in enumerate(listed))
-        for said in (Forms(listed, pieces), Forms((), pieces), schema_recovery.claim(texts), Forms((), pieces)):
+        for said in (Forms(listed, pieces), Forms((), pieces), schema_recovery.forms_claim(texts), Forms((), pieces)):
             with hq.store.write() as tx:
-                assert schema_recovery.take(hq, tx, people.basim.device, said) == ()
+                assert schema_recovery.restore_forms(hq, tx, people.basim.device, said) == ()
             assert leftovers(hq) == []
     assert "msna_0" not in hq.schema.types
 
@@ -397,12 +399,12 @@ def test_a_server_keeps_nothing_that_its_headquarters_did_not_sign(people: Cast)
 def test_one_laptop_s_junk_is_not_another_s(people: Cast, lost: dict[str, str]) -> None:
     """The claim that Basim's laptop repeats is genuine, its texts are not: Amal's forms come in force all the same."""
     hq = people.hq
-    claim = schema_recovery.claim(lost)
+    claim = schema_recovery.forms_claim(lost)
     assert "msna_0" not in hq.schema.types
     with hq.store.write() as tx:
-        asked = schema_recovery.take(hq, tx, people.basim.device, claim)
+        asked = schema_recovery.restore_forms(hq, tx, people.basim.device, claim)
         junk = tuple((n, start, bytes(claim.listed[n].size - start - (n % 2))) for n, start in asked)
-        schema_recovery.take(hq, tx, people.basim.device, Forms((), junk))
+        schema_recovery.restore_forms(hq, tx, people.basim.device, Forms((), junk))
     assert "msna_0" not in hq.schema.types
     for _ in range(2):
         directly.sync(people.amal, hq)
@@ -418,7 +420,7 @@ def test_forms_for_a_newer_program_are_sent_once(people: Cast, large: Path) -> N
     assert people.amal.forms != people.hq.forms
     assert directly.sync(people.amal, people.hq).bytes_down < whole / 20
     with people.hq.store.write() as tx:
-        schema_rollout.take_over(people.hq, tx, many() | {load.PUBLISHED: "number = 9\n"})
+        schema_rollout.put_in_force(people.hq, tx, many() | {load.PUBLISHED: "number = 9\n"})
     directly.sync(people.amal, people.hq)
     assert people.amal.forms == people.hq.forms
     assert leftovers(people.amal) == []

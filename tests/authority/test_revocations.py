@@ -151,8 +151,8 @@ def test_a_branch_that_states_more_than_it_has_is_not_believed(tree: Tree) -> No
     """Before it is told it states a thousand commits that Amal's laptop has not signed: what then comes waits, and is never applied."""
     hq, jbl, amal = (tree.nodes[name] for name in ("hq", "jbl", "amal"))
     device_locks.revoke(hq, amal.letters)
-    claim = talk(jbl, hq, None).client.codec.pack(
-        directly.Kind.PEER, messages.encode(messages.Peer(heads=((amal.device, 1_000, b"x" * 32),)))
+    claim = talk(jbl, hq, None).client.codec.pack_frame(
+        directly.FrameKind.PEER, messages.encode(messages.Peer(heads=((amal.device, 1_000, b"x" * 32),)))
     )
     talk(jbl, hq, None)._exchange(lambda: [claim], where=True)
     later = Liar(tree).take("later")
@@ -170,8 +170,8 @@ def test_a_receipt_that_is_not_signed_by_the_branch_it_names_counts_for_nothing(
     device_locks.revoke(hq, amal.letters)
     client = talk(jbl, hq, None).client
     (frame,) = first_receipts.frames(client, {})
-    _, payload = client.codec.unpack(frame[0], frame[5:])
-    (taking,) = messages.decode(messages.Peer, payload).taken
+    _, payload = client.codec.unpack_payload(frame[0], frame[5:])
+    (taking,) = messages.decode_message(messages.Peer, payload).taken
     forgery = {
         "signature": {"number": 0, "at": taking.at - 1}, "server": {"server": tree.nodes["qrd"].device}, "device": {"device": bytes(16)}
     }[forged]  # fmt: skip
@@ -183,7 +183,7 @@ def test_a_receipt_that_is_not_signed_by_the_branch_it_names_counts_for_nothing(
             brought = first_receipts.Brought()
             brought.add(tx, messages.Peer(taken=(told,)))
             brought.keep(hq, tx, branch, amal.device, 0, 1)
-            assert (tx.taken_first(amal.device, 1) is not None) is believed
+            assert (tx.first_receipt(amal.device, 1) is not None) is believed
     assert made not in rows(hq)
 
 
@@ -343,7 +343,7 @@ def test_what_was_taken_after_the_theft_waits_for_a_person_everywhere(tree: Tree
         assert not {planted, late} & rows(node).keys()
     assert reasons(hq, amal) == reasons(jbl, amal) == dict.fromkeys((2, 3, 4), "out_of_hands")
     assert directly.differing(jbl, hq) == directly.differing(basim, jbl) == []
-    quarantine.release(hq, quarantine.Chosen((f"{amal.letters}:4",)), by="Dima", note="hers")
+    quarantine.release_commits(hq, quarantine.QuarantineSelection((f"{amal.letters}:4",)), by="Dima", note="hers")
     for _ in range(2):
         tree.settle()
     for node in (hq, jbl, basim):

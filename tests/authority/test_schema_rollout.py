@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from fieldsync import errors
 from fieldsync.authority import schema_rollout
-from fieldsync.authority.integrity import check
+from fieldsync.authority.integrity import check_integrity
 from fieldsync.core import codes
-from fieldsync.core.state import canonical
+from fieldsync.core.state import canonical_bytes
 from fieldsync.replica import commit_writer, queries, save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
@@ -135,14 +135,14 @@ class _Story:
             node = self.nodes[name]
             assert (node.forms, node.schema.version) == (hq.forms, hq.schema.version)
             assert directly.differing(node, hq) == []
-            assert {r: canonical(row.state) for r, row in rows(node).items()} == {
-                r: canonical(row.state) for r, row in rows(hq).items()
+            assert {r: canonical_bytes(row.state) for r, row in rows(node).items()} == {
+                r: canonical_bytes(row.state) for r, row in rows(hq).items()
             }
             assert {r: (row.doc, set(row.conflicts)) for r, row in rows(node).items()} == {
                 r: (row.doc, set(row.conflicts)) for r, row in rows(hq).items()
             }
         for node in self.nodes.values():
-            assert check(node).faults == []
+            assert check_integrity(node).faults == []
         with hq.store.read() as tx:
             assert all(tx.refusals(device.id) == [] for device in tx.devices())
         self._readable(hq)
@@ -342,7 +342,9 @@ def test_a_commit_of_unknown_words_waits_and_blocks_nothing(people: Cast, book: 
     """A save with a type or field that no form here knows is kept aside, told of, and taken once a form has it."""
     record, other = _visit(people.amal), people.amal.new_id()
     write_commits(people.amal, record, {"q9": "x"}, type="visit")
-    write_commits(people.amal, other, {"_code": codes.make(JBL, "B", 900), "_unit": JBL, "colour": "red"}, type="tent")
+    write_commits(
+        people.amal, other, {"_code": codes.make_code(JBL, "B", 900), "_unit": JBL, "colour": "red"}, type="tent"
+    )
     save.edit(people.amal, record.hex(), Changes(set={"q0": "after them"}))
     assert directly.sync(people.amal, people.hq).refused == 2
     assert rows(people.hq)[record].doc["q0"] == "after them"
@@ -384,7 +386,7 @@ def test_a_newer_form_waits_under_its_own_names(people: Cast, book: Book, tmp_pa
     book.rename(0)
     book.add("text")
     with people.amal.store.write() as tx:
-        schema_rollout.take_over(people.amal, tx, book.texts() | {"published.toml": "number = 9\n"})
+        schema_rollout.put_in_force(people.amal, tx, book.texts() | {"published.toml": "number = 9\n"})
     save.edit(
         people.amal, record.hex(), Changes(set={book.questions[0].name: "newer", book.questions[-1].name: "more"})
     )
@@ -393,10 +395,10 @@ def test_a_newer_form_waits_under_its_own_names(people: Cast, book: Book, tmp_pa
     assert [one["code"] for one in queries.status(people.amal)["refused"]] == ["unknown_form"]  # it waits there
     assert people.amal.forms[:4] == (9).to_bytes(4, "big")
     with people.hq.store.write() as tx:
-        schema_rollout.take_over(people.hq, tx, book.texts() | {"published.toml": "number = 9\n"})
+        schema_rollout.put_in_force(people.hq, tx, book.texts() | {"published.toml": "number = 9\n"})
     directly.sync(people.amal, people.hq)
     assert directly.differing(people.amal, people.hq) == []
     assert rows(people.hq)[record].doc == rows(people.amal)[record].doc
     assert rows(people.hq)[record].doc[book.questions[0].name] == "newer"
     assert queries.status(people.amal)["refused"] == []
-    assert check(people.hq).faults == []
+    assert check_integrity(people.hq).faults == []

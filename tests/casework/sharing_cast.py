@@ -43,7 +43,7 @@ def family(node: Node, unit: str) -> tuple[bytes, bytes]:
         node, "household", Changes(set={"family_name": "Salloum", "location": "Mraid"}, put={"phones": ["0944111222"]}), unit=unit
     )  # fmt: skip
     who = save.add(
-        node, "person", Changes(set={"given": "ليلى", "father": "سمير", "family": "Kassab", "household": record_ids.text(home), "sex": "f"})
+        node, "person", Changes(set={"given": "ليلى", "father": "سمير", "family": "Kassab", "household": record_ids.id_text(home), "sex": "f"})
     )  # fmt: skip
     return home, who
 
@@ -51,7 +51,7 @@ def family(node: Node, unit: str) -> tuple[bytes, bytes]:
 def consent(node: Node, who: bytes, *units: str, **fields: object) -> bytes:
     """Write down that a person agrees to be referred to these units."""
     said = {
-        "subject": record_ids.text(who),
+        "subject": record_ids.id_text(who),
         "purpose": "referral",
         "method": "written",
         "given_on": node.today(),
@@ -64,7 +64,7 @@ def refer(node: Node, who: bytes, unit: str, *share: str, **more: str) -> bytes:
     """Refer a person, with their given name and what else is named."""
     return referrals.refer(
         node,
-        record_ids.text(who),
+        record_ids.id_text(who),
         ReferralRequest(unit, "needs a stove", services=["other"], share=("given", *share), **more),
     )
 
@@ -74,7 +74,7 @@ def held(node: Node) -> dict[bytes, set[str]]:
     from fieldsync.core.state import registers
 
     with node.store.read() as tx:
-        return {row.state.record: set(registers(row.state)) for row in tx.select()}
+        return {row.state.record: set(registers(row.state)) for row in tx.select_rows()}
 
 
 def raw(node: Node) -> bytes:

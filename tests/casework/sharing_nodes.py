@@ -38,11 +38,11 @@ def found(home: Path) -> None:
 def deliver(node: Node, who: bytes, referral: bytes, **more: object) -> bytes:
     """Have a partner write down what it gave."""
     said = {
-        "person": record_ids.text(who),
+        "person": record_ids.id_text(who),
         "service_type": "other",
         "provider": node.units[0],
         "given_on": node.today(),
     }
     return save.add(
-        node, "service", Changes(set={**said, "referral": record_ids.text(referral), "outcome": "given", **more})
+        node, "service", Changes(set={**said, "referral": record_ids.id_text(referral), "outcome": "given", **more})
     )

@@ -24,7 +24,7 @@ STEP = {"action": "تسجيله", "service_type": "education", "due_on": "2026-1
 
 def text(record: bytes) -> str:
     """Return an id as references have it."""
-    return record_ids.text(record)
+    return record_ids.id_text(record)
 
 
 def child(node: Node) -> bytes:

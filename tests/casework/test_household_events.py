@@ -5,7 +5,7 @@ import pytest
 from fieldsync import errors
 from fieldsync.casework import household_events
 from fieldsync.core import record_ids
-from fieldsync.core.state import canonical
+from fieldsync.core.state import canonical_bytes
 from fieldsync.replica import save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
@@ -48,7 +48,7 @@ class Family:
 
 def text(record: bytes) -> str:
     """Return an id as references have it."""
-    return record_ids.text(record)
+    return record_ids.id_text(record)
 
 
 def members(node: Node, home: bytes) -> dict[str, str]:
@@ -211,7 +211,7 @@ def test_every_other_event_is_verified_too(office: Office, family: Family, kind:
         assert members(amal, family.home) == expected[kind]
     else:
         assert len(members(amal, other.home)) == 2
-    assert canonical(rows(amal)[event].state) == canonical(rows(office["hq"])[event].state)
+    assert canonical_bytes(rows(amal)[event].state) == canonical_bytes(rows(office["hq"])[event].state)
 
 
 def test_an_event_added_plainly_is_as_good_as_a_reported_one(office: Office, family: Family) -> None:

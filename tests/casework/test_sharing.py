@@ -44,7 +44,7 @@ def sync(nodes: dict[str, Node], *names: str) -> None:
 def shared(nodes: dict[str, Node], name: str = "huda") -> dict[str, set[str]]:
     """Return the fields that a partner holds, by type."""
     with nodes[name].store.read() as tx:
-        return {row.state.type: set(map(field_of, registers(row.state))) for row in tx.select()}
+        return {row.state.type: set(map(field_of, registers(row.state))) for row in tx.select_rows()}
 
 
 def referred(nodes: dict[str, Node], *share: str) -> tuple[bytes, bytes, bytes]:
@@ -71,22 +71,22 @@ def test_a_partner_has_only_what_is_shared(nodes: dict[str, Node]) -> None:
     assert "ليلى".encode() in text
     for secret in (b"Kassab", b"Mraid", b"0944111", "سمير".encode()):
         assert secret not in text
-    assert queries.show(nodes["huda"], record_ids.text(who)).code is None
-    assert queries.show(nodes["huda"], record_ids.text(referral)).unit == ALBIR
+    assert queries.show(nodes["huda"], record_ids.id_text(who)).code is None
+    assert queries.show(nodes["huda"], record_ids.id_text(referral)).unit == ALBIR
 
 
 def test_an_answer_and_what_was_delivered_travel_back(nodes: dict[str, Node]) -> None:
     """The charity accepts and delivers offline; the unit that referred has both, and both sides agree."""
     who, _, referral = referred(nodes)
-    referrals.answer(nodes["huda"], record_ids.text(referral), "accepted")
+    referrals.answer(nodes["huda"], record_ids.id_text(referral), "accepted")
     service = deliver(nodes["huda"], who, referral)
     sync(nodes, "huda", "amal", "huda")
-    assert queries.show(nodes["amal"], record_ids.text(referral)).fields["state"] == "accepted"
-    told = queries.show(nodes["amal"], record_ids.text(service))
-    assert (told.fields["person"], told.unit) == (record_ids.text(who), JBL)
-    save.edit(nodes["amal"], record_ids.text(service), Changes(set={"outcome": "partly"}))
+    assert queries.show(nodes["amal"], record_ids.id_text(referral)).fields["state"] == "accepted"
+    told = queries.show(nodes["amal"], record_ids.id_text(service))
+    assert (told.fields["person"], told.unit) == (record_ids.id_text(who), JBL)
+    save.edit(nodes["amal"], record_ids.id_text(service), Changes(set={"outcome": "partly"}))
     sync(nodes, "amal", "huda")
-    assert queries.show(nodes["huda"], record_ids.text(service)).fields["outcome"] == "partly"
+    assert queries.show(nodes["huda"], record_ids.id_text(service)).fields["outcome"] == "partly"
 
 
 def test_what_is_not_shared_costs_a_partner_nothing(nodes: dict[str, Node]) -> None:
@@ -94,13 +94,13 @@ def test_what_is_not_shared_costs_a_partner_nothing(nodes: dict[str, Node]) -> N
     who, _, _ = referred(nodes)
     with nodes["hq"].store.read() as tx:
         before = next(channel for channel in tx.channels() if channel.unit == ALBIR + SHARED)
-    save.edit(nodes["amal"], record_ids.text(who), Changes(set={"family": "Haddad"}))
+    save.edit(nodes["amal"], record_ids.id_text(who), Changes(set={"family": "Haddad"}))
     sync(nodes, "amal")
     with nodes["hq"].store.read() as tx:
         assert next(channel for channel in tx.channels() if channel.unit == ALBIR + SHARED) == before
-    save.edit(nodes["amal"], record_ids.text(who), Changes(set={"given": "ليلى سمير"}))
+    save.edit(nodes["amal"], record_ids.id_text(who), Changes(set={"given": "ليلى سمير"}))
     sync(nodes, "amal", "huda")
-    assert queries.show(nodes["huda"], record_ids.text(who)).fields["given"] == "ليلى سمير"
+    assert queries.show(nodes["huda"], record_ids.id_text(who)).fields["given"] == "ليلى سمير"
 
 
 @pytest.mark.parametrize("way", ["stick", "budget"])
@@ -124,24 +124,24 @@ def test_other_ways_bring_no_more(nodes: dict[str, Node], tmp_path: Path, way: s
             bundle_sync.unpack(huda, file)
         assert shared(nodes)["person"] == {"given"}
         assert b"Kassab" not in stage.raw(huda)
-        referrals.answer(huda, record_ids.text(referral), state)
+        referrals.answer(huda, record_ids.id_text(referral), state)
     sync(nodes, "huda", "amal")
-    assert queries.show(nodes["amal"], record_ids.text(referral)).fields["state"] == "done"
+    assert queries.show(nodes["amal"], record_ids.id_text(referral)).fields["state"] == "done"
 
 
 @pytest.mark.parametrize("how", ["referral", "consent", "deleted", "person"])
 def test_what_is_taken_back_leaves_the_partner(nodes: dict[str, Node], how: str) -> None:
     """A withdrawn referral, a withdrawn consent, a deleted referral or person: it leaves, once what the partner wrote is acknowledged."""
     who, consent, referral = referred(nodes)
-    referrals.answer(nodes["huda"], record_ids.text(referral), "accepted")
+    referrals.answer(nodes["huda"], record_ids.id_text(referral), "accepted")
     service = deliver(nodes["huda"], who, referral)
     if how == "referral":
-        referrals.withdraw(nodes["amal"], record_ids.text(referral))
+        referrals.withdraw(nodes["amal"], record_ids.id_text(referral))
     elif how == "consent":
-        referrals.withdraw_consent(nodes["amal"], record_ids.text(consent))
+        referrals.withdraw_consent(nodes["amal"], record_ids.id_text(consent))
     else:
         removed = {"deleted": referral, "person": who}[how]
-        save.remove(nodes["amal"], record_ids.text(removed), "entered twice")
+        save.remove(nodes["amal"], record_ids.id_text(removed), "entered twice")
     sync(nodes, "amal")
     tally = directly.sync(nodes["huda"], nodes["hq"])
     assert tally.refused == 0
@@ -150,7 +150,7 @@ def test_what_is_taken_back_leaves_the_partner(nodes: dict[str, Node], how: str)
     sync(nodes, "amal")
     assert service in stage.held(nodes["amal"])  # what was given was given
     if how == "referral":
-        shown = queries.show(nodes["amal"], record_ids.text(referral))
+        shown = queries.show(nodes["amal"], record_ids.id_text(referral))
         assert "state" in shown.conflicts  # accepted there, taken back here: a person looks
 
 
@@ -159,10 +159,10 @@ def test_it_comes_back_with_a_new_referral(nodes: dict[str, Node]) -> None:
     who, consent, referral = referred(nodes)
     service = deliver(nodes["huda"], who, referral)
     sync(nodes, "huda")
-    referrals.withdraw_consent(nodes["amal"], record_ids.text(consent))
+    referrals.withdraw_consent(nodes["amal"], record_ids.id_text(consent))
     sync(nodes, "amal", "huda")
     assert stage.held(nodes["huda"]) == {}
-    save.edit(nodes["amal"], record_ids.text(consent), Changes(set={"state": "given"}))
+    save.edit(nodes["amal"], record_ids.id_text(consent), Changes(set={"state": "given"}))
     sync(nodes, "amal", "huda")
     assert {who, referral, service} <= stage.held(nodes["huda"]).keys()
 
@@ -173,7 +173,7 @@ def test_it_comes_back_with_a_new_referral(nodes: dict[str, Node]) -> None:
 def test_a_withdrawn_consent_stops_a_referral_here(nodes: dict[str, Node]) -> None:
     """Where the withdrawal is known, no new referral is even saved, and the reason is said."""
     who, consent, _ = referred(nodes)
-    referrals.withdraw_consent(nodes["amal"], record_ids.text(consent))
+    referrals.withdraw_consent(nodes["amal"], record_ids.id_text(consent))
     before = stage.held(nodes["amal"])
     with pytest.raises(errors.ConsentNeeded) as caught:
         stage.refer(nodes["amal"], who, ALBIR)
@@ -186,15 +186,15 @@ def test_a_referral_made_before_the_news_is_kept_aside(nodes: dict[str, Node]) -
     _, who = stage.family(nodes["amal"], JBL)
     consent = stage.consent(nodes["amal"], who, ALBIR)
     sync(nodes, "amal", "basim")
-    referrals.withdraw_consent(nodes["amal"], record_ids.text(consent))
+    referrals.withdraw_consent(nodes["amal"], record_ids.id_text(consent))
     sync(nodes, "amal")
     referral = stage.refer(nodes["basim"], who, ALBIR)
     directly.sync(nodes["basim"], nodes["hq"])
     assert [one["code"] for one in queries.status(nodes["basim"])["refused"]] == ["consent_needed"]
     sync(nodes, "huda", "basim", "amal")
     assert stage.held(nodes["huda"]) == {}
-    assert queries.show(nodes["basim"], record_ids.text(referral)).fields["state"] == "draft"
-    assert [one["id"] for one in referrals.referrals(nodes["basim"], unanswered=True)] == [record_ids.text(referral)]
+    assert queries.show(nodes["basim"], record_ids.id_text(referral)).fields["state"] == "draft"
+    assert [one["id"] for one in referrals.referrals(nodes["basim"], unanswered=True)] == [record_ids.id_text(referral)]
 
 
 def test_sharing_so_far_is_listed(nodes: dict[str, Node]) -> None:
@@ -205,7 +205,7 @@ def test_sharing_so_far_is_listed(nodes: dict[str, Node]) -> None:
     assert (told.referral, told.unit, told.consent) == (
         record_ids.text(referral),
         ALBIR,
-        record_ids.text(consent),
+        record_ids.id_text(consent),
     )
     assert told.fields == ["organisation.name_ar", "person.given", "person.sex"]
     assert (told.consent_state, told.shared, told.by) == ("withdrawn", False, "Amal")
@@ -248,7 +248,7 @@ def test_an_override_is_a_supervisor_s(nodes: dict[str, Node]) -> None:
     assert referral in stage.held(nodes["huda"])
     amal = nodes["amal"]
     forged = amal.new_id()
-    said = {"person": record_ids.text(who), "kind": "charity_help", "from_org": "x", "to_org": ALBIR, "services": ["other"], "urgency": "routine", "reason": "x"}  # fmt: skip
+    said = {"person": record_ids.id_text(who), "kind": "charity_help", "from_org": "x", "to_org": ALBIR, "services": ["other"], "urgency": "routine", "reason": "x"}  # fmt: skip
     write_raw(amal, "referral", forged, {**said, "_unit": JBL, "_code": save_code(amal), "state": "sent", "override_reason": "x", "_shared": [ALBIR]})  # fmt: skip
     bare = amal.new_id()
     write_raw(amal, "referral", bare, {**said, "_unit": JBL, "_code": save_code(amal), "state": "draft"})
@@ -264,16 +264,16 @@ def test_withdrawn_beats_given(nodes: dict[str, Node], clock: Clock, first: str)
     """Given anew on one laptop, withdrawn on another, at whatever time: it is withdrawn on all, and shared with nobody."""
     _, consent, _ = referred(nodes)
     sync(nodes, "basim")
-    referrals.withdraw_consent(nodes["amal"], record_ids.text(consent))
+    referrals.withdraw_consent(nodes["amal"], record_ids.id_text(consent))
     sync(nodes, "amal", "basim")
     clock.tick(60_000 if first == "given" else -60_000)
-    save.edit(nodes["basim"], record_ids.text(consent), Changes(set={"state": "given"}))
+    save.edit(nodes["basim"], record_ids.id_text(consent), Changes(set={"state": "given"}))
     clock.tick(-120_000 if first == "given" else 120_000)
-    save.edit(nodes["amal"], record_ids.text(consent), Changes(set={"state": "given"}))
-    save.edit(nodes["amal"], record_ids.text(consent), Changes(set={"state": "withdrawn"}))
+    save.edit(nodes["amal"], record_ids.id_text(consent), Changes(set={"state": "given"}))
+    save.edit(nodes["amal"], record_ids.id_text(consent), Changes(set={"state": "withdrawn"}))
     sync(nodes, *(("basim", "amal") if first == "given" else ("amal", "basim")), "basim", "amal", "huda")
     for name in ("hq", "amal", "basim"):
-        assert queries.show(nodes[name], record_ids.text(consent)).fields["state"] == "withdrawn"
+        assert queries.show(nodes[name], record_ids.id_text(consent)).fields["state"] == "withdrawn"
     assert stage.held(nodes["huda"]) == {}
 
 
@@ -300,10 +300,10 @@ def test_a_partner_writes_nothing_else(nodes: dict[str, Node]) -> None:
     who, _, referral = referred(nodes)
     huda = nodes["huda"]
     for attempt in (
-        lambda: save.edit(huda, record_ids.text(who), Changes(set={"given": "x"})),
-        lambda: save.edit(huda, record_ids.text(referral), Changes(set={"reason": "x"})),
-        lambda: save.edit(huda, record_ids.text(referral), Changes(set={"state": "revoked"})),
-        lambda: save.remove(huda, record_ids.text(referral), "no more"),
+        lambda: save.edit(huda, record_ids.id_text(who), Changes(set={"given": "x"})),
+        lambda: save.edit(huda, record_ids.id_text(referral), Changes(set={"reason": "x"})),
+        lambda: save.edit(huda, record_ids.id_text(referral), Changes(set={"state": "revoked"})),
+        lambda: save.remove(huda, record_ids.id_text(referral), "no more"),
         lambda: save.add(huda, "household", Changes(set={"family_name": "x"})),
     ):
         with pytest.raises(errors.RoleRefused):
@@ -324,10 +324,10 @@ def test_a_partner_writes_nothing_else(nodes: dict[str, Node]) -> None:
         "outcome": "given",
     }  # fmt: skip
     bad += [
-        ("service", huda.new_id(), {**delivery, "person": record_ids.text(other), "referral": record_ids.text(referral)}),
-        ("service", huda.new_id(), {**delivery, "person": record_ids.text(huda.new_id()), "referral": record_ids.text(referral)}),
-        ("service", huda.new_id(), {**delivery, "person": record_ids.text(who)}),
-        ("service", huda.new_id(), {**delivery, "_unit": JBL, "person": record_ids.text(who), "referral": record_ids.text(referral)}),
+        ("service", huda.new_id(), {**delivery, "person": record_ids.id_text(other), "referral": record_ids.id_text(referral)}),
+        ("service", huda.new_id(), {**delivery, "person": record_ids.id_text(huda.new_id()), "referral": record_ids.id_text(referral)}),
+        ("service", huda.new_id(), {**delivery, "person": record_ids.id_text(who)}),
+        ("service", huda.new_id(), {**delivery, "_unit": JBL, "person": record_ids.id_text(who), "referral": record_ids.id_text(referral)}),
     ]  # fmt: skip
     for type, record, fields in bad:
         write_raw(huda, type, record, fields)
@@ -354,7 +354,7 @@ def test_asking_by_id_tells_nothing(nodes: dict[str, Node]) -> None:
     )
     assert frames == nobody
     told = b"".join(
-        talk.client.codec.open(frame)[1]
+        talk.client.codec.open_frame(frame)[1]
         for frame in range_repair.answer(nodes["hq"], range_repair.Ask(ALBIR + SHARED, (), (who,)), talk.client.codec)
     )
     assert "ليلى".encode() in told

@@ -50,7 +50,7 @@ def test_a_partner_s_files_hold_what_was_shared(nodes: dict[str, Node], tmp_path
     with (tmp_path / "person.csv").open(encoding="utf-8-sig", newline="") as file:
         [row] = csv.DictReader(file)
     assert {name for name, value in row.items() if value} <= {"id", "unit", "household", "given", "sex", "updated"}
-    assert row["id"] == record_ids.text(who)
+    assert row["id"] == record_ids.id_text(who)
     with (tmp_path / "household.csv").open(encoding="utf-8-sig", newline="") as file:
         [row] = csv.DictReader(file)
     assert {value for name, value in row.items() if value and name not in ("Id", "Unit", "Updated")} == {"Salloum"}

@@ -14,11 +14,11 @@ from fieldsync.authority import integrity
 from fieldsync.casework import partner_sharing, referrals
 from fieldsync.casework.referrals import ReferralRequest
 from fieldsync.core import record_ids
-from fieldsync.core.state import field_of, project, registers
+from fieldsync.core.state import field_of, project_state, registers
 from fieldsync.replica import save
 from fieldsync.replica.changes import Changes
 from fieldsync.review import decisions
-from fieldsync.wire.frames import Kind
+from fieldsync.wire.frames import FrameKind
 from tests import cast, directly
 from tests.casework import sharing_cast as stage
 from tests.casework.sharing_cast import ALBIR, NOOR, PARTNERS
@@ -35,7 +35,7 @@ class Listening(directly.Direct):
         super().__init__(*args)
         self.heard: list[bytes] = []
 
-    def _pass(self, frame: bytes, codec: Any = None) -> tuple[Kind, bytes]:
+    def _pass(self, frame: bytes, codec: Any = None) -> tuple[FrameKind, bytes]:
         passed = super()._pass(frame, codec)
         self.heard.append(passed[1])
         return passed
@@ -85,7 +85,7 @@ class Sharing(RuleBasedStateMachine):
             assert directly.differing(self.nodes[name], hq) == []
         with hq.store.read() as tx:
             for channel in tx.channels():
-                terms = [term for _, term in tx.terms(channel.n)]
+                terms = [term for _, term in tx.digest_terms(channel.n)]
                 assert (sum(terms) % 2**64, len(terms)) == (channel.digest, channel.records)
             heads = {one.id: one.head for one in tx.devices()}
             refused = {one.id: tx.refusals(one.id) for one in tx.devices()}
@@ -99,7 +99,7 @@ class Sharing(RuleBasedStateMachine):
             assert me is not None
             assert me.head == heads[node.device]  # every commit is held
             assert refused[node.device] == []  # and applied: each was about what was shared when it was made
-        assert integrity.check(hq).faults == []
+        assert integrity.check_integrity(hq).faults == []
 
     def _expected(self, unit: str) -> dict[bytes, Any]:
         """Work out from whole records what a unit is to have: another way than the store's."""
@@ -112,7 +112,7 @@ class Sharing(RuleBasedStateMachine):
             shown = row.doc["state"] in ("sent", "accepted", "in_progress", "done")
             there = "_deleted" not in everything[partner_sharing.ref(row.doc, "person") or b""].doc
             if shown and there and consent.doc["state"] == "given" and unit in row.doc.get("_shared", ()):
-                live.add(record_ids.text(record))
+                live.add(record_ids.id_text(record))
                 wanted[record] = set(partner_sharing.OF_REFERRAL)
                 for field, type in (("person", "person"), ("to_org", "organisation")):
                     named = {one.partition(".")[2] for one in row.doc["_shares"] if one.startswith(type)}
@@ -120,7 +120,7 @@ class Sharing(RuleBasedStateMachine):
         for record in self.services:
             if everything[record].doc["referral"] in live and everything[record].doc["_unit"] == unit:
                 wanted[record] = set(partner_sharing.OF_SERVICE)
-        return {record: registers(project(everything[record].state, fields)) for record, fields in wanted.items()}
+        return {record: registers(project_state(everything[record].state, fields)) for record, fields in wanted.items()}
 
     # --- the office ---
 
@@ -139,7 +139,7 @@ class Sharing(RuleBasedStateMachine):
         try:
             made = referrals.refer(
                 self.nodes[name],
-                record_ids.text(who),
+                record_ids.id_text(who),
                 ReferralRequest(unit, "a stove", services=["other"], share=sorted(share)),
             )
         except (errors.ConsentNeeded, errors.NoRecord):
@@ -157,35 +157,37 @@ class Sharing(RuleBasedStateMachine):
     def rename(self, n: int, name: str, field: str, m: int) -> None:
         """Somebody corrects a name: one that may be shared, or one that never is."""
         _, who = self.people[n % len(self.people)]
-        self._quietly(lambda: save.edit(self.nodes[name], record_ids.text(who), Changes(set={field: f"{'Kassab' if field == 'family' else 'ليلى'} {m}"})))  # fmt: skip
+        self._quietly(lambda: save.edit(self.nodes[name], record_ids.id_text(who), Changes(set={field: f"{'Kassab' if field == 'family' else 'ليلى'} {m}"})))  # fmt: skip
 
     @rule(n=st.integers(0, 2), unit=st.sampled_from([JBL, QRD]))
     def move(self, n: int, unit: str) -> None:
         """Basim moves a family."""
         home, _ = self.people[n % len(self.people)]
-        self._quietly(lambda: save.edit(self.nodes["basim"], record_ids.text(home), Changes(set={"location": "Mraid"})))
+        self._quietly(
+            lambda: save.edit(self.nodes["basim"], record_ids.id_text(home), Changes(set={"location": "Mraid"}))
+        )
         from fieldsync.replica import transfer
 
-        self._quietly(lambda: transfer.move(self.nodes["basim"], record_ids.text(home), unit))
+        self._quietly(lambda: transfer.move(self.nodes["basim"], record_ids.id_text(home), unit))
 
     @rule(n=st.integers(0, 2), name=st.sampled_from(["amal", "basim", "samar"]), state=st.sampled_from(["withdrawn", "given"]))  # fmt: skip
     def consent(self, n: int, name: str, state: str) -> None:
         """A consent is withdrawn, or given anew."""
         which = self.consents[n % len(self.consents)]
-        self._quietly(lambda: save.edit(self.nodes[name], record_ids.text(which), Changes(set={"state": state})))
+        self._quietly(lambda: save.edit(self.nodes[name], record_ids.id_text(which), Changes(set={"state": state})))
 
     @precondition(lambda self: self.referrals)
     @rule(n=st.integers(0, 9), name=st.sampled_from(["amal", "basim"]))
     def take_back(self, n: int, name: str) -> None:
         """A referral is withdrawn."""
         which = self.referrals[n % len(self.referrals)]
-        self._quietly(lambda: referrals.withdraw(self.nodes[name], record_ids.text(which)))
+        self._quietly(lambda: referrals.withdraw(self.nodes[name], record_ids.id_text(which)))
 
     @precondition(lambda self: len(self.people) > 1)
     @rule(name=st.sampled_from(["amal", "basim"]))
     def remove(self, name: str) -> None:
         """The person who was registered first is deleted."""
-        self._quietly(lambda: save.remove(self.nodes[name], record_ids.text(self.people[0][1]), "entered twice"))
+        self._quietly(lambda: save.remove(self.nodes[name], record_ids.id_text(self.people[0][1]), "entered twice"))
 
     @rule()
     def settle(self) -> None:
@@ -205,7 +207,7 @@ class Sharing(RuleBasedStateMachine):
         """A charity answers what it has."""
         which = self.referrals[n % len(self.referrals)]
         why = "no_capacity" if state == "rejected" else None
-        self._quietly(lambda: referrals.answer(self.nodes[name], record_ids.text(which), state, why=why))
+        self._quietly(lambda: referrals.answer(self.nodes[name], record_ids.id_text(which), state, why=why))
 
     @precondition(lambda self: self.referrals)
     @rule(n=st.integers(0, 9), name=st.sampled_from(sorted(PARTNERS)))

@@ -35,8 +35,8 @@ def offered(node: Node) -> dict[bytes, tuple[frozenset[str], int]]:
         numbers = [channel.n for channel in tx.channels() if channel.unit == ALBIR + SHARED]
         return {
             row.state.record: (share.fields, share.term)
-            for row in tx.select()
-            for n, share in tx.shares_of(row.n).items()
+            for row in tx.select_rows()
+            for n, share in tx.projection_entries(row.n).items()
             if n in numbers
         }
 
@@ -58,13 +58,13 @@ def test_a_branch_and_the_headquarters_offer_the_same(tree: Tree) -> None:
     assert offered(tree.nodes["hq"]).keys() == {who, referral}
     assert tree.sync("huda", "jbl") == 0
     assert set(stage.held(tree.nodes["huda"])) == {who, referral}
-    referrals.answer(tree.nodes["huda"], record_ids.text(referral), "accepted")
+    referrals.answer(tree.nodes["huda"], record_ids.id_text(referral), "accepted")
     tree.sync("huda", "jbl")
     tree.sync("jbl", "hq")
     with tree.nodes["hq"].store.read() as tx:
         assert tx.rows([referral])[referral].doc["state"] == "accepted"
     for name in ("hq", "jbl"):
-        assert integrity.check(tree.nodes[name]).faults == []
+        assert integrity.check_integrity(tree.nodes[name]).faults == []
 
 
 def test_a_withdrawal_at_the_top_outruns_a_referral_from_below(tree: Tree) -> None:
@@ -74,7 +74,7 @@ def test_a_withdrawal_at_the_top_outruns_a_referral_from_below(tree: Tree) -> No
     consent = stage.consent(amal, who, ALBIR)
     for name, server in (("amal", "jbl"), ("jbl", "hq"), ("dima", "hq")):
         tree.sync(name, server)
-    referrals.withdraw_consent(dima, record_ids.text(consent))
+    referrals.withdraw_consent(dima, record_ids.id_text(consent))
     tree.sync("dima", "hq")
     referral = stage.refer(amal, who, ALBIR)
     tree.sync("amal", "jbl")
@@ -86,7 +86,7 @@ def test_a_withdrawal_at_the_top_outruns_a_referral_from_below(tree: Tree) -> No
     assert offered(hq) == offered(jbl) == {}
     assert stage.held(tree.nodes["huda"]) == {}
     assert [one["code"] for one in queries.status(amal)["refused"]] == ["consent_needed"]
-    assert queries.show(amal, record_ids.text(referral)).fields["state"] == "draft"
+    assert queries.show(amal, record_ids.id_text(referral)).fields["state"] == "draft"
     with hq.store.read() as tx, jbl.store.read() as theirs:
         assert registers(tx.rows([referral])[referral].state) == registers(theirs.rows([referral])[referral].state)
     for name, server in (("jbl", hq), ("amal", jbl), ("huda", jbl), ("dima", hq)):
@@ -108,7 +108,7 @@ def test_a_partner_goes_to_its_branch_and_to_the_headquarters(tree: Tree) -> Non
         tree.sync("huda", server)
         assert stage.held(huda).keys() == everything
     assert directly.differing(huda, tree.nodes["hq"]) == []
-    referrals.withdraw(samar, record_ids.text(second))
+    referrals.withdraw(samar, record_ids.id_text(second))
     for name, server in (("samar", "qrd"), ("qrd", "hq"), ("huda", "jbl"), ("huda", "hq"), ("huda", "jbl")):
         tree.sync(name, server)
     assert stage.held(huda).keys() == {who, referral}

@@ -57,5 +57,5 @@ def test_its_words_are_those_of_the_forms() -> None:
                 lifecycle = _SCHEMA.type(named[1]).lifecycle
             assert lifecycle is not None
             for old, new in pairwise((named[2] if named else part).split(" → ")):
-                assert lifecycle.allows(old, new), (section[:20], old, new)
+                assert lifecycle.allows_step(old, new), (section[:20], old, new)
         assert told == with_states

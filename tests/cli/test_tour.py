@@ -125,7 +125,7 @@ def test_every_line_is_provisional_where_what_it_counts_is_in_review(tour: Tour,
     node = nodes.open_node(tmp_path / "hq", lambda slots: Slots.open_keyfile(slots, secret))
     with node.store.write() as tx:
         tx.sql("UPDATE record SET conflicts = '{}' WHERE conflicts IS NULL")
-        tx.drop_sheets()
+        tx.drop_report_tables()
     this = dt.datetime.now(dt.UTC).year
     for report, counted in COUNTED.items():
         rows = [row for year in (this - 1, this) for row in run.make(node, report, year=str(year)).rows]

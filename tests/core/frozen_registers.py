@@ -9,9 +9,9 @@ import random
 from pathlib import Path
 from typing import Any
 
-from fieldsync.core.edit_context import Writer, covered, edit_context, is_open
+from fieldsync.core.edit_context import Editor, covered_heads, edit_context, is_open
 from fieldsync.core.lifecycle import Lifecycle
-from fieldsync.core.register import EMPTY, Head, Register, Value, contexts_of, join, written
+from fieldsync.core.register import EMPTY, Head, Register, Value, contexts_of, join, register_of_write
 from fieldsync.core.settle import Policy, settle
 
 FILE = Path(__file__).with_name("vectors") / "registers.json"
@@ -52,7 +52,7 @@ def made(seed: int) -> dict[str, Any]:
         known = register if chance.random() < 0.3 else EMPTY
         base = {device(9): 1} if chance.random() < 0.8 else {}
         head = Head(writer, i + 2, 100 + chance.randint(0, 3), "x", chance.choice(values))
-        register = join(register, written(head, base | dict(known.seen)))
+        register = join(register, register_of_write(head, base | dict(known.seen)))
     return {"policy": name, **told(register)} | expected(register, name)
 
 
@@ -74,9 +74,9 @@ def _plain(context: Any) -> dict[str, int]:
 
 def expected(register: Register, name: str) -> dict[str, Any]:
     """Return what follows from a register."""
-    policy, writer = POLICIES[name], Writer(device(1), person, (device(9), 1))
+    policy, writer = POLICIES[name], Editor(device(1), person, (device(9), 1))
     shown = settle(register, policy, person=person)
-    heads = covered(register, policy, writer)
+    heads = covered_heads(register, policy, writer)
     return {
         "shown": shown.value,
         "look": shown.look,

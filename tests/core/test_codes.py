@@ -10,7 +10,7 @@ from fieldsync.core import codes
 
 ALPHABET = string.digits + string.ascii_uppercase
 UNITS = st.text(ALPHABET, min_size=1, max_size=8)
-CODES = st.builds(codes.make, UNITS, st.integers(0, 20_000).map(codes.letters), st.integers(1, 999_999_999))
+CODES = st.builds(codes.make_code, UNITS, st.integers(0, 20_000).map(codes.letters_of), st.integers(1, 999_999_999))
 
 
 def test_the_standards_own_example():
@@ -22,15 +22,15 @@ def test_the_standards_own_example():
 
 def test_a_code_is_frozen():
     """A code that was printed once is made, and read, the same way for ever."""
-    assert codes.make("LAT/JBL", "AK", 42) == "JBL-AK-42-R4"
-    assert codes.parse("JBL-AK-42-R4") == ("JBL", "AK", 42)
+    assert codes.make_code("LAT/JBL", "AK", 42) == "JBL-AK-42-R4"
+    assert codes.parse_code("JBL-AK-42-R4") == ("JBL", "AK", 42)
 
 
 @given(UNITS, st.integers(0, 20_000), st.integers(1, 999_999_999))
 def test_what_was_made_is_read_back(unit: str, device: int, number: int):
     """A code gives back its unit, its device's letters and its number."""
-    letters = codes.letters(device)
-    assert codes.parse(codes.make(f"SY/{unit}", letters, number)) == (unit, letters, number)
+    letters = codes.letters_of(device)
+    assert codes.parse_code(codes.make_code(f"SY/{unit}", letters, number)) == (unit, letters, number)
 
 
 @given(CODES)
@@ -39,7 +39,7 @@ def test_every_single_wrong_character_is_caught(code: str):
     for at, right in enumerate(code):
         for wrong in ALPHABET + "-":
             if wrong != right:
-                assert codes.parse(code[:at] + wrong + code[at + 1 :]) is None
+                assert codes.parse_code(code[:at] + wrong + code[at + 1 :]) is None
 
 
 @given(CODES)
@@ -47,49 +47,49 @@ def test_every_swap_of_neighbours_is_caught(code: str):
     """Whichever two neighbours of a code are swapped, hyphens included, it is no code."""
     for at in range(len(code) - 1):
         swapped = code[:at] + code[at + 1] + code[at] + code[at + 2 :]
-        assert swapped == code or codes.parse(swapped) is None
+        assert swapped == code or codes.parse_code(swapped) is None
 
 
 @pytest.mark.parametrize("typed", ["jbl-ak-42-r4", "  JBL-AK-42-R4 ", "JBL-AK-٤٢-R4", "JBL–AK–۴۲–r4"])
 def test_how_people_type_is_forgiven(typed: str):
     """Small letters, spaces around it, Arabic digits and a phone's long hyphens still name it."""
-    assert codes.parse(typed) == ("JBL", "AK", 42)
+    assert codes.parse_code(typed) == ("JBL", "AK", 42)
 
 
 @given(st.text())
 def test_any_text_is_read_without_a_fault(text: str):
     """Whatever is typed where a code is expected is a code or None, never an exception."""
-    assert codes.parse(text) is None or codes.parse(text.strip()) is not None
+    assert codes.parse_code(text) is None or codes.parse_code(text.strip()) is not None
 
 
 def test_letters_count_up_without_i_and_o():
     """Device letters are A to Z, then AA on; every device has its own, none with an I or an O."""
-    assert [codes.letters(n) for n in (0, 7, 8, 23, 24, 599, 600)] == [
+    assert [codes.letters_of(n) for n in (0, 7, 8, 23, 24, 599, 600)] == [
         "A", "H", "J", "Z", "AA", "ZZ", "AAA",
     ]  # fmt: skip
-    many = [codes.letters(n) for n in range(2_000)]
+    many = [codes.letters_of(n) for n in range(2_000)]
     assert len(set(many)) == len(many)
     assert not set("".join(many)) & set("IO")
 
 
 def test_a_unit_without_latin_letters_still_gets_codes():
     """A unit named in Arabic alone is X in codes: device letters and number keep them apart."""
-    assert codes.parse(codes.make("اللاذقية/جبلة", "B", 7)) == ("X", "B", 7)
+    assert codes.parse_code(codes.make_code("اللاذقية/جبلة", "B", 7)) == ("X", "B", 7)
 
 
 @pytest.mark.parametrize(("letters", "number"), [("AI", 1), ("a", 1), ("", 1), ("A", 0), ("A", 10**9)])
 def test_what_could_not_be_read_back_is_not_made(letters: str, number: int):
     """Letters or numbers that a code cannot hold are a programmer's error at once."""
     with pytest.raises(ValueError, match=r"letters|checked"):
-        codes.make("LAT/JBL", letters, number)
+        codes.make_code("LAT/JBL", letters, number)
 
 
 @given(st.sampled_from(["LAT/JBL", "TZ", "A/B/C9"]), st.integers(0, 5_000), st.integers(1, 999_999_999))
 def test_a_code_splits_into_what_makes_it_whole_again(unit: str, device: int, number: int) -> None:
     """The wire sends a code as its prefix and number, so both ways must fit, and nothing else may split."""
-    code = codes.make(unit, codes.letters(device), number)
-    prefix_and_number = codes.split(code)
+    code = codes.make_code(unit, codes.letters_of(device), number)
+    prefix_and_number = codes.split_code(code)
     assert prefix_and_number is not None
-    assert codes.whole(*prefix_and_number) == code
+    assert codes.join_code(*prefix_and_number) == code
     others = [code[:-2] + a + b for a in "0Z" for b in "019AZ" if code[-2:] != a + b]
-    assert all(codes.split(other) is None for other in others)
+    assert all(codes.split_code(other) is None for other in others)

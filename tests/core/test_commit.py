@@ -40,7 +40,7 @@ def test_a_commit_is_read_back_as_it_was_written(world: World) -> None:
     """Bytes to commit to the same bytes: what was signed can be made again anywhere."""
     for one in world.commits:
         body = commits.encode(one)
-        again = commits.decode(body)
+        again = commits.decode_commit(body)
         assert again == one
         assert commits.encode(again) == body
 
@@ -49,7 +49,7 @@ def test_a_commit_is_read_back_as_it_was_written(world: World) -> None:
 def test_random_bytes_are_no_commit(body: bytes) -> None:
     """Noise is refused with an error of ours."""
     with pytest.raises(errors.FieldsyncError):
-        commits.decode(body)
+        commits.decode_commit(body)
 
 
 @settings(max_examples=300)
@@ -60,7 +60,7 @@ def test_a_commit_with_any_byte_changed_is_refused_or_another_canonical_one(data
     at = data.draw(st.integers(0, len(body) - 1))
     body[at] ^= data.draw(st.integers(1, 255))
     try:
-        again = commits.decode(bytes(body))
+        again = commits.decode_commit(bytes(body))
     except errors.FieldsyncError:
         return
     assert commits.encode(again) == bytes(body)
@@ -81,13 +81,13 @@ def test_a_commit_with_any_byte_changed_is_refused_or_another_canonical_one(data
 def test_what_is_out_of_bounds_is_refused(changed: dict[str, Any]) -> None:
     """Ids, numbers, depths, names and contexts have limits; NaN is no value."""
     with pytest.raises((errors.BadFrame, errors.TooLarge)):
-        commits.decode(commits.encode(saved(**changed)))
+        commits.decode_commit(commits.encode(saved(**changed)))
 
 
 def test_another_format_is_told_apart_from_damage() -> None:
     """A commit of a later program is no damage: the versions are named."""
     with pytest.raises(errors.BadVersion) as caught:
-        commits.decode(commits.encode(saved(format=2)))
+        commits.decode_commit(commits.encode(saved(format=2)))
     assert caught.value.facts == {"what": "commit", "theirs": 2, "ours": 1}
 
 
@@ -97,21 +97,21 @@ def test_the_same_content_in_other_bytes_is_refused() -> None:
     longer = body.replace(b"\x07\x05", b"\xcc\x07\x05", 1)
     assert msgspec.msgpack.decode(longer) == msgspec.msgpack.decode(body)
     with pytest.raises(errors.BadFrame):
-        commits.decode(longer)
+        commits.decode_commit(longer)
     with pytest.raises(errors.FieldsyncError):
-        commits.decode(body + b"\0")
+        commits.decode_commit(body + b"\0")
 
 
 def test_a_huge_commit_is_refused_before_it_is_read() -> None:
     """256 KiB are enough for one save."""
     with pytest.raises(errors.TooLarge):
-        commits.decode(commits.encode(saved(fields={"location": "x" * (300 * 1024)})))
+        commits.decode_commit(commits.encode(saved(fields={"location": "x" * (300 * 1024)})))
 
 
 def test_deep_nesting_is_refused() -> None:
     """100,000 lists in each other end in an error, not in a crash."""
     with pytest.raises(errors.FieldsyncError):
-        commits.decode(b"\x91" * 100_000 + b"\x01")
+        commits.decode_commit(b"\x91" * 100_000 + b"\x01")
 
 
 @given(st.dictionaries(st.text(min_size=1, max_size=8), JSON, max_size=5), st.booleans())
@@ -137,7 +137,7 @@ def test_a_commit_says_exactly_what_it_wrote(fields: dict[str, Any], makes: bool
 )
 def test_contexts_are_grouped_and_lose_nothing(seen: dict[str, dict[bytes, int]]) -> None:
     """Fields that had seen the same share one group; writing the groups out gives what went in."""
-    groups = commits.contexts(seen)
+    groups = commits.group_contexts(seen)
     assert {name: dict(pairs) for names, pairs in groups for name in names} == {n: s for n, s in seen.items() if s}
     assert len({pairs for _, pairs in groups}) == len(groups)
     assert all(list(pairs) == sorted(pairs) for _, pairs in groups)

@@ -1,10 +1,10 @@
 """A deletion says what it had seen of each register: what it had not seen keeps the record."""
 
-from fieldsync.core.commit import FORMAT, Commit, Context, decode, encode, state_of
-from fieldsync.core.deletion import deletion, has_seen, is_deletion, unseen, with_repeated
-from fieldsync.core.device_renewal import Renewal, kept
+from fieldsync.core.commit import FORMAT, Commit, Context, decode_commit, encode, state_of
+from fieldsync.core.deletion import deletion_value, has_seen, is_deletion, unseen_by_deletions, with_repeated
+from fieldsync.core.device_renewal import Renewal, collect_old_writes
 from fieldsync.core.register import Value
-from fieldsync.core.state import State, merge
+from fieldsync.core.state import State, join_states
 
 AMAL, BASIM, NEW = (bytes([n]) * 16 for n in (1, 2, 3))
 RECORD = bytes(16)
@@ -13,7 +13,7 @@ RECORD = bytes(16)
 def commit(device: bytes, seq: int, fields: dict[str, Value], context: tuple[Context, ...] = ()) -> Commit:
     """Return a commit, as its bytes are read."""
     made = Commit(FORMAT, device, seq, seq, "x", "household", 1, RECORD, None, dict(sorted(fields.items())), context)
-    return decode(encode(made))
+    return decode_commit(encode(made))
 
 
 MADE = commit(AMAL, 1, {"_code": "JBL-A-1-00", "location": "m", "size": 4})
@@ -24,72 +24,72 @@ def joined(*commits: Commit) -> State:
     """Return what these commits say of the record."""
     state = state_of(commits[0])
     for one in commits[1:]:
-        state, _ = merge(state, state_of(one))
+        state, _ = join_states(state, state_of(one))
     return state
 
 
 def test_a_write_between_two_that_were_seen_is_not_swallowed() -> None:
     """Basim's seventh commit was seen and his fifth was quarantined: taken at last, it keeps the record."""
     here = joined(MADE, LATER)
-    removed = commit(AMAL, 2, {"_deleted": deletion("moved", here)})
+    removed = commit(AMAL, 2, {"_deleted": deletion_value("moved", here)})
     after = joined(MADE, LATER, removed)
-    assert list(unseen(after)) == []
+    assert list(unseen_by_deletions(after)) == []
     taken = joined(MADE, LATER, removed, EARLIER)
-    assert [(name, head.value) for name, head in unseen(taken)] == [("location", "waits")]
+    assert [(name, head.value) for name, head in unseen_by_deletions(taken)] == [("location", "waits")]
 
 
 def test_a_removal_may_arrive_before_what_it_had_seen() -> None:
     """Whoever removed the record had seen its beginning, and what covered that is on its way; what covers neither keeps the record."""
     edit = commit(BASIM, 5, {"location": "m2"}, ((("location",), ((AMAL, 1),)),))
     other = commit(NEW, 1, {"location": "m3"}, ((("location",), ((AMAL, 1),)),))
-    removed = commit(BASIM, 6, {"_deleted": deletion("moved", joined(MADE, edit))})
-    assert list(unseen(joined(MADE, removed))) == []
-    assert [head.value for _, head in unseen(joined(MADE, other, removed))] == ["m3"]
-    assert [head.value for _, head in unseen(joined(MADE, other, removed, edit))] == ["m3"]
+    removed = commit(BASIM, 6, {"_deleted": deletion_value("moved", joined(MADE, edit))})
+    assert list(unseen_by_deletions(joined(MADE, removed))) == []
+    assert [head.value for _, head in unseen_by_deletions(joined(MADE, other, removed))] == ["m3"]
+    assert [head.value for _, head in unseen_by_deletions(joined(MADE, other, removed, edit))] == ["m3"]
 
 
 def test_a_deletion_of_0_1_has_one_number_for_each_device() -> None:
     """It is read as ever: what it says to have seen of a device, it has seen of every register."""
     old: Value = {"reason": "moved", "saw": {AMAL.hex(): 1, BASIM.hex(): 7}}
     assert is_deletion(old)
-    assert is_deletion(deletion("moved", joined(MADE)))
+    assert is_deletion(deletion_value("moved", joined(MADE)))
     assert not is_deletion({"reason": "moved", "saw": {}, "registers": {"location": 5}})
     removed = commit(AMAL, 2, {"_deleted": old})
-    assert list(unseen(joined(MADE, LATER, removed, EARLIER))) == []
+    assert list(unseen_by_deletions(joined(MADE, LATER, removed, EARLIER))) == []
     newer = commit(BASIM, 8, {"location": "new"})
-    assert [head.value for _, head in unseen(joined(MADE, LATER, removed, newer))] == ["new"]
+    assert [head.value for _, head in unseen_by_deletions(joined(MADE, LATER, removed, newer))] == ["new"]
 
 
 def test_a_field_that_bears_another_name_now_was_seen_under_its_old_one() -> None:
     """A form renames a field after the removal: what was seen of it stays seen."""
     here = joined(MADE, LATER)
-    removed = commit(AMAL, 2, {"_deleted": deletion("moved", here)})
+    removed = commit(AMAL, 2, {"_deleted": deletion_value("moved", here)})
     state = joined(MADE, LATER, removed)
     renamed = state._replace(fields={("street" if n == "address" else n): r for n, r in state.fields.items()})
-    assert [name for name, _ in unseen(renamed)] == ["street"]
-    assert list(unseen(renamed, lambda name: "street" if name == "address" else name)) == []
+    assert [name for name, _ in unseen_by_deletions(renamed)] == ["street"]
+    assert list(unseen_by_deletions(renamed, lambda name: "street" if name == "address" else name)) == []
 
 
 def test_a_copy_s_deletion_names_its_own_writes() -> None:
     """A copied laptop goes on as a new device: what its removal had seen of itself is renamed, register by register."""
-    shared = kept([MADE])
+    shared = collect_old_writes([MADE])
     edit = commit(AMAL, 3, {"location": "mine"}, ((("location",), ((AMAL, 1),)),))
     here = joined(MADE, edit)
-    removed = commit(AMAL, 4, {"_deleted": deletion("moved", here)})
+    removed = commit(AMAL, 4, {"_deleted": deletion_value("moved", here)})
     renewal = Renewal(AMAL, 2, NEW, [3, 4])
-    again = [renewal.commit(one, shared, None) for one in (edit, removed)]
+    again = [renewal.rename_commit(one, shared, None) for one in (edit, removed)]
     state = joined(MADE, *again)
     assert [one.device for one in again] == [NEW, NEW]
-    assert list(unseen(state)) == []
+    assert list(unseen_by_deletions(state)) == []
     other = commit(BASIM, 1, {"location": "unseen"}, ((("location",), ((AMAL, 1),)),))
-    assert [head.value for _, head in unseen(joined(MADE, *again, other))] == ["unseen"]
+    assert [head.value for _, head in unseen_by_deletions(joined(MADE, *again, other))] == ["unseen"]
 
 
 def test_a_deletion_has_seen_the_repetition_of_what_it_had_seen_and_of_nothing_else() -> None:
     """A server says Basim's writes again: the removal had seen the seventh, and 0.1's one, too, but not the eighth."""
     repeated = {"address": {(BASIM, 7): (NEW, 4), (BASIM, 8): (NEW, 5)}, "size": {(AMAL, 1): (NEW, 3)}}
     old: Value = {"reason": "moved", "saw": {AMAL.hex(): 1, BASIM.hex(): 7}}
-    for value in (deletion("moved", joined(MADE, LATER)), old):
+    for value in (deletion_value("moved", joined(MADE, LATER)), old):
         again = with_repeated(value, repeated)
         assert is_deletion(again)
         assert [has_seen(again, "address", (NEW, seq)) for seq in (3, 4, 5)] == [True, True, False]

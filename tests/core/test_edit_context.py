@@ -1,8 +1,18 @@
 """What an edit covers and names, by the program's registers, is what the model says, dot by dot."""
 
-from fieldsync.core.edit_context import Writer, covered, edit_context, is_open
+from fieldsync.core.edit_context import Editor, covered_heads, edit_context, is_open
 from fieldsync.core.lifecycle import Lifecycle
-from fieldsync.core.register import EMPTY, Context, Dot, Head, Register, build, contexts_of, join, written
+from fieldsync.core.register import (
+    EMPTY,
+    Context,
+    Dot,
+    Head,
+    Register,
+    build_register,
+    contexts_of,
+    join,
+    register_of_write,
+)
 from fieldsync.core.settle import Policy, settle
 from tests.core.conflict_model import bits
 from tests.core.test_conflict_model import STEPS, History
@@ -41,7 +51,7 @@ class Compared(History):
         for i in order:
             one = self.field.commits[i]
             head = Head(*self.dot(i), i, str(one.person), one.value)
-            register = join(register, written(head, self.vector(one.context)))
+            register = join(register, register_of_write(head, self.vector(one.context)))
         return register
 
     def write(self, device: int) -> None:
@@ -52,11 +62,11 @@ class Compared(History):
         register = self.register(held)
         last = max(bits(self.own[device]), default=None)
         before = 0 if last is None else self.field.commits[last].context
-        writer = Writer(
+        writer = Editor(
             me, lambda one: self.PERSONS[one[0]], self.dot(0) if self.field.base else None, self.vector(before)
         )
         heads, context = self.field.edit(device, held, before)
-        found = covered(register, policy, writer)
+        found = covered_heads(register, policy, writer)
         own = self.vector(self.own[device])
         assert is_open(register, policy, writer.person) == self.field.is_open(self.field.heads(held))
         assert {head.dot for head in found} == {self.dot(i) for i in heads}
@@ -86,15 +96,15 @@ A, B, C, M = (bytes([n]) * 16 for n in (1, 2, 3, 9))
 
 def test_taking_one_side_s_value_does_not_hide_the_other() -> None:
     """Amal writes x and Basim y over Maha's value; Huda, who knew only Amal's, writes y over it: x lost to nobody's decision."""
-    started = written(Head(M, 1, 0, "Maha", "m"), {})
-    amal = written(Head(A, 1, 1, "Amal", "x"), {M: 1})
-    basim = written(Head(B, 1, 2, "Basim", "y"), {M: 1})
-    huda = written(Head(C, 1, 3, "Huda", "y"), {M: 1, A: 1})
+    started = register_of_write(Head(M, 1, 0, "Maha", "m"), {})
+    amal = register_of_write(Head(A, 1, 1, "Amal", "x"), {M: 1})
+    basim = register_of_write(Head(B, 1, 2, "Basim", "y"), {M: 1})
+    huda = register_of_write(Head(C, 1, 3, "Huda", "y"), {M: 1, A: 1})
     register = join(join(started, huda), join(amal, basim))
     assert {head.value for head in register.heads} == {"y"}
     assert settle(register, Policy()).look
     assert is_open(register, Policy(), bytes)
-    alike = written(Head(C, 1, 3, "Huda", "y"), {M: 1})
+    alike = register_of_write(Head(C, 1, 3, "Huda", "y"), {M: 1})
     register = join(join(started, alike), basim)
     assert not settle(register, Policy()).look
     assert not is_open(register, Policy(), bytes)
@@ -102,7 +112,9 @@ def test_taking_one_side_s_value_does_not_hide_the_other() -> None:
 
 def test_codes_are_compared_exactly() -> None:
     """Two spellings that people take for one value are one in a name, and two in a choice."""
-    register = join(written(Head(A, 1, 1, "Amal", "محمد"), {}), written(Head(B, 1, 2, "Basim", "محمـد"), {}))
+    register = join(
+        register_of_write(Head(A, 1, 1, "Amal", "محمد"), {}), register_of_write(Head(B, 1, 2, "Basim", "محمـد"), {})
+    )
     assert not is_open(register, Policy(), bytes)
     assert is_open(register, Policy("review", ("محمد", "محمـد")), bytes)
 
@@ -113,9 +125,9 @@ def test_an_unknown_context_hides_nothing_and_shows_nothing() -> None:
     old = Register(heads, {A: 1, B: 1, M: 1})
     assert contexts_of(old) == (None, None)
     assert not settle(old, Policy()).look
-    writer = Writer(C, bytes)
-    assert covered(old, Policy(), writer) == ()
+    writer = Editor(C, bytes)
+    assert covered_heads(old, Policy(), writer) == ()
     assert edit_context(old, (), writer) == {M: 1}
-    known = build([(heads[0], {M: 1}), (heads[1], {M: 1})], old.seen)
+    known = build_register([(heads[0], {M: 1}), (heads[1], {M: 1})], old.seen)
     assert join(old, known) == join(known, old) == known
-    assert covered(known, Policy(), writer) == heads
+    assert covered_heads(known, Policy(), writer) == heads

@@ -2,7 +2,7 @@
 
 import json
 
-from fieldsync.core.register import Head, build
+from fieldsync.core.register import Head, build_register
 from tests.core import frozen_registers as frozen
 
 
@@ -17,7 +17,7 @@ def test_each_case_holds_as_ever() -> None:
             )
             for h in case["heads"]
         ]
-        register = build(writes, {frozen.device(int(d)): seq for d, seq in case["seen"].items()})
+        register = build_register(writes, {frozen.device(int(d)): seq for d, seq in case["seen"].items()})
         assert frozen.told(register) == {"heads": case["heads"], "seen": case["seen"]}
         assert frozen.expected(register, case["policy"]) == {
             name: case[name] for name in ("shown", "look", "open", "covers", "names")

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fieldsync.core.lifecycle import APPROVAL, Lifecycle, linear
+from fieldsync.core.lifecycle import APPROVAL, Lifecycle, linear_lifecycle
 
 VISIT = Lifecycle(
     ("planned", "missed", "cancelled", "done"),
@@ -31,66 +31,66 @@ def lifecycles(draw: st.DrawFn) -> Lifecycle:
 
 def test_a_new_record_starts_in_the_initial_state_and_nowhere_else() -> None:
     """Only the first state may follow on no state at all."""
-    assert VISIT.initial == "planned"
-    assert VISIT.allows(None, "planned")
-    assert not VISIT.allows(None, "done")
+    assert VISIT.initial_state == "planned"
+    assert VISIT.allows_step(None, "planned")
+    assert not VISIT.allows_step(None, "done")
 
 
 def test_only_listed_steps_are_allowed() -> None:
     """A step needs its transition; staying is no step; unknown states are refused."""
-    assert VISIT.allows("planned", "done")
-    assert VISIT.allows("done", "done")
-    assert not VISIT.allows("done", "planned")
-    assert not VISIT.allows("planned", "lost")
-    assert not VISIT.allows("lost", "lost")
+    assert VISIT.allows_step("planned", "done")
+    assert VISIT.allows_step("done", "done")
+    assert not VISIT.allows_step("done", "planned")
+    assert not VISIT.allows_step("planned", "lost")
+    assert not VISIT.allows_step("lost", "lost")
 
 
 def test_a_record_in_a_state_of_another_form_is_not_stuck() -> None:
     """A state that the schema no longer knows may go to any that it does know."""
-    assert VISIT.allows("postponed", "done")
-    assert not VISIT.allows("postponed", "postponed")
+    assert VISIT.allows_step("postponed", "done")
+    assert not VISIT.allows_step("postponed", "postponed")
 
 
 def test_the_reachable_state_is_further() -> None:
     """One way only: the end of the way; both ways: the later in the list."""
-    assert VISIT.further("planned", "done") == "done"
-    assert VISIT.further("missed", "done") == "done"
-    assert VISIT.further("planned", "missed") == "missed"
-    assert VISIT.further("missed", "cancelled") == "cancelled"
+    assert VISIT.further_state("planned", "done") == "done"
+    assert VISIT.further_state("missed", "done") == "done"
+    assert VISIT.further_state("planned", "missed") == "missed"
+    assert VISIT.further_state("missed", "cancelled") == "cancelled"
 
 
 def test_a_stated_winner_wins_without_a_path() -> None:
     """A visit that was made beats its cancelling, although no step leads from one to the other."""
-    assert VISIT.further("cancelled", "done") == "done"
-    assert VISIT.further("done", "cancelled") == "done"
+    assert VISIT.further_state("cancelled", "done") == "done"
+    assert VISIT.further_state("done", "cancelled") == "done"
 
 
 def test_diverging_branches_and_unknown_states_ask_a_person() -> None:
     """No path either way, a listed fork, or a state of another form: nobody decides by machine."""
-    assert APPROVAL.further("approved", "rejected") is None
-    assert APPROVAL.further("requested", "approved") == "approved"
-    assert VISIT.further("done", "postponed") is None
+    assert APPROVAL.further_state("approved", "rejected") is None
+    assert APPROVAL.further_state("requested", "approved") == "approved"
+    assert VISIT.further_state("done", "postponed") is None
     split = Lifecycle(("a", "b", "c"), {"a": ("b", "c"), "b": (), "c": ()})
-    assert split.further("b", "c") is None
+    assert split.further_state("b", "c") is None
 
 
 def test_choices_in_a_row_are_a_lifecycle() -> None:
     """Of an ordered list the later one is further."""
-    row = linear(("surveyed", "approved", "finished"))
-    assert row.further("finished", "surveyed") == "finished"
-    assert row.allows("surveyed", "finished")
-    assert not row.allows("finished", "approved")
+    row = linear_lifecycle(("surveyed", "approved", "finished"))
+    assert row.further_state("finished", "surveyed") == "finished"
+    assert row.allows_step("surveyed", "finished")
+    assert not row.allows_step("finished", "approved")
 
 
 @given(lifecycles(), st.sampled_from(NAMES), st.sampled_from(NAMES))
 def test_further_does_not_depend_on_the_order_of_its_arguments(lifecycle: Lifecycle, a: str, b: str) -> None:
     """Two nodes that hold the same two states agree, and the answer is one of them or nobody's."""
-    assert lifecycle.further(a, b) == lifecycle.further(b, a)
-    assert lifecycle.further(a, b) in (a, b, None)
-    assert lifecycle.further(a, a) == a
+    assert lifecycle.further_state(a, b) == lifecycle.further_state(b, a)
+    assert lifecycle.further_state(a, b) in (a, b, None)
+    assert lifecycle.further_state(a, a) == a
 
 
 @given(lifecycles(), st.sampled_from(NAMES))
 def test_every_allowed_step_can_be_reached(lifecycle: Lifecycle, a: str) -> None:
     """What may follow a state is reachable from it."""
-    assert all(lifecycle.reaches(a, state) for state in lifecycle.after(a))
+    assert all(lifecycle.reaches(a, state) for state in lifecycle.next_states(a))

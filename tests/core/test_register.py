@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fieldsync.core.edit_context import Writer, covered, edit_context
-from fieldsync.core.register import EMPTY, Dot, Head, Register, contexts_of, join, written
+from fieldsync.core.edit_context import Editor, covered_heads, edit_context
+from fieldsync.core.register import EMPTY, Dot, Head, Register, contexts_of, join, register_of_write
 from fieldsync.core.settle import REVIEW, device_itself
 
 DEVICES = tuple(bytes([65 + i]) * 16 for i in range(4))
@@ -51,9 +51,9 @@ class History:
         head = Head(node.device, seq, at, "", seq % 3)
         own = {dot for dot in self.writes if dot[0] == node.device}
         last = max(own, default=None)
-        writer = Writer(node.device, device_itself, last=contexts_of(self.writes[last])[0] or {} if last else {})
-        heads = register.heads if decides else covered(register, REVIEW, writer)
-        said = written(head, register.seen if decides else edit_context(register, heads, writer))
+        writer = Editor(node.device, device_itself, last=contexts_of(self.writes[last])[0] or {} if last else {})
+        heads = register.heads if decides else covered_heads(register, REVIEW, writer)
+        said = register_of_write(head, register.seen if decides else edit_context(register, heads, writer))
         before = set().union(*(self.covers[dot] for dot in own))
         self.covers[head.dot] = own | (
             self.known(arrived) if decides else before | self.named(arrived, {h.dot for h in heads})
@@ -187,12 +187,14 @@ def test_joining_changes_neither_side(steps: list[tuple[object, ...]], who: int)
 def test_basim_decides_nothing_by_accident() -> None:
     """With heads A:5 and B:7, an edit by somebody who may not decide is a third opinion: both stay, and a decision covers them."""
     a, b, c = DEVICES[:3]
-    five = written(Head(a, 5, 1, "Amal", "Latakia"), {})
-    seven = written(Head(b, 7, 2, "Basim", "Tartus"), {})
+    five = register_of_write(Head(a, 5, 1, "Amal", "Latakia"), {})
+    seven = register_of_write(Head(b, 7, 2, "Basim", "Tartus"), {})
     both = join(five, seven)
-    huda = Writer(c, device_itself)
-    edit = written(Head(c, 1, 3, "Huda", "Jableh"), edit_context(both, covered(both, REVIEW, huda), huda))
+    huda = Editor(c, device_itself)
+    edit = register_of_write(
+        Head(c, 1, 3, "Huda", "Jableh"), edit_context(both, covered_heads(both, REVIEW, huda), huda)
+    )
     assert edit.seen == {c: 1}
     assert [head.dot for head in join(both, edit).heads] == [(a, 5), (b, 7), (c, 1)]
-    decision = written(Head(c, 1, 3, "Samar", "Jableh"), both.seen)
+    decision = register_of_write(Head(c, 1, 3, "Samar", "Jableh"), both.seen)
     assert [head.dot for head in join(both, decision).heads] == [(c, 1)]

@@ -11,13 +11,13 @@ from fieldsync.core.settle import (
     POLICIES,
     REOPENED,
     Policy,
-    candidates,
-    counted,
-    newest,
-    packed,
-    present,
+    candidate_heads,
+    newest_head,
+    pack_head,
     settle,
-    unpacked,
+    settle_member,
+    settle_tally_part,
+    unpack_head,
 )
 
 A, B, C, D = (bytes([65 + i]) * 16 for i in range(4))
@@ -50,7 +50,7 @@ def reopened(draw: st.DrawFn) -> tuple[Head, ...]:
     earlier = draw(heads())
     for head in draw(heads(st.just("x"), 20)):
         inner = draw(st.just(earlier) | st.just(earlier[1:]))
-        again = {REOPENED: [packed(one) for one in inner]}
+        again = {REOPENED: [pack_head(one) for one in inner]}
         found.append(head._replace(value=again if inner and draw(st.booleans()) else draw(SCALARS)))
     return tuple(found)
 
@@ -77,7 +77,7 @@ def test_what_is_shown_is_one_of_the_heads_and_none_is_lost(found: tuple[Head, .
     if not found:
         assert settled == (None, None, False)
         return
-    assert settled.head in candidates(before)
+    assert settled.head in candidate_heads(before)
     assert settled.head is not None
     assert settled.value == settled.head.value
 
@@ -85,19 +85,19 @@ def test_what_is_shown_is_one_of_the_heads_and_none_is_lost(found: tuple[Head, .
 @given(heads(), POLICY)
 def test_equal_values_are_no_conflict(found: tuple[Head, ...], policy: Policy) -> None:
     """Where all say the same, spaces and script of digits aside, nobody is asked."""
-    if found and all(names.same(head.value, found[0].value) for head in found):
+    if found and all(names.equal_values(head.value, found[0].value) for head in found):
         settled = settle(register(found), policy)
         assert not settled.look
-        assert settled.head == newest(found)
+        assert settled.head == newest_head(found)
 
 
 @given(heads())
 def test_review_asks_whenever_values_differ(found: tuple[Head, ...]) -> None:
     """The default policy never decides between different values."""
-    differ = any(not names.same(a.value, b.value) for a in found for b in found)
+    differ = any(not names.equal_values(a.value, b.value) for a in found for b in found)
     settled = settle(register(found), Policy("review"))
     assert settled.look is differ
-    assert not found or settled.head == newest(found)
+    assert not found or settled.head == newest_head(found)
 
 
 @given(heads(st.integers(-9, 9)))
@@ -142,7 +142,7 @@ def test_latest_asks_only_when_a_clock_was_off(found: tuple[Head, ...], off: set
     """The newest stamp wins in silence, unless one of the clocks is known to be wrong."""
     settled = settle(register(found), Policy("latest"), lambda head: head.device in off)
     if len({head.value for head in found}) > 1:
-        assert settled.head == newest(found)
+        assert settled.head == newest_head(found)
         assert settled.look is any(head.device in off for head in found)
 
 
@@ -158,13 +158,13 @@ def test_once_shows_the_first_and_asks_about_another(found: tuple[Head, ...]) ->
 @given(heads(st.booleans() | st.none()))
 def test_a_concurrent_add_beats_a_remove(found: tuple[Head, ...]) -> None:
     """A member stays while anybody says so."""
-    assert present(register(found)) is any(head.value is True for head in found)
+    assert settle_member(register(found)) is any(head.value is True for head in found)
 
 
 @given(heads(st.integers(0, 99)))
 def test_a_cloned_device_counts_once(found: tuple[Head, ...]) -> None:
     """Two heads of one device's part of a tally are one count, the larger."""
-    assert counted(register(found)) == max((head.value for head in found), default=0)  # type: ignore[type-var]
+    assert settle_tally_part(register(found)) == max((head.value for head in found), default=0)  # type: ignore[type-var]
 
 
 # --- decisions undone -------------------------------------------------------------------------------------------------
@@ -174,19 +174,19 @@ def test_a_cloned_device_counts_once(found: tuple[Head, ...]) -> None:
 def test_an_undone_decision_shows_what_it_had_been_made_over(found: tuple[Head, ...], policy: Policy) -> None:
     """Undoing gives back the question, with the same heads, authors and times."""
     if found:
-        undone = Head(D, 99, 99, "Samar", {REOPENED: [packed(head) for head in found]})
-        assert candidates(register((undone,))) == found
+        undone = Head(D, 99, 99, "Samar", {REOPENED: [pack_head(head) for head in found]})
+        assert candidate_heads(register((undone,))) == found
         assert settle(register((undone,)), policy) == settle(register(found), policy)
 
 
 @given(heads(), heads())
 def test_two_who_undo_at_once_reopen_one_question(found: tuple[Head, ...], others: tuple[Head, ...]) -> None:
     """Two supervisors undo the same decision, or one undoes while another edits: nothing is counted twice."""
-    undone = {REOPENED: [packed(head) for head in found]}
+    undone = {REOPENED: [pack_head(head) for head in found]}
     both = (Head(A, 90, 5, "", undone), Head(B, 90, 6, "", undone), *(h for h in others if h.device not in {A, B}))
     expected = {head.dot for head in found} | {head.dot for head in others if head.device not in {A, B}}
     if found:
-        assert [head.dot for head in candidates(register(both))] == sorted(expected)
+        assert [head.dot for head in candidate_heads(register(both))] == sorted(expected)
 
 
 @pytest.mark.parametrize("value", [None, 5, [], [["zz", 1, 1, "", 1]], [[1, 2]], {}, [None], "x", [["00", 1, 1, "x"]]])
@@ -196,15 +196,15 @@ def test_what_only_looks_like_an_undone_decision_is_shown_as_it_is(value: object
     other = Head(B, 1, 2, "", "x")
     shown = settle(register((head, other)), Policy("review"))
     assert shown.head is not None
-    assert other in candidates(register((head, other)))
+    assert other in candidate_heads(register((head, other)))
     if value != []:
-        assert head in candidates(register((head, other)))
+        assert head in candidate_heads(register((head, other)))
 
 
 @given(heads())
 def test_a_head_survives_being_carried_as_a_value(found: tuple[Head, ...]) -> None:
     """What a decision was made over is kept in full."""
     for head in found:
-        again = unpacked(packed(head))
+        again = unpack_head(pack_head(head))
         assert again == head
         assert type(again.value) is type(head.value)

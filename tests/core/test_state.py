@@ -7,15 +7,15 @@ from fieldsync.core.commit import state_of
 from fieldsync.core.register import EMPTY, Register, join
 from fieldsync.core.state import (
     State,
-    canonical,
-    dots,
-    fold,
-    halves,
-    latest,
-    merge,
+    canonical_bytes,
+    digest_term,
+    head_dots,
+    join_states,
+    newest_write,
     register_of,
     registers,
-    term,
+    split_state,
+    state_from_registers,
 )
 from tests.histories import DEVICES, FIELDS, MEMBERS, RECORD, WORLDS, World
 
@@ -40,15 +40,15 @@ def test_merging_short_states_is_joining_their_registers(world: World, data: st.
     everything = states(world)
     for _ in range(5 if everything else 0):
         ours, theirs = data.draw(st.sampled_from(everything)), data.draw(st.sampled_from(everything))
-        merged, changed = merge(ours, theirs)
+        merged, changed = join_states(ours, theirs)
         expected = by_registers(ours, theirs)
         assert registers(merged) == expected
         bases = [s.base for s in (ours, theirs) if s.base is not None]
         assert merged.base == min(bases, default=None)
         assert changed == {name for name, register in expected.items() if registers(ours).get(name, EMPTY) != register}
-        folded = fold(RECORD, "household", merged.base, expected.items())
-        assert canonical(folded) == canonical(merged)
-        assert term(folded) == term(merged)
+        folded = state_from_registers(RECORD, "household", merged.base, expected.items())
+        assert canonical_bytes(folded) == canonical_bytes(merged)
+        assert digest_term(folded) == digest_term(merged)
 
 
 @settings(max_examples=150)
@@ -63,8 +63,8 @@ def test_any_order_of_delivery_gives_the_same_bytes(world: World, order: object)
         order.shuffle(said)  # type: ignore[attr-defined]
         state = said[0]
         for other in [*said[1:], *said[:2]]:
-            state, _ = merge(state, other)
-        found.add((canonical(state), term(state), state.base))
+            state, _ = join_states(state, other)
+        found.add((canonical_bytes(state), digest_term(state), state.base))
     assert len(found) == 1
 
 
@@ -73,11 +73,11 @@ def test_any_order_of_delivery_gives_the_same_bytes(world: World, order: object)
 def test_merging_states_is_a_lattice(world: World) -> None:
     """Commutative, associative, idempotent, base and short form included."""
     a, b, c, *_ = [writer.state or State(RECORD, "household", None, {}, {}) for writer in world.writers]
-    ab = merge(a, b)[0]
-    assert canonical(ab) == canonical(merge(b, a)[0])
-    assert canonical(merge(ab, c)[0]) == canonical(merge(a, merge(b, c)[0])[0])
-    assert merge(a, a) == (a, set())
-    assert merge(ab, b)[1] == set()
+    ab = join_states(a, b)[0]
+    assert canonical_bytes(ab) == canonical_bytes(join_states(b, a)[0])
+    assert canonical_bytes(join_states(ab, c)[0]) == canonical_bytes(join_states(a, join_states(b, c)[0])[0])
+    assert join_states(a, a) == (a, set())
+    assert join_states(ab, b)[1] == set()
 
 
 @settings(max_examples=150)
@@ -88,7 +88,7 @@ def test_terms_are_equal_where_registers_are(world: World) -> None:
     bytes_: dict[bytes, int] = {}
     for writer in world.writers:
         if writer.state is not None:
-            its_term, its_bytes = term(writer.state), canonical(writer.state)
+            its_term, its_bytes = digest_term(writer.state), canonical_bytes(writer.state)
             assert terms.setdefault(its_term, its_bytes) == its_bytes
             assert bytes_.setdefault(its_bytes, its_term) == its_term
 
@@ -113,10 +113,10 @@ def test_the_newest_write_and_the_dots_are_those_of_the_heads(world: World) -> N
         if writer.state is None:
             continue
         heads = [head for register in registers(writer.state).values() for head in register.heads]
-        assert {head.dot for head in heads} <= dots(writer.state) | (
+        assert {head.dot for head in heads} <= head_dots(writer.state) | (
             {writer.state.base.dot} if writer.state.base else set()
         )
-        newest = latest(writer.state)
+        newest = newest_write(writer.state)
         if heads:
             assert newest is not None
             assert newest.stamp >= max(head.stamp for head in heads)
@@ -127,11 +127,11 @@ def test_the_newest_write_and_the_dots_are_those_of_the_heads(world: World) -> N
 def test_merging_changes_neither_side(world: World) -> None:
     """States are values: a merge leaves both as they were."""
     everything = states(world)[:6]
-    before = [canonical(state) for state in everything]
+    before = [canonical_bytes(state) for state in everything]
     for a in everything:
         for b in everything:
-            merge(a, b)
-    assert before == [canonical(state) for state in everything]
+            join_states(a, b)
+    assert before == [canonical_bytes(state) for state in everything]
 
 
 def test_one_record_made_on_two_laptops_has_one_beginning() -> None:
@@ -160,12 +160,12 @@ def test_a_state_cut_in_two_joins_to_itself_again(world: World) -> None:
             continue
         parts, whole = [writer.state], []
         while parts:
-            smaller = halves(parts[0])
+            smaller = split_state(parts[0])
             whole += [] if smaller else parts[:1]
             parts[:1] = smaller
         assert all(len(part.fields) + (part.base is not None) <= 1 for part in whole)
         again = whole[0]
         for part in whole[1:]:
-            again = merge(again, part)[0]
-        assert canonical(again) == canonical(writer.state)
-        assert term(again) == term(writer.state)
+            again = join_states(again, part)[0]
+        assert canonical_bytes(again) == canonical_bytes(writer.state)
+        assert digest_term(again) == digest_term(writer.state)

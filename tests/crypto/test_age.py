@@ -36,7 +36,7 @@ def test_who_cannot_read_it() -> None:
         opened(FROZEN, other)
     assert fault.value.facts == {"reason": "not_for_us"}
     out = io.BytesIO()
-    age.encrypt([b"a", b"", b"b" * 200_000], out, [age.recipient(other), age.recipient(third)])
+    age.encrypt([b"a", b"", b"b" * 200_000], out, [age.public_recipient(other), age.public_recipient(third)])
     assert opened(out.getvalue(), other) == opened(out.getvalue(), third) == b"a" + b"b" * 200_000
 
 
@@ -60,7 +60,7 @@ def test_whose_error_it_is() -> None:
         def write(self, _data: object) -> int:
             raise OSError(28, "No space left on device")
 
-    to = [age.recipient(IDENTITY)]
+    to = [age.public_recipient(IDENTITY)]
     with pytest.raises(errors.StoreDamaged):
         age.encrypt(broken(), io.BytesIO(), to)
     with pytest.raises(OSError, match="No space"):
@@ -73,8 +73,8 @@ def test_whose_error_it_is() -> None:
 
 def test_recipients() -> None:
     """Only X25519 recipients are taken."""
-    assert age.is_recipient(age.recipient(IDENTITY))
-    for text in ("", "age1", IDENTITY, "ssh-ed25519 AAAA", age.recipient(IDENTITY)[:-1] + "x", "\0", "é" * 99):
+    assert age.is_recipient(age.public_recipient(IDENTITY))
+    for text in ("", "age1", IDENTITY, "ssh-ed25519 AAAA", age.public_recipient(IDENTITY)[:-1] + "x", "\0", "é" * 99):
         assert not age.is_recipient(text)
 
 

@@ -25,36 +25,36 @@ BODIES = st.lists(st.binary(max_size=20), min_size=1, max_size=8)
 
 def test_a_chain_is_frozen():
     """A device's first three chain hashes are the same on every version of the program."""
-    assert chain.first(DEVICE).hex() == FIRST
-    links = chain.extend(chain.first(DEVICE), [b"one", b"two"])
+    assert chain.chain_start(DEVICE).hex() == FIRST
+    links = chain.extend_chain(chain.chain_start(DEVICE), [b"one", b"two"])
     assert [(hash_.hex(), link.hex()) for hash_, link in links] == [ONE, TWO]
 
 
 @given(BODIES, st.integers(0, 8))
 def test_a_chain_may_be_extended_in_any_portions(bodies: list[bytes], at: int):
     """One long extension, two short ones, and link by link give the same hashes."""
-    start = chain.first(DEVICE)
-    whole = chain.extend(start, bodies)
-    head = chain.extend(start, bodies[:at])
-    assert head + chain.extend(head[-1][1] if head else start, bodies[at:]) == whole
+    start = chain.chain_start(DEVICE)
+    whole = chain.extend_chain(start, bodies)
+    head = chain.extend_chain(start, bodies[:at])
+    assert head + chain.extend_chain(head[-1][1] if head else start, bodies[at:]) == whole
     prev = start
     for body, (hash_, link) in zip(bodies, whole, strict=True):
-        prev = chain.chain(prev, chain.body_hash(body))
+        prev = chain.chain_hash(prev, chain.body_hash(body))
         assert (chain.body_hash(body), prev) == (hash_, link)
 
 
 @given(BODIES, BODIES)
 def test_different_histories_have_different_heads(mine: list[bytes], theirs: list[bytes]):
     """Altering, dropping, adding or reordering commits changes the head."""
-    start = chain.first(DEVICE)
-    equal_heads = chain.extend(start, mine)[-1] == chain.extend(start, theirs)[-1]
+    start = chain.chain_start(DEVICE)
+    equal_heads = chain.extend_chain(start, mine)[-1] == chain.extend_chain(start, theirs)[-1]
     assert equal_heads == (mine == theirs)
 
 
 def test_a_seal_holds_for_its_own_head_only():
     """A seal is good for one device, one place and one head, and for nothing near it."""
     head = bytes(32)
-    seal = chain.seal(KEY, 7, head)
+    seal = chain.sign_chain(KEY, 7, head)
     assert chain.check_seal(KEY.public, 7, head, seal)
     assert not chain.check_seal(KEY.public, 8, head, seal)
     assert not chain.check_seal(KEY.public, 7, bytes([1]) * 32, seal)
@@ -83,7 +83,7 @@ def test_a_requests_message_is_frozen():
 
 def test_a_request_of_protocol_2_names_its_server_and_covers_its_body():
     """Frozen: the words, then server, method, path, query, nonce, both hashes; zeros where commits follow as a stream."""
-    asked = chain.Request("POST", "/v2/heal", "a=1", b"n", b"hello", b"ask")
+    asked = chain.SignedRequest("POST", "/v2/heal", "a=1", b"n", b"hello", b"ask")
     framed = (
         "6669656c6473796e6320726571756573742032" "0000001073737373737373737373737373737373" "00000004504f5354"
         "000000082f76322f6865616c" "00000003613d31" "000000016e"
@@ -96,7 +96,7 @@ def test_a_request_of_protocol_2_names_its_server_and_covers_its_body():
 
 def test_a_joining_of_protocol_2_names_its_server_and_all_that_is_enrolled():
     """Frozen: the words, then pin, invite, secret, key, age recipient and letters, each with its length."""
-    joining = chain.Joining(b"p" * 32, b"invite", b"secret", b"k" * 32, "age1", "AK")
+    joining = chain.SignedJoin(b"p" * 32, b"invite", b"secret", b"k" * 32, "age1", "AK")
     assert chain.signed_join(2, joining) == (
         b"fieldsync join 2\0\0\0\x20" + b"p" * 32 + b"\0\0\0\6invite\0\0\0\6secret\0\0\0\x20" + b"k" * 32
         + b"\0\0\0\4age1\0\0\0\2AK"
@@ -112,5 +112,5 @@ def test_two_requests_never_sign_the_same_bytes(mine: tuple, theirs: tuple):
     """No part can lend a letter to its neighbour: different requests have different messages."""
     equal = chain.request_message(*mine) == chain.request_message(*theirs)
     assert equal == (mine == theirs)
-    server, asked = b"s" * 16, [chain.Request(*one, rest=one[-1]) for one in (mine, theirs)]
+    server, asked = b"s" * 16, [chain.SignedRequest(*one, rest=one[-1]) for one in (mine, theirs)]
     assert (chain.signed_request(2, server, asked[0]) == chain.signed_request(2, server, asked[1])) == (mine == theirs)

@@ -44,7 +44,7 @@ def test_a_file_of_the_first_version_opens_for_ever():
 
 def test_a_passphrase_opens_its_own_slot_only():
     """Amal's passphrase opens the store, however a keyboard composes it; a wrong one not."""
-    mine = Slots.new(STORE)
+    mine = Slots.create(STORE)
     mine.add_passphrase(KEY, "أمل caf\u00e9", **CHEAP)
     again = Slots.from_bytes(mine.to_bytes())
     assert again.open_passphrase("ا\u0654مل cafe\u0301") == KEY
@@ -57,7 +57,7 @@ def test_a_passphrase_opens_its_own_slot_only():
 
 def test_changing_the_passphrase_ends_the_old_one_and_nothing_else():
     """After a change the new passphrase and the recovery key open it, the old one does not."""
-    mine = Slots.new(STORE)
+    mine = Slots.create(STORE)
     mine.add_passphrase(KEY, "old", **CHEAP)
     recovery = mine.make_recovery(KEY)
     mine.replace_passphrase(KEY, "new", **CHEAP)
@@ -69,7 +69,7 @@ def test_changing_the_passphrase_ends_the_old_one_and_nothing_else():
 
 def test_a_failed_change_leaves_the_old_passphrase():
     """An empty new passphrase is refused and the old one still opens."""
-    mine = Slots.new(STORE)
+    mine = Slots.create(STORE)
     mine.add_passphrase(KEY, "old", **CHEAP)
     with pytest.raises(errors.NoSecret):
         mine.replace_passphrase(KEY, "", **CHEAP)
@@ -78,7 +78,7 @@ def test_a_failed_change_leaves_the_old_passphrase():
 
 def test_a_recovery_key_forgives_the_hand_that_copied_it():
     """Small letters, spaces, and digits mistaken for letters still open; a new key ends the old."""
-    mine = Slots.new(STORE)
+    mine = Slots.create(STORE)
     text = mine.make_recovery(KEY)
     assert len(text.replace("-", "")) * 5 == 160
     scrawled = text.lower().replace("-", " ").replace("o", "0").replace("i", "1").replace("b", "8")
@@ -98,7 +98,7 @@ def test_any_text_as_recovery_key_is_refused_quietly(text: str):
 def test_a_short_key_file_is_refused():
     """A key file is not stretched, so fewer than 32 bytes are not let in."""
     with pytest.raises(errors.BadInput):
-        Slots.new(STORE).add_keyfile(KEY, b"k" * 31)
+        Slots.create(STORE).add_keyfile(KEY, b"k" * 31)
 
 
 @given(st.integers(0, len(FROZEN) - 1), st.integers(1, 255))
@@ -149,7 +149,7 @@ def test_a_slot_out_of_policy_is_refused_before_it_costs_anything(name: str, val
         mine.open_passphrase("سرّ 1")
     assert mine.open_keyfile(SECRET) == KEY
     with pytest.raises(errors.SlotPolicy):
-        Slots.new(STORE).add_passphrase(KEY, "x", **{name: value})
+        Slots.create(STORE).add_passphrase(KEY, "x", **{name: value})
 
 
 def swapped_kind(file: dict) -> None:
@@ -173,7 +173,7 @@ def test_a_slot_vouches_for_its_kind_and_its_store(change):
 
 def test_slots_have_a_limit():
     """A file cannot be filled with slots that each cost an opening."""
-    mine = Slots.new(STORE)
+    mine = Slots.create(STORE)
     for _ in range(16):
         mine.add_keyfile(KEY, SECRET)
     with pytest.raises(errors.TooLarge):

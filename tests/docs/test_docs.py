@@ -146,7 +146,7 @@ def test_the_store_s_page_tells_how_to_open_a_page(tmp_path):
     """With what docs/formats/store.md says and the key, the first page of a store is SQLite's; one flipped bit is seen."""
     key = bytes(range(32))
     store = open_store(tmp_path, key, create=True)
-    store.tidy()
+    store.run_maintenance()
     store.close()
     page = (tmp_path / "store.db").read_bytes()[:2048]
     plain = open_page(page, 1, key, page[:16])

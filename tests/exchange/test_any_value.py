@@ -113,7 +113,7 @@ def test_values_that_another_program_stored(
             row = tx.rows([record])[record]
             for name in ("address", "size_stated", "groups", "registered_on"):
                 row.doc[name] = odd
-            tx.save({record: (row, None)})
+            tx.save_rows({record: (row, None)})
     for most in (50_000, 1):
         monkeypatch.setattr(writers, "IN_MEMORY", most)
         out = tmp_path / f"out{most}.{ending}"

@@ -17,10 +17,10 @@ def test_a_file_has_the_size_of_each_family(people: Cast, tmp_path: Path) -> Non
     amal = people.amal
     sizes: dict[str, int | None] = {}
     for given, expected in ((["علي", "سلمى", "ليث"], 2), (["أمل"], 1), ([], None)):
-        home = record_ids.text(save.add(amal, "household", Changes(set={"family_name": "الحسن"})))
+        home = record_ids.id_text(save.add(amal, "household", Changes(set={"family_name": "الحسن"})))
         persons = [save.add(amal, "person", Changes(set={"given": name, "household": home})) for name in given]
         if len(persons) > 1:
-            save.edit(amal, record_ids.text(persons[0]), Changes(set={"alive": "dead"}))
+            save.edit(amal, record_ids.id_text(persons[0]), Changes(set={"alive": "dead"}))
         sizes[home] = expected
 
     for name in ("out.csv", "out.jsonl", "out.sqlite"):

@@ -25,8 +25,8 @@ def _rows(path: Path) -> list[dict[str, str]]:
 def test_words_for_people_come_in_again(people: Cast, tmp_path: Path, lang: str) -> None:
     """With --labels a file names records by their codes and columns by their labels, its own too; imported, it changes nothing."""
     home = save.add(people.amal, "household", Changes(set={"family_name": "علي", "displacement": "idp"}))
-    code = queries.show(people.amal, record_ids.text(home)).code
-    save.add(people.amal, "person", Changes(set={"given": "أمل", "household": record_ids.text(home), "sex": "f"}))
+    code = queries.show(people.amal, record_ids.id_text(home)).code
+    save.add(people.amal, "person", Changes(set={"given": "أمل", "household": record_ids.id_text(home), "sex": "f"}))
     path = tmp_path / "out.csv"
     export_records.export(people.amal, "person", path, Wish(labels=True, lang=lang))
     label = people.amal.schema.type("person").field("household").label[lang]
@@ -49,7 +49,7 @@ def test_foreign_keys_hold_where_words_may_stand(people: Cast, tmp_path: Path) -
     """A field that takes words is no foreign key; each list of choices has a name that says whose it is."""
     home = save.add(people.amal, "household", Changes(set={"family_name": "علي", "location": "قرية لا نعرفها"}))
     save.add(people.amal, "location", Changes(set={"name_ar": "جبلة", "level": 5}))
-    save.add(people.amal, "person", Changes(set={"given": "أمل", "household": record_ids.text(home)}))
+    save.add(people.amal, "person", Changes(set={"given": "أمل", "household": record_ids.id_text(home)}))
     path = tmp_path / "out.sqlite"
     export_records.export(people.amal, "household,person,location,referral,case", path)
     db = sqlite3.connect(path)

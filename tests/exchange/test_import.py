@@ -174,7 +174,7 @@ def test_codes_and_references(people: Cast, tmp_path: Path) -> None:
     path = _file(tmp_path, f"household,given\n{code},أمل\n{code},حسن\n")
     assert import_records.import_file(people.basim, path, "person")["added"] == 2
     assert {one.unit for one in _records(people.basim, "person")} == {"LAT/QRD"}
-    assert {one.fields["household"] for one in _records(people.basim, "person")} == {record_ids.text(home)}
+    assert {one.fields["household"] for one in _records(people.basim, "person")} == {record_ids.id_text(home)}
     assert (
         import_records.import_file(people.basim, _file(tmp_path, f"code,location\n{code},جبلة\n"), "household")[
             "changed"
@@ -201,7 +201,7 @@ def test_units_of_a_file(people: Cast, tmp_path: Path) -> None:
 
 def test_rules_across_fields_and_steps(people: Cast, tmp_path: Path) -> None:
     """What only the whole row shows: a rule between two fields, a state that a new record cannot have."""
-    person = record_ids.text(save.add(people.amal, "person", Changes(set={"given": "أمل"})))
+    person = record_ids.id_text(save.add(people.amal, "person", Changes(set={"given": "أمل"})))
     path = _file(tmp_path, f"person,opened_on,closed_on\n{person},2026-02-01,2026-01-01\n")
     assert [(row, reason) for row, _, reason in _refused(people.amal, path, "case")] == [(2, "rule")]
     stepped = _file(tmp_path, "family_name,state\nعلي,registered\n")
@@ -322,7 +322,7 @@ def test_no_spreadsheet_takes_a_cell_for_a_formula(people: Cast, tmp_path: Path)
 
 def test_the_most_sensitive_fields_stay_in_the_store(people: Cast, tmp_path: Path) -> None:
     """A plain export has no field of level 4, in any format, whoever asks for it."""
-    person = record_ids.text(save.add(people.amal, "person", Changes(set={"given": "أمل"})))
+    person = record_ids.id_text(save.add(people.amal, "person", Changes(set={"given": "أمل"})))
     save.add(
         people.amal,
         "case",
@@ -360,7 +360,7 @@ def test_a_sqlite_file_is_one_that_any_tool_reads(people: Cast, tmp_path: Path) 
         Changes(set={"family_name": "علي", "size_stated": 5}, put={"groups": ["orphan", "homeless"]}),
         unit="LAT/JBL",
     )
-    save.add(people.samar, "person", Changes(set={"given": "أمل", "household": record_ids.text(home)}))
+    save.add(people.samar, "person", Changes(set={"given": "أمل", "household": record_ids.id_text(home)}))
     path = tmp_path / "out.sqlite"
     for _ in range(2):
         told = export_records.export(people.samar, "household,person", path, Wish(sensitive=True))

@@ -370,5 +370,5 @@ def test_persons_of_no_family_yet(people: Cast, tmp_path: Path) -> None:
     path = _book(tmp_path, [["household", "given", "sex"], [code, "أمل", "أنثى"], [None, "سمير", "ذكر"]])
     assert _counts(import_records.import_file(people.amal, path, "person")) == (2, 0, 0)
     found = {one.fields["given"]: one for one in queries.list_records(people.amal, "person", limit=0)}
-    assert found["أمل"].fields["household"] == record_ids.text(home)
+    assert found["أمل"].fields["household"] == record_ids.id_text(home)
     assert ("household" in found["سمير"].fields, found["سمير"].unit) == (False, "LAT/JBL")

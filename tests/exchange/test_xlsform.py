@@ -180,7 +180,7 @@ def test_questions_behave_as_the_form_says(people: Cast, tmp_path: Path) -> None
     with pytest.raises(errors.IllegalValue, match="rule"):
         save.edit(people.amal, record.hex(), Changes(put={"needs": ["none"]}))
     save.edit(people.amal, record.hex(), Changes(set={"gov": "HMS", "dist": "rst"}))
-    child = {"home_visit": record_ids.text(record), "name": "أمل", "born": "2020-01-01"}
+    child = {"home_visit": record_ids.id_text(record), "name": "أمل", "born": "2020-01-01"}
     made_child = save.add(people.amal, "home_visit_child", Changes(set=child))
     assert queries.show(people.amal, made_child.hex()).fields["age"] >= 5
 

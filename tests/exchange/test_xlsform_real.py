@@ -167,7 +167,7 @@ def test_sums_over_a_repeat(people: Cast, tmp_path: Path) -> None:
     publish(people.hq, forms)
     record = save.add(people.hq, "purchase", Changes(set={"who": "أمل"}))
     for cost in (5, 7):
-        save.add(people.hq, "purchase_item", Changes(set={"purchase": record_ids.text(record), "cost": cost}))
+        save.add(people.hq, "purchase_item", Changes(set={"purchase": record_ids.id_text(record), "cost": cost}))
     fields = queries.show(people.hq, record.hex()).fields
     assert (fields["items"], fields["total"]) == (2, 12)
 

@@ -13,7 +13,7 @@ from tests.model.world import Broken, World
 def sound(world: World, _end: End) -> None:
     """`check` finds nothing on any node."""
     for name, node in world.nodes.items():
-        faults = integrity.check(node).faults
+        faults = integrity.check_integrity(node).faults
         if faults:
             raise Broken("check", f"{name}: {faults[:2]}")
 

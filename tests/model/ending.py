@@ -78,7 +78,7 @@ def _nothing_left(world: World) -> None:
                 left = [
                     world.name_of(d.id)
                     for d in tx.devices()
-                    if d.head > tx.acknowledged(world.nodes["hq"].device, d.id)
+                    if d.head > tx.acknowledged_seq(world.nodes["hq"].device, d.id)
                 ]
                 raise Broken("behind", f"{name} still believes that headquarters lacks commits of {', '.join(left)}")
     for name in world.laptops:
@@ -87,7 +87,7 @@ def _nothing_left(world: World) -> None:
         node = world.nodes[name]
         with node.store.read() as tx:
             me, server = tx.device(node.device), world.nodes[world.server_of[name]].device
-            if me is not None and me.head > tx.acknowledged(server, node.device):
+            if me is not None and me.head > tx.acknowledged_seq(server, node.device):
                 raise Broken("behind", f"{name} has commits that {world.server_of[name]} has not acknowledged")
 
 

@@ -34,7 +34,7 @@ class End:
         with world.nodes["hq"].store.read() as tx:
             for device in tx.devices():
                 self.refused |= {(device.id, seq): code for seq, code, _ in tx.refusals(device.id)}
-                self.logged += [world.ledger.commits[one.hash] for one in tx.commits(device.id, 0)]
+                self.logged += [world.ledger.commits[one.hash] for one in tx.commits_behind(device.id, 0)]
         self.accepted = [one for one in self.logged if one.dot not in self.refused]
         self.office = Office(map(self.present, self.accepted))
         self.rows = rows(world.nodes["hq"])

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable
 
-from fieldsync.core.grants import covers
+from fieldsync.core.grants import covering_grant
 from fieldsync.core.state import registers
-from fieldsync.core.units import within
+from fieldsync.core.units import is_within
 from fieldsync.protocol.channel_delta import visible
 from fieldsync.replica.node import Node
-from fieldsync.store.contract import Query, Row
+from fieldsync.store.contract import RecordQuery, Row
 from tests.cast import rows
 from tests.model import cast
 from tests.model.ending import locked
@@ -129,7 +129,7 @@ def lists(world: World, end: End) -> None:
     """Of records that are one, lists show one and no fewer; who was merged into one that was removed is asked about."""
     for name in ("hq", *(["dima"] if "dima" in world.nodes and not locked(world, "dima") else [])):
         with world.nodes[name].store.read() as tx:
-            found = {row.state.record for row in tx.select(Query(deleted=False, standing=True))}
+            found = {row.state.record for row in tx.select_rows(RecordQuery(deleted=False, standing=True))}
         held = rows(world.nodes[name])
         for record in (end.listing.yes - found) & held.keys() - end.incomplete:
             raise Broken("lists", f"{name} does not list {world.label_of(record)}")
@@ -149,7 +149,7 @@ def digests(world: World, end: End) -> None:
         with node.store.read() as tx:
             grants = tx.settings.upstream_grants if name in cast.BRANCHES else node.grants
         for unit in theirs.keys() & mine.keys():
-            if covers(grants, unit) is None or not within(unit, cast.BRANCHES.get(above, cast.HQ)):
+            if covering_grant(grants, unit) is None or not is_within(unit, cast.BRANCHES.get(above, cast.HQ)):
                 continue  # of other units it has what is passing through
             equal_ = mine[unit][1] == theirs[unit][1]
             if (mine[unit][0] == theirs[unit][0]) is not equal_:
@@ -165,7 +165,7 @@ def _channels(node: Node) -> dict[str, tuple[int, dict[bytes, dict[str, object]]
         found: dict[str, tuple[int, dict[bytes, dict[str, object]]]] = {
             one.unit: (one.digest, {}) for one in units.values()
         }
-        for row in tx.select():
+        for row in tx.select_rows():
             content: dict[str, object] = {
                 name: [(head.dot, repr(head.value)) for head in register.heads]
                 for name, register in registers(row.state).items()

@@ -61,7 +61,7 @@ class Ledger:
                 before = done.get(device.id, 0)
                 if device.head <= before:
                     continue
-                for logged in tx.commits(device.id, before):
+                for logged in tx.commits_behind(device.id, before):
                     if logged.body is None:
                         continue
                     one = self.commits.get(logged.hash) or self._add(read(logged.body))

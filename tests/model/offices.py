@@ -83,7 +83,7 @@ def unsent(world: World, who: str) -> bool:
     """Say whether a node has commits that the server above it has not acknowledged."""
     node, server = world.nodes[who], world.nodes[world.server_of.get(who, "hq")]
     with node.store.read() as tx:
-        return any(one.head > tx.acknowledged(server.device, one.id) for one in tx.devices() if one.head)
+        return any(one.head > tx.acknowledged_seq(server.device, one.id) for one in tx.devices() if one.head)
 
 
 def _choose_pack(world: World, chance: random.Random) -> Arguments | None:

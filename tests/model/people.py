@@ -5,7 +5,7 @@ from typing import Any
 
 from fieldsync.casework import referrals
 from fieldsync.casework.referrals import ReferralRequest
-from fieldsync.core.commit import contexts
+from fieldsync.core.commit import group_contexts
 from fieldsync.core.settle import DECIDED
 from fieldsync.core.state import register_of
 from fieldsync.replica import changes, commit_writer, save, transfer
@@ -338,5 +338,5 @@ def tamper(world: World, who: str, record: str, field: str, value: Any, over: in
         draft = changes.Draft(
             row.state.record, SHELTER, node.schema.type(SHELTER).version, {field: value}, {field: seen}
         )
-        assert contexts(draft.seen) is not None
+        assert group_contexts(draft.seen) is not None
         commit_writer.commit_drafts(node, tx, [draft])

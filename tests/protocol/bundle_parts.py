@@ -14,7 +14,7 @@ from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
 from fieldsync.wire import bundle_format, messages
 from fieldsync.wire.bundle_format import MAGIC, Manifest
-from fieldsync.wire.frames import Reader
+from fieldsync.wire.frames import FrameReader
 from tests.cast import JBL
 
 
@@ -44,14 +44,14 @@ def parts(content: bytes) -> tuple[Manifest, list[bytes]]:
     """Return the manifest and the frames of a bundle's content."""
     start = len(MAGIC) + 4
     end = start + int.from_bytes(content[len(MAGIC) : start], "big")
-    frames = [whole for _, _, whole in Reader().feed(content[end + SIGNATURE_SIZE :])]
-    return messages.decode(Manifest, content[start:end]), frames
+    frames = [whole for _, _, whole in FrameReader().feed(content[end + SIGNATURE_SIZE :])]
+    return messages.decode_message(Manifest, content[start:end]), frames
 
 
 def wrapped(content: bytes, reader: Node, file: Path) -> Path:
     """Write a bundle's content into a file for a reader, as anybody who knows their recipient can."""
     with reader.store.read() as tx:
-        to = age.recipient(tx.settings.age_identity)
+        to = age.public_recipient(tx.settings.age_identity)
     with file.open("wb") as out:
         age.encrypt([content], out, [to])
     return file
@@ -61,4 +61,4 @@ def rebuilt(by: DeviceKey, manifest: Manifest, frames: list[bytes], *, honest: b
     """Return a bundle's content signed by a key; `honest`: the manifest lists these frames."""
     if honest:
         changes["frames"] = tuple(sha256(frame).digest() for frame in frames)
-    return bundle_format.head(msgspec.structs.replace(manifest, **changes), by) + b"".join(frames)
+    return bundle_format.bundle_head(msgspec.structs.replace(manifest, **changes), by) + b"".join(frames)

@@ -15,7 +15,7 @@ from fieldsync.protocol.server import Serving
 from fieldsync.protocol.tally import Tally
 from fieldsync.replica.node import Node
 from fieldsync.wire import messages
-from fieldsync.wire.frames import HEAD, Codec
+from fieldsync.wire.frames import HEAD, FrameCodec
 from tests.lines import Answering, Relay, Thin, closing
 from tests.offices import Office
 from tests.scale import LONG
@@ -41,9 +41,9 @@ def largest_down(node: Node, hq: Node) -> int:
         server, device = tx.servers()[0], other.device(node.device)
     assert device is not None
     hello = Client(node, server, Tally()).hello()
-    codec = Codec(hq.schema.dictionary())
-    _, plain = codec.unpack(hello[0], hello[HEAD:])
-    return max(map(len, Serving(hq, device, messages.decode(messages.Hello, plain), codec).answer()))
+    codec = FrameCodec(hq.schema.dictionary())
+    _, plain = codec.unpack_payload(hello[0], hello[HEAD:])
+    return max(map(len, Serving(hq, device, messages.decode_message(messages.Hello, plain), codec).answer()))
 
 
 class Cuts:
@@ -88,7 +88,7 @@ def test_a_cut_costs_less_than_a_frame_up(own_office: Office, small_frames: None
     up, _, cuts = through(own_office, "basim", "cut_up", (chance.randrange(1, 6_000) for _ in range(15)))
     own_office.equal("basim")
     with own_office["hq"].store.read() as tx:
-        assert len(list(tx.commits(own_office["basim"].device, 0))) == 900
+        assert len(list(tx.commits_behind(own_office["basim"].device, 0))) == 900
     assert cuts > 4
     assert ideal > 5 * largest, "the work is much more than a frame"
     assert up - ideal < cuts * (largest + HEADS_UP)
@@ -139,7 +139,7 @@ def test_requests_that_come_twice(own_office: Office) -> None:
         own_office.meets("amal", line.port)
         assert retry.sync(own_office["amal"])["up"]["commits"] == 50
     with own_office["hq"].store.read() as tx:
-        assert [c.seq for c in tx.commits(own_office["amal"].device, 0)] == list(range(1, 51))
+        assert [c.seq for c in tx.commits_behind(own_office["amal"].device, 0)] == list(range(1, 51))
     own_office.equal("amal")
 
 

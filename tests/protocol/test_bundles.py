@@ -11,7 +11,7 @@ import pytest
 from fieldsync import errors
 from fieldsync.authority import integrity
 from fieldsync.core.grants import Grant
-from fieldsync.core.state import canonical
+from fieldsync.core.state import canonical_bytes
 from fieldsync.protocol.bundles import bundle_sync
 from fieldsync.replica import save
 from fieldsync.replica.changes import Changes
@@ -46,9 +46,9 @@ def equal(people: Cast, *nodes: Node) -> None:
     for node in nodes:
         assert directly.differing(node, people.hq) == []
         for record, row in rows(node).items():
-            assert canonical(row.state) == canonical(theirs[record].state)
+            assert canonical_bytes(row.state) == canonical_bytes(theirs[record].state)
     for node in (people.hq, *nodes):
-        assert integrity.check(node).faults == []
+        assert integrity.check_integrity(node).faults == []
 
 
 def unsent(node: Node) -> int:
@@ -56,7 +56,7 @@ def unsent(node: Node) -> int:
     with node.store.read() as tx:
         me = tx.device(node.device)
         assert me is not None
-        return me.head - tx.acknowledged(tx.servers()[0].id, node.device)
+        return me.head - tx.acknowledged_seq(tx.servers()[0].id, node.device)
 
 
 # --- the way there and back -------------------------------------------------------------------------------------------
@@ -122,7 +122,7 @@ def test_the_same_commits_by_stick_and_by_line(people: Cast, tmp_path: Path) -> 
     with people.amal.store.read() as tx:
         assert tx.sql("SELECT * FROM cursor").fetchall() == before
     with people.hq.store.read() as tx:
-        assert [one.seq for one in tx.commits(people.amal.device, 0)] == [1, 2, 3]
+        assert [one.seq for one in tx.commits_behind(people.amal.device, 0)] == [1, 2, 3]
     equal(people, people.amal)
 
 
@@ -253,7 +253,7 @@ def test_another_server_of_the_organisation_goes_by_its_own_arrivals(people: Cas
     moved = rebuilt(people.amal.key, manifest, frames, to=(other, people.hq.device))
     bundle_sync.unpack(people.hq, wrapped(moved, people.hq, tmp_path / "b.age"))
     with people.hq.store.read() as tx:
-        hello = messages.decode(messages.Hello, tx.told_hello(people.amal.device) or b"")
+        hello = messages.decode_message(messages.Hello, tx.last_hello(people.amal.device) or b"")
     assert hello.cursors == ()
 
 

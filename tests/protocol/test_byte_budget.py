@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from fieldsync.core.state import canonical
+from fieldsync.core.state import canonical_bytes
 from fieldsync.replica import save
 from fieldsync.replica.changes import Changes
 from fieldsync.review import decisions
@@ -34,7 +34,9 @@ def equal(people: Cast, *names: str) -> None:
     for name in names:
         node = getattr(people, name)
         assert directly.differing(node, people.hq) == []
-        assert all(canonical(row.state) == canonical(theirs[record].state) for record, row in rows(node).items())
+        assert all(
+            canonical_bytes(row.state) == canonical_bytes(theirs[record].state) for record, row in rows(node).items()
+        )
 
 
 def test_what_fits_is_an_ordinary_sync(people: Cast) -> None:

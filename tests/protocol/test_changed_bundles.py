@@ -18,7 +18,7 @@ from fieldsync.server import device_locks
 from fieldsync.wire import messages
 from fieldsync.wire import row_batches as wire_rows
 from fieldsync.wire.bundle_format import MAGIC
-from fieldsync.wire.frames import HEAD, Codec, Kind
+from fieldsync.wire.frames import HEAD, FrameCodec, FrameKind
 from tests import directly
 from tests.cast import JBL
 from tests.conftest import Cast
@@ -212,15 +212,15 @@ def test_a_history_that_was_written_anew_is_refused(people: Cast, tmp_path: Path
     bundle_sync.unpack(people.hq, tmp_path / "first.age")
     before = contents(people.hq)
     (carried,) = manifest.chains
-    codec = Codec()
-    _, payload = codec.unpack(frames[1][0], frames[1][HEAD:])
-    sent = messages.decode(messages.Commits, payload)
+    codec = FrameCodec()
+    _, payload = codec.unpack_payload(frames[1][0], frames[1][HEAD:])
+    sent = messages.decode_message(messages.Commits, payload)
     (one,) = wire_rows.unpack_commits(sent.rows)
     changed = msgspec.structs.replace(one, fields=one.fields | {"location": "x"})
-    ((_, head),) = chain.extend(carried.start, [commits.encode(changed)])
-    seal = chain.seal(people.amal.key, 1, head)
-    frame = codec.pack(
-        Kind.COMMITS, messages.encode(messages.Commits(one.device, seal, wire_rows.pack_commits([changed])))
+    ((_, head),) = chain.extend_chain(carried.start, [commits.encode(changed)])
+    seal = chain.sign_chain(people.amal.key, 1, head)
+    frame = codec.pack_frame(
+        FrameKind.COMMITS, messages.encode(messages.Commits(one.device, seal, wire_rows.pack_commits([changed])))
     )
     forged = rebuilt(
         people.amal.key, manifest, [frames[0], frame], id=bytes(16),

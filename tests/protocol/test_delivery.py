@@ -9,13 +9,13 @@ import pytest
 
 from fieldsync import errors
 from fieldsync.authority import integrity
-from fieldsync.core.state import canonical
+from fieldsync.core.state import canonical_bytes
 from fieldsync.exchange.tables import import_records
 from fieldsync.exchange.tables.import_records import ImportOptions
 from fieldsync.replica import save
 from fieldsync.replica.changes import Changes
 from fieldsync.wire import messages
-from fieldsync.wire.frames import Kind
+from fieldsync.wire.frames import FrameKind
 from tests import directly
 from tests.cast import rows
 from tests.conftest import Cast
@@ -25,7 +25,7 @@ from tests.offices import Hand, Office
 def seqs(office: Office, name: str) -> list[int]:
     """Return the numbers of somebody's commits that the headquarters holds."""
     with office["hq"].store.read() as tx:
-        return [one.seq for one in tx.commits(office[name].device, 0)]
+        return [one.seq for one in tx.commits_behind(office[name].device, 0)]
 
 
 def test_the_same_commits_a_hundred_times(office: Office) -> None:
@@ -37,7 +37,7 @@ def test_the_same_commits_a_hundred_times(office: Office) -> None:
     once = office.snapshot()
     assert hand.post("/v2/sync", hand.hello(), frame * 100).status == 200
     for _ in range(99):
-        assert hand.post("/v2/sync", hand.hello(), frame).message(Kind.ACK, messages.Ack).head == 5
+        assert hand.post("/v2/sync", hand.hello(), frame).message(FrameKind.ACK, messages.Ack).head == 5
     assert office.snapshot() == once
     assert seqs(office, "amal") == [1, 2, 3, 4, 5]
 
@@ -52,7 +52,7 @@ def test_what_comes_too_early_is_refused_with_what_is_needed(office: Office) -> 
     assert office.snapshot() == empty
     for after, upto in ((0, 2), (1, 3), (3, 5), (0, 5)):
         assert hand.post("/v2/sync", hand.hello(), hand.commits(after, upto=upto)).message(
-            Kind.ACK, messages.Ack
+            FrameKind.ACK, messages.Ack
         ).head == max(upto, 0)
     assert seqs(office, "amal") == [1, 2, 3, 4, 5]
 
@@ -74,10 +74,10 @@ def test_a_frame_taken_out_of_its_chain_is_refused(office: Office) -> None:
     office.register("amal", 4)
     hand = Hand(office["amal"], office.port)
     first, second = hand.commits(0, upto=2), hand.commits(2)
-    spliced = messages.decode(messages.Commits, hand.codec.unpack(second[0], second[5:])[1])
-    other = messages.decode(messages.Commits, hand.codec.unpack(first[0], first[5:])[1])
+    spliced = messages.decode_message(messages.Commits, hand.codec.unpack_payload(second[0], second[5:])[1])
+    other = messages.decode_message(messages.Commits, hand.codec.unpack_payload(first[0], first[5:])[1])
     for seal, content, held in ((spliced.seal, other.rows, []), (other.seal, spliced.rows, [1, 2])):
-        frame = hand.pack(Kind.COMMITS, messages.encode(messages.Commits(hand.node.device, seal, content)))
+        frame = hand.pack(FrameKind.COMMITS, messages.encode(messages.Commits(hand.node.device, seal, content)))
         assert hand.post("/v2/sync", hand.hello(), frame).code == "chain_broken"
         assert seqs(office, "amal") == held
         assert hand.post("/v2/sync", hand.hello(), first).status == 200
@@ -99,9 +99,9 @@ def test_an_answer_lost_anywhere_only_delays(people: Cast, seed: int) -> None:
     directly.sync(people.basim, people.hq)
     assert directly.differing(people.amal, people.hq) == directly.differing(people.basim, people.hq) == []
     with people.hq.store.read() as tx:
-        assert [one.seq for one in tx.commits(people.amal.device, 0)] == list(range(1, 18))
-    assert {r: canonical(row.state) for r, row in rows(people.amal).items()} == {
-        r: canonical(row.state) for r, row in rows(people.basim).items()
+        assert [one.seq for one in tx.commits_behind(people.amal.device, 0)] == list(range(1, 18))
+    assert {r: canonical_bytes(row.state) for r, row in rows(people.amal).items()} == {
+        r: canonical_bytes(row.state) for r, row in rows(people.basim).items()
     }
 
 
@@ -124,4 +124,4 @@ def test_the_same_file_read_in_on_two_laptops(office: Office) -> None:
     held = rows(office["hq"])
     assert len(held) == 60
     assert all("location" in row.conflicts for row in held.values())  # two say one place, one another: both are kept
-    assert json.dumps(integrity.check(office["hq"]).faults) == "[]"
+    assert json.dumps(integrity.check_integrity(office["hq"]).faults) == "[]"

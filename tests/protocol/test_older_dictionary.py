@@ -25,7 +25,7 @@ def amal(office: Office) -> Iterator[Node]:
     texts = load.shipped() | {load.PUBLISHED: "number = 1\n"}
     texts["household.toml"] = texts["household.toml"].replace("version = 1", "version = 2", 1) + NOTE
     with node.store.write() as tx:
-        schema_rollout.take_over(node, tx, texts)
+        schema_rollout.put_in_force(node, tx, texts)
     return node
 
 
@@ -39,7 +39,7 @@ def test_a_sync_packs_its_commits_anew(office: Office, amal: Node, budget: int) 
     if budget:
         assert told["up"]["bytes"] + told["down"]["bytes"] <= budget
     with office["hq"].store.read() as tx:
-        assert tx.head(amal.device) == 3
+        assert tx.log_head(amal.device) == 3
 
 
 def test_a_renewal_that_was_cut_off_goes_on(office: Office, amal: Node) -> None:

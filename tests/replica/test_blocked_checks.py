@@ -10,7 +10,7 @@ import pytest
 from fieldsync import errors
 from fieldsync.commands import sync_status
 from fieldsync.core.grants import Grant
-from fieldsync.core.state import canonical
+from fieldsync.core.state import canonical_bytes
 from fieldsync.protocol import byte_budget, sync_once
 from fieldsync.protocol.bundles import bundle_sync
 from fieldsync.replica import commit_writer, save
@@ -147,7 +147,7 @@ def test_commits_that_headquarters_does_not_take_keep_the_check_for_one_night_on
     tally = directly.sync(jbl, hq)
     assert tally.healed == 1
     assert tally.differing == ["LAT/JBL"]
-    assert canonical(rows(jbl)[record].state) == canonical(rows(hq)[record].state)
+    assert canonical_bytes(rows(jbl)[record].state) == canonical_bytes(rows(hq)[record].state)
     assert mine in rows(jbl)  # what only this branch holds is left alone
     again = blocked(tree, "jbl")
     assert again[0]["since"] == told["since"]
@@ -205,7 +205,7 @@ def test_a_budget_that_never_suffices_is_told(tree: Tree) -> None:
     jbl, hq = tree.nodes["jbl"], tree.nodes["hq"]
     families(tree, "samar", 400)
     with tree.nodes["samar"].store.write() as tx:
-        for row in list(tx.select()):
+        for row in list(tx.select_rows()):
             commit_writer.commit_drafts(
                 tree.nodes["samar"], tx,
                 [save.draft_edit(tree.nodes["samar"], row, tree.nodes["samar"].schema.type("household"), {"_unit": "LAT/JBL"})],

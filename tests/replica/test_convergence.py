@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from fieldsync import errors
-from fieldsync.core.commit import decode, state_of
-from fieldsync.core.state import State, canonical, merge, term
+from fieldsync.core.commit import decode_commit, state_of
+from fieldsync.core.state import State, canonical_bytes, digest_term, join_states
 from fieldsync.protocol.channel_delta import visible
 from fieldsync.replica import commit_writer, save, transfer
 from fieldsync.replica.apply import device_facts, settle_row
@@ -79,7 +79,7 @@ class Field(RuleBasedStateMachine):
         node = self.nodes[name]
         with node.store.read() as tx:
             known = self.saved[node.device]
-            known += [logged.hash for logged in tx.commits(node.device, len(known))]
+            known += [logged.hash for logged in tx.commits_behind(node.device, len(known))]
         self.clocks[name].tick()
 
     def _row(self, name: str, which: int, type: str = "household") -> Row | None:
@@ -126,7 +126,7 @@ class Field(RuleBasedStateMachine):
         held = rows(self.hq)
         with self.hq.store.read() as tx:
             for device, hashes in self.saved.items():
-                assert [logged.hash for logged in tx.commits(device, 0)] == hashes
+                assert [logged.hash for logged in tx.commits_behind(device, 0)] == hashes
             units = {channel.n: channel.unit for channel in tx.channels()}
             sees = {name: {c.unit for c in visible(tx, self.nodes[name].grants)} for name in LAPTOPS}
         for name in LAPTOPS:
@@ -135,7 +135,7 @@ class Field(RuleBasedStateMachine):
             assert mine.keys() == theirs.keys()
             for record, row in mine.items():
                 other = theirs[record]
-                assert canonical(row.state) == canonical(other.state)
+                assert canonical_bytes(row.state) == canonical_bytes(other.state)
                 assert (row.doc, row.code) == (other.doc, other.code)
                 assert row.conflicts.keys() == other.conflicts.keys()
         refold(self.hq, held)
@@ -325,13 +325,15 @@ def refold(hq: Node, held: dict[bytes, Row]) -> None:
     with hq.store.read() as tx:
         for device in tx.devices():
             refused = {seq for seq, _, _ in tx.refusals(device.id)}
-            for logged in tx.commits(device.id, 0):
+            for logged in tx.commits_behind(device.id, 0):
                 assert logged.body is not None
                 if logged.seq not in refused:
-                    said = state_of(decode(logged.body))
-                    folded[logged.record] = merge(folded[logged.record], said)[0] if logged.record in folded else said
-    assert {record: canonical(state) for record, state in folded.items()} == {
-        r: canonical(row.state) for r, row in held.items()
+                    said = state_of(decode_commit(logged.body))
+                    folded[logged.record] = (
+                        join_states(folded[logged.record], said)[0] if logged.record in folded else said
+                    )
+    assert {record: canonical_bytes(state) for record, state in folded.items()} == {
+        r: canonical_bytes(row.state) for r, row in held.items()
     }
 
 
@@ -340,8 +342,8 @@ def check_store(node: Node) -> None:
     with node.store.read() as tx:
         sums: dict[int, int] = {}
         counts: dict[int, int] = {}
-        for row in tx.select():
-            assert row.old_term & _64 == term(row.state)
+        for row in tx.select_rows():
+            assert row.old_term & _64 == digest_term(row.state)
             assert row.channel is not None
             for n in row.channels:
                 sums[n] = sums.get(n, 0) + row.old_term
@@ -351,12 +353,12 @@ def check_store(node: Node) -> None:
             assert (row.doc, row.code, set(row.conflicts)) == (anew.doc, anew.code, set(anew.conflicts))
         for channel in tx.channels():
             assert (channel.digest, channel.records) == (sums.get(channel.n, 0) & _64, counts.get(channel.n, 0))
-            entries = tx.page(channel.n, 0, 10_000)
+            entries = tx.page_forward(channel.n, 0, 10_000)
             assert len({entry.arrival for entry in entries}) == len(entries)
             assert all(entry.arrival <= channel.arrival for entry in entries)
-            inside = {row.state.record for row in tx.select() if channel.n in row.channels}
+            inside = {row.state.record for row in tx.select_rows() if channel.n in row.channels}
             assert {e.row.state.record for e in entries if e.row is not None and not e.gone} == inside
-            assert {record for record, _ in tx.terms(channel.n)} == inside
+            assert {record for record, _ in tx.digest_terms(channel.n)} == inside
 
 
 Office.TestCase.settings = settings(

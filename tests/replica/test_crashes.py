@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from fieldsync import errors
-from fieldsync.core.commit import decode
-from fieldsync.core.state import canonical
+from fieldsync.core.commit import decode_commit
+from fieldsync.core.state import canonical_bytes
 from fieldsync.crypto import chain
 from fieldsync.protocol import sync_once
 from fieldsync.replica import save
@@ -113,20 +113,20 @@ def settled(home: Path, server: ServerProcess) -> None:
                 assert sync_once.sync(node)["digest"] == "equal"
         assert server.stop() in {0, -signal.SIGTERM}
         hq = open_node(home / "hq")
-        assert hq.store.damage() == []
+        assert hq.store.find_damage() == []
         held = rows(hq)
         for node in nodes.values():
             assert directly.differing(node, hq) == []
-            assert node.store.damage() == []
-            assert {r: canonical(row.state) for r, row in rows(node).items()} == {
-                r: canonical(row.state) for r, row in held.items()
+            assert node.store.find_damage() == []
+            assert {r: canonical_bytes(row.state) for r, row in rows(node).items()} == {
+                r: canonical_bytes(row.state) for r, row in held.items()
             }
             with node.store.read() as mine, hq.store.read() as theirs:
-                ours = list(mine.commits(node.device, 0))
-                assert [c.chain for c in ours] == [c.chain for c in theirs.commits(node.device, 0)]
-            links = chain.extend(chain.first(node.device), [c.body for c in ours if c.body is not None])
+                ours = list(mine.commits_behind(node.device, 0))
+                assert [c.chain for c in ours] == [c.chain for c in theirs.commits_behind(node.device, 0)]
+            links = chain.extend_chain(chain.chain_start(node.device), [c.body for c in ours if c.body is not None])
             assert [(c.hash, c.chain) for c in ours] == links
-            assert [decode(c.body).seq for c in ours if c.body is not None] == list(range(1, len(ours) + 1))
+            assert [decode_commit(c.body).seq for c in ours if c.body is not None] == list(range(1, len(ours) + 1))
         hq.close()
     finally:
         for node in nodes.values():
@@ -172,7 +172,7 @@ def test_killed_at_any_moment_no_acknowledged_save_is_lost(tmp_path: Path, port:
         for name, head in acknowledged.items():
             node = open_node(tmp_path / name)
             with node.store.read() as tx:
-                assert [c.seq for c in tx.commits(node.device, 0)][:head] == list(range(1, head + 1))
+                assert [c.seq for c in tx.commits_behind(node.device, 0)][:head] == list(range(1, head + 1))
             node.close()
         settled(tmp_path, server)
     finally:
@@ -236,7 +236,7 @@ def test_a_server_that_was_killed_after_it_acknowledged_still_has_it_all(tmp_pat
             server.kill()
             hq = open_node(tmp_path / "hq")
             with hq.store.read() as tx:
-                assert [c.seq for c in tx.commits(amal.device, 0)] == list(range(1, i + 2))
+                assert [c.seq for c in tx.commits_behind(amal.device, 0)] == list(range(1, i + 2))
             hq.close()
             server.start()
     finally:

@@ -10,7 +10,7 @@ from tests.conftest import Cast
 
 def add(node: Node, type: str, /, put: dict[str, list[str]] | None = None, **fields: object) -> str:
     """Add a record; return its id as references have it."""
-    return record_ids.text(save.add(node, type, Changes(set=fields, put=put or {})))  # type: ignore[arg-type]
+    return record_ids.id_text(save.add(node, type, Changes(set=fields, put=put or {})))  # type: ignore[arg-type]
 
 
 def shown(node: Node, record: str) -> dict[str, object]:
@@ -58,10 +58,10 @@ def test_a_merged_familys_members_are_one_familys(people: Cast) -> None:
     for family, person in zip((one, two), persons, strict=True):
         add(amal, "membership", household=family, person=person, relation="head", from_date="2020-01-01")
     with amal.store.write() as tx:
-        tx.set_same({two: one})
+        tx.set_merged({two: one})
     assert shown(amal, one)["size"] == 2
     with amal.store.write() as tx:
-        tx.set_same({persons[1]: persons[0]})
+        tx.set_merged({persons[1]: persons[0]})
     assert shown(amal, one)["size"] == 1
 
 

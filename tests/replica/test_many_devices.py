@@ -12,7 +12,7 @@ from fieldsync.core import commit as commits
 from fieldsync.core import stamp
 from fieldsync.core.commit import Commit, state_of
 from fieldsync.core.grants import Grant
-from fieldsync.core.state import canonical, merge_all
+from fieldsync.core.state import canonical_bytes, join_all_states
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.protocol.bundles import bundle_sync
@@ -20,8 +20,8 @@ from fieldsync.replica import changes, queries, save
 from fieldsync.replica.apply import apply
 from fieldsync.replica.node import Node
 from fieldsync.review import decisions
-from fieldsync.store.contract import Logged
-from fieldsync.wire.frames import MAX_COMPRESSED, MAX_LARGE, PART, Codec, Kind, Reader
+from fieldsync.store.contract import LoggedCommit
+from fieldsync.wire.frames import MAX_COMPRESSED, MAX_LARGE, PART, FrameCodec, FrameKind, FrameReader
 from tests import directly
 from tests.cast import JBL, rows
 from tests.conftest import Cast
@@ -42,26 +42,28 @@ def written_by_many(hq: Node, record: bytes, many: int) -> None:
         assert base is not None
         for i in range(many):
             key = DeviceKey.from_bytes(hashlib.sha256(f"device {i}".encode()).digest())
-            tx.enrol(
+            tx.enrol_device(
                 key.device,
                 key.public,
                 f"X{i}",
                 f"person {i % 7}",
                 [Grant(JBL, "caseworker")],
                 1,
-                chain.first(key.device),
+                chain.chain_start(key.device),
             )
             said = Commit(
                 commits.FORMAT, key.device, 1, now + i, f"person {i % 7}", "household", row_form(hq), record, None, {FIELD: f"place {i}"},
                 (((FIELD,), ((base.device, base.seq),)),),
             )  # fmt: skip
             body = commits.encode(said)
-            links = chain.extend(chain.first(key.device), [body])
-            tx.append(
-                key.device, Logged.of([said], [body], links), chain.seal(key, 1, links[0][1]) if i % 500 == 0 else None
+            links = chain.extend_chain(chain.chain_start(key.device), [body])
+            tx.append_commits(
+                key.device,
+                LoggedCommit.from_commits([said], [body], links),
+                chain.sign_chain(key, 1, links[0][1]) if i % 500 == 0 else None,
             )
             states.append(state_of(said))
-        apply(tx, hq.rules, [merge_all(states)], index=False)
+        apply(tx, hq.rules, [join_all_states(states)], index=False)
 
 
 def row_form(node: Node) -> int:
@@ -110,14 +112,14 @@ def test_it_is_sent_decided_and_healed(crowd: tuple[Cast, str], tmp_path: Path) 
     bundle_sync.reply(hq, tmp_path / "down.age", device)
     assert bundle_sync.unpack(samar, tmp_path / "down.age")["digest"] == "equal"
     assert queries.show(samar, home).fields[FIELD] == "moved"
-    assert integrity.check(amal).faults == []
+    assert integrity.check_integrity(amal).faults == []
     directly.sync(amal, hq)
     equal(hq, amal)
 
 
 def equal_state(hq: Node, node: Node, record: bytes) -> None:
     """Assert that a node holds of a record what the headquarters holds."""
-    assert canonical(rows(node)[record].state) == canonical(rows(hq)[record].state)
+    assert canonical_bytes(rows(node)[record].state) == canonical_bytes(rows(hq)[record].state)
     assert directly.differing(node, hq) == []
 
 
@@ -128,12 +130,16 @@ def equal_state(hq: Node, node: Node, record: bytes) -> None:
 @pytest.mark.parametrize("step", [4_096, 70_001])
 def test_a_large_payload_is_cut_and_read_as_one(size: int, step: int) -> None:
     """However the bytes come; between others; of no more than a megabyte."""
-    codec, noise = Codec(), hashlib.shake_128(b"x").digest(size)
-    raw = codec.pack(Kind.ACK, b"first") + codec.pack(Kind.STATES, noise, large=True) + codec.pack(Kind.END, b"last")
-    reader = Reader()
+    codec, noise = FrameCodec(), hashlib.shake_128(b"x").digest(size)
+    raw = (
+        codec.pack_frame(FrameKind.ACK, b"first")
+        + codec.pack_frame(FrameKind.STATES, noise, large=True)
+        + codec.pack_frame(FrameKind.END, b"last")
+    )
+    reader = FrameReader()
     found = [one for at in range(0, len(raw), step) for one in reader.feed(raw[at : at + step])]
-    assert [codec.unpack(tag, payload) for tag, payload, _ in found] == [
-        (Kind.ACK, b"first"), (Kind.STATES, noise), (Kind.END, b"last"),
+    assert [codec.unpack_payload(tag, payload) for tag, payload, _ in found] == [
+        (FrameKind.ACK, b"first"), (FrameKind.STATES, noise), (FrameKind.END, b"last"),
     ]  # fmt: skip
     assert b"".join(whole for _, _, whole in found) == raw
     assert reader.pending == 0
@@ -141,16 +147,16 @@ def test_a_large_payload_is_cut_and_read_as_one(size: int, step: int) -> None:
 
 def test_what_is_cut_has_bounds() -> None:
     """Too much of it, a stream that begins with it, an end that never comes: refused, or not read."""
-    codec = Codec()
+    codec = FrameCodec()
     with pytest.raises(errors.TooLarge):
-        codec.pack(Kind.STATES, hashlib.shake_128(b"x").digest(MAX_LARGE + 1), large=True)
+        codec.pack_frame(FrameKind.STATES, hashlib.shake_128(b"x").digest(MAX_LARGE + 1), large=True)
     with pytest.raises(errors.TooLarge):
-        codec.pack(Kind.STATES, hashlib.shake_128(b"x").digest(MAX_COMPRESSED + 1))
+        codec.pack_frame(FrameKind.STATES, hashlib.shake_128(b"x").digest(MAX_COMPRESSED + 1))
     part = bytes((PART,)) + MAX_COMPRESSED.to_bytes(4, "big") + bytes(MAX_COMPRESSED)
     with pytest.raises(errors.BadFrame):
-        list(Reader().feed(part))
-    reader = Reader()
-    assert len(list(reader.feed(codec.pack(Kind.HELLO, b"hello")))) == 1
+        list(FrameReader().feed(part))
+    reader = FrameReader()
+    assert len(list(reader.feed(codec.pack_frame(FrameKind.HELLO, b"hello")))) == 1
     with pytest.raises(errors.TooLarge):
         for _ in range(MAX_LARGE // MAX_COMPRESSED + 1):
             assert list(reader.feed(part)) == []

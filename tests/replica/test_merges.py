@@ -15,7 +15,7 @@ from fieldsync.replica import commit_writer, formula_lookups, queries, save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
 from fieldsync.review import decisions, duplicate_pairs, queue
-from fieldsync.store.contract import Query, View
+from fieldsync.store.contract import RecordQuery, ReportView
 from fieldsync.store.sqlite import encryption
 from fieldsync.store.sqlite.migrations import m0004_merges
 from fieldsync.ui.review import questions
@@ -37,7 +37,7 @@ class Story:
         cast.join_directly(people.hq, people.home / "zaid", "Zaid", "supervisor", ["LAT"])
         self.samar, self.zaid = people.samar, people.open("zaid")
         self.nodes = (people.hq, people.amal, self.samar, self.zaid)
-        self.home = record_ids.text(save.add(people.amal, "household", Changes(set=HOME), unit=JBL))
+        self.home = record_ids.id_text(save.add(people.amal, "household", Changes(set=HOME), unit=JBL))
         self.persons = sorted(person(people.amal, JBL, AHMAD, household=self.home) for _ in range(4))
         self.meet()
 
@@ -65,24 +65,24 @@ def _places(node: Node, home: str, folder: Path) -> dict[str, list[str]]:
     file.unlink(missing_ok=True)
     export(node, "person", file)
     exported = [json.loads(line)["id"] for line in file.read_text(encoding="utf-8").splitlines()]
-    view = View("person", ["household"], frozenset({"household"}), frozenset(), frozenset(), below=False)
-    figures = node.store.figures([view], None, sheets=False)
+    view = ReportView("person", ["household"], frozenset({"household"}), frozenset(), frozenset(), below=False)
+    figures = node.store.open_report_reader([view], None, sheets=False)
     try:
-        _, counted = figures.ask("SELECT DISTINCT id FROM person", {}, name="x", sealed=True)
+        _, counted = figures.run_query("SELECT DISTINCT id FROM person", {}, name="x", sealed=True)
     finally:
         figures.close()
     likely = duplicate_pairs.likely(node, "person", Changes(set=AHMAD))
     family = record_ids.from_text(home)
     with node.store.read() as tx:
         shown = [row[0] for row in tx.sql("SELECT id FROM person WHERE same_as IS NULL AND deleted IS NULL")]
-        by_code = {row.code: record_ids.text(row.state.record) for row in tx.select(Query(type="person"))}
+        by_code = {row.code: record_ids.id_text(row.state.record) for row in tx.select_rows(RecordQuery(type="person"))}
         children = formula_lookups.RowLookups(node, tx, tx.rows([family])[family]).children("person")
         members = [by_code[str(one["_code"])] for one in children]
-        eligible = [record_ids.text(row.state.record) for row in eligibility._members(tx, tx.rows([family])[family])]
+        eligible = [record_ids.id_text(row.state.record) for row in eligibility._members(tx, tx.rows([family])[family])]
     return {
         "list": [one.id for one in queries.list_records(node, "person")],
         "find": [one.id for one in queries.find(node, "الحسن") if one.type == "person" and not one.same_as],
-        "export": exported, "figures": [record_ids.text(row[0]) for row in counted], "view": shown,
+        "export": exported, "figures": [record_ids.id_text(row[0]) for row in counted], "view": shown,
         "add": [one.id for one in likely], "members": members, "eligible": eligible,
     }  # fmt: skip
 
@@ -129,18 +129,18 @@ def test_a_ring_leaves_the_oldest_and_can_be_taken_apart(story: Story, size: int
     duplicate_pairs.split(story.zaid, ring[0], leaves)
     story.meet()
     with story.samar.store.read() as tx:
-        groups = {tx.roots.get(one, one) for one in ring}
+        groups = {tx.merge_targets.get(one, one) for one in ring}
     assert len(groups) == 2
     assert leaves in groups
     story.stand(*groups, *others)
     for other in ring[1:]:
         with story.samar.store.read() as tx:
-            apart = tx.roots.get(other, other) != tx.roots.get(ring[0], ring[0])
+            apart = tx.merge_targets.get(other, other) != tx.merge_targets.get(ring[0], ring[0])
         if apart:
             duplicate_pairs.merge(story.samar, other, ring[0])
     story.meet()
     with story.samar.store.read() as tx:
-        (last,) = {tx.roots.get(one, one) for one in ring}
+        (last,) = {tx.merge_targets.get(one, one) for one in ring}
     story.stand(last, *others)
 
 
@@ -284,7 +284,7 @@ def test_a_store_of_0_1_finds_out_anew(story: Story) -> None:
         tx.sql("DROP INDEX same_other")
         tx.sql("ALTER TABLE same DROP COLUMN open")
         tx.sql("UPDATE same SET root = other")
-        m0004_merges.apply(encryption.tables(tx.connection))
+        m0004_merges.apply(encryption.sqlite_utils_database(tx.connection))
     with node.store.read() as tx:
         assert dict(tx.sql("SELECT id, conflicts FROM record")) == conflicts
     story.stand(a, c)

@@ -39,7 +39,7 @@ class Apart(Tree):
     def family(self, name: str, unit: str) -> str:
         """Register a family."""
         made = Changes(set={"family_name": "الحسن", "location": "جبلة"})
-        return record_ids.text(save.add(self.nodes[name], "household", made, unit=unit))
+        return record_ids.id_text(save.add(self.nodes[name], "household", made, unit=unit))
 
     def meet(self) -> None:
         """Let everybody sync until nothing can be new to anyone."""

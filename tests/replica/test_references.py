@@ -20,7 +20,7 @@ def _removed(node: Node, type: str, **values: object) -> tuple[str, str]:
     record = save.add(node, type, Changes(set=values))
     code = str(queries.show(node, record.hex()).code)
     save.remove(node, record.hex(), "entered twice")
-    return record_ids.text(record), code
+    return record_ids.id_text(record), code
 
 
 def test_nothing_new_is_said_of_a_removed_record(people: Cast) -> None:
@@ -46,9 +46,9 @@ def test_what_was_named_before_stays(people: Cast) -> None:
     """A family whose head was removed later is edited as before, also by a form that gives all its answers again."""
     amal = people.amal
     head = save.add(amal, "person", Changes(set={"given": "هدى", "sex": "f"}))
-    family = save.add(amal, "household", Changes(set={"family_name": "علي", "head": record_ids.text(head)})).hex()
+    family = save.add(amal, "household", Changes(set={"family_name": "علي", "head": record_ids.id_text(head)})).hex()
     save.remove(amal, head.hex(), "died")
-    save.edit(amal, family, Changes(set={"head": record_ids.text(head), "family_name": "العلي"}))
+    save.edit(amal, family, Changes(set={"head": record_ids.id_text(head), "family_name": "العلي"}))
     assert queries.show(amal, family).fields["family_name"] == "العلي"
 
 
@@ -60,7 +60,8 @@ def test_a_file_that_names_removed_records(people: Cast, tmp_path: Path) -> None
     family = queries.show(amal, save.add(amal, "household", Changes(set={"family_name": "حسن"})).hex()).code
     path = tmp_path / "services.csv"
     path.write_text(
-        f"person,given_on\n{code},2026-01-05\n{record_ids.text(here)},2026-01-06\n{gone},2026-01-07\n", encoding="utf-8"
+        f"person,given_on\n{code},2026-01-05\n{record_ids.id_text(here)},2026-01-06\n{gone},2026-01-07\n",
+        encoding="utf-8",
     )
     with pytest.raises(errors.BadRows) as refused:
         import_records.import_file(amal, path, "service")

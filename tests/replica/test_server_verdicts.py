@@ -7,7 +7,7 @@ import pytest
 from fieldsync.replica import queries, save, transfer
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
-from fieldsync.store.contract import Server
+from fieldsync.store.contract import KnownServer
 from fieldsync.topology import server_verdicts
 from tests.cast import rows
 from tests.tree import Tree
@@ -81,7 +81,7 @@ def test_whose_word_is_the_last(tree: Tree, first: str, second: str, code: str, 
     save.add(amal, "household", Changes(), unit=JBL)
     with amal.store.write() as tx:
         for name in ("hq", "qrd"):
-            tx.add_server(Server(known[name], name, "", b"", None, False, None))
+            tx.add_server(KnownServer(known[name], name, "", b"", None, False, None))
         for name in ("jbl", "qrd"):
             above = ((known["hq"], "hq", "", b"", ""),)
             tx.peer_settings(known[name]).servers_above = above

@@ -8,7 +8,7 @@ import pytest
 from fieldsync import errors
 from fieldsync.authority import integrity
 from fieldsync.core import record_ids
-from fieldsync.core.state import canonical
+from fieldsync.core.state import canonical_bytes
 from fieldsync.replica import commit_writer, queries, save, transfer
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
@@ -36,7 +36,7 @@ def everybody(people: Cast, *order: Node) -> None:
 def units(node: Node) -> dict[bytes, str]:
     """Return where each record lives, as a node has it."""
     with node.store.read() as tx:
-        return {row.state.record: tx.channel(row.channel or 0).unit for row in tx.select()}
+        return {row.state.record: tx.channel(row.channel or 0).unit for row in tx.select_rows()}
 
 
 def test_what_amal_herself_moves_out_of_her_sight_leaves_her_laptop(people: Cast) -> None:
@@ -103,8 +103,8 @@ def test_a_family_that_comes_back_is_whole_again(people: Cast) -> None:
     move(people.samar, family, JBL)
     everybody(people, people.samar, people.amal)
     assert set(rows(people.amal)) == {family, child}
-    assert {r: canonical(row.state) for r, row in rows(people.amal).items()} == {
-        r: canonical(row.state) for r, row in rows(people.hq).items()
+    assert {r: canonical_bytes(row.state) for r, row in rows(people.amal).items()} == {
+        r: canonical_bytes(row.state) for r, row in rows(people.hq).items()
     }
 
 
@@ -164,7 +164,7 @@ def two_offices(people: Cast) -> tuple[bytes, list[bytes]]:
 def places(node: Node) -> dict[bytes, set[str]]:
     """Return all units in whose channels each record is, as a node has it."""
     with node.store.read() as tx:
-        return {row.state.record: {tx.channel(n).unit for n in row.channels} for row in tx.select()}
+        return {row.state.record: {tx.channel(n).unit for n in row.channels} for row in tx.select_rows()}
 
 
 def everywhere(records: list[bytes], units_: set[str]) -> dict[bytes, set[str]]:
@@ -191,7 +191,7 @@ def test_a_family_moved_to_two_places_is_in_both_with_all_that_belongs_to_it(peo
     assert [item["field"] for unit in (QRD, TRT, JBL) for item in decisions.items(people.samar, unit=unit)] == [
         "_unit"
     ] * 2
-    assert [integrity.check(node).faults for node in (people.hq, *people.laptops)] == [[]] * 4
+    assert [integrity.check_integrity(node).faults for node in (people.hq, *people.laptops)] == [[]] * 4
 
 
 def test_what_is_added_while_two_disagree_is_in_both_and_goes_with_the_family(people: Cast) -> None:
@@ -237,7 +237,9 @@ def test_the_loser_s_office_is_told_that_the_family_is_gone(people: Cast) -> Non
     everybody(people, people.samar, people.basim)
     assert places(people.hq) == places(people.samar) == everywhere(everything, {TRT})
     assert rows(people.basim) == {}
-    assert {one["record"] for one in transfer.left(people.basim)} == {record_ids.text(record) for record in everything}
+    assert {one["record"] for one in transfer.left(people.basim)} == {
+        record_ids.id_text(record) for record in everything
+    }
     assert transfer.left(people.basim) == []
 
 
@@ -267,7 +269,7 @@ def test_what_is_lost_of_a_family_in_two_places_is_healed_by_either(people: Cast
         zeina = people.open(unit[4:])
         assert directly.sync(zeina, people.hq).differing == []
         with zeina.store.write() as tx:
-            tx.purge(tx.rows(everything[1:]).values())
+            tx.purge_records(tx.rows(everything[1:]).values())
         told = directly.sync(zeina, people.hq)
         assert (told.differing, told.healed) == ([unit], 2)
         assert places(zeina) == everywhere(everything, {QRD, TRT})
@@ -317,7 +319,7 @@ def test_what_was_written_under_a_withdrawn_grant_is_kept_aside_with_the_reason(
     refused = queries.status(people.amal)["refused"]
     assert [(one["code"], one["unit"]) for one in refused] == [("unit_refused", JBL)] * 2
     with people.hq.store.read() as tx:
-        assert [one.body is not None for one in tx.commits(people.amal.device, 0)] == [True] * 2
+        assert [one.body is not None for one in tx.commits_behind(people.amal.device, 0)] == [True] * 2
     assert "location" not in queries.show(people.hq, family.hex()).fields
 
 

@@ -62,8 +62,8 @@ class Desk:
         put = {n: v for n, v in fields.items() if kind.fields[n].kind == "set"}
         count = {n: v for n, v in fields.items() if kind.fields[n].kind == "tally"}
         made = save.add(self.node, type, Changes(set=plain, put=put, count=count), unit=unit)
-        ref = record_ids.text(made)
-        steps = [] if state is None else _path(kind.lifecycle, kind.lifecycle.initial, state)
+        ref = record_ids.id_text(made)
+        steps = [] if state is None else _path(kind.lifecycle, kind.lifecycle.initial_state, state)
         for step in steps[:-1]:
             self.edit(ref, state=step, **{n: fields[n] for n in late if _fits(kind.fields[n], step)})
             late = {n for n in late if not _fits(kind.fields[n], step)}

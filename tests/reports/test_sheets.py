@@ -25,10 +25,10 @@ STEPS = st.lists(
 def plainly(node: Node, name: str, unit: str | None) -> list[tuple[object, ...]]:
     """Count a report from the records themselves."""
     report, asked = definitions.find(node.home, name), Period("2026-10", node.today())
-    figures = node.store.figures(run.views(node.schema), unit, sheets=False)
-    figures.fill("period", ("name", "since", "until"), asked.spans())
+    figures = node.store.open_report_reader(run.views(node.schema), unit, sheets=False)
+    figures.fill_table("period", ("name", "since", "until"), asked.spans())
     facts = {"since": asked.since, "until": asked.until, "as_at": asked.as_at}
-    columns, rows = figures.ask(report.sql, facts, name=name, sealed=False)
+    columns, rows = figures.run_query(report.sql, facts, name=name, sealed=False)
     figures.close()
     return [tuple(row[columns.index(column)] for column in report.header.columns) for row in rows]
 

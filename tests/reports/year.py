@@ -97,7 +97,7 @@ class Year:
 
     def save(self, name: str, wanted: Sequence[New], unit: str | None = None) -> list[str]:
         """Save several new records at once, as a form with its rows does."""
-        return [record_ids.text(one) for one in save.add_all(self.nodes[name], wanted, unit=unit)]
+        return [record_ids.id_text(one) for one in save.add_all(self.nodes[name], wanted, unit=unit)]
 
     def statement(self, name: str, state: str = "issued", day: str = "", org: str = "") -> str:
         """Write a statement about somebody."""
@@ -184,7 +184,7 @@ class Year:
             for n in range(start, min(start + 5, count)):
                 sex = like[n][2] if like else "fm"[n % 2]
                 fields = {"given": self.chance.choice(_GIVEN[sex]), "family": family, "sex": sex}
-                new.append(New("person", Changes(set={"household": record_ids.text(home), **fields})))
+                new.append(New("person", Changes(set={"household": record_ids.id_text(home), **fields})))
             ids = self.save(name, new, LAPTOPS[name][2])
             made += [(one, ids[0], str(w.changes.set["sex"])) for one, w in zip(ids[1:], new[1:], strict=True)]
         return made

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from fieldsync import errors
 from fieldsync.core import record_ids
-from fieldsync.core.state import canonical
+from fieldsync.core.state import canonical_bytes
 from fieldsync.linkage import comparison
 from fieldsync.replica import commit_writer, duplicate_index, queries, save, transfer
 from fieldsync.replica.changes import Changes
@@ -31,7 +31,7 @@ SAMIR = {**AHMAD, "given": "سامر", "birth_date": "1994-02-20"}
 def person(node: Node, unit: str, fields: dict[str, Any], **more: Any) -> str:
     """Register a person; return the id."""
     wanted = {name: value for name, value in {**fields, **more}.items() if value is not None}
-    return record_ids.text(save.add(node, "person", Changes(set=wanted), unit=unit))
+    return record_ids.id_text(save.add(node, "person", Changes(set=wanted), unit=unit))
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def test_pairs_are_listed_once_and_follow_edits(people: Cast) -> None:
 def test_what_people_call_somebody_is_seen_beyond_the_office(people: Cast) -> None:
     """One office writes a name with another one, the next has that alone: a pair as soon as it is told, without it a doubtful one."""
     amal, basim, samar = people.amal, people.basim, people.samar
-    a = record_ids.text(save.add(amal, "person", Changes(set=AHMAD, put={"aliases": ["أبو خالد"]}), unit=JBL))
+    a = record_ids.id_text(save.add(amal, "person", Changes(set=AHMAD, put={"aliases": ["أبو خالد"]}), unit=JBL))
     b = person(basim, QRD, AGAIN, given="Abu Khaled")
     c = person(amal, JBL, SAMIR, name_latin="Samer Mohamad Al-Hasan")
     meet(people)
@@ -107,7 +107,7 @@ def test_households_are_compared_too(people: Cast) -> None:
     """A booklet registered twice is a pair; its members' references follow the household that stays."""
     samar = people.samar
     one, other = (
-        record_ids.text(
+        record_ids.id_text(
             save.add(samar, "household", Changes(set={"family_name": name, "family_book_no": "12/7"}), unit=unit)
         )
         for name, unit in (("الحسن", JBL), ("Hasan", QRD))
@@ -125,10 +125,10 @@ def test_households_are_compared_too(people: Cast) -> None:
 def test_a_merge_keeps_everything_and_is_split_again(people: Cast) -> None:
     """References follow, lists count once, and months later both are as they were, with what was written meanwhile."""
     samar = people.samar
-    home = record_ids.text(save.add(samar, "household", Changes(set={"family_name": "الحسن"}), unit=JBL))
+    home = record_ids.id_text(save.add(samar, "household", Changes(set={"family_name": "الحسن"}), unit=JBL))
     a, b = person(samar, JBL, AHMAD, household=home), person(samar, QRD, AGAIN)
     stay = {"household": home, "person": b, "relation": "head", "from_date": "2020-01-01"}
-    member = record_ids.text(save.add(samar, "membership", Changes(set=stay)))
+    member = record_ids.id_text(save.add(samar, "membership", Changes(set=stay)))
     before = {ref: queries.show(samar, ref) for ref in (a, b, member)}
     assert duplicate_pairs.merge(samar, a, b, note="same booklet").hex() == a.replace("-", "")
     assert duplicate_pairs.items(samar) == []
@@ -157,7 +157,7 @@ def test_a_set_names_what_is_one_once(people: Cast) -> None:
     """Two records of one charity among an event's partners are one: shown once, found by either, and dropped together."""
     samar = people.samar
     a, b, c = (
-        record_ids.text(save.add(samar, "organisation", Changes(set={"name_ar": name, "kind": "charity"})))
+        record_ids.id_text(save.add(samar, "organisation", Changes(set={"name_ar": name, "kind": "charity"})))
         for name in ("جمعية البر", "جمعيه البر", "جمعية الإحسان")
     )
     said = {"title_ar": "ورشة", "kind": "workshop", "held_on": "2026-03-01", "host": a}
@@ -168,7 +168,7 @@ def test_a_set_names_what_is_one_once(people: Cast) -> None:
     assert (shown["partners"], shown["joint"]) == ([a], False)
     for either in (a, b):
         assert [one.id for one in queries.list_records(samar, "event", where={"partners": either})] == [
-            record_ids.text(bytes.fromhex(event))
+            record_ids.id_text(bytes.fromhex(event))
         ]
     save.edit(samar, event, Changes(put={"partners": [c]}, drop={"partners": [a]}))
     assert queries.show(samar, event).fields["partners"] == [c]
@@ -270,9 +270,9 @@ def test_who_gave_way_to_each_other_stand_for_the_older(people: Cast, zaid: Node
     meet(people, samar, zaid)
     for node in (samar, zaid, people.hq):
         with node.store.read() as tx:
-            assert {tx.roots.get(one, one) for one in (a, b, c)} == {min(a, b)}
+            assert {tx.merge_targets.get(one, one) for one in (a, b, c)} == {min(a, b)}
     with samar.store.write() as tx:
-        type_views.make(tx.connection, {})  # and what was derived is derived again
+        type_views.make_views(tx.connection, {})  # and what was derived is derived again
 
 
 STEPS = st.lists(
@@ -315,13 +315,22 @@ def test_decisions_in_any_order_converge(
                 continue
     meet(people, *nodes.values(), *nodes.values())
     everywhere = [people.hq, *nodes.values()]
-    states = [{one: canonical(row.state) for one, row in rows(node).items()} for node in everywhere]
+    states = [{one: canonical_bytes(row.state) for one, row in rows(node).items()} for node in everywhere]
     assert states[0] == states[1] == states[2]
     told = []
     for node in everywhere:
         with node.store.read() as tx:
-            told.append((dict(tx.roots), tx.apart, {row.state.record: row.conflicts.keys() for row in tx.select()}))
-            assert all(tx.roots.get(root, root) == root or root in tx.roots for root in tx.roots.values())
+            told.append(
+                (
+                    dict(tx.merge_targets),
+                    tx.distinct_pairs,
+                    {row.state.record: row.conflicts.keys() for row in tx.select_rows()},
+                )
+            )
+            assert all(
+                tx.merge_targets.get(root, root) == root or root in tx.merge_targets
+                for root in tx.merge_targets.values()
+            )
         for ref, fields in before.items():
             shown = queries.show(node, ref).fields
             assert {**shown, **({"occupation": ...} if "occupation" in fields else {})} == fields

@@ -22,7 +22,7 @@ FOOD = {"kind": "food", "period": "2026-10", "quantity": 1}
 
 def text(record: bytes) -> str:
     """Return an id as references have it."""
-    return record_ids.text(record)
+    return record_ids.id_text(record)
 
 
 def family(node: Node, name: str = "الحسن") -> tuple[bytes, bytes]:

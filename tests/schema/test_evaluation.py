@@ -96,7 +96,7 @@ def test_patterns_made_for_each_of_many_records_are_given_up() -> None:
 def test_what_a_formula_asks_of_asking_records_counts_too(people: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a laptop: a family's size is not shown where it would take too much work to count it, and everything else is."""
     amal = people.amal
-    home = record_ids.text(save.add(amal, "household", Changes(set={"family_name": "الحسن"})))
+    home = record_ids.id_text(save.add(amal, "household", Changes(set={"family_name": "الحسن"})))
     for name in ("علي", "سلمى", "ليث"):
         save.add(amal, "person", Changes(set={"given": name, "household": home}))
     assert queries.show(amal, home).fields["size"] == 3

@@ -79,7 +79,7 @@ def test_a_sound_folder_loads(tmp_path: Path) -> None:
     assert visit.field("sex").codes == ("m", "f")
     assert visit.field("state").codes == ("draft", "done")
     assert visit.lifecycle is not None
-    assert visit.lifecycle.allows("draft", "done")
+    assert visit.lifecycle.allows_step("draft", "done")
 
 
 def test_the_version_follows_the_content_and_not_the_comments() -> None:

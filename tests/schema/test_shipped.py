@@ -85,7 +85,7 @@ def test_registers_settle_by_the_policy_of_their_field() -> None:
     assert case.policy("_unit").merge == "review"
     approval = case.policy("plan_approved").lifecycle
     assert approval is not None
-    assert approval.further("requested", "approved") == "approved"
+    assert approval.further_state("requested", "approved") == "approved"
 
 
 def test_along_one_path_a_case_takes_the_farther_state() -> None:
@@ -93,32 +93,32 @@ def test_along_one_path_a_case_takes_the_farther_state() -> None:
     case = lifecycle("case")
     path = ["identified", "registered", "assessed", "planned", "in_service", "monitoring"]
     for i, state in enumerate(path):
-        assert [case.further(state, later) for later in path[i:]] == path[i:]
-    assert case.further("closing", "closed") == "closed"
-    assert case.further("identified", "closed") == "closed"
+        assert [case.further_state(state, later) for later in path[i:]] == path[i:]
+    assert case.further_state("closing", "closed") == "closed"
+    assert case.further_state("identified", "closed") == "closed"
 
 
 @pytest.mark.parametrize("state", ["registered", "assessed", "planned", "in_service", "monitoring", "transferred"])
 def test_a_close_against_work_going_on_is_for_a_person(state: str) -> None:
     """Nobody's new service disappears behind somebody else's closing."""
-    assert lifecycle("case").further("closed", state) is None
-    assert lifecycle("case").further("in_service", "closing") is None
+    assert lifecycle("case").further_state("closed", state) is None
+    assert lifecycle("case").further_state("in_service", "closing") is None
 
 
 def test_a_visit_that_was_made_was_made() -> None:
     """Done beats missed and cancelled."""
     visit = lifecycle("follow_up")
-    assert visit.further("done", "missed") == "done"
-    assert visit.further("cancelled", "done") == "done"
-    assert not visit.allows("cancelled", "done")
+    assert visit.further_state("done", "missed") == "done"
+    assert visit.further_state("cancelled", "done") == "done"
+    assert not visit.allows_step("cancelled", "done")
 
 
 def test_a_family_merged_here_and_dissolved_there_is_for_a_person() -> None:
     """The two ends of a household's life do not decide by themselves."""
     household = lifecycle("household")
-    assert household.further("merged", "dissolved") is None
-    assert household.further("registered", "verified") == "verified"
-    assert household.initial == "draft"
+    assert household.further_state("merged", "dissolved") is None
+    assert household.further_state("registered", "verified") == "verified"
+    assert household.initial_state == "draft"
 
 
 def test_the_dictionary_is_small_and_always_the_same() -> None:

@@ -9,14 +9,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from fieldsync.core.commit import FORMAT, read
+from fieldsync.core.commit import FORMAT, decode_stored
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.replica import save
 from fieldsync.replica.changes import Changes
 from fieldsync.server import device_locks
 from fieldsync.wire import messages, row_batches
-from fieldsync.wire.frames import Kind
+from fieldsync.wire.frames import FrameKind
 from fieldsync.wire.protocols import PROTOCOL
 from tests.lines import Tap, closing, get, reply, tls
 from tests.offices import Hand, Office
@@ -103,7 +103,7 @@ def test_a_hello_cannot_be_left_out(office: Office) -> None:
     """A request that begins with commits, or with nothing, is none."""
     add(office, "amal")
     hand = Hand(office["amal"], office.port)
-    for first in (hand.commits(), hand.pack(Kind.END, messages.encode(messages.End())), b""):
+    for first in (hand.commits(), hand.pack(FrameKind.END, messages.encode(messages.End())), b""):
         answer = hand.post("/v2/sync", first)
         assert (answer.status, answer.code) == (400, "bad_frame")
 
@@ -170,7 +170,7 @@ def test_a_renewed_server_is_known_by_its_first_key(own_office: Office) -> None:
     with hq.store.write() as tx:
         tx.settings.first_private_key = hq.key.to_bytes()
         tx.settings.private_key = key.to_bytes()
-        tx.enrol(key.device, key.public, "ZZZ", hq.person, hq.grants, hq.clock(), chain.first(key.device))
+        tx.enrol_device(key.device, key.public, "ZZZ", hq.person, hq.grants, hq.clock(), chain.chain_start(key.device))
     hq.reload()
     office.server.start()
     for name in ("amal", "basim"):
@@ -189,12 +189,12 @@ def test_commits_of_a_later_format_tell_that_the_server_is_behind(own_office: Of
     hand = Hand(own_office["amal"], own_office.port)
     hand.post("/v2/sync", hand.hello(where=True))
     with own_office["amal"].store.read() as tx:
-        (logged,) = tx.commits(own_office["amal"].device, 0)
-    later = msgspec.structs.replace(read(logged.body or b""), format=FORMAT + 1)
+        (logged,) = tx.commits_behind(own_office["amal"].device, 0)
+    later = msgspec.structs.replace(decode_stored(logged.body or b""), format=FORMAT + 1)
     sent = messages.Commits(hand.node.device, bytes(64), row_batches.pack_commits([later]))
-    told = hand.post("/v2/sync", hand.hello(), hand.pack(Kind.COMMITS, messages.encode(sent)))
+    told = hand.post("/v2/sync", hand.hello(), hand.pack(FrameKind.COMMITS, messages.encode(sent)))
     assert (told.code, told.error["facts"]) == (
         "peer_outdated",
         {"what": "commit", "theirs": FORMAT, "ours": FORMAT + 1},
     )
-    assert hand.post("/v2/sync", hand.hello()).message(Kind.ACK, messages.Ack).head == 0
+    assert hand.post("/v2/sync", hand.hello()).message(FrameKind.ACK, messages.Ack).head == 0

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fieldsync import errors
-from fieldsync.crypto.keys import fingerprint, make_certificate
+from fieldsync.crypto.keys import certificate_fingerprint, make_certificate
 from fieldsync.protocol import sync_once
 from tests.conftest import Cast
 
@@ -31,7 +31,7 @@ def test_a_refusal_cut_in_its_body_is_a_cut_line(people: Cast, tmp_path: Path) -
     thread.start()
     address = f"https://127.0.0.1:{listener.getsockname()[1]}"
     with people.amal.store.write() as tx:
-        tx.sql("UPDATE server SET address = ?, pin = ?", (address, fingerprint(certificate)))
+        tx.sql("UPDATE server SET address = ?, pin = ?", (address, certificate_fingerprint(certificate)))
     with pytest.raises(errors.CutOff):
         sync_once.sync(people.amal)
     thread.join(10)

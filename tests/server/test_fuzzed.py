@@ -14,7 +14,7 @@ from fieldsync.authority import integrity
 from fieldsync.crypto import chain
 from fieldsync.topology import device_renewal
 from fieldsync.wire import messages
-from fieldsync.wire.frames import Kind
+from fieldsync.wire.frames import FrameKind
 from tests import lines
 from tests.cast import JBL, QRD
 from tests.offices import Hand, Office, office_in, write
@@ -55,13 +55,13 @@ def spoiled(draw: st.DrawFn, message: Any) -> bytes:
     return payload[:cut]
 
 
-def message(draw: st.DrawFn, hand: Hand, kind: Kind) -> bytes:
+def message(draw: st.DrawFn, hand: Hand, kind: FrameKind) -> bytes:
     """Return a message of a kind as a laptop would send it, more or less."""
     key = hand.node.key
     match kind:
-        case Kind.COMMITS:
-            given = messages.Commits(key.device, chain.seal(key, 1, bytes(32)), draw(st.binary(max_size=60)))
-        case Kind.ASK:
+        case FrameKind.COMMITS:
+            given = messages.Commits(key.device, chain.sign_chain(key, 1, bytes(32)), draw(st.binary(max_size=60)))
+        case FrameKind.ASK:
             ids = draw(st.lists(st.binary(min_size=16, max_size=16), max_size=3))
             given = messages.Ask(JBL, (messages.Range(bytes(16), b"\xff" * 16, 1, 1),), tuple(ids))
         case _:
@@ -77,9 +77,9 @@ def test_a_device_may_send_anything(office: Office, hand: Hand, data: st.DataObj
     path = data.draw(st.sampled_from(["/v1/sync", "/v2/sync", "/v2/heal", "/v2/renew"]))
     hello = hand.hello(where=data.draw(st.booleans()))
     if data.draw(st.integers(0, 3)) == 0:
-        _, plain = hand.codec.unpack(hello[0], hello[5:])
-        hello = hand.pack(Kind.HELLO, spoiled(data.draw, msgspec.msgpack.decode(plain)))
-    kinds = data.draw(st.lists(st.sampled_from([Kind.COMMITS, Kind.ASK, Kind.RENEW]), max_size=2))
+        _, plain = hand.codec.unpack_payload(hello[0], hello[5:])
+        hello = hand.pack(FrameKind.HELLO, spoiled(data.draw, msgspec.msgpack.decode(plain)))
+    kinds = data.draw(st.lists(st.sampled_from([FrameKind.COMMITS, FrameKind.ASK, FrameKind.RENEW]), max_size=2))
     more = b"".join(hand.pack(kind, message(data.draw, hand, kind)) for kind in kinds)
     answer = hand.post(path, hello, more)
     assert answer.status == 200 or 400 <= answer.status < 500, answer
@@ -155,11 +155,11 @@ def test_commits_of_a_program_that_is_not_ours(fuzzed: Office, fields: dict[str,
     else:
         answer = hand.post("/v2/sync", hand.hello(head=me.head + 1), frames)
         assert answer.status == 200 or 400 <= answer.status < 500, answer
-        taken = answer.status == 200 and answer.message(Kind.ACK, messages.Ack).head > me.head
+        taken = answer.status == 200 and answer.message(FrameKind.ACK, messages.Ack).head > me.head
     if not taken:  # as if that program had thought better of it
         with amal.store.write() as tx:
             tx.cut_back(
-                amal.device, me.head, tx.heads_at(amal.device, [me.head]).get(me.head) or chain.first(amal.device)
+                amal.device, me.head, tx.heads_at(amal.device, [me.head]).get(me.head) or chain.chain_start(amal.device)
             )
 
 
@@ -168,5 +168,5 @@ def fuzzed(cast_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
     """An office that goes on, whatever it is sent."""
     with office_in(cast_template, tmp_path_factory.mktemp("fuzzed")) as office:
         yield office
-        assert integrity.check(office["hq"]).faults == []
+        assert integrity.check_integrity(office["hq"]).faults == []
         assert office.server.stop() == 0

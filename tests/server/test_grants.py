@@ -86,7 +86,7 @@ def test_a_withdrawn_grant_purges_only_what_is_applied(own_office: Office, at_on
     there = kept if at_once else kept | mine
     assert rows(own_office["hq"]).keys() == there
     with own_office["hq"].store.read() as tx:  # nothing that she wrote is lost
-        assert len([one for one in tx.commits(own_office["amal"].device, 0) if one.body]) == 5
+        assert len([one for one in tx.commits_behind(own_office["amal"].device, 0) if one.body]) == 5
     own_office.meets("amal", own_office.port)
     # given back, all of the unit comes again
     grant(own_office, "amal", JBL)

@@ -13,12 +13,12 @@ import msgspec
 import pytest
 import zstandard
 
-from fieldsync.crypto.keys import token
+from fieldsync.crypto.keys import random_bytes
 from fieldsync.replica import save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
 from fieldsync.wire import messages
-from fieldsync.wire.frames import Kind
+from fieldsync.wire.frames import FrameKind
 from tests import lines
 from tests.cast import JBL, QRD
 from tests.offices import Answer, Hand, Office
@@ -26,7 +26,7 @@ from tests.offices import Answer, Hand, Office
 MEGABYTES = 250
 
 
-def frame(kind: Kind, payload: bytes, *, compressed: bool = False, length: int | None = None) -> bytes:
+def frame(kind: FrameKind, payload: bytes, *, compressed: bool = False, length: int | None = None) -> bytes:
     """Return a frame that no codec would make."""
     return struct.pack(">BI", kind | (0x80 if compressed else 0), len(payload) if length is None else length) + payload
 
@@ -74,10 +74,10 @@ def test_a_question_asks_for_each_record_once(office: Office, hand: Hand) -> Non
         for low, high in ((bytes(16), b"\xff" * 16), (bytes(16), b"\x80" * 16), (b"\x80" * 15 + b"\x81", b"\xff" * 16))
     )
     for ranges in [(whole,) * 256, (whole, lower), (upper, whole), (lower, lower)]:
-        asked = hand.pack(Kind.ASK, messages.encode(messages.Ask(JBL, ranges)))
+        asked = hand.pack(FrameKind.ASK, messages.encode(messages.Ask(JBL, ranges)))
         assert hand.post("/v2/heal", hand.hello(), asked).code == "bad_frame"
     for ranges in [(upper, lower), (whole,)]:
-        asked = hand.pack(Kind.ASK, messages.encode(messages.Ask(JBL, ranges)))
+        asked = hand.pack(FrameKind.ASK, messages.encode(messages.Ask(JBL, ranges)))
         assert hand.post("/v2/heal", hand.hello(), asked).status == 200
 
 
@@ -98,18 +98,18 @@ BODIES: dict[str, Callable[[], bytes]] = {
     "noise": lambda: random.Random(1).randbytes(10_000),
     "zeros": lambda: bytes(10_000),
     "JSON": lambda: b'{"protocol": 1}',
-    "a bomb": lambda: frame(Kind.COMMITS, bomb(1 << 26), compressed=True),
-    "a bomb in a bomb": lambda: frame(Kind.COMMITS, bomb(1 << 22) + bomb(1 << 22), compressed=True),
-    "a huge window": lambda: frame(Kind.COMMITS, zstandard.ZstdCompressor(
+    "a bomb": lambda: frame(FrameKind.COMMITS, bomb(1 << 26), compressed=True),
+    "a bomb in a bomb": lambda: frame(FrameKind.COMMITS, bomb(1 << 22) + bomb(1 << 22), compressed=True),
+    "a huge window": lambda: frame(FrameKind.COMMITS, zstandard.ZstdCompressor(
         compression_params=zstandard.ZstdCompressionParameters(window_log=27, enable_ldm=True)).compress(os.urandom(1_000)), compressed=True),
-    "a frame of one gigabyte": lambda: frame(Kind.COMMITS, b"x" * 1_000, length=1 << 30),
-    "a frame that ends early": lambda: frame(Kind.COMMITS, b"x" * 1_000, length=2_000),
-    "arrays in arrays": lambda: frame(Kind.COMMITS, nested(60_000)),
-    "arrays in rows": lambda: frame(Kind.COMMITS, msgspec.msgpack.encode(messages.Commits(token(16), token(64), nested(60_000)))),
-    "text that is none": lambda: frame(Kind.COMMITS, b"\x93\xc4\x01\x00\xc4\x01\x00\xa3\xed\xa0\x80"),
-    "another's commits": lambda: frame(Kind.COMMITS, msgspec.msgpack.encode(messages.Commits(token(16), token(64), b"\x94\x90\x90\x90\xc0"))),
-    "a second hello": lambda: frame(Kind.HELLO, b"\x90"),
-    "an acknowledgement": lambda: frame(Kind.ACK, b"\x92\x00\x00"),
+    "a frame of one gigabyte": lambda: frame(FrameKind.COMMITS, b"x" * 1_000, length=1 << 30),
+    "a frame that ends early": lambda: frame(FrameKind.COMMITS, b"x" * 1_000, length=2_000),
+    "arrays in arrays": lambda: frame(FrameKind.COMMITS, nested(60_000)),
+    "arrays in rows": lambda: frame(FrameKind.COMMITS, msgspec.msgpack.encode(messages.Commits(random_bytes(16), random_bytes(64), nested(60_000)))),
+    "text that is none": lambda: frame(FrameKind.COMMITS, b"\x93\xc4\x01\x00\xc4\x01\x00\xa3\xed\xa0\x80"),
+    "another's commits": lambda: frame(FrameKind.COMMITS, msgspec.msgpack.encode(messages.Commits(random_bytes(16), random_bytes(64), b"\x94\x90\x90\x90\xc0"))),
+    "a second hello": lambda: frame(FrameKind.HELLO, b"\x90"),
+    "an acknowledgement": lambda: frame(FrameKind.ACK, b"\x92\x00\x00"),
     "an unknown kind": lambda: frame(99, b""),  # type: ignore[arg-type]  # that is the point
     "gzip": lambda: gzip.compress(b"x" * 100_000),
 }  # fmt: skip
@@ -149,7 +149,7 @@ def test_noise_of_all_sizes_is_refused(office: Office, hand: Hand) -> None:
 def log(office: Office, node: Node) -> list[bytes]:
     """Return the hashes of the commits that the headquarters holds of a laptop."""
     with office["hq"].store.read() as tx:
-        return [one.hash for one in tx.commits(node.device, 0)]
+        return [one.hash for one in tx.commits_behind(node.device, 0)]
 
 
 def test_a_damaged_push_changes_nothing(own_office: Office) -> None:
@@ -157,7 +157,7 @@ def test_a_damaged_push_changes_nothing(own_office: Office) -> None:
     hand = Hand(own_office["amal"], own_office.port)
     own_office.register("amal", 3)
     with hand.node.store.read() as tx:
-        signed = [one.hash for one in tx.commits(hand.node.device, 0)]
+        signed = [one.hash for one in tx.commits_behind(hand.node.device, 0)]
     commits, chance = hand.commits(), random.Random(3)
     before, refused = own_office.snapshot(), 0
     for _ in range(150):
@@ -194,7 +194,7 @@ def test_odd_numbers_in_a_hello_break_nothing(office: Office, hand: Hand, change
         answer = hand.post("/v2/sync", hand.hello(**changes), body)
         assert answer.status == 200 or 400 <= answer.status < 500, answer
         if answer.status == 200:
-            assert answer.frames[-1][0] is Kind.END
+            assert answer.frames[-1][0] is FrameKind.END
     with office["hq"].store.read() as tx:
         assert [channel.unit for channel in tx.channels()] == channels
 
@@ -202,7 +202,7 @@ def test_odd_numbers_in_a_hello_break_nothing(office: Office, hand: Hand, change
 @pytest.mark.parametrize("value", [b"\xca\x7f\xc0\x00\x00", b"\xcb\x7f\xf8" + bytes(6), b"\xc3", b"\xa1x", b"\xc0"])
 def test_a_hello_of_other_types_is_refused(hand: Hand, value: bytes) -> None:
     """NaN, true, text, nothing where a number stands."""
-    hello = hand.pack(Kind.HELLO, b"\x95\x01\xc4\x00" + value + b"\x00\xc4\x00")
+    hello = hand.pack(FrameKind.HELLO, b"\x95\x01\xc4\x00" + value + b"\x00\xc4\x00")
     assert hand.post("/v2/sync", hello).code == "bad_frame"
 
 
@@ -220,7 +220,7 @@ def test_odd_questions_break_nothing(office: Office, hand: Hand, ask: messages.A
     """Ranges of no ids, upside down, or by the ten thousand: an answer or a 4xx, in bounded time and memory."""
     with office["hq"].store.read() as tx:
         channels = [channel.unit for channel in tx.channels()]
-    answer = hand.post("/v2/heal", hand.hello(where=True), hand.pack(Kind.ASK, messages.encode(ask)))
+    answer = hand.post("/v2/heal", hand.hello(where=True), hand.pack(FrameKind.ASK, messages.encode(ask)))
     assert answer.status == 200 or 400 <= answer.status < 500, answer
     with office["hq"].store.read() as tx:
         assert [channel.unit for channel in tx.channels()] == channels
@@ -230,7 +230,9 @@ def test_odd_questions_break_nothing(office: Office, hand: Hand, ask: messages.A
 def test_another_unit_cannot_be_asked_about(hand: Hand) -> None:
     """Healing answers for one's own units only, and for a unit that does not exist as for another's."""
     for unit in (QRD, "LAT", "DAM/NONE"):
-        ask = hand.pack(Kind.ASK, messages.encode(messages.Ask(unit, (messages.Range(bytes(16), b"\xff" * 16, 9, 9),))))
+        ask = hand.pack(
+            FrameKind.ASK, messages.encode(messages.Ask(unit, (messages.Range(bytes(16), b"\xff" * 16, 9, 9),)))
+        )
         answer = hand.post("/v2/heal", hand.hello(where=True), ask)
         assert (answer.status, answer.code) == (403, "unit_refused")
 
@@ -238,7 +240,7 @@ def test_another_unit_cannot_be_asked_about(hand: Hand) -> None:
 def test_a_gigabyte_is_refused_when_it_is_announced(office: Office, hand: Hand) -> None:
     """A body that says it has 1 GB is refused at its first bad frame, long before all of it came."""
     for path in ("/v2/sync", "/v2/heal"):
-        answer = hand.post(path, hand.hello(), frame(Kind.COMMITS, b"x" * 100, length=1 << 30), length=1 << 30)
+        answer = hand.post(path, hand.hello(), frame(FrameKind.COMMITS, b"x" * 100, length=1 << 30), length=1 << 30)
         assert answer.code == "too_large"
     assert join(office, b"x" * 5_000, length=1 << 30).code == "too_large"
 

@@ -116,8 +116,8 @@ def test_letters_of_one_who_came_back_are_not_given_again(served: Served, tmp_pa
         from fieldsync.topology import device_letters
 
         before = tx.settings.next_letters
-        tx.name_device(b"h" * 16, codes.letters(before), "Huda")
-        assert device_letters.take_next(tx)[0] == codes.letters(before + 1)
-        tx.enrol(b"r" * 16, b"k" * 32, codes.letters(before), "Rana", [], 1, b"")
-        tx.enrol(b"h" * 16, b"k" * 32, codes.letters(before), "Huda", [], 1, b"")
-        assert tx.letters_twice() == [codes.letters(before)]
+        tx.name_device(b"h" * 16, codes.letters_of(before), "Huda")
+        assert device_letters.take_next(tx)[0] == codes.letters_of(before + 1)
+        tx.enrol_device(b"r" * 16, b"k" * 32, codes.letters_of(before), "Rana", [], 1, b"")
+        tx.enrol_device(b"h" * 16, b"k" * 32, codes.letters_of(before), "Huda", [], 1, b"")
+        assert tx.letters_twice() == [codes.letters_of(before)]

@@ -8,13 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from fieldsync.core.state import canonical
+from fieldsync.core.state import canonical_bytes
 from fieldsync.replica import save
 from fieldsync.replica.changes import Changes
 from fieldsync.server.app import HELLO_SECONDS
 from fieldsync.server.http_server import STOP_SECONDS
 from fieldsync.wire import messages
-from fieldsync.wire.frames import Kind
+from fieldsync.wire.frames import FrameKind
 from tests.cast import rows
 from tests.lines import Relay, closing, reply, tls
 from tests.offices import Hand, Office
@@ -45,11 +45,11 @@ def test_a_server_told_to_stop_finishes_the_syncs_that_it_has_begun(own_office: 
         connection.close()
         assert stopping.result(10) == 0
     assert answer.status == 200
-    assert answer.message(Kind.ACK, messages.Ack).head == 1_400
+    assert answer.message(FrameKind.ACK, messages.Ack).head == 1_400
     assert [line for line in own_office.server.said if "Traceback" in line] == []
     mine, theirs = rows(own_office["amal"]), rows(own_office["hq"])
-    assert {record: canonical(row.state) for record, row in mine.items()} == {
-        record: canonical(row.state) for record, row in theirs.items()
+    assert {record: canonical_bytes(row.state) for record, row in mine.items()} == {
+        record: canonical_bytes(row.state) for record, row in theirs.items()
     }
 
 
@@ -186,11 +186,13 @@ def test_a_line_that_swallows_the_answer(own_office: Office) -> None:
         amal = own_office["amal"].device
         own_office.shut("amal")
         with own_office["hq"].store.read() as tx:
-            held = len(list(tx.commits(amal, 0)))  # all, unless the line went dead before the last frame was through
+            held = len(
+                list(tx.commits_behind(amal, 0))
+            )  # all, unless the line went dead before the last frame was through
         assert held > 0
         synced = own_office.json("amal", "sync")
     told = synced["requests"], synced["up"]["commits"], synced["digest"]
     assert told == (3, 200 - held, "equal")  # stale nonce, where, sync
     own_office.equal("amal")
     with own_office["hq"].store.read() as tx:
-        assert len(list(tx.commits(own_office["amal"].device, 0))) == 200
+        assert len(list(tx.commits_behind(own_office["amal"].device, 0))) == 200

@@ -14,8 +14,8 @@ import msgspec
 import pytest
 
 from fieldsync import errors
-from fieldsync.core.settle import packed
-from fieldsync.core.state import canonical, register_of
+from fieldsync.core.settle import pack_head
+from fieldsync.core.state import canonical_bytes, register_of
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey, make_certificate
 from fieldsync.protocol import invites, join_server, sync_once
@@ -28,8 +28,8 @@ from fieldsync.replica.node import Node
 from fieldsync.review import decisions
 from fieldsync.server import administration, device_locks
 from fieldsync.wire import messages
-from fieldsync.wire.frames import Codec, Kind
-from fieldsync.wire.messages import b64
+from fieldsync.wire.frames import FrameCodec, FrameKind
+from fieldsync.wire.messages import to_base64
 from fieldsync.wire.protocols import PROTOCOL
 from tests import cast, directly
 from tests.cast import JBL, QRD, rows
@@ -40,7 +40,7 @@ FAMILY = Changes(set={"family_name": "محمد أحمد", "location": "جبلة"
 
 def held(node: Node) -> dict[bytes, bytes]:
     """Return all records' registers as bytes."""
-    return {record: canonical(row.state) for record, row in rows(node).items()}
+    return {record: canonical_bytes(row.state) for record, row in rows(node).items()}
 
 
 def line_to(node: Node) -> tuple[Connection, Any]:
@@ -54,9 +54,9 @@ def signed(node: Node, path: str, nonce: bytes, hello: bytes, rest: bytes | None
     """Return the headers of a request that a laptop has signed; `rest` is what follows the hello, where that is signed, too."""
     with node.store.read() as tx:
         server = tx.servers()[0].id
-    asked = chain.Request("POST", path, "", nonce, hello, rest)
+    asked = chain.SignedRequest("POST", path, "", nonce, hello, rest)
     signature = node.key.sign(chain.signed_request(PROTOCOL, server, asked))
-    return {"Authorization": f"FS {b64(node.device)}.{b64(nonce)}.{b64(signature)}"}
+    return {"Authorization": f"FS {to_base64(node.device)}.{to_base64(nonce)}.{to_base64(signature)}"}
 
 
 def conflict(people: Served) -> str:
@@ -199,10 +199,14 @@ def test_a_stranger_is_nobody(served: Served) -> None:
     line, server = line_to(served.amal)
     key = DeviceKey.generate()
     hello = Client(served.amal, server, Tally()).hello()
-    asked = chain.Request("POST", "/v2/sync", "", b"n" * 16, hello)
+    asked = chain.SignedRequest("POST", "/v2/sync", "", b"n" * 16, hello)
     signature = key.sign(chain.signed_request(PROTOCOL, server.id, asked))
     with pytest.raises(errors.UnknownDevice):
-        line.post("/v2/sync", hello, {"Authorization": f"FS {b64(key.device)}.{b64(b'n' * 16)}.{b64(signature)}"})
+        line.post(
+            "/v2/sync",
+            hello,
+            {"Authorization": f"FS {to_base64(key.device)}.{to_base64(b'n' * 16)}.{to_base64(signature)}"},
+        )
     line.close()
 
 
@@ -345,7 +349,7 @@ def test_a_case_worker_cannot_write_into_another_unit(served: Served) -> None:
     assert (refused["seq"], refused["code"], refused["unit"]) == (1, "unit_refused", QRD)
     assert set(rows(served.hq)) == {good}
     with served.hq.store.read() as tx:
-        assert [c.seq for c in tx.commits(node.device, 0)] == [1, 2]
+        assert [c.seq for c in tx.commits_behind(node.device, 0)] == [1, 2]
     assert sync_once.sync(node)["refused"] == 0
 
 
@@ -360,7 +364,7 @@ def test_a_case_worker_cannot_decide_a_review(served: Served) -> None:
     node = served.amal
     row = rows(node)[bytes.fromhex(family)]
     kind = node.schema.type("household")
-    over = [packed(head) for head in register_of(row.state, "location").heads]
+    over = [pack_head(head) for head in register_of(row.state, "location").heads]
     for fields in ({"location": "حلب"}, {"_decided/location": {"heads": over}, "location": "حمص"}):
         with node.store.write() as tx:
             commit_writer.commit_drafts(node, tx, [save.draft_edit(node, row, kind, fields, decides=True)])
@@ -392,7 +396,7 @@ def test_what_no_form_allows_is_kept_aside(served: Served) -> None:
     assert sync_once.sync(node)["refused"] == len(odd)
     held = rows(node)
     with node.store.read() as tx:  # what nobody applied stays with its author, in no channel
-        assert {record for record, row in held.items() if row.channels != [tx.left]} == {good}
+        assert {record for record, row in held.items() if row.channels != [tx.departed_channel]} == {good}
     assert set(rows(served.hq)) == {good}
     assert len(held) == 1 + len(odd)
 
@@ -405,7 +409,7 @@ def test_a_gap_is_filled_by_itself(served: Served) -> None:
     for _ in range(3):
         save.add(served.amal, "household", FAMILY)
     with served.amal.store.write() as tx:
-        tx.acknowledge(tx.servers()[0].id, served.amal.device, 2, 0)
+        tx.set_acknowledged(tx.servers()[0].id, served.amal.device, 2, 0)
     assert sync_once.sync(served.amal)["digest"] == "equal"
     assert held(served.hq) == held(served.amal)
 
@@ -488,7 +492,7 @@ def test_the_same_frames_a_hundred_times_are_one_sync(people: Cast) -> None:
     directly.sync(people.amal, people.hq, again=100)
     directly.sync(people.basim, people.hq, again=100)
     with people.hq.store.read() as tx:
-        assert [c.seq for c in tx.commits(people.amal.device, 0)] == [1, 2]
+        assert [c.seq for c in tx.commits_behind(people.amal.device, 0)] == [1, 2]
         arrivals = [(channel.unit, channel.arrival, channel.records) for channel in tx.channels()]
     assert held(people.hq) == held(people.amal) == held(people.basim)
     directly.sync(people.amal, people.hq)
@@ -502,9 +506,9 @@ def test_the_same_frames_a_hundred_times_are_one_sync(people: Cast) -> None:
 def test_garbage_is_refused_in_words_and_the_server_goes_on(served: Served) -> None:
     """Any bytes at any door end in a 4xx with a code; the server's log has no traceback (checked when it stops)."""
     line, server = line_to(served.amal)
-    codec = Codec()
-    hello = codec.pack(Kind.HELLO, messages.encode(messages.Hello(PROTOCOL, b"", 0, 0, b"")))
-    future = codec.pack(Kind.HELLO, messages.encode(messages.Hello(PROTOCOL + 1, b"", 0, 0, b"")))
+    codec = FrameCodec()
+    hello = codec.pack_frame(FrameKind.HELLO, messages.encode(messages.Hello(PROTOCOL, b"", 0, 0, b"")))
+    future = codec.pack_frame(FrameKind.HELLO, messages.encode(messages.Hello(PROTOCOL + 1, b"", 0, 0, b"")))
     bodies = [
         b"",
         b"\0",
@@ -512,7 +516,7 @@ def test_garbage_is_refused_in_words_and_the_server_goes_on(served: Served) -> N
         b"\x91" * 100_000,
         hello[:-1],
         hello + b"\x02\xff\xff\xff\xff",
-        codec.pack(Kind.END, b"\x90"),
+        codec.pack_frame(FrameKind.END, b"\x90"),
         future,
     ]
     for path in ("/v2/sync", "/v2/heal", "/v2/join", "/", "/v2/../etc"):
@@ -522,8 +526,8 @@ def test_garbage_is_refused_in_words_and_the_server_goes_on(served: Served) -> N
     nonce = server.nonce
     for frames in (
         b"\x02\0\0\0\x01x",
-        codec.pack(Kind.COMMITS, b"\x93\xc4\x00\xc4\x00\xc4\x00"),
-        codec.pack(Kind.HELLO, b""),
+        codec.pack_frame(FrameKind.COMMITS, b"\x93\xc4\x00\xc4\x00\xc4\x00"),
+        codec.pack_frame(FrameKind.HELLO, b""),
         b"\x02\0",
     ):
         hello = Client(served.amal, server, Tally()).hello()
@@ -559,7 +563,7 @@ def test_other_units_are_as_if_they_did_not_exist(served: Served) -> None:
         line, server = line_to(served.amal)
         client = Client(served.amal, server, Tally())
         hello = client.hello(where=True)
-        ask = client.codec.pack(Kind.ASK, messages.encode(messages.Ask(unit, (), (hidden,))))
+        ask = client.codec.pack_frame(FrameKind.ASK, messages.encode(messages.Ask(unit, (), (hidden,))))
         with pytest.raises(errors.Refused) as caught:
             line.post("/v2/heal", hello + ask, signed(served.amal, "/v2/heal", server.nonce, hello, ask))
         if isinstance(caught.value, errors.StaleNonce):

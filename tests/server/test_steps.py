@@ -26,7 +26,7 @@ def add(node: Node, type: str, **fields: object) -> bytes:
 
 def uuid(record: bytes) -> str:
     """Return a record's id as references have it."""
-    return record_ids.text(record)
+    return record_ids.id_text(record)
 
 
 def a_plan(node: Node) -> bytes:

@@ -12,7 +12,7 @@ from sqlcipher3 import dbapi2 as sqlcipher
 from fieldsync import errors
 from fieldsync.crypto import chain
 from fieldsync.store import ReadTx, Store, Tx, open_store
-from fieldsync.store.contract import Logged
+from fieldsync.store.contract import LoggedCommit
 from fieldsync.store.sqlite import store as sqlite
 
 KEY = b"k" * 32
@@ -29,20 +29,22 @@ def store(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Store]:
 
 def append(tx: Tx, device: bytes, body: bytes) -> None:
     """Enrol a device and log its first commit."""
-    tx.enrol(device, b"k" * 32, device[:2].decode(), "Samar", [], 1, chain.first(device))
-    ((hash_, link),) = chain.extend(chain.first(device), [body])
-    tx.append(device, [Logged(device, 1, 1, "Samar", hashlib.md5(body).digest(), None, body, hash_, link)])
+    tx.enrol_device(device, b"k" * 32, device[:2].decode(), "Samar", [], 1, chain.chain_start(device))
+    ((hash_, link),) = chain.extend_chain(chain.chain_start(device), [body])
+    tx.append_commits(
+        device, [LoggedCommit(device, 1, 1, "Samar", hashlib.md5(body).digest(), None, body, hash_, link)]
+    )
 
 
 def ask_everything(tx: ReadTx, device: bytes) -> None:
     """Look a device up in every way that names one by its number."""
-    assert list(tx.commits(device, 0)) == []
+    assert list(tx.commits_behind(device, 0)) == []
     assert tx.unsent_records(device, 0) == set()
     assert tx.records_by(device, 1, 9) == []
-    assert tx.refusals(device) == tx.judged(0, device) == []
-    assert tx.acknowledged(b"s" * 16, device) == tx.head(device) == 0
+    assert tx.refusals(device) == tx.verdicts_since(0, device) == []
+    assert tx.acknowledged_seq(b"s" * 16, device) == tx.log_head(device) == 0
     assert tx.receipts(device) == tx.receipts_since(0, device) == []
-    assert tx.parts_packed(device) == tx.parted(device) == []
+    assert tx.packed_parts(device) == tx.other_histories(device) == []
     assert tx.links_at(device, 1) == tx.heads_at(device, [1]) == {}
 
 
@@ -57,8 +59,8 @@ def test_looking_up_a_stranger_moves_no_commit_to_another_device(store: Store) -
     with store.write() as tx:
         append(tx, STRANGER, b"stranger")
     with store.read() as tx:
-        assert [(one.device, one.body) for one in tx.commits(SAMAR, 0)] == [(SAMAR, b"samar")]
-        assert [(one.device, one.body) for one in tx.commits(STRANGER, 0)] == [(STRANGER, b"stranger")]
+        assert [(one.device, one.body) for one in tx.commits_behind(SAMAR, 0)] == [(SAMAR, b"samar")]
+        assert [(one.device, one.body) for one in tx.commits_behind(STRANGER, 0)] == [(STRANGER, b"stranger")]
         assert [device.id for device in tx.devices()] == [SAMAR, STRANGER]
 
 
@@ -103,11 +105,11 @@ def test_a_reading_transaction_has_no_method_that_writes() -> None:
     assert get_type_hints(Store.read)["return"] == AbstractContextManager[ReadTx]
     assert get_type_hints(Store.write)["return"] == AbstractContextManager[Tx]
     writing = {name for name in dir(Tx) if name not in dir(ReadTx)}
-    assert {"keep_schema", "save", "append", "channel_number", "set_cursor", "set_age"} <= writing
-    only_writer = {name for name in dir(sqlite.Tx) if name not in dir(sqlite.ReadTx)}
+    assert {"keep_schema", "save_rows", "append_commits", "channel_number", "set_cursor", "set_age"} <= writing
+    only_writer = {name for name in dir(sqlite.SqliteTx) if name not in dir(sqlite.SqliteReadTx)}
     assert writing | {"store_setting", "device_number", "author_number"} <= only_writer
-    for name in dir(sqlite.ReadTx):
-        code = getattr(getattr(sqlite.ReadTx, name), "__code__", None)
+    for name in dir(sqlite.SqliteReadTx):
+        code = getattr(getattr(sqlite.SqliteReadTx, name), "__code__", None)
         if code is None or name.startswith("__"):
             continue
         words = " ".join(str(one) for one in code.co_consts)

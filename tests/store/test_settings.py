@@ -10,7 +10,7 @@ from mypy import api as mypy
 from fieldsync.core.grants import Grant
 from fieldsync.store.settings import (
     DailyCount,
-    Family,
+    EntryFamily,
     NodeSettings,
     NodeSettingsWriter,
     Obstacle,
@@ -107,7 +107,7 @@ def test_every_setting_is_stored_as_it_always_was() -> None:
         (PeerSettings, PeerSettingsWriter, PEER, PEER_FAMILIES, " c0ffee"),
     ):
         assert names(view, Setting) == {one[0] for one in settings}
-        assert names(view, Family) == {one[0] for one in families}
+        assert names(view, EntryFamily) == {one[0] for one in families}
         kept: dict[str, Stored] = {}
         writing: Any = writer(kept.get, kept.__setitem__, scope)
         for name, stored_as, stored, value in settings:

@@ -31,7 +31,7 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Store]:
         place.mkdir()
         store = open_store(place, KEY, create=True)
         with store.write() as tx:
-            type_views.make(tx.connection, {})
+            type_views.make_views(tx.connection, {})
         return store
 
     return make
@@ -87,7 +87,7 @@ def test_a_full_disk_is_a_clear_error_and_changes_nothing(people: Cast) -> None:
     connection.execute("PRAGMA max_page_count = 100000000")
     save.add(node, "household", Changes(set={"family_name": "محمد"}))
     assert len(rows(node)) == len(saved) + 1
-    assert node.store.damage() == []
+    assert node.store.find_damage() == []
 
 
 def test_pages_that_only_the_log_has_yet_are_no_damage(people: Cast) -> None:
@@ -95,12 +95,12 @@ def test_pages_that_only_the_log_has_yet_are_no_damage(people: Cast) -> None:
     node, other = people.amal, open_node(people.home / "amal", people.clock)
     added = [save.add(node, "household", Changes(set={"address": "x" * 900})) for _ in range(200)]
     with other.store.read() as tx:
-        assert tx.count() == 200
+        assert tx.count_records() == 200
         for record in added[:20]:
             save.edit(node, record.hex(), Changes(set={"address": "y" * 900}))
         node.store._writer.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
     assert other.store._writer.execute("PRAGMA cipher_integrity_check").fetchall()
-    assert node.store.damage() == []
+    assert node.store.find_damage() == []
     other.close()
 
 
@@ -111,7 +111,7 @@ def test_two_processes_may_have_one_store_open(people: Cast) -> None:
     assert set(rows(people.amal)) == set(rows(other)) == ids
     assert len({row.code for row in rows(other).values()}) == 10
     with other.store.read() as tx:
-        assert [c.seq for c in tx.commits(other.device, 0)] == list(range(1, 11))
+        assert [c.seq for c in tx.commits_behind(other.device, 0)] == list(range(1, 11))
     other.close()
 
 

@@ -24,7 +24,7 @@ PLANTED = "زينبالمزروعة"
 def content(node: Node) -> list[Any]:
     """Return all that a node shows of its records and commits."""
     with node.store.read() as tx:
-        commits = [(c.seq, c.hash, c.body) for c in tx.commits(node.device, 0)]
+        commits = [(c.seq, c.hash, c.body) for c in tx.commits_behind(node.device, 0)]
     return [commits, {record: (row.doc, row.state) for record, row in rows(node).items()}]
 
 
@@ -57,7 +57,7 @@ def test_nothing_of_a_seized_disk_can_be_read(people: Cast) -> None:
 
     assert (people.home / "amal" / (FILE + "-wal")).stat().st_size > 0
     search()
-    node.store.tidy()
+    node.store.run_maintenance()
     search()
     node.close()
     search()
@@ -156,7 +156,7 @@ def test_any_bit_flipped_in_the_file_is_found(people: Cast, tmp_path: Path) -> N
         except errors.StoreDamaged:
             continue
         try:
-            assert damaged.store.damage() != [], place
+            assert damaged.store.find_damage() != [], place
             assert content(damaged) == expected
         except errors.StoreDamaged:
             pass
@@ -171,7 +171,7 @@ def test_any_bit_flipped_in_the_log_gives_an_error_or_an_earlier_moment(people: 
     A laptop that lost its tail like this is told so at its next sync (tests/server: a laptop restored from last week's copy).
     """
     node = people.amal
-    node.store.tidy()
+    node.store.run_maintenance()
     moments = [content(node)]
     for i in range(8):
         save.add(node, "household", Changes(set={"family_name": "محمد", "address": f"{i}"}), unit=JBL)
@@ -221,7 +221,7 @@ def examine(home: Path) -> None:
     node = open_node(home)
     try:
         content(node)
-        for fault in node.store.damage():
+        for fault in node.store.find_damage():
             raise errors.StoreDamaged(part=fault)
     finally:
         node.close()

@@ -8,7 +8,7 @@ import pytest
 
 from fieldsync import errors
 from fieldsync.authority import integrity
-from fieldsync.core.state import canonical
+from fieldsync.core.state import canonical_bytes
 from fieldsync.protocol.bundles import bundle_sync
 from fieldsync.replica import history, queries, save
 from fieldsync.replica.changes import Changes
@@ -42,10 +42,12 @@ def equal(hq: Node, *laptops: Node) -> None:
     for node in laptops:
         assert directly.differing(node, hq) == []
         mine = rows(node)
-        assert {r: canonical(row.state) for r, row in mine.items()} == {r: canonical(theirs[r].state) for r in mine}
+        assert {r: canonical_bytes(row.state) for r, row in mine.items()} == {
+            r: canonical_bytes(theirs[r].state) for r in mine
+        }
         assert {r: row.doc for r, row in mine.items()} == {r: theirs[r].doc for r in mine}
-        assert integrity.check(node).faults == []
-    assert integrity.check(hq).faults == []
+        assert integrity.check_integrity(node).faults == []
+    assert integrity.check_integrity(hq).faults == []
 
 
 def test_a_restored_laptop_goes_on_as_a_device_of_its_own(people: Cast) -> None:

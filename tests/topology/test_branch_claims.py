@@ -16,10 +16,10 @@ from fieldsync.replica import protocol_versions, save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
 from fieldsync.server import administration, device_locks
-from fieldsync.store.contract import Device, Server
+from fieldsync.store.contract import Device, KnownServer
 from fieldsync.topology import device_letters, enrolments, reserved_entries, upstream
 from fieldsync.wire import messages
-from fieldsync.wire.frames import Codec
+from fieldsync.wire.frames import FrameCodec
 from fieldsync.wire.messages import Enrolment, Reserved
 from fieldsync.wire.protocols import PROTOCOL
 from tests import directly
@@ -90,7 +90,7 @@ def test_a_branch_takes_no_letters_that_another_is_to_give(tree: Tree) -> None:
     """The next laptop of the branch in Qardaha keeps its letters: the branch in Jableh cannot have used them up before."""
     hq, qrd = tree.nodes["hq"], tree.nodes["qrd"]
     with qrd.store.read() as tx:
-        coming = codes.letters(tx.settings.next_letters)
+        coming = codes.letters_of(tx.settings.next_letters)
     made = claim(tree.nodes["jbl"], hq, letters=coming)
     assert made is not None
     assert made.letters != coming
@@ -103,7 +103,7 @@ def test_who_joins_takes_no_letters_that_a_branch_is_to_give(tree: Tree) -> None
     """A laptop that joins at headquarters asks for those of the branch's next laptop: it gets others."""
     hq, jbl = tree.nodes["hq"], tree.nodes["jbl"]
     with jbl.store.read() as tx:
-        coming = codes.letters(tx.settings.next_letters)
+        coming = codes.letters_of(tx.settings.next_letters)
     key = DeviceKey.generate()
     with hq.store.write() as tx:
         asked = messages.JoinRequest(PROTOCOL, b"", b"", key.public, b"", letters=coming)
@@ -115,10 +115,10 @@ def test_what_the_second_of_two_with_the_same_letters_writes_is_valid(tree: Tree
     """An older backup had given Nour's letters away: her branch gave them as it might, and her families are known at headquarters."""
     hq, jbl = tree.nodes["hq"], tree.nodes["jbl"]
     with jbl.store.read() as tx:
-        coming = codes.letters(tx.settings.next_letters)
+        coming = codes.letters_of(tx.settings.next_letters)
     key = DeviceKey.generate()
     with hq.store.write() as tx:
-        tx.enrol(key.device, key.public, coming, "Huda", [Grant("LAT", "caseworker")], 1, b"")
+        tx.enrol_device(key.device, key.public, coming, "Huda", [Grant("LAT", "caseworker")], 1, b"")
     join_directly(jbl, tree.home / "nour", "Nour", "caseworker", [JBL])
     nour = tree.nodes["nour"] = open_node(tree.home / "nour", tree.clock)
     record = save.add(nour, "household", Changes(set={"family_name": "محمد"}))
@@ -134,7 +134,7 @@ def test_replaced_letters_come_to_all_that_knew_others(tree: Tree) -> None:
     """Headquarters replaces letters that the lowest branch gave Nour: all servers and laptops say the same, and what she writes stays valid."""
     hq, jbl, old, rima, amal = (tree.nodes[name] for name in ("hq", "jbl", "old", "rima", "amal"))
     with old.store.read() as tx:
-        coming = codes.letters(tx.settings.next_letters)
+        coming = codes.letters_of(tx.settings.next_letters)
     key = DeviceKey.generate()
     join_directly(old, tree.home / "nour", "Nour", "caseworker", ["LAT/JBL/OLD"])
     nour = tree.nodes["nour"] = open_node(tree.home / "nour", tree.clock)
@@ -142,7 +142,7 @@ def test_replaced_letters_come_to_all_that_knew_others(tree: Tree) -> None:
         tree.sync(*pair)
     assert {known(node, nour.device).letters for node in (old, jbl, rima, amal)} == {coming}
     with hq.store.write() as tx:
-        tx.enrol(key.device, key.public, coming, "Huda", [Grant("LAT", "caseworker")], 1, b"")
+        tx.enrol_device(key.device, key.public, coming, "Huda", [Grant("LAT", "caseworker")], 1, b"")
     record = save.add(nour, "household", Changes(set={"family_name": "محمد"}))
     tree.settle()
     (letters,) = {known(node, nour.device).letters for node in tree.nodes.values() if node is not nour}
@@ -163,8 +163,8 @@ def test_a_range_for_a_branch_has_no_letters_that_are_held(tree: Tree) -> None:
     hq = tree.nodes["hq"]
     with hq.store.write() as tx:
         held = tx.settings.next_letters + 500
-        tx.enrol(b"h" * 16, b"k" * 32, codes.letters(held), "Huda", [], 1, b"")
-        assert device_letters.take_next(tx, branch=True) == (codes.letters(held + 1), held + 2)
+        tx.enrol_device(b"h" * 16, b"k" * 32, codes.letters_of(held), "Huda", [], 1, b"")
+        assert device_letters.take_next(tx, branch=True) == (codes.letters_of(held + 1), held + 2)
 
 
 @pytest.mark.parametrize(
@@ -257,7 +257,7 @@ def accuse(branch: Node, hq: Node, *notes: tuple[bytes, int, int, int]) -> None:
     """Have a branch tell headquarters of clocks that were off."""
     device = known(hq, branch.device)
     assert device is not None
-    serving = Serving(hq, device, messages.Hello(PROTOCOL, b"", hq.clock(), 0, b""), Codec())
+    serving = Serving(hq, device, messages.Hello(PROTOCOL, b"", hq.clock(), 0, b""), FrameCodec())
     serving.take([Batch([], [], b"", messages.Peer(clocks=notes))])
 
 
@@ -265,7 +265,7 @@ def meets(laptop: Node, server: Node) -> None:
     """Have a laptop know a server as one of its own."""
     with laptop.store.write() as tx:
         if server.device not in {one.id for one in tx.servers()}:
-            tx.add_server(Server(server.device, "x", "", b"", None, False, None))
+            tx.add_server(KnownServer(server.device, "x", "", b"", None, False, None))
         protocol_versions.remember(tx, server.device, PROTOCOL)
 
 
@@ -313,7 +313,7 @@ def say(branch: Node, hq: Node, *pieces: Reserved) -> None:
     """Have a branch tell headquarters pieces for newer programs."""
     device = known(hq, branch.device)
     assert device is not None
-    serving = Serving(hq, device, messages.Hello(PROTOCOL, b"", hq.clock(), 0, b"", reserved=pieces), Codec())
+    serving = Serving(hq, device, messages.Hello(PROTOCOL, b"", hq.clock(), 0, b"", reserved=pieces), FrameCodec())
     with hq.store.write() as tx:
         serving.meet(tx)
 
@@ -369,7 +369,7 @@ def bring(branch: Node, hq: Node, *peers: messages.Peer) -> None:
     """Have a branch tell headquarters of devices in one request."""
     device = known(hq, branch.device)
     assert device is not None
-    serving = Serving(hq, device, messages.Hello(PROTOCOL, b"", hq.clock(), 0, b""), Codec())
+    serving = Serving(hq, device, messages.Hello(PROTOCOL, b"", hq.clock(), 0, b""), FrameCodec())
     serving.take([Batch([], [], b"", peer) for peer in peers])
 
 

@@ -74,7 +74,7 @@ def test_a_restored_branch_syncs_up_again(tree: Tree, times: int, tmp_path: Path
     assert None not in held.values()
     assert len(set(held.values())) == len(papers)
     for name in ("hq", "jbl"):
-        assert integrity.check(tree.nodes[name]).faults == []
+        assert integrity.check_integrity(tree.nodes[name]).faults == []
     # a laptop that joins now, and one that goes by stick
     join_directly(tree.nodes["jbl"], tree.home / "nour", "Nour", "caseworker", ["LAT/JBL"])
     tree.nodes["nour"] = open_node(tree.home / "nour", tree.clock)

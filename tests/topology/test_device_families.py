@@ -8,7 +8,7 @@ import pytest
 
 from fieldsync import errors
 from fieldsync.authority import quarantine
-from fieldsync.core.state import canonical
+from fieldsync.core.state import canonical_bytes
 from fieldsync.crypto import chain
 from fieldsync.crypto.key_words import key_words
 from fieldsync.crypto.keys import DeviceKey
@@ -18,7 +18,7 @@ from fieldsync.server import administration, device_locks, enrolment
 from fieldsync.store.contract import DEVICE_STATES
 from fieldsync.topology import device_renewal, enrolments, former_identities, upstream
 from fieldsync.wire import messages
-from fieldsync.wire.frames import Codec, Kind
+from fieldsync.wire.frames import FrameCodec, FrameKind
 from fieldsync.wire.messages import Enrolment, RenewRequest
 from fieldsync.wire.protocols import PROTOCOL
 from tests import directly
@@ -29,7 +29,7 @@ from tests.tree import Tree
 
 __all__ = ["fresh_tree"]
 
-ALL = quarantine.Chosen()
+ALL = quarantine.QuarantineSelection()
 
 
 # --- a state only rises -----------------------------------------------------------------------------------------------
@@ -60,8 +60,8 @@ def test_a_state_only_rises_whoever_tells_it(tree: Tree, held: str, told: str) -
                 assert found is not None
                 assert found.state == higher
                 tx.set_enrolment(key.device, "Basim", (), "enrolled", now.changed + 2)
-                tx.succeed(key.device, bytes(16))
-                tx.enrol(key.device, key.public, "X", "Basim", (), 1, chain.first(key.device))
+                tx.set_successor(key.device, bytes(16))
+                tx.enrol_device(key.device, key.public, "X", "Basim", (), 1, chain.chain_start(key.device))
                 assert tx.device(key.device).state == max(higher, "forked", key=DEVICE_STATES.index)  # type: ignore[union-attr]
                 raise ZeroDivisionError  # nothing of it stays
 
@@ -122,8 +122,8 @@ def test_a_second_clone_pushes_into_quarantine_and_pulls_nothing_until_it_is_app
         theirs = rows(hq)
         for node in (amal, clone):
             assert directly.differing(node, hq) == []
-            assert {r: canonical(row.state) for r, row in rows(node).items()} == {
-                r: canonical(theirs[r].state) for r in rows(node)
+            assert {r: canonical_bytes(row.state) for r, row in rows(node).items()} == {
+                r: canonical_bytes(theirs[r].state) for r in rows(node)
             }
         with amal.store.read() as tx:
             assert tx.refusals(amal.device) == []
@@ -141,14 +141,17 @@ def test_what_waits_gets_nothing_by_any_way(people: Cast, tmp_path: Path) -> Non
     waiting = known(hq, new.device)
     assert waiting.pending
     with hq.store.write() as tx:
-        (recipient,) = tx.ages([amal.device]).values()
+        (recipient,) = tx.age_recipients([amal.device]).values()
         tx.set_age(new.device, recipient)
     told = bundle_sync.reply(hq, tmp_path / "answer.age", waiting)
     assert told["states"] == 0
     hello = messages.Hello(PROTOCOL, b"", 0, 0, b"", receipts=0)
-    frames = [Codec().unpack(frame[0], frame[5:]) for frame in directly.Serving(hq, waiting, hello, Codec()).answer()]
-    assert [kind for kind, _ in frames] == [Kind.ACK, Kind.END]
-    ack, end = messages.decode(messages.Ack, frames[0][1]), messages.decode(messages.End, frames[1][1])
+    frames = [
+        FrameCodec().unpack_payload(frame[0], frame[5:])
+        for frame in directly.Serving(hq, waiting, hello, FrameCodec()).answer()
+    ]
+    assert [kind for kind, _ in frames] == [FrameKind.ACK, FrameKind.END]
+    ack, end = messages.decode_message(messages.Ack, frames[0][1]), messages.decode_message(messages.End, frames[1][1])
     assert ack.pending
     assert (ack.devices, ack.elsewhere, end.channels) == ((), (), ())
 
@@ -280,10 +283,10 @@ def test_a_pending_device_brings_no_former_identities_past_the_quarantine(people
     between, thief = DeviceKey.generate(), people.basim.key
     named = (
         messages.Former(
-            between.public, amal.device, "ZZ", amal.key.sign(chain.heir_message(amal.device, between.public))
+            between.public, amal.device, "ZZ", amal.key.sign(chain.successor_message(amal.device, between.public))
         ),
         messages.Former(
-            thief.public, between.device, "ZX", between.sign(chain.heir_message(between.device, thief.public))
+            thief.public, between.device, "ZX", between.sign(chain.successor_message(between.device, thief.public))
         ),
     )
     with hq.store.write() as tx:
@@ -329,7 +332,9 @@ def test_a_branch_applies_what_waited_once_headquarters_has_approved(tree: Tree)
     tree.sync("jbl", "hq")
     assert late not in rows(jbl).keys() | rows(tree.nodes["hq"]).keys()
     for node in (jbl, tree.nodes["hq"]):
-        assert [(one.code, one.state) for one in quarantine.listed(node, ALL)] == [("device_pending", "waits")]
+        assert [(one.code, one.state) for one in quarantine.list_quarantined(node, ALL)] == [
+            ("device_pending", "waits")
+        ]
     directly.approve(amal, hq=tree.nodes["hq"])
     tree.sync("jbl", "hq")
     tree.sync("amal", "jbl")

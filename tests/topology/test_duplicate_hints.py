@@ -74,7 +74,7 @@ def test_a_merged_person_counts_once_and_is_missed_nowhere(tree: Tree, tmp_path:
     """Lists and files have the one that stays where it may be seen, else the one that is there; what names either names that one."""
     samar, dima = tree.nodes["samar"], tree.nodes["dima"]
     far, near = person(tree.nodes["rima"], "LAT/JBL/OLD", AHMAD), person(samar, "LAT/QRD", AGAIN)
-    home = record_ids.text(save.add(samar, "household", Changes(set={"family_name": "الحسن"}), unit="LAT/QRD"))
+    home = record_ids.id_text(save.add(samar, "household", Changes(set={"family_name": "الحسن"}), unit="LAT/QRD"))
     stay = {"household": home, "person": near, "relation": "head", "from_date": "2020-01-01"}
     save.add(samar, "membership", Changes(set=stay))
     tree.settle()

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from fieldsync import errors
 from fieldsync.authority import integrity
-from fieldsync.core.state import canonical
+from fieldsync.core.state import canonical_bytes
 from fieldsync.replica import save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
@@ -44,14 +44,14 @@ def alike(tree: Tree, name: str = "amal") -> None:
     hq = tree.nodes["hq"]
     held = rows(hq)
     with hq.store.read() as tx:
-        assert tx.waiting() == {}
+        assert tx.waiting_commits() == {}
     for one in ("hq", "jbl", "old"):
-        assert integrity.check(tree.nodes[one]).faults == []
+        assert integrity.check_integrity(tree.nodes[one]).faults == []
     for one in ("jbl", "old", name, "copy", "basim", "dima"):
         node = tree.nodes[one]
         assert directly.differing(node, hq) == []
         for record, row in rows(node).items():
-            assert canonical(row.state) == canonical(held[record].state)
+            assert canonical_bytes(row.state) == canonical_bytes(held[record].state)
 
 
 def test_both_copies_values_stand_and_are_for_review() -> None:
@@ -87,7 +87,7 @@ def test_both_copies_values_stand_and_are_for_review() -> None:
             assert known is not None
             assert known.state == "forked"
         with tree.nodes["jbl"].store.read() as tx:  # what was signed there is kept, and known to be told otherwise now
-            assert [c.seq for c in tx.commits(old, 0)] == [1, 2, 3]
+            assert [c.seq for c in tx.commits_behind(old, 0)] == [1, 2, 3]
             assert [code for _, code, _ in tx.refusals(old)] == [errors.SaidAgain.code] * 2
     finally:
         tree.close()
@@ -108,7 +108,7 @@ def test_by_stick_too_and_with_what_a_copy_said_again_itself() -> None:
         tree.sync("amal", "jbl", cut=3)  # all of it arrives, and the answer does not
         tree.sync("copy", "hq")
         with tree.nodes["jbl"].store.read() as tx:
-            assert tx.head(copy.device) == 3 if copy.device == amal.device else tx.head(amal.device) == 3
+            assert tx.log_head(copy.device) == 3 if copy.device == amal.device else tx.log_head(amal.device) == 3
         tree.sync("amal", "hq")
         save.add(amal, "household", Changes(set={"location": "القدموس"}))
         for n in range(3):

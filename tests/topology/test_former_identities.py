@@ -20,10 +20,10 @@ from fieldsync.replica import commit_writer, protocol_versions, queries, save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
 from fieldsync.server import administration, enrolment
-from fieldsync.store.sqlite.device_families import DeviceFamilies
+from fieldsync.store.sqlite.device_families import SqliteDeviceWrites
 from fieldsync.topology import backups, device_renewal, former_identities, upstream
 from fieldsync.wire import messages, routes
-from fieldsync.wire.frames import Codec, Kind
+from fieldsync.wire.frames import FrameCodec, FrameKind
 from fieldsync.wire.messages import Former, Peer
 from fieldsync.wire.protocols import PROTOCOL
 from fieldsync.wire.row_batches import pack_commits
@@ -49,12 +49,12 @@ def join_again(node: Node, hq: Node) -> None:
     """Enrol a device once more where the restored server has lost it, as `join` does, without a socket between."""
     invite = invites.parse(administration.invite(hq, node.person, "caseworker", [JBL]).invite)
     with node.store.read() as tx:
-        recipient = age.recipient(tx.settings.age_identity)
+        recipient = age.public_recipient(tx.settings.age_identity)
     told = enrolment.enrol(hq, join_request(invite, node.key, recipient, node.letters))
     with node.store.write() as tx:
         tx.settings.grants = granted(told.grants)
         tx.settings.letters = told.letters
-        tx.rename(node.device, told.letters)
+        tx.set_letters(node.device, told.letters)
         tx.set_server(hq.device, nonce=told.nonce, unsure=True)
     node.reload()
 
@@ -195,8 +195,8 @@ def test_a_long_log_is_sealed_so_that_it_fits_its_frames(people: Cast) -> None:
     amal = restored(people)
     directly.sync(amal, people.hq)
     with people.hq.store.write() as tx:  # it lost all of it
-        tx.purge(tx.select())
-        tx.cut_back(first, 0, chain.first(first))
+        tx.purge_records(tx.select_rows())
+        tx.cut_back(first, 0, chain.chain_start(first))
         tx.settings.epoch = b"restored"
     assert directly.sync(amal, people.hq).commits == 600
     assert held(people.hq)[first] == 600
@@ -232,7 +232,7 @@ def test_what_was_refused_of_a_former_identity_is_not_missing(people: Cast) -> N
 def brought(story: Story, by: Node, named: tuple[Former, ...], commits: Callable[[], bytes] | None = None) -> None:
     """Bring commits of Amal's old device to headquarters, as somebody."""
     talk = directly.Direct(by, story.hq)
-    frames = [talk.client.codec.pack(Kind.PEER, messages.encode(Peer(former=named)))]
+    frames = [talk.client.codec.pack_frame(FrameKind.PEER, messages.encode(Peer(former=named)))]
     bearer = directly.Direct(story.amal, story.hq)
     frames += list(upstream.sealed_frames(bearer.client, {story.first: 1}))
     for _ in talk.request(routes.SYNC, talk.client.hello, lambda: iter(frames)):
@@ -251,7 +251,7 @@ def test_nobody_else_brings_them(people: Cast) -> None:
     assert old.key is not None
     assert new.key is not None
     public = basim.key.public
-    mine = basim.key.sign(chain.heir_message(story.first, public))
+    mine = basim.key.sign(chain.successor_message(story.first, public))
     theirs = (Former(new.key, story.first, "", proof), Former(old.key, b"", "", b""))
     for named in (
         (),
@@ -287,10 +287,10 @@ def test_a_frame_of_theirs_that_was_changed_is_refused(people: Cast) -> None:
         tx.forget_receipts(story.hq.device, story.amal.device)
     (asking,) = former_identities.asking(talk.client)
     (frame,) = upstream.sealed_frames(talk.client, {story.first: 1})
-    codec: Codec = talk.client.codec
-    sent = messages.decode(messages.Commits, codec.unpack(frame[0], frame[5:])[1])
-    forged = msgspec.structs.replace(sent, seal=chain.seal(story.amal.key, 3, bytes(32)))
-    frames = [asking, codec.pack(Kind.COMMITS, messages.encode(forged))]
+    codec: FrameCodec = talk.client.codec
+    sent = messages.decode_message(messages.Commits, codec.unpack_payload(frame[0], frame[5:])[1])
+    forged = msgspec.structs.replace(sent, seal=chain.sign_chain(story.amal.key, 3, bytes(32)))
+    frames = [asking, codec.pack_frame(FrameKind.COMMITS, messages.encode(forged))]
     with pytest.raises(errors.ChainBroken):
         list(talk.request(routes.SYNC, talk.client.hello, lambda: iter(frames)))
     assert held(story.hq)[story.first] == 1
@@ -341,7 +341,7 @@ def line(keys: list[DeviceKey]) -> tuple[Former, ...]:
     """Return the proofs that each of these keys went on for the one before."""
     first = Former(keys[0].public, b"", "", b"")
     return first, *(
-        Former(new.public, old.device, "", old.sign(chain.heir_message(old.device, new.public)))
+        Former(new.public, old.device, "", old.sign(chain.successor_message(old.device, new.public)))
         for old, new in pairwise(keys)
     )
 
@@ -351,12 +351,12 @@ def bring(people: Cast, sender: DeviceKey, frames: list[bytes]) -> list[messages
     with people.hq.store.read() as tx:
         device = tx.device(sender.device)
     assert device is not None
-    codec = Codec()
+    codec = FrameCodec()
     serving = directly.Serving(people.hq, device, messages.Hello(PROTOCOL, b"", 0, 0, b"", receipts=0), codec)
     for frame in frames:
-        serving.take([serving.read(*codec.unpack(frame[0], frame[5:]))])
-    told = [codec.unpack(frame[0], frame[5:]) for frame in serving.answer()]
-    return [messages.decode(Peer, payload) for kind, payload in told if kind is Kind.PEER]
+        serving.take([serving.read(*codec.unpack_payload(frame[0], frame[5:]))])
+    told = [codec.unpack_payload(frame[0], frame[5:]) for frame in serving.answer()]
+    return [messages.decode_message(Peer, payload) for kind, payload in told if kind is FrameKind.PEER]
 
 
 def first_commit(key: DeviceKey) -> bytes:
@@ -364,15 +364,15 @@ def first_commit(key: DeviceKey) -> bytes:
     one = Commit(
         1, key.device, 1, 5, "Amal", "household", 1, uuid.uuid4().bytes, None, {"_code": "x", "_unit": JBL}, ()
     )
-    ((_, link),) = chain.extend(chain.first(key.device), [encode(one)])
-    packed = messages.Commits(key.device, chain.seal(key, 1, link), pack_commits([one]))
-    return Codec().pack(Kind.COMMITS, messages.encode(packed))
+    ((_, link),) = chain.extend_chain(chain.chain_start(key.device), [encode(one)])
+    packed = messages.Commits(key.device, chain.sign_chain(key, 1, link), pack_commits([one]))
+    return FrameCodec().pack_frame(FrameKind.COMMITS, messages.encode(packed))
 
 
 def peer(keys: list[DeviceKey]) -> bytes:
     """Return the frame that names a line of former identities, and asks how far each is held."""
     heads = tuple((one.device, 1, b"") for one in keys)
-    return Codec().pack(Kind.PEER, messages.encode(Peer(heads=heads, former=line(keys))))
+    return FrameCodec().pack_frame(FrameKind.PEER, messages.encode(Peer(heads=heads, former=line(keys))))
 
 
 def test_a_long_line_of_invented_identities_makes_few_devices(people: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -380,8 +380,8 @@ def test_a_long_line_of_invented_identities_makes_few_devices(people: Cast, monk
     hq, thief = people.hq, people.basim.key
     keys = [people.amal.key, *(DeviceKey.generate() for _ in range(250)), thief]
     worked_out: list[int] = []
-    real = DeviceFamilies._pending
-    monkeypatch.setattr(DeviceFamilies, "_pending", lambda tx: worked_out.append(1) or real(tx))
+    real = SqliteDeviceWrites._pending_copies
+    monkeypatch.setattr(SqliteDeviceWrites, "_pending_copies", lambda tx: worked_out.append(1) or real(tx))
     known = len(devices(hq))
     told = bring(people, thief, [peer(keys)])
     assert len(devices(hq)) == known

@@ -10,7 +10,7 @@ from fieldsync import errors
 from fieldsync.replica import save
 from fieldsync.replica.changes import Changes
 from fieldsync.wire import messages, row_batches
-from fieldsync.wire.frames import Kind
+from fieldsync.wire.frames import FrameKind
 from fieldsync.wire.messages import Ack, Summary
 from tests import directly
 from tests.conftest import Cast
@@ -24,23 +24,23 @@ class Lying(directly.Direct):
     """A talk whose acknowledgements say something else, or are followed by something."""
 
     facts: dict[str, Any]
-    then: tuple[Kind, bytes] | None = None
+    then: tuple[FrameKind, bytes] | None = None
 
     def request(
-        self, name: str, hello: Any, more: Any = None, read: Callable[[Kind, bytes], Any] = lambda *frame: frame
+        self, name: str, hello: Any, more: Any = None, read: Callable[[FrameKind, bytes], Any] = lambda *frame: frame
     ) -> Iterator[Any]:
         """Yield the honest answer with the lie in it."""
         for kind, payload in super().request(name, hello, more):
             told = payload
-            if kind is Kind.ACK:
-                ack = msgspec.structs.replace(messages.decode(Ack, payload), **self.facts)
+            if kind is FrameKind.ACK:
+                ack = msgspec.structs.replace(messages.decode_message(Ack, payload), **self.facts)
                 told = messages.encode(ack)
             yield read(kind, told)
-            if kind is Kind.ACK and self.then is not None:
+            if kind is FrameKind.ACK and self.then is not None:
                 yield read(*self.then)
 
 
-def _lies(number: int) -> list[tuple[dict[str, Any], tuple[Kind, bytes] | None]]:
+def _lies(number: int) -> list[tuple[dict[str, Any], tuple[FrameKind, bytes] | None]]:
     states = messages.States("LAT/JBL", number, row_batches.pack_states([]))
     end = messages.End((Summary("LAT/JBL", number, 0, 0),))
     return [
@@ -48,8 +48,8 @@ def _lies(number: int) -> list[tuple[dict[str, Any], tuple[Kind, bytes] | None]]
         ({"head": number}, None),
         ({"refused": ((number, "gap", "{}"),)}, None),
         ({"devices": ((number, b"d" * 16, "ZZ", "Dima", ()),)}, None),
-        ({}, (Kind.STATES, messages.encode(states))),
-        ({}, (Kind.END, messages.encode(end))),
+        ({}, (FrameKind.STATES, messages.encode(states))),
+        ({}, (FrameKind.END, messages.encode(end))),
     ]
 
 
@@ -75,6 +75,6 @@ def test_a_receipt_for_what_was_never_saved_is_not_believed(people: Cast) -> Non
     talk.facts = {"receipts": ((1, b"s" * 16, (1 << 63) - 1, 1),)}
     talk.run()
     with people.amal.store.read() as tx:
-        assert tx.acknowledged(b"s" * 16, people.amal.device) == 0
+        assert tx.acknowledged_seq(b"s" * 16, people.amal.device) == 0
     directly.sync(people.amal, people.hq)
     assert directly.differing(people.amal, people.hq) == []

@@ -449,7 +449,7 @@ def test_a_branch_makes_no_successor_that_writes_where_its_original_was_before(t
     branch = known(hq, jbl.device)
     with hq.store.write() as tx:
         upstream.take_up(tx, branch, messages.Peer((claim,)), now, own=hq.device)
-        assert [change.grants for change in tx.changes(minted.device)] == [()]
-        assert tx.former(minted.device) == ()
+        assert [change.grants for change in tx.authority_changes(minted.device)] == [()]
+        assert tx.former_grants(minted.device) == ()
     assert not known(hq, minted.device).pending
     assert there in rows(hq)

@@ -14,7 +14,7 @@ from fieldsync.replica.node import Node
 from fieldsync.server import device_locks
 from fieldsync.topology import first_receipts
 from fieldsync.wire import messages
-from fieldsync.wire.frames import Codec, Kind
+from fieldsync.wire.frames import FrameCodec, FrameKind
 from fieldsync.wire.messages import Peer, Taking
 from fieldsync.wire.protocols import PROTOCOL
 from tests.cast import JBL, rows
@@ -48,12 +48,12 @@ def said(hq: Node, branch: Node) -> Serving:
     with hq.store.read() as tx:
         device = tx.device(branch.device)
     assert device is not None
-    return Serving(hq, device, messages.Hello(PROTOCOL, b"", branch.clock(), 0, b""), Codec())
+    return Serving(hq, device, messages.Hello(PROTOCOL, b"", branch.clock(), 0, b""), FrameCodec())
 
 
 def tell(serving: Serving, peer: Peer) -> None:
     """Say something in a request."""
-    serving.take([serving.read(Kind.PEER, messages.encode(peer))])
+    serving.take([serving.read(FrameKind.PEER, messages.encode(peer))])
 
 
 def only(node: Node) -> bytes:
@@ -75,7 +75,7 @@ def test_a_receipt_of_what_another_branch_will_bring_is_nothing(tree: Tree, last
     tree.sync("jbl", "hq")
     assert rows(hq)[only(hq)].doc["location"] == "جبلة"
     with hq.store.read() as tx:
-        taken = tx.taken_first(amal.device, 2)
+        taken = tx.first_receipt(amal.device, 2)
     assert taken is not None
     assert taken.server == jbl.device
 
@@ -85,7 +85,7 @@ def test_a_receipt_of_what_comes_to_headquarters_itself_is_nothing(tree: Tree) -
     hq, qrd, dima = (tree.nodes[name] for name in ("hq", "qrd", "dima"))
     save.add(dima, "household", Changes(set={"family_name": "ديمة"}), unit=JBL)
     with hq.store.read() as tx:
-        head = tx.head(dima.device)
+        head = tx.log_head(dima.device)
     tell(said(hq, qrd), Peer(taken=tuple(receipt(qrd, dima.device, n, n, 1) for n in range(head + 1, head + 5))))
     tree.clock.tick(1_000)
     since = tree.clock()
@@ -93,7 +93,7 @@ def test_a_receipt_of_what_comes_to_headquarters_itself_is_nothing(tree: Tree) -
     tree.sync("dima", "hq")
     device_locks.revoke(hq, dima.device.hex(), since=since)
     with hq.store.read() as tx:
-        taken = tx.taken_first(dima.device, head + 1)
+        taken = tx.first_receipt(dima.device, head + 1)
         assert [code for _, code, _ in tx.refusals(dima.device)] == ["out_of_hands"]
     assert taken is not None
     assert taken.server == hq.device
@@ -112,11 +112,11 @@ def test_a_branch_speaks_for_no_record_of_other_units(tree: Tree) -> None:
         device = tx.device(amal.device)
     assert device is not None
     assert device.chain is not None
-    link = chain.extend(device.chain, [encode(made)])[-1][1]
+    link = chain.extend_chain(device.chain, [encode(made)])[-1][1]
     serving = said(hq, qrd)
     invented = receipt(qrd, amal.device, made.seq, made.seq, tree.clock() - 4 * DAY_MS, link, number=0)
     tell(serving, Peer(heads=((amal.device, made.seq, link),), taken=(invented,)))
-    serving.take([serving.read(Kind.COMMITS, hand.payload([made]))])
+    serving.take([serving.read(FrameKind.COMMITS, hand.payload([made]))])
     assert "location" not in rows(hq)[record].doc
     with hq.store.read() as tx:
         assert [code for _, code, _ in tx.refusals(amal.device)] == ["revoked"]

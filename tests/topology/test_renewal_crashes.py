@@ -57,7 +57,7 @@ def test_killed_while_it_becomes_another_device(own_office: Office) -> None:
             directly.approve(office["amal"], office["clone"], hq=office["hq"])
         office.equal("amal", "clone")
         assert len({before, office["amal"].device, office["clone"].device}) == 3
-        assert all(integrity.check(office[name]).ok for name in names)
+        assert all(integrity.check_integrity(office[name]).ok for name in names)
         held = rows(office["hq"])
         assert held[case].doc["reopen_count"] == 111
         assert sum(row.state.type == "household" for row in held.values()) == 3 + 2 + 2

@@ -12,7 +12,7 @@ from fieldsync.replica.node import Node
 from fieldsync.store import Tx
 from fieldsync.topology import reserved_entries
 from fieldsync.wire import messages
-from fieldsync.wire.frames import Codec, Kind
+from fieldsync.wire.frames import FrameCodec, FrameKind
 from fieldsync.wire.messages import Reserved
 from tests.offices import Hand, Office
 from tests.tree import Tree
@@ -106,14 +106,16 @@ def test_a_device_speaks_for_itself_only_and_not_too_much(own_office: Office) ->
     office = own_office
     hand = Hand(office["amal"], office.port)
     hand.post("/v2/sync", hand.hello(where=True))
-    given = messages.decode(messages.Hello, Codec().unpack(1, hand.hello()[5:])[1])
+    given = messages.decode_message(messages.Hello, FrameCodec().unpack_payload(1, hand.hello()[5:])[1])
 
     def hello(*pieces: Reserved) -> bytes:
-        return Codec().pack(Kind.HELLO, messages.encode(msgspec.structs.replace(given, reserved=pieces)))
+        return FrameCodec().pack_frame(
+            FrameKind.HELLO, messages.encode(msgspec.structs.replace(given, reserved=pieces))
+        )
 
     basim = office["basim"].device
     answer = hand.post("/v2/sync", hello(Reserved(7, basim, b"x", b"y")))
-    assert answer.message(Kind.ACK, messages.Ack).reserved_taken == 7
+    assert answer.message(FrameKind.ACK, messages.Ack).reserved_taken == 7
     with office["hq"].store.read() as tx:
         kept = reserved_entries.held(tx, reserved_entries.UP)
     assert [(one.source, one.key, one.data) for one in kept] == [(office["amal"].device, b"x", b"y")]
@@ -127,4 +129,4 @@ def test_a_device_speaks_for_itself_only_and_not_too_much(own_office: Office) ->
     with office["hq"].store.read() as tx:
         assert reserved_entries.held(tx, reserved_entries.UP) == kept
     with pytest.raises(errors.BadFrame):
-        messages.decode(messages.Hello, messages.encode([2, b"", 0, 0, b"", *[0] * 15, "no list", 0]))
+        messages.decode_message(messages.Hello, messages.encode([2, b"", 0, 0, b"", *[0] * 15, "no list", 0]))

@@ -295,11 +295,11 @@ def test_nobody_else_puts_forms_in_force(people: Cast, tmp_path: Path) -> None:
     book = Book()
     publish(people.hq, book.write(tmp_path / "forms"))
     before = people.hq.forms
-    good = schema_recovery.signed(book.texts(), 9, people.hq.key)
+    good = schema_recovery.sign_forms(book.texts(), 9, people.hq.key)
     changed = good | {"visit.toml": good["visit.toml"] + "# and more\n"}
-    for texts in (schema_recovery.signed(book.texts(), 9, people.basim.key), changed):
+    for texts in (schema_recovery.sign_forms(book.texts(), 9, people.basim.key), changed):
         with people.basim.store.write() as tx:
-            schema_rollout.take_over(people.basim, tx, texts)
+            schema_rollout.put_in_force(people.basim, tx, texts)
         for _ in range(3):
             directly.sync(people.basim, people.hq)
         assert people.hq.forms == before
@@ -312,7 +312,7 @@ def test_lost_forms_that_others_have_followed_are_outdone(people: Cast, tmp_path
     """Since it was put back headquarters has published other forms than it lost: its next ones get a higher number than those."""
     book = Book()
     publish(people.hq, book.write(tmp_path / "forms"))
-    lost = schema_recovery.signed(book.texts(), 7, people.hq.key)
+    lost = schema_recovery.sign_forms(book.texts(), 7, people.hq.key)
     book.add("text")
     number = publish(people.hq, book.write(tmp_path / "forms"))["number"]
     with people.hq.store.write() as tx:
@@ -349,7 +349,7 @@ def test_forms_under_the_number_of_lost_ones_end_everywhere(
     assert directly.sync(amal, hq).requests == 1
     before = hq.forms
     with hq.store.write() as tx:
-        _bring(hq, tx, schema_recovery.signed(lost.texts(), number, hq.serving_key))
+        _bring(hq, tx, schema_recovery.sign_forms(lost.texts(), number, hq.serving_key))
     assert hq.forms == before
 
 
@@ -382,8 +382,8 @@ def test_a_branch_with_lost_forms_hands_them_to_nobody(tmp_path: Path) -> None:
             tree.sync("jbl", "hq")
         assert hq.forms == jbl.forms == amal.forms == basim.forms
         with basim.store.read() as tx:
-            listed = form_texts.listing(book.texts())
-            assert schema_recovery.signer(listed, _published(tx)) == hq.serving_key.device
+            listed = form_texts.list_form_texts(book.texts())
+            assert schema_recovery.find_signer(listed, _published(tx)) == hq.serving_key.device
     finally:
         tree.close()
 
@@ -394,11 +394,11 @@ def _epoch(node: Node) -> bytes:
 
 
 def _published(tx: ReadTx) -> str:
-    return form_texts.present(tx)[load.PUBLISHED]
+    return form_texts.texts_in_force(tx)[load.PUBLISHED]
 
 
 def _bring(node: Node, tx: Tx, texts: dict[str, str]) -> None:
     """Have forms come to a server from a device, claim and texts in one."""
-    listed = form_texts.listing(texts)
+    listed = form_texts.list_form_texts(texts)
     pieces = tuple((n, 0, texts[one.name].encode()) for n, one in enumerate(listed))
-    schema_recovery.take(node, tx, bytes(16), Forms(listed, pieces))
+    schema_recovery.restore_forms(node, tx, bytes(16), Forms(listed, pieces))

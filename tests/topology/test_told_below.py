@@ -62,7 +62,9 @@ def test_a_visitor_s_earlier_refusals_are_told_when_its_commits_come(tree: Tree,
     meets(samar, hq)
     overstep(samar, QRD, JBL)
     tree.sync("samar", "hq")
-    quarantine.drop(hq, quarantine.Chosen(device=samar.letters), "Dima", "not there")  # no branch finds this by itself
+    quarantine.drop_commits(
+        hq, quarantine.QuarantineSelection(device=samar.letters), "Dima", "not there"
+    )  # no branch finds this by itself
     overstep(amal, JBL, QRD)  # a later one, of which the branch hears before
     for pair in (("amal", "jbl"), ("jbl", "hq")):
         tree.sync(*pair)
@@ -70,7 +72,7 @@ def test_a_visitor_s_earlier_refusals_are_told_when_its_commits_come(tree: Tree,
     meets(samar, jbl)
     tree.sync("samar", "jbl")
     with jbl.store.read() as tx:
-        assert tx.head(samar.device) == 1
+        assert tx.log_head(samar.device) == 1
     tree.sync("jbl", "hq", cut)
     tree.sync("jbl", "hq")
     tree.sync("jbl", "hq")

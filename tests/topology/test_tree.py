@@ -78,11 +78,11 @@ def test_what_a_laptop_carries_ahead_of_its_branch_waits_for_it() -> None:
         tree.sync("amal", "hq")
         amal = tree.nodes["amal"].device
         with tree.nodes["hq"].store.read() as tx:
-            assert len(tx.waiting()[amal]) == 2
+            assert len(tx.waiting_commits()[amal]) == 2
         assert all(row.doc["location"] == "اللاذقية" for row in rows(tree.nodes["amal"]).values())
         tree.sync("jbl", "hq")
         with tree.nodes["hq"].store.read() as tx:
-            assert tx.waiting() == {}
+            assert tx.waiting_commits() == {}
         assert not any(tree.settle())
         check(tree)
         assert {row.doc["location"] for row in rows(tree.nodes["hq"]).values()} == {"اللاذقية"}
@@ -131,7 +131,7 @@ def test_what_moved_away_goes_from_a_branch_when_all_its_laptops_have_heard(who:
         tree.sync("basim", "jbl")
         assert tree.sync("jbl", "hq") == 0
         assert rows(jbl) == {}
-        assert integrity.check(jbl).faults == []
+        assert integrity.check_integrity(jbl).faults == []
         assert not any(tree.settle())
         check(tree)
         assert rows(tree.nodes["samar"])[record].doc["address"] == "شارع"
@@ -195,7 +195,7 @@ def test_one_laptop_s_two_histories_do_not_stop_its_branch() -> None:
         assert rows(tree.nodes["hq"])[record].doc["size_stated"] == 3
         assert directly.differing(tree.nodes["jbl"], tree.nodes["hq"]) == []
         with tree.nodes["jbl"].store.read() as tx:  # nothing of what was said there is gone
-            assert [c.seq for c in tx.commits(old, 0)] == [1, 2]
+            assert [c.seq for c in tx.commits_behind(old, 0)] == [1, 2]
     finally:
         tree.close()
 

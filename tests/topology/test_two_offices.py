@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
 from fieldsync import errors
-from fieldsync.core.grants import covers
+from fieldsync.core.grants import covering_grant
 from fieldsync.replica import save, transfer
 from fieldsync.replica.changes import Changes
 from fieldsync.review import decisions
@@ -50,7 +50,7 @@ class TwoOffices(Field):
 
     def _home(self, who: str, unit: str) -> str:
         grants = self.nodes[who].grants
-        return unit if covers(grants, unit) is not None else grants[0].unit
+        return unit if covering_grant(grants, unit) is not None else grants[0].unit
 
     # --- people work ---
 

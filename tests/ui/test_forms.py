@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from textual.events import Key
 from textual.pilot import Pilot
 
-from fieldsync.core.commit import decode
+from fieldsync.core.commit import decode_commit
 from fieldsync.replica import form_drafts, queries, save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.lookup import find_row
@@ -116,7 +116,7 @@ def written(node: Node, record: bytes) -> list[str]:
     with node.store.read() as tx:
         last = tx.commits_of(record)[-1]
     assert last.body is not None
-    return sorted(decode(last.body).fields)
+    return sorted(decode_commit(last.body).fields)
 
 
 @pytest.mark.parametrize("lang", ["en", "ar"])
@@ -386,7 +386,7 @@ def test_a_draft_is_thrown_away(people: Cast) -> None:
 def test_a_draft_is_noise_without_the_passphrase(people: Cast) -> None:
     """It is in the encrypted store and nowhere else."""
     form_drafts.keep(people.amal, "household", {"answers": {"family_name": "ALHASANSECRET"}})
-    people.amal.store.tidy()
+    people.amal.store.run_maintenance()
     for file in people.amal.home.rglob("*"):
         assert not file.is_file() or b"ALHASANSECRET" not in file.read_bytes()
 

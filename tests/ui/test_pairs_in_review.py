@@ -31,7 +31,7 @@ def samar(people: Cast, monkeypatch: pytest.MonkeyPatch) -> Node:
     """A supervisor's laptop: one man registered twice by two caseworkers, one family given food twice."""
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
-    home = record_ids.text(save.add(people.amal, "household", Changes(set={"family_name": "الحسن"}), unit=JBL))
+    home = record_ids.id_text(save.add(people.amal, "household", Changes(set={"family_name": "الحسن"}), unit=JBL))
     person(people.amal, JBL, AHMAD, household=home)
     people.clock.tick(60_000)
     person(people.basim, JBL, AGAIN)

@@ -181,7 +181,7 @@ def test_a_pair_of_which_one_has_left_this_laptop(samar: Node, beside: Node) -> 
 
     async def steps(pilot: Pilot[None], screen: ReviewScreen) -> None:
         with beside.store.write() as tx:
-            tx.purge(tx.rows([bytes.fromhex(pair.b.replace("-", ""))]).values())
+            tx.purge_records(tx.rows([bytes.fromhex(pair.b.replace("-", ""))]).values())
         await pilot.press("down")
         assert GONE in seen(pilot.app)
         assert "1 of 1" in seen(pilot.app)

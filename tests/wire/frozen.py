@@ -13,14 +13,14 @@ import zstandard
 from fieldsync.core import codes
 from fieldsync.core import commit as commits
 from fieldsync.core.commit import Commit, state_of
-from fieldsync.core.deletion import deletion
-from fieldsync.core.register import Head, Register, build
-from fieldsync.core.state import Base, State, merge
+from fieldsync.core.deletion import deletion_value
+from fieldsync.core.register import Head, Register, build_register
+from fieldsync.core.state import Base, State, join_states
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.wire import bundle_format, columns, messages, row_batches
-from fieldsync.wire.bundle_format import Carried, Earlier, Manifest
-from fieldsync.wire.frames import COMPRESSED, MAX_COMPRESSED, PART, Codec, Kind
+from fieldsync.wire.bundle_format import CarriedCommits, EarlierCommits, Manifest
+from fieldsync.wire.frames import COMPRESSED, MAX_COMPRESSED, PART, FrameCodec, FrameKind
 
 FOLDER = Path(__file__).with_name("vectors")
 AMAL, BASIM, SAMAR = (bytes([n]) * 16 for n in (0xA1, 0xB2, 0xC3))
@@ -47,20 +47,20 @@ _HEADS = [
     for i, (device, value) in enumerate(((AMAL, "high"), (BASIM, "low"), (SAMAR, "none")))
 ]
 CONTEXTS = State(CASE, "case", None, {}, {
-    "risk": build(zip(_HEADS, ({}, {AMAL: 3, FAMILY: 9}, {FAMILY: 9}), strict=True), {AMAL: 5, BASIM: 5, SAMAR: 5, FAMILY: 9}),
-    "worker": build(zip(_HEADS[:2], (None, {}), strict=True), {AMAL: 5, BASIM: 5}),
-    "team": build([(_HEADS[0], {BASIM: 2})], {AMAL: 5, BASIM: 4}),
+    "risk": build_register(zip(_HEADS, ({}, {AMAL: 3, FAMILY: 9}, {FAMILY: 9}), strict=True), {AMAL: 5, BASIM: 5, SAMAR: 5, FAMILY: 9}),
+    "worker": build_register(zip(_HEADS[:2], (None, {}), strict=True), {AMAL: 5, BASIM: 5}),
+    "team": build_register([(_HEADS[0], {BASIM: 2})], {AMAL: 5, BASIM: 4}),
 }, {"risk": None, "worker": None, "team": None})  # fmt: skip
 """The usual context and others, one that is shorter than what it leaves out, one that is not known, a lone head's."""
 DELETION = Commit(
     1, AMAL, 3, 117545849856000002, "Amal", "household", 1, FAMILY, None,
-    {"_deleted": deletion("moved", merge(state_of(ADD), state_of(EDIT))[0], ["019a3f5c-7b00-7000-8000-000000000002"])}, (),
+    {"_deleted": deletion_value("moved", join_states(state_of(ADD), state_of(EDIT))[0], ["019a3f5c-7b00-7000-8000-000000000002"])}, (),
 )  # fmt: skip
 VALUES = {
     "integers": [5, 900, -3, 1 << 62], "steps": [10, 11, 12, 13], "decimals": [0.5, -1.25, 33.3], "digits": ["2026-01-02", "1999-12-31"],
     "choices": ["idp", "host"] * 4, "words": ["محمد أحمد", "أحمد محمد"] * 2 + ["محمد محمد", "أحمد أحمد"] * 2 + ["محمد", "أحمد", "محمد أحمد محمد"],
     "texts": ["007", "7", "", "a b"], "raw": [1, 1.0, True, None, "1", -0.0, "a\0b\nc"], "nullable": [None, "x", None], "constant": [7, 7, 7],
-    "codes": [codes.make("LAT/JBL", "B", n) for n in (1, 2, 40)],
+    "codes": [codes.make_code("LAT/JBL", "B", n) for n in (1, 2, 40)],
 }  # fmt: skip
 
 
@@ -145,26 +145,31 @@ PACKED = [msgspec.structs.replace(one, device=LAPTOP.device, context=()) for one
 
 
 def _up() -> tuple[Manifest, list[bytes]]:
-    start = chain.first(LAPTOP.device)
-    head = chain.extend(start, map(commits.encode, PACKED))[-1][1]
+    start = chain.chain_start(LAPTOP.device)
+    head = chain.extend_chain(start, map(commits.encode, PACKED))[-1][1]
     hello = messages.Hello(1, b"", 1_793_607_300_000, 2, b"\1\2\3\4", (("LAT/JBL", 9, 9),))
-    sent = messages.Commits(LAPTOP.device, chain.seal(LAPTOP, 2, head), row_batches.pack_commits(PACKED))
-    codec = Codec()
-    frames = [codec.pack(Kind.HELLO, messages.encode(hello)), codec.pack(Kind.COMMITS, messages.encode(sent))]
-    carried = Carried(LAPTOP.device, 0, start, 2, head)
+    sent = messages.Commits(LAPTOP.device, chain.sign_chain(LAPTOP, 2, head), row_batches.pack_commits(PACKED))
+    codec = FrameCodec()
+    frames = [
+        codec.pack_frame(FrameKind.HELLO, messages.encode(hello)),
+        codec.pack_frame(FrameKind.COMMITS, messages.encode(sent)),
+    ]
+    carried = CarriedCommits(LAPTOP.device, 0, start, 2, head)
     manifest = Manifest(
         1, bytes(range(16)), 3, True, LAPTOP.public, (SERVER.device,), 1_793_607_300_000, (carried,),
-        (Earlier(1, LAPTOP.device, 0, 1), Earlier(2, LAPTOP.device, 0, 2)), (), 2, 0, tuple(sha256(frame).digest() for frame in frames),
+        (EarlierCommits(1, LAPTOP.device, 0, 1), EarlierCommits(2, LAPTOP.device, 0, 2)), (), 2, 0, tuple(sha256(frame).digest() for frame in frames),
     )  # fmt: skip
     return manifest, frames
 
 
 def _down() -> tuple[Manifest, list[bytes]]:
-    codec = Codec()
+    codec = FrameCodec()
     frames = [
-        codec.pack(Kind.ACK, messages.encode(messages.Ack(1_793_607_300_000, 2, bytes(8)))),
-        codec.pack(Kind.STATES, messages.encode(messages.States("LAT/JBL", 12, row_batches.pack_states(STATES)))),
-        codec.pack(Kind.END, messages.encode(messages.End((messages.Summary("LAT/JBL", 12, 7, 2),)))),
+        codec.pack_frame(FrameKind.ACK, messages.encode(messages.Ack(1_793_607_300_000, 2, bytes(8)))),
+        codec.pack_frame(
+            FrameKind.STATES, messages.encode(messages.States("LAT/JBL", 12, row_batches.pack_states(STATES)))
+        ),
+        codec.pack_frame(FrameKind.END, messages.encode(messages.End((messages.Summary("LAT/JBL", 12, 7, 2),)))),
     ]
     manifest = Manifest(
         1, bytes(range(16, 32)), 1, False, SERVER.public, (LAPTOP.device,), 1_793_607_300_000, (), (), (("LAT/JBL", 9, 9),), 0, 2,
@@ -181,21 +186,21 @@ def _branch() -> tuple[Manifest, list[bytes]]:
         messages.Peer((said,), mark=(b"epoch-id", 1, 0)),
         messages.Peer(clocks=((LAPTOP.device, 1, 2, 9),), mark=(b"epoch-id", 1, 1)),
     ]
-    first, last = (Codec().pack(Kind.PEER, messages.encode(peer)) for peer in told)
+    first, last = (FrameCodec().pack_frame(FrameKind.PEER, messages.encode(peer)) for peer in told)
     frames = [hello, first, sent, last]
     hashes = tuple(sha256(frame).digest() for frame in frames)
     return msgspec.structs.replace(manifest, key=SERVER.public, to=(bytes(16),), frames=hashes), frames
 
 
 def _bundle(manifest: Manifest, inside: list[bytes], key: DeviceKey = LAPTOP, **changes: Any) -> bytes:
-    return bundle_format.head(msgspec.structs.replace(manifest, **changes), key) + b"".join(inside)
+    return bundle_format.bundle_head(msgspec.structs.replace(manifest, **changes), key) + b"".join(inside)
 
 
 def _parts() -> list[bytes]:
     end = messages.encode(messages.End((messages.Summary("LAT/JBL", 12, 7, 2),)))
-    pieces = [(PART, end[:5]), (PART, end[5:9]), (Kind.END, end[9:])]
+    pieces = [(PART, end[:5]), (PART, end[5:9]), (FrameKind.END, end[9:])]
     return [
-        Codec().pack(Kind.ACK, messages.encode(messages.Ack(1_793_607_300_000, 2, bytes(8)))),
+        FrameCodec().pack_frame(FrameKind.ACK, messages.encode(messages.Ack(1_793_607_300_000, 2, bytes(8)))),
         *(bytes((tag,)) + len(piece).to_bytes(4, "big") + piece for tag, piece in pieces),
     ]
 
@@ -219,11 +224,14 @@ def good() -> dict[str, tuple[str, bytes]]:
             row_batches.pack_states([CONTEXTS]),
         ),
         "commit-deletion": ("a removal, with what it had seen of each register", commits.encode(DELETION)),
-        "frame-plain": ("an END frame, not compressed", Codec().pack(Kind.END, messages.encode(messages.End()))),
+        "frame-plain": (
+            "an END frame, not compressed",
+            FrameCodec().pack_frame(FrameKind.END, messages.encode(messages.End())),
+        ),
         "frame-parts": ("an ACK frame, and an END frame in three parts", b"".join(_parts())),
         "frame-zstd": (
             "a STATES frame, compressed without a dictionary",
-            Codec().pack(Kind.STATES, b"fieldsync " * 60),
+            FrameCodec().pack_frame(FrameKind.STATES, b"fieldsync " * 60),
         ),
     }
     made |= {
@@ -245,7 +253,7 @@ def good() -> dict[str, tuple[str, bytes]]:
         f"message-{type(one).__name__.lower()}-2": (f"a {type(one).__name__} of 0.2, all of it", messages.encode(one))
         for one in GROWN
     }
-    return made | {f"column-{name}": (f"{values!a}", columns.encode(values)) for name, values in VALUES.items()}  # type: ignore[arg-type]
+    return made | {f"column-{name}": (f"{values!a}", columns.encode_column(values)) for name, values in VALUES.items()}  # type: ignore[arg-type]
 
 
 def hostile() -> dict[str, tuple[str, bytes]]:
@@ -275,11 +283,11 @@ def hostile() -> dict[str, tuple[str, bytes]]:
         "hostile-bundle-other": ("no bundle", b"age-encryption.org/v1\n" + good_one),
         "hostile-frame-bomb": (
             "64 MiB of zeros in one compressed frame",
-            bytes([Kind.STATES | COMPRESSED]) + len(bomb).to_bytes(4, "big") + bomb,
+            bytes([FrameKind.STATES | COMPRESSED]) + len(bomb).to_bytes(4, "big") + bomb,
         ),
         "hostile-frame-long": (
             "a frame that says it is longer than any may be",
-            bytes([Kind.STATES]) + (MAX_COMPRESSED + 1).to_bytes(4, "big"),
+            bytes([FrameKind.STATES]) + (MAX_COMPRESSED + 1).to_bytes(4, "big"),
         ),
         "hostile-frame-kind": ("a frame of no known kind", b"\x7f\0\0\0\0"),
         "hostile-commit-spelling": (

@@ -36,7 +36,9 @@ TEXTS = st.one_of(
     st.from_regex(r"\A\+963[0-9]{9}\Z"),
     st.from_regex(r"\A20[0-9]{2}-[01][0-9]-[0-3][0-9]\Z"),
     st.from_regex(r"\A[a-c]{1,3}( [a-c]{1,3}){0,3}\Z"),
-    st.builds(codes.make, st.sampled_from(["LAT/JBL", "X"]), st.sampled_from(["A", "BC"]), st.integers(1, 999_999)),
+    st.builds(
+        codes.make_code, st.sampled_from(["LAT/JBL", "X"]), st.sampled_from(["A", "BC"]), st.integers(1, 999_999)
+    ),
     st.from_regex(r"\AJBL-A-[0-9]{1,3}-[0-9A-Z]{2}\Z"),
 )
 NUMBERS = st.one_of(
@@ -57,7 +59,7 @@ COLUMNS = st.one_of(
         lambda pair: (pair[0] * pair[1])[: 2 * pair[1]]
     ),
     st.tuples(st.integers(-5, 1 << 62), st.integers(-9, 9), st.integers(1, 50)).map(lambda t: [t[0] + t[1] * i for i in range(t[2])]),
-    st.integers(1, 60).map(lambda n: [codes.make("LAT/JBL", "AK", i + 1) for i in range(n)]),
+    st.integers(1, 60).map(lambda n: [codes.make_code("LAT/JBL", "AK", i + 1) for i in range(n)]),
     st.lists(st.sampled_from(["محمد أحمد", "محمد علي", "علي أحمد", "أحمد محمد علي"]), min_size=2, max_size=300),
 )  # fmt: skip
 
@@ -74,7 +76,7 @@ def exact(value: Any) -> Any:
 @given(COLUMNS)
 def test_a_column_gives_back_the_very_values(values: list[Any]) -> None:
     """Encode, decode: the same values of the same types in the same order."""
-    assert exact(columns.decode(columns.encode(values), len(values))) == exact(values)
+    assert exact(columns.decode_column(columns.encode_column(values), len(values))) == exact(values)
 
 
 @pytest.mark.parametrize(
@@ -85,27 +87,27 @@ def test_a_column_gives_back_the_very_values(values: list[Any]) -> None:
         ([0.5, 1.25, 7.0], columns.DECIMALS), (["x", "y"] * 9, columns.CHOICES), (["2026-01-02", "2026-03-04"], columns.DIGITS),
         (["007", "012"], columns.DIGITS), (["7", "12"], columns.TEXTS), (["a", "b"], columns.TEXTS), (["a\0b", "c"], columns.RAW),
         ([1, 1.0], columns.RAW), ([True, 1], columns.RAW), ([0.0, -0.0], columns.RAW), ([[1], [1]], columns.RAW),
-        ([-(1 << 63), 1 << 63], columns.RAW), ([codes.make("X", "A", 1), codes.make("X", "A", 2)], columns.CODES),
+        ([-(1 << 63), 1 << 63], columns.RAW), ([codes.make_code("X", "A", 1), codes.make_code("X", "A", 2)], columns.CODES),
     ],
 )  # fmt: skip
 def test_each_kind_of_column_has_its_encoding(values: list[Any], tag: int) -> None:
     """Numbers step by step, dates as digits, few words as choices: and what fits none of them as it is."""
-    column = columns.encode(values)
+    column = columns.encode_column(values)
     assert column[0] == tag
-    assert exact(columns.decode(column, len(values))) == exact(values)
+    assert exact(columns.decode_column(column, len(values))) == exact(values)
 
 
 def test_names_are_kept_by_their_words() -> None:
     """Names made of few words are sent as the words and their numbers; separators inside a name put it elsewhere."""
     first, last = [f"أحمد{i}" for i in range(20)], [f"الحسن{i}" for i in range(20)]
     names = [f"{a} {b}" for a in first for b in last]
-    column = columns.encode(names)
+    column = columns.encode_column(names)
     assert column[0] == columns.WORDS
-    assert columns.decode(column, len(names)) == names
+    assert columns.decode_column(column, len(names)) == names
     for odd in ("a \n b", "\n", " \n", "a\nb", " \n \n "):
-        assert columns.decode(columns.encode([*names, odd]), len(names) + 1) == [*names, odd]
+        assert columns.decode_column(columns.encode_column([*names, odd]), len(names) + 1) == [*names, odd]
     double = [*names, "two  spaces", " outer ", ""]
-    assert columns.decode(columns.encode(double), len(double)) == double
+    assert columns.decode_column(columns.encode_column(double), len(double)) == double
 
 
 def test_no_column_holds_more_than_a_decoder_takes() -> None:
@@ -115,22 +117,22 @@ def test_no_column_holds_more_than_a_decoder_takes() -> None:
         ["x" * 20_000, "y"] * 2_000,
         ["a b c " * 1_000 + str(i) for i in range(400)],
     ):
-        column = columns.encode(values)
-        assert columns.decode(column, len(values)) == values
+        column = columns.encode_column(values)
+        assert columns.decode_column(column, len(values)) == values
 
 
 def test_an_empty_column_is_empty() -> None:
     """No values are no values."""
-    assert columns.decode(columns.encode([]), 0) == []
+    assert columns.decode_column(columns.encode_column([]), 0) == []
 
 
 @given(COLUMNS, st.integers(-3, 3).filter(bool))
 def test_a_wrong_count_is_found(values: list[Any], more: int) -> None:
     """A column that holds more or fewer values than promised is refused, unless it repeats one for as often as asked."""
-    column = columns.encode(values)
+    column = columns.encode_column(values)
     count = len(values) + more
     try:
-        found = columns.decode(column, count)
+        found = columns.decode_column(column, count)
     except errors.FieldsyncError:
         return
     assert len(found) == count
@@ -191,7 +193,7 @@ def test_a_hostile_column_costs_little_and_breaks_nothing(name: str, costs: Any)
     content, count = HOSTILE[name]
     with costs(seconds=3, megabytes=80):
         try:
-            found = columns.decode(content, count)
+            found = columns.decode_column(content, count)
         except errors.FieldsyncError:
             return
         assert len(found) == count
@@ -201,7 +203,7 @@ def test_a_hostile_column_costs_little_and_breaks_nothing(name: str, costs: Any)
 def test_noise_is_no_column(content: bytes, count: int) -> None:
     """Random bytes decode to an error of ours or to as many values as asked."""
     try:
-        assert len(columns.decode(content, count)) == count
+        assert len(columns.decode_column(content, count)) == count
     except errors.FieldsyncError:
         pass
 
@@ -209,9 +211,9 @@ def test_noise_is_no_column(content: bytes, count: int) -> None:
 @given(COLUMNS, st.data())
 def test_a_damaged_column_breaks_nothing(values: list[Any], data: st.DataObject) -> None:
     """A changed byte decodes to an error of ours or to as many values as asked."""
-    content = bytearray(columns.encode(values))
+    content = bytearray(columns.encode_column(values))
     content[data.draw(st.integers(0, len(content) - 1))] ^= data.draw(st.integers(1, 255))
     try:
-        assert len(columns.decode(bytes(content), len(values))) == len(values)
+        assert len(columns.decode_column(bytes(content), len(values))) == len(values)
     except errors.FieldsyncError:
         pass

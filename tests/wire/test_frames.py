@@ -13,14 +13,14 @@ from fieldsync.wire.frames import (
     HEAD,
     MAX_COMPRESSED,
     MAX_PLAIN,
-    Codec,
-    Kind,
-    Reader,
+    FrameCodec,
+    FrameKind,
+    FrameReader,
 )
 
 DICTIONARY = "name location جبلة اللاذقية".encode() * 20
 FRAMES = st.lists(
-    st.tuples(st.sampled_from(list(Kind)), st.binary(max_size=600) | st.just(b"again " * 500)), max_size=6
+    st.tuples(st.sampled_from(list(FrameKind)), st.binary(max_size=600) | st.just(b"again " * 500)), max_size=6
 )
 
 
@@ -32,29 +32,29 @@ def cut(stream: bytes, at: list[int]) -> list[bytes]:
 
 @given(FRAMES, st.lists(st.integers(0, 1 << 16), max_size=8), st.booleans())
 def test_a_stream_cut_anywhere_gives_the_same_frames(
-    frames: list[tuple[Kind, bytes]], at: list[int], known: bool
+    frames: list[tuple[FrameKind, bytes]], at: list[int], known: bool
 ) -> None:
     """Pieces of any size, empty ones too, with a dictionary or without."""
-    sender, receiver = (Codec(DICTIONARY if known else b"") for _ in range(2))
-    stream = b"".join(sender.pack(kind, payload) for kind, payload in frames)
-    reader, found = Reader(), []
+    sender, receiver = (FrameCodec(DICTIONARY if known else b"") for _ in range(2))
+    stream = b"".join(sender.pack_frame(kind, payload) for kind, payload in frames)
+    reader, found = FrameReader(), []
     for piece in cut(stream, at):
         for tag, payload, whole in reader.feed(piece):
             assert whole[HEAD:] == payload
-            found.append(receiver.unpack(tag, payload))
+            found.append(receiver.unpack_payload(tag, payload))
     assert found == frames
     assert reader.pending == 0
 
 
 @given(FRAMES.filter(bool), st.integers(0, 1 << 20))
-def test_a_stream_cut_for_good_gives_whole_frames_only(frames: list[tuple[Kind, bytes]], at: int) -> None:
+def test_a_stream_cut_for_good_gives_whole_frames_only(frames: list[tuple[FrameKind, bytes]], at: int) -> None:
     """An interruption costs at most one frame: those before it are there, and the reader knows that something is missing."""
-    codec = Codec()
-    packed = [codec.pack(kind, payload) for kind, payload in frames]
+    codec = FrameCodec()
+    packed = [codec.pack_frame(kind, payload) for kind, payload in frames]
     stream = b"".join(packed)
     at %= len(stream)
-    reader = Reader()
-    found = [codec.unpack(tag, payload) for tag, payload, _ in reader.feed(stream[:at])]
+    reader = FrameReader()
+    found = [codec.unpack_payload(tag, payload) for tag, payload, _ in reader.feed(stream[:at])]
     assert found == frames[: len(found)]
     assert reader.pending == at - sum(map(len, packed[: len(found)]))
 
@@ -62,10 +62,10 @@ def test_a_stream_cut_for_good_gives_whole_frames_only(frames: list[tuple[Kind, 
 @given(st.binary(max_size=2_000), st.booleans())
 def test_noise_is_no_frame(noise: bytes, known: bool) -> None:
     """Random bytes end in an error of ours, or wait for more."""
-    codec, reader = Codec(DICTIONARY if known else b""), Reader()
+    codec, reader = FrameCodec(DICTIONARY if known else b""), FrameReader()
     try:
         for tag, payload, _ in reader.feed(noise):
-            codec.unpack(tag, payload)
+            codec.unpack_payload(tag, payload)
     except errors.FieldsyncError:
         pass
 
@@ -73,43 +73,45 @@ def test_noise_is_no_frame(noise: bytes, known: bool) -> None:
 @given(st.binary(min_size=300, max_size=600), st.data())
 def test_a_damaged_frame_breaks_nothing(noise: bytes, data: st.DataObject) -> None:
     """A changed byte in a compressed frame is an error of ours, or other content: TLS and seals find the rest."""
-    codec = Codec(DICTIONARY)
-    frame = bytearray(codec.pack(Kind.STATES, noise + b"a" * 2_000))
+    codec = FrameCodec(DICTIONARY)
+    frame = bytearray(codec.pack_frame(FrameKind.STATES, noise + b"a" * 2_000))
     frame[data.draw(st.integers(0, len(frame) - 1))] ^= data.draw(st.integers(1, 255))
     try:
-        for tag, payload, _ in Reader().feed(bytes(frame)):
-            codec.unpack(tag, payload)
+        for tag, payload, _ in FrameReader().feed(bytes(frame)):
+            codec.unpack_payload(tag, payload)
     except errors.FieldsyncError:
         pass
 
 
 def test_one_byte_at_a_time_is_slow_but_sound() -> None:
     """The worst line there is."""
-    codec, reader, found = Codec(), Reader(), []
-    frame = codec.pack(Kind.COMMITS, bytes(range(256)) * 3)
+    codec, reader, found = FrameCodec(), FrameReader(), []
+    frame = codec.pack_frame(FrameKind.COMMITS, bytes(range(256)) * 3)
     for byte in frame:
         found += list(reader.feed(bytes([byte])))
-    assert [codec.unpack(tag, payload) for tag, payload, _ in found] == [(Kind.COMMITS, bytes(range(256)) * 3)]
+    assert [codec.unpack_payload(tag, payload) for tag, payload, _ in found] == [
+        (FrameKind.COMMITS, bytes(range(256)) * 3)
+    ]
 
 
 def test_a_length_beyond_the_limit_is_refused_at_once() -> None:
     """Nobody waits for 4 GiB: the head alone is enough to refuse."""
     with pytest.raises(errors.TooLarge):
-        list(Reader().feed(b"\x02\xff\xff\xff\xff"))
+        list(FrameReader().feed(b"\x02\xff\xff\xff\xff"))
     with pytest.raises(errors.TooLarge):
-        list(Reader().feed(b"\x02" + (MAX_COMPRESSED + 1).to_bytes(4, "big")))
+        list(FrameReader().feed(b"\x02" + (MAX_COMPRESSED + 1).to_bytes(4, "big")))
 
 
 def test_what_does_not_fit_is_not_sent() -> None:
     """Content that cannot be made small enough is refused by the sender, who cuts it in two."""
-    codec = Codec()
+    codec = FrameCodec()
     with pytest.raises(errors.TooLarge):
-        codec.pack(Kind.STATES, random.Random(1).randbytes(MAX_COMPRESSED + 1_000))
+        codec.pack_frame(FrameKind.STATES, random.Random(1).randbytes(MAX_COMPRESSED + 1_000))
     with pytest.raises(errors.TooLarge):
-        codec.pack(Kind.STATES, bytes(MAX_PLAIN + 1))
-    frame = codec.pack(Kind.STATES, bytes(MAX_PLAIN))
+        codec.pack_frame(FrameKind.STATES, bytes(MAX_PLAIN + 1))
+    frame = codec.pack_frame(FrameKind.STATES, bytes(MAX_PLAIN))
     assert len(frame) < 1_000
-    assert codec.unpack(frame[0], frame[HEAD:]) == (Kind.STATES, bytes(MAX_PLAIN))
+    assert codec.unpack_payload(frame[0], frame[HEAD:]) == (FrameKind.STATES, bytes(MAX_PLAIN))
 
 
 @pytest.mark.parametrize("declared", [True, False])
@@ -118,7 +120,7 @@ def test_a_zstd_bomb_stops_at_the_limit(declared: bool, costs: object) -> None:
     bomb = zstandard.ZstdCompressor(level=3, write_content_size=declared).compress(bytes(1 << 28))
     assert len(bomb) < MAX_COMPRESSED
     with costs(seconds=3, megabytes=20), pytest.raises(errors.TooLarge):  # type: ignore[operator]
-        Codec().unpack(Kind.STATES | COMPRESSED, bomb)
+        FrameCodec().unpack_payload(FrameKind.STATES | COMPRESSED, bomb)
 
 
 def test_a_huge_window_is_refused() -> None:
@@ -127,19 +129,19 @@ def test_a_huge_window_is_refused() -> None:
     packer = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
     frame = packer.compress(bytes(1 << 20)) + packer.flush()
     with pytest.raises(errors.BadFrame):
-        Codec().unpack(Kind.STATES | COMPRESSED, frame)
+        FrameCodec().unpack_payload(FrameKind.STATES | COMPRESSED, frame)
 
 
 @pytest.mark.parametrize("tag", [0, 99, 0x7F, 0x80, 0xFF])
 def test_an_unknown_kind_is_refused(tag: int) -> None:
     """A frame of a later protocol is no frame of this one."""
     with pytest.raises(errors.BadFrame):
-        Codec().unpack(tag, b"")
+        FrameCodec().unpack_payload(tag, b"")
 
 
 def test_a_frame_of_another_dictionary_is_no_content() -> None:
     """The dictionary is part of the language: another one is told apart by its hash in the hello."""
-    assert Codec(DICTIONARY).id != Codec(b"other").id != Codec().id
-    frame = Codec(DICTIONARY).pack(Kind.STATES, DICTIONARY)
+    assert FrameCodec(DICTIONARY).id != FrameCodec(b"other").id != FrameCodec().id
+    frame = FrameCodec(DICTIONARY).pack_frame(FrameKind.STATES, DICTIONARY)
     with pytest.raises(errors.BadFrame):
-        Codec().unpack(frame[0], frame[HEAD:])
+        FrameCodec().unpack_payload(frame[0], frame[HEAD:])

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from fieldsync import errors
 from fieldsync.core import commit as commits
-from fieldsync.core.commit import FORMAT, Commit, contexts, state_of
-from fieldsync.core.state import State, canonical, term
+from fieldsync.core.commit import FORMAT, Commit, group_contexts, state_of
+from fieldsync.core.state import State, canonical_bytes, digest_term
 from fieldsync.wire import columns, messages, row_batches
 from tests.histories import DEVICES, WORLDS, World
 from tests.scale import examples
@@ -41,8 +41,8 @@ def test_states_come_back_as_they_were(world: World) -> None:
             other = theirs.fields[name]
             assert [(h[:4], exact(h.value)) for h in register.heads] == [(h[:4], exact(h.value)) for h in other.heads]
             assert dict(register.seen) == dict(other.seen)
-        assert canonical(ours) == canonical(theirs)
-        assert term(ours) == term(theirs)
+        assert canonical_bytes(ours) == canonical_bytes(theirs)
+        assert digest_term(ours) == digest_term(theirs)
 
 
 @examples(150)
@@ -72,10 +72,10 @@ def batches(draw: st.DrawFn) -> list[Commit]:
         one = Commit(
             FORMAT, DEVICES[0], first + i, draw(st.integers(0, 1 << 60)), draw(st.text(max_size=5)), draw(st.text(max_size=5)),
             draw(st.integers(0, 1 << 31)), draw(st.binary(min_size=16, max_size=16)), draw(st.none() | st.text(max_size=9)),
-            dict(sorted(fields.items())), contexts(seen),
+            dict(sorted(fields.items())), group_contexts(seen),
         )  # fmt: skip
         try:
-            commits.check(one)
+            commits.check_commit(one)
         except errors.FieldsyncError:
             continue  # nested too deep
         found.append(
@@ -102,14 +102,14 @@ def unpacked(payload: bytes) -> None:
     """Unpack as both kinds: an error of ours, or what may be encoded, hashed and joined like any other."""
     try:
         for one in row_batches.unpack_commits(payload):
-            assert commits.decode(commits.encode(one)) == one
+            assert commits.decode_commit(commits.encode(one)) == one
             state_of(one)
     except errors.FieldsyncError:
         pass
     try:
         for state in row_batches.unpack_states(payload):
-            canonical(state)
-            term(state)
+            canonical_bytes(state)
+            digest_term(state)
     except errors.FieldsyncError:
         pass
 
@@ -233,6 +233,6 @@ def test_a_bomb_of_many_fields_in_many_commits_is_refused(costs: Any) -> None:
 def test_noise_is_no_message(kind: Any, payload: bytes) -> None:
     """Random bytes and trees are refused with an error of ours, or are a message."""
     try:
-        assert isinstance(messages.decode(kind, payload), kind)
+        assert isinstance(messages.decode_message(kind, payload), kind)
     except errors.FieldsyncError:
         pass

@@ -7,10 +7,10 @@ import pytest
 
 from fieldsync import errors
 from fieldsync.core import commit as commits
-from fieldsync.core.state import canonical
+from fieldsync.core.state import canonical_bytes
 from fieldsync.wire import columns, messages, row_batches
-from fieldsync.wire.bundle_format import Manifest, Opener
-from fieldsync.wire.frames import HEAD, Codec, Kind, Reader
+from fieldsync.wire.bundle_format import BundleOpener, Manifest
+from fieldsync.wire.frames import HEAD, FrameCodec, FrameKind, FrameReader
 from tests.wire import frozen
 from tests.wire.test_columns import exact
 
@@ -30,7 +30,7 @@ def test_commits_are_read_and_hash_as_ever() -> None:
         ("commit-edit", frozen.EDIT),
         ("commit-deletion", frozen.DELETION),
     ):
-        assert commits.decode(content(name)) == commit
+        assert commits.decode_commit(content(name)) == commit
         assert commits.encode(commit) == content(name)
 
 
@@ -38,7 +38,7 @@ def test_payloads_are_read_as_ever() -> None:
     """Columns of commits give back the very bytes, columns of states the registers."""
     assert row_batches.unpack_commits(content("commits-payload")) == [frozen.ADD, frozen.EDIT]
     found = row_batches.unpack_states(content("states-payload"))
-    assert [canonical(state) for state in found] == [canonical(state) for state in frozen.STATES]
+    assert [canonical_bytes(state) for state in found] == [canonical_bytes(state) for state in frozen.STATES]
     assert found[1].origins == {"risk": "medium"}
     (case,) = row_batches.unpack_states(content("states-contexts"))
     assert case.fields == frozen.CONTEXTS.fields
@@ -49,25 +49,25 @@ def test_payloads_are_read_as_ever() -> None:
 def test_columns_are_read_as_ever(name: str) -> None:
     """Each encoding, its values and their types."""
     values = frozen.VALUES[name]
-    assert exact(columns.decode(content(f"column-{name}"), len(values))) == exact(values)
+    assert exact(columns.decode_column(content(f"column-{name}"), len(values))) == exact(values)
 
 
 def test_frames_are_read_as_ever() -> None:
     """Plain and compressed."""
-    ((tag, payload, _),) = Reader().feed(content("frame-plain"))
-    assert Codec().unpack(tag, payload)[0] is Kind.END
-    _, (tag, payload, whole) = Reader().feed(content("frame-parts"))
-    assert messages.decode(messages.End, payload).channels == (messages.Summary("LAT/JBL", 12, 7, 2),)
-    assert (Kind(tag), content("frame-parts").endswith(whole)) == (Kind.END, True)
-    ((tag, payload, _),) = Reader().feed(content("frame-zstd"))
-    assert Codec().unpack(tag, payload) == (Kind.STATES, b"fieldsync " * 60)
+    ((tag, payload, _),) = FrameReader().feed(content("frame-plain"))
+    assert FrameCodec().unpack_payload(tag, payload)[0] is FrameKind.END
+    _, (tag, payload, whole) = FrameReader().feed(content("frame-parts"))
+    assert messages.decode_message(messages.End, payload).channels == (messages.Summary("LAT/JBL", 12, 7, 2),)
+    assert (FrameKind(tag), content("frame-parts").endswith(whole)) == (FrameKind.END, True)
+    ((tag, payload, _),) = FrameReader().feed(content("frame-zstd"))
+    assert FrameCodec().unpack_payload(tag, payload) == (FrameKind.STATES, b"fieldsync " * 60)
 
 
 @pytest.mark.parametrize("message", frozen.MESSAGES, ids=lambda one: type(one).__name__)
 def test_messages_are_read_as_ever(message: msgspec.Struct) -> None:
     """With all that each may hold: a field that no vector fills could change without anybody's noticing."""
     raw = content(f"message-{type(message).__name__.lower()}")
-    assert messages.decode(type(message), raw) == message
+    assert messages.decode_message(type(message), raw) == message
     if type(message) in map(type, frozen.GROWN):
         return
     assert messages.encode(message) == raw
@@ -79,7 +79,7 @@ def test_messages_are_read_as_ever(message: msgspec.Struct) -> None:
 def test_messages_that_have_grown_are_read_as_ever(message: msgspec.Struct) -> None:
     """As 0.2 writes them, with all that each may hold."""
     raw = content(f"message-{type(message).__name__.lower()}-2")
-    assert messages.decode(type(message), raw) == message
+    assert messages.decode_message(type(message), raw) == message
     assert messages.encode(message) == raw
     for field in msgspec.structs.fields(message):
         assert getattr(message, field.name) != field.default, field.name
@@ -100,12 +100,12 @@ def test_every_message_has_a_vector() -> None:
     assert kinds - within == {type(one) for one in frozen.MESSAGES}
 
 
-def opened(raw: bytes, step: int) -> tuple[Manifest, list[tuple[Kind, bytes]]]:
+def opened(raw: bytes, step: int) -> tuple[Manifest, list[tuple[FrameKind, bytes]]]:
     """Read a bundle's content, so many bytes at a time."""
     seen: list[Manifest] = []
-    opener = Opener(seen.append)
+    opener = BundleOpener(seen.append)
     frames = [
-        Codec().unpack(tag, payload)
+        FrameCodec().unpack_payload(tag, payload)
         for at in range(0, len(raw), step)
         for tag, payload in opener.feed(raw[at : at + step])
     ]
@@ -124,35 +124,35 @@ def test_bundles_are_read_as_ever(step: int) -> None:
     """The manifest, its sender, and frames as on the line, however the bytes come."""
     manifest, ((_, hello), (kind, payload)) = opened(content("bundle-up"), step)
     assert (manifest, manifest.sender) == (packed(manifest, frozen._up()[0]), frozen.LAPTOP.device)
-    assert messages.decode(messages.Hello, hello).cursors == (("LAT/JBL", 9, 9),)
-    sent = messages.decode(messages.Commits, payload)
-    assert (kind, row_batches.unpack_commits(sent.rows)) == (Kind.COMMITS, frozen.PACKED)
+    assert messages.decode_message(messages.Hello, hello).cursors == (("LAT/JBL", 9, 9),)
+    sent = messages.decode_message(messages.Commits, payload)
+    assert (kind, row_batches.unpack_commits(sent.rows)) == (FrameKind.COMMITS, frozen.PACKED)
     manifest, _ = opened(content("bundle-heard"), step)
     assert packed(manifest, manifest) == msgspec.structs.replace(packed(manifest, frozen._up()[0]), heard=frozen.AT - 1)
     manifest, _ = opened(content("bundle-reserved"), step)
     assert (manifest.protocol, manifest.reserved) == (2, (frozen.PIECE,))
     manifest, frames = opened(content("bundle-branch"), step)
     assert (manifest, manifest.sender) == (packed(manifest, frozen._branch()[0]), frozen.SERVER.device)
-    assert [kind for kind, _ in frames] == [Kind.HELLO, Kind.PEER, Kind.COMMITS, Kind.PEER]
-    assert messages.decode(messages.Peer, frames[1][1]).devices[0].person == "أمل"
-    assert messages.decode(messages.Peer, frames[3][1]).mark == (b"epoch-id", 1, 1)
+    assert [kind for kind, _ in frames] == [FrameKind.HELLO, FrameKind.PEER, FrameKind.COMMITS, FrameKind.PEER]
+    assert messages.decode_message(messages.Peer, frames[1][1]).devices[0].person == "أمل"
+    assert messages.decode_message(messages.Peer, frames[3][1]).mark == (b"epoch-id", 1, 1)
     manifest, frames = opened(content("bundle-down"), step)
     assert (manifest, manifest.sender) == (packed(manifest, frozen._down()[0]), frozen.SERVER.device)
-    assert [kind for kind, _ in frames] == [Kind.ACK, Kind.STATES, Kind.END]
-    assert row_batches.count_states(messages.decode(messages.States, frames[1][1]).rows) == 2
+    assert [kind for kind, _ in frames] == [FrameKind.ACK, FrameKind.STATES, FrameKind.END]
+    assert row_batches.count_states(messages.decode_message(messages.States, frames[1][1]).rows) == 2
 
 
 def read(name: str, raw: bytes) -> None:
     """Read a vector as what its name says."""
     if name.startswith("hostile-commit"):
-        commits.decode(raw)
+        commits.decode_commit(raw)
     elif name.startswith("hostile-column"):
-        columns.decode(raw, 9)
+        columns.decode_column(raw, 9)
     elif name.startswith("hostile-bundle"):
         opened(raw, 11)
     else:
-        list(Reader().feed(raw))
-        Codec().unpack(raw[0], raw[HEAD:])
+        list(FrameReader().feed(raw))
+        FrameCodec().unpack_payload(raw[0], raw[HEAD:])
 
 
 @pytest.mark.parametrize("name", HOSTILE)

@@ -358,4 +358,4 @@ def _names(kind: Type) -> dict[str, str]:
 
 
 def _key(text: str) -> str:
-    return names.plain(text[: _LONGEST + 1]).casefold()
+    return names.strip_invisible(text[: _LONGEST + 1]).casefold()

@@ -22,7 +22,7 @@ from fieldsync.replica.queries import Record, Shower, selection
 from fieldsync.schema.model import Field, Type
 from fieldsync.schema.values import is_id
 from fieldsync.store import ReadTx
-from fieldsync.store.contract import Document, Progress, Query
+from fieldsync.store.contract import Document, Progress, RecordQuery
 
 Json = dict[str, Any]
 SECRET = 4  # the sensitivity from which on a field stays in the store
@@ -63,7 +63,7 @@ def export(node: Node, type: str, out: Path, wish: Wish | None = None, *, progre
     chosen = [_fields(kind, wish) for kind in kinds]
     conditions = [selection(kind, wish.where) for kind in kinds]
     with node.store.read() as tx:
-        counts = tx.counts()
+        counts = tx.count_by_type()
     labels = wish.labels and ending not in writers.AS_STORED
     codes = _Codes()
     total = sum(counts.get(name, 0) for name in names)
@@ -73,7 +73,7 @@ def export(node: Node, type: str, out: Path, wish: Wish | None = None, *, progre
         nonlocal done
         with node.store.read() as tx:
             shower = Shower(node, tx)
-            for row in tx.select(Query(type=kind.name, deleted=False, standing=True, **found)):
+            for row in tx.select_rows(RecordQuery(type=kind.name, deleted=False, standing=True, **found)):
                 done += 1
                 if progress is not None and done % _STEP == 0:
                     progress(done, total, "writing")
@@ -121,7 +121,7 @@ class _Codes(dict[str, str]):
             self.clear()
         wanted = {one for one in values if isinstance(one, str) and is_id(one) and one not in self}
         for row in tx.rows(record_ids.from_text(one) for one in wanted).values() if wanted else ():
-            self[record_ids.text(row.state.record)] = row.code or record_ids.text(row.state.record)
+            self[record_ids.id_text(row.state.record)] = row.code or record_ids.id_text(row.state.record)
         for one in wanted:
             self.setdefault(one, one)
 
@@ -135,7 +135,7 @@ def _types(node: Node, asked: str) -> list[str]:
     if asked != ALL:
         return list(dict.fromkeys(name.strip() for name in asked.split(",") if name.strip())) or [asked]
     with node.store.read() as tx:
-        counts = tx.counts()
+        counts = tx.count_by_type()
     return [name for name in node.schema.types if counts.get(name)] or list(node.schema.types)[:1]
 
 

@@ -12,7 +12,7 @@ from fieldsync.replica import lookup
 from fieldsync.replica.node import Node
 from fieldsync.schema.model import Field, Type
 from fieldsync.store import Tx
-from fieldsync.store.contract import Query, Row
+from fieldsync.store.contract import RecordQuery, Row
 
 is_id = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}").fullmatch
 
@@ -67,12 +67,12 @@ class RecordMatcher:
         assert self.key is not None
         if self._by_key is None:
             self._by_key = {}
-            for row in self._tx.select(Query(type=self._kind.name)):
+            for row in self._tx.select_rows(RecordQuery(type=self._kind.name)):
                 told = row.doc.get(self.key.name)
                 if told is not None and "_deleted" not in row.doc:
-                    text = names.plain(str(told))
+                    text = names.strip_invisible(str(told))
                     self._by_key[text] = row.state.record if text not in self._by_key else b""
-        found = self._by_key.get(names.plain(str(value)))
+        found = self._by_key.get(names.strip_invisible(str(value)))
         if found == b"":
             raise errors.IllegalValue(field=self.key.name, reason="ambiguous_key")
         return found
@@ -98,8 +98,8 @@ def check_stands(tx: Tx, row: Row) -> None:
     """Refuse (IllegalValue) to change a record that was deleted, or turned out to be another one: nobody would see it."""
     if "_deleted" in row.doc:
         raise errors.IllegalValue(field=CODE, reason="was_deleted")
-    record = record_ids.text(row.state.record)
-    stays = tx.stands.get(record, record)
+    record = record_ids.id_text(row.state.record)
+    stays = tx.held_merge_targets.get(record, record)
     if stays != record:
         found = tx.rows([record_ids.from_text(stays)]).values()
         raise errors.IllegalValue(field=CODE, reason="gave_way", stays=next((one.code for one in found), None) or stays)

@@ -13,7 +13,7 @@ from fieldsync.core import commit
 from fieldsync.core.state import field_of
 from fieldsync.replica.node import Node
 from fieldsync.store import Tx
-from fieldsync.store.contract import Query, Row
+from fieldsync.store.contract import RecordQuery, Row
 
 _ENOUGH = 4  # fields
 Values = Mapping[str, Any]
@@ -26,7 +26,7 @@ class Known:
         self._node, self._tx = node, tx
         self._whole: Counter[int] = Counter()
         self._parts: dict[frozenset[str], Counter[int]] = {}
-        for row in tx.select(Query(type=type)):
+        for row in tx.select_rows(RecordQuery(type=type)):
             self._note(row)
 
     def _note(self, row: Row) -> None:
@@ -49,7 +49,7 @@ class Known:
         assert base is not None
         for logged in self._tx.commits_of(row.state.record):
             if (logged.device, logged.seq) == base.dot and logged.body is not None:
-                return self._node.rules.of(row.state.type).today(commit.decode(logged.body)).fields
+                return self._node.rules.of(row.state.type).today(commit.decode_commit(logged.body)).fields
         return None
 
     def take(self, fields: Values) -> bool:

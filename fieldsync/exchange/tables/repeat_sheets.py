@@ -60,7 +60,7 @@ class Parents:
             found = rows.by_index.get(index) if rows.print == self._print else None
             found = found or rows.by_id.get(id_)
             if found is not None:
-                return record_ids.text(found)
+                return record_ids.id_text(found)
         raise errors.IllegalValue(field=self.owner, reason="no_parent")
 
     def note(self, cells: Sequence[Sequence[Any]], records: Sequence[bytes | None]) -> None:

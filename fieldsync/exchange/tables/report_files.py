@@ -70,7 +70,7 @@ def xlsx_bytes(rows: Sequence[Sequence[Any]], title: str, *, rtl: bool) -> bytes
     from fieldsync.exchange.tables import workbook
 
     # a control character has no place in XML: it is shown as on the screen
-    shown = [[safetext.show(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
+    shown = [[safetext.safe_text(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
     file = io.BytesIO()
     workbook.write(file, title, shown[:1], shown[1:], rtl=rtl)
     return file.getvalue()

@@ -46,7 +46,7 @@ class RowDrafter:
         reader = value_reader.from_file(tx, node.schema)
         self._worded = {f.name: normaliser(f, reader) for f in kind.fields.values() if f.or_text}
         self._ruled = bool(write_roles.guarded(kind)) or any(one.rule or one.over for one in kind.fields.values())
-        self._fresh = tx.count() == 0  # nothing to be found: then nothing is looked for
+        self._fresh = tx.count_records() == 0  # nothing to be found: then nothing is looked for
         self._role = node.may_write(unit).role
 
     def drafts(self, batch: Batch, rows: RowValues, matcher: RecordMatcher) -> list[Draft]:
@@ -86,7 +86,7 @@ class RowDrafter:
         fields, values, records = rows
         if self._known is None:
             self._known = Known(self._node, self._tx, self._kind.name)
-        initial = self._kind.lifecycle.initial if self._kind.lifecycle and "state" in self._kind.fields else None
+        initial = self._kind.lifecycle.initial_state if self._kind.lifecycle and "state" in self._kind.fields else None
         left = []
         for i in new:
             said = {n: column[i] for n, column in zip(fields, values, strict=True) if column[i] not in (None, [])}
@@ -108,7 +108,7 @@ class RowDrafter:
         if len(new) < len(records):
             columns = [[column[i] for i in new] for column in values]
         if kind.lifecycle is not None and "state" in kind.fields:
-            named, columns = with_state(named, columns, kind.lifecycle.initial, len(new))
+            named, columns = with_state(named, columns, kind.lifecycle.initial_state, len(new))
         plain = batch.units is None and kind.belongs_to not in fields
         units = [self._unit] * len(new) if plain else [self._home(batch, i, fields, values) for i in new]
         refs = [at for at, name in enumerate(named) if kind.fields[name].to]

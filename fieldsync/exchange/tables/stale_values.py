@@ -29,6 +29,6 @@ def without_stale(node: Node, tx: Tx, row: Row, fields: Fields) -> Fields:
             return False
         if value is False and field_of(name) in sets:
             return name not in mine  # what others put in: the file never knew of it
-        return name in mine and names.same(mine[name], value)
+        return name in mine and names.equal_values(mine[name], value)
 
     return {name: value for name, value in fields.items() if not stale(name, value)}

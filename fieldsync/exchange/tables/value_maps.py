@@ -53,7 +53,7 @@ def meant(spec: Field, to: str) -> str:
 
 def key(text: str) -> str:
     """Return a cell's words as they are looked up."""
-    return names.plain(text).casefold()
+    return names.strip_invisible(text).casefold()
 
 
 def remembered(tx: ReadTx, kind: Type) -> ValueMaps:

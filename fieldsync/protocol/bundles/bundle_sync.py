@@ -16,7 +16,7 @@ import msgspec
 
 from fieldsync import errors
 from fieldsync.crypto import age
-from fieldsync.crypto.keys import DeviceKey, token
+from fieldsync.crypto.keys import DeviceKey, random_bytes
 from fieldsync.protocol.bundles.endpoints import Down, Up, chain_at
 from fieldsync.protocol.client import Client
 from fieldsync.protocol.server import Serving
@@ -24,14 +24,14 @@ from fieldsync.protocol.tally import Tally
 from fieldsync.replica import protocol_versions
 from fieldsync.replica.node import Node
 from fieldsync.store import ReadTx
-from fieldsync.store.contract import SERVERS, Device, PackedPart, Progress, Server
+from fieldsync.store.contract import SERVERS, Device, KnownServer, PackedPart, Progress
 from fieldsync.topology import clock_skew, reserved_entries, upstream
 from fieldsync.wire import bundle_format, messages, row_batches
-from fieldsync.wire.bundle_format import Carried, Earlier, Manifest, Opener
-from fieldsync.wire.frames import Codec, Kind
+from fieldsync.wire.bundle_format import BundleOpener, CarriedCommits, EarlierCommits, Manifest
+from fieldsync.wire.frames import FrameCodec, FrameKind
 from fieldsync.wire.protocols import KEEPS_RESERVED, OLDEST, PROTOCOL
 
-_Each = Callable[[Kind, bytes], None]
+_Each = Callable[[FrameKind, bytes], None]
 
 
 def _quiet(_done: int, _total: int | None, _what: str) -> None:
@@ -50,15 +50,15 @@ def pack(node: Node, file: Path, *, again: bool = False, progress: Progress = _q
     """
     with node.store.read() as tx:
         server, servers = _above(node, tx)
-        ages = tx.ages(one.id for one in servers)
+        ages = tx.age_recipients(one.id for one in servers)
         if server.id not in ages:
             raise errors.NoRecipient(name=server.name)
         me = tx.device(node.device)
         assert me is not None
         devices = {one.id: one for one in (*upstream.carried(tx, node, server.id), me)}
-        before = tx.parts_packed()
+        before = tx.packed_parts()
         asked = [one.id for one in servers if one.id in ages] if again else [server.id]
-        acknowledged = {id_: min(tx.acknowledged(one, id_) for one in asked) for id_ in devices}
+        acknowledged = {id_: min(tx.acknowledged_seq(one, id_) for one in asked) for id_ in devices}
         packed = {id_: _packed(devices[id_], after, before) for id_, after in acknowledged.items()}
         new = any(one.head > packed[id_] for id_, one in devices.items())
         goes_on = new and not again and not os.path.exists(file)  # noqa: PTH110 - never raises
@@ -69,11 +69,11 @@ def pack(node: Node, file: Path, *, again: bool = False, progress: Progress = _q
         pieces = tuple(piece for piece in reserved_entries.held(tx, reserved_entries.UP) if piece.number > taken)
         protocol = min(protocol_versions.spoken(tx, one.id) or OLDEST for one in servers if one.id in ages)
         heard = max(clock_skew.told_by(tx, one.id) for one in servers)
-    tally, id_ = Tally(), token(16)
+    tally, id_ = Tally(), random_bytes(16)
     total = sum(one.head - since[id_] for id_, one in devices.items())
     client = Client(node, server, tally, lambda _what, count: progress(count, total, "writing"))
     client.protocol, client.bundled = protocol, True
-    client.codec = Codec()  # whoever opens it may have other forms, and so another dictionary
+    client.codec = FrameCodec()  # whoever opens it may have other forms, and so another dictionary
 
     def frames() -> Iterator[bytes]:
         yield client.hello()
@@ -82,11 +82,11 @@ def pack(node: Node, file: Path, *, again: bool = False, progress: Progress = _q
     def manifest(hashes: tuple[bytes, ...]) -> Manifest:
         with node.store.read() as tx:
             carried = tuple(
-                Carried(one, since[one], starts[one], last, chain_at(tx, devices[one], last))
+                CarriedCommits(one, since[one], starts[one], last, chain_at(tx, devices[one], last))
                 for one, last in client.sent.items()
             )
         earlier = tuple(
-            Earlier(one.number, one.device, one.after, one.last) for one in before[-bundle_format.MOST_EARLIER :]
+            EarlierCommits(one.number, one.device, one.after, one.last) for one in before[-bundle_format.MOST_EARLIER :]
         )
         to = (server.id, *(one for one in ages if one != server.id))
         return Manifest(
@@ -98,14 +98,14 @@ def pack(node: Node, file: Path, *, again: bool = False, progress: Progress = _q
     now = node.clock()
     with node.store.write() as tx:
         parts = [PackedPart(number, one, since[one], last, now) for one, last in client.sent.items()]
-        tx.add_packed(SERVERS, id_, number, now, parts)
+        tx.add_packed_bundle(SERVERS, id_, number, now, parts)
     return {
         "file": str(file), "for": ", ".join(one.name for one in servers if one.id in ages), "from": node.letters,
         "number": number, "commits": tally.commits, "states": 0, "bytes": size,
     }  # fmt: skip
 
 
-def _above(node: Node, tx: ReadTx) -> tuple[Server, list[Server]]:
+def _above(node: Node, tx: ReadTx) -> tuple[KnownServer, list[KnownServer]]:
     """Return the server whose cursors a hello tells, and all that can read a bundle. NotFound."""
     servers = tx.servers()
     if not node.is_laptop:
@@ -128,12 +128,12 @@ def reply(node: Node, file: Path, device: Device, *, progress: Progress = _quiet
     if device.state != "enrolled":
         raise errors.Revoked(reason="packing")
     with node.store.read() as tx:
-        to = tx.ages([device.id])
-        told, protocol = tx.told_hello(device.id), protocol_versions.spoken(tx, device.id) or OLDEST
+        to = tx.age_recipients([device.id])
+        told, protocol = tx.last_hello(device.id), protocol_versions.spoken(tx, device.id) or OLDEST
         number = tx.last_packed(device.id) + 1
     if not to:
         raise errors.NoRecipient(name=device.letters or device.id.hex())
-    hello = messages.decode(messages.Hello, told) if told else messages.Hello(protocol, b"", 0, 0, b"")
+    hello = messages.decode_message(messages.Hello, told) if told else messages.Hello(protocol, b"", 0, 0, b"")
     spoken = max(hello.protocol, protocol)  # what it was packed with, or synced without a save, since
     hello = msgspec.structs.replace(hello, protocol=spoken, dictionary=b"", where=False, budget=0, forms=())
     with node.store.read() as tx:
@@ -143,16 +143,16 @@ def reply(node: Node, file: Path, device: Device, *, progress: Progress = _quiet
             else reserved_entries.held(tx, reserved_entries.DOWN)
         )
     pieces = tuple(piece for piece in below if piece.number > hello.reserved_told)
-    serving, id_ = Serving(node, device, hello, Codec()), token(16)
+    serving, id_ = Serving(node, device, hello, FrameCodec()), random_bytes(16)
     states = 0
 
     def frames() -> Iterator[bytes]:
         nonlocal states
-        codec = Codec()
+        codec = FrameCodec()
         for frame in serving.answer(by_stick=True):
-            kind, payload = codec.open(frame)
-            if kind is Kind.STATES:
-                states += row_batches.count_states(messages.decode(messages.States, payload).rows)
+            kind, payload = codec.open_frame(frame)
+            if kind is FrameKind.STATES:
+                states += row_batches.count_states(messages.decode_message(messages.States, payload).rows)
                 progress(states, None, "writing")
             yield frame
 
@@ -164,7 +164,7 @@ def reply(node: Node, file: Path, device: Device, *, progress: Progress = _quiet
 
     size = _write(node.home, file, frames(), manifest, list(to.values()), node.serving_key)
     with node.store.write() as tx:
-        tx.add_packed(device.id, id_, number, node.clock())
+        tx.add_packed_bundle(device.id, id_, number, node.clock())
     return {
         "file": str(file), "for": device.letters, "from": node.letters, "number": number, "commits": 0,
         "states": states, "bytes": size,
@@ -187,7 +187,7 @@ def _write(
         for frame in frames:
             hashes.append(sha256(frame).digest())
             spool.add(frame)
-        head = bundle_format.head(manifest(tuple(hashes)), key)
+        head = bundle_format.bundle_head(manifest(tuple(hashes)), key)
         draft = file.with_name(file.name + ".new")
         try:
             draft.unlink(missing_ok=True)
@@ -241,13 +241,13 @@ class _Unpacking:
         side = self._receiver
         side.looked()
         with self._node.store.read() as tx:
-            already = manifest.id in tx.taken(manifest.sender)
+            already = manifest.id in tx.applied_bundles(manifest.sender)
         if not already:
             self._read("saving", self._same(manifest), side.take)
             with self._node.store.write() as tx:
                 side.done(tx)
-                tx.add_taken(manifest.sender, manifest.id, manifest.number, manifest.made)
-            self._node.store.tidy()
+                tx.add_applied_bundle(manifest.sender, manifest.id, manifest.number, manifest.made)
+            self._node.store.run_maintenance()
         return {"from": side.name, "number": manifest.number, **side.told(), "already": already}
 
     @property
@@ -260,7 +260,7 @@ class _Unpacking:
             raise errors.BadBundle(reason="not_for_us")  # a recipient wrapped it anew for us
         self._side = (Up if manifest.up else Down)(self._node, manifest)
 
-    def _look(self, kind: Kind, payload: bytes) -> None:
+    def _look(self, kind: FrameKind, payload: bytes) -> None:
         self._receiver.look(kind, payload)
 
     def _same(self, manifest: Manifest) -> Callable[[Manifest], None]:
@@ -271,11 +271,11 @@ class _Unpacking:
         return check
 
     def _read(self, what: str, check: Callable[[Manifest], None], each: _Each) -> Manifest:
-        opener, codec = Opener(check), Codec()
+        opener, codec = BundleOpener(check), FrameCodec()
 
         def take(data: bytes) -> None:
             for tag, payload in opener.feed(data):
-                each(*codec.unpack(tag, payload))
+                each(*codec.unpack_payload(tag, payload))
             self._progress(self._file.tell(), self._total, what)
 
         self._file.seek(0)

@@ -29,16 +29,16 @@ from fieldsync.topology import (
     upstream,
 )
 from fieldsync.wire import messages, row_batches
-from fieldsync.wire.bundle_format import Carried, Manifest
-from fieldsync.wire.frames import Codec, Kind
+from fieldsync.wire.bundle_format import CarriedCommits, Manifest
+from fieldsync.wire.frames import FrameCodec, FrameKind
 from fieldsync.wire.protocols import PROTOCOL
 
 
 def chain_at(tx: ReadTx, device: Device, seq: int) -> bytes:
     """Return where a device's chain stands after one of its commits that this node holds."""
     if seq == 0:
-        return chain.first(device.id)
-    (logged,) = tx.commits(device.id, seq - 1, 1)
+        return chain.chain_start(device.id)
+    (logged,) = tx.commits_behind(device.id, seq - 1, 1)
     return logged.chain
 
 
@@ -53,7 +53,7 @@ class Up:
             if device.state != "enrolled":
                 raise errors.Revoked(reason="bundle")
             self._held = {one.id: one for one in tx.devices() if one.key is not None}
-            self._number = max(tx.taken(device.id).values(), default=0)
+            self._number = max(tx.applied_bundles(device.id).values(), default=0)
         self.name = device.letters
         self._node = node
         self._manifest = manifest
@@ -66,7 +66,7 @@ class Up:
             if carried.device == device.id:
                 self._begin(carried)
 
-    def _begin(self, carried: Carried) -> None:
+    def _begin(self, carried: CarriedCommits) -> None:
         """Prove that a device's commits go on from what is held."""
         self._at[carried.device] = carried.after, carried.start
         held = self._held.get(carried.device)
@@ -87,7 +87,7 @@ class Up:
         return is_branch(self._device.grants)
 
     def _open(self, payload: bytes) -> None:
-        hello = messages.decode(messages.Hello, payload)
+        hello = messages.decode_message(messages.Hello, payload)
         # one that comes late tells of less than is held here: that is no laptop restored from a copy
         hello = msgspec.structs.replace(hello, head=max(hello.head, self._device.head))
         if self._manifest.to[0] != self._node.serving_key.device:  # its cursors are another server's arrivals
@@ -95,12 +95,12 @@ class Up:
                 hello, cursors=(), devices=0, refused=0, receipts=0, servers=b"", judged=0, passed=0, clocks=0
             )
         skew = clock_skew.skew_of_bundle(self._manifest.made, self._manifest.heard, self._node.clock())
-        self._serving = Serving(self._node, self._device, hello, Codec(), skew=skew)
+        self._serving = Serving(self._node, self._device, hello, FrameCodec(), skew=skew)
 
-    def look(self, kind: Kind, payload: bytes) -> None:
+    def look(self, kind: FrameKind, payload: bytes) -> None:
         """Prove the chain and the seal of the next frame's commits."""
         if self._serving is None:
-            if kind is not Kind.HELLO:
+            if kind is not FrameKind.HELLO:
                 raise errors.BadBundle(reason="content")
             self._open(payload)
             return
@@ -116,7 +116,7 @@ class Up:
         at, link = self._at.get(device, (-1, b""))
         if first != at + 1:
             raise errors.BadBundle(reason="content")
-        links = chain.extend(link, batch.bodies)
+        links = chain.extend_chain(link, batch.bodies)
         last = at + len(links)
         self._at[device] = last, links[-1][1]
         self._commits += len(links)
@@ -135,11 +135,13 @@ class Up:
         for new, old in reversed(line.items()):
             original = self._held.get(old.original)
             if new not in self._held and original and original.state != "revoked":
-                self._held[new] = Device(0, new, None, None, old.key, (), "forked", 0, chain.first(new), None, None)
+                self._held[new] = Device(
+                    0, new, None, None, old.key, (), "forked", 0, chain.chain_start(new), None, None
+                )
         for said in peer.devices if self._relays else ():
             if said.device in self._held or not enrolments.may_enrol(self._device, said, None):
                 continue
-            start = chain.first(said.device)
+            start = chain.chain_start(said.device)
             self._held[said.device] = Device(0, said.device, None, None, said.key, (), said.state, 0, start, None, None)
 
     def looked(self) -> None:
@@ -148,10 +150,10 @@ class Up:
         if self._serving is None or self._at != ends or self._commits != self._manifest.commits:
             raise errors.BadBundle(reason="content")
 
-    def take(self, kind: Kind, payload: bytes) -> None:
+    def take(self, kind: FrameKind, payload: bytes) -> None:
         """Apply a frame."""
         assert self._serving is not None
-        if kind is not Kind.HELLO:
+        if kind is not FrameKind.HELLO:
             self._serving.take([self._serving.read(kind, payload)])
 
     def done(self, tx: Tx) -> None:
@@ -166,7 +168,7 @@ class Up:
             reserved_entries.take_from(tx, self._device.id, said, now, relays=self._relays, own=own)
         if self._manifest.number > self._number:
             hello = msgspec.structs.replace(self._serving.hello, protocol=speaks)
-            tx.tell_hello(self._device.id, messages.encode(hello))
+            tx.set_last_hello(self._device.id, messages.encode(hello))
 
     def told(self) -> dict[str, Any]:
         """What it brought."""
@@ -193,8 +195,8 @@ class Down:
             server = next((one for one in tx.servers() if one.id == manifest.sender), None)
             if server is None:
                 raise errors.BadBundle(reason="unknown_sender")
-            cursors = {one.unit: tx.cursor(server.id, one.n) for one in tx.channels()}
-            self._acked = tx.acknowledged(server.id, node.device)
+            cursors = {one.unit: tx.channel_cursor(server.id, one.n) for one in tx.channels()}
+            self._acked = tx.acknowledged_seq(server.id, node.device)
             self._told = clock_skew.told_by(tx, server.id)
             self._judged = tx.peer_settings(server.id).refused_cursor
         for unit, taken, whole in manifest.cursors:
@@ -216,15 +218,15 @@ class Down:
         self._past: set[str] = set()  # channels of which more is known than this brings
         self._held: set[str] = set()  # channels in which a record with unsent commits should go
 
-    def look(self, kind: Kind, payload: bytes) -> None:
+    def look(self, kind: FrameKind, payload: bytes) -> None:
         """Prove that a frame is what it should be at its place."""
-        ack = messages.decode(messages.Ack, payload) if kind is Kind.ACK else None
+        ack = messages.decode_message(messages.Ack, payload) if kind is FrameKind.ACK else None
         if self._end is not None or (self._ack is None) is not (ack is not None and not ack.again):
             raise errors.BadBundle(reason="content")
         match kind:
-            case Kind.ACK if self._ack is not None:
+            case FrameKind.ACK if self._ack is not None:
                 pass  # it goes on from the one that was proved
-            case Kind.ACK:
+            case FrameKind.ACK:
                 assert ack is not None
                 self._ack = ack
                 with self._node.store.read() as tx:
@@ -233,14 +235,14 @@ class Down:
                     head = self._ack.head
                     if head and (head > me.head or chain_at(tx, me, head)[:8] != self._ack.chain):
                         raise errors.Forked(device=self._node.device.hex(), seq=head)
-            case Kind.FORMS:
-                messages.decode(messages.Forms, payload)
-            case Kind.PEER if self._client.carries:
-                messages.decode(messages.Peer, payload)
-            case Kind.STATES:
-                self._states += len(row_batches.unpack_states(messages.decode(messages.States, payload).rows))
-            case Kind.END:
-                self._end = messages.decode(messages.End, payload)
+            case FrameKind.FORMS:
+                messages.decode_message(messages.Forms, payload)
+            case FrameKind.PEER if self._client.carries:
+                messages.decode_message(messages.Peer, payload)
+            case FrameKind.STATES:
+                self._states += len(row_batches.unpack_states(messages.decode_message(messages.States, payload).rows))
+            case FrameKind.END:
+                self._end = messages.decode_message(messages.End, payload)
             case _:
                 raise errors.BadBundle(reason="content")
 
@@ -253,17 +255,17 @@ class Down:
             if taken > one.arrival or (one.arrival and whole >= one.arrival):
                 self._past.add(one.unit)
 
-    def take(self, kind: Kind, payload: bytes) -> None:
+    def take(self, kind: FrameKind, payload: bytes) -> None:
         """Apply a frame, or what of it is news: since it was packed there may have been a sync."""
         match kind:
-            case Kind.ACK:
-                self._acknowledged(messages.decode(messages.Ack, payload))
-            case Kind.PEER | Kind.FORMS:
+            case FrameKind.ACK:
+                self._acknowledged(messages.decode_message(messages.Ack, payload))
+            case FrameKind.PEER | FrameKind.FORMS:
                 if not self._older:
                     self._client.take(self._client.read(kind, payload))
-            case Kind.STATES:
-                self._channel(messages.decode(messages.States, payload))
-            case Kind.END:
+            case FrameKind.STATES:
+                self._channel(messages.decode_message(messages.States, payload))
+            case FrameKind.END:
                 assert self._end is not None
                 fresh = tuple(one for one in self._end.channels if one.unit not in self._past | self._held)
                 self._client.take(AnswerFrame(messages.End(fresh)))
@@ -286,7 +288,7 @@ class Down:
             ack = msgspec.structs.replace(ack, refused=(), refusals=0)
         self._client.take(AnswerFrame(ack))
         with self._node.store.read() as tx:
-            self._acked = tx.acknowledged(self._server.id, self._node.device)
+            self._acked = tx.acknowledged_seq(self._server.id, self._node.device)
 
     def _channel(self, message: messages.States) -> None:
         unit = message.unit
@@ -294,7 +296,9 @@ class Down:
             return
         with self._node.store.read() as tx:
             unsent = upstream.unsent(self._client, tx) if message.gone else set()
-            taken = max((tx.cursor(self._server.id, one.n)[0] for one in tx.channels() if one.unit == unit), default=0)
+            taken = max(
+                (tx.channel_cursor(self._server.id, one.n)[0] for one in tx.channels() if one.unit == unit), default=0
+            )
         if not unsent.isdisjoint(message.gone):
             self._held.add(unit)  # nothing goes before it is acknowledged: the next answer tells of it again
         arrival = taken if unit in self._held else max(taken, message.arrival)
@@ -315,7 +319,7 @@ class Down:
     def told(self) -> dict[str, Any]:
         """What it brought."""
         with self._node.store.read() as tx:
-            acked = tx.acknowledged(self._server.id, self._node.device)
+            acked = tx.acknowledged_seq(self._server.id, self._node.device)
             unchecked = self._client.ended is not None and self._client.obstacle(tx) is not None
         digest = "unchecked" if unchecked else "differs" if self._client.differing() else "equal"
         return {

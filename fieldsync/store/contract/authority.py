@@ -23,7 +23,7 @@ class AuthorityChange(NamedTuple):
     state: str
 
 
-class FirstTaking(NamedTuple):
+class FirstReceipt(NamedTuple):
     """A device's commits from `first` to `last` as a server took them first; `link` is the chain hash at the last."""
 
     device: bytes
@@ -41,7 +41,7 @@ class FirstTaking(NamedTuple):
     signature: bytes = b""
 
 
-class ToldChange(NamedTuple):
+class StatedChange(NamedTuple):
     """Where a device's commits stood, as somebody had said who was then told of a change."""
 
     head: int
@@ -51,25 +51,25 @@ class ToldChange(NamedTuple):
 class AuthorityReads(Protocol):
     """Changes of authority, to be read."""
 
-    def changes(self, device: bytes) -> list[AuthorityChange]:
+    def authority_changes(self, device: bytes) -> list[AuthorityChange]:
         """Return a device's changes, the newest first."""
 
     def last_changes(self) -> dict[bytes, AuthorityChange]:
         """Return each device's last change."""
 
-    def since(self, device: bytes) -> int | None:
+    def lost_since(self, device: bytes) -> int | None:
         """Return since when a device was out of its person's hands, if that was said."""
 
-    def told_of(self, change: int, other: bytes) -> ToldChange | None:
+    def stated_change(self, change: int, other: bytes) -> StatedChange | None:
         """Return where a device's commits stood when somebody was told of its change."""
 
-    def taken_first(self, device: bytes, seq: int) -> FirstTaking | None:
+    def first_receipt(self, device: bytes, seq: int) -> FirstReceipt | None:
         """Return who took a commit first, where that is known."""
 
-    def takings(self, device: bytes, after: int) -> list[FirstTaking]:
+    def first_receipts(self, device: bytes, after: int) -> list[FirstReceipt]:
         """Return who took a device's commits behind `after` first."""
 
-    def on_word(self, device: bytes, seq: int) -> bytes | None:
+    def vouching_server(self, device: bytes, seq: int) -> bytes | None:
         """Return the server on whose word a commit is applied, if it is."""
 
 
@@ -85,17 +85,17 @@ class AuthorityWrites(AuthorityReads, Protocol):
     def number_changes(self, device: bytes, number: int, until: int, since: int | None) -> None:
         """Give a device's changes the number that the server above has for the last of them, and what else it says of it."""
 
-    def set_since(self, device: bytes, since: int) -> None:
+    def set_lost_since(self, device: bytes, since: int) -> None:
         """Say since when a revoked device was out of its person's hands; the servers below are to hear of it."""
 
-    def tell_of(self, change: int, other: bytes, told: ToldChange, *, again: bool = False) -> None:
+    def note_stated_change(self, change: int, other: bytes, told: StatedChange, *, again: bool = False) -> None:
         """Remember where a device's commits stood when somebody was first told of its change; or when last, where told `again`."""
 
-    def take_first(self, takings: Iterable[FirstTaking]) -> None:
+    def add_first_receipts(self, takings: Iterable[FirstReceipt]) -> None:
         """Remember who took commits first; what is known already stays."""
 
-    def forget_takings(self, device: bytes, after: int, via: bytes) -> None:
+    def forget_first_receipts(self, device: bytes, after: int, via: bytes) -> None:
         """Forget what anybody but one branch (none: this server) told of who took a device's commits behind `after` first."""
 
-    def take_on_word(self, device: bytes, seq: int, server: bytes) -> None:
+    def set_vouching_server(self, device: bytes, seq: int, server: bytes) -> None:
         """Mark a commit as applied on a branch's word."""

@@ -20,19 +20,19 @@ class PackedPart(NamedTuple):
 class BundleReads(Protocol):
     """Bundles, to be read."""
 
-    def ages(self, peers: Iterable[bytes]) -> dict[bytes, str]:
+    def age_recipients(self, peers: Iterable[bytes]) -> dict[bytes, str]:
         """Return the age recipients of those of these devices or servers that told one."""
 
-    def told_hello(self, peer: bytes) -> bytes | None:
+    def last_hello(self, peer: bytes) -> bytes | None:
         """Return a device's last hello, if there was one."""
 
     def last_packed(self, peer: bytes) -> int:
         """Return the number of the last bundle packed for a peer, 0 if there is none."""
 
-    def parts_packed(self, device: bytes | None = None) -> list[PackedPart]:
+    def packed_parts(self, device: bytes | None = None) -> list[PackedPart]:
         """Return what is in the bundles packed for servers (of one device's commits), by number."""
 
-    def taken(self, peer: bytes) -> dict[bytes, int]:
+    def applied_bundles(self, peer: bytes) -> dict[bytes, int]:
         """Return id → number of a peer's bundles of which everything is applied."""
 
 
@@ -42,11 +42,11 @@ class BundleWrites(BundleReads, Protocol):
     def set_age(self, peer: bytes, recipient: str) -> None:
         """Remember the age recipient (age1…) of a device or a server."""
 
-    def tell_hello(self, peer: bytes, hello: bytes) -> None:
+    def set_last_hello(self, peer: bytes, hello: bytes) -> None:
         """Remember a device's last hello (encoded): from there a bundle for it goes on."""
 
-    def add_packed(self, peer: bytes, id: bytes, number: int, at: int, parts: Iterable[PackedPart] = ()) -> None:
+    def add_packed_bundle(self, peer: bytes, id: bytes, number: int, at: int, parts: Iterable[PackedPart] = ()) -> None:
         """Remember a bundle that was packed."""
 
-    def add_taken(self, peer: bytes, id: bytes, number: int, at: int) -> None:
+    def add_applied_bundle(self, peer: bytes, id: bytes, number: int, at: int) -> None:
         """Remember a peer's bundle of which everything is applied."""

@@ -16,7 +16,7 @@ class Channel(NamedTuple):
     records: int
 
 
-class Wanted(NamedTuple):
+class RequestedRecords(NamedTuple):
     """What there is of the records that a device names by their ids, as far as one channel goes."""
 
     here: list[bytes]  # in the channel
@@ -24,7 +24,7 @@ class Wanted(NamedTuple):
     lost: list[bytes]  # stored nowhere, although commits about them were applied: damage
 
 
-class Entry(NamedTuple):
+class ChannelEntry(NamedTuple):
     """A record's place in a channel; `gone` entries tell late devices that it left. No row: not asked for."""
 
     arrival: int
@@ -32,7 +32,7 @@ class Entry(NamedTuple):
     row: Row | None
 
 
-class Departed(NamedTuple):
+class DepartedRecord(NamedTuple):
     """A record that was taken off this node; `unit` is where it went, where that is known."""
 
     record: bytes
@@ -59,16 +59,16 @@ class ChannelReads(Protocol):
     def channels_in(self, units: Iterable[str], besides: Iterable[str] = ()) -> list[Channel]:
         """Return the channels of these units and of all below them, and those of this name besides, by name."""
 
-    def page(self, channel: int, after: int, limit: int, skip: Container[int] = ()) -> list[Entry]:
+    def page_forward(self, channel: int, after: int, limit: int, skip: Container[int] = ()) -> list[ChannelEntry]:
         """Return the channel's next entries in order of arrival, with their rows; without where to skip or long past."""
 
-    def page_back(self, channel: int, upto: int, after: int, limit: int) -> list[Entry]:
+    def page_back(self, channel: int, upto: int, after: int, limit: int) -> list[ChannelEntry]:
         """Return the channel's entries from one arrival back to another, the newest first, without those of who left."""
 
-    def wanted(self, channel: int, records: Iterable[bytes]) -> Wanted:
+    def requested_records(self, channel: int, records: Iterable[bytes]) -> RequestedRecords:
         """Return what there is of records that somebody asks for by id; those of other channels cost and give what none costs and gives."""
 
-    def terms(self, channel: int) -> Iterator[tuple[bytes, int]]:
+    def digest_terms(self, channel: int) -> Iterator[tuple[bytes, int]]:
         """Yield (record id, digest term) of a channel's records, by id."""
 
     def channels_of(self, records: Iterable[bytes]) -> dict[bytes, int]:
@@ -77,24 +77,24 @@ class ChannelReads(Protocol):
     def channels_left(self, n: int) -> list[int]:
         """Return the channels that a record (by its number) has left."""
 
-    def unheld(self, record: bytes) -> list[int]:
+    def channels_never_held(self, record: bytes) -> list[int]:
         """Return the channels that a record has left without ever having been in them here."""
 
     @property
-    def several(self) -> dict[int, dict[int, int]]:
+    def further_placements(self) -> dict[int, dict[int, int]]:
         """The records (by number) that are in further channels, and their arrival in each."""
 
-    def also_of(self, records: Iterable[bytes]) -> dict[bytes, Mapping[int, int]]:
+    def further_channels_of(self, records: Iterable[bytes]) -> dict[bytes, Mapping[int, int]]:
         """Return the further channels of those among these records that are in any."""
 
     @property
-    def left(self) -> int:
+    def departed_channel(self) -> int:
         """The channel of what has left this branch's units; 0 where nothing ever did."""
 
-    def left_at(self, n: int) -> list[tuple[int, int]]:
+    def departure_entries(self, n: int) -> list[tuple[int, int]]:
         """Return (channel, arrival) of the entries that say that a record (by its number) has left."""
 
-    def departed(self) -> list[Departed]:
+    def departed_records(self) -> list[DepartedRecord]:
         """Return what has left and nobody was told of yet, without what has come back meanwhile."""
 
 
@@ -104,7 +104,7 @@ class ChannelWrites(ChannelReads, Protocol):
     def channel_number(self, unit: str) -> int:
         """Return a unit's channel, making it if it is new."""
 
-    def sweep(self) -> None:
+    def sweep_entries(self) -> None:
         """Drop the entries of channels whose records stand further on by now, where they have become many.
 
         To drop each when its record changes would rewrite a page of the table for nearly every edit.
@@ -113,10 +113,10 @@ class ChannelWrites(ChannelReads, Protocol):
     def note_unheld(self, channel: int, records: Iterable[bytes]) -> None:
         """Remember which records left a channel although they are not here: a laptop that has them from elsewhere is told."""
 
-    def tell_gone(self, channel: int, n: int) -> None:
+    def add_gone_entry(self, channel: int, n: int) -> None:
         """Tell a channel's devices that a record (by its number) is not in it, although they may have thought so."""
 
-    def depart(self, rows: Iterable[Row], unit: str | None = None) -> None:
+    def note_departed(self, rows: Iterable[Row], unit: str | None = None) -> None:
         """Remember that records were taken off this node, so that its person is told."""
 
     def forget_departed(self) -> None:

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from fieldsync import errors
-from fieldsync.core.commit import Commit, Opaque, read
+from fieldsync.core.commit import Commit, OpaqueCommit, decode_stored
 from fieldsync.crypto.chain import body_hash
 
 
-class Logged(NamedTuple):
+class LoggedCommit(NamedTuple):
     """One commit in the log; `body` is None when it was erased."""
 
     device: bytes
@@ -23,10 +23,10 @@ class Logged(NamedTuple):
     seal: bytes | None = None
 
     @classmethod
-    def of(
-        cls, commits: Iterable[Commit | Opaque], bodies: Iterable[bytes], links: Iterable[tuple[bytes, bytes]]
-    ) -> list["Logged"]:
-        """Return commits with their bytes and their places in the chain (crypto/chain.extend), as the log has them."""
+    def from_commits(
+        cls, commits: Iterable[Commit | OpaqueCommit], bodies: Iterable[bytes], links: Iterable[tuple[bytes, bytes]]
+    ) -> list["LoggedCommit"]:
+        """Return commits with their bytes and their places in the chain (crypto/chain.py, extend_chain), as the log has them."""
         return [
             cls(c.device, c.seq, c.stamp, c.author, c.record, c.note, body, *link)
             for c, body, link in zip(commits, bodies, links, strict=True)
@@ -41,7 +41,7 @@ class Logged(NamedTuple):
             return None
         if body_hash(self.body) != self.hash:
             raise errors.StoreDamaged(part="commit")
-        return read(self.body)
+        return decode_stored(self.body)
 
 
 class OtherHistory(NamedTuple):
@@ -66,16 +66,16 @@ class ClockNote(NamedTuple):
 class CommitReads(Protocol):
     """Commits, to be read."""
 
-    def head(self, device: bytes) -> int:
+    def log_head(self, device: bytes) -> int:
         """Return how far a device's commits go here."""
 
-    def commits(self, device: bytes, after: int, limit: int = -1) -> Iterator[Logged]:
+    def commits_behind(self, device: bytes, after: int, limit: int = -1) -> Iterator[LoggedCommit]:
         """Yield a device's commits behind a sequence number, in order."""
 
-    def is_sealed(self, device: bytes, seq: int) -> bool:
+    def has_chain_signature(self, device: bytes, seq: int) -> bool:
         """Say whether a device's signature over its chain after one of its commits is here."""
 
-    def commits_of(self, record: bytes, *, refused: bool = True) -> list[Logged]:
+    def commits_of(self, record: bytes, *, refused: bool = True) -> list[LoggedCommit]:
         """Return all commits about a record that this node holds, by stamp; without those that were refused for good, if so asked."""
 
     def count_commits_of(self, record: bytes) -> int:
@@ -96,7 +96,7 @@ class CommitReads(Protocol):
     def links_at(self, device: bytes, seq: int) -> dict[bytes, bytes | None]:
         """Return the chain hashes that are known at a place of a device's histories: that in the log (None), an heir's."""
 
-    def parted(self, device: bytes) -> list[OtherHistory]:
+    def other_histories(self, device: bytes) -> list[OtherHistory]:
         """Return a forked device's other histories."""
 
     def clock_notes(self, after: int) -> list[ClockNote]:
@@ -106,16 +106,16 @@ class CommitReads(Protocol):
 class CommitWrites(CommitReads, Protocol):
     """Commits, to be appended."""
 
-    def append(self, device: bytes, commits: Sequence[Logged], seal: bytes | None = None) -> None:
+    def append_commits(self, device: bytes, commits: Sequence[LoggedCommit], seal: bytes | None = None) -> None:
         """Add a device's next commits to the log, right behind its head; `seal` is its signature over the last of them."""
 
-    def seal(self, device: bytes, seals: Iterable[tuple[int, bytes]]) -> None:
+    def add_chain_signatures(self, device: bytes, seals: Iterable[tuple[int, bytes]]) -> None:
         """Keep a device's signatures over the heads of its chain after some of its commits."""
 
-    def gather(self, above: int) -> None:
+    def gather_commits(self, above: int) -> None:
         """Bring what is known of new commits into the large table, if it is more than this."""
 
-    def part(self, device: bytes, heir: bytes, links: Iterable[tuple[int, bytes]]) -> None:
+    def add_other_history(self, device: bytes, heir: bytes, links: Iterable[tuple[int, bytes]]) -> None:
         """Remember the chain (seq, hash) of a history that is not in the log, said again as the heir's."""
 
     def cut_back(self, device: bytes, head: int, chain: bytes) -> None:

@@ -75,7 +75,7 @@ class DeviceReads(Protocol):
     def named_devices(self, after: int) -> list[NamedDevice]:
         """Return the devices that have a name and changed since an arrival."""
 
-    def former(self, device: bytes) -> tuple[Grant, ...]:
+    def former_grants(self, device: bytes) -> tuple[Grant, ...]:
         """Return the units that a device was once granted and then not any more, each as a grant without a role."""
 
     def last_nonce(self, device: bytes) -> int:
@@ -96,7 +96,7 @@ class DeviceReads(Protocol):
     def revocation_family(self, device: bytes) -> set[bytes]:
         """Return what may have a device's key or data: all copies in both directions; an approved device begins another family."""
 
-    def family(self, device: bytes) -> set[bytes]:
+    def device_family(self, device: bytes) -> set[bytes]:
         """Return the devices that go on for this one, those that it goes on for, and so on, and itself."""
 
     def invite(self, id: bytes) -> OpenInvite | None:
@@ -106,12 +106,12 @@ class DeviceReads(Protocol):
 class DeviceWrites(DeviceReads, Protocol):
     """Devices, to be changed."""
 
-    def enrol(
+    def enrol_device(
         self, device: bytes, key: bytes, letters: str, person: str, grants: Sequence[Grant], at: int, chain: bytes
     ) -> None:
         """Take a device in, with its public key and what it may do; `chain` is where its commits begin."""
 
-    def rename(self, device: bytes, letters: str) -> None:
+    def set_letters(self, device: bytes, letters: str) -> None:
         """Give a device other letters: those that the server above has for this one."""
 
     def name_device(self, device: bytes, letters: str, person: str, units: Sequence[str] = ()) -> None:
@@ -138,7 +138,7 @@ class DeviceWrites(DeviceReads, Protocol):
     def use_invite(self, id: bytes, at: int, device: bytes) -> None:
         """Mark an invite as used by a device."""
 
-    def copies_together(self) -> AbstractContextManager[None]:
+    def batch_copies(self) -> AbstractContextManager[None]:
         """Work out once, at the end, what several changes of devices mean for their copies."""
 
     def set_device_state(self, device: bytes, state: str, *, at: int = 0) -> None:
@@ -156,7 +156,7 @@ class DeviceWrites(DeviceReads, Protocol):
     def set_enrolled_by(self, device: bytes, server: bytes) -> None:
         """Remember which server enrolled a device."""
 
-    def succeed(self, old: bytes, new: bytes) -> None:
+    def set_successor(self, old: bytes, new: bytes) -> None:
         """Say that a device was copied, and that another goes on in its place: nothing more is taken from the old one."""
 
     def set_copy(self, device: bytes, of: bytes, after: int | None = None) -> None:

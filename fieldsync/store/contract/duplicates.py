@@ -7,12 +7,12 @@ from fieldsync.linkage import comparison
 from fieldsync.store.contract.records import Document
 
 
-def members(keys: Iterable[int], n: int) -> list[int]:
+def block_members(keys: Iterable[int], n: int) -> list[int]:
     """Return the numbers under which a record stands in these blocks."""
     return [key << 31 | n for key in keys]
 
 
-class Linked(NamedTuple):
+class ComparedRecord(NamedTuple):
     """What of a record is compared: its number, id, type and document, and its owner's id."""
 
     n: int
@@ -31,7 +31,7 @@ class OpenPair(NamedTuple):
     reasons: tuple[str, ...]
 
 
-class Uncompared(NamedTuple):
+class UncomparedCounts(NamedTuple):
     """How many records' blocks are to be made, and how many are to be compared besides."""
 
     unkeyed: int
@@ -48,22 +48,22 @@ class PairedAcross(NamedTuple):
 class DuplicateReads(Protocol):
     """Possible duplicates and merges, to be read."""
 
-    def unkeyed(self, limit: int) -> list[int]:
+    def records_without_blocks(self, limit: int) -> list[int]:
         """Return up to `limit` records whose blocks are to be made."""
 
-    def unpaired(self, limit: int) -> list[int]:
+    def records_without_pairs(self, limit: int) -> list[int]:
         """Return up to `limit` records whose candidates were not compared yet."""
 
-    def unlinked_counts(self) -> Uncompared:
+    def uncompared_counts(self) -> UncomparedCounts:
         """Return how much is to be compared yet."""
 
-    def linked(self, numbers: Iterable[int]) -> Iterator[Linked]:
+    def compared_records(self, numbers: Iterable[int]) -> Iterator[ComparedRecord]:
         """Yield what is compared of these records, by number."""
 
-    def homes(self, owners: Iterable[bytes]) -> dict[bytes, Document]:
+    def owner_documents(self, owners: Iterable[bytes]) -> dict[bytes, Document]:
         """Return the documents of these owners."""
 
-    def blocks(self, keys: Iterable[int], most: int) -> set[int]:
+    def records_in_blocks(self, keys: Iterable[int], most: int) -> set[int]:
         """Return the records in these blocks; one of more than `most` says nothing, and is passed over."""
 
     def open_pairs(self, least: float, type: str | None = None) -> list[OpenPair]:
@@ -76,43 +76,43 @@ class DuplicateReads(Protocol):
         """
 
     @property
-    def apart(self) -> set[frozenset[bytes]]:
+    def distinct_pairs(self) -> set[frozenset[bytes]]:
         """The pairs of records (ids) of which somebody said that they are two."""
 
     @property
-    def roots(self) -> Mapping[str, str]:
+    def merge_targets(self) -> Mapping[str, str]:
         """The records (UUIDs) that gave way, and the one that each stands for now."""
 
-    def gave_way(self, record: bytes) -> bool:
+    def is_merged(self, record: bytes) -> bool:
         """Say whether another record, here or not, stands for this one."""
 
-    def gave_way_to(self, others: Iterable[str]) -> list[bytes]:
+    def merged_into(self, others: Iterable[str]) -> list[bytes]:
         """Return the records that name one of these (UUIDs) as the one that stays, open to a decision or not."""
 
     @property
-    def stands(self) -> Mapping[str, str]:
-        """Like `roots`; for one that is not here stands the oldest of those that are here and gave way to it."""
+    def held_merge_targets(self) -> Mapping[str, str]:
+        """Like `merge_targets`; for one that is not here stands the oldest of those that are here and gave way to it."""
 
     @property
-    def elsewhere(self) -> set[bytes]:
+    def records_elsewhere(self) -> set[bytes]:
         """The records of which a server said that they may be registered elsewhere, too."""
 
     @property
-    def asked(self) -> Mapping[bytes, str]:
+    def questioned_merges(self) -> Mapping[bytes, str]:
         """The records whose merges the server above asks about, and the heads of the merge that it speaks of."""
 
 
 class DuplicateWrites(DuplicateReads, Protocol):
     """Possible duplicates and merges, to be changed."""
 
-    def unlinked(self, numbers: Iterable[int]) -> None:
+    def invalidate_blocks(self, numbers: Iterable[int]) -> None:
         """Remember that these records' blocks are not what they should be."""
 
-    def unlink_all(self) -> None:
+    def invalidate_all_blocks(self) -> None:
         """Begin anew: no blocks, no pairs, all records of the types that are compared to be looked at."""
 
     def put_blocks(self, numbers: Sequence[int], standing: list[int]) -> None:
-        """Put the next `unkeyed` records into blocks (`members`); they are to be compared from now on."""
+        """Put the next `unkeyed` records into blocks (`block_members`); they are to be compared from now on."""
 
     def drop_pairs(self, numbers: Iterable[int]) -> None:
         """Forget the pairs of these records."""
@@ -123,11 +123,11 @@ class DuplicateWrites(DuplicateReads, Protocol):
     def note_elsewhere(self, records: Iterable[bytes]) -> int:
         """Keep what a server said of records that are here; return how many are news."""
 
-    def set_asked(self, told: Mapping[bytes, str | None]) -> list[bytes]:
+    def set_questioned_merges(self, told: Mapping[bytes, str | None]) -> list[bytes]:
         """Keep of which heads of a merge the server above says that it asks about them; return the records of which that is news."""
 
-    def set_apart(self, record: bytes, others: Iterable[object]) -> None:
+    def set_distinct(self, record: bytes, others: Iterable[object]) -> None:
         """Keep of which others a record says that it is not the same."""
 
-    def set_same(self, changes: Mapping[str, object], undecided: Collection[str] = ()) -> None:
+    def set_merged(self, changes: Mapping[str, object], undecided: Collection[str] = ()) -> None:
         """Keep which record each of these (UUIDs) gave way to, None: to none; of which of them that is open to a decision."""

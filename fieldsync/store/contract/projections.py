@@ -9,7 +9,7 @@ SharedPart = tuple[bytes, int]
 """A record and a channel that (some fields of) it is shared with; 0 for a record that the sharing only depends on."""
 
 
-class Share(NamedTuple):
+class ProjectionEntry(NamedTuple):
     """A record's place in a shared channel: its last arrival there, and what its part adds to the digest."""
 
     arrival: int
@@ -21,13 +21,13 @@ class ProjectionReads(Protocol):
     """Shared parts, to be read."""
 
     @property
-    def sharing(self) -> bool:
+    def has_projections(self) -> bool:
         """Whether anything was ever shared here: nearly every transaction needs to know no more."""
 
-    def sources(self, records: Iterable[bytes]) -> set[bytes]:
+    def projection_sources(self, records: Iterable[bytes]) -> set[bytes]:
         """Return the records that share these, or whose sharing depends on them."""
 
-    def all_sources(self) -> list[bytes]:
+    def all_projection_sources(self) -> list[bytes]:
         """Return all records that share something."""
 
     def shared_among(self, records: Iterable[bytes]) -> set[bytes]:
@@ -36,10 +36,10 @@ class ProjectionReads(Protocol):
     def all_shared(self) -> list[bytes]:
         """Return all records that are shared by any."""
 
-    def shares_of(self, n: int) -> dict[int, Share]:
+    def projection_entries(self, n: int) -> dict[int, ProjectionEntry]:
         """Return the shared channels that a record (by its number) is in."""
 
-    def shared(self, channel: int, records: Iterable[bytes]) -> dict[bytes, Row]:
+    def projected_rows(self, channel: int, records: Iterable[bytes]) -> dict[bytes, Row]:
         """Return what a shared channel has of these records; of those that left it, nothing but that they did."""
 
 
@@ -49,5 +49,5 @@ class ProjectionWrites(ProjectionReads, Protocol):
     def set_parts(self, source: bytes, parts: Mapping[SharedPart, Iterable[str]]) -> set[bytes]:
         """Keep what a record shares, in place of what it shared; return the records for which that changes something."""
 
-    def share(self, rows: Iterable[Row]) -> None:
+    def update_projections(self, rows: Iterable[Row]) -> None:
         """Bring these records' places in shared channels up to date with what is said to be shared of them, and what they are."""

@@ -7,11 +7,11 @@ from typing import NamedTuple, Protocol
 from fieldsync import errors
 
 
-class Awaited(NamedTuple):
+class WaitKey(NamedTuple):
     """Something that a quarantined commit waits for; the functions below name what there is to wait for.
 
     A commit may wait for several of these: it is judged again when any of them comes, and may then wait anew. Until then no
-    sync of anybody else looks at it. Whoever judges commits says so by `Permit.objection`: it returns the reason, and
+    sync of anybody else looks at it. Whoever judges commits says so by `Permit.find_objection`: it returns the reason, and
     `Permit.waits_for` holds what may change the verdict; empty for a refusal that only a person changes.
     """
 
@@ -19,42 +19,42 @@ class Awaited(NamedTuple):
     what: bytes
 
 
-def record_key(record: bytes) -> Awaited:
+def record_key(record: bytes) -> WaitKey:
     """Return the key for: something of this record is applied here, a commit or a state (an acceptance in the record)."""
-    return Awaited("record", record)
+    return WaitKey("record", record)
 
 
-def place_key(record: bytes) -> Awaited:
+def place_key(record: bytes) -> WaitKey:
     """Return the key for: this record enters a unit here, it comes or moves there (whether it exists, the key does not say)."""
-    return Awaited("place", record)
+    return WaitKey("place", record)
 
 
-def state_key(record: bytes) -> Awaited:
+def state_key(record: bytes) -> WaitKey:
     """Return the key for: a state of this record comes from the server above. Commits to the record do not count."""
-    return Awaited("state", record)
+    return WaitKey("state", record)
 
 
-def commit_key(device: bytes, seq: int) -> Awaited:
+def commit_key(device: bytes, seq: int) -> WaitKey:
     """Return the key for: this commit is in the log, or its verdict here changes (applied, or refused, after it waited)."""
-    return Awaited("commit", device + seq.to_bytes(8, "big"))
+    return WaitKey("commit", device + seq.to_bytes(8, "big"))
 
 
-def form_key(type: str) -> Awaited:
+def form_key(type: str) -> WaitKey:
     """Return the key for: another form of this record type, or the type itself, is put in force here."""
-    return Awaited("form", hashlib.blake2b(type.encode(errors="replace"), digest_size=16).digest())
+    return WaitKey("form", hashlib.blake2b(type.encode(errors="replace"), digest_size=16).digest())
 
 
-def sibling_key(record: bytes) -> Awaited:
+def sibling_key(record: bytes) -> WaitKey:
     """Return the key for: a record whose id begins like this one's is applied here, as the event's that made it does."""
-    return Awaited("sibling", record[:6])
+    return WaitKey("sibling", record[:6])
 
 
-def device_key(device: bytes) -> Awaited:
+def device_key(device: bytes) -> WaitKey:
     """Return the key for: what this device may do has changed here, it was approved, say (whoever changes it wakes this)."""
-    return Awaited("device", device)
+    return WaitKey("device", device)
 
 
-class Quarantined(NamedTuple):
+class QuarantinedCommit(NamedTuple):
     """A quarantined commit as its log has it; `reason` "" where it was taken after all. Times are milliseconds."""
 
     device: bytes
@@ -66,10 +66,10 @@ class Quarantined(NamedTuple):
     record: bytes
     author: str
     stamp: int
-    waits_for: tuple[str, ...]  # kinds of Awaited
+    waits_for: tuple[str, ...]  # kinds of WaitKey
 
 
-class Act(NamedTuple):
+class QuarantineAction(NamedTuple):
     """What a person did about a quarantined commit: `release` or `drop`; who, when (milliseconds), and why."""
 
     device: bytes
@@ -80,7 +80,7 @@ class Act(NamedTuple):
     note: str | None
 
 
-PERSON = Awaited("person", b"")
+PERSON = WaitKey("person", b"")
 """The key for: a person releases the commit, or drops it (`quarantine release`, `quarantine drop`); nothing else ends it."""
 
 
@@ -92,7 +92,7 @@ class Refusal(NamedTuple):
     facts: str
 
 
-class Verdict(NamedTuple):
+class QuarantineVerdict(NamedTuple):
     """A commit that was quarantined, or with no code taken after all, in the order in which that happened here."""
 
     arrival: int
@@ -105,30 +105,30 @@ class Verdict(NamedTuple):
 class QuarantineReads(Protocol):
     """Quarantined commits, to be read."""
 
-    def waiting(self) -> dict[bytes, list[int]]:
+    def waiting_commits(self) -> dict[bytes, list[int]]:
         """Return the commits (by device) that wait for something, or are due."""
 
-    def due(self, most: int) -> dict[bytes, list[int]]:
+    def due_commits(self, most: int) -> dict[bytes, list[int]]:
         """Return commits (by device) for which something has come that they waited for, at most so many."""
 
-    def quarantined(
+    def quarantined_commits(
         self, device: bytes | None = None, record: bytes | None = None, seq: int | None = None
-    ) -> list[Quarantined]:
+    ) -> list[QuarantinedCommit]:
         """Return all commits that were ever quarantined here (of a device, about a record), those taken after all among them."""
 
-    def acts(self) -> dict[tuple[bytes, int], list[Act]]:
+    def quarantine_actions(self) -> dict[tuple[bytes, int], list[QuarantineAction]]:
         """Return what people did about quarantined commits, in order."""
 
-    def waiting_before(self, device: bytes, seq: int, record: bytes) -> int | None:
+    def last_waiting_before(self, device: bytes, seq: int, record: bytes) -> int | None:
         """Return the last of a device's commits before one, about the same record, that waits: among its newest, which is enough."""
 
-    def released(self, device: bytes, seqs: Sequence[int]) -> set[int]:
+    def released_seqs(self, device: bytes, seqs: Sequence[int]) -> set[int]:
         """Return those of a device's commits that a person released, and nobody dropped since."""
 
-    def waiting_of(self, device: bytes) -> bool:
+    def has_waiting(self, device: bytes) -> bool:
         """Say whether commits of a device wait for something, or are due."""
 
-    def verdicts_on(self, record: bytes) -> dict[tuple[bytes, int], bool]:
+    def verdicts_on_record(self, record: bytes) -> dict[tuple[bytes, int], bool]:
         """Return the quarantined commits (device, seq) about a record, and of each whether it may still be accepted."""
 
     def quarantined_records(self, low: bytes, high: bytes, code: str) -> list[bytes]:
@@ -137,25 +137,25 @@ class QuarantineReads(Protocol):
     def unapplied_records(self) -> set[bytes]:
         """Return the records that quarantined commits are about, but for those whose work is applied under another name."""
 
-    def verdicts(self, device: bytes) -> dict[int, dict[bytes, str]]:
+    def server_verdicts(self, device: bytes) -> dict[int, dict[bytes, str]]:
         """Return which servers quarantined a laptop's saves, and why: {seq: {server: code}}."""
 
     def refusals(self, device: bytes, after: int = 0) -> list[Refusal]:
         """Return a device's quarantined commits behind `after`."""
 
-    def judged(self, after: int, device: bytes | None = None) -> list[Verdict]:
+    def verdicts_since(self, after: int, device: bytes | None = None) -> list[QuarantineVerdict]:
         """Return the verdicts on commits (of one device) since an arrival."""
 
 
 class QuarantineWrites(QuarantineReads, Protocol):
     """Quarantined commits, to be changed."""
 
-    def refuse(
-        self, device: bytes, seq: int, error: errors.FieldsyncError, *, waits_for: Iterable[Awaited] = (), at: int = 0
+    def quarantine_commit(
+        self, device: bytes, seq: int, error: errors.FieldsyncError, *, waits_for: Iterable[WaitKey] = (), at: int = 0
     ) -> None:
         """Keep a commit in quarantine: for good, or until one of what it waits for comes; `at`: when (milliseconds), if known."""
 
-    def accept(self, device: bytes, seq: int, facts: dict[str, object] | None = None) -> None:
+    def accept_commit(self, device: bytes, seq: int, facts: dict[str, object] | None = None) -> None:
         """Say that a commit which was quarantined is applied after all; `facts` are told to its author."""
 
     def judge_as(self, device: bytes, seq: int, code: str, facts: str) -> None:
@@ -167,8 +167,8 @@ class QuarantineWrites(QuarantineReads, Protocol):
     def forget_verdicts(self, device: bytes, seq: int) -> None:
         """Forget which servers quarantined a save, as it is applied."""
 
-    def act(self, one: Act) -> None:
+    def add_quarantine_action(self, one: QuarantineAction) -> None:
         """Remember what a person did about a commit."""
 
-    def wake(self, came: Iterable[Awaited]) -> None:
+    def wake_waiting(self, came: Iterable[WaitKey]) -> None:
         """Say that this has come: the commits that wait for it are due."""

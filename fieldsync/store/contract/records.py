@@ -52,7 +52,7 @@ class Row:
         return [n for n in (self.channel, *self.also) if n is not None]
 
 
-class Query(NamedTuple):
+class RecordQuery(NamedTuple):
     """Which rows: those that are all of what is given, in the order of their making or by a field (`-field`: falling).
 
     `equal` are plain fields' values, `members` one member each of sets, `named` records (UUIDs) that references name; both
@@ -101,10 +101,10 @@ class RecordReads(Protocol):
     def row(self, record: bytes | None) -> Row | None:
         """Return a record's row; None where it is not here, or no record is named."""
 
-    def select(self, wanted: Query = Query()) -> Iterator[Row]:  # noqa: B008 - it cannot be changed
+    def select_rows(self, wanted: RecordQuery = RecordQuery()) -> Iterator[Row]:  # noqa: B008 - it cannot be changed
         """Yield the rows that a query wants."""
 
-    def count(self) -> int:
+    def count_records(self) -> int:
         """Return how many records there are."""
 
     def in_conflict(self) -> int:
@@ -113,57 +113,57 @@ class RecordReads(Protocol):
     def open_conflicts(self) -> Iterator[ConflictEntry]:
         """Yield what is in conflict, without reading the records themselves."""
 
-    def counts(self) -> dict[str, int]:
+    def count_by_type(self) -> dict[str, int]:
         """Return how many records there are of each type."""
 
     def ids_like(self, beginning: bytes, last: bytes, code: str) -> list[bytes]:
         """Return the ids (two at most) between two ids, or of codes that begin like this."""
 
-    def siblings(self, record: bytes, type: str) -> list[bytes]:
+    def sibling_ids(self, record: bytes, type: str) -> list[bytes]:
         """Return the ids of a type that begin as a record's does: made in the same millisecond, or one from the other."""
 
-    def ids(self, type: str) -> list[bytes]:
+    def ids_of_type(self, type: str) -> list[bytes]:
         """Return the ids of all records of a type."""
 
-    def owned_by(self, owners: Iterable[bytes]) -> list[bytes]:
+    def ids_owned_by(self, owners: Iterable[bytes]) -> list[bytes]:
         """Return the ids of the records that these own."""
 
     def at_home(self, type: str, homes: list[bytes] | None = None) -> Iterator[HouseholdEntry]:
         """Yield a type's records that were not removed; of some households, or of all."""
 
-    def agreeing(self, type: str, fields: Sequence[str]) -> Iterator[tuple[bytes, tuple[Any, ...]]]:
+    def values_by_household(self, type: str, fields: Sequence[str]) -> Iterator[tuple[bytes, tuple[Any, ...]]]:
         """Yield (id of the household, values) of a type's records that have all these fields, without reading the records."""
 
-    def matching(self, text: str, limit: int) -> list[Row]:
+    def search_rows(self, text: str, limit: int) -> list[Row]:
         """Return up to `limit` rows (-1: all) with every word of a text, in the order of their making; laptops only."""
 
-    def behind(self) -> int:
+    def count_unindexed(self) -> int:
         """Return how many records the full-text table does not know yet."""
 
 
 class RecordWrites(RecordReads, Protocol):
     """Records, to be written."""
 
-    def save(self, touched: Mapping[bytes, tuple[Row, set[str] | None]]) -> None:
+    def save_rows(self, touched: Mapping[bytes, tuple[Row, set[str] | None]]) -> None:
         """Write rows as they are: (row, names of the changed registers, or None for all of them); new rows have n = 0.
 
         Each gets its channel's next arrival; a channel that it left is told so.
         """
 
-    def set_aside(self, rows: Iterable[Row]) -> None:
+    def release_records(self, rows: Iterable[Row]) -> None:
         """Take records out of all their channels, and tell these; the records stay until nobody has to be told any more."""
 
-    def purge(self, rows: Iterable[Row]) -> None:
+    def purge_records(self, rows: Iterable[Row]) -> None:
         """Forget records that left this node's scope; the commit log keeps what this device wrote."""
 
-    def rewrite(self, rows: Iterable[Row]) -> None:
+    def rewrite_rows(self, rows: Iterable[Row]) -> None:
         """Write rows that a new form names or settles otherwise. Nobody is told: everybody does the same with that form."""
 
-    def unsearched(self, numbers: Iterable[int]) -> None:
+    def invalidate_search(self, numbers: Iterable[int]) -> None:
         """Remember that the full-text words of these records are not what they should be."""
 
-    def unsearched_type(self, type: str) -> None:
+    def invalidate_search_of_type(self, type: str) -> None:
         """Remember it of all records of a type."""
 
-    def catch_up(self, words: Callable[[str, Document], str], limit: int) -> int:
+    def index_full_text(self, words: Callable[[str, Document], str], limit: int) -> int:
         """Put the words (of a type and a document) of up to `limit` such records into the full-text table; return how many."""

@@ -12,7 +12,7 @@ ReportRow = dict[str, Any]
 SECONDS = 60.0
 
 
-class View(NamedTuple):
+class ReportView(NamedTuple):
     """A record type as reports see it: its plain fields, those that refer to records, those nobody needs to count by."""
 
     name: str
@@ -48,57 +48,57 @@ class Issue(NamedTuple):
 class ReportReads(Protocol):
     """What reports are made from, to be read."""
 
-    def issue(self, report: str, period: str, unit: str) -> Issue | None:
+    def issued_report(self, report: str, period: str, unit: str) -> IssuedReport | None:
         """Return a report as it was issued, if it was."""
 
-    def sheets(self) -> dict[str, list[str]]:
+    def report_tables(self) -> dict[str, list[str]]:
         """Return the fields that each type's sheet has."""
 
-    def how_many(self, types: Sequence[str]) -> int:
+    def count_of_types(self, types: Sequence[str]) -> int:
         """Return how many records there are of some types."""
 
-    def went(self) -> bool:
+    def have_records_departed(self) -> bool:
         """Say whether records left this node since the sheets were caught up: there are fewer than then, those new since apart."""
 
 
 class ReportWrites(ReportReads, Protocol):
     """What reports are made from, to be made."""
 
-    def put_issue(self, one: Issue) -> bool:
+    def put_issued_report(self, one: IssuedReport) -> bool:
         """Keep a report as issued; False where it was before: what was given out is not changed."""
 
-    def make_sheet(self, type: str, fields: Sequence[tuple[str, bool]], mark: str) -> int | None:
+    def make_report_table(self, type: str, fields: Sequence[tuple[str, bool]], mark: str) -> int | None:
         """Make a slice of a type's sheet with these fields (name, whether it refers to records), anew if it was made for others.
 
         `mark` stands for the forms. Returns how many records the slice has; None when the sheet was ready, or is now.
         """
 
-    def drop_sheets(self) -> None:
+    def drop_report_tables(self) -> None:
         """Forget all sheets, and how far they were."""
 
-    def changed_since_sheets(self) -> int:
+    def collect_report_changes(self) -> int:
         """Put the numbers of the records that changed since the sheets were caught up into a table; return how many."""
 
-    def refresh_sheet(self, type: str, fields: Sequence[tuple[str, bool]]) -> None:
-        """Write anew what `changed_since_sheets` found of a type; forget what is not here any more."""
+    def refresh_report_table(self, type: str, fields: Sequence[tuple[str, bool]]) -> None:
+        """Write anew what `collect_report_changes` found of a type; forget what is not here any more."""
 
-    def purge_sheet(self, type: str) -> None:
+    def purge_report_table(self, type: str) -> None:
         """Take records that left this node out of a type's sheet."""
 
-    def sheets_are_current(self) -> None:
+    def mark_report_tables_current(self) -> None:
         """Say that the sheets hold all that is here now; half a sheet that nobody finished would not, and goes."""
 
 
-class Figures(Protocol):
+class ReportReader(Protocol):
     """A reader of its own for reports, which are SQL over the views of record types."""
 
     def close(self) -> None:
         """Let the file go."""
 
-    def fill(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    def fill_table(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         """Give reports a small table of things that are no records."""
 
-    def ask(
+    def run_query(
         self, sql: str, facts: Mapping[str, object], *, name: str, sealed: bool, seconds: float = SECONDS
     ) -> tuple[list[str], list[tuple[Any, ...]]]:
         """Return a report's columns and rows. ReportFault: SQL that is wrong, asks for what it may not, or takes too long."""

@@ -3,7 +3,7 @@
 from typing import NamedTuple, Protocol
 
 
-class Server(NamedTuple):
+class KnownServer(NamedTuple):
     """A server that this node syncs with; `unsure` while a push's acknowledgement is outstanding.
 
     `mixed` while this node may hold what that server does not have: it has taken something from another one since.
@@ -51,13 +51,13 @@ class PassedReceipt(NamedTuple):
 class ServerReads(Protocol):
     """Servers, to be read."""
 
-    def servers(self) -> list[Server]:
+    def servers(self) -> list[KnownServer]:
         """Return the servers known, the most recently synced first."""
 
-    def cursor(self, server: bytes, channel: int) -> Cursor:
+    def channel_cursor(self, server: bytes, channel: int) -> Cursor:
         """Return how far this node has taken a server's channel."""
 
-    def acknowledged(self, server: bytes, device: bytes) -> int:
+    def acknowledged_seq(self, server: bytes, device: bytes) -> int:
         """Return up to which of a device's commits a server has acknowledged."""
 
     def receipts(self, device: bytes) -> list[Receipt]:
@@ -70,7 +70,7 @@ class ServerReads(Protocol):
 class ServerWrites(ServerReads, Protocol):
     """Servers, to be changed."""
 
-    def add_server(self, server: Server) -> None:
+    def add_server(self, server: KnownServer) -> None:
         """Remember a server."""
 
     def set_server(
@@ -78,7 +78,7 @@ class ServerWrites(ServerReads, Protocol):
     ) -> None:
         """Change what is given."""
 
-    def mixed(self, server: bytes, *, others: bool) -> None:
+    def note_mixed(self, server: bytes, *, others: bool) -> None:
         """Remember that something came from this server, which the others may lack; or that it lacks nothing of ours."""
 
     def set_cursor(self, server: bytes, channel: int, arrival: int, *, whole: bool = False) -> None:
@@ -90,7 +90,7 @@ class ServerWrites(ServerReads, Protocol):
     def restart_cursors(self, server: bytes) -> None:
         """Ask a server for everything again."""
 
-    def acknowledge(self, server: bytes, device: bytes, seq: int, at: int) -> None:
+    def set_acknowledged(self, server: bytes, device: bytes, seq: int, at: int) -> None:
         """Remember a server's acknowledgement; it may also fall, when a server was restored from a backup."""
 
     def forget_receipts(self, server: bytes, own: bytes) -> None:

@@ -16,7 +16,7 @@ class SettingReads(Protocol):
     def peer_settings(self, peer: bytes) -> PeerSettings:
         """Return what this node remembers of another one, a server or a device."""
 
-    def schemas(self) -> list[bytes]:
+    def compiled_schemas(self) -> list[bytes]:
         """Return all compiled schemas that this node has worked with, the newest first."""
 
 

@@ -14,7 +14,7 @@ from fieldsync.store.contract.duplicates import DuplicateReads, DuplicateWrites
 from fieldsync.store.contract.projections import ProjectionReads, ProjectionWrites
 from fieldsync.store.contract.quarantine import QuarantineReads, QuarantineWrites
 from fieldsync.store.contract.records import RecordReads, RecordWrites
-from fieldsync.store.contract.reports import Figures, ReportReads, ReportWrites, View
+from fieldsync.store.contract.reports import ReportReader, ReportReads, ReportView, ReportWrites
 from fieldsync.store.contract.servers import ServerReads, ServerWrites
 from fieldsync.store.contract.settings import SettingReads, SettingWrites
 
@@ -71,20 +71,20 @@ class Store(Protocol):
     def read(self) -> AbstractContextManager[ReadTx]:
         """One transaction that only reads, all from one moment: whatever would write is refused."""
 
-    def version(self) -> int:
+    def change_counter(self) -> int:
         """Return a number that changes whenever another process has written; what is written here does not change it."""
 
-    def figures(self, views: Iterable[View], unit: str | None, *, sheets: bool) -> Figures:
+    def open_report_reader(self, views: Iterable[ReportView], unit: str | None, *, sheets: bool) -> ReportReader:
         """Return a reader of its own for reports, to be closed; of a unit and those below it, or of all.
 
         With `sheets` it reads them where there are any.
         """
 
-    def tidy(self) -> None:
+    def run_maintenance(self) -> None:
         """Do what was put off, such as sweeping and gathering; readers and writers go on meanwhile."""
 
     def copy_to(self, path: Path) -> None:
         """Write a copy of the store as it is at this moment, under the same key; the store stays in use."""
 
-    def damage(self) -> list[str]:
+    def find_damage(self) -> list[str]:
         """Return what the database finds wrong with itself: nothing, if all is well."""

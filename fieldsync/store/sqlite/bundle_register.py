@@ -3,17 +3,17 @@
 from collections.abc import Iterable
 
 from fieldsync.store.contract import SERVERS, PackedPart
-from fieldsync.store.sqlite.interning import Numbered, NumberReads
+from fieldsync.store.sqlite.interning import SqliteNumberReads, SqliteNumberWrites
 
 
-class BundleReads(NumberReads):
+class SqliteBundleReads(SqliteNumberReads):
     """A transaction's bundles, to be read."""
 
-    def ages(self, peers: Iterable[bytes]) -> dict[bytes, str]:
+    def age_recipients(self, peers: Iterable[bytes]) -> dict[bytes, str]:
         known = {row[0]: row[1] for row in self.sql("SELECT id, age FROM peer WHERE age IS NOT NULL")}
         return {peer: known[peer] for peer in peers if peer in known}
 
-    def told_hello(self, peer: bytes) -> bytes | None:
+    def last_hello(self, peer: bytes) -> bytes | None:
         row = self.sql("SELECT hello FROM peer WHERE id = ?", (peer,)).fetchone()
         return row[0] if row else None
 
@@ -21,7 +21,7 @@ class BundleReads(NumberReads):
         query = "SELECT coalesce(max(number), 0) FROM bundle WHERE peer = ? AND packed = 1"
         return int(self.sql(query, (peer,)).fetchone()[0])
 
-    def parts_packed(self, device: bytes | None = None) -> list[PackedPart]:
+    def packed_parts(self, device: bytes | None = None) -> list[PackedPart]:
         found = self.sql(
             "SELECT number, device, after, last, at FROM bundle_part JOIN bundle USING (number) "
             "WHERE peer = ?1 AND packed = 1 AND (?2 IS NULL OR device = ?2) ORDER BY number, device",
@@ -29,13 +29,13 @@ class BundleReads(NumberReads):
         )
         return [PackedPart(number, self.device_id(n), *more) for number, n, *more in found]
 
-    def taken(self, peer: bytes) -> dict[bytes, int]:
+    def applied_bundles(self, peer: bytes) -> dict[bytes, int]:
         return {
             row[0]: row[1] for row in self.sql("SELECT id, number FROM bundle WHERE peer = ? AND packed = 0", (peer,))
         }
 
 
-class Bundles(BundleReads, Numbered):
+class SqliteBundleWrites(SqliteBundleReads, SqliteNumberWrites):
     """A transaction's bundles."""
 
     def set_age(self, peer: bytes, recipient: str) -> None:
@@ -43,15 +43,15 @@ class Bundles(BundleReads, Numbered):
             "INSERT INTO peer (id, age) VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE SET age = ?2", (peer, recipient)
         )
 
-    def tell_hello(self, peer: bytes, hello: bytes) -> None:
+    def set_last_hello(self, peer: bytes, hello: bytes) -> None:
         self.sql(
             "INSERT INTO peer (id, hello) VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE SET hello = ?2", (peer, hello)
         )
 
-    def add_packed(self, peer: bytes, id: bytes, number: int, at: int, parts: Iterable[PackedPart] = ()) -> None:
+    def add_packed_bundle(self, peer: bytes, id: bytes, number: int, at: int, parts: Iterable[PackedPart] = ()) -> None:
         self.sql("INSERT INTO bundle VALUES (?, 1, ?, ?, ?)", (peer, number, id, at))
         rows = [(self.device_number(one.device), number, one.after, one.last) for one in parts]
         self.many("INSERT INTO bundle_part VALUES (?,?,?,?)", rows)
 
-    def add_taken(self, peer: bytes, id: bytes, number: int, at: int) -> None:
+    def add_applied_bundle(self, peer: bytes, id: bytes, number: int, at: int) -> None:
         self.sql("INSERT OR REPLACE INTO bundle VALUES (?, 0, ?, ?, ?)", (peer, number, id, at))

@@ -3,25 +3,25 @@
 from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import Any
 
-from fieldsync.core.state import term
-from fieldsync.store.contract import Channel, Entry, Row, Wanted
+from fieldsync.core.state import digest_term
+from fieldsync.store.contract import Channel, ChannelEntry, RequestedRecords, Row
 from fieldsync.store.sqlite.encryption import Connection
-from fieldsync.store.sqlite.interning import Numbers
-from fieldsync.store.sqlite.placements import Several
-from fieldsync.store.sqlite.record_queries import READ, Reading
+from fieldsync.store.sqlite.interning import NumberCache
+from fieldsync.store.sqlite.placements import SqlitePlacementWrites
+from fieldsync.store.sqlite.record_queries import READ, SqliteRecordQueries
 from fieldsync.store.sqlite.row_codec import dump_json
 
 _CHANNEL = "n, unit, arrival, digest, records"
 _MASK = (1 << 64) - 1
 
 
-def signed(number: int) -> int:
+def to_signed(number: int) -> int:
     """Return 64 bits as SQLite keeps them."""
     number &= _MASK
     return number - (1 << 64) if number >> 63 else number
 
 
-class ChannelReads(Reading):
+class SqliteChannelReads(SqliteRecordQueries):
     """A transaction's channels, to be read."""
 
     def has_unit(self, unit: str) -> bool:
@@ -32,40 +32,40 @@ class ChannelReads(Reading):
         return int(row[0]) if row else 0
 
     def channel(self, n: int) -> Channel:
-        return self._channel(self.sql(f"SELECT {_CHANNEL} FROM channel WHERE n = ?", (n,)).fetchone())
+        return self._read_channel(self.sql(f"SELECT {_CHANNEL} FROM channel WHERE n = ?", (n,)).fetchone())
 
     def channels(self) -> list[Channel]:
-        return [self._channel(row) for row in self.sql(f"SELECT {_CHANNEL} FROM channel ORDER BY unit")]
+        return [self._read_channel(row) for row in self.sql(f"SELECT {_CHANNEL} FROM channel ORDER BY unit")]
 
     def channels_in(self, units: Iterable[str], besides: Iterable[str] = ()) -> list[Channel]:
         found: dict[str, Channel] = {}
         query = f"SELECT {_CHANNEL} FROM channel WHERE unit = ?1"
         for unit in units:
             below = self.sql(f"{query} OR (unit > ?1 || '/' AND unit < ?1 || '0')", (unit,))
-            found.update({row[1]: self._channel(row) for row in below})
+            found.update({row[1]: self._read_channel(row) for row in below})
         for name in besides:
-            found.update({row[1]: self._channel(row) for row in self.sql(query, (name,))})
+            found.update({row[1]: self._read_channel(row) for row in self.sql(query, (name,))})
         return [found[unit] for unit in sorted(found)]
 
-    def _channel(self, found: Sequence[Any]) -> Channel:
+    def _read_channel(self, found: Sequence[Any]) -> Channel:
         return Channel(found[0], found[1], found[2], found[3] & _MASK, found[4])
 
-    def page(self, channel: int, after: int, limit: int, skip: Container[int] = ()) -> list[Entry]:
+    def page_forward(self, channel: int, after: int, limit: int, skip: Container[int] = ()) -> list[ChannelEntry]:
         places = self.sql(
             "SELECT arrival, gone, record FROM channel_entry WHERE channel = ? AND arrival > ? ORDER BY arrival LIMIT ?",
             (channel, after, limit),
         ).fetchall()
-        return self._entries(channel, places, skip)
+        return self._read_entries(channel, places, skip)
 
-    def page_back(self, channel: int, upto: int, after: int, limit: int) -> list[Entry]:
+    def page_back(self, channel: int, upto: int, after: int, limit: int) -> list[ChannelEntry]:
         places = self.sql(
             "SELECT arrival, gone, record FROM channel_entry WHERE channel = ? AND arrival <= ? AND arrival > ? AND NOT gone "
             "ORDER BY arrival DESC LIMIT ?",
             (channel, upto, after, limit),
         ).fetchall()
-        return self._entries(channel, places, ())
+        return self._read_entries(channel, places, ())
 
-    def _entries(self, channel: int, places: Sequence[Any], skip: Container[int]) -> list[Entry]:
+    def _read_entries(self, channel: int, places: Sequence[Any], skip: Container[int]) -> list[ChannelEntry]:
         wanted = dump_json([n for arrival, _, n in places if arrival not in skip]).decode()
         found = self.sql(f"SELECT {READ} FROM record WHERE n IN (SELECT value FROM json_each(?))", (wanted,))
         rows = {row[0]: row for row in found}
@@ -73,14 +73,14 @@ class ChannelReads(Reading):
         for arrival, gone, n in places:
             row = rows.get(n)
             if row is not None and not gone and row[3:5] != (channel, arrival):
-                if self.several.get(n, {}).get(channel) == arrival:
-                    entries.append(Entry(arrival, False, _whole(self._row(row), arrival)))
+                if self.further_placements.get(n, {}).get(channel) == arrival:
+                    entries.append(ChannelEntry(arrival, False, _row_all_new(self._read_row(row), arrival)))
                     continue
                 row = None  # it has changed since, and stands further on
-            entries.append(Entry(arrival, bool(gone), row and self._row(row)))
+            entries.append(ChannelEntry(arrival, bool(gone), row and self._read_row(row)))
         return entries
 
-    def wanted(self, channel: int, records: Iterable[bytes]) -> Wanted:
+    def requested_records(self, channel: int, records: Iterable[bytes]) -> RequestedRecords:
         ids = dump_json([record.hex() for record in records]).decode()
         named = "WITH named AS (SELECT unhex(value) AS id FROM json_each(?1))"
         here = (
@@ -101,9 +101,9 @@ class ChannelReads(Reading):
         unheld = f"{named} SELECT record FROM left_unheld WHERE channel = ?2 AND record IN (SELECT id FROM named)"
         found = {row[0] for row in self.sql(here, (ids, channel))}
         gone = {row[0] for query in (left, unheld) for row in self.sql(query, (ids, channel))} - found
-        return Wanted(sorted(found), sorted(gone), sorted(row[0] for row in self.sql(lost, (ids,))))
+        return RequestedRecords(sorted(found), sorted(gone), sorted(row[0] for row in self.sql(lost, (ids,))))
 
-    def terms(self, channel: int) -> Iterator[tuple[bytes, int]]:
+    def digest_terms(self, channel: int) -> Iterator[tuple[bytes, int]]:
         query = (
             "SELECT record.id, record.term FROM channel_entry AS e JOIN record ON record.n = e.record "
             "WHERE e.channel = ?1 AND record.channel = e.channel AND record.arrival = e.arrival UNION ALL "
@@ -113,10 +113,10 @@ class ChannelReads(Reading):
         return ((row[0], row[1] & _MASK) for row in self.sql(query, (channel,)))
 
 
-class Channels(ChannelReads, Several):
+class SqliteChannelWrites(SqliteChannelReads, SqlitePlacementWrites):
     """A transaction's channels, and the counters of those it writes to."""
 
-    def __init__(self, connection: Connection, numbers: Numbers) -> None:
+    def __init__(self, connection: Connection, numbers: NumberCache) -> None:
         super().__init__(connection, numbers)
         self._counters: dict[int, list[int]] = {}
 
@@ -126,10 +126,10 @@ class Channels(ChannelReads, Several):
 
     # --- entering and leaving ---
 
-    def _count(self) -> None:
+    def _write_counters(self) -> None:
         self.many(
             "UPDATE channel SET arrival = ?, digest = ?, records = ?, past = ? WHERE n = ?",
-            [(arrival, signed(digest), *counts, n) for n, (arrival, digest, *counts) in self._counters.items()],
+            [(arrival, to_signed(digest), *counts, n) for n, (arrival, digest, *counts) in self._counters.items()],
         )
 
     def _counter(self, channel: int) -> list[int]:
@@ -139,9 +139,9 @@ class Channels(ChannelReads, Several):
             counter = self._counters[channel] = list(found)
         return counter
 
-    def _enter(self, row: Row, changed: set[str] | None, places: "Places") -> None:
+    def _enter_row(self, row: Row, changed: set[str] | None, places: "EntryBatch") -> None:
         assert row.channel is not None
-        new_term = term(row.state)
+        new_term = digest_term(row.state)
         counter = self._counter(row.channel)
         counter[0] += 1
         if row.old_channel == row.channel:
@@ -160,14 +160,14 @@ class Channels(ChannelReads, Several):
                 places.back.append((row.n, row.channel))
             changed = None  # the new channel has not seen any of it
             row.old_channel = row.channel
-        _arrive(row, changed, counter[0])
+        _set_arrivals(row, changed, counter[0])
         row.old_term = new_term
         places.taken.append((row.channel, row.arrival, row.n, 0))
 
-    def _enter_several(self, row: Row, changed: set[str] | None, places: "Places") -> None:
+    def _enter_further(self, row: Row, changed: set[str] | None, places: "EntryBatch") -> None:
         """The same for a row that is, or was until now, in several channels."""
         assert row.channel is not None
-        new_term = term(row.state)
+        new_term = digest_term(row.state)
         before = {n for n in (row.old_channel, *row.old_also) if n is not None}
         now = {row.channel, *row.also}
         arrivals = {}
@@ -181,12 +181,12 @@ class Channels(ChannelReads, Several):
             places.taken.append((n, counter[0], row.n, int(n not in now)))
         places.back += [(row.n, n) for n in now - before]
         # who was told to drop it on the way, as it left one of a device's channels, gets it whole from the other
-        _arrive(row, changed if before == now and row.old_channel == row.channel else None, arrivals[row.channel])
+        _set_arrivals(row, changed if before == now and row.old_channel == row.channel else None, arrivals[row.channel])
         row.old_term, row.old_channel = new_term, row.channel
         row.also = {n: arrivals[n] for n in row.also}
         places.several.append(row)
 
-    def sweep(self) -> None:
+    def sweep_entries(self) -> None:
         for (channel,) in self.sql("SELECT n FROM channel WHERE past * 4 > records + 4000").fetchall():
             self.sql(
                 "DELETE FROM channel_entry WHERE channel = ?1 AND arrival IN (SELECT arrival FROM (SELECT arrival, gone, "
@@ -200,14 +200,14 @@ class Channels(ChannelReads, Several):
     def note_unheld(self, channel: int, records: Iterable[bytes]) -> None:
         self.many("INSERT OR IGNORE INTO left_unheld VALUES (?,?)", [(channel, record) for record in records])
 
-    def tell_gone(self, channel: int, n: int) -> None:
+    def add_gone_entry(self, channel: int, n: int) -> None:
         counter = self._counter(channel)
         counter[0] += 1
         self.sql("INSERT INTO channel_entry VALUES (?,?,?,1)", (channel, counter[0], n))
-        self._count()
+        self._write_counters()
 
 
-class Places:
+class EntryBatch:
     """Entries to be written: places taken (channel, arrival, record, gone), and returned to (record, channel)."""
 
     def __init__(self) -> None:
@@ -216,17 +216,17 @@ class Places:
         self.several: list[Row] = []
 
 
-def _arrive(row: Row, changed: set[str] | None, arrival: int) -> None:
+def _set_arrivals(row: Row, changed: set[str] | None, arrival: int) -> None:
     """Note at which arrival of its channel these registers of a row changed (None: all of them)."""
     if changed is None:
-        _whole(row, arrival)
+        _row_all_new(row, arrival)
     else:
         for name in changed:
             row.arrivals[name] = arrival
     row.arrival = arrival
 
 
-def _whole(row: Row, arrival: int) -> Row:
+def _row_all_new(row: Row, arrival: int) -> Row:
     """Return a row all of which is new at an arrival: a further channel keeps no account of each field."""
     row.arrivals = dict.fromkeys(row.state.fields, arrival)
     row.arrivals[""] = arrival

@@ -5,15 +5,15 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from fieldsync.core.grants import Grant
-from fieldsync.store.contract import GRANTS, Logged, Server
-from fieldsync.store.sqlite.commit_log_queries import SERVER, LedgerReads
-from fieldsync.store.sqlite.device_families import NEXT, DeviceFamilies
+from fieldsync.store.contract import GRANTS, KnownServer, LoggedCommit
+from fieldsync.store.sqlite.commit_log_queries import SERVER, SqliteCommitReads
+from fieldsync.store.sqlite.device_families import NEXT, SqliteDeviceWrites
 
 _grants = msgspec.json.Decoder(tuple[Grant, ...]).decode
 _MOST_NEW = 32_768
 
 
-class Ledger(LedgerReads, DeviceFamilies):
+class SqliteCommitWrites(SqliteCommitReads, SqliteDeviceWrites):
     """A transaction's devices, commits and servers."""
 
     # --- schemas ---
@@ -24,7 +24,7 @@ class Ledger(LedgerReads, DeviceFamilies):
 
     # --- devices ---
 
-    def enrol(
+    def enrol_device(
         self, device: bytes, key: bytes, letters: str, person: str, grants: Sequence[Grant], at: int, chain: bytes
     ) -> None:
         self.device_number(device)
@@ -35,7 +35,7 @@ class Ledger(LedgerReads, DeviceFamilies):
             (key, letters, person, msgspec.json.encode(list(grants)).decode(), at, chain, device),
         )
 
-    def rename(self, device: bytes, letters: str) -> None:
+    def set_letters(self, device: bytes, letters: str) -> None:
         self.sql(f"UPDATE device SET letters = ?, arrival = {NEXT} WHERE id = ?", (letters, device))
 
     def name_device(self, device: bytes, letters: str, person: str, units: Sequence[str] = ()) -> None:
@@ -79,7 +79,7 @@ class Ledger(LedgerReads, DeviceFamilies):
 
     # --- commits ---
 
-    def append(self, device: bytes, commits: Sequence[Logged], seal: bytes | None = None) -> None:
+    def append_commits(self, device: bytes, commits: Sequence[LoggedCommit], seal: bytes | None = None) -> None:
         if not commits:
             return
         n = self.device_number(device)
@@ -104,27 +104,27 @@ class Ledger(LedgerReads, DeviceFamilies):
         self.many(
             "INSERT INTO commit_about_new VALUES (?,?,?)", [(bytearray(c.record[10:]), n, c.seq) for c in commits]
         )
-        self.gather(_MOST_NEW)
+        self.gather_commits(_MOST_NEW)
         last = commits[-1]
         self.sql("UPDATE device SET head = ?, chain = ? WHERE n = ?", (last.seq, last.chain, n))
         if seal is not None:
             self.sql("UPDATE commit_log SET seal = ? WHERE device = ? AND seq = ?", (seal, n, last.seq))
         self.wake_commits(device, commits[0].seq, last.seq)
 
-    def seal(self, device: bytes, seals: Iterable[tuple[int, bytes]]) -> None:
+    def add_chain_signatures(self, device: bytes, seals: Iterable[tuple[int, bytes]]) -> None:
         n = self.device_number(device)
         self.many(
             "UPDATE commit_log SET seal = ? WHERE device = ? AND seq = ?", [(seal, n, seq) for seq, seal in seals]
         )
 
-    def gather(self, above: int) -> None:
+    def gather_commits(self, above: int) -> None:
         if self.sql("SELECT count(*) FROM commit_about_new").fetchone()[0] > above:
             self.sql("INSERT INTO commit_about SELECT * FROM commit_about_new")
             self.sql("DELETE FROM commit_about_new")
 
     # --- servers that this node syncs with ---
 
-    def add_server(self, server: Server) -> None:
+    def add_server(self, server: KnownServer) -> None:
         self.sql(f"INSERT OR REPLACE INTO server ({SERVER}) VALUES (?,?,?,?,?,?,?,?)", tuple(server))
 
     def set_server(
@@ -135,7 +135,7 @@ class Ledger(LedgerReads, DeviceFamilies):
             (nonce, unsure, synced, server),
         )
 
-    def mixed(self, server: bytes, *, others: bool) -> None:
+    def note_mixed(self, server: bytes, *, others: bool) -> None:
         self.sql(
             "UPDATE server SET mixed = 1 WHERE id <> ?" if others else "UPDATE server SET mixed = 0 WHERE id = ?",
             (server,),
@@ -151,7 +151,7 @@ class Ledger(LedgerReads, DeviceFamilies):
     def forget_cursors(self, channel: int) -> None:
         self.sql("DELETE FROM cursor WHERE channel = ?", (channel,))
 
-    def acknowledge(self, server: bytes, device: bytes, seq: int, at: int) -> None:
+    def set_acknowledged(self, server: bytes, device: bytes, seq: int, at: int) -> None:
         self.sql(
             "INSERT INTO receipt SELECT ?1, ?2, ?3, ?4, coalesce(max(arrival), 0) + 1 FROM receipt WHERE true "
             "ON CONFLICT DO UPDATE SET seq = excluded.seq, at = excluded.at, arrival = excluded.arrival WHERE seq <> excluded.seq",

@@ -6,8 +6,17 @@ from typing import Any
 import msgspec
 
 from fieldsync.core.grants import BRANCH, Grant
-from fieldsync.store.contract import Cursor, Device, Logged, NamedDevice, OpenInvite, PassedReceipt, Receipt, Server
-from fieldsync.store.sqlite.device_families import DeviceFamilyReads
+from fieldsync.store.contract import (
+    Cursor,
+    Device,
+    KnownServer,
+    LoggedCommit,
+    NamedDevice,
+    OpenInvite,
+    PassedReceipt,
+    Receipt,
+)
+from fieldsync.store.sqlite.device_families import SqliteDeviceReads
 
 _grants = msgspec.json.Decoder(tuple[Grant, ...]).decode
 _DEVICE = (
@@ -19,26 +28,26 @@ _REFUSED = "SELECT 1 FROM refusal AS r WHERE r.device = c.device AND r.seq = c.s
 SERVER = "id, name, address, pin, nonce, unsure, synced, mixed"
 
 
-class LedgerReads(DeviceFamilyReads):
+class SqliteCommitReads(SqliteDeviceReads):
     """A transaction's devices, commits and servers, to be read."""
 
     # --- schemas ---
 
-    def schemas(self) -> list[bytes]:
+    def compiled_schemas(self) -> list[bytes]:
         return [row[0] for row in self.sql("SELECT schema FROM schema_past ORDER BY n DESC")]
 
     # --- devices ---
 
     def device(self, device: bytes) -> Device | None:
         row = self.sql(f"SELECT {_DEVICE} FROM device WHERE id = ?", (device,)).fetchone()
-        return None if row is None else _device(row)
+        return None if row is None else _read_device(row)
 
-    def head(self, device: bytes) -> int:
+    def log_head(self, device: bytes) -> int:
         row = self.sql("SELECT head FROM device WHERE id = ?", (device,)).fetchone()
         return int(row[0]) if row else 0
 
     def devices(self) -> list[Device]:
-        return [_device(row) for row in self.sql(f"SELECT {_DEVICE} FROM device ORDER BY n")]
+        return [_read_device(row) for row in self.sql(f"SELECT {_DEVICE} FROM device ORDER BY n")]
 
     def branches(self) -> set[bytes]:
         found = self.sql("SELECT id, grants FROM device WHERE grants LIKE '%branch%'")
@@ -54,7 +63,7 @@ class LedgerReads(DeviceFamilyReads):
             for arrival, device, letters, person, grants in found
         ]
 
-    def former(self, device: bytes) -> tuple[Grant, ...]:
+    def former_grants(self, device: bytes) -> tuple[Grant, ...]:
         row = self.sql("SELECT former FROM device WHERE id = ?", (device,)).fetchone()
         return tuple(Grant(unit, "") for unit in msgspec.json.decode(row[0])) if row else ()
 
@@ -64,23 +73,23 @@ class LedgerReads(DeviceFamilyReads):
 
     # --- commits ---
 
-    def commits(self, device: bytes, after: int, limit: int = -1) -> Iterator[Logged]:
+    def commits_behind(self, device: bytes, after: int, limit: int = -1) -> Iterator[LoggedCommit]:
         query = f"SELECT {_LOGGED} FROM commit_log AS c WHERE c.device = ? AND c.seq > ? ORDER BY c.seq LIMIT ?"
-        return map(self._logged, self.sql(query, (self.known_device(device), after, limit)))
+        return map(self._read_logged, self.sql(query, (self.known_device(device), after, limit)))
 
-    def is_sealed(self, device: bytes, seq: int) -> bool:
+    def has_chain_signature(self, device: bytes, seq: int) -> bool:
         query = "SELECT seal IS NOT NULL FROM commit_log WHERE device = ? AND seq = ?"
         row = self.sql(query, (self.known_device(device), seq)).fetchone()
         return bool(row and row[0])
 
-    def commits_of(self, record: bytes, *, refused: bool = True) -> list[Logged]:
+    def commits_of(self, record: bytes, *, refused: bool = True) -> list[LoggedCommit]:
         about = " UNION ALL ".join(
             f"SELECT device, seq FROM {table} WHERE record = ?1" for table in ("commit_about", "commit_about_new")
         )
         query = f"SELECT {_LOGGED} FROM ({about}) JOIN commit_log AS c USING (device, seq) WHERE c.record = ?2"
         if not refused:
             query += f" AND NOT EXISTS ({_REFUSED})"
-        found = map(self._logged, self.sql(query, (record[10:], record)))
+        found = map(self._read_logged, self.sql(query, (record[10:], record)))
         return sorted(found, key=lambda c: (c.stamp, c.device, c.seq))
 
     def count_commits_of(self, record: bytes) -> int:
@@ -105,22 +114,24 @@ class LedgerReads(DeviceFamilyReads):
         query = "SELECT DISTINCT record FROM commit_log WHERE device = ? AND seq BETWEEN ? AND ?"
         return [row[0] for row in self.sql(query, (self.known_device(device), first, last))]
 
-    def _logged(self, row: Sequence[Any]) -> Logged:
-        return Logged(self.device_id(row[0]), row[1], row[2], self.author_name(row[3]), *row[4:])
+    def _read_logged(self, row: Sequence[Any]) -> LoggedCommit:
+        return LoggedCommit(self.device_id(row[0]), row[1], row[2], self.author_name(row[3]), *row[4:])
 
     # --- servers that this node syncs with ---
 
-    def servers(self) -> list[Server]:
+    def servers(self) -> list[KnownServer]:
         found = self.sql(f"SELECT {SERVER} FROM server ORDER BY synced DESC")
-        return [Server(row[0], row[1], row[2], row[3], row[4], bool(row[5]), row[6], bool(row[7])) for row in found]
+        return [
+            KnownServer(row[0], row[1], row[2], row[3], row[4], bool(row[5]), row[6], bool(row[7])) for row in found
+        ]
 
-    def cursor(self, server: bytes, channel: int) -> Cursor:
+    def channel_cursor(self, server: bytes, channel: int) -> Cursor:
         row = self.sql(
             "SELECT arrival, whole FROM cursor WHERE server = ? AND channel = ?", (server, channel)
         ).fetchone()
         return Cursor(row[0], row[1]) if row else Cursor(0, 0)
 
-    def acknowledged(self, server: bytes, device: bytes) -> int:
+    def acknowledged_seq(self, server: bytes, device: bytes) -> int:
         query = "SELECT seq FROM receipt WHERE server = ? AND device = ?"
         row = self.sql(query, (server, self.known_device(device))).fetchone()
         return int(row[0]) if row else 0
@@ -152,7 +163,7 @@ class LedgerReads(DeviceFamilyReads):
         return [row[0] for row in self.sql(query)]
 
 
-def _device(row: Sequence[Any]) -> Device:
+def _read_device(row: Sequence[Any]) -> Device:
     n, id_, letters, person, key, grants, *more, pending, own_pending, approved, spared, by = row
     known = Device(n, id_, letters, person, key, _grants(grants) if grants else (), *more)
     if not (pending or approved or spared or by):

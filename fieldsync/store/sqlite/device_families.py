@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from fieldsync.store.contract import DEVICE_STATES, REVOKED, device_key
-from fieldsync.store.sqlite.grant_history import Authority, AuthorityReads
+from fieldsync.store.sqlite.grant_history import SqliteAuthorityReads, SqliteAuthorityWrites
 
 NEXT = "(SELECT max(arrival) + 1 FROM device)"
 _RANK = {state: n for n, state in enumerate(DEVICE_STATES)}
@@ -21,7 +21,7 @@ _COPIES = (
 )
 
 
-class DeviceFamilyReads(AuthorityReads):
+class SqliteDeviceReads(SqliteAuthorityReads):
     """Who is a copy of whom, to be read."""
 
     def copies_of(self, device: bytes) -> list[bytes]:
@@ -41,21 +41,21 @@ class DeviceFamilyReads(AuthorityReads):
         return {row[0] for row in found}
 
 
-class DeviceFamilies(DeviceFamilyReads, Authority):
+class SqliteDeviceWrites(SqliteDeviceReads, SqliteAuthorityWrites):
     """A transaction's part in who is a copy of whom, and what that means."""
 
     _together = False
     _changed = False
 
     @contextmanager
-    def copies_together(self) -> Iterator[None]:
+    def batch_copies(self) -> Iterator[None]:
         self._together, self._changed = True, False
         try:
             yield
         finally:
             self._together = False
         if self._changed:
-            self.work_out_copies()
+            self.update_copies()
 
     def set_device_state(self, device: bytes, state: str, *, at: int = 0) -> None:
         row = self.sql("SELECT state FROM device WHERE id = ?", (device,)).fetchone()
@@ -65,14 +65,14 @@ class DeviceFamilies(DeviceFamilyReads, Authority):
             self.note_change(device, REVOKED, at)
         self.sql(f"UPDATE device SET state = ?, arrival = {NEXT} WHERE id = ?", (state, device))
         self.wake_commits(device)  # what waits for commits of a forked one can be judged without them
-        self.work_out_copies()
+        self.update_copies()
 
     def set_pending(self, device: bytes, *, pending: bool) -> None:
         query = f"UPDATE device SET pending = ?1, arrival = {NEXT} WHERE id = ?2 AND pending <> ?1"
         if self.sql(query, (pending, device)).rowcount:
-            self.work_out_copies()
+            self.update_copies()
             if not pending:
-                self.wake([device_key(device)])
+                self.wake_waiting([device_key(device)])
 
     def set_marks(self, device: bytes, *, approved: int = 0, spared: int = 0) -> None:
         query = (
@@ -80,22 +80,22 @@ class DeviceFamilies(DeviceFamilyReads, Authority):
             "WHERE id = ?3 AND (approved < ?1 OR spared < ?2)"
         )
         if self.sql(query, (approved, spared, device)).rowcount:
-            self.work_out_copies()
+            self.update_copies()
 
     def set_enrolled_by(self, device: bytes, server: bytes) -> None:
         self.sql("UPDATE device SET enrolled_by = ? WHERE id = ? AND enrolled_by IS NULL", (server, device))
 
-    def work_out_copies(self) -> None:
+    def update_copies(self) -> None:
         """Work out which devices are locked, or wait, with their originals; the commits of those that wait no more are due."""
         if self._together:
             self._changed = True
             return
-        before = self._pending()
+        before = self._pending_copies()
         self.sql(
             f"{_COPIES} UPDATE device SET locked_with = state <> 'revoked' AND id IN (SELECT id FROM locked), "
             "waits_with = NOT pending AND id IN (SELECT id FROM waiting) WHERE copy_of IS NOT NULL"
         )
-        self.wake(map(device_key, before - self._pending()))
+        self.wake_waiting(map(device_key, before - self._pending_copies()))
 
-    def _pending(self) -> set[bytes]:
+    def _pending_copies(self) -> set[bytes]:
         return {row[0] for row in self.sql("SELECT id FROM device WHERE pending OR waits_with")}

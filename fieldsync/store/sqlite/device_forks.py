@@ -3,16 +3,16 @@
 from collections.abc import Iterable
 
 from fieldsync.store.contract import ClockNote, OtherHistory
-from fieldsync.store.sqlite.device_families import DeviceFamilies
-from fieldsync.store.sqlite.interning import NumberReads
+from fieldsync.store.sqlite.device_families import SqliteDeviceWrites
+from fieldsync.store.sqlite.interning import SqliteNumberReads
 
 _COMMIT_ABOUT = ("commit_about", "commit_about_new")
 
 
-class HeirReads(NumberReads):
+class SqliteForkReads(SqliteNumberReads):
     """What follows a restored or cloned store, to be read."""
 
-    def family(self, device: bytes) -> set[bytes]:
+    def device_family(self, device: bytes) -> set[bytes]:
         found = self.sql(
             "WITH RECURSIVE family(id) AS (SELECT ?1 "
             "UNION SELECT copy_of FROM family JOIN device USING (id) WHERE copy_of IS NOT NULL "
@@ -21,7 +21,7 @@ class HeirReads(NumberReads):
         )
         return {row[0] for row in found}
 
-    def parted(self, device: bytes) -> list[OtherHistory]:
+    def other_histories(self, device: bytes) -> list[OtherHistory]:
         found = self.sql(
             "SELECT heir, min(seq), max(seq), chain FROM parted WHERE device = ? GROUP BY heir ORDER BY max(seq)",
             (self.known_device(device),),
@@ -48,18 +48,18 @@ class HeirReads(NumberReads):
         return {row[0]: row[1] for row in found if row}
 
 
-class Heirs(HeirReads, DeviceFamilies):
+class SqliteForkWrites(SqliteForkReads, SqliteDeviceWrites):
     """A transaction's part in what follows a restored or cloned store."""
 
-    def succeed(self, old: bytes, new: bytes) -> None:
+    def set_successor(self, old: bytes, new: bytes) -> None:
         self.set_device_state(old, "forked")
         self.set_copy(new, old)
 
     def set_copy(self, device: bytes, of: bytes, after: int | None = None) -> None:
         self.sql("UPDATE device SET copy_of = ?, copied_after = ? WHERE id = ?", (of, after, device))
-        self.work_out_copies()
+        self.update_copies()
 
-    def part(self, device: bytes, heir: bytes, links: Iterable[tuple[int, bytes]]) -> None:
+    def add_other_history(self, device: bytes, heir: bytes, links: Iterable[tuple[int, bytes]]) -> None:
         n = self.device_number(device)
         self.many("INSERT OR IGNORE INTO parted VALUES (?,?,?,?)", [(n, heir, seq, link) for seq, link in links])
 

@@ -10,8 +10,8 @@ from functools import cached_property
 from fieldsync.core import record_ids
 from fieldsync.core.merges import standing_records
 from fieldsync.linkage import blocks, comparison, features
-from fieldsync.store.contract import Document, Linked, OpenPair, PairedAcross, Uncompared, members
-from fieldsync.store.sqlite.interning import Numbered, NumberReads
+from fieldsync.store.contract import ComparedRecord, Document, OpenPair, PairedAcross, UncomparedCounts, block_members
+from fieldsync.store.sqlite.interning import SqliteNumberReads, SqliteNumberWrites
 from fieldsync.store.sqlite.row_codec import dump_json, load_json
 
 _LINKED = (
@@ -31,38 +31,38 @@ _AT_ONCE = 20_000
 _RECORD = 0x7FFFFFFF  # a member of a block: 32 bits of the block's key, 31 of the record's number
 
 
-class BlockReads(NumberReads):
+class SqliteDuplicateReads(SqliteNumberReads):
     """A transaction's candidates and merges, to be read."""
 
     # --- what is not looked at yet ---
 
-    def unkeyed(self, limit: int) -> list[int]:
+    def records_without_blocks(self, limit: int) -> list[int]:
         return [row[0] for row in self.sql("SELECT n FROM unkeyed ORDER BY n LIMIT ?", (limit,))]
 
-    def unpaired(self, limit: int) -> list[int]:
+    def records_without_pairs(self, limit: int) -> list[int]:
         return [row[0] for row in self.sql("SELECT n FROM unpaired ORDER BY n LIMIT ?", (limit,))]
 
-    def unlinked_counts(self) -> Uncompared:
+    def uncompared_counts(self) -> UncomparedCounts:
         keyed = self.sql("SELECT count(*) FROM unkeyed").fetchone()[0]
-        return Uncompared(keyed, self.sql("SELECT count(*) FROM unpaired").fetchone()[0])
+        return UncomparedCounts(keyed, self.sql("SELECT count(*) FROM unpaired").fetchone()[0])
 
     # --- blocks ---
 
-    def linked(self, numbers: Iterable[int]) -> Iterator[Linked]:
+    def compared_records(self, numbers: Iterable[int]) -> Iterator[ComparedRecord]:
         found = self.sql(_LINKED, (dump_json(list(numbers)).decode(),))
         for n, record, type_, owner, doc in found:
-            yield Linked(n, record, type_, owner, load_json(doc))
+            yield ComparedRecord(n, record, type_, owner, load_json(doc))
 
-    def homes(self, owners: Iterable[bytes]) -> dict[bytes, Document]:
+    def owner_documents(self, owners: Iterable[bytes]) -> dict[bytes, Document]:
         wanted = dump_json([owner.hex() for owner in owners]).decode()
         found = self.sql(
             "SELECT id, CAST(doc AS BLOB) FROM record WHERE id IN (SELECT unhex(value) FROM json_each(?))", (wanted,)
         )
         return {record: load_json(doc) for record, doc in found}
 
-    def blocks(self, keys: Iterable[int], most: int) -> set[int]:
+    def records_in_blocks(self, keys: Iterable[int], most: int) -> set[int]:
         found: set[int] = set()
-        for first in members(keys, 0):
+        for first in block_members(keys, 0):
             several = self.sql(
                 "SELECT member FROM block WHERE member BETWEEN ? AND ? LIMIT ?", (first, first | _RECORD, most + 1)
             ).fetchall()
@@ -79,7 +79,7 @@ class BlockReads(NumberReads):
             "ORDER BY pair.score DESC, pair.a, pair.b",
             (least, type, type),
         )
-        apart = self.apart
+        apart = self.distinct_pairs
         pairs = (OpenPair(min(a, b), max(a, b), score, tuple(load_list(reasons))) for a, b, score, reasons in found)
         return [pair for pair in pairs if not apart or frozenset(pair[:2]) not in apart]
 
@@ -102,60 +102,60 @@ class BlockReads(NumberReads):
         )
         records: dict[bytes, None] = {}
         for n, a, b, sees_a, sees_b in found:
-            if sees_a != sees_b and frozenset((a, b)) not in self.apart:
+            if sees_a != sees_b and frozenset((a, b)) not in self.distinct_pairs:
                 records[a if sees_a else b] = None
                 if len(records) == most:
                     return PairedAcross(n, tuple(records))
         return PairedAcross(last, tuple(records))
 
-    def _rows_here(self, records: Iterable[bytes]) -> list[bytes]:
+    def _held_records(self, records: Iterable[bytes]) -> list[bytes]:
         """Return which of these records are here."""
         wanted = dump_json([record.hex() for record in records]).decode()
         found = self.sql("SELECT id FROM record WHERE id IN (SELECT unhex(value) FROM json_each(?))", (wanted,))
         return [row[0] for row in found]
 
     @cached_property
-    def apart(self) -> set[frozenset[bytes]]:
+    def distinct_pairs(self) -> set[frozenset[bytes]]:
         return {frozenset(row) for row in self.sql("SELECT a, b FROM apart")}
 
     # --- those that gave way ---
 
     @cached_property
-    def roots(self) -> Mapping[str, str]:
+    def merge_targets(self) -> Mapping[str, str]:
         return dict(self.sql("SELECT record, root FROM same"))
 
-    def gave_way(self, record: bytes) -> bool:
-        me = record_ids.text(record)
-        return self.roots.get(me, me) != me
+    def is_merged(self, record: bytes) -> bool:
+        me = record_ids.id_text(record)
+        return self.merge_targets.get(me, me) != me
 
-    def gave_way_to(self, others: Iterable[str]) -> list[bytes]:
+    def merged_into(self, others: Iterable[str]) -> list[bytes]:
         wanted = dump_json(list(others)).decode()
         found = self.sql("SELECT record FROM same WHERE other IN (SELECT value FROM json_each(?))", (wanted,))
         return [record_ids.from_text(row[0]) for row in found]
 
     @cached_property
-    def stands(self) -> Mapping[str, str]:
+    def held_merge_targets(self) -> Mapping[str, str]:
         deputies = dict(self.sql(f"SELECT o.root, min(o.record) {DEPUTIES}"))
-        return {record: deputies.get(root, root) for record, root in self.roots.items()} | deputies
+        return {record: deputies.get(root, root) for record, root in self.merge_targets.items()} | deputies
 
     @cached_property
-    def elsewhere(self) -> set[bytes]:
+    def records_elsewhere(self) -> set[bytes]:
         return {row[0] for row in self.sql("SELECT record FROM elsewhere")}
 
     @cached_property
-    def asked(self) -> Mapping[bytes, str]:
+    def questioned_merges(self) -> Mapping[bytes, str]:
         return dict(self.sql("SELECT record, heads FROM asked"))
 
 
-class Blocks(BlockReads, Numbered):
+class SqliteDuplicateWrites(SqliteDuplicateReads, SqliteNumberWrites):
     """A transaction's candidates."""
 
     # --- what is not looked at yet ---
 
-    def unlinked(self, numbers: Iterable[int]) -> None:
+    def invalidate_blocks(self, numbers: Iterable[int]) -> None:
         self.many("INSERT OR IGNORE INTO unkeyed VALUES (?)", [(n,) for n in sorted(numbers)])
 
-    def unlink_all(self) -> None:
+    def invalidate_all_blocks(self) -> None:
         for table in ("block", "pair", "unpaired"):
             self.sql(f"DELETE FROM {table}")
         types = dump_json(list(features.FIELDS)).decode()
@@ -175,13 +175,13 @@ class Blocks(BlockReads, Numbered):
         self.sql("INSERT OR IGNORE INTO unpaired SELECT n FROM unkeyed WHERE n <= ?", (last,))
         self.sql("DELETE FROM unkeyed WHERE n <= ?", (last,))
 
-    def unblock(self, n: int, type: str, doc: Document) -> None:
+    def forget_blocks(self, n: int, type: str, doc: Document) -> None:
         """Forget a record's blocks and pairs."""
         for table in ("unkeyed", "unpaired"):
             self.sql(f"DELETE FROM {table} WHERE n = ?", (n,))
         if type in features.FIELDS:
             keys = blocks.block_keys(features.features_of(type, doc))
-            self.many("DELETE FROM block WHERE member = ?", [(one,) for one in members(keys, n)])
+            self.many("DELETE FROM block WHERE member = ?", [(one,) for one in block_members(keys, n)])
             self.drop_pairs([n])
 
     # --- pairs ---
@@ -201,32 +201,32 @@ class Blocks(BlockReads, Numbered):
         self.many("DELETE FROM unpaired WHERE n = ?", [(n,) for n in numbers])
 
     def note_elsewhere(self, records: Iterable[bytes]) -> int:
-        news = [record for record in self._rows_here(records) if record not in self.elsewhere]
+        news = [record for record in self._held_records(records) if record not in self.records_elsewhere]
         for record in news:
             n = self.sql("INSERT INTO pair (a, b, score, reasons) VALUES (0, 0, 0, '[]')").lastrowid
             self.sql("DELETE FROM pair WHERE n = ?", (n,))  # its number is never given again
             self.sql("INSERT INTO elsewhere VALUES (?,?)", (record, n))
-        self.__dict__.pop("elsewhere", None)
+        self.__dict__.pop("records_elsewhere", None)
         return len(news)
 
-    def set_asked(self, told: Mapping[bytes, str | None]) -> list[bytes]:
-        news = {record: heads for record, heads in told.items() if self.asked.get(record) != heads}
+    def set_questioned_merges(self, told: Mapping[bytes, str | None]) -> list[bytes]:
+        news = {record: heads for record, heads in told.items() if self.questioned_merges.get(record) != heads}
         self.many("DELETE FROM asked WHERE record = ?", [(record,) for record in news])
         kept = [(record, heads) for record, heads in news.items() if heads is not None]
         self.many("INSERT INTO asked VALUES (?,?)", kept)
-        self.__dict__.pop("asked", None)
+        self.__dict__.pop("questioned_merges", None)
         return list(news)
 
-    def set_apart(self, record: bytes, others: Iterable[object]) -> None:
+    def set_distinct(self, record: bytes, others: Iterable[object]) -> None:
         self.sql("DELETE FROM apart WHERE a = ?", (record,))
         self.many(
-            "INSERT INTO apart VALUES (?,?)", [(record, other) for other in map(record_ids.parse, others) if other]
+            "INSERT INTO apart VALUES (?,?)", [(record, other) for other in map(record_ids.parse_id, others) if other]
         )
-        self.__dict__.pop("apart", None)
+        self.__dict__.pop("distinct_pairs", None)
 
     # --- those that gave way ---
 
-    def set_same(self, changes: Mapping[str, object], undecided: Collection[str] = ()) -> None:
+    def set_merged(self, changes: Mapping[str, object], undecided: Collection[str] = ()) -> None:
         known = {row[0]: (row[1], bool(row[2])) for row in self.sql("SELECT record, other, open FROM same")}
         gone = {record for record, other in changes.items() if not other}
         told = {record: (str(other), record in undecided) for record, other in changes.items()}
@@ -239,16 +239,16 @@ class Blocks(BlockReads, Numbered):
             "INSERT INTO same (record, other, root, open) VALUES (?,?,?,?)",
             [(record, other, roots[record], open_) for record, (other, open_) in wanted.items()],
         )
-        for known_before in ("roots", "stands"):
+        for known_before in ("merge_targets", "held_merge_targets"):
             self.__dict__.pop(known_before, None)
 
-    def forget_same(self, records: Sequence[bytes]) -> None:
+    def forget_merged(self, records: Sequence[bytes]) -> None:
         """Forget what these records said of whom they are or are not: they are not here any more."""
-        self.set_same(dict.fromkeys(record_ids.text(record) for record in records))
+        self.set_merged(dict.fromkeys(record_ids.id_text(record) for record in records))
         several = [(record,) for record in records]
         self.many("DELETE FROM apart WHERE a = ?", several)
         self.many("DELETE FROM elsewhere WHERE record = ?", several)
-        self.__dict__.pop("apart", None)
+        self.__dict__.pop("distinct_pairs", None)
 
 
 def load_list(text: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Opens the encrypted file. Nobody else knows how; no exception of SQLCipher's leaves the store (`guarded`)."""
+"""Opens the encrypted file. Nobody else knows how; no exception of SQLCipher's leaves the store (`translate_errors`)."""
 
 import os
 import sys
@@ -60,12 +60,12 @@ def connect(
     """Open the store's file with its 32-byte key; a file that this key does not open is StoreDamaged."""
     if not create and not path.exists():
         raise errors.NoStore(home=str(path.parent))
-    with guarded(path.parent):
-        _private(path, create=create)
-        return patiently(lambda: _connect(path, key, cache_kib), waiting)
+    with translate_errors(path.parent):
+        _restrict_files(path, create=create)
+        return retry_while_busy(lambda: _open_connection(path, key, cache_kib), waiting)
 
 
-def _connect(path: Path, key: bytes, cache_kib: int) -> Connection:
+def _open_connection(path: Path, key: bytes, cache_kib: int) -> Connection:
     connection = sqlcipher.connect(str(path), isolation_level=None, check_same_thread=False, cached_statements=256)
     try:
         connection.execute(f"PRAGMA key = \"x'{key.hex()}'\"")
@@ -80,26 +80,26 @@ def _connect(path: Path, key: bytes, cache_kib: int) -> Connection:
     return connection
 
 
-def _private(path: Path, *, create: bool) -> None:
+def _restrict_files(path: Path, *, create: bool) -> None:
     """Have the store's files be their owner's only; SQLite gives the log the rights of the file, and 0.1 gave that everybody's."""
     if create:
         with suppress(OSError):  # the store itself says what is wrong
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        _own(path.parent)
+        _restrict_folder(path.parent)
     for file in (path, *(path.with_name(path.name + end) for end in ("-wal", "-shm"))):
         with suppress(OSError):
             if file.stat().st_mode & 0o077:
                 file.chmod(0o600)
 
 
-def _own(folder: Path) -> None:
+def _restrict_folder(folder: Path) -> None:
     """Have a new store's folder be its owner's only, if nothing of anybody else's is in it."""
     with suppress(OSError):
         if folder.stat().st_mode & 0o077 and all(one.name.startswith(_OURS) for one in folder.iterdir()):
             folder.chmod(0o700)
 
 
-def patiently(step: Callable[[], _T], waiting: Waiting | None) -> _T:
+def retry_while_busy(step: Callable[[], _T], waiting: Waiting | None) -> _T:
     """Return what `step` does, tried again for BUSY_SECONDS while another program holds the store."""
     for second in range(1, BUSY_SECONDS):
         try:
@@ -126,7 +126,7 @@ def _authorize(action: int, first: str | None, second: str | None, _db: str | No
 
 
 @contextmanager
-def guarded(folder: Path | None = None) -> Iterator[None]:
+def translate_errors(folder: Path | None = None) -> Iterator[None]:
     """Turn SQLCipher's exceptions into ours; `folder` is the store's, where a file of it may have to be made."""
     try:
         yield
@@ -146,7 +146,7 @@ def guarded(folder: Path | None = None) -> Iterator[None]:
         raise errors.StoreDamaged(part="store") from fault
 
 
-def tables(connection: Connection) -> "sqlite_utils.Database":
+def sqlite_utils_database(connection: Connection) -> "sqlite_utils.Database":
     """Return sqlite-utils on this connection; it must find sqlcipher3 where it looks for pysqlite3."""
     sys.modules.setdefault("pysqlite3", sqlcipher3)
     sys.modules.setdefault("pysqlite3.dbapi2", sqlcipher)

@@ -4,35 +4,35 @@ from collections.abc import Callable, Iterable
 
 from fieldsync.core import names
 from fieldsync.store.contract import Document, Row
-from fieldsync.store.sqlite.interning import Numbered
-from fieldsync.store.sqlite.record_queries import READ, Reading
+from fieldsync.store.sqlite.interning import SqliteNumberWrites
+from fieldsync.store.sqlite.record_queries import READ, SqliteRecordQueries
 from fieldsync.store.sqlite.row_codec import load_json
 
 
-class SearchReads(Reading):
+class SqliteSearchReads(SqliteRecordQueries):
     """A transaction's full text, to be read."""
 
-    def matching(self, text: str, limit: int) -> list[Row]:
+    def search_rows(self, text: str, limit: int) -> list[Row]:
         found = self.sql(
             f"SELECT {READ} FROM search JOIN record ON record.n = search.rowid WHERE search MATCH ? ORDER BY record.n LIMIT ?",
-            (names.match(text), limit),
+            (names.match_expression(text), limit),
         )
-        return list(map(self._row, found))
+        return list(map(self._read_row, found))
 
-    def behind(self) -> int:
+    def count_unindexed(self) -> int:
         return int(self.sql("SELECT count(*) FROM unsearched").fetchone()[0])
 
 
-class Search(SearchReads, Numbered):
+class SqliteSearchWrites(SqliteSearchReads, SqliteNumberWrites):
     """A transaction's full text."""
 
-    def unsearched(self, numbers: Iterable[int]) -> None:
+    def invalidate_search(self, numbers: Iterable[int]) -> None:
         self.many("INSERT OR IGNORE INTO unsearched VALUES (?)", [(n,) for n in sorted(numbers)])
 
-    def unsearched_type(self, type: str) -> None:
+    def invalidate_search_of_type(self, type: str) -> None:
         self.sql("INSERT OR IGNORE INTO unsearched SELECT n FROM record WHERE type = ?", (type,))
 
-    def catch_up(self, words: Callable[[str, Document], str], limit: int) -> int:
+    def index_full_text(self, words: Callable[[str, Document], str], limit: int) -> int:
         found = self.sql(
             "SELECT n, type, doc FROM record WHERE n IN (SELECT n FROM unsearched ORDER BY n LIMIT ?) ORDER BY n",
             (limit,),

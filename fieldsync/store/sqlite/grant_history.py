@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from fieldsync.core.grants import Grant
-from fieldsync.store.contract import GRACE_MS, REVOKED, AuthorityChange, FirstTaking, ToldChange
-from fieldsync.store.sqlite.quarantine import Quarantine, QuarantineReads
+from fieldsync.store.contract import GRACE_MS, REVOKED, AuthorityChange, FirstReceipt, StatedChange
+from fieldsync.store.sqlite.quarantine import SqliteQuarantineWrites, SqliteQuarantineReads
 
 _COUNTER = "authority_number"
 _SKIPPED = 1_000
@@ -14,51 +14,51 @@ _CHANGE = "n, number, kind, at, until, since, grants, state"
 _grants = msgspec.json.Decoder(tuple[Grant, ...]).decode
 
 
-class AuthorityReads(QuarantineReads):
+class SqliteAuthorityReads(SqliteQuarantineReads):
     """A transaction's devices' changes, and who took commits first, to be read."""
 
-    def changes(self, device: bytes) -> list[AuthorityChange]:
+    def authority_changes(self, device: bytes) -> list[AuthorityChange]:
         query = f"SELECT {_CHANGE} FROM device_change WHERE device = ? ORDER BY n DESC"
-        return [_change(row) for row in self.sql(query, (self.known_device(device),))]
+        return [_read_change(row) for row in self.sql(query, (self.known_device(device),))]
 
     def last_changes(self) -> dict[bytes, AuthorityChange]:
         query = (
             f"SELECT device, {_CHANGE} FROM device_change WHERE n IN (SELECT max(n) FROM device_change GROUP BY device)"
         )
-        return {self.device_id(row[0]): _change(row[1:]) for row in self.sql(query)}
+        return {self.device_id(row[0]): _read_change(row[1:]) for row in self.sql(query)}
 
-    def since(self, device: bytes) -> int | None:
+    def lost_since(self, device: bytes) -> int | None:
         query = "SELECT min(since) FROM device_change WHERE device = ? AND since IS NOT NULL"
         found = self.sql(query, (self.known_device(device),)).fetchone()[0]
         return None if found is None else int(found)
 
-    def told_of(self, change: int, other: bytes) -> ToldChange | None:
+    def stated_change(self, change: int, other: bytes) -> StatedChange | None:
         query = "SELECT head, link FROM news_told WHERE change = ? AND other = ?"
         row = self.sql(query, (change, other)).fetchone()
-        return None if row is None else ToldChange(*row)
+        return None if row is None else StatedChange(*row)
 
-    def taken_first(self, device: bytes, seq: int) -> FirstTaking | None:
+    def first_receipt(self, device: bytes, seq: int) -> FirstReceipt | None:
         query = (
             "SELECT first, last, link, at, came, basis, number, server, via, signature FROM first_taken "
             "WHERE device = ? AND last >= ? ORDER BY last LIMIT 1"
         )
         row = self.sql(query, (self.known_device(device), seq)).fetchone()
-        return FirstTaking(device, *row) if row is not None and row[0] <= seq else None
+        return FirstReceipt(device, *row) if row is not None and row[0] <= seq else None
 
-    def takings(self, device: bytes, after: int) -> list[FirstTaking]:
+    def first_receipts(self, device: bytes, after: int) -> list[FirstReceipt]:
         query = (
             "SELECT first, last, link, at, came, basis, number, server, via, signature FROM first_taken "
             "WHERE device = ? AND last > ? ORDER BY last"
         )
-        return [FirstTaking(device, *row) for row in self.sql(query, (self.known_device(device), after))]
+        return [FirstReceipt(device, *row) for row in self.sql(query, (self.known_device(device), after))]
 
-    def on_word(self, device: bytes, seq: int) -> bytes | None:
+    def vouching_server(self, device: bytes, seq: int) -> bytes | None:
         query = "SELECT server FROM on_word WHERE device = ? AND seq = ?"
         row = self.sql(query, (self.known_device(device), seq)).fetchone()
         return None if row is None else bytes(row[0])
 
 
-class Authority(AuthorityReads, Quarantine):
+class SqliteAuthorityWrites(SqliteAuthorityReads, SqliteQuarantineWrites):
     """The same, to be told."""
 
     def note_change(self, device: bytes, kind: str, at: int, *, until: int | None = None) -> None:
@@ -96,31 +96,31 @@ class Authority(AuthorityReads, Quarantine):
             (until, since, n, number),
         )
 
-    def set_since(self, device: bytes, since: int) -> None:
+    def set_lost_since(self, device: bytes, since: int) -> None:
         query = "UPDATE device_change SET since = ? WHERE device = ? AND kind = ?"
         self.sql(query, (since, self.known_device(device), REVOKED))
         self.sql("UPDATE device SET arrival = (SELECT max(arrival) + 1 FROM device) WHERE id = ?", (device,))
 
-    def tell_of(self, change: int, other: bytes, told: ToldChange, *, again: bool = False) -> None:
+    def note_stated_change(self, change: int, other: bytes, told: StatedChange, *, again: bool = False) -> None:
         self.sql(
             f"INSERT OR {'REPLACE' if again else 'IGNORE'} INTO news_told VALUES (?,?,?,?)", (change, other, *told)
         )
 
-    def take_first(self, takings: Iterable[FirstTaking]) -> None:
+    def add_first_receipts(self, takings: Iterable[FirstReceipt]) -> None:
         self.many(
             "INSERT OR IGNORE INTO first_taken (device, first, last, link, at, came, basis, number, server, via, signature) "
             "VALUES (?,?,?,?,?,?,?,?,?,?,?)",
             [(self.device_number(one.device), *one[1:]) for one in takings],
         )
 
-    def forget_takings(self, device: bytes, after: int, via: bytes) -> None:
+    def forget_first_receipts(self, device: bytes, after: int, via: bytes) -> None:
         query = "DELETE FROM first_taken WHERE device = ? AND last > ? AND via <> ?"
         self.sql(query, (self.known_device(device), after, via))
 
-    def take_on_word(self, device: bytes, seq: int, server: bytes) -> None:
+    def set_vouching_server(self, device: bytes, seq: int, server: bytes) -> None:
         self.sql("INSERT OR REPLACE INTO on_word VALUES (?,?,?)", (self.device_number(device), seq, server))
 
 
-def _change(row: Sequence[object]) -> AuthorityChange:
+def _read_change(row: Sequence[object]) -> AuthorityChange:
     n, number, kind, at, until, since, grants, state = row
     return AuthorityChange(n, number, kind, at, until, since, _grants(grants), state)  # type: ignore[arg-type]  # as stored

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from fieldsync.store.contract import HouseholdEntry
-from fieldsync.store.sqlite.interning import NumberReads
+from fieldsync.store.sqlite.interning import SqliteNumberReads
 from fieldsync.store.sqlite.row_codec import load_json, load_several
 
 
-class Homes(NumberReads):
+class SqliteHouseholdReads(SqliteNumberReads):
     """A transaction's records by household."""
 
     def at_home(self, type: str, homes: list[bytes] | None = None) -> Iterator[HouseholdEntry]:
@@ -25,7 +25,7 @@ class Homes(NumberReads):
             rows = (row for home in homes for row in self.sql(query, (type, home)))
         return (HouseholdEntry(row[0], row[1], load_json(row[2])) for row in rows)
 
-    def agreeing(self, type: str, fields: Sequence[str]) -> Iterator[tuple[bytes, tuple[Any, ...]]]:
+    def values_by_household(self, type: str, fields: Sequence[str]) -> Iterator[tuple[bytes, tuple[Any, ...]]]:
         several = ", ".join(f"'$.{field}'" for field in ("_deleted", "_deleted", *fields))  # two or more are a list
         values = self.sql(
             f"SELECT coalesce(o.owner, r.owner, r.id), json_extract(r.doc, {several}) "

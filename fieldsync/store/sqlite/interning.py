@@ -7,42 +7,42 @@ from fieldsync.store.sqlite.encryption import Connection
 _TABLES = {"device": "id", "author": "name"}
 
 
-class Numbers:
+class NumberCache:
     """What was looked up already, for all transactions of a store."""
 
     def __init__(self) -> None:
         self.of: dict[str, dict[Any, int]] = {table: {} for table in _TABLES}
         self.back: dict[str, dict[int, Any]] = {table: {} for table in _TABLES}
 
-    def forget(self) -> None:
+    def clear(self) -> None:
         """Drop all: numbers given out in a transaction that failed are not taken."""
         for known in (*self.of.values(), *self.back.values()):
             known.clear()
 
 
-class NumberReads:
+class SqliteNumberReads:
     """A transaction that knows the numbers; it gives none out, so it may look up whom it likes."""
 
-    def __init__(self, connection: Connection, numbers: Numbers) -> None:
+    def __init__(self, connection: Connection, numbers: NumberCache) -> None:
         self.sql = connection.execute
         self._numbers = numbers
         self._device_ids, self._author_names = numbers.back["device"], numbers.back["author"]
 
     def known_device(self, device: bytes) -> int:
         """Return a device's local number; 0, which is nobody's, where it is not known here."""
-        return self._known("device", device) or 0
+        return self._known_number("device", device) or 0
 
     def device_id(self, n: int) -> bytes:
         """Return the 16-byte id of a device's number."""
-        found: bytes = self._device_ids.get(n) or self._named("device", n)
+        found: bytes = self._device_ids.get(n) or self._name_of_number("device", n)
         return found
 
     def author_name(self, n: int) -> str:
         """Return the name of an author's number."""
-        found: str = self._author_names.get(n) or self._named("author", n)
+        found: str = self._author_names.get(n) or self._name_of_number("author", n)
         return found
 
-    def _known(self, table: str, name: object) -> int | None:
+    def _known_number(self, table: str, name: object) -> int | None:
         n = self._numbers.of[table].get(name)
         if n is None:
             row = self.sql(f"SELECT n FROM {table} WHERE {_TABLES[table]} = ?", (name,)).fetchone()
@@ -51,17 +51,17 @@ class NumberReads:
             n = self._numbers.of[table][name] = int(row[0])
         return n
 
-    def _named(self, table: str, n: int) -> Any:
+    def _name_of_number(self, table: str, n: int) -> Any:
         known = self._numbers.back[table]
         if n not in known:
             known[n] = self.sql(f"SELECT {_TABLES[table]} FROM {table} WHERE n = ?", (n,)).fetchone()[0]
         return known[n]
 
 
-class Numbered(NumberReads):
+class SqliteNumberWrites(SqliteNumberReads):
     """A transaction that gives numbers out."""
 
-    def __init__(self, connection: Connection, numbers: Numbers) -> None:
+    def __init__(self, connection: Connection, numbers: NumberCache) -> None:
         super().__init__(connection, numbers)
         self.many = connection.executemany
         self.connection = connection
@@ -70,15 +70,15 @@ class Numbered(NumberReads):
     def device_number(self, device: bytes) -> int:
         """Return a device's local number, giving it one if it is new."""
         known = self._device_numbers.get(device)
-        return self._number("device", device) if known is None else known
+        return self._give_number("device", device) if known is None else known
 
     def author_number(self, author: str) -> int:
         """Return an author's local number, giving one if it is new."""
         known = self._author_numbers.get(author)
-        return self._number("author", author) if known is None else known
+        return self._give_number("author", author) if known is None else known
 
-    def _number(self, table: str, name: object) -> int:
-        n = self._known(table, name)
+    def _give_number(self, table: str, name: object) -> int:
+        n = self._known_number(table, name)
         if n is None:
             n = int(self.sql(f"INSERT INTO {table} ({_TABLES[table]}) VALUES (?)", (name,)).lastrowid)
             self._numbers.of[table][name] = n

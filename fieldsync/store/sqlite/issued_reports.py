@@ -3,16 +3,16 @@
 import msgspec
 
 from fieldsync.store.contract import Issue, LastSync, ReportRow
-from fieldsync.store.sqlite.interning import Numbered, NumberReads
+from fieldsync.store.sqlite.interning import SqliteNumberWrites, SqliteNumberReads
 
 _rows = msgspec.json.Decoder(list[ReportRow]).decode
 _as_of = msgspec.json.Decoder(list[LastSync]).decode
 
 
-class IssueReads(NumberReads):
+class SqliteIssueReads(SqliteNumberReads):
     """A transaction's issued reports, to be read."""
 
-    def issue(self, report: str, period: str, unit: str) -> Issue | None:
+    def issued_report(self, report: str, period: str, unit: str) -> IssuedReport | None:
         found = self.sql(
             "SELECT at, by, rows, as_of FROM issue WHERE (report, period, unit) = (?, ?, ?)", (report, period, unit)
         )
@@ -20,10 +20,10 @@ class IssueReads(NumberReads):
         return Issue(report, period, unit, row[0], row[1], _rows(row[2]), _as_of(row[3])) if row else None
 
 
-class Issues(IssueReads, Numbered):
+class SqliteIssueWrites(SqliteIssueReads, SqliteNumberWrites):
     """A transaction's issued reports."""
 
-    def put_issue(self, one: Issue) -> bool:
+    def put_issued_report(self, one: IssuedReport) -> bool:
         rows, as_of = (msgspec.json.encode(part).decode() for part in (one.rows, one.as_of))
         made = self.sql("INSERT OR IGNORE INTO issue VALUES (?,?,?,?,?,?,?)", (*one[:5], rows, as_of))
         return bool(made.rowcount)

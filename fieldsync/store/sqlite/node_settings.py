@@ -1,10 +1,10 @@
 """Settings in SQL: one table of names and values, seen through the typed views of store/settings.py."""
 
 from fieldsync.store.settings import NodeSettings, NodeSettingsWriter, PeerSettings, PeerSettingsWriter, Stored
-from fieldsync.store.sqlite.interning import Numbered, NumberReads
+from fieldsync.store.sqlite.interning import SqliteNumberReads, SqliteNumberWrites
 
 
-class SettingReads(NumberReads):
+class SqliteSettingReads(SqliteNumberReads):
     """A transaction's settings, to be read."""
 
     @property
@@ -21,7 +21,7 @@ class SettingReads(NumberReads):
         return value
 
 
-class Settings(SettingReads, Numbered):
+class SqliteSettingWrites(SqliteSettingReads, SqliteNumberWrites):
     """A transaction's settings."""
 
     @property

@@ -7,11 +7,11 @@ the others are in `channel_also`, each with the record's arrival there. It is a 
 from collections.abc import Iterable, Mapping
 
 from fieldsync.core.units import LEFT
-from fieldsync.store.contract import NOWHERE_ELSE, Departed, Row
-from fieldsync.store.sqlite.interning import Numbered, NumberReads
+from fieldsync.store.contract import NOWHERE_ELSE, DepartedRecord, Row
+from fieldsync.store.sqlite.interning import SqliteNumberReads, SqliteNumberWrites
 
 
-class SeveralReads(NumberReads):
+class SqlitePlacementReads(SqliteNumberReads):
     """A transaction's records in several channels, to be read."""
 
     _several: dict[int, dict[int, int]] | None = None
@@ -19,40 +19,44 @@ class SeveralReads(NumberReads):
     _left: int | None = None
 
     @property
-    def several(self) -> dict[int, dict[int, int]]:
+    def further_placements(self) -> dict[int, dict[int, int]]:
         if self._several is None:  # Python 3.11's cached_property would have all threads wait for one lock
             self._several = {}
             for record, channel, arrival in self.sql("SELECT record, channel, arrival FROM channel_also"):
                 self._several.setdefault(record, {})[channel] = arrival
         return self._several
 
-    def also_of(self, records: Iterable[bytes]) -> dict[bytes, Mapping[int, int]]:
-        if not self.several:
+    def further_channels_of(self, records: Iterable[bytes]) -> dict[bytes, Mapping[int, int]]:
+        if not self.further_placements:
             return {}
         found = ((record, self.sql("SELECT n FROM record WHERE id = ?", (record,)).fetchone()) for record in records)
-        return {record: self.several[row[0]] for record, row in found if row is not None and row[0] in self.several}
+        return {
+            record: self.further_placements[row[0]]
+            for record, row in found
+            if row is not None and row[0] in self.further_placements
+        }
 
     # --- what has left ---
 
     @property
-    def left(self) -> int:
+    def departed_channel(self) -> int:
         if self._left is None:
             row = self.sql("SELECT n FROM channel WHERE unit = ?", (LEFT,)).fetchone()
             self._left = int(row[0]) if row else 0
         return self._left
 
-    def left_at(self, n: int) -> list[tuple[int, int]]:
+    def departure_entries(self, n: int) -> list[tuple[int, int]]:
         query = "SELECT channel, arrival FROM channel_entry WHERE record = ? AND gone"
         return [tuple(row) for row in self.sql(query, (n,))]
 
-    def departed(self) -> list[Departed]:
+    def departed_records(self) -> list[DepartedRecord]:
         query = (
             "SELECT record, code, type, unit FROM departed WHERE record NOT IN (SELECT id FROM record) ORDER BY record"
         )
-        return [Departed(*row) for row in self.sql(query)]
+        return [DepartedRecord(*row) for row in self.sql(query)]
 
 
-class Several(SeveralReads, Numbered):
+class SqlitePlacementWrites(SqlitePlacementReads, SqliteNumberWrites):
     """A transaction's records in several channels."""
 
     def set_also(self, row: Row) -> None:
@@ -61,14 +65,14 @@ class Several(SeveralReads, Numbered):
         self.many("INSERT INTO channel_also VALUES (?,?,?)", [(row.n, *place) for place in row.also.items()])
         row.old_also = row.also
         if row.also:
-            self.several[row.n] = dict(row.also)
+            self.further_placements[row.n] = dict(row.also)
         else:
             row.also = row.old_also = NOWHERE_ELSE
-            self.several.pop(row.n, None)
+            self.further_placements.pop(row.n, None)
 
     # --- what has left ---
 
-    def depart(self, rows: Iterable[Row], unit: str | None = None) -> None:
+    def note_departed(self, rows: Iterable[Row], unit: str | None = None) -> None:
         found = [(row.state.record, row.code, row.state.type, unit) for row in rows]
         self.many("INSERT OR REPLACE INTO departed VALUES (?,?,?,?)", found)
 

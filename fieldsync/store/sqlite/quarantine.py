@@ -10,8 +10,15 @@ from typing import Any
 import msgspec
 
 from fieldsync import errors
-from fieldsync.store.contract import Act, Awaited, Quarantined, Refusal, Verdict, commit_key
-from fieldsync.store.sqlite.node_settings import SettingReads, Settings
+from fieldsync.store.contract import (
+    QuarantineAction,
+    QuarantinedCommit,
+    QuarantineVerdict,
+    Refusal,
+    WaitKey,
+    commit_key,
+)
+from fieldsync.store.sqlite.node_settings import SqliteSettingReads, SqliteSettingWrites
 
 _MOST_FACTS = 4_096  # characters
 _FINAL, _WAITS, _DUE = 0, 1, 2  # refusal.waits
@@ -20,13 +27,13 @@ _PART = 500  # keys in one statement
 _BY_KEY = "UPDATE refusal SET waits = 2 WHERE waits = 1 AND (device, seq) IN (SELECT device, seq FROM awaited WHERE"
 
 
-class QuarantineReads(SettingReads):
+class SqliteQuarantineReads(SqliteSettingReads):
     """A transaction's quarantined commits, to be read."""
 
-    def waiting(self) -> dict[bytes, list[int]]:
+    def waiting_commits(self) -> dict[bytes, list[int]]:
         return self._by_device(self.sql("SELECT device, seq FROM refusal WHERE waits ORDER BY device, seq"))
 
-    def due(self, most: int) -> dict[bytes, list[int]]:
+    def due_commits(self, most: int) -> dict[bytes, list[int]]:
         query = "SELECT device, seq FROM refusal WHERE waits = 2 ORDER BY device, seq LIMIT ?"
         return self._by_device(self.sql(query, (most,)))
 
@@ -36,9 +43,9 @@ class QuarantineReads(SettingReads):
             by_device.setdefault(self.device_id(device), []).append(seq)
         return by_device
 
-    def quarantined(
+    def quarantined_commits(
         self, device: bytes | None = None, record: bytes | None = None, seq: int | None = None
-    ) -> list[Quarantined]:
+    ) -> list[QuarantinedCommit]:
         where, values = ["c.device = r.device AND c.seq = r.seq"], list[Any]()
         if device is not None:
             where.append("r.device = ?")
@@ -55,21 +62,21 @@ class QuarantineReads(SettingReads):
             f"FROM refusal AS r JOIN commit_log AS c WHERE {' AND '.join(where)} ORDER BY r.device, r.seq"
         )
         return [
-            Quarantined(
+            QuarantinedCommit(
                 self.device_id(n), seq, reason, facts, bool(waits), at, about, self.author_name(author), stamp,
                 tuple((kinds or "").split(",")) if kinds else (),
             )
             for n, seq, reason, facts, waits, at, about, author, stamp, kinds in self.sql(query, values)
         ]  # fmt: skip
 
-    def acts(self) -> dict[tuple[bytes, int], list[Act]]:
-        found: dict[tuple[bytes, int], list[Act]] = {}
+    def quarantine_actions(self) -> dict[tuple[bytes, int], list[QuarantineAction]]:
+        found: dict[tuple[bytes, int], list[QuarantineAction]] = {}
         for n, seq, *row in self.sql("SELECT device, seq, act, by, at, note FROM quarantine_act ORDER BY n"):
             device = self.device_id(n)
-            found.setdefault((device, seq), []).append(Act(device, seq, *row))
+            found.setdefault((device, seq), []).append(QuarantineAction(device, seq, *row))
         return found
 
-    def waiting_before(self, device: bytes, seq: int, record: bytes) -> int | None:
+    def last_waiting_before(self, device: bytes, seq: int, record: bytes) -> int | None:
         found = self.sql(
             "SELECT r.seq FROM refusal AS r JOIN commit_log AS c ON c.device = r.device AND c.seq = r.seq "
             "WHERE r.device = ? AND r.seq BETWEEN ? AND ? AND r.waits AND c.record = ? ORDER BY r.seq DESC LIMIT 1",
@@ -77,16 +84,16 @@ class QuarantineReads(SettingReads):
         ).fetchone()
         return None if found is None else int(found[0])
 
-    def released(self, device: bytes, seqs: Sequence[int]) -> set[int]:
+    def released_seqs(self, device: bytes, seqs: Sequence[int]) -> set[int]:
         query = "SELECT seq, act FROM quarantine_act WHERE device = ? ORDER BY n"
         last = dict(self.sql(query, (self.known_device(device),)))
         return {seq for seq in seqs if last.get(seq) == "release"}
 
-    def waiting_of(self, device: bytes) -> bool:
+    def has_waiting(self, device: bytes) -> bool:
         query = "SELECT 1 FROM refusal WHERE device = ? AND waits LIMIT 1"
         return self.sql(query, (self.known_device(device),)).fetchone() is not None
 
-    def verdicts_on(self, record: bytes) -> dict[tuple[bytes, int], bool]:
+    def verdicts_on_record(self, record: bytes) -> dict[tuple[bytes, int], bool]:
         about = " UNION ALL ".join(
             f"SELECT device, seq FROM {table} WHERE record = ?1" for table in ("commit_about", "commit_about_new")
         )
@@ -108,7 +115,7 @@ class QuarantineReads(SettingReads):
         )
         return {bytes(row[0]) for row in self.sql(query, (errors.SaidAgain.code,))}
 
-    def verdicts(self, device: bytes) -> dict[int, dict[bytes, str]]:
+    def server_verdicts(self, device: bytes) -> dict[int, dict[bytes, str]]:
         found: dict[int, dict[bytes, str]] = {}
         query = "SELECT seq, server, code FROM verdict WHERE device = ? ORDER BY seq"
         for seq, server, code in self.sql(query, (self.known_device(device),)):
@@ -121,27 +128,27 @@ class QuarantineReads(SettingReads):
         query = "SELECT seq, reason, facts FROM refusal WHERE device = ? AND seq > ? AND reason <> '' ORDER BY seq"
         return list(map(Refusal._make, self.sql(query, (self.known_device(device), after))))
 
-    def judged(self, after: int, device: bytes | None = None) -> list[Verdict]:
+    def verdicts_since(self, after: int, device: bytes | None = None) -> list[QuarantineVerdict]:
         query, values = "SELECT arrival, device, seq, reason, facts FROM refusal WHERE arrival > ?", [after]
         if device is not None:
             query, values = query + " AND device = ?", [after, self.known_device(device)]
         found: Sequence[Any] = self.sql(query + " ORDER BY arrival", values)
-        return [Verdict(arrival, self.device_id(n), *more) for arrival, n, *more in found]
+        return [QuarantineVerdict(arrival, self.device_id(n), *more) for arrival, n, *more in found]
 
 
-class Quarantine(QuarantineReads, Settings):
+class SqliteQuarantineWrites(SqliteQuarantineReads, SqliteSettingWrites):
     """A transaction's quarantined commits."""
 
-    def refuse(
-        self, device: bytes, seq: int, error: errors.FieldsyncError, *, waits_for: Iterable[Awaited] = (), at: int = 0
+    def quarantine_commit(
+        self, device: bytes, seq: int, error: errors.FieldsyncError, *, waits_for: Iterable[WaitKey] = (), at: int = 0
     ) -> None:
-        self._judged(device, seq, error.code, msgspec.json.encode(error.facts).decode(), waits_for, at)
+        self._write_verdict(device, seq, error.code, msgspec.json.encode(error.facts).decode(), waits_for, at)
 
-    def accept(self, device: bytes, seq: int, facts: dict[str, object] | None = None) -> None:
-        self._judged(device, seq, "", msgspec.json.encode(facts or {}).decode())
+    def accept_commit(self, device: bytes, seq: int, facts: dict[str, object] | None = None) -> None:
+        self._write_verdict(device, seq, "", msgspec.json.encode(facts or {}).decode())
 
-    def _judged(
-        self, device: bytes, seq: int, reason: str, facts: str, waits_for: Iterable[Awaited] = (), at: int = 0
+    def _write_verdict(
+        self, device: bytes, seq: int, reason: str, facts: str, waits_for: Iterable[WaitKey] = (), at: int = 0
     ) -> None:
         if len(facts) > _MOST_FACTS:  # a hostile name of a field, say: it is to fit a frame with others
             facts = "{}"
@@ -160,13 +167,13 @@ class Quarantine(QuarantineReads, Settings):
             (n, seq, reason, facts, waits, at or None),
         )
         if known is not None and not keys:
-            self.wake([commit_key(device, seq)])
+            self.wake_waiting([commit_key(device, seq)])
 
     def judge_as(self, device: bytes, seq: int, code: str, facts: str) -> None:
         query = "SELECT reason, facts FROM refusal WHERE device = ? AND seq = ?"
         known = self.sql(query, (self.device_number(device), seq)).fetchone()
         if known is None or tuple(known) != (code, facts):
-            self._judged(device, seq, code, facts)
+            self._write_verdict(device, seq, code, facts)
 
     def note_verdict(self, device: bytes, seq: int, server: bytes, code: str) -> None:
         n = self.device_number(device)
@@ -178,13 +185,13 @@ class Quarantine(QuarantineReads, Settings):
     def forget_verdicts(self, device: bytes, seq: int) -> None:
         self.sql("DELETE FROM verdict WHERE device = ? AND seq = ?", (self.device_number(device), seq))
 
-    def act(self, one: Act) -> None:
+    def add_quarantine_action(self, one: QuarantineAction) -> None:
         values = (self.device_number(one.device), one.seq, one.act, one.by, one.at, one.note)
         self.sql("INSERT INTO quarantine_act (device, seq, act, by, at, note) VALUES (?,?,?,?,?,?)", values)
 
     # --- waiting and due ---
 
-    def wake(self, came: Iterable[Awaited]) -> None:
+    def wake_waiting(self, came: Iterable[WaitKey]) -> None:
         if self.sql("SELECT 1 FROM awaited LIMIT 1").fetchone() is None:
             return  # mostly nothing waits
         by_kind: dict[str, list[bytes]] = {}

@@ -6,9 +6,9 @@ from typing import Any
 import msgspec
 
 from fieldsync import errors
-from fieldsync.store.contract import ConflictEntry, Query, Row
+from fieldsync.store.contract import ConflictEntry, RecordQuery, Row
 from fieldsync.store.sqlite.duplicate_index import DEPUTIES, GAVE_WAY
-from fieldsync.store.sqlite.placements import SeveralReads
+from fieldsync.store.sqlite.placements import SqlitePlacementReads
 from fieldsync.store.sqlite.row_codec import decode_row, dump_json
 
 COLUMNS = "n, id, type, channel, arrival, term, owner, code, conflicts, registers, doc"
@@ -17,10 +17,10 @@ READ = ", ".join(f"record.{column}" for column in COLUMNS.split(", ")[:-1]) + ",
 _conflicts = msgspec.json.Decoder(dict[str, Any]).decode
 
 
-class Reading(SeveralReads):
+class SqliteRecordQueries(SqlitePlacementReads):
     """A transaction's records, to be read."""
 
-    def _row(self, found: Sequence[Any]) -> Row:
+    def _read_row(self, found: Sequence[Any]) -> Row:
         n, record, type_, channel, arrival, term_, owner, code, conflicts, registers, doc = found
         try:
             row = decode_row(n, record, type_, doc, registers, self.device_id, self.author_name)
@@ -32,62 +32,62 @@ class Reading(SeveralReads):
         row.old_places = channel, owner, code, conflicts
         if conflicts is not None:
             row.conflicts = _conflicts(conflicts)
-        if n in self.several:
-            row.also = row.old_also = self.several[n]
+        if n in self.further_placements:
+            row.also = row.old_also = self.further_placements[n]
         return row
 
     def rows(self, records: Iterable[bytes]) -> dict[bytes, Row]:
         # one statement for all: SQLite goes through its index in order, and we through Python once
         found = self.sql(
-            f"SELECT {READ} FROM record WHERE id IN (SELECT unhex(value) FROM json_each(?))", (_hex(records),)
+            f"SELECT {READ} FROM record WHERE id IN (SELECT unhex(value) FROM json_each(?))", (_hex_list(records),)
         )
-        return {row[1]: self._row(row) for row in found}
+        return {row[1]: self._read_row(row) for row in found}
 
     def row(self, record: bytes | None) -> Row | None:
         return None if record is None else self.rows([record]).get(record)
 
-    def select(self, wanted: Query = Query()) -> Iterator[Row]:  # noqa: B008 - immutable
+    def select_rows(self, wanted: RecordQuery = RecordQuery()) -> Iterator[Row]:  # noqa: B008 - immutable
         conditions, values = ["1"], list[object]()
 
-        def demand(condition: str, *given: object) -> None:
+        def add_condition(condition: str, *given: object) -> None:
             conditions.append(condition)
             values.extend(given)
 
         if wanted.type is not None:
-            demand("type = ?", wanted.type)
+            add_condition("type = ?", wanted.type)
         if wanted.channel is not None:
-            demand("channel = ?", wanted.channel)
+            add_condition("channel = ?", wanted.channel)
         if wanted.unit is not None:
             unit = wanted.unit
             below = unit.replace("!", "!!").replace("%", "!%").replace("_", "!_") + "/%"
             inside = "channel IN (SELECT n FROM channel WHERE unit = ? OR unit LIKE ? ESCAPE '!')"
-            if self.several:
+            if self.further_placements:
                 inside = f"({inside} OR n IN (SELECT record FROM channel_also WHERE {inside}))"
-                demand(inside, unit, below, unit, below)
+                add_condition(inside, unit, below, unit, below)
             else:
-                demand(inside, unit, below)
+                add_condition(inside, unit, below)
         if wanted.in_conflict:
-            demand("conflicts IS NOT NULL")
+            add_condition("conflicts IS NOT NULL")
         if not wanted.deleted:
-            demand("json_extract(doc, '$._deleted') IS NULL")
+            add_condition("json_extract(doc, '$._deleted') IS NULL")
         for field, value in wanted.equal.items():
-            demand(f"json_extract(doc, '$.{field}') IS ?", value)
+            add_condition(f"json_extract(doc, '$.{field}') IS ?", value)
         root = "coalesce((SELECT root FROM same WHERE record = ?), ?)"
         one = f"(SELECT record FROM same WHERE root = {root} UNION SELECT {root} UNION SELECT ?)"
         for field, member in wanted.members.items():
-            demand(f"EXISTS (SELECT 1 FROM json_each(doc, '$.{field}') WHERE value IN {one})", *(member,) * 5)
+            add_condition(f"EXISTS (SELECT 1 FROM json_each(doc, '$.{field}') WHERE value IN {one})", *(member,) * 5)
         for field, record in wanted.named.items():
-            demand(f"json_extract(doc, '$.{field}') IN {one}", *(record,) * 5)
+            add_condition(f"json_extract(doc, '$.{field}') IN {one}", *(record,) * 5)
         if wanted.standing:
-            demand(f"(id NOT IN ({GAVE_WAY}) OR id IN (SELECT min(r.id) {DEPUTIES}))")
+            add_condition(f"(id NOT IN ({GAVE_WAY}) OR id IN (SELECT min(r.id) {DEPUTIES}))")
         field = wanted.sort.removeprefix("-")
         order = (
             f"json_extract(doc, '$.{field}') {'DESC' if wanted.sort.startswith('-') else 'ASC'}, n" if field else "n"
         )
         query = f"SELECT {READ} FROM record WHERE {' AND '.join(conditions)} ORDER BY {order} LIMIT ?"
-        return map(self._row, self.sql(query, (*values, wanted.limit)))
+        return map(self._read_row, self.sql(query, (*values, wanted.limit)))
 
-    def count(self) -> int:
+    def count_records(self) -> int:
         return int(self.sql("SELECT count(*) FROM record").fetchone()[0])
 
     def in_conflict(self) -> int:
@@ -96,10 +96,10 @@ class Reading(SeveralReads):
     def open_conflicts(self) -> Iterator[ConflictEntry]:
         query = "SELECT id, type, n, channel, arrival, code, conflicts FROM record WHERE conflicts IS NOT NULL"
         for record, type_, n, channel, arrival, code, conflicts in self.sql(query):
-            channels = [channel, *self.several.get(n, ())]
+            channels = [channel, *self.further_placements.get(n, ())]
             yield ConflictEntry(record, type_, channels, arrival, code, _conflicts(conflicts))
 
-    def counts(self) -> dict[str, int]:
+    def count_by_type(self) -> dict[str, int]:
         return dict(self.sql("SELECT type, count(*) FROM record GROUP BY type ORDER BY type").fetchall())
 
     def ids_like(self, beginning: bytes, last: bytes, code: str) -> list[bytes]:
@@ -109,7 +109,7 @@ class Reading(SeveralReads):
         )
         return [row[0] for row in found]
 
-    def siblings(self, record: bytes, type: str) -> list[bytes]:
+    def sibling_ids(self, record: bytes, type: str) -> list[bytes]:
         query = "SELECT id FROM record WHERE id BETWEEN ? AND ? AND type = ?"
         return [row[0] for row in self.sql(query, (record[:6] + bytes(10), record[:6] + b"\xff" * 10, type))]
 
@@ -117,12 +117,12 @@ class Reading(SeveralReads):
         query = (
             "SELECT id, channel FROM record WHERE id IN (SELECT unhex(value) FROM json_each(?)) AND channel IS NOT NULL"
         )
-        return dict(self.sql(query, (_hex(records),)))
+        return dict(self.sql(query, (_hex_list(records),)))
 
     def channels_left(self, n: int) -> list[int]:
         return [row[0] for row in self.sql("SELECT channel FROM channel_entry WHERE record = ? AND gone", (n,))]
 
-    def unheld(self, record: bytes) -> list[int]:
+    def channels_never_held(self, record: bytes) -> list[int]:
         return [
             row[0]
             for row in self.sql(
@@ -130,10 +130,10 @@ class Reading(SeveralReads):
             )
         ]
 
-    def owned_by(self, owners: Iterable[bytes]) -> list[bytes]:
+    def ids_owned_by(self, owners: Iterable[bytes]) -> list[bytes]:
         query = "SELECT id FROM record WHERE owner IN (SELECT unhex(value) FROM json_each(?))"
-        return [row[0] for row in self.sql(query, (_hex(owners),))]
+        return [row[0] for row in self.sql(query, (_hex_list(owners),))]
 
 
-def _hex(records: Iterable[bytes]) -> str:
+def _hex_list(records: Iterable[bytes]) -> str:
     return dump_json([record.hex() for record in records]).decode()

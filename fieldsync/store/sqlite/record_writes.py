@@ -3,61 +3,63 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from fieldsync.core.state import term
+from fieldsync.core.state import digest_term
 from fieldsync.core.units import LEFT
 from fieldsync.store.contract import NOWHERE_ELSE, Row
-from fieldsync.store.sqlite.channel_log import Places, signed
-from fieldsync.store.sqlite.duplicate_index import BlockReads, Blocks
-from fieldsync.store.sqlite.full_text import Search, SearchReads
-from fieldsync.store.sqlite.node_settings import SettingReads, Settings
+from fieldsync.store.sqlite.channel_log import EntryBatch, to_signed
+from fieldsync.store.sqlite.duplicate_index import SqliteDuplicateReads, SqliteDuplicateWrites
+from fieldsync.store.sqlite.full_text import SqliteSearchReads, SqliteSearchWrites
+from fieldsync.store.sqlite.node_settings import SqliteSettingReads, SqliteSettingWrites
 from fieldsync.store.sqlite.record_queries import COLUMNS
 from fieldsync.store.sqlite.row_codec import dump_json, encode_registers
-from fieldsync.store.sqlite.shared_projections import ShareReads, Shares
+from fieldsync.store.sqlite.shared_projections import SqliteProjectionReads, SqliteProjectionWrites
 
 _PLAIN = "n, id, type, channel, arrival, term, code, registers, doc"
 
 
-class RecordReads(ShareReads, SearchReads, BlockReads, SettingReads):
+class SqliteRecordReads(SqliteProjectionReads, SqliteSearchReads, SqliteDuplicateReads, SqliteSettingReads):
     """A transaction's records, to be read."""
 
-    def ids(self, type: str) -> list[bytes]:
+    def ids_of_type(self, type: str) -> list[bytes]:
         return [row[0] for row in self.sql("SELECT id FROM record WHERE type = ? ORDER BY n", (type,))]
 
 
-class Records(RecordReads, Shares, Search, Blocks, Settings):
+class SqliteRecordWrites(
+    SqliteRecordReads, SqliteProjectionWrites, SqliteSearchWrites, SqliteDuplicateWrites, SqliteSettingWrites
+):
     """A transaction's records."""
 
-    def save(self, touched: Mapping[bytes, tuple[Row, set[str] | None]]) -> None:
+    def save_rows(self, touched: Mapping[bytes, tuple[Row, set[str] | None]]) -> None:
         last = self.sql("SELECT coalesce(max(n), 0) FROM record").fetchone()[0]
         new: list[tuple[Any, ...]] = []
         plain: list[tuple[Any, ...]] = []
         changed_rows: list[tuple[Any, ...]] = []
         moved_rows: list[tuple[Any, ...]] = []
-        places = Places()
+        places = EntryBatch()
         for row, changed in touched.values():
             fresh = not row.n
             if fresh:
                 last += 1
                 row.n = last
             if row.also or row.old_also:
-                self._enter_several(row, changed, places)
+                self._enter_further(row, changed, places)
             else:
-                self._enter(row, changed, places)
+                self._enter_row(row, changed, places)
             conflicts = dump_json(row.conflicts).decode() if row.conflicts else None
             registers = bytearray(encode_registers(row, self.device_number, self.author_number))
             doc = bytearray(dump_json(row.doc))
             now = row.channel, row.owner, row.code, conflicts
             if fresh:
                 record = bytearray(row.state.record)
-                start = row.n, record, row.state.type, row.channel, row.arrival, signed(row.old_term)
+                start = row.n, record, row.state.type, row.channel, row.arrival, to_signed(row.old_term)
                 if row.owner is None and conflicts is None and row.code is not None:
                     plain.append((*start, row.code, registers, doc))
                 else:
                     new.append((*start, row.owner, row.code, conflicts, registers, doc))
             elif now == row.old_places:
-                changed_rows.append((row.arrival, signed(row.old_term), registers, doc, row.n))
+                changed_rows.append((row.arrival, to_signed(row.old_term), registers, doc, row.n))
             else:
-                moved_rows.append((row.arrival, signed(row.old_term), registers, doc, *now, row.n))
+                moved_rows.append((row.arrival, to_signed(row.old_term), registers, doc, *now, row.n))
             row.old_places = now
         # the driver takes a detour for each None and each bytes: so most rows name neither, and blobs go as bytearrays
         self.many(f"INSERT INTO record ({_PLAIN}) VALUES (?,?,?,?,?,?,?,?,CAST(? AS TEXT))", plain)
@@ -70,18 +72,18 @@ class Records(RecordReads, Shares, Search, Blocks, Settings):
         self.many("INSERT INTO channel_entry VALUES (?,?,?,?)", places.taken)
         for row in places.several:
             self.set_also(row)
-        self._count()
+        self._write_counters()
 
-    def set_aside(self, rows: Iterable[Row]) -> None:
+    def release_records(self, rows: Iterable[Row]) -> None:
         rows = list(rows)
         if not rows:
             return
         self._left = self.channel_number(LEFT)
         for row in rows:
-            row.channel, row.also = self.left, NOWHERE_ELSE
-        self.save({row.state.record: (row, set()) for row in rows})
+            row.channel, row.also = self.departed_channel, NOWHERE_ELSE
+        self.save_rows({row.state.record: (row, set()) for row in rows})
 
-    def purge(self, rows: Iterable[Row]) -> None:
+    def purge_records(self, rows: Iterable[Row]) -> None:
         rows = list(rows)
         for row in rows:
             for channel in row.channels:
@@ -93,20 +95,20 @@ class Records(RecordReads, Shares, Search, Blocks, Settings):
             if row.also:
                 row.also = NOWHERE_ELSE
                 self.set_also(row)
-            self.unshare(row.n)
+            self.remove_projections(row.n)
             self.sql("DELETE FROM channel_entry WHERE record = ? AND gone", (row.n,))
             self.sql("DELETE FROM record WHERE n = ?", (row.n,))
             self.sql("DELETE FROM search WHERE rowid = ?", (row.n,))
             self.settings.drafts[row.state.record.hex()] = None  # an unfinished edit of it
             self.sql("DELETE FROM unsearched WHERE n = ?", (row.n,))
-            self.unblock(row.n, row.state.type, row.doc)
-        self.forget_same([row.state.record for row in rows])
-        self._count()
+            self.forget_blocks(row.n, row.state.type, row.doc)
+        self.forget_merged([row.state.record for row in rows])
+        self._write_counters()
 
-    def rewrite(self, rows: Iterable[Row]) -> None:
+    def rewrite_rows(self, rows: Iterable[Row]) -> None:
         for row in rows:
             assert row.channel is not None
-            now = term(row.state)
+            now = digest_term(row.state)
             for channel in row.channels:
                 self._counter(channel)[1] += now - row.old_term
             row.old_term = now
@@ -114,6 +116,6 @@ class Records(RecordReads, Shares, Search, Blocks, Settings):
             registers = encode_registers(row, self.device_number, self.author_number)
             self.sql(
                 "UPDATE record SET term=?, registers=?, doc=?, conflicts=? WHERE n=?",
-                (signed(now), registers, dump_json(row.doc).decode(), conflicts, row.n),
+                (to_signed(now), registers, dump_json(row.doc).decode(), conflicts, row.n),
             )
-        self._count()
+        self._write_counters()

@@ -13,12 +13,12 @@ from typing import Any
 from sqlcipher3 import dbapi2 as sqlcipher
 
 from fieldsync import errors
-from fieldsync.core.units import ABOVE, BELOW, home_unit, within
-from fieldsync.store.contract import SECONDS, View
+from fieldsync.core.units import ABOVE, BELOW, home_unit, is_within
+from fieldsync.store.contract import SECONDS, ReportView
 from fieldsync.store.sqlite import encryption
-from fieldsync.store.sqlite.encryption import guarded
-from fieldsync.store.sqlite.interning import Numbers
-from fieldsync.store.sqlite.report_tables import SheetReads
+from fieldsync.store.sqlite.encryption import translate_errors
+from fieldsync.store.sqlite.interning import NumberCache
+from fieldsync.store.sqlite.report_tables import SqliteReportTableReads
 
 MOST_ROWS = 100_000
 _LARGEST = (1 << 63) - 1
@@ -46,38 +46,38 @@ _EACH = (
 )
 
 
-class Figures:
+class SqliteReportReader:
     """A reading connection to the store's file, with the views of a scope; closed when the report is made."""
 
     def __init__(
-        self, path: Path, key: bytes, views: Iterable[View], unit: str | None, *, sheets: bool = False
+        self, path: Path, key: bytes, views: Iterable[ReportView], unit: str | None, *, sheets: bool = False
     ) -> None:
         self._views = {view.name: view for view in views}
         self._connection = encryption.connect(path, key, cache_kib=_CACHE_KIB)
         self._unit = unit
         self._until = 0.0
-        with guarded():
+        with translate_errors():
             self._connection.execute("BEGIN")
-            self._sheets = SheetReads(self._connection, Numbers()).sheets() if sheets else {}
-            self._scope(unit)
-            self._identity()
+            self._sheets = SqliteReportTableReads(self._connection, NumberCache()).report_tables() if sheets else {}
+            self._make_scope(unit)
+            self._make_identity()
             for view in self._views.values():
-                self._make(view)
+                self._make_view(view)
 
     def close(self) -> None:
         self._connection.close()
 
-    def _scope(self, unit: str | None) -> None:
+    def _make_scope(self, unit: str | None) -> None:
         """Which channels count: a unit's and those below it; of what stands for the units below, those above it too."""
         sql = self._connection.execute
         sql("CREATE TEMP TABLE scope (n INTEGER PRIMARY KEY, own INTEGER)")
         for n, channel in sql("SELECT n, unit FROM channel").fetchall():
             name = home_unit(channel)
-            own = unit is None or within(name, unit)
+            own = unit is None or is_within(name, unit)
             if own or (unit is not None and unit.startswith(f"{name}/")):
                 sql("INSERT INTO scope VALUES (?, ?)", (n, own))
 
-    def _identity(self) -> None:
+    def _make_identity(self) -> None:
         """Say for each record that gave way which one it stands for; among those that are here, if the one that stays is not."""
         sql = self._connection.execute
         sql("CREATE TEMP TABLE identity (id BLOB PRIMARY KEY, one BLOB NOT NULL) WITHOUT ROWID")
@@ -92,7 +92,7 @@ class Figures:
         merged = "SELECT DISTINCT r.type FROM identity AS i CROSS JOIN record AS r ON r.id = i.id"
         self._merged = frozenset(name for (name,) in sql(merged))  # the types among whose records some gave way
 
-    def _make(self, view: View) -> None:
+    def _make_view(self, view: ReportView) -> None:
         sheet = view.name in self._sheets
         columns = []
         for field in view.fields:
@@ -120,13 +120,13 @@ class Figures:
             f"FROM main.{table} AS t WHERE {' AND '.join(conditions)}"
         )
 
-    def fill(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-        with guarded():
+    def fill_table(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+        with translate_errors():
             self._connection.execute(f"CREATE TEMP TABLE [{table}] ({', '.join(columns)})")
             marks = ",".join("?" * len(columns))
             self._connection.executemany(f"INSERT INTO [{table}] VALUES ({marks})", rows)
 
-    def ask(
+    def run_query(
         self, sql: str, facts: Mapping[str, object], *, name: str, sealed: bool, seconds: float = SECONDS
     ) -> tuple[list[str], list[tuple[Any, ...]]]:
         plain = _PART.sub(lambda part: " " if part[1] else re.sub("[()]", "", part[0]), sql)
@@ -140,12 +140,12 @@ class Figures:
         self._connection.set_progress_handler(lambda: time.monotonic() > self._until, _STEPS)
         try:
             try:
-                columns, rows = self._run(sql, facts)
+                columns, rows = self._run_sql(sql, facts)
             except sqlcipher.Error as fault:
                 if "integer overflow" not in str(fault):
                     raise
                 self._connection.create_window_function("sum", 1, _WideSum)
-                columns, rows = self._run(sql, facts)
+                columns, rows = self._run_sql(sql, facts)
         except (sqlcipher.Error, sqlcipher.Warning) as fault:  # a second statement is a Warning
             if "interrupted" in str(fault):
                 raise errors.ReportFault(report=name, reason="slow", seconds=round(seconds)) from fault
@@ -165,7 +165,7 @@ class Figures:
             raise errors.ReportFault(report=name, reason="rows", limit=MOST_ROWS)
         return columns, rows
 
-    def _run(self, sql: str, facts: Mapping[str, object]) -> tuple[list[str], list[tuple[Any, ...]]]:
+    def _run_sql(self, sql: str, facts: Mapping[str, object]) -> tuple[list[str], list[tuple[Any, ...]]]:
         cursor = self._connection.execute(sql, dict(facts))
         rows = cursor.fetchmany(MOST_ROWS + 1)
         return [str(one[0]) for one in cursor.description or ()], rows

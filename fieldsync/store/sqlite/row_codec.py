@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from fieldsync.core.register import Head, Register, differences, with_differences
+from fieldsync.core.register import Head, Register, context_differences, with_differences
 from fieldsync.core.state import Base, State, field_of
 from fieldsync.store.contract import Document, Row
 
@@ -43,7 +43,7 @@ def encode_registers(row: Row, device: Callable[[bytes], int], author: Callable[
                 key = arrival, by, seq, stamp, who
                 group = written.get(key)
                 if group is None:
-                    beyond = _beyond(seen, {by: seq}, device)
+                    beyond = _context_pairs(seen, {by: seq}, device)
                     group = written[key] = seen, [arrival, device(by), seq, stamp, author(who), beyond, []]
                 if group[0] is seen or group[0] == seen:
                     group[1][6].append(name)
@@ -55,12 +55,12 @@ def encode_registers(row: Row, device: Callable[[bytes], int], author: Callable[
             others[name] = arrival, ((n, seq, stamp, author(who), value),), beyond
             continue
         packed = [(device(by), seq, stamp, author(who), value) for by, seq, stamp, who, value in heads]
-        parts: tuple[Any, ...] = (arrival, packed, _beyond(seen, {one.device: one.seq for one in heads}, device))
+        parts: tuple[Any, ...] = (arrival, packed, _context_pairs(seen, {one.device: one.seq for one in heads}, device))
         if contexts:
             parts += (
                 [
                     None if found is None else [n for by, seq in found for n in (device(by), seq)]
-                    for found in differences(register)
+                    for found in context_differences(register)
                 ],
             )
         others[name] = parts
@@ -73,7 +73,7 @@ def encode_registers(row: Row, device: Callable[[bytes], int], author: Callable[
     return _pack((head, plain, others, hidden) if hidden else (head, plain, others))
 
 
-def _beyond(seen: Mapping[bytes, int], own: Mapping[bytes, int], device: Callable[[bytes], int]) -> list[int]:
+def _context_pairs(seen: Mapping[bytes, int], own: Mapping[bytes, int], device: Callable[[bytes], int]) -> list[int]:
     return [part for by, seq in seen.items() if own.get(by) != seq for part in (device(by), seq)]
 
 
@@ -100,7 +100,7 @@ def decode_row(
     members: dict[str, set[str]] = {}
     for arrival, device, seq, stamp, author, pairs, names in plain:
         by, who = devices(device), authors(author)
-        seen = _seen({by: seq}, pairs, devices)
+        seen = _context_of_pairs({by: seq}, pairs, devices)
         for name in names:
             arrivals[name] = arrival
             fields[name] = Register((Head(by, seq, stamp, who, document.get(name)),), seen)
@@ -117,8 +117,12 @@ def decode_row(
             fields[name] = Register((Head(by, seq, stamp, authors(n_who), value),), {by: seq})
             continue
         found = tuple(Head(devices(h[0]), h[1], h[2], authors(h[3]), h[4]) for h in heads)
-        seen = _seen({h.device: h.seq for h in found}, pairs, devices)
-        parts = [None if flat is None else _seen({}, flat, devices).items() for flat in contexts[0]] if contexts else ()
+        seen = _context_of_pairs({h.device: h.seq for h in found}, pairs, devices)
+        parts = (
+            [None if flat is None else _context_of_pairs({}, flat, devices).items() for flat in contexts[0]]
+            if contexts
+            else ()
+        )
         fields[name] = with_differences(found, seen, parts)
     values = {} if base is None else {k: v for k, v in document.items() if k not in fields}
     for field, explicit in members.items():
@@ -133,7 +137,7 @@ def decode_row(
     return Row(n, State(record, type, base, values, fields), document, arrivals)
 
 
-def _seen(own: dict[bytes, int], pairs: Sequence[int], devices: Callable[[int], bytes]) -> dict[bytes, int]:
+def _context_of_pairs(own: dict[bytes, int], pairs: Sequence[int], devices: Callable[[int], bytes]) -> dict[bytes, int]:
     for i in range(0, len(pairs), 2):
         own[devices(pairs[i])] = pairs[i + 1]
     return own

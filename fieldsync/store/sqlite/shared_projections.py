@@ -1,6 +1,6 @@
 """Shared records in SQL: what of a record is in the channel of a unit that it was shared with, and why.
 
-`share` has a row for each (channel, record): the fields that go, and what the record so cut down adds to the channel's digest.
+`update_projections` has a row for each (channel, record): the fields that go, and what the record so cut down adds to the channel's digest.
 `share_part` says which record (a referral, say) shares it; without a channel it is one that the sharing depends on.
 What is read from a shared channel comes out cut down: nobody above can forget to do it.
 """
@@ -11,31 +11,31 @@ from typing import Any
 
 import msgspec
 
-from fieldsync.core.state import State, project, term
+from fieldsync.core.state import State, digest_term, project_state
 from fieldsync.core.units import SHARED
-from fieldsync.store.contract import Entry, Row, Share, SharedPart
-from fieldsync.store.sqlite.channel_log import ChannelReads, Channels, signed
+from fieldsync.store.contract import ChannelEntry, ProjectionEntry, Row, SharedPart
+from fieldsync.store.sqlite.channel_log import SqliteChannelReads, SqliteChannelWrites, to_signed
 from fieldsync.store.sqlite.record_queries import READ
 from fieldsync.store.sqlite.row_codec import dump_json
 
 _fields = msgspec.json.Decoder(tuple[str, ...]).decode
 
 
-class ShareReads(ChannelReads):
+class SqliteProjectionReads(SqliteChannelReads):
     """A transaction's shared records, to be read."""
 
     @cached_property
-    def sharing(self) -> bool:
+    def has_projections(self) -> bool:
         return self.sql("SELECT 1 FROM share_part LIMIT 1").fetchone() is not None
 
-    def sources(self, records: Iterable[bytes]) -> set[bytes]:
+    def projection_sources(self, records: Iterable[bytes]) -> set[bytes]:
         wanted = dump_json([record.hex() for record in records]).decode()
         found = self.sql(
             "SELECT DISTINCT source FROM share_part WHERE record IN (SELECT unhex(value) FROM json_each(?))", (wanted,)
         )
         return {row[0] for row in found}
 
-    def all_sources(self) -> list[bytes]:
+    def all_projection_sources(self) -> list[bytes]:
         return [row[0] for row in self.sql("SELECT DISTINCT source FROM share_part ORDER BY source")]
 
     def shared_among(self, records: Iterable[bytes]) -> set[bytes]:
@@ -48,46 +48,48 @@ class ShareReads(ChannelReads):
     def all_shared(self) -> list[bytes]:
         return [row[0] for row in self.sql("SELECT DISTINCT record FROM share_part WHERE channel ORDER BY record")]
 
-    def shares_of(self, n: int) -> dict[int, Share]:
+    def projection_entries(self, n: int) -> dict[int, ProjectionEntry]:
         found = self.sql("SELECT channel, arrival, term, fields FROM share WHERE record = ?", (n,))
-        return {row[0]: Share(row[1], row[2], frozenset(_fields(row[3]))) for row in found}
+        return {row[0]: ProjectionEntry(row[1], row[2], frozenset(_fields(row[3]))) for row in found}
 
     # --- what others may read of it ---
 
-    def shared(self, channel: int, records: Iterable[bytes]) -> dict[bytes, Row]:
+    def projected_rows(self, channel: int, records: Iterable[bytes]) -> dict[bytes, Row]:
         found = {}
         for record, row in self.rows(records).items():
-            held = self.shares_of(row.n).get(channel)
+            held = self.projection_entries(row.n).get(channel)
             if held is not None:
-                found[record] = _cut(row, channel, held)
+                found[record] = _project_row(row, channel, held)
             elif channel in self.channels_left(row.n):
-                found[record] = _nothing(row)
+                found[record] = _empty_row(row)
         return found
 
     @cached_property
     def _shared_channels(self) -> set[int]:
         return {row[0] for row in self.sql("SELECT n FROM channel WHERE unit LIKE ?", ("%" + SHARED,))}
 
-    def _entries(self, channel: int, places: Sequence[Any], skip: Container[int]) -> list[Entry]:
-        if not self.sharing or channel not in self._shared_channels:
-            return super()._entries(channel, places, skip)
+    def _read_entries(self, channel: int, places: Sequence[Any], skip: Container[int]) -> list[ChannelEntry]:
+        if not self.has_projections or channel not in self._shared_channels:
+            return super()._read_entries(channel, places, skip)
         wanted = dump_json([n for _, _, n in places]).decode()
         found = self.sql(f"SELECT {READ} FROM record WHERE n IN (SELECT value FROM json_each(?))", (wanted,))
-        rows = {row[0]: self._row(row) for row in found}
+        rows = {row[0]: self._read_row(row) for row in found}
         entries = []
         for arrival, gone, n in places:
             row = rows.get(n)
-            held = None if row is None or gone else self.shares_of(n).get(channel)
+            held = None if row is None or gone else self.projection_entries(n).get(channel)
             if row is not None and gone:
-                entries.append(Entry(arrival, True, _nothing(row)))
+                entries.append(ChannelEntry(arrival, True, _empty_row(row)))
             elif row is None or held is None or held.arrival != arrival:
-                entries.append(Entry(arrival, False, None))  # it left, or has changed since and stands further on
+                entries.append(
+                    ChannelEntry(arrival, False, None)
+                )  # it left, or has changed since and stands further on
             else:
-                entries.append(Entry(arrival, False, _cut(row, channel, held)))
+                entries.append(ChannelEntry(arrival, False, _project_row(row, channel, held)))
         return entries
 
 
-class Shares(ShareReads, Channels):
+class SqliteProjectionWrites(SqliteProjectionReads, SqliteChannelWrites):
     """A transaction's shared records."""
 
     def set_parts(self, source: bytes, parts: Mapping[SharedPart, Iterable[str]]) -> set[bytes]:
@@ -100,21 +102,21 @@ class Shares(ShareReads, Channels):
             return set()
         self.sql("DELETE FROM share_part WHERE source = ?", (source,))
         self.many("INSERT INTO share_part VALUES (?,?,?,?)", [(source, *part, fields) for part, fields in now.items()])
-        self.__dict__.pop("sharing", None)
+        self.__dict__.pop("has_projections", None)
         return {record for record, _ in before.keys() | now.keys()}
 
-    def share(self, rows: Iterable[Row]) -> None:
+    def update_projections(self, rows: Iterable[Row]) -> None:
         for row in rows:
             wanted: dict[int, set[str]] = {}
             query = "SELECT channel, fields FROM share_part WHERE record = ? AND channel"
             for channel, fields in self.sql(query, (row.state.record,)):
                 wanted.setdefault(channel, set()).update(_fields(fields))
-            held = self.shares_of(row.n)
+            held = self.projection_entries(row.n)
             for channel in wanted.keys() | held.keys():
                 self._place_share(row, channel, held.get(channel), wanted.get(channel))
-        self._count()
+        self._write_counters()
 
-    def _place_share(self, row: Row, channel: int, held: Share | None, wanted: set[str] | None) -> None:
+    def _place_share(self, row: Row, channel: int, held: ProjectionEntry | None, wanted: set[str] | None) -> None:
         counter = self._counter(channel)
         if wanted is None:
             assert held is not None
@@ -125,7 +127,7 @@ class Shares(ShareReads, Channels):
             self.sql("DELETE FROM share WHERE channel = ? AND record = ?", (channel, row.n))
             self.sql("INSERT INTO channel_entry VALUES (?,?,?,1)", (channel, counter[0], row.n))
             return
-        now = signed(term(project(row.state, wanted)))
+        now = to_signed(digest_term(project_state(row.state, wanted)))
         if held is not None and held.term == now and held.fields == wanted:
             return  # what changed is none of theirs
         counter[0] += 1
@@ -138,9 +140,9 @@ class Shares(ShareReads, Channels):
         self.sql("INSERT OR REPLACE INTO share VALUES (?,?,?,?,?)", (channel, row.n, counter[0], now, fields))
         self.sql("INSERT INTO channel_entry VALUES (?,?,?,0)", (channel, counter[0], row.n))
 
-    def unshare(self, n: int) -> None:
+    def remove_projections(self, n: int) -> None:
         """Forget the places of a record (by its number) that is forgotten itself."""
-        for channel, held in self.shares_of(n).items():
+        for channel, held in self.projection_entries(n).items():
             counter = self._counter(channel)
             counter[1] -= held.term
             counter[2] -= 1
@@ -148,14 +150,14 @@ class Shares(ShareReads, Channels):
         self.sql("DELETE FROM share WHERE record = ?", (n,))
 
 
-def _cut(row: Row, channel: int, held: Share) -> Row:
+def _project_row(row: Row, channel: int, held: ProjectionEntry) -> Row:
     """Return what a shared channel has of a record, as one that is all new at its arrival there."""
-    state = project(row.state, held.fields)
+    state = project_state(row.state, held.fields)
     cut = Row(row.n, state, {}, {"": held.arrival} | dict.fromkeys(state.fields, held.arrival))
     cut.channel, cut.arrival, cut.also = channel, held.arrival, {channel: held.arrival}
     cut.conflicts = {name: origin for name, origin in row.conflicts.items() if name in held.fields}
     return cut
 
 
-def _nothing(row: Row) -> Row:
+def _empty_row(row: Row) -> Row:
     return Row(row.n, State(row.state.record, row.state.type, None, {}, {}), {}, {})

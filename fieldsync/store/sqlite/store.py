@@ -1,4 +1,4 @@
-"""The store on SQLite: one encrypted file, short transactions. The SQL itself is in the mixins of `Tx`."""
+"""The store on SQLite: one encrypted file, short transactions. The SQL itself is in the mixins of `SqliteTx`."""
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -7,19 +7,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fieldsync.store.sqlite import encryption, migrations
-from fieldsync.store.sqlite.bundle_register import BundleReads, Bundles
-from fieldsync.store.sqlite.commit_log import Ledger
-from fieldsync.store.sqlite.commit_log_queries import LedgerReads
-from fieldsync.store.sqlite.device_forks import HeirReads, Heirs
-from fieldsync.store.sqlite.household_queries import Homes
-from fieldsync.store.sqlite.interning import Numbers
-from fieldsync.store.sqlite.issued_reports import IssueReads, Issues
-from fieldsync.store.sqlite.record_writes import RecordReads, Records
-from fieldsync.store.sqlite.report_tables import SheetReads, Sheets
+from fieldsync.store.sqlite.bundle_register import SqliteBundleReads, SqliteBundleWrites
+from fieldsync.store.sqlite.commit_log import SqliteCommitWrites
+from fieldsync.store.sqlite.commit_log_queries import SqliteCommitReads
+from fieldsync.store.sqlite.device_forks import SqliteForkReads, SqliteForkWrites
+from fieldsync.store.sqlite.household_queries import SqliteHouseholdReads
+from fieldsync.store.sqlite.interning import NumberCache
+from fieldsync.store.sqlite.issued_reports import SqliteIssueReads, SqliteIssueWrites
+from fieldsync.store.sqlite.record_writes import SqliteRecordReads, SqliteRecordWrites
+from fieldsync.store.sqlite.report_tables import SqliteReportTableReads, SqliteReportTableWrites
 
 if TYPE_CHECKING:
-    from fieldsync.store.contract import View
-    from fieldsync.store.sqlite.report_reader import Figures
+    from fieldsync.store.contract import ReportView
+    from fieldsync.store.sqlite.report_reader import SqliteReportReader
 
 FILE = "store.db"
 _MANY_NEW = 8_192  # commits
@@ -27,17 +27,33 @@ _READER_CACHE_KIB = 8 * 1024
 _LOOKS = 3  # for damage, where one finds some
 
 
-class ReadTx(RecordReads, HeirReads, LedgerReads, BundleReads, IssueReads, SheetReads, Homes):
+class SqliteReadTx(
+    SqliteRecordReads,
+    SqliteForkReads,
+    SqliteCommitReads,
+    SqliteBundleReads,
+    SqliteIssueReads,
+    SqliteReportTableReads,
+    SqliteHouseholdReads,
+):
     """What can be asked within one transaction."""
 
 
-class Tx(Records, Heirs, Ledger, Bundles, Issues, Sheets, ReadTx):
+class SqliteTx(
+    SqliteRecordWrites,
+    SqliteForkWrites,
+    SqliteCommitWrites,
+    SqliteBundleWrites,
+    SqliteIssueWrites,
+    SqliteReportTableWrites,
+    SqliteReadTx,
+):
     """What can be asked and told within one that writes."""
 
     def make_views(self, types: Mapping[str, Mapping[str, bool]]) -> None:
         from fieldsync.store.sqlite import type_views  # sqlite-utils takes a while to load
 
-        type_views.make(self.connection, types)
+        type_views.make_views(self.connection, types)
 
 
 class SqliteStore:
@@ -60,12 +76,12 @@ class SqliteStore:
         self._shared = shared
         self._waiting = waiting
         self._writer = encryption.connect(self.path, key, create=create, waiting=waiting)
-        with encryption.guarded(home):
+        with encryption.translate_errors(home):
             if self._writer.execute("PRAGMA user_version").fetchone()[0] < migrations.LATEST:
-                migrations.bring_up_to_date(encryption.tables(self._writer))
+                migrations.bring_up_to_date(encryption.sqlite_utils_database(self._writer))
         self._lock = threading.RLock()
         self._idle: list[encryption.Connection] = []
-        self._numbers = Numbers()
+        self._numbers = NumberCache()
 
     def close(self) -> None:
         for connection in [*self._idle, self._writer]:
@@ -73,51 +89,51 @@ class SqliteStore:
         self._idle.clear()
 
     @contextmanager
-    def write(self, *, durable: bool = True) -> Iterator[Tx]:
-        with self._lock, encryption.guarded():
+    def write(self, *, durable: bool = True) -> Iterator[SqliteTx]:
+        with self._lock, encryption.translate_errors():
             self._writer.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-            encryption.patiently(lambda: self._writer.execute("BEGIN IMMEDIATE"), self._waiting)
+            encryption.retry_while_busy(lambda: self._writer.execute("BEGIN IMMEDIATE"), self._waiting)
             try:
-                tx = Tx(self._writer, self._numbers)
+                tx = SqliteTx(self._writer, self._numbers)
                 yield tx
                 self._writer.execute("COMMIT")
             except BaseException:
                 if self._writer.in_transaction:
                     self._writer.execute("ROLLBACK")
-                self._numbers.forget()
+                self._numbers.clear()
                 raise
 
-    def write_together(self, works: Sequence[Callable[[Tx], Any]]) -> list[Any]:
+    def write_together(self, works: Sequence[Callable[[SqliteTx], Any]]) -> list[Any]:
         done: list[Any] = []
         with self.write():
             for work in works:
                 self._writer.execute("SAVEPOINT work")
                 try:
-                    with encryption.guarded():
-                        done.append(work(Tx(self._writer, self._numbers)))
+                    with encryption.translate_errors():
+                        done.append(work(SqliteTx(self._writer, self._numbers)))
                 except Exception as fault:
                     if not self._writer.in_transaction:
                         raise  # SQLite has taken back all of it
                     self._writer.execute("ROLLBACK TO work")
-                    self._numbers.forget()
+                    self._numbers.clear()
                     done.append(fault)
                 self._writer.execute("RELEASE work")
         return done
 
     @contextmanager
-    def read(self) -> Iterator[ReadTx]:
+    def read(self) -> Iterator[SqliteReadTx]:
         """One transaction that only reads, all from one moment: the connection refuses whatever would write."""
         if not self._shared:
-            with self._lock, encryption.guarded():
+            with self._lock, encryption.translate_errors():
                 self._writer.execute("BEGIN")
                 try:
                     self._writer.execute("PRAGMA query_only = ON")
-                    yield ReadTx(self._writer, self._numbers)
+                    yield SqliteReadTx(self._writer, self._numbers)
                 finally:
                     self._writer.execute("PRAGMA query_only = OFF")
                     self._writer.execute("ROLLBACK")
             return
-        with encryption.guarded():
+        with encryption.translate_errors():
             try:
                 connection = self._idle.pop()
             except IndexError:
@@ -125,30 +141,32 @@ class SqliteStore:
                 connection.execute("PRAGMA query_only = ON")
             connection.execute("BEGIN")
             try:
-                yield ReadTx(connection, self._numbers)
+                yield SqliteReadTx(connection, self._numbers)
             finally:
                 connection.execute("ROLLBACK")
                 self._idle.append(connection)
 
-    def version(self) -> int:
-        with self._lock, encryption.guarded():
+    def change_counter(self) -> int:
+        with self._lock, encryption.translate_errors():
             return int(self._writer.execute("PRAGMA data_version").fetchone()[0])
 
-    def figures(self, views: "Iterable[View]", unit: str | None, *, sheets: bool) -> "Figures":
-        from fieldsync.store.sqlite.report_reader import Figures
+    def open_report_reader(
+        self, views: "Iterable[ReportView]", unit: str | None, *, sheets: bool
+    ) -> "SqliteReportReader":
+        from fieldsync.store.sqlite.report_reader import SqliteReportReader
 
-        return Figures(self.path, self._key, views, unit, sheets=sheets)
+        return SqliteReportReader(self.path, self._key, views, unit, sheets=sheets)
 
-    def tidy(self) -> None:
+    def run_maintenance(self) -> None:
         """Do what was put off: sweep, gather, fold the write-ahead log into the file (readers and writers go on meanwhile)."""
         with self.write(durable=False) as tx:
-            tx.sweep()
-            tx.gather(_MANY_NEW)
-        with self._lock, encryption.guarded():
+            tx.sweep_entries()
+            tx.gather_commits(_MANY_NEW)
+        with self._lock, encryption.translate_errors():
             self._writer.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def copy_to(self, path: Path) -> None:
-        with encryption.guarded():
+        with encryption.translate_errors():
             copy = encryption.connect(path, self._key, create=True)
             source = encryption.connect(self.path, self._key, cache_kib=_READER_CACHE_KIB)
             try:
@@ -158,16 +176,16 @@ class SqliteStore:
                 source.close()
                 copy.close()
 
-    def damage(self) -> list[str]:
+    def find_damage(self) -> list[str]:
         """Return what SQLCipher and SQLite find wrong with the file: nothing, if all is well."""
-        with self._lock, encryption.guarded():
-            found = self._torn()
+        with self._lock, encryption.translate_errors():
+            found = self._torn_pages()
             for _ in range(_LOOKS - 1 if found else 0):
                 # it reads past SQLite: a page that another process just writes looks torn, one that only the log has yet, empty
                 self._writer.execute("PRAGMA wal_checkpoint(FULL)").fetchall()
-                found &= self._torn()
+                found &= self._torn_pages()
             return sorted(found) + [row[0] for row in self._writer.execute("PRAGMA integrity_check") if row[0] != "ok"]
 
-    def _torn(self) -> set[str]:
+    def _torn_pages(self) -> set[str]:
         """Return what SQLCipher says of the file's pages whose seal does not fit."""
         return {str(row[0]) for row in self._writer.execute("PRAGMA cipher_integrity_check")}

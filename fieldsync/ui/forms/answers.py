@@ -68,7 +68,7 @@ class Filling:
         """The answers to choose from; of states only those that may follow."""
         if field.type in ("state", "approval"):
             lifecycle = self.kind.lifecycle_of(field.name)
-            after = lifecycle.after(self.doc.get(field.name)) if lifecycle is not None else ()
+            after = lifecycle.next_states(self.doc.get(field.name)) if lifecycle is not None else ()
             return [choice for choice in field.offered if choice.code in after]
         return validate.offered(self.kind, field, self._judged, self.node.today()) if field.type == "choice" else ()
 
@@ -247,4 +247,4 @@ def matching(choices: Sequence[Choice], text: str) -> list[Choice]:
 
 
 def _folded(text: str) -> str:
-    return names.fold(text)
+    return names.fold_text(text)

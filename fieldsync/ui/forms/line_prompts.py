@@ -142,7 +142,7 @@ class Form:
 
     def _value(self, field: Field, choices: Sequence[Choice], given: str) -> object:
         """What was meant: the choice of that number, the record of that code or name, else what was typed."""
-        plain = names.plain(given)
+        plain = names.strip_invisible(given)
         if _numbered(choices) and plain.isdecimal() and 1 <= int(plain) <= len(choices):
             return choices[int(plain) - 1].code
         return self._record(field, given) if field.type == "ref" else given
@@ -157,7 +157,7 @@ class Form:
             raise errors.NoRecord(ref=given)
         for number, one in enumerate(found, 1):
             self._out.line(f"  {number}  {self._out.heading(self._node.schema.types.get(one.type), one)}")
-        chosen = names.plain(self._read(self._out.phrase("form_which") + " "))
+        chosen = names.strip_invisible(self._read(self._out.phrase("form_which") + " "))
         if not (chosen.isdecimal() and 1 <= int(chosen) <= len(found)):
             raise errors.NoRecord(ref=chosen)
         return str(found[int(chosen) - 1].id)
@@ -183,7 +183,7 @@ class Form:
 
 def _numbered(choices: Sequence[Choice]) -> bool:
     """Say whether choices can be called by their place: not where a number is some choice's code."""
-    return bool(choices) and not any(names.plain(one.code).lstrip("+-").isdecimal() for one in choices)
+    return bool(choices) and not any(names.strip_invisible(one.code).lstrip("+-").isdecimal() for one in choices)
 
 
 _EXPLAINED = {"date", "month", "phone", "int", "number", "money", "bool", "choice", "ref", "geopoint", "paper", "note"}

@@ -146,7 +146,7 @@ class Question(Horizontal):
         chosen = self._chosen is not None and self._chosen[0] == text
         if field.type == "bool":
             pairs = [Option(self.pen.out.phrase(one), one == "yes") for one in _BOOLS]
-            return [one for one in pairs if chosen or names.fold(text) in names.fold(one.words)]
+            return [one for one in pairs if chosen or names.fold_text(text) in names.fold_text(one.words)]
         if field.type == "ref":
             return [] if chosen or len(text) < 2 else self._records(text)
         choices = self.filling.choices(field)
@@ -249,9 +249,11 @@ class Question(Horizontal):
         if text in (one.code for one in choices):
             return text
         if choices:
-            folded = names.fold(text)
+            folded = names.fold_text(text)
             found = matching(choices, text)
-            exact = [one for one in found if folded in {names.fold(said) for said in (one.code, *one.label.values())}]
+            exact = [
+                one for one in found if folded in {names.fold_text(said) for said in (one.code, *one.label.values())}
+            ]
             if len(exact or found) != 1:
                 if found:
                     raise _Open

@@ -141,4 +141,4 @@ def new_beside(
 
 
 def _text(record: bytes) -> str:
-    return record_ids.text(record)
+    return record_ids.id_text(record)

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from fieldsync.core.units import within
+from fieldsync.core.units import is_within
 from fieldsync.replica.node import Node
 from fieldsync.review import queue
 from fieldsync.ui.views.tables import Tables
@@ -20,7 +20,7 @@ class Narrowed:
 
     def has(self, one: queue.QueuedConflict) -> bool:
         """Say whether a pair belongs to it."""
-        inside = self.unit is None or within(one.unit, self.unit)
+        inside = self.unit is None or is_within(one.unit, self.unit)
         return inside and self.type in (None, one.type) and self.field is None
 
     @property

@@ -103,7 +103,7 @@ class Review:
         asked = one.field if one.field == "_deleted" else one.kind
         prompt = out.phrase(f"review_keys_{asked}", n=len(matter.sides) - 1) + " "
         while True:
-            given = names.plain(out.ask(prompt)).casefold()
+            given = names.strip_invisible(out.ask(prompt)).casefold()
             if given == QUIT:
                 return None
             if given == SKIP:

@@ -127,7 +127,7 @@ class ReviewScreen(Drawn):
 
     def on_key(self, event: Key) -> None:
         """A digit, in either script, takes that side."""
-        digit = names.plain(event.character or "")
+        digit = names.strip_invisible(event.character or "")
         if len(digit) == 1 and digit.isdecimal() and self._matter is not None and self.check_action("take", ()):
             event.stop()
             if int(digit) < len(self._matter.sides):

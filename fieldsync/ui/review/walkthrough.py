@@ -45,7 +45,7 @@ class Walk:
 
     def refresh(self) -> None:
         """Read anew what is open."""
-        self.version = self.node.store.version()
+        self.version = self.node.store.change_counter()
         conflicts = queue.waiting(self.node, **vars(self.narrowed))
         self._conflicts = [self._stood.get(_name(one), one) for one in conflicts]
         self._sort()
@@ -63,7 +63,7 @@ class Walk:
     @property
     def changed(self) -> bool:
         """Whether another process has written since the queue was read."""
-        return self.node.store.version() != self.version
+        return self.node.store.change_counter() != self.version
 
     def place(self, one: QueuedConflict | None) -> int | None:
         """Return where something stands in the queue; None where it does not any more."""

@@ -198,4 +198,4 @@ def _shown(value: Any, lang: str) -> str:
         return value
     if isinstance(value, list | tuple):
         return comma(lang).join([*(_shown(one, lang) for one in value[:_LONGEST]), *["…"] * (len(value) > _LONGEST)])
-    return "—" if value is None else safetext.show(str(value))
+    return "—" if value is None else safetext.safe_text(str(value))

@@ -94,7 +94,7 @@ class Terminal:
         """Return a value's text made harmless, and kept to itself where the terminal turns lines round."""
         if isinstance(value, Shown):
             return value
-        return Shown(bidi.apart(safetext.show(str(value), lines=lines), self.form))
+        return Shown(bidi.apart(safetext.safe_text(str(value), lines=lines), self.form))
 
     def cell(self, value: object, style: str = "") -> "Text | bidi.Cell":
         """Return a value as a table's cell: text, never markup."""

@@ -72,7 +72,7 @@ def _value(out: Tables, kind: Type, spec: Field, word: str, reading: Reading) ->
         given = out.ask(
             out.phrase(key, word=out.safe(word), near=out.shown(kind, spec.name, near) if near else "") + " "
         ).strip()
-        plain = names.plain(given)
+        plain = names.strip_invisible(given)
         if not given:
             return near or None
         if given == "?":

@@ -84,6 +84,6 @@ def candidates(out: Tables, node: Node, found: Sequence[SimilarRecord]) -> None:
 def go_on(out: Tables, node: Node, found: Sequence[SimilarRecord]) -> bool:
     """Show them, and ask whether to save all the same."""
     candidates(out, node, found)
-    return names.plain(out.ask(out.phrase("pairs_go_on") + " ")).casefold() in (
+    return names.strip_invisible(out.ask(out.phrase("pairs_go_on") + " ")).casefold() in (
         "y", "yes", "ن", "نعم",
     )  # fmt: skip

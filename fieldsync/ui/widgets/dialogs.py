@@ -83,7 +83,7 @@ class SearchDialog(Dialog[int]):
     def __init__(self, pen: Pen, title: Parts, options: Sequence[str], *, at: int = 0) -> None:
         super().__init__(pen, title)
         self._options = options
-        self._folded = [names.fold(option) for option in options]
+        self._folded = [names.fold_text(option) for option in options]
         self._found = list(range(len(options)))
         self._at = at
 
@@ -112,7 +112,7 @@ class SearchDialog(Dialog[int]):
     @on(Input.Changed)
     def narrowed(self, event: Input.Changed) -> None:
         """Keep what has all the words typed."""
-        wanted = names.fold(event.value).split()
+        wanted = names.fold_text(event.value).split()
         self._found = [i for i, text in enumerate(self._folded) if all(word in text for word in wanted)]
         self.query_one(Rows).show(len(self._found))
 

@@ -81,7 +81,7 @@ class Pen:
         """Put parts together, safe; letters that we join ourselves are joined before anything is measured."""
         text = Text(style=style)
         for part in [Part(parts)] if isinstance(parts, str) else parts:
-            safe = bidi.bare(part.text) if isinstance(part.text, Shown) else safetext.show(part.text, lines=lines)
+            safe = bidi.bare(part.text) if isinstance(part.text, Shown) else safetext.safe_text(part.text, lines=lines)
             text.append(bidi.joined(safe) if self.out.form == "visual" else safe, part.style or None)
         return text
 

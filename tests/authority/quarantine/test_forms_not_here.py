@@ -3,7 +3,7 @@
 import pytest
 
 from fieldsync.core import codes
-from fieldsync.core.state import canonical
+from fieldsync.core.state import canonical_bytes
 from fieldsync.replica import queries, save
 from fieldsync.replica.changes import Changes
 from fieldsync.schema import load
@@ -31,11 +31,11 @@ def test_under_a_form_that_is_not_here_nothing_is_applied(
 ) -> None:
     """Amal's key writes under a form that nobody published, legal values and illegal ones: all wait, the record stays."""
     record = a_family(people)
-    before = canonical(rows(people.hq)[record].state)
+    before = canonical_bytes(rows(people.hq)[record].state)
     assert HandMade(people.amal, people.hq).write(fields, record=record, form=form) == "unknown_form"
-    assert canonical(rows(people.hq)[record].state) == before
+    assert canonical_bytes(rows(people.hq)[record].state) == before
     with people.hq.store.read() as tx:
-        assert sum(map(len, tx.waiting().values())) == 1
+        assert sum(map(len, tx.waiting_commits().values())) == 1
 
 
 @pytest.mark.parametrize("form", [0, -1, -(1 << 63), 1_000_001, 1 << 62, (1 << 64) - 1])
@@ -47,7 +47,7 @@ def test_an_absurd_form_number_is_refused(people: Cast, form: int) -> None:
     assert hand.write({"location": "after"}, record=record) == ""
     assert rows(people.hq)[record].doc["location"] == "after"
     with people.hq.store.read() as tx:
-        assert tx.waiting() == {}
+        assert tx.waiting_commits() == {}
 
 
 def test_it_is_judged_when_its_form_is_here(people: Cast) -> None:
@@ -57,7 +57,7 @@ def test_it_is_judged_when_its_form_is_here(people: Cast) -> None:
     for fields in ({"location": "by the well"}, {"location": 7}, {"state": "no such state"}):
         assert hand.write(fields, record=record, form=2) == "unknown_form"  # type: ignore[arg-type]
     made = people.amal.new_id()
-    code = codes.make(JBL, people.amal.letters, 900)
+    code = codes.make_code(JBL, people.amal.letters, 900)
     assert hand.write({"_code": code, "_unit": JBL, "family_name": "أحمد"}, record=made, form=2) == "unknown_form"
     assert hand.write({"location": "in it"}, record=made) == "no_record"  # it waits for what waits
     texts = load.shipped()
@@ -69,7 +69,7 @@ def test_it_is_judged_when_its_form_is_here(people: Cast) -> None:
     directly.sync(people.basim, people.hq)
     with people.hq.store.read() as tx:
         told = [(seq, code) for seq, code, _ in tx.refusals(people.amal.device)]
-        assert tx.waiting() == {}
+        assert tx.waiting_commits() == {}
     assert told == [(3, "illegal_value"), (4, "illegal_value")]
     assert rows(people.hq)[record].doc["location"] == "by the well"
     assert rows(people.hq)[made].doc["location"] == "in it"
@@ -82,6 +82,6 @@ def test_a_laptop_that_is_ahead_of_its_server_loses_nothing(people: Cast) -> Non
     hand = HandMade(people.amal, people.hq)
     assert hand.write({"location": "x"}, record=record, form=2) == "unknown_form"
     with people.hq.store.read() as tx:
-        (reason,) = tx.judged(0, people.amal.device)
+        (reason,) = tx.verdicts_since(0, people.amal.device)
     assert reason[3:] == ("unknown_form", '{"type":"household","form":2,"ours":1}')
     assert queries.status(people.hq)["commits"]["refused"] == 1

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fieldsync import errors
-from fieldsync.authority.integrity import check
+from fieldsync.authority.integrity import check_integrity
 from fieldsync.casework import household_events
 from fieldsync.core import codes, record_ids, stamp
-from fieldsync.core.state import canonical
+from fieldsync.core.state import canonical_bytes
 from fieldsync.replica import history, queries, save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
@@ -20,7 +20,7 @@ from fieldsync.replica.refusal_errors import refusal
 from fieldsync.schema import validate
 from fieldsync.wire import messages
 from fieldsync.wire import row_batches as wire_rows
-from fieldsync.wire.frames import Kind
+from fieldsync.wire.frames import FrameKind
 from tests import directly
 from tests.cast import JBL, QRD, copy_cast, open_node, rows
 from tests.conftest import Cast
@@ -47,7 +47,7 @@ def made(
     node: Node, number: int, *, unit: str = JBL, letters: str | None = None, **fields: save.Value
 ) -> dict[str, save.Value]:
     """Return the fields of a new family's first commit."""
-    code = codes.make(unit, letters or node.letters, number)
+    code = codes.make_code(unit, letters or node.letters, number)
     return {"_code": code, "_unit": JBL, "family_name": "أحمد", "state": "draft", **fields}
 
 
@@ -157,10 +157,10 @@ def test_a_record_is_registered_when_what_it_needs_is_there(people: Cast, hand: 
     record = family(people, people.amal)
     needs = validate.missing(kind, rows(people.hq)[record].doc, people.hq.today())
     assert needs
-    before = canonical(rows(people.hq)[record].state)
+    before = canonical_bytes(rows(people.hq)[record].state)
     step = ((("state",), ((people.amal.device, 1),)),)
     assert hand.write({"state": "registered"}, record=record, context=step) == "incomplete"
-    assert canonical(rows(people.hq)[record].state) == before
+    assert canonical_bytes(rows(people.hq)[record].state) == before
     assert queries.status(people.hq)["commits"]["refused"] == 1
     complete(people.basim, people.hq, record)
     directly.sync(people.amal, people.hq)
@@ -177,8 +177,8 @@ def complete(node: Node, hq: Node, record: bytes) -> None:
     for name in validate.missing(kind, rows(node)[record].doc, node.today()):
         field = kind.fields[name]
         if "person" in field.to:
-            given_[name] = record_ids.text(
-                save.add(node, "person", Changes(set={"household": record_ids.text(record), "given": "سمير"}))
+            given_[name] = record_ids.id_text(
+                save.add(node, "person", Changes(set={"household": record_ids.id_text(record), "given": "سمير"}))
             )
             continue
         example: dict[str, object] = {"date": "2026-01-02", "int": 4, "bool": True, "phone": "0933123456"}
@@ -194,7 +194,7 @@ def test_an_honest_step_over_a_value_that_was_replaced_is_taken(people: Cast) ->
     directly.sync(people.basim, people.hq)
     for node in (people.amal, people.basim):
         save.edit(node, record.hex(), Changes(set={"state": "registered"}))
-    after = people.hq.schema.type("household").lifecycle.after("registered")  # type: ignore[union-attr]
+    after = people.hq.schema.type("household").lifecycle.next_states("registered")  # type: ignore[union-attr]
     save.edit(people.basim, record.hex(), Changes(set={"state": after[0]}))
     for node in (people.basim, people.amal, people.basim):
         assert directly.sync(node, people.hq).refused == 0
@@ -219,7 +219,8 @@ def test_a_code_of_another_family_is_refused(people: Cast, hand: HandMade) -> No
     assert hand.write({"_code": code}, record=mine, context=seen) == "illegal_value"
     assert hand.write({"_code": code}, record=mine) == "illegal_value"
     assert (
-        hand.write({"_code": codes.make(JBL, people.amal.letters, 7)}, record=mine, context=seen) == "illegal_value"
+        hand.write({"_code": codes.make_code(JBL, people.amal.letters, 7)}, record=mine, context=seen)
+        == "illegal_value"
     )  # without its unit
     assert [row.state.record for row in rows(people.hq).values() if row.code == code] == [theirs]
     assert hand.write(made(people.amal, 900)) == ""
@@ -236,7 +237,7 @@ def test_a_code_kept_for_a_birth_is_given_by_whoever_verifies_it(people: Cast) -
     household_events.verify(people.samar, event.hex())
     assert directly.sync(people.samar, people.hq).refused == 0
     child = next(row for row in rows(people.hq).values() if row.state.type == "person")
-    assert codes.parse(str(child.code))[1] == people.amal.letters  # type: ignore[index]
+    assert codes.parse_code(str(child.code))[1] == people.amal.letters  # type: ignore[index]
 
 
 def test_codes_cannot_be_planted_by_an_event(people: Cast, hand: HandMade) -> None:
@@ -246,7 +247,7 @@ def test_codes_cannot_be_planted_by_an_event(people: Cast, hand: HandMade) -> No
     theirs = rows(people.hq)[other].code
     event = people.amal.new_id()
     fields: dict[str, save.Value] = {
-        "_code": codes.make(JBL, people.amal.letters, 900), "_unit": JBL, "household": record_ids.text(home), "kind": "birth",
+        "_code": codes.make_code(JBL, people.amal.letters, 900), "_unit": JBL, "household": record_ids.id_text(home), "kind": "birth",
         "event_date": "2026-01-01", "new_code": theirs, "state": "reported",
     }  # fmt: skip
     assert hand.write(fields, record=event, type="household_event") == "illegal_value"
@@ -318,7 +319,7 @@ def test_whatever_a_device_signs_leaves_a_sound_server(template: Any, data: st.D
         assert 400 <= refused.status < 500
         json.dumps(refused.facts, allow_nan=False)
         return
-    found = check(people.hq)
+    found = check_integrity(people.hq)
     assert (found.faults, found.listed) == ([], [])
     taken = {one.seq for one in batch} - {seq for seq, _ in told}
     for one in batch:
@@ -354,7 +355,7 @@ def test_odd_facts_of_an_error_are_4xx(own_office: Office, format_: Any) -> None
     devices, authors, types, body = msgspec.msgpack.decode(wire_rows.pack_commits([ADD]))
     body[0] = format_
     rows_ = msgspec.msgpack.encode((devices, authors, types, body))
-    frame = hand.pack(Kind.COMMITS, messages.encode(messages.Commits(hand.node.device, bytes(64), rows_)))
+    frame = hand.pack(FrameKind.COMMITS, messages.encode(messages.Commits(hand.node.device, bytes(64), rows_)))
     answer = hand.post("/v2/sync", hand.hello(), frame)
     assert 400 <= answer.status < 500
     assert answer.code in ("bad_frame", "bad_version", "peer_outdated", "too_large"), answer

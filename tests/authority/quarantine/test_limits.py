@@ -19,7 +19,7 @@ from fieldsync.replica.node import Node
 from fieldsync.server.app import App
 from fieldsync.server.rate_limit import RateLimit
 from fieldsync.wire import columns, messages, row_batches
-from fieldsync.wire.frames import Codec, Kind
+from fieldsync.wire.frames import FrameCodec, FrameKind
 from tests import directly
 from tests.cast import JBL
 from tests.conftest import Cast
@@ -46,13 +46,15 @@ def many(count: int, device: bytes) -> bytes:
 def test_few_bytes_that_stand_for_very_many_commits_are_refused(people: Cast, count: int, taken: bool) -> None:
     """A frame of a few hundred bytes holds 2,000 commits at most: with more it is refused before they are made."""
     device = people.amal.device
-    frame = Codec().pack(Kind.COMMITS, messages.encode(messages.Commits(device, bytes(64), many(count, device))))
+    frame = FrameCodec().pack_frame(
+        FrameKind.COMMITS, messages.encode(messages.Commits(device, bytes(64), many(count, device)))
+    )
     assert len(frame) < 1_000
     with people.hq.store.read() as tx:
         known = tx.device(device)
     assert known is not None
-    kind, payload = Codec().unpack(frame[0], frame[5:])
-    serving = Serving(people.hq, known, messages.Hello(2, b"", 0, 0, b""), Codec())
+    kind, payload = FrameCodec().unpack_payload(frame[0], frame[5:])
+    serving = Serving(people.hq, known, messages.Hello(2, b"", 0, 0, b""), FrameCodec())
     if taken:
         assert len(serving.read(kind, payload).commits) == count
         return
@@ -70,9 +72,9 @@ def test_what_the_last_release_sealed_as_one_is_taken(people: Cast) -> None:
         (messages.Hello(1, b"", 0, 0, b""), None, MOST_BEFORE),
         (messages.Hello(2, b"", 0, 0, b""), 0, 20_000),
     ):
-        serving = Serving(people.hq, known, hello, Codec(), skew=skew)
+        serving = Serving(people.hq, known, hello, FrameCodec(), skew=skew)
         payload = messages.encode(messages.Commits(device, bytes(64), many(most, device)))
-        assert len(serving.read(Kind.COMMITS, payload).commits) == most
+        assert len(serving.read(FrameKind.COMMITS, payload).commits) == most
 
 
 def test_a_long_import_goes_up_in_frames_within_the_limit(people: Cast) -> None:
@@ -82,8 +84,8 @@ def test_a_long_import_goes_up_in_frames_within_the_limit(people: Cast) -> None:
     talk = directly.Direct(people.amal, people.hq)
     sizes = []
     for frame in talk.client.commit_frames():
-        _, payload = talk.client.codec.unpack(frame[0], frame[5:])
-        sizes.append(len(row_batches.unpack_commits(messages.decode(messages.Commits, payload).rows)))
+        _, payload = talk.client.codec.unpack_payload(frame[0], frame[5:])
+        sizes.append(len(row_batches.unpack_commits(messages.decode_message(messages.Commits, payload).rows)))
     assert (sum(sizes), max(sizes) <= MOST_COMMITS) == (4_501, True)
     bundle_sync.pack(people.amal, people.home / "up")
     assert bundle_sync.unpack(people.hq, people.home / "up")["up"]["commits"] == 4_501
@@ -131,15 +133,15 @@ def test_thousands_of_devices_at_rest_are_forgotten() -> None:
 
 
 async def _frames_of(node: Node, hand: HandMade, count: int, each: int) -> AsyncIterator[tuple[int, bytes, bytes]]:
-    codec = Codec()
+    codec = FrameCodec()
     batch = [hand.commit(after=i, fields={"location": "x"}) for i in range(count * each)]
     bodies = list(map(msgspec.msgpack.encode, batch))
-    links = chain.extend(chain.first(node.device), bodies)
+    links = chain.extend_chain(chain.chain_start(node.device), bodies)
     for i in range(count):
         part = batch[i * each : (i + 1) * each]
-        seal = chain.seal(node.key, part[-1].seq, links[part[-1].seq - 1][1])
-        frame = codec.pack(
-            Kind.COMMITS, messages.encode(messages.Commits(node.device, seal, row_batches.pack_commits(part)))
+        seal = chain.sign_chain(node.key, part[-1].seq, links[part[-1].seq - 1][1])
+        frame = codec.pack_frame(
+            FrameKind.COMMITS, messages.encode(messages.Commits(node.device, seal, row_batches.pack_commits(part)))
         )
         yield frame[0], frame[5:], frame
 
@@ -156,7 +158,7 @@ def test_a_device_that_never_stops_is_slowed_down_and_loses_nothing(people: Cast
         async def push(node: Node, count: int, each: int) -> float:
             with people.hq.store.read() as tx:
                 known: Any = tx.device(node.device)
-            serving = Serving(people.hq, known, messages.Hello(2, b"", node.clock(), 0, b""), Codec())
+            serving = Serving(people.hq, known, messages.Hello(2, b"", node.clock(), 0, b""), FrameCodec())
             await app._take(serving, _frames_of(node, HandMade(node, people.hq), count, each))
             return time.monotonic() - started
 
@@ -169,4 +171,4 @@ def test_a_device_that_never_stops_is_slowed_down_and_loses_nothing(people: Cast
     assert his >= 1.0  # 400 beyond the limit, at 400 a second
     assert hers < his
     with people.hq.store.read() as tx:
-        assert (tx.head(people.basim.device), tx.head(people.amal.device)) == (600, 1)
+        assert (tx.log_head(people.basim.device), tx.log_head(people.amal.device)) == (600, 1)

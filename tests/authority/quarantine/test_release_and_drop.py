@@ -7,11 +7,11 @@ import pytest
 
 from fieldsync import errors
 from fieldsync.authority import quarantine
-from fieldsync.authority.integrity import check
-from fieldsync.authority.quarantine import Chosen
+from fieldsync.authority.integrity import check_integrity
+from fieldsync.authority.quarantine import QuarantineSelection
 from fieldsync.core import record_ids
 from fieldsync.core.grants import Grant
-from fieldsync.core.state import canonical
+from fieldsync.core.state import canonical_bytes
 from fieldsync.replica import queries, save
 from fieldsync.replica.changes import Changes
 from fieldsync.review import decisions
@@ -45,29 +45,34 @@ def test_what_is_quarantined_is_listed_with_its_reason_and_age(people: Cast) -> 
     record, name = smuggled(people)
     write_commits(people.basim, people.basim.new_id(), {"location": "x"})
     directly.sync(people.basim, people.hq)
-    found = quarantine.listed(people.hq, Chosen())
+    found = quarantine.list_quarantined(people.hq, QuarantineSelection())
     assert [(one.save, one.by, one.code, one.state, one.waits_for) for one in found] == [
         (name, "Amal", "unit_refused", "refused", []),
         (f"{people.basim.letters}:1", "Basim", "no_record", "waits", ["record"]),
     ]
-    assert only(quarantine.listed(people.hq, Chosen(device=people.amal.letters))).facts == {"unit": QRD}
-    assert only(quarantine.listed(people.hq, Chosen(record=record_ids.text(record)))).save == name
-    assert only(quarantine.listed(people.amal, Chosen())).code == "unit_refused"
-    assert quarantine.listed(people.samar, Chosen()) == []
-    assert quarantine.listed(people.hq, Chosen(), days=3) == []
+    assert only(quarantine.list_quarantined(people.hq, QuarantineSelection(device=people.amal.letters))).facts == {
+        "unit": QRD
+    }
+    assert (
+        only(quarantine.list_quarantined(people.hq, QuarantineSelection(record=record_ids.id_text(record)))).save
+        == name
+    )
+    assert only(quarantine.list_quarantined(people.amal, QuarantineSelection())).code == "unit_refused"
+    assert quarantine.list_quarantined(people.samar, QuarantineSelection()) == []
+    assert quarantine.list_quarantined(people.hq, QuarantineSelection(), days=3) == []
     people.clock.tick(3 * 24 * 60 * 60 * 1000)
-    assert [one.days for one in quarantine.listed(people.hq, Chosen(), days=3)] == [3, 3]
+    assert [one.days for one in quarantine.list_quarantined(people.hq, QuarantineSelection(), days=3)] == [3, 3]
 
 
 def test_a_device_alone_is_no_save(people: Cast) -> None:
     """Who gives a device's letters without a number is told how saves are named."""
     smuggled(people)
     with pytest.raises(errors.Usage) as refused:
-        quarantine.release(people.hq, Chosen((people.amal.letters,)), "Samar")
+        quarantine.release_commits(people.hq, QuarantineSelection((people.amal.letters,)), "Samar")
     assert refused.value.facts["reason"] == "which_quarantined"
     for given in ("ZZ", ":1"):
         with pytest.raises(errors.NoDevice) as unknown:
-            quarantine.release(people.hq, Chosen((given,)), "Samar")
+            quarantine.release_commits(people.hq, QuarantineSelection((given,)), "Samar")
         assert unknown.value.facts["device"] == given
 
 
@@ -81,7 +86,7 @@ def test_a_reason_is_a_sentence(lang: str, code: str) -> None:
 def test_what_is_released_is_applied_everywhere(people: Cast) -> None:
     """Samar releases Amal's family at headquarters: it is in its unit on all nodes, digests are equal, and Amal is told."""
     record, name = smuggled(people)
-    done = quarantine.release(people.hq, Chosen((name,)), "Samar", "she works there since May")
+    done = quarantine.release_commits(people.hq, QuarantineSelection((name,)), "Samar", "she works there since May")
     assert (only(done.released).state, done.left) == ("released", [])
     act = only(only(done.released).acts)
     assert (act.act, act.by, act.note) == ("release", "Samar", "she works there since May")
@@ -89,9 +94,11 @@ def test_what_is_released_is_applied_everywhere(people: Cast) -> None:
         assert directly.sync(node, people.hq).differing == []
         assert directly.differing(node, people.hq) == []
     assert rows(people.basim)[record].doc["location"] == "one"
-    assert queries.status(people.amal)["refused"] == quarantine.listed(people.amal, Chosen()) == []
-    assert only(quarantine.listed(people.amal, Chosen(), everything=True)).state == "released"
-    assert check(people.hq).faults == []
+    assert (
+        queries.status(people.amal)["refused"] == quarantine.list_quarantined(people.amal, QuarantineSelection()) == []
+    )
+    assert only(quarantine.list_quarantined(people.amal, QuarantineSelection(), everything=True)).state == "released"
+    assert check_integrity(people.hq).faults == []
 
 
 def test_what_is_dropped_stays_refused(people: Cast) -> None:
@@ -101,7 +108,7 @@ def test_what_is_dropped_stays_refused(people: Cast) -> None:
     write_commits(people.basim, record, {"location": "by the well"})
     directly.sync(people.basim, people.hq)
     names = (name, f"{people.basim.letters}:1")
-    done = quarantine.drop(people.hq, Chosen(names), "Samar", "written after the theft")
+    done = quarantine.drop_commits(people.hq, QuarantineSelection(names), "Samar", "written after the theft")
     assert [(one.code, one.facts["was"]) for one in done.dropped] == [
         ("dropped", "unit_refused"), ("dropped", "no_record"),
     ]  # fmt: skip
@@ -110,8 +117,10 @@ def test_what_is_dropped_stays_refused(people: Cast) -> None:
     assert "location" not in rows(people.hq)[record].doc
     told = only(queries.status(people.basim)["refused"])
     assert (told["code"], told["note"]) == ("dropped", "written after the theft")
-    assert check(people.hq).ok
-    assert len(quarantine.release(people.hq, Chosen((names[1],)), "Samar").released) == 1  # and may think again
+    assert check_integrity(people.hq).ok
+    assert (
+        len(quarantine.release_commits(people.hq, QuarantineSelection((names[1],)), "Samar").released) == 1
+    )  # and may think again
     assert rows(people.hq)[record].doc["location"] == "by the well"
 
 
@@ -124,11 +133,11 @@ def test_what_cannot_be_applied_is_not_released(people: Cast) -> None:
     assert hand.write({"location": 7}, record=record) == "illegal_value"
     assert hand.write({"location": "x"}, record=later) == "no_record"
     assert hand.write({"location": "y"}, record=record, form=2) == "unknown_form"
-    before = canonical(rows(people.hq)[record].state)
-    done = quarantine.release(people.hq, Chosen(device=people.basim.letters), "Samar")
+    before = canonical_bytes(rows(people.hq)[record].state)
+    done = quarantine.release_commits(people.hq, QuarantineSelection(device=people.basim.letters), "Samar")
     assert [one.code for one in done.left] == ["illegal_value", "no_record", "unknown_form"]
     assert done.released == []
-    assert canonical(rows(people.hq)[record].state) == before
+    assert canonical_bytes(rows(people.hq)[record].state) == before
     with people.hq.store.write() as tx:  # locked out meanwhile: what was released counts all the same
         tx.set_device_state(people.basim.device, "revoked")
     people.samar.new_id = lambda: later  # type: ignore[method-assign]
@@ -148,7 +157,7 @@ def test_what_is_released_to_a_removed_record_asks_a_person(people: Cast) -> Non
     save.remove(people.samar, record.hex(), "moved abroad")
     directly.sync(people.samar, people.hq)
     assert rows(people.hq)[record].conflicts == {}
-    done = quarantine.release(people.hq, Chosen(record=record.hex()), "Samar")
+    done = quarantine.release_commits(people.hq, QuarantineSelection(record=record.hex()), "Samar")
     assert len(done.released) == 1
     directly.sync(people.samar, people.hq)
     assert directly.differing(people.samar, people.hq) == []
@@ -165,12 +174,14 @@ def test_a_branch_hears_what_headquarters_decides() -> None:
         for name, above in (("rima", "old"), ("old", "jbl"), ("jbl", "hq")):
             tree.sync(name, above)
         names = [f"{rima.letters}:{seq}" for seq in (1, 2)]
-        assert [one.code for one in quarantine.listed(hq, Chosen(tuple(names)))] == ["unit_refused"] * 2
+        assert [one.code for one in quarantine.list_quarantined(hq, QuarantineSelection(tuple(names)))] == [
+            "unit_refused"
+        ] * 2
         with pytest.raises(errors.Usage) as refused:
-            quarantine.release(jbl, Chosen((names[0],)), "Samar")
+            quarantine.release_commits(jbl, QuarantineSelection((names[0],)), "Samar")
         assert refused.value.facts["reason"] == "decided_above"
-        quarantine.release(hq, Chosen((names[0],)), "Samar")
-        quarantine.drop(hq, Chosen((names[1],)), "Samar", "not there")
+        quarantine.release_commits(hq, QuarantineSelection((names[0],)), "Samar")
+        quarantine.drop_commits(hq, QuarantineSelection((names[1],)), "Samar", "not there")
         for _ in range(2):
             for name, above in (("jbl", "hq"), ("old", "jbl"), ("rima", "old")):
                 tree.sync(name, above)
@@ -180,9 +191,11 @@ def test_a_branch_hears_what_headquarters_decides() -> None:
         assert records[0] in rows(jbl)
         assert records[1] not in rows(hq)
         for node in (jbl, old, rima):
-            assert [one.code for one in quarantine.listed(node, Chosen(device=rima.letters))] == ["dropped"]
+            assert [
+                one.code for one in quarantine.list_quarantined(node, QuarantineSelection(device=rima.letters))
+            ] == ["dropped"]
         for node in (hq, jbl, old):
-            assert check(node).faults == []
+            assert check_integrity(node).faults == []
     finally:
         tree.close()
 
@@ -191,16 +204,16 @@ def test_names_that_are_none_change_nothing(people: Cast) -> None:
     """A save that is not in quarantine, a device that nobody has, nothing at all, a laptop: each told in words of its own."""
     _, name = smuggled(people)
     for chosen, kind in (
-        (Chosen((f"{people.amal.letters}:7",)), errors.NotFound), (Chosen(("x",)), errors.NoDevice), (Chosen(("ZZ:1",)), errors.NoDevice),
-        (Chosen(device="ZZ"), errors.NoDevice), (Chosen(record="nosuchrecord"), errors.NoRecord), (Chosen(), errors.Usage),
-        (Chosen((name, f"{people.amal.letters}:1x")), errors.NotFound),
+        (QuarantineSelection((f"{people.amal.letters}:7",)), errors.NotFound), (QuarantineSelection(("x",)), errors.NoDevice), (QuarantineSelection(("ZZ:1",)), errors.NoDevice),
+        (QuarantineSelection(device="ZZ"), errors.NoDevice), (QuarantineSelection(record="nosuchrecord"), errors.NoRecord), (QuarantineSelection(), errors.Usage),
+        (QuarantineSelection((name, f"{people.amal.letters}:1x")), errors.NotFound),
     ):  # fmt: skip
-        for act in (quarantine.release, quarantine.drop):
+        for act in (quarantine.release_commits, quarantine.drop_commits):
             with pytest.raises(kind):
                 act(people.hq, chosen, "Samar")
             with pytest.raises(errors.Usage):
                 act(people.amal, chosen, "Samar")
-    assert only(quarantine.listed(people.hq, Chosen())).acts == []
+    assert only(quarantine.list_quarantined(people.hq, QuarantineSelection())).acts == []
 
 
 def test_the_commands_speak(own_office: Office) -> None:

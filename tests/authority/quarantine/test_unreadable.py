@@ -9,16 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fieldsync import errors
-from fieldsync.authority.integrity import ListedCommit, check
+from fieldsync.authority.integrity import ListedCommit, check_integrity
 from fieldsync.core import commit as commits
 from fieldsync.core.commit import Commit
-from fieldsync.core.state import canonical
+from fieldsync.core.state import canonical_bytes
 from fieldsync.crypto import chain
 from fieldsync.protocol.bundles import bundle_sync
 from fieldsync.replica import history, queries, save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
-from fieldsync.store.contract import Logged
+from fieldsync.store.contract import LoggedCommit
 from fieldsync.wire import columns, messages, row_batches
 from tests import directly
 from tests.cast import JBL
@@ -44,7 +44,7 @@ def _column(values: list[Any]) -> st.SearchStrategy[bytes]:
     any_ = st.lists(_tree, min_size=n, max_size=n).map(lambda many: bytes((columns.RAW,)) + pack(many))
     choice = st.lists(_tree, min_size=1, max_size=2).map(lambda two: bytes((columns.CHOICES,)) + pack((two, bytes(n))))
     null = same.map(lambda inner: bytes((columns.NULLABLE,)) + pack((bytes([1] * n), inner)))
-    return same | any_ | choice | null | st.just(columns.encode(values))
+    return same | any_ | choice | null | st.just(columns.encode_column(values))
 
 
 @st.composite
@@ -74,7 +74,7 @@ def payloads(draw: st.DrawFn) -> bytes:
         elif what == 8:
             body[9] = draw(st.lists(st.tuples(st.integers(0, 3), st.lists(_leaf, max_size=3)), max_size=3))
         else:
-            body[8] = draw(st.just([2, columns.encode([0, 0]), 0, []]) | _tree)
+            body[8] = draw(st.just([2, columns.encode_column([0, 0]), 0, []]) | _tree)
     return pack((devices, authors, types, body))
 
 
@@ -87,8 +87,8 @@ def test_what_the_wire_accepts_decode_accepts(payload: bytes) -> None:
     except errors.FieldsyncError:
         return
     for one, body in zip(found, bodies, strict=True):
-        again = commits.decode(body)
-        assert commits.read(body) == again == one
+        again = commits.decode_commit(body)
+        assert commits.decode_stored(body) == again == one
         assert commits.encode(again) == commits.encode(one) == body
         shape = (again.format, again.seq, again.stamp, again.form)
         assert [type(part) for part in shape] == [int] * 4
@@ -112,7 +112,7 @@ def test_a_poison_commit_is_not_logged(people: Cast, name: str) -> None:
         hand.push(hand.commit(**{"fields": {"location": "x"}} | POISON[name]))
     assert 400 <= refused.value.status < 500
     with people.hq.store.read() as tx:
-        assert tx.head(people.amal.device) == 0
+        assert tx.log_head(people.amal.device) == 0
     record = save.add(people.amal, "household", Changes(set={"family_name": "أحمد"}), unit=JBL)
     assert directly.sync(people.amal, people.hq).differing == []
     assert history.history(people.hq, record.hex())
@@ -125,11 +125,13 @@ def poisoned(node: Node, author: Node, one: Commit) -> int:
         assert device is not None
         assert device.chain is not None
         body = commits.encode(one)
-        assert commits.read(body) is None
-        links = chain.extend(device.chain, [body])
-        seal = chain.seal(author.key, one.seq, links[0][1])
-        tx.append(author.device, Logged.of([one], [body], links), seal)
-        tx.refuse(author.device, one.seq, errors.IllegalValue(type=one.type, field="location", reason="not_text"))
+        assert commits.decode_stored(body) is None
+        links = chain.extend_chain(device.chain, [body])
+        seal = chain.sign_chain(author.key, one.seq, links[0][1])
+        tx.append_commits(author.device, LoggedCommit.from_commits([one], [body], links), seal)
+        tx.quarantine_commit(
+            author.device, one.seq, errors.IllegalValue(type=one.type, field="location", reason="not_text")
+        )
     return one.seq
 
 
@@ -152,15 +154,15 @@ def test_what_a_branch_logged_before_stops_nothing(tmp_path: Path, by_stick: boo
         else:
             tree.sync("jbl", "hq")
         for node in (jbl, hq):
-            found = check(node)
+            found = check_integrity(node)
             assert found.faults == []
             assert found.listed == [ListedCommit("unreadable", amal.letters, seq)]
             assert len(history.history(node, record.hex())) == 3
             with node.store.read() as tx:
-                assert tx.head(amal.device) == seq + 2
-                (logged,) = tx.commits(amal.device, seq - 1, 1)
+                assert tx.log_head(amal.device) == seq + 2
+                (logged,) = tx.commits_behind(amal.device, seq - 1, 1)
                 assert (logged.record, logged.author) == (record, "Amal")
-                assert canonical(tx.rows([record])[record].state)
+                assert canonical_bytes(tx.rows([record])[record].state)
         with hq.store.read() as tx:
             assert [code for _, code, _ in tx.refusals(amal.device)] == ["unreadable"]
         assert directly.differing(jbl, hq) == []
@@ -194,7 +196,7 @@ def test_opaque_bytes_that_can_be_read_are_refused(people: Cast) -> None:
     """There is one way for a commit that can be read; huge ones, and two with one number, are refused, too."""
     hand = HandMade(people.amal, people.hq)
     one = hand.commit(fields={"location": "x"})
-    good = messages.decode(messages.Commits, hand.payload([one]))
+    good = messages.decode_message(messages.Commits, hand.payload([one]))
     junk = pack([1, "junk"])
     for opaque in (
         ((1, commits.encode(one)),),
@@ -207,7 +209,7 @@ def test_opaque_bytes_that_can_be_read_are_refused(people: Cast) -> None:
             hand.take(messages.encode(messages.OpaqueCommits(good.device, good.seal, good.rows, opaque)))
         assert 400 <= refused.value.status < 500
     with people.hq.store.read() as tx:
-        assert tx.head(people.amal.device) == 0
+        assert tx.log_head(people.amal.device) == 0
     alone = messages.OpaqueCommits(good.device, good.seal, b"", ((1, commits.encode(one)),))  # sealed as it should be
     with pytest.raises(errors.BadFrame):
         hand.take(messages.encode(alone))
@@ -224,16 +226,16 @@ def test_junk_that_a_device_signs_is_kept_and_never_applied(people: Cast) -> Non
         b"\x91" * 3_000,
         pack([1, me.device, 1, -5, 7, 0, 0, b"x", 0, 0, 0]),
     ]
-    links = chain.extend(chain.first(me.device), bodies)
-    seal = chain.seal(me.key, len(bodies), links[-1][1])
+    links = chain.extend_chain(chain.chain_start(me.device), bodies)
+    seal = chain.sign_chain(me.key, len(bodies), links[-1][1])
     hand = HandMade(me, people.hq)
     hand.take(messages.encode(messages.OpaqueCommits(me.device, seal, b"", tuple(enumerate(bodies, 1)))))
     assert hand.write({"family_name": "x"}) == "no_record"
     with people.hq.store.read() as tx:
         told = [code for _, code, _ in tx.refusals(me.device)]
     assert told == ["unreadable"] * 6 + ["no_record"]
-    assert [one.what for one in check(people.hq).listed] == ["unreadable"] * 6
-    assert check(people.hq).ok
+    assert [one.what for one in check_integrity(people.hq).listed] == ["unreadable"] * 6
+    assert check_integrity(people.hq).ok
     assert queries.status(people.hq)["commits"]["refused"] == 7
     bundle_sync.reply(people.hq, people.home / "answer", _device(people.hq, me.device))
 
@@ -247,12 +249,12 @@ def test_check_lists_what_an_earlier_release_applied_unjudged(people: Cast) -> N
     """Under form 999 release 0.1 applied Amal's `verified` and a number for a place: listed by `check`, and left as it is."""
     record = save.add(people.amal, "household", Changes(set={"family_name": "أحمد"}), unit=JBL)
     directly.sync(people.amal, people.hq)
-    assert check(people.hq).listed == []
+    assert check_integrity(people.hq).listed == []
     hand = HandMade(people.amal, people.hq)
     assert hand.write({"location": 7}, record=record, form=999) == "unknown_form"
     with people.hq.store.write() as tx:
         tx.sql("DELETE FROM refusal")  # as if it had been applied
         tx.sql("DELETE FROM awaited")
-    found = check(people.hq)
+    found = check_integrity(people.hq)
     (one,) = found.listed
     assert (one.what, one.seq, one.form, one.fields) == ("unjudged", 2, 999, ["location"])

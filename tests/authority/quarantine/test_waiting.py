@@ -7,7 +7,7 @@ import pytest
 from fieldsync.authority.permissions import Permit
 from fieldsync.core import record_ids
 from fieldsync.core.commit import Commit
-from fieldsync.crypto.keys import token
+from fieldsync.crypto.keys import random_bytes
 from fieldsync.replica import queries, save, transfer
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
@@ -21,7 +21,7 @@ from tests.offices import write
 def waiting(node: Node) -> int:
     """Return how many commits wait on a server."""
     with node.store.read() as tx:
-        return sum(map(len, tx.waiting().values()))
+        return sum(map(len, tx.waiting_commits().values()))
 
 
 def awaited(node: Node) -> list[tuple[str, bytes]]:
@@ -34,20 +34,20 @@ def awaited(node: Node) -> list[tuple[str, bytes]]:
 def judged(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Return a list that grows by the number of each commit that a server judges."""
     found: list[int] = []
-    objection = Permit.objection
+    objection = Permit.find_objection
 
     def counting(permit: Permit, commit: Commit) -> Any:
         found.append(commit.seq)
         return objection(permit, commit)
 
-    monkeypatch.setattr(Permit, "objection", counting)
+    monkeypatch.setattr(Permit, "find_objection", counting)
     return found
 
 
 def test_what_waits_for_a_record_that_never_comes_is_not_judged_by_others(people: Cast, judged: list[int]) -> None:
     """Basim's laptop edits 300 records that nobody has: kept, and when Amal syncs, only her own commits are judged."""
     for _ in range(300):
-        write(people.basim, token(16), {"location": "x"})
+        write(people.basim, random_bytes(16), {"location": "x"})
     assert directly.sync(people.basim, people.hq).refused == 300
     judged.clear()
     save.add(people.amal, "household", Changes(set={"family_name": "أحمد"}), unit=JBL)
@@ -62,7 +62,7 @@ def test_an_edit_that_comes_before_its_record_is_applied_when_that_comes(people:
     """Basim edits Amal's record, which reached him by another way: his edit waits for hers, alone, and is then applied."""
     record = save.add(people.amal, "household", Changes(set={"family_name": "أحمد"}), unit=JBL)
     write(people.basim, record, {"location": "by the well"})
-    write(people.basim, token(16), {"location": "x"})
+    write(people.basim, random_bytes(16), {"location": "x"})
     assert directly.sync(people.basim, people.hq).refused == 2
     assert record_key(record) in awaited(people.hq)
     judged.clear()
@@ -80,7 +80,7 @@ def test_saves_wait_for_the_move_that_brings_their_family(people: Cast, judged: 
     She is told what anybody is told of a record that nobody has, and edits of the family judge nothing of hers.
     """
     family = save.add(people.basim, "household", Changes(set={"family_name": "أحمد"}), unit=QRD)
-    child = save.add(people.basim, "person", Changes(set={"given": "علي", "household": record_ids.text(family)}))
+    child = save.add(people.basim, "person", Changes(set={"given": "علي", "household": record_ids.id_text(family)}))
     directly.sync(people.basim, people.hq)
     directly.sync(people.samar, people.hq)
     write(people.amal, family, {"location": "by the well"})
@@ -88,7 +88,7 @@ def test_saves_wait_for_the_move_that_brings_their_family(people: Cast, judged: 
     write(
         people.amal,
         people.amal.new_id(),
-        {"_unit": JBL, "given": "سلمى", "household": record_ids.text(family)},
+        {"_unit": JBL, "given": "سلمى", "household": record_ids.id_text(family)},
         type="person",
     )
     directly.sync(people.amal, people.hq)
@@ -115,7 +115,7 @@ def test_what_is_due_is_judged_in_portions(people: Cast, judged: list[int]) -> N
     directly.sync(people.amal, people.hq)
     assert (len(judged), waiting(people.hq)) == (21, 30)
     for _ in range(2):
-        save.edit(people.amal, record.hex(), Changes(set={"address": token(4).hex()}))
+        save.edit(people.amal, record.hex(), Changes(set={"address": random_bytes(4).hex()}))
         directly.sync(people.amal, people.hq)
     assert waiting(people.hq) == 0
 
@@ -142,7 +142,7 @@ def test_a_store_of_the_last_release_judges_once_what_waited_there(people: Cast)
 
 def test_only_a_person_ends_what_waits_for_one(people: Cast) -> None:
     """What waits for a person is due for no commit, record or form; what waits for a commit is due when that is judged anew."""
-    write(people.basim, token(16), {"location": "x"}, {"location": "y"}, {"location": "z"})
+    write(people.basim, random_bytes(16), {"location": "x"}, {"location": "y"}, {"location": "z"})
     directly.sync(people.basim, people.hq)
     me = people.basim.device
     with people.hq.store.write() as tx:
@@ -151,10 +151,10 @@ def test_only_a_person_ends_what_waits_for_one(people: Cast) -> None:
         for seq, key in ((1, PERSON), (2, commit_key(me, 1)), (3, form_key("household"))):
             tx.sql("DELETE FROM awaited WHERE seq = ?", (seq,))
             tx.sql("INSERT INTO awaited VALUES (?,?,?,?)", (*key, tx.device_number(me), seq))
-        tx.wake([record_key(token(16)), form_key("person")])
-        tx.wake_commits(token(16))
-        assert tx.due(9) == {}
-        tx.wake([form_key("household")])
-        assert tx.due(9) == {me: [3]}
-        tx.accept(me, 1)
-        assert tx.due(9) == {me: [2, 3]}
+        tx.wake_waiting([record_key(random_bytes(16)), form_key("person")])
+        tx.wake_commits(random_bytes(16))
+        assert tx.due_commits(9) == {}
+        tx.wake_waiting([form_key("household")])
+        assert tx.due_commits(9) == {me: [3]}
+        tx.accept_commit(me, 1)
+        assert tx.due_commits(9) == {me: [2, 3]}

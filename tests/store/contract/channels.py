@@ -1,12 +1,12 @@
 """Channels and projections: who is told of what, in which order, and what has left."""
 
-from fieldsync.core.state import project, term
+from fieldsync.core.state import digest_term, project_state
 from fieldsync.store import Store
-from fieldsync.store.contract import Entry
+from fieldsync.store.contract import ChannelEntry
 from tests.store.contract.support import UNITS, Contract, check_digests, put, record
 
 
-def told(entries: list[Entry]) -> list[tuple[bytes, bool]]:
+def told(entries: list[ChannelEntry]) -> list[tuple[bytes, bool]]:
     """Return which records these entries tell of, and whether they have left."""
     return [(one.row.state.record, one.gone) for one in entries if one.row is not None]
 
@@ -20,16 +20,16 @@ class ChannelContract(Contract):
             for which in (1, 2, 3):
                 put(tx, which)
             put(tx, 1, 4, family_name="later")
-            tx.set_aside(tx.rows([record(2)]).values())
+            tx.release_records(tx.rows([record(2)]).values())
         with store.read() as tx:
             channel = next(one for one in tx.channels() if one.unit == UNITS[0])
-            entries = tx.page(channel.n, 0, 10)
+            entries = tx.page_forward(channel.n, 0, 10)
             assert told(entries) == [(record(3), False), (record(1), False), (record(2), True)]
             assert entries[-1].arrival == channel.arrival
             (first,) = (one.arrival for one in entries if one.row is not None and one.row.state.record == record(3))
-            assert told(tx.page(channel.n, first, 10)) == [(record(1), False), (record(2), True)]
-            assert told(tx.page(channel.n, 0, 10, {first})) == [(record(1), False), (record(2), True)]
-            assert len(tx.page(channel.n, 0, 2)) == 2
+            assert told(tx.page_forward(channel.n, first, 10)) == [(record(1), False), (record(2), True)]
+            assert told(tx.page_forward(channel.n, 0, 10, {first})) == [(record(1), False), (record(2), True)]
+            assert len(tx.page_forward(channel.n, 0, 2)) == 2
             assert told(tx.page_back(channel.n, channel.arrival, 0, 10)) == [(record(1), False), (record(3), False)]
             assert (tx.has_unit(UNITS[0]), tx.has_unit("LAT")) == (True, False)
             assert (tx.arrival_of(UNITS[0]), tx.arrival_of("LAT")) == (channel.arrival, 0)
@@ -50,12 +50,12 @@ class ChannelContract(Contract):
             put(tx, 2, 3, _unit=UNITS[1])
             old, new = map(tx.channel_number, UNITS)
             asked = [record(1), record(2), record(9)]
-            assert tx.wanted(old, asked) == ([record(1)], [record(2)], [])
-            assert tx.wanted(new, asked) == ([record(2)], [], [])
+            assert tx.requested_records(old, asked) == ([record(1)], [record(2)], [])
+            assert tx.requested_records(new, asked) == ([record(2)], [], [])
             assert tx.channels_of(asked) == {record(1): old, record(2): new}
             moved = tx.rows([record(2)])[record(2)]
             assert tx.channels_left(moved.n) == [old]
-            assert [channel for channel, _ in tx.left_at(moved.n)] == [old]
+            assert [channel for channel, _ in tx.departure_entries(moved.n)] == [old]
         check_digests(store)
 
     def test_a_record_that_was_never_here_can_have_left(self, store: Store) -> None:
@@ -63,23 +63,23 @@ class ChannelContract(Contract):
         with store.write() as tx:
             channel, other = map(tx.channel_number, UNITS)
             tx.note_unheld(channel, [record(9)])
-            assert (tx.unheld(record(9)), tx.unheld(record(8))) == ([channel], [])
+            assert (tx.channels_never_held(record(9)), tx.channels_never_held(record(8))) == ([channel], [])
             row = tx.rows([put(tx, 1)])[record(1)]
-            tx.tell_gone(other, row.n)
+            tx.add_gone_entry(other, row.n)
             assert tx.channels_left(row.n) == [other]
-            assert [one.gone for one in tx.page(other, 0, 10)] == [True]
+            assert [one.gone for one in tx.page_forward(other, 0, 10)] == [True]
 
     def test_what_was_taken_off_is_told_once(self, store: Store) -> None:
         """Not of what has come back meanwhile."""
         with store.write() as tx:
             rows = [tx.rows([put(tx, which)])[record(which)] for which in (1, 2)]
-            tx.depart(rows, UNITS[1])
-            tx.purge(rows)
+            tx.note_departed(rows, UNITS[1])
+            tx.purge_records(rows)
             put(tx, 2)
-            (one,) = tx.departed()
+            (one,) = tx.departed_records()
             assert (one.record, one.type, one.unit) == (record(1), "household", UNITS[1])
             tx.forget_departed()
-            assert tx.departed() == []
+            assert tx.departed_records() == []
 
     def test_sweeping_leaves_every_page_as_it_was(self, store: Store) -> None:
         """Entries of records that stand further on by now go, and nobody sees it."""
@@ -87,9 +87,9 @@ class ChannelContract(Contract):
             for seq in range(1, 1_200):
                 put(tx, seq % 3, seq, family_name=f"name {seq}")
             channel = tx.channel_number(UNITS[0])
-            before = tx.page(channel, 0, 2_000)
-            tx.sweep()
-            after = tx.page(channel, 0, 2_000)
+            before = tx.page_forward(channel, 0, 2_000)
+            tx.sweep_entries()
+            after = tx.page_forward(channel, 0, 2_000)
         assert told(after) == told(before)
         assert len(after) == len(told(after)) == 3 < len(before)
         check_digests(store)
@@ -97,12 +97,12 @@ class ChannelContract(Contract):
     def test_a_branch_keeps_what_has_left_its_units_apart(self, store: Store) -> None:
         """Until anything has, there is no such channel."""
         with store.read() as tx:
-            assert tx.left == 0
+            assert tx.departed_channel == 0
         with store.write() as tx:
             row = tx.rows([put(tx, 1)])[record(1)]
-            tx.set_aside([row])
+            tx.release_records([row])
         with store.read() as tx:
-            assert tx.left == tx.rows([record(1)])[record(1)].channel
+            assert tx.departed_channel == tx.rows([record(1)])[record(1)].channel
 
 
 class ProjectionContract(Contract):
@@ -112,26 +112,33 @@ class ProjectionContract(Contract):
         """A place with an arrival and a digest of its own; none any more when the sharing ends, and that is told."""
         with store.write() as tx:
             home, referral = put(tx, 1, family_name="حداد", phone="0999"), put(tx, 2)
-            assert not tx.sharing
+            assert not tx.has_projections
             channel = tx.channel_number("HOSPITAL")
             assert tx.set_parts(referral, {(home, channel): ["family_name"], (record(7), 0): []}) == {home, record(7)}
             assert tx.set_parts(referral, {(home, channel): ["family_name"], (record(7), 0): []}) == set()
             row = tx.rows([home])[home]
-            tx.share([row])
-            assert tx.sharing
-            assert tx.sources([home]) == tx.sources([record(7)]) == set(tx.all_sources()) == {referral}
+            tx.update_projections([row])
+            assert tx.has_projections
+            assert (
+                tx.projection_sources([home])
+                == tx.projection_sources([record(7)])
+                == set(tx.all_projection_sources())
+                == {referral}
+            )
             assert tx.shared_among([home, referral]) == {home}
             assert home in tx.all_shared()
-            (place,) = tx.shares_of(row.n).values()
+            (place,) = tx.projection_entries(row.n).values()
             assert place.fields == {"family_name"}
-            cut = tx.shared(channel, [home, referral])
+            cut = tx.projected_rows(channel, [home, referral])
             assert cut.keys() == {home}
             assert {*cut[home].state.fields} == {"family_name"}
-            assert dict(tx.terms(channel)) == {home: place.term}
-            assert place.term & ((1 << 64) - 1) == term(project(row.state, {"family_name"})) & ((1 << 64) - 1)
+            assert dict(tx.digest_terms(channel)) == {home: place.term}
+            assert place.term & ((1 << 64) - 1) == digest_term(project_state(row.state, {"family_name"})) & (
+                (1 << 64) - 1
+            )
         with store.write() as tx:
             assert tx.set_parts(referral, {}) == {home, record(7)}
-            tx.share(tx.rows([home]).values())
-            assert tx.shares_of(tx.rows([home])[home].n) == {}
-            assert told(tx.page(channel, 0, 10)) == [(home, True)]
+            tx.update_projections(tx.rows([home]).values())
+            assert tx.projection_entries(tx.rows([home])[home].n) == {}
+            assert told(tx.page_forward(channel, 0, 10)) == [(home, True)]
         check_digests(store)

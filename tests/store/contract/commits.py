@@ -5,7 +5,7 @@ import pytest
 from fieldsync import errors
 from fieldsync.crypto import chain
 from fieldsync.store import Store
-from fieldsync.store.contract import SERVERS, PackedPart, PassedReceipt, Receipt, Server, record_key
+from fieldsync.store.contract import SERVERS, KnownServer, PackedPart, PassedReceipt, Receipt, record_key
 from tests.histories import DEVICES, RECORD, World
 from tests.store.contract.support import CASEWORKER, UNITS, Contract, enrol, log, logged, record
 
@@ -23,21 +23,21 @@ class CommitContract(Contract):
         commits = logged(world.commits)
         with store.write() as tx:
             enrol(tx, 0)
-            tx.append(DEVICES[0], commits[:3])
-            tx.append(DEVICES[0], commits[3:], b"seal")
+            tx.append_commits(DEVICES[0], commits[:3])
+            tx.append_commits(DEVICES[0], commits[3:], b"seal")
         commits[-1] = commits[-1]._replace(seal=b"seal")  # it stands with the last of what it seals
         with store.read() as tx:
-            assert list(tx.commits(DEVICES[0], 0)) == commits
-            assert list(tx.commits(DEVICES[0], 2, 2)) == commits[2:4]
+            assert list(tx.commits_behind(DEVICES[0], 0)) == commits
+            assert list(tx.commits_behind(DEVICES[0], 2, 2)) == commits[2:4]
             assert tx.commits_of(RECORD) == commits
-            assert tx.head(AMAL) == 5
+            assert tx.log_head(AMAL) == 5
             device = tx.device(DEVICES[0])
             assert device is not None
             assert (device.head, device.chain, device.grants) == (5, commits[-1].chain, (CASEWORKER,))
         with pytest.raises(Exception), store.write() as tx:  # noqa: B017 - each database has its own error for it
-            tx.append(DEVICES[0], commits[-1:])
+            tx.append_commits(DEVICES[0], commits[-1:])
         with store.read() as tx:
-            assert list(tx.commits(DEVICES[0], 0)) == commits
+            assert list(tx.commits_behind(DEVICES[0], 0)) == commits
 
     def test_commits_are_found_by_the_records_that_they_touch(self, store: Store) -> None:
         """Before what is new was gathered into the large table, and after."""
@@ -51,26 +51,26 @@ class CommitContract(Contract):
                 assert tx.unsent_records(AMAL, 2) == {record(1)}
                 assert set(tx.records_by(AMAL, 1, 3)) == {record(1), record(2)}
                 assert tx.records_by(AMAL, 3, 9) == [record(1)]
-                tx.gather(0)
-            tx.refuse(AMAL, 1, errors.Undecided(), waits_for=[record_key(record(1))])
+                tx.gather_commits(0)
+            tx.quarantine_commit(AMAL, 1, errors.Undecided(), waits_for=[record_key(record(1))])
             assert len(tx.commits_of(record(1), refused=False)) == 3  # it may be accepted yet
-            tx.refuse(AMAL, 3, errors.Undecided())
+            tx.quarantine_commit(AMAL, 3, errors.Undecided())
             assert tx.commits_of(record(1), refused=False) == [
                 one for one in tx.commits_of(record(1)) if one != amal[2]
             ]
-            tx.accept(AMAL, 3)
+            tx.accept_commit(AMAL, 3)
             assert len(tx.commits_of(record(1), refused=False)) == 3
 
     def test_signatures_and_chain_hashes_are_found_by_their_place(self, store: Store) -> None:
         """A seal stands at its commit; a history that is not in the log is known by the chain of the heir that says it again."""
         with store.write() as tx:
             amal = log(tx, 0, 1, 2, 3)
-            tx.seal(AMAL, [(2, b"seal")])
-            assert [tx.is_sealed(AMAL, seq) for seq in (1, 2, 3, 4)] == [False, True, False, False]
+            tx.add_chain_signatures(AMAL, [(2, b"seal")])
+            assert [tx.has_chain_signature(AMAL, seq) for seq in (1, 2, 3, 4)] == [False, True, False, False]
             assert tx.heads_at(AMAL, [1, 3, 9]) == {1: amal[0].chain, 3: amal[2].chain}
-            tx.part(AMAL, BASIM, [(2, b"x" * 32), (3, b"y" * 32)])
+            tx.add_other_history(AMAL, BASIM, [(2, b"x" * 32), (3, b"y" * 32)])
             assert tx.links_at(AMAL, 3) == {amal[2].chain: None, b"y" * 32: BASIM}
-            (other,) = tx.parted(AMAL)
+            (other,) = tx.other_histories(AMAL)
             assert (other.heir, other.after, other.last) == (BASIM, 2, 3)
 
     def test_a_log_is_cut_back(self, store: Store) -> None:
@@ -78,12 +78,12 @@ class CommitContract(Contract):
         with store.write() as tx:
             amal = log(tx, 0, 1, 2, 2)
             tx.cut_back(AMAL, 1, amal[0].chain)
-            assert list(tx.commits(AMAL, 0)) == amal[:1]
+            assert list(tx.commits_behind(AMAL, 0)) == amal[:1]
             assert tx.commits_of(record(2)) == []
-            assert tx.head(AMAL) == 1
-            tx.append(AMAL, amal[1:])
-            assert list(tx.commits(AMAL, 0)) == amal
-            assert chain.first(AMAL) != amal[0].chain
+            assert tx.log_head(AMAL) == 1
+            tx.append_commits(AMAL, amal[1:])
+            assert list(tx.commits_behind(AMAL, 0)) == amal
+            assert chain.chain_start(AMAL) != amal[0].chain
 
     def test_a_wrong_clock_is_noted_once(self, store: Store) -> None:
         """In the order in which that was heard; what a note covers already is no news."""
@@ -103,15 +103,15 @@ class ServerContract(Contract):
         """Cursors, acknowledgements and nonces, each server's own."""
         with store.write() as tx:
             for i in (1, 2):
-                tx.add_server(Server(bytes([i]), f"s{i}", "https://x", b"p" * 32, None, False, None))
+                tx.add_server(KnownServer(bytes([i]), f"s{i}", "https://x", b"p" * 32, None, False, None))
             channel = tx.channel_number(UNITS[0])
             tx.set_cursor(b"\x01", channel, 7)
-            tx.acknowledge(b"\x01", DEVICES[0], 9, 5)
+            tx.set_acknowledged(b"\x01", DEVICES[0], 9, 5)
             tx.set_server(b"\x02", nonce=b"n", unsure=True, synced=3)
         with store.read() as tx:
-            assert tx.cursor(b"\x01", channel).taken == 7
-            assert tx.cursor(b"\x02", channel) == (0, 0)
-            assert (tx.acknowledged(b"\x01", DEVICES[0]), tx.acknowledged(b"\x02", DEVICES[0])) == (9, 0)
+            assert tx.channel_cursor(b"\x01", channel).taken == 7
+            assert tx.channel_cursor(b"\x02", channel) == (0, 0)
+            assert (tx.acknowledged_seq(b"\x01", DEVICES[0]), tx.acknowledged_seq(b"\x02", DEVICES[0])) == (9, 0)
             assert [(s.id, s.nonce, s.unsure) for s in tx.servers()] == [(b"\x02", b"n", True), (b"\x01", None, False)]
 
     def test_a_channel_is_whole_only_where_nothing_is_left_behind(self, store: Store) -> None:
@@ -121,11 +121,11 @@ class ServerContract(Contract):
             for channel in (first, second):
                 tx.set_cursor(b"s", channel, 5, whole=True)
                 tx.set_cursor(b"s", channel, 8)
-            assert tx.cursor(b"s", first) == (8, 5)
+            assert tx.channel_cursor(b"s", first) == (8, 5)
             tx.forget_cursors(first)
-            assert (tx.cursor(b"s", first), tx.cursor(b"s", second)) == ((0, 0), (8, 5))
+            assert (tx.channel_cursor(b"s", first), tx.channel_cursor(b"s", second)) == ((0, 0), (8, 5))
             tx.restart_cursors(b"s")
-            assert tx.cursor(b"s", second) == (0, 0)
+            assert tx.channel_cursor(b"s", second) == (0, 0)
 
     def test_receipts_are_told_in_the_order_in_which_they_came(self, store: Store) -> None:
         """One that says no more than before is no news; one may fall, as a server was restored; others' can be forgotten."""
@@ -137,7 +137,7 @@ class ServerContract(Contract):
                 (b"t", AMAL, 4),
                 (b"s", AMAL, 1),
             ):
-                tx.acknowledge(server, device, seq, seq)
+                tx.set_acknowledged(server, device, seq, seq)
             basim, other, amal = tx.receipts_since(0)
             assert basim == PassedReceipt(basim.arrival, BASIM, b"s", 2, 2)
             assert (other.server, amal.server, amal.seq) == (b"t", b"s", 1)
@@ -151,10 +151,10 @@ class ServerContract(Contract):
         """Until it is said that a server lacks nothing of ours."""
         with store.write() as tx:
             for id_ in (b"s", b"t"):
-                tx.add_server(Server(id_, "", "", b"p", None, False, None))
-            tx.mixed(b"s", others=True)
+                tx.add_server(KnownServer(id_, "", "", b"p", None, False, None))
+            tx.note_mixed(b"s", others=True)
             assert {one.id: one.mixed for one in tx.servers()} == {b"s": False, b"t": True}
-            tx.mixed(b"t", others=False)
+            tx.note_mixed(b"t", others=False)
             assert {one.id: one.mixed for one in tx.servers()} == {b"s": False, b"t": False}
 
 
@@ -166,19 +166,19 @@ class BundleContract(Contract):
         part = PackedPart(2, AMAL, 0, 5, 99)
         with store.write() as tx:
             log(tx, 0, 1)
-            tx.add_packed(BASIM, b"a", 1, 90)
-            tx.add_packed(SERVERS, b"b", 2, 99, [part])
-            tx.add_taken(BASIM, b"c", 4, 95)
+            tx.add_packed_bundle(BASIM, b"a", 1, 90)
+            tx.add_packed_bundle(SERVERS, b"b", 2, 99, [part])
+            tx.add_applied_bundle(BASIM, b"c", 4, 95)
             assert (tx.last_packed(BASIM), tx.last_packed(SERVERS), tx.last_packed(HUDA)) == (1, 2, 0)
-            assert tx.parts_packed() == tx.parts_packed(AMAL) == [part]
-            assert tx.parts_packed(BASIM) == []
-            assert (tx.taken(BASIM), tx.taken(SAMAR)) == ({b"c": 4}, {})
+            assert tx.packed_parts() == tx.packed_parts(AMAL) == [part]
+            assert tx.packed_parts(BASIM) == []
+            assert (tx.applied_bundles(BASIM), tx.applied_bundles(SAMAR)) == ({b"c": 4}, {})
 
     def test_recipients_and_hellos_are_the_last_that_were_told(self, store: Store) -> None:
         """Of a peer that told none there is none."""
         with store.write() as tx:
             for n in "12":
                 tx.set_age(AMAL, f"age{n}")
-                tx.tell_hello(AMAL, n.encode())
-            assert tx.ages([AMAL, BASIM]) == {AMAL: "age2"}
-            assert (tx.told_hello(AMAL), tx.told_hello(BASIM)) == (b"2", None)
+                tx.set_last_hello(AMAL, n.encode())
+            assert tx.age_recipients([AMAL, BASIM]) == {AMAL: "age2"}
+            assert (tx.last_hello(AMAL), tx.last_hello(BASIM)) == (b"2", None)

@@ -2,7 +2,7 @@
 
 from fieldsync.core.grants import BRANCH, Grant
 from fieldsync.store import Store
-from fieldsync.store.contract import FirstTaking, ToldChange
+from fieldsync.store.contract import FirstReceipt, StatedChange
 from tests.histories import DEVICES
 from tests.store.contract.support import CASEWORKER, UNITS, Contract, enrol, log
 
@@ -34,7 +34,7 @@ class DeviceContract(Contract):
             assert (tx.has_letters("A"), tx.has_letters("A", besides=AMAL), tx.has_letters("Z")) == (True, False, False)
             assert tx.device(HUDA) is None
         with store.write() as tx:
-            tx.rename(BASIM, "A")
+            tx.set_letters(BASIM, "A")
             assert tx.letters_twice() == ["A"]
             assert [one.device for one in tx.named_devices(newest)] == [BASIM]
 
@@ -43,9 +43,9 @@ class DeviceContract(Contract):
         with store.write() as tx:
             enrol(tx, 0)
             tx.set_grants(AMAL, [SUPERVISOR], 50)
-            assert tx.former(AMAL) == (Grant(UNITS[0], ""),)
+            assert tx.former_grants(AMAL) == (Grant(UNITS[0], ""),)
             tx.set_former(AMAL, ["LAT"])
-            assert tx.former(AMAL) == (Grant("LAT", ""),)
+            assert tx.former_grants(AMAL) == (Grant("LAT", ""),)
             tx.set_enrolment(AMAL, "أمل", [CASEWORKER], "enrolled", 60)
             amal = tx.device(AMAL)
             assert amal is not None
@@ -92,11 +92,11 @@ class DeviceContract(Contract):
         with store.write() as tx:
             for which in range(4):
                 enrol(tx, which)
-            with tx.copies_together():
-                tx.succeed(AMAL, BASIM)
+            with tx.batch_copies():
+                tx.set_successor(AMAL, BASIM)
                 tx.set_copy(SAMAR, BASIM, 3)
             assert tx.copies_of(AMAL) == [BASIM]
-            assert tx.family(SAMAR) == tx.revocation_family(AMAL) == {AMAL, BASIM, SAMAR}
+            assert tx.device_family(SAMAR) == tx.revocation_family(AMAL) == {AMAL, BASIM, SAMAR}
             assert (tx.has_successor(AMAL, besides=SAMAR), tx.has_successor(AMAL, besides=BASIM)) == (True, False)
             assert not tx.has_successor(BASIM, besides=HUDA), "a shared heir that a server made is none"
             tx.set_device_state(AMAL, "revoked", at=90)
@@ -107,7 +107,7 @@ class DeviceContract(Contract):
             tx.set_marks(BASIM, spared=96)
             assert {one.id: one.state for one in tx.devices()}[SAMAR] == "enrolled"
             assert {one.id: one.state for one in tx.devices()}[BASIM] == "enrolled"
-            assert tx.family(AMAL) == {AMAL, BASIM, SAMAR}
+            assert tx.device_family(AMAL) == {AMAL, BASIM, SAMAR}
             assert tx.revocation_family(AMAL) == {AMAL, BASIM}
 
 
@@ -120,8 +120,8 @@ class AuthorityContract(Contract):
             enrol(tx, 0)
             tx.set_grants(AMAL, [SUPERVISOR], 50, until=70)
             tx.set_device_state(AMAL, "revoked", at=90)
-            tx.set_since(AMAL, 40)
-            revoked, granted = tx.changes(AMAL)
+            tx.set_lost_since(AMAL, 40)
+            revoked, granted = tx.authority_changes(AMAL)
             assert (granted.kind, granted.at, granted.until, granted.grants) == ("grants", 50, 70, (CASEWORKER,))
             assert (revoked.kind, revoked.at, revoked.grants, revoked.state) == (
                 "revoked",
@@ -130,52 +130,52 @@ class AuthorityContract(Contract):
                 "enrolled",
             )
             assert tx.last_changes()[AMAL].n == revoked.n > granted.n
-            assert (tx.since(AMAL), tx.since(BASIM)) == (40, None)
+            assert (tx.lost_since(AMAL), tx.lost_since(BASIM)) == (40, None)
 
     def test_headquarters_numbers_changes_and_leaves_some_out_after_a_restore(self, store: Store) -> None:
         """A number that was given before the backup was lost is not given again; a branch takes the numbers from above."""
         with store.write() as tx:
             enrol(tx, 0)
             tx.set_grants(AMAL, [SUPERVISOR], 50)
-            first = tx.changes(AMAL)[0].number
+            first = tx.authority_changes(AMAL)[0].number
             tx.skip_numbers()
             tx.set_grants(AMAL, [CASEWORKER], 60)
-            assert tx.changes(AMAL)[0].number > first + 1
+            assert tx.authority_changes(AMAL)[0].number > first + 1
             tx.settings.upstream = BASIM
             tx.set_grants(AMAL, [SUPERVISOR], 70)
-            assert tx.changes(AMAL)[0].number == 0
+            assert tx.authority_changes(AMAL)[0].number == 0
             tx.number_changes(AMAL, 5_000, 77, 66)
-            change = tx.changes(AMAL)[0]
+            change = tx.authority_changes(AMAL)[0]
             assert (change.number, change.until, change.since) == (5_000, 77, 66)
             enrol(tx, 2)
             n = tx.inherit_change(SAMAR, change)
-            assert tx.changes(SAMAR) == [change._replace(n=n)]
+            assert tx.authority_changes(SAMAR) == [change._replace(n=n)]
 
     def test_where_a_device_stood_when_somebody_was_told(self, store: Store) -> None:
         """The first time counts; the last where it is told again."""
         with store.write() as tx:
             enrol(tx, 0)
             tx.set_grants(AMAL, [SUPERVISOR], 50)
-            n = tx.changes(AMAL)[0].n
-            assert tx.told_of(n, BASIM) is None
-            tx.tell_of(n, BASIM, ToldChange(3, b"link"))
-            tx.tell_of(n, BASIM, ToldChange(4, b"later"))
-            assert tx.told_of(n, BASIM) == ToldChange(3, b"link")
-            tx.tell_of(n, BASIM, ToldChange(4, b"later"), again=True)
-            assert tx.told_of(n, BASIM) == ToldChange(4, b"later")
+            n = tx.authority_changes(AMAL)[0].n
+            assert tx.stated_change(n, BASIM) is None
+            tx.note_stated_change(n, BASIM, StatedChange(3, b"link"))
+            tx.note_stated_change(n, BASIM, StatedChange(4, b"later"))
+            assert tx.stated_change(n, BASIM) == StatedChange(3, b"link")
+            tx.note_stated_change(n, BASIM, StatedChange(4, b"later"), again=True)
+            assert tx.stated_change(n, BASIM) == StatedChange(4, b"later")
 
     def test_who_took_commits_first(self, store: Store) -> None:
         """What is known stays; what a branch did not say itself can be forgotten; a commit may be applied on a branch's word."""
-        taking = FirstTaking(AMAL, 1, 2, b"link", 10, 11, 0, 3, BASIM, SAMAR, b"signed")
+        taking = FirstReceipt(AMAL, 1, 2, b"link", 10, 11, 0, 3, BASIM, SAMAR, b"signed")
         with store.write() as tx:
             log(tx, 0, 1, 1, 1)
-            tx.take_first([taking, taking._replace(first=3, last=3, via=b"")])
-            tx.take_first([taking._replace(server=HUDA)])
-            assert tx.taken_first(AMAL, 2) == taking
-            assert [(one.first, one.server) for one in tx.takings(AMAL, 0)] == [(1, BASIM), (3, BASIM)]
-            assert [one.first for one in tx.takings(AMAL, 2)] == [3]
-            tx.forget_takings(AMAL, 0, SAMAR)
-            assert tx.takings(AMAL, 0) == [taking]
-            assert tx.taken_first(AMAL, 3) is None
-            tx.take_on_word(AMAL, 2, BASIM)
-            assert (tx.on_word(AMAL, 2), tx.on_word(AMAL, 1)) == (BASIM, None)
+            tx.add_first_receipts([taking, taking._replace(first=3, last=3, via=b"")])
+            tx.add_first_receipts([taking._replace(server=HUDA)])
+            assert tx.first_receipt(AMAL, 2) == taking
+            assert [(one.first, one.server) for one in tx.first_receipts(AMAL, 0)] == [(1, BASIM), (3, BASIM)]
+            assert [one.first for one in tx.first_receipts(AMAL, 2)] == [3]
+            tx.forget_first_receipts(AMAL, 0, SAMAR)
+            assert tx.first_receipts(AMAL, 0) == [taking]
+            assert tx.first_receipt(AMAL, 3) is None
+            tx.set_vouching_server(AMAL, 2, BASIM)
+            assert (tx.vouching_server(AMAL, 2), tx.vouching_server(AMAL, 1)) == (BASIM, None)

@@ -3,13 +3,13 @@
 from fieldsync.core import record_ids
 from fieldsync.linkage.comparison import Match
 from fieldsync.store import Store
-from fieldsync.store.contract import Issue, members
+from fieldsync.store.contract import IssuedReport, block_members
 from tests.store.contract.support import UNITS, Contract, put, record
 
 
 def name(which: int) -> str:
     """Return a record's id as references write it."""
-    return record_ids.text(record(which))
+    return record_ids.id_text(record(which))
 
 
 class DuplicateContract(Contract):
@@ -22,32 +22,32 @@ class DuplicateContract(Contract):
             people = [put(tx, which, type="person", household=name(9), given_name="Amal") for which in (1, 2, 3)]
             every = [tx.rows([one])[one].n for one in (home, *people)]
             numbers = every[1:]
-            assert tx.unkeyed(99) == every
-            assert tx.unlinked_counts() == (4, 0)
-            tx.put_blocks(every, [member for n in numbers for member in members([5, 6], n)])
-            assert (tx.unkeyed(99), tx.unpaired(2)) == ([], every[:2])
-            assert tx.blocks([5], 9) == set(numbers)
-            assert tx.blocks([5], 2) == set(), "one that is too full says nothing"
-            linked = list(tx.linked(numbers[:1]))
+            assert tx.records_without_blocks(99) == every
+            assert tx.uncompared_counts() == (4, 0)
+            tx.put_blocks(every, [member for n in numbers for member in block_members([5, 6], n)])
+            assert (tx.records_without_blocks(99), tx.records_without_pairs(2)) == ([], every[:2])
+            assert tx.records_in_blocks([5], 9) == set(numbers)
+            assert tx.records_in_blocks([5], 2) == set(), "one that is too full says nothing"
+            linked = list(tx.compared_records(numbers[:1]))
             assert [(one.n, one.record, one.owner) for one in linked] == [(numbers[0], people[0], home)]
-            assert tx.homes([home])[home]["_unit"] == UNITS[0]
+            assert tx.owner_documents([home])[home]["_unit"] == UNITS[0]
             a, b, c = numbers
             tx.put_pairs(every, [(b, a, Match(0.9, ())), (b, c, Match(0.5, ()))])
-            assert tx.unlinked_counts() == (0, 0)
+            assert tx.uncompared_counts() == (0, 0)
             likely, other = tx.open_pairs(0.1)
             assert (likely.older, likely.newer, likely.score) == (people[0], people[1], 0.9)
             assert (other.score, tx.open_pairs(0.6, "case")) == (0.5, [])
             tx.drop_pairs([c])
             assert tx.open_pairs(0.1) == [likely]
         with store.write() as tx:
-            tx.set_apart(people[0], [name(2)])
+            tx.set_distinct(people[0], [name(2)])
             assert tx.open_pairs(0.1) == []
-            assert tx.apart == {frozenset(people[:2])}
+            assert tx.distinct_pairs == {frozenset(people[:2])}
         with store.write() as tx:
-            tx.unlinked(numbers[:1])
-            assert tx.unkeyed(99) == numbers[:1]
-            tx.unlink_all()
-            assert set(numbers) <= set(tx.unkeyed(99))
+            tx.invalidate_blocks(numbers[:1])
+            assert tx.records_without_blocks(99) == numbers[:1]
+            tx.invalidate_all_blocks()
+            assert set(numbers) <= set(tx.records_without_blocks(99))
 
     def test_pairs_across_channels_are_told_from_a_number_on(self, store: Store) -> None:
         """To whoever sees one of the two only; nothing new is 0."""
@@ -66,34 +66,34 @@ class DuplicateContract(Contract):
             assert tx.note_elsewhere([one, record(7)]) == 1
             assert tx.note_elsewhere([one]) == 0
         with store.read() as tx:
-            assert tx.elsewhere == {one}
+            assert tx.records_elsewhere == {one}
 
     def test_who_gave_way_leads_to_who_stays(self, store: Store) -> None:
         """Through any number of steps; of one that is not here the oldest that is stands."""
         with store.write() as tx:
             for which in (1, 2, 3):
                 put(tx, which)
-            tx.set_same({name(1): name(2), name(2): name(3)})
+            tx.set_merged({name(1): name(2), name(2): name(3)})
         with store.write() as tx:
-            assert tx.roots == {name(1): name(3), name(2): name(3)}
-            assert (tx.gave_way(record(1)), tx.gave_way(record(3))) == (True, False)
-            assert set(tx.gave_way_to([name(3)])) == {record(2)}
-            tx.set_same({name(1): None, name(2): name(7)})
+            assert tx.merge_targets == {name(1): name(3), name(2): name(3)}
+            assert (tx.is_merged(record(1)), tx.is_merged(record(3))) == (True, False)
+            assert set(tx.merged_into([name(3)])) == {record(2)}
+            tx.set_merged({name(1): None, name(2): name(7)})
         with store.read() as tx:
-            assert tx.roots == {name(2): name(7)}
-            assert tx.stands[name(7)] == name(2)
+            assert tx.merge_targets == {name(2): name(7)}
+            assert tx.held_merge_targets[name(7)] == name(2)
 
     def test_a_merge_that_the_server_above_asks_about_is_news_once(self, store: Store) -> None:
         """With the heads it speaks of; None ends it."""
         with store.write() as tx:
             put(tx, 1)
-            assert tx.set_asked({record(1): "heads"}) == [record(1)]
-            assert tx.set_asked({record(1): "heads"}) == []
+            assert tx.set_questioned_merges({record(1): "heads"}) == [record(1)]
+            assert tx.set_questioned_merges({record(1): "heads"}) == []
         with store.write() as tx:
-            assert tx.asked == {record(1): "heads"}
-            assert tx.set_asked({record(1): None}) == [record(1)]
+            assert tx.questioned_merges == {record(1): "heads"}
+            assert tx.set_questioned_merges({record(1): None}) == [record(1)]
         with store.read() as tx:
-            assert tx.asked == {}
+            assert tx.questioned_merges == {}
 
 
 class ReportContract(Contract):
@@ -101,12 +101,12 @@ class ReportContract(Contract):
 
     def test_what_was_given_out_is_not_changed(self, store: Store) -> None:
         """A report is issued once for a period and unit."""
-        one = Issue("visits", "2026-01", "LAT", 5, "Samar", [{"n": 1}], [{"n": 1}])
+        one = IssuedReport("visits", "2026-01", "LAT", 5, "Samar", [{"n": 1}], [{"n": 1}])
         with store.write() as tx:
-            assert tx.put_issue(one)
-            assert not tx.put_issue(one._replace(by="Huda", rows=[]))
-            assert tx.issue("visits", "2026-01", "LAT") == one
-            assert tx.issue("visits", "2026-02", "LAT") is None
+            assert tx.put_issued_report(one)
+            assert not tx.put_issued_report(one._replace(by="Huda", rows=[]))
+            assert tx.issued_report("visits", "2026-01", "LAT") == one
+            assert tx.issued_report("visits", "2026-02", "LAT") is None
 
     def test_a_sheet_is_made_in_slices_and_caught_up(self, store: Store) -> None:
         """It is ready when no slice is left; then what changed and what went is found without reading all."""
@@ -114,30 +114,30 @@ class ReportContract(Contract):
         with store.write() as tx:
             put(tx, 1, family_name="one")
             put(tx, 2, family_name="two")
-            assert (tx.how_many(["household"]), tx.how_many(["person"]), tx.sheets()) == (2, 0, {})
-            assert tx.make_sheet("household", fields, "forms") == 2
-            assert tx.make_sheet("household", fields, "forms") is None
-            assert tx.sheets() == {"household": ["forms", "family_name"]}
-            tx.sheets_are_current()
-            assert (tx.changed_since_sheets(), tx.went()) == (0, False)
+            assert (tx.count_of_types(["household"]), tx.count_of_types(["person"]), tx.report_tables()) == (2, 0, {})
+            assert tx.make_report_table("household", fields, "forms") == 2
+            assert tx.make_report_table("household", fields, "forms") is None
+            assert tx.report_tables() == {"household": ["forms", "family_name"]}
+            tx.mark_report_tables_current()
+            assert (tx.collect_report_changes(), tx.have_records_departed()) == (0, False)
             put(tx, 1, 5, family_name="later")
-            assert tx.changed_since_sheets() == 1
-            tx.refresh_sheet("household", fields)
-            tx.sheets_are_current()
-            tx.purge(tx.rows([record(2)]).values())
-            assert tx.went()
-            tx.purge_sheet("household")
-            tx.sheets_are_current()
-            assert not tx.went()
-            tx.drop_sheets()
-            assert tx.sheets() == {}
+            assert tx.collect_report_changes() == 1
+            tx.refresh_report_table("household", fields)
+            tx.mark_report_tables_current()
+            tx.purge_records(tx.rows([record(2)]).values())
+            assert tx.have_records_departed()
+            tx.purge_report_table("household")
+            tx.mark_report_tables_current()
+            assert not tx.have_records_departed()
+            tx.drop_report_tables()
+            assert tx.report_tables() == {}
 
     def test_a_report_reads_what_it_is_given(self, store: Store) -> None:
         """Small tables of things that are no records, beside the views."""
-        reader = store.figures([], None, sheets=False)
+        reader = store.open_report_reader([], None, sheets=False)
         try:
-            reader.fill("visit", ["place", "n"], [("Jableh", 2), ("Qardaha", 3)])
-            columns, rows = reader.ask("SELECT sum(n) AS total FROM visit", {}, name="visits", sealed=False)
+            reader.fill_table("visit", ["place", "n"], [("Jableh", 2), ("Qardaha", 3)])
+            columns, rows = reader.run_query("SELECT sum(n) AS total FROM visit", {}, name="visits", sealed=False)
             assert (columns, rows) == (["total"], [(5,)])
         finally:
             reader.close()

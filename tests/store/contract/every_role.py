@@ -15,7 +15,7 @@ from tests.store.contract.records import RecordContract
 from tests.store.contract.transactions import SettingContract, TransactionContract
 
 NOT_HERE = {
-    "save": "by replica.apply, in every test that puts a record",
+    "save_rows": "by replica.apply, in every test that puts a record",
     "copy_to": "a copy is opened by what made it: tests/topology/test_backups.py",
 }
 

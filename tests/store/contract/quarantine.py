@@ -4,7 +4,7 @@ import msgspec
 
 from fieldsync import errors
 from fieldsync.store import Store
-from fieldsync.store.contract import PERSON, Act, commit_key, record_key
+from fieldsync.store.contract import PERSON, QuarantineAction, commit_key, record_key
 from tests.histories import DEVICES
 from tests.store.contract.support import Contract, log, put, record
 
@@ -18,24 +18,26 @@ class QuarantineContract(Contract):
         """Any of several things makes it due; one that waits for nothing never is."""
         with store.write() as tx:
             log(tx, 0, 1, 2, 2)
-            tx.refuse(AMAL, 1, errors.UnitRefused(unit="X"), waits_for=[record_key(record(9)), PERSON], at=50)
-            tx.refuse(AMAL, 2, errors.RoleRefused(role="guest", needs=[]))
-            assert (tx.waiting(), tx.due(9)) == ({AMAL: [1]}, {})
-            assert (tx.waiting_of(AMAL), tx.waiting_of(BASIM)) == (True, False)
-            tx.wake([record_key(record(8))])
-            assert tx.due(9) == {}
-            tx.wake([record_key(record(9))])
-            assert (tx.due(9), tx.due(0)) == ({AMAL: [1]}, {})
+            tx.quarantine_commit(
+                AMAL, 1, errors.UnitRefused(unit="X"), waits_for=[record_key(record(9)), PERSON], at=50
+            )
+            tx.quarantine_commit(AMAL, 2, errors.RoleRefused(role="guest", needs=[]))
+            assert (tx.waiting_commits(), tx.due_commits(9)) == ({AMAL: [1]}, {})
+            assert (tx.has_waiting(AMAL), tx.has_waiting(BASIM)) == (True, False)
+            tx.wake_waiting([record_key(record(8))])
+            assert tx.due_commits(9) == {}
+            tx.wake_waiting([record_key(record(9))])
+            assert (tx.due_commits(9), tx.due_commits(0)) == ({AMAL: [1]}, {})
 
     def test_a_quarantined_commit_is_shown_with_its_reason(self, store: Store) -> None:
         """By device, record and number; its verdicts by record; one that was accepted after all stays listed, with no reason."""
         with store.write() as tx:
             log(tx, 0, 1, 2, 2)
             log(tx, 1, 1)
-            tx.refuse(AMAL, 1, errors.UnitRefused(unit="X"), waits_for=[PERSON], at=50)
-            tx.refuse(AMAL, 2, errors.RoleRefused(role="guest", needs=[]), waits_for=[commit_key(BASIM, 1)])
-            tx.refuse(BASIM, 1, errors.UnitRefused(unit="X"))
-            (one,) = tx.quarantined(AMAL, seq=1)
+            tx.quarantine_commit(AMAL, 1, errors.UnitRefused(unit="X"), waits_for=[PERSON], at=50)
+            tx.quarantine_commit(AMAL, 2, errors.RoleRefused(role="guest", needs=[]), waits_for=[commit_key(BASIM, 1)])
+            tx.quarantine_commit(BASIM, 1, errors.UnitRefused(unit="X"))
+            (one,) = tx.quarantined_commits(AMAL, seq=1)
             assert (one.reason, msgspec.json.decode(one.facts), one.waits, one.since) == (
                 "unit_refused",
                 {"unit": "X"},
@@ -43,32 +45,32 @@ class QuarantineContract(Contract):
                 50,
             )
             assert (one.record, one.author, one.waits_for) == (record(1), "person 0", ("person",))
-            assert {(q.device, q.seq) for q in tx.quarantined(record=record(1))} == {(AMAL, 1), (BASIM, 1)}
-            assert tx.verdicts_on(record(1)) == {(AMAL, 1): True, (BASIM, 1): False}
-            assert tx.waiting_before(AMAL, 3, record(2)) == 2
-            assert tx.waiting_before(AMAL, 2, record(2)) is None
+            assert {(q.device, q.seq) for q in tx.quarantined_commits(record=record(1))} == {(AMAL, 1), (BASIM, 1)}
+            assert tx.verdicts_on_record(record(1)) == {(AMAL, 1): True, (BASIM, 1): False}
+            assert tx.last_waiting_before(AMAL, 3, record(2)) == 2
+            assert tx.last_waiting_before(AMAL, 2, record(2)) is None
             assert tx.unapplied_records() == {record(1), record(2)}
             assert set(tx.quarantined_records(record(1), record(2), "")) == {record(1), record(2)}
             put(tx, 1)
             assert tx.quarantined_records(record(1), record(2), "") == [record(2)]
-            tx.accept(AMAL, 1)
-            assert [q.reason for q in tx.quarantined(AMAL, seq=1)] == [""]
-            assert tx.waiting() == {AMAL: [2]}
+            tx.accept_commit(AMAL, 1)
+            assert [q.reason for q in tx.quarantined_commits(AMAL, seq=1)] == [""]
+            assert tx.waiting_commits() == {AMAL: [2]}
 
     def test_verdicts_are_told_in_the_order_in_which_they_fell(self, store: Store) -> None:
         """The same again is no news; another one, and an acceptance, come last."""
         with store.write() as tx:
             log(tx, 0, 1, 2)
-            tx.refuse(AMAL, 1, errors.UnitRefused(unit="X"))
+            tx.quarantine_commit(AMAL, 1, errors.UnitRefused(unit="X"))
             tx.judge_as(AMAL, 2, "role_refused", "{}")
-            tx.refuse(AMAL, 1, errors.UnitRefused(unit="X"))
-            assert [(one.seq, one.code) for one in tx.judged(0)] == [(1, "unit_refused"), (2, "role_refused")]
+            tx.quarantine_commit(AMAL, 1, errors.UnitRefused(unit="X"))
+            assert [(one.seq, one.code) for one in tx.verdicts_since(0)] == [(1, "unit_refused"), (2, "role_refused")]
             assert tx.refusals(AMAL, 1) == [(2, "role_refused", "{}")]
-            seen = tx.judged(0)[-1].arrival
-            tx.accept(AMAL, 1, {"code": "A-1"})
-            (news,) = tx.judged(seen, AMAL)
+            seen = tx.verdicts_since(0)[-1].arrival
+            tx.accept_commit(AMAL, 1, {"code": "A-1"})
+            (news,) = tx.verdicts_since(seen, AMAL)
             assert (news.device, news.seq, news.code, msgspec.json.decode(news.facts)) == (AMAL, 1, "", {"code": "A-1"})
-            assert tx.judged(0, BASIM) == []
+            assert tx.verdicts_since(0, BASIM) == []
             assert [one.seq for one in tx.refusals(AMAL)] == [2]
 
     def test_each_server_has_its_own_verdict(self, store: Store) -> None:
@@ -78,18 +80,21 @@ class QuarantineContract(Contract):
             for server in (SAMAR, HUDA):
                 tx.note_verdict(AMAL, 1, server, "unit_refused")
             tx.note_verdict(AMAL, 1, SAMAR, "")
-            assert tx.verdicts(AMAL) == {1: {HUDA: "unit_refused"}}
+            assert tx.server_verdicts(AMAL) == {1: {HUDA: "unit_refused"}}
             tx.forget_verdicts(AMAL, 1)
-            assert tx.verdicts(AMAL) == {}
+            assert tx.server_verdicts(AMAL) == {}
 
     def test_what_people_did_is_kept_and_the_last_counts(self, store: Store) -> None:
         """Released, then dropped: it is not released any more."""
         with store.write() as tx:
             log(tx, 0, 1, 2)
-            acts = [Act(AMAL, 1, "release", "Samar", 5, "why"), Act(AMAL, 2, "release", "Samar", 6, None)]
+            acts = [
+                QuarantineAction(AMAL, 1, "release", "Samar", 5, "why"),
+                QuarantineAction(AMAL, 2, "release", "Samar", 6, None),
+            ]
             for one in acts:
-                tx.act(one)
-            assert tx.released(AMAL, [1, 2, 3]) == {1, 2}
-            tx.act(dropped := Act(AMAL, 1, "drop", "Huda", 7, None))
-            assert tx.released(AMAL, [1, 2, 3]) == {2}
-            assert tx.acts() == {(AMAL, 1): [acts[0], dropped], (AMAL, 2): [acts[1]]}
+                tx.add_quarantine_action(one)
+            assert tx.released_seqs(AMAL, [1, 2, 3]) == {1, 2}
+            tx.add_quarantine_action(dropped := QuarantineAction(AMAL, 1, "drop", "Huda", 7, None))
+            assert tx.released_seqs(AMAL, [1, 2, 3]) == {2}
+            assert tx.quarantine_actions() == {(AMAL, 1): [acts[0], dropped], (AMAL, 2): [acts[1]]}

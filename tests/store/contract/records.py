@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from fieldsync.core import record_ids
 from fieldsync.core.commit import Commit, state_of
 from fieldsync.core.register import Head, Register
-from fieldsync.core.state import State, canonical, merge, term
+from fieldsync.core.state import State, canonical_bytes, digest_term, join_states
 from fieldsync.replica.apply import apply
 from fieldsync.store import Store
-from fieldsync.store.contract import Query
+from fieldsync.store.contract import RecordQuery
 from tests.histories import DEVICES, RECORD, WORLDS, World
 from tests.scale import examples
 from tests.store.contract.support import UNITS, Contract, check_digests, put, rules
@@ -32,15 +32,15 @@ class RecordContract(Contract):
         seed.shuffle(said)  # type: ignore[attr-defined]
         store, memory = fresh(), said[0]
         for state in said[1:]:
-            memory = merge(memory, state)[0]
+            memory = join_states(memory, state)[0]
         for state in said:
             with store.write() as tx:
                 apply(tx, rules(), [state], unit=UNITS[0], index=False)
             with store.read() as tx:
                 row = tx.rows([RECORD])[RECORD]
-            assert row.old_term & ((1 << 64) - 1) == term(row.state)
-        assert canonical(row.state) == canonical(memory)
-        assert term(row.state) == term(memory)
+            assert row.old_term & ((1 << 64) - 1) == digest_term(row.state)
+        assert canonical_bytes(row.state) == canonical_bytes(memory)
+        assert digest_term(row.state) == digest_term(memory)
         check_digests(store)
         store.close()
 
@@ -84,13 +84,13 @@ class RecordContract(Contract):
             name = Register((Head(DEVICES[0], seq, seq, "Amal", f"name {seq}"),), {DEVICES[0]: seq})
             with store.write() as tx:
                 if what == 3:
-                    tx.purge(tx.rows([record]).values())
+                    tx.purge_records(tx.rows([record]).values())
                 else:
                     fields = {"_unit": unit_} if what else {"family_name": name}
                     apply(tx, rules(), [State(record, "household", None, {}, fields)], unit=UNITS[0], index=False)
             check_digests(store)
             with store.read() as tx:
-                for row in tx.select():
+                for row in tx.select_rows():
                     gone = {tx.channel(c).unit for c in tx.channels_left(row.n)}
                     assert tx.channel(row.channel or 0).unit not in gone
         store.close()
@@ -99,32 +99,32 @@ class RecordContract(Contract):
         """By type, unit, fields, members of sets and references; in an order, and no more than asked for."""
         with store.write() as tx:
             home, other = put(tx, 1, family_name="حداد"), put(tx, 2, 2, family_name="Aziz", _unit=UNITS[1])
-            person = put(tx, 3, 3, type="person", household=record_ids.text(home), given_name="Amal", sex="female")
+            person = put(tx, 3, 3, type="person", household=record_ids.id_text(home), given_name="Amal", sex="female")
         with store.read() as tx:
 
             def found(**wanted: Any) -> list[bytes]:
-                return [row.state.record for row in tx.select(Query(**wanted))]
+                return [row.state.record for row in tx.select_rows(RecordQuery(**wanted))]
 
             assert found() == [home, other, person]
             assert found(type="household") == [home, other]
             assert found(type="household", equal={"family_name": "حداد"}) == [home]
             assert found(type="household", sort="family_name", limit=1) == [other]
             assert found(type="household", sort="-family_name") == [home, other]
-            assert found(type="person", named={"household": record_ids.text(home)}) == [person]
+            assert found(type="person", named={"household": record_ids.id_text(home)}) == [person]
             assert found(unit=UNITS[1]) == [other]
             assert found(in_conflict=True) == []
-            assert (tx.count(), tx.counts()) == (3, {"household": 2, "person": 1})
-            assert (tx.ids("household"), tx.ids("case")) == ([home, other], [])
-            assert tx.owned_by([home, other]) == [person]
+            assert (tx.count_records(), tx.count_by_type()) == (3, {"household": 2, "person": 1})
+            assert (tx.ids_of_type("household"), tx.ids_of_type("case")) == ([home, other], [])
+            assert tx.ids_owned_by([home, other]) == [person]
             assert tx.ids_like(home, home[:-1] + b"\xff", "") == [home, other], "two at most"
-            assert tx.siblings(home, "person") == [person]
+            assert tx.sibling_ids(home, "person") == [person]
             assert tx.row(None) is None
             assert tx.rows([home, b"?" * 16]).keys() == {home}
             (entry,) = tx.at_home("person")
             assert (entry.record, entry.household, entry.doc["given_name"]) == (person, home, "Amal")
             assert [one.record for one in tx.at_home("person", [other])] == []
-            assert list(tx.agreeing("person", ["sex", "given_name"])) == [(home, ("female", "Amal"))]
-            assert list(tx.agreeing("person", ["sex", "birth_date"])) == []
+            assert list(tx.values_by_household("person", ["sex", "given_name"])) == [(home, ("female", "Amal"))]
+            assert list(tx.values_by_household("person", ["sex", "birth_date"])) == []
 
     def test_open_conflicts_are_listed_without_their_records(self, store: Store) -> None:
         """With the channels that the record is in: both, while people disagree on its unit."""
@@ -140,8 +140,8 @@ class RecordContract(Contract):
             units = {tx.channel(n).unit for n in entry.channels}
             assert units == set(UNITS)
             row = tx.rows([home])[home]
-            assert tx.several.keys() == {row.n}
-            assert tx.also_of([home]) == {home: row.also}
+            assert tx.further_placements.keys() == {row.n}
+            assert tx.further_channels_of([home]) == {home: row.also}
         check_digests(store)
 
     def test_a_rewritten_record_comes_to_nobody_anew(self, store: Store) -> None:
@@ -150,7 +150,7 @@ class RecordContract(Contract):
             home = put(tx, 1, family_name="حداد")
             row = tx.rows([home])[home]
             row.doc["family_name"] = "haddad"
-            tx.rewrite([row])
+            tx.rewrite_rows([row])
             again = tx.rows([home])[home]
             assert (again.doc["family_name"], again.arrival) == ("haddad", row.arrival)
         check_digests(store)
@@ -160,12 +160,12 @@ class RecordContract(Contract):
         with store.write() as tx:
             home = put(tx, 1, index=True, family_name="Haddad")
             row = tx.rows([home])[home]
-            assert tx.behind() == 1
-            assert tx.catch_up(lambda type_, doc: rules().of(type_).words(doc), 10) == 1
-            assert (tx.behind(), [one.state.record for one in tx.matching("haddad", -1)]) == (0, [home])
-            assert tx.matching("aziz haddad", -1) == []
-            tx.unsearched([row.n])
-            assert tx.behind() == 1
-            tx.catch_up(lambda _type, _doc: "", 10)
-            tx.unsearched_type("household")
-            assert tx.behind() == 1
+            assert tx.count_unindexed() == 1
+            assert tx.index_full_text(lambda type_, doc: rules().of(type_).words(doc), 10) == 1
+            assert (tx.count_unindexed(), [one.state.record for one in tx.search_rows("haddad", -1)]) == (0, [home])
+            assert tx.search_rows("aziz haddad", -1) == []
+            tx.invalidate_search([row.n])
+            assert tx.count_unindexed() == 1
+            tx.index_full_text(lambda _type, _doc: "", 10)
+            tx.invalidate_search_of_type("household")
+            assert tx.count_unindexed() == 1

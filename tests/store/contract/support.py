@@ -7,14 +7,14 @@ import pytest
 from fieldsync.core.commit import Commit, encode
 from fieldsync.core.grants import Grant
 from fieldsync.core.register import Head, Register
-from fieldsync.core.state import State, term
+from fieldsync.core.state import State, digest_term
 from fieldsync.crypto import chain
 from fieldsync.replica.apply import apply
 from fieldsync.replica.merge_rules import Rules
 from fieldsync.schema import load
 from fieldsync.schema.model import Schema
 from fieldsync.store import Store, Tx
-from fieldsync.store.contract import Logged
+from fieldsync.store.contract import LoggedCommit
 from tests.histories import DEVICES, RECORD
 
 _64 = (1 << 64) - 1
@@ -30,12 +30,12 @@ def rules() -> Rules:
     return Rules(SCHEMA[0])
 
 
-def logged(commits: list[Commit]) -> list[Logged]:
+def logged(commits: list[Commit]) -> list[LoggedCommit]:
     """Return commits of one device as they stand in a log."""
     bodies = [encode(c) for c in commits]
-    links = chain.extend(chain.first(commits[0].device), bodies)
+    links = chain.extend_chain(chain.chain_start(commits[0].device), bodies)
     return [
-        Logged(c.device, c.seq, c.stamp, c.author, c.record, c.note, b, *link)
+        LoggedCommit(c.device, c.seq, c.stamp, c.author, c.record, c.note, b, *link)
         for c, b, link in zip(commits, bodies, links, strict=True)
     ]
 
@@ -48,13 +48,19 @@ def record(which: int) -> bytes:
 def enrol(tx: Tx, which: int, *grants: Grant) -> bytes:
     """Enrol one of the devices, with letters of its own: a caseworker's, unless other grants are given."""
     device = DEVICES[which]
-    tx.enrol(
-        device, bytes([which]) * 32, "ABCD"[which], f"person {which}", grants or (CASEWORKER,), 7, chain.first(device)
+    tx.enrol_device(
+        device,
+        bytes([which]) * 32,
+        "ABCD"[which],
+        f"person {which}",
+        grants or (CASEWORKER,),
+        7,
+        chain.chain_start(device),
     )
     return device
 
 
-def log(tx: Tx, which: int, *records: int) -> list[Logged]:
+def log(tx: Tx, which: int, *records: int) -> list[LoggedCommit]:
     """Enrol one of the devices, and log a commit of it about each of these records."""
     device = enrol(tx, which)
     commits = [
@@ -62,7 +68,7 @@ def log(tx: Tx, which: int, *records: int) -> list[Logged]:
         for seq, one in enumerate(records, 1)
     ]
     found = logged(commits)
-    tx.append(device, found)
+    tx.append_commits(device, found)
     return found
 
 
@@ -81,11 +87,11 @@ def check_digests(store: Store) -> None:
     """Every channel's digest, count and arrivals are those of the records in it."""
     with store.read() as tx:
         for channel in tx.channels():
-            found = [row for row in tx.select() if channel.n in row.channels]
-            assert channel.digest == sum(term(row.state) for row in found) & _64
+            found = [row for row in tx.select_rows() if channel.n in row.channels]
+            assert channel.digest == sum(digest_term(row.state) for row in found) & _64
             assert channel.records == len(found)
-            assert dict(tx.terms(channel.n)) == {row.state.record: term(row.state) for row in found}
-            entries = tx.page(channel.n, 0, 1_000)
+            assert dict(tx.digest_terms(channel.n)) == {row.state.record: digest_term(row.state) for row in found}
+            entries = tx.page_forward(channel.n, 0, 1_000)
             arrivals = [entry.arrival for entry in entries]
             assert arrivals == sorted(set(arrivals))
             assert max(arrivals, default=0) <= channel.arrival

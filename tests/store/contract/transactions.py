@@ -26,7 +26,7 @@ class TransactionContract(Contract):
             assert tx.rows([record(1)]) == {}
         with store.write() as tx:
             basim, samar = log(tx, 1, 1), log(tx, 2, 1)
-            assert [list(tx.commits(one, 0)) for one in (DEVICES[1], DEVICES[2])] == [basim, samar]
+            assert [list(tx.commits_behind(one, 0)) for one in (DEVICES[1], DEVICES[2])] == [basim, samar]
 
     def test_works_in_one_transaction_fail_alone(self, store: Store) -> None:
         """What one did that raised is not there; the others' is, and each hears its own result."""
@@ -45,21 +45,21 @@ class TransactionContract(Contract):
         assert [type(one) for one in done] == [bytes, ZeroDivisionError, bytes]
         with store.read() as tx:
             assert [one.id for one in tx.devices()] == [DEVICES[0], DEVICES[2]]
-            assert tx.count() == 2
+            assert tx.count_records() == 2
         check_digests(store)
 
     def test_a_store_that_is_sound_says_so_and_tidies_up(self, store: Store) -> None:
         """Tidying changes nothing that anybody sees; nobody else has written."""
-        version = store.version()
+        version = store.change_counter()
         with store.write() as tx:
             log(tx, 0, 1, 2)
             put(tx, 1)
-        store.tidy()
+        store.run_maintenance()
         with store.read() as tx:
             assert len(tx.commits_of(record(1))) == 1
         check_digests(store)
-        assert store.damage() == []
-        assert store.version() == version
+        assert store.find_damage() == []
+        assert store.change_counter() == version
 
 
 class SettingContract(Contract):
@@ -89,7 +89,7 @@ class SettingContract(Contract):
         with store.write() as tx:
             home = put(tx, 1)
             tx.settings.drafts[home.hex()] = {"family_name": "x"}
-            tx.purge(tx.rows([home]).values())
+            tx.purge_records(tx.rows([home]).values())
             assert tx.settings.drafts[home.hex()] is None
 
     def test_a_reading_transaction_assigns_nothing(self, store: Store) -> None:
@@ -105,4 +105,4 @@ class SettingContract(Contract):
             for name in (b"a", b"b", b"a"):
                 tx.keep_schema(name * 4, name)
             tx.make_views({})
-            assert tx.schemas() == [b"a", b"b"]
+            assert tx.compiled_schemas() == [b"a", b"b"]

@@ -6,7 +6,7 @@ if TYPE_CHECKING:
     import sqlite_utils
 
 STEPS = (
-    # what a quarantined commit waits for (contract.Awaited): looked up when that comes
+    # what a quarantined commit waits for (contract.WaitKey): looked up when that comes
     """CREATE TABLE awaited (
         kind TEXT NOT NULL, what BLOB NOT NULL, device INTEGER NOT NULL, seq INTEGER NOT NULL,
         PRIMARY KEY (kind, what, device, seq)) WITHOUT ROWID""",
