@@ -50,7 +50,7 @@ class Story:
             for place, found in _places(node, self.home, self.people.home).items():
                 assert sorted(found) == sorted(wanted), (node.person, place)
             pairs = duplicate_pairs.items(node, weak=True)
-            assert {one[side] for one in pairs for side in ("a", "b")} <= set(wanted), node.person
+            assert {getattr(one, side) for one in pairs for side in ("a", "b")} <= set(wanted), node.person
 
     def asked(self, *wanted: str) -> None:
         """Assert that supervisors are asked about these persons' merges, and nobody about others."""
