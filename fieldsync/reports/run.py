@@ -16,7 +16,7 @@ from fieldsync.reports.definitions import Report
 from fieldsync.reports.period import Period
 from fieldsync.review import decisions
 from fieldsync.schema.model import Schema, Type
-from fieldsync.store.contract import SECONDS, Issue, LastSync, Progress, ReportRow, View
+from fieldsync.store.contract import SECONDS, IssuedReport, LastSync, Progress, ReportRow, ReportView
 
 OPEN = "in_review"  # the column that says how many of a row's records have an open review
 AGREED = "agreed"  # the column that says whether a row may go to another organisation

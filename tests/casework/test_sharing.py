@@ -200,10 +200,10 @@ def test_a_referral_made_before_the_news_is_kept_aside(nodes: dict[str, Node]) -
 def test_sharing_so_far_is_listed(nodes: dict[str, Node]) -> None:
     """What was shared with whom, since when, under which consent stays on the list when it is taken back."""
     who, consent, referral = referred(nodes, "sex")
-    referrals.withdraw_consent(nodes["amal"], record_ids.text(consent))
-    (told,) = referrals.shared_of(nodes["amal"], record_ids.text(who))
+    referrals.withdraw_consent(nodes["amal"], record_ids.id_text(consent))
+    (told,) = referrals.shared_of(nodes["amal"], record_ids.id_text(who))
     assert (told.referral, told.unit, told.consent) == (
-        record_ids.text(referral),
+        record_ids.id_text(referral),
         ALBIR,
         record_ids.id_text(consent),
     )

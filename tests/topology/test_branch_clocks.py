@@ -46,5 +46,5 @@ def test_a_theft_is_judged_by_headquarters_time(tree: Tree, hours: int) -> None:
         assert after not in rows(node)
         with node.store.read() as tx:
             assert [(seq, code) for seq, code, _ in tx.refusals(amal.device)] == [(2, "out_of_hands")]
-        assert integrity.check(node).ok
+        assert integrity.check_integrity(node).ok
     assert directly.differing(jbl, hq) == []

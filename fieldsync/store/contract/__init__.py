@@ -61,15 +61,15 @@ from fieldsync.store.contract.records import (
 )
 from fieldsync.store.contract.reports import (
     SECONDS,
-    ReportReader,
-    Issue,
+    IssuedReport,
     LastSync,
+    ReportReader,
     ReportReads,
     ReportRow,
-    ReportWrites,
     ReportView,
+    ReportWrites,
 )
-from fieldsync.store.contract.servers import Cursor, PassedReceipt, Receipt, KnownServer, ServerReads, ServerWrites
+from fieldsync.store.contract.servers import Cursor, KnownServer, PassedReceipt, Receipt, ServerReads, ServerWrites
 from fieldsync.store.contract.settings import SettingReads, SettingWrites
 from fieldsync.store.contract.store import ReadTx, Store, Tx
 
@@ -106,10 +106,11 @@ __all__ = [
     "DuplicateWrites",
     "FirstReceipt",
     "HouseholdEntry",
-    "Issue",
+    "IssuedReport",
+    "KnownServer",
     "LastSync",
     "Linked",
-    "Logged",
+    "LoggedCommit",
     "NamedDevice",
     "OpenInvite",
     "OpenPair",
@@ -135,10 +136,10 @@ __all__ = [
     "ReportReader",
     "ReportReads",
     "ReportRow",
+    "ReportView",
     "ReportWrites",
     "RequestedRecords",
     "Row",
-    "Server",
     "ServerReads",
     "ServerWrites",
     "SettingReads",

@@ -33,7 +33,7 @@ class LastSync(Struct, frozen=True):
     at: str | None
 
 
-class Issue(NamedTuple):
+class IssuedReport(NamedTuple):
     """One report of one period and unit ("": all), as issued."""
 
     report: str

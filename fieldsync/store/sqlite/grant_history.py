@@ -6,7 +6,7 @@ import msgspec
 
 from fieldsync.core.grants import Grant
 from fieldsync.store.contract import GRACE_MS, REVOKED, AuthorityChange, FirstReceipt, StatedChange
-from fieldsync.store.sqlite.quarantine import SqliteQuarantineWrites, SqliteQuarantineReads
+from fieldsync.store.sqlite.quarantine import SqliteQuarantineReads, SqliteQuarantineWrites
 
 _COUNTER = "authority_number"
 _SKIPPED = 1_000

@@ -2,8 +2,8 @@
 
 import msgspec
 
-from fieldsync.store.contract import Issue, LastSync, ReportRow
-from fieldsync.store.sqlite.interning import SqliteNumberWrites, SqliteNumberReads
+from fieldsync.store.contract import IssuedReport, LastSync, ReportRow
+from fieldsync.store.sqlite.interning import SqliteNumberReads, SqliteNumberWrites
 
 _rows = msgspec.json.Decoder(list[ReportRow]).decode
 _as_of = msgspec.json.Decoder(list[LastSync]).decode
@@ -17,7 +17,7 @@ class SqliteIssueReads(SqliteNumberReads):
             "SELECT at, by, rows, as_of FROM issue WHERE (report, period, unit) = (?, ?, ?)", (report, period, unit)
         )
         row = found.fetchone()
-        return Issue(report, period, unit, row[0], row[1], _rows(row[2]), _as_of(row[3])) if row else None
+        return IssuedReport(report, period, unit, row[0], row[1], _rows(row[2]), _as_of(row[3])) if row else None
 
 
 class SqliteIssueWrites(SqliteIssueReads, SqliteNumberWrites):
