@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from fieldsync import errors
 from fieldsync.core import record_ids
-from fieldsync.exchange.xlsform import convert, expressions, write_folder
+from fieldsync.exchange.xlsform import convert, expressions, workbook_reader, write_folder
 from fieldsync.exchange.xlsform.expressions import Names, Untranslated
 from fieldsync.replica import queries, save
 from fieldsync.replica.changes import Changes
@@ -310,7 +310,7 @@ def test_forms_that_are_none(tmp_path: Path) -> None:
     assert _reason(_form(tmp_path, [_row("text", "a", "x", "x"), _row("text", "a b", "x", "x")])) == ("form_row", 3)
     key = {"form_title": "x", "form_id": "x", "public_key": "MIIBIjANBgkq"}
     assert _reason(_form(tmp_path, [_row("text", "a", "x", "x")], settings=key)) == ("form_encrypted", None)
-    many: list[Row | None] = [_row("text", f"q{n}", "x", "x") for n in range(convert.MAX_SURVEY + 1)]
+    many: list[Row | None] = [_row("text", f"q{n}", "x", "x") for n in range(workbook_reader.MAX_SURVEY + 1)]
     assert _reason(_form(tmp_path, many)) == ("form_large", None)
 
 

@@ -229,3 +229,36 @@ def test_what_a_form_has_no_words_in_is_told(tmp_path: Path) -> None:
         (None, "label", "lacking_ar"),
     ]
     assert _fields(made, "form")["who"]["label"] == {"en": "Who?", "ar": "Who?"}
+
+
+def test_what_the_forms_own_check_refuses_is_left_out(tmp_path: Path) -> None:
+    """A cell that names no question, a list that is not there, a question without a name or a calculation: each is a line."""
+    survey = [
+        _row("text", "who", "Who?", "من؟"),
+        _row("calculate", "again", calculation="1", trigger="${nobody}"),
+        _row("select_one nowhere", "which", "Which?", "أي؟"),
+        _row("integer", "", "How many?", "كم؟"),
+        _row("calculate", "empty"),
+        _row("text", "where", "Where?", "أين؟"),
+    ]
+    entities = {"list_name": "people", "label": "x", "entity_id": "${nobody}"}
+    made = convert.read(
+        _form(tmp_path, survey, entities=entities, choices=[["list_name", "name", "label"], ["one", "a", "A"]])
+    )
+    faulty = [(note.sheet, note.row, note.name, note.what) for note in made.notes if note.why.startswith("faulty ")]
+    assert faulty == [
+        ("survey", 3, "again", "trigger"),
+        ("survey", 4, "which", "question"),
+        ("survey", 5, "", "question"),
+        ("survey", 6, "empty", "question"),
+        ("entities", 2, "", "entity"),
+    ]
+    assert {"who", "where"} <= _fields(made, "form").keys()
+
+
+def test_a_group_that_cannot_be_read_refuses_the_form(tmp_path: Path) -> None:
+    """Without its first row the questions in it would be others'."""
+    survey = [_row("begin group", "", "A group", "مجموعة"), _row("text", "who", "Who?", "من؟"), _row("end group")]
+    with pytest.raises(errors.BadFile) as refused:
+        convert.read(_form(tmp_path, survey))
+    assert (refused.value.facts["reason"], refused.value.facts["row"]) == ("form_row", 2)

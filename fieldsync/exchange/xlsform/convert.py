@@ -1,34 +1,20 @@
-"""XLSForms into record types: what a workbook asks becomes TOML that a person would have written, and a list of what was left.
+"""XLSForms into record types: what a workbook asks becomes TOML that a person would have written, and a list of what was left."""
 
-pyxform reads the workbook (an optional part of the program); a foreign file makes it raise anything, and nothing of that gets out.
-"""
-
-import io
 import re
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from fieldsync import errors
-from fieldsync.exchange.tables.workbook import check_zip
-from fieldsync.exchange.xlsform import toml_writer
+from fieldsync.exchange.xlsform import toml_writer, workbook_reader
 from fieldsync.exchange.xlsform import unsupported as lost
 from fieldsync.exchange.xlsform.model import Note, Question
 from fieldsync.exchange.xlsform.questions import Form
 from fieldsync.schema import load
 
-MAX_SURVEY, MAX_CHOICES = 5_000, 50_000  # rows
-MAX_FILE = 32 * 1024 * 1024  # bytes
-MAX_OLD = 4 * 1024 * 1024  # bytes of a file that is read as a whole: .xls, .csv
-_ZIPPED = (".xlsx", ".xlsm")
-_KINDS = (*_ZIPPED, ".xls", ".csv")
-_RESERVED = "meta"
 _SHEETS = ("survey", "choices", "settings", "entities")
 _LAST = 1 << 30  # what is of no row is told behind those that are
 _REF = re.compile(r"\$\{([^}]*)\}")
-_ROW = re.compile(r"\[row\s*:\s*(\d+)\]\s*")
-_SHEET = re.compile(r"[Oo]n the '(\w+)' sheet")
 _LOOSE = ("rule", "relevant", "when", "pattern", "min", "max", "hxl", "filter", "formula")
 _THEIRS = {
     "rule": "constraint",
@@ -52,10 +38,10 @@ class Made(NamedTuple):
 
 def read(path: Path, *, type: str | None = None, beside: Mapping[str, str] | None = None) -> Made:
     """Return the record types of an XLSForm; `beside` are the files that a folder has already. BadFile, Usage."""
-    survey, book, renamed = _workbook(path)
+    survey, book, left = workbook_reader.read(path)
     choices = list(book.choices or ())
     form = Form(survey, list(book.survey or ()), path.stem, type, set(beside or ()), choices=choices)
-    form.notes += renamed
+    form.notes += left
     try:
         form.walk()
         form.rules()
@@ -84,88 +70,6 @@ def _titles(form: Form, book: Any) -> None:
                 kind.title = list(dict.fromkeys(kind.raw[name] for name in names))
             elif row.get(column):
                 form.notes.append(Note(sheet, number, "", column, "no_place"))
-
-
-def _workbook(path: Path) -> tuple[Table, Any, list[Note]]:
-    """The form as pyxform has it, the workbook's rows, and what was renamed for it. BadFile, Usage."""
-    try:
-        import xlrd  # type: ignore[import-untyped]
-        from pyxform import errors as theirs
-        from pyxform import xls2json, xls2json_backends
-    except ImportError as fault:
-        raise errors.Usage(reason="no_pyxform") from fault
-    kind = path.suffix.lower()
-    if kind not in _KINDS:
-        raise errors.BadFile(file=path.name, reason="form_kind")
-    if kind in _ZIPPED:
-        check_zip(path)
-    try:
-        large = path.stat().st_size > (MAX_FILE if kind in _ZIPPED else MAX_OLD)
-    except OSError as fault:
-        raise errors.BadFile(file=path.name, reason="unreadable") from fault
-    if large:
-        raise errors.BadFile(file=path.name, reason="workbook_large")
-    import warnings
-
-    # it writes what it thinks of a file to standard output
-    xls2json_backends.xlrd_open = partial(xlrd.open_workbook, logfile=io.StringIO())
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            book = xls2json_backends.get_xlsform(str(path))
-            _check_size(path, book)
-            _allow_doubles(book)
-            renamed = _without_reserved(book)
-            survey = xls2json.workbook_to_json(book, fallback_form_name=path.stem, warnings=[])
-    except errors.FieldsyncError:
-        raise
-    except (theirs.PyXFormError, theirs.PyXFormReadError) as fault:
-        said = str(fault)
-        row = _ROW.search(said)
-        why = " ".join(_ROW.sub("", said).split())[:300]
-        if row is not None:
-            sheet = _SHEET.search(why)
-            at = {"row": int(row[1]), "sheet": sheet[1] if sheet else "survey", "why": why}
-            raise errors.BadFile(file=path.name, reason="form_row", **at) from fault
-        raise errors.BadFile(file=path.name, reason="form_refused", why=why) from fault
-    except Exception as fault:
-        raise errors.BadFile(file=path.name, reason="form_refused", why=fault.__class__.__name__) from fault
-    if survey.get("public_key"):
-        raise errors.BadFile(file=path.name, reason="form_encrypted")
-    return survey, book, renamed
-
-
-def _allow_doubles(book: Any) -> None:
-    """Have choices of one name in a list read, as real forms have them: what becomes of them is told."""
-    name = "allow_choice_duplicates"
-    rows, heads = (
-        {key: value for key, value in next(iter(found or ()), {}).items() if str(key).strip().lower() != name}
-        for found in (book.settings, book.settings_header)
-    )
-    book.settings, book.settings_header = [rows | {name: "yes"}], [heads | {name: None}]
-
-
-def _without_reserved(book: Any) -> list[Note]:
-    """Call groups otherwise that have a name which pyxform keeps for itself; each is told."""
-    rows = book.survey or ()
-    taken = {str(row.get("name") or "") for row in rows}
-    notes = []
-    for number, row in enumerate(rows, 2):
-        if str(row.get("name") or "").strip() == _RESERVED and str(row.get("type") or "").split()[:1] == ["begin"]:
-            name = next(made for n in range(len(taken) + 2) if (made := f"{_RESERVED}_group{n or ''}") not in taken)
-            taken.add(name)
-            row["name"] = name
-            notes.append(Note("survey", number, _RESERVED, "name", f"reserved {name}"))
-    return notes
-
-
-def _check_size(path: Path, book: Any) -> None:
-    sizes = {"survey": (book.survey, MAX_SURVEY), "choices": (book.choices, MAX_CHOICES)}
-    for sheet, (rows, most) in sizes.items():
-        if len(rows or ()) > most:
-            raise errors.BadFile(file=path.name, reason="form_large", sheet=sheet, most=most)
-    if not book.survey:
-        raise errors.BadFile(file=path.name, reason="form_empty")
 
 
 def _checked(path: Path, form: Form, comment: str) -> dict[str, str]:

@@ -32,6 +32,7 @@ WORDS = {
     "form_why_language": "its words are carried only where there are no others: name it with its code, as in Français (fr) ({what})",
     "form_why_bad_pattern": "its regular expression is not valid, or cannot run in linear time",
     "form_why_formula_circle": "it is computed from itself, by way of other questions",
+    "form_why_faulty": "XLSForm's own check refuses it: {what}",
     "form_why_unfit": "the forms here cannot have it ({what})",
     "form_written": "Written to {out}: {types}. Read the files; then: fieldsync schema check {out}",
     "usage.no_pyxform": "Reading XLSForms takes pyxform, which is not installed.",

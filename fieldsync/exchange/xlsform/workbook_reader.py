@@ -1,0 +1,164 @@
+"""The workbook of an XLSForm, read by pyxform: what its own check refuses is left out, and told.
+
+pyxform is an optional part of the program; a foreign file makes it raise anything, and nothing of that gets out.
+"""
+
+import copy
+import io
+import re
+import warnings
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from fieldsync import errors
+from fieldsync.exchange.tables.workbook import check_zip
+from fieldsync.exchange.xlsform.model import Note, Table
+
+MAX_SURVEY, MAX_CHOICES = 5_000, 50_000  # rows
+MAX_FILE = 32 * 1024 * 1024  # bytes
+MAX_OLD = 4 * 1024 * 1024  # bytes of a file that is read as a whole: .xls, .csv
+_ZIPPED = (".xlsx", ".xlsm")
+_KINDS = (*_ZIPPED, ".xls", ".csv")
+_RESERVED = "meta"
+_ROW = re.compile(r"\[row\s*:\s*(\d+)\]\s*")
+_SHEET = re.compile(r"[Oo]n the '(\w+)' sheet")
+_CELL = re.compile(r"[Oo]n the 'survey' sheet, the '([\w: ]+)' value")
+_FRAME = ("begin", "end")  # the first word of rows without which others would be in the wrong place
+_MOST_FAULTS = 50
+
+
+class Workbook(NamedTuple):
+    """A form as pyxform has it, the rows of its sheets, and what was left out or called otherwise."""
+
+    survey: Table
+    rows: Any
+    notes: list[Note]
+
+
+def read(path: Path) -> Workbook:
+    """Return a form's workbook. BadFile, Usage."""
+    try:
+        import xlrd  # type: ignore[import-untyped]
+        from pyxform import xls2json_backends
+    except ImportError as fault:
+        raise errors.Usage(reason="no_pyxform") from fault
+    _check_file(path)
+    # it writes what it thinks of a file to standard output
+    xls2json_backends.xlrd_open = partial(xlrd.open_workbook, logfile=io.StringIO())
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            rows = xls2json_backends.get_xlsform(str(path))
+            _check_size(path, rows)
+            _allow_doubles(rows)
+            notes = _without_reserved(rows)
+            survey = _read_leniently(path, rows, notes)
+    except errors.FieldsyncError:
+        raise
+    except Exception as fault:
+        raise errors.BadFile(file=path.name, reason="form_refused", why=_reason(fault)) from fault
+    if survey.get("public_key"):
+        raise errors.BadFile(file=path.name, reason="form_encrypted")
+    return Workbook(survey, rows, notes)
+
+
+def _reason(fault: Exception) -> str:
+    """Return what pyxform says; of what it does not expect itself, only the kind."""
+    from pyxform import errors as theirs
+
+    known = isinstance(fault, theirs.PyXFormError | theirs.PyXFormReadError)
+    return " ".join(_ROW.sub("", str(fault)).split())[:300] if known else fault.__class__.__name__
+
+
+def _read_leniently(path: Path, rows: Any, notes: list[Note]) -> Table:
+    """Return the form without the cells and questions that pyxform refuses; each is noted."""
+    from pyxform import errors as theirs
+    from pyxform import xls2json
+
+    for _ in range(_MOST_FAULTS):
+        try:
+            found: Table = xls2json.workbook_to_json(copy.deepcopy(rows), fallback_form_name=path.stem, warnings=[])
+        except theirs.PyXFormError as fault:
+            at = _ROW.search(str(fault))
+            if at is None:
+                raise
+            why, row = _reason(fault), int(at[1])
+            found_in = _SHEET.search(why)
+            sheet = found_in[1] if found_in else "survey"
+            left = _left_out(rows, sheet, row, why)
+            if left is None:
+                raise errors.BadFile(file=path.name, reason="form_row", row=row, sheet=sheet, why=why) from fault
+            notes.append(left)
+        else:
+            return found
+    raise errors.BadFile(file=path.name, reason="form_faulty")
+
+
+def _left_out(rows: Any, sheet: str, number: int, why: str) -> Note | None:
+    """Take out of a survey the cell that is refused, or else the question; None where neither can go. Entities go as a whole."""
+    if sheet == "entities":
+        rows.entities, rows.entities_header = [], []
+        return Note(sheet, number, "", "entity", f"faulty {why}")
+    if sheet != "survey":
+        return None
+    survey = rows.survey or ()
+    row = survey[number - 2] if 0 <= number - 2 < len(survey) else {}
+    name, cell = str(row.get("name") or ""), _CELL.search(why)
+    if cell is not None and cell[1].lower() in ("type", "name"):
+        return None  # a slip that costs a whole question: whoever made the form mends it
+    column = next((key for key in row if cell is not None and str(key).strip().lower() == cell[1].lower()), None)
+    if column is not None:
+        del row[column]
+        return Note("survey", number, name, column, f"faulty {why}")
+    if not row or str(row.get("type") or "").split(" ")[0].split("_")[0] in _FRAME:
+        return None
+    row.clear()
+    return Note("survey", number, name, "question", f"faulty {why}")
+
+
+def _check_file(path: Path) -> None:
+    kind = path.suffix.lower()
+    if kind not in _KINDS:
+        raise errors.BadFile(file=path.name, reason="form_kind")
+    if kind in _ZIPPED:
+        check_zip(path)
+    try:
+        large = path.stat().st_size > (MAX_FILE if kind in _ZIPPED else MAX_OLD)
+    except OSError as fault:
+        raise errors.BadFile(file=path.name, reason="unreadable") from fault
+    if large:
+        raise errors.BadFile(file=path.name, reason="workbook_large")
+
+
+def _allow_doubles(book: Any) -> None:
+    """Have choices of one name in a list read, as real forms have them: what becomes of them is told."""
+    name = "allow_choice_duplicates"
+    rows, heads = (
+        {key: value for key, value in next(iter(found or ()), {}).items() if str(key).strip().lower() != name}
+        for found in (book.settings, book.settings_header)
+    )
+    book.settings, book.settings_header = [rows | {name: "yes"}], [heads | {name: None}]
+
+
+def _without_reserved(book: Any) -> list[Note]:
+    """Call groups otherwise that have a name which pyxform keeps for itself; each is told."""
+    rows = book.survey or ()
+    taken = {str(row.get("name") or "") for row in rows}
+    notes = []
+    for number, row in enumerate(rows, 2):
+        if str(row.get("name") or "").strip() == _RESERVED and str(row.get("type") or "").split()[:1] == ["begin"]:
+            name = next(made for n in range(len(taken) + 2) if (made := f"{_RESERVED}_group{n or ''}") not in taken)
+            taken.add(name)
+            row["name"] = name
+            notes.append(Note("survey", number, _RESERVED, "name", f"reserved {name}"))
+    return notes
+
+
+def _check_size(path: Path, book: Any) -> None:
+    sizes = {"survey": (book.survey, MAX_SURVEY), "choices": (book.choices, MAX_CHOICES)}
+    for sheet, (rows, most) in sizes.items():
+        if len(rows or ()) > most:
+            raise errors.BadFile(file=path.name, reason="form_large", sheet=sheet, most=most)
+    if not book.survey:
+        raise errors.BadFile(file=path.name, reason="form_empty")
