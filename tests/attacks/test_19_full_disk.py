@@ -1,5 +1,6 @@
 """A full disk: one clear error, nothing half, and work goes on where it stopped as soon as there is room."""
 
+import contextlib
 import json
 import shutil
 import subprocess
@@ -14,7 +15,8 @@ from fieldsync.exchange.tables import import_records
 from fieldsync.protocol import sync_once
 from fieldsync.replica import save
 from fieldsync.replica.changes import Changes
-from tests.cast import open_node, rows
+from fieldsync.topology import backups
+from tests.cast import open_node, rows, unlock
 from tests.offices import Office
 
 SIZE = 6  # MB
@@ -89,6 +91,39 @@ def test_no_room_for_a_file(own_office: Office, small: Path, ending: str) -> Non
         assert done.stderr == ""
         assert json.loads(done.stdout)["error"]["code"] == "disk_full"
         assert [one.name for one in small.iterdir() if one.name != "filler"] == []
+
+
+def test_no_room_for_a_copy_of_the_store(own_office: Office, small: Path) -> None:
+    """A backup, and a store made from one, say that the disk is full wherever that happens, and leave nothing; with room both are whole."""
+    own_office.register("amal", 1_000)
+    amal, whole = own_office["amal"], own_office.home / "amal.backup"
+    backups.backup(amal, whole)
+    for leave in (0, 4, 8, 16, 24, 32, 36, 200):  # 32 KB is what the index of a write-ahead log takes
+        filler = fill_up(small, leave)
+        with pytest.raises(errors.DiskFull):
+            backups.backup(amal, small / "amal.backup")
+        with pytest.raises(errors.DiskFull):
+            backups.restore(whole, small / "new", unlock)
+        assert [one for one in small.rglob("*") if one.is_file()] == [filler]
+        filler.unlink()
+    backups.restore(whole, small / "new", unlock)
+    shutil.rmtree(small / "new")
+    backups.backup(amal, small / "amal.backup")
+
+
+def test_a_store_opens_or_says_that_the_disk_is_full(own_office: Office, small: Path) -> None:
+    """However little room there is for its log and that log's index: nothing is called damaged that is not."""
+    own_office.register("amal", 200)
+    own_office.shut("amal")
+    for leave in range(0, 72, 4):
+        shutil.copytree(own_office.home / "amal", small / "amal")
+        filler = fill_up(small, leave)
+        with contextlib.suppress(errors.DiskFull), contextlib.closing(open_node(small / "amal")) as amal:
+            save.add(amal, "household", Changes(set={"family_name": "محمد"}))
+        filler.unlink()
+        with contextlib.closing(open_node(small / "amal")) as amal:
+            assert len(rows(amal)) >= 200
+        shutil.rmtree(small / "amal")
 
 
 def test_a_server_s_disk_is_full(own_office: Office, small: Path) -> None:

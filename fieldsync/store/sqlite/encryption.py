@@ -1,6 +1,7 @@
 """Opens the encrypted file. Nobody else knows how; no exception of SQLCipher's leaves the store (`translate_errors`)."""
 
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -43,6 +44,7 @@ _OPENING = (
     "PRAGMA recursive_triggers = ON",
     "PRAGMA trusted_schema = OFF",
 )
+_INDEX = 64 * 1024  # bytes: twice what the index of a log grows by
 _FROZEN_PRAGMAS = {
     "temp_store",
     "temp_store_directory",
@@ -125,13 +127,20 @@ def _authorize(action: int, first: str | None, second: str | None, _db: str | No
     return int(sqlcipher.SQLITE_OK)
 
 
+def _has_no_room(folder: Path | None) -> bool:
+    """Say whether the index of a write-ahead log finds no room, which SQLite calls an I/O error."""
+    with suppress(OSError):
+        return folder is not None and shutil.disk_usage(folder).free < _INDEX
+    return False
+
+
 @contextmanager
-def translate_errors(folder: Path | None = None) -> Iterator[None]:
-    """Turn SQLCipher's exceptions into ours; `folder` is the store's, where a file of it may have to be made."""
+def translate_errors(folder: Path | None = None, *, disk: Path | None = None) -> Iterator[None]:
+    """Turn SQLCipher's exceptions into ours; `folder` is the store's, where a file of it may have to be made; `disk` is on its disk."""
     try:
         yield
     except sqlcipher.OperationalError as fault:
-        if "full" in str(fault):
+        if "full" in str(fault) or ("I/O" in str(fault) and _has_no_room(disk or folder)):
             raise errors.DiskFull from fault
         if _is_busy(fault):
             raise errors.StoreBusy from fault

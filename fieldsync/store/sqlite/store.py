@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -83,6 +83,9 @@ class SqliteStore:
         self._idle: list[encryption.Connection] = []
         self._numbers = NumberCache()
 
+    def _translate_errors(self) -> AbstractContextManager[None]:
+        return encryption.translate_errors(disk=self.path.parent)
+
     def close(self) -> None:
         for connection in [*self._idle, self._writer]:
             connection.close()
@@ -90,7 +93,7 @@ class SqliteStore:
 
     @contextmanager
     def write(self, *, durable: bool = True) -> Iterator[SqliteTx]:
-        with self._lock, encryption.translate_errors():
+        with self._lock, self._translate_errors():
             self._writer.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             encryption.retry_while_busy(lambda: self._writer.execute("BEGIN IMMEDIATE"), self._waiting)
             try:
@@ -109,7 +112,7 @@ class SqliteStore:
             for work in works:
                 self._writer.execute("SAVEPOINT work")
                 try:
-                    with encryption.translate_errors():
+                    with self._translate_errors():
                         done.append(work(SqliteTx(self._writer, self._numbers)))
                 except Exception as fault:
                     if not self._writer.in_transaction:
@@ -124,7 +127,7 @@ class SqliteStore:
     def read(self) -> Iterator[SqliteReadTx]:
         """One transaction that only reads, all from one moment: the connection refuses whatever would write."""
         if not self._shared:
-            with self._lock, encryption.translate_errors():
+            with self._lock, self._translate_errors():
                 self._writer.execute("BEGIN")
                 try:
                     self._writer.execute("PRAGMA query_only = ON")
@@ -133,7 +136,7 @@ class SqliteStore:
                     self._writer.execute("PRAGMA query_only = OFF")
                     self._writer.execute("ROLLBACK")
             return
-        with encryption.translate_errors():
+        with self._translate_errors():
             try:
                 connection = self._idle.pop()
             except IndexError:
@@ -147,7 +150,7 @@ class SqliteStore:
                 self._idle.append(connection)
 
     def change_counter(self) -> int:
-        with self._lock, encryption.translate_errors():
+        with self._lock, self._translate_errors():
             return int(self._writer.execute("PRAGMA data_version").fetchone()[0])
 
     def open_report_reader(
@@ -162,11 +165,11 @@ class SqliteStore:
         with self.write(durable=False) as tx:
             tx.sweep_entries()
             tx.gather_commits(_MANY_NEW)
-        with self._lock, encryption.translate_errors():
+        with self._lock, self._translate_errors():
             self._writer.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def copy_to(self, path: Path) -> None:
-        with encryption.translate_errors():
+        with encryption.translate_errors(disk=path.parent):
             copy = encryption.connect(path, self._key, create=True)
             source = encryption.connect(self.path, self._key, cache_kib=_READER_CACHE_KIB)
             try:
@@ -178,7 +181,7 @@ class SqliteStore:
 
     def find_damage(self) -> list[str]:
         """Return what SQLCipher and SQLite find wrong with the file: nothing, if all is well."""
-        with self._lock, encryption.translate_errors():
+        with self._lock, self._translate_errors():
             found = self._torn_pages()
             for _ in range(_LOOKS - 1 if found else 0):
                 # it reads past SQLite: a page that another process just writes looks torn, one that only the log has yet, empty
