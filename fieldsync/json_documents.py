@@ -11,12 +11,13 @@ from msgspec import Struct
 
 from fieldsync.authority import integrity, quarantine
 from fieldsync.casework import agenda, cases, eligibility, referrals
-from fieldsync.commands import overlaps, reports
+from fieldsync.commands import overlaps, reports, review
 from fieldsync.commands.support import completion, secrets
 from fieldsync.demo import results
 from fieldsync.replica import transfer
 from fieldsync.replica.queries import Record
 from fieldsync.reports import run
+from fieldsync.review import assistance_overlaps, decisions, duplicate_pairs
 from fieldsync.server import administration, branch_link
 from fieldsync.topology import backups, device_summaries
 from fieldsync.ui.views import doctor
@@ -71,8 +72,14 @@ DOCUMENTS: Mapping[str, tuple[Output, ...]] = MappingProxyType(
         "quarantine release": (Output(quarantine.Released),),
         "quarantine drop": (Output(quarantine.DroppedSaves),),
         "doctor": (Output(list[doctor.Finding]),),
+        "review": (Output(list[decisions.OpenConflict]),),
+        "review list": (Output(list[decisions.OpenConflict]),),
+        "review show": (Output(list[decisions.OpenConflict]),),
+        "review bulk": (Output(review.BulkDecision),),
         "review take": (Output(Record),),
         "review undo": (Output(Record),),
+        "overlaps": (Output(list[assistance_overlaps.Overlap]),),
+        "overlaps list": (Output(list[assistance_overlaps.Overlap]),),
         "overlaps both": (Output(overlaps.BothRight),),
         "overlaps drop": (Output(Record),),
         "case open": (Output(Record),),
@@ -85,6 +92,8 @@ DOCUMENTS: Mapping[str, tuple[Output, ...]] = MappingProxyType(
         "case reopen": (Output(Record),),
         "case transfer": (Output(Record),),
         "refer": (Output(Record),),
+        "referral": (Output(list[referrals.ListedReferral]),),
+        "referral list": (Output(list[referrals.ListedReferral]),),
         "referral accept": (Output(Record),),
         "referral decline": (Output(Record),),
         "referral deliver": (Output(Record),),
@@ -95,6 +104,13 @@ DOCUMENTS: Mapping[str, tuple[Output, ...]] = MappingProxyType(
         "agenda": (Output(list[agenda.AgendaLine]),),
         "caseload": (Output(list[cases.Caseload]),),
         "eligible": (Output(list[eligibility.Eligibility]),),
+        "duplicates": (Output(list[duplicate_pairs.DuplicatePair]),),
+        "duplicates list": (Output(list[duplicate_pairs.DuplicatePair]),),
+        "duplicates scan": (Output(duplicate_pairs.DuplicateScan),),
+        "duplicates show": (Output(duplicate_pairs.ComparedPair),),
+        "duplicates merge": (Output(duplicate_pairs.ComparedPair),),
+        "duplicates split": (Output(duplicate_pairs.ComparedPair),),
+        "duplicates not-same": (Output(duplicate_pairs.ComparedPair),),
         "report": (
             Output(run.ReportDocument),
             Output(list[reports.ListedReport], "--list"),
@@ -129,10 +145,8 @@ WITHOUT = frozenset({"doctor rtl", "server run"})
 
 UNTYPED = frozenset(
     {
-        "", "status", "join", "add", "edit", "history", "sync", "pack", "unpack", "review", "review list",
-        "review show", "review bulk", "overlaps", "overlaps list", "referral", "referral list", "duplicates",
-        "duplicates list", "duplicates scan", "duplicates show", "duplicates merge", "duplicates split",
-        "duplicates not-same", "import", "export", "schema list", "schema show", "schema check",
+        "", "status", "join", "add", "edit", "history", "sync", "pack", "unpack", "import", "export",
+        "schema list", "schema show", "schema check",
         "schema import", "schema publish", "server upstream sync",
     }
 )  # fmt: skip

@@ -4,8 +4,7 @@ import datetime
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from fieldsync import errors
 from fieldsync.casework import partner_sharing
@@ -19,7 +18,7 @@ from fieldsync.replica import value_reader
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.lookup import find_row
 from fieldsync.replica.node import Node
-from fieldsync.replica.queries import Json, Shower
+from fieldsync.replica.queries import Record, Shower
 from fieldsync.replica.record_units import home_of
 from fieldsync.replica.save import edit, save_change, save_new
 from fieldsync.schema.model import Type
@@ -205,8 +204,23 @@ def _referral(tx: Tx, ref_: str) -> Row:
 # --- what there is ----------------------------------------------------------------------------------------------------
 
 
-def referrals(node: Node, *, unanswered: bool = False, unit: str | None = None) -> list[Json]:
-    """Return referrals, those that are overdue first and of these the oldest: records with `about`, `shared_with`, `due`, `overdue`."""
+class ListedReferral(Record, frozen=True, kw_only=True):
+    """A referral's record, and how it stands with it.
+
+    about: the name of the person it is about.
+    shared_with: the units that see what it shares.
+    due: the day by which it is to be answered.
+    overdue: whether that day is past, and nobody has answered.
+    """
+
+    about: str | None
+    shared_with: list[str]
+    due: str | None
+    overdue: bool
+
+
+def referrals(node: Node, *, unanswered: bool = False, unit: str | None = None) -> list[ListedReferral]:
+    """Return referrals, those that are overdue first and of these the oldest."""
     with node.store.read() as tx:
         shower, people, today = Shower(node, tx), People(node, tx), node.today()
         found = []
@@ -216,14 +230,16 @@ def referrals(node: Node, *, unanswered: bool = False, unit: str | None = None) 
             if unanswered and not open_:
                 continue
             due = _due(row)
-            named = {
-                "about": None if (about := people.named(row.doc.get("person"))) is None else people.title(about),
-                "shared_with": list(row.doc.get(WITH, ())),
-                "due": due,
-                "overdue": open_ and due is not None and due < today,
-            }
-            found.append(msgspec.to_builtins(shower.record(row)) | named)
-    found.sort(key=lambda one: (not one["overdue"], one["due"] or "9", one["id"]))
+            found.append(
+                ListedReferral(
+                    **structs.asdict(shower.record(row)),
+                    about=None if (about := people.named(row.doc.get("person"))) is None else people.title(about),
+                    shared_with=list(row.doc.get(WITH, ())),
+                    due=due,
+                    overdue=open_ and due is not None and due < today,
+                )
+            )
+    found.sort(key=lambda one: (not one.overdue, one.due or "9", one.id))
     return found
 
 

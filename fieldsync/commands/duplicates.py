@@ -41,7 +41,7 @@ def scan(ctx: typer.Context) -> None:
     with opened(ctx) as node:
         with bar(ctx) as progress:
             found = pairs.scan(node, progress=progress)
-        tell(ctx, found, lambda out: out.say("pairs_scanned", n=found["compared"], pairs=found["pairs"]))
+        tell(ctx, found, lambda out: out.say("pairs_scanned", n=found.compared, pairs=found.pairs))
 
 
 def show(ctx: typer.Context, a: Record, b: Other) -> None:

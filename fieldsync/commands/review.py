@@ -1,8 +1,9 @@
 """What supervisors do: look at conflicts, decide, decide many, take back."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from msgspec import Struct
 from typer import Argument, Option
 
 from fieldsync import errors
@@ -11,9 +12,11 @@ from fieldsync.commands.records import Note, Record
 from fieldsync.commands.support import completion
 from fieldsync.commands.support.settings import at_terminal, draws
 from fieldsync.core.grants import DECIDERS
+from fieldsync.core.register import Value
 
 if TYPE_CHECKING:
     from fieldsync.replica.node import Node
+    from fieldsync.review.decisions import OpenConflict
 
 Unit = Annotated[str | None, Option(metavar="UNIT", help="Only in this unit and below it.")]
 Type = Annotated[
@@ -21,7 +24,33 @@ Type = Annotated[
 ]
 Field = Annotated[str | None, Option(metavar="FIELD", help="Only this field.")]
 OneField = Annotated[str, Argument(metavar="FIELD", help="The field in conflict.")]
-Item = dict[str, Any]
+
+
+class BulkItem(Struct, frozen=True):
+    """A conflict that a rule decides.
+
+    record: its id.
+    code: its code.
+    value: the value that the rule chooses.
+    head: its name, DEVICE:SEQ.
+    """
+
+    record: str
+    code: str | None
+    field: str
+    value: Value
+    head: str
+
+
+class BulkDecision(Struct, frozen=True):
+    """What a rule decided, or would.
+
+    decided: how many conflicts; 0 in a dry run.
+    """
+
+    decided: int
+    dry_run: bool
+    items: list[BulkItem]
 
 
 def review(
@@ -151,35 +180,27 @@ def bulk(
         with bar(ctx) as progress:
             several = reviews.items(node, unit=unit, type=type_, field=field, progress=progress)
             items = _matching(node, several, where or [])
-            for place in {item["unit"] for item in items}:
+            for place in {item.unit for item in items}:
                 node.may_decide(place)
-            chosen = [max(item["heads"], key=lambda head: (head["at"], head["device"], head["seq"])) for item in items]
+            chosen = [max(item.heads, key=lambda head: head.order) for item in items]
             if not dry_run:
                 decisions = [
-                    reviews.Decision(item["record"], item["field"], _name(head))
+                    reviews.Decision(item.record, item.field, head.name)
                     for item, head in zip(items, chosen, strict=True)
                 ]
                 reviews.take_all(node, decisions, note=note, progress=progress)
-        told = {
-            "decided": 0 if dry_run else len(items),
-            "dry_run": dry_run,
-            "items": [
-                {
-                    **{name: item[name] for name in ("record", "code", "field")},
-                    "value": head["value"],
-                    "head": _name(head),
-                }
+        told = BulkDecision(
+            decided=0 if dry_run else len(items),
+            dry_run=dry_run,
+            items=[
+                BulkItem(item.record, item.code, item.field, head.value, head.name)
                 for item, head in zip(items, chosen, strict=True)
             ],
-        }
+        )
         tell(ctx, told, lambda out: out.bulk(node, items, chosen, dry_run=dry_run))
 
 
-def _name(head: Item) -> str:
-    return f"{head['device']}:{head['seq']}"
-
-
-def _matching(node: "Node", items: list[Item], where: list[str]) -> list[Item]:
+def _matching(node: "Node", items: "list[OpenConflict]", where: list[str]) -> "list[OpenConflict]":
     """Keep the items of records that have all these values."""
     from fieldsync.commands.support.change_arguments import pairs
     from fieldsync.replica import queries
@@ -188,9 +209,9 @@ def _matching(node: "Node", items: list[Item], where: list[str]) -> list[Item]:
     if not conditions:
         return items
     ids: set[str] = set()
-    for kind in {item["type"] for item in items}:
+    for kind in {item.type for item in items}:
         ids |= {record.id for record in queries.list_records(node, kind, where=conditions, limit=0)}
-    return [item for item in items if item["record"] in ids]
+    return [item for item in items if item.record in ids]
 
 
 def _check_names(node: "Node", type_: str | None, field: str | None) -> None:

@@ -45,6 +45,16 @@ class ShownHead(Struct, frozen=True):
     seq: int
     at: str
 
+    @property
+    def name(self) -> str:
+        """How it is named: DEVICE:SEQ."""
+        return f"{self.device}:{self.seq}"
+
+    @property
+    def order(self) -> tuple[str, str, int]:
+        """What brings heads into the order in which they were written."""
+        return self.at, self.device, self.seq
+
 
 class Record(Struct, frozen=True):
     """A record as `fieldsync show --json` has it; the last four are there only where they say something."""

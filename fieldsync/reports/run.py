@@ -264,9 +264,9 @@ def _devices(node: Node, unit: str | None) -> Iterable[list[object]]:
     day, now = 86_400_000, node.clock()
     opened: dict[str, list[float]] = {}
     for item in decisions.items(node, unit=unit):
-        age = (now - _milliseconds(item["since"])) / day
-        for device in {head["device"] for head in item["heads"]}:
-            opened.setdefault(device, []).append(age)
+        age = (now - _milliseconds(item.since)) / day
+        for writer in {head.device for head in item.heads}:
+            opened.setdefault(writer, []).append(age)
     with node.store.read() as tx:
         off = {device: amount for _, device, _, _, amount in tx.clock_notes(0)}
         for device in tx.devices():

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from msgspec.structs import asdict
+from msgspec import Struct
 
 from fieldsync import errors
 from fieldsync.core import record_ids, stamp
@@ -19,7 +19,7 @@ from fieldsync.replica.changes import Draft
 from fieldsync.replica.commit_writer import commit_drafts
 from fieldsync.replica.lookup import find_row
 from fieldsync.replica.node import Node
-from fieldsync.replica.queries import Json, heads_of
+from fieldsync.replica.queries import ShownHead, heads_of
 from fieldsync.replica.record_units import units_of
 from fieldsync.replica.save import draft_edit
 from fieldsync.schema import validate
@@ -33,6 +33,26 @@ _PART = 250  # decisions between two words of how far it has got
 _MOST_KEPT = 200  # heads that a decision keeps, to be taken back to
 
 
+class OpenConflict(Struct, frozen=True):
+    """A field of a record that somebody has to decide.
+
+    record: its id.
+    unit: where it is; of several units, one of this node's.
+    base: the value that the heads were written over.
+    heads: the values that stand against each other.
+    since: when the second of them was written.
+    """
+
+    record: str
+    code: str | None
+    type: str
+    unit: str
+    field: str
+    base: Value
+    heads: list[ShownHead]
+    since: str
+
+
 def items(
     node: Node,
     *,
@@ -40,39 +60,44 @@ def items(
     type: str | None = None,
     field: str | None = None,
     progress: Progress | None = None,
-) -> list[Json]:
-    """Return the open conflicts, the oldest first, in the contract's shape `review`; `progress(done, None, "reading")`."""
-    found: list[Json] = []
+) -> list[OpenConflict]:
+    """Return the open conflicts, the oldest first; `progress(done, None, "reading")`."""
+    found: list[OpenConflict] = []
     with node.store.read() as tx:
         for at, row in enumerate(tx.select_rows(RecordQuery(type=type, in_conflict=True))):
             if unit is None or any(covering_grant((Grant(unit, ""),), tx.channel(n).unit) for n in row.channels):
-                found += (item for item in _items(node, tx, row) if field is None or item["field"] == field)
+                found += (item for item in _items(node, tx, row) if field is None or item.field == field)
             if progress is not None and at % _PART == 0:
                 progress(at, None, "reading")
-    return sorted(found, key=lambda item: (item["since"], item["record"], item["field"]))
+    return sorted(found, key=lambda item: (item.since, item.record, item.field))
 
 
-def items_of(node: Node, ref: str) -> list[Json]:
+def items_of(node: Node, ref: str) -> list[OpenConflict]:
     """Return one record's open conflicts. NoRecord, Ambiguous."""
     with node.store.read() as tx:
         return list(_items(node, tx, find_row(tx, ref)))
 
 
-def _items(node: Node, tx: ReadTx, row: Row) -> Iterator[Json]:
+def _items(node: Node, tx: ReadTx, row: Row) -> Iterator[OpenConflict]:
     return (item_of(node, tx, row, field) for field in sorted(row.conflicts))
 
 
-def item_of(node: Node, tx: ReadTx, row: Row, field: str) -> Json:
+def item_of(node: Node, tx: ReadTx, row: Row, field: str) -> OpenConflict:
     """Return one of a record's open conflicts."""
     units = [home_unit(tx.channel(n).unit) for n in row.channels]
     unit = next((unit for unit in units if covering_grant(node.grants, unit)), units[0])
     heads = chosen_from(row, field)
     stamps = sorted(head.stamp for head in heads)
-    return {
-        "record": record_ids.id_text(row.state.record), "code": row.code, "type": row.state.type, "unit": unit, "field": field,
-        "base": row.conflicts[field], "heads": [asdict(one) for one in heads_of(tx, heads)],
-        "since": stamp.stamp_text(stamps[1] if len(stamps) > 1 else stamps[0]),
-    }  # fmt: skip
+    return OpenConflict(
+        record=record_ids.id_text(row.state.record),
+        code=row.code,
+        type=row.state.type,
+        unit=unit,
+        field=field,
+        base=row.conflicts[field],
+        heads=heads_of(tx, heads),
+        since=stamp.stamp_text(stamps[1] if len(stamps) > 1 else stamps[0]),
+    )
 
 
 class Decision(NamedTuple):
@@ -123,7 +148,7 @@ def take_open(
                 if (
                     row is None
                     or one.field not in row.conflicts
-                    or names_of(map(asdict, heads_of(tx, chosen_from(row, one.field)))) != one.seen
+                    or names_of(heads_of(tx, chosen_from(row, one.field))) != one.seen
                 ):
                     past.append(one)
                 else:
@@ -133,9 +158,9 @@ def take_open(
     return past
 
 
-def names_of(heads: Iterable[Json]) -> frozenset[str]:
-    """Return the names (`DEVICE:SEQ`) of heads in the contract's shape."""
-    return frozenset(f"{head['device']}:{head['seq']}" for head in heads)
+def names_of(heads: Iterable[ShownHead]) -> frozenset[str]:
+    """Return the names (`DEVICE:SEQ`) of heads."""
+    return frozenset(head.name for head in heads)
 
 
 def _parts(several: Sequence[T], progress: Progress | None) -> Iterator[Sequence[T]]:
@@ -241,7 +266,7 @@ def _named(tx: Tx, heads: tuple[Head, ...], wanted: str) -> Head:
             device == letters or (len(device) >= 4 and one.device.hex().startswith(device.lower()))
         ):
             return one
-    raise errors.NoHead(head=wanted, heads=[f"{h.device}:{h.seq}" for h in heads_of(tx, heads)])
+    raise errors.NoHead(head=wanted, heads=[one.name for one in heads_of(tx, heads)])
 
 
 def _reason(value: Value) -> str:

@@ -22,7 +22,7 @@ from fieldsync.replica.changes import Changes
 from fieldsync.replica.commit_writer import commit_drafts
 from fieldsync.replica.lookup import find_row
 from fieldsync.replica.node import Node
-from fieldsync.replica.queries import Json, Record, Shower
+from fieldsync.replica.queries import Record, Shower
 from fieldsync.replica.record_units import unit_of, units_of
 from fieldsync.replica.save import draft_edit
 from fieldsync.store import ReadTx, Tx
@@ -56,6 +56,13 @@ class ComparedPair(Struct, frozen=True):
     not_same: bool
 
 
+class DuplicateScan(Struct, frozen=True):
+    """How many records were compared anew, and how many pairs are open."""
+
+    compared: int
+    pairs: int
+
+
 class PossibleDuplicate(Struct, frozen=True):
     """A record that a new one may be a duplicate of, as `add --json` names it."""
 
@@ -85,14 +92,14 @@ class SimilarRecord(NamedTuple):
 # --- what may be one --------------------------------------------------------------------------------------------------
 
 
-def scan(node: Node, *, progress: Progress | None = None) -> Json:
-    """Compare everything anew; return how many records were compared and how many pairs are open."""
+def scan(node: Node, *, progress: Progress | None = None) -> DuplicateScan:
+    """Compare everything anew."""
     with node.write_repeatable() as tx:
         tx.invalidate_all_blocks()
         compared, _ = tx.uncompared_counts()
     duplicate_index.catch_up(node, compare=True, progress=progress)
     with node.store.read() as tx:
-        return {"compared": compared, "pairs": len(tx.open_pairs(comparison.LIKELY))}
+        return DuplicateScan(compared, len(tx.open_pairs(comparison.LIKELY)))
 
 
 def items(

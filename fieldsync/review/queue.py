@@ -1,18 +1,18 @@
 """What waits for a person, the most urgent first: read light, for thousands may wait; and each of them in full when it is looked at."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from msgspec.structs import asdict
 
 from fieldsync.core.deletion import unseen_by_deletions
 from fieldsync.core.grants import DECIDERS, Grant, covering_grant
-from fieldsync.core.register import Head
+from fieldsync.core.register import Head, Value
 from fieldsync.core.state import field_of
 from fieldsync.core.units import home_unit
 from fieldsync.linkage import comparison
 from fieldsync.replica.node import Node
-from fieldsync.replica.queries import Json, Shower, heads_of
+from fieldsync.replica.queries import Json, Record, Shower, ShownHead, heads_of
 from fieldsync.review import assistance_overlaps
 from fieldsync.review import duplicate_pairs as likely
 from fieldsync.review.decisions import chosen_from, item_of
@@ -40,6 +40,31 @@ class QueuedConflict(NamedTuple):
     unit: str
     kind: str = CONFLICT
     other: bytes = b""  # of a pair, the second record
+
+
+class WeighedHead(ShownHead, frozen=True):
+    """A value to choose, with the units it was written for, where these are known, and how far its clock was wrong."""
+
+    office: list[str]
+    clock_off_ms: int
+
+
+class MeanwhileEdit(ShownHead, frozen=True):
+    """A value of a field, written by somebody who did not know that the record had been removed."""
+
+    field: str
+
+
+class ConflictDetail(NamedTuple):
+    """An open conflict with what a person weighs besides: the record, and what was written after its removal."""
+
+    record: str
+    code: str | None
+    field: str
+    base: Value
+    heads: Sequence[WeighedHead]
+    about: Record
+    meanwhile: Sequence[MeanwhileEdit] = ()
 
 
 def waiting(
@@ -109,38 +134,40 @@ def _rank(schema: Schema, kind: str, field: str) -> int:
     return lowered + 1 if lowered else 0
 
 
-def detail(node: Node, one: QueuedConflict) -> Json | None:
-    """Return a conflict in the shape `review`, with what a person weighs besides; None where it is open no more.
-
-    Each head has the `office` it was written for, where that is known, and `clock_off_ms`, how far its clock was wrong; `about`
-    is the record; `meanwhile` what was written by those who did not know that it had been removed.
-    """
+def detail(node: Node, one: QueuedConflict) -> ConflictDetail | None:
+    """Return a conflict with what a person weighs besides; None where it is open no more."""
     with node.store.read() as tx:
         row = tx.row(one.record)
         if row is None or one.field not in row.conflicts:
             return None
         item = item_of(node, tx, row, one.field)
         heads = chosen_from(row, one.field)
-        item["heads"] = [told | _source(tx, head) for told, head in zip(item["heads"], heads, strict=True)]
-        item["heads"].sort(key=lambda head: (head["at"], head["device"], head["seq"]))
-        item["about"] = Shower(node, tx).record(row)
-        item["meanwhile"] = list(_meanwhile(node, tx, row)) if one.field == "_deleted" else []
-        return item
+        weighed = [_weighed(tx, shown, head) for shown, head in zip(item.heads, heads, strict=True)]
+        return ConflictDetail(
+            item.record,
+            item.code,
+            item.field,
+            item.base,
+            heads=sorted(weighed, key=lambda head: head.order),
+            about=Shower(node, tx).record(row),
+            meanwhile=list(_meanwhile(node, tx, row)) if one.field == "_deleted" else [],
+        )
 
 
-def _source(tx: ReadTx, head: Head) -> Json:
+def _weighed(tx: ReadTx, shown: ShownHead, head: Head) -> WeighedHead:
     known = tx.device(head.device)
     off = [
         off for _, device, first, last, off in tx.clock_notes(0) if device == head.device and first <= head.seq <= last
     ]
-    return {
-        "office": [grant.unit for grant in known.grants] if known is not None else [],
-        "clock_off_ms": max(off, key=abs, default=0),
-    }
+    return WeighedHead(
+        **asdict(shown),
+        office=[grant.unit for grant in known.grants] if known is not None else [],
+        clock_off_ms=max(off, key=abs, default=0),
+    )
 
 
-def _meanwhile(node: Node, tx: ReadTx, row: Row) -> Iterator[Json]:
+def _meanwhile(node: Node, tx: ReadTx, row: Row) -> Iterator[MeanwhileEdit]:
     """Yield what was written that whoever removed the record had not seen, each as a head with its field."""
     for name, head in unseen_by_deletions(row.state, node.rules.of(row.state.type).present):
         if not field_of(name).startswith("_"):
-            yield asdict(heads_of(tx, [head])[0]) | {"field": name}
+            yield MeanwhileEdit(**asdict(heads_of(tx, [head])[0]), field=name)

@@ -71,8 +71,8 @@ def seen(node: Node, record: bytes, field: str = FIELD) -> dict[bytes, int]:
 
 def values(node: Node, record: bytes, field: str = FIELD) -> list[Value]:
     """Return what is to be decided of a field: nothing where it is not in conflict."""
-    items = [item for item in decisions.items_of(node, record.hex()) if item["field"] == field]
-    return sorted(one["value"] for item in items for one in item["heads"])
+    items = [item for item in decisions.items_of(node, record.hex()) if item.field == field]
+    return sorted(one.value for item in items for one in item.heads)
 
 
 def equal(people: Cast, *nodes: Node) -> None:

@@ -32,7 +32,7 @@ def edit(node: Node, record: bytes, value: str) -> None:
 
 def values(node: Node, record: bytes) -> list[object]:
     """Return what is to be decided of the place."""
-    return sorted(str(head["value"]) for item in decisions.items_of(node, record.hex()) for head in item["heads"])
+    return sorted(str(head.value) for item in decisions.items_of(node, record.hex()) for head in item.heads)
 
 
 def equal(tree: Tree, record: bytes) -> None:

@@ -225,9 +225,9 @@ def test_both_names_of_a_field_are_one_conflict(people: Cast, book: Book, tmp_pa
     for node in (people.basim, people.amal, people.basim, people.samar):
         directly.sync(node, people.hq)
     (item,) = decisions.items(people.samar)
-    assert item["field"] == book.questions[0].name
-    assert {head["value"] for head in item["heads"]} == {"old form", "new form"}
-    decisions.take(people.samar, record, item["field"], value="decided")
+    assert item.field == book.questions[0].name
+    assert {head.value for head in item.heads} == {"old form", "new form"}
+    decisions.take(people.samar, record, item.field, value="decided")
     for node in (people.samar, people.amal, people.basim):
         assert directly.sync(node, people.hq).refused == 0
         assert rows(node)[bytes.fromhex(record)].doc[book.questions[0].name] == "decided"
@@ -316,7 +316,7 @@ def test_what_a_removal_had_seen_is_not_shown_as_news_after_a_rename(people: Cas
     (one,) = queue.waiting(people.samar, field="_deleted")
     detail = queue.detail(people.samar, one)
     assert detail is not None
-    assert [(head["field"], head["value"]) for head in detail["meanwhile"]] == [(second, "unseen")]
+    assert [(head.field, head.value) for head in detail.meanwhile] == [(second, "unseen")]
 
 
 def test_the_views_have_the_present_names(people: Cast, book: Book, tmp_path: Path) -> None:

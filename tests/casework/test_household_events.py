@@ -121,8 +121,8 @@ def test_two_caseworkers_who_record_the_same_birth_are_noticed(office: Office, f
     office.sync("amal", "basim", "samar")
     samar = office["samar"]
     (item,) = decisions.items(samar)
-    assert (item["type"], item["field"]) == ("household", "last_birth")
-    assert {head["value"] for head in item["heads"]} == {text(first), text(second)}
+    assert (item.type, item.field) == ("household", "last_birth")
+    assert {head.value for head in item.heads} == {text(first), text(second)}
     household_events.verify(samar, first.hex())
     with pytest.raises(errors.SameBirth) as caught:
         household_events.verify(samar, second.hex())

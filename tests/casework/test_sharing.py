@@ -194,7 +194,7 @@ def test_a_referral_made_before_the_news_is_kept_aside(nodes: dict[str, Node]) -
     sync(nodes, "huda", "basim", "amal")
     assert stage.held(nodes["huda"]) == {}
     assert queries.show(nodes["basim"], record_ids.id_text(referral)).fields["state"] == "draft"
-    assert [one["id"] for one in referrals.referrals(nodes["basim"], unanswered=True)] == [record_ids.id_text(referral)]
+    assert [one.id for one in referrals.referrals(nodes["basim"], unanswered=True)] == [record_ids.id_text(referral)]
 
 
 def test_sharing_so_far_is_listed(nodes: dict[str, Node]) -> None:

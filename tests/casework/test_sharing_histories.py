@@ -194,10 +194,8 @@ class Sharing(RuleBasedStateMachine):
         """Samar settles what is in conflict."""
         samar = self.nodes["samar"]
         for item in decisions.items(samar)[:3]:
-            head = item["heads"][0]
-            self._quietly(
-                lambda: decisions.take(samar, item["record"], item["field"], head=f"{head['device']}:{head['seq']}")
-            )
+            head = item.heads[0]
+            self._quietly(lambda: decisions.take(samar, item.record, item.field, head=head.name))
 
     # --- the partners ---
 

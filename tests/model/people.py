@@ -201,11 +201,11 @@ def decide(world: World, who: str, record: str, field: str, head: int) -> None:
     """A conflict is decided for one of its heads."""
     ref = found(world, who, record)
     with world.saving(who, "decision", record) as node:
-        items = [item for item in decisions.items_of(node, ref) if item["field"] == field]
+        items = [item for item in decisions.items_of(node, ref) if item.field == field]
         if items:
-            heads = sorted(items[0]["heads"], key=lambda one: (one["at"], str(one["value"]), one["seq"]))
+            heads = sorted(items[0].heads, key=lambda one: (one.at, str(one.value), one.seq))
             chosen = heads[head % len(heads)]
-            decisions.take(node, ref, field, head=f"{chosen['device']}:{chosen['seq']}")
+            decisions.take(node, ref, field, head=chosen.name)
 
 
 def _choose_undo(world: World, chance: random.Random) -> Arguments | None:

@@ -92,7 +92,7 @@ def test_what_matters_most_comes_first(people: Cast) -> None:
         people.clock.tick(1_000)
     directly.sync(people.basim, people.hq)
     directly.sync(people.samar, people.hq, budget=6_000)
-    assert [item["field"] for item in decisions.items(people.samar)] == ["location"]
+    assert [item.field for item in decisions.items(people.samar)] == ["location"]
     got = set(places(people.samar))
     assert {"J199", "Q199"} < got
     assert not {"J0", "Q0"} & got

@@ -252,17 +252,17 @@ class Office(Field):
         items = decisions.items(self.nodes["samar"])
         if items:
             item = items[which % len(items)]
-            chosen = item["heads"][head % len(item["heads"])]
+            chosen = item.heads[head % len(item.heads)]
             self._try("samar", lambda: decisions.take(
-                self.nodes["samar"], item["record"], item["field"], head=f"{chosen['device']}:{chosen['seq']}", note=note))  # fmt: skip
+                self.nodes["samar"], item.record, item.field, head=chosen.name, note=note))  # fmt: skip
 
     @rule(which=_which, place=_texts)
     def take_another(self, which: int, place: str) -> None:
         """Samar decides for a value of her own."""
-        items = [item for item in decisions.items(self.nodes["samar"]) if item["field"] in {"location", "address"}]
+        items = [item for item in decisions.items(self.nodes["samar"]) if item.field in {"location", "address"}]
         if items:
             item = items[which % len(items)]
-            self._try("samar", lambda: decisions.take(self.nodes["samar"], item["record"], item["field"], value=place))
+            self._try("samar", lambda: decisions.take(self.nodes["samar"], item.record, item.field, value=place))
 
     @rule(which=_which, field=st.sampled_from(["location", "family_name", "housing", "_deleted", "_unit"]))
     def undo(self, which: int, field: str) -> None:

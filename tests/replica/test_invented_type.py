@@ -69,7 +69,7 @@ def test_an_invented_type_is_used_like_any_other(office: Office, tmp_path: Path)
     assert queries.list_records(samar, "well")[0].fields["depth"] == 60
     assert queries.show(samar, well.hex()).fields["deep"] is True
     (item,) = decisions.items(samar, type="well")
-    assert (item["field"], len(item["heads"])) == ("name", 2)
+    assert (item.field, len(item.heads)) == ("name", 2)
     decisions.take(samar, well.hex(), "name", value="بئر الجبل")
     save.edit(samar, well.hex(), Changes(set={"state": "tested"}))
     office.sync("samar", "amal", "basim")

@@ -50,12 +50,12 @@ class Story:
             for place, found in _places(node, self.home, self.people.home).items():
                 assert sorted(found) == sorted(wanted), (node.person, place)
             pairs = duplicate_pairs.items(node, weak=True)
-            assert {getattr(one, side) for one in pairs for side in ("a", "b")} <= set(wanted), node.person
+            assert {side for one in pairs for side in (one.a, one.b)} <= set(wanted), node.person
 
     def asked(self, *wanted: str) -> None:
         """Assert that supervisors are asked about these persons' merges, and nobody about others."""
         for node in self.nodes:
-            found = [one["record"] for one in decisions.items(node) if one["field"] == "_same_as"]
+            found = [one.record for one in decisions.items(node) if one.field == "_same_as"]
             assert sorted(found) == sorted(wanted), node.person
 
 
@@ -229,7 +229,7 @@ def test_it_goes_with_the_removed_one_if_a_person_says_so(story: Story) -> None:
     story.meet()
     (item,) = decisions.items_of(story.zaid, b)
     story.people.clock.tick(60_000)
-    decisions.take(story.zaid, b, "_same_as", head=f"{item['heads'][0]['device']}:{item['heads'][0]['seq']}")
+    decisions.take(story.zaid, b, "_same_as", head=item.heads[0].name)
     story.meet()
     story.stand(c, d)
     story.asked()

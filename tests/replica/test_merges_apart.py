@@ -124,9 +124,9 @@ def test_a_supervisor_who_never_saw_the_other_record_decides(apart: Apart, answe
     matter = questions.matter_of(nadia, Here("en", rtl=False), waiting)
     assert matter is not None
     (item,) = decisions.items_of(nadia, apart.gives)
-    (head,) = item["heads"]
+    (head,) = item.heads
     if answer == "head":
-        decisions.take(nadia, apart.gives, SAME, head=f"{head['device']}:{head['seq']}")
+        decisions.take(nadia, apart.gives, SAME, head=head.name)
     else:
         decisions.take(nadia, apart.gives, SAME, value="")
     apart.meet()
@@ -148,8 +148,8 @@ def test_one_of_two_merges_is_chosen_by_somebody_of_one_unit(apart: Apart) -> No
     assert apart.ask() == EVERYBODY
     for _ in range(2):
         (item,) = decisions.items_of(nadia, apart.gives)
-        (head,) = (one for one in item["heads"] if one["value"] == apart.stays)
-        decisions.take(nadia, apart.gives, SAME, head=f"{head['device']}:{head['seq']}")
+        (head,) = (one for one in item.heads if one.value == apart.stays)
+        decisions.take(nadia, apart.gives, SAME, head=head.name)
         apart.meet()
         assert apart.ask() == set()
         assert {row.doc[SAME] for row in apart.holders().values()} == {apart.stays}

@@ -118,9 +118,9 @@ def test_two_who_move_a_family_to_two_places_are_a_conflict(people: Cast) -> Non
     move(people.samar, family, "LAT")
     everybody(people, people.basim, people.samar, people.basim, people.samar)
     (item,) = decisions.items(people.samar)
-    assert (item["field"], {head["value"] for head in item["heads"]}) == ("_unit", {QRD, "LAT"})
-    chosen = next(head for head in item["heads"] if head["value"] == QRD)
-    decisions.take(people.samar, family.hex(), "_unit", head=f"{chosen['device']}:{chosen['seq']}")
+    assert (item.field, {head.value for head in item.heads}) == ("_unit", {QRD, "LAT"})
+    chosen = next(head for head in item.heads if head.value == QRD)
+    decisions.take(people.samar, family.hex(), "_unit", head=chosen.name)
     everybody(people)
     assert units(people.hq) == units(people.basim) == {family: QRD}
 
@@ -134,7 +134,7 @@ def test_a_deletion_that_is_in_conflict_can_be_decided_and_undone_and_sent(peopl
     everybody(people, people.amal, people.basim, people.samar)
     for _ in range(2):
         (item,) = decisions.items(people.samar)
-        assert item["field"] == "_deleted"
+        assert item.field == "_deleted"
         decisions.take(people.samar, family.hex(), "_deleted", value=None)
         everybody(people)
         assert [queries.show(node, family.hex()).deleted for node in people.laptops] == [False] * 3
@@ -186,9 +186,9 @@ def test_a_family_moved_to_two_places_is_in_both_with_all_that_belongs_to_it(peo
         assert directly.sync(zeina, people.hq).differing == []
         seen = everything if units_of_zeina != [JBL] else []
         assert rows(zeina).keys() == set(seen)
-        assert [item["field"] for item in decisions.items(zeina, unit=units_of_zeina[0])] == ["_unit"] * bool(seen)
+        assert [item.field for item in decisions.items(zeina, unit=units_of_zeina[0])] == ["_unit"] * bool(seen)
         zeina.close()
-    assert [item["field"] for unit in (QRD, TRT, JBL) for item in decisions.items(people.samar, unit=unit)] == [
+    assert [item.field for unit in (QRD, TRT, JBL) for item in decisions.items(people.samar, unit=unit)] == [
         "_unit"
     ] * 2
     assert [integrity.check_integrity(node).faults for node in (people.hq, *people.laptops)] == [[]] * 4
@@ -211,8 +211,8 @@ def test_what_is_added_while_two_disagree_is_in_both_and_goes_with_the_family(pe
         assert (told.differing, told.refused) == ([], 0)
     assert places(people.hq) == everywhere(everything, {QRD, TRT})
     assert rows(zeina).keys() == rows(people.basim).keys() == set(everything)
-    chosen = next(head for head in decisions.items(zeina)[0]["heads"] if head["value"] == QRD)
-    decisions.take(zeina, family.hex(), "_unit", head=f"{chosen['device']}:{chosen['seq']}")
+    chosen = next(head for head in decisions.items(zeina)[0].heads if head.value == QRD)
+    decisions.take(zeina, family.hex(), "_unit", head=chosen.name)
     for node in order:
         told = directly.sync(node, people.hq)
         assert (told.differing, told.refused) == ([], 0)
@@ -232,8 +232,8 @@ def test_the_loser_s_office_is_told_that_the_family_is_gone(people: Cast) -> Non
     family, everything = two_offices(people)
     everybody(people, people.amal, people.basim, people.samar)
     (item,) = decisions.items(people.samar)
-    chosen = next(head for head in item["heads"] if head["value"] == TRT)
-    decisions.take(people.samar, family.hex(), "_unit", head=f"{chosen['device']}:{chosen['seq']}")
+    chosen = next(head for head in item.heads if head.value == TRT)
+    decisions.take(people.samar, family.hex(), "_unit", head=chosen.name)
     everybody(people, people.samar, people.basim)
     assert places(people.hq) == places(people.samar) == everywhere(everything, {TRT})
     assert rows(people.basim) == {}
@@ -256,7 +256,7 @@ def test_a_case_worker_who_moves_it_on_settles_nothing(people: Cast) -> None:
     assert (told.refused, told.differing) == (0, [])
     everybody(people, people.samar)
     (item,) = decisions.items(people.samar)
-    assert {head["value"] for head in item["heads"]} == {JBL, TRT, QRD} == places(people.hq)[family]
+    assert {head.value for head in item.heads} == {JBL, TRT, QRD} == places(people.hq)[family]
     zeina.close()
 
 

@@ -95,5 +95,5 @@ class Desk:
     def decide(self, field: str) -> None:
         """Decide all open conflicts of a field for their newest value."""
         for item in decisions.items(self.node, field=field):
-            newest = max(item["heads"], key=lambda head: head["at"])
-            decisions.take(self.node, item["record"], field, head=f"{newest['device']}:{newest['seq']}")
+            newest = max(item.heads, key=lambda head: head.at)
+            decisions.take(self.node, item.record, field, head=newest.name)

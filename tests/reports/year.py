@@ -321,8 +321,8 @@ class Year:
 
         items = decisions.items(self.nodes["samar"], field="state")
         for item in items:
-            head = next(head for head in item["heads"] if head["value"] == "void")
-            decisions.take(self.nodes["samar"], item["record"], "state", head=f"{head['device']}:{head['seq']}")
+            head = next(head for head in item.heads if head.value == "void")
+            decisions.take(self.nodes["samar"], item.record, "state", head=head.name)
         return len(items)
 
     def close(self) -> None:

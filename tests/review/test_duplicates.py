@@ -75,7 +75,7 @@ def test_pairs_are_listed_once_and_follow_edits(people: Cast) -> None:
     assert pair.score >= comparison.LIKELY
     assert duplicate_pairs.items(amal, unit="LAT/JBL") == [pair]
     assert duplicate_pairs.items(amal, unit="LAT/QRD") == duplicate_pairs.items(amal, type="household") == []
-    assert duplicate_pairs.scan(amal) == {"compared": 3, "pairs": 1}
+    assert duplicate_pairs.scan(amal) == duplicate_pairs.DuplicateScan(compared=3, pairs=1)
     assert duplicate_pairs.items(amal) == [pair]
     save.edit(amal, b, Changes(set={"given": "Yusuf"}))
     assert duplicate_pairs.items(amal) == []
@@ -186,7 +186,7 @@ def test_not_the_same_is_remembered(people: Cast) -> None:
     assert duplicate_pairs.items(samar) == []
     meet(people)
     assert duplicate_pairs.items(people.basim) == duplicate_pairs.items(people.hq) == []
-    assert duplicate_pairs.scan(people.hq)["pairs"] == 0
+    assert duplicate_pairs.scan(people.hq).pairs == 0
     assert duplicate_pairs.item(samar, a, b).not_same
     duplicate_pairs.merge(samar, a, b)
     found = duplicate_pairs.item(samar, a, b)
@@ -211,15 +211,15 @@ def test_two_supervisors_who_differ_are_a_conflict(people: Cast, zaid: Node) -> 
     meet(people, samar, zaid)
     for node in (samar, zaid, people.hq):
         (item,) = decisions.items(node)
-        assert (item["record"], item["field"]) == (b, "_same_as")
-        assert {(head["by"], head["value"]) for head in item["heads"]} == {("Samar", a), ("Zaid", None)}
-    merged = next(f"{head['device']}:{head['seq']}" for head in item["heads"] if head["value"])
+        assert (item.record, item.field) == (b, "_same_as")
+        assert {(head.by, head.value) for head in item.heads} == {("Samar", a), ("Zaid", None)}
+    merged = next(head.name for head in item.heads if head.value)
     decisions.take(zaid, b, "_same_as", head=merged)
     assert duplicate_pairs.item(zaid, a, b).same
     assert decisions.items(zaid) == []
     decisions.undo(zaid, b, "_same_as")
     assert len(decisions.items(zaid)) == 1
-    apart = next(f"{head['device']}:{head['seq']}" for head in decisions.items(zaid)[0]["heads"] if not head["value"])
+    apart = next(head.name for head in decisions.items(zaid)[0].heads if not head.value)
     decisions.take(zaid, b, "_same_as", head=apart)
     meet(people, samar, zaid)
     assert decisions.items(samar) == []

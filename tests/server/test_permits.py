@@ -101,7 +101,7 @@ def test_a_decision_above_the_role_is_kept_aside(office: Office, amal: Node) -> 
     office.sync("basim", "samar")
     office.equal("amal", "basim", "samar")
     for name in ("hq", "amal", "samar"):
-        assert len(decisions.items_of(office[name], record.hex())[0]["heads"]) == 2
+        assert len(decisions.items_of(office[name], record.hex())[0].heads) == 2
     decisions.take(office["samar"], record.hex(), "location", value="decided")
     assert [one["refused"] for one in office.sync("samar", "amal", "basim")] == [0, 0, 0]
     office.equal("amal", "basim", "samar")
@@ -109,7 +109,7 @@ def test_a_decision_above_the_role_is_kept_aside(office: Office, amal: Node) -> 
     item = decisions.items_of(office["samar"], record.hex())[
         0
     ]  # nothing is lost: what waited stands beside the decision now
-    assert {head["value"] for head in item["heads"]} == {"decided", "mine"}
+    assert {head.value for head in item.heads} == {"decided", "mine"}
 
 
 @pytest.mark.parametrize("at_once", [True, False])
@@ -139,7 +139,7 @@ def test_a_decision_in_parts_is_kept_aside(office: Office, amal: Node, at_once: 
     assert len(refused(amal)) == before + 1
     office.sync("basim", "samar", "amal")
     office.equal("amal", "basim", "samar")
-    assert len(decisions.items_of(office["samar"], record.hex())[0]["heads"]) == 2
+    assert len(decisions.items_of(office["samar"], record.hex())[0].heads) == 2
 
 
 @pytest.mark.parametrize("third", [True, False])
@@ -159,7 +159,7 @@ def test_who_is_one_of_several_decides_nothing_by_editing_twice(office: Office, 
     assert office.sync("amal")[0]["refused"] == 0
     office.sync("basim", "samar")
     office.equal("amal", "basim", "samar")
-    values = {head["value"] for head in decisions.items_of(office["samar"], record.hex())[0]["heads"]}
+    values = {head.value for head in decisions.items_of(office["samar"], record.hex())[0].heads}
     assert values == {"amal 2", "basim 2"} | ({"samar"} if third else set())
 
 

@@ -89,10 +89,10 @@ def test_a_whole_story(served: Served) -> None:
     family = conflict(served)
     for node in served.laptops:
         (item,) = decisions.items(node)
-        assert {head["value"] for head in item["heads"]} == {"اللاذقية", "طرطوس"}
-        assert item["base"] == "جبلة"
-    chosen = next(head for head in decisions.items(served.samar)[0]["heads"] if head["by"] == "Amal")
-    decisions.take(served.samar, family, "location", head=f"{chosen['device']}:{chosen['seq']}", note="زيارة")
+        assert {head.value for head in item.heads} == {"اللاذقية", "طرطوس"}
+        assert item.base == "جبلة"
+    chosen = next(head for head in decisions.items(served.samar)[0].heads if head.by == "Amal")
+    decisions.take(served.samar, family, "location", head=chosen.name, note="زيارة")
     assert [sync_once.sync(node)["digest"] for node in (served.samar, served.amal, served.basim)] == ["equal"] * 3
     for node in served.laptops:
         assert decisions.items(node) == []
@@ -371,8 +371,8 @@ def test_a_case_worker_cannot_decide_a_review(served: Served) -> None:
     assert sync_once.sync(node)["refused"] == 2
     assert {one["code"] for one in queries.status(node)["refused"]} == {"undecided", "role_refused"}
     (item,) = decisions.items(served.hq)
-    assert {head["value"] for head in item["heads"]} >= {"دمشق"}
-    assert len(item["heads"]) > 1
+    assert {head.value for head in item.heads} >= {"دمشق"}
+    assert len(item.heads) > 1
     assert held(node) == held(served.hq)
 
 

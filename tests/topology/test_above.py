@@ -171,7 +171,7 @@ def test_nor_by_anything_that_is_done_with_it(nodes: dict[str, Node], tmp_path: 
     sync(nodes, "amal", "samar", *OPERATORS)
     nobody_there_knows(nodes)
     (item,) = decisions.items(nodes["samar"])
-    decisions.take(nodes["samar"], item["record"], item["field"], value="2026-10-02")
+    decisions.take(nodes["samar"], item.record, item.field, value="2026-10-02")
     sync(nodes, "samar", *OPERATORS)
     file = tmp_path / "stick.fsb"
     for name in OPERATORS:
@@ -241,7 +241,7 @@ def test_two_who_name_different_homes_keep_it_from_both(nodes: dict[str, Node]) 
     assert unit_of(hq, told) == unit_of(samar, told) == "LAT" + ABOVE
     nobody_there_knows(nodes)
     (item,) = decisions.items(samar)
-    decisions.take(samar, item["record"], "institution", value=record_ids.id_text(one))
+    decisions.take(samar, item.record, "institution", value=record_ids.id_text(one))
     sync(nodes, "samar", "amal", *OPERATORS)
     assert unit_of(hq, told) == unit_of(nodes["amal"], told) == HOME + ABOVE
     nobody_there_knows(nodes)
@@ -259,7 +259,7 @@ def test_a_home_that_is_in_two_units_keeps_it_from_both(nodes: dict[str, Node]) 
     for name in ("amal", "basim", *OPERATORS):
         assert told not in cast.rows(nodes[name])
     (item,) = decisions.items(nodes["samar"])
-    decisions.take(nodes["samar"], item["record"], "_unit", value=HOME)
+    decisions.take(nodes["samar"], item.record, "_unit", value=HOME)
     sync(nodes, "samar", "amal", "basim", *OPERATORS)
     assert unit_of(nodes["hq"], told) == unit_of(nodes["amal"], told) == HOME + ABOVE
     nobody_there_knows(nodes)
@@ -401,10 +401,8 @@ class Reports(RuleBasedStateMachine):
         """Samar settles what is in conflict."""
         samar = self.nodes["samar"]
         for item in decisions.items(samar)[:3]:
-            head = item["heads"][0]
-            self._quietly(
-                lambda: decisions.take(samar, item["record"], item["field"], head=f"{head['device']}:{head['seq']}")
-            )
+            head = item.heads[0]
+            self._quietly(lambda: decisions.take(samar, item.record, item.field, head=head.name))
 
     @rule(name=st.sampled_from(["amal", "basim", "samar", *OPERATORS]), cut=st.none() | st.integers(0, 6))
     def sync(self, name: str, cut: int | None) -> None:

@@ -226,9 +226,9 @@ class Story:
             case 6 if node.role == "supervisor":
                 try:
                     for item in decisions.items(node)[:1]:
-                        decisions.take(node, item["record"], item["field"], value=name)
+                        decisions.take(node, item.record, item.field, value=name)
                         if chance.random() < 0.5:
-                            decisions.undo(node, item["record"], item["field"])
+                            decisions.undo(node, item.record, item.field)
                 except errors.BadInput:
                     pass  # no text
 

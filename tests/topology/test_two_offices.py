@@ -107,9 +107,9 @@ class TwoOffices(Field):
         items = decisions.items(self.nodes[who], field="_unit")
         if items:
             item = items[which % len(items)]
-            chosen = item["heads"][head % len(item["heads"])]
-            name = f"{chosen['device']}:{chosen['seq']}"
-            self._try(who, lambda: decisions.take(self.nodes[who], item["record"], "_unit", head=name))
+            chosen = item.heads[head % len(item.heads)]
+            name = chosen.name
+            self._try(who, lambda: decisions.take(self.nodes[who], item.record, "_unit", head=name))
 
     @rule(who=_who, which=_which)
     def undo(self, who: str, which: int) -> None:

@@ -92,7 +92,7 @@ def test_protection_comes_first_then_where_a_record_is(disputed: Cast) -> None:
     assert queue.waiting(disputed.samar, type="person") == []
     assert queue.waiting(disputed.samar, unit="LAT/QRD") == []
     assert {(one.record.hex(), one.field) for one in found} == {
-        (item["record"].replace("-", ""), item["field"]) for item in reviews.items(disputed.samar)
+        (item.record.replace("-", ""), item.field) for item in reviews.items(disputed.samar)
     }
 
 

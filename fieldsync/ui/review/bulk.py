@@ -38,12 +38,12 @@ async def chosen(
         head = rule(matter.item) if matter is not None else None
         if matter is None or head is None:
             continue
-        wanted = f"{head['device']}:{head['seq']}"
+        wanted = head.name
         side = next(side for side in matter.sides if side.decision is not None and side.decision.head == wanted)
         assert side.decision is not None
         many.append((one, side.decision))
-        was = out.shown(matter.kind, matter.item["field"], matter.item["base"])
-        code = matter.item["code"] or matter.record[:8]
+        was = out.shown(matter.kind, matter.item.field, matter.item.base)
+        code = matter.item.code or matter.record[:8]
         rows.append(
             [
                 Part(f"{code}  ", "bold"),

@@ -79,16 +79,16 @@ class Review:
 
     def _values(self, matter: Matter) -> None:
         out, item = self._out, matter.item
-        out.line(f"     {out.phrase('was')}: {out.shown(matter.kind, item['field'], item['base'])}")
+        out.line(f"     {out.phrase('was')}: {out.shown(matter.kind, item.field, item.base)}")
         rows: list[list[object]] = [
             [
                 number,
-                f"{head['device']}:{head['seq']}",
-                out.shown(matter.kind, item["field"], head["value"]),
-                when(head["at"]),
-                head["by"],
+                head.name,
+                out.shown(matter.kind, item.field, head.value),
+                when(head.at),
+                head.by,
             ]
-            for number, head in enumerate(item["heads"], 1)
+            for number, head in enumerate(item.heads, 1)
         ]
         out.table(["", "", out.phrase("column_value"), out.phrase("column_when"), out.phrase("column_person")], rows)
 
@@ -129,8 +129,8 @@ class Review:
             return False
 
         def decide() -> bool:
-            value = meant(self._node, matter.kind, self._out.lang, matter.item["field"], text)
-            decision = reviews.Decision(matter.record, matter.item["field"], value=value, seen=matter.seen)
+            value = meant(self._node, matter.kind, self._out.lang, matter.item.field, text)
+            decision = reviews.Decision(matter.record, matter.item.field, value=value, seen=matter.seen)
             return self._walk.decide(at, decision, self._note)
 
         return self._do(at, decide, None, matter)
@@ -147,8 +147,8 @@ class Review:
             return False
         if done:
             if told is None:
-                value = queries.show(self._node, matter.record).fields.get(matter.item["field"])
-                told = self._out.shown(matter.kind, matter.item["field"], value)
+                value = queries.show(self._node, matter.record).fields.get(matter.item.field)
+                told = self._out.shown(matter.kind, matter.item.field, value)
             self._out.line(f"  ✓ {told}")
         elif self._walk.matter(one) is not None:
             self._out.say("review_changed")

@@ -16,7 +16,7 @@ _CHOSEN = ("choice", "state", "approval")
 
 async def ask_value(app: App[None], node: Node, pen: Pen, matter: Matter) -> object:
     """Return the value that a person gives for a matter; None for none."""
-    out, name = pen.out, matter.item["field"]
+    out, name = pen.out, matter.item.field
     field = matter.kind.fields.get(name) if matter.kind is not None else None
     title = [Part(matter.title, f"bold {ACCENT}"), Part("  "), Part(matter.heading, QUIET)]
     if field is not None and field.type in _CHOSEN:
@@ -34,14 +34,14 @@ async def ask_value(app: App[None], node: Node, pen: Pen, matter: Matter) -> obj
 
 def _wrong(node: Node, pen: Pen, matter: Matter, text: str) -> str:
     """What is wrong with a value, nothing if it is legal."""
-    name, kind = matter.item["field"], matter.kind
+    name, kind = matter.item.field, matter.kind
     if not text.strip():
         return pen.out.phrase("because.needed")
     if kind is None or name not in kind.fields:
         return ""
     try:
         value = meant(node, kind, pen.out.lang, name, text)
-        validate.check(kind, {name: value}, matter.item["about"].fields, node.today(), deciding=True)
+        validate.check(kind, {name: value}, matter.item.about.fields, node.today(), deciding=True)
     except errors.FieldsyncError as fault:
         return refused(fault, kind, pen.out.lang, node)
     return ""

@@ -8,7 +8,7 @@ from fieldsync import errors
 from fieldsync.replica.node import Node
 from fieldsync.replica.queries import Record
 from fieldsync.review import assistance_overlaps, duplicate_pairs
-from fieldsync.review.queue import DUPLICATE, QueuedConflict
+from fieldsync.review.queue import DUPLICATE, ConflictDetail, QueuedConflict
 from fieldsync.schema.labels import label_in
 from fieldsync.schema.model import Type
 from fieldsync.ui.review.questions import Matter, Side
@@ -101,7 +101,7 @@ def _matter(
     return Matter(
         record=a.id, heading=heading, name=out.title(kind, a), title=title,
         why=why, sides=sides, about=[(out.label(kind, name), out.shown(kind, name, a.fields[name]), False) for name in alike],
-        item={"record": a.id, "field": one.kind, "heads": [], "base": None, "code": a.code}, kind=kind, editable=False,
+        item=ConflictDetail(a.id, a.code, one.kind, base=None, heads=(), about=a), kind=kind, editable=False,
     )  # fmt: skip
 
 

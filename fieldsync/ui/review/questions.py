@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fieldsync.replica.node import Node
-from fieldsync.replica.queries import Record
 from fieldsync.review import decisions as reviews
 from fieldsync.review import queue
-from fieldsync.review.queue import QueuedConflict
+from fieldsync.review.queue import ConflictDetail, QueuedConflict, WeighedHead
 from fieldsync.schema.model import Type
 from fieldsync.ui.views.node_status import Here
 from fieldsync.ui.views.record_card import when
@@ -50,14 +49,14 @@ class Matter:
     why: str
     sides: list[Side]
     about: list[tuple[str, str, bool]]  # label, value, in conflict
-    item: Item
+    item: ConflictDetail
     kind: Type | None
     editable: bool = True
 
     @property
     def seen(self) -> frozenset[str]:
         """The names of the values that stand against each other."""
-        return reviews.names_of(self.item["heads"])
+        return reviews.names_of(self.item.heads)
 
 
 def matter_of(node: Node, out: Here, one: QueuedConflict) -> Matter | None:
@@ -67,10 +66,10 @@ def matter_of(node: Node, out: Here, one: QueuedConflict) -> Matter | None:
         return None
     out.of(node)
     kind = node.schema.types.get(one.type)
-    about: Record = item["about"]
+    about = item.about
     sides = (_deletion if one.field == "_deleted" else _plain)(out, kind, item)
     return Matter(
-        record=item["record"],
+        record=item.record,
         heading=out.heading(kind, about),
         name=out.title(kind, about),
         title=out.label(kind, one.field),
@@ -87,13 +86,13 @@ def matter_of(node: Node, out: Here, one: QueuedConflict) -> Matter | None:
     )
 
 
-def _why(kind: Type | None, item: Item) -> str:
-    name = item["field"]
-    if name == "_same_as" and len(item["heads"]) == 1:
+def _why(kind: Type | None, item: ConflictDetail) -> str:
+    name = item.field
+    if name == "_same_as" and len(item.heads) == 1:
         return "review_why_same_as_removed"
     if name in ("_deleted", "_unit", "_same_as"):
         return f"review_why{name}"
-    if any(head["clock_off_ms"] for head in item["heads"]):
+    if any(head.clock_off_ms for head in item.heads):
         return "review_why_clock"
     spec = kind.fields.get(name) if kind is not None else None
     return {"state": "review_why_state", "approval": "review_why_state"}.get(
@@ -102,80 +101,76 @@ def _why(kind: Type | None, item: Item) -> str:
     )
 
 
-def _plain(out: Here, kind: Type | None, item: Item) -> list[Side]:
+def _plain(out: Here, kind: Type | None, item: ConflictDetail) -> list[Side]:
     """How it was, and each value that stands against another."""
-    name, base = item["field"], item["base"]
+    name, base = item.field, item.base
     was = out.shown(kind, name, base)
-    seen = reviews.names_of(item["heads"])
-    first = None if base is None else reviews.Decision(item["record"], name, value=base, seen=seen)
+    seen = reviews.names_of(item.heads)
+    first = None if base is None else reviews.Decision(item.record, name, value=base, seen=seen)
     sides = [Side(out.phrase("was"), [Part(was)], decision=first)]
-    for head in item["heads"]:
-        shown = out.shown(kind, name, head["value"])
+    for head in item.heads:
+        shown = out.shown(kind, name, head.value)
         value = [Part(shown)] if base is None else marked(was, shown)
-        if head["value"] is None:
+        if head.value is None:
             value = [Part(out.phrase("pair_two" if name == "_same_as" else "review_emptied"), QUIET)]
-        decision = reviews.Decision(item["record"], name, _name(head), seen=seen)
-        sides.append(Side(head["by"], value, _source(out, head), decision))
+        decision = reviews.Decision(item.record, name, head.name, seen=seen)
+        sides.append(Side(head.by, value, _source(out, head), decision))
     if name == "_same_as" and len(sides) == 2:
-        stands = reviews.Decision(item["record"], name, value=None, seen=seen)
+        stands = reviews.Decision(item.record, name, value=None, seen=seen)
         sides.append(Side(out.phrase("review_stands"), [Part(out.phrase("pair_two"), GOOD)], [], stands))
     return sides
 
 
-def _deletion(out: Here, kind: Type | None, item: Item) -> list[Side]:
+def _deletion(out: Here, kind: Type | None, item: ConflictDetail) -> list[Side]:
     """The record as it stands, with what was written meanwhile; and each removal."""
     edits = [
-        [Part(out.label(kind, edit["field"]) + ": ", QUIET), Part(out.shown(kind, edit["field"], edit["value"]), "")]
-        for edit in item["meanwhile"]
+        [Part(out.label(kind, edit.field) + ": ", QUIET), Part(out.shown(kind, edit.field, edit.value), "")]
+        for edit in item.meanwhile
     ]
     more = len(edits) - _MOST_EDITS
     edits = edits[:_MOST_EDITS] + ([[Part(out.phrase("review_more", n=more), QUIET)]] if more > 0 else [])
-    by = sorted({(edit["by"], when(edit["at"])) for edit in item["meanwhile"]})
+    by = sorted({(edit.by, when(edit.at)) for edit in item.meanwhile})
     sources = [[Part(f"{person}  {at}", QUIET)] for person, at in by[:_MOST_EDITS]]
-    seen = reviews.names_of(item["heads"])
-    stays = reviews.Decision(item["record"], "_deleted", value=None, seen=seen)
+    seen = reviews.names_of(item.heads)
+    stays = reviews.Decision(item.record, "_deleted", value=None, seen=seen)
     sides = [Side(out.phrase("review_stays"), [Part(out.phrase("review_edited"), GOOD)], [*edits, *sources], stays)]
-    for head in item["heads"]:
-        if head["value"] is not None:
+    for head in item.heads:
+        if head.value is not None:
             value = [
                 Part(out.phrase("review_removed"), WARN),
                 Part(" "),
-                Part(out.shown(kind, "_deleted", head["value"])),
+                Part(out.shown(kind, "_deleted", head.value)),
             ]
-            decision = reviews.Decision(item["record"], "_deleted", _name(head), seen=seen)
-            sides.append(Side(head["by"], value, _source(out, head), decision))
+            decision = reviews.Decision(item.record, "_deleted", head.name, seen=seen)
+            sides.append(Side(head.by, value, _source(out, head), decision))
     return sides
 
 
-def _source(out: Here, head: Item) -> list[list[Part]]:
+def _source(out: Here, head: WeighedHead) -> list[list[Part]]:
     """From where and when; a clock that was wrong is marked."""
-    place = "  ".join([*head["office"], _name(head)])
-    lines = [[Part(place, QUIET)], [Part(when(head["at"]), QUIET)]]
-    if head["clock_off_ms"]:
-        lines.append([Part("⚠ " + out.their_clock(head["clock_off_ms"]), WARN)])
+    place = "  ".join([*head.office, head.name])
+    lines = [[Part(place, QUIET)], [Part(when(head.at), QUIET)]]
+    if head.clock_off_ms:
+        lines.append([Part("⚠ " + out.their_clock(head.clock_off_ms), WARN)])
     return lines
 
 
-def _name(head: Item) -> str:
-    return f"{head['device']}:{head['seq']}"
+Rule = Callable[[ConflictDetail], WeighedHead | None]
 
 
-Rule = Callable[[Item], Item | None]
-
-
-def rules(out: Here, items: Sequence[Item]) -> list[tuple[str, Rule]]:
+def rules(out: Here, items: Sequence[ConflictDetail]) -> list[tuple[str, Rule]]:
     """Return the rules by which many conflicts may be decided alike, each with its words."""
 
-    def newest(item: Item) -> Item | None:
-        return max(item["heads"], key=lambda head: (head["at"], head["device"], head["seq"]), default=None)
+    def newest(item: ConflictDetail) -> WeighedHead | None:
+        return max(item.heads, key=lambda head: head.order, default=None)
 
-    def oldest(item: Item) -> Item | None:
-        return min(item["heads"], key=lambda head: (head["at"], head["device"], head["seq"]), default=None)
+    def oldest(item: ConflictDetail) -> WeighedHead | None:
+        return min(item.heads, key=lambda head: head.order, default=None)
 
     def of(person: str) -> Rule:
-        return lambda item: next((head for head in reversed(item["heads"]) if head["by"] == person), None)
+        return lambda item: next((head for head in reversed(item.heads) if head.by == person), None)
 
-    people = sorted({head["by"] for item in items for head in item["heads"]})
+    people = sorted({head.by for item in items for head in item.heads})
     return [
         (out.phrase("review_rule_newest"), newest),
         (out.phrase("review_rule_oldest"), oldest),

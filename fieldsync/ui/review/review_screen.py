@@ -218,8 +218,8 @@ class ReviewScreen(Drawn):
             return
         value = await ask_value(self.app, self.node, self.pen, matter)
         if value is not None:
-            decision = reviews.Decision(matter.record, matter.item["field"], value=value, seen=matter.seen)
-            shown = self.out.shown(matter.kind, matter.item["field"], value)
+            decision = reviews.Decision(matter.record, matter.item.field, value=value, seen=matter.seen)
+            shown = self.out.shown(matter.kind, matter.item.field, value)
             self._do(partial(self.walk.decide, self._at, decision, self._note), f"✓ {matter.title}: {shown}")
 
     def action_note(self) -> None:

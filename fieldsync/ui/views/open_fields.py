@@ -1,28 +1,26 @@
 """Fields in conflict, shown to whoever edits them: the values that stand, and what an edit does beside them."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from fieldsync.replica.node import Node
 from fieldsync.review import decisions
+from fieldsync.review.decisions import OpenConflict
 from fieldsync.schema.model import Type
 from fieldsync.store.contract import Row
 from fieldsync.ui.views.tables import Tables
 
-Json = dict[str, Any]
 
-
-def warn(out: Tables, node: Node, items: Sequence[Json]) -> None:
+def warn(out: Tables, node: Node, items: Sequence[OpenConflict]) -> None:
     """Show these conflicts with their values, and say that an edit ends none of them; to a supervisor, what does."""
     if not items:
         return
     out.conflicts(node, items)
-    out.say("open_edit_decider" if decisions.may_decide_somewhere(node) else "open_edit", record=items[0]["code"])
+    out.say("open_edit_decider" if decisions.may_decide_somewhere(node) else "open_edit", record=items[0].code)
 
 
-def still_open(node: Node, record: str, fields: Sequence[str]) -> list[Json]:
+def still_open(node: Node, record: str, fields: Sequence[str]) -> list[OpenConflict]:
     """Return the conflicts of a record in these fields."""
-    return [item for item in decisions.items_of(node, record) if item["field"] in fields]
+    return [item for item in decisions.items_of(node, record) if item.field in fields]
 
 
 def in_words(out: Tables, kind: Type, row: Row, field: str) -> str:

@@ -1,39 +1,35 @@
 """Referrals with what is late about them, and what was shared with whom: two tables."""
 
-from typing import Any
-
 from fieldsync.casework import titles
-from fieldsync.casework.referrals import SharedData
+from fieldsync.casework.referrals import ListedReferral, SharedData
 from fieldsync.core.grants import PARTNER
 from fieldsync.replica.node import Node
 from fieldsync.ui.views.tables import Tables
 
-Json = dict[str, Any]
 
-
-def referrals(out: Tables, node: Node, found: list[Json]) -> None:
+def referrals(out: Tables, node: Node, found: list[ListedReferral]) -> None:
     """A line for each referral, the oldest overdue first."""
     if not found:
         out.say("referrals_empty")
         return
     kind = node.schema.type("referral")
     out.of(node)
-    called = titles.called(node, (str(one["fields"].get("to_org")) for one in found))
+    called = titles.called(node, (str(one.fields.get("to_org")) for one in found))
     rows: list[list[object]] = []
     for one in found:
-        fields = one["fields"]
+        fields = one.fields
         to_org = str(fields.get("to_org") or "—")
-        late = out.phrase("referral_late") if one["overdue"] else ""
-        to = ", ".join(one["shared_with"]) or (one["unit"] if node.role == PARTNER else called.get(to_org, to_org))
+        late = out.phrase("referral_late") if one.overdue else ""
+        to = ", ".join(one.shared_with) or (one.unit if node.role == PARTNER else called.get(to_org, to_org))
         rows.append([
-            one["code"] or one["id"], one["due"] or "—", late, out.shown(kind, "state", fields.get("state")), one["about"] or "—", to,
+            one.code or one.id, one.due or "—", late, out.shown(kind, "state", fields.get("state")), one.about or "—", to,
         ])  # fmt: skip
     out.table(
         [out.phrase(f"referral_{name}") for name in ("code", "due", "late_", "state", "whom", "to")],
         rows,
         whole={0, 1, 2},
     )
-    out.say("referrals_sum", n=len(found), late=sum(one["overdue"] for one in found))
+    out.say("referrals_sum", n=len(found), late=sum(one.overdue for one in found))
 
 
 def shared(out: Tables, node: Node, found: list[SharedData]) -> None:

@@ -3,15 +3,18 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fieldsync.replica.node import Node
-from fieldsync.replica.queries import Record
+from fieldsync.replica.queries import Record, ShownHead
 from fieldsync.schema.labels import label_in
 from fieldsync.schema.model import Field, Type
 from fieldsync.ui.terminal.messages import Shown
 from fieldsync.ui.views.devices import DeviceTables
 from fieldsync.ui.views.record_card import INDENT, when
+
+if TYPE_CHECKING:
+    from fieldsync.review.decisions import OpenConflict
 
 Json = dict[str, Any]
 _Column = tuple[str, Callable[[Record], object]]
@@ -83,7 +86,7 @@ class Tables(DeviceTables):
 
     # --- review ---
 
-    def review(self, node: Node, found: Sequence[Json]) -> None:
+    def review(self, node: Node, found: "Sequence[OpenConflict]") -> None:
         """A table of conflicts."""
         self.of(node)
         if not found:
@@ -91,41 +94,33 @@ class Tables(DeviceTables):
             return
         rows: list[list[object]] = []
         for item in found:
-            kind = node.schema.types.get(item["type"])
-            values = Shown(
-                " / ".join(self.shown(kind, item["field"], head["value"]) for head in in_time(item["heads"]))
-            )
-            rows.append(
-                [item["code"] or item["record"][:8], self.label(kind, item["field"]), when(item["since"]), values]
-            )
+            kind = node.schema.types.get(item.type)
+            values = Shown(" / ".join(self.shown(kind, item.field, head.value) for head in in_time(item.heads)))
+            rows.append([item.code or item.record[:8], self.label(kind, item.field), when(item.since), values])
         columns = ("column_code", "column_field", "column_since", "column_values")
         self.table([self.phrase(column) for column in columns], rows, whole={0})
 
-    def conflicts(self, node: Node, found: Sequence[Json]) -> None:
+    def conflicts(self, node: Node, found: "Sequence[OpenConflict]") -> None:
         """A record's conflicts: the value they started from, and each head with who, where, when."""
         self.of(node)
         if not found:
             self.say("no_conflicts")
         for item in found:
-            kind = node.schema.types.get(item["type"])
-            self.line(
-                f"{item['code'] or item['record']}  {self.safe(self.label(kind, item['field']))} [{item['field']}]"
-            )
-            self.line(f"{INDENT}{self.phrase('was')}: {self.shown(kind, item['field'], item['base'])}")
-            for head in in_time(item["heads"]):
-                value = self.shown(kind, item["field"], head["value"])
-                self.line(
-                    f"{INDENT}{head['device']}:{head['seq']}  {value}  {self.safe(head['by'])}  {when(head['at'])}"
-                )
+            kind = node.schema.types.get(item.type)
+            self.line(f"{item.code or item.record}  {self.safe(self.label(kind, item.field))} [{item.field}]")
+            self.line(f"{INDENT}{self.phrase('was')}: {self.shown(kind, item.field, item.base)}")
+            for head in in_time(item.heads):
+                value = self.shown(kind, item.field, head.value)
+                self.line(f"{INDENT}{head.name}  {value}  {self.safe(head.by)}  {when(head.at)}")
 
-    def bulk(self, node: Node, items: Sequence[Json], chosen: Sequence[Json], *, dry_run: bool) -> None:
+    def bulk(self, node: Node, items: "Sequence[OpenConflict]", chosen: Sequence[ShownHead], *, dry_run: bool) -> None:
         """What was, or would be, decided."""
         self.of(node)
         for item, head in zip(items, chosen, strict=True):
-            kind = node.schema.types.get(item["type"])
-            label = self.safe(self.label(kind, item["field"]))
-            value = self.shown(kind, item["field"], head["value"])
-            self.line(f"{item['code']}  {label}: {value}  {head['device']}:{head['seq']}")
+            kind = node.schema.types.get(item.type)
+            label = self.safe(self.label(kind, item.field))
+            value = self.shown(kind, item.field, head.value)
+            self.line(f"{item.code}  {label}: {value}  {head.name}")
         self.say("would_decide" if dry_run else "decided", n=len(items))
 
     # --- the office ---
@@ -269,9 +264,9 @@ def _changed(record: Record) -> str:
     return when(record.updated.at) if record.updated else ""
 
 
-def in_time(heads: Iterable[Json]) -> list[Json]:
+def in_time(heads: Iterable[ShownHead]) -> list[ShownHead]:
     """Heads in the order in which they were written."""
-    return sorted(heads, key=lambda head: (head["at"], head["device"], head["seq"]))
+    return sorted(heads, key=lambda head: head.order)
 
 
 def _references(node: Node, found: Sequence[Record]) -> Iterator[str]:

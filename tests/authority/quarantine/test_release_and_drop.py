@@ -161,7 +161,7 @@ def test_what_is_released_to_a_removed_record_asks_a_person(people: Cast) -> Non
     assert len(done.released) == 1
     directly.sync(people.samar, people.hq)
     assert directly.differing(people.samar, people.hq) == []
-    assert [one["field"] for one in decisions.items_of(people.samar, record.hex())] == ["_deleted"]
+    assert [one.field for one in decisions.items_of(people.samar, record.hex())] == ["_deleted"]
 
 
 def test_a_branch_hears_what_headquarters_decides() -> None:
