@@ -12,9 +12,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import msgspec
-from msgspec import Struct
-
 from fieldsync import errors, office
 from fieldsync.crypto.slots import Slots
 from fieldsync.protocol import retry
@@ -24,34 +21,7 @@ from fieldsync.replica.change_builder import ChangeBuilder
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
 from fieldsync.replica.queries import Record, Written
-
-
-class Sent(Struct, frozen=True):
-    """Commits sent to the server, and bytes."""
-
-    commits: int
-    bytes: int
-
-
-class Fetched(Struct, frozen=True):
-    """Record states fetched from the server, and bytes."""
-
-    states: int
-    bytes: int
-
-
-class Synced(Struct, frozen=True):
-    """What a sync did, as `fieldsync sync --json` has it; `digest` is "equal", "healed" or "unchecked"."""
-
-    server: str
-    up: Sent
-    down: Fetched
-    new_conflicts: int
-    refused: int
-    digest: str
-    seconds: float
-    tries: int
-
+from fieldsync.topology.sync_results import Fetched, Sent, Synced
 
 Records = list[Record]
 
@@ -138,7 +108,7 @@ class Session:
 
         `tries`: how many in a row may bring nothing new before it gives up.
         """
-        return msgspec.convert(retry.sync(self._node, server, tries=tries), Synced, from_attributes=True)
+        return retry.sync(self._node, server, tries=tries)
 
     def _changes(self, type: str, fields: Mapping[str, object], shown: Mapping[str, Any]) -> Changes:
         builder = ChangeBuilder(self._node, self._node.schema.type(type), shown)

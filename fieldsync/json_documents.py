@@ -11,16 +11,17 @@ from msgspec import Struct
 
 from fieldsync.authority import integrity, quarantine
 from fieldsync.casework import agenda, cases, eligibility, referrals
-from fieldsync.commands import overlaps, reports, review
+from fieldsync.commands import overlaps, overview, reports, review
 from fieldsync.commands.support import completion, secrets
 from fieldsync.demo import results
-from fieldsync.replica import transfer
+from fieldsync.replica import history, transfer
 from fieldsync.replica.queries import Record
 from fieldsync.reports import run
 from fieldsync.review import assistance_overlaps, decisions, duplicate_pairs
+from fieldsync.review.saved_records import SavedRecord
 from fieldsync.server import administration, branch_link
-from fieldsync.topology import backups, device_summaries
-from fieldsync.ui.views import doctor
+from fieldsync.topology import backups, device_summaries, sync_results
+from fieldsync.ui.views import doctor, status_facts
 
 
 class Output(NamedTuple):
@@ -52,6 +53,17 @@ class Failed(Struct, frozen=True):
 
 DOCUMENTS: Mapping[str, tuple[Output, ...]] = MappingProxyType(
     {
+        "": (
+            Output(status_facts.Overview),
+            Output(overview.NoStore, "no store is there"),
+            Output(overview.Version, "--version"),
+        ),
+        "status": (Output(status_facts.Status),),
+        "join": (Output(sync_results.Joined),),
+        "sync": (Output(sync_results.Synced), Output(sync_results.SyncPlan, "--dry-run")),
+        "add": (Output(SavedRecord), Output(list[SavedRecord], "--row")),
+        "edit": (Output(SavedRecord), Output(list[SavedRecord], "several records")),
+        "history": (Output(list[history.SavedChange]),),
         "show": (Output(Record),),
         "list": (Output(list[Record]),),
         "find": (Output(list[Record]),),
@@ -125,6 +137,7 @@ DOCUMENTS: Mapping[str, tuple[Output, ...]] = MappingProxyType(
         "server approve": (Output(device_summaries.PendingDevice),),
         "server grant": (Output(device_summaries.EnrolledDevice),),
         "server upstream set": (Output(branch_link.Attached),),
+        "server upstream sync": (Output(sync_results.Synced),),
         "server upstream schedule": (Output(branch_link.Schedule),),
         "server check": (Output(integrity.Checked),),
         "server backup": (Output(backups.BackedUp),),
@@ -145,9 +158,7 @@ WITHOUT = frozenset({"doctor rtl", "server run"})
 
 UNTYPED = frozenset(
     {
-        "", "status", "join", "add", "edit", "history", "sync", "pack", "unpack", "import", "export",
-        "schema list", "schema show", "schema check",
-        "schema import", "schema publish", "server upstream sync",
+        "pack", "unpack", "import", "export", "schema list", "schema show", "schema check", "schema import", "schema publish",
     }
 )  # fmt: skip
 """Commands whose documents are still dicts; only to shrink."""

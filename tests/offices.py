@@ -26,6 +26,7 @@ from fieldsync.protocol import sync_once
 from fieldsync.replica import node as nodes
 from fieldsync.replica.node import Node
 from fieldsync.store.contract import LoggedCommit
+from fieldsync.topology.sync_results import Synced
 from fieldsync.wire import messages, routes
 from fieldsync.wire import row_batches as wire_rows
 from fieldsync.wire.frames import FrameCodec, FrameKind, FrameReader
@@ -86,7 +87,7 @@ class Office:
         file.write_text("\n".join(["family_name,location", *lines_]) + "\n", encoding="utf-8")
         import_records.import_file(self[name], file, "household")
 
-    def sync(self, *names: str) -> list[dict[str, Any]]:
+    def sync(self, *names: str) -> list[Synced]:
         """Sync these laptops in turn."""
         return [sync_once.sync(self[name]) for name in names]
 

@@ -4,7 +4,7 @@ docs/decisions/0013-forms-travel.md says why this gives the same registers every
 """
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from fieldsync.authority import quarantine
 from fieldsync.core.settle import Policy
@@ -15,6 +15,7 @@ from fieldsync.replica.extensions import registered
 from fieldsync.replica.merge_rules import FieldRule, Rules, TypeRules
 from fieldsync.replica.node import Node
 from fieldsync.replica.node_setup import write_schema
+from fieldsync.replica.schema_history import FormVersion
 from fieldsync.schema.model import Type
 from fieldsync.store import Tx
 from fieldsync.store.contract import Row, form_key
@@ -88,9 +89,7 @@ def _settle_row(type_rules: TypeRules, state: State, row: Row, facts: DeviceFact
     return row
 
 
-def type_labels(node: Node, types: Iterable[str]) -> Sequence[dict[str, object]]:
-    """Return {"type", "label", "version"} of these types as they are now, for people."""
+def type_labels(node: Node, types: Iterable[str]) -> list[FormVersion]:
+    """Return these types' forms as they are now, for people."""
     known = node.schema.types
-    return [
-        {"type": name, "label": known[name].label, "version": known[name].version} for name in types if name in known
-    ]
+    return [FormVersion(name, known[name].label, known[name].version) for name in types if name in known]

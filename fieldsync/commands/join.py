@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from msgspec.structs import asdict
 from typer import Argument, Option
 
 from fieldsync import errors
@@ -31,6 +32,7 @@ def join(
     from fieldsync.commands.support.secrets import Secrets
     from fieldsync.protocol import invites, join_server, sync_once
     from fieldsync.replica import queries
+    from fieldsync.topology import sync_results
 
     parsed = invites.parse(_invite_text(invite))
     secrets = Secrets(settings_of(ctx))
@@ -46,7 +48,7 @@ def join(
             _rename_server(node, name)
         with bar(ctx) as progress:
             synced = sync_once.sync(node, progress=progress)
-        told = queries.status(node) | {"sync": synced}
+        told = sync_results.Joined(**asdict(queries.status(node)), sync=synced)
         tell(ctx, told, lambda out: out.joined(told))
 
 

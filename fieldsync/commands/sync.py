@@ -1,6 +1,6 @@
 """Sync, once or again and again, and where this node stands."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from typer import Option
@@ -10,6 +10,7 @@ from fieldsync.commands import bar, opened, settings_of, tables, tell
 
 if TYPE_CHECKING:
     from fieldsync.replica.node import Node
+    from fieldsync.topology.sync_results import Synced
 
 
 def sync(
@@ -35,6 +36,7 @@ def sync(
     from fieldsync.commands import sync_status
     from fieldsync.commands.support import quantities
     from fieldsync.protocol import byte_budget
+    from fieldsync.topology import sync_results
 
     bytes_ = quantities.size(budget, byte_budget.LEAST) if budget else 0
     seconds = quantities.seconds(every)
@@ -42,8 +44,8 @@ def sync(
         raise errors.Usage(reason="watch_dry_run")
     with opened(ctx, lasting=not dry_run) as node:
         if dry_run:
-            plan = sync_status.plan(node, server)
-            tell(ctx, plan, lambda out: out.sync_plan(plan))
+            planned = sync_results.plan(node, server)
+            tell(ctx, planned, lambda out: out.sync_plan(planned))
             return
         if watch:
             _watch(ctx, node, server, tries=tries, budget=bytes_, every=seconds)
@@ -52,7 +54,7 @@ def sync(
             with bar(ctx) as progress:
                 synced = sync_status.sync(node, server, progress, tries=tries, budget=bytes_, waiting=progress.waiting)
         except KeyboardInterrupt:
-            raise errors.Stopped(unsent=sync_status.plan(node, server)["up"]["commits"]) from None
+            raise errors.Stopped(unsent=sync_results.plan(node, server).up.commits) from None
         tell(ctx, synced, lambda out: out.synced(synced))
 
 
@@ -62,14 +64,15 @@ def _watch(
     """Sync until somebody ends it, and say what came of it."""
     from fieldsync.commands import sync_status
     from fieldsync.commands.sync_watch import Watch, until_told
+    from fieldsync.topology import sync_results
 
     note = bar(ctx)
-    known = sync_status.plan(node, server)["server"]  # NotFound before anything else
+    known = sync_results.plan(node, server).server  # NotFound before anything else
 
-    def once() -> dict[str, Any]:
+    def once() -> "Synced":
         return sync_status.sync(node, server, lambda *_: None, tries=tries, budget=budget, waiting=note.waiting)
 
-    def told(synced: dict[str, Any]) -> None:
+    def told(synced: "Synced") -> None:
         tell(ctx, synced, lambda out: out.synced(synced))
         note.clear()
 
@@ -89,8 +92,8 @@ def status(ctx: typer.Context) -> None:
 
     Example: fieldsync status
     """
-    from fieldsync.commands import sync_status
+    from fieldsync.ui.views import status_facts
 
     with opened(ctx) as node:
-        found = sync_status.status(node, settings_of(ctx).language)
+        found = status_facts.status(node, settings_of(ctx).language)
         tell(ctx, found, lambda out: out.status(node, found))

@@ -5,16 +5,17 @@ import random
 import signal
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fieldsync import errors
-from fieldsync.commands import sync_status
 from fieldsync.protocol import retry
+from fieldsync.topology import sync_results
 
 if TYPE_CHECKING:
     from types import FrameType
 
     from fieldsync.replica.node import Node
+    from fieldsync.topology.sync_results import Synced
 
 LOOK_SECONDS = 1.0  # how often the store is looked at for new work: one row
 
@@ -28,8 +29,8 @@ class Watch:
         server: str | None,
         *,
         every: float,
-        sync: "Callable[[], dict[str, Any]]",
-        told: "Callable[[dict[str, Any]], None]",
+        sync: "Callable[[], Synced]",
+        told: "Callable[[Synced], None]",
         away: "Callable[[errors.NoContact], None]",
         pause: retry.Pause = time.sleep,
         now: "Callable[[], float]" = time.monotonic,
@@ -56,10 +57,10 @@ class Watch:
                 continue
             self._vain = 0
             self.syncs += 1
-            self.sent += synced["up"]["commits"]
-            self.fetched += synced["down"]["states"]
+            self.sent += synced.up.commits
+            self.fetched += synced.down.states
             self._told(synced)
-            self._wait(partial=bool(synced.get("partial")))
+            self._wait(partial=bool(synced.partial))
 
     def _rest(self, fault: errors.NoContact) -> None:
         """Wait while there is no line: longer each time, up to the interval, whatever is saved meanwhile."""
@@ -73,7 +74,7 @@ class Watch:
         until = self._now() + self.every
         head = self._head()
         while (left := until - self._now()) > 0:
-            if self._head() > head or (not partial and sync_status.plan(self.node, self.server)["up"]["commits"]):
+            if self._head() > head or (not partial and sync_results.plan(self.node, self.server).up.commits):
                 return
             self._pause(min(LOOK_SECONDS, left))
 

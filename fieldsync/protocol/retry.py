@@ -6,13 +6,16 @@ A try that brought something new starts the count anew: over a line that lets a 
 import random
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from fieldsync import errors
 from fieldsync.protocol import byte_budget, sync_once
 from fieldsync.protocol.tally import Tally
 from fieldsync.replica.node import Node
 from fieldsync.store.contract import Progress
+from fieldsync.topology.sync_results import Synced
 
 BASE_SECONDS, CAP_SECONDS = 1, 60
 TRIES = 6
@@ -69,8 +72,8 @@ def sync(
     waiting: Callable[[RetryWait], None] | None = None,
     pause: Pause = time.sleep,
     chance: Chance = random.random,
-) -> dict[str, Any]:
-    """Sync, again and again where the line is cut or the server busy; return the contract's `sync`, with `tries`.
+) -> Synced:
+    """Sync, again and again where the line is cut or the server busy; return what it did, with `tries`.
 
     `tries`: how many in a row may bring nothing new (default: TRIES once the server was met, else one). NoContact says
     what remains in `unsent` and how often it was tried in `tries`.
@@ -97,9 +100,12 @@ def sync(
             pause(seconds)
         else:
             if first is not None:  # all that it has sent since the first try
-                told["up"]["commits"] = tally.acked - first
-                told["seconds"] = round((node.clock() - started) / 1000, 3)
-            return told | {"tries": count.all}
+                told = replace(
+                    told,
+                    up=replace(told.up, commits=tally.acked - first),
+                    seconds=round((node.clock() - started) / 1000, 3),
+                )
+            return replace(told, tries=count.all)
 
 
 def _seconds_or_raise(

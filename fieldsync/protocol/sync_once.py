@@ -7,6 +7,7 @@ from itertools import starmap
 from typing import Any
 
 import requests
+from msgspec import UNSET
 
 from fieldsync import errors
 from fieldsync.authority import schema_recovery
@@ -29,6 +30,7 @@ from fieldsync.topology import (
     store_epochs,
     upstream,
 )
+from fieldsync.topology.sync_results import Fetched, Remaining, Sent, Synced
 from fieldsync.wire import messages, routes
 from fieldsync.wire.frames import FrameCodec, FrameKind, http_size
 from fieldsync.wire.messages import to_base64
@@ -275,8 +277,8 @@ def sync(
     progress: Progress | None = None,
     tally: Tally | None = None,
     budget: int = 0,
-) -> dict[str, Any]:
-    """Sync once with a server (by name; default: the one synced last) and return the contract's `sync`.
+) -> Synced:
+    """Sync once with a server (by name; default: the one synced last) and return what it did.
 
     With `budget` it takes at most so many bytes, both ways together with all that `tally` has counted before, and says
     in `partial` and `remaining` where that was not enough.
@@ -309,24 +311,14 @@ def sync(
         tx.set_server(chosen.id, synced=node.clock())
         remaining = queries.unsent(node, tx, chosen)
     ended = talk.client.ended
-    left = {"partial": True, "remaining": {"commits": remaining}} if ended is None or ended.partial else {}
+    over = ended is None or ended.partial
     digest = "healed" if tally.differing else "equal"
-    return {
-        "server": chosen.name,
-        "up": {"commits": tally.commits, "bytes": tally.bytes_up},
-        "down": {"states": tally.states, "bytes": tally.bytes_down},
-        "requests": tally.requests,
-        "new_conflicts": tally.new_conflicts,
-        "refused": tally.refused,
-        "forms": list(tally.forms),
-        "left": transfer.left(node),
-        "digest": "unchecked" if obstacle else digest,
-        **({"unchecked": obstacle} if obstacle else {}),
-        "clock_off_ms": tally.clock_off,
-        "seconds": round((node.clock() - started) / 1000, 3),
-        **left,
-        **({"elsewhere": tally.elsewhere} if tally.elsewhere else {}),
-        **({"taken_after_all": tally.taken_after_all} if tally.taken_after_all else {}),
-        **({"renewed": renewed} if renewed else {}),
-        **({"device_pending": key_words(node.key.public)} if tally.pending else {}),
-    }
+    return Synced(
+        server=chosen.name, up=Sent(tally.commits, tally.bytes_up), down=Fetched(tally.states, tally.bytes_down), requests=tally.requests,
+        new_conflicts=tally.new_conflicts, refused=tally.refused, forms=list(tally.forms), left=transfer.left(node),
+        digest="unchecked" if obstacle else digest, unchecked=obstacle or UNSET, clock_off_ms=tally.clock_off,
+        seconds=round((node.clock() - started) / 1000, 3),
+        partial=True if over else UNSET, remaining=Remaining(remaining) if over else UNSET, elsewhere=tally.elsewhere or UNSET,
+        taken_after_all=tally.taken_after_all or UNSET, renewed=renewed or UNSET,
+        device_pending=key_words(node.key.public) if tally.pending else UNSET,
+    )  # fmt: skip

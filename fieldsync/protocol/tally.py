@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from fieldsync.replica.schema_history import FormVersion
+
 
 @dataclass
 class Tally:
@@ -23,4 +25,4 @@ class Tally:
     differing: list[str] = field(default_factory=list)
     pending: bool = False  # whether the server waits for somebody to approve this device
     clock_off: int = 0  # milliseconds that our clock is ahead of the server's
-    forms: Sequence[dict[str, object]] = ()  # the types whose forms changed
+    forms: Sequence[FormVersion] = ()  # the types whose forms changed

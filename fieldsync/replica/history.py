@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 from functools import reduce
 from typing import NamedTuple, cast
 
+from msgspec import UNSET, Struct, UnsetType
+
 from fieldsync import errors
 from fieldsync.core import names, stamp
 from fieldsync.core.commit import Commit, state_of
@@ -12,10 +14,42 @@ from fieldsync.core.settle import DECIDED, REOPENED, candidate_heads, unpack_hea
 from fieldsync.core.state import field_of, join_states, registers
 from fieldsync.replica.lookup import find_quarantined, find_row
 from fieldsync.replica.node import Node
-from fieldsync.replica.queries import Json, device_name, server_name
-from fieldsync.replica.receipts import Receipts
+from fieldsync.replica.queries import device_name, server_name
+from fieldsync.replica.receipts import CommitReceipt, Receipts
 from fieldsync.store import ReadTx
 from fieldsync.store.contract import Row
+
+
+class ChangedValue(Struct, frozen=True):
+    """What a field was before a save, as far as this node knows it, and after."""
+
+    old: Value
+    new: Value
+
+
+class SavedChange(Struct, frozen=True):
+    """One save of a record.
+
+    at: when (UTC, RFC 3339).
+    by: who saved it.
+    device: the letters of the device that it was saved on, or its id.
+    seq: its number there.
+    changes: by field, and by FIELD/MEMBER of a set.
+    lost: whether a decision, standing now, was made against a value of it.
+    refused: there, and true, where a server quarantined it.
+    on_word: the server on whose word it was taken, where it was not checked here.
+    """
+
+    at: str
+    by: str
+    device: str
+    seq: int
+    changes: dict[str, ChangedValue]
+    note: str | None
+    lost: bool
+    receipt: CommitReceipt
+    refused: bool | UnsetType = UNSET
+    on_word: str | UnsetType = UNSET
 
 
 class _Entry(NamedTuple):
@@ -28,8 +62,8 @@ class _Entry(NamedTuple):
     commit: Commit | None
 
 
-def history(node: Node, ref: str) -> list[Json]:
-    """Return a record's saves, oldest first, in the contract's shape `history`. NoRecord, Ambiguous.
+def history(node: Node, ref: str) -> list[SavedChange]:
+    """Return a record's saves, oldest first. NoRecord, Ambiguous.
 
     A server has every commit; a laptop its own, and of others' what stands, what stood in a conflict, and decisions.
     """
@@ -47,7 +81,7 @@ def history(node: Node, ref: str) -> list[Json]:
                 entries[head.dot].fields[name] = head.value
         lost, origins = set(_lost(row)), dict(_origins(row))
         receipts = Receipts(node, tx, row)
-        told: list[Json] = []
+        told: list[SavedChange] = []
         known: dict[str, list[tuple[Dot, Value]]] = {}
         for dot, entry in sorted(entries.items(), key=lambda item: (item[1].stamp, item[0])):
             changes = {}
@@ -56,22 +90,19 @@ def history(node: Node, ref: str) -> list[Json]:
                     continue
                 new = _plain(name, value)
                 old = origins.get((dot, name)) if entry.commit is None else None
-                changes[name] = {
-                    "old": old if old is not None else _before(entry.commit, name, known.get(name, ())),
-                    "new": new,
-                }
+                changes[name] = ChangedValue(
+                    old if old is not None else _before(entry.commit, name, known.get(name, ())), new
+                )
                 known.setdefault(name, []).append((dot, new))
             if changes:
-                told.append({
-                    "at": stamp.stamp_text(entry.stamp), "by": entry.author, "device": device_name(tx, dot[0]), "seq": dot[1],
-                    "changes": changes, "note": entry.note, "lost": any((dot, name) in lost for name in changes),
-                    "receipt": receipts.of(dot),
-                })  # fmt: skip
-                if told[-1]["receipt"]["refused"]:
-                    told[-1]["refused"] = True
-                word = tx.vouching_server(*dot)
-                if word is not None:
-                    told[-1]["on_word"] = server_name(node, tx, word)
+                receipt, word = receipts.of(dot), tx.vouching_server(*dot)
+                told.append(SavedChange(
+                    stamp.stamp_text(entry.stamp), entry.author, device_name(tx, dot[0]), dot[1], changes, entry.note,
+                    lost=any((dot, name) in lost for name in changes),
+                    receipt=receipt,
+                    refused=True if receipt.refused else UNSET,
+                    on_word=server_name(node, tx, word) if word is not None else UNSET,
+                ))  # fmt: skip
         return told
 
 

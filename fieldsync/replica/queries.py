@@ -15,6 +15,7 @@ from fieldsync.core.settle import DECIDED
 from fieldsync.core.state import State, field_of, newest_write, registers
 from fieldsync.core.units import unit_of_channel
 from fieldsync.crypto.key_words import key_words
+from fieldsync.replica import receipts as receipts_of
 from fieldsync.replica.formula_lookups import RowLookups, with_standing_records
 from fieldsync.replica.lookup import find_row
 from fieldsync.replica.node import Node, own_name
@@ -290,40 +291,74 @@ def _written(tx: ReadTx, device: bytes, seq: int) -> str | None:
 # --- status -----------------------------------------------------------------------------------------------------------
 
 
-def status(node: Node) -> Json:
-    """Return who and how far this node is: the contract's `status`."""
-    from fieldsync.replica import receipts as receipts_of
+class ServerReceipt(Struct, frozen=True):
+    """Up to which of this device's commits a server has acknowledged, and when."""
 
+    server: str
+    seq: int
+    at: str
+
+
+class ChannelDigest(Struct, frozen=True):
+    """How many records of a unit are here, and their digest: equal digests mean equal registers."""
+
+    unit: str
+    records: int
+    digest: str
+
+
+class NodeStatus(Struct, frozen=True):
+    """Who and how far a node is.
+
+    device: the letters of this device, which its records' codes have.
+    kind: "laptop" or "server".
+    records: how many of each type are here.
+    unsent: commits that no server has acknowledged.
+    refused: commits that a server quarantined: `seq`, `code` (of the error), `record` (its code, or id), and the facts of the error.
+    conflicts: how many records are in conflict.
+    device_pending: the words by which a supervisor approves this device, where it waits for that.
+    """
+
+    device: str
+    id: str
+    person: str
+    role: str
+    units: list[str]
+    kind: str
+    org: str
+    records: dict[str, int]
+    unsent: int
+    commits: receipts_of.CommitCounts
+    refused: list[dict[str, Any]]
+    conflicts: int
+    last_sync: str | None
+    receipts: list[ServerReceipt]
+    channels: list[ChannelDigest]
+    device_pending: str | UnsetType = UNSET
+
+
+def status(node: Node) -> NodeStatus:
+    """Return who and how far this node is."""
     with node.store.read() as tx:
         me = tx.device(node.device)
         assert me is not None
         servers = {server.id: server for server in tx.servers()}
-        receipts = tx.receipts(node.device)
         synced = max((server.synced for server in servers.values() if server.synced), default=None)
-        return {
-            "device": node.letters,
-            "id": node.device.hex(),
-            "person": node.person,
-            "role": node.role,
-            "units": node.units,
-            "kind": node.kind,
-            "org": node.org,
-            "records": tx.count_by_type(),
-            "unsent": me.head - acknowledged(node, tx) if node.is_laptop else 0,
-            "commits": receipts_of.summed(node, tx),
-            "refused": [
+        return NodeStatus(
+            node.letters, node.device.hex(), node.person, node.role, node.units, node.kind, node.org, tx.count_by_type(),
+            unsent=me.head - acknowledged(node, tx) if node.is_laptop else 0,
+            commits=receipts_of.summed(node, tx),
+            refused=[
                 {**msgspec.json.decode(facts), "seq": seq, "code": code, "record": _written(tx, node.device, seq)}
                 for seq, code, facts in tx.refusals(node.device)
             ],
-            "conflicts": tx.in_conflict(),
-            "last_sync": stamp.stamp_text(synced << stamp.COUNTER_BITS) if synced else None,
-            "receipts": [
-                {"server": servers[server].name, "seq": seq, "at": stamp.stamp_text(at << stamp.COUNTER_BITS)}
-                for server, seq, at in receipts
+            conflicts=tx.in_conflict(),
+            last_sync=stamp.stamp_text(synced << stamp.COUNTER_BITS) if synced else None,
+            receipts=[
+                ServerReceipt(servers[server].name, seq, stamp.stamp_text(at << stamp.COUNTER_BITS))
+                for server, seq, at in tx.receipts(node.device)
                 if server in servers
             ],
-            "channels": [
-                {"unit": c.unit, "records": c.records, "digest": f"{c.digest:016x}"} for c in tx.channels() if c.arrival
-            ],
-            **({"device_pending": key_words(node.key.public)} if tx.settings.device_pending else {}),
-        }
+            channels=[ChannelDigest(c.unit, c.records, f"{c.digest:016x}") for c in tx.channels() if c.arrival],
+            device_pending=key_words(node.key.public) if tx.settings.device_pending else UNSET,
+        )  # fmt: skip

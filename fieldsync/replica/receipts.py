@@ -1,6 +1,6 @@
 """How far each commit has come: in which bundle, received by which server, kept aside and why, in review, settled; and all summed up."""
 
-from typing import Any
+from msgspec import UNSET, Struct, UnsetType
 
 from fieldsync.core.register import Dot
 from fieldsync.core.settle import DECIDED, candidate_heads, unpack_heads
@@ -10,11 +10,48 @@ from fieldsync.store import ReadTx
 from fieldsync.store.contract import PackedPart, Receipt, Row
 
 
-class Receipts:
-    """The receipts of one record's commits.
+class CommitReceipt(Struct, frozen=True):
+    """How far one commit has come.
 
-    {"bundles": [number…], "received": [server…], "refused": code or None, "review": "open", "settled" or None}
+    bundles: the numbers of the bundles that it was packed into.
+    received: the servers that hold it.
+    refused: the code of the error with which a server quarantined it.
+    review: "open" where it is one side of a conflict, "settled" where that was decided.
     """
+
+    bundles: list[int]
+    received: list[str]
+    refused: str | None
+    review: str | None
+
+
+class ServerReceipts(Struct, frozen=True):
+    """How many commits a server has received."""
+
+    server: str
+    commits: int
+
+
+class CommitCounts(Struct, frozen=True):
+    """How far all commits of a laptop have come, or all that a server holds of its devices.
+
+    here: those that are in no bundle and that no server has acknowledged.
+    in_bundle: those that are in a bundle and that no server has acknowledged.
+    review: only of a laptop: those that are one side of a conflict.
+    settled: only of a laptop: those over which a conflict was decided.
+    """
+
+    saved: int
+    here: int
+    in_bundle: int
+    received: list[ServerReceipts]
+    refused: int
+    review: int | UnsetType = UNSET
+    settled: int | UnsetType = UNSET
+
+
+class Receipts:
+    """The receipts of one record's commits."""
 
     def __init__(self, node: Node, tx: ReadTx, row: Row) -> None:
         self._node, self._tx = node, tx
@@ -25,7 +62,7 @@ class Receipts:
         self._settled = _settled(row)
         self._packed: dict[bytes, list[PackedPart]] = {}
 
-    def of(self, dot: Dot) -> dict[str, Any]:
+    def of(self, dot: Dot) -> CommitReceipt:
         """Return the receipt of one commit."""
         device, seq = dot
         if device not in self._servers:
@@ -39,7 +76,7 @@ class Receipts:
             received.insert(0, own_name(self._node, self._tx))
         review = "open" if dot in self._open else "settled" if dot in self._settled else None
         bundles = [one.number for one in self._packed[device] if one.after < seq <= one.last]
-        return {"bundles": bundles, "received": received, "refused": self._refused[device].get(seq), "review": review}
+        return CommitReceipt(bundles, received, self._refused[device].get(seq), review)
 
 
 def _settled(row: Row) -> set[Dot]:
@@ -49,12 +86,8 @@ def _settled(row: Row) -> set[Dot]:
     return {head.dot for heads in over for head in unpack_heads(heads)}
 
 
-def summed(node: Node, tx: ReadTx) -> dict[str, Any]:
-    """Return how far all commits of this laptop have come, or all that a server holds of its devices.
-
-    {"saved", "here": those in no bundle that no server has acknowledged, "in_bundle", "received": [{"server", "commits"}…],
-    "refused"}; of a laptop's own "review" and "settled", too.
-    """
+def summed(node: Node, tx: ReadTx) -> CommitCounts:
+    """Return how far all commits of this laptop have come, or all that a server holds of its devices."""
     names = {server.id: server.name for server in tx.servers()}
     devices = [one for one in tx.devices() if one.head and (one.id == node.device or not node.is_laptop)]
     received = dict.fromkeys(names.values(), 0)
@@ -71,15 +104,16 @@ def summed(node: Node, tx: ReadTx) -> dict[str, Any]:
             packed = max(packed, one.last)
         here += device.head - highest
         refused += len(tx.refusals(device.id))
-    told = {
-        "saved": sum(device.head for device in devices), "here": here - in_bundle, "in_bundle": in_bundle,
-        "received": [{"server": name, "commits": n} for name, n in received.items()], "refused": refused,
-    }  # fmt: skip
+    review: int | UnsetType = UNSET
+    settled: int | UnsetType = UNSET
     if node.is_laptop:
         rows = tx.rows({record for one in devices for record in tx.records_by(one.id, 1, one.head)}).values()
         disputed = (
             head for row in rows for field in row.conflicts for head in candidate_heads(register_of(row.state, field))
         )
-        told["review"] = len({head.seq for head in disputed if head.device == node.device})
-        told["settled"] = len({seq for row in rows for device, seq in _settled(row) if device == node.device})
-    return told
+        review = len({head.seq for head in disputed if head.device == node.device})
+        settled = len({seq for row in rows for device, seq in _settled(row) if device == node.device})
+    return CommitCounts(
+        saved=sum(device.head for device in devices), here=here - in_bundle, in_bundle=in_bundle,
+        received=[ServerReceipts(name, n) for name, n in received.items()], refused=refused, review=review, settled=settled,
+    )  # fmt: skip

@@ -3,10 +3,23 @@
 import hashlib
 from collections.abc import Mapping
 
+from msgspec import Struct
+
 from fieldsync.schema import model
 from fieldsync.schema.model import Type
 from fieldsync.store import ReadTx, Tx
 from fieldsync.wire.frames import FrameCodec
+
+
+class FormVersion(Struct, frozen=True):
+    """The form of a record type, as it is now.
+
+    label: by language.
+    """
+
+    type: str
+    label: Mapping[str, str]
+    version: int
 
 
 def forms(tx: ReadTx) -> dict[tuple[str, int], Type]:

@@ -1,8 +1,6 @@
 """Moving a record to another unit, with everything that belongs to it; and what has left this node by then."""
 
-from typing import Any
-
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from fieldsync import errors
 from fieldsync.core import record_ids
@@ -20,6 +18,37 @@ from fieldsync.store import ReadTx
 from fieldsync.store.contract import Row
 
 
+class MovePlan(Struct, frozen=True, rename={"from_unit": "from"}):
+    """What a move would do.
+
+    moves: how many records of each type would move; none where the record lives there already.
+    still_seen: whether whoever moves it would see it afterwards.
+    """
+
+    record: str
+    code: str | None
+    type: str
+    from_unit: str | None
+    to: str
+    moves: dict[str, int]
+    still_seen: bool
+    dry_run: bool = True
+
+
+class DepartedRecord(Struct, frozen=True):
+    """A record that left this node.
+
+    unit: where it went, where this node knows it: it sent it there itself, or was there before.
+    above: there, and true, where it went to those above that unit.
+    """
+
+    record: str
+    code: str | None
+    type: str
+    unit: str | None
+    above: bool | UnsetType = UNSET
+
+
 def move(node: Node, ref: str, unit: str, *, note: str | None = None) -> bytes:
     """Save that a record lives in another unit from now on, with all that belongs to it; return its id.
 
@@ -33,26 +62,6 @@ def move(node: Node, ref: str, unit: str, *, note: str | None = None) -> bytes:
     return row.state.record
 
 
-class MovePlan(Struct, frozen=True, rename={"from_unit": "from"}):
-    """What a move would do.
-
-    record: the id of the record that would move.
-    from: the unit that it is in.
-    to: the unit that it would move to.
-    moves: how many records would move, by type; none where it is there already.
-    still_seen: whether this node would still have it.
-    """
-
-    record: str
-    code: str | None
-    type: str
-    from_unit: str | None
-    to: str
-    moves: dict[str, int]
-    still_seen: bool
-    dry_run: bool = True
-
-
 def plan(node: Node, ref: str, unit: str) -> MovePlan:
     """Return what a move would do; the same errors.
 
@@ -64,36 +73,25 @@ def plan(node: Node, ref: str, unit: str) -> MovePlan:
         moves: dict[str, int] = {}
         for one in (row, *_belonging(tx, row)) if here != unit else ():
             moves[one.state.type] = moves.get(one.state.type, 0) + 1
+        seen = any(covering_grant(node.grants, one) is not None for one in (unit, *_standing(node, tx, row)))
         return MovePlan(
-            record=record_ids.id_text(row.state.record),
-            code=row.code,
-            type=row.state.type,
-            from_unit=here,
-            to=unit,
-            moves=moves,
-            still_seen=any(covering_grant(node.grants, one) is not None for one in (unit, *_standing(node, tx, row))),
+            record_ids.id_text(row.state.record), row.code, row.state.type, here, unit, moves, still_seen=seen
         )
 
 
-def left(node: Node) -> list[dict[str, Any]]:
-    """Return what left this node since it was last asked, and is not back, owners first: {"record", "code", "type", "unit"} each.
-
-    `unit` is where it went, where this node knows it: it sent it there itself, or was there before; with `above`, to those above it.
-    """
+def left(node: Node) -> list[DepartedRecord]:
+    """Return what left this node since it was last asked, and is not back, owners first."""
     with node.store.write(durable=False) as tx:
         found = tx.departed_records()
         tx.forget_departed()
     found.sort(key=lambda one: node.rules.of(one.type).belongs_to is not None)
     return [
-        {
-            "record": record_ids.id_text(one.record),
-            "code": one.code,
-            "type": one.type,
-            "unit": one.unit and home_unit(one.unit),
-        }
-        | ({"above": True} if one.unit and one.unit.endswith(ABOVE) else {})
+        DepartedRecord(
+            record_ids.id_text(one.record), one.code, one.type, one.unit and home_unit(one.unit),
+            above=True if one.unit and one.unit.endswith(ABOVE) else UNSET,
+        )
         for one in found
-    ]
+    ]  # fmt: skip
 
 
 def _movable(node: Node, tx: ReadTx, ref: str, unit: str) -> Row:

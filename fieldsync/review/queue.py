@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from msgspec import Struct
 from msgspec.structs import asdict
 
 from fieldsync.core.deletion import unseen_by_deletions
@@ -12,7 +13,7 @@ from fieldsync.core.state import field_of
 from fieldsync.core.units import home_unit
 from fieldsync.linkage import comparison
 from fieldsync.replica.node import Node
-from fieldsync.replica.queries import Json, Record, Shower, ShownHead, heads_of
+from fieldsync.replica.queries import Record, Shower, ShownHead, heads_of
 from fieldsync.review import assistance_overlaps
 from fieldsync.review import duplicate_pairs as likely
 from fieldsync.review.decisions import chosen_from, item_of
@@ -106,11 +107,16 @@ def pairs(node: Node, *, progress: Progress | None = None) -> list[QueuedConflic
     return found
 
 
-def counted(node: Node) -> Json:
-    """Return how many pairs wait for this person: {"duplicates", "overlaps", "uncompared"}.
+class PairCounts(Struct, frozen=True):
+    """How many pairs wait for a person; `uncompared` records may have duplicates that nobody has looked for yet."""
 
-    Nothing is compared for it: `uncompared` records may have duplicates that nobody has looked for yet.
-    """
+    duplicates: int
+    overlaps: int
+    uncompared: int
+
+
+def counted(node: Node) -> PairCounts:
+    """Return how many pairs wait for this person. Nothing is compared for it."""
     grants = _deciding(node)
     overlaps = assistance_overlaps.count(node, grants)
     with node.store.read() as tx:
@@ -119,7 +125,7 @@ def counted(node: Node) -> Json:
         places = tx.channels_of({record for a, b, _, _ in pairs for record in (a, b)})
         mine = {record for record, place in places.items() if covering_grant(grants, units.get(place, "")) is not None}
         duplicates = sum(a in mine and b in mine for a, b, _, _ in pairs)
-        return {"duplicates": duplicates, "overlaps": overlaps, "uncompared": sum(tx.uncompared_counts())}
+        return PairCounts(duplicates, overlaps, sum(tx.uncompared_counts()))
 
 
 def _deciding(node: Node) -> tuple[Grant, ...]:

@@ -1,6 +1,8 @@
 """What keeps the digests of two sides from being compared: noted for each server, shown in `status`, forgotten once they are."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from msgspec import Struct
 
 from fieldsync.core import stamp
 from fieldsync.replica.node import Node
@@ -19,6 +21,22 @@ REASONS = (COMMITS, FORMS, BUDGET, PENDING)
 NIGHT_MS = 12 * 60 * 60 * 1000
 
 
+class BlockedCheck(Struct, frozen=True):
+    """What has kept this store and a server from being compared.
+
+    what: "commits", "forms", "budget", "device_pending", or an error's code.
+    since: when it was met first (UTC, RFC 3339).
+    hint: what to do, in the person's language.
+    devices: the letters of those whose commits the server does not hold.
+    """
+
+    what: str
+    since: str
+    hint: str
+    server: str
+    devices: list[str]
+
+
 class Blocked(NamedTuple):
     """An obstacle as `status` tells it; `devices` are the letters of those whose commits the server does not hold."""
 
@@ -26,12 +44,10 @@ class Blocked(NamedTuple):
     obstacle: Obstacle
     devices: tuple[str, ...]
 
-    def told(self, hint: str) -> dict[str, Any]:
-        """Return the contract's entry of `blocked`."""
+    def told(self, hint: str) -> BlockedCheck:
+        """Return it with a hint in the person's language."""
         at = stamp.stamp_text(self.obstacle.since << stamp.COUNTER_BITS)
-        return {
-            "what": self.obstacle.what, "since": at, "hint": hint, "server": self.server.name, "devices": list(self.devices),
-        }  # fmt: skip
+        return BlockedCheck(self.obstacle.what, at, hint, self.server.name, list(self.devices))
 
 
 def note(tx: Tx, server: bytes, what: str | None, now: int) -> None:

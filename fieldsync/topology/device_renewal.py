@@ -5,7 +5,9 @@ is asked; one transaction puts the new device in the old one's place. The next s
 """
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
 
 from fieldsync import errors
 from fieldsync.core import codes, commit
@@ -38,6 +40,19 @@ _SHORT = 8
 _MOST_TURNS = 8  # how often a store may turn out to be a copy in one sync
 
 
+class RenewedDevice(Struct, frozen=True):
+    """The device that a copied store goes on as.
+
+    device: its letters.
+    carried: how many commits were issued anew by it.
+    codes: the new code of each record that was made on it, by the old one.
+    """
+
+    device: str
+    carried: int
+    codes: dict[str, str]
+
+
 class Talk(Protocol):
     """What is needed of a talk with a server."""
 
@@ -66,7 +81,7 @@ def message(old: bytes, key: bytes, server: bytes | None) -> bytes:
 # --- the laptop -------------------------------------------------------------------------------------------------------
 
 
-def run(talk: Talk) -> dict[str, Any] | None:
+def run(talk: Talk) -> RenewedDevice | None:
     """Do a sync; a store that turns out to be a copy first becomes a device of its own, and what it became is returned."""
     node = talk.node
     with node.store.read() as tx:
@@ -87,15 +102,14 @@ def run(talk: Talk) -> dict[str, Any] | None:
                 raise
         told = renew(talk)
         if done is not None:
-            told["carried"] += done["carried"]
-            told["codes"] = done["codes"] | told["codes"]
+            told = RenewedDevice(told.device, told.carried + done.carried, done.codes | told.codes)
         done = told
     tally.commits = sent
     return done
 
 
-def renew(talk: Talk) -> dict[str, Any]:
-    """Become a new device: {"device", "carried", "codes": {old: new}}.
+def renew(talk: Talk) -> RenewedDevice:
+    """Become a new device.
 
     Where there is unsent work, that device is its heir: every copy that has the same work comes to the same heir and the same
     commits, so that it is there once. Nobody goes on as the heir; the next turn makes a device of this store's own.
@@ -122,7 +136,7 @@ def renew(talk: Talk) -> dict[str, Any]:
     with node.store.write() as tx:
         told = _take_over(node, tx, key, answer.letters, after)
         talk.client.carries = True
-        tx.settings.restored = bool(told["carried"])
+        tx.settings.restored = bool(told.carried)
         tx.set_server(talk.server.id, nonce=answer.nonce, unsure=False)
     node.reload()
     talk.nonce = answer.nonce
@@ -153,7 +167,7 @@ def _shared(tx: Tx, node: Node, server: bytes, common: int) -> int:
     return max([common, *elsewhere])
 
 
-def _take_over(node: Node, tx: Tx, key: DeviceKey, letters: str, after: int) -> dict[str, Any]:
+def _take_over(node: Node, tx: Tx, key: DeviceKey, letters: str, after: int) -> RenewedDevice:
     old = node.device
     me = tx.device(old)
     assert me is not None
@@ -197,7 +211,7 @@ def _take_over(node: Node, tx: Tx, key: DeviceKey, letters: str, after: int) -> 
     for server in tx.servers():
         known = tx.peer_settings(server.id)
         known.refused_cursor = known.heard_cursor = 0
-    return {"device": letters, "carried": len(made), "codes": dict(renamed.values())}
+    return RenewedDevice(letters, len(made), dict(renamed.values()))
 
 
 # --- the server -------------------------------------------------------------------------------------------------------

@@ -68,7 +68,7 @@ def test_a_laptop_s_disk_is_full(own_office: Office, small: Path) -> None:
         assert len(rows(amal)) >= saved
         amal.close()
     amal = open_node(small / "amal")
-    assert sync_once.sync(amal)["digest"] == "equal"
+    assert sync_once.sync(amal).digest == "equal"
     assert integrity.check_integrity(amal).ok
     amal.close()
 

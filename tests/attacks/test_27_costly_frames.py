@@ -31,7 +31,7 @@ BIG = (1 << 63) - 1
 def hand(office: Office) -> Iterator[Hand]:
     """Return Amal's laptop's requests, made by hand."""
     yield Hand(office["amal"], office.port)
-    assert office.sync("amal")[0]["digest"] == "equal"  # the server is as it was
+    assert office.sync("amal")[0].digest == "equal"  # the server is as it was
 
 
 @pytest.mark.parametrize("field", ["cursors", "ahead"])

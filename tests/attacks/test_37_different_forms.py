@@ -7,11 +7,11 @@ import pytest
 
 from fieldsync import errors
 from fieldsync.authority import schema_rollout
-from fieldsync.commands import sync_status
 from fieldsync.replica import node_setup, queries, save
 from fieldsync.replica.changes import Changes
 from fieldsync.schema import load
 from fieldsync.server.publish_schema import publish
+from fieldsync.ui.views import status_facts
 from tests import directly
 from tests.cast import JBL, rows
 from tests.conftest import Cast
@@ -132,7 +132,7 @@ def test_forms_that_this_program_cannot_read_stop_no_sync(people: Cast, tmp_path
     assert (tally.refused, tally.differing, tally.forms) == (0, [], ())
     assert people.amal.forms == before
     assert rows(people.hq)[record].doc["family_name"] == "أحمد"
-    assert "forms_unread" in sync_status.status(people.amal, "en")["health"]
+    assert "forms_unread" in status_facts.status(people.amal, "en").health
 
 
 def test_a_server_without_the_clients_dictionary_is_sent_none(own_office: Office, tmp_path: Path) -> None:
@@ -144,9 +144,9 @@ def test_a_server_without_the_clients_dictionary_is_sent_none(own_office: Office
     save.add(amal, "visit", Changes(set={"q0": "x"}), unit=JBL)
     office.register("amal", 40)
     (told,) = office.sync("amal")
-    assert (told["up"]["commits"], told["refused"], told["requests"]) == (41, 1, 2)
-    (kept,) = queries.status(amal)["refused"]
+    assert (told.up.commits, told.refused, told.requests) == (41, 1, 2)
+    (kept,) = queries.status(amal).refused
     assert kept["code"] == "unknown_type"
     publish(office["hq"], Book().write(tmp_path / "forms"))
     (told,) = office.sync("amal")
-    assert queries.status(amal)["refused"] == []
+    assert queries.status(amal).refused == []

@@ -30,8 +30,8 @@ def test_a_pattern_hangs_nobody(own_office: Office, tmp_path: Path) -> None:
     home = save.add(amal, "household", Changes(set={"family_name": "أحمد", "address": "aax"}))
     write(amal, home, {"address": LETTERS}, form=amal.schema.type("household").version)
     (synced,) = office.sync("amal")
-    assert synced["refused"] == 1
-    assert [one["code"] for one in queries.status(amal)["refused"]] == ["illegal_value"]
+    assert synced.refused == 1
+    assert [one["code"] for one in queries.status(amal).refused] == ["illegal_value"]
     assert get(office.port, "/health").status == 200
     assert time.monotonic() - started < 20
     assert office.server.stop() == 0, "it still minds SIGTERM"
@@ -49,4 +49,4 @@ def test_what_cannot_run_in_linear_time_is_never_published(own_office: Office, t
         done = office.run("hq", "schema", *words, str(folder))
         assert done.returncode == 3
         assert f"household.toml:{line}: the pattern is not valid" in done.stderr
-    assert office.sync("amal")[0]["forms"] == []
+    assert office.sync("amal")[0].forms == []

@@ -76,7 +76,7 @@ def addresses(count: int, each: int) -> list[str]:
 def within(seconds: float, office: Office, name: str) -> None:
     """Assert that a laptop syncs in so many seconds, whatever else is going on."""
     started = time.monotonic()
-    assert retry.sync(office[name])["digest"] == "equal"
+    assert retry.sync(office[name]).digest == "equal"
     assert time.monotonic() - started < seconds
 
 
@@ -238,7 +238,7 @@ def test_who_was_dropped_comes_again_within_a_second(own_office: Office) -> None
                 line.whole()
 
         synced = retry.sync(own_office["amal"], pause=pause, chance=lambda: 1.0)
-    assert (synced["tries"], synced["up"]["commits"]) == (3, 3)
+    assert (synced.tries, synced.up.commits) == (3, 3)
     assert pauses == [1, 4]
     own_office.meets("amal", own_office.port)
     with pytest.raises(errors.NoContact):

@@ -81,7 +81,7 @@ def test_hanging_a_record_onto_another_unit_s_says_not_where_that_is(people: Cas
         made = {name: value for name, value in fields.items() if value != ""}
         write(amal, amal.new_id(), made, type="person")
     directly.sync(amal, hq)
-    told = queries.status(amal)["refused"]
+    told = queries.status(amal).refused
     assert [one["code"] for one in told] == ["no_record"] * 3
     assert QRD not in str(told)
 
@@ -110,5 +110,5 @@ def test_a_consent_of_another_unit_is_as_none(people: Cast) -> None:
         }
         write(amal, amal.new_id(), fields, type="referral")
     directly.sync(amal, hq)
-    told = queries.status(amal)["refused"]
+    told = queries.status(amal).refused
     assert [(one["code"], one.get("reason")) for one in told] == [("consent_needed", "unknown")] * 2

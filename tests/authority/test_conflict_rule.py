@@ -87,7 +87,7 @@ def equal(people: Cast, *nodes: Node) -> None:
 
 def refusals(node: Node) -> list[str]:
     """Return the codes of a person's own quarantined commits."""
-    return [one["code"] for one in queries.status(node)["refused"]]
+    return [one["code"] for one in queries.status(node).refused]
 
 
 def test_an_edit_over_one_s_own_value_leaves_the_other_s(people: Cast, family: bytes) -> None:
@@ -114,8 +114,12 @@ def test_one_commit_that_takes_the_other_side_s_value_hides_nothing(people: Cast
     edit(huda, family, "y")
     assert sync(people, huda, people.basim, people.samar, huda) == [0, 0, 0, 0]
     assert values(people.samar, family) == ["y", "y"]
-    lost = [one for one in history.history(people.hq, family.hex()) if one["changes"].get(FIELD, {}).get("new") == "x"]
-    assert [one["by"] for one in lost] == ["Amal"]
+    lost = [
+        one
+        for one in history.history(people.hq, family.hex())
+        if FIELD in one.changes and one.changes[FIELD].new == "x"
+    ]
+    assert [one.by for one in lost] == ["Amal"]
     equal(people, huda, people.basim, people.samar)
     huda.close()
 
@@ -243,7 +247,7 @@ def test_what_waited_comes_back_when_somebody_has_decided(people: Cast, family: 
     edit(people.amal, family, "شارع", "address")
     assert sync(people, people.amal) == [0]  # and no others
     assert refusals(people.amal) == ["undecided", "undecided"]
-    assert [one["refused"] for one in history.history(people.amal, family.hex()) if one.get("refused")] == [True, True]
+    assert [one.refused for one in history.history(people.amal, family.hex()) if one.refused] == [True, True]
     decisions.take(people.samar, family.hex(), FIELD, value="decided")
     sync(people, people.samar, people.amal, people.basim, people.samar)
     assert refusals(people.amal) == []

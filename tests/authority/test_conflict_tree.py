@@ -60,13 +60,13 @@ def test_everybody_is_equal_after_a_branch_took_what_headquarters_does_not(tree:
     for name in ("hq", "jbl", "amal", "basim", "dima"):
         assert values(tree.nodes[name], record) == ["basim", "dima"], name
     equal(tree, record)
-    assert any(one.get("refused") for one in history.history(amal, record.hex()))
+    assert any(one.refused for one in history.history(amal, record.hex()))
     decisions.take(tree.nodes["dima"], record.hex(), FIELD, value="decided")
     tree.settle()
     for name in ("hq", "jbl", "amal", "basim", "dima"):
         assert values(tree.nodes[name], record) == ["amal", "decided"], name
     equal(tree, record)
-    assert not any(one.get("refused") for one in history.history(amal, record.hex()))
+    assert not any(one.refused for one in history.history(amal, record.hex()))
 
 
 def test_an_edit_ahead_of_its_branch_is_judged_when_that_has_come(tree: Tree) -> None:

@@ -102,7 +102,7 @@ def test_forms_come_in_many_frames_and_then_only_what_changed(people: Cast, larg
     publish(people.hq, large)
     tally = directly.sync(people.amal, people.hq)
     assert tally.bytes_down < whole / (TYPES - 2)
-    assert [one["type"] for one in tally.forms] == ["msna_3"]
+    assert [one.type for one in tally.forms] == ["msna_3"]
     assert people.amal.forms == people.hq.forms
     assert directly.sync(people.amal, people.hq).bytes_down < 300
     equal(people.hq, people.amal)
@@ -174,8 +174,8 @@ def test_joining_brings_all_of_them(served: Served, tmp_path: Path) -> None:
     (folder / "msna_7.toml").write_text(reworded(assessment(7)))
     publish(served.hq, folder / "msna_7.toml")
     told = sync_once.sync(huda)
-    assert (told["digest"], [one["type"] for one in told["forms"]]) == ("equal", ["msna_7"])
-    assert told["down"]["bytes"] < 100_000
+    assert (told.digest, [one.type for one in told.forms]) == ("equal", ["msna_7"])
+    assert told.down.bytes < 100_000
     assert in_force(huda) == in_force(served.hq)
     huda.close()
 

@@ -64,7 +64,7 @@ def test_what_a_branch_had_acknowledged_stays_when_its_author_is_revoked(tree: T
         assert rows(node)[old].doc["location"] == "جبلة"
         assert new in rows(node)
     assert reasons(hq, amal) == {}
-    assert [entry.get("on_word") for entry in history.history(hq, old.hex())] == [None, "LAT/JBL"]
+    assert [entry.on_word or None for entry in history.history(hq, old.hex())] == [None, "LAT/JBL"]
     assert directly.differing(jbl, hq) == []
     tree.sync("dima", "hq")
     assert rows(tree.nodes["dima"])[new].doc["family_name"] == "new"
@@ -81,7 +81,7 @@ def test_what_comes_after_the_branch_has_heard_is_refused_there_and_above(tree: 
     for node in (hq, jbl):
         assert late not in rows(node)
         assert reasons(node, amal) == {1: "revoked"}
-        assert history.history(node, late.hex())[0]["refused"] is True
+        assert history.history(node, late.hex())[0].refused is True
     assert directly.differing(jbl, hq) == []
 
 
@@ -101,7 +101,7 @@ def test_a_branch_that_is_cut_off_after_the_news_keeps_its_word(tree: Tree) -> N
     assert before in rows(hq)
     assert meanwhile not in rows(hq).keys() | rows(jbl).keys()
     assert reasons(hq, amal) == reasons(jbl, amal) == {2: "revoked"}
-    assert history.history(jbl, meanwhile.hex())[0]["refused"] is True
+    assert history.history(jbl, meanwhile.hex())[0].refused is True
     assert directly.differing(jbl, hq) == []
 
 
@@ -211,7 +211,7 @@ def test_a_role_taken_away_does_not_undo_what_was_decided_before(tree: Tree) -> 
     tree.sync("jbl", "hq")
     assert rows(hq)[family].doc["family_name"] == "حداد خوري"
     assert reasons(hq, amal) == {}
-    assert history.history(hq, family.hex())[-1]["on_word"] == "LAT/JBL"
+    assert history.history(hq, family.hex())[-1].on_word == "LAT/JBL"
     assert directly.differing(jbl, hq) == []
 
 
@@ -313,7 +313,7 @@ def test_grants_taken_away_at_once_count_at_once(people: Cast) -> None:
     assert made not in rows(hq)
     assert reasons(hq, amal) == reasons(amal, amal) == {1: "unit_refused"}
     assert rows(amal).keys() == {made}  # it is nobody else's: not applied, so not let go
-    assert history.history(amal, made.hex())[0]["refused"] is True
+    assert history.history(amal, made.hex())[0].refused is True
     assert directly.differing(amal, hq) == []
 
 

@@ -349,14 +349,14 @@ def test_a_commit_of_unknown_words_waits_and_blocks_nothing(people: Cast, book: 
     assert directly.sync(people.amal, people.hq).refused == 2
     assert rows(people.hq)[record].doc["q0"] == "after them"
     status = queries.status(people.amal)
-    assert [one["code"] for one in status["refused"]] == ["unknown_field", "unknown_type"]
-    assert status["refused"][0]["record"] == rows(people.amal)[record].code
+    assert [one["code"] for one in status.refused] == ["unknown_field", "unknown_type"]
+    assert status.refused[0]["record"] == rows(people.amal)[record].code
     texts = book.texts()
     tent = '[fields.colour]\ntype = "text"\nmerge = "latest"\nsensitivity = 1\nlabel = { en = "x", ar = "س" }\n'
     texts["tent.toml"] = texts["visit.toml"].partition("[fields")[0] + tent
     publish(people.hq, write(tmp_path / "forms", texts))
     directly.sync(people.amal, people.hq)
-    assert [one["code"] for one in queries.status(people.amal)["refused"]] == ["unknown_field"]
+    assert [one["code"] for one in queries.status(people.amal).refused] == ["unknown_field"]
     with people.hq.store.read() as tx:
         assert tx.refusals(people.amal.device) != []
 
@@ -392,7 +392,7 @@ def test_a_newer_form_waits_under_its_own_names(people: Cast, book: Book, tmp_pa
     )
     tally = directly.sync(people.amal, people.hq)
     assert (tally.refused, tally.differing) == (1, [])
-    assert [one["code"] for one in queries.status(people.amal)["refused"]] == ["unknown_form"]  # it waits there
+    assert [one["code"] for one in queries.status(people.amal).refused] == ["unknown_form"]  # it waits there
     assert people.amal.forms[:4] == (9).to_bytes(4, "big")
     with people.hq.store.write() as tx:
         schema_rollout.put_in_force(people.hq, tx, book.texts() | {"published.toml": "number = 9\n"})
@@ -400,5 +400,5 @@ def test_a_newer_form_waits_under_its_own_names(people: Cast, book: Book, tmp_pa
     assert directly.differing(people.amal, people.hq) == []
     assert rows(people.hq)[record].doc == rows(people.amal)[record].doc
     assert rows(people.hq)[record].doc[book.questions[0].name] == "newer"
-    assert queries.status(people.amal)["refused"] == []
+    assert queries.status(people.amal).refused == []
     assert check_integrity(people.hq).faults == []

@@ -190,7 +190,7 @@ def test_a_referral_made_before_the_news_is_kept_aside(nodes: dict[str, Node]) -
     sync(nodes, "amal")
     referral = stage.refer(nodes["basim"], who, ALBIR)
     directly.sync(nodes["basim"], nodes["hq"])
-    assert [one["code"] for one in queries.status(nodes["basim"])["refused"]] == ["consent_needed"]
+    assert [one["code"] for one in queries.status(nodes["basim"]).refused] == ["consent_needed"]
     sync(nodes, "huda", "basim", "amal")
     assert stage.held(nodes["huda"]) == {}
     assert queries.show(nodes["basim"], record_ids.id_text(referral)).fields["state"] == "draft"
@@ -254,7 +254,7 @@ def test_an_override_is_a_supervisor_s(nodes: dict[str, Node]) -> None:
     write_raw(amal, "referral", bare, {**said, "_unit": JBL, "_code": save_code(amal), "state": "draft"})
     write_raw(amal, "referral", bare, {"state": "sent", f"_shared/{ALBIR}": True})
     directly.sync(amal, nodes["hq"])
-    assert [one["code"] for one in queries.status(amal)["refused"]] == ["role_refused", "consent_needed"]
+    assert [one["code"] for one in queries.status(amal).refused] == ["role_refused", "consent_needed"]
     sync(nodes, "huda")
     assert stage.held(nodes["huda"]).keys().isdisjoint({forged, bare})
 
@@ -334,7 +334,7 @@ def test_a_partner_writes_nothing_else(nodes: dict[str, Node]) -> None:
     tally = directly.sync(huda, nodes["hq"])
     assert tally.refused == len(bad)
     assert stage.held(nodes["hq"]) == before
-    told = queries.status(huda)["refused"]
+    told = queries.status(huda).refused
     codes = [one["code"] for one in told[-len(bad) :]]
     assert codes[4] == codes[5] == "role_refused"
     assert codes[6] == codes[7] == "no_record"  # of somebody else's person as of one that there is not

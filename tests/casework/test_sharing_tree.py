@@ -85,7 +85,7 @@ def test_a_withdrawal_at_the_top_outruns_a_referral_from_below(tree: Tree) -> No
             tree.sync(name, server)
     assert offered(hq) == offered(jbl) == {}
     assert stage.held(tree.nodes["huda"]) == {}
-    assert [one["code"] for one in queries.status(amal)["refused"]] == ["consent_needed"]
+    assert [one["code"] for one in queries.status(amal).refused] == ["consent_needed"]
     assert queries.show(amal, record_ids.id_text(referral)).fields["state"] == "draft"
     with hq.store.read() as tx, jbl.store.read() as theirs:
         assert registers(tx.rows([referral])[referral].state) == registers(theirs.rows([referral])[referral].state)

@@ -12,6 +12,7 @@ import time
 
 import pytest
 
+from fieldsync.topology.sync_results import Fetched, Sent, Synced
 from fieldsync.ui.terminal.bidi import form_for
 from fieldsync.ui.views.tables import Tables
 from tests.cli.conftest import World
@@ -253,10 +254,12 @@ def test_a_passphrase_is_asked_for_and_not_shown(world: World, monkeypatch: pyte
 
 def test_a_wrong_clock_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     """More than ten minutes off is said after a sync, by how much and which way; less is not."""
-    told = {"server": "Office", "up": {"commits": 0, "bytes": 1}, "down": {"states": 0, "bytes": 1}, "seconds": 0.1}
-    told |= {"new_conflicts": 0, "refused": 0, "digest": "equal"}
     for off, words in ((3 * 3_600_000, "3 hours ahead"), (-15 * 60_000, "15 minutes behind"), (60_000, None)):
-        Tables("en").synced({**told, "clock_off_ms": off})
+        told = Synced(
+            server="Office", up=Sent(0, 1), down=Fetched(0, 1), requests=1, new_conflicts=0, refused=0, forms=[], left=[], digest="equal",
+            clock_off_ms=off, seconds=0.1,
+        )  # fmt: skip
+        Tables("en").synced(told)
         said = capsys.readouterr().out
         assert words in said if words else "clock" not in said
 

@@ -98,7 +98,7 @@ def test_every_bad_row_is_told_and_none_applied(people: Cast, tmp_path: Path) ->
     ]  # fmt: skip
     assert [row[0] for row in found[1:]] == ["3", "5", "6", "7"]
     assert found[-1][3] == "'=1+1"
-    assert queries.status(people.amal)["unsent"] == 0
+    assert queries.status(people.amal).unsent == 0
     made = save.add(people.amal, "household", Changes(set={"family_name": "علي"}))
     assert "-1-" in str(queries.show(people.amal, made.hex()).code)
 
@@ -117,7 +117,7 @@ def test_a_dry_run_says_what_it_would_do(people: Cast, tmp_path: Path) -> None:
     told = import_records.import_file(people.amal, path, "household", ImportOptions(dry_run=True))
     assert (told["added"], told["dry_run"]) == (2, True)
     assert _records(people.amal) == []
-    assert queries.status(people.amal)["unsent"] == 0
+    assert queries.status(people.amal).unsent == 0
 
 
 def test_a_key_finds_the_record_to_change(people: Cast, tmp_path: Path) -> None:
@@ -125,17 +125,17 @@ def test_a_key_finds_the_record_to_change(people: Cast, tmp_path: Path) -> None:
     import_records.import_file(
         people.amal, _file(tmp_path, "family_book_no,family_name,location\n1,علي,حمص\n2,حسن,حماة\n"), "household"
     )
-    before = queries.status(people.amal)["unsent"]
+    before = queries.status(people.amal).unsent
     again = _file(tmp_path, "family_book_no,location,groups\n١,جبلة,\n2,حماة,orphan\n3,طرطوس,\n")
     told = import_records.import_file(people.amal, again, "household", ImportOptions(key="family_book_no"))
     assert (told["added"], told["changed"], told["unchanged"]) == (1, 2, 0)
     fields = {one.fields["family_book_no"]: one.fields for one in _records(people.amal)}
     assert fields["1"]["family_name"] == "علي"
     assert (fields["1"]["location"], fields["2"]["groups"]) == ("جبلة", ["orphan"])
-    assert queries.status(people.amal)["unsent"] == before + 3
+    assert queries.status(people.amal).unsent == before + 3
     told = import_records.import_file(people.amal, again, "household", ImportOptions(key="family_book_no"))
     assert (told["added"], told["changed"], told["unchanged"]) == (0, 0, 3)
-    assert queries.status(people.amal)["unsent"] == before + 3
+    assert queries.status(people.amal).unsent == before + 3
 
 
 def test_keys_that_say_nothing_clear(people: Cast, tmp_path: Path) -> None:

@@ -65,8 +65,8 @@ def through(office: Office, name: str, side: str, positions: Iterator[int]) -> t
         office.meets(name, line.port)
         cuts = Cuts(line, side, positions)
         told = retry.sync(office[name], tries=1_000, pause=cuts)
-        assert told["digest"] == "equal"
-        assert told["tries"] == cuts.count + 1
+        assert told.digest == "equal"
+        assert told.tries == cuts.count + 1
         return line.up, line.down, cuts.count
 
 
@@ -137,7 +137,7 @@ def test_requests_that_come_twice(own_office: Office) -> None:
     with closing(Thin(own_office.port)) as line:
         line.twice = True
         own_office.meets("amal", line.port)
-        assert retry.sync(own_office["amal"])["up"]["commits"] == 50
+        assert retry.sync(own_office["amal"]).up.commits == 50
     with own_office["hq"].store.read() as tx:
         assert [c.seq for c in tx.commits_behind(own_office["amal"].device, 0)] == list(range(1, 51))
     own_office.equal("amal")
@@ -161,7 +161,7 @@ def test_a_line_that_stands_still_is_hung_up_and_tried_again(
 
         synced = retry.sync(own_office["amal"], waiting=move_again, pause=lambda _: None)
     assert (told[0].reason, told[0].unsent) == ("cut_off", 50)
-    assert (synced["tries"], synced["up"]["commits"], synced["digest"]) == (2, 50, "equal")
+    assert (synced.tries, synced.up.commits, synced.digest) == (2, 50, "equal")
 
 
 def test_a_thin_line(own_office: Office) -> None:
@@ -173,7 +173,7 @@ def test_a_thin_line(own_office: Office) -> None:
         own_office.meets("amal", line.port)
         synced = retry.sync(own_office["amal"], pause=lambda _: None)
         assert line.connections == 3
-    assert (synced["tries"], synced["digest"]) == (3, "equal")
+    assert (synced.tries, synced.digest) == (3, "equal")
 
 
 @pytest.mark.long
@@ -186,7 +186,7 @@ def test_twenty_kilobits_and_six_hundred_milliseconds(own_office: Office) -> Non
         own_office.meets("amal", line.port)
         told: list[RetryWait] = []
         synced = retry.sync(own_office["amal"], waiting=told.append)
-        assert synced["up"]["commits"] == 2_500
+        assert synced.up.commits == 2_500
         assert len(told) == 3
     own_office.equal("amal")
 
@@ -246,7 +246,7 @@ def test_a_busy_server_is_asked_when_it_said(own_office: Office, answer: bytes, 
             own_office.meets("amal", own_office.port)
 
         synced = retry.sync(own_office["amal"], pause=pause, chance=lambda: 0.5)
-    assert (synced["tries"], synced["up"]["commits"], synced["digest"]) == (2, 2, "equal")
+    assert (synced.tries, synced.up.commits, synced.digest) == (2, 2, "equal")
     assert pauses == [least + 1]
 
 
@@ -287,7 +287,7 @@ def test_whatever_a_server_answers_is_an_error_with_a_name(own_office: Office, k
             with pytest.raises(errors.FieldsyncError):
                 sync_once.sync(node)
     own_office.meets("amal", own_office.port)
-    assert own_office.sync("amal")[0]["digest"] == "equal"
+    assert own_office.sync("amal")[0].digest == "equal"
 
 
 def test_a_refusal_is_final(own_office: Office) -> None:

@@ -18,6 +18,7 @@ from fieldsync.protocol.bundles import bundle_sync
 from fieldsync.replica import history, queries, save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
+from fieldsync.replica.receipts import CommitCounts, CommitReceipt, ServerReceipts
 from fieldsync.review import decisions
 from fieldsync.server import administration, device_locks, publish_schema
 from tests import directly, kills, warm
@@ -98,8 +99,8 @@ def test_a_branch_that_never_sees_a_line(tree: Tree, tmp_path: Path) -> None:
         tree.sync(name, "jbl")
         (row,) = rows(tree.nodes[name]).values()
         assert (row.doc["family_name"], row.conflicts) == ("اللاذقية", {})
-    receipts = history.history(amal, record.hex())[0]["receipt"]
-    assert set(receipts["received"]) == {"LAT/JBL", "Office"}
+    receipts = history.history(amal, record.hex())[0].receipt
+    assert set(receipts.received) == {"LAT/JBL", "Office"}
     nights(tree, file)
     check(tree)
     for node in (hq, jbl):
@@ -111,17 +112,17 @@ def test_a_save_is_followed_from_the_laptop_to_the_decision(tree: Tree, tmp_path
     amal, dima, jbl, file = tree.nodes["amal"], tree.nodes["dima"], tree.nodes["jbl"], tmp_path / "stick.age"
     record = save.add(amal, "household", Changes(set={"family_name": "محمد"}))
 
-    def stands(at: int = 0) -> tuple[dict[str, Any], dict[str, Any]]:
-        return queries.status(amal)["commits"], history.history(amal, record.hex())[at]["receipt"]
+    def stands(at: int = 0) -> tuple[CommitCounts, CommitReceipt]:
+        return queries.status(amal).commits, history.history(amal, record.hex())[at].receipt
 
-    def received(summed: dict[str, Any]) -> dict[str, int]:
-        return {one["server"]: one["commits"] for one in summed["received"]}
+    def received(summed: CommitCounts) -> dict[str, int]:
+        return {one.server: one.commits for one in summed.received}
 
     summed, one = stands()
-    assert (summed["saved"], summed["here"], summed["in_bundle"], one["bundles"], one["received"]) == (1, 1, 0, [], [])
+    assert (summed.saved, summed.here, summed.in_bundle, one.bundles, one.received) == (1, 1, 0, [], [])
     bundle_sync.pack(amal, file)
     summed, one = stands()
-    assert (summed["here"], summed["in_bundle"], one["bundles"], one["received"]) == (0, 1, [1], [])
+    assert (summed.here, summed.in_bundle, one.bundles, one.received) == (0, 1, [1], [])
     bundle_sync.unpack(jbl, file)
     with jbl.store.read() as tx:
         device = tx.device(amal.device)
@@ -129,9 +130,9 @@ def test_a_save_is_followed_from_the_laptop_to_the_decision(tree: Tree, tmp_path
     bundle_sync.reply(jbl, file, device)
     bundle_sync.unpack(amal, file)
     summed, one = stands()
-    assert (summed["in_bundle"], received(summed)["LAT/JBL"], one["received"]) == (0, 1, ["LAT/JBL"])
+    assert (summed.in_bundle, received(summed)["LAT/JBL"], one.received) == (0, 1, ["LAT/JBL"])
     tree.carry("jbl", "hq", file)
-    assert queries.status(jbl)["commits"]["received"] == [{"server": "Office", "commits": 1}]
+    assert queries.status(jbl).commits.received == [ServerReceipts("Office", 1)]
     tree.sync("amal", "jbl")
     tree.sync("dima", "hq")
     summed, one = stands()
@@ -141,12 +142,12 @@ def test_a_save_is_followed_from_the_laptop_to_the_decision(tree: Tree, tmp_path
     tree.sync("dima", "hq")
     nights(tree, file)
     summed, one = stands(1)
-    assert (summed["review"], summed["settled"], one["review"]) == (1, 0, "open")
+    assert (summed.review, summed.settled, one.review) == (1, 0, "open")
     decisions.take(dima, record.hex(), "family_name", value="حسن")
     tree.sync("dima", "hq")
     nights(tree, file)
     summed, one = stands(1)
-    assert (summed["review"], summed["settled"], one["review"]) == (0, 1, "settled")
+    assert (summed.review, summed.settled, one.review) == (0, 1, "settled")
 
 
 def test_what_headquarters_does_reaches_a_branch_by_stick(tree: Tree, tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def test_frames_before_a_bad_one_stay(office: Office) -> None:
     assert (answer.code, answer.error["facts"]["need"]) == ("gap", 5)
     assert seqs(office, "amal") == [1, 2, 3, 4]
     (synced,) = office.sync("amal")
-    assert synced["digest"] == "equal"
+    assert synced.digest == "equal"
     assert seqs(office, "amal") == list(range(1, 10))
 
 

@@ -35,9 +35,9 @@ def test_a_sync_packs_its_commits_anew(office: Office, amal: Node, budget: int) 
     for i in range(3):
         save.add(amal, "household", Changes(set=FAMILY | {"address": f"{i}"}), unit=JBL)
     told = sync_once.sync(amal, budget=budget)
-    assert (told["up"]["commits"], told["requests"]) == (3, 2)
+    assert (told.up.commits, told.requests) == (3, 2)
     if budget:
-        assert told["up"]["bytes"] + told["down"]["bytes"] <= budget
+        assert told.up.bytes + told.down.bytes <= budget
     with office["hq"].store.read() as tx:
         assert tx.log_head(amal.device) == 3
 
@@ -48,5 +48,5 @@ def test_a_renewal_that_was_cut_off_goes_on(office: Office, amal: Node) -> None:
     with amal.store.write() as tx:
         tx.settings.renewing_key = DeviceKey.generate().to_bytes()
     before = amal.device
-    assert sync_once.sync(amal)["renewed"]["carried"] == 1
+    assert sync_once.sync(amal).renewed.carried == 1
     assert amal.device != before

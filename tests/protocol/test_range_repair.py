@@ -80,11 +80,11 @@ def bound(count: int, differing: int) -> int:
 def heals(office: Office, name: str, differing: int) -> None:
     """Assert that one sync finds and heals this, in few requests, and that the next has nothing to say."""
     (synced,) = office.sync(name)
-    assert synced["digest"] == "healed"
-    assert synced["requests"] - 1 <= bound(MANY, differing)
+    assert synced.digest == "healed"
+    assert synced.requests - 1 <= bound(MANY, differing)
     office.equal(name)
     (again,) = office.sync(name)
-    assert (again["digest"], again["requests"]) == ("equal", 1)
+    assert (again.digest, again.requests) == ("equal", 1)
     assert integrity.check_integrity(office[name]).ok
 
 
@@ -138,7 +138,7 @@ def test_both_sides_broken_at_once(full: Office) -> None:
     for i, name in enumerate(("hq", "amal", "basim")):
         lose(full[name], everything[i * 400 : i * 400 + 300])
     told = full.sync("amal", "basim", "samar")
-    assert [one["digest"] for one in told[:2]] == ["healed", "healed"]
+    assert [one.digest for one in told[:2]] == ["healed", "healed"]
     full.sync("amal", "basim", "samar")
     full.equal("amal", "basim", "samar")
     assert len(rows(full["hq"])) == MANY
@@ -197,7 +197,7 @@ def test_a_refused_edit_is_healed_away(full: Office) -> None:
     write(amal, record, {"nonsense": 1})
     with amal.store.write() as tx:
         tx.sql("UPDATE record SET doc = json_set(doc, '$.nonsense', 1) WHERE id = ?", (record,))
-    assert full.sync("amal")[0]["refused"] == 1
+    assert full.sync("amal")[0].refused == 1
     assert "nonsense" not in rows(full["basim"])[record].doc
 
 

@@ -3,12 +3,10 @@
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from fieldsync import errors
-from fieldsync.commands import sync_status
 from fieldsync.core.grants import Grant
 from fieldsync.core.state import canonical_bytes
 from fieldsync.protocol import byte_budget, sync_once
@@ -19,6 +17,8 @@ from fieldsync.replica.node_setup import write_schema
 from fieldsync.schema import load
 from fieldsync.server.publish_schema import publish
 from fieldsync.topology import blocked_checks, upstream
+from fieldsync.topology.blocked_checks import BlockedCheck
+from fieldsync.ui.views import status_facts
 from tests import directly
 from tests.cast import join_directly, open_node, rows
 from tests.formbook import Book
@@ -43,10 +43,9 @@ def families(tree: Tree, name: str, count: int) -> list[bytes]:
     return [save.add(tree.nodes[name], "household", one) for one in changes]
 
 
-def blocked(tree: Tree, name: str, lang: str = "en") -> list[dict[str, Any]]:
+def blocked(tree: Tree, name: str, lang: str = "en") -> list[BlockedCheck]:
     """Return what `status` says of it."""
-    found: list[dict[str, Any]] = sync_status.status(tree.nodes[name], lang)["blocked"]
-    return found
+    return status_facts.status(tree.nodes[name], lang).blocked
 
 
 def behind(tree: Tree, name: str) -> bool:
@@ -137,9 +136,9 @@ def test_commits_that_headquarters_does_not_take_keep_the_check_for_one_night_on
     directly.sync(zaid, jbl)
     night(tree)
     (told,) = blocked(tree, "jbl")
-    assert (told["what"], told["devices"], told["server"]) == (blocked_checks.COMMITS, [zaid.letters], "Office")
-    assert zaid.letters in told["hint"]
-    assert zaid.letters in blocked(tree, "jbl", "ar")[0]["hint"] != told["hint"]
+    assert (told.what, told.devices, told.server) == (blocked_checks.COMMITS, [zaid.letters], "Office")
+    assert zaid.letters in told.hint
+    assert zaid.letters in blocked(tree, "jbl", "ar")[0].hint != told.hint
     night(tree)
     record = sorted(rows(hq))[0]
     spoil(jbl, record)
@@ -150,8 +149,8 @@ def test_commits_that_headquarters_does_not_take_keep_the_check_for_one_night_on
     assert canonical_bytes(rows(jbl)[record].state) == canonical_bytes(rows(hq)[record].state)
     assert mine in rows(jbl)  # what only this branch holds is left alone
     again = blocked(tree, "jbl")
-    assert again[0]["since"] == told["since"]
-    assert "blocked" in sync_status.status(jbl, "en")["health"]
+    assert again[0].since == told.since
+    assert "blocked" in status_facts.status(jbl, "en").health
 
 
 def test_other_forms_are_told_after_a_night_and_end(tree: Tree, tmp_path: Path) -> None:
@@ -166,7 +165,7 @@ def test_other_forms_are_told_after_a_night_and_end(tree: Tree, tmp_path: Path) 
     directly.sync(amal, hq)
     for day in range(2):
         directly.sync(amal, jbl)
-        told = [(one["what"], one["server"]) for one in blocked(tree, "amal")]
+        told = [(one.what, one.server) for one in blocked(tree, "amal")]
         assert told == ([(blocked_checks.FORMS, "LAT/JBL")] if day else [])
         tree.clock.tick(DAY)
     directly.sync(jbl, hq)
@@ -194,7 +193,7 @@ def test_a_branch_without_a_line_is_told_a_laptop_is_not(tree: Tree) -> None:
             with pytest.raises(errors.NoContact):
                 sync_once.sync(tree.nodes[name])
             tree.clock.tick(DAY)
-    assert [one["what"] for one in blocked(tree, "jbl")] == ["unreachable"]
+    assert [one.what for one in blocked(tree, "jbl")] == ["unreachable"]
     assert blocked(tree, "amal") == []
     directly.sync(tree.nodes["jbl"], tree.nodes["hq"])
     assert blocked(tree, "jbl") == []
@@ -213,7 +212,7 @@ def test_a_budget_that_never_suffices_is_told(tree: Tree) -> None:
     for name, server in (("samar", "qrd"), ("qrd", "hq")):
         tree.sync(name, server)
     directly.sync(jbl, hq, budget=byte_budget.LEAST)
-    assert [one["what"] for one in blocked(tree, "jbl")] == [blocked_checks.BUDGET]
+    assert [one.what for one in blocked(tree, "jbl")] == [blocked_checks.BUDGET]
     directly.sync(jbl, hq)
     assert blocked(tree, "jbl") == []
     assert directly.differing(jbl, hq) == []

@@ -110,7 +110,7 @@ def settled(home: Path, server: ServerProcess) -> None:
     try:
         for _ in range(2):
             for node in nodes.values():
-                assert sync_once.sync(node)["digest"] == "equal"
+                assert sync_once.sync(node).digest == "equal"
         assert server.stop() in {0, -signal.SIGTERM}
         hq = open_node(home / "hq")
         assert hq.store.find_damage() == []
@@ -214,7 +214,7 @@ def test_a_line_cut_after_any_number_of_bytes_only_delays(tmp_path: Path, port: 
         assert cut > len(limits) // 3
         proxy.limit = None
         for node in (amal, basim):
-            assert sync_once.sync(node)["digest"] == "equal"
+            assert sync_once.sync(node).digest == "equal"
             node.close()
         settled(tmp_path, server)
     finally:

@@ -25,7 +25,7 @@ def tree() -> Iterator[Tree]:
 
 def codes(node: Node) -> list[str]:
     """Return why servers quarantined saves of a laptop, as it knows it."""
-    return [one["code"] for one in queries.status(node)["refused"]]
+    return [one["code"] for one in queries.status(node).refused]
 
 
 def early(tree: Tree) -> bytes:

@@ -237,9 +237,7 @@ def test_the_loser_s_office_is_told_that_the_family_is_gone(people: Cast) -> Non
     everybody(people, people.samar, people.basim)
     assert places(people.hq) == places(people.samar) == everywhere(everything, {TRT})
     assert rows(people.basim) == {}
-    assert {one["record"] for one in transfer.left(people.basim)} == {
-        record_ids.id_text(record) for record in everything
-    }
+    assert {one.record for one in transfer.left(people.basim)} == {record_ids.id_text(record) for record in everything}
     assert transfer.left(people.basim) == []
 
 
@@ -303,7 +301,7 @@ def test_a_new_grant_brings_what_it_adds_and_a_withdrawn_one_takes_it_away(peopl
         told = directly.sync(people.amal, people.hq)
         assert (told.states, told.differing) == (0, [])
         assert rows(people.amal).keys() == {here}
-        assert [one["unit"] for one in transfer.left(people.amal)] == [QRD] * len(there)
+        assert [one.unit for one in transfer.left(people.amal)] == [QRD] * len(there)
 
 
 def test_what_was_written_under_a_withdrawn_grant_is_kept_aside_with_the_reason(people: Cast) -> None:
@@ -316,7 +314,7 @@ def test_what_was_written_under_a_withdrawn_grant_is_kept_aside_with_the_reason(
     told = directly.sync(people.amal, people.hq)
     assert (told.commits, told.refused, told.differing) == (2, 2, [])
     assert rows(people.amal).keys() == {family, made}
-    refused = queries.status(people.amal)["refused"]
+    refused = queries.status(people.amal).refused
     assert [(one["code"], one["unit"]) for one in refused] == [("unit_refused", JBL)] * 2
     with people.hq.store.read() as tx:
         assert [one.body is not None for one in tx.commits_behind(people.amal.device, 0)] == [True] * 2
@@ -396,6 +394,6 @@ def test_a_move_to_a_unit_that_is_none_is_kept_aside_and_the_family_stays(people
     transfer.move(people.amal, family.hex(), "DAM/NOWHERE")
     told = directly.sync(people.amal, people.hq)
     assert (told.refused, told.differing, told.healed) == (1, [JBL], 1)
-    assert [one["code"] for one in queries.status(people.amal)["refused"]] == ["unit_refused"]
+    assert [one["code"] for one in queries.status(people.amal).refused] == ["unit_refused"]
     assert units(people.amal) == units(people.hq) == {family: JBL}
     assert transfer.left(people.amal) == []

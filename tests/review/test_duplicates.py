@@ -241,7 +241,7 @@ def test_only_those_with_the_right_to_both_decide(people: Cast) -> None:
         kind = amal.schema.type("person")
         commit_writer.commit_drafts(amal, tx, [save.draft_edit(amal, row, kind, dict(one)) for one in forged])
     sync(amal, hq)
-    assert {one["code"] for one in queries.status(amal)["refused"]} == {"role_refused"}
+    assert {one["code"] for one in queries.status(amal).refused} == {"role_refused"}
     assert not queries.show(hq, b).same_as
     cast.join_directly(hq, people.home / "huda", "Huda", "supervisor", [JBL])
     huda = people.open("huda")
@@ -254,7 +254,7 @@ def test_only_those_with_the_right_to_both_decide(people: Cast) -> None:
             huda, tx, [save.draft_edit(huda, row, huda.schema.type("person"), {"_same_as": elsewhere})]
         )
     sync(huda, hq)
-    assert {one["code"] for one in queries.status(huda)["refused"]} == {"no_record"}
+    assert {one["code"] for one in queries.status(huda).refused} == {"no_record"}
     huda.close()
 
 

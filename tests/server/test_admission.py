@@ -40,7 +40,7 @@ def test_a_captured_request_cannot_be_sent_again(office: Office) -> None:
     add(office, "amal", location="جبلة")
     with closing(Tap(certificate_of(office), office.port)) as tap:
         office.meets("amal", tap.port)
-        assert office.sync("amal")[0]["requests"] == 1
+        assert office.sync("amal")[0].requests == 1
         office.meets("amal", office.port)
         captured = bytes(tap.heard[0])
     assert captured.startswith(b"POST /v2/sync HTTP/1.1\r\n")
@@ -51,7 +51,7 @@ def test_a_captured_request_cannot_be_sent_again(office: Office) -> None:
             answer = reply(connection)
         assert (answer.status, b"stale_nonce" in answer.body) == (401, True)
     assert office.snapshot() == before
-    assert office.sync("amal")[0]["requests"] == 1  # and the replay has cost the laptop nothing
+    assert office.sync("amal")[0].requests == 1  # and the replay has cost the laptop nothing
 
 
 def test_two_syncs_of_one_device_at_once(own_office: Office) -> None:
@@ -143,7 +143,7 @@ def test_what_a_sync_says_it_cost_is_what_the_line_carried(office: Office) -> No
         office.meets("amal", tap.port)
         synced = office.sync("amal", "amal")
         office.meets("amal", office.port)
-    assert [one["up"]["bytes"] for one in synced] == list(map(len, tap.heard))
+    assert [one.up.bytes for one in synced] == list(map(len, tap.heard))
 
 
 def test_nothing_older_than_tls_1_3_is_spoken(office: Office) -> None:
@@ -175,7 +175,7 @@ def test_a_renewed_server_is_known_by_its_first_key(own_office: Office) -> None:
     office.server.start()
     for name in ("amal", "basim"):
         add(office, name)
-        assert office.sync(name)[0]["digest"] == "equal"
+        assert office.sync(name)[0].digest == "equal"
     office.sync("amal")
     office.equal("amal", "basim")
     assert (hq.device, hq.serving_key.device) == (key.device, first)

@@ -38,7 +38,7 @@ def test_a_new_grant_brings_exactly_what_it_adds(own_office: Office) -> None:
     told = grant(own_office, "amal", JBL, QRD)
     assert (told["units"], told["role"], told["state"]) == ([JBL, QRD], "caseworker", "enrolled")
     (synced,) = own_office.sync("amal")
-    assert (synced["down"]["states"], synced["digest"], synced["left"]) == (len(there), "equal", [])
+    assert (synced.down.states, synced.digest, synced.left) == (len(there), "equal", [])
     assert rows(own_office["amal"]).keys() == here | there
     own_office.equal("amal")
     assert own_office["amal"].units == [JBL, QRD]
@@ -91,8 +91,8 @@ def test_a_withdrawn_grant_purges_only_what_is_applied(own_office: Office, at_on
     # given back, all of the unit comes again
     grant(own_office, "amal", JBL)
     (synced,) = own_office.sync("amal")
-    assert synced["down"]["states"] == len(there)
-    assert at_once or synced["digest"] == "equal"
+    assert synced.down.states == len(there)
+    assert at_once or synced.digest == "equal"
     assert rows(own_office["amal"]).keys() == there | stays
     assert directly.differing(own_office["amal"], own_office["hq"]) == []
 

@@ -31,7 +31,7 @@ def household(node: Node, unit: str = JBL, **fields: object) -> bytes:
 
 def refused(node: Node) -> list[dict[str, Any]]:
     """Return what a person is told of their own commits that were kept aside."""
-    found: list[dict[str, Any]] = queries.status(node)["refused"]
+    found: list[dict[str, Any]] = queries.status(node).refused
     return found
 
 
@@ -50,8 +50,8 @@ def test_another_unit_s_record_is_kept_aside(office: Office, amal: Node) -> None
     smuggled = household(amal, unit=QRD, location="two")
     last = household(amal, location="three")
     (synced,) = office.sync("amal")
-    assert synced["refused"] == 1
-    assert synced["up"]["commits"] == 3
+    assert synced.refused == 1
+    assert synced.up.commits == 3
     held = rows(office["hq"])
     assert first in held
     assert last in held
@@ -63,7 +63,7 @@ def test_another_unit_s_record_is_kept_aside(office: Office, amal: Node) -> None
         assert [tx.channel(n).unit for n in kept.channels] == [LEFT]
     office.sync("basim", "amal")
     office.equal("amal", "basim")
-    assert office.sync("amal")[0]["refused"] == 0
+    assert office.sync("amal")[0].refused == 0
 
 
 @pytest.mark.parametrize("there", [True, False])
@@ -74,7 +74,7 @@ def test_a_guessed_id_tells_nothing(office: Office, amal: Node, there: bool) -> 
     state = canonical_bytes(rows(office["hq"])[theirs].state)
     guessed = theirs if there else bytes(15) + b"\1"
     write(amal, guessed, {"location": "mine"})
-    assert office.sync("amal")[0]["refused"] == 1
+    assert office.sync("amal")[0].refused == 1
     told = refused(amal)[-1]
     assert (told["code"], told["ref"]) == ("no_record", guessed.hex())
     assert canonical_bytes(rows(office["hq"])[theirs].state) == state
@@ -95,7 +95,7 @@ def test_a_decision_above_the_role_is_kept_aside(office: Office, amal: Node) -> 
         draft = save.draft_edit(amal, row, amal.schema.type("household"), {"location": "mine"}, decides=True)
         commit_writer.commit_drafts(amal, tx, [draft])
     after = household(amal, location="after")
-    assert office.sync("amal")[0]["refused"] == 1
+    assert office.sync("amal")[0].refused == 1
     assert (refused(amal)[-1]["code"], refused(amal)[-1]["field"]) == ("undecided", "location")
     assert after in rows(office["hq"])
     office.sync("basim", "samar")
@@ -103,7 +103,7 @@ def test_a_decision_above_the_role_is_kept_aside(office: Office, amal: Node) -> 
     for name in ("hq", "amal", "samar"):
         assert len(decisions.items_of(office[name], record.hex())[0].heads) == 2
     decisions.take(office["samar"], record.hex(), "location", value="decided")
-    assert [one["refused"] for one in office.sync("samar", "amal", "basim")] == [0, 0, 0]
+    assert [one.refused for one in office.sync("samar", "amal", "basim")] == [0, 0, 0]
     office.equal("amal", "basim", "samar")
     assert rows(amal)[record].doc["location"] == "decided"
     item = decisions.items_of(office["samar"], record.hex())[
@@ -156,7 +156,7 @@ def test_who_is_one_of_several_decides_nothing_by_editing_twice(office: Office, 
     office.sync("amal", "basim", "amal")
     assert rows(amal)[record].doc["location"] == "basim 2"
     save.edit(amal, record.hex(), Changes(set={"location": "amal 2"}))
-    assert office.sync("amal")[0]["refused"] == 0
+    assert office.sync("amal")[0].refused == 0
     office.sync("basim", "samar")
     office.equal("amal", "basim", "samar")
     values = {head.value for head in decisions.items_of(office["samar"], record.hex())[0].heads}
@@ -174,7 +174,7 @@ def test_a_decision_s_undoing_is_one_too(office: Office, amal: Node) -> None:
     ]
     write(amal, record, *made)
     write(amal, record, *made, form=999)  # as if by a form that the server does not know yet
-    assert office.sync("amal")[0]["refused"] == 4
+    assert office.sync("amal")[0].refused == 4
     assert [one["code"] for one in refused(amal)[-4:]] == ["role_refused"] * 4
     office.equal("amal")
 
@@ -191,7 +191,7 @@ def test_nobody_swallows_what_another_has_yet_to_write(office: Office, amal: Nod
     with amal.store.write() as tx:
         claim = {"location": {basim.device: seq + (me.head if seq == 2 else 0)}}
         commit_writer.commit_drafts(amal, tx, [Draft(record, "household", 1, {"location": "mine"}, claim)])
-    assert office.sync("amal")[0]["refused"] == 1
+    assert office.sync("amal")[0].refused == 1
     assert (refused(amal)[-1]["code"], refused(amal)[-1]["device"]) == ("gap", basim.device.hex())
     save.edit(basim, record.hex(), Changes(set={"location": "later"}))
     office.sync("basim", "amal", "samar")
@@ -204,7 +204,7 @@ def test_nobody_signs_with_another_s_name(office: Office, amal: Node) -> None:
     amal.person = "Samar"
     record = household(amal)
     amal.person = "Amal"
-    assert office.sync("amal")[0]["refused"] == 1
+    assert office.sync("amal")[0].refused == 1
     assert record not in rows(office["hq"])
     assert (refused(amal)[-1]["code"], refused(amal)[-1]["field"]) == ("illegal_value", "_author")
     office.equal("amal")
@@ -219,7 +219,7 @@ def test_a_record_keeps_its_type(office: Office, amal: Node) -> None:
         code = commit_writer.next_code(amal, tx, JBL)[0]
     write(amal, fresh, {"_code": code, "_unit": JBL, "family_name": "محمد"})
     write(amal, fresh, {"reopen_count/" + amal.device.hex(): 1}, type="case")
-    assert office.sync("amal")[0]["refused"] == 2
+    assert office.sync("amal")[0].refused == 2
     assert [(one["code"], one["field"]) for one in refused(amal)[-2:]] == [("illegal_value", "_type")] * 2
     office.equal("amal")
 
@@ -231,9 +231,9 @@ def test_what_builds_on_a_refused_record_is_refused_with_it(office: Office, amal
         code = commit_writer.next_code(amal, tx, JBL)[0]
     write(amal, fresh, {"_code": code, "_unit": JBL, "family_name": 5})
     write(amal, fresh, {"location": "here"})
-    assert office.sync("amal")[0]["refused"] == 2
+    assert office.sync("amal")[0].refused == 2
     write(amal, fresh, {"location": "there"})
-    assert office.sync("amal")[0]["refused"] == 1
+    assert office.sync("amal")[0].refused == 1
     assert [one["code"] for one in refused(amal)[-3:]] == ["illegal_value", "no_record", "no_record"]
     assert fresh not in rows(office["hq"])
     office.equal("amal")
@@ -297,8 +297,8 @@ def test_no_value_whatever_stops_a_server(office: Office, amal: Node) -> None:
             sent += 1 + len(names) * len(ODD)
     after = household(amal, location="after")
     (synced,) = office.sync("amal")
-    assert synced["up"]["commits"] == sent + 1
-    assert synced["refused"] > sent // 4
+    assert synced.up.commits == sent + 1
+    assert synced.refused > sent // 4
     assert after in rows(office["hq"])
     office.sync("basim", "samar")
     office.equal("amal", "basim", "samar")
@@ -322,7 +322,7 @@ def test_what_the_forms_do_not_know_is_kept_aside(office: Office, amal: Node, fi
     office.sync("amal")
     state = canonical_bytes(rows(office["hq"])[record].state)
     write(amal, record, fields)
-    assert office.sync("amal")[0]["refused"] == 1
+    assert office.sync("amal")[0].refused == 1
     assert canonical_bytes(rows(office["hq"])[record].state) == state
     office.equal("amal")
 
@@ -335,7 +335,7 @@ def test_an_auditor_writes_nothing(office: Office, amal: Node) -> None:
         record = household(amal)
         theirs = household(office["basim"])
         office.sync("basim")
-        assert office.sync("amal")[0]["refused"] >= 1  # what waited for Basim's commits is judged anew, too
+        assert office.sync("amal")[0].refused >= 1  # what waited for Basim's commits is judged anew, too
         assert refused(amal)[-1]["code"] == "role_refused"
         assert record not in rows(office["hq"])
         assert theirs in rows(amal)

@@ -79,9 +79,9 @@ def test_a_sync_with_nothing_to_do_is_one_small_request(served: Served) -> None:
     save.add(served.amal, "household", FAMILY)
     sync_once.sync(served.amal)
     told = sync_once.sync(served.amal)
-    assert told["requests"] == 1
-    assert told["up"]["bytes"] + told["down"]["bytes"] < 1_000
-    assert (told["up"]["commits"], told["down"]["states"], told["digest"]) == (0, 0, "equal")
+    assert told.requests == 1
+    assert told.up.bytes + told.down.bytes < 1_000
+    assert (told.up.commits, told.down.states, told.digest) == (0, 0, "equal")
 
 
 def test_a_whole_story(served: Served) -> None:
@@ -93,13 +93,13 @@ def test_a_whole_story(served: Served) -> None:
         assert item.base == "جبلة"
     chosen = next(head for head in decisions.items(served.samar)[0].heads if head.by == "Amal")
     decisions.take(served.samar, family, "location", head=chosen.name, note="زيارة")
-    assert [sync_once.sync(node)["digest"] for node in (served.samar, served.amal, served.basim)] == ["equal"] * 3
+    assert [sync_once.sync(node).digest for node in (served.samar, served.amal, served.basim)] == ["equal"] * 3
     for node in served.laptops:
         assert decisions.items(node) == []
         assert queries.show(node, family).fields["location"] == "اللاذقية"
     decisions.undo(served.samar, family, "location")
     told = [sync_once.sync(node) for node in (served.samar, served.amal, served.basim)]
-    assert [(one["digest"], one["refused"]) for one in told] == [("equal", 0)] * 3
+    assert [(one.digest, one.refused) for one in told] == [("equal", 0)] * 3
     assert [len(decisions.items(node)) for node in served.laptops] == [1, 1, 1]
     assert held(served.amal) == held(served.basim) == held(served.hq)
 
@@ -131,8 +131,8 @@ def test_a_lost_nonce_costs_one_more_request_and_no_commit(served: Served) -> No
         with served.amal.store.write() as tx:
             tx.sql("UPDATE server SET nonce = ?", (nonce,))
         told = sync_once.sync(served.amal)
-        assert told["requests"] == 2
-        assert told["digest"] == "equal"
+        assert told.requests == 2
+        assert told.digest == "equal"
         assert held(served.hq) == held(served.amal)
 
 
@@ -216,7 +216,7 @@ def test_an_invite_is_good_once_and_for_a_while(served: Served, tmp_path: Path) 
     invite = invites.parse(text)
     join_server.join(invite, tmp_path / "huda", cast.fill)
     huda = cast.open_node(tmp_path / "huda")
-    assert sync_once.sync(huda)["digest"] == "equal"
+    assert sync_once.sync(huda).digest == "equal"
     huda.close()
     expired = invites.parse(administration.invite(served.hq, "Huda", "caseworker", [JBL], hours=-1).invite)
     fresh = invites.parse(administration.invite(served.hq, "Huda", "caseworker", [JBL]).invite)
@@ -324,7 +324,7 @@ def test_the_environment_can_send_nobody_elsewhere(
         monkeypatch.setenv(name, str(tmp_path / "no-such-file.pem"))
     (tmp_path / ".netrc").write_text("machine 127.0.0.1 login amal password secret\n")
     monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
-    assert sync_once.sync(served.amal)["digest"] == "equal"
+    assert sync_once.sync(served.amal).digest == "equal"
     with pytest.raises(TimeoutError):
         trap.accept()
     trap.close()
@@ -344,13 +344,13 @@ def test_a_case_worker_cannot_write_into_another_unit(served: Served) -> None:
         )
     good = save.add(node, "household", FAMILY)
     told = sync_once.sync(node)
-    assert told["refused"] == 1
-    (refused,) = queries.status(node)["refused"]
+    assert told.refused == 1
+    (refused,) = queries.status(node).refused
     assert (refused["seq"], refused["code"], refused["unit"]) == (1, "unit_refused", QRD)
     assert set(rows(served.hq)) == {good}
     with served.hq.store.read() as tx:
         assert [c.seq for c in tx.commits_behind(node.device, 0)] == [1, 2]
-    assert sync_once.sync(node)["refused"] == 0
+    assert sync_once.sync(node).refused == 0
 
 
 def test_a_case_worker_cannot_decide_a_review(served: Served) -> None:
@@ -368,8 +368,8 @@ def test_a_case_worker_cannot_decide_a_review(served: Served) -> None:
     for fields in ({"location": "حلب"}, {"_decided/location": {"heads": over}, "location": "حمص"}):
         with node.store.write() as tx:
             commit_writer.commit_drafts(node, tx, [save.draft_edit(node, row, kind, fields, decides=True)])
-    assert sync_once.sync(node)["refused"] == 2
-    assert {one["code"] for one in queries.status(node)["refused"]} == {"undecided", "role_refused"}
+    assert sync_once.sync(node).refused == 2
+    assert {one["code"] for one in queries.status(node).refused} == {"undecided", "role_refused"}
     (item,) = decisions.items(served.hq)
     assert {head.value for head in item.heads} >= {"دمشق"}
     assert len(item.heads) > 1
@@ -393,7 +393,7 @@ def test_what_no_form_allows_is_kept_aside(served: Served) -> None:
                 node, tx, [changes.Draft(node.new_id(), type_, 1, dict(sorted(whole.items())), {})]
             )
     good = save.add(node, "household", FAMILY)
-    assert sync_once.sync(node)["refused"] == len(odd)
+    assert sync_once.sync(node).refused == len(odd)
     held = rows(node)
     with node.store.read() as tx:  # what nobody applied stays with its author, in no channel
         assert {record for record, row in held.items() if row.channels != [tx.departed_channel]} == {good}
@@ -410,7 +410,7 @@ def test_a_gap_is_filled_by_itself(served: Served) -> None:
         save.add(served.amal, "household", FAMILY)
     with served.amal.store.write() as tx:
         tx.set_acknowledged(tx.servers()[0].id, served.amal.device, 2, 0)
-    assert sync_once.sync(served.amal)["digest"] == "equal"
+    assert sync_once.sync(served.amal).digest == "equal"
     assert held(served.hq) == held(served.amal)
 
 
@@ -445,15 +445,15 @@ def test_a_clone_of_a_laptop_goes_on_as_a_device_of_its_own(served: Served) -> N
     clone = served.open("clone")
     save.edit(served.amal, family, Changes(set={"location": "اللاذقية"}))
     save.edit(clone, family, Changes(set={"location": "طرطوس"}))
-    assert "renewed" not in sync_once.sync(served.amal)
-    renewed = sync_once.sync(clone)["renewed"]
-    assert (renewed["carried"], renewed["codes"]) == (1, {})
+    assert not sync_once.sync(served.amal).renewed
+    renewed = sync_once.sync(clone).renewed
+    assert (renewed.carried, renewed.codes) == (1, {})
     assert clone.device != served.amal.device
-    assert sync_once.sync(served.amal)["renewed"]["carried"] == 0  # nobody goes on under the old name
-    assert "renewed" not in sync_once.sync(clone)
-    assert "device_pending" in sync_once.sync(served.amal)  # the second to go on waits for approval
+    assert sync_once.sync(served.amal).renewed.carried == 0  # nobody goes on under the old name
+    assert not sync_once.sync(clone).renewed
+    assert sync_once.sync(served.amal).device_pending  # the second to go on waits for approval
     directly.approve(served.amal, hq=served.hq)
-    assert "device_pending" not in sync_once.sync(served.amal)
+    assert not sync_once.sync(served.amal).device_pending
     heads = (queries.show(served.hq, family, all_heads=True).registers or {})["location"]
     assert {head.value for head in heads} == {"اللاذقية", "طرطوس"}
     assert held(served.hq) == held(served.amal) == held(clone)
@@ -477,7 +477,7 @@ def test_a_revoked_laptop_goes_on_as_nobody(served: Served) -> None:
         sync_once.sync(served.amal)
     with served.hq.store.write() as tx:  # as if it had been copied, and never locked out
         tx.sql("UPDATE device SET state = 'forked' WHERE id = ?", (served.amal.device,))
-    assert sync_once.sync(served.amal)["renewed"]["carried"] == 0
+    assert sync_once.sync(served.amal).renewed.carried == 0
     with served.hq.store.read() as tx:
         assert len(tx.devices()) == before + 1
 
@@ -540,7 +540,7 @@ def test_garbage_is_refused_in_words_and_the_server_goes_on(served: Served) -> N
         except errors.BadInput:
             pass
     line.close()
-    assert sync_once.sync(served.amal)["digest"] == "equal"
+    assert sync_once.sync(served.amal).digest == "equal"
 
 
 def test_idle_connections_keep_nobody_out(served: Served) -> None:
@@ -548,7 +548,7 @@ def test_idle_connections_keep_nobody_out(served: Served) -> None:
     with served.amal.store.read() as tx:
         port = int(tx.servers()[0].address.rpartition(":")[2])
     idle = [socket.create_connection(("127.0.0.1", port)) for _ in range(100)]
-    assert sync_once.sync(served.amal)["digest"] == "equal"
+    assert sync_once.sync(served.amal).digest == "equal"
     for one in idle:
         one.close()
 

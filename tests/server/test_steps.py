@@ -67,7 +67,7 @@ def test_an_approval_takes_a_supervisor(office: Office, amal: Node) -> None:
     office.equal("amal", "samar")
     assert rows(amal)[plan].doc["state"] == "approved"
     save.edit(amal, plan.hex(), Changes(set={"state": "active"}))
-    assert office.sync("amal")[0]["refused"] == 0
+    assert office.sync("amal")[0].refused == 0
 
 
 @pytest.mark.parametrize(
@@ -86,8 +86,8 @@ def test_a_tampered_laptop_takes_no_step_that_is_not_its_own(
     for tried, reason in ((fields, why), ({"state": "submitted"}, None), ({"state": "approved"}, "role_refused")):
         office.sync("amal")
         force(amal, plan, tried)
-        assert office.sync("amal")[0]["refused"] == (reason is not None)
-        assert reason is None or queries.status(amal)["refused"][-1]["code"] == reason
+        assert office.sync("amal")[0].refused == (reason is not None)
+        assert reason is None or queries.status(amal).refused[-1]["code"] == reason
     assert rows(office["hq"])[plan].doc["state"] == "submitted"
 
 
@@ -104,7 +104,7 @@ def test_nor_one_within_a_batch_or_blindly(office: Office, amal: Node) -> None:
     office.sync("samar", "amal")
     with amal.store.write() as tx:
         commit_writer.commit_drafts(amal, tx, [Draft(case, "case", 1, {"plan_approved": None}, {})])
-    assert office.sync("amal")[0]["refused"] == 1
+    assert office.sync("amal")[0].refused == 1
     assert rows(office["hq"])[case].doc["plan_approved"] == "approved"
 
 
@@ -117,5 +117,5 @@ def test_a_serial_is_never_typed(office: Office, amal: Node) -> None:
     statement = add(amal, "statement", about=uuid(home), purpose="need")
     office.sync("amal")
     force(amal, statement, {"serial": "7"})
-    assert office.sync("amal")[0]["refused"] == 1
+    assert office.sync("amal")[0].refused == 1
     assert "serial" not in rows(office["hq"])[statement].doc

@@ -155,7 +155,7 @@ def test_a_report_goes_to_those_above_and_leaves_whoever_took_it(nodes: dict[str
         assert home in cast.rows(nodes[name])
     nobody_there_knows(nodes, "dalia")
     (left,) = transfer.left(nodes["dalia"])
-    assert left["type"] == "violation_report"  # she is told that it has gone where it belongs
+    assert left.type == "violation_report"  # she is told that it has gone where it belongs
 
 
 def test_nor_by_anything_that_is_done_with_it(nodes: dict[str, Node], tmp_path: Path) -> None:

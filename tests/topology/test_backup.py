@@ -73,7 +73,7 @@ def test_a_restored_laptop_goes_on_as_a_device_of_its_own(people: Cast) -> None:
         assert {head.value for head in heads} == {"sent", "after the restore"}
         assert {row.state.record.hex() for row in rows(hq).values()} == {home, sent, new}
         assert queries.show(hq, new).code != old_code
-        assert [entry["note"] for entry in history.history(back, new)] == [f"({old_code})"]
+        assert [entry.note for entry in history.history(back, new)] == [f"({old_code})"]
         with hq.store.read() as tx:
             old, fresh = tx.device(old_device), tx.device(back.device)
             assert old is not None

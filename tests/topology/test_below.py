@@ -71,7 +71,7 @@ def test_a_tampered_laptop_changes_nothing_above_it(office: Office) -> None:
     with amal.store.write() as tx:
         draft = save.draft_edit(amal, row, amal.schema.type("organisation"), {"name_ar": "جمعيتي"})
         commit_writer.commit_drafts(amal, tx, [draft])
-    assert office.sync("amal")[0]["refused"] == 1
+    assert office.sync("amal")[0].refused == 1
     assert rows(office["hq"])[known].doc["name_ar"] == "جمعية"
 
 

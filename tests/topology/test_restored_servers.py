@@ -223,7 +223,7 @@ def test_an_edit_that_comes_before_what_it_had_seen_is_taken_in_the_end(
         directly.sync(node, hq)
     assert queries.show(hq, home).fields["location"] == "Basim's"
     equal(hq, *people.laptops)
-    assert queries.status(people.basim)["refused"] == []
+    assert queries.status(people.basim).refused == []
 
 
 def test_a_backup_is_whole_or_nothing(people: Cast, tmp_path: Path) -> None:

@@ -308,7 +308,7 @@ def test_a_family_with_its_members_in_one_save(people: Cast) -> None:
     assert {one.unit for one in (*persons, *ties)} == {family.unit}
     assert len({one.created and one.created.by for one in persons}) == 1
     sync(amal, people.hq)
-    assert not queries.status(amal)["refused"]
+    assert not queries.status(amal).refused
 
 
 def test_a_draft_is_offered_again(people: Cast) -> None:

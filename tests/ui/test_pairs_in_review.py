@@ -178,7 +178,7 @@ def test_line_by_line_there_are_pairs_too(
         assert out.phrase("pair_stays", code=code) in said
     assert all(word in said for word in ("الهلال الأحمر", "Al-Hassan", out.phrase("pair_two"), out.phrase("pair_both")))
     assert assistance_overlaps.items(samar) == []
-    assert history(samar, twice.a.record)[-1]["note"] == "half each"
+    assert history(samar, twice.a.record)[-1].note == "half each"
     assert duplicate_pairs.item(samar, pair.a, pair.b).same
     assert said.count(out.phrase("review_place", n=1, total=2)) == 2
     assert out.phrase("review_done", decided=2, left=0) in said

@@ -166,7 +166,7 @@ def test_take_undo_and_note(disputed: Cast) -> None:
         assert "visited" in seen(pilot.app)
         await pilot.press("2")
         assert fields_of(samar, place.record)["location"] == "حماة قرب الساعة الجديدة"
-        assert history(samar, place.record.hex())[-1]["note"] == "visited"
+        assert history(samar, place.record.hex())[-1].note == "visited"
         assert "3 of 3" in seen(pilot.app)
         await pilot.press("u")
         assert "3 of 4" in seen(pilot.app)

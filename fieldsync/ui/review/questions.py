@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from fieldsync.replica.history import SavedChange
 from fieldsync.replica.node import Node
 from fieldsync.review import decisions as reviews
 from fieldsync.review import queue
@@ -178,17 +179,17 @@ def rules(out: Here, items: Sequence[ConflictDetail]) -> list[tuple[str, Rule]]:
     ]
 
 
-def told_history(out: Here, kind: Type | None, entries: Sequence[Item]) -> list[list[Part]]:
+def told_history(out: Here, kind: Type | None, entries: Sequence[SavedChange]) -> list[list[Part]]:
     """Return who changed what, the newest first, in paragraphs."""
     paragraphs: list[list[Part]] = []
     for entry in reversed(entries):
-        lost = "  ⚠ " + out.phrase("lost") if entry["lost"] else ""
-        source = f"{when(entry['at'])}  {entry['device']}:{entry['seq']}  "
-        paragraphs.append([Part(source, QUIET), Part(entry["by"], "bold"), Part(lost, WARN)])
-        for name, change in entry["changes"].items():
+        lost = "  ⚠ " + out.phrase("lost") if entry.lost else ""
+        source = f"{when(entry.at)}  {entry.device}:{entry.seq}  "
+        paragraphs.append([Part(source, QUIET), Part(entry.by, "bold"), Part(lost, WARN)])
+        for name, change in entry.changes.items():
             old, new = out.change(kind, name, change)
             arrow = [] if old is None else [Part(old, QUIET), Part(" → ", QUIET)]
             paragraphs.append([Part(f"  {out.label(kind, name)}: ", QUIET), *arrow, Part(new)])
-        if entry["note"]:
-            paragraphs.append([Part("  ✎ ", ACCENT), Part(entry["note"], "italic")])
+        if entry.note:
+            paragraphs.append([Part("  ✎ ", ACCENT), Part(entry.note, "italic")])
     return paragraphs

@@ -11,8 +11,11 @@ from fieldsync.ui.views.record_card import INDENT, Cards, size, when
 
 if TYPE_CHECKING:
     from fieldsync.authority.integrity import Checked
+    from fieldsync.replica.receipts import CommitCounts
     from fieldsync.topology.backups import BackedUp, Restored
+    from fieldsync.topology.sync_results import Joined, Synced, SyncPlan
     from fieldsync.ui.views.doctor import Finding
+    from fieldsync.ui.views.status_facts import Status
 
 Json = dict[str, Any]
 _SPANS = (("years", 31_557_600_000), ("days", 86_400_000), ("hours", 3_600_000), ("minutes", 60_000))
@@ -21,66 +24,64 @@ _SPANS = (("years", 31_557_600_000), ("days", 86_400_000), ("hours", 3_600_000),
 class Here(Cards):
     """The cards, with what can be said of this node."""
 
-    def status(self, node: Node, found: Json) -> None:
+    def status(self, node: Node, found: "Status") -> None:
         """Who this is, what waits, how it is."""
-        units = ", ".join(found["units"])
-        role = self.phrase(f"role_{found['role']}") if found["role"] else ""
-        self.line(f"{self.safe(found['person'])}  {role}  {units}  {self.phrase('device', device=found['device'])}")
-        for name, count in found["records"].items():
+        units = ", ".join(found.units)
+        role = self.phrase(f"role_{found.role}") if found.role else ""
+        self.line(f"{self.safe(found.person)}  {role}  {units}  {self.phrase('device', device=found.device)}")
+        for name, count in found.records.items():
             kind = node.schema.types.get(name)
             plural = label_in(kind.plural, self.lang, name) if kind else name
             self.line(f"{INDENT}{self.safe(plural)}: {count:,}")
         if node.is_laptop:
-            self.line(
-                INDENT + (self.phrase("n_unsent", n=found["unsent"]) if found["unsent"] else self.phrase("all_sent"))
-            )
-        if "device_pending" in found:
-            self.line(f"{INDENT}⚠ " + self.phrase("waits_for_approval", words=found["device_pending"]))
-        if found["bundle"]:
-            told = found["bundle"]
-            self.line(
-                2 * INDENT + self.phrase("in_bundle", n=told["commits"], number=told["number"], at=when(told["at"]))
-            )
+            self.line(INDENT + (self.phrase("n_unsent", n=found.unsent) if found.unsent else self.phrase("all_sent")))
+        if found.device_pending:
+            self.line(f"{INDENT}⚠ " + self.phrase("waits_for_approval", words=found.device_pending))
+        if found.bundle:
+            told = found.bundle
+            self.line(2 * INDENT + self.phrase("in_bundle", n=told.commits, number=told.number, at=when(told.at)))
         self.line(
-            INDENT
-            + (self.phrase("n_conflicts", n=found["conflicts"]) if found["conflicts"] else self.phrase("no_conflicts"))
+            INDENT + (self.phrase("n_conflicts", n=found.conflicts) if found.conflicts else self.phrase("no_conflicts"))
         )
         self.pairs_waiting(found)
         if node.is_laptop:
-            at = when(found["last_sync"]) if found["last_sync"] else self.phrase("never")
+            at = when(found.last_sync) if found.last_sync else self.phrase("never")
             self.line(INDENT + self.phrase("last_sync", at=at))
-        self._saves(found["commits"], server=not node.is_laptop)
-        if found["refused"]:
+        self._saves(found.commits, server=not node.is_laptop)
+        if found.refused:
             from fieldsync.ui.views import schema_news
 
-            for one in found["refused"]:
+            for one in found.refused:
                 schema_news.aside(self, node, one)
-        if "clock_off" in found["health"]:
-            self.line(f"{INDENT}⚠ " + self.clock(found["clock_off_ms"]))
-        for one in found["blocked"]:
-            words_ = {"server": self.safe(one["server"]), "since": when(one["since"]), "hint": one["hint"]}
+        if "clock_off" in found.health:
+            self.line(f"{INDENT}⚠ " + self.clock(found.clock_off_ms or 0))
+        for check in found.blocked:
+            words_ = {"server": self.safe(check.server), "since": when(check.since), "hint": check.hint}
             self.line(f"{INDENT}⚠ " + self.phrase("blocked", **words_))
         self.line(
-            INDENT + self.phrase("health", health=", ".join(self.phrase(f"health_{one}") for one in found["health"]))
+            INDENT + self.phrase("health", health=", ".join(self.phrase(f"health_{one}") for one in found.health))
         )
 
-    def pairs_waiting(self, found: Json) -> None:
+    def pairs_waiting(self, found: "Status") -> None:
         """What may be one and what is twice, where this person decides on it; and what nobody has compared yet."""
-        for name in ("duplicates", "overlaps", "uncompared"):
-            if found[name]:
-                self.line(INDENT + self.phrase(f"n_{name}", n=f"{found[name]:,}"))
+        waiting = {"duplicates": found.duplicates, "overlaps": found.overlaps, "uncompared": found.uncompared}
+        for name, count in waiting.items():
+            if count:
+                self.line(INDENT + self.phrase(f"n_{name}", n=f"{count:,}"))
 
-    def _saves(self, told: Json, *, server: bool) -> None:
+    def _saves(self, told: "CommitCounts", *, server: bool) -> None:
         """How far all saves have come, in a line."""
         parts = [
-            self.phrase("saves_received", n=one["commits"], server=self.safe(one["server"]))
-            for one in told["received"]
-            if one["commits"]
+            self.phrase("saves_received", n=one.commits, server=self.safe(one.server))
+            for one in told.received
+            if one.commits
         ]
-        parts += [self.phrase(f"saves_{one}", n=told[one]) for one in ("review", "settled", "refused") if told.get(one)]
-        waiting = [self.phrase(f"saves_{one}", n=told[one]) for one in ("here", "in_bundle") if told[one]]
+        come = {"review": told.review, "settled": told.settled, "refused": told.refused}
+        parts += [self.phrase(f"saves_{name}", n=n) for name, n in come.items() if n]
+        unsent = {"here": told.here, "in_bundle": told.in_bundle}
+        waiting = [self.phrase(f"saves_{name}", n=n) for name, n in unsent.items() if n]
         if parts or (waiting and server):  # of a laptop what is unsent says it all
-            self.line(INDENT + self.phrase("saves", n=told["saved"]) + " " + "; ".join(waiting + parts))
+            self.line(INDENT + self.phrase("saves", n=told.saved) + " " + "; ".join(waiting + parts))
 
     def clock(self, off_ms: int) -> str:
         """How far this computer's clock is off."""
@@ -95,47 +96,47 @@ class Here(Cards):
         much = next((part for part in _SPANS if abs(off_ms) >= 2 * part[1]), _SPANS[-1])
         return self.phrase(f"span_{much[0]}", n=f"{round(abs(off_ms) / much[1]):,}")
 
-    def synced(self, told: Json) -> None:
+    def synced(self, told: "Synced") -> None:
         """One line, and what a person should know besides."""
         self.say(
-            "synced", server=told["server"], up=told["up"]["commits"], down=told["down"]["states"],
-            size=size(told["up"]["bytes"] + told["down"]["bytes"]), seconds=f"{told['seconds']:.1f}",
+            "synced", server=told.server, up=told.up.commits, down=told.down.states,
+            size=size(told.up.bytes + told.down.bytes), seconds=f"{told.seconds:.1f}",
         )  # fmt: skip
-        if told.get("forms"):
+        if told.forms:
             from fieldsync.ui.views import schema_news
 
-            schema_news.changed(self, told["forms"])
-        if told.get("partial"):
-            self.say("partial", n=told["remaining"]["commits"])
-        if told["new_conflicts"]:
-            self.say("new_conflicts", n=told["new_conflicts"])
-        if told["refused"]:
-            self.say("n_refused", n=told["refused"])
-        if told.get("taken_after_all"):
-            self.say("n_taken_after_all", n=told["taken_after_all"])
-        if told.get("elsewhere"):
-            self.say("pairs_elsewhere", n=told["elsewhere"])
-        transfers.left(self, told.get("left", ()))
-        judged = told["refused"] or told.get("taken_after_all")
-        if told["digest"] == "healed" and not judged:  # what was kept aside, or is no more, is so here, too: no fault
+            schema_news.changed(self, told.forms)
+        if told.partial:
+            self.say("partial", n=told.remaining.commits if told.remaining else 0)
+        if told.new_conflicts:
+            self.say("new_conflicts", n=told.new_conflicts)
+        if told.refused:
+            self.say("n_refused", n=told.refused)
+        if told.taken_after_all:
+            self.say("n_taken_after_all", n=told.taken_after_all)
+        if told.elsewhere:
+            self.say("pairs_elsewhere", n=told.elsewhere)
+        transfers.left(self, told.left)
+        judged = told.refused or told.taken_after_all
+        if told.digest == "healed" and not judged:  # what was kept aside, or is no more, is so here, too: no fault
             self.say("healed")
-        if "device_pending" in told:
-            self.say("waits_for_approval", words=told["device_pending"])
-        if told.get("unchecked") == "forms":
+        if told.device_pending:
+            self.say("waits_for_approval", words=told.device_pending)
+        if told.unchecked == "forms":
             self.say("unchecked.forms")
-        if told.get("unchecked") == "budget" and not told.get("partial"):
+        if told.unchecked == "budget" and not told.partial:
             self.say("unchecked")
-        if "renewed" in told:
-            new = told["renewed"]
-            self.say("renewed", device=new["device"], n=new["carried"])
-            if new["codes"]:
-                self.say("renewed_codes", codes=", ".join(f"{old} → {code}" for old, code in new["codes"].items()))
-        if abs(told["clock_off_ms"]) > 10 * 60_000:
-            self.line(self.clock(told["clock_off_ms"]))
+        if told.renewed:
+            new = told.renewed
+            self.say("renewed", device=new.device, n=new.carried)
+            if new.codes:
+                self.say("renewed_codes", codes=", ".join(f"{old} → {code}" for old, code in new.codes.items()))
+        if abs(told.clock_off_ms) > 10 * 60_000:
+            self.line(self.clock(told.clock_off_ms))
 
-    def sync_plan(self, told: Json) -> None:
+    def sync_plan(self, told: "SyncPlan") -> None:
         """What a sync would send."""
-        self.say("would_send", n=told["up"]["commits"], server=told["server"])
+        self.say("would_send", n=told.up.commits, server=told.server)
 
     def packed(self, told: Json, *, server: bool) -> None:
         """What is in a bundle, for whom and where."""
@@ -159,12 +160,10 @@ class Here(Cards):
         if told.get("digest") == "differs":
             self.say("differs")
 
-    def joined(self, told: Json) -> None:
+    def joined(self, told: "Joined") -> None:
         """Who this laptop is now."""
-        self.say(
-            "joined", org=told["org"], person=told["person"], units=", ".join(told["units"]), device=told["device"]
-        )
-        self.synced(told["sync"])
+        self.say("joined", org=told.org, person=told.person, units=", ".join(told.units), device=told.device)
+        self.synced(told.sync)
 
     def checked(self, told: "Checked") -> None:
         """How the store is."""

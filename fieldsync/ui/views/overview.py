@@ -1,11 +1,14 @@
 """Where one stands, in a few lines, and the commands that come next."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from fieldsync.schema.labels import label_in
 from fieldsync.schema.model import Schema, Type
 from fieldsync.ui.views.record_card import INDENT, when
 from fieldsync.ui.views.tables import Tables
+
+if TYPE_CHECKING:
+    from fieldsync.ui.views.status_facts import Overview
 
 _FIRST = "household"
 _TYPED = {
@@ -26,27 +29,23 @@ def begin(out: Tables, folder: str) -> None:
     _next(out, ["join", "demo"], None)
 
 
-def stands(out: Tables, found: dict[str, Any], schema: Schema, *, laptop: bool) -> None:
+def stands(out: Tables, found: "Overview", schema: Schema, *, laptop: bool) -> None:
     """What waits, and for whom."""
-    role = out.phrase(f"role_{found['role']}") if found["role"] else ""
-    out.line("  ".join(filter(None, (out.safe(found["person"]), role, ", ".join(found["units"])))))
+    role = out.phrase(f"role_{found.role}") if found.role else ""
+    out.line("  ".join(filter(None, (out.safe(found.person), role, ", ".join(found.units)))))
     if laptop:
-        due = (
-            out.phrase("stands_due", n=found["due"], late=found["late"])
-            if found["due"]
-            else out.phrase("stands_no_due")
-        )
+        due = out.phrase("stands_due", n=found.due, late=found.late) if found.due else out.phrase("stands_no_due")
         out.line(INDENT + due)
-        out.line(INDENT + (out.phrase("n_unsent", n=found["unsent"]) if found["unsent"] else out.phrase("all_sent")))
-    conflicts = out.phrase("n_conflicts", n=found["conflicts"]) if found["conflicts"] else out.phrase("no_conflicts")
+        out.line(INDENT + (out.phrase("n_unsent", n=found.unsent) if found.unsent else out.phrase("all_sent")))
+    conflicts = out.phrase("n_conflicts", n=found.conflicts) if found.conflicts else out.phrase("no_conflicts")
     out.line(INDENT + conflicts)
     out.pairs_waiting(found)
-    if found["aside"]:
-        out.line(INDENT + out.phrase("stands_aside", n=found["aside"]))
+    if found.aside:
+        out.line(INDENT + out.phrase("stands_aside", n=found.aside))
     if laptop:
-        at = when(found["last_sync"]) if found["last_sync"] else out.phrase("never")
+        at = when(found.last_sync) if found.last_sync else out.phrase("never")
         out.line(INDENT + out.phrase("last_sync", at=at))
-    _next(out, found["next"], None if _FIRST in schema.types else _first_type(schema))
+    _next(out, found.next, None if _FIRST in schema.types else _first_type(schema))
 
 
 def _first_type(schema: Schema) -> Type | None:

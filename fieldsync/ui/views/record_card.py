@@ -20,6 +20,8 @@ from fieldsync.ui.terminal.messages import Shown
 from fieldsync.ui.terminal.output import Terminal
 
 if TYPE_CHECKING:
+    from fieldsync.replica.history import ChangedValue, SavedChange
+    from fieldsync.replica.receipts import CommitReceipt
     from fieldsync.review.duplicate_pairs import SimilarRecord
 
 Json = dict[str, Any]
@@ -182,39 +184,39 @@ class Cards(Terminal):
         fields = found.fields
         return [self._word(kind.fields[n], fields[n]) for n in (kind.title if kind else ()) if kind and fields.get(n)]
 
-    def history(self, node: Node, type: str, found: Iterable[Json]) -> None:
+    def history(self, node: Node, type: str, found: "Iterable[SavedChange]") -> None:
         """One save after the other: when, who, where; then each field, old → new."""
         self.of(node)
         kind = node.schema.types.get(type)
         for entry in found:
-            lost = "  ⚠ " + self.phrase("lost") if entry["lost"] else ""
-            lost += "  ⚠ " + self.phrase("kept_aside") if entry.get("refused") else ""
-            lost += "  " + self.phrase("on_word", server=self.safe(entry["on_word"])) if entry.get("on_word") else ""
-            self.line(f"{when(entry['at'])}  {self.safe(entry['by'])}  {entry['device']}:{entry['seq']}{lost}")
-            for name, change in entry["changes"].items():
+            lost = "  ⚠ " + self.phrase("lost") if entry.lost else ""
+            lost += "  ⚠ " + self.phrase("kept_aside") if entry.refused else ""
+            lost += "  " + self.phrase("on_word", server=self.safe(entry.on_word)) if entry.on_word else ""
+            self.line(f"{when(entry.at)}  {self.safe(entry.by)}  {entry.device}:{entry.seq}{lost}")
+            for name, change in entry.changes.items():
                 old, new = self.change(kind, name, change)
                 self.line(f"{INDENT}{self.safe(self.label(kind, name))}: {new if old is None else f'{old} → {new}'}")
-            if entry["note"]:
-                self.line(f"{INDENT}“{self.safe(entry['note'], lines=True)}”")
-            self.receipt(entry["receipt"])
+            if entry.note:
+                self.line(f"{INDENT}“{self.safe(entry.note, lines=True)}”")
+            self.receipt(entry.receipt)
 
-    def change(self, kind: Type | None, name: str, told: Json) -> tuple[Shown | None, Shown]:
+    def change(self, kind: Type | None, name: str, told: "ChangedValue") -> tuple[Shown | None, Shown]:
         """What a field of a save was, where it was anything, and what it became; of a set, who came in or went."""
         member = name.partition("/")[2]
-        if member and isinstance(told["new"], bool):
-            return None, Shown(("+ " if told["new"] else "− ") + self.shown(kind, name, member))
-        new = self.shown(kind, name, told["new"])
-        return (None if told["old"] is None else self.shown(kind, name, told["old"])), new
+        if member and isinstance(told.new, bool):
+            return None, Shown(("+ " if told.new else "− ") + self.shown(kind, name, member))
+        new = self.shown(kind, name, told.new)
+        return (None if told.old is None else self.shown(kind, name, told.old)), new
 
-    def receipt(self, told: Json) -> None:
+    def receipt(self, told: "CommitReceipt") -> None:
         """How far a save has come, where that is known."""
         parts = []
-        if told["bundles"] and not told["received"]:
-            parts.append(self.phrase("bundled", numbers=", ".join(map(str, told["bundles"]))))
-        if told["received"]:
-            parts.append(self.phrase("received_by", servers=", ".join(map(self.safe, told["received"]))))
-        if told["review"]:
-            parts.append(self.phrase({"open": "review_open", "settled": "review_settled"}[told["review"]]))
+        if told.bundles and not told.received:
+            parts.append(self.phrase("bundled", numbers=", ".join(map(str, told.bundles))))
+        if told.received:
+            parts.append(self.phrase("received_by", servers=", ".join(map(self.safe, told.received))))
+        if told.review:
+            parts.append(self.phrase({"open": "review_open", "settled": "review_settled"}[told.review]))
         if parts:
             self.line(INDENT + "; ".join(parts))
 

@@ -1,13 +1,16 @@
 """Forms that change, and saves that a server keeps aside: what people are told of both."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fieldsync import errors
 from fieldsync.replica.node import Node
 from fieldsync.schema.labels import label_in
 from fieldsync.ui.terminal import messages
 from fieldsync.ui.views.record_card import Cards
+
+if TYPE_CHECKING:
+    from fieldsync.replica.schema_history import FormVersion
 
 Json = dict[str, Any]
 
@@ -26,9 +29,9 @@ def published(out: Cards, node: Node, told: Json, *, dry_run: bool) -> None:
         out.say("forms_would_publish" if dry_run else "forms_published", number=told["number"])
 
 
-def changed(out: Cards, types: Iterable[Json]) -> None:
+def changed(out: Cards, types: "Iterable[FormVersion]") -> None:
     """One line: which forms a sync brought."""
-    named = out.several(f"{label_in(one['label'], out.lang, one['type'])} {one['version']}" for one in types)
+    named = out.several(f"{label_in(one.label, out.lang, one.type)} {one.version}" for one in types)
     out.say("forms_changed", types=named)
 
 

@@ -1,12 +1,12 @@
 """What people see of a move: who would gain and lose a record, and what has left this laptop."""
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from fieldsync.replica.node import Node
     from fieldsync.replica.queries import Record
-    from fieldsync.replica.transfer import MovePlan
+    from fieldsync.replica.transfer import DepartedRecord, MovePlan
     from fieldsync.ui.views.record_card import Cards
 
 _NAMED = 5  # of many that have left, a few by name
@@ -30,14 +30,14 @@ def moved(out: "Cards", node: "Node", record: "Record", *, still_seen: bool) -> 
         out.say("moved_away", record=record.code or record.id)
 
 
-def left(out: "Cards", found: Sequence[Mapping[str, Any]]) -> None:
+def left(out: "Cards", found: "Sequence[DepartedRecord]") -> None:
     """Say in one line what has left this laptop."""
     if not found:
         return
     shown = []
     for one in found[:_NAMED]:
-        code, unit = one["code"] or one["record"], one["unit"]
-        to = out.phrase("left_above", unit=unit) if one.get("above") else unit
+        code, unit = one.code or one.record, one.unit
+        to = out.phrase("left_above", unit=unit) if one.above else unit
         shown.append(f"{code} → {to}" if to else code)
     more = ["…"] if len(found) > _NAMED else []
     out.say("left", n=len(found), records=out.several([*shown, *more]))

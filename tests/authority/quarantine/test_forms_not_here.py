@@ -84,4 +84,4 @@ def test_a_laptop_that_is_ahead_of_its_server_loses_nothing(people: Cast) -> Non
     with people.hq.store.read() as tx:
         (reason,) = tx.verdicts_since(0, people.amal.device)
     assert reason[3:] == ("unknown_form", '{"type":"household","form":2,"ours":1}')
-    assert queries.status(people.hq)["commits"]["refused"] == 1
+    assert queries.status(people.hq).commits.refused == 1

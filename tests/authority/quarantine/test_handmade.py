@@ -124,7 +124,7 @@ def test_a_stamp_that_no_log_keeps_is_refused(people: Cast, hand: HandMade, at: 
     with pytest.raises(errors.BadFrame):
         hand.write({"location": "x"}, record=record, stamp=at)
     assert hand.write({"location": "y"}, record=record, stamp=stamp.LAST_LOGGED) == ""
-    assert all(one["at"] < "9999" for one in history.history(people.hq, record.hex()))
+    assert all(one.at < "9999" for one in history.history(people.hq, record.hex()))
     assert people.hq.today() < "9999"
 
 
@@ -161,7 +161,7 @@ def test_a_record_is_registered_when_what_it_needs_is_there(people: Cast, hand: 
     step = ((("state",), ((people.amal.device, 1),)),)
     assert hand.write({"state": "registered"}, record=record, context=step) == "incomplete"
     assert canonical_bytes(rows(people.hq)[record].state) == before
-    assert queries.status(people.hq)["commits"]["refused"] == 1
+    assert queries.status(people.hq).commits.refused == 1
     complete(people.basim, people.hq, record)
     directly.sync(people.amal, people.hq)
     assert rows(people.hq)[record].doc["state"] == "registered"

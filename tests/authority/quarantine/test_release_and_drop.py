@@ -94,9 +94,7 @@ def test_what_is_released_is_applied_everywhere(people: Cast) -> None:
         assert directly.sync(node, people.hq).differing == []
         assert directly.differing(node, people.hq) == []
     assert rows(people.basim)[record].doc["location"] == "one"
-    assert (
-        queries.status(people.amal)["refused"] == quarantine.list_quarantined(people.amal, QuarantineSelection()) == []
-    )
+    assert queries.status(people.amal).refused == quarantine.list_quarantined(people.amal, QuarantineSelection()) == []
     assert only(quarantine.list_quarantined(people.amal, QuarantineSelection(), everything=True)).state == "released"
     assert check_integrity(people.hq).faults == []
 
@@ -115,7 +113,7 @@ def test_what_is_dropped_stays_refused(people: Cast) -> None:
     for node in (people.samar, people.basim, people.amal):
         assert directly.sync(node, people.hq).differing == []
     assert "location" not in rows(people.hq)[record].doc
-    told = only(queries.status(people.basim)["refused"])
+    told = only(queries.status(people.basim).refused)
     assert (told["code"], told["note"]) == ("dropped", "written after the theft")
     assert check_integrity(people.hq).ok
     assert (

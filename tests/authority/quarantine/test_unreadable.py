@@ -236,7 +236,7 @@ def test_junk_that_a_device_signs_is_kept_and_never_applied(people: Cast) -> Non
     assert told == ["unreadable"] * 6 + ["no_record"]
     assert [one.what for one in check_integrity(people.hq).listed] == ["unreadable"] * 6
     assert check_integrity(people.hq).ok
-    assert queries.status(people.hq)["commits"]["refused"] == 7
+    assert queries.status(people.hq).commits.refused == 7
     bundle_sync.reply(people.hq, people.home / "answer", _device(people.hq, me.device))
 
 

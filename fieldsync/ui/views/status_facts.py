@@ -1,0 +1,118 @@
+"""How a node is: what `fieldsync status`, and `fieldsync` alone, tell of it."""
+
+from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import asdict
+
+from fieldsync.casework import agenda
+from fieldsync.core import stamp
+from fieldsync.core.grants import DECIDERS
+from fieldsync.replica import queries
+from fieldsync.replica.node import Node
+from fieldsync.review import queue
+from fieldsync.topology import blocked_checks
+from fieldsync.topology.blocked_checks import BlockedCheck
+from fieldsync.ui.terminal import messages
+
+
+class BundleUnderway(Struct, frozen=True):
+    """The last bundle that was packed, and how many of its commits no server has acknowledged."""
+
+    number: int
+    at: str
+    commits: int
+
+
+class Status(queries.NodeStatus, frozen=True, kw_only=True):
+    """Who and how far this node is, and whether it is well.
+
+    duplicates: how many pairs that may be one wait for this person's decision.
+    overlaps: how many that may be the same assistance.
+    uncompared: how many records nobody has compared yet.
+    clock_off_ms: how far this computer's clock was ahead of the server's at the last sync.
+    letters_twice: of a server: letters that several devices have.
+    health: what is not well, or "ok": "clock_off", "letters_twice", "forms_unread", "refused", "never_sent", "blocked".
+    """
+
+    duplicates: int
+    overlaps: int
+    uncompared: int
+    bundle: BundleUnderway | None
+    clock_off_ms: int | None
+    letters_twice: list[str] | UnsetType = UNSET
+    blocked: list[BlockedCheck]
+    health: list[str]
+
+
+class Overview(Status, frozen=True, kw_only=True):
+    """How this node is, and what to do next.
+
+    due: how many things are due today; of a server none.
+    late: how many of them were due before.
+    aside: how many commits a server quarantined.
+    next: what to do, the most urgent first: "status", "review", "agenda", "sync", "add", "devices".
+    """
+
+    due: int
+    late: int
+    aside: int
+    next: list[str]
+
+
+def status(node: Node, lang: str) -> Status:
+    """Return how this node is; what is blocked with hints in the person's language.
+
+    Pairs are counted for those who decide on them.
+    """
+    found = queries.status(node)
+    decides = any(grant.role in DECIDERS for grant in node.grants)
+    pairs = queue.counted(node) if decides else queue.PairCounts(0, 0, 0)
+    with node.store.read() as tx:
+        off = tx.settings.clock_off
+        unread = tx.settings.forms_unread
+        twice = [] if node.is_laptop else tx.letters_twice()
+        packed = tx.packed_parts(node.device)[-1:]
+    head = max((one.seq for one in found.receipts), default=0)
+    last = next((one for one in packed if one.last > head and found.unsent), None)
+    hindered = _blocked(node, lang)
+    ill = {
+        "clock_off": off is not None and abs(int(off)) > stamp.TOLERANCE_MS,
+        "letters_twice": twice,
+        "forms_unread": unread,
+        "refused": found.refused,
+        "never_sent": found.unsent and not found.receipts,
+        "blocked": hindered,
+    }
+    return Status(
+        **asdict(found),
+        **asdict(pairs),
+        bundle=BundleUnderway(last.number, stamp.stamp_text(last.at << stamp.COUNTER_BITS), last.last - head) if last else None,
+        clock_off_ms=off,
+        letters_twice=twice or UNSET,
+        blocked=hindered,
+        health=[name for name, there in ill.items() if there] or ["ok"],
+    )  # fmt: skip
+
+
+def _blocked(node: Node, lang: str) -> list[BlockedCheck]:
+    """Return what has kept checks from being made, with a hint for each in the person's language."""
+    told = []
+    for one in blocked_checks.blocked(node):
+        what = one.obstacle.what
+        key = f"blocked.{what}" if what in blocked_checks.REASONS else "blocked.other"
+        told.append(one.told(messages.phrase(key, lang, devices=", ".join(one.devices), code=what)))
+    return told
+
+
+def overview(node: Node, lang: str) -> Overview:
+    """Return how this node is, and what to do next."""
+    found = status(node, lang)
+    due = agenda.due(node, until=node.today()) if node.is_laptop else []
+    wanted = {
+        "status": found.refused,
+        "review": (found.conflicts and found.role in DECIDERS) or found.duplicates or found.overlaps,
+        "agenda": due,
+        "sync": node.is_laptop and (found.unsent or not found.last_sync),
+    }
+    following = [name for name, there in wanted.items() if there] or ["add" if node.is_laptop else "devices"]
+    late = sum(one.days > 0 for one in due)
+    return Overview(**asdict(found), due=len(due), late=late, aside=len(found.refused), next=following)
