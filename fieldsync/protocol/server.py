@@ -41,7 +41,6 @@ from fieldsync.wire.protocols import KEEPS_RESERVED, NAMES_FORMER, PULLS, RETURN
 
 _SLICE = 256  # commits whose records fit a processor's cache
 
-
 _Reads = Callable[[], AbstractContextManager[ReadTx]]
 _Writes = Callable[[], AbstractContextManager[Tx]]
 
@@ -56,7 +55,7 @@ class Serving:
         self.protocol = hello.protocol  # what both sides of this exchange speak
         self.contexts = hello.protocol >= SENDS_CONTEXTS
         self.node, self.device, self.hello = node, device, hello
-        self.kept = self.refused = 0  # commits logged, and how many of them are kept aside
+        self.kept = self.refused = self.new_conflicts = 0  # commits logged, and how many of them are kept aside
         self.relays = is_branch(device.grants)
         if self.relays and device.pending:
             raise errors.DevicePending
@@ -68,7 +67,6 @@ class Serving:
         self._former: dict[bytes, former_identities.Link] = {}  # a laptop's former identities
         self._asked: dict[bytes, int] = {}  # of these, which last commits it has
         self._parted: dict[bytes, set[bytes]] = defaultdict(set)  # and what copied ones made, as heirs say again
-        self.new_conflicts = 0
         self.forms: bytes | None = None  # those in force when the answer began
         self._lacked: tuple[tuple[int, int], ...] = ()  # of the forms that the device has and we do not
         self.echoes: dict[int, set[int]] = defaultdict(set)
@@ -154,10 +152,8 @@ class Serving:
                 self._asked.update({one: seq for one, seq, _ in batch.peer.heads if one in self._former})
         fresh: dict[bytes, list[Read]] = {}
         for batch in batches:
-            if batch.commits:
-                kept = self._keep(tx, batch)
-                if kept:
-                    fresh.setdefault(kept[0].device, []).extend(kept)
+            if batch.commits and (kept := self._keep(tx, batch)):
+                fresh.setdefault(kept[0].device, []).extend(kept)
         notes = [note for batch in batches if batch.peer is not None and self.relays for note in batch.peer.clocks]
         self._fresh |= self._carried.keys() - tx.peer_settings(self.device.id).carried.keys()
         upstream.note_carried(tx, self.device.id, self._carried)
@@ -215,7 +211,10 @@ class Serving:
         device = tx.device(author)
         if device is None or device.chain is None:
             return []  # a device that this server did not accept from the branch
-        carried, forked = device.id != self.device.id, device.state == "forked"
+        forked = device.state == "forked"
+        carried = device.id != self.device.id or (
+            forked and self._bundled
+        )  # packed before its laptop was put back, say
         if carried:
             self._carried.setdefault(device.id, 0)
         elif forked:

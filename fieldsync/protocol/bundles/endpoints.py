@@ -50,7 +50,7 @@ class Up:
             device = tx.device(manifest.sender)
             if node.is_laptop or device is None or device.key != manifest.key:
                 raise errors.BadBundle(reason="unknown_sender")
-            if device.state != "enrolled":
+            if device.state not in ("enrolled", "forked"):
                 raise errors.Revoked(reason="bundle")
             self._held = {one.id: one for one in tx.devices() if one.key is not None}
             self._number = max(tx.applied_bundles(device.id).values(), default=0)
@@ -74,8 +74,8 @@ class Up:
             if carried.device == self._device.id:
                 raise errors.BadBundle(reason="unknown_sender")
             return  # a device that this server does not accept from its bearer: nothing of it is taken
-        if held.id != self._device.id and held.state == "forked":
-            return  # as on the line: what goes on from anything known is taken, and nothing else
+        if held.state == "forked":
+            return  # what goes on from anything known is taken, and nothing else: it may be all that is left of a lost disk
         if carried.after > held.head:
             raise _lacking(self._manifest, carried.device, held.head + 1)
         with self._node.store.read() as tx:
@@ -123,7 +123,9 @@ class Up:
         held = self._held.get(device)
         if held is None:
             return
-        own = device == self._device.id  # one device's two histories must not stop its branch
+        own = (
+            device == self._device.id and held.state != "forked"
+        )  # one device's two histories must not stop its branch
         if own and at < held.head <= last and links[held.head - first][1] != held.chain:
             raise errors.Forked(device=device.hex(), seq=held.head)
         if held.key is None or not chain.check_seal(held.key, last, links[-1][1], batch.seal):
