@@ -1,4 +1,5 @@
-"""Writes the documentation that code knows better than people: docs/cli.md in both languages, and the worked examples on docs/formats' pages.
+"""Writes the documentation that code knows better than people: docs/cli.md in both languages, docs/json.md with its schema, and the
+worked examples on docs/formats' pages.
 
 An example stands between `<!-- example: NAME -->` and `<!-- end -->`; NAME is one of docs/examples.py.
 """
@@ -11,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from docs import json_page
 from docs.examples import EXAMPLES
 
 HERE = Path(__file__).parent
@@ -131,7 +133,13 @@ def with_examples(page: str) -> str:
 def pages() -> dict[Path, str]:
     """Return every page that is made or has parts that are, as it should be."""
     made = {page: with_examples(page.read_text("utf-8")) for page in sorted((HERE / "formats").glob("*.md"))}
-    return {HERE / "cli.md": cli_page("en"), HERE / "cli.ar.md": cli_page("ar"), **made}
+    return {
+        HERE / "cli.md": cli_page("en"),
+        HERE / "cli.ar.md": cli_page("ar"),
+        HERE / "json.md": json_page.page(),
+        HERE / "json-schema.json": json_page.schema_text(),
+        **made,
+    }
 
 
 def main() -> None:

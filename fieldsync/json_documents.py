@@ -25,7 +25,7 @@ from fieldsync.ui.views import doctor, status_facts
 
 
 class Output(NamedTuple):
-    """The type of a document, and with which option or argument a command gives it where that is not always."""
+    """The type of a document, and when a command gives it, where that is not always."""
 
     type: Any
     when: str = ""
@@ -55,26 +55,26 @@ DOCUMENTS: Mapping[str, tuple[Output, ...]] = MappingProxyType(
     {
         "": (
             Output(status_facts.Overview),
-            Output(overview.NoStore, "no store is there"),
-            Output(overview.Version, "--version"),
+            Output(overview.NoStore, "where there is no store"),
+            Output(overview.Version, "with `--version`"),
         ),
         "status": (Output(status_facts.Status),),
         "join": (Output(sync_results.Joined),),
-        "sync": (Output(sync_results.Synced), Output(sync_results.SyncPlan, "--dry-run")),
-        "add": (Output(SavedRecord), Output(list[SavedRecord], "--row")),
-        "edit": (Output(SavedRecord), Output(list[SavedRecord], "several records")),
-        "history": (Output(list[history.SavedChange]),),
+        "add": (Output(SavedRecord), Output(list[SavedRecord], "with `--row`")),
+        "edit": (Output(SavedRecord), Output(list[SavedRecord], "for several records")),
         "show": (Output(Record),),
         "list": (Output(list[Record]),),
         "find": (Output(list[Record]),),
+        "history": (Output(list[history.SavedChange]),),
         "remove": (Output(Record),),
-        "move": (Output(Record), Output(transfer.MovePlan, "--dry-run")),
+        "move": (Output(Record), Output(transfer.MovePlan, "with `--dry-run`")),
         "household birth": (Output(Record),),
         "household death": (Output(Record),),
         "household move": (Output(Record),),
         "household marry": (Output(Record),),
         "household split": (Output(Record),),
         "household verify": (Output(Record),),
+        "sync": (Output(sync_results.Synced), Output(sync_results.SyncPlan, "with `--dry-run`")),
         "check": (Output(integrity.Checked),),
         "backup": (Output(backups.BackedUp),),
         "restore": (Output(backups.Restored),),
@@ -87,8 +87,8 @@ DOCUMENTS: Mapping[str, tuple[Output, ...]] = MappingProxyType(
         "review": (Output(list[decisions.OpenConflict]),),
         "review list": (Output(list[decisions.OpenConflict]),),
         "review show": (Output(list[decisions.OpenConflict]),),
-        "review bulk": (Output(review.BulkDecision),),
         "review take": (Output(Record),),
+        "review bulk": (Output(review.BulkDecision),),
         "review undo": (Output(Record),),
         "overlaps": (Output(list[assistance_overlaps.Overlap]),),
         "overlaps list": (Output(list[assistance_overlaps.Overlap]),),
@@ -125,9 +125,9 @@ DOCUMENTS: Mapping[str, tuple[Output, ...]] = MappingProxyType(
         "duplicates not-same": (Output(duplicate_pairs.ComparedPair),),
         "report": (
             Output(run.ReportDocument),
-            Output(list[reports.ListedReport], "--list"),
-            Output(run.IssuedReports, "freeze"),
-            Output(reports.ReportFile, "--format csv or xlsx, --out FILE"),
+            Output(list[reports.ListedReport], "with `--list`"),
+            Output(run.IssuedReports, "for `freeze`"),
+            Output(reports.ReportFile, "with `--format csv` or `xlsx`, into a file"),
         ),
         "server init": (Output(administration.NewServer),),
         "server invite": (Output(administration.MadeInvite),),
@@ -144,9 +144,9 @@ DOCUMENTS: Mapping[str, tuple[Output, ...]] = MappingProxyType(
         "server restore": (Output(backups.Restored),),
         "demo": (
             Output(results.StoryTold),
-            Output(results.TreeTold, "--tree"),
-            Output(results.ExampleOffice, "--office DIR"),
-            Output(results.StoryFailed, "it does not come out as it is told"),
+            Output(results.TreeTold, "with `--tree`"),
+            Output(results.ExampleOffice, "with `--office DIR`"),
+            Output(results.StoryFailed, "where it does not come out as it is told"),
         ),
         "completion": (Output(completion.CompletionScript),),
     }

@@ -35,7 +35,7 @@ def test_every_example_stands_on_a_page(made):
     shown = {name for text in made.values() for name in re.findall(r"<!-- example: ([a-z-]+) -->", text)}
     assert shown == set(generate.EXAMPLES)
     bare = {page.stem for page, text in made.items() if "<!-- example: " not in text}
-    assert bare == {"cli", "cli.ar", "schema"}
+    assert bare == {"cli", "cli.ar", "json", "json-schema", "schema"}
 
 
 def test_every_command_is_documented_with_an_example(made):
