@@ -75,6 +75,8 @@ DOCUMENTS: Mapping[str, tuple[Output, ...]] = MappingProxyType(
         "household split": (Output(Record),),
         "household verify": (Output(Record),),
         "sync": (Output(sync_results.Synced), Output(sync_results.SyncPlan, "with `--dry-run`")),
+        "pack": (Output(sync_results.PackedBundle),),
+        "unpack": (Output(sync_results.UnpackedBundle),),
         "check": (Output(integrity.Checked),),
         "backup": (Output(backups.BackedUp),),
         "restore": (Output(backups.Restored),),
@@ -158,7 +160,7 @@ WITHOUT = frozenset({"doctor rtl", "server run"})
 
 UNTYPED = frozenset(
     {
-        "pack", "unpack", "import", "export", "schema list", "schema show", "schema check", "schema import", "schema publish",
+        "import", "export", "schema list", "schema show", "schema check", "schema import", "schema publish",
     }
 )  # fmt: skip
 """Commands whose documents are still dicts; only to shrink."""

@@ -1,4 +1,4 @@
-"""What a sync did, or would do."""
+"""What a sync did, or would do; what a bundle carries, or brought."""
 
 from msgspec import UNSET, Struct, UnsetType
 
@@ -84,6 +84,60 @@ class SyncPlan(Struct, frozen=True):
     server: str
     up: Unsent
     dry_run: bool = True
+
+
+class PackedBundle(Struct, frozen=True, rename={"recipients": "for", "sender": "from"}):
+    """A bundle that was written.
+
+    for: who can open it.
+    from: the letters of the device that packed it.
+    number: which of the bundles of this device, or of this server for that device.
+    commits: how many of them it carries.
+    states: how many records it carries.
+    bytes: how large it is.
+    """
+
+    file: str
+    recipients: str
+    sender: str | None
+    number: int
+    commits: int
+    states: int
+    bytes: int
+
+
+class BroughtCommits(Struct, frozen=True):
+    """Commits that a bundle brought."""
+
+    commits: int
+
+
+class BroughtStates(Struct, frozen=True):
+    """Record states that a bundle brought."""
+
+    states: int
+
+
+class UnpackedBundle(Struct, frozen=True, kw_only=True, rename={"sender": "from"}):
+    """A bundle that was taken.
+
+    from: who packed it: a device's letters, or a server's name.
+    number: which of that one's bundles.
+    refused: how many commits were quarantined.
+    acknowledged: of an answer: how many of this device's commits the server has.
+    digest: of an answer: "equal", "differs" or "unchecked".
+    already: whether it had been unpacked before; then nothing was done.
+    """
+
+    sender: str | None
+    number: int
+    up: BroughtCommits
+    down: BroughtStates
+    new_conflicts: int
+    refused: int
+    acknowledged: int | UnsetType = UNSET
+    digest: str | UnsetType = UNSET
+    already: bool
 
 
 def plan(node: Node, name: str | None = None) -> SyncPlan:

@@ -210,7 +210,7 @@ def test_by_stick_all_comes_that_is_not_known_to_be_there(people: Cast, large: P
         assert device is not None
         told = bundle_sync.reply(hq, tmp_path / name, device)
         bundle_sync.unpack(amal, tmp_path / name)
-        return int(told["bytes"])
+        return int(told.bytes)
 
     save.add(amal, "household", Changes(set={"location": "x"}), unit=JBL)
     first = carried("first.age")

@@ -79,13 +79,13 @@ def test_a_branch_that_never_sees_a_line(tree: Tree, tmp_path: Path) -> None:
     hq, jbl, amal, basim = (tree.nodes[name] for name in ("hq", "jbl", "amal", "basim"))
     record = family(tree, "amal")
     tree.sync("basim", "jbl")
-    assert tree.carry("jbl", "hq", file)["up"]["up"] == {"commits": 1}
+    assert tree.carry("jbl", "hq", file)["up"].up.commits == 1
     for node, place in ((amal, "طرطوس"), (basim, "بانياس")):
         save.edit(node, record.hex(), Changes(set={"family_name": place}))
     tree.sync("amal", "jbl")
     tree.sync("basim", "jbl")
     told = tree.carry("jbl", "hq", file)
-    assert (told["up"]["up"], told["up"]["new_conflicts"], told["down"]["digest"]) == ({"commits": 2}, 1, "equal")
+    assert (told["up"].up.commits, told["up"].new_conflicts, told["down"].digest) == (2, 1, "equal")
     with hq.store.read() as theirs, amal.store.read() as tx:
         assert [c.body for c in theirs.commits_behind(amal.device, 0)] == [
             c.body for c in tx.commits_behind(amal.device, 0)
@@ -94,7 +94,7 @@ def test_a_branch_that_never_sees_a_line(tree: Tree, tmp_path: Path) -> None:
     tree.sync("dima", "hq")
     decisions.take(dima, record.hex(), "family_name", value="اللاذقية")
     tree.sync("dima", "hq")
-    assert tree.carry("jbl", "hq", file)["down"]["down"] == {"states": 1}
+    assert tree.carry("jbl", "hq", file)["down"].down.states == 1
     for name in ("amal", "basim"):
         tree.sync(name, "jbl")
         (row,) = rows(tree.nodes[name]).values()
@@ -195,7 +195,7 @@ def test_a_device_of_the_branch_is_enrolled_above_by_stick(tree: Tree, tmp_path:
         bundle_sync.unpack(hq, files[1])
     assert needs.value.facts == {"number": 2}
     assert contents(hq) == before
-    assert [bundle_sync.unpack(hq, file)["up"]["commits"] for file in files] == [1, 1]
+    assert [bundle_sync.unpack(hq, file).up.commits for file in files] == [1, 1]
     with hq.store.read() as tx:
         known = tx.device(rana.device)
         assert known is not None
@@ -210,20 +210,20 @@ def test_a_branch_s_bundle_too_early_and_too_often(tree: Tree, tmp_path: Path) -
     for n, name in enumerate(("amal", "basim", "amal"), 1):
         family(tree, name)
         files.append(tmp_path / f"{n}.age")
-        assert bundle_sync.pack(jbl, files[-1])["number"] == n
+        assert bundle_sync.pack(jbl, files[-1]).number == n
     bundle_sync.unpack(hq, files[1])  # Basim's: it needs nothing of Amal's
     before = contents(hq)
     with pytest.raises(errors.NeedsBundle) as needs:
         bundle_sync.unpack(hq, files[2])
     assert needs.value.facts == {"number": 1}
     assert contents(hq) == before
-    assert [bundle_sync.unpack(hq, file)["up"]["commits"] for file in (files[0], files[2])] == [1, 1]
+    assert [bundle_sync.unpack(hq, file).up.commits for file in (files[0], files[2])] == [1, 1]
     once = contents(hq)
     for _ in range(20):
-        assert bundle_sync.unpack(hq, files[0])["already"] is True
+        assert bundle_sync.unpack(hq, files[0]).already is True
     assert contents(hq) == once
-    assert bundle_sync.pack(jbl, tmp_path / "all.age", again=True)["commits"] == 3
-    assert bundle_sync.unpack(hq, tmp_path / "all.age")["up"] == {"commits": 0}
+    assert bundle_sync.pack(jbl, tmp_path / "all.age", again=True).commits == 3
+    assert bundle_sync.unpack(hq, tmp_path / "all.age").up.commits == 0
 
 
 def test_no_flipped_cut_or_spliced_byte_of_a_branch_gets_in(tree: Tree, tmp_path: Path) -> None:
@@ -264,7 +264,7 @@ def test_a_branch_s_word_on_a_stick_goes_no_further_than_on_the_line(tree: Tree,
         tx.set_grants(rana.id, [Grant("LAT", "admin")], 2_000_000_000_000)
     family(tree, "amal")
     bundle_sync.pack(jbl, tmp_path / "up.age")
-    assert bundle_sync.unpack(hq, tmp_path / "up.age")["up"] == {"commits": 1}
+    assert bundle_sync.unpack(hq, tmp_path / "up.age").up.commits == 1
     with hq.store.read() as tx:
         assert tx.device(rana.id) is None
 
@@ -275,9 +275,9 @@ def test_a_laptop_s_bundle_can_be_read_by_the_servers_above(tree: Tree, tmp_path
     tree.settle()
     amal, hq = tree.nodes["amal"], tree.nodes["hq"]
     save.add(amal, "household", Changes(set={"location": "بانياس"}))
-    assert bundle_sync.pack(amal, tmp_path / "up.age")["for"] == "LAT/JBL, Office"
-    assert bundle_sync.unpack(hq, tmp_path / "up.age")["up"] == {"commits": 1}
-    assert bundle_sync.unpack(tree.nodes["jbl"], tmp_path / "up.age")["up"] == {"commits": 1}
+    assert bundle_sync.pack(amal, tmp_path / "up.age").recipients == "LAT/JBL, Office"
+    assert bundle_sync.unpack(hq, tmp_path / "up.age").up.commits == 1
+    assert bundle_sync.unpack(tree.nodes["jbl"], tmp_path / "up.age").up.commits == 1
 
 
 def test_a_bundle_behind_what_went_elsewhere_is_packed_again(tree: Tree, tmp_path: Path) -> None:
@@ -293,7 +293,7 @@ def test_a_bundle_behind_what_went_elsewhere_is_packed_again(tree: Tree, tmp_pat
     with pytest.raises(errors.Gap):
         bundle_sync.unpack(jbl, tmp_path / "up.age")
     bundle_sync.pack(amal, tmp_path / "again.age", again=True)
-    assert bundle_sync.unpack(jbl, tmp_path / "again.age")["up"] == {"commits": 2}
+    assert bundle_sync.unpack(jbl, tmp_path / "again.age").up.commits == 2
     assert not any(tree.settle())
     check(tree)
 

@@ -66,20 +66,20 @@ def test_laptops_that_never_see_a_line_work_together(people: Cast, tmp_path: Pat
     """Amal's and Basim's edits meet as a conflict, Samar decides, everybody has the decision: all of it by stick."""
     file = tmp_path / "stick.age"
     record = family(people.amal)
-    assert up(people.amal, people.hq, file)["up"] == {"commits": 1}
+    assert up(people.amal, people.hq, file).up.commits == 1
     for node in people.laptops:
         down(node, people.hq, file)
     assert unsent(people.amal) == 0
     save.edit(people.amal, record.hex(), Changes(set={"location": "القرداحة"}))
     save.edit(people.basim, record.hex(), Changes(set={"location": "اللاذقية", "address": "الشارع"}))
-    assert up(people.amal, people.hq, file)["new_conflicts"] == 0
-    assert up(people.basim, people.hq, file)["new_conflicts"] == 1
-    assert down(people.samar, people.hq, file)["new_conflicts"] == 1
-    assert down(people.samar, people.hq, file)["already"] is False
+    assert up(people.amal, people.hq, file).new_conflicts == 0
+    assert up(people.basim, people.hq, file).new_conflicts == 1
+    assert down(people.samar, people.hq, file).new_conflicts == 1
+    assert down(people.samar, people.hq, file).already is False
     decisions.take(people.samar, record.hex(), "location", value="القرداحة")
-    assert up(people.samar, people.hq, file)["refused"] == 0
+    assert up(people.samar, people.hq, file).refused == 0
     for node in people.laptops:
-        assert down(node, people.hq, file)["digest"] == "equal"
+        assert down(node, people.hq, file).digest == "equal"
     assert {row.doc["location"] for node in people.laptops for row in rows(node).values()} == {"القرداحة"}
     equal(people, *people.laptops)
 
@@ -89,17 +89,17 @@ def test_the_same_bundle_a_hundred_times(people: Cast, tmp_path: Path) -> None:
     family(people.amal)
     file = tmp_path / "a.age"
     told = up(people.amal, people.hq, file)
-    assert (told["number"], told["already"]) == (1, False)
+    assert (told.number, told.already) == (1, False)
     once = contents(people.hq)
     for _ in range(100):
         told = bundle_sync.unpack(people.hq, file)
-        assert told["already"] is True
-        assert told["up"] == {"commits": 0}
+        assert told.already is True
+        assert told.up.commits == 0
     assert contents(people.hq) == once
     down(people.amal, people.hq, file)
     once = contents(people.amal)
     for _ in range(5):
-        assert bundle_sync.unpack(people.amal, file)["already"] is True
+        assert bundle_sync.unpack(people.amal, file).already is True
     assert contents(people.amal) == once
 
 
@@ -116,7 +116,7 @@ def test_the_same_commits_by_stick_and_by_line(people: Cast, tmp_path: Path) -> 
     with people.amal.store.read() as tx:
         before = tx.sql("SELECT * FROM cursor").fetchall()
     told = bundle_sync.unpack(people.hq, file)
-    assert told["up"] == {"commits": 0}
+    assert told.up.commits == 0
     bundle_sync.unpack(people.amal, answer)  # older than the sync: it says that nothing was acknowledged yet
     assert unsent(people.amal) == 0
     with people.amal.store.read() as tx:
@@ -131,7 +131,7 @@ def test_a_bundle_too_early_says_which_one_is_needed_first(people: Cast, tmp_pat
     files = [tmp_path / f"{n}.age" for n in (1, 2, 3)]
     for n, file in enumerate(files, 1):
         family(people.amal)
-        assert bundle_sync.pack(people.amal, file)["number"] == n
+        assert bundle_sync.pack(people.amal, file).number == n
     before = contents(people.hq)
     for late in (1, 2):
         with pytest.raises(errors.NeedsBundle) as needs:
@@ -139,7 +139,7 @@ def test_a_bundle_too_early_says_which_one_is_needed_first(people: Cast, tmp_pat
         assert needs.value.facts == {"number": 1}
         assert needs.value.exit == 3
     assert contents(people.hq) == before
-    assert [bundle_sync.unpack(people.hq, file)["up"]["commits"] for file in files] == [1, 1, 1]
+    assert [bundle_sync.unpack(people.hq, file).up.commits for file in files] == [1, 1, 1]
     equal(people)
 
 
@@ -149,15 +149,15 @@ def test_a_lost_stick_costs_only_a_bundle(people: Cast, tmp_path: Path) -> None:
     family(people.amal)
     bundle_sync.pack(people.amal, first)
     family(people.amal)
-    assert bundle_sync.pack(people.amal, second)["commits"] == 1
-    assert bundle_sync.pack(people.amal, tmp_path / "twin.age")["commits"] == 2
+    assert bundle_sync.pack(people.amal, second).commits == 1
+    assert bundle_sync.pack(people.amal, tmp_path / "twin.age").commits == 2
     family(people.amal)
-    assert bundle_sync.pack(people.amal, second)["commits"] == 3
-    assert bundle_sync.pack(people.amal, tmp_path / "again.age", again=True)["commits"] == 3
-    assert bundle_sync.unpack(people.hq, tmp_path / "again.age")["up"] == {"commits": 3}
-    assert bundle_sync.unpack(people.hq, second)["up"] == {"commits": 0}
+    assert bundle_sync.pack(people.amal, second).commits == 3
+    assert bundle_sync.pack(people.amal, tmp_path / "again.age", again=True).commits == 3
+    assert bundle_sync.unpack(people.hq, tmp_path / "again.age").up.commits == 3
+    assert bundle_sync.unpack(people.hq, second).up.commits == 0
     down(people.amal, people.hq, first)
-    assert bundle_sync.pack(people.amal, tmp_path / "none.age")["commits"] == 0
+    assert bundle_sync.pack(people.amal, tmp_path / "none.age").commits == 0
 
 
 def test_an_answer_goes_on_from_what_the_last_bundle_told(people: Cast, tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ def test_an_answer_goes_on_from_what_the_last_bundle_told(people: Cast, tmp_path
         family(people.amal, str(i))
     directly.sync(people.amal, people.hq)
     file = tmp_path / "a.age"
-    assert down(people.basim, people.hq, file)["down"] == {"states": 20}
+    assert down(people.basim, people.hq, file).down.states == 20
     family(people.amal)
     directly.sync(people.amal, people.hq)
     up(people.basim, people.hq, file)
@@ -177,7 +177,7 @@ def test_an_answer_goes_on_from_what_the_last_bundle_told(people: Cast, tmp_path
         down(people.basim, people.hq, file)
     with people.basim.store.write() as tx:
         tx.many("INSERT INTO cursor VALUES (?,?,?,?)", [tuple(row) for row in kept])
-    assert down(people.basim, people.hq, file)["down"] == {"states": 1}
+    assert down(people.basim, people.hq, file).down.states == 1
     equal(people, people.basim)
 
 
@@ -235,9 +235,9 @@ def test_a_refused_commit_comes_back_with_its_reason(people: Cast, tmp_path: Pat
             "UPDATE device SET grants = ? WHERE id = ?",
             (msgspec.json.encode([Grant(JBL, "auditor")]).decode(), people.amal.device),
         )
-    assert up(people.amal, people.hq, tmp_path / "a.age")["refused"] == 1
+    assert up(people.amal, people.hq, tmp_path / "a.age").refused == 1
     assert record not in rows(people.hq)
-    assert down(people.amal, people.hq, tmp_path / "b.age")["refused"] == 1
+    assert down(people.amal, people.hq, tmp_path / "b.age").refused == 1
     with people.amal.store.read() as tx:
         assert [code for _, code, _ in tx.refusals(people.amal.device)] == ["role_refused"]
     assert people.amal.grants == (Grant(JBL, "auditor"),)
@@ -280,7 +280,7 @@ def test_a_server_restored_from_a_backup_gets_back_by_stick_what_it_lost(people:
     down(people.amal, people.hq, tmp_path / "b.age")
     assert unsent(people.amal) == 2
     family(people.amal)
-    assert up(people.amal, people.hq, tmp_path / "c.age")["up"] == {"commits": 3}
+    assert up(people.amal, people.hq, tmp_path / "c.age").up.commits == 3
     people.clock.tick(1_000)
     down(people.amal, people.hq, tmp_path / "b.age")
     assert unsent(people.amal) == 0

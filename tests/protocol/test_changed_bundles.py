@@ -47,7 +47,7 @@ def test_no_flipped_or_cut_byte_gets_in(people: Cast, tmp_path: Path) -> None:
         assert refused(people.hq, file, whole + behind).exit == 8
     assert contents(people.hq) == before
     file.write_bytes(whole)
-    assert bundle_sync.unpack(people.hq, file)["up"] == {"commits": 1}
+    assert bundle_sync.unpack(people.hq, file).up.commits == 1
 
 
 def test_no_flipped_or_cut_answer_gets_in(people: Cast, tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_no_flipped_or_cut_answer_gets_in(people: Cast, tmp_path: Path) -> None:
             assert refused(people.basim, file, tried).exit == 8
     assert contents(people.basim) == before
     file.write_bytes(whole)
-    assert bundle_sync.unpack(people.basim, file)["down"] == {"states": 3}
+    assert bundle_sync.unpack(people.basim, file).down.states == 3
 
 
 def large(people: Cast, tmp_path: Path, name: str) -> bytes:
@@ -114,8 +114,8 @@ def test_a_large_bundle_is_proved_as_a_whole_first(people: Cast, tmp_path: Path)
         assert refused(people.hq, file, one[:start] + spliced).exit == 8
     assert refused(people.hq, file, one[:start] + two[other:]).exit == 8
     assert contents(people.hq) == before
-    assert bundle_sync.unpack(people.hq, tmp_path / "one.age")["up"] == {"commits": 2_500}
-    assert bundle_sync.unpack(people.hq, tmp_path / "two.age")["up"] == {"commits": 2_500}
+    assert bundle_sync.unpack(people.hq, tmp_path / "one.age").up.commits == 2_500
+    assert bundle_sync.unpack(people.hq, tmp_path / "two.age").up.commits == 2_500
 
 
 def test_whoever_can_read_it_cannot_make_another_of_it(people: Cast, tmp_path: Path) -> None:
@@ -290,7 +290,7 @@ def test_a_bundle_that_cannot_be_written_leaves_nothing(people: Cast, tmp_path: 
             bundle_sync.pack(people.amal, file)
     assert not list(tmp_path.glob("**/*.new"))
     assert (tmp_path / "pipe").is_fifo()
-    assert bundle_sync.pack(people.amal, tmp_path / "a.age")["number"] == 1
+    assert bundle_sync.pack(people.amal, tmp_path / "a.age").number == 1
     with people.amal.store.write() as tx:
         tx.sql("DELETE FROM peer")
     with pytest.raises(errors.NoRecipient):

@@ -95,7 +95,7 @@ def test_nor_does_one_whose_branch_sends_sticks(tree: Tree, tmp_path: Path, mean
         device = tx.device(jbl.device)
     assert device is not None
     bundle_sync.reply(hq, tmp_path / "down", device)
-    assert bundle_sync.unpack(jbl, tmp_path / "down")["digest"] == "equal"
+    assert bundle_sync.unpack(jbl, tmp_path / "down").digest == "equal"
     assert not behind(tree, "jbl")
     assert blocked(tree, "jbl") == []
 

@@ -110,7 +110,7 @@ def test_it_is_sent_decided_and_healed(crowd: tuple[Cast, str], tmp_path: Path) 
         device = tx.device(samar.device)
     assert device is not None
     bundle_sync.reply(hq, tmp_path / "down.age", device)
-    assert bundle_sync.unpack(samar, tmp_path / "down.age")["digest"] == "equal"
+    assert bundle_sync.unpack(samar, tmp_path / "down.age").digest == "equal"
     assert queries.show(samar, home).fields[FIELD] == "moved"
     assert integrity.check_integrity(amal).faults == []
     directly.sync(amal, hq)

@@ -82,7 +82,7 @@ def test_a_restored_laptop_goes_on_as_a_device_of_its_own(people: Cast) -> None:
         assert directly.sync(back, hq).commits == 0
         answer = image_ / "answer.age"
         bundle_sync.reply(hq, answer, fresh)  # by stick, too, it is a device like any other
-        assert bundle_sync.unpack(back, answer)["digest"] == "equal"
+        assert bundle_sync.unpack(back, answer).digest == "equal"
     finally:
         back.close()
 

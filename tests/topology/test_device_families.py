@@ -144,7 +144,7 @@ def test_what_waits_gets_nothing_by_any_way(people: Cast, tmp_path: Path) -> Non
         (recipient,) = tx.age_recipients([amal.device]).values()
         tx.set_age(new.device, recipient)
     told = bundle_sync.reply(hq, tmp_path / "answer.age", waiting)
-    assert told["states"] == 0
+    assert told.states == 0
     hello = messages.Hello(PROTOCOL, b"", 0, 0, b"", receipts=0)
     frames = [
         FrameCodec().unpack_payload(frame[0], frame[5:])

@@ -159,7 +159,7 @@ def test_it_goes_up_by_stick_too(people: Cast, tmp_path: Path) -> None:
     sent = []
     for turn in range(3):
         people.clock.tick(60_000)
-        sent.append(bundle_sync.pack(amal, tmp_path / f"up {turn}", again=True)["commits"])
+        sent.append(bundle_sync.pack(amal, tmp_path / f"up {turn}", again=True).commits)
         bundle_sync.unpack(hq, tmp_path / f"up {turn}")
         with hq.store.read() as tx:
             device = tx.device(amal.device)
@@ -321,7 +321,7 @@ def test_what_a_branch_has_another_history_of_goes_up_once_by_stick_too(last: st
         sent = []
         for turn in range(3):
             tree.clock.tick(60_000)
-            sent.append(bundle_sync.pack(amal, tree.home / f"up {turn}", again=True)["commits"])
+            sent.append(bundle_sync.pack(amal, tree.home / f"up {turn}", again=True).commits)
             bundle_sync.unpack(jbl, tree.home / f"up {turn}")
             with jbl.store.read() as tx:
                 device = tx.device(amal.device)

@@ -10,7 +10,7 @@ from contextlib import suppress
 from hashlib import sha256
 from itertools import chain as chained
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import msgspec
 
@@ -26,6 +26,7 @@ from fieldsync.replica.node import Node
 from fieldsync.store import ReadTx
 from fieldsync.store.contract import SERVERS, Device, KnownServer, PackedPart, Progress
 from fieldsync.topology import clock_skew, reserved_entries, upstream
+from fieldsync.topology.sync_results import BroughtCommits, BroughtStates, PackedBundle, UnpackedBundle
 from fieldsync.wire import bundle_format, messages, row_batches
 from fieldsync.wire.bundle_format import BundleOpener, CarriedCommits, EarlierCommits, Manifest
 from fieldsync.wire.frames import FrameCodec, FrameKind
@@ -41,8 +42,8 @@ def _quiet(_done: int, _total: int | None, _what: str) -> None:
 # --- packing ----------------------------------------------------------------------------------------------------------
 
 
-def pack(node: Node, file: Path, *, again: bool = False, progress: Progress = _quiet) -> dict[str, Any]:
-    """Pack what is new for the servers above; the contract's `pack`. NotFound, NoRecipient, BadFile, DiskFull.
+def pack(node: Node, file: Path, *, again: bool = False, progress: Progress = _quiet) -> PackedBundle:
+    """Pack what is new for the servers above. NotFound, NoRecipient, BadFile, DiskFull.
 
     A laptop packs its own commits, a branch those of all its devices in the frames that they sealed, and what it tells of them.
     It goes on behind the last bundle packed; all that is not acknowledged is packed `again` when nothing is new since, or when a
@@ -99,10 +100,8 @@ def pack(node: Node, file: Path, *, again: bool = False, progress: Progress = _q
     with node.store.write() as tx:
         parts = [PackedPart(number, one, since[one], last, now) for one, last in client.sent.items()]
         tx.add_packed_bundle(SERVERS, id_, number, now, parts)
-    return {
-        "file": str(file), "for": ", ".join(one.name for one in servers if one.id in ages), "from": node.letters,
-        "number": number, "commits": tally.commits, "states": 0, "bytes": size,
-    }  # fmt: skip
+    names = ", ".join(one.name for one in servers if one.id in ages)
+    return PackedBundle(str(file), names, node.letters, number, commits=tally.commits, states=0, bytes=size)
 
 
 def _above(node: Node, tx: ReadTx) -> tuple[KnownServer, list[KnownServer]]:
@@ -123,7 +122,7 @@ def _packed(device: Device, after: int, before: Sequence[PackedPart]) -> int:
     return after
 
 
-def reply(node: Node, file: Path, device: Device, *, progress: Progress = _quiet) -> dict[str, Any]:
+def reply(node: Node, file: Path, device: Device, *, progress: Progress = _quiet) -> PackedBundle:
     """Pack a server's answer for one device; it goes on from what its last hello told. Revoked, NoRecipient, BadFile, DiskFull."""
     if device.state != "enrolled":
         raise errors.Revoked(reason="packing")
@@ -165,10 +164,8 @@ def reply(node: Node, file: Path, device: Device, *, progress: Progress = _quiet
     size = _write(node.home, file, frames(), manifest, list(to.values()), node.serving_key)
     with node.store.write() as tx:
         tx.add_packed_bundle(device.id, id_, number, node.clock())
-    return {
-        "file": str(file), "for": device.letters, "from": node.letters, "number": number, "commits": 0,
-        "states": states, "bytes": size,
-    }  # fmt: skip
+    recipient = device.letters or device.id.hex()
+    return PackedBundle(str(file), recipient, node.letters, number, commits=0, states=states, bytes=size)
 
 
 def _write(
@@ -213,8 +210,8 @@ def _write(
 # --- unpacking --------------------------------------------------------------------------------------------------------
 
 
-def unpack(node: Node, file: Path, *, progress: Progress = _quiet) -> dict[str, Any]:
-    """Prove a bundle, then apply it; the contract's `unpack`. BadBundle, NeedsBundle, Gap, Forked, ChainBroken, Revoked, BadFile."""
+def unpack(node: Node, file: Path, *, progress: Progress = _quiet) -> UnpackedBundle:
+    """Prove a bundle, then apply it. BadBundle, NeedsBundle, Gap, Forked, ChainBroken, Revoked, BadFile."""
     try:
         opened = file.open("rb")
     except OSError as fault:
@@ -236,7 +233,7 @@ class _Unpacking:
         self._total = os.fstat(file.fileno()).st_size
         self._side: Up | Down | None = None
 
-    def run(self) -> dict[str, Any]:
+    def run(self) -> UnpackedBundle:
         manifest = self._read("file", self._check, self._look)
         side = self._receiver
         side.looked()
@@ -248,7 +245,18 @@ class _Unpacking:
                 side.done(tx)
                 tx.add_applied_bundle(manifest.sender, manifest.id, manifest.number, manifest.made)
             self._node.store.run_maintenance()
-        return {"from": side.name, "number": manifest.number, **side.told(), "already": already}
+        brought = side.brought()
+        return UnpackedBundle(
+            sender=side.name,
+            number=manifest.number,
+            up=BroughtCommits(brought.commits),
+            down=BroughtStates(brought.states),
+            new_conflicts=brought.new_conflicts,
+            refused=brought.refused,
+            acknowledged=brought.acknowledged,
+            digest=brought.digest,
+            already=already,
+        )
 
     @property
     def _receiver(self) -> "Up | Down":

@@ -4,9 +4,10 @@ Each is shown all frames first, to prove them; then it applies them through the 
 """
 
 import sys
-from typing import Any
+from typing import NamedTuple
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from fieldsync import errors
 from fieldsync.authority import quarantine
@@ -40,6 +41,17 @@ def chain_at(tx: ReadTx, device: Device, seq: int) -> bytes:
         return chain.chain_start(device.id)
     (logged,) = tx.commits_behind(device.id, seq - 1, 1)
     return logged.chain
+
+
+class Brought(NamedTuple):
+    """What a bundle brought; only an answer says how many commits are acknowledged, and how the digests compare."""
+
+    commits: int
+    states: int
+    new_conflicts: int
+    refused: int
+    acknowledged: int | UnsetType = UNSET
+    digest: str | UnsetType = UNSET
 
 
 class Up:
@@ -172,13 +184,10 @@ class Up:
             hello = msgspec.structs.replace(self._serving.hello, protocol=speaks)
             tx.set_last_hello(self._device.id, messages.encode(hello))
 
-    def told(self) -> dict[str, Any]:
-        """What it brought."""
+    def brought(self) -> Brought:
+        """Return what it brought."""
         assert self._serving is not None
-        return {
-            "up": {"commits": self._serving.kept}, "down": {"states": 0}, "new_conflicts": self._serving.new_conflicts,
-            "refused": self._serving.refused,
-        }  # fmt: skip
+        return Brought(self._serving.kept, 0, self._serving.new_conflicts, self._serving.refused)
 
 
 def _lacking(manifest: Manifest, device: bytes, need: int) -> errors.FieldsyncError:
@@ -318,14 +327,10 @@ class Down:
         if not self._older:
             blocked_checks.note(tx, self._server.id, self._client.obstacle(tx), self._node.clock())
 
-    def told(self) -> dict[str, Any]:
-        """What it brought."""
+    def brought(self) -> Brought:
+        """Return what it brought."""
         with self._node.store.read() as tx:
             acked = tx.acknowledged_seq(self._server.id, self._node.device)
             unchecked = self._client.ended is not None and self._client.obstacle(tx) is not None
         digest = "unchecked" if unchecked else "differs" if self._client.differing() else "equal"
-        return {
-            "up": {"commits": 0}, "down": {"states": self._tally.states}, "new_conflicts": self._tally.new_conflicts,
-            "refused": self._tally.refused, "acknowledged": acked,
-            "digest": digest,
-        }  # fmt: skip
+        return Brought(0, self._tally.states, self._tally.new_conflicts, self._tally.refused, acked, digest)

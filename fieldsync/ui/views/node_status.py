@@ -1,6 +1,6 @@
 """This node as people see it: how it is, what a sync or a bundle did, where a copy is."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from msgspec import structs
 
@@ -13,11 +13,10 @@ if TYPE_CHECKING:
     from fieldsync.authority.integrity import Checked
     from fieldsync.replica.receipts import CommitCounts
     from fieldsync.topology.backups import BackedUp, Restored
-    from fieldsync.topology.sync_results import Joined, Synced, SyncPlan
+    from fieldsync.topology.sync_results import Joined, PackedBundle, Synced, SyncPlan, UnpackedBundle
     from fieldsync.ui.views.doctor import Finding
     from fieldsync.ui.views.status_facts import Status
 
-Json = dict[str, Any]
 _SPANS = (("years", 31_557_600_000), ("days", 86_400_000), ("hours", 3_600_000), ("minutes", 60_000))
 
 
@@ -138,26 +137,26 @@ class Here(Cards):
         """What a sync would send."""
         self.say("would_send", n=told.up.commits, server=told.server)
 
-    def packed(self, told: Json, *, server: bool) -> None:
+    def packed(self, told: "PackedBundle", *, server: bool) -> None:
         """What is in a bundle, for whom and where."""
         key = "packed_reply" if server else "packed"
         self.say(
-            key, number=told["number"], to=told["for"], commits=told["commits"], states=told["states"],
-            size=size(told["bytes"]), file=told["file"],
+            key, number=told.number, to=told.recipients, commits=told.commits, states=told.states,
+            size=size(told.bytes), file=told.file,
         )  # fmt: skip
 
-    def unpacked(self, told: Json, *, server: bool) -> None:
+    def unpacked(self, told: "UnpackedBundle", *, server: bool) -> None:
         """What a bundle brought."""
-        key = "unpacked_already" if told["already"] else "unpacked" if server else "unpacked_reply"
+        key = "unpacked_already" if told.already else "unpacked" if server else "unpacked_reply"
         self.say(
-            key, number=told["number"], sender=told["from"], commits=told["up"]["commits"], states=told["down"]["states"],
-            acknowledged=told.get("acknowledged"),
+            key, number=told.number, sender=told.sender, commits=told.up.commits, states=told.down.states,
+            acknowledged=told.acknowledged or 0,
         )  # fmt: skip
-        if told["new_conflicts"]:
-            self.say("new_conflicts", n=told["new_conflicts"])
-        if told["refused"]:
-            self.say("n_refused", n=told["refused"])
-        if told.get("digest") == "differs":
+        if told.new_conflicts:
+            self.say("new_conflicts", n=told.new_conflicts)
+        if told.refused:
+            self.say("n_refused", n=told.refused)
+        if told.digest == "differs":
             self.say("differs")
 
     def joined(self, told: "Joined") -> None:

@@ -88,7 +88,7 @@ def test_a_long_import_goes_up_in_frames_within_the_limit(people: Cast) -> None:
         sizes.append(len(row_batches.unpack_commits(messages.decode_message(messages.Commits, payload).rows)))
     assert (sum(sizes), max(sizes) <= MOST_COMMITS) == (4_501, True)
     bundle_sync.pack(people.amal, people.home / "up")
-    assert bundle_sync.unpack(people.hq, people.home / "up")["up"]["commits"] == 4_501
+    assert bundle_sync.unpack(people.hq, people.home / "up").up.commits == 4_501
 
 
 def test_the_commits_of_a_frame_have_a_size(people: Cast) -> None:
