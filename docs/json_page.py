@@ -95,7 +95,10 @@ def _structs(types: list[Any]) -> list[type[msgspec.Struct]]:
 
 def _always(struct: type[msgspec.Struct]) -> list[str]:
     """Return the keys that are always there."""
-    return [field.encode_name for field in msgspec.structs.fields(struct) if field.default is not msgspec.UNSET]
+    fields = msgspec.structs.fields(struct)
+    if struct.__struct_config__.omit_defaults:
+        return [field.encode_name for field in fields if field.required]
+    return [field.encode_name for field in fields if field.default is not msgspec.UNSET]
 
 
 def described(struct: type[msgspec.Struct]) -> tuple[str, dict[str, str]]:

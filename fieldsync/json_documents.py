@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from fieldsync.authority import integrity, quarantine
 from fieldsync.casework import agenda, cases, eligibility, referrals
-from fieldsync.commands import overlaps, overview, reports, review
+from fieldsync.commands import files, overlaps, overview, reports, review
 from fieldsync.commands.support import completion, secrets
 from fieldsync.demo import results
 from fieldsync.replica import history, transfer
@@ -19,7 +19,8 @@ from fieldsync.replica.queries import Record
 from fieldsync.reports import run
 from fieldsync.review import assistance_overlaps, decisions, duplicate_pairs
 from fieldsync.review.saved_records import SavedRecord
-from fieldsync.server import administration, branch_link
+from fieldsync.schema import model, type_summaries
+from fieldsync.server import administration, branch_link, publish_schema
 from fieldsync.topology import backups, device_summaries, sync_results
 from fieldsync.ui.views import doctor, status_facts
 
@@ -131,6 +132,10 @@ DOCUMENTS: Mapping[str, tuple[Output, ...]] = MappingProxyType(
             Output(run.IssuedReports, "for `freeze`"),
             Output(reports.ReportFile, "with `--format csv` or `xlsx`, into a file"),
         ),
+        "schema list": (Output(list[type_summaries.TypeSummary]),),
+        "schema show": (Output(model.Type),),
+        "schema check": (Output(files.GoodForms),),
+        "schema publish": (Output(publish_schema.PublishedForms),),
         "server init": (Output(administration.NewServer),),
         "server invite": (Output(administration.MadeInvite),),
         "server devices": (Output(list[device_summaries.DeviceOrCopy]),),
@@ -158,9 +163,5 @@ DOCUMENTS: Mapping[str, tuple[Output, ...]] = MappingProxyType(
 WITHOUT = frozenset({"doctor rtl", "server run"})
 """Commands that give no document: a question at a terminal, and a server that runs until it is stopped."""
 
-UNTYPED = frozenset(
-    {
-        "import", "export", "schema list", "schema show", "schema check", "schema import", "schema publish",
-    }
-)  # fmt: skip
+UNTYPED = frozenset({"import", "export", "schema import"})
 """Commands whose documents are still dicts; only to shrink."""

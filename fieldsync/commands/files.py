@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from msgspec import Struct
 from typer import Argument, Option
 
 from fieldsync import errors
@@ -140,24 +141,26 @@ def export(
         tell(ctx, told, lambda screen: screen.exported(node, told))
 
 
+class GoodForms(Struct, frozen=True):
+    """Forms without a fault.
+
+    types: the record types that they describe.
+    version: 8 hexadecimal digits that stand for all of them.
+    """
+
+    types: list[str]
+    version: str
+
+
 def list_types(ctx: typer.Context) -> None:
     """List the record types.
 
     Example: fieldsync schema list
     """
+    from fieldsync.schema import type_summaries
+
     with opened(ctx) as node:
-        found = [
-            {
-                "type": t.name,
-                "label": t.label,
-                "version": t.version,
-                "retired": t.retired,
-                "fields": len(t.fields),
-                "belongs_to": t.belongs_to,
-                "owners": list(t.fields[t.belongs_to].to) if t.belongs_to else [],
-            }
-            for t in node.schema.types.values()
-        ]
+        found = type_summaries.summaries(node.schema)
         tell(ctx, found, lambda out: out.types(found))
 
 
@@ -166,11 +169,9 @@ def show_type(ctx: typer.Context, type: Kind) -> None:
 
     Example: fieldsync schema show household
     """
-    import msgspec
-
     with opened(ctx) as node:
         kind = node.schema.type(type)
-        tell(ctx, msgspec.to_builtins(kind), lambda out: out.fields(kind))
+        tell(ctx, kind, lambda out: out.fields(kind))
 
 
 def check_folder(
@@ -185,8 +186,8 @@ def check_folder(
     if not Path(folder).is_dir():
         raise errors.BadFile(file=folder, reason="missing")
     schema = load.load_folder(Path(folder))
-    told = {"types": list(schema.types), "version": schema.version}
-    tell(ctx, told, lambda out: out.folder_good(told))
+    told = GoodForms(list(schema.types), schema.version)
+    tell(ctx, told, lambda out: out.folder_good(told.types, told.version))
 
 
 def import_form(
@@ -247,4 +248,4 @@ def publish(
 
     with opened(ctx) as node:
         told = publishing.publish(node, Path(folder), dry_run=dry_run)
-        tell(ctx, told, lambda out: schema_news.published(out, node, told, dry_run=dry_run))
+        tell(ctx, told, lambda out: schema_news.published(out, node, told.changes, told.number, dry_run=dry_run))

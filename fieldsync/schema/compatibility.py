@@ -18,56 +18,73 @@ _WIDER = {("int", "number"), ("text", "note"), ("choice", "text"), ("choice", "n
 _WORDS = ("label", "plural", "hint", "section", "sections", "title", "search", "version")
 
 
-def changes(old: Schema, new: Schema) -> list[Json]:
-    """Return what is new, type by type: {"type", "what", "field"?, "was"?, "choices"?}."""
-    found: list[Json] = []
+class FormChange(msgspec.Struct, frozen=True):
+    """Something that new forms change.
+
+    what: "type_added", "type_retired", "type_returned", "field_added", "field_renamed", "field_retired", "field_returned",
+    "field_changed", "choices_added", "choices_retired", "states_changed" or "words_changed".
+    field: there where it is about a field.
+    was: what a renamed field was called.
+    choices: the codes of the choices that were added, or retired.
+    """
+
+    type: str
+    what: str
+    field: str | msgspec.UnsetType = msgspec.UNSET
+    was: str | msgspec.UnsetType = msgspec.UNSET
+    choices: list[str] | msgspec.UnsetType = msgspec.UNSET
+
+
+def changes(old: Schema, new: Schema) -> list[FormChange]:
+    """Return what is new, type by type."""
+    found: list[FormChange] = []
     for name, kind in new.types.items():
         before = old.types.get(name)
         if before is None:
-            found.append({"type": name, "what": "type_added"})
+            found.append(FormChange(name, "type_added"))
         else:
-            found += [{"type": name, **change} for change in _changes(before, kind)]
+            found += _changes(before, kind)
     return found
 
 
-def _changes(old: Type, new: Type) -> Iterator[Json]:
+def _changes(old: Type, new: Type) -> Iterator[FormChange]:
     if old.retired != new.retired:
-        yield {"what": "type_retired" if new.retired else "type_returned"}
+        yield FormChange(new.name, "type_retired" if new.retired else "type_returned")
     was = {final_name(new.renamed, name): name for name in old.fields}
     told = False
     for name, field in new.fields.items():
         before = old.fields.get(was.get(name, ""))
         if before is None:
-            yield {"what": "field_added", "field": name}
+            yield FormChange(new.name, "field_added", field=name)
             continue
         if before.name != name:
-            yield {"what": "field_renamed", "field": name, "was": before.name}
+            yield FormChange(new.name, "field_renamed", field=name, was=before.name)
         if before.retired != field.retired:
-            yield {"what": "field_retired" if field.retired else "field_returned", "field": name}
-        yield from _choice_changes(before, field)
+            yield FormChange(new.name, "field_retired" if field.retired else "field_returned", field=name)
+        yield from _choice_changes(new.name, before, field)
         but = ("name", "choices", "retired")
         order = [code for code in field.codes if code in before.codes]
         if _shape(before, but) != _shape(field, but) or order != [code for code in before.codes if code in order]:
-            yield {"what": "field_changed", "field": name}
+            yield FormChange(new.name, "field_changed", field=name)
         told = told or (before.label, before.hint, before.section) != (field.label, field.hint, field.section)
         told = told or [c.label for c in before.choices] != [c.label for c in field.choices[: len(before.choices)]]
     if old.lifecycle != new.lifecycle:
-        yield {"what": "states_changed"}
+        yield FormChange(new.name, "states_changed")
     told = told or any(
         tuple(final_name(new.renamed, one) for one in getattr(old, key)) != getattr(new, key)
         for key in ("title", "search")
     )
     if told or any(getattr(old, key) != getattr(new, key) for key in ("label", "plural", "sections")):
-        yield {"what": "words_changed"}
+        yield FormChange(new.name, "words_changed")
 
 
-def _choice_changes(old: Field, new: Field) -> Iterator[Json]:
+def _choice_changes(type: str, old: Field, new: Field) -> Iterator[FormChange]:
     offered, now = {choice.code for choice in old.offered}, [choice.code for choice in new.offered]
     added, gone = [code for code in now if code not in offered], sorted(offered - set(now))
     if added:
-        yield {"what": "choices_added", "field": new.name, "choices": added}
+        yield FormChange(type, "choices_added", field=new.name, choices=added)
     if gone:
-        yield {"what": "choices_retired", "field": new.name, "choices": gone}
+        yield FormChange(type, "choices_retired", field=new.name, choices=gone)
 
 
 def _shape(value: Any, but: Sequence[str] = ()) -> Any:

@@ -1,7 +1,8 @@
 """Changing the forms at headquarters: compared with all that were in force before, then put in force, for everybody."""
 
 from pathlib import Path
-from typing import Any
+
+from msgspec import Struct, structs
 
 from fieldsync import errors
 from fieldsync.authority import form_texts, schema_recovery, schema_rollout
@@ -9,11 +10,24 @@ from fieldsync.core.grants import ADMIN
 from fieldsync.replica import schema_history
 from fieldsync.replica.node import Node
 from fieldsync.schema import compatibility, load
+from fieldsync.schema.compatibility import FormChange
 from fieldsync.store import ReadTx
 
 
-def publish(node: Node, path: Path, *, dry_run: bool = False) -> dict[str, Any]:
-    """Put a folder's forms in force, or one file's, or only say what that would change: {"number", "published", "changes"}.
+class PublishedForms(Struct, frozen=True):
+    """Forms that were put in force, or would be.
+
+    number: how often forms were published, with these.
+    published: false in a dry run, and where nothing changes.
+    """
+
+    number: int
+    published: bool
+    changes: list[FormChange]
+
+
+def publish(node: Node, path: Path, *, dry_run: bool = False) -> PublishedForms:
+    """Put a folder's forms in force, or one file's, or only say what that would change.
 
     Of one file all other forms stay as they are. Usage, RoleRefused, BadFile, TooLarge; SchemaFaults where something would be
     lost. A server that runs beside takes them over with its next request, everybody else with the next sync.
@@ -35,9 +49,9 @@ def publish(node: Node, path: Path, *, dry_run: bool = False) -> dict[str, Any]:
     with node.store.write() as tx:
         texts = _whole(tx, given, alone=alone)
         told = _compared(node, tx, texts)
-        if told["changes"]:
-            schema_rollout.put_in_force(node, tx, schema_recovery.sign_forms(texts, told["number"], node.serving_key))
-            told["published"] = True
+        if told.changes:
+            schema_rollout.put_in_force(node, tx, schema_recovery.sign_forms(texts, told.number, node.serving_key))
+            told = structs.replace(told, published=True)
     return told
 
 
@@ -48,7 +62,7 @@ def _whole(tx: ReadTx, given: dict[str, str], *, alone: bool) -> dict[str, str]:
     return present | given
 
 
-def _compared(node: Node, tx: ReadTx, texts: dict[str, str]) -> dict[str, Any]:
+def _compared(node: Node, tx: ReadTx, texts: dict[str, str]) -> PublishedForms:
     if tx.servers():
         raise errors.Usage(reason="not_headquarters")
     new = load.load_texts(texts)
@@ -59,4 +73,4 @@ def _compared(node: Node, tx: ReadTx, texts: dict[str, str]) -> dict[str, Any]:
     found = compatibility.changes(node.schema, new)
     number = schema_recovery.next_number(tx) if found else int.from_bytes(tx.settings.forms[:4], "big")
     form_texts.check_listing(form_texts.list_form_texts(schema_recovery.sign_forms(texts, number, node.serving_key)))
-    return {"number": number, "published": False, "changes": found}
+    return PublishedForms(number, published=False, changes=found)

@@ -17,6 +17,7 @@ from fieldsync.replica import node_setup, save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
 from fieldsync.schema import load
+from fieldsync.schema.compatibility import FormChange
 from fieldsync.server import administration
 from fieldsync.server.publish_schema import publish
 from fieldsync.topology import backups
@@ -278,13 +279,13 @@ def test_one_file_is_published_alone(people: Cast, large: Path, tmp_path: Path) 
     before = in_force(people.hq)
     alone = tmp_path / "msna_2.toml"
     alone.write_text(reworded(assessment(2)))
-    assert publish(people.hq, alone, dry_run=True)["changes"] == [{"type": "msna_2", "what": "words_changed"}]
+    assert publish(people.hq, alone, dry_run=True).changes == [FormChange("msna_2", "words_changed")]
     assert in_force(people.hq) == before
     told = publish(people.hq, alone)
-    assert (told["published"], [one["type"] for one in told["changes"]]) == (True, ["msna_2"])
+    assert (told.published, [one.type for one in told.changes]) == (True, ["msna_2"])
     now = in_force(people.hq)
     assert {name for name in now if now[name] != before[name]} == {"msna_2.toml", load.PUBLISHED}
-    assert publish(people.hq, alone)["published"] is False
+    assert publish(people.hq, alone).published is False
     alone.write_text("version = 1\n")
     with pytest.raises(errors.SchemaFaults):
         publish(people.hq, alone)

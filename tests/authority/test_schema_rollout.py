@@ -18,7 +18,8 @@ from fieldsync.replica import commit_writer, queries, save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
 from fieldsync.review import decisions, queue
-from fieldsync.server.publish_schema import publish
+from fieldsync.schema.compatibility import FormChange
+from fieldsync.server.publish_schema import PublishedForms, publish
 from tests import directly
 from tests.cast import JBL, QRD, Clock, copy_cast, found_cast, open_node, rows
 from tests.conftest import Cast
@@ -278,7 +279,7 @@ def test_a_retired_type_is_read_and_not_added(people: Cast, book: Book, tmp_path
     made = save.add(people.basim, "visit", Changes(set={"q0": "late"}), unit=JBL)
     book.version, book.retired = book.version + 1, True
     told = publish(people.hq, book.write(tmp_path / "forms"))
-    assert told["changes"] == [{"type": "visit", "what": "type_retired"}]
+    assert told.changes == [FormChange("visit", "type_retired")]
     assert directly.sync(people.basim, people.hq).refused == 0
     assert rows(people.hq)[made].doc["q0"] == "late"
     with pytest.raises(errors.RetiredType):
@@ -325,17 +326,14 @@ def test_the_views_have_the_present_names(people: Cast, book: Book, tmp_path: Pa
     folder = book.write(tmp_path / "forms")
     name = book.questions[0].name
     told = publish(people.hq, folder, dry_run=True)
-    assert (told["published"], told["changes"]) == (
-        False,
-        [{"type": "visit", "what": "field_renamed", "field": name, "was": "q0"}],
-    )
+    assert (told.published, told.changes) == (False, [FormChange("visit", "field_renamed", field=name, was="q0")])
     assert "q0" in people.hq.schema.type("visit").fields
     publish(people.hq, folder)
     directly.sync(people.amal, people.hq)
     for node in (people.hq, people.amal):
         with node.store.read() as tx:
             assert tx.sql(f"SELECT [{name}] FROM visit").fetchone()[0] == "Jableh"
-    assert publish(people.hq, folder) == {"number": told["number"], "published": False, "changes": []}
+    assert publish(people.hq, folder) == PublishedForms(told.number, published=False, changes=[])
 
 
 def test_a_commit_of_unknown_words_waits_and_blocks_nothing(people: Cast, book: Book, tmp_path: Path) -> None:

@@ -277,7 +277,7 @@ def publish(world: World, change: str) -> None:
     book = world.book.copy()
     getattr(book, change)()
     told = publish_forms(world.nodes["hq"], book.write(world.home / f"forms {world.step}"))
-    if not told["published"]:
+    if not told.published:
         raise Broken("errors", "forms that differ were not published")
     with world.nodes["hq"].store.read() as tx:
         world.books[tx.settings.forms] = book

@@ -314,12 +314,12 @@ def test_lost_forms_that_others_have_followed_are_outdone(people: Cast, tmp_path
     publish(people.hq, book.write(tmp_path / "forms"))
     lost = schema_recovery.sign_forms(book.texts(), 7, people.hq.key)
     book.add("text")
-    number = publish(people.hq, book.write(tmp_path / "forms"))["number"]
+    number = publish(people.hq, book.write(tmp_path / "forms")).number
     with people.hq.store.write() as tx:
         _bring(people.hq, tx, lost)
     assert people.hq.forms[:4] == int(number).to_bytes(4)
     book.add("text")
-    assert publish(people.hq, book.write(tmp_path / "forms"))["number"] == 8
+    assert publish(people.hq, book.write(tmp_path / "forms")).number == 8
 
 
 def test_forms_under_the_number_of_lost_ones_end_everywhere(
@@ -333,12 +333,12 @@ def test_forms_under_the_number_of_lost_ones_end_everywhere(
     back = put_back()
     lost = Book()
     lost.add("text")
-    number = publish(people.hq, lost.write(tmp_path / "lost"))["number"]
+    number = publish(people.hq, lost.write(tmp_path / "lost")).number
     directly.sync(amal, people.hq)
     epoch = _epoch(people.hq)
     hq = back()
     book.add("choice")
-    again = publish(hq, book.write(tmp_path / "forms"))["number"]
+    again = publish(hq, book.write(tmp_path / "forms")).number
     assert (again > number) is (_epoch(hq) != epoch), "a restore that is known of leaves numbers out"
     for node in (amal, samar, amal, samar, amal):
         directly.sync(node, hq)

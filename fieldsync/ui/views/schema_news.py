@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from fieldsync import errors
 from fieldsync.replica.node import Node
+from fieldsync.schema.compatibility import FormChange
 from fieldsync.schema.labels import label_in
 from fieldsync.ui.terminal import messages
 from fieldsync.ui.views.record_card import Cards
@@ -15,18 +16,20 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 
-def published(out: Cards, node: Node, told: Json, *, dry_run: bool) -> None:
+def published(out: Cards, node: Node, changes: Sequence[FormChange], number: int, *, dry_run: bool) -> None:
     """One line for each change, and what happens next."""
-    for one in told["changes"]:
-        kind = node.schema.types.get(one["type"])
-        label = label_in(kind.label, out.lang, kind.name) if kind else one["type"]
-        named = {"field": "", "was": "", **one, "type": f"{label} ({one['type']})" if kind else one["type"]}
-        named["choices"] = out.several(one.get("choices", ()))
-        out.line("  " + out.phrase(f"form_{one['what']}", **named))
-    if not told["changes"]:
+    for one in changes:
+        kind = node.schema.types.get(one.type)
+        label = label_in(kind.label, out.lang, kind.name) if kind else one.type
+        named = f"{label} ({one.type})" if kind else one.type
+        choices = out.several(one.choices or ())
+        out.line(
+            "  " + out.phrase(f"form_{one.what}", type=named, field=one.field or "", was=one.was or "", choices=choices)
+        )
+    if not changes:
         out.say("forms_same")
     else:
-        out.say("forms_would_publish" if dry_run else "forms_published", number=told["number"])
+        out.say("forms_would_publish" if dry_run else "forms_published", number=number)
 
 
 def changed(out: Cards, types: "Iterable[FormVersion]") -> None:

@@ -15,6 +15,7 @@ from fieldsync.ui.views.record_card import INDENT, when
 
 if TYPE_CHECKING:
     from fieldsync.review.decisions import OpenConflict
+    from fieldsync.schema.type_summaries import TypeSummary
 
 Json = dict[str, Any]
 _Column = tuple[str, Callable[[Record], object]]
@@ -183,7 +184,7 @@ class Tables(DeviceTables):
 
     # --- forms ---
 
-    def types(self, found: Sequence[Json]) -> None:
+    def types(self, found: "Sequence[TypeSummary]") -> None:
         """The record types: on a terminal as a tree of what belongs to what, in two columns; in a pipe as a table."""
         if self.tty:
             self._tree_of(found)
@@ -191,33 +192,26 @@ class Tables(DeviceTables):
         columns = ("column_type", "column_label", "column_version", "column_fields")
         version = {True: self.phrase("form_is_retired"), False: ""}
         rows: list[list[object]] = [
-            [t["type"], label_in(t["label"], self.lang), f"{t['version']} {version[t['retired']]}".strip(), t["fields"]]
-            for t in found
+            [t.type, label_in(t.label, self.lang), f"{t.version} {version[t.retired]}".strip(), t.fields] for t in found
         ]
         self.table([self.phrase(name) for name in columns], rows)
 
-    def _tree_of(self, found: Sequence[Json]) -> None:
-        below: dict[str | None, list[Json]] = {}
+    def _tree_of(self, found: "Sequence[TypeSummary]") -> None:
+        below: dict[str | None, list[TypeSummary]] = {}
         for one in found:
-            below.setdefault(next(iter(one["owners"]), None), []).append(one)
+            below.setdefault(next(iter(one.owners), None), []).append(one)
         lines: list[tuple[str, str]] = []
 
         def branch(owner: str | None, depth: int) -> None:
             for one in sorted(
-                below.get(owner, ()), key=lambda one: (owner is None and one["type"] not in below, one["type"])
+                below.get(owner, ()), key=lambda one: (owner is None and one.type not in below, one.type)
             ):
-                mark = (
-                    self.phrase("form_is_retired")
-                    if one["retired"]
-                    else f"v{one['version']}"
-                    if one["version"] > 1
-                    else ""
-                )
-                label = label_in(one["label"], self.lang)
-                if label.casefold().replace("-", " ") == one["type"].replace("_", " "):
+                mark = self.phrase("form_is_retired") if one.retired else f"v{one.version}" if one.version > 1 else ""
+                label = label_in(one.label, self.lang)
+                if label.casefold().replace("-", " ") == one.type.replace("_", " "):
                     label = ""  # it says what the name says, and others need the room
-                lines.append(("\u00a0\u00a0" * depth + one["type"], f"{label} {mark}".strip()))
-                branch(one["type"], depth + 1)
+                lines.append(("\u00a0\u00a0" * depth + one.type, f"{label} {mark}".strip()))
+                branch(one.type, depth + 1)
 
         branch(None, 0)
         half = (len(lines) + 1) // 2
@@ -255,9 +249,9 @@ class Tables(DeviceTables):
             ]
             self.table(["", *[self.phrase(name) for name in ("column_choices", "column_label")]], chosen, whole=(0, 1))
 
-    def folder_good(self, told: Json) -> None:
+    def folder_good(self, types: Sequence[str], version: str) -> None:
         """One line."""
-        self.say("folder_good", types=", ".join(told["types"]), version=told["version"])
+        self.say("folder_good", types=", ".join(types), version=version)
 
 
 def _changed(record: Record) -> str:

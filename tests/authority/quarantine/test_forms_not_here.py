@@ -65,7 +65,7 @@ def test_it_is_judged_when_its_form_is_here(people: Cast) -> None:
         '\n[fields.colour]\ntype = "text"\nmerge = "latest"\nsensitivity = 1\nlabel = { en = "Colour", ar = "اللون" }\n'
     )
     texts["household.toml"] = texts["household.toml"].replace("version = 1", "version = 2", 1) + more
-    assert publish(people.hq, write(people.home / "forms", texts))["published"]
+    assert publish(people.hq, write(people.home / "forms", texts)).published
     directly.sync(people.basim, people.hq)
     with people.hq.store.read() as tx:
         told = [(seq, code) for seq, code, _ in tx.refusals(people.amal.device)]

@@ -1,0 +1,35 @@
+"""The record types of an organisation, a line for each."""
+
+from msgspec import Struct
+
+from fieldsync.schema.model import Schema
+
+
+class TypeSummary(Struct, frozen=True):
+    """A record type.
+
+    label: what it is called, by language.
+    retired: whether no new records of it are made.
+    fields: how many it has.
+    belongs_to: the field that names the record that its records belong to.
+    owners: the types that such a record may have.
+    """
+
+    type: str
+    label: dict[str, str]
+    version: int
+    retired: bool
+    fields: int
+    belongs_to: str | None
+    owners: list[str]
+
+
+def summaries(schema: Schema) -> list[TypeSummary]:
+    """Return all record types."""
+    return [
+        TypeSummary(
+            kind.name, kind.label, kind.version, kind.retired, len(kind.fields), kind.belongs_to,
+            owners=list(kind.fields[kind.belongs_to].to) if kind.belongs_to else [],
+        )
+        for kind in schema.types.values()
+    ]  # fmt: skip
