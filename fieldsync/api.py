@@ -1,31 +1,73 @@
-"""The public Python API: open a store, find, list, show, add and edit records, sync. Described in docs/python.md.
+"""The public Python API: open a store, find, list, show, add, edit, remove and move records, sync. Described in docs/python.md.
 
 with fieldsync.open("/path/to/store", passphrase="…") as session:
 home = session.add("household", {"family_name": "العلي"})
 session.sync()
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import contextmanager, nullcontext
 from datetime import date
+from importlib import import_module
 from os import PathLike
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from fieldsync import errors, office
-from fieldsync.crypto.slots import Slots
-from fieldsync.protocol import retry
 from fieldsync.replica import node as nodes
-from fieldsync.replica import queries, save, value_reader
-from fieldsync.replica.change_builder import ChangeBuilder
-from fieldsync.replica.changes import Changes
-from fieldsync.replica.node import Node
-from fieldsync.replica.queries import Record, Written
-from fieldsync.topology.sync_results import Fetched, Sent, Synced
+from fieldsync.replica import queries
+from fieldsync.replica.queries import Record, ShownHead, Written
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+
+    from fieldsync.core.state import State
+    from fieldsync.crypto.slots import Slots
+    from fieldsync.protocol.retry import RetryWait
+    from fieldsync.replica.changes import Changes
+    from fieldsync.replica.history import SavedChange
+    from fieldsync.replica.node import Node
+    from fieldsync.replica.transfer import MovePlan
+    from fieldsync.review.assistance_overlaps import RecordOverlap
+    from fieldsync.review.duplicate_pairs import SimilarRecord
+    from fieldsync.review.saved_records import SavedRecord
+    from fieldsync.store.contract import Progress
+    from fieldsync.topology.sync_results import Fetched, Sent, Synced, SyncPlan
+
+    Fields = Mapping[str, object] | Changes
+    RecordOverlaps = list[RecordOverlap]  # `list` is a method in the class below
+    SavedChanges = list[SavedChange]
+    SavedRecords = list[SavedRecord]
+    SimilarRecords = list[SimilarRecord]
+
+__all__ = [
+    "Changes", "Fetched", "MovePlan", "Record", "RecordOverlap", "SavedChange", "SavedRecord", "Sent", "Session", "ShownHead",
+    "SimilarRecord", "SyncPlan", "Synced", "Written", "open",
+]  # fmt: skip
+
+_ELSEWHERE = {
+    "Changes": "replica.changes",
+    "Fetched": "topology.sync_results",
+    "MovePlan": "replica.transfer",
+    "RecordOverlap": "review.assistance_overlaps",
+    "SavedChange": "replica.history",
+    "SavedRecord": "review.saved_records",
+    "Sent": "topology.sync_results",
+    "SimilarRecord": "review.duplicate_pairs",
+    "SyncPlan": "topology.sync_results",
+    "Synced": "topology.sync_results",
+}
+"""Where what is named here and not needed by every command is defined: loaded when somebody asks for it."""
 
 Records = list[Record]
 
-__all__ = ["Fetched", "Record", "Sent", "Session", "Synced", "Written", "open"]
+
+def __getattr__(name: str) -> Any:
+    """Load a type when somebody uses it: a command loads only the parts that it needs."""
+    if name not in _ELSEWHERE:
+        raise AttributeError(name)
+    return getattr(import_module(f"fieldsync.{_ELSEWHERE[name]}"), name)
 
 
 def open(home: str | PathLike[str], *, passphrase: str | None = None, key_file: bytes | None = None) -> "Session":
@@ -34,7 +76,7 @@ def open(home: str | PathLike[str], *, passphrase: str | None = None, key_file: 
     The store was made by `fieldsync join` or `fieldsync server init`.
     """
 
-    def unlock(slots: Slots) -> bytes:
+    def unlock(slots: "Slots") -> bytes:
         if key_file is not None:
             return slots.open_keyfile(key_file)
         if passphrase is None:
@@ -48,14 +90,14 @@ def open(home: str | PathLike[str], *, passphrase: str | None = None, key_file: 
 class Session:
     """An open store, for one process at a time: close it, or use it in a `with` statement."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: "Node") -> None:
         self._node = node
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: "TracebackType | None"
     ) -> None:
         self.close()
 
@@ -63,9 +105,11 @@ class Session:
         """Close the store, so that others can open it."""
         self._node.close()
 
-    def find(self, text: str, *, limit: int = 20) -> Records:
+    # --- read ---
+
+    def find(self, text: str, *, limit: int = 20, progress: "Progress | None" = None) -> Records:
         """Return the records that these words find, Arabic spelling and script forgiven; a limit of 0 means all."""
-        return queries.find(self._node, text, limit=limit)
+        return queries.find(self._node, text, limit=limit, progress=progress)
 
     def list(
         self, type: str, where: Mapping[str, object] | None = None, *, limit: int = 0, sort: str | None = None
@@ -74,6 +118,8 @@ class Session:
 
         `sort` is a field, or -field for falling order; a limit of 0 means all.
         """
+        from fieldsync.replica import value_reader
+
         kind = self._node.schema.type(type)
         conditions = {
             name: str(
@@ -83,34 +129,173 @@ class Session:
         }
         return queries.list_records(self._node, type, where=conditions, limit=limit, sort=sort)
 
-    def show(self, ref: str) -> Record:
-        """Return the record of that id or code, or of a unique beginning of either. NoRecord, Ambiguous."""
-        return queries.show(self._node, ref)
+    def show(self, ref: str, *, all_heads: bool = False) -> Record:
+        """Return the record of that id or code, or of a unique beginning of either. NoRecord, Ambiguous.
+
+        With `all_heads`, its `registers` too: every surviving value of every field.
+        """
+        return queries.show(self._node, ref, all_heads=all_heads)
+
+    def history(self, ref: str) -> "SavedChanges":
+        """Return who changed what of a record, the oldest save first. NoRecord, Ambiguous."""
+        from fieldsync.replica.history import history
+
+        return history(self._node, ref)
+
+    # --- write ---
 
     def add(
-        self, type: str, fields: Mapping[str, object], *, unit: str | None = None, note: str | None = None
-    ) -> Record:
+        self,
+        type: str,
+        fields: "Fields",
+        *,
+        unit: str | None = None,
+        note: str | None = None,
+    ) -> "SavedRecord":
         """Save a new record and return it. A set takes a list, a log a text, a reference an id or a code.
 
         UnknownType, UnknownField, IllegalValue, Incomplete, NoRecord, UnitRefused, RoleRefused.
         """
-        changes = self._changes(type, fields, {})
-        return self.show(save.add(self._node, type, changes, unit=unit, note=note).hex())
+        return self.add_all(type, [fields], unit=unit, note=note)[0]
 
-    def edit(self, ref: str, fields: Mapping[str, object], *, note: str | None = None) -> Record:
-        """Change these fields of a record, and no others; return it. None takes a value away. Raises as `add` and `show`."""
+    def add_all(
+        self,
+        type: str,
+        several: "Iterable[Fields]",
+        *,
+        unit: str | None = None,
+        note: str | None = None,
+    ) -> "SavedRecords":
+        """Save new records of a type in one save, all of them or none; return them. Raises as `add` does."""
+        from fieldsync.replica import save
+        from fieldsync.replica.changes import New
+
+        wanted = [New(type, self._changes(type, fields, {})) for fields in several]
+        return self._saved(record.hex() for record in save.add_all(self._node, wanted, unit=unit, note=note))
+
+    def check(self, type: str, fields: "Fields") -> None:
+        """Say of a new record what `add` would say of its fields, and save nothing. Raises as `add` does."""
+        from fieldsync.replica import save
+
+        with self._node.store.read() as tx:
+            save.new_fields(self._node, tx, self._node.schema.type(type), self._changes(type, fields, {}))
+
+    def duplicates(self, type: str, fields: "Fields", *, progress: "Progress | None" = None) -> "SimilarRecords":
+        """Return the records here that a new one may be a duplicate of, the likeliest first. Raises as `add` does."""
+        from fieldsync.review import duplicate_pairs
+
+        return duplicate_pairs.likely(self._node, type, self._changes(type, fields, {}), progress=progress)
+
+    def overlaps(self, ref: str) -> "RecordOverlaps":
+        """Return what a record may be the same assistance as, as far as this store knows. NoRecord, Ambiguous."""
+        from fieldsync.review import assistance_overlaps
+
+        return assistance_overlaps.of(self._node, ref)
+
+    def edit(
+        self,
+        ref: str,
+        fields: "Fields",
+        *,
+        note: str | None = None,
+        based_on: "State | None" = None,
+    ) -> "SavedRecord":
+        """Change these fields of a record, and no others; return it. None takes a value away. Raises as `add` and `show`.
+
+        `based_on` is the state that a form was filled from: what somebody changed meanwhile becomes a conflict.
+        """
+        from fieldsync.replica import save
+
         shown = self.show(ref)
         changes = self._changes(shown.type, fields, shown.fields)
-        return self.show(save.edit(self._node, shown.id, changes, note=note).hex())
+        save.edit(self._node, shown.id, changes, note=note, based_on=based_on)
+        return self._saved([shown.id])[0]
 
-    def sync(self, server: str | None = None, *, tries: int | None = None) -> Synced:
+    def edit_all(
+        self,
+        refs: Iterable[str],
+        fields: "Fields | Callable[[Record], Fields]",
+        *,
+        note: str | None = None,
+    ) -> "SavedRecords":
+        """Make one change to several records in one save, to all of them or none; return them. Raises as `edit` does.
+
+        `fields` may be a function of a record as it is shown; an error says in its fact `which` which of several it is about.
+        """
+        from fieldsync.replica import commit_writer, lookup, save
+
+        asked = [*refs]
+        named = _named if len(asked) > 1 else nullcontext
+        wanted: dict[str, tuple[str, Changes]] = {}
+        for ref in asked:
+            with named(ref):
+                shown = self.show(ref)
+                given = fields(shown) if callable(fields) else fields
+                wanted.setdefault(shown.id, (ref, self._changes(shown.type, given, shown.fields)))
+        with self._node.store.write() as tx:
+            drafts = []
+            for record, (ref, changes) in wanted.items():
+                with named(ref):
+                    draft = save.draft_change(self._node, tx, lookup.find_row(tx, record), changes, note=note)
+                if draft is not None:
+                    drafts.append(draft)
+            commit_writer.commit_drafts(self._node, tx, drafts)
+        return self._saved(wanted)
+
+    def remove(self, ref: str, reason: str) -> Record:
+        """Remove a record, which stays in the history; return it. NoRecord, Ambiguous, OpenConflict, UnitRefused, RoleRefused."""
+        from fieldsync.replica import save
+
+        return self.show(save.remove(self._node, ref, reason).hex())
+
+    def move(self, ref: str, unit: str, *, note: str | None = None) -> Record:
+        """Move a record to another unit, with everything that belongs to it; return it. BelongsTo, UnitRefused, RoleRefused."""
+        from fieldsync.replica import transfer
+
+        return self.show(transfer.move(self._node, ref, unit, note=note).hex())
+
+    def move_plan(self, ref: str, unit: str) -> "MovePlan":
+        """Return what `move` would do, and move nothing. Raises as `move` does."""
+        from fieldsync.replica import transfer
+
+        return transfer.plan(self._node, ref, unit)
+
+    # --- sync ---
+
+    def sync(
+        self,
+        server: str | None = None,
+        *,
+        tries: int | None = None,
+        budget: int = 0,
+        progress: "Progress | None" = None,
+        waiting: "Callable[[RetryWait], None] | None" = None,
+    ) -> "Synced":
         """Send what is new here and fetch what is new there. NoContact where the server cannot be reached, Refused, Damaged.
 
-        `tries`: how many in a row may bring nothing new before it gives up.
+        `tries`: how many in a row may bring nothing new before it gives up; `budget`: at most so many bytes both ways, what
+        matters most first. `progress(done, total, what)` hears how far it is, `waiting` when a line is tried again.
         """
-        return retry.sync(self._node, server, tries=tries)
+        from fieldsync.protocol import retry
 
-    def _changes(self, type: str, fields: Mapping[str, object], shown: Mapping[str, Any]) -> Changes:
+        return retry.sync(self._node, server, tries=tries, budget=budget, progress=progress, waiting=waiting)
+
+    def sync_plan(self, server: str | None = None) -> "SyncPlan":
+        """Return what a sync would send, and send nothing. NotFound where there is no such server."""
+        from fieldsync.topology import sync_results
+
+        return sync_results.plan(self._node, server)
+
+    def _saved(self, records: Iterable[str]) -> "SavedRecords":
+        from fieldsync.review import saved_records
+
+        return [saved_records.saved_record(self._node, record) for record in records]
+
+    def _changes(self, type: str, fields: "Fields", shown: Mapping[str, Any]) -> "Changes":
+        from fieldsync.replica.change_builder import ChangeBuilder
+
+        if not isinstance(fields, Mapping):
+            return fields
         builder = ChangeBuilder(self._node, self._node.schema.type(type), shown)
         for name, value in fields.items():
             if value is None:
@@ -118,6 +303,16 @@ class Session:
             else:
                 builder.give(name, _as_given(value))
         return builder.changes()
+
+
+@contextmanager
+def _named(which: str) -> "Iterator[None]":
+    """Say of an error which of several records it is about."""
+    try:
+        yield
+    except errors.FieldsyncError as error:
+        error.facts["which"] = which
+        raise
 
 
 def _as_given(value: object) -> object:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from msgspec.structs import replace
 from typer import Argument, Option
 
 from fieldsync import errors
@@ -12,9 +13,10 @@ from fieldsync.commands.support import completion
 from fieldsync.commands.support.settings import at_terminal, draws
 
 if TYPE_CHECKING:
-    from fieldsync.replica import queries
+    from fieldsync import api
+    from fieldsync.replica.change_builder import ChangeBuilder
+    from fieldsync.replica.changes import Changes
     from fieldsync.replica.node import Node
-    from fieldsync.review.duplicate_pairs import SimilarRecord
     from fieldsync.ui.views.tables import Tables
 
 Record = Annotated[
@@ -53,28 +55,28 @@ def add(
 
     Example: fieldsync add household --set family_name=أحمد --set location=جبلة
     """
+    from fieldsync.api import Session
+    from fieldsync.commands import batch_save
     from fieldsync.commands.support.change_arguments import some
-    from fieldsync.replica import save
 
     asking = not (row or set_ or from_) and at_terminal()
     with opened(ctx, lasting=asking) as node:
+        session = Session(node)
         if row:
-            from fieldsync.commands import batch_save
-
-            batch_save.add(
-                ctx, node, type, row, lambda words: _wanted(node, type, {}, [*(set_ or ()), *words], from_).changes(),
-                unit=unit, note=note, anyway=anyway,
-            )  # fmt: skip
+            given, alike = batch_save.asked(
+                ctx, session, type, row, lambda words: _wanted(node, type, {}, [*(set_ or ()), *words], from_).changes()
+            )
+            if anyway or batch_save.may_go_on(ctx, node, alike):
+                batch_save.told(ctx, node, session.add_all(type, given, unit=unit, note=note))
             return
         if set_ is None and not from_:
             _ask_new(ctx, node, type, unit=unit, note=note, stay_open=stay_open)
             return
         changes = some(_wanted(node, type, {}, set_, from_).changes())
-        found = _duplicates(ctx, node, type, changes)
-        if found and not anyway and at_terminal() and not settings_of(ctx).json and not _may_go_on(ctx, node, found):
-            return
-        record = save.add(node, type, changes, unit=unit, note=note)
-        _tell_record(ctx, node, record.hex(), found)
+        with bar(ctx) as progress:
+            alike = session.duplicates(type, changes, progress=progress)
+        if anyway or batch_save.may_go_on(ctx, node, alike):
+            _tell_record(ctx, node, session.add(type, changes, unit=unit, note=note), alike)
 
 
 def edit(
@@ -96,12 +98,13 @@ def edit(
 
     Example: fieldsync edit JBL-AK-42 --set location=اللاذقية --put needs=food --note "moved"
     """
+    from fieldsync.api import Session
     from fieldsync.commands import batch_save
     from fieldsync.commands.support.change_arguments import add_options
 
     written: list[str] = []
 
-    def changes(found: "queries.Record") -> Any:
+    def changes(found: "api.Record") -> "Changes":
         wanted = _wanted(node, found.type, found.fields, set_, from_)
         add_options(wanted, unset=unset or (), put=put or (), drop=drop or (), count=count or (), say=say or ())
         made = wanted.changes()
@@ -115,14 +118,14 @@ def edit(
                 raise errors.Usage(reason="no_changes")
             _ask_edit(ctx, node, record[0], note)
             return
-        saved = batch_save.edit(node, record, changes, note=note)
+        saved = Session(node).edit_all(record, changes, note=note)
         if len(saved) == 1:
             _tell_record(ctx, node, saved[0], changed=written)
         else:
             batch_save.told(ctx, node, saved)
 
 
-def _wanted(node: "Node", type: str, doc: dict[str, Any], set_: list[str] | None, from_: str) -> Any:
+def _wanted(node: "Node", type: str, doc: dict[str, Any], set_: list[str] | None, from_: str) -> "ChangeBuilder":
     from fieldsync.commands.support.change_arguments import pairs, read_object
     from fieldsync.replica.change_builder import ChangeBuilder
 
@@ -138,58 +141,37 @@ def _wanted(node: "Node", type: str, doc: dict[str, Any], set_: list[str] | None
 def _tell_record(
     ctx: typer.Context,
     node: "Node",
-    ref: str,
-    duplicates: "Sequence[SimilarRecord]" = (),
+    found: "api.SavedRecord",
+    duplicates: "Sequence[api.SimilarRecord]" = (),
     *,
     changed: Sequence[str] = (),
 ) -> None:
-    from fieldsync.review import assistance_overlaps, saved_records
-
-    overlaps = assistance_overlaps.of(node, ref)
-    found = saved_records.shown(node, ref, duplicates, overlaps)
+    if duplicates:
+        found = replace(found, duplicates=[one.brief() for one in duplicates])
 
     def picture(out: "Tables") -> None:
-        out.saved(node, found, duplicates=len(duplicates))
-        if overlaps:
-            from fieldsync.ui.views import overlap_view as pictures
+        from fieldsync.commands import batch_save
 
-            pictures.warned(out, node, found.type, overlaps)
+        out.saved(node, found, duplicates=len(duplicates))
+        batch_save.warn_of_overlaps(out, node, found)
         if not found.conflicts:
             return
         from fieldsync.ui.views import open_fields
 
-        open_fields.warn(out, node, open_fields.still_open(node, ref, changed))
+        open_fields.warn(out, node, open_fields.still_open(node, found.id, changed))
 
     tell(ctx, found, picture)
-
-
-def _duplicates(ctx: typer.Context, node: "Node", type: str, changes: Any) -> "list[SimilarRecord]":
-    """Whom a new record may be a duplicate of, among those that this laptop holds."""
-    from fieldsync.review import duplicate_pairs
-
-    with bar(ctx) as progress:
-        return duplicate_pairs.likely(node, type, changes, progress=progress)
-
-
-def _may_go_on(ctx: typer.Context, node: "Node", found: "list[SimilarRecord]") -> bool:
-    """Show a person whom a new record may be a duplicate of, and ask whether to save it all the same."""
-    from fieldsync.ui.views import duplicate_view
-
-    out = tables(ctx)
-    if found and not duplicate_view.go_on(out, node, found):
-        out.say("pairs_not_saved")
-        return False
-    return True
 
 
 def _ask_new(
     ctx: typer.Context, node: "Node", type: str, *, unit: str | None, note: str | None, stay_open: bool
 ) -> None:
     """Ask for a new record in the form, again and again with `stay_open`."""
+    from fieldsync.api import Session
+    from fieldsync.commands import batch_save
     from fieldsync.commands.support.change_arguments import some
-    from fieldsync.replica import save
 
-    kind = node.schema.type(type)
+    kind, session = node.schema.type(type), Session(node)
     if kind.retired:
         raise errors.RetiredType(type=type)
     if not at_terminal() or settings_of(ctx).json:
@@ -200,39 +182,46 @@ def _ask_new(
             from fieldsync.ui.forms.line_prompts import Form
 
             changes = some(Form(tables(ctx), node, kind).ask())
-            if _may_go_on(ctx, node, _duplicates(ctx, node, type, changes)):
-                _tell_record(ctx, node, save.add(node, type, changes, unit=unit, note=note).hex())
+            with bar(ctx) as progress:
+                alike = session.duplicates(type, changes, progress=progress)
+            if batch_save.may_go_on(ctx, node, alike):
+                _tell_record(ctx, node, session.add(type, changes, unit=unit, note=note))
         else:
+            from fieldsync.review.saved_records import saved_record
             from fieldsync.ui.forms import form_app
 
             saved = form_app.run(form_app.new_form(tables(ctx), node, kind, unit=unit, note=note))
-            _tell_record(ctx, node, saved.hex())
+            _tell_record(ctx, node, saved_record(node, saved.hex()))
         if not stay_open:
             return
 
 
 def _ask_edit(ctx: typer.Context, node: "Node", ref: str, note: str | None) -> None:
     """Ask in the form, which remembers what it was opened on: what it did not change, it does not write."""
-    from fieldsync.replica import lookup, record_units, save
+    from fieldsync.api import Session
+    from fieldsync.replica import lookup, record_units
+    from fieldsync.review.saved_records import saved_record
 
     with node.store.read() as tx:
         row = lookup.find_row(tx, ref)
         node.may_write(*record_units.units_of(tx, row))
     if not at_terminal() or settings_of(ctx).json:
         raise errors.Usage(reason="no_changes")
+    record = row.state.record.hex()
     if settings_of(ctx).plain or not draws():
         from fieldsync.ui.forms.line_prompts import Form
         from fieldsync.ui.views import open_fields
 
         kind = node.schema.type(row.state.type)
-        open_fields.warn(tables(ctx), node, open_fields.still_open(node, row.state.record.hex(), list(kind.fields)))
+        open_fields.warn(tables(ctx), node, open_fields.still_open(node, record, list(kind.fields)))
         changes = Form(tables(ctx), node, kind, row.doc).ask()
-        save.edit(node, row.state.record.hex(), changes, note=note, based_on=row.state)
+        saved = Session(node).edit(record, changes, note=note, based_on=row.state)
     else:
         from fieldsync.ui.forms import form_app
 
         form_app.run(form_app.edit_form(tables(ctx), node, row, note=note))
-    _tell_record(ctx, node, row.state.record.hex())
+        saved = saved_record(node, record)
+    _tell_record(ctx, node, saved)
 
 
 def show(
@@ -244,10 +233,10 @@ def show(
 
     Example: fieldsync show JBL-AK-42
     """
-    from fieldsync.replica import queries
+    from fieldsync.api import Session
 
     with opened(ctx) as node:
-        found = queries.show(node, record, all_heads=all_heads)
+        found = Session(node).show(record, all_heads=all_heads)
         tell(ctx, found, lambda out: out.record(node, found))
 
 
@@ -264,17 +253,12 @@ def list_records(
 
     Example: fieldsync list household --where location=جبلة --limit 0
     """
+    from fieldsync.api import Session
     from fieldsync.commands.support.change_arguments import pairs
-    from fieldsync.replica import queries, value_reader
 
     wanted = {name: values[-1] for name, values in pairs(where or ()).items()}
     with opened(ctx) as node:
-        kind = node.schema.type(type)
-        conditions = {
-            name: value if name == "unit" else str(value_reader.typed(node).value(kind.field(name), value))
-            for name, value in wanted.items()
-        }
-        found = queries.list_records(node, type, where=conditions, limit=limit, sort=sort)
+        found = Session(node).list(type, wanted, limit=limit, sort=sort)
         tell(ctx, found, lambda out: out.records(node, found, limit=limit))
 
 
@@ -289,11 +273,11 @@ def find(
 
     Example: fieldsync find محمد احمد
     """
-    from fieldsync.replica import queries
+    from fieldsync.api import Session
 
     with opened(ctx) as node:
         with bar(ctx) as progress:
-            found = queries.find(node, " ".join(text), limit=limit, progress=progress)
+            found = Session(node).find(" ".join(text), limit=limit, progress=progress)
         tell(ctx, found, lambda out: out.records(node, found, limit=limit))
 
 
@@ -302,12 +286,12 @@ def history(ctx: typer.Context, record: Record) -> None:
 
     Example: fieldsync history JBL-AK-42
     """
-    from fieldsync.replica import queries
-    from fieldsync.replica.history import history as told_of
+    from fieldsync.api import Session
 
     with opened(ctx) as node:
-        found = told_of(node, record)
-        kind = queries.show(node, record).type
+        session = Session(node)
+        found = session.history(record)
+        kind = session.show(record).type
         tell(ctx, found, lambda out: out.history(node, kind, found))
 
 
@@ -320,9 +304,8 @@ def remove(
 
     Example: fieldsync remove JBL-AK-42 --reason "registered twice"
     """
-    from fieldsync.replica import queries, save
+    from fieldsync.api import Session
 
     with opened(ctx) as node:
-        removed = save.remove(node, record, reason)
-        found = queries.show(node, removed.hex())
+        found = Session(node).remove(record, reason)
         tell(ctx, found, lambda out: out.removed(node, found))

@@ -33,18 +33,18 @@ def sync(
 
     Example: fieldsync sync --budget 200KB
     """
-    from fieldsync.commands import sync_status
+    from fieldsync.api import Session
     from fieldsync.commands.support import quantities
     from fieldsync.protocol import byte_budget
-    from fieldsync.topology import sync_results
 
     bytes_ = quantities.size(budget, byte_budget.LEAST) if budget else 0
     seconds = quantities.seconds(every)
     if watch and dry_run:
         raise errors.Usage(reason="watch_dry_run")
     with opened(ctx, lasting=not dry_run) as node:
+        session = Session(node)
         if dry_run:
-            planned = sync_results.plan(node, server)
+            planned = session.sync_plan(server)
             tell(ctx, planned, lambda out: out.sync_plan(planned))
             return
         if watch:
@@ -52,9 +52,9 @@ def sync(
             return
         try:
             with bar(ctx) as progress:
-                synced = sync_status.sync(node, server, progress, tries=tries, budget=bytes_, waiting=progress.waiting)
+                synced = session.sync(server, tries=tries, budget=bytes_, progress=progress, waiting=progress.waiting)
         except KeyboardInterrupt:
-            raise errors.Stopped(unsent=sync_results.plan(node, server).up.commits) from None
+            raise errors.Stopped(unsent=session.sync_plan(server).up.commits) from None
         tell(ctx, synced, lambda out: out.synced(synced))
 
 
@@ -62,15 +62,15 @@ def _watch(
     ctx: typer.Context, node: "Node", server: str | None, *, tries: int | None, budget: int, every: float
 ) -> None:
     """Sync until somebody ends it, and say what came of it."""
-    from fieldsync.commands import sync_status
+    from fieldsync.api import Session
     from fieldsync.commands.sync_watch import Watch, until_told
-    from fieldsync.topology import sync_results
 
     note = bar(ctx)
-    known = sync_results.plan(node, server).server  # NotFound before anything else
+    session = Session(node)
+    known = session.sync_plan(server).server  # NotFound before anything else
 
     def once() -> "Synced":
-        return sync_status.sync(node, server, lambda *_: None, tries=tries, budget=budget, waiting=note.waiting)
+        return session.sync(server, tries=tries, budget=budget, waiting=note.waiting)
 
     def told(synced: "Synced") -> None:
         tell(ctx, synced, lambda out: out.synced(synced))

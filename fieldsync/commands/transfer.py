@@ -21,15 +21,15 @@ def move(
 
     Example: fieldsync move JBL-AK-42 --unit LAT/QRD --note "found a flat there"
     """
-    from fieldsync.replica import queries, transfer
+    from fieldsync.api import Session
     from fieldsync.ui.views import transfers as pictures
 
     with opened(ctx) as node:
+        session = Session(node)
         if dry_run:
-            plan = transfer.plan(node, record, unit)
+            plan = session.move_plan(record, unit)
             tell(ctx, plan, lambda out: pictures.plan(out, node, plan))
             return
-        moved = transfer.move(node, record, unit, note=note)
-        found = queries.show(node, moved.hex())
-        seen = transfer.plan(node, moved.hex(), unit).still_seen
+        found = session.move(record, unit, note=note)
+        seen = session.move_plan(found.id, unit).still_seen
         tell(ctx, found, lambda out: pictures.moved(out, node, found, still_seen=seen))

@@ -43,7 +43,7 @@ def sync(
 
     Example: fieldsync server upstream sync
     """
-    from fieldsync.commands import sync_status
+    from fieldsync.api import Session
     from fieldsync.commands.support.process import hide_passphrase
     from fieldsync.server import branch_link
 
@@ -52,7 +52,7 @@ def sync(
     with opened(ctx) as node:
         server = branch_link.server_above(node)
         with bar(ctx) as progress:
-            synced = sync_status.sync(node, server.address, progress, waiting=progress.waiting)
+            synced = Session(node).sync(server.address, progress=progress, waiting=progress.waiting)
         tell(ctx, synced, lambda out: out.synced(synced))
 
 

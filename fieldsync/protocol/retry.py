@@ -75,6 +75,8 @@ def sync(
 ) -> Synced:
     """Sync, again and again where the line is cut or the server busy; return what it did, with `tries`.
 
+    What it said of our clock is remembered for `status`.
+
     `tries`: how many in a row may bring nothing new (default: TRIES once the server was met, else one). NoContact says
     what remains in `unsent` and how often it was tried in `tries`.
     """
@@ -105,6 +107,8 @@ def sync(
                     up=replace(told.up, commits=tally.acked - first),
                     seconds=round((node.clock() - started) / 1000, 3),
                 )
+            with node.store.write(durable=False) as tx:
+                tx.settings.clock_off = told.clock_off_ms
             return replace(told, tries=count.all)
 
 

@@ -1,5 +1,6 @@
 """The Python API does what its page shows, on a laptop with a server; and it loads nothing before it is used."""
 
+import ast
 import datetime
 import doctest
 import subprocess
@@ -74,3 +75,25 @@ def test_importing_the_package_loads_nothing_of_it() -> None:
         [sys.executable, "-c", shown], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
     )
     assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+GIVEN_BY_THE_API = {
+    "fieldsync.replica.queries",
+    "fieldsync.replica.save",
+    "fieldsync.replica.transfer",
+    "fieldsync.protocol.retry",
+}
+OTHER_USES = {"sync_watch": {"fieldsync.protocol.retry"}}  # how long to wait; it is given what syncs
+
+
+@pytest.mark.parametrize("name", ["records", "batch_save", "sync", "sync_watch", "transfer", "upstream"])
+def test_commands_use_the_api_and_not_what_is_below_it(name: str) -> None:
+    """Whatever the commands of records and of syncs do with a store, a script can do, too."""
+    tree = ast.parse((ROOT / f"fieldsync/commands/{name}.py").read_text("utf-8"))
+    imported = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            imported |= {one.name for one in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            imported |= {str(node.module), *(f"{node.module}.{one.name}" for one in node.names)}
+    assert imported & GIVEN_BY_THE_API <= OTHER_USES.get(name, set())
