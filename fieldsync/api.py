@@ -177,8 +177,9 @@ class Session:
         """Say of a new record what `add` would say of its fields, and save nothing. Raises as `add` does."""
         from fieldsync.replica import save
 
+        kind, changes = self._node.schema.type(type), self._changes(type, fields, {})
         with self._node.store.read() as tx:
-            save.new_fields(self._node, tx, self._node.schema.type(type), self._changes(type, fields, {}))
+            save.new_fields(self._node, tx, kind, changes)
 
     def duplicates(self, type: str, fields: "Fields", *, progress: "Progress | None" = None) -> "SimilarRecords":
         """Return the records here that a new one may be a duplicate of, the likeliest first. Raises as `add` does."""
