@@ -80,7 +80,7 @@ def main(types: str = "500") -> None:
             with closing(open_node(home / "amal")) as amal:
                 with timed("sync all"):
                     told = sync_once.sync(amal)
-                print(f"  {told['down']['bytes']:,} bytes, {told['requests']} requests")
+                print(f"  {told.down.bytes:,} bytes, {told.requests} requests")
                 with timed("join"):
                     join_server.join(late, home / "basim", fill)
                 changed = forms / "survey_7.toml"
@@ -91,7 +91,7 @@ def main(types: str = "500") -> None:
                     publish(hq, changed)
                 with timed("sync one"):
                     told = sync_once.sync(amal)
-                print(f"  {told['down']['bytes']:,} bytes")
+                print(f"  {told.down.bytes:,} bytes")
         finally:
             server.stop()
             hq.close()

@@ -62,7 +62,7 @@ def measured(home: Path, part: str, found: list[people.Person], others: list[peo
     duplicate_index.catch_up(node, compare=True)
     compare_took = time.perf_counter() - started
     place = {record: at for at, record in enumerate(ids)}
-    pairs = {tuple(sorted((place[pair["a"]], place[pair["b"]]))) for pair in duplicate_pairs.items(node, type="person")}
+    pairs = {tuple(sorted((place[pair.a], place[pair.b]))) for pair in duplicate_pairs.items(node, type="person")}
     truth = people.truth(found)
     right = len(pairs & truth)
     precision, recall = right / len(pairs), right / len(truth)

@@ -111,8 +111,8 @@ class _Hand:
                 self.count["not known yet"] += 1
             else:
                 self.count["syncs"] += 1
-                self.count["healed"] += told["digest"] == "healed"
-                self.count["refused"] += told["refused"]
+                self.count["healed"] += told.digest == "healed"
+                self.count["refused"] += told.refused
             self.count["bytes"] += line.up + line.down
 
     def by_stick(self, node: Node, server: str) -> None:

@@ -30,8 +30,9 @@ def _report(
     note: str | None,
     members: Sequence[str] = (),
 ) -> None:
+    from fieldsync.api import Session
     from fieldsync.casework import household_events
-    from fieldsync.replica import queries, value_reader
+    from fieldsync.replica import value_reader
 
     with opened(ctx) as node:
         of_event = node.schema.type(household_events.EVENT)
@@ -42,7 +43,7 @@ def _report(
             if value is not None
         }
         event = household_events.report(node, kind, household, named, members=members, note=note)
-        found = queries.show(node, event.hex())
+        found = Session(node).show(event.hex())
         tell(ctx, found, lambda out: out.saved(node, found))
 
 
@@ -97,11 +98,11 @@ def move(
 
     Example: fieldsync household move JBL-AK-42 --to القرداحة --on 2026-11-02
     """
-    from fieldsync.replica import queries
+    from fieldsync.api import Session
 
     if from_ is None:
         with opened(ctx) as node:
-            from_ = queries.show(node, household).fields.get("location")
+            from_ = Session(node).show(household).fields.get("location")
     _report(ctx, "move", household, {"from_location": from_, "to_location": to}, on=on, evidence=evidence, note=note)
 
 
@@ -157,10 +158,10 @@ def verify(
 
     Example: fieldsync household verify JBL-AK-51
     """
+    from fieldsync.api import Session
     from fieldsync.casework import household_events
-    from fieldsync.replica import queries
 
     with opened(ctx) as node:
         record = household_events.verify(node, event, anyway=anyway, note=note)
-        found = queries.show(node, record.hex())
+        found = Session(node).show(record.hex())
         tell(ctx, found, lambda out: out.saved(node, found))

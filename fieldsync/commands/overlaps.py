@@ -58,9 +58,9 @@ def drop(
 
     Example: fieldsync overlaps drop JBL-BH-12 --reason "entered twice"
     """
-    from fieldsync.replica import queries
+    from fieldsync.api import Session
     from fieldsync.review import assistance_overlaps
 
     with opened(ctx) as node:
-        found = queries.show(node, assistance_overlaps.drop(node, record, reason).hex())
+        found = Session(node).show(assistance_overlaps.drop(node, record, reason).hex())
         tell(ctx, found, lambda out: out.saved(node, found))

@@ -178,7 +178,7 @@ def _answer(ctx: typer.Context, record: str, state: str, *, why: str | None = No
 
 
 def _told(ctx: typer.Context, node: "Node", record: bytes) -> None:
-    from fieldsync.replica import queries
+    from fieldsync.api import Session
 
-    found = queries.show(node, record.hex())
+    found = Session(node).show(record.hex())
     tell(ctx, found, lambda out: out.saved(node, found))

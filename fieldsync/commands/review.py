@@ -125,7 +125,8 @@ def take(
 
     Example: fieldsync review take JBL-AK-42 location --head AK:17 --note "visited"
     """
-    from fieldsync.replica import queries, value_reader
+    from fieldsync.api import Session
+    from fieldsync.replica import value_reader
     from fieldsync.review import decisions as reviews
 
     if (head is None) == (value is None):
@@ -134,11 +135,11 @@ def take(
         if head is not None:
             decided = reviews.take(node, record, field, head=head, note=note)
         else:
-            kind = node.schema.types.get(queries.show(node, record).type)
+            kind = node.schema.types.get(Session(node).show(record).type)
             spec = kind.fields.get(field) if kind is not None else None
             given: object = value if spec is None else value_reader.typed(node).value(spec, value)
             decided = reviews.take(node, record, field, value=given, note=note)
-        found = queries.show(node, decided.hex())
+        found = Session(node).show(decided.hex())
         tell(ctx, found, lambda out: out.saved(node, found))
 
 
@@ -147,12 +148,12 @@ def undo(ctx: typer.Context, record: Record, field: OneField, note: Note = None)
 
     Example: fieldsync review undo JBL-AK-42 location
     """
-    from fieldsync.replica import queries
+    from fieldsync.api import Session
     from fieldsync.review import decisions as reviews
 
     with opened(ctx) as node:
         undone = reviews.undo(node, record, field, note=note)
-        found = queries.show(node, undone.hex())
+        found = Session(node).show(undone.hex())
         tell(ctx, found, lambda out: out.saved(node, found))
 
 
