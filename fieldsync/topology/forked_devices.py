@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 import msgspec
 
+from fieldsync import errors
 from fieldsync.core import codes, commit
 from fieldsync.core.commit import Commit, group_contexts, state_of
 from fieldsync.core.deletion import DELETED, has_seen, with_repeated
@@ -149,11 +150,22 @@ def say_ours_again(node: Node, tx: Tx, device: Device, after: int, records: Iter
 
 
 def over(tx: ReadTx) -> dict[bytes, int]:
-    """Return copied devices, and behind which of their commits a number may be two commits'."""
+    """Return copied devices, and behind which of their commits a number may be two commits'.
+
+    Of heirs: behind which of theirs all were refused here, as another had said the same. Whoever holds these as values lets them go.
+    """
     found: dict[bytes, int] = {}
     for device in tx.devices():
         if device.copy_of is not None and device.copied_after is not None:
             found[device.copy_of] = min(device.copied_after, found.get(device.copy_of, device.copied_after))
+    for device in tx.devices():
+        if device.copy_of is not None and device.state == "forked":
+            again = {seq for seq, code, _ in tx.refusals(device.id) if code == errors.SaidAgain.code}
+            last = device.head
+            while last in again:
+                last -= 1
+            if last < device.head:
+                found[device.id] = min(last, found.get(device.id, last))
     return found
 
 
