@@ -41,7 +41,7 @@ def measure(office: Office, sources: list[str]) -> tuple[list[float], int, int]:
         for _ in range(SYNCS):
             office.register("amal", 50)
             started = time.perf_counter()
-            tries += retry.sync(office["amal"]).tries
+            tries += retry.sync_with_retries(office["amal"]).tries
             seconds.append(time.perf_counter() - started)
         return seconds, tries, len(drips.standing())
 

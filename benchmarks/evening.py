@@ -26,8 +26,8 @@ from benchmarks.laptops import Evening, Laptop, fresh, sync
 from benchmarks.run import machine
 from fieldsync.demo.story_runner import free_port
 from fieldsync.exchange.tables import import_records
-from fieldsync.protocol.client import Client
-from fieldsync.protocol.tally import Tally
+from fieldsync.protocol.client import SyncClient
+from fieldsync.protocol.tally import SyncTally
 from fieldsync.replica import commit_writer, save
 from fieldsync.replica.node import Node, wall_clock
 from fieldsync.server.http_server import open_many
@@ -87,7 +87,7 @@ def _pack(node: Node, i: int) -> Laptop:
         server = tx.servers()[0]
         me = tx.device(node.device)
     assert me is not None
-    client = Client(node, server, Tally())
+    client = SyncClient(node, server, SyncTally())
     return Laptop(
         i, node.key.to_bytes(), server.id, server.pin, server.nonce or b"", client.hello(where=True), client.hello(),
         tuple(client.commit_frames()), me.head,
@@ -101,10 +101,10 @@ def _settle(folder: Path, told: list[Evening]) -> list[tuple[int, bool]]:
         node = cast.open_node(_home(folder, one.number))
         with node.store.read() as tx:
             server = tx.servers()[0]
-        client = Client(node, server, Tally())
+        client = SyncClient(node, server, SyncTally())
         for tag, payload, _ in FrameReader().feed(one.answer):
-            client.take(client.read(*client.codec.unpack_payload(tag, payload)))
-        equal = client.ended is not None and client.acked == one.head and client.differing() == []
+            client.apply_frame(client.read_frame(*client.codec.unpack_payload(tag, payload)))
+        equal = client.ended is not None and client.acked == one.head and client.differing_units() == []
         found.append((client.tally.states, equal))
         node.close()
     return found

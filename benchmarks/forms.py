@@ -23,7 +23,7 @@ def main(folder: Path, *, every: bool = False) -> None:
     forms = sorted(path for path in folder.rglob("*") if path.suffix.lower() in ENDINGS)
     for path in forms:
         try:
-            found = convert.read(path)
+            found = convert.read_xlsform(path)
         except errors.FieldsyncError as fault:
             reason = f"{fault.facts.get('reason', fault.code)} {fault.facts.get('why', '')}".strip()
             refused[reason[:90]] += 1

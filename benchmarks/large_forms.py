@@ -17,7 +17,7 @@ from fieldsync.demo.story_runner import free_port
 from fieldsync.protocol import invites, join_server, sync_once
 from fieldsync.schema import load
 from fieldsync.server import administration
-from fieldsync.server.publish_schema import publish
+from fieldsync.server.publish_schema import publish_schema
 from tests.cast import JBL, ServerProcess, fill, found_office, open_node
 
 BYTES = 20_000  # of one type
@@ -48,7 +48,7 @@ def form(name: str, question: Callable[[], str]) -> str:
 @contextmanager
 def timed(what: str) -> Iterator[None]:
     """Print how long something takes: by the clock, and of this process's processor time. Nobody has read the forms before."""
-    load._load.cache_clear()  # noqa: SLF001 - another program would not have it
+    load._load_cached.cache_clear()  # noqa: SLF001 - another program would not have it
     started, before = time.perf_counter(), time.process_time()
     yield
     print(f"{what}: {time.perf_counter() - started:.1f} s, {time.process_time() - before:.1f} s of processor time")
@@ -58,7 +58,7 @@ def main(types: str = "500") -> None:
     """Measure with an office of its own."""
     gc.set_threshold(*cli.GARBAGE)
     question = words(5)
-    texts = load.shipped() | {f"survey_{n}.toml": form(f"survey_{n}", question) for n in range(int(types))}
+    texts = load.shipped_texts() | {f"survey_{n}.toml": form(f"survey_{n}", question) for n in range(int(types))}
     print(f"{len(texts)} files, {sum(len(text.encode()) for text in texts.values()) / 1e6:.1f} MB")
     with tempfile.TemporaryDirectory() as folder:
         home, port = Path(folder), free_port()
@@ -69,28 +69,29 @@ def main(types: str = "500") -> None:
         found_office(home / "hq", port)
         hq = open_node(home / "hq", shared=True)
         early, late = (
-            invites.parse(administration.invite(hq, name, "caseworker", [JBL]).invite) for name in ("Amal", "Basim")
+            invites.parse_invite(administration.make_invite(hq, name, "caseworker", [JBL]).invite)
+            for name in ("Amal", "Basim")
         )
         server = ServerProcess(home / "hq", port)
         server.start()
         try:
-            join_server.join(early, home / "amal", fill)
+            join_server.join_server(early, home / "amal", fill)
             with timed("publish all"):
-                publish(hq, forms)
+                publish_schema(hq, forms)
             with closing(open_node(home / "amal")) as amal:
                 with timed("sync all"):
-                    told = sync_once.sync(amal)
+                    told = sync_once.sync_once(amal)
                 print(f"  {told.down.bytes:,} bytes, {told.requests} requests")
                 with timed("join"):
-                    join_server.join(late, home / "basim", fill)
+                    join_server.join_server(late, home / "basim", fill)
                 changed = forms / "survey_7.toml"
                 changed.write_text(
                     changed.read_text(encoding="utf-8").replace("استمارة", "استبيان", 1), encoding="utf-8"
                 )
                 with timed("publish one"):
-                    publish(hq, changed)
+                    publish_schema(hq, changed)
                 with timed("sync one"):
-                    told = sync_once.sync(amal)
+                    told = sync_once.sync_once(amal)
                 print(f"  {told.down.bytes:,} bytes")
         finally:
             server.stop()

@@ -56,13 +56,13 @@ def measured(home: Path, part: str, found: list[people.Person], others: list[peo
     households, ids = imported(node, home, found)
     import_took = time.perf_counter() - started
     started = time.perf_counter()
-    duplicate_index.catch_up(node, compare=False)
+    duplicate_index.update_index(node, compare=False)
     keys_took = time.perf_counter() - started
     started = time.perf_counter()
-    duplicate_index.catch_up(node, compare=True)
+    duplicate_index.update_index(node, compare=True)
     compare_took = time.perf_counter() - started
     place = {record: at for at, record in enumerate(ids)}
-    pairs = {tuple(sorted((place[pair.a], place[pair.b]))) for pair in duplicate_pairs.items(node, type="person")}
+    pairs = {tuple(sorted((place[pair.a], place[pair.b]))) for pair in duplicate_pairs.list_pairs(node, type="person")}
     truth = people.truth(found)
     right = len(pairs & truth)
     precision, recall = right / len(pairs), right / len(truth)
@@ -137,7 +137,7 @@ def arriving(node: Node, others: list[people.Person], households: list[str]) -> 
             put={name: told.split("; ") for name, told in (("phones", one.phone), ("aliases", one.alias)) if told},
         )
         times.append(time.perf_counter())
-        duplicate_pairs.likely(node, "person", changes)
+        duplicate_pairs.likely_duplicates(node, "person", changes)
     times.append(time.perf_counter())
     took = sorted((end - start) * 1_000 for start, end in pairwise(times))
     return statistics.median(took), took[int(len(took) * 0.99)]

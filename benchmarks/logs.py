@@ -17,7 +17,7 @@ TYPE, FIELD = "case", "notes"
 
 def long_log(node: Node, entries: int) -> bytes:
     """Make a record whose log has so many entries, and return its id."""
-    record = save.add(node, TYPE, Changes(say={FIELD: "first"}), unit=JBL)
+    record = save.add_record(node, TYPE, Changes(say={FIELD: "first"}), unit=JBL)
     with node.store.write() as tx:
         device = tx.device(node.device)
         assert device is not None
@@ -34,7 +34,7 @@ def costs(node: Node, record: bytes, times: int) -> list[float]:
     found = []
     for i in range(times):
         before = time.process_time()
-        save.edit(node, record.hex(), Changes(say={FIELD: f"ملاحظة أخرى {i}"}))
+        save.edit_record(node, record.hex(), Changes(say={FIELD: f"ملاحظة أخرى {i}"}))
         found.append((time.process_time() - before) * 1_000)
     return found
 

@@ -56,9 +56,9 @@ def main() -> None:
         for words in COMMANDS:
             print(_line(f"`{' '.join(('fieldsync', *words))}`", _process(home, words, given.runs), "ms"), flush=True)
         node = cast.open_node(home / "samar")
-        print(f"| lines of the agenda, of everybody | {len(agenda.due(node, everybody=True)):,} | | |")
+        print(f"| lines of the agenda, of everybody | {len(agenda.list_due(node, everybody=True)):,} | | |")
         started = time.perf_counter()
-        duplicate_index.catch_up(node, compare=False)
+        duplicate_index.update_index(node, compare=False)
         print(f"| keys of who may be one, once | {time.perf_counter() - started:.1f} s | | |")
         for type_, change in _wanted(node).items():
             print(_line(f"add {type_}", _saves(node, type_, change, given.saves), "ms"), flush=True)
@@ -130,10 +130,10 @@ def _saves(node: Node, type_: str, change: Callable[[int], Changes], count: int)
 
 def _add(node: Node, type_: str, changes: Changes) -> None:
     """Do what the command `add` does, but for printing."""
-    duplicate_pairs.likely(node, type_, changes)
-    record = record_ids.id_text(save.add(node, type_, changes))
+    duplicate_pairs.likely_duplicates(node, type_, changes)
+    record = record_ids.id_text(save.add_record(node, type_, changes))
     queries.show(node, record)
-    assistance_overlaps.of(node, record)
+    assistance_overlaps.overlaps_of(node, record)
 
 
 def _line(what: str, took: list[float], unit: str) -> str:

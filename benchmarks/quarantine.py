@@ -31,7 +31,9 @@ def measure(home: Path, waiting: int) -> float:
         directly.sync(amal, hq)
         took = []
         for i in range(ROUNDS):
-            save.add(amal, "household", Changes(set={"family_name": "محمد", "location": f"place {i}"}), unit=cast.JBL)
+            save.add_record(
+                amal, "household", Changes(set={"family_name": "محمد", "location": f"place {i}"}), unit=cast.JBL
+            )
             started = time.perf_counter()
             directly.sync(amal, hq)
             took.append((time.perf_counter() - started) * 1_000)

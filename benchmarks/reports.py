@@ -23,7 +23,7 @@ from fieldsync.core.state import Base, State
 from fieldsync.crypto.slots import Slots
 from fieldsync.replica import node as nodes
 from fieldsync.replica import save
-from fieldsync.replica.apply import apply
+from fieldsync.replica.apply import apply_states
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
 from fieldsync.reports import definitions, run, table_refresh
@@ -165,9 +165,9 @@ def fill(node: Node, households: int, told: Callable[[str], None] = print) -> in
             part.setdefault(unit, []).append(State(record_ids.from_text(record), type_, base, values, {}))
             made += 1
             if len(part[unit]) == PART:
-                apply(tx, node.rules, part.pop(unit), unit=unit, index=node.is_laptop)
+                apply_states(tx, node.rules, part.pop(unit), unit=unit, index=node.is_laptop)
         for unit, states in part.items():
-            apply(tx, node.rules, states, unit=unit, index=node.is_laptop)
+            apply_states(tx, node.rules, states, unit=unit, index=node.is_laptop)
     node.store.run_maintenance()
     told(f"{made:,} records made in {time.perf_counter() - started:.0f} s")
     return made
@@ -180,7 +180,7 @@ def save_meanwhile(home: Path, begin: Event, done: Event) -> None:
     took = []
     while not done.wait(0.1):
         started = time.perf_counter()
-        save.add(node, "household", Changes(set={"family_name": "الحسن"}), unit=UNITS[0])
+        save.add_record(node, "household", Changes(set={"family_name": "الحسن"}), unit=UNITS[0])
         took.append(1_000 * (time.perf_counter() - started))
     node.close()
     took.sort()
@@ -200,9 +200,9 @@ def main() -> None:
         home = Path(given.home or folder) / "hq"
         fresh = not home.exists()
         if fresh:
-            administration.init(
+            administration.init_server(
                 home, lambda slots, key: slots.add_keyfile(key, SECRET), org="Office", unit="LAT", address="https://127.0.0.1:9",
-                texts=load.shipped(),
+                texts=load.shipped_texts(),
             )  # fmt: skip
         node = nodes.open_node(home, lambda slots: Slots.open_keyfile(slots, SECRET))
         if fresh:
@@ -213,16 +213,16 @@ def main() -> None:
         writer.start()
         begin.wait()
         started = time.perf_counter()
-        table_refresh.catch_up(node, definitions.find(home, "monthly"))
+        table_refresh.refresh_tables(node, definitions.find_report(home, "monthly"))
         print(f"sheets made or caught up in {time.perf_counter() - started:.1f} s")
         done.set()
         writer.join()
         print(f"{'report':14} {'month':>8} {'year':>8} {'rows':>8}")
-        for name, report in definitions.available(home).items():
+        for name, report in definitions.available_reports(home).items():
             seconds, rows = [], 0
             for asked_for in ({"month": MONTH}, {"year": YEAR}):
                 started = time.perf_counter()
-                document = run.make(node, name, **asked_for)
+                document = run.make_report(node, name, **asked_for)
                 seconds.append(time.perf_counter() - started)
                 rows = rows or len(document.rows)
             print(f"{report.name:14} {seconds[0]:6.2f} s {seconds[1]:6.2f} s {rows:8,}", flush=True)

@@ -25,7 +25,7 @@ from pathlib import Path
 from fieldsync.core.register import Head, Register
 from fieldsync.core.state import Base, State
 from fieldsync.replica import duplicate_index
-from fieldsync.replica.apply import apply
+from fieldsync.replica.apply import apply_states
 from fieldsync.replica.node import Node
 from tests import cast
 
@@ -71,8 +71,8 @@ def fill(node: Node, conflicts: int) -> None:
     several = list(states(conflicts, random.Random(7)))
     with node.store.write(durable=False) as tx:
         for start in range(0, len(several), 5_000):
-            apply(tx, node.rules, several[start : start + 5_000], unit=UNIT, index=True)
-    duplicate_index.catch_up(node, compare=True)
+            apply_states(tx, node.rules, several[start : start + 5_000], unit=UNIT, index=True)
+    duplicate_index.update_index(node, compare=True)
     node.store.run_maintenance()
 
 

@@ -42,7 +42,7 @@ def files_passed(work: Callable[[], object]) -> list[str]:
 
 
 def _edit(node: Node, record: bytes, name: str) -> None:
-    save.edit(node, record.hex(), Changes(set={"family_name": name}))
+    save.edit_record(node, record.hex(), Changes(set={"family_name": name}))
 
 
 def _sync(node: Node, hq: Node) -> None:
@@ -57,7 +57,7 @@ def _conflict(first: Node, second: Node, hq: Node, record: bytes) -> None:
 
 
 def _decide(node: Node, record: bytes) -> None:
-    decisions.take(node, record.hex(), "family_name", value="Haddad")
+    decisions.decide_conflict(node, record.hex(), "family_name", value="Haddad")
 
 
 def main(words: list[str]) -> None:
@@ -69,7 +69,7 @@ def main(words: list[str]) -> None:
         clock = cast.Clock()
         hq, amal, samar = (cast.open_node(home / name, clock) for name in ("hq", "amal", "samar"))
         first, second = (
-            save.add(amal, "household", Changes(set={"family_name": name, "location": "Jableh"}))
+            save.add_record(amal, "household", Changes(set={"family_name": name, "location": "Jableh"}))
             for name in ("Saleh", "Khoury")
         )
         for node in (amal, samar):

@@ -28,7 +28,7 @@ from fieldsync import errors
 from fieldsync.demo.story_runner import free_port
 from fieldsync.protocol import sync_once
 from fieldsync.protocol.bundles import bundle_sync
-from fieldsync.protocol.tally import Tally
+from fieldsync.protocol.tally import SyncTally
 from fieldsync.replica import save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
@@ -59,13 +59,13 @@ class Tree(NamedTuple):
 def plant(folder: Path, branches: int, laptops: int) -> Tree:
     """Found the headquarters and its branches, and enrol the laptops."""
     ports = {name: free_port() for name in ("hq", *(f"b{i}" for i in range(branches)))}
-    texts = load.shipped()
+    texts = load.shipped_texts()
     cast.found_office(folder / "hq", ports["hq"])
     hq = cast.open_node(folder / "hq")
     tree = Tree(folder, ports, {f"l{i}": f"b{i % branches}" for i in range(laptops)})
     for i in range(branches):
         name, address = f"b{i}", f"https://127.0.0.1:{ports[f'b{i}']}"
-        administration.init(folder / name, cast.fill, org="x", unit=f"LAT/B{i}", address=address, texts=texts)
+        administration.init_server(folder / name, cast.fill, org="x", unit=f"LAT/B{i}", address=address, texts=texts)
         branch = cast.open_node(folder / name)
         enrol_branch(hq, branch, f"LAT/B{i}")
         for laptop in (laptop for laptop, home in tree.homes.items() if home == name):
@@ -102,9 +102,9 @@ class _Hand:
         ):
             if cut:
                 setattr(line, self.chance.choice(["cut_up", "cut_down"]), self.chance.randrange(300, 5_000))
-            tally = Tally()
+            tally = SyncTally()
             try:
-                told = sync_once.sync(node, name, tally=tally)
+                told = sync_once.sync_once(node, name, tally=tally)
             except errors.NoContact:
                 self.count["cuts"] += 1
             except errors.UnknownDevice:  # the headquarters hears of it from the branch
@@ -120,26 +120,26 @@ class _Hand:
         above = self.tree.open(server)
         up, down = (self.tree.folder / f"{node.letters}.{end}" for end in ("up", "down"))
         try:
-            bundle_sync.pack(node, up)
+            bundle_sync.pack_bundle(node, up)
             self.count["bundles"] += 1
             if self.chance.random() < LOST:
                 self.count["bundles lost"] += 1
                 return
             try:
-                bundle_sync.unpack(above, up)
+                bundle_sync.unpack_bundle(above, up)
             except errors.Gap:  # it goes on behind what went to the headquarters by line
                 self.count["bundles packed again"] += 1
-                bundle_sync.pack(node, up, again=True)
-                bundle_sync.unpack(above, up)
+                bundle_sync.pack_bundle(node, up, again=True)
+                bundle_sync.unpack_bundle(above, up)
             with above.store.read() as tx:
                 device = tx.device(node.device)
             assert device is not None
-            bundle_sync.reply(above, down, device)
+            bundle_sync.pack_reply(above, down, device)
             self.count["bundles"] += 1
             if self.chance.random() < LOST:
                 self.count["bundles lost"] += 1
                 return
-            bundle_sync.unpack(node, down)
+            bundle_sync.unpack_bundle(node, down)
         except errors.NeedsBundle:
             self.count["bundles before their turn"] += 1
         finally:
@@ -164,11 +164,13 @@ class _Hand:
         for _ in range(self.chance.randrange(1, EDITS + 1)):
             self.count["edits"] += 1
             if len(held) < 3 or self.chance.random() < 0.3:
-                held.append(save.add(node, "household", Changes(set={"family_name": "محمد", "location": "جبلة"})))
+                held.append(
+                    save.add_record(node, "household", Changes(set={"family_name": "محمد", "location": "جبلة"}))
+                )
                 continue
             field = self.chance.choice(["location", "address", "origin"])
             value = f"{node.letters} {self.chance.randrange(1 << 30)}"
-            save.edit(node, self.chance.choice(held).hex(), Changes(set={field: value}))
+            save.edit_record(node, self.chance.choice(held).hex(), Changes(set={field: value}))
 
 
 @contextlib.contextmanager

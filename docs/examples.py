@@ -309,13 +309,13 @@ def _invite() -> Invite:
 
 @example("invite")
 def invite() -> str:
-    text = _invite().text()
+    text = _invite().to_text()
     return "\n".join(text[i : i + 80] for i in range(0, len(text), 80))
 
 
 @example("invite-bytes")
 def invite_bytes() -> str:
-    text = _invite().text().removeprefix("fieldsync:1:")
+    text = _invite().to_text().removeprefix("fieldsync:1:")
     data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
     return anatomy.msgpack(data, {(i,): name for i, name in enumerate(Invite.__struct_fields__)})
 
@@ -346,13 +346,13 @@ def code() -> str:
 
 @example("request")
 def request() -> str:
-    from fieldsync.server.nonces import Nonces
+    from fieldsync.server.nonces import NonceIssuer
     from fieldsync.wire.messages import to_base64
 
     server_key, issued = bytes(32), AT * 1000
     moment = issued.to_bytes(8, "big")
     nonce = moment + hmac.digest(server_key, AMAL.device + moment, "sha256")[:8]
-    assert Nonces(server_key).moment(AMAL.device, nonce) == issued
+    assert NonceIssuer(server_key).issue_time(AMAL.device, nonce) == issued
     frame = FrameCodec().pack_frame(FrameKind.HELLO, messages.encode(hello()))
     message = chain.signed_request(2, BASIM.device, chain.SignedRequest("POST", "/v2/sync", "", nonce, frame))
     signature = AMAL.sign(message)

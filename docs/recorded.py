@@ -47,21 +47,21 @@ def office(home: Path) -> Office:
         join_directly(hq, home / name, name, role, [unit])
     made = Office(hq, *(open_node(home / name, clock) for name in ("Amal", "Basim", "Samar")))
     everybody = (made.amal, made.basim, made.samar)
-    family = save.add(made.amal, "household", Changes(set={"family_name": "الحسن", "location": "جبلة"})).hex()
+    family = save.add_record(made.amal, "household", Changes(set={"family_name": "الحسن", "location": "جبلة"})).hex()
     for node in everybody:
         sync(made.amal, hq)
         sync(node, hq)
     for node, place in ((made.amal, "حمص، حي الوعر"), (made.basim, "حماة، حي الحاضر")):
         clock.tick(60_000)
-        save.edit(node, family, Changes(set={"location": place}))
+        save.edit_record(node, family, Changes(set={"location": place}))
     for node, given in ((made.amal, {}), (made.basim, {"given": "Ahmad", "father": "Mohamed", "family": "Al-Hassan"})):
         clock.tick(60_000)
-        save.add(node, "person", Changes(set={**_AHMAD, **given}), unit="LAT/JBL")
+        save.add_record(node, "person", Changes(set={**_AHMAD, **given}), unit="LAT/JBL")
     home_id = record_ids.id_text(bytes.fromhex(family))
     for node, provider in ((made.amal, "جمعية البر"), (made.basim, "الهلال الأحمر")):
         clock.tick(60_000)
         aid = {"kind": "food", "period": "2026-10", "quantity": 1, "recipient": home_id, "provider": provider}
-        save.add(node, "benefit", Changes(set=aid), unit="LAT/JBL")
+        save.add_record(node, "benefit", Changes(set=aid), unit="LAT/JBL")
     for node in everybody * 2:
         sync(node, hq)
     return made
@@ -73,7 +73,7 @@ def frames(node: Node, lang: str = "en") -> list[str]:
     out.of(node)
 
     async def record() -> list[str]:
-        app, found = ReviewApp(node, out, pairs=queue.pairs(node)), []
+        app, found = ReviewApp(node, out, pairs=queue.waiting_pairs(node)), []
         async with app.run_test(size=(96, 28)) as pilot:
             for key in _STEPS:
                 if key:

@@ -38,7 +38,7 @@ class _Quiet(Catalog):
 
 def sentences() -> list[Key]:
     """Return every sentence that a person may see, as (context, English), in the order in which they are kept."""
-    said = {(key, text) for key, text in messages.catalogue("en").items()}
+    said = {(key, text) for key, text in messages.load_catalogue("en").items()}
     return sorted(said | {(messages.HELP, text) for text in helps()})
 
 
@@ -50,10 +50,10 @@ def helps() -> Iterator[str]:
 
     def walk(name: str, node: object) -> Iterator[str]:
         made = command(name, node, Settings(lang="en"))
-        yield from messages.paragraphs(made.help or "")
-        yield from messages.paragraphs(made.epilog or "")
+        yield from messages.split_paragraphs(made.help or "")
+        yield from messages.split_paragraphs(made.epilog or "")
         for param in made.params:
-            yield from messages.paragraphs(getattr(param, "help", None) or "")
+            yield from messages.split_paragraphs(getattr(param, "help", None) or "")
         if isinstance(node, Branch):
             for below, one in node.commands.items():
                 yield from walk(below, one)

@@ -123,7 +123,9 @@ class Session:
         kind = self._node.schema.type(type)
         conditions = {
             name: str(
-                value if name == "unit" else value_reader.typed(self._node).value(kind.field(name), _as_given(value))
+                value
+                if name == "unit"
+                else value_reader.reader_for_typing(self._node).read_value(kind.field(name), _as_given(value))
             )
             for name, value in (where or {}).items()
         }
@@ -168,10 +170,10 @@ class Session:
     ) -> "SavedRecords":
         """Save new records of a type in one save, all of them or none; return them. Raises as `add` does."""
         from fieldsync.replica import save
-        from fieldsync.replica.changes import New
+        from fieldsync.replica.changes import NewRecord
 
-        wanted = [New(type, self._changes(type, fields, {})) for fields in several]
-        return self._saved(record.hex() for record in save.add_all(self._node, wanted, unit=unit, note=note))
+        wanted = [NewRecord(type, self._changes(type, fields, {})) for fields in several]
+        return self._saved(record.hex() for record in save.add_records(self._node, wanted, unit=unit, note=note))
 
     def check(self, type: str, fields: "Fields") -> None:
         """Say of a new record what `add` would say of its fields, and save nothing. Raises as `add` does."""
@@ -185,13 +187,13 @@ class Session:
         """Return the records here that a new one may be a duplicate of, the likeliest first. Raises as `add` does."""
         from fieldsync.review import duplicate_pairs
 
-        return duplicate_pairs.likely(self._node, type, self._changes(type, fields, {}), progress=progress)
+        return duplicate_pairs.likely_duplicates(self._node, type, self._changes(type, fields, {}), progress=progress)
 
     def overlaps(self, ref: str) -> "RecordOverlaps":
         """Return what a record may be the same assistance as, as far as this store knows. NoRecord, Ambiguous."""
         from fieldsync.review import assistance_overlaps
 
-        return assistance_overlaps.of(self._node, ref)
+        return assistance_overlaps.overlaps_of(self._node, ref)
 
     def edit(
         self,
@@ -209,7 +211,7 @@ class Session:
 
         shown = self.show(ref)
         changes = self._changes(shown.type, fields, shown.fields)
-        save.edit(self._node, shown.id, changes, note=note, based_on=based_on)
+        save.edit_record(self._node, shown.id, changes, note=note, based_on=based_on)
         return self._saved([shown.id])[0]
 
     def edit_all(
@@ -247,19 +249,19 @@ class Session:
         """Remove a record, which stays in the history; return it. NoRecord, Ambiguous, OpenConflict, UnitRefused, RoleRefused."""
         from fieldsync.replica import save
 
-        return self.show(save.remove(self._node, ref, reason).hex())
+        return self.show(save.remove_record(self._node, ref, reason).hex())
 
     def move(self, ref: str, unit: str, *, note: str | None = None) -> Record:
         """Move a record to another unit, with everything that belongs to it; return it. BelongsTo, UnitRefused, RoleRefused."""
         from fieldsync.replica import transfer
 
-        return self.show(transfer.move(self._node, ref, unit, note=note).hex())
+        return self.show(transfer.transfer_record(self._node, ref, unit, note=note).hex())
 
     def move_plan(self, ref: str, unit: str) -> "MovePlan":
         """Return what `move` would do, and move nothing. Raises as `move` does."""
         from fieldsync.replica import transfer
 
-        return transfer.plan(self._node, ref, unit)
+        return transfer.plan_transfer(self._node, ref, unit)
 
     # --- sync ---
 
@@ -279,7 +281,9 @@ class Session:
         """
         from fieldsync.protocol import retry
 
-        return retry.sync(self._node, server, tries=tries, budget=budget, progress=progress, waiting=waiting)
+        return retry.sync_with_retries(
+            self._node, server, tries=tries, budget=budget, progress=progress, waiting=waiting
+        )
 
     def sync_plan(self, server: str | None = None) -> "SyncPlan":
         """Return what a sync would send, and send nothing. NotFound where there is no such server."""
@@ -300,10 +304,10 @@ class Session:
         builder = ChangeBuilder(self._node, self._node.schema.type(type), shown)
         for name, value in fields.items():
             if value is None:
-                builder.empty(name)
+                builder.clear_value(name)
             else:
-                builder.give(name, _as_given(value))
-        return builder.changes()
+                builder.set_value(name, _as_given(value))
+        return builder.build_changes()
 
 
 @contextmanager

@@ -188,7 +188,7 @@ def run(words: list[str]) -> int:
     try:
         from fieldsync.ui.terminal import code_pages
 
-        loss = code_pages.prepare()
+        loss = code_pages.prepare_streams()
         settings = Settings(json="--json" in words)
         code = _run(words, settings, shows_arabic=code_pages.holds_arabic(sys.stdout))
         if loss.letters and not settings.json:
@@ -196,7 +196,7 @@ def run(words: list[str]) -> int:
             from fieldsync.ui.terminal.messages import phrase
 
             encoding = sys.stdout.encoding if not code_pages.holds_arabic(sys.stdout) else sys.stderr.encoding
-            output.aside(phrase("letters_lost", "en", encoding=encoding), "en")
+            output.write_stderr(phrase("letters_lost", "en", encoding=encoding), "en")
     except KeyboardInterrupt:
         return 130
     return code
@@ -248,10 +248,10 @@ def _where(fault: BaseException) -> str:
 def _say(error: errors.FieldsyncError, settings: Settings) -> int:
     from fieldsync.ui.terminal import messages, output
 
-    message, hint = messages.explain(error, settings.language, settings.schema)
+    message, hint = messages.explain_error(error, settings.language, settings.schema)
     if settings.json:
         told = {"code": error.code, "message": message, "hint": hint, "facts": error.facts}
         commands.write_json({"error": told})
     else:
-        output.aside("\n".join(line for line in (message, hint) if line), settings.language, settings.rtl)
+        output.write_stderr("\n".join(line for line in (message, hint) if line), settings.language, settings.rtl)
     return error.exit

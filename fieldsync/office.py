@@ -24,40 +24,40 @@ class PartnerSharing:
         """Bring the shared channels up to date."""
         from fieldsync.casework import partner_sharing
 
-        partner_sharing.update(tx, rules, rows)
+        partner_sharing.update_shared_channels(tx, rules, rows)
 
-    def rebuild(self, tx: Tx, rules: Rules) -> None:
+    def rebuild_projection(self, tx: Tx, rules: Rules) -> None:
         """Work all shared channels out anew."""
         from fieldsync.casework import partner_sharing
 
-        partner_sharing.rebuild(tx, rules)
+        partner_sharing.rebuild_shared_channels(tx, rules)
 
-    def check(self, role: str, type: str, fields: Mapping[str, Value], *, new: bool) -> None:
+    def check_write(self, role: str, type: str, fields: Mapping[str, Value], *, new: bool) -> None:
         """A partner answers referrals and says what it delivered; RoleRefused, IllegalValue."""
         if role == PARTNER:
             from fieldsync.casework import partner_sharing
 
             partner_sharing.check_partner(type, fields, new=new)
 
-    def unseen(self, role: str, kind: Type) -> frozenset[str]:
+    def hidden_fields(self, role: str, kind: Type) -> frozenset[str]:
         """Return the fields that a partner is not shown."""
         if role != PARTNER:
             return frozenset()
         from fieldsync.casework import partner_sharing
 
-        return partner_sharing.unseen(kind)
+        return partner_sharing.hidden_from_partners(kind)
 
 
 class HouseholdEvents:
     """What goes with a household event that is reported."""
 
-    def beside(self, node: Node, tx: Tx, draft: Draft) -> list[Draft] | None:
+    def companion_drafts(self, node: Node, tx: Tx, draft: Draft) -> list[Draft] | None:
         """Return an event with the codes kept for it, and what its family is told at once."""
         if draft.type != "household_event":
             return None
         from fieldsync.casework import household_events
 
-        return household_events.completed(node, tx, draft)
+        return household_events.complete_event(node, tx, draft)
 
     def after_apply(self, node: Node, tx: Tx, rows: Iterable[Row]) -> None:
         """Nothing is due to events."""
@@ -66,7 +66,7 @@ class HouseholdEvents:
 class SerialNumbers:
     """A server's serial numbers."""
 
-    def beside(self, node: Node, tx: Tx, draft: Draft) -> list[Draft] | None:  # noqa: ARG002 - the hook's signature
+    def companion_drafts(self, node: Node, tx: Tx, draft: Draft) -> list[Draft] | None:  # noqa: ARG002 - the hook's signature
         """Nothing goes with a new record."""
         return None
 
@@ -74,7 +74,7 @@ class SerialNumbers:
         """Give the numbers that are due."""
         from fieldsync.topology import serial_numbers
 
-        serial_numbers.give(node, tx, rows)
+        serial_numbers.give_numbers(node, tx, rows)
 
 
 class CaseworkChecks:
@@ -87,7 +87,7 @@ class CaseworkChecks:
 
         return {household_events.EVENT: household_events.RESERVED}
 
-    def check(self, batch: JudgedBatch, commit: Commit) -> None:
+    def check_commit(self, batch: JudgedBatch, commit: Commit) -> None:
         """What is shared needs a consent; ConsentNeeded, IllegalValue."""
         from fieldsync.casework import partner_permissions
 
@@ -103,7 +103,7 @@ class CaseworkChecks:
 def register() -> None:
     """Register the social-affairs pack with the kernel."""
     sharing = PartnerSharing()
-    extensions.register(
+    extensions.register_extensions(
         extensions.Extensions(
             projections=[sharing],
             guards=[sharing],

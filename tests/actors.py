@@ -18,7 +18,7 @@ from tests.cast import JBL, open_node, rows
 
 def serve(home: str, port: str) -> None:
     """Serve until told to stop."""
-    http_server.run(open_node(Path(home), shared=True), "127.0.0.1", int(port))
+    http_server.serve_node(open_node(Path(home), shared=True), "127.0.0.1", int(port))
 
 
 def work(home: str, seed: str) -> None:
@@ -28,19 +28,19 @@ def work(home: str, seed: str) -> None:
     for step in count():
         if chance.random() < 0.3:
             try:
-                sync_once.sync(node)
+                sync_once.sync_once(node)
                 print("synced", flush=True)
             except errors.NoContact as fault:
                 print("cut", fault.code, flush=True)
             continue
         known = [row for row in rows(node).values() if row.state.type == "household" and "_deleted" not in row.doc]
         if len(known) < 3 or chance.random() < 0.2:
-            save.add(
+            save.add_record(
                 node, "household", Changes(set={"family_name": "محمد", "location": f"{node.letters} {step}"}), unit=JBL
             )
         else:
             ref = chance.choice(known).state.record.hex()
-            save.edit(
+            save.edit_record(
                 node, ref, Changes(set={chance.choice(["location", "address", "origin"]): f"{node.letters} {step}"})
             )
         with node.store.read() as tx:
@@ -61,7 +61,7 @@ def export_cut_short(home: str, type: str, out: str) -> None:
     def die(*_: object) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
-    export_records.export(open_node(Path(home)), type, Path(out), progress=die)
+    export_records.export_records(open_node(Path(home)), type, Path(out), progress=die)
 
 
 ROLES = {"serve": serve, "work": work, "command": command, "export_cut_short": export_cut_short}

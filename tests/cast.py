@@ -18,7 +18,7 @@ from fieldsync.crypto import age, chain
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.crypto.slots import Slots
 from fieldsync.protocol import invites
-from fieldsync.protocol.client import granted
+from fieldsync.protocol.client import grants_of_pairs
 from fieldsync.protocol.invites import Invite
 from fieldsync.replica import node as nodes
 from fieldsync.replica import node_setup, protocol_versions
@@ -78,7 +78,9 @@ def open_node(home: Path, clock: Clock | None = None, *, shared: bool = False) -
 
 def found_office(home: Path, port: int = 9) -> None:
     """Set up a headquarters in a folder."""
-    administration.init(home, fill, org="Office", unit="LAT", address=f"https://127.0.0.1:{port}", texts=load.shipped())
+    administration.init_server(
+        home, fill, org="Office", unit="LAT", address=f"https://127.0.0.1:{port}", texts=load.shipped_texts()
+    )
 
 
 def join_request(
@@ -92,21 +94,21 @@ def join_request(
 
 def join_directly(hq: Node, home: Path, name: str, role: str, units: Sequence[str], *, device: str = "") -> None:
     """Enrol a laptop (or a further `device` of that person) as `join` does, without a socket between."""
-    invite = invites.parse(administration.invite(hq, name, role, list(units)).invite)
+    invite = invites.parse_invite(administration.make_invite(hq, name, role, list(units)).invite)
     key = DeviceKey.from_bytes(
         hashlib.sha256((name + device).encode()).digest()
     )  # the same in every run: ties fall alike
     identity = age.new_identity()
-    told = enrolment.enrol(hq, join_request(invite, key, age.public_recipient(identity)))
+    told = enrolment.enrol_device(hq, join_request(invite, key, age.public_recipient(identity)))
 
     def write(tx: Any) -> None:
-        who = NodeIdentity("laptop", told.org, told.letters, told.person, granted(told.grants), identity)
+        who = NodeIdentity("laptop", told.org, told.letters, told.person, grants_of_pairs(told.grants), identity)
         node_setup.write_identity(tx, key, who, told.schema, nodes.wall_clock())
         for unit, _ in told.grants:
             tx.channel_number(unit)
         tx.add_server(KnownServer(told.server, told.server_name, invite.address, invite.pin, told.nonce, False, None))
         tx.set_age(told.server, told.age)
-        protocol_versions.remember(tx, told.server, PROTOCOL)
+        protocol_versions.remember_protocol(tx, told.server, PROTOCOL)
 
     node_setup.create_store(home, fill, write)
 

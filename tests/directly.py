@@ -6,11 +6,11 @@ from typing import Any
 from fieldsync import errors
 from fieldsync.crypto.key_words import key_words
 from fieldsync.protocol import range_repair
-from fieldsync.protocol.channel_delta import visible
-from fieldsync.protocol.client import Client
-from fieldsync.protocol.server import Serving
-from fieldsync.protocol.sync_once import _Talk
-from fieldsync.protocol.tally import Tally
+from fieldsync.protocol.channel_delta import visible_channels
+from fieldsync.protocol.client import SyncClient
+from fieldsync.protocol.server import SyncServer
+from fieldsync.protocol.sync_once import _SyncExchange
+from fieldsync.protocol.tally import SyncTally
 from fieldsync.replica import schema_history
 from fieldsync.replica.node import Node
 from fieldsync.server import device_locks
@@ -20,15 +20,15 @@ from fieldsync.wire import messages, routes
 from fieldsync.wire.frames import FrameCodec, FrameKind
 
 
-class Direct(_Talk):
+class Direct(_SyncExchange):
     """A talk whose requests go straight to a server's session; after `cut` frames, up and down, the line is dead."""
 
     def __init__(self, node: Node, hq: Node, cut: int | None = None, again: int = 1, budget: int = 0) -> None:
         with node.store.read() as tx:
             self.server = next(server for server in tx.servers() if server.id == hq.serving_key.device)
         self.node, self.hq = node, hq
-        self.tally = Tally()
-        self.client = Client(node, self.server, self.tally)
+        self.tally = SyncTally()
+        self.client = SyncClient(node, self.server, self.tally)
         self.nonce = b""
         self.cut = cut
         self.again = again
@@ -41,7 +41,7 @@ class Direct(_Talk):
             self.cut -= 1
         return (codec or self.client.codec).open_frame(frame)
 
-    def request(
+    def send_request(
         self,
         name: str,
         hello: Callable[[], bytes],
@@ -62,30 +62,32 @@ class Direct(_Talk):
             self.client.codec = FrameCodec()
             if more is not None and self.budget:
                 raise errors.OtherDictionary
-            yield from self.request(name, hello, more, read)
+            yield from self.send_request(name, hello, more, read)
             return
         codec = FrameCodec(known[said.dictionary])
-        serving = Serving(self.hq, device, said, codec)
+        serving = SyncServer(self.hq, device, said, codec)
         frames: Iterable[bytes] = more() if isinstance(more, Callable) else more or ()  # type: ignore[arg-type]
         if name == routes.RENEW:
             (frame,) = frames
             _, asked = self._pass(frame)
             request = messages.decode_message(messages.RenewRequest, asked)
-            letters, common = device_renewal.enrol(self.hq, device, request, serving.protocol, serving.hello.grants)
+            letters, common = device_renewal.enrol_successor(
+                self.hq, device, request, serving.protocol, serving.hello.grants
+            )
             told = messages.RenewAnswer(letters, common, b"", self.hq.clock())
             answer = iter([codec.pack_frame(FrameKind.RENEWED, messages.encode(told))])
         elif name == routes.HEAL:
             (frame,) = frames
             _, asked = self._pass(frame)
             ask = messages.decode_message(messages.Ask, asked)
-            answer = range_repair.answer(self.hq, ask, codec)
+            answer = range_repair.answer_question(self.hq, ask, codec)
         else:
             for frame in frames:
                 self.tally.bytes_up += len(frame)
                 kind, payload = self._pass(frame)
                 for _ in range(self.again):
-                    serving.take([serving.read(kind, payload)])
-            answer = serving.answer()
+                    serving.take_commits([serving.read_frame(kind, payload)])
+            answer = serving.answer_frames()
         for frame in answer:
             self.tally.bytes_down += len(frame)
             passed = self._pass(frame)
@@ -102,15 +104,15 @@ def _known(tx: ReadTx) -> dict[bytes, bytes]:
     if forms not in _read:
         if len(_read) > 16:
             _read.clear()
-        _read[forms] = schema_history.dictionaries(tx)
+        _read[forms] = schema_history.compression_dictionaries(tx)
     return _read[forms]
 
 
-def sync(node: Node, hq: Node, cut: int | None = None, again: int = 1, budget: int = 0) -> Tally:
+def sync(node: Node, hq: Node, cut: int | None = None, again: int = 1, budget: int = 0) -> SyncTally:
     """Sync once as transport.sync does; CutOff where the line was cut."""
     talk = Direct(node, hq, cut, again, budget)
-    device_renewal.run(talk)
-    talk.check(heal=not budget)
+    device_renewal.sync_or_renew(talk)
+    talk.check_digests(heal=not budget)
     with node.store.write() as tx:
         tx.set_server(talk.server.id, synced=node.clock())
     return talk.tally
@@ -118,10 +120,10 @@ def sync(node: Node, hq: Node, cut: int | None = None, again: int = 1, budget: i
 
 def approve(*nodes: Node, hq: Node) -> None:
     """Approve those of these laptops that wait for it, as the administrator of the headquarters does."""
-    waiting = {one.id for one in device_locks.pending(hq)}
+    waiting = {one.id for one in device_locks.list_pending(hq)}
     for node in nodes:
         if node.device.hex() in waiting:
-            device_locks.approve(hq, node.device.hex(), key_words(node.key.public))
+            device_locks.approve_device(hq, node.device.hex(), key_words(node.key.public))
 
 
 def differing(node: Node, hq: Node) -> list[str]:
@@ -129,4 +131,4 @@ def differing(node: Node, hq: Node) -> list[str]:
     with node.store.read() as tx, hq.store.read() as other:
         mine = {c.unit: (c.digest, c.records) for c in tx.channels()}
         grants = node.grants if node.is_laptop else tx.settings.upstream_grants
-        return [c.unit for c in visible(other, grants) if mine.get(c.unit, (0, 0)) != (c.digest, c.records)]
+        return [c.unit for c in visible_channels(other, grants) if mine.get(c.unit, (0, 0)) != (c.digest, c.records)]

@@ -96,7 +96,7 @@ class Book:
             head.append("retired = true")
         renamed = ["[renamed]", *(f'{old} = "{new}"' for old, new in self.renamed.items())] if self.renamed else []
         visit = "\n".join([*head, *renamed, *(one.toml() for one in self.questions)]) + "\n"
-        return load.shipped() | {"visit.toml": visit}
+        return load.shipped_texts() | {"visit.toml": visit}
 
     def write(self, folder: Path) -> Path:
         """Write the folder."""

@@ -7,7 +7,7 @@ from fieldsync.core import stamp
 from fieldsync.core.commit import FORMAT, Commit, encode
 from fieldsync.core.register import Value
 from fieldsync.crypto import chain
-from fieldsync.protocol.server import Serving
+from fieldsync.protocol.server import SyncServer
 from fieldsync.replica.node import Node
 from fieldsync.wire import messages, row_batches
 from fieldsync.wire.frames import FrameCodec, FrameKind
@@ -57,8 +57,8 @@ class HandMade:
             device = tx.device(self.node.device)
         assert device is not None
         hello = messages.Hello(PROTOCOL, b"", self.node.clock(), 0, b"")
-        serving = Serving(self.server, device, hello, FrameCodec())
-        serving.take([serving.read(FrameKind.COMMITS, payload)])
+        serving = SyncServer(self.server, device, hello, FrameCodec())
+        serving.take_commits([serving.read_frame(FrameKind.COMMITS, payload)])
 
     def write(self, fields: dict[str, Value], **changes: Any) -> str:
         """Send one commit; return the code of its reason, "" where it is applied."""

@@ -89,7 +89,7 @@ class Office:
 
     def sync(self, *names: str) -> list[Synced]:
         """Sync these laptops in turn."""
-        return [sync_once.sync(self[name]) for name in names]
+        return [sync_once.sync_once(self[name]) for name in names]
 
     def equal(self, *names: str) -> None:
         """Assert that these laptops hold what the headquarters holds of their units: the same registers, byte for byte."""
@@ -216,7 +216,7 @@ class Hand:
     def __init__(self, node: Node, port: int) -> None:
         self.node = node
         self.port = port
-        self.codec = FrameCodec(node.schema.dictionary())
+        self.codec = FrameCodec(node.schema.compression_dictionary())
 
     @property
     def server(self) -> bytes:

@@ -6,7 +6,7 @@ import pytest
 
 from fieldsync.ui.terminal import messages
 
-_ENGLISH = messages.catalogue("en")
+_ENGLISH = messages.load_catalogue("en")
 _FOREIGN = {ord("A") + n: 0x410 + n for n in range(26)} | {ord("a") + n: 0x430 + n for n in range(26)}
 _FACT = re.compile(r"(\{[^}]*\})")
 
@@ -34,7 +34,7 @@ class _Translations:
 def speak(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the language that nobody speaks in Arabic's place."""
     strange = {key: foreign(text) for key, text in _ENGLISH.items()}
-    monkeypatch.setattr(messages, "catalogue", lambda lang: strange if lang == "ar" else _ENGLISH)
+    monkeypatch.setattr(messages, "load_catalogue", lambda lang: strange if lang == "ar" else _ENGLISH)
     monkeypatch.setattr(messages, "_translations", lambda _lang: _Translations())
 
 

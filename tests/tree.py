@@ -12,7 +12,7 @@ from fieldsync.core.state import canonical_bytes
 from fieldsync.crypto import age
 from fieldsync.protocol import invites
 from fieldsync.protocol.bundles import bundle_sync
-from fieldsync.protocol.channel_delta import visible
+from fieldsync.protocol.channel_delta import visible_channels
 from fieldsync.replica import commit_writer, protocol_versions, record_units, save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
@@ -31,20 +31,20 @@ UNITS = {"amal": ["LAT/JBL"], "basim": ["LAT/JBL"], "samar": ["LAT/QRD"], "dima"
 
 def enrol_branch(hq: Node, branch: Node, unit: str) -> None:
     """Make a server another one's branch, as `server upstream set` does, without a socket between."""
-    invite = invites.parse(administration.invite(hq, unit, "branch", [unit]).invite)
+    invite = invites.parse_invite(administration.make_invite(hq, unit, "branch", [unit]).invite)
     with branch.store.read() as tx:
         recipient = age.public_recipient(tx.settings.age_identity)
-    told = enrolment.enrol(hq, join_request(invite, branch.key, recipient))
-    branch_link.take_over(branch, invite, told)
+    told = enrolment.enrol_device(hq, join_request(invite, branch.key, recipient))
+    branch_link.store_join(branch, invite, told)
     with branch.store.write() as tx:
-        protocol_versions.remember(tx, told.server, PROTOCOL)
+        protocol_versions.remember_protocol(tx, told.server, PROTOCOL)
 
 
 def found_tree(home: Path) -> None:
     """Set up the tree, each node in a folder of its own."""
     found_office(home / "hq")
     for name, unit in BRANCHES.items():
-        administration.init(
+        administration.init_server(
             home / name, fill, org="x", unit=unit, address="https://127.0.0.1:9", texts=office_texts(home)
         )
         above, branch = open_node(home / ABOVE[name]), open_node(home / name)
@@ -105,19 +105,19 @@ class Tree:
     def carry(self, name: str, server: str, file: Path) -> dict[str, Any]:
         """Carry a node's bundle up to a server, and the answer back down; return what unpacking them said."""
         node, other = self.nodes[name], self.nodes[server]
-        bundle_sync.pack(node, file)
-        told = bundle_sync.unpack(other, file)
+        bundle_sync.pack_bundle(node, file)
+        told = bundle_sync.unpack_bundle(other, file)
         with other.store.read() as tx:
             device = tx.device(node.device)
         assert device is not None
-        bundle_sync.reply(other, file, device)
-        return {"up": told, "down": bundle_sync.unpack(node, file)}
+        bundle_sync.pack_reply(other, file, device)
+        return {"up": told, "down": bundle_sync.unpack_bundle(node, file)}
 
     def edit(self, name: str, which: int, fields: dict[str, object]) -> None:
         node = self.nodes[name]
         held = sorted(rows(node))
         if held:
-            save.edit(node, held[which % len(held)].hex(), Changes(set=fields))
+            save.edit_record(node, held[which % len(held)].hex(), Changes(set=fields))
 
     def move(self, name: str, which: int, unit: str) -> None:
         node = self.nodes[name]
@@ -144,7 +144,7 @@ def seen(node: Node) -> dict[bytes, Row]:
     """Return a node's records in the units that are its own: a branch keeps others until its laptops have heard that they left."""
     with node.store.read() as tx:
         grants = node.grants if node.is_laptop else tx.settings.upstream_grants
-        inside = {channel.n for channel in visible(tx, grants)}
+        inside = {channel.n for channel in visible_channels(tx, grants)}
     return {record: row for record, row in rows(node).items() if not inside.isdisjoint(row.channels)}
 
 

@@ -9,7 +9,7 @@ from fieldsync.core import codes
 from fieldsync.core.commit import Commit
 from fieldsync.core.grants import covering_grant
 from fieldsync.core.state import register_of
-from fieldsync.replica.extensions import registered
+from fieldsync.replica.extensions import registered_extensions
 from fieldsync.store.contract import sibling_key
 from fieldsync.topology import device_letters
 
@@ -22,7 +22,7 @@ class CodeChecks(ValueChecks):
 
         A code that another record reserved for this one may wait for that record.
         """
-        reserved = registered().reserved_codes.get(commit.type)
+        reserved = registered_extensions().reserved_codes.get(commit.type)
         if "_code" not in commit.fields and reserved is None:
             return
         unit = commit.fields.get("_unit")
@@ -62,14 +62,16 @@ class CodeChecks(ValueChecks):
             for one in self.tx.devices()
             if one.id in family or (self._by_server and all(covering_grant(grants, grant.unit) for grant in one.grants))
         )
-        return frozenset(letters for letters in (*known, device_letters.given(self.tx, self.device.id)) if letters)
+        return frozenset(
+            letters for letters in (*known, device_letters.first_letters(self.tx, self.device.id)) if letters
+        )
 
     def _is_reserved(self, record: bytes, code: object) -> bool:
         """Say whether a record reserves this code, of those from which this one has the beginning of its id."""
         wanted = codes.split_code(code) if isinstance(code, str) else None
         if wanted is None:
             return False
-        for type_, reserved in registered().reserved_codes.items():
+        for type_, reserved in registered_extensions().reserved_codes.items():
             firsts = (
                 codes.split_code(one)
                 for one in self._reserved_codes(record, type_, reserved.field)

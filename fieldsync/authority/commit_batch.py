@@ -61,6 +61,6 @@ class CommitBatch:
             state = state_of(one) if state is None else join_states(state, state_of(one))[0]
         assert state is not None
         settled = Row(0, state, {}, {})
-        settle_row(settled, self.rules.of(state.type), None)
+        settle_row(settled, self.rules.type_rules(state.type), None)
         settled.owner = owner_of(settled, self.rules)
         return settled

@@ -59,7 +59,7 @@ class RecordCommits:
         """Return the commits about a record of a type."""
         known = self._read.get(record)
         if known is None:
-            today = self._rules.of(kind).today
+            today = self._rules.type_rules(kind).with_present_names
             logged = self._tx.commits_of(record, refused=False)
             known = (
                 self._tx.count_commits_of(record),
@@ -202,7 +202,7 @@ class ConflictJudge:
     # --- what a register tells at once ---
 
     def _policy(self, commit: Commit, name: str) -> Policy:
-        return self._rules.of(commit.type).of(field_of(name), member="/" in name).policy
+        return self._rules.type_rules(commit.type).field_rule(field_of(name), member="/" in name).policy
 
     def _ends_no_conflict(self, commit: Commit, name: str, context: Context) -> bool:
         """Say whether a write surely ends no conflict: nothing is named, or the only head with all that it has written over."""
@@ -310,7 +310,7 @@ class ConflictJudge:
         row, value = self._known.get(commit.record), commit.fields[DELETED]
         if row is None or self._is_from_above(commit, DELETED):
             return False
-        present = self._rules.of(commit.type).present
+        present = self._rules.type_rules(commit.type).present_name
         log = self._field_log(commit, DELETED)
         standing = self._standing_writes(log, log.last_named_writes(this))
         if value is None:

@@ -191,7 +191,7 @@ def _record_faults(
         if own != row.old_term & _MASK:
             yield StoreFault("term", record=place[0], code=place[1])
         shown = Row(row.n, row.state, {}, {})
-        settle_row(shown, node.rules.of(row.state.type), None)
+        settle_row(shown, node.rules.type_rules(row.state.type), None)
         if shown.doc != row.doc:
             yield StoreFault("document", record=place[0], code=place[1])
         yield from _fold_faults(node, tx, row, refused, place, judges)
@@ -220,7 +220,7 @@ def _fold_faults(
             if one is None:
                 return  # erased, its registers are gone as well; or it cannot be read, and is listed
             said.append(one)
-            commits.append(node.rules.of(row.state.type).today(one))
+            commits.append(node.rules.type_rules(row.state.type).with_present_names(one))
     if judges is not None:
         judges.check_record(row, said)
     if node.is_laptop:
@@ -237,7 +237,7 @@ def _fold_faults(
     if commits:
         folded = join_all_states(list(map(state_of, commits)))
         # a branch has other devices' writes as states only: its commits must be in the registers, and need not be all of them
-        state = known_contexts.filled(tx, node.rules.of(row.state.type), row.state)
+        state = known_contexts.fill_contexts(tx, node.rules.type_rules(row.state.type), row.state)
         whole = join_states(state, folded)[0] if tx.settings.upstream is not None else folded
         if canonical_bytes(whole) != canonical_bytes(state):
             yield StoreFault("registers", record=place[0], code=place[1])

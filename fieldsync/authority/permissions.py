@@ -17,7 +17,7 @@ from fieldsync.core.register import Value
 from fieldsync.core.settle import DECIDED, REOPENED, unpack_heads
 from fieldsync.core.state import State, field_of, register_of
 from fieldsync.core.units import ABOVE, BELOW, is_unit
-from fieldsync.replica.extensions import registered
+from fieldsync.replica.extensions import registered_extensions
 from fieldsync.replica.merge_rules import Rules
 from fieldsync.schema.values import is_id
 from fieldsync.store import ReadTx
@@ -66,7 +66,7 @@ class Permit(CodeChecks):
         return self._note_outcome(commit, self._judge_as_first_taken(commit))
 
     def _note_outcome(self, commit: Commit, found: errors.FieldsyncError | None) -> errors.FieldsyncError | None:
-        today = self.rules.of(commit.type).today(commit)
+        today = self.rules.type_rules(commit.type).with_present_names(commit)
         self._conflicts.note_outcome(today, accepted=found is None, waits=found is not None and bool(self.waits_for))
         return found
 
@@ -116,8 +116,8 @@ class Permit(CodeChecks):
             if self.device.pending:
                 self.waits_for = (device_key(self.device.id),)
                 return errors.DevicePending()
-            if self._family and forked_devices.said_again(
-                self.tx, self._family, commit, self.rules.of(commit.type).today
+            if self._family and forked_devices.is_reissued(
+                self.tx, self._family, commit, self.rules.type_rules(commit.type).with_present_names
             ):
                 return errors.SaidAgain()
             if commit.author != self.device.person and not branch:
@@ -143,14 +143,14 @@ class Permit(CodeChecks):
             self._check_codes(commit)
             if not branch:
                 self._check_steps(commit, grant.role)
-            commit = self.rules.of(commit.type).today(commit)
+            commit = self.rules.type_rules(commit.type).with_present_names(commit)
             system = [name for name in commit.fields if name.startswith("_")]
             self._check_place(commit, system)
             if grant.role not in DECIDERS and not branch:
                 if said:
                     return self._role_refused(commit, grant.role, DECIDERS)
                 self._check_decided(commit)
-            registered().check_commit(self, commit)
+            registered_extensions().check_commit(self, commit)
             if not branch:
                 self._check_complete(commit)
             self._made.setdefault(commit.record, (unit, commit.type))
@@ -295,7 +295,7 @@ class Permit(CodeChecks):
             if not isinstance(one, str) or not is_unit(one) or covering_grant(self.device.grants, one) is None:
                 raise errors.UnitRefused(unit=str(one))
         fields = commit.fields
-        of_type = self.rules.of(commit.type)
+        of_type = self.rules.type_rules(commit.type)
         named = [*_possible_values(fields.get(of_type.belongs_to or "")), *_possible_values(fields.get("_same_as"))]
         named += [name.partition("/")[2] for name in system if field_of(name) == "_not_same"]
         above = of_type.above  # whom it belongs to may be words there
@@ -323,12 +323,12 @@ class Permit(CodeChecks):
         """A partner answers what was shared with it, and says what it delivered for it; of all else it learns nothing."""
         row = self.known.get(commit.record)
         made = commit.record in self._made
-        registered().check_write(PARTNER, commit.type, commit.fields, new="_code" in commit.fields)
+        registered_extensions().check_write(PARTNER, commit.type, commit.fields, new="_code" in commit.fields)
         if row is None and not made and "_code" not in commit.fields:  # an answer may come before its referral
             self.waits_for = (record_key(commit.record),)
             raise errors.NoRecord(ref=commit.record.hex())
         if row is not None or not made:
-            registered().check_partner(self, commit, row)
+            registered_extensions().check_partner(self, commit, row)
         self._check_type(commit)
         self._check_seen(commit)
         self._check_size(commit)

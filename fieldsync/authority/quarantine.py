@@ -14,8 +14,8 @@ from fieldsync.authority.permissions import Permit
 from fieldsync.core import record_ids, stamp
 from fieldsync.core.commit import state_of
 from fieldsync.replica import queries
-from fieldsync.replica.apply import apply
-from fieldsync.replica.extensions import registered
+from fieldsync.replica.apply import apply_states
+from fieldsync.replica.extensions import registered_extensions
 from fieldsync.replica.lookup import find_id
 from fieldsync.replica.node import Node
 from fieldsync.replica.refusal_errors import facts_of
@@ -68,9 +68,9 @@ def _judge_due(node: Node, tx: Tx, author: bytes, seqs: list[int]) -> None:
         else:
             tx.quarantine_commit(author, commit.seq, reason, waits_for=permit.waits_for)
     held = set(known)
-    applied = apply(tx, node.rules, accepted, index=node.is_laptop, known=known)
-    made_elsewhere.tell(tx, node.rules, accepted, applied.rows, held)
-    registered().write_due(node, tx, applied.rows.values())
+    applied = apply_states(tx, node.rules, accepted, index=node.is_laptop, known=known)
+    made_elsewhere.note_left_units(tx, node.rules, accepted, applied.rows, held)
+    registered_extensions().write_due(node, tx, applied.rows.values())
 
 
 # --- what people see and do -------------------------------------------------------------------------------------------
@@ -243,7 +243,7 @@ def release_commits(node: Node, chosen: QuarantineSelection, by: str, note: str 
     done, left = list[QuarantinedCommit](), list[QuarantinedCommit]()
     with node.store.write() as tx:
         _check_place(node, tx, chosen)
-        node.renew(tx)
+        node.load_current_forms(tx)
         for one in [one for one in _select_commits(node, tx, chosen) if one.reason]:
             tx.add_quarantine_action(QuarantineAction(one.device, one.seq, "release", by, node.clock(), note))
             _judge_due(node, tx, one.device, [one.seq])

@@ -94,7 +94,7 @@ def unsent_changes(tx: ReadTx, branch: bytes, after: int) -> list[tuple[bytes, A
     changed = tx.last_changes()
     return [
         (said.device, change)
-        for _, said in enrolments.news(tx, after)
+        for _, said in enrolments.changed_enrolments(tx, after)
         if said.device in changed
         for change in tx.authority_changes(said.device)
         if tx.stated_change(change.n, branch) is None

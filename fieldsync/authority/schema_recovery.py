@@ -14,7 +14,7 @@ from fieldsync.authority import form_texts, schema_rollout
 from fieldsync.crypto.keys import DeviceKey, device_id, verify_signature
 from fieldsync.replica import schema_history
 from fieldsync.replica.node import Node
-from fieldsync.replica.node_setup import mark
+from fieldsync.replica.node_setup import forms_mark
 from fieldsync.schema import compatibility, load
 from fieldsync.store import ReadTx, Tx
 from fieldsync.topology.sender import Sender
@@ -43,7 +43,7 @@ def _signed_message(listed: Iterable[FormText], number: int) -> bytes:
 def find_signer(listed: Iterable[FormText], published: str) -> bytes | None:
     """Return the device that signed forms, None where nobody did: `listed` are their hashes, `published` is the text that signs them."""
     try:
-        match load.published({load.PUBLISHED: published}):
+        match load.publication_table({load.PUBLISHED: published}):
             case {"number": int(number), "by": str(by), "signature": str(signature)} if 0 <= number < 1 << 32:
                 key = bytes.fromhex(by)
                 return (
@@ -125,7 +125,7 @@ def _pack_claim(sender: Sender, claimed: bytes) -> bytes:
 
 def note_replaced(tx: Tx, texts: dict[str, str]) -> None:
     """Keep our forms where others come with their number: headquarters is to hear that it has given that twice."""
-    ours, theirs = tx.settings.forms, mark(texts)
+    ours, theirs = tx.settings.forms, forms_mark(texts)
     if ours[:4] == theirs[:4] and ours != theirs:
         lost = form_texts.texts_in_force(tx)
         if find_signer(form_texts.list_form_texts(lost), lost.get(load.PUBLISHED, "")) is not None:
@@ -163,7 +163,7 @@ def _is_wanted(node: Node, tx: Tx, said: messages.Forms) -> bool:
     above = {server.id for server in tx.servers()} if branch else {node.serving_key.device}
     if find_signer(said.listed, published) not in above:
         return False
-    number = load.number({load.PUBLISHED: published})
+    number = load.publication_number({load.PUBLISHED: published})
     if number != ours:
         return number > ours
     present = form_texts.texts_in_force(tx)
@@ -176,17 +176,18 @@ def _is_wanted(node: Node, tx: Tx, said: messages.Forms) -> bool:
 
 
 def _return_to(node: Node, tx: Tx, texts: dict[str, str]) -> None:
-    if mark(texts)[:4] <= tx.settings.forms[:4]:
+    if forms_mark(texts)[:4] <= tx.settings.forms[:4]:
         return  # others have been put in force while these came
     try:
-        if tx.settings.upstream is None and compatibility.faults(
-            node.schema, load.load_texts(texts, published=True), schema_history.forms(tx), texts
+        if tx.settings.upstream is None and compatibility.list_faults(
+            node.schema, load.load_texts(texts, published=True), schema_history.form_versions(tx), texts
         ):
-            tx.settings.forms_lost = max(load.number(texts), tx.settings.forms_lost)  # others were published since
+            # others were published since
+            tx.settings.forms_lost = max(load.publication_number(texts), tx.settings.forms_lost)
             return
         schema_rollout.put_in_force(node, tx, texts)
     except errors.SchemaFaults:
-        node.renew(tx)  # they are for a newer program
+        node.load_current_forms(tx)  # they are for a newer program
 
 
 def next_number(tx: ReadTx) -> int:

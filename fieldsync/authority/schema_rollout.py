@@ -11,7 +11,7 @@ from fieldsync.core.settle import Policy
 from fieldsync.core.state import State
 from fieldsync.replica import merge_arrivals
 from fieldsync.replica.apply import DeviceFacts, device_facts, settle_row
-from fieldsync.replica.extensions import registered
+from fieldsync.replica.extensions import registered_extensions
 from fieldsync.replica.merge_rules import FieldRule, Rules, TypeRules
 from fieldsync.replica.node import Node
 from fieldsync.replica.node_setup import write_schema
@@ -31,16 +31,16 @@ def put_in_force(node: Node, tx: Tx, texts: dict[str, str]) -> list[str]:
     ahead = tx.settings.newer_values  # newer forms' values are here already, kept as they came
     changed = [name for name, kind in new.types.items() if not equal_types(old.types.get(name), kind)]
     for name in changed:
-        kind, before = rules.of(name), TypeRules(name, old.types.get(name))
+        kind, before = rules.type_rules(name), TypeRules(name, old.types.get(name))
         if ahead or (before.type is not None and _settles_otherwise(before, kind)):
             _rewrite_registers(tx, rules, name)
-        if node.is_laptop and tuple(map(kind.present, before.search)) != kind.search:
+        if node.is_laptop and tuple(map(kind.present_name, before.search)) != kind.search:
             tx.invalidate_search_of_type(name)
-    node.renew(tx)
+    node.load_current_forms(tx)
     tx.settings.newer_values = False
     if not node.is_laptop:
-        for projection in registered().projections:
-            projection.rebuild(tx, rules)
+        for projection in registered_extensions().projections:
+            projection.rebuild_projection(tx, rules)
         tx.wake_waiting(map(form_key, changed))
         quarantine.judge_due(node, tx, sys.maxsize)
     return changed
@@ -50,13 +50,13 @@ def equal_types(one: Type | None, other: Type) -> bool:
     """Say whether two types are the same, words and all."""
     from fieldsync.schema import model
 
-    return one is not None and model.make({"": one}).version == model.make({"": other}).version
+    return one is not None and model.make_schema({"": one}).version == model.make_schema({"": other}).version
 
 
 def _settles_otherwise(before: TypeRules, now: TypeRules) -> bool:
     if before.renamed != now.renamed:
         return True
-    return any(_settling_rule(now.of(field)) != _settling_rule(rule) for field, rule in before.fields.items())
+    return any(_settling_rule(now.field_rule(field)) != _settling_rule(rule) for field, rule in before.fields.items())
 
 
 def _settling_rule(rule: FieldRule) -> FieldRule:
@@ -71,18 +71,19 @@ def _rewrite_registers(tx: Tx, rules: Rules, type: str) -> None:
     for i in range(0, len(records), _PART):
         rows = tx.rows(records[i : i + _PART])
         settled = {
-            record: _settle_row(rules.of(type), rules.upgraded(row.state), row, facts) for record, row in rows.items()
+            record: _settle_row(rules.type_rules(type), rules.upgrade_state(row.state), row, facts)
+            for record, row in rows.items()
         }
-        merge_arrivals.ask_of_settled(tx, settled)
+        merge_arrivals.reopen_settled(tx, settled)
         tx.rewrite_rows(settled.values())
 
 
 def _settle_row(type_rules: TypeRules, state: State, row: Row, facts: DeviceFacts) -> Row:
     arrivals: dict[str, int] = {}
     for name, arrival in row.arrivals.items():
-        present = type_rules.present(name)
+        present = type_rules.present_name(name)
         arrivals[present] = max(arrival, arrivals.get(present, 0))
-    origins = {type_rules.present(name): value for name, value in row.conflicts.items()}
+    origins = {type_rules.present_name(name): value for name, value in row.conflicts.items()}
     row.state, row.arrivals = state, {n: a for n, a in arrivals.items() if not n or n in state.fields}
     settle_row(row, type_rules, None, facts)
     row.conflicts = {name: origins.get(name) for name in row.conflicts}

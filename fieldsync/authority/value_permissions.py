@@ -61,19 +61,19 @@ class ValueChecks(CommitBatch):
             self.waits_for = (form_key(commit.type),)
             raise errors.UnknownForm(type=commit.type, form=commit.form, ours=kind.version)
         if commit.form == kind.version:
-            return self._check_values(commit, self.rules.of(commit.type))
-        older = self.rules.older(commit.type, commit.form, partial(schema_history.forms, self.tx))
+            return self._check_values(commit, self.rules.type_rules(commit.type))
+        older = self.rules.rules_of_form(commit.type, commit.form, partial(schema_history.form_versions, self.tx))
         try:
             return self._check_values(commit, older)
         except errors.IllegalValue:
-            if older is self.rules.of(commit.type):
+            if older is self.rules.type_rules(commit.type):
                 self.waits_for = (form_key(commit.type),)
             raise
 
     def _check_values(self, commit: Commit, rules: TypeRules) -> bool:
         kind = rules.type
         assert kind is not None
-        checks = rules.checks
+        checks = rules.normalisers
         decision = False
         for name, value in commit.fields.items():
             check = checks.get(name)
@@ -144,7 +144,7 @@ class ValueChecks(CommitBatch):
 
     def _check_steps(self, commit: Commit, role: str, *, stored: bool = False) -> None:
         """A step must lead on from a value that it had seen, and some take a role."""
-        guarded = self.rules.of(commit.type).guarded.intersection(commit.fields)
+        guarded = self.rules.type_rules(commit.type).guarded.intersection(commit.fields)
         if not guarded:
             return
         kind = self.rules.schema.type(commit.type)
@@ -167,11 +167,13 @@ class ValueChecks(CommitBatch):
                 before = [h.value for h in heads]  # it says nothing of what it followed
             if field.type == "state" and kind.lifecycle is not None and role not in DECIDERS:
                 self._check_step(commit, name, kind.lifecycle)
-            write_roles.allow(field, new, before, role)
+            write_roles.check_role(field, new, before, role)
             self._written[place] = new
 
     def _check_step(self, commit: Commit, name: str, lifecycle: Lifecycle) -> None:
-        old = self._conflicts.unfollowed_state(self.rules.of(commit.type).today(commit), name, lifecycle)
+        old = self._conflicts.unfollowed_state(
+            self.rules.type_rules(commit.type).with_present_names(commit), name, lifecycle
+        )
         if old is not None:
             new = str(commit.fields[name])
             # what its device wrote before it of this record may still wait: then this does, too
@@ -188,24 +190,29 @@ class ValueChecks(CommitBatch):
         """
         if validate.STATE not in commit.fields:
             return
-        new, rules = commit.fields[validate.STATE], self.rules.of(commit.type)
+        new, rules = commit.fields[validate.STATE], self.rules.type_rules(commit.type)
         kind = rules.type
         if not isinstance(new, str) or kind is None or kind.lifecycle is None or new == kind.lifecycle.initial_state:
             return
         row = self.known.get(commit.record)
         if row is not None and register_of(row.state, validate.STATE).seen.get(commit.device, 0) >= commit.seq:
             return  # judged by the server above
-        before = [one.value for one in self._conflicts.preceding_states(rules.today(commit), validate.STATE)]
+        before = [
+            one.value for one in self._conflicts.preceding_states(rules.with_present_names(commit), validate.STATE)
+        ]
         if kind.lifecycle.initial_state not in before or any(field_of(name) == DECIDED for name in commit.fields):
             return
-        later = self.row_after(commit.record, rules.today(commit))
+        later = self.row_after(commit.record, rules.with_present_names(commit))
         written = {field_of(name) for name in (*later.state.fields, *later.state.values)}
-        older = self.rules.older(commit.type, commit.form, partial(schema_history.forms, self.tx)).type or kind
-        asked = set(map(rules.present, older.fields))
+        older = (
+            self.rules.rules_of_form(commit.type, commit.form, partial(schema_history.form_versions, self.tx)).type
+            or kind
+        )
+        asked = set(map(rules.present_name, older.fields))
         day = stamp.stamp_day(commit.stamp)
         lacking = [
             name
-            for name in validate.missing(kind, {**later.doc, validate.STATE: new}, day)
+            for name in validate.missing_fields(kind, {**later.doc, validate.STATE: new}, day)
             if name in asked and name not in written
         ]
         if lacking:
@@ -217,7 +224,7 @@ class ValueChecks(CommitBatch):
         row = self.known.get(commit.record)
         if row is None or not commit.context:
             return False
-        name = self.rules.of(commit.type).present(name)
+        name = self.rules.type_rules(commit.type).present_name(name)
         decided = f"{DECIDED}/{name}"
         over = [head.value for head in register_of(row.state, decided).heads]
         over += [said.fields.get(decided) for said in self.said.get(commit.record, ())]

@@ -13,7 +13,7 @@ from fieldsync.replica.formula_lookups import RowLookups
 from fieldsync.replica.node import Node
 from fieldsync.schema import validate
 from fieldsync.schema.expressions import parser
-from fieldsync.schema.model import Due, Type
+from fieldsync.schema.model import DueRule, Type
 from fieldsync.schema.values import is_id
 from fieldsync.store import ReadTx
 from fieldsync.store.contract import RecordQuery, Row
@@ -46,16 +46,16 @@ class AgendaLine(Struct, frozen=True):
     unit: str
 
 
-class _Line(NamedTuple):
+class _AgendaLine(NamedTuple):
     """A line of the agenda before those are looked up whom it names."""
 
     row: Row
-    due: Due
+    due: DueRule
     name: str
     on: str
 
 
-class People:
+class RelatedRecords:
     """Looks up, many at once, the records that others name: their owners, and whose work they are."""
 
     def __init__(self, node: Node, tx: ReadTx) -> None:
@@ -63,49 +63,51 @@ class People:
         self._tx = tx
         self._rows: dict[bytes, Row | None] = {}
 
-    def fetch(self, records: Iterable[bytes]) -> None:
+    def fetch_records(self, records: Iterable[bytes]) -> None:
         """Have these at hand."""
         wanted = [record for record in dict.fromkeys(records) if record not in self._rows]
         if wanted:
             self._rows |= dict.fromkeys(wanted) | self._tx.rows(wanted)
 
-    def row(self, record: bytes) -> Row | None:
+    def find_row(self, record: bytes) -> Row | None:
         """Return a record, if it is here."""
-        self.fetch([record])
+        self.fetch_records([record])
         return self._rows[record]
 
-    def named(self, value: object) -> Row | None:
+    def row_of_reference(self, value: object) -> Row | None:
         """Return the record that a reference names, if it is here."""
-        return self.row(record_ids.from_text(value)) if isinstance(value, str) and is_id(value) else None
+        return self.find_row(record_ids.from_text(value)) if isinstance(value, str) and is_id(value) else None
 
-    def title(self, row: Row) -> str:
+    def title_of(self, row: Row) -> str:
         """Return what a record is called: the words of its title, what these name by its own; a date only where there is no name."""
         kind = self._node.schema.types.get(row.state.type)
         fields = [kind.fields[name] for name in kind.title if name in row.doc] if kind else []
         for named in (_NAMES, {"date"}):
             parts = [
-                self._called(row.doc[field.name]) for field in fields if field.type in named and field.kind == "plain"
+                self._name_of_reference(row.doc[field.name])
+                for field in fields
+                if field.type in named and field.kind == "plain"
             ]
             if any(parts):
                 return " ".join(part for part in parts if part)
         return ""
 
-    def _called(self, value: object) -> str:
+    def _name_of_reference(self, value: object) -> str:
         text = str(value)
-        named = self.named(text)
-        return self.title(named) if named is not None else "" if is_id(text) else text
+        named = self.row_of_reference(text)
+        return self.title_of(named) if named is not None else "" if is_id(text) else text
 
-    def worker(self, value: object) -> str | None:
+    def worker_name(self, value: object) -> str | None:
         """Return the name of a worker: the record's, or the words that stand for one."""
-        row = self.named(value)
+        row = self.row_of_reference(value)
         if row is not None:
-            return self.title(row)
+            return self.title_of(row)
         return value if isinstance(value, str) else None
 
-    def about(self, row: Row) -> Row | None:
+    def subject_of(self, row: Row) -> Row | None:
         """Return whom a record is about: its nearest owner of whom nothing is ever due, a person or a household."""
         while row.owner is not None:
-            owner = self.row(row.owner)
+            owner = self.find_row(row.owner)
             if owner is None:
                 return None
             kind = self._node.schema.types.get(owner.state.type)
@@ -120,7 +122,7 @@ def is_me(node: Node, worker: str | None) -> bool:
     return worker is not None and names.name_tokens(worker) == names.name_tokens(node.person)
 
 
-def due(
+def list_due(
     node: Node, *, until: str | None = None, worker: str | None = None, everybody: bool = False, unit: str | None = None
 ) -> list[AgendaLine]:
     """Return what is due up to a day (default: a week from today), oldest first.
@@ -133,15 +135,20 @@ def due(
     found: list[AgendaLine] = []
     with node.store.read() as tx:
         units = {channel.n: home_unit(channel.unit) for channel in tx.channels()}
-        people = People(node, tx)
-        lines = [line for kind in node.schema.types.values() if kind.due for line in _lines(node, tx, kind, last, unit)]
-        people.fetch(line.row.owner for line in lines if line.row.owner is not None)
+        people = RelatedRecords(node, tx)
+        lines = [
+            line
+            for kind in node.schema.types.values()
+            if kind.due
+            for line in _agenda_lines(node, tx, kind, last, unit)
+        ]
+        people.fetch_records(line.row.owner for line in lines if line.row.owner is not None)
         for line in sorted(lines, key=lambda line: (line.on, line.row.n)):
-            whose = _whose(people, line)
+            whose = _worker_of_line(people, line)
             here = units.get(line.row.channel or 0, "")
-            if not everybody and not _concerns(node, line.due, whose, here, worker):
+            if not everybody and not _concerns_worker(node, line.due, whose, here, worker):
                 continue
-            about = people.about(line.row)
+            about = people.subject_of(line.row)
             days = (datetime.date.fromisoformat(today) - datetime.date.fromisoformat(line.on)).days
             found.append(
                 AgendaLine(
@@ -152,43 +159,46 @@ def due(
                     due=line.on,
                     days=days,
                     worker=whose,
-                    about=None if about is None else people.title(about),
+                    about=None if about is None else people.title_of(about),
                     unit=here,
                 )
             )
     return found
 
 
-def _lines(node: Node, tx: ReadTx, kind: Type, last: str, unit: str | None) -> Iterator[_Line]:
+def _agenda_lines(node: Node, tx: ReadTx, kind: Type, last: str, unit: str | None) -> Iterator[_AgendaLine]:
     today = node.today()
-    known = [(name, one, parser.compile(one.on), parser.compile(one.when)) for name, one in kind.due.items()]
+    known = [
+        (name, one, parser.compile_expression(one.on), parser.compile_expression(one.when))
+        for name, one in kind.due.items()
+    ]
     derived = {name for name, field in kind.fields.items() if field.kind == "derived"}
     asks = any(validate.asks_others(kind, name) for *_, on, when in known for name in (on.names | when.names) & derived)
     for row in tx.select_rows(RecordQuery(type=kind.name, deleted=False, standing=True, unit=unit)):
         doc: Mapping[str, object] | None = None
         for name, one, on, when in known:
-            if derived.isdisjoint(when.names) and not when.holds(row.doc, today):
+            if derived.isdisjoint(when.names) and not when.holds_for(row.doc, today):
                 continue  # most are done with: nothing has to be worked out for them
             if doc is None and not derived.isdisjoint(on.names | when.names):
                 finder = RowLookups(node, tx, row) if asks else None
-                doc = {**row.doc, **validate.derive(kind, row.doc, today, finder)}
+                doc = {**row.doc, **validate.derive_fields(kind, row.doc, today, finder)}
             full = row.doc if doc is None else doc
-            day = on.value(full, today) if when.holds(full, today) else None
+            day = on.evaluate(full, today) if when.holds_for(full, today) else None
             if isinstance(day, str) and day <= last:
-                yield _Line(row, one, name, day)
+                yield _AgendaLine(row, one, name, day)
 
 
-def _whose(people: People, line: _Line) -> str | None:
+def _worker_of_line(people: RelatedRecords, line: _AgendaLine) -> str | None:
     """Return the name of whose work a line is, where it is somebody's."""
     field, _, beyond = line.due.who.partition(".")
     value: object = line.row.doc.get(field) if field else None
     if beyond:
-        row = people.named(value)
+        row = people.row_of_reference(value)
         value = None if row is None else row.doc.get(beyond)
-    return people.worker(value)
+    return people.worker_name(value)
 
 
-def _concerns(node: Node, due: Due, whose: str | None, unit: str, worker: str | None) -> bool:
+def _concerns_worker(node: Node, due: DueRule, whose: str | None, unit: str, worker: str | None) -> bool:
     if worker is not None:
         return whose is not None and names.name_tokens(whose) == names.name_tokens(worker)
     if due.by:

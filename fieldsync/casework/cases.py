@@ -9,7 +9,7 @@ from dataclasses import replace
 from msgspec import Struct
 
 from fieldsync import errors
-from fieldsync.casework.agenda import People, due
+from fieldsync.casework.agenda import RelatedRecords, list_due
 from fieldsync.core import record_ids
 from fieldsync.core.lifecycle import Lifecycle
 from fieldsync.core.units import check_unit
@@ -17,7 +17,7 @@ from fieldsync.replica import commit_writer, record_units, save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.lookup import find_row
 from fieldsync.replica.node import Node
-from fieldsync.replica.placement import owners
+from fieldsync.replica.placement import owners_of
 from fieldsync.schema import validate
 from fieldsync.store import Tx
 from fieldsync.store.contract import RecordQuery, Row
@@ -38,36 +38,36 @@ def open_case(node: Node, person: str, changes: Changes, *, note: str | None = N
             **changes.set,
             "person": record_ids.id_text(owner.state.record),
         }
-        row = _add(node, tx, CASE, replace(changes, set=wanted), owner, note)
-        if not validate.missing(node.schema.type(CASE), row.doc, node.today()):
-            _set(node, tx, row, {"state": "registered"})
+        row = _add_record(node, tx, CASE, replace(changes, set=wanted), owner, note)
+        if not validate.missing_fields(node.schema.type(CASE), row.doc, node.today()):
+            _set_fields(node, tx, row, {"state": "registered"})
     return row.state.record
 
 
-def assess(node: Node, case: str, changes: Changes, *, note: str | None = None) -> bytes:
+def save_assessment(node: Node, case: str, changes: Changes, *, note: str | None = None) -> bytes:
     """Save an assessment of a case's person, submitted where nothing is missing, and take the case one step on; return its id."""
     with node.store.write() as tx:
-        row = _case(node, tx, case)
+        row = _find_case(node, tx, case)
         person = row.doc.get("person")
         wanted = {"kind": "initial", "done_on": node.today(), "done_by": node.person, **changes.set}
         wanted |= {"subject": person, "case": record_ids.id_text(row.state.record)}
         owner = tx.rows([record_ids.from_text(str(person))]).get(record_ids.from_text(str(person))) if person else None
-        made = _add(node, tx, ASSESSMENT, replace(changes, set=wanted), owner or row, note)
-        if not validate.missing(node.schema.type(ASSESSMENT), made.doc, node.today()):
-            _set(node, tx, made, {"state": "submitted"})
+        made = _add_record(node, tx, ASSESSMENT, replace(changes, set=wanted), owner or row, note)
+        if not validate.missing_fields(node.schema.type(ASSESSMENT), made.doc, node.today()):
+            _set_fields(node, tx, made, {"state": "submitted"})
             found: dict[str, object] = {"risk": made.doc["risk"]}
             if row.doc.get("state") == "registered":
                 found["state"] = "assessed"
-            _set(node, tx, row, found)
+            _set_fields(node, tx, row, found)
     return made.state.record
 
 
-def plan(
+def save_plan(
     node: Node, case: str, changes: Changes, items: Sequence[Mapping[str, object]], *, note: str | None = None
 ) -> bytes:
     """Save a plan for a case with its steps, all at once, and ask for its approval; return its id."""
     with node.store.write() as tx:
-        row = _case(node, tx, case)
+        row = _find_case(node, tx, case)
         wanted = {"starts_on": node.today(), **changes.set, "case": record_ids.id_text(row.state.record)}
         agreed = (
             {**changes.put}
@@ -75,45 +75,45 @@ def plan(
             else {**changes.put, "agreed_with": [row.doc.get("person")]}
         )
         whole = Changes(set=wanted, put=agreed, say=changes.say)
-        made = _add(node, tx, PLAN, whole, row, note)
+        made = _add_record(node, tx, PLAN, whole, row, note)
         for item in items:
             step = {"status": "open", "responsible": node.person, **item, "plan": record_ids.id_text(made.state.record)}
-            _add(node, tx, ITEM, Changes(set=step), made, None)
-        if not validate.missing(node.schema.type(PLAN), made.doc, node.today()):
-            _set(node, tx, made, {"state": "submitted"})
-            _set(node, tx, row, {"plan_approved": "requested"})
+            _add_record(node, tx, ITEM, Changes(set=step), made, None)
+        if not validate.missing_fields(node.schema.type(PLAN), made.doc, node.today()):
+            _set_fields(node, tx, made, {"state": "submitted"})
+            _set_fields(node, tx, row, {"plan_approved": "requested"})
     return made.state.record
 
 
-def advance(node: Node, case: str, to: str | None = None, *, note: str | None = None) -> bytes:
+def advance_case(node: Node, case: str, to: str | None = None, *, note: str | None = None) -> bytes:
     """Take a case to its next state, the first that its lifecycle names, or to another that it allows."""
     with node.store.write() as tx:
-        row = _case(node, tx, case)
-        lifecycle = _lifecycle(node)
+        row = _find_case(node, tx, case)
+        lifecycle = _case_lifecycle(node)
         ahead = lifecycle.next_states(str(row.doc.get("state") or lifecycle.initial_state))
         if to is None and not ahead:
             raise errors.IllegalStep(type=CASE, old=row.doc.get("state"), new=None, allowed=[])
-        _set(node, tx, row, {"state": to or ahead[0]}, note=note)
+        _set_fields(node, tx, row, {"state": to or ahead[0]}, note=note)
     return row.state.record
 
 
-def approve(node: Node, case: str, what: str | None = None, *, note: str | None = None) -> bytes:
+def approve_request(node: Node, case: str, what: str | None = None, *, note: str | None = None) -> bytes:
     """Approve what a case asks approval for: its plan (with the submitted assessments), or its closure, which closes it."""
     with node.store.write() as tx:
-        row = _case(node, tx, case)
-        chosen = _asked(row, what)
+        row = _find_case(node, tx, case)
+        chosen = _requested_approval(row, what)
         if chosen == "closure":
             closed = {"closure_approved": "approved", "state": "closed", "closed_on": node.today()}
-            _set(node, tx, row, closed, note=note)
+            _set_fields(node, tx, row, closed, note=note)
             return row.state.record
-        for plan_row in _submitted(tx, row, PLAN):
-            _set(node, tx, plan_row, {"state": "approved"}, note=note)
-        for assessment in _submitted(tx, row, ASSESSMENT):
-            _set(node, tx, assessment, {"state": "approved"}, note=note)
+        for plan_row in _submitted_rows(tx, row, PLAN):
+            _set_fields(node, tx, plan_row, {"state": "approved"}, note=note)
+        for assessment in _submitted_rows(tx, row, ASSESSMENT):
+            _set_fields(node, tx, assessment, {"state": "approved"}, note=note)
         found: dict[str, object] = {"plan_approved": "approved"}
         if row.doc.get("state") == "assessed":
             found["state"] = "planned"
-        _set(node, tx, row, found, note=note)
+        _set_fields(node, tx, row, found, note=note)
     return row.state.record
 
 
@@ -122,31 +122,33 @@ def send_back(node: Node, case: str, comment: str, what: str | None = None) -> b
     if not comment.strip():
         raise errors.IllegalValue(type=CASE, field="comment", reason="empty")
     with node.store.write() as tx:
-        row = _case(node, tx, case)
-        chosen = _asked(row, what)
+        row = _find_case(node, tx, case)
+        chosen = _requested_approval(row, what)
         found: dict[str, object] = {_APPROVALS[chosen]: "rejected"}
         if chosen == "closure" and row.doc.get("state") == "closing":
             found["state"] = "monitoring"
-        for one in _submitted(tx, row, PLAN) if chosen == "plan" else ():
-            _set(node, tx, one, {"state": "returned"}, note=comment)
+        for one in _submitted_rows(tx, row, PLAN) if chosen == "plan" else ():
+            _set_fields(node, tx, one, {"state": "returned"}, note=comment)
         save.save_change(node, tx, row, Changes(set=found, say={"notes": comment}), note=comment)
     return row.state.record
 
 
-def close(node: Node, case: str, reason: str, *, note: str | None = None) -> bytes:
+def request_closure(node: Node, case: str, reason: str, *, note: str | None = None) -> bytes:
     """Ask for a case's closure, with the reason; a supervisor's approval closes it."""
     with node.store.write() as tx:
-        row = _case(node, tx, case)
-        _set(node, tx, row, {"closure_reason": reason, "closure_approved": "requested", "state": "closing"}, note=note)
+        row = _find_case(node, tx, case)
+        _set_fields(
+            node, tx, row, {"closure_reason": reason, "closure_approved": "requested", "state": "closing"}, note=note
+        )
     return row.state.record
 
 
-def reopen(node: Node, case: str, reason: str) -> bytes:
+def reopen_case(node: Node, case: str, reason: str) -> bytes:
     """Open a closed case again; it counts how often that was."""
     if not reason.strip():
         raise errors.IllegalValue(type=CASE, field="reason", reason="empty")
     with node.store.write() as tx:
-        row = _case(node, tx, case)
+        row = _find_case(node, tx, case)
         found: dict[str, object] = {"state": "registered", "closed_on": None, "closure_reason": None}
         if row.doc.get("closure_approved") == "approved":
             found["closure_approved"] = None
@@ -154,22 +156,22 @@ def reopen(node: Node, case: str, reason: str) -> bytes:
     return row.state.record
 
 
-def transfer(
+def transfer_case(
     node: Node, case: str, *, worker: str | None = None, unit: str | None = None, note: str | None = None
 ) -> bytes:
     """Hand a case to another worker; with a unit, its family moves there with all that belongs to it, and it is to be taken up there."""
     if worker is None and unit is None:
         raise errors.Usage(reason="transfer")
     with node.store.write() as tx:
-        row = _case(node, tx, case)
+        row = _find_case(node, tx, case)
         found: dict[str, object] = {} if worker is None else {"worker": worker}
         if unit is None:
-            _set(node, tx, row, found, note=note)
+            _set_fields(node, tx, row, found, note=note)
             return row.state.record
         check_unit(unit)
-        *_, root = row, *owners(tx, row)  # it has a unit of its own
+        *_, root = row, *owners_of(tx, row)  # it has a unit of its own
         node.may_write(*record_units.units_of(tx, root))
-        _set(node, tx, row, found | {"state": "transferred"}, note=note)
+        _set_fields(node, tx, row, found | {"state": "transferred"}, note=note)
         if root.doc.get("_unit") != unit:
             kind = node.schema.type(root.state.type)
             commit_writer.commit_drafts(node, tx, [save.draft_edit(node, root, kind, {"_unit": unit}, note=note)])
@@ -197,19 +199,19 @@ class Caseload(Struct):
     closed: int
 
 
-def caseload(node: Node, unit: str | None = None) -> list[Caseload]:
+def list_caseload(node: Node, unit: str | None = None) -> list[Caseload]:
     """Return per worker: open cases by risk and by state, how many are late, opened and closed this month; the most loaded first."""
     month = node.today()[:7]
     late: dict[str, int] = {}
-    for line in due(node, until=node.today(), everybody=True, unit=unit):
+    for line in list_due(node, until=node.today(), everybody=True, unit=unit):
         if line.worker is not None and line.days > 0:
             late[line.worker] = late.get(line.worker, 0) + 1
     found: dict[str | None, Caseload] = {}
     with node.store.read() as tx:
-        people = People(node, tx)
+        people = RelatedRecords(node, tx)
         for row in tx.select_rows(RecordQuery(type=CASE, deleted=False, standing=True, unit=unit)):
             doc = row.doc
-            name = people.worker(doc.get("worker"))
+            name = people.worker_name(doc.get("worker"))
             one = found.setdefault(name, Caseload(name, 0, {}, {}, 0, 0, 0))
             if doc.get("state") in OPEN:
                 one.open += 1
@@ -225,7 +227,7 @@ def caseload(node: Node, unit: str | None = None) -> list[Caseload]:
 # --- parts of a save --------------------------------------------------------------------------------------------------
 
 
-def _case(node: Node, tx: Tx, ref: str) -> Row:
+def _find_case(node: Node, tx: Tx, ref: str) -> Row:
     row = find_row(tx, ref)
     if row.state.type != CASE:
         raise errors.IllegalValue(type=row.state.type, field="case", reason="wrong_type", to=[CASE])
@@ -233,22 +235,22 @@ def _case(node: Node, tx: Tx, ref: str) -> Row:
     return row
 
 
-def _lifecycle(node: Node) -> Lifecycle:
+def _case_lifecycle(node: Node) -> Lifecycle:
     lifecycle = node.schema.type(CASE).lifecycle
     assert lifecycle is not None
     return lifecycle
 
 
-def _add(node: Node, tx: Tx, type: str, changes: Changes, owner: Row, note: str | None) -> Row:
+def _add_record(node: Node, tx: Tx, type: str, changes: Changes, owner: Row, note: str | None) -> Row:
     unit = record_units.home_of(node, tx, owner.state.record)
     return save.save_new(node, tx, type, changes, unit=unit, note=note)
 
 
-def _set(node: Node, tx: Tx, row: Row, fields: Mapping[str, object], *, note: str | None = None) -> None:
+def _set_fields(node: Node, tx: Tx, row: Row, fields: Mapping[str, object], *, note: str | None = None) -> None:
     save.save_change(node, tx, row, Changes(set=fields), note=note)
 
 
-def _asked(row: Row, what: str | None) -> str:
+def _requested_approval(row: Row, what: str | None) -> str:
     """Return what a case asks approval for; of several, the one that was named. NothingToApprove."""
     asked = [name for name, field in _APPROVALS.items() if row.doc.get(field) == "requested"]
     chosen = [name for name in asked if what in (None, name)]
@@ -257,7 +259,7 @@ def _asked(row: Row, what: str | None) -> str:
     return chosen[0]
 
 
-def _submitted(tx: Tx, case: Row, type: str) -> list[Row]:
+def _submitted_rows(tx: Tx, case: Row, type: str) -> list[Row]:
     """Return a case's submitted plans, or the submitted assessments of its person that name it."""
     owner = case.state.record if type == PLAN else case.owner
     rows = tx.rows(tx.ids_owned_by([owner])).values() if owner is not None else ()

@@ -14,7 +14,7 @@ from fieldsync.core import record_ids
 from fieldsync.replica.formula_lookups import RowLookups
 from fieldsync.replica.lookup import find_row
 from fieldsync.replica.node import Node
-from fieldsync.replica.queries import Json, Record, Shower
+from fieldsync.replica.queries import Json, Record, RecordShaper
 from fieldsync.schema.expressions import lookups, parser
 from fieldsync.store import ReadTx
 from fieldsync.store.contract import RecordQuery, Row
@@ -25,7 +25,7 @@ _OVER = frozenset(
 )  # states of an enrolment that stands in nobody's way
 
 
-class _Subject(NamedTuple):
+class _RuleSubject(NamedTuple):
     """Somebody of whom a rule is asked, with what is known of them."""
 
     row: Row
@@ -64,54 +64,54 @@ class _Answer(NamedTuple):
     who: list[str]
 
 
-def eligible(node: Node, ref: str) -> list[Eligibility]:
+def list_eligibility(node: Node, ref: str) -> list[Eligibility]:
     """Return, for each programme, whether a person or family fits: those that they fit first. NoRecord, IllegalValue."""
     with node.store.read() as tx:
         row = find_row(tx, ref)
         if row.state.type not in (PERSON, HOUSEHOLD):
             raise errors.IllegalValue(type=ENROLMENT, field="holder", reason="wrong_type", to=[PERSON, HOUSEHOLD])
-        shower = Shower(node, tx)
-        home = row if row.state.type == HOUSEHOLD else _owner(tx, row)
+        shower = RecordShaper(node, tx)
+        home = row if row.state.type == HOUSEHOLD else _owner_row(tx, row)
         around = shower.record(home).fields if home is not None else {}
-        people = [row] if row is not home else list(_members(tx, row))
-        asked = [_Subject(one, _known(node, tx, one, around, shower.record(one).fields)) for one in people]
-        family = None if home is None else _Subject(home, _known(node, tx, home, {}, around))
-        held = _enrolments(tx, [one for one in (row, home) if one is not None])
+        people = [row] if row is not home else list(_household_members(tx, row))
+        asked = [_RuleSubject(one, _known_values(node, tx, one, around, shower.record(one).fields)) for one in people]
+        family = None if home is None else _RuleSubject(home, _known_values(node, tx, home, {}, around))
+        held = _enrolment_states(tx, [one for one in (row, home) if one is not None])
         programmes = list(tx.select_rows(RecordQuery(type=PROGRAMME, deleted=False, standing=True)))
         found = []
         for one in programmes:
             shown = shower.record(one)
             fields = shown.fields
-            told = _answer(node, fields, family if row is home else None, asked)
+            told = _eligibility_answer(node, fields, family if row is home else None, asked)
             found.append(
                 Eligibility(
                     shown.id, fields.get("programme_code"), fields.get("name_ar"), fields.get("kind"),
                     bool(fields.get("contributory")), *told,
                     enrolled=held.get(shown.id) or held.get(str(fields.get("name_ar"))),
-                    excluded_by=_excluded(shown, programmes, held),
+                    excluded_by=_excluding_programme(shown, programmes, held),
                 )
             )  # fmt: skip
     order = ("yes", "unknown", "faulty", "no")
     return sorted(found, key=lambda one: (order.index(one.answer), str(one.name)))
 
 
-def _known(node: Node, tx: ReadTx, row: Row, around: Json, own: Json) -> Json:
+def _known_values(node: Node, tx: ReadTx, row: Row, around: Json, own: Json) -> Json:
     """Return what is known of somebody: of their household, and above that their own; they are of the groups of both."""
     groups = sorted({*around.get("groups", ()), *own.get("groups", ())})
     return {**around, **own, "groups": groups, lookups.FINDER: RowLookups(node, tx, row)}
 
 
-def _owner(tx: ReadTx, row: Row) -> Row | None:
+def _owner_row(tx: ReadTx, row: Row) -> Row | None:
     return tx.row(row.owner)
 
 
-def _members(tx: ReadTx, home: Row) -> Iterator[Row]:
+def _household_members(tx: ReadTx, home: Row) -> Iterator[Row]:
     for row in tx.rows(tx.ids_owned_by([home.state.record])).values():
         if row.state.type == PERSON and "_deleted" not in row.doc and not tx.is_merged(row.state.record):
             yield row
 
 
-def _enrolments(tx: ReadTx, holders: list[Row]) -> dict[str, str]:
+def _enrolment_states(tx: ReadTx, holders: list[Row]) -> dict[str, str]:
     """Return the state of each enrolment that counts, by the programme's id, or what it is called where it is no record here."""
     found = {}
     for row in tx.rows(tx.ids_owned_by([one.state.record for one in holders])).values():
@@ -121,7 +121,7 @@ def _enrolments(tx: ReadTx, holders: list[Row]) -> dict[str, str]:
     return found
 
 
-def _excluded(shown: Record, programmes: list[Row], held: Mapping[str, str]) -> str | None:
+def _excluding_programme(shown: Record, programmes: list[Row], held: Mapping[str, str]) -> str | None:
     """Return the code of a programme that they are in and that does not go with this one, whichever of the two says so."""
     mine = set(shown.fields.get("exclusive_with", ()))
     for one in programmes:
@@ -132,10 +132,10 @@ def _excluded(shown: Record, programmes: list[Row], held: Mapping[str, str]) -> 
     return None
 
 
-def _answer(node: Node, fields: Json, family: _Subject | None, people: list[_Subject]) -> _Answer:
+def _eligibility_answer(node: Node, fields: Json, family: _RuleSubject | None, people: list[_RuleSubject]) -> _Answer:
     rule = str(fields.get("eligibility") or "")
     try:
-        asked = parser.compile(rule) if rule else None
+        asked = parser.compile_expression(rule) if rule else None
     except parser.ExpressionError:
         return _Answer("faulty", [], [])
     names = asked.names if asked is not None else frozenset({"groups"})
@@ -148,7 +148,7 @@ def _answer(node: Node, fields: Json, family: _Subject | None, people: list[_Sub
         if asked is None:
             holds = not set(fields.get("target_groups", ())).isdisjoint(one.doc["groups"])
         else:
-            holds = asked.holds(one.doc, node.today())
+            holds = asked.holds_for(one.doc, node.today())
         if holds:
             fit.append(one)
         else:

@@ -24,7 +24,7 @@ def check_share(batch: JudgedBatch, commit: Commit) -> None:
     doc = batch.row_after(commit.record, commit).doc
     if doc.get(partner_sharing.WITH):
         batch.missing.clear()
-        reason = partner_sharing.why_not(batch.row_with_batch, doc, stamp.stamp_day(commit.stamp))
+        reason = partner_sharing.sharing_obstacle(batch.row_with_batch, doc, stamp.stamp_day(commit.stamp))
         if reason is not None:
             if reason == "unknown":
                 batch.waits_for = tuple(map(record_key, batch.missing))
@@ -44,7 +44,7 @@ def _check_delivery(batch: JudgedBatch, commit: Commit) -> None:
     unit = str(commit.fields.get("_unit"))
     if covering_grant(batch.device.grants, shared_with(unit)) is None:
         raise errors.UnitRefused(unit=unit)
-    referral, person = (partner_sharing.ref(commit.fields, name) for name in ("referral", "person"))
+    referral, person = (partner_sharing.reference_id(commit.fields, name) for name in ("referral", "person"))
     found = batch.tx.rows([one for one in (referral, person) if one is not None])
     for one in (referral, person):
         row = found.get(one or b"")

@@ -42,30 +42,30 @@ _ABOUT = ("person", "to_org", "from_org")  # whose fields a referral may share, 
 _ONLY_DEPENDS = 0
 
 
-def update(tx: Tx, rules: Rules, touched: Mapping[bytes, Row]) -> None:
+def update_shared_channels(tx: Tx, rules: Rules, touched: Mapping[bytes, Row]) -> None:
     """Bring the shared channels up to date with records that changed."""
     sources = {record for record, row in touched.items() if row.state.type in SOURCES}
     if not tx.has_projections and not any(_may_share(touched[record]) for record in sources):
         return
     sources |= tx.projection_sources(touched)
     sources |= tx.projection_sources(sources)  # a service that was delivered for a referral goes and stays with it
-    about = _told(tx, rules, sources) | tx.shared_among(touched)
+    about = _note_parts(tx, rules, sources) | tx.shared_among(touched)
     tx.update_projections(tx.rows(about).values())
 
 
-def rebuild(tx: Tx, rules: Rules) -> None:
+def rebuild_shared_channels(tx: Tx, rules: Rules) -> None:
     """Work all of it out anew: forms have given fields other names."""
     if tx.has_projections:
         sources = tx.all_projection_sources()
-        _told(tx, rules, sources)
+        _note_parts(tx, rules, sources)
         tx.update_projections(tx.rows(tx.all_shared()).values())
 
 
-def _told(tx: Tx, rules: Rules, sources: Iterable[bytes]) -> set[bytes]:
+def _note_parts(tx: Tx, rules: Rules, sources: Iterable[bytes]) -> set[bytes]:
     """Note what each of these shares now; return the records for which that is news."""
     changed: set[bytes] = set()
     for record, row in tx.rows(sources).items():
-        changed |= tx.set_parts(record, _parts(tx, rules, row))
+        changed |= tx.set_parts(record, _shared_parts(tx, rules, row))
         _note_lost(tx, rules, row)
     return changed
 
@@ -76,14 +76,14 @@ def _note_lost(tx: Tx, rules: Rules, row: Row) -> None:
     A partner's laptop that still has it is told, when it asks, that it left.
     """
     if row.state.type == REFERRAL:
-        referral, units = row, _named(row)
-        lost = [row.state.record, *(record for record, _ in _about(tx, rules, row))]
+        referral, units = row, _units_named(row)
+        lost = [row.state.record, *(record for record, _ in _referral_subjects(tx, rules, row))]
     else:
-        found = tx.row(ref(row.doc, "referral"))
+        found = tx.row(reference_id(row.doc, "referral"))
         if found is None:
             return
         referral, lost = found, [row.state.record]
-        units = _named(found) & {str(row.doc.get("_unit"))}
+        units = _units_named(found) & {str(row.doc.get("_unit"))}
     if referral.doc.get("state") in NEVER_SENT:
         return
     here = set(referral.doc.get(WITH, ())) if is_in_force(tx, referral.doc) else set()
@@ -91,26 +91,26 @@ def _note_lost(tx: Tx, rules: Rules, row: Row) -> None:
         tx.note_unheld(tx.channel_number(shared_with(unit)), lost)
 
 
-def _named(row: Row) -> set[str]:
+def _units_named(row: Row) -> set[str]:
     """Return the units that a referral was ever to be shared with."""
     return {name.partition("/")[2] for name in registers(row.state) if field_of(name) == WITH and "/" in name}
 
 
 def _may_share(row: Row) -> bool:
-    return bool(_named(row)) if row.state.type == REFERRAL else bool(row.doc.get("referral"))
+    return bool(_units_named(row)) if row.state.type == REFERRAL else bool(row.doc.get("referral"))
 
 
-def _parts(tx: Tx, rules: Rules, row: Row) -> dict[SharedPart, set[str]]:
-    return _of_referral(tx, rules, row) if row.state.type == REFERRAL else _of_service(tx, row)
+def _shared_parts(tx: Tx, rules: Rules, row: Row) -> dict[SharedPart, set[str]]:
+    return _parts_of_referral(tx, rules, row) if row.state.type == REFERRAL else _parts_of_service(tx, row)
 
 
-def _of_referral(tx: Tx, rules: Rules, row: Row) -> dict[SharedPart, set[str]]:
+def _parts_of_referral(tx: Tx, rules: Rules, row: Row) -> dict[SharedPart, set[str]]:
     parts: dict[SharedPart, set[str]] = {}
     units = [unit for unit in row.doc.get(WITH, ()) if isinstance(unit, str)]
     if not units:
         return parts
-    about = list(_about(tx, rules, row))
-    for record in {*_behind_consent(tx, row.doc), *(record for record, _ in about)}:
+    about = list(_referral_subjects(tx, rules, row))
+    for record in {*_consent_sources(tx, row.doc), *(record for record, _ in about)}:
         parts[record, _ONLY_DEPENDS] = set()
     if not is_in_force(tx, row.doc):
         return parts
@@ -120,7 +120,7 @@ def _of_referral(tx: Tx, rules: Rules, row: Row) -> dict[SharedPart, set[str]]:
         for record, _ in about[:1]:  # whom it is about is there by their id at least, for what is delivered
             parts[record, channel] = set()
         for record, type in about:
-            named = {rules.of(type).present(field) for of, _, field in shares if of == type}
+            named = {rules.type_rules(type).present_name(field) for of, _, field in shares if of == type}
             if named:
                 parts.setdefault((record, channel), set()).update(named)
     return parts
@@ -133,25 +133,28 @@ def is_in_force(tx: ReadTx, doc: Document) -> bool:
     """
     if doc.get("state") not in SHOWN or "_deleted" in doc:
         return False
-    about = tx.row(ref(doc, "person"))
-    return (about is None or "_deleted" not in about.doc) and why_not(tx.row, doc, None) is None
+    about = tx.row(reference_id(doc, "person"))
+    return (about is None or "_deleted" not in about.doc) and sharing_obstacle(tx.row, doc, None) is None
 
 
-def _behind_consent(tx: Tx, doc: Document) -> Iterator[bytes]:
+def _consent_sources(tx: Tx, doc: Document) -> Iterator[bytes]:
     """Yield the records that a consent's saying yes depends on, itself among them."""
-    consent = ref(doc, "consent")
+    consent = reference_id(doc, "consent")
     if consent is None:
         return
     yield consent
     found = tx.row(consent)
     if found is not None:
-        named = [ref(found.doc, "subject"), *(ref({"": one}, "") for one in found.doc.get("share_with", ()))]
+        named = [
+            reference_id(found.doc, "subject"),
+            *(reference_id({"": one}, "") for one in found.doc.get("share_with", ())),
+        ]
         yield from (record for record in named if record is not None)
 
 
-def _of_service(tx: Tx, row: Row) -> dict[SharedPart, set[str]]:
+def _parts_of_service(tx: Tx, row: Row) -> dict[SharedPart, set[str]]:
     """A service goes back to the partner that delivered it, as long as its referral is there."""
-    referral = ref(row.doc, "referral")
+    referral = reference_id(row.doc, "referral")
     if referral is None:
         return {}
     parts: dict[SharedPart, set[str]] = {(referral, _ONLY_DEPENDS): set()}
@@ -167,11 +170,11 @@ def _of_service(tx: Tx, row: Row) -> dict[SharedPart, set[str]]:
     return parts
 
 
-def _about(tx: Tx, rules: Rules, row: Row) -> Iterator[tuple[bytes, str]]:
+def _referral_subjects(tx: Tx, rules: Rules, row: Row) -> Iterator[tuple[bytes, str]]:
     """Yield (record, type) of what a referral is about: its person or household, what that belongs to, and the organisations."""
-    kind = rules.of(REFERRAL).type
+    kind = rules.type_rules(REFERRAL).type
     for field in _ABOUT if kind is not None else ():
-        record, allowed = ref(row.doc, field), kind.fields[field].to if kind is not None else ()
+        record, allowed = reference_id(row.doc, field), kind.fields[field].to if kind is not None else ()
         for _ in range(DEEPEST):
             if record is None:
                 break
@@ -183,7 +186,7 @@ def _about(tx: Tx, rules: Rules, row: Row) -> Iterator[tuple[bytes, str]]:
             record = None if found is None else owner_of(found, rules)
 
 
-def ref(doc: Mapping[str, Any], field: str) -> bytes | None:
+def reference_id(doc: Mapping[str, Any], field: str) -> bytes | None:
     """Return the id that a field names; None where it names none."""
     return record_ids.parse_id(doc.get(field))
 
@@ -191,20 +194,20 @@ def ref(doc: Mapping[str, Any], field: str) -> bytes | None:
 # --- may it be shared? ------------------------------------------------------------------------------------------------
 
 
-def why_not(row_of: RowOf, doc: Document, today: str | None) -> str | None:
+def sharing_obstacle(row_of: RowOf, doc: Document, today: str | None) -> str | None:
     """Return why a referral may not be shared (a reason of ConsentNeeded), or None: whether its consent covers all that it says.
 
     `unknown` where the consent is not on this node: more may come. Without a day, what has run out is not asked.
     """
     units = doc.get(WITH, ())
-    reason = _why_not_there(row_of, doc, units, today)
+    reason = _unit_obstacle(row_of, doc, units, today)
     if reason is not None:
         return reason
     if doc.get("override_reason"):
         return None
     if doc.get("consent") is None:
         return "missing"
-    consent = row_of(ref(doc, "consent"))
+    consent = row_of(reference_id(doc, "consent"))
     if consent is None:
         return "unknown"
     given = consent.doc
@@ -212,11 +215,11 @@ def why_not(row_of: RowOf, doc: Document, today: str | None) -> str | None:
         return "purpose"
     if given.get("state") != "given" or "_deleted" in given:
         return str(given.get("state") if given.get("state") in ("withdrawn", "refused", "expired") else "withdrawn")
-    if _past(given.get("expires_on"), today):
+    if _is_past(given.get("expires_on"), today):
         return "expired"
-    if not _of_whom(row_of, given, doc):
+    if not _covers_person(row_of, given, doc):
         return "person"
-    if not all(_with_whom(row_of, given, unit) for unit in units):
+    if not all(_covers_unit(row_of, given, unit) for unit in units):
         return "organisation"
     withheld = set(given.get("withhold", ()))
     if any(str(one) in withheld or str(one).partition(".")[2] in withheld for one in doc.get(FIELDS, ())):
@@ -224,34 +227,34 @@ def why_not(row_of: RowOf, doc: Document, today: str | None) -> str | None:
     return None
 
 
-def _past(day: object, today: str | None) -> bool:
+def _is_past(day: object, today: str | None) -> bool:
     return isinstance(day, str) and today is not None and day < today
 
 
-def _of_whom(row_of: RowOf, consent: Document, referral: Document) -> bool:
+def _covers_person(row_of: RowOf, consent: Document, referral: Document) -> bool:
     """A consent is for its person, and for the household that they live in."""
-    about, subject = ref(referral, "person"), row_of(ref(consent, "subject"))
+    about, subject = reference_id(referral, "person"), row_of(reference_id(consent, "subject"))
     return subject is not None and about is not None and about in (subject.state.record, subject.owner)
 
 
-def _with_whom(row_of: RowOf, consent: Document, unit: str) -> bool:
+def _covers_unit(row_of: RowOf, consent: Document, unit: str) -> bool:
     return any(_unit_of(row_of, one) == unit for one in consent.get("share_with", ()))
 
 
-def _why_not_there(row_of: RowOf, referral: Document, units: Iterable[str], today: str | None) -> str | None:
+def _unit_obstacle(row_of: RowOf, referral: Document, units: Iterable[str], today: str | None) -> str | None:
     """An organisation says in `partner_unit` which unit its people work in; one that has no record here goes by that unit's name."""
     to = referral.get("to_org")
-    organisation = row_of(ref(referral, "to_org"))
+    organisation = row_of(reference_id(referral, "to_org"))
     if organisation is None:
-        if ref(referral, "to_org") is not None:
+        if reference_id(referral, "to_org") is not None:
             return "unknown"
-    elif _past(organisation.doc.get("agreement_until"), today):
+    elif _is_past(organisation.doc.get("agreement_until"), today):
         return "agreement"
     return None if all(_unit_of(row_of, to) == unit for unit in units) else "other_unit"
 
 
 def _unit_of(row_of: RowOf, organisation: object) -> object:
-    found = row_of(ref({"": organisation}, ""))
+    found = row_of(reference_id({"": organisation}, ""))
     return organisation if found is None else found.doc.get("partner_unit")
 
 
@@ -268,7 +271,7 @@ def asks_consent(type: str, fields: Mapping[str, object]) -> bool:
 # --- what a partner may write -----------------------------------------------------------------------------------------
 
 
-def unseen(kind: Type) -> frozenset[str]:
+def hidden_from_partners(kind: Type) -> frozenset[str]:
     """Return the fields of a type that no partner is shown."""
     shown = {REFERRAL: OF_REFERRAL, SERVICE: OF_SERVICE}.get(kind.name, frozenset())
     return frozenset(kind.fields) - shown

@@ -8,8 +8,8 @@ from msgspec import Struct, structs
 
 from fieldsync import errors
 from fieldsync.casework import partner_sharing
-from fieldsync.casework.agenda import People
-from fieldsync.casework.partner_sharing import CONSENT, FIELDS, ORGANISATION, REFERRAL, WITH, ref
+from fieldsync.casework.agenda import RelatedRecords
+from fieldsync.casework.partner_sharing import CONSENT, FIELDS, ORGANISATION, REFERRAL, WITH, reference_id
 from fieldsync.core import record_ids, stamp
 from fieldsync.core.register import Value
 from fieldsync.core.state import field_of, registers
@@ -18,9 +18,9 @@ from fieldsync.replica import value_reader
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.lookup import find_row
 from fieldsync.replica.node import Node
-from fieldsync.replica.queries import Record, Shower
+from fieldsync.replica.queries import Record, RecordShaper
 from fieldsync.replica.record_units import home_of
-from fieldsync.replica.save import edit, save_change, save_new
+from fieldsync.replica.save import edit_record, save_change, save_new
 from fieldsync.schema.model import Type
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import RecordQuery, Row
@@ -45,7 +45,7 @@ class ReferralRequest(NamedTuple):
     override: str | None = None
 
 
-def refer(node: Node, ref_: str, request: ReferralRequest, *, note: str | None = None) -> bytes:
+def refer_record(node: Node, ref_: str, request: ReferralRequest, *, note: str | None = None) -> bytes:
     """Refer a person or household (or the person of a case) to a unit of another organisation; return the referral's id.
 
     What goes along: the referral, what the organisation is called, and of whom it is about the names, or the fields in
@@ -55,7 +55,7 @@ def refer(node: Node, ref_: str, request: ReferralRequest, *, note: str | None =
     unit = request.unit
     check_unit(unit)
     with node.store.write() as tx:
-        row, case = _about(node, tx, ref_)
+        row, case = _referral_subject(node, tx, ref_)
         organisation = next(
             tx.select_rows(RecordQuery(type=ORGANISATION, equal={"partner_unit": unit}, deleted=False, limit=1)), None
         )
@@ -69,17 +69,17 @@ def refer(node: Node, ref_: str, request: ReferralRequest, *, note: str | None =
             "reason": request.reason,
             "override_reason": request.override,
         }
-        shares = sorted({*_shares(node, tx, row, request.share), f"{ORGANISATION}.name_ar"})
+        shares = sorted({*_shared_fields(node, tx, row, request.share), f"{ORGANISATION}.name_ar"})
         if request.override is None:
             doc = fields | {WITH: [unit], FIELDS: shares}
-            fields["consent"] = _consent(node, tx, doc, row, request.consent)
+            fields["consent"] = _find_consent(node, tx, doc, row, request.consent)
         draft = Changes(
             set={name: value for name, value in fields.items() if value is not None},
             put={"services": list(request.services) or ["other"]},
         )
         made = save_new(node, tx, REFERRAL, draft, unit=home_of(node, tx, row.state.record))
         system: dict[str, Value] = {f"{WITH}/{unit}": True, **{f"{FIELDS}/{one}": True for one in shares}}
-        why = partner_sharing.why_not(tx.row, made.doc | {WITH: [unit], FIELDS: shares}, node.today())
+        why = partner_sharing.sharing_obstacle(tx.row, made.doc | {WITH: [unit], FIELDS: shares}, node.today())
         if why is not None:
             raise errors.ConsentNeeded(reason=why, unit=unit)
         sent = Changes(set={"state": "sent", "sent_on": node.today()})
@@ -87,10 +87,10 @@ def refer(node: Node, ref_: str, request: ReferralRequest, *, note: str | None =
     return made.state.record
 
 
-def _about(node: Node, tx: Tx, ref_: str) -> tuple[Row, str | None]:
+def _referral_subject(node: Node, tx: Tx, ref_: str) -> tuple[Row, str | None]:
     row, case = find_row(tx, ref_), None
     if row.state.type == "case":
-        case, person = record_ids.id_text(row.state.record), ref(row.doc, "person")
+        case, person = record_ids.id_text(row.state.record), reference_id(row.doc, "person")
         row = tx.row(person) or row
     allowed = node.schema.type(REFERRAL).field("person").to
     if row.state.type not in allowed:
@@ -98,7 +98,7 @@ def _about(node: Node, tx: Tx, ref_: str) -> tuple[Row, str | None]:
     return row, case
 
 
-def _shares(node: Node, tx: Tx, row: Row, asked: Sequence[str]) -> Iterator[str]:
+def _shared_fields(node: Node, tx: Tx, row: Row, asked: Sequence[str]) -> Iterator[str]:
     """Yield `type.field` of what is asked to go along; without any, what a person or family is called."""
     about = [node.schema.type(row.state.type)]
     owner = tx.row(row.owner)
@@ -108,17 +108,17 @@ def _shares(node: Node, tx: Tx, row: Row, asked: Sequence[str]) -> Iterator[str]
         yield from (f"{about[0].name}.{name}" for name in about[0].title)
     for one in asked:
         of, dot, name = one.rpartition(".")
-        yield _share(about, of if dot else None, name)
+        yield _shared_field(about, of if dot else None, name)
 
 
-def _share(about: Sequence[Type], of: str | None, name: str) -> str:
+def _shared_field(about: Sequence[Type], of: str | None, name: str) -> str:
     for kind in about:
         if of in (None, kind.name) and name in kind.fields and kind.fields[name].kind != "derived":
             return f"{kind.name}.{name}"
     raise errors.UnknownField(type=of or about[0].name, field=name)
 
 
-def _consent(node: Node, tx: Tx, doc: dict[str, Any], row: Row, asked: str | None) -> str | None:
+def _find_consent(node: Node, tx: Tx, doc: dict[str, Any], row: Row, asked: str | None) -> str | None:
     """Return the consent to go by: the one asked for, or one of the person's that covers all this. ConsentNeeded."""
     if asked is not None:
         candidates = [find_row(tx, asked)]
@@ -130,7 +130,7 @@ def _consent(node: Node, tx: Tx, doc: dict[str, Any], row: Row, asked: str | Non
     reasons = []
     for one in candidates:
         named = record_ids.id_text(one.state.record)
-        why = partner_sharing.why_not(tx.row, doc | {"consent": named}, node.today())
+        why = partner_sharing.sharing_obstacle(tx.row, doc | {"consent": named}, node.today())
         if why is None:
             return named
         reasons.append(why)
@@ -142,10 +142,10 @@ def _consent(node: Node, tx: Tx, doc: dict[str, Any], row: Row, asked: str | Non
 # --- answers ----------------------------------------------------------------------------------------------------------
 
 
-def answer(node: Node, ref_: str, state: str, *, why: str | None = None, note: str | None = None) -> bytes:
+def answer_referral(node: Node, ref_: str, state: str, *, why: str | None = None, note: str | None = None) -> bytes:
     """Save that a referral was accepted, rejected, taken up or done; IllegalStep where that cannot follow."""
     with node.store.write() as tx:
-        row = _referral(tx, ref_)
+        row = _find_referral(tx, ref_)
         changes: dict[str, object] = {"state": state}
         if "answered_on" not in row.doc:
             changes["answered_on"] = node.today()
@@ -155,17 +155,17 @@ def answer(node: Node, ref_: str, state: str, *, why: str | None = None, note: s
     return row.state.record
 
 
-def deliver(
+def deliver_service(
     node: Node, ref_: str, service: str, *, on: str | None = None, outcome: str = "given", note: str | None = None
 ) -> bytes:
     """Save a service that was given for a referral; return its id. NoRecord, IllegalValue, UnitRefused, RoleRefused."""
     with node.store.write() as tx:
-        row = _referral(tx, ref_)
+        row = _find_referral(tx, ref_)
         given = {
             "person": row.doc.get("person"),
             "service_type": service,
             "provider": row.doc.get("to_org"),
-            "given_on": value_reader.typed(node).value(
+            "given_on": value_reader.reader_for_typing(node).read_value(
                 node.schema.type(partner_sharing.SERVICE).field("given_on"), on or node.today()
             ),
             "referral": record_ids.id_text(row.state.record),
@@ -175,10 +175,10 @@ def deliver(
     return made.state.record
 
 
-def withdraw(node: Node, ref_: str, *, note: str | None = None) -> bytes:
+def withdraw_referral(node: Node, ref_: str, *, note: str | None = None) -> bytes:
     """Take a referral back: it leaves its partner. What was done stays done, and is shared no longer."""
     with node.store.write() as tx:
-        row = _referral(tx, ref_)
+        row = _find_referral(tx, ref_)
         system: dict[str, Value] = {f"{WITH}/{unit}": False for unit in row.doc.get(WITH, ())}
         changes = {} if row.doc.get("state") in ("done", "revoked") else {"state": "revoked"}
         save_change(node, tx, row, Changes(set=changes), system=system, note=note)
@@ -191,10 +191,10 @@ def withdraw_consent(node: Node, ref_: str, *, note: str | None = None) -> bytes
         row = find_row(tx, ref_)
         if row.state.type != CONSENT:
             raise errors.IllegalValue(type=row.state.type, field=CONSENT, reason="wrong_type", to=[CONSENT])
-    return edit(node, record_ids.id_text(row.state.record), Changes(set={"state": "withdrawn"}), note=note)
+    return edit_record(node, record_ids.id_text(row.state.record), Changes(set={"state": "withdrawn"}), note=note)
 
 
-def _referral(tx: Tx, ref_: str) -> Row:
+def _find_referral(tx: Tx, ref_: str) -> Row:
     row = find_row(tx, ref_)
     if row.state.type != REFERRAL:
         raise errors.IllegalValue(type=row.state.type, field=REFERRAL, reason="wrong_type", to=[REFERRAL])
@@ -219,21 +219,23 @@ class ListedReferral(Record, frozen=True, kw_only=True):
     overdue: bool
 
 
-def referrals(node: Node, *, unanswered: bool = False, unit: str | None = None) -> list[ListedReferral]:
+def list_referrals(node: Node, *, unanswered: bool = False, unit: str | None = None) -> list[ListedReferral]:
     """Return referrals, those that are overdue first and of these the oldest."""
     with node.store.read() as tx:
-        shower, people, today = Shower(node, tx), People(node, tx), node.today()
+        shower, people, today = RecordShaper(node, tx), RelatedRecords(node, tx), node.today()
         found = []
         for row in tx.select_rows(RecordQuery(type=REFERRAL, unit=unit, deleted=False)):
             state = row.doc.get("state")
             open_ = state in UNANSWERED
             if unanswered and not open_:
                 continue
-            due = _due(row)
+            due = _due_date(row)
             found.append(
                 ListedReferral(
                     **structs.asdict(shower.record(row)),
-                    about=None if (about := people.named(row.doc.get("person"))) is None else people.title(about),
+                    about=None
+                    if (about := people.row_of_reference(row.doc.get("person"))) is None
+                    else people.title_of(about),
                     shared_with=list(row.doc.get(WITH, ())),
                     due=due,
                     overdue=open_ and due is not None and due < today,
@@ -243,7 +245,7 @@ def referrals(node: Node, *, unanswered: bool = False, unit: str | None = None) 
     return found
 
 
-def _due(row: Row) -> str | None:
+def _due_date(row: Row) -> str | None:
     sent, days = row.doc.get("sent_on"), DAYS.get(str(row.doc.get("urgency")))
     if not isinstance(sent, str) or days is None:
         return None
@@ -281,20 +283,20 @@ class SharedData(Struct, frozen=True):
     shared: bool
 
 
-def shared_of(node: Node, ref_: str) -> list[SharedData]:
+def list_shared(node: Node, ref_: str) -> list[SharedData]:
     """Return what was ever shared of a person or household, oldest first."""
     with node.store.read() as tx:
         row = find_row(tx, ref_)
         about = [row.state.record, *tx.ids_owned_by([row.state.record])]
         found = [one for one in tx.rows(tx.ids_owned_by(about)).values() if one.state.type == REFERRAL]
-        told = [share for one in found for share in _shared_by(tx, one)]
+        told = [share for one in found for share in _shared_by_referral(tx, one)]
     told.sort(key=lambda one: (one.since, one.referral, one.unit))
     return told
 
 
-def _shared_by(tx: ReadTx, row: Row) -> Iterator[SharedData]:
+def _shared_by_referral(tx: ReadTx, row: Row) -> Iterator[SharedData]:
     everything = registers(row.state)
-    consent = tx.row(ref(row.doc, "consent"))
+    consent = tx.row(reference_id(row.doc, "consent"))
     stands = partner_sharing.is_in_force(tx, row.doc)
     for name, register in everything.items():
         if field_of(name) != WITH or not register.heads:

@@ -2,31 +2,31 @@
 
 from collections.abc import Iterable, Sequence
 
-from fieldsync.casework.agenda import People
+from fieldsync.casework.agenda import RelatedRecords
 from fieldsync.core import record_ids
 from fieldsync.replica.node import Node
 from fieldsync.schema.values import is_id
 
 
-def about(node: Node, records: Sequence[str]) -> dict[str, str]:
+def subject_titles(node: Node, records: Sequence[str]) -> dict[str, str]:
     """Return, by record id, what the person, family or other record is called that each of these is about."""
     with node.store.read() as tx:
-        people = People(node, tx)
+        people = RelatedRecords(node, tx)
         rows = tx.rows([record_ids.from_text(record) for record in records])
-        people.fetch(row.owner for row in rows.values() if row.owner is not None)
-        found = {record: people.about(row) for record, row in rows.items()}
+        people.fetch_records(row.owner for row in rows.values() if row.owner is not None)
+        found = {record: people.subject_of(row) for record, row in rows.items()}
         return {
-            record_ids.id_text(record): people.title(row) or row.code or ""
+            record_ids.id_text(record): people.title_of(row) or row.code or ""
             for record, row in found.items()
             if row is not None
         }
 
 
-def called(node: Node, values: Iterable[str]) -> dict[str, str]:
+def reference_titles(node: Node, values: Iterable[str]) -> dict[str, str]:
     """Return what references stand for: a record's title, or else its code; words, and what is not here, are left out."""
     ids = {value: record_ids.from_text(value) for value in values if is_id(value)}
     with node.store.read() as tx:
-        people = People(node, tx)
-        people.fetch(ids.values())
-        rows = {value: people.row(record) for value, record in ids.items()}
-        return {value: people.title(row) or row.code or value for value, row in rows.items() if row is not None}
+        people = RelatedRecords(node, tx)
+        people.fetch_records(ids.values())
+        rows = {value: people.find_row(record) for value, record in ids.items()}
+        return {value: people.title_of(row) or row.code or value for value, row in rows.items() if row is not None}

@@ -16,7 +16,7 @@ from fieldsync.schema.labels import SHIPPED
 if TYPE_CHECKING:
     from fieldsync.commands.support.secrets import Secrets
     from fieldsync.replica.node import Node
-    from fieldsync.ui.terminal.output import Bar
+    from fieldsync.ui.terminal.output import ProgressBar
     from fieldsync.ui.views.tables import Tables
 
 office.register()
@@ -93,7 +93,7 @@ def _waiting(settings: Settings) -> Callable[[int], None]:
         if second == 1:
             from fieldsync.ui.terminal import messages, output
 
-            output.aside(messages.phrase("waiting_store", settings.language), settings.language, settings.rtl)
+            output.write_stderr(messages.phrase("waiting_store", settings.language), settings.language, settings.rtl)
 
     return say
 
@@ -152,9 +152,9 @@ def write_json(value: object) -> None:
     sys.stdout.buffer.flush()
 
 
-def bar(ctx: typer.Context) -> "Bar":
+def bar(ctx: typer.Context) -> "ProgressBar":
     """Return a progress bar on standard error, seen on a terminal only, and only when something takes its time."""
-    from fieldsync.ui.terminal.output import Bar
+    from fieldsync.ui.terminal.output import ProgressBar
 
     settings = settings_of(ctx)
-    return Bar(settings.language, settings.rtl, quiet=settings.json)
+    return ProgressBar(settings.language, settings.rtl, quiet=settings.json)

@@ -35,7 +35,7 @@ def backup(
     from fieldsync.topology import backups
 
     with opened(ctx) as node:
-        made = backups.backup(node, Path(file))
+        made = backups.write_backup(node, Path(file))
         tell(ctx, made, lambda out: out.backed_up(made))
 
 
@@ -52,5 +52,5 @@ def restore(
     from fieldsync.topology import backups
 
     with new_folder(ctx) as folder:
-        made = backups.restore(Path(file), folder, Secrets(settings_of(ctx)).unlock)
+        made = backups.restore_backup(Path(file), folder, Secrets(settings_of(ctx)).unlock)
     tell(ctx, made, lambda out: out.restored(made))

@@ -46,9 +46,9 @@ def pack(
                 device = find_device(tx, for_)
         with bar(ctx) as progress:
             if for_:
-                packed = bundle_sync.reply(node, Path(file), device, progress=progress)
+                packed = bundle_sync.pack_reply(node, Path(file), device, progress=progress)
             else:
-                packed = bundle_sync.pack(node, Path(file), again=again, progress=progress)
+                packed = bundle_sync.pack_bundle(node, Path(file), again=again, progress=progress)
         tell(ctx, packed, lambda out: out.packed(packed, server=bool(for_)))
 
 
@@ -67,5 +67,5 @@ def unpack(ctx: typer.Context, file: File) -> None:
 
     with opened(ctx) as node:
         with bar(ctx) as progress:
-            taken = bundle_sync.unpack(node, Path(file), progress=progress)
+            taken = bundle_sync.unpack_bundle(node, Path(file), progress=progress)
         tell(ctx, taken, lambda out: out.unpacked(taken, server=not node.is_laptop))

@@ -68,7 +68,7 @@ def assess(
 
     with opened(ctx) as node:
         changes = _changes(node, cases.ASSESSMENT, {"risk": risk, "answers": answers, "kind": kind}, more)
-        _told(ctx, node, cases.assess(node, case, changes, note=note))
+        _told(ctx, node, cases.save_assessment(node, case, changes, note=note))
 
 
 def plan(
@@ -100,7 +100,7 @@ def plan(
             node, cases.PLAN, {"goal": goal, "review_on": review}, more, put={"agreed_with": agreed} if agreed else {}
         )
         items = [_step(node, one) for one in step or ()]
-        _told(ctx, node, cases.plan(node, case, changes, items, note=note))
+        _told(ctx, node, cases.save_plan(node, case, changes, items, note=note))
 
 
 def advance(
@@ -118,7 +118,7 @@ def advance(
     from fieldsync.casework import cases
 
     with opened(ctx) as node:
-        _told(ctx, node, cases.advance(node, case, to, note=note))
+        _told(ctx, node, cases.advance_case(node, case, to, note=note))
 
 
 _What = Annotated[bool, Option("--plan", help="The plan, where both are asked for.")]
@@ -135,7 +135,7 @@ def approve(
     from fieldsync.casework import cases
 
     with opened(ctx) as node:
-        _told(ctx, node, cases.approve(node, case, _what(plan=plan, closure=closure), note=note))
+        _told(ctx, node, cases.approve_request(node, case, _what(plan=plan, closure=closure), note=note))
 
 
 def send_back(
@@ -170,7 +170,7 @@ def close(
     from fieldsync.casework import cases
 
     with opened(ctx) as node:
-        _told(ctx, node, cases.close(node, case, reason, note=note))
+        _told(ctx, node, cases.request_closure(node, case, reason, note=note))
 
 
 def reopen(
@@ -183,7 +183,7 @@ def reopen(
     from fieldsync.casework import cases
 
     with opened(ctx) as node:
-        _told(ctx, node, cases.reopen(node, case, reason))
+        _told(ctx, node, cases.reopen_case(node, case, reason))
 
 
 def transfer(
@@ -204,7 +204,7 @@ def transfer(
     from fieldsync.casework import cases
 
     with opened(ctx) as node:
-        _told(ctx, node, cases.transfer(node, case, worker=worker, unit=unit, note=note))
+        _told(ctx, node, cases.transfer_case(node, case, worker=worker, unit=unit, note=note))
 
 
 def agenda(
@@ -225,7 +225,7 @@ def agenda(
 
     with opened(ctx) as node:
         last = _day(node, until) if until else node.today() if overdue else None
-        found = agendas.due(node, until=last, worker=worker, everybody=everybody, unit=unit)
+        found = agendas.list_due(node, until=last, worker=worker, everybody=everybody, unit=unit)
         if overdue:
             found = [one for one in found if one.days > 0]
         tell(ctx, found, lambda out: pictures.agenda(out, node, found))
@@ -240,7 +240,7 @@ def caseload(ctx: typer.Context, unit: Unit = None) -> None:
     from fieldsync.ui.views import agenda as pictures
 
     with opened(ctx) as node:
-        found = cases.caseload(node, unit)
+        found = cases.list_caseload(node, unit)
         tell(ctx, found, lambda out: pictures.caseload(out, node, found))
 
 
@@ -260,12 +260,12 @@ def _changes(
     wanted = ChangeBuilder(node, node.schema.type(type), {})
     for name, value in given.items():
         if value is not None:
-            wanted.give(name, value)
+            wanted.set_value(name, value)
     for name, members in (put or {}).items():
-        wanted.put(name, members)
+        wanted.add_members(name, members)
     for name, values in pairs(more or ()).items():
-        wanted.give(name, values[-1])
-    return wanted.changes()
+        wanted.set_value(name, values[-1])
+    return wanted.build_changes()
 
 
 def _step(node: "Node", text: str) -> dict[str, object]:
@@ -277,7 +277,7 @@ def _step(node: "Node", text: str) -> dict[str, object]:
         raise errors.Usage(reason="plan_step")
     kind = node.schema.type(ITEM)
     return {
-        name: value_reader.typed(node).value(kind.field(name), part)
+        name: value_reader.reader_for_typing(node).read_value(kind.field(name), part)
         for name, part in zip(("action", "service_type", "due_on", "responsible"), parts, strict=False)
     }
 
@@ -286,11 +286,11 @@ def _day(node: "Node", text: str) -> str:
     """Return a date as it is stored; Usage."""
     from fieldsync.schema import dates
     from fieldsync.schema.model import Field
-    from fieldsync.schema.values import normaliser
+    from fieldsync.schema.values import value_normaliser
 
     field = Field("until", "date", "latest", {})
     try:
-        return str(normaliser(field)(dates.told(field, text, node.today())))
+        return str(value_normaliser(field)(dates.read_typed_date(field, text, node.today())))
     except errors.IllegalValue as fault:
         raise errors.Usage(reason="day", given=text) from fault
 

@@ -48,13 +48,13 @@ def revoke(
 
     with opened(ctx) as node:
         _check_server(node)
-        members = device_locks.family(node, device)
+        members = device_locks.list_family(node, device)
         person = at_terminal() and not settings_of(ctx).json
         asking = len(members) > 1 and not everything and person
         also = _confirmed(ctx, members) if asking else [one.id for one in members if everything]
         if since is None and person and not device_locks.has_upstream(node):
             moment = _asked_since(ctx)
-        found = device_locks.revoke(node, device, also=also, declined=asking, since=moment)
+        found = device_locks.revoke_device(node, device, also=also, declined=asking, since=moment)
         tell(ctx, found, lambda out: out.revoked(found))
 
 
@@ -73,7 +73,9 @@ def _moment(given: str) -> int:
     from fieldsync.schema import dates
 
     try:
-        found = datetime.fromisoformat(dates.moment(given, datetime.now().astimezone().date().isoformat())).astimezone()
+        found = datetime.fromisoformat(
+            dates.iso_moment(given, datetime.now().astimezone().date().isoformat())
+        ).astimezone()
     except (ValueError, OverflowError, OSError) as fault:
         raise errors.Usage(reason="since", given=given) from fault
     moment = int(found.timestamp() * 1000)
@@ -106,7 +108,7 @@ def pending(ctx: typer.Context) -> None:
 
     with opened(ctx) as node:
         _check_server(node)
-        found = device_locks.pending(node)
+        found = device_locks.list_pending(node)
         tell(ctx, found, lambda out: out.pending_devices(found))
 
 
@@ -129,7 +131,7 @@ def approve(
         _check_server(node)
         if words is None and at_terminal() and not settings_of(ctx).json:
             words = tables(ctx).ask_words(device)
-        found = device_locks.approve(node, device, words)
+        found = device_locks.approve_device(node, device, words)
         tell(ctx, found, lambda out: out.approved(found))
 
 

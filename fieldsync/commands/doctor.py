@@ -57,9 +57,9 @@ def rtl(ctx: typer.Context) -> None:
 
     if not at_terminal() or not sys.stdout.isatty():
         raise errors.Usage(reason="rtl_terminal")
-    chosen = rtl_samples.choose(tables(ctx))
+    chosen = rtl_samples.choose_form(tables(ctx))
     if chosen is not None:
-        bidi.remember(chosen)
+        bidi.store_choice(chosen)
 
 
 def _finding(check: str, state: str, *, exit: int = 0, **facts: str | int | None) -> Finding:
@@ -157,14 +157,14 @@ def _is_number(host: str) -> bool:
 
 def _server(server: "KnownServer") -> Iterator[Finding]:
     from fieldsync.core import stamp
-    from fieldsync.protocol.http_client import Connection
-    from fieldsync.protocol.tally import Tally
+    from fieldsync.protocol.http_client import ServerConnection
+    from fieldsync.protocol.tally import SyncTally
     from fieldsync.replica.node import wall_clock
 
-    line = Connection(server.address, server.pin, Tally())
+    line = ServerConnection(server.address, server.pin, SyncTally())
     started = wall_clock()
     try:
-        now = line.health().now
+        now = line.ask_health().now
     except errors.FieldsyncError as fault:
         state = "warn" if isinstance(fault, errors.NoContact) else "bad"
         yield _finding("server", state, exit=fault.exit, name=server.name, address=server.address, reason=fault.code)

@@ -27,7 +27,7 @@ def duplicates(ctx: typer.Context, unit: Unit = None, type_: Type = None, *, wea
         if type_ is not None:
             node.schema.type(type_)
         with bar(ctx) as progress:
-            found = pairs.items(node, unit=unit, type=type_, weak=weak, progress=progress)
+            found = pairs.list_pairs(node, unit=unit, type=type_, weak=weak, progress=progress)
         tell(ctx, found, lambda out: pictures.listed(out, node, found))
 
 
@@ -40,7 +40,7 @@ def scan(ctx: typer.Context) -> None:
 
     with opened(ctx) as node:
         with bar(ctx) as progress:
-            found = pairs.scan(node, progress=progress)
+            found = pairs.scan_duplicates(node, progress=progress)
         tell(ctx, found, lambda out: out.say("pairs_scanned", n=found.compared, pairs=found.pairs))
 
 
@@ -53,7 +53,7 @@ def show(ctx: typer.Context, a: Record, b: Other) -> None:
     from fieldsync.ui.views import duplicate_view as pictures
 
     with opened(ctx) as node:
-        found = pairs.item(node, a, b)
+        found = pairs.show_pair(node, a, b)
         tell(ctx, found, lambda out: pictures.shown(out, node, found))
 
 
@@ -65,7 +65,7 @@ def merge(ctx: typer.Context, a: Stays, b: Gives, note: Note = None) -> None:
     from fieldsync.review import duplicate_pairs as pairs
 
     with opened(ctx) as node:
-        pairs.merge(node, a, b, note=note)
+        pairs.merge_records(node, a, b, note=note)
         _tell(ctx, node, a, b, "pairs_merged")
 
 
@@ -77,7 +77,7 @@ def split(ctx: typer.Context, a: Record, b: Other, note: Note = None) -> None:
     from fieldsync.review import duplicate_pairs as pairs
 
     with opened(ctx) as node:
-        pairs.split(node, a, b, note=note)
+        pairs.split_records(node, a, b, note=note)
         _tell(ctx, node, a, b, "pairs_split")
 
 
@@ -89,7 +89,7 @@ def not_same(ctx: typer.Context, a: Record, b: Other, note: Note = None) -> None
     from fieldsync.review import duplicate_pairs as pairs
 
     with opened(ctx) as node:
-        pairs.not_same(node, a, b, note=note)
+        pairs.mark_distinct(node, a, b, note=note)
         _tell(ctx, node, a, b, "pairs_apart")
 
 
@@ -98,5 +98,5 @@ def _tell(ctx: typer.Context, node: Any, a: str, b: str, said: str) -> None:
     from fieldsync.review import duplicate_pairs as pairs
     from fieldsync.ui.views import duplicate_view as pictures
 
-    found = pairs.item(node, a, b)
+    found = pairs.show_pair(node, a, b)
     tell(ctx, found, lambda out: pictures.decided(out, node, found, said))

@@ -66,13 +66,13 @@ def import_file(
     settings = settings_of(ctx)
     given = change_arguments.columns(map_ or ())
     path = Path(file)
-    reading = column_mapping.Reading(value_maps.key, value_maps.likely, value_maps.meant)
+    reading = column_mapping.Reading(value_maps.lookup_key, value_maps.likely_choice, value_maps.target_value)
     asking = at_terminal() and not settings.json and not yes
     with opened(ctx, lasting=True) as node:
         kind = node.schema.type(type_)
-        said = value_maps.parsed(map_value or (), kind)
+        said = value_maps.parse_maps(map_value or (), kind)
         if asking:
-            found, before = header_detection.propose(node, path, type_, given, sheet=sheet)
+            found, before = header_detection.propose_mapping(node, path, type_, given, sheet=sheet)
             if not before and not column_mapping.confirmed(tables(ctx), kind, found):
                 raise errors.Usage(reason="import_columns")
             given = {one.header: one.name for one in found if one.by not in ("name", "label")}
@@ -82,8 +82,8 @@ def import_file(
                     told = import_records.import_file(
                         node, path, type_, import_records.ImportOptions(given, key, sheet, unit, dry_run, skip_bad, said),
                         progress=progress,
-                        words=lambda facts: messages.because(
-                            messages.labelled({"type": type_, **facts}, settings.language, node.schema), settings.language
+                        words=lambda facts: messages.reason_text(
+                            messages.label_facts({"type": type_, **facts}, settings.language, node.schema), settings.language
                         ),
                     )  # fmt: skip
             except errors.BadRows as refused:
@@ -92,7 +92,7 @@ def import_file(
                     if not settings.json:
                         column_mapping.reasons(tables(ctx), refused.facts.get("first"))
                     raise
-                said = value_maps.joined(said, more)
+                said = value_maps.merge_maps(said, more)
             else:
                 break
         tell(ctx, told, lambda out: column_mapping.imported(out, told, dry_run=dry_run))
@@ -128,7 +128,7 @@ def export(
     from fieldsync.commands.support.change_arguments import pairs
     from fieldsync.exchange.tables import export_records as exporting
 
-    wish = exporting.Wish(
+    wish = exporting.ExportOptions(
         where={name: values[-1] for name, values in pairs(where or ()).items()},
         fields=[name.strip() for name in (fields or "").split(",") if name.strip()],
         sensitive=sensitive,
@@ -137,7 +137,7 @@ def export(
     )
     with opened(ctx, lasting=True) as node:
         with _left_alone(ctx, "export_left"), bar(ctx) as progress:
-            told = exporting.export(node, type, Path(out), wish, progress=progress)
+            told = exporting.export_records(node, type, Path(out), wish, progress=progress)
         tell(ctx, told, lambda screen: screen.exported(node, told))
 
 
@@ -204,7 +204,7 @@ def import_form(
     Example: fieldsync schema import survey.xlsx --out forms
     """
     from fieldsync.exchange.xlsform import convert
-    from fieldsync.exchange.xlsform.write_folder import put
+    from fieldsync.exchange.xlsform.write_folder import write_folder
     from fieldsync.schema import load, source_file
     from fieldsync.ui.views import schema_news
 
@@ -213,14 +213,14 @@ def import_form(
         raise errors.Usage(reason="type_name")
     beside = load.read_folder(folder) if folder is not None and any(folder.glob("*.toml")) else {}
     try:
-        made = convert.read(Path(file), type=type_, beside=beside)
+        made = convert.read_xlsform(Path(file), type=type_, beside=beside)
     except errors.BadFile as refused:
         left = refused.facts.get("left")
         if isinstance(left, list) and not settings_of(ctx).json:
             schema_news.left(tables(ctx), left)
         raise
     if folder is not None:
-        put(folder, made.texts)
+        write_folder(folder, made.texts)
     told = {
         "types": made.types,
         "out": out,
@@ -247,5 +247,5 @@ def publish(
     from fieldsync.ui.views import schema_news
 
     with opened(ctx) as node:
-        told = publishing.publish(node, Path(folder), dry_run=dry_run)
+        told = publishing.publish_schema(node, Path(folder), dry_run=dry_run)
         tell(ctx, told, lambda out: schema_news.published(out, node, told.changes, told.number, dry_run=dry_run))

@@ -38,11 +38,11 @@ def _report(
         of_event = node.schema.type(household_events.EVENT)
         given = fields | {"event_date": on, "evidence": evidence}
         named = {
-            name: value_reader.typed(node).value(of_event.field(name), value)
+            name: value_reader.reader_for_typing(node).read_value(of_event.field(name), value)
             for name, value in given.items()
             if value is not None
         }
-        event = household_events.report(node, kind, household, named, members=members, note=note)
+        event = household_events.report_event(node, kind, household, named, members=members, note=note)
         found = Session(node).show(event.hex())
         tell(ctx, found, lambda out: out.saved(node, found))
 
@@ -162,6 +162,6 @@ def verify(
     from fieldsync.casework import household_events
 
     with opened(ctx) as node:
-        record = household_events.verify(node, event, anyway=anyway, note=note)
+        record = household_events.verify_event(node, event, anyway=anyway, note=note)
         found = Session(node).show(record.hex())
         tell(ctx, found, lambda out: out.saved(node, found))

@@ -34,20 +34,20 @@ def join(
     from fieldsync.replica import queries
     from fieldsync.topology import sync_results
 
-    parsed = invites.parse(_invite_text(invite))
+    parsed = invites.parse_invite(_invite_text(invite))
     secrets = Secrets(settings_of(ctx))
     home = settings_of(ctx).folder
     if (home / "slots.json").exists():
-        join_server.join(parsed, home, secrets.fill, secrets.unlock)
+        join_server.join_server(parsed, home, secrets.fill, secrets.unlock)
     else:
         with new_folder(ctx) as folder:
             secrets.prepare()
-            join_server.join(parsed, folder, secrets.fill)
+            join_server.join_server(parsed, folder, secrets.fill)
     with opened(ctx, secrets) as node:
         if name:
             _rename_server(node, name)
         with bar(ctx) as progress:
-            synced = sync_once.sync(node, progress=progress)
+            synced = sync_once.sync_once(node, progress=progress)
         told = sync_results.Joined(**asdict(queries.status(node)), sync=synced)
         tell(ctx, told, lambda out: out.joined(told))
 

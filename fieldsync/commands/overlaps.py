@@ -32,7 +32,7 @@ def overlaps(ctx: typer.Context, unit: Unit = None, type_: Type = None) -> None:
     with opened(ctx) as node:
         if type_ is not None:
             node.schema.type(type_)
-        found = assistance_overlaps.items(node, unit=unit, type=type_)
+        found = assistance_overlaps.list_overlaps(node, unit=unit, type=type_)
         tell(ctx, found, lambda out: pictures.listed(out, node, found))
 
 
@@ -44,7 +44,7 @@ def both(ctx: typer.Context, a: Record, b: Other, note: Note = None) -> None:
     from fieldsync.review import assistance_overlaps
 
     with opened(ctx) as node:
-        assistance_overlaps.both_right(node, a, b, note=note)
+        assistance_overlaps.keep_both(node, a, b, note=note)
         tell(ctx, BothRight(a, b, both=True), lambda out: out.say("overlap_both", a=a, b=b))
 
 
@@ -62,5 +62,5 @@ def drop(
     from fieldsync.review import assistance_overlaps
 
     with opened(ctx) as node:
-        found = Session(node).show(assistance_overlaps.drop(node, record, reason).hex())
+        found = Session(node).show(assistance_overlaps.cancel_record(node, record, reason).hex())
         tell(ctx, found, lambda out: out.saved(node, found))

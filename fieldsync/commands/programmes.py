@@ -24,7 +24,7 @@ def eligible(
     from fieldsync.casework import eligibility
 
     with opened(ctx) as node:
-        found = eligibility.eligible(node, record)
+        found = eligibility.list_eligibility(node, record)
 
         def picture(out: "Tables") -> None:
             from fieldsync.ui.views import eligibility_view

@@ -64,7 +64,11 @@ def add(
         session = Session(node)
         if row:
             given, alike = batch_save.asked(
-                ctx, session, type, row, lambda words: _wanted(node, type, {}, [*(set_ or ()), *words], from_).changes()
+                ctx,
+                session,
+                type,
+                row,
+                lambda words: _wanted(node, type, {}, [*(set_ or ()), *words], from_).build_changes(),
             )
             if anyway or batch_save.may_go_on(ctx, node, alike):
                 batch_save.told(ctx, node, session.add_all(type, given, unit=unit, note=note))
@@ -72,7 +76,7 @@ def add(
         if set_ is None and not from_:
             _ask_new(ctx, node, type, unit=unit, note=note, stay_open=stay_open)
             return
-        changes = some(_wanted(node, type, {}, set_, from_).changes())
+        changes = some(_wanted(node, type, {}, set_, from_).build_changes())
         with bar(ctx) as progress:
             alike = session.duplicates(type, changes, progress=progress)
         if anyway or batch_save.may_go_on(ctx, node, alike):
@@ -107,7 +111,7 @@ def edit(
     def changes(found: "api.Record") -> "Changes":
         wanted = _wanted(node, found.type, found.fields, set_, from_)
         add_options(wanted, unset=unset or (), put=put or (), drop=drop or (), count=count or (), say=say or ())
-        made = wanted.changes()
+        made = wanted.build_changes()
         written.extend([*made.set, *made.unset])
         return made
 
@@ -131,10 +135,10 @@ def _wanted(node: "Node", type: str, doc: dict[str, Any], set_: list[str] | None
 
     wanted = ChangeBuilder(node, node.schema.type(type), doc)
     for name, value in (read_object(from_) if from_ else {}).items():
-        wanted.give(name, value)
+        wanted.set_value(name, value)
     for name, values in pairs(set_ or ()).items():
         for value in values:
-            wanted.give(name, value)
+            wanted.set_value(name, value)
     return wanted
 
 
@@ -179,9 +183,9 @@ def _ask_new(
     node.may_write(unit or (node.units[0] if node.units else ""))
     while True:
         if settings_of(ctx).plain or not draws():
-            from fieldsync.ui.forms.line_prompts import Form
+            from fieldsync.ui.forms.line_prompts import LineForm
 
-            changes = some(Form(tables(ctx), node, kind).ask())
+            changes = some(LineForm(tables(ctx), node, kind).ask_all())
             with bar(ctx) as progress:
                 alike = session.duplicates(type, changes, progress=progress)
             if batch_save.may_go_on(ctx, node, alike):
@@ -190,7 +194,7 @@ def _ask_new(
             from fieldsync.review.saved_records import saved_record
             from fieldsync.ui.forms import form_app
 
-            saved = form_app.run(form_app.new_form(tables(ctx), node, kind, unit=unit, note=note))
+            saved = form_app.run_form(form_app.new_form(tables(ctx), node, kind, unit=unit, note=note))
             _tell_record(ctx, node, saved_record(node, saved.hex()))
         if not stay_open:
             return
@@ -209,17 +213,17 @@ def _ask_edit(ctx: typer.Context, node: "Node", ref: str, note: str | None) -> N
         raise errors.Usage(reason="no_changes")
     record = row.state.record.hex()
     if settings_of(ctx).plain or not draws():
-        from fieldsync.ui.forms.line_prompts import Form
+        from fieldsync.ui.forms.line_prompts import LineForm
         from fieldsync.ui.views import open_fields
 
         kind = node.schema.type(row.state.type)
         open_fields.warn(tables(ctx), node, open_fields.still_open(node, record, list(kind.fields)))
-        changes = Form(tables(ctx), node, kind, row.doc).ask()
+        changes = LineForm(tables(ctx), node, kind, row.doc).ask_all()
         saved = Session(node).edit(record, changes, note=note, based_on=row.state)
     else:
         from fieldsync.ui.forms import form_app
 
-        form_app.run(form_app.edit_form(tables(ctx), node, row, note=note))
+        form_app.run_form(form_app.edit_form(tables(ctx), node, row, note=note))
         saved = saved_record(node, record)
     _tell_record(ctx, node, saved)
 

@@ -53,7 +53,7 @@ def refer(
         request = referrals.ReferralRequest(
             to, reason, kind, services or (), urgency, share=share or (), consent=consent, override=override
         )
-        made = referrals.refer(node, record, request, note=note)
+        made = referrals.refer_record(node, record, request, note=note)
         _told(ctx, node, made)
 
 
@@ -108,7 +108,7 @@ def deliver(
     from fieldsync.casework import referrals
 
     with opened(ctx) as node:
-        _told(ctx, node, referrals.deliver(node, record, service, on=on, outcome=outcome, note=note))
+        _told(ctx, node, referrals.deliver_service(node, record, service, on=on, outcome=outcome, note=note))
 
 
 def withdraw(ctx: typer.Context, record: Referral, note: Note = None) -> None:
@@ -119,7 +119,7 @@ def withdraw(ctx: typer.Context, record: Referral, note: Note = None) -> None:
     from fieldsync.casework import referrals
 
     with opened(ctx) as node:
-        _told(ctx, node, referrals.withdraw(node, record, note=note))
+        _told(ctx, node, referrals.withdraw_referral(node, record, note=note))
 
 
 def list_referrals(
@@ -138,7 +138,7 @@ def list_referrals(
     from fieldsync.ui.views import referrals as pictures
 
     with opened(ctx) as node:
-        found = referrals.referrals(node, unanswered=unanswered, unit=unit)
+        found = referrals.list_referrals(node, unanswered=unanswered, unit=unit)
         tell(ctx, found, lambda out: pictures.referrals(out, node, found))
 
 
@@ -151,7 +151,7 @@ def list_shared(ctx: typer.Context, record: Record) -> None:
     from fieldsync.ui.views import referrals as pictures
 
     with opened(ctx) as node:
-        found = referrals.shared_of(node, record)
+        found = referrals.list_shared(node, record)
         tell(ctx, found, lambda out: pictures.shared(out, node, found))
 
 
@@ -174,7 +174,7 @@ def _answer(ctx: typer.Context, record: str, state: str, *, why: str | None = No
     from fieldsync.casework import referrals
 
     with opened(ctx) as node:
-        _told(ctx, node, referrals.answer(node, record, state, why=why, note=note))
+        _told(ctx, node, referrals.answer_referral(node, record, state, why=why, note=note))
 
 
 def _told(ctx: typer.Context, node: "Node", record: bytes) -> None:

@@ -88,20 +88,20 @@ def report(
         if name == "freeze":
             _freeze(ctx, node, month, year, unit)
             return
-        chosen = definitions.find(node.home, name)
+        chosen = definitions.find_report(node.home, name)
         asked = period.period_of(month, year, node.today())
         definitions.check_types(chosen, node.schema)
-        if share and asked.over and chosen.header.issued:
-            run.issue(node, asked, unit, [chosen.name])
+        if share and asked.is_over and chosen.header.issued:
+            run.issue_reports(node, asked, unit, [chosen.name])
         with bar(ctx) as progress:
-            document = run.make(node, name, month=month, year=year, unit=unit, progress=progress)
+            document = run.make_report(node, name, month=month, year=year, unit=unit, progress=progress)
         if share or (chosen.header.sealed and format_ in ("csv", "xlsx")):
-            document = disclosure_control.leaving(chosen, document)
+            document = disclosure_control.suppress_small(chosen, document)
         settings = settings_of(ctx)
         if format_ in ("csv", "xlsx"):
             from fieldsync.exchange.tables import report_files
 
-            rows = list(report_files.table(chosen, node.schema, document, settings.language))
+            rows = list(report_files.report_table(chosen, node.schema, document, settings.language))
             arabic = settings.language == "ar"
             content = (
                 report_files.csv_bytes(rows)
@@ -115,7 +115,7 @@ def report(
                 sys.stdout.buffer.write(content)
                 sys.stdout.buffer.flush()
                 return
-            report_files.write(Path(out), content)
+            report_files.write_file(Path(out), content)
             told = ReportFile(out, len(document.rows))
             tell(ctx, told, lambda screen: screen.say("report_written", file=out, n=told.rows))
         elif format_ == "json" or settings.json:
@@ -129,7 +129,7 @@ def report(
 def _list(ctx: typer.Context, node: "Node") -> None:
     from fieldsync.reports import definitions
 
-    found = definitions.fitting(definitions.available(node.home), node.schema)
+    found = definitions.fitting_reports(definitions.available_reports(node.home), node.schema)
     told = [
         ListedReport(one.name, one.header.number, one.header.label, one.header.about, one.own) for one in found.values()
     ]
@@ -147,7 +147,7 @@ def _freeze(ctx: typer.Context, node: "Node", month: str | None, year: str | Non
 
     if not month and not year:
         raise errors.Usage(reason="report_freeze")
-    told = run.issue(node, period.period_of(month, year, node.today()), unit)
+    told = run.issue_reports(node, period.period_of(month, year, node.today()), unit)
 
     def picture(screen: "Tables") -> None:
         from fieldsync.ui.views import reports as pictures

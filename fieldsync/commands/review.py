@@ -75,15 +75,15 @@ def review(
         if draws() and not settings_of(ctx).plain:
             from fieldsync.ui.review import review_app
 
-            review_app.run(tables(ctx), node, unit=unit, type=type_, field=field)
+            review_app.run_review(tables(ctx), node, unit=unit, type=type_, field=field)
             return
         from fieldsync.review import queue
-        from fieldsync.ui.review.filters import Narrowed
-        from fieldsync.ui.review.line_review import Review
+        from fieldsync.ui.review.filters import QueueFilter
+        from fieldsync.ui.review.line_review import LineReview
 
         with bar(ctx) as progress:
-            pairs = queue.pairs(node, progress=progress)
-        Review(tables(ctx), node, Narrowed(unit, type_, field), pairs).run()
+            pairs = queue.waiting_pairs(node, progress=progress)
+        LineReview(tables(ctx), node, QueueFilter(unit, type_, field), pairs).run_review()
 
 
 def list_items(ctx: typer.Context, unit: Unit = None, type_: Type = None, field: Field = None) -> None:
@@ -96,7 +96,7 @@ def list_items(ctx: typer.Context, unit: Unit = None, type_: Type = None, field:
     with opened(ctx) as node:
         _check_names(node, type_, field)
         with bar(ctx) as progress:
-            found = reviews.items(node, unit=unit, type=type_, field=field, progress=progress)
+            found = reviews.list_conflicts(node, unit=unit, type=type_, field=field, progress=progress)
         tell(ctx, found, lambda out: out.review(node, found))
 
 
@@ -108,7 +108,7 @@ def show(ctx: typer.Context, record: Record) -> None:
     from fieldsync.review import decisions as reviews
 
     with opened(ctx) as node:
-        found = reviews.items_of(node, record)
+        found = reviews.conflicts_of(node, record)
         tell(ctx, found, lambda out: out.conflicts(node, found))
 
 
@@ -133,12 +133,12 @@ def take(
         raise errors.Usage(reason="head_or_value")
     with opened(ctx) as node:
         if head is not None:
-            decided = reviews.take(node, record, field, head=head, note=note)
+            decided = reviews.decide_conflict(node, record, field, head=head, note=note)
         else:
             kind = node.schema.types.get(Session(node).show(record).type)
             spec = kind.fields.get(field) if kind is not None else None
-            given: object = value if spec is None else value_reader.typed(node).value(spec, value)
-            decided = reviews.take(node, record, field, value=given, note=note)
+            given: object = value if spec is None else value_reader.reader_for_typing(node).read_value(spec, value)
+            decided = reviews.decide_conflict(node, record, field, value=given, note=note)
         found = Session(node).show(decided.hex())
         tell(ctx, found, lambda out: out.saved(node, found))
 
@@ -152,7 +152,7 @@ def undo(ctx: typer.Context, record: Record, field: OneField, note: Note = None)
     from fieldsync.review import decisions as reviews
 
     with opened(ctx) as node:
-        undone = reviews.undo(node, record, field, note=note)
+        undone = reviews.undo_decision(node, record, field, note=note)
         found = Session(node).show(undone.hex())
         tell(ctx, found, lambda out: out.saved(node, found))
 
@@ -179,7 +179,7 @@ def bulk(
     with opened(ctx) as node:
         _check_names(node, type_, field)
         with bar(ctx) as progress:
-            several = reviews.items(node, unit=unit, type=type_, field=field, progress=progress)
+            several = reviews.list_conflicts(node, unit=unit, type=type_, field=field, progress=progress)
             items = _matching(node, several, where or [])
             for place in {item.unit for item in items}:
                 node.may_decide(place)
@@ -189,7 +189,7 @@ def bulk(
                     reviews.Decision(item.record, item.field, head.name)
                     for item, head in zip(items, chosen, strict=True)
                 ]
-                reviews.take_all(node, decisions, note=note, progress=progress)
+                reviews.decide_conflicts(node, decisions, note=note, progress=progress)
         told = BulkDecision(
             decided=0 if dry_run else len(items),
             dry_run=dry_run,

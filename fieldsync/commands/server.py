@@ -39,11 +39,11 @@ def init(
     from fieldsync.schema import load
     from fieldsync.server import administration
 
-    texts = load.read_folder(Path(schemas)) if schemas else load.shipped()
+    texts = load.read_folder(Path(schemas)) if schemas else load.shipped_texts()
     load.load_texts(texts)
     secrets = Secrets(settings_of(ctx))
     with new_folder(ctx) as folder:
-        made = administration.init(folder, secrets.fill_office, org=org, unit=unit, address=address, texts=texts)
+        made = administration.init_server(folder, secrets.fill_office, org=org, unit=unit, address=address, texts=texts)
     made = structs.replace(made, recovery=secrets.recovery)
     tell(ctx, made, lambda out: out.office_made(made.org, made.unit, made.address, made.fingerprint, made.recovery))
 
@@ -63,15 +63,15 @@ def run(
     Example: fieldsync server run --listen 0.0.0.0:8443
     """
     from fieldsync.server import http_server as serving
-    from fieldsync.server.connections import Limits
+    from fieldsync.server.connections import ConnectionLimits
 
     if workers != 1:
         raise errors.Usage(reason="workers")
-    host, port = serving.listening(listen)
+    host, port = serving.listening_address(listen)
     with opened(ctx, shared=True, lasting=True) as node:
         if node.is_laptop:
             raise errors.Usage(reason="not_a_server")
-        serving.run(node, host, port, Limits(unproved, unproved_address))
+        serving.serve_node(node, host, port, ConnectionLimits(unproved, unproved_address))
 
 
 def invite(
@@ -91,7 +91,7 @@ def invite(
 
     with opened(ctx) as node:
         _check_server(node.is_laptop)
-        made = administration.invite(node, name, role, unit, hours=hours)
+        made = administration.make_invite(node, name, role, unit, hours=hours)
         tell(ctx, made, lambda out: out.invited(name, made.invite, made.expires, made.fingerprint))
 
 
@@ -104,7 +104,7 @@ def devices(ctx: typer.Context) -> None:
 
     with opened(ctx) as node:
         _check_server(node.is_laptop)
-        found = administration.devices(node)
+        found = administration.list_devices(node)
         tell(ctx, found, lambda out: out.devices(found))
 
 
@@ -130,7 +130,7 @@ def grant(
 
     with opened(ctx) as node:
         _check_server(node.is_laptop)
-        found = administration.grant(node, device, role, unit, at_once=at_once)
+        found = administration.set_grants(node, device, role, unit, at_once=at_once)
         tell(ctx, found, lambda out: out.devices([found]))
 
 

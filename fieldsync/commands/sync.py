@@ -52,7 +52,9 @@ def sync(
             return
         try:
             with bar(ctx) as progress:
-                synced = session.sync(server, tries=tries, budget=bytes_, progress=progress, waiting=progress.waiting)
+                synced = session.sync(
+                    server, tries=tries, budget=bytes_, progress=progress, waiting=progress.show_waiting
+                )
         except KeyboardInterrupt:
             raise errors.Stopped(unsent=session.sync_plan(server).up.commits) from None
         tell(ctx, synced, lambda out: out.synced(synced))
@@ -70,14 +72,14 @@ def _watch(
     known = session.sync_plan(server).server  # NotFound before anything else
 
     def once() -> "Synced":
-        return session.sync(server, tries=tries, budget=budget, waiting=note.waiting)
+        return session.sync(server, tries=tries, budget=budget, waiting=note.show_waiting)
 
     def told(synced: "Synced") -> None:
         tell(ctx, synced, lambda out: out.synced(synced))
-        note.clear()
+        note.clear_no_contact()
 
-    watch = Watch(node, server, every=every, sync=once, told=told, away=note.away)
-    note.note("watching", server=known)
+    watch = Watch(node, server, every=every, sync=once, told=told, away=note.show_no_contact)
+    note.write_note("watching", server=known)
     with until_told():
         watch.run()
     if not settings_of(ctx).json:

@@ -29,7 +29,7 @@ def attach(
     with opened(ctx) as node:
         if node.is_laptop:
             raise errors.Usage(reason="not_a_server")
-        told = branch_link.attach(node, invites.parse(invite))
+        told = branch_link.attach_branch(node, invites.parse_invite(invite))
         tell(ctx, told, lambda out: out.attached(told.server, told.address, told.units, told.device))
 
 
@@ -52,7 +52,7 @@ def sync(
     with opened(ctx) as node:
         server = branch_link.server_above(node)
         with bar(ctx) as progress:
-            synced = Session(node).sync(server.address, progress=progress, waiting=progress.waiting)
+            synced = Session(node).sync(server.address, progress=progress, waiting=progress.show_waiting)
         tell(ctx, synced, lambda out: out.synced(synced))
 
 
@@ -69,7 +69,7 @@ def schedule(
     from fieldsync.server import branch_link
 
     with opened(ctx) as node:
-        told = branch_link.schedule(node, at, os.environ.get(KEY_FILE, ""))
+        told = branch_link.schedule_sync(node, at, os.environ.get(KEY_FILE, ""))
 
     def picture(out: "Tables") -> None:
         if told.cron is None:

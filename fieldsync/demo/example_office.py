@@ -65,8 +65,8 @@ class _Office:
         from fieldsync.server import administration
 
         address = f"https://{self.story.listen}"
-        administration.init(
-            self.folder / "hq", self.fill, org="Social Affairs", unit=ROOT, address=address, texts=load.shipped()
+        administration.init_server(
+            self.folder / "hq", self.fill, org="Social Affairs", unit=ROOT, address=address, texts=load.shipped_texts()
         )
         self.open("hq")
 
@@ -75,14 +75,14 @@ class _Office:
         from fieldsync.server import administration
 
         for home, name, role, unit in PEOPLE:
-            invite = invites.parse(administration.invite(self.nodes["hq"], name, role, [unit]).invite)
-            join_server.join(invite, self.folder / home, self.fill)
+            invite = invites.parse_invite(administration.make_invite(self.nodes["hq"], name, role, [unit]).invite)
+            join_server.join_server(invite, self.folder / home, self.fill)
             self.open(home)
 
     def sync(self, *names: str) -> None:
         from fieldsync.protocol import sync_once
 
-        together(lambda name: sync_once.sync(self.nodes[name]), *names)
+        together(lambda name: sync_once.sync_once(self.nodes[name]), *names)
 
 
 @contextlib.contextmanager
@@ -163,7 +163,7 @@ def _told(made: _Office) -> ExampleOffice:
         people=[ExamplePerson(str(made.folder / home), name, role, unit) for home, name, role, unit in PEOPLE],
         records=status.records,
         conflicts=status.conflicts,
-        duplicates=len(duplicate_pairs.items(hq)),
-        overlaps=len(assistance_overlaps.items(hq)),
+        duplicates=len(duplicate_pairs.list_pairs(hq)),
+        overlaps=len(assistance_overlaps.list_overlaps(hq)),
         seconds=0,
     )

@@ -5,7 +5,7 @@ from typing import Any
 from fieldsync.core import record_ids
 from fieldsync.demo.example_work import Work
 from fieldsync.replica import save
-from fieldsync.replica.changes import Changes, New
+from fieldsync.replica.changes import Changes, NewRecord
 from fieldsync.store.contract import RecordQuery
 
 
@@ -34,7 +34,7 @@ def _safety_nets(work: Work, families: list[str]) -> None:
     programmes = work.save(
         "samar",
         [
-            New("programme", Changes(
+            NewRecord("programme", Changes(
                 set={"programme_code": code, "name_ar": name, "kind": kind, "eligibility": rule, "target": 20},
                 put={"target_groups": ["low_income"]},
             ))
@@ -74,7 +74,7 @@ def _home(work: Work, home: str) -> None:
     work.save(
         "samar",
         [
-            New("inspection_score", Changes(set={"inspection": visit, "standard": standard, "score": score}))
+            NewRecord("inspection_score", Changes(set={"inspection": visit, "standard": standard, "score": score}))
             for standard, score in scores
         ],
     )
@@ -90,7 +90,7 @@ def _home(work: Work, home: str) -> None:
         "reporter": "متطوعة",
     }
     changes = Changes(set=said, put={"kinds": ["neglect"]}, say={"account": "تأخر العلاج"})
-    report = record_ids.id_text(save.add(work.nodes["samar"], "violation_report", changes))
+    report = record_ids.id_text(save.add_record(work.nodes["samar"], "violation_report", changes))
     work.edit("samar", report, state="triaged")
 
 
@@ -110,7 +110,7 @@ def _loan(work: Work, owner: str) -> None:
     work.edit("samar", loan, state="disbursed", **paid)
     back = [{"project": loan, "paid_on": work.ago(days), "amount": 100_000} for days in (150, 118)]
     work.save(
-        "samar", [New("repayment", Changes(set={**one, "receipt_no": f"{n + 41}"})) for n, one in enumerate(back)]
+        "samar", [NewRecord("repayment", Changes(set={**one, "receipt_no": f"{n + 41}"})) for n, one in enumerate(back)]
     )
 
 
@@ -118,16 +118,16 @@ def _society(work: Work, children: list[str]) -> None:
     """Volunteers, singing for children and what came of it, what people said."""
     for who, kind in (("رامي", "monitor"), ("نسرين", "trainer")):
         fields = {"worker": who, "kind": kind, "from_date": work.ago(90), "to_date": work.ago(-6)}
-        save.add(work.nodes["hala"], "volunteer_duty", Changes(set=fields, count={"hours": 24}))
+        save.add_record(work.nodes["hala"], "volunteer_duty", Changes(set=fields, count={"hours": 24}))
     seen = {"attended_f_6_11": 12, "attended_m_6_11": 9}
     held = {"title_ar": "كورال الأطفال", "kind": "music", "held_on": work.ago(61), "host": work.charities[2]}
     put = {"audience": ["children"], "partners": work.charities[1:]}
-    event = record_ids.id_text(save.add(work.nodes["hala"], "event", Changes(set=held, put=put, count=seen)))
+    event = record_ids.id_text(save.add_record(work.nodes["hala"], "event", Changes(set=held, put=put, count=seen)))
     for child in children:
         fields = {"event": event, "person": child}
-        save.add(work.nodes["hala"], "participation", Changes(set=fields, say={"talent_note": "صوت جميل"}))
+        save.add_record(work.nodes["hala"], "participation", Changes(set=fields, say={"talent_note": "صوت جميل"}))
     said = ({"wording": "حفل في الصيف"}, {"wording": "مدرب دائم", "done": True, "done_on": work.ago(60)})
-    work.save("hala", [New("recommendation", Changes(set={"event": event, **one})) for one in said])
+    work.save("hala", [NewRecord("recommendation", Changes(set={"event": event, **one})) for one in said])
     for kind, text in (("thanks", "شكراً للباحثين"), ("complaint", "تأخر الرد")):
         about = {"about": work.office, "kind": kind, "given_on": work.ago(60)}
-        save.add(work.nodes["hala"], "feedback", Changes(set=about, say={"body": text}))
+        save.add_record(work.nodes["hala"], "feedback", Changes(set=about, say={"body": text}))

@@ -11,7 +11,7 @@ from typing import Any
 from fieldsync.casework import cases, household_events
 from fieldsync.core import record_ids
 from fieldsync.replica import save
-from fieldsync.replica.changes import Changes, New
+from fieldsync.replica.changes import Changes, NewRecord
 from fieldsync.replica.node import Node, wall_clock
 from fieldsync.store.contract import Progress
 
@@ -58,17 +58,17 @@ class Work:
         for node in self.nodes.values():
             node.clock = wall_clock
 
-    def save(self, name: str, wanted: Sequence[New], unit: str | None = None) -> list[str]:
+    def save(self, name: str, wanted: Sequence[NewRecord], unit: str | None = None) -> list[str]:
         """Save several new records at once."""
-        return [record_ids.id_text(one) for one in save.add_all(self.nodes[name], wanted, unit=unit)]
+        return [record_ids.id_text(one) for one in save.add_records(self.nodes[name], wanted, unit=unit)]
 
     def add(self, name: str, type: str, put: Mapping[str, Sequence[object]] | None = None, **fields: object) -> str:
         """Save one new record."""
-        return self.save(name, [New(type, Changes(set=fields, put=put or {}))])[0]
+        return self.save(name, [NewRecord(type, Changes(set=fields, put=put or {}))])[0]
 
     def edit(self, name: str, ref: str, **fields: object) -> None:
         """Change a record."""
-        save.edit(self.nodes[name], ref, Changes(set=fields))
+        save.edit_record(self.nodes[name], ref, Changes(set=fields))
 
     # --- the office
 
@@ -76,19 +76,19 @@ class Work:
         """Write down at headquarters who works with whom: it reaches everybody below."""
         self.back(366)
         new = [
-            New("organisation", Changes(set={"name_ar": name, "kind": kind}))
+            NewRecord("organisation", Changes(set={"name_ar": name, "kind": kind}))
             for name, kind in (
                 ("مديرية الشؤون الاجتماعية", "directorate"), ("صندوق المعونة", "fund"), ("جمعية البر", "charity"),
                 ("جمعية الوفاء", "charity"), ("جمعية النور", "charity"), ("مديرية الصحة", "directorate"),
             )
         ]  # fmt: skip
         self.office, self.fund, *self.charities, self.health = self.save("hq", new, "LAT")
-        place = self.save("hq", [New("office", Changes(set={"org": self.office, "name_ar": "مكتب اللاذقية"}))], "LAT")[
-            0
-        ]
+        place = self.save(
+            "hq", [NewRecord("office", Changes(set={"org": self.office, "name_ar": "مكتب اللاذقية"}))], "LAT"
+        )[0]
         known = {"role": "case_worker", "office": place, "active": True}
         workers = [
-            New("worker", Changes(set={"name": self.nodes[name].person, "sex": sex, **known}))
+            NewRecord("worker", Changes(set={"name": self.nodes[name].person, "sex": sex, **known}))
             for name, sex in zip(WRITERS, "fmffmf", strict=True)
         ]
         self.workers = dict(zip(WRITERS, self.save("hq", workers, "LAT"), strict=True))
@@ -124,7 +124,7 @@ class Work:
         groups = chance.sample(("low_income", "woman_head", "older", "orphan", "crisis_family"), 2)
         phones = [f"09{chance.randint(30_000_000, 69_999_999)}"]
         new = [
-            New(
+            NewRecord(
                 "household",
                 Changes(set={**fields, "size_stated": size}, put={"groups": groups, "phones": phones}),
                 record_ids.from_text(home),
@@ -143,7 +143,7 @@ class Work:
                 "alive": "alive",
             }
             born = {"birth_date": self.ago(days + age * 365 + chance.randint(1, 300)), "birth_precision": "day"}
-            new.append(New("person", Changes(set=person | born), record_ids.from_text(head) if n == 0 else None))
+            new.append(NewRecord("person", Changes(set=person | born), record_ids.from_text(head) if n == 0 else None))
         ids = self.save(name, new, unit)
         self.edit(name, home, state="registered")
         self.homes[name].append((home, ids[1:]))
@@ -153,7 +153,7 @@ class Work:
         chance, period, day = self.chance, self.ago(days)[:7], self.ago(days)
         aided = chance.sample(self.homes[name], min(8, len(self.homes[name])))
         basket = {"period": period, "kind": "food", "quantity": 1, "quantity_unit": "سلة", "provider": self.fund}
-        aid = [New("benefit", Changes(set={**basket, "recipient": home})) for home, _ in aided]
+        aid = [NewRecord("benefit", Changes(set={**basket, "recipient": home})) for home, _ in aided]
         self.aid[name] += self.save(name, aid)
         if name not in self.corners:
             self.corners[name] = self.add(
@@ -168,7 +168,7 @@ class Work:
         self.save(
             name,
             [
-                New(
+                NewRecord(
                     "corner_visit",
                     Changes(set=visit | {"sex": sex}, put={"topics": ["platform_help"]}, count={"unnamed": n}),
                 )
@@ -179,7 +179,7 @@ class Work:
             self.save(
                 name,
                 [
-                    New(
+                    NewRecord(
                         "corner_visit",
                         Changes(set=visit | {"sex": "f", "person": person}, put={"topics": ["platform_help"]}),
                     )
@@ -216,10 +216,10 @@ class Work:
         self.cases[name].append(case)
         if days > 30:
             found = Changes(set={"risk": facts["risk"], "answers": "دخل غير كاف، والأطفال خارج المدرسة"})
-            cases.assess(node, case, found)
+            cases.save_assessment(node, case, found)
         if days > 60:
             goal = Changes(set={"goal": "عودة الأطفال إلى المدرسة", "review_on": self.ago(days - 90)})
-            cases.plan(node, case, goal, [])
+            cases.save_plan(node, case, goal, [])
         due = days - chance.randint(10, 40)
         visit = self.add(name, "follow_up", case=case, kind="home", due_on=self.ago(due), worker=node.person)
         if due > 45:
@@ -264,7 +264,7 @@ class Work:
             self.planned[name] = [] if last else self.cases[name][number * 3 : number * 3 + 2]
             closing = [self.closing.pop(name)] if name in self.closing and not last else []
             for case in (*self.planned[name], *closing):
-                cases.approve(self.nodes["samar"], case)
+                cases.approve_request(self.nodes["samar"], case)
 
     def carry_out(self, number: int) -> None:
         """What was approved at a quarter's end is handed out and done; the goals of one case are met."""
@@ -276,10 +276,10 @@ class Work:
                     self.edit(name, one, state="received")
             self.aid[name] = []
             for case in self.planned[name]:
-                cases.advance(self.nodes[name], case)
+                cases.advance_case(self.nodes[name], case)
             if self.planned[name]:
                 self.closing[name] = self.planned[name][0]
-                cases.close(self.nodes[name], self.closing[name], "goals_met")
+                cases.request_closure(self.nodes[name], self.closing[name], "goals_met")
 
     # --- what waits at the year's end
 
@@ -298,7 +298,7 @@ class Work:
                 )  # fmt: skip
         for home, _ in self.homes["rima"][:3]:
             fields = {"child_name": "نور", "child_sex": "f", "event_date": self.ago(5), "evidence": "document"}
-            household_events.report(self.nodes["rima"], "birth", home, fields)
+            household_events.report_event(self.nodes["rima"], "birth", home, fields)
         self._again()
 
     def elsewhere(self) -> None:
@@ -306,10 +306,10 @@ class Work:
         self.back(120)
         place: dict[str, Any] = {"operator": self.charities[2], "location": "الحفة", "capacity": 12}
         homes = (("دار الأمل", "children"), ("مركز التدريب المهني", "vocational_centre"))
-        new = [New("institution", Changes(set={"name_ar": name, "kind": kind, **place})) for name, kind in homes]
+        new = [NewRecord("institution", Changes(set={"name_ar": name, "kind": kind, **place})) for name, kind in homes]
         home, centre = self.save("samar", new, "LAT/HFA")
         posts = {"institution": home, "post": "أخصائي نفسي", "needed": 3, "filled": 1}
-        self.save("samar", [New("institution_post", Changes(set=posts))])
+        self.save("samar", [NewRecord("institution_post", Changes(set=posts))])
         dates: dict[str, Any] = {"starts_on": self.ago(120), "ends_on": self.ago(30), "seats": 12}
         course = self.add("omar", "course", title_ar="الخياطة", trade="sewing", centre=centre, **dates)
         for n, (_, (head, *others)) in enumerate(self.homes["omar"][:6]):
@@ -342,9 +342,13 @@ class Work:
             again = record_ids.id_text(other.new_id())
             kept = ("given", "father", "family", "sex", "birth_date", "birth_precision", "alive")
             first = {"family_name": docs[0]["family_name"], "location": "الحفة", "displacement": "idp"}
-            new = [New("household", Changes(set=first, put={"phones": docs[0]["phones"]}), record_ids.from_text(again))]
+            new = [
+                NewRecord(
+                    "household", Changes(set=first, put={"phones": docs[0]["phones"]}), record_ids.from_text(again)
+                )
+            ]
             for doc in docs[1:]:
                 fields = {name: doc[name] for name in kept}
                 fields["given"] = str(doc["given"]).replace("أ", "ا").replace("ة", "ه")
-                new.append(New("person", Changes(set=fields | {"household": again})))
+                new.append(NewRecord("person", Changes(set=fields | {"household": again})))
             self.save("hala", new)

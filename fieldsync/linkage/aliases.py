@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from fieldsync.core import names
 from fieldsync.linkage.name_lists import is_first
-from fieldsync.linkage.similarity import ALIKE, likeness, parts
+from fieldsync.linkage.similarity import ALIKE, name_likeness, name_parts
 
 Name = tuple[str, ...]
 NOTHING: Name = ()
@@ -17,7 +17,7 @@ _MOST = 8  # aliases that are read: each is compared with each of another record
 _WHOLE = 2  # words that may be a given and a family name
 
 
-class Reading(NamedTuple):
+class NameReading(NamedTuple):
     """One of a person's names; a part that it does not tell is the person's own. `why` is the reason that it gives."""
 
     given: Name
@@ -27,36 +27,40 @@ class Reading(NamedTuple):
     why: str
 
 
-def readings(doc: Mapping[str, Any], given: Name, father: Name, family: Name) -> tuple[Reading, ...]:
+def name_readings(doc: Mapping[str, Any], given: Name, father: Name, family: Name) -> tuple[NameReading, ...]:
     """Return the readings of a person's document beside its own parts."""
     latin, aliases = doc.get("name_latin"), doc.get("aliases")
     found = []
     if len(given) == _WHOLE and not (father or family):
-        found.append(Reading(given[:1], NOTHING, NOTHING, given[1:], ""))
+        found.append(NameReading(given[:1], NOTHING, NOTHING, given[1:], ""))
     if is_first(given[:1], given):  # محمد فؤاد is called فؤاد
-        found.append(Reading(given[1:], NOTHING, NOTHING, NOTHING, ""))
+        found.append(NameReading(given[1:], NOTHING, NOTHING, NOTHING, ""))
     if latin and isinstance(latin, str):
-        found.append(_read(parts(latin), given, father, family, "latin"))
+        found.append(_reading_of(name_parts(latin), given, father, family, "latin"))
     if aliases and isinstance(aliases, list):
-        found += [_read(parts(one), given, father, family, "alias") for one in aliases[:_MOST] if isinstance(one, str)]
+        found += [
+            _reading_of(name_parts(one), given, father, family, "alias")
+            for one in aliases[:_MOST]
+            if isinstance(one, str)
+        ]
     return tuple(found)
 
 
-def _read(told: Name, given: Name, father: Name, family: Name, why: str) -> Reading:
-    if _rather(told[:1], family, given):  # the family stands first, or alone
+def _reading_of(told: Name, given: Name, father: Name, family: Name, why: str) -> NameReading:
+    if _is_more_like(told[:1], family, given):  # the family stands first, or alone
         told, last = told[1:], told[:1]
-    elif len(told) == 1 or (len(told) == _WHOLE and _rather(told[1:], father, family)):
+    elif len(told) == 1 or (len(told) == _WHOLE and _is_more_like(told[1:], father, family)):
         last = NOTHING
     else:
         told, last = told[:-1], told[-1:]
-    return Reading(told[:1], told[1:2], told[2:], last, why)
+    return NameReading(told[:1], told[1:2], told[2:], last, why)
 
 
-def _rather(word: Name, one: Name, other: Name) -> bool:
+def _is_more_like(word: Name, one: Name, other: Name) -> bool:
     """Say whether a word is one part of a name rather than another."""
     if not word or not one or (other and names.skeleton(word[0]) == names.skeleton(other[0])):  # mostly, and soon seen
         return False
     if names.skeleton(word[0]) == names.skeleton(one[0]):
         return True
-    like = likeness(word, one)
-    return like >= ALIKE and like > (likeness(word, other) if other else 0.0)
+    like = name_likeness(word, one)
+    return like >= ALIKE and like > (name_likeness(word, other) if other else 0.0)

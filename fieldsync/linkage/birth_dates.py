@@ -13,7 +13,7 @@ _YEARS = (
 _ROUGHLY = 0.8
 
 
-class Birth(NamedTuple):
+class BirthDate(NamedTuple):
     """A year (0: not known), MM-DD ("" where only the year is known), and how many years it may be off by its own account."""
 
     year: int
@@ -21,10 +21,10 @@ class Birth(NamedTuple):
     loose: int
 
 
-UNKNOWN = Birth(0, "", 0)
+UNKNOWN = BirthDate(0, "", 0)
 
 
-def read(doc: Mapping[str, Any]) -> Birth:
+def read_birth(doc: Mapping[str, Any]) -> BirthDate:
     """Return when a person's document says that he or she was born; the first of January or July counts as a year alone."""
     date, precision = doc.get("birth_date"), doc.get("birth_precision")
     if not isinstance(date, str) or precision == "none":
@@ -36,16 +36,16 @@ def read(doc: Mapping[str, Any]) -> Birth:
     day = date[5:10]
     if not _DAY.fullmatch(day) or day in _HEAPED or precision in ("month", "year", "estimate"):
         day = ""
-    return Birth(year, day, 2 if precision == "estimate" else 0)
+    return BirthDate(year, day, 2 if precision == "estimate" else 0)
 
 
-def compare(a: Birth, b: Birth) -> tuple[float, tuple[str, ...]]:
+def compare_births(a: BirthDate, b: BirthDate) -> tuple[float, tuple[str, ...]]:
     """Return the weight of two births, and the reason; nothing where one is not known."""
     if not a.year or not b.year:
         return 0.0, ()
     apart = abs(a.year - b.year)
     if a.day and b.day:
-        weight, reason = _days(a, b, apart)
+        weight, reason = _compare_days(a, b, apart)
     else:
         off = max(0, apart - max(a.loose, b.loose))
         weight, reason = next((w, r) for most, w, r in _YEARS if off <= most)
@@ -54,7 +54,7 @@ def compare(a: Birth, b: Birth) -> tuple[float, tuple[str, ...]]:
     return weight, (reason,)
 
 
-def _days(a: Birth, b: Birth, apart: int) -> tuple[float, str]:
+def _compare_days(a: BirthDate, b: BirthDate, apart: int) -> tuple[float, str]:
     """Compare two full dates."""
     if a.day == b.day:
         if not apart:

@@ -4,8 +4,8 @@ import zlib
 from functools import lru_cache
 
 from fieldsync.core import names
-from fieldsync.linkage.aliases import Name, Reading
-from fieldsync.linkage.birth_dates import Birth
+from fieldsync.linkage.aliases import Name, NameReading
+from fieldsync.linkage.birth_dates import BirthDate
 from fieldsync.linkage.features import Features, Household, Person
 
 Block = tuple[int, int, int]  # a kind, and what those in it have in common
@@ -48,7 +48,7 @@ def _person_blocks(one: Person) -> list[Block]:
     return found
 
 
-def _other_blocks(one: Person, other: Reading, own: tuple[int, int]) -> list[Block]:
+def _other_blocks(one: Person, other: NameReading, own: tuple[int, int]) -> list[Block]:
     """Return the blocks of a person's other name: those that need the fewest other parts to be right."""
     given, family = _name_hash(other.given[:1]) or own[0], _name_hash(other.family[:2]) or own[1]
     if not given or (given, family) == own:
@@ -61,7 +61,7 @@ def _other_blocks(one: Person, other: Reading, own: tuple[int, int]) -> list[Blo
     return found
 
 
-def _date_hash(birth: Birth) -> int:
+def _date_hash(birth: BirthDate) -> int:
     """Return a number for a full date, with day and month in either order."""
     month, day = int(birth.day[:2]), int(birth.day[3:])
     return birth.year * 10_000 + (month * 100 + day if month < day else day * 100 + month)

@@ -6,7 +6,7 @@ from typing import Any
 from fieldsync.core import record_ids
 
 
-def companion(type: str, doc: Mapping[str, Any], owner: bytes | None) -> bytes | None:
+def companion_id(type: str, doc: Mapping[str, Any], owner: bytes | None) -> bytes | None:
     """Return the id of the record that is compared beside one of this type, document and owner; None where there is none."""
     if type == "person":
         return owner

@@ -11,10 +11,10 @@ from itertools import product
 from typing import NamedTuple
 
 from fieldsync.linkage import birth_dates
-from fieldsync.linkage.aliases import Name, Reading
+from fieldsync.linkage.aliases import Name, NameReading
 from fieldsync.linkage.features import Features, Household, Person
 from fieldsync.linkage.name_lists import are_two, is_common, is_kunya
-from fieldsync.linkage.similarity import ALIKE, SPELT, likeness
+from fieldsync.linkage.similarity import ALIKE, SPELT, name_likeness
 
 LIKELY = 0.5
 """From this score on two records are likely one; below it, down to WORTH, they are worth a look."""
@@ -38,7 +38,7 @@ _FAMILY = ((1.0, 2.8), (0.9, 2.4), (0.74, 1.4), (0.6, -0.5), (0.0, -3.0))
 _MOTHER = ((1.0, 2.8), (0.9, 2.5), (0.74, 1.2), (0.6, -0.5), (0.0, -3.0))
 
 
-class Match(NamedTuple):
+class Likeness(NamedTuple):
     """How likely two records are one, from 0 to 1, and why: codes of what speaks for it, and against."""
 
     score: float
@@ -46,10 +46,10 @@ class Match(NamedTuple):
 
 
 NameWeights = tuple[float, float]  # the weights of the given name and of the lineage
-NO_MATCH = Match(0.0, ())
+NO_MATCH = Likeness(0.0, ())
 
 
-def compare(a: Features, b: Features) -> Match:
+def compare_features(a: Features, b: Features) -> Likeness:
     """Return how likely two records are one, and why."""
     if isinstance(a, Person) and isinstance(b, Person):
         return _compare_persons(a, b)
@@ -58,13 +58,13 @@ def compare(a: Features, b: Features) -> Match:
     return NO_MATCH
 
 
-def _compare_households(a: Household, b: Household) -> Match:
+def _compare_households(a: Household, b: Household) -> Likeness:
     """A family is known by its booklet, its phone, its head; name and place alone are shared by relatives and neighbours."""
     reasons: list[Reason] = []
     weight = 0.0
-    family = _both(a.family, b.family)
+    family = _likeness_if_known(a.family, b.family)
     if family is not None:
-        weight += _weigh(_FAMILY, family, "family", reasons)
+        weight += _weight_of(_FAMILY, family, "family", reasons)
     if a.book and b.book:
         same = a.book == b.book
         reasons.append("book" if same else "book_other")
@@ -80,10 +80,10 @@ def _compare_households(a: Household, b: Household) -> Match:
         same = heads.score >= LIKELY
         reasons.append("head" if same else "head_other")
         weight += 6.0 if same else -4.0
-    return Match(_score(weight), tuple(reasons))
+    return Likeness(_score(weight), tuple(reasons))
 
 
-def _compare_persons(a: Person, b: Person) -> Match:
+def _compare_persons(a: Person, b: Person) -> Likeness:
     reasons: list[Reason] = []
     named = _name_weights(a, b, reasons)
     several = bool(a.others or b.others)
@@ -98,7 +98,7 @@ def _compare_persons(a: Person, b: Person) -> Match:
     if a.place and b.place and a.place == b.place:
         aside.append("place")
         lineage += 0.8
-    born, why = birth_dates.compare(a.birth, b.birth)
+    born, why = birth_dates.compare_births(a.birth, b.birth)
     aside += why
     sexes = bool(a.sex and b.sex and a.sex != b.sex)
     if several and born >= 0 and not sexes:  # else the own names alone: whom these part, no other name makes one
@@ -111,8 +111,8 @@ def _compare_persons(a: Person, b: Person) -> Match:
         weight -= 4.0
     if "swapped" in reasons and born <= 0:  # a father, and his son who is called after his grandfather
         weight -= _SON
-    weight += _papers(a.papers, b.papers, aside)
-    return Match(_score(weight), (*reasons, *aside))
+    weight += _papers_weight(a.papers, b.papers, aside)
+    return Likeness(_score(weight), (*reasons, *aside))
 
 
 def _best_name_weights(
@@ -125,8 +125,8 @@ def _best_name_weights(
         if mine is None and its is None:
             continue
         why: list[Reason] = []
-        told, others = _renamed(a, mine), _renamed(b, its)
-        if two and likeness(told.given, others.given) < SPELT:
+        told, others = _with_other_name(a, mine), _with_other_name(b, its)
+        if two and name_likeness(told.given, others.given) < SPELT:
             continue
         found = _name_weights(told, others, why)
         if found is None:
@@ -140,14 +140,14 @@ def _best_name_weights(
     return best, reasons
 
 
-def _is_another(one: Person, other: Reading | None) -> bool:
+def _is_another(one: Person, other: NameReading | None) -> bool:
     """Say whether this is another name than the given one, not that misspelt: it may be a brother's as well."""
     if other is None or other.why == "latin" or not (other.given and one.given) or is_kunya(other.given):
         return False
-    return likeness(other.given, one.given) < ALIKE
+    return name_likeness(other.given, one.given) < ALIKE
 
 
-def _renamed(one: Person, other: Reading | None) -> Person:
+def _with_other_name(one: Person, other: NameReading | None) -> Person:
     """Return a person by another name; what that does not tell is as it was."""
     if other is None:
         return one
@@ -163,50 +163,54 @@ def _score(weight: float) -> float:
 
 def _name_weights(a: Person, b: Person, reasons: list[Reason]) -> NameWeights | None:
     """Return the weights of the given name and of the lineage; None where the given names are two."""
-    given = likeness(a.given, b.given) if a.given and b.given else 0.0
+    given = name_likeness(a.given, b.given) if a.given and b.given else 0.0
     if is_kunya(a.given) != is_kunya(b.given):  # it is no given name: the rest may say who it is
         given = max(given, ALIKE)
         reasons.append("kunya")
-    father = _both(a.father, b.father)
+    father = _likeness_if_known(a.father, b.father)
     cost = 0.0
-    crossed = min(_both(a.given, b.father) or 0.0, _both(a.father, b.given) or 0.0)
+    crossed = min(_likeness_if_known(a.given, b.father) or 0.0, _likeness_if_known(a.father, b.given) or 0.0)
     if crossed > max(given, father or 0.0) and crossed > _GIVEN[2][0]:
         given = father = crossed
         cost = _SWAP
         reasons.append("swapped")
     if given < ALIKE:
         return None
-    grandfather, family = _both(a.grandfather, b.grandfather), _both(a.family, b.family)
+    grandfather, family = _likeness_if_known(a.grandfather, b.grandfather), _likeness_if_known(a.family, b.family)
     if not cost and father is not None and father < ALIKE:
         for other, known in (("grandfather", grandfather), ("family", family)):
             theirs, ours = getattr(b, other), getattr(a, other)
-            ends = [one for one in (_both(a.father, theirs), _both(ours, b.father)) if one is not None]
+            ends = [
+                one
+                for one in (_likeness_if_known(a.father, theirs), _likeness_if_known(ours, b.father))
+                if one is not None
+            ]
             if ends and min(ends) > _GIVEN[2][0] and (known is None or known < ALIKE):
                 father, cost = min(ends), _SWAP
                 grandfather, family = (None, family) if other == "grandfather" else (grandfather, min(ends))
                 reasons.append("swapped")
                 break
-    weight = _weigh(_GIVEN, given, "given", reasons) - cost
+    weight = _weight_of(_GIVEN, given, "given", reasons) - cost
     weight -= _COMMON_GIVEN if given >= SPELT and (is_common(a.given) or is_common(b.given)) else 0.0
     lineage = 0.0
     for table, name, like in (
         (_FATHER, "father", father),
         (_GRANDFATHER, "grandfather", grandfather),
         (_FAMILY, "family", family),
-        (_MOTHER, "mother", _both(a.mother[:1], b.mother[:1])),
+        (_MOTHER, "mother", _likeness_if_known(a.mother[:1], b.mother[:1])),
     ):
         if like is not None:
-            lineage += _weigh(table, like, name, reasons)
+            lineage += _weight_of(table, like, name, reasons)
     if father is not None and father >= SPELT and (is_common(a.father) or is_common(b.father)):
         lineage -= _COMMON_FATHER
     return weight, lineage
 
 
-def _both(a: Name, b: Name) -> float | None:
-    return likeness(a, b) if a and b else None
+def _likeness_if_known(a: Name, b: Name) -> float | None:
+    return name_likeness(a, b) if a and b else None
 
 
-def _weigh(table: tuple[tuple[float, float], ...], like: float, name: str, reasons: list[Reason]) -> float:
+def _weight_of(table: tuple[tuple[float, float], ...], like: float, name: str, reasons: list[Reason]) -> float:
     reasons.append(
         name
         if like == 1
@@ -219,7 +223,7 @@ def _weigh(table: tuple[tuple[float, float], ...], like: float, name: str, reaso
     return next((weight for least, weight in table if like >= least), table[-1][1])
 
 
-def _papers(a: frozenset[str], b: frozenset[str], reasons: list[Reason]) -> float:
+def _papers_weight(a: frozenset[str], b: frozenset[str], reasons: list[Reason]) -> float:
     if a & b:
         reasons.append("paper")
         return 8.0

@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 
 from fieldsync.core import names
 from fieldsync.linkage import birth_dates
-from fieldsync.linkage.aliases import NOTHING, Name, Reading, readings
-from fieldsync.linkage.birth_dates import Birth
-from fieldsync.linkage.similarity import parts
+from fieldsync.linkage.aliases import NOTHING, Name, NameReading, name_readings
+from fieldsync.linkage.birth_dates import BirthDate
+from fieldsync.linkage.similarity import name_parts
 
 _NONE: frozenset[str] = frozenset()
 
@@ -21,11 +21,11 @@ class Person(NamedTuple):
     family: Name
     mother: Name
     sex: str
-    birth: Birth
+    birth: BirthDate
     phones: frozenset[str]
     papers: frozenset[str]
     place: Name = NOTHING
-    others: tuple[Reading, ...] = ()
+    others: tuple[NameReading, ...] = ()
 
 
 class Household(NamedTuple):
@@ -66,12 +66,16 @@ def person_features(doc: Mapping[str, Any], home: Mapping[str, Any] | None = Non
     family, mother = _name_parts(doc, "family"), _name_parts(doc, "mother")
     if len(given) > 2 and not (father or family):
         given, father, grandfather, family = given[:1], given[1:2], given[2:-1], given[-1:]
-    phones = _tails(doc.get("phones"))
+    phones = _phone_tails(doc.get("phones"))
     if home:
-        phones |= _tails(home.get("phones"))
+        phones |= _phone_tails(home.get("phones"))
     papers = _papers_of(doc.get("ids"))
     place = _place(home) if home else NOTHING
-    sex, birth, others = str(doc.get("sex") or ""), birth_dates.read(doc), readings(doc, given, father, family)
+    sex, birth, others = (
+        str(doc.get("sex") or ""),
+        birth_dates.read_birth(doc),
+        name_readings(doc, given, father, family),
+    )
     return Person(given, father, grandfather, family, mother, sex, birth, phones, papers, place, others)
 
 
@@ -79,30 +83,30 @@ def household_features(doc: Mapping[str, Any], head: Mapping[str, Any] | None = 
     """Return what is compared of a household's document, and of its head's where that is known."""
     book = "".join(filter(str.isalnum, names.strip_invisible(str(doc.get("family_book_no") or "")))).casefold()
     place = _place(doc)
-    phones = _tails(doc.get("phones"))
+    phones = _phone_tails(doc.get("phones"))
     return Household(_name_parts(doc, "family_name"), book, place, phones, person_features(head) if head else None)
 
 
 def _name_parts(doc: Mapping[str, Any], field: str) -> Name:
     value = doc.get(field)
-    return parts(value) if value and isinstance(value, str) else NOTHING
+    return name_parts(value) if value and isinstance(value, str) else NOTHING
 
 
 def _place(home: Mapping[str, Any]) -> Name:
     """Return where a household lives: a record of a place, else its address."""
-    return parts(str(home.get("location") or home.get("address") or ""))
+    return name_parts(str(home.get("location") or home.get("address") or ""))
 
 
 def _texts(value: object) -> list[str]:
     return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
 
 
-def _tails(value: object) -> frozenset[str]:
+def _phone_tails(value: object) -> frozenset[str]:
     """Return phones' last nine digits: what spellings of one number share."""
-    return frozenset(map(_tail, _texts(value))) if value else _NONE
+    return frozenset(map(_phone_tail, _texts(value))) if value else _NONE
 
 
-def _tail(phone: str) -> str:
+def _phone_tail(phone: str) -> str:
     tail = phone[-9:]
     return tail if tail.isdigit() else "".join(filter(str.isdigit, phone))[-9:]
 

@@ -140,9 +140,9 @@ _PET = {
 
 
 @lru_cache(maxsize=1 << 15)
-def meanings(token: str) -> frozenset[str]:
+def known_meanings(token: str) -> frozenset[str]:
     """Return the names (folded, in Arabic) that a folded token may be; none where it is not known."""
-    known = _known()
+    known = _known_names()
     for one in (token, _TWICE.sub(itemgetter(1), token)):
         if one in known:
             return known[one]
@@ -157,36 +157,36 @@ def are_two(a: tuple[str, ...], b: tuple[str, ...]) -> bool:
     """Say whether two names of one token are two known names."""
     if len(a) != 1 or len(b) != 1:
         return False
-    mine, its = meanings(a[0]), meanings(b[0])
+    mine, its = known_meanings(a[0]), known_meanings(b[0])
     return bool(mine and its and not mine & its)
 
 
 def is_common(name: tuple[str, ...]) -> bool:
     """Say whether a name begins with one that very many have."""
-    return bool(name and meanings(name[0]) & _COMMON)
+    return bool(name and known_meanings(name[0]) & _COMMON)
 
 
 def is_first(a: tuple[str, ...], b: tuple[str, ...]) -> bool:
     """Say whether a name is but the first of two that the other consists of: one brother is محمد, another محمد فارس."""
-    return len(a) == 1 < len(b) and bool(meanings(a[0]) & meanings(b[0]) & _FIRST)
+    return len(a) == 1 < len(b) and bool(known_meanings(a[0]) & known_meanings(b[0]) & _FIRST)
 
 
 def is_kunya(name: tuple[str, ...]) -> bool:
     """Say whether somebody is called after a child: أبو حميد, أم بلال, Abu Hamzah; أبو بكر is a name."""
     word = name[0] if name else ""
     if word.startswith(("ام", "umm")):
-        return word.startswith("umm") or meanings(word[2:]) != _NONE
+        return word.startswith("umm") or known_meanings(word[2:]) != _NONE
     return word.startswith(("ابو", "abu")) and not word.startswith(("ابوبكر", "abubak"))
 
 
 @lru_cache(maxsize=1 << 12)
 def full_names(token: str) -> frozenset[str]:
     """Return the names for which a folded token is short."""
-    return _short().get(token, _NONE)
+    return _short_forms().get(token, _NONE)
 
 
 @cache
-def _known() -> dict[str, frozenset[str]]:
+def _known_names() -> dict[str, frozenset[str]]:
     found = {name: frozenset((name,)) for name in (*_NAMES.split(), *(f"عبد{one}" for one in _SERVANTS.split()))}
     for name, spellings in _LATIN.items():
         for spelling in spellings.split():
@@ -195,5 +195,5 @@ def _known() -> dict[str, frozenset[str]]:
 
 
 @cache
-def _short() -> dict[str, frozenset[str]]:
+def _short_forms() -> dict[str, frozenset[str]]:
     return {short: frozenset(full.split()) for several, full in _PET.items() for short in several.split()}

@@ -5,7 +5,7 @@ from functools import lru_cache
 from rapidfuzz.distance import OSA
 
 from fieldsync.core import names
-from fieldsync.linkage.name_lists import full_names, is_first, meanings
+from fieldsync.linkage.name_lists import full_names, is_first, known_meanings
 
 SAME, SPELT = 1.0, 0.96  # folded equal; the same consonants, and vowels that do not contradict each other
 ALIKE = 0.7  # from it on two names may be one, spelt otherwise; below it they are two
@@ -18,33 +18,33 @@ _LATIN = {"a": "a", "e": "ai", "i": "i", "y": "i", "o": "u", "u": "u", "w": "u"}
 
 
 @lru_cache(maxsize=1 << 15)
-def parts(text: str) -> tuple[str, ...]:
+def name_parts(text: str) -> tuple[str, ...]:
     """Return a name's folded tokens."""
     return tuple(names.name_tokens(text))
 
 
 @lru_cache(maxsize=1 << 17)
-def likeness(a: tuple[str, ...], b: tuple[str, ...]) -> float:
+def name_likeness(a: tuple[str, ...], b: tuple[str, ...]) -> float:
     """Return from 0 to 1 how alike two names of one or more tokens are; a token that one of them lacks costs a little."""
     if a == b:
         return SAME
     if len(a) == len(b) == 1:
-        return _alike(a[0], b[0])
+        return _token_likeness(a[0], b[0])
     if len(a) > len(b):
         a, b = b, a
-    together = _alike("".join(a), "".join(b))
+    together = _token_likeness("".join(a), "".join(b))
     if not a:
         return 0.0
     if is_first(a, b):
         return ADDED
-    found = [max(_alike(one, other) for other in b) for one in a]
+    found = [max(_token_likeness(one, other) for other in b) for one in a]
     return max(together, sum(found) / len(found) - 0.06 * (len(b) - len(a)))
 
 
-def _alike(a: str, b: str) -> float:
+def _token_likeness(a: str, b: str) -> float:
     if a == b:
         return SAME
-    mine, its = meanings(a), meanings(b)
+    mine, its = known_meanings(a), known_meanings(b)
     if mine and its:
         return SPELT if mine & its else TWO
     if full_names(a) & its or full_names(b) & mine or full_names(a) & full_names(b):
@@ -53,16 +53,16 @@ def _alike(a: str, b: str) -> float:
     arabic = _is_arabic(a), _is_arabic(b)
     same_bones = bones == others and bones != ""
     if all(arabic):  # vowels that are written are letters: حسن and حسين are two names
-        like = _share(a, b)
+        like = _shared_part(a, b)
         return max(like, SLIP) if (mine or its) and OSA.distance(a, b) == 1 else like
     if same_bones:
         wrong = _contradictions(names.vowels(a), names.vowels(b), arabic)
         return (SPELT, _ONE_VOWEL)[wrong] if wrong < 2 else _VOWELS
-    across = _ACROSS * _share(bones, others) if len(bones) > 2 < len(others) else 0.0
-    return across if any(arabic) else max(across, _share(a, b))
+    across = _ACROSS * _shared_part(bones, others) if len(bones) > 2 < len(others) else 0.0
+    return across if any(arabic) else max(across, _shared_part(a, b))
 
 
-def _share(a: str, b: str) -> float:
+def _shared_part(a: str, b: str) -> float:
     longest = max(len(a), len(b))
     return 1 - OSA.distance(a, b) / longest if longest else 0.0
 
@@ -78,7 +78,7 @@ def _contradictions(a: list[str], b: list[str], arabic: tuple[bool, bool]) -> in
     wrong = 0
     for place, (one, other) in enumerate(zip(a, b, strict=True)):
         if place:
-            mine, its = _heard(one, arabic[0]), _heard(other, arabic[1])
+            mine, its = _vowel_sounds(one, arabic[0]), _vowel_sounds(other, arabic[1])
             if place == len(a) - 1:  # a final ى is an a
                 mine, its = (heard | {"a"} if "i" in heard else heard for heard in (mine, its))
             wrong += bool(mine and its and not mine & its)
@@ -94,6 +94,6 @@ def _unwritten(one: str, other: str, arabic: bool) -> bool:
     return any(letter in _LETTERS for letter in one) if not other else not one and any(long in other for long in _LONG)
 
 
-def _heard(written: str, arabic: bool) -> set[str]:
+def _vowel_sounds(written: str, arabic: bool) -> set[str]:
     table = _LETTERS if arabic else _LATIN
     return {sound for letter in written for sound in table.get(letter, "")}

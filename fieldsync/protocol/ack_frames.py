@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from fieldsync import errors
-from fieldsync.topology.reserved_entries import parts
+from fieldsync.topology.reserved_entries import entry_parts
 from fieldsync.wire import messages
 from fieldsync.wire.frames import FrameCodec, FrameKind
 from fieldsync.wire.messages import Ack, Reserved
@@ -14,14 +14,14 @@ _LISTS = ("refused", "devices", "receipts", "clocks", "elsewhere")
 _FIRST, _MORE = 100, 1_000  # of each list in the first frame, beside the forms perhaps, and in those behind it
 
 
-def reserved(codec: FrameCodec, whole: Ack, pieces: Sequence[Reserved], told: int) -> Iterator[bytes]:
+def reserved_frames(codec: FrameCodec, whole: Ack, pieces: Sequence[Reserved], told: int) -> Iterator[bytes]:
     """Yield the reserved pieces that are news, in frames that go on with an ACK."""
-    for part in parts(pieces, told):
+    for part in entry_parts(pieces, told):
         more = Ack(whole.now, whole.head, whole.chain, again=True, reserved=part)
         yield codec.pack_frame(FrameKind.ACK, messages.encode(more))
 
 
-def frames(codec: FrameCodec, whole: Ack, numbers: Sequence[int]) -> Iterator[bytes]:
+def ack_frames(codec: FrameCodec, whole: Ack, numbers: Sequence[int]) -> Iterator[bytes]:
     """Yield an ACK in as many frames as it takes; `numbers` are those of what it says was kept aside."""
     left = {name: getattr(whole, name) for name in _LISTS}
     start, size = whole, _FIRST

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from fieldsync.protocol.tally import Tally
+from fieldsync.protocol.tally import SyncTally
 from fieldsync.replica.node import Node
 from fieldsync.store import Tx
 from fieldsync.store.contract import KnownServer
@@ -10,30 +10,30 @@ from fieldsync.topology import clock_skew, duplicate_hints, reserved_entries, se
 from fieldsync.wire import messages
 
 
-class Asking(Protocol):
+class AckingClient(Protocol):
     """One exchange with one server."""
 
     node: Node
     server: KnownServer
-    tally: Tally
+    tally: SyncTally
     branch: bool
 
 
-def take(client: Asking, tx: Tx, ack: messages.Ack) -> None:
+def apply_lists(client: AckingClient, tx: Tx, ack: messages.Ack) -> None:
     """Take what an acknowledgement lists, and how far it goes."""
     node, known = client.node, tx.peer_settings(client.server.id)
     if ack.reserved:
-        reserved_entries.take(tx, reserved_entries.DOWN, ack.reserved, node.clock())
+        reserved_entries.store_entries(tx, reserved_entries.DOWN, ack.reserved, node.clock())
         known.reserved_cursors[reserved_entries.DOWN] = ack.reserved[-1].number
     if ack.clocks:
-        clock_skew.learn(tx, node, ack.clocks)
+        clock_skew.apply_notes(tx, node, ack.clocks)
         known.clocks_cursor = ack.clocks[-1][0]
     if ack.elsewhere or ack.pairs:
-        client.tally.elsewhere += duplicate_hints.learn(tx, ack.elsewhere)
+        client.tally.elsewhere += duplicate_hints.note_hints(tx, ack.elsewhere)
     if ack.pairs:
         known.pairs_cursor = ack.pairs
     for seq, code, facts in ack.refused:
-        server_verdicts.take(node, tx, client.server.id, seq, code, facts)
+        server_verdicts.take_verdict(node, tx, client.server.id, seq, code, facts)
     client.tally.refused += sum(bool(code) for _, code, _ in ack.refused)
     client.tally.taken_after_all += sum(not code for _, code, _ in ack.refused)
     if ack.refusals:

@@ -11,7 +11,7 @@ from fieldsync.wire.frames import FrameCodec
 from fieldsync.wire.messages import Hello
 
 
-class Answering(Protocol):
+class DeviceAnswer(Protocol):
     """One exchange with one device: `contexts` says whether it reads the contexts of heads, `relays` whether it is a branch."""
 
     node: Node

@@ -12,8 +12,8 @@ from fieldsync import errors
 from fieldsync.core.grants import DECIDERS, covering_grant
 from fieldsync.core.state import State
 from fieldsync.protocol import whole_answer
-from fieldsync.protocol.answering import Answering
-from fieldsync.protocol.channel_delta import lacking, states_payload
+from fieldsync.protocol.answering import DeviceAnswer
+from fieldsync.protocol.channel_delta import lacking_state, states_payload
 from fieldsync.store import Tx
 from fieldsync.store.contract import Channel, RecordQuery
 from fieldsync.wire import messages
@@ -36,7 +36,7 @@ def room_left(budget: int, spent: int) -> int:
     return budget - spent - _HEADS
 
 
-def remember(tx: Tx, server: bytes, end: messages.End) -> None:
+def remember_ahead(tx: Tx, server: bytes, end: messages.End) -> None:
     """Remember what a partial answer brought ahead; one that is whole leaves nothing ahead."""
     known = tx.peer_settings(server)
     if end.partial or known.taken_ahead:
@@ -46,29 +46,29 @@ def remember(tx: Tx, server: bytes, end: messages.End) -> None:
 # --- the server -------------------------------------------------------------------------------------------------------
 
 
-def answer(serving: Answering, channels: Sequence[Channel], room: int) -> Iterator[bytes]:
+def answer_within_budget(serving: DeviceAnswer, channels: Sequence[Channel], room: int) -> Iterator[bytes]:
     """Yield the answer behind its acknowledgement: whole if there is room for it, else what matters most of it."""
     node, hello = serving.node, serving.hello
     with node.store.read() as tx:
         device = tx.device(serving.device.id)
     assert device is not None
-    if hello.head <= device.head and _fits(whole_answer.frames(serving, channels), room):
-        yield from whole_answer.frames(serving, channels)
+    if hello.head <= device.head and _fits_budget(whole_answer.whole_answer_frames(serving, channels), room):
+        yield from whole_answer.whole_answer_frames(serving, channels)
         return
     room -= _END + _SUMMARY * len(channels)
-    backs = [_Back(serving, channel) for channel in channels]
+    backs = [_BackwardChannel(serving, channel) for channel in channels]
     told: set[bytes] = set()
     for back in backs:
         grant = covering_grant(device.grants, back.channel.unit)
         if grant is not None and grant.role in DECIDERS:
-            frame = back.urgent(room, told)
+            frame = back.conflict_frame(room, told)
             if frame is not None:
                 room -= http_size(frame)
                 yield frame
     turns = deque(backs)
     while turns:
         back = turns.popleft()
-        frame = back.newest(room, told)
+        frame = back.next_frame(room, told)
         if frame is not None:
             room -= http_size(frame)
             yield frame
@@ -78,7 +78,7 @@ def answer(serving: Answering, channels: Sequence[Channel], room: int) -> Iterat
     yield serving.codec.pack_frame(FrameKind.END, messages.encode(end))
 
 
-def _fits(frames: Iterator[bytes], room: int) -> bool:
+def _fits_budget(frames: Iterator[bytes], room: int) -> bool:
     for frame in frames:
         room -= http_size(frame)
         if room < 0:
@@ -86,10 +86,10 @@ def _fits(frames: Iterator[bytes], room: int) -> bool:
     return True
 
 
-class _Back:
+class _BackwardChannel:
     """One channel for one device, from its newest entries back."""
 
-    def __init__(self, serving: Answering, channel: Channel) -> None:
+    def __init__(self, serving: DeviceAnswer, channel: Channel) -> None:
         self.serving = serving
         self.channel = channel
         hello = serving.hello
@@ -107,22 +107,22 @@ class _Back:
         low, high = max(old, new, key=lambda one: one[1] - one[0])
         return (self.channel.unit, low, high) if low < high else (self.channel.unit, 0, 0)
 
-    def urgent(self, room: int, told: set[bytes]) -> bytes | None:
+    def conflict_frame(self, room: int, told: set[bytes]) -> bytes | None:
         """Return a frame of the records in conflict that the device lacks, as many as fit."""
         with self.serving.reading() as tx:
             # the limit counts what the device has, too: better some of them than all in memory
             found = tx.select_rows(RecordQuery(channel=self.channel.n, in_conflict=True))
             lacked = (
-                lacking(tx, row, self.known, self.serving.device.id)
+                lacking_state(tx, row, self.known, self.serving.device.id)
                 for row in found
                 if row.arrival > self.taken and not self.low < row.arrival <= self.high
             )
             states = [state for _, state in zip(range(_MOST_URGENT), lacked, strict=False) if state is not None]
-        frame, count = self._frame(states, room)
+        frame, count = self._fitting_frame(states, room)
         told.update(state.record for state in states[:count])
         return frame
 
-    def newest(self, room: int, told: set[bytes]) -> bytes | None:
+    def next_frame(self, room: int, told: set[bytes]) -> bytes | None:
         """Return a frame of the next entries; None where there are no more, or no room for one."""
         while True:
             if self.low < self._at <= self.high:
@@ -131,7 +131,7 @@ class _Back:
             with self.serving.reading() as tx:
                 page = tx.page_back(self.channel.n, self._at, self.high if above else self.taken, self._rows)
                 found = [
-                    (e.arrival, None if e.row is None else lacking(tx, e.row, self.known, self.serving.device.id))
+                    (e.arrival, None if e.row is None else lacking_state(tx, e.row, self.known, self.serving.device.id))
                     for e in page
                 ]
             if not page:
@@ -143,7 +143,7 @@ class _Back:
             if not new:
                 self._at = found[-1][0] - 1
                 continue
-            frame, count = self._frame([state for _, state in new], room)
+            frame, count = self._fitting_frame([state for _, state in new], room)
             if frame is None:
                 self._at = new[0][0]
                 return None
@@ -151,7 +151,7 @@ class _Back:
             self._rows = max(1, min(_MOST_ROWS, 2 * count))
             return frame
 
-    def _frame(self, states: list[State], room: int) -> tuple[bytes | None, int]:
+    def _fitting_frame(self, states: list[State], room: int) -> tuple[bytes | None, int]:
         """Return a frame of as many of these states as fit, and how many they are. One that fits no frame waits for its turn."""
         while states:
             try:

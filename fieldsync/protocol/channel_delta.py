@@ -11,14 +11,14 @@ from fieldsync.store.contract import Channel, Row
 from fieldsync.wire import messages, row_batches
 
 
-def visible(tx: ReadTx, grants: tuple[Grant, ...]) -> list[Channel]:
+def visible_channels(tx: ReadTx, grants: tuple[Grant, ...]) -> list[Channel]:
     """Return the channels that grants open, by unit."""
     above = {"/".join(parts[:n]) for grant in grants if (parts := grant.unit.split("/")) for n in range(1, len(parts))}
     found = tx.channels_in([grant.unit for grant in grants], [unit + BELOW for unit in above])
     return [channel for channel in found if may_see_channel(grants, channel.unit)]
 
 
-def lacking(tx: ReadTx, row: Row, after: int, device: bytes, *, bare: bool = False) -> State | None:
+def lacking_state(tx: ReadTx, row: Row, after: int, device: bytes, *, bare: bool = False) -> State | None:
     """Return what of a record changed after an arrival, its own writes aside; None if a device lacks nothing of it.
 
     One that came from another channel may have been purged on the way: it is sent, whoever wrote it. So is each when the
@@ -31,17 +31,17 @@ def lacking(tx: ReadTx, row: Row, after: int, device: bytes, *, bare: bool = Fal
             not bare
             and not row.also
             and (base is None or base.device == device)
-            and _own(state, state.fields, device)
+            and _is_own_write(state, state.fields, device)
             and not tx.channels_left(row.n)
         )
         return None if own else state._replace(origins=row.conflicts)
     fields = {name: r for name, r in state.fields.items() if row.arrivals.get(name, 0) > after}
-    if not fields or _own(state, fields, device):
+    if not fields or _is_own_write(state, fields, device):
         return None
     return State(state.record, state.type, None, {}, fields, row.conflicts)
 
 
-def _own(state: State, names: Iterable[str], device: bytes) -> bool:
+def _is_own_write(state: State, names: Iterable[str], device: bytes) -> bool:
     """Say whether a device wrote all of this itself; with a merge comes news of the record that stays, whoever wrote it."""
     return all(name != SAME_AS and head.device == device for name in names for head in state.fields[name].heads)
 

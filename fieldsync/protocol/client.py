@@ -15,13 +15,13 @@ from fieldsync.core.grants import Grant, grants_hash, may_see_channel
 from fieldsync.core.state import State, newest_write
 from fieldsync.crypto import chain
 from fieldsync.protocol import ack_lists, byte_budget
-from fieldsync.protocol.channel_delta import visible
+from fieldsync.protocol.channel_delta import visible_channels
 from fieldsync.protocol.commit_frames import MOST_COMMITS
-from fieldsync.protocol.frame_sizing import Sizer
-from fieldsync.protocol.tally import Tally
+from fieldsync.protocol.frame_sizing import FrameSizer
+from fieldsync.protocol.tally import SyncTally
 from fieldsync.replica import merge_arrivals
-from fieldsync.replica.apply import apply
-from fieldsync.replica.extensions import registered
+from fieldsync.replica.apply import apply_states
+from fieldsync.replica.extensions import registered_extensions
 from fieldsync.replica.node import Node
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import KnownServer, LoggedCommit, RecordQuery
@@ -47,16 +47,16 @@ class AnswerFrame(NamedTuple):
     states: list[State] = []  # noqa: RUF012 - those of a STATES frame; nobody adds to them
 
 
-class Client:
+class SyncClient:
     """The side that has commits to send and channels to fill."""
 
     def __init__(
-        self, node: Node, server: KnownServer, tally: Tally, progress: Callable[[str, int], None] | None = None
+        self, node: Node, server: KnownServer, tally: SyncTally, progress: Callable[[str, int], None] | None = None
     ) -> None:
         self.node = node
         self.server = server
         self.tally = tally
-        self.codec = FrameCodec(node.schema.dictionary())
+        self.codec = FrameCodec(node.schema.compression_dictionary())
         self.protocol = PROTOCOL  # what both sides of this exchange speak
         self.ended: messages.End | None = None
         self.acked: int | None = None
@@ -83,7 +83,7 @@ class Client:
         with node.store.read() as tx:
             me = tx.device(node.device)
             cursors = (
-                tuple((c.unit, *tx.channel_cursor(self.server.id, c.n)) for c in visible(tx, self.grants))
+                tuple((c.unit, *tx.channel_cursor(self.server.id, c.n)) for c in visible_channels(tx, self.grants))
                 if not where
                 else ()
             )
@@ -94,13 +94,13 @@ class Client:
             ahead = () if where else known.taken_ahead
             epoch, receipt = known.epoch, tx.acknowledged_seq(self.server.id, node.device)
             off, pairs = known.clocks_cursor, known.pairs_cursor
-            pieces = reserved_entries.some(
-                reserved_entries.held(tx, reserved_entries.UP),
+            pieces = reserved_entries.next_entries(
+                reserved_entries.stored_entries(tx, reserved_entries.UP),
                 known.reserved_cursors[reserved_entries.UP],
                 reserved_entries.IN_A_HELLO,
             )
             told = known.reserved_cursors[reserved_entries.DOWN]
-            answers = store_epochs.answers(tx, self.server.id, node.device)
+            answers = store_epochs.count_answers(tx, self.server.id, node.device)
             texts = form_texts.held_texts(tx, self.server.id)
         assert me is not None
         if self.protocol < KEEPS_RESERVED or self.bundled or budget:
@@ -118,7 +118,7 @@ class Client:
         self, room: int = sys.maxsize, since: Mapping[bytes, int] = MappingProxyType({})
     ) -> Iterator[bytes]:
         """Yield the commits that the server has not acknowledged (or those behind a device's `since`), sealed, as far as there is room."""
-        node, sizer = self.node, Sizer(MOST_COMMITS)
+        node, sizer = self.node, FrameSizer(MOST_COMMITS)
         self.tally.commits = 0  # of a request that was refused, nothing was taken
         self.sent.clear()
         for frame in (
@@ -133,7 +133,7 @@ class Client:
             after = since.get(node.device, tx.acknowledged_seq(self.server.id, node.device))
         if self.branch:
             yield from upstream.frames_first(self, since)
-        for frame in former_identities.frames(self, since, room):
+        for frame in former_identities.identity_frames(self, since, room):
             room -= http_size(frame)
             yield frame
         while True:
@@ -141,16 +141,16 @@ class Client:
                 logged = list(tx.commits_behind(node.device, after, sizer.rows))
             if not logged:
                 break
-            frame = self.frame(logged)
+            frame = self.pack_commits(logged)
             while len(frame) > min(MAX_COMPRESSED, room):
                 if len(logged) == 1 and len(frame) <= room:
                     break  # a commit that names thousands of devices: frame() cut it
                 if len(logged) == 1:
                     return
                 logged = logged[: len(logged) // 2]
-                frame = self.frame(logged)
+                frame = self.pack_commits(logged)
             room -= http_size(frame)
-            sizer.took(len(logged), len(frame))
+            sizer.record_size(len(logged), len(frame))
             after = logged[-1].seq
             self.count_up(logged)
             yield frame
@@ -163,7 +163,7 @@ class Client:
         self.sent[logged[-1].device] = logged[-1].seq
         self._progress("up", self.tally.commits)
 
-    def frame(self, logged: list[LoggedCommit]) -> bytes:
+    def pack_commits(self, logged: list[LoggedCommit]) -> bytes:
         """Return commits as a frame under their device's seal; one that is too long for a frame comes back too long."""
         read = [(one, one.commit()) for one in logged if one.body is not None]
         batch = [commit for _, commit in read if commit is not None]
@@ -183,7 +183,7 @@ class Client:
                 raise
             return b"\0" * (MAX_COMPRESSED + 1)
 
-    def read(self, kind: FrameKind, payload: bytes) -> "AnswerFrame":
+    def read_frame(self, kind: FrameKind, payload: bytes) -> "AnswerFrame":
         """Read one frame of the answer; needs no store, and so can go on while the store is at work."""
         match kind:
             case FrameKind.STATES:
@@ -199,24 +199,24 @@ class Client:
                 return AnswerFrame(messages.decode_message(messages.End, payload))
         raise errors.BadFrame(reason="unexpected kind")
 
-    def take(self, told: "AnswerFrame") -> None:
+    def apply_frame(self, told: "AnswerFrame") -> None:
         """Take one frame of the answer."""
         match told.message:
             case messages.Ack():
-                self._acknowledged(told.message)
+                self._apply_ack(told.message)
             case messages.Forms():
-                self._forms(told.message)
+                self._apply_forms(told.message)
             case messages.Peer():
-                upstream.take_down(self, told.message)
+                upstream.apply_from_above(self, told.message)
             case messages.States():
-                self._states(told.message, told.states)
+                self._apply_states(told.message, told.states)
             case messages.End():
-                self._end(told.message)
+                self._apply_end(told.message)
 
-    def _acknowledged(self, ack: messages.Ack) -> None:
+    def _apply_ack(self, ack: messages.Ack) -> None:
         if ack.again:
             with self.node.store.write() as tx:
-                ack_lists.take(self, tx, ack)
+                ack_lists.apply_lists(self, tx, ack)
             return
         node, now = self.node, self.node.clock()
         self.acked = self.tally.acked = ack.head
@@ -236,43 +236,43 @@ class Client:
             known.reserved_cursors[reserved_entries.UP] = ack.reserved_taken
             if ack.head and [c.chain[:8] for c in tx.commits_behind(node.device, ack.head - 1, 1)] != [ack.chain]:
                 raise errors.Forked(device=node.device.hex(), seq=ack.head)
-            self.turned = bool(ack.epoch) and store_epochs.turned(tx, self.server.id, ack.epoch)
+            self.turned = bool(ack.epoch) and store_epochs.note_epoch(tx, self.server.id, ack.epoch)
             # a bundle's answer may be older than what is known
-            lost = not self.bundled and store_epochs.lost(tx, self.server.id, node.device, ack.answers)
-            store_epochs.count(tx, self.server.id, node.device, ack.answers, again=self.turned)
+            lost = not self.bundled and store_epochs.has_lost_answers(tx, self.server.id, node.device, ack.answers)
+            store_epochs.note_answers(tx, self.server.id, node.device, ack.answers, again=self.turned)
             self.turned = self.turned or lost
             if self.turned:
                 tx.forget_receipts(self.server.id, node.device)  # it is asked how far it holds what others wrote
                 if node.is_laptop:
-                    server_verdicts.forget(node, tx, self.server.id)
+                    server_verdicts.forget_verdicts(node, tx, self.server.id)
             if ack.head < tx.acknowledged_seq(self.server.id, node.device):
-                store_epochs.suspect(tx, self.server.id)
+                store_epochs.suspect_loss(tx, self.server.id)
             tx.set_acknowledged(self.server.id, node.device, ack.head, now)
             tx.set_server(self.server.id, unsure=False)
             known.newest_time = ack.now  # an older reply, in a bundle say, brings no older grants
-            tx.settings.last_stamp = clock_skew.sane(tx.settings.last_stamp, now, self.tally.clock_off)
-            ack_lists.take(self, tx, ack)
+            tx.settings.last_stamp = clock_skew.corrected_stamp(tx.settings.last_stamp, now, self.tally.clock_off)
+            ack_lists.apply_lists(self, tx, ack)
             if ack.servers is not None:
-                upstream.learn(tx, self.server.id, ack.servers)
+                upstream.note_servers_above(tx, self.server.id, ack.servers)
             if ack.grants is not None:
                 if self.branch:
-                    tx.settings.upstream_grants = granted(ack.grants)
+                    tx.settings.upstream_grants = grants_of_pairs(ack.grants)
                 else:
-                    tx.settings.grants = granted(ack.grants)
+                    tx.settings.grants = grants_of_pairs(ack.grants)
         if ack.schema:
-            self._take_over(ack.schema)
+            self._put_in_force(ack.schema)
         if ack.grants is not None:
-            node.reload()
-            self.grants = granted(ack.grants)
+            node.reload_identity()
+            self.grants = grants_of_pairs(ack.grants)
 
-    def _forms(self, said: messages.Forms) -> None:
+    def _apply_forms(self, said: messages.Forms) -> None:
         """Keep what comes of the server's forms, and put them in force once all of them is here."""
         with self.node.store.write() as tx:
             texts = form_texts.store_incoming(tx, self.server.id, said)
         if texts is not None:
-            self._take_over(texts)
+            self._put_in_force(texts)
 
-    def _take_over(self, texts: dict[str, str]) -> None:
+    def _put_in_force(self, texts: dict[str, str]) -> None:
         """Put the server's newer forms in force before any state of theirs is applied; a program too old for them goes on."""
         node = self.node
         try:
@@ -284,11 +284,11 @@ class Client:
             self._same_forms, self._forms_lacking = True, False
         except errors.SchemaFaults:
             with node.store.write() as tx:
-                node.renew(tx)
+                node.load_current_forms(tx)
                 tx.settings.forms_unread = True
                 tx.settings.newer_values = True
 
-    def _states(self, message: messages.States, states: list[State]) -> None:
+    def _apply_states(self, message: messages.States, states: list[State]) -> None:
         node = self.node
         with node.write_repeatable() as tx:
             channel = tx.channel_number(message.unit)
@@ -296,36 +296,36 @@ class Client:
             before = set(known)
             if self._forms_lacking:
                 tx.settings.newer_values = True  # they may be of forms that have not come whole
-            told = merge_arrivals.note_asked_above(tx, states, message.asked)
-            applied = apply(tx, node.rules, states, unit=message.unit, index=node.is_laptop, known=known)
-            asked = merge_arrivals.ask_anew(tx, told)
+            told = merge_arrivals.note_questioned_above(tx, states, message.asked)
+            applied = apply_states(tx, node.rules, states, unit=message.unit, index=node.is_laptop, known=known)
+            asked = merge_arrivals.reopen_stored(tx, told)
             there = tx.rows(message.gone)
             left = [row for row in there.values() if channel in row.channels]
             if node.is_laptop:
-                unsent = upstream.unsent(self, tx) if left else set()
+                unsent = upstream.unsent_records(self, tx) if left else set()
                 if any(row.state.record in unsent for row in left):
                     self._kept.add(message.unit)  # saved while we sync: it goes when that is acknowledged
-                departures.let_go_here(tx, [row for row in left if row.state.record not in unsent])
+                departures.release_from_laptop(tx, [row for row in left if row.state.record not in unsent])
             else:
                 tx.release_records(left)
-                merge_arrivals.released(tx, [row.state.record for row in left])
+                merge_arrivals.reopen_after_release(tx, [row.state.record for row in left])
                 tx.note_unheld(channel, (record for record in message.gone if record not in there))
-                departures.come_back(tx, (row for record, row in applied.rows.items() if record not in before))
+                departures.note_returned(tx, (row for record, row in applied.rows.items() if record not in before))
             if message.unit not in self._kept:
                 tx.set_cursor(self.server.id, channel, message.arrival)
-            tx.settings.last_stamp = _heard(states, tx.settings.last_stamp, node.clock() - self.tally.clock_off)
+            tx.settings.last_stamp = _newest_stamp(states, tx.settings.last_stamp, node.clock() - self.tally.clock_off)
             if states:
                 tx.note_mixed(self.server.id, others=True)
             if not node.is_laptop:
                 quarantine.judge_due(node, tx, sys.maxsize)
-                registered().write_due(node, tx, applied.rows.values())
+                registered_extensions().write_due(node, tx, applied.rows.values())
         self.tally.states += len(states)
         self.tally.new_conflicts += applied.new_conflicts + asked
         self._progress("down", self.tally.states)
 
-    def _end(self, end: messages.End) -> None:
+    def _apply_end(self, end: messages.End) -> None:
         with self.node.write_repeatable() as tx:
-            byte_budget.remember(tx, self.server.id, end)
+            byte_budget.remember_ahead(tx, self.server.id, end)
             if end.partial:
                 self.ended = end
                 return
@@ -333,17 +333,17 @@ class Client:
                 if channel.unit not in self._kept:
                     tx.set_cursor(self.server.id, tx.channel_number(channel.unit), channel.arrival, whole=True)
             if self.node.is_laptop and self._whole and self.acked is not None:
-                server_verdicts.take_back(self.node, tx, self.server.id, self.acked)
+                server_verdicts.drop_ended_verdicts(self.node, tx, self.server.id, self.acked)
             me = tx.device(self.node.device)
             if self.node.is_laptop and me is not None and me.head == self.acked:
-                self._leave(tx)
+                self._purge_departed(tx)
             if self.branch:
                 quarantine.judge_due(self.node, tx, sys.maxsize)  # a device may have been approved
-                departures.let_go(self, tx)
+                departures.release_departed(self, tx)
             tx.sweep_entries()
         self.ended = end
 
-    def _leave(self, tx: Tx) -> None:
+    def _purge_departed(self, tx: Tx) -> None:
         """Purge what this node itself moved out of its sight, or may not see any more: all of it is acknowledged."""
         channels = tx.channels()
         hidden = {channel.n for channel in channels if not may_see_channel(self.grants, channel.unit)}
@@ -352,12 +352,12 @@ class Client:
                 continue
             tx.forget_cursors(channel.n)  # should it be granted again, all of it is to come anew
             if channel.records:
-                unsent = upstream.unsent(self, tx)  # a former identity's, which this server has not taken yet
+                unsent = upstream.unsent_records(self, tx)  # a former identity's, which this server has not taken yet
                 found = tx.select_rows(RecordQuery(channel=channel.n))
                 rows_ = [row for row in found if hidden.issuperset(row.channels) and row.state.record not in unsent]
-                departures.let_go_here(tx, rows_, channel.unit)
+                departures.release_from_laptop(tx, rows_, channel.unit)
 
-    def obstacle(self, tx: ReadTx) -> str | None:
+    def find_obstacle(self, tx: ReadTx) -> str | None:
         """Return what keeps the digests from being compared after an answer, None where nothing does (blocked_checks.py)."""
         if self.tally.pending:
             return blocked_checks.PENDING
@@ -367,11 +367,13 @@ class Client:
             return blocked_checks.FORMS  # under other names the same registers have other digests
         me = tx.device(self.node.device)
         assert me is not None
-        behind = me.head != self.acked or (self.branch and upstream.behind(tx, self.server.id))
-        behind = behind or (self.protocol >= NAMES_FORMER and upstream.is_behind(tx, self.node, self.server.id))
+        behind = me.head != self.acked or (self.branch and upstream.lacks_commits(tx, self.server.id))
+        behind = behind or (
+            self.protocol >= NAMES_FORMER and upstream.lacks_commits_of_others(tx, self.node, self.server.id)
+        )
         return blocked_checks.COMMITS if behind else None
 
-    def differing(self) -> list[str]:
+    def differing_units(self) -> list[str]:
         """Return the units whose digests differ: where nothing is left to send never, unless something broke."""
         if self.ended is None or self.ended.partial or not self._same_forms:
             return []
@@ -385,13 +387,13 @@ class Client:
         return found
 
 
-def _heard(states: list[State], last: int, now: int) -> int:
+def _newest_stamp(states: list[State], last: int, now: int) -> int:
     for newest in map(newest_write, states):
         if newest is not None:
             last = stamp.stamp_after_receiving(last, newest.stamp, now)
     return last
 
 
-def granted(grants: tuple[tuple[str, str], ...]) -> tuple[Grant, ...]:
+def grants_of_pairs(grants: tuple[tuple[str, str], ...]) -> tuple[Grant, ...]:
     """Return grants as the store has them."""
     return tuple(Grant(unit, role) for unit, role in grants)

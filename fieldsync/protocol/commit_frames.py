@@ -17,7 +17,7 @@ MOST_BEFORE = 4_096
 Read = Commit | OpaqueCommit
 
 
-class Batch(NamedTuple):
+class FrameCommits(NamedTuple):
     """A frame's commits with their bytes and seal: read, and not yet checked against the store."""
 
     commits: list[Read]
@@ -29,7 +29,7 @@ class Batch(NamedTuple):
 
 def read_batch(
     payload: bytes, sender: bytes, *, relays: bool, protocol: int, bundled: bool, former: Container[bytes] = ()
-) -> Batch:
+) -> FrameCommits:
     """Return a frame's commits: one device's, contiguous, the sender's own unless it `relays`. BadFrame, TooLarge.
 
     What is `bundled` may be older than any limit; `former` are the devices that the sender was before.
@@ -43,16 +43,16 @@ def read_batch(
         if own and not relays and protocol >= FILLS_FRAMES
         else MOST_BEFORE
     )
-    found, bodies = _bodies(message, most, opaque=protocol >= CARRIES_UNREAD)
+    found, bodies = _commits_with_bodies(message, most, opaque=protocol >= CARRIES_UNREAD)
     if not found or not (own or relays or message.device in former) or any(c.device != message.device for c in found):
         raise errors.BadFrame(reason="device")
     seqs = [c.seq for c in found]
     if seqs != list(range(seqs[0], seqs[0] + len(seqs))):
         raise errors.BadFrame(reason="not contiguous")
-    return Batch(found, bodies, message.seal)
+    return FrameCommits(found, bodies, message.seal)
 
 
-def _bodies(message: messages.OpaqueCommits, most: int, *, opaque: bool) -> tuple[list[Read], list[bytes]]:
+def _commits_with_bodies(message: messages.OpaqueCommits, most: int, *, opaque: bool) -> tuple[list[Read], list[bytes]]:
     """Return a frame's commits and their bytes, those that cannot be read at their places among the others."""
     known, bodies = row_batches.unpack_bodies(message.rows, most) if message.rows else ([], [])
     if not message.opaque or not opaque:

@@ -9,14 +9,14 @@ _FIRST_ROWS = 128
 _MOST_ROWS = 4_000
 
 
-class Sizer:
+class FrameSizer:
     """Chooses how many rows, at most so many, go into a frame from what the last ones took."""
 
     def __init__(self, most: int = _MOST_ROWS) -> None:
         self.rows = _FIRST_ROWS
         self._most = most
 
-    def took(self, count: int, size: int) -> None:
+    def record_size(self, count: int, size: int) -> None:
         """Learn from a frame."""
         if count:
             self.rows = max(1, min(self._most, 2 * self.rows, _ROOM * count // max(size, 1)))

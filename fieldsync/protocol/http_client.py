@@ -15,8 +15,8 @@ from urllib3.exceptions import HTTPError
 from urllib3.util import SKIP_HEADER
 
 from fieldsync import errors
-from fieldsync.protocol.tally import Tally
-from fieldsync.replica.refusal_errors import refusal
+from fieldsync.protocol.tally import SyncTally
+from fieldsync.replica.refusal_errors import refusal_error
 from fieldsync.wire.frames import FrameCodec, FrameKind, FrameReader
 from fieldsync.wire.messages import NONCE_HEADER, from_base64
 
@@ -30,7 +30,7 @@ _ON_ITS_WAY = 32 * 1024  # what the system may hold to be sent: more would take 
 _BARE = {"User-Agent": SKIP_HEADER, "Accept-Encoding": SKIP_HEADER, "Accept": None, "Connection": None}
 
 
-class _Patient(HTTPSConnection):
+class _PatientConnection(HTTPSConnection):
     """Waits as long for a line that stalls while it sends as while it reads; urllib3 gives sending the time of connecting."""
 
     def connect(self) -> None:
@@ -38,11 +38,11 @@ class _Patient(HTTPSConnection):
         self.sock.settimeout(READ_SECONDS)
 
 
-class _Pool(HTTPSConnectionPool):
-    ConnectionCls = _Patient
+class _PatientPool(HTTPSConnectionPool):
+    ConnectionCls = _PatientConnection
 
 
-class _Pinned(HTTPAdapter):
+class _PinnedAdapter(HTTPAdapter):
     """Talks only to the one certificate that the invite named, whatever its dates and names say."""
 
     def __init__(self, pin: bytes) -> None:
@@ -57,9 +57,9 @@ class _Pinned(HTTPAdapter):
         context.minimum_version = ssl.TLSVersion.TLSv1_3
         super().init_poolmanager(
             *args, **options, assert_fingerprint=self._pin.hex(), assert_hostname=False, ssl_context=context,
-            socket_options=[*_Patient.default_socket_options, (socket.SOL_SOCKET, socket.SO_SNDBUF, _ON_ITS_WAY)],
+            socket_options=[*_PatientConnection.default_socket_options, (socket.SOL_SOCKET, socket.SO_SNDBUF, _ON_ITS_WAY)],
         )  # fmt: skip
-        self.poolmanager.pool_classes_by_scheme = {"https": _Pool}
+        self.poolmanager.pool_classes_by_scheme = {"https": _PatientPool}
 
     def close(self) -> None:
         """Hang up at once: left to itself, urllib3 does so when nobody holds the pool any more, an error's traceback say."""
@@ -69,17 +69,17 @@ class _Pinned(HTTPAdapter):
         super().close()
 
 
-class Health(msgspec.Struct, frozen=True):
+class ServerHealth(msgspec.Struct, frozen=True):
     """A server's clock, in milliseconds since 1970, and the newest protocol that it speaks."""
 
     now: int
     protocol: int
 
 
-class Connection:
+class ServerConnection:
     """A connection to one server; counts what it carries."""
 
-    def __init__(self, address: str, pin: bytes, tally: Tally) -> None:
+    def __init__(self, address: str, pin: bytes, tally: SyncTally) -> None:
         self.address = address.rstrip("/")
         self.tally = tally
         self._http = requests.Session()
@@ -87,18 +87,18 @@ class Connection:
         self._http.verify = False  # the pin is stricter: one certificate, no other
         self._http.headers.clear()
         self._http.headers.update(_BARE)  # type: ignore[arg-type]  # None is how requests is told to leave one out
-        self._http.mount("https://", _Pinned(pin))
+        self._http.mount("https://", _PinnedAdapter(pin))
 
     def close(self) -> None:
         """Hang up."""
         self._http.close()
 
-    def post(self, path: str, body: bytes | Iterable[bytes], headers: dict[str, str]) -> requests.Response:
+    def post_request(self, path: str, body: bytes | Iterable[bytes], headers: dict[str, str]) -> requests.Response:
         """Send a request and return the answer, its body still to be read; a refusal becomes the error that it names."""
         self.tally.requests += 1
-        counted = body if isinstance(body, bytes) else self._counted(body)
+        counted = body if isinstance(body, bytes) else self._count_sent(body)
         try:
-            with _mapped(self.address):
+            with _translate_errors(self.address):
                 answer = self._http.post(
                     self.address + path, data=counted, headers=headers, stream=True, allow_redirects=False,
                     timeout=(CONNECT_SECONDS, READ_SECONDS),
@@ -107,18 +107,20 @@ class Connection:
             cut.facts["answered"] = False
             raise
         request = answer.request
-        self.tally.bytes_up += len(f"{request.method} {path} HTTP/1.1\r\n\r\n") + _size(request.headers)
+        self.tally.bytes_up += len(f"{request.method} {path} HTTP/1.1\r\n\r\n") + _head_size(request.headers)
         self.tally.bytes_up += len(f"Host: {request.url}\r\n") - len(path) - len("https://")
         self.tally.bytes_up += len(body) if isinstance(body, bytes) else 0
-        self.tally.bytes_down += len(f"HTTP/1.1 {answer.status_code} {answer.reason}\r\n\r\n") + _size(answer.headers)
+        self.tally.bytes_down += len(f"HTTP/1.1 {answer.status_code} {answer.reason}\r\n\r\n") + _head_size(
+            answer.headers
+        )
         if answer.status_code != 200:
-            raise _refusal(answer, self.address)
+            raise _refusal_of(answer, self.address)
         return answer
 
-    def health(self) -> "Health":
+    def ask_health(self) -> "ServerHealth":
         """Ask what the server says of itself; it learns nothing but that somebody is there. NoContact, WrongServer."""
         try:
-            with _mapped(self.address):
+            with _translate_errors(self.address):
                 answer = self._http.get(
                     self.address + "/health", timeout=CONNECT_SECONDS, stream=True, allow_redirects=False
                 )
@@ -128,14 +130,16 @@ class Connection:
             raise
         self.tally.requests += 1
         self.tally.bytes_up += len("GET /health HTTP/1.1\r\nHost: \r\n\r\n") + len(self.address) - len("https://")
-        self.tally.bytes_up += _size(answer.request.headers)
-        self.tally.bytes_down += len(f"HTTP/1.1 {answer.status_code} {answer.reason}\r\n\r\n") + _size(answer.headers)
+        self.tally.bytes_up += _head_size(answer.request.headers)
+        self.tally.bytes_down += len(f"HTTP/1.1 {answer.status_code} {answer.reason}\r\n\r\n") + _head_size(
+            answer.headers
+        )
         self.tally.bytes_down += len(said)
         with suppress(msgspec.MsgspecError, RecursionError):
-            return msgspec.json.decode(said, type=Health)
+            return msgspec.json.decode(said, type=ServerHealth)
         raise errors.Unreachable(server=self.address, status=answer.status_code)
 
-    def _counted(self, body: Iterable[bytes]) -> Iterator[bytes]:
+    def _count_sent(self, body: Iterable[bytes]) -> Iterator[bytes]:
         for frame in body:
             for start in range(0, len(frame), _PIECE):
                 part = frame[start : start + _PIECE]
@@ -143,11 +147,11 @@ class Connection:
                 yield part
         self.tally.bytes_up += len("0\r\n\r\n")
 
-    def frames(self, answer: requests.Response, codec: FrameCodec) -> Iterator[tuple[FrameKind, bytes]]:
+    def answer_frames(self, answer: requests.Response, codec: FrameCodec) -> Iterator[tuple[FrameKind, bytes]]:
         """Yield the frames of an answer; CutOff where it ends in the middle of one."""
         reader = FrameReader()
         chunked = "transfer-encoding" in answer.headers
-        with _mapped(self.address):
+        with _translate_errors(self.address):
             for data in answer.raw.stream(_CHUNK, decode_content=False):
                 self.tally.bytes_down += len(data) + (len(f"{len(data):x}") + 4 if chunked else 0)
                 for tag, payload, _ in reader.feed(data):
@@ -156,13 +160,13 @@ class Connection:
             raise errors.CutOff(server=self.address)
 
 
-def _size(headers: Any) -> int:
+def _head_size(headers: Any) -> int:
     shown = ((name, value) for name, value in headers.items() if value is not None and value is not SKIP_HEADER)
     return sum(len(name) + len(str(value)) + 4 for name, value in shown)
 
 
 @contextmanager
-def _mapped(address: str) -> Iterator[None]:
+def _translate_errors(address: str) -> Iterator[None]:
     """Turn the HTTP libraries' exceptions into ours."""
     try:
         yield
@@ -188,13 +192,13 @@ def nonce_of(answer: requests.Response) -> bytes | None:
     return None
 
 
-def _refusal(answer: requests.Response, address: str) -> errors.FieldsyncError:
+def _refusal_of(answer: requests.Response, address: str) -> errors.FieldsyncError:
     """Return the error that a server answered with; one of no known form is as good as no answer."""
-    with _mapped(address):
+    with _translate_errors(address):
         body = answer.raw.read(_CHUNK)
     with suppress(msgspec.MsgspecError, KeyError, TypeError, ValueError, RecursionError):
         told = msgspec.json.decode(body)["error"]
-        error = refusal(str(told["code"]), msgspec.json.encode(told.get("facts", {})).decode())
+        error = refusal_error(str(told["code"]), msgspec.json.encode(told.get("facts", {})).decode())
         error.facts["server"] = address
         if isinstance(error, errors.Fault | errors.StoreUnavailable):
             error.facts.setdefault("reason", "server")  # its computer's, not this one's

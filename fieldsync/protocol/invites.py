@@ -22,12 +22,12 @@ class Invite(msgspec.Struct, array_like=True, frozen=True):
     person: str
     grants: tuple[tuple[str, str], ...]
 
-    def text(self) -> str:
+    def to_text(self) -> str:
         """Return the invite as its one line."""
         return PREFIX + base64.urlsafe_b64encode(msgspec.msgpack.encode(self)).decode().rstrip("=")
 
 
-def parse(text: str) -> Invite:
+def parse_invite(text: str) -> Invite:
     """Read an invite out of the message that it came in, whatever white space a mail program has put in; InviteInvalid."""
     _, found, body = "".join(text.split()).partition(PREFIX)
     if not found or len(body) > MAX_LENGTH:

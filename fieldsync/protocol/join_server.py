@@ -13,10 +13,10 @@ from fieldsync.authority import form_texts
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.crypto.slots import Slots
-from fieldsync.protocol.client import granted
-from fieldsync.protocol.http_client import Connection
+from fieldsync.protocol.client import grants_of_pairs
+from fieldsync.protocol.http_client import ServerConnection
 from fieldsync.protocol.invites import Invite
-from fieldsync.protocol.tally import Tally
+from fieldsync.protocol.tally import SyncTally
 from fieldsync.replica import node as nodes
 from fieldsync.replica import node_setup, protocol_versions
 from fieldsync.replica.node_setup import NodeIdentity
@@ -26,7 +26,7 @@ from fieldsync.wire import messages, routes
 from fieldsync.wire.frames import FrameCodec, FrameKind
 
 
-def join(
+def join_server(
     invite: Invite, home: Path, fill: Callable[[Slots, bytes], None], unlock: Callable[[Slots], bytes] | None = None
 ) -> None:
     """Enrol this computer with an invite: the device's key is made here and stays here. StoreExists, InviteInvalid, WrongServer.
@@ -39,7 +39,7 @@ def join(
         raise errors.StoreExists(home=str(home))
     made = not home.exists()
     key = (
-        _begin(home, fill)
+        _begin_store(home, fill)
         if not there or unlock is None
         else unlock(Slots.from_bytes((home / nodes.SLOTS).read_bytes()))
     )
@@ -47,20 +47,20 @@ def join(
     try:
         with store.read() as tx:
             kind = tx.settings.kind
-        (_first if kind == nodes.JOINING else _again)(store, home, invite)
+        (_join_first_time if kind == nodes.JOINING else _join_again)(store, home, invite)
     except errors.CutOff as fault:
         fault.facts["reason"] = "joining"
         raise
     except errors.FieldsyncError:
         store.close()
         if not there:  # the server has made nothing of it
-            _remove(home, made)
+            _remove_store(home, made)
         raise
     finally:
         store.close()
 
 
-def _begin(home: Path, fill: Callable[[Slots, bytes], None]) -> bytes:
+def _begin_store(home: Path, fill: Callable[[Slots, bytes], None]) -> bytes:
     """Make a store that holds only the key which the device will have; return what opens it."""
     from fieldsync.crypto import age
 
@@ -80,31 +80,31 @@ def _begin(home: Path, fill: Callable[[Slots, bytes], None]) -> bytes:
     return kept
 
 
-def _remove(home: Path, made: bool) -> None:
+def _remove_store(home: Path, made: bool) -> None:
     for part in (home / nodes.SLOTS, *home.glob(f"{FILE}*")):
         part.unlink(missing_ok=True)
     if made:
         home.rmdir()
 
 
-def _first(store: Store, _home: Path, invite: Invite) -> None:
+def _join_first_time(store: Store, _home: Path, invite: Invite) -> None:
     from fieldsync.crypto import age
 
     with store.read() as tx:
         key, identity = DeviceKey.from_bytes(tx.settings.private_key), tx.settings.age_identity
-    told, protocol = enrol(invite, key, age.public_recipient(identity))
+    told, protocol = request_enrolment(invite, key, age.public_recipient(identity))
     with store.write() as tx:
-        who = NodeIdentity("laptop", told.org, told.letters, told.person, granted(told.grants), identity)
+        who = NodeIdentity("laptop", told.org, told.letters, told.person, grants_of_pairs(told.grants), identity)
         node_setup.write_identity(tx, key, who, told.schema, nodes.wall_clock())
         for unit, _ in told.grants:
             tx.channel_number(unit)
         tx.add_server(KnownServer(told.server, told.server_name, invite.address, invite.pin, told.nonce, False, None))
-        protocol_versions.remember(tx, told.server, protocol)
+        protocol_versions.remember_protocol(tx, told.server, protocol)
         if told.age:
             tx.set_age(told.server, told.age)
 
 
-def _again(store: Store, home: Path, invite: Invite) -> None:
+def _join_again(store: Store, home: Path, invite: Invite) -> None:
     """Enrol a device once more where a restored server has lost it: all that it holds stays, and is sent again."""
     from fieldsync.crypto import age
 
@@ -115,50 +115,50 @@ def _again(store: Store, home: Path, invite: Invite) -> None:
             raise errors.StoreExists(home=str(home))
         key, letters = DeviceKey.from_bytes(tx.settings.private_key), tx.settings.letters
         recipient = age.public_recipient(tx.settings.age_identity)
-    told, protocol = enrol(invite, key, recipient, letters)
+    told, protocol = request_enrolment(invite, key, recipient, letters)
     with store.write() as tx:
-        tx.settings.grants = granted(told.grants)
+        tx.settings.grants = grants_of_pairs(told.grants)
         tx.settings.letters = told.letters
         tx.set_letters(key.device, told.letters)
         tx.set_server(server.id, nonce=told.nonce, unsure=True)
-        protocol_versions.remember(tx, server.id, protocol)
+        protocol_versions.remember_protocol(tx, server.id, protocol)
         for unit, _ in told.grants:
             tx.channel_number(unit)
 
 
-class Joined(NamedTuple):
+class JoinReply(NamedTuple):
     """What a server answered to who joined, and the protocol that it speaks."""
 
     answer: messages.JoinAnswer
     protocol: int
 
 
-def enrol(invite: Invite, key: DeviceKey, recipient: str, letters: str = "") -> Joined:
+def request_enrolment(invite: Invite, key: DeviceKey, recipient: str, letters: str = "") -> JoinReply:
     """Show an invite with a device's key to the server that made it. InviteInvalid, WrongServer, NoContact, Outdated."""
     signed = chain.SignedJoin(invite.pin, invite.id, invite.secret, key.public, recipient, letters)
     try:
-        return _asked(invite, key, signed)
+        return _request_join(invite, key, signed)
     except errors.CutOff as cut:
         if cut.facts.get("answered") is not False:
             raise
         time.sleep(random.random() / 5)  # noqa: S311 - a server that is full of strangers dropped this one, too
-        return _asked(invite, key, signed)
+        return _request_join(invite, key, signed)
 
 
-def _asked(invite: Invite, key: DeviceKey, signed: chain.SignedJoin) -> Joined:
-    line = Connection(invite.address, invite.pin, Tally())
+def _request_join(invite: Invite, key: DeviceKey, signed: chain.SignedJoin) -> JoinReply:
+    line = ServerConnection(invite.address, invite.pin, SyncTally())
     try:
-        protocol = protocol_versions.common(line.health().protocol)
+        protocol = protocol_versions.common_protocol(line.ask_health().protocol)
         signature = key.sign(chain.signed_join(protocol, signed))
         request = messages.JoinRequest(protocol, *signed[1:4], signature, signed.age, signed.letters)
-        answer = line.post(routes.request_path(routes.JOIN, protocol), messages.encode(request), {})
-        told = _told(line.frames(answer, FrameCodec()))
+        answer = line.post_request(routes.request_path(routes.JOIN, protocol), messages.encode(request), {})
+        told = _read_join_answer(line.answer_frames(answer, FrameCodec()))
     finally:
         line.close()
-    return Joined(told, protocol)
+    return JoinReply(told, protocol)
 
 
-def _told(frames: Iterator[tuple[FrameKind, bytes]]) -> messages.JoinAnswer:
+def _read_join_answer(frames: Iterator[tuple[FrameKind, bytes]]) -> messages.JoinAnswer:
     """Return the answer, with the texts of the forms that come behind it. BadFrame."""
     _, payload = next(frames, (FrameKind.JOINED, b""))
     told = messages.decode_message(messages.JoinAnswer, payload)

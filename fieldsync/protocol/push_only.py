@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator
 from fieldsync import errors
 from fieldsync.core.grants import covering_grant
 from fieldsync.protocol import ack_frames
-from fieldsync.protocol.answering import Answering
+from fieldsync.protocol.answering import DeviceAnswer
 from fieldsync.store import ReadTx
 from fieldsync.store.contract import Device
 from fieldsync.topology import upstream
@@ -22,12 +22,12 @@ _UNREADABLE = {"update.toml": "update = 2"}  # forms that make a program of 0.1 
 _NO_CHANNEL = 0, -1  # a digest and count that no channel has, so that it asks to compare: that request can be refused
 
 
-def refusal(protocol: int) -> errors.PeerOutdated:
+def update_refusal(protocol: int) -> errors.PeerOutdated:
     """Return the error that tells the other side to update."""
     return errors.PeerOutdated(what="protocol", theirs=protocol, ours=PROTOCOL)
 
 
-def idle(tx: ReadTx, serving: Answering) -> bool:
+def has_nothing_to_hear(tx: ReadTx, serving: DeviceAnswer) -> bool:
     """Say whether a laptop has nothing to hear from its own commits: then all there is to say is that it must update."""
     hello = serving.hello
     if serving.relays or hello.where or serving.kept:
@@ -35,29 +35,29 @@ def idle(tx: ReadTx, serving: Answering) -> bool:
     return hello.receipt == tx.log_head(serving.device.id) and not tx.verdicts_since(hello.refused, serving.device.id)
 
 
-def answer(serving: Answering, carried: Collection[bytes], epoch: bytes, *, by_stick: bool) -> Iterator[bytes]:
+def answer_push(serving: DeviceAnswer, carried: Collection[bytes], epoch: bytes, *, by_stick: bool) -> Iterator[bytes]:
     """Yield how far the commits are held, what was quarantined, and for a branch the same of its devices and their lock-outs."""
     hello, codec = serving.hello, serving.codec
     with serving.reading() as tx:
         device = tx.device(serving.device.id)
         assert device is not None
         judged = tx.verdicts_since(hello.refused, device.id)
-        parts = list(_parts(tx, device, hello, carried, by_stick=by_stick)) if serving.relays else []
+        parts = list(_branch_parts(tx, device, hello, carried, by_stick=by_stick)) if serving.relays else []
     refused = tuple((seq, code, facts) for _, _, seq, code, facts in judged)
     ack = messages.Ack(
         serving.node.clock(), device.head, (device.chain or b"")[:8], refused,
         schema=_UNREADABLE if by_stick else None, epoch=epoch if epoch != hello.epoch else b"",
     )  # fmt: skip
-    for frame in ack_frames.frames(codec, ack, [arrival for arrival, *_ in judged]):
+    for frame in ack_frames.ack_frames(codec, ack, [arrival for arrival, *_ in judged]):
         yield frame
         if hello.budget:
             break
     for part in parts:
         yield codec.pack_frame(FrameKind.PEER, messages.encode(part))
-    yield codec.pack_frame(FrameKind.END, messages.encode(_end(hello, by_stick=by_stick)))
+    yield codec.pack_frame(FrameKind.END, messages.encode(_end_frame(hello, by_stick=by_stick)))
 
 
-def _end(hello: messages.Hello, *, by_stick: bool) -> messages.End:
+def _end_frame(hello: messages.Hello, *, by_stick: bool) -> messages.End:
     """Return an end that moves no cursor: of one channel that has another digest, or partial where there is none to name."""
     if hello.where:
         return messages.End()
@@ -68,7 +68,7 @@ def _end(hello: messages.Hello, *, by_stick: bool) -> messages.End:
     return messages.End((messages.Summary(unit, taken, *_NO_CHANNEL),))
 
 
-def _parts(
+def _branch_parts(
     tx: ReadTx, branch: Device, hello: messages.Hello, carried: Collection[bytes], *, by_stick: bool
 ) -> Iterator[messages.Peer]:
     """Yield what a branch needs so that it sends nothing twice, and whom it must not serve any more."""

@@ -14,7 +14,7 @@ from fieldsync.core.state import State, canonical_bytes, join_all_states, join_s
 from fieldsync.core.units import SHARED
 from fieldsync.protocol.channel_delta import states_payload
 from fieldsync.replica import known_contexts, merge_arrivals
-from fieldsync.replica.apply import apply
+from fieldsync.replica.apply import apply_states
 from fieldsync.replica.edit_coverage import WAITS_FOR_OTHERS
 from fieldsync.replica.merge_rules import Rules
 from fieldsync.replica.node import Node
@@ -31,7 +31,7 @@ _LOWEST, _HIGHEST = bytes(16), b"\xff" * 16
 _MASK = (1 << 64) - 1
 
 
-class Terms:
+class ChannelTerms:
     """A channel's (id, term) pairs in order, as one moment has them."""
 
     def __init__(self, tx: ReadTx, unit: str) -> None:
@@ -40,25 +40,25 @@ class Terms:
         self.ids = [record for record, _ in pairs]
         self.terms = [term for _, term in pairs]
 
-    def within(self, low: bytes, high: bytes) -> slice:
+    def slice_of(self, low: bytes, high: bytes) -> slice:
         """Return where the records from `low` to `high` stand."""
         return slice(bisect_left(self.ids, low), bisect_right(self.ids, high))
 
-    def range(self, low: bytes, high: bytes) -> Range:
+    def digest_range(self, low: bytes, high: bytes) -> Range:
         """Return a range with its count and digest."""
-        part = self.terms[self.within(low, high)]
+        part = self.terms[self.slice_of(low, high)]
         return Range(low, high, len(part), sum(part) & _MASK)
 
-    def cut(self, low: bytes, high: bytes) -> list[Range]:
+    def split_range(self, low: bytes, high: bytes) -> list[Range]:
         """Return up to 16 ranges that make up this one, with about as many records each."""
-        ids = self.ids[self.within(low, high)]
+        ids = self.ids[self.slice_of(low, high)]
         step = -(-len(ids) // FANOUT)
         starts = [low, *ids[step::step]]
-        ends = [_before(start) for start in starts[1:]] + [high]
-        return [self.range(start, end) for start, end in zip(starts, ends, strict=True)]
+        ends = [_preceding_id(start) for start in starts[1:]] + [high]
+        return [self.digest_range(start, end) for start, end in zip(starts, ends, strict=True)]
 
 
-def _before(record: bytes) -> bytes:
+def _preceding_id(record: bytes) -> bytes:
     return (int.from_bytes(record, "big") - 1).to_bytes(16, "big")
 
 
@@ -75,15 +75,15 @@ class RangeRepair:
         self.healed = 0
         self._unsent, self._join = unsent, join
         with node.store.read() as tx:
-            self._terms = Terms(tx, unit)
-        self._open = [self._terms.range(_LOWEST, _HIGHEST)]
+            self._terms = ChannelTerms(tx, unit)
+        self._open = [self._terms.digest_range(_LOWEST, _HIGHEST)]
         self._differing: list[bytes] = []
         self._fetched: list[State] = []
         self._gone: set[bytes] = set()
         self._asked: set[bytes] = set()
         self._over: dict[bytes, int] = {}
 
-    def asks(self) -> Iterator[Ask]:
+    def questions(self) -> Iterator[Ask]:
         """Yield questions; take the answer to each before the next."""
         while self._open:
             ranges, self._open = self._open[:MOST_RANGES], self._open[MOST_RANGES:]
@@ -91,13 +91,13 @@ class RangeRepair:
         for i in range(0, len(self._differing), MOST_WANTED):
             batch = self._differing[i : i + MOST_WANTED]
             yield Ask(self.unit, (), tuple(batch))
-            self._replace(batch)
+            self._replace_records(batch)
 
-    def take(self, kind: FrameKind, payload: bytes) -> None:
+    def take_answer_frame(self, kind: FrameKind, payload: bytes) -> None:
         """Take one frame of an answer."""
         match kind:
             case FrameKind.FOUND:
-                self._found(messages.decode_message(Found, payload))
+                self._apply_found(messages.decode_message(Found, payload))
             case FrameKind.STATES:
                 message = messages.decode_message(messages.States, payload)
                 self._fetched += row_batches.unpack_states(message.rows)
@@ -108,20 +108,20 @@ class RangeRepair:
             case _:
                 raise errors.BadFrame(reason="unexpected kind")
 
-    def _found(self, found: Found) -> None:
+    def _apply_found(self, found: Found) -> None:
         self._over.update(found.over)
         for theirs in found.ranges:
-            mine = self._terms.range(theirs.low, theirs.high)
+            mine = self._terms.digest_range(theirs.low, theirs.high)
             if (mine.count, mine.digest) != (theirs.count, theirs.digest):
                 self._open.append(mine)
         theirs_terms = dict(found.records)
         for part in found.within:
-            here = self._terms.within(part.low, part.high)
+            here = self._terms.slice_of(part.low, part.high)
             mine_terms = dict(zip(self._terms.ids[here], self._terms.terms[here], strict=True))
             there = {record: term for record, term in theirs_terms.items() if part.low <= record <= part.high}
             self._differing += [record for record in mine_terms | there if mine_terms.get(record) != there.get(record)]
 
-    def _replace(self, batch: list[bytes]) -> None:
+    def _replace_records(self, batch: list[bytes]) -> None:
         """Take these records whole from the server, which has every commit, and all of this device's own.
 
         One that may have been restored only has what it says that left dropped, and what it sends joined.
@@ -130,7 +130,7 @@ class RangeRepair:
         with self.node.store.write() as tx:
             unsent = self._unsent(tx)
             healed = set(batch) - unsent
-            ours = self._rid_of_copied(tx, fetched) | self._rid_of_refused(tx, fetched) if self._join else {}
+            ours = self._without_copied(tx, fetched) | self._without_refused(tx, fetched) if self._join else {}
             purged = tx.rows(healed & (self._gone | ours.keys()) if self._join else healed)
             if self.node.is_laptop:  # what nobody has applied stays with whoever wrote it
                 kept = tx.unapplied_records() - {state.record for state in fetched}
@@ -138,15 +138,15 @@ class RangeRepair:
             else:  # its laptops are to hear of it
                 tx.release_records(purged.pop(record) for record in self._gone & purged.keys())
             tx.purge_records(purged.values())
-            told = merge_arrivals.note_asked_above(tx, fetched, self._asked)
+            told = merge_arrivals.note_questioned_above(tx, fetched, self._asked)
             fetched += [state for state in ours.values() if state is not None]
             states = [state for state in fetched if state.record not in unsent]
-            applied = apply(tx, self.node.rules, states, unit=self.unit, index=self.node.is_laptop)
-            merge_arrivals.ask_anew(tx, told)
-            merge_arrivals.released(tx, healed)
+            applied = apply_states(tx, self.node.rules, states, unit=self.unit, index=self.node.is_laptop)
+            merge_arrivals.reopen_stored(tx, told)
+            merge_arrivals.reopen_after_release(tx, healed)
         self.healed += len(purged.keys() | applied.rows.keys()) if self._join else len(healed)
 
-    def _rid_of_copied(self, tx: Tx, fetched: list[State]) -> dict[bytes, State | None]:
+    def _without_copied(self, tx: Tx, fetched: list[State]) -> dict[bytes, State | None]:
         """Return what is to stay of our own of the records in which a copied device's numbers stand that count no more.
 
         None where the server has all of ours, and another base: as the copied device made it here, and its heir there.
@@ -162,7 +162,7 @@ class RangeRepair:
                 found[theirs.record] = None
         return found
 
-    def _rid_of_refused(self, tx: ReadTx, fetched: list[State]) -> dict[bytes, State | None]:
+    def _without_refused(self, tx: ReadTx, fetched: list[State]) -> dict[bytes, State | None]:
         """Return what is to stay of our own of the records in which commits of ours were refused: the other commits in our log.
 
         A join cannot bring back what a refused commit had covered.
@@ -175,23 +175,23 @@ class RangeRepair:
             if refused:
                 left = (one for one in tx.commits_of(theirs.record) if (one.device, one.seq) not in refused)
                 said = (one.commit() for one in left)
-                states = [self.node.rules.upgraded(state_of(one)) for one in said if one is not None]
+                states = [self.node.rules.upgrade_state(state_of(one)) for one in said if one is not None]
                 found[theirs.record] = join_all_states(states) if states else None
         return found
 
 
-def check(ask: Ask) -> None:
+def check_question(ask: Ask) -> None:
     """Refuse a question with ranges that overlap: no program asks so, and each may cost as much as the whole channel. BadFrame."""
     ranges = sorted((one.low, one.high) for one in ask.ranges)
     if any(high >= low for (_, high), (low, _) in pairwise(ranges)):
         raise errors.BadFrame(reason="ranges")
 
 
-def answer(node: Node, ask: Ask, codec: FrameCodec, *, contexts: bool = True) -> Iterator[bytes]:
+def answer_question(node: Node, ask: Ask, codec: FrameCodec, *, contexts: bool = True) -> Iterator[bytes]:
     """Yield the server's answer to a question about a channel that the asking device may see; `contexts` of heads, if it reads them."""
     with node.store.read() as tx:
-        parts = list(_compared(Terms(tx, ask.unit), ask))
-        over = forked_devices.over(tx)
+        parts = list(_compare_ranges(ChannelTerms(tx, ask.unit), ask))
+        over = forked_devices.forked_after(tx)
     if over:
         parts.append(Found(ask.unit, over=tuple(over.items())))
     for part in parts:
@@ -201,9 +201,9 @@ def answer(node: Node, ask: Ask, codec: FrameCodec, *, contexts: bool = True) ->
         # nothing is done for, or said of, records of other channels: whoever asks must not learn that they are there
         wanted = tx.requested_records(number, ask.want)
         lost = [] if tx.settings.upstream else wanted.lost  # a branch may have released them
-        damaged = [one for one in (*wanted.here, *lost) if _lacking(tx, node.rules, one) is not None]
+        damaged = [one for one in (*wanted.here, *lost) if _state_if_differing(tx, node.rules, one) is not None]
     if damaged:
-        _mend(node, damaged)
+        _rebuild_own(node, damaged)
     with node.store.read() as tx:
         wanted = tx.requested_records(number, ask.want)
         known = tx.projected_rows(number, wanted.here) if ask.unit.endswith(SHARED) else tx.rows(wanted.here)
@@ -211,31 +211,31 @@ def answer(node: Node, ask: Ask, codec: FrameCodec, *, contexts: bool = True) ->
     if wanted.left:
         gone = messages.States(ask.unit, 0, row_batches.pack_states([]), tuple(wanted.left))
         yield codec.pack_frame(FrameKind.STATES, messages.encode(gone))
-    yield from _whole(ask.unit, [row.state._replace(origins=row.conflicts) for row in found], codec, contexts)
+    yield from _state_frames(ask.unit, [row.state._replace(origins=row.conflicts) for row in found], codec, contexts)
 
 
-def _compared(terms: Terms, ask: Ask) -> Iterator[Found]:
+def _compare_ranges(terms: ChannelTerms, ask: Ask) -> Iterator[Found]:
     """Yield what differs, in parts that fit into a frame."""
     finer: list[Range] = []
     listed: list[tuple[bytes, int]] = []
     within: list[Range] = []
     for theirs in ask.ranges:
-        mine = terms.range(theirs.low, theirs.high)
+        mine = terms.digest_range(theirs.low, theirs.high)
         if (mine.count, mine.digest) == (theirs.count, theirs.digest):
             continue
         if mine.count <= SHORT:
-            here = terms.within(mine.low, mine.high)
+            here = terms.slice_of(mine.low, mine.high)
             listed += zip(terms.ids[here], terms.terms[here], strict=True)
             within.append(mine)
         else:
-            finer += terms.cut(mine.low, mine.high)
+            finer += terms.split_range(mine.low, mine.high)
         if 2 * len(finer) + len(listed) + 2 * len(within) > _FULL:
             yield Found(ask.unit, tuple(finer), tuple(listed), tuple(within))
             finer, listed, within = [], [], []
     yield Found(ask.unit, tuple(finer), tuple(listed), tuple(within))
 
 
-def _whole(unit: str, states: list[State], codec: FrameCodec, contexts: bool) -> Iterator[bytes]:
+def _state_frames(unit: str, states: list[State], codec: FrameCodec, contexts: bool) -> Iterator[bytes]:
     """Yield states in frames as large as may be."""
     if not states:
         return
@@ -246,8 +246,8 @@ def _whole(unit: str, states: list[State], codec: FrameCodec, contexts: bool) ->
         if not parts:
             raise
         middle = len(parts) // 2
-        yield from _whole(unit, parts[:middle], codec, contexts)
-        yield from _whole(unit, parts[middle:], codec, contexts)
+        yield from _state_frames(unit, parts[:middle], codec, contexts)
+        yield from _state_frames(unit, parts[middle:], codec, contexts)
     else:
         yield frame
 
@@ -255,11 +255,11 @@ def _whole(unit: str, states: list[State], codec: FrameCodec, contexts: bool) ->
 # --- a server's own faults --------------------------------------------------------------------------------------------
 
 
-class _Unreadable(Exception):
+class _UnreadableRecord(Exception):
     """A record was erased, and its registers with it; or what a commit says cannot be read any more."""
 
 
-def _folded(tx: ReadTx, rules: Rules, record: bytes) -> State | None:
+def _state_of_commits(tx: ReadTx, rules: Rules, record: bytes) -> State | None:
     """Return what a record's commits say of it that are not quarantined, None where there are none. _Unreadable."""
     refused: dict[bytes, set[int]] = {}
     told: list[State] = []
@@ -269,41 +269,41 @@ def _folded(tx: ReadTx, rules: Rules, record: bytes) -> State | None:
         if logged.seq not in refused[logged.device]:
             one = logged.commit()
             if one is None:
-                raise _Unreadable
-            told.append(rules.upgraded(state_of(one)))
+                raise _UnreadableRecord
+            told.append(rules.upgrade_state(state_of(one)))
     return join_all_states(told) if told else None
 
 
-def _lacking(tx: ReadTx, rules: Rules, record: bytes) -> State | None:
+def _state_if_differing(tx: ReadTx, rules: Rules, record: bytes) -> State | None:
     """Return what a record's commits say of it where its registers say something else: only the log is signed."""
     try:
-        folded = _folded(tx, rules, record)
-    except _Unreadable:
+        folded = _state_of_commits(tx, rules, record)
+    except _UnreadableRecord:
         return None
     row = tx.row(record)
     branch = tx.settings.upstream is not None
     if folded is None or row is None:
         return None if branch else folded  # a branch may have let it go; the server above has it
-    state = known_contexts.filled(tx, rules.of(row.state.type), row.state)
+    state = known_contexts.fill_contexts(tx, rules.type_rules(row.state.type), row.state)
     # it has other devices' writes as states only: its commits must be in the registers, and need not be all of them
     whole = join_states(state, folded)[0] if branch else folded
     return None if canonical_bytes(state) == canonical_bytes(whole) else whole
 
 
-def make_anew(node: Node, tx: Tx, records: Iterable[bytes]) -> None:
+def rebuild_records(node: Node, tx: Tx, records: Iterable[bytes]) -> None:
     """Make records anew from their commits, as some of these were quarantined; one of which nothing is left is gone."""
     states = {}
     for record in records:
-        with suppress(_Unreadable):
-            states[record] = _folded(tx, node.rules, record)
+        with suppress(_UnreadableRecord):
+            states[record] = _state_of_commits(tx, node.rules, record)
     tx.purge_records(tx.rows(states).values())
-    apply(tx, node.rules, [state for state in states.values() if state is not None], index=node.is_laptop)
-    merge_arrivals.released(tx, states)
+    apply_states(tx, node.rules, [state for state in states.values() if state is not None], index=node.is_laptop)
+    merge_arrivals.reopen_after_release(tx, states)
 
 
-def _mend(node: Node, records: list[bytes]) -> None:
+def _rebuild_own(node: Node, records: list[bytes]) -> None:
     with node.store.write() as tx:
-        node.renew(tx)
-        states = [state for record in records if (state := _lacking(tx, node.rules, record)) is not None]
+        node.load_current_forms(tx)
+        states = [state for record in records if (state := _state_if_differing(tx, node.rules, record)) is not None]
         tx.purge_records(tx.rows(state.record for state in states).values())
-        apply(tx, node.rules, states, index=node.is_laptop)
+        apply_states(tx, node.rules, states, index=node.is_laptop)

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from fieldsync import errors
 from fieldsync.protocol import byte_budget, sync_once
-from fieldsync.protocol.tally import Tally
+from fieldsync.protocol.tally import SyncTally
 from fieldsync.replica.node import Node
 from fieldsync.store.contract import Progress
 from fieldsync.topology.sync_results import Synced
@@ -44,7 +44,7 @@ def backoff(tries: int, chance: Chance = random.random, *, cap: float = CAP_SECO
     return chance() * min(cap, BASE_SECONDS * 2.0 ** min(tries, 30))
 
 
-class _Count:
+class _TryCount:
     """How often it was tried, and for what."""
 
     def __init__(self, tries: int | None) -> None:
@@ -53,7 +53,7 @@ class _Count:
         self.vain = 0  # in a row that brought nothing new
         self.met = False
 
-    def of(self, fault: errors.NoContact) -> int:
+    def count_try(self, fault: errors.NoContact) -> int:
         """How many tries in vain there are in all for this fault."""
         if self.asked is not None:
             return self.asked
@@ -62,7 +62,7 @@ class _Count:
         return TRIES if self.met else 1
 
 
-def sync(
+def sync_with_retries(
     node: Node,
     server: str | None = None,
     *,
@@ -80,13 +80,13 @@ def sync(
     `tries`: how many in a row may bring nothing new (default: TRIES once the server was met, else one). NoContact says
     what remains in `unsent` and how often it was tried in `tries`.
     """
-    tally, count, started = Tally(), _Count(tries), node.clock()
+    tally, count, started = SyncTally(), _TryCount(tries), node.clock()
     first: int | None = None
     while True:
         before = tally.acked, tally.states
         count.all += 1
         try:
-            told = sync_once.sync(node, server, progress=progress, tally=tally, budget=budget)
+            told = sync_once.sync_once(node, server, progress=progress, tally=tally, budget=budget)
         except errors.NoContact as fault:
             first = tally.sent_before if first is None else first
             seconds = _seconds_or_raise(
@@ -96,7 +96,11 @@ def sync(
                 unsent = fault.facts.get("unsent")
                 waiting(
                     RetryWait(
-                        fault.code, seconds, count.vain + 1, count.of(fault), unsent if isinstance(unsent, int) else 0
+                        fault.code,
+                        seconds,
+                        count.vain + 1,
+                        count.count_try(fault),
+                        unsent if isinstance(unsent, int) else 0,
                     )
                 )
             pause(seconds)
@@ -113,7 +117,7 @@ def sync(
 
 
 def _seconds_or_raise(
-    fault: errors.NoContact, count: _Count, tally: Tally, budget: int, *, news: bool, chance: Chance
+    fault: errors.NoContact, count: _TryCount, tally: SyncTally, budget: int, *, news: bool, chance: Chance
 ) -> float:
     """Return how long to wait before the next try; the fault itself, with what it has come to, where there is to be none."""
     count.met = count.met or not isinstance(fault, errors.Unreachable)
@@ -121,7 +125,7 @@ def _seconds_or_raise(
     wait = fault.facts.get("wait")
     asked = wait if isinstance(wait, int) and isinstance(fault, errors.Busy) else 0
     spent = budget and byte_budget.room_left(budget, tally.bytes_up + tally.bytes_down) < byte_budget.LEAST // 2
-    if count.vain >= count.of(fault) or asked > MOST_WAIT_SECONDS or spent:
+    if count.vain >= count.count_try(fault) or asked > MOST_WAIT_SECONDS or spent:
         fault.facts["tries"] = count.all
         if fault.facts.get("reason") is None:
             fault.facts["reason"] = "gave_up" if count.all > 1 else "once"

@@ -16,11 +16,11 @@ from fieldsync.core.merges import SAME_AS
 from fieldsync.core.state import State
 from fieldsync.crypto import chain
 from fieldsync.protocol import ack_frames, byte_budget, push_only, whole_answer
-from fieldsync.protocol.channel_delta import visible
-from fieldsync.protocol.commit_frames import Batch, Read, read_batch
+from fieldsync.protocol.channel_delta import visible_channels
+from fieldsync.protocol.commit_frames import FrameCommits, Read, read_batch
 from fieldsync.replica import protocol_versions
-from fieldsync.replica.apply import apply
-from fieldsync.replica.extensions import registered
+from fieldsync.replica.apply import apply_states
+from fieldsync.replica.extensions import registered_extensions
 from fieldsync.replica.node import Node
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Device, LoggedCommit, Row
@@ -45,13 +45,13 @@ _Reads = Callable[[], AbstractContextManager[ReadTx]]
 _Writes = Callable[[], AbstractContextManager[Tx]]
 
 
-class Serving:
+class SyncServer:
     """The side that keeps what comes up and answers with what the other lacks; `device` has proved who it is."""
 
     def __init__(
         self, node: Node, device: Device, hello: messages.Hello, codec: FrameCodec, *, skew: int | None = None
     ) -> None:
-        protocol_versions.check(hello.protocol)
+        protocol_versions.check_protocol(hello.protocol)
         self.protocol = hello.protocol  # what both sides of this exchange speak
         self.contexts = hello.protocol >= SENDS_CONTEXTS
         self.node, self.device, self.hello = node, device, hello
@@ -64,7 +64,7 @@ class Serving:
         # other devices whose commits came: up to which these are here, as they came
         self._carried: dict[bytes, int] = {}
         self._fresh = set[bytes]()  # of these, whose commits came from this branch for the first time, or again
-        self._former: dict[bytes, former_identities.Link] = {}  # a laptop's former identities
+        self._former: dict[bytes, former_identities.FormerIdentity] = {}  # a laptop's former identities
         self._asked: dict[bytes, int] = {}  # of these, which last commits it has
         self._parted: dict[bytes, set[bytes]] = defaultdict(set)  # and what copied ones made, as heirs say again
         self.forms: bytes | None = None  # those in force when the answer began
@@ -75,8 +75,8 @@ class Serving:
         self._stated: revocations.Stated = {}  # where a branch says that its devices stand
         self.reading, self.writing = self._own_transactions()
         # how far the sender's clock is ahead, where it is not on the line but `skew` says it
-        self._off = clock_skew.skew(hello.now, node.clock()) if skew is None else skew
-        self._receipts = first_receipts.Brought(self._off)
+        self._off = clock_skew.clock_skew(hello.now, node.clock()) if skew is None else skew
+        self._receipts = first_receipts.BroughtReceipts(self._off)
         self._bundled = skew is not None
         self.cursors: dict[str, tuple[int, int]] | None = None  # those of the hello that count
         # one that has another schema's dictionary is answered without any
@@ -86,16 +86,16 @@ class Serving:
         """Return what opens transactions that read, and that write."""
         return self.node.store.read, self.node.store.write
 
-    def read(self, kind: FrameKind, payload: bytes) -> Batch:
+    def read_frame(self, kind: FrameKind, payload: bytes) -> FrameCommits:
         """Read one frame of the request; needs no store, and so can go on while the store is at work."""
         if kind is FrameKind.FORMS and self.protocol >= RETURNS_FORMS:
-            return Batch([], [], b"", forms=messages.decode_message(messages.Forms, payload))
+            return FrameCommits([], [], b"", forms=messages.decode_message(messages.Forms, payload))
         if kind is FrameKind.PEER and (self.relays or self.protocol >= NAMES_FORMER):
             peer = messages.decode_message(messages.Peer, payload)
             self._former |= former_identities.line_of(self.device.id, peer.former)
             if len(self._former) > messages.MOST_FORMER:
                 raise errors.BadFrame(reason="former")
-            return Batch([], [], b"", peer)
+            return FrameCommits([], [], b"", peer)
         if kind is not FrameKind.COMMITS:
             raise errors.BadFrame(reason="unexpected kind")
         return read_batch(
@@ -107,52 +107,51 @@ class Serving:
             former=self._former,
         )
 
-    def meet(self, tx: Tx, *, counted: bool = True) -> None:
+    def meet_device(self, tx: Tx, *, counted: bool = True) -> None:
         """See how far the device has taken each channel, where that counts; `counted` as one of its answers."""
         if self.cursors is None:
             if self.protocol < PULLS:  # it may be about another server: nothing is concluded from it
-                self._epoch = store_epochs.current(tx)
+                self._epoch = store_epochs.current_epoch(tx)
             else:
-                met = store_epochs.meet(self.node, tx, self.device, self.hello, counted=counted)
+                met = store_epochs.meet_device(self.node, tx, self.device, self.hello, counted=counted)
                 self._epoch, self._counts, self._answers = met
             if not self._counts:
                 self.hello = store_epochs.without_cursors(self.hello)
             self._whole = self._counts
-            protocol_versions.remember(tx, self.device.id, self.protocol)
+            protocol_versions.remember_protocol(tx, self.device.id, self.protocol)
             if self.protocol >= KEEPS_RESERVED and not self.device.pending:
                 now = self.node.clock()
                 said, own = self.hello.reserved, self.node.device
-                reserved_entries.take_from(tx, self.device.id, said, now, relays=self.relays, own=own)
+                reserved_entries.store_entries_from(tx, self.device.id, said, now, relays=self.relays, own=own)
             self.cursors = {unit: (taken, whole) for unit, taken, whole in self.hello.cursors}
 
-    def take(self, batches: Sequence[Batch]) -> None:
+    def take_commits(self, batches: Sequence[FrameCommits]) -> None:
         """Verify, keep and apply the commits of a request's next frames, in one durable transaction."""
         with self.node.store.write() as tx:
-            self.take_in(tx, batches)
+            self.take_commits_in(tx, batches)
 
-    def take_in(self, tx: Tx, batches: Sequence[Batch]) -> None:
+    def take_commits_in(self, tx: Tx, batches: Sequence[FrameCommits]) -> None:
         """Do so within a transaction."""
-        self.meet(tx)
-        self.node.renew(tx)
+        self.meet_device(tx)
+        self.node.load_current_forms(tx)
         for batch in batches:
             if batch.forms is not None:
                 self._lacked = schema_recovery.restore_forms(self.node, tx, self.device.id, batch.forms)
             if batch.peer is not None and self.relays:
-                self._whole = upstream.take_up(
+                self._whole = upstream.apply_from_below(
                     tx, self.device, batch.peer, self.node.clock(), own=self.node.device, whole=self._whole
                 )
-                self._receipts.add(tx, batch.peer)
+                self._receipts.add_receipts(tx, batch.peer)
                 self._stated.update(revocations.stated_heads(batch.peer))
-                held = upstream.proved(
-                    tx, batch.peer
-                )  # it lacks our word for them: what became of them was not heard either
+                # it lacks our word for them: what became of them was not heard either
+                held = upstream.proved_heads(tx, batch.peer)
                 upstream.note_carried(tx, self.device.id, held)
                 self._fresh |= held.keys()
             elif batch.peer is not None:
                 self._asked.update({one: seq for one, seq, _ in batch.peer.heads if one in self._former})
         fresh: dict[bytes, list[Read]] = {}
         for batch in batches:
-            if batch.commits and (kept := self._keep(tx, batch)):
+            if batch.commits and (kept := self._log_commits(tx, batch)):
                 fresh.setdefault(kept[0].device, []).extend(kept)
         notes = [note for batch in batches if batch.peer is not None and self.relays for note in batch.peer.clocks]
         self._fresh |= self._carried.keys() - tx.peer_settings(self.device.id).carried.keys()
@@ -169,18 +168,18 @@ class Serving:
         for author, written in fresh.items():
             device = tx.device(author)
             assert device is not None
-            clock_skew.note(tx, written, self._off if author == self.device.id else 0, self.node.clock())
+            clock_skew.note_skew(tx, written, self._off if author == self.device.id else 0, self.node.clock())
             read = RecordCommits(tx, self.node.rules)  # by all slices
             for start in range(0, len(written), _SLICE):
                 self._unjudged[author] = written[start].seq
-                self._judge(tx, device, written[start : start + _SLICE], read)
+                self._judge_commits(tx, device, written[start : start + _SLICE], read)
             del self._unjudged[author]
         for old, records in self._parted.items():
-            forked_devices.cover(self.node, tx, old, records)
+            forked_devices.reissue_bases(self.node, tx, old, records)
         self._parted.clear()
         quarantine.judge_due(self.node, tx)
 
-    def _judge(self, tx: Tx, device: Device, fresh: Sequence[Read], read: RecordCommits) -> None:
+    def _judge_commits(self, tx: Tx, device: Device, fresh: Sequence[Read], read: RecordCommits) -> None:
         """Apply what the device may write; the rest is kept aside, with the reason."""
         known = tx.rows(dict.fromkeys(c.record for c in fresh))
         permit = Permit(tx, self.node.rules, device, known, unjudged=self._unjudged, commits=read)
@@ -198,16 +197,16 @@ class Serving:
             else:
                 tx.quarantine_commit(device.id, one.seq, reason, waits_for=permit.waits_for, at=self.node.clock())
                 self.refused += 1
-        self._apply(tx, accepted, known)
+        self._apply_states(tx, accepted, known)
 
-    def _keep(self, tx: Tx, batch: Batch) -> list[Read]:
+    def _log_commits(self, tx: Tx, batch: FrameCommits) -> list[Read]:
         """Log the commits that are new, once their chain and seal are proved, and return them.
 
         Those held must be the same (Forked), and none may be missing before them (Gap).
         """
         author = batch.commits[0].device
         if author in self._former:
-            former_identities.enrol(tx, self._former, author, self.node.clock())
+            former_identities.enrol_identities(tx, self._former, author, self.node.clock())
         device = tx.device(author)
         if device is None or device.chain is None:
             return []  # a device that this server did not accept from the branch
@@ -223,7 +222,7 @@ class Serving:
         if first > device.head + 1 and not forked:
             raise errors.Gap(device=device.id.hex(), need=device.head + 1)
         if device.state != "enrolled" and (first > device.head + 1 or tx.other_histories(device.id)):
-            return self._keep_parted(tx, device, batch)
+            return self._log_other_history(tx, device, batch)
         again = min(device.head + 1 - first, len(batch.commits))
         if again:
             self._fresh.add(device.id)  # an answer that told of them may have been lost
@@ -231,11 +230,11 @@ class Serving:
             for i, (one, body) in enumerate(zip(held, batch.bodies, strict=False)):
                 if one != chain.body_hash(body):
                     if carried:  # one device's two histories must not stop its branch
-                        return self._keep_parted(tx, device, batch)
+                        return self._log_other_history(tx, device, batch)
                     raise errors.Forked(device=device.id.hex(), seq=first + i)
         fresh = batch.commits[again:]
         if not fresh:
-            self._proved(device.id, batch)
+            self._note_proved(device.id, batch)
             return []
         bodies = batch.bodies[again:]
         links = chain.extend_chain(device.chain, bodies)
@@ -244,29 +243,30 @@ class Serving:
         logged = LoggedCommit.from_commits(fresh, bodies, links)
         tx.append_commits(device.id, logged, batch.seal)
         if self.relays:
-            self._receipts.keep(self.node, tx, self.device, device.id, fresh[0].seq - 1, fresh[-1].seq)
+            self._receipts.keep_receipts(self.node, tx, self.device, device.id, fresh[0].seq - 1, fresh[-1].seq)
         if not (carried and self.relays):  # its own, or a former identity's
-            first_receipts.note(self.node, tx, device, logged, behind=grants_hash(device.grants) != self.hello.grants)
+            behind = grants_hash(device.grants) != self.hello.grants
+            first_receipts.note_first_receipts(self.node, tx, device, logged, behind=behind)
         self.kept += len(logged)
-        self._proved(device.id, batch)
+        self._note_proved(device.id, batch)
         return fresh
 
-    def _proved(self, device: bytes, batch: Batch) -> None:
+    def _note_proved(self, device: bytes, batch: FrameCommits) -> None:
         """Remember that what a branch has of a device up to here is what is held here."""
         if device in self._carried:
             self._carried[device] = max(self._carried[device], batch.commits[-1].seq)
 
-    def _keep_parted(self, tx: Tx, device: Device, batch: Batch) -> list[Read]:
+    def _log_other_history(self, tx: Tx, device: Device, batch: FrameCommits) -> list[Read]:
         """Take what a device signed besides the history that is in the log."""
         tail = [one for one in batch.commits if isinstance(one, commits.Commit)]
         if len(tail) < len(batch.commits):
             return []  # what cannot be read cannot be said again in another's name, nor what comes behind it
-        made = forked_devices.take(self.node, tx, device, tail, batch.seal)
+        made = forked_devices.reissue_batch(self.node, tx, device, tail, batch.seal)
         self.kept += len(made)
         self._parted[device.id].update(one.record for one in made if "_code" in one.fields)
         return list(made)
 
-    def _apply(self, tx: Tx, states: list[State], known: dict[bytes, Row]) -> None:
+    def _apply_states(self, tx: Tx, states: list[State], known: dict[bytes, Row]) -> None:
         """Apply, and note the arrivals that this brings and in which there is nothing new to the device itself."""
         cursors = self.cursors or {}
         whole = cache(lambda n: cursors.get(tx.channel(n).unit, (0, 0))[1] if n else 0)
@@ -279,19 +279,19 @@ class Serving:
             ):
                 more.add(record)
         held = set(known)
-        applied = apply(tx, self.node.rules, states, index=self.node.is_laptop, known=known)
+        applied = apply_states(tx, self.node.rules, states, index=self.node.is_laptop, known=known)
         self.new_conflicts += applied.new_conflicts
-        more |= made_elsewhere.tell(tx, self.node.rules, states, applied.rows, held)
+        more |= made_elsewhere.note_left_units(tx, self.node.rules, states, applied.rows, held)
         for record in {state.record for state in states} - more:
             written = applied.rows.get(record)
             if written is not None and written.channel is not None and SAME_AS not in written.conflicts:
                 self.echoes[written.channel].add(max(written.arrivals.values()))
-        registered().write_due(self.node, tx, applied.rows.values())
+        registered_extensions().write_due(self.node, tx, applied.rows.values())
 
-    def begin(self, tx: Tx, size: int, *, compare: bool = True) -> tuple[bytes, Iterator[bytes] | None]:
+    def begin_answer(self, tx: Tx, size: int, *, compare: bool = True) -> tuple[bytes, Iterator[bytes] | None]:
         """Return the answer's beginning, of about this size, made in a transaction, and the rest if there is one."""
         self.reading = self.writing = lambda: nullcontext(tx)
-        frames, held = self.answer(compare=compare), bytearray()
+        frames, held = self.answer_frames(compare=compare), bytearray()
         try:
             for frame in frames:
                 held += frame
@@ -307,7 +307,7 @@ class Serving:
         if told is None or messages.decode_message(messages.Hello, told).protocol <= self.protocol:
             tx.set_last_hello(self.device.id, messages.encode(self.hello))
 
-    def answer(self, *, by_stick: bool = False, compare: bool = True) -> Iterator[bytes]:
+    def answer_frames(self, *, by_stick: bool = False, compare: bool = True) -> Iterator[bytes]:
         """Yield the answer: how far we hold the commits, what the other lacks, and how each channel stands.
 
         What came is compared with the register before, unless others wait: then pairs are told by the next answer.
@@ -315,14 +315,14 @@ class Serving:
         node = self.node
         if self.cursors is None:
             with self.writing() as tx:
-                self.meet(tx, counted=not by_stick)  # a bundle that is packed unasked proves no contact
+                self.meet_device(tx, counted=not by_stick)  # a bundle that is packed unasked proves no contact
         if self.kept and compare:
             with self.writing() as tx:
                 duplicate_hints.compare_arrivals(node, tx)
         with self.reading() as tx:
             branch = tx.settings.upstream is not None
         if self.protocol < PULLS:
-            yield from push_only.answer(self, self._carried, self._epoch, by_stick=by_stick)
+            yield from push_only.answer_push(self, self._carried, self._epoch, by_stick=by_stick)
             return
         if branch and not (self.hello.where or self.hello.budget or by_stick):
             with self.writing() as tx:  # it lets go of what has left when all have heard: departures.py
@@ -330,7 +330,7 @@ class Serving:
         with self.reading() as tx:
             device = tx.device(self.device.id)
             assert device is not None
-            channels = visible(tx, device.grants) if not (self.hello.where or device.pending) else []
+            channels = visible_channels(tx, device.grants) if not (self.hello.where or device.pending) else []
             partner = device.pending or any(grant.role == PARTNER for grant in device.grants)
             # who works here is none of a partner's business
             named = () if partner else tuple(tx.named_devices(self.hello.devices))
@@ -338,16 +338,16 @@ class Serving:
             receipts = tuple(
                 (n, s, seq, at) for n, _, s, seq, at in tx.receipts_since(self.hello.receipts, self.device.id)
             )
-            above = upstream.above(tx)
+            above = upstream.servers_above(tx)
             self.forms = tx.settings.forms
             newer = form_texts.is_newer(self.forms, self.hello.schema)
             noted = tuple(tx.clock_notes(self.hello.clocks))
-            pieces = () if device.pending else reserved_entries.held(tx, reserved_entries.DOWN)
-            taken = reserved_entries.taken_from(tx, device.id)
+            pieces = () if device.pending else reserved_entries.stored_entries(tx, reserved_entries.DOWN)
+            taken = reserved_entries.last_taken_from(tx, device.id)
             pairs, elsewhere = (
                 (0, ())
                 if self.hello.where or partner
-                else duplicate_hints.hints(tx, device, channels, self.hello.pairs)
+                else duplicate_hints.duplicate_hints(tx, device, channels, self.hello.pairs)
             )
             untold = revocations.unsent_changes(tx, device.id, self.hello.devices) if self.relays else []
         other = grants_hash(device.grants) != self.hello.grants
@@ -355,7 +355,7 @@ class Serving:
             with self.writing() as tx:
                 revocations.note_sent_changes(tx, device.id, untold, self._stated)
                 if other:
-                    first_receipts.tell(tx, device, max(self.hello.head, device.head))
+                    first_receipts.note_notice(tx, device, max(self.hello.head, device.head))
         grants = tuple((g.unit, g.role) for g in device.grants) if other else None
         refused = tuple((seq, code, facts) for _, _, seq, code, facts in judged)
         servers = above if upstream.servers_hash(above) != self.hello.servers else None
@@ -366,7 +366,7 @@ class Serving:
             answers=self._answers, forms=newer is True, lacked=self._lacked,
         )  # fmt: skip
         told = 0
-        for frame in ack_frames.frames(self.codec, ack, [arrival for arrival, *_ in judged]):
+        for frame in ack_frames.ack_frames(self.codec, ack, [arrival for arrival, *_ in judged]):
             told += len(frame)
             yield frame
             if self.hello.budget:
@@ -376,11 +376,11 @@ class Serving:
                 told += len(frame)
                 yield frame
         if not (self.hello.budget or by_stick):  # a bundle's are in its manifest
-            yield from ack_frames.reserved(self.codec, ack, pieces, self.hello.reserved_told)
+            yield from ack_frames.reserved_frames(self.codec, ack, pieces, self.hello.reserved_told)
         if self.relays:
             with self.reading() as tx:
                 parts = list(
-                    upstream.parts_down(tx, node, device, self.hello, self._carried, self._fresh, by_stick=by_stick)
+                    upstream.branch_parts(tx, node, device, self.hello, self._carried, self._fresh, by_stick=by_stick)
                 )
             for part in parts:
                 yield self.codec.pack_frame(FrameKind.PEER, messages.encode(part))
@@ -388,12 +388,12 @@ class Serving:
             with self.reading() as tx:
                 told_of = self._carried | self._asked
                 if by_stick:  # of all that it may have brought
-                    before = dict.fromkeys(former_identities.ancestors(tx, device), 0)
+                    before = dict.fromkeys(former_identities.predecessors(tx, device), 0)
                     told_of = before | tx.peer_settings(self.device.id).carried | told_of
-                parts = list(former_identities.parts_down(tx, device, told_of, self.hello.judged, self._former))
+                parts = list(former_identities.laptop_parts(tx, device, told_of, self.hello.judged, self._former))
             for part in parts:
                 yield self.codec.pack_frame(FrameKind.PEER, messages.encode(part))
         if self.hello.budget:
-            yield from byte_budget.answer(self, channels, self.hello.budget - told)
+            yield from byte_budget.answer_within_budget(self, channels, self.hello.budget - told)
         else:
-            yield from whole_answer.frames(self, channels)
+            yield from whole_answer.whole_answer_frames(self, channels)

@@ -14,10 +14,10 @@ from fieldsync.authority import schema_recovery
 from fieldsync.crypto import chain
 from fieldsync.crypto.key_words import key_words
 from fieldsync.protocol import byte_budget, range_repair
-from fieldsync.protocol.client import Client
-from fieldsync.protocol.http_client import Connection, nonce_of
+from fieldsync.protocol.client import SyncClient
+from fieldsync.protocol.http_client import ServerConnection, nonce_of
 from fieldsync.protocol.prefetch import prefetch
-from fieldsync.protocol.tally import Tally
+from fieldsync.protocol.tally import SyncTally
 from fieldsync.replica import protocol_versions, queries, transfer
 from fieldsync.replica.node import Node
 from fieldsync.store.contract import KnownServer, Progress
@@ -41,27 +41,27 @@ Read = Callable[[FrameKind, bytes], object]  # needs no store
 _NO_SUCH_PATH = 404
 
 
-def _as_it_is(kind: FrameKind, payload: bytes) -> tuple[FrameKind, bytes]:
+def _unread_frame(kind: FrameKind, payload: bytes) -> tuple[FrameKind, bytes]:
     return kind, payload
 
 
-class _Talk:
+class _SyncExchange:
     """One sync's requests to one server: signs each with the nonce that the last answer handed out."""
 
     def __init__(
-        self, node: Node, server: KnownServer, tally: Tally, progress: Progress | None, budget: int = 0
+        self, node: Node, server: KnownServer, tally: SyncTally, progress: Progress | None, budget: int = 0
     ) -> None:
         self.node = node
         self.budget = budget
         self.server = server
         self.tally = tally
-        self.line = Connection(server.address, server.pin, tally)
+        self.line = ServerConnection(server.address, server.pin, tally)
         self.nonce = server.nonce or b""
         count = (lambda what, done: progress(done, None, what)) if progress else None
-        self.client = Client(node, server, tally, count)
+        self.client = SyncClient(node, server, tally, count)
 
-    def request(
-        self, name: str, hello: Callable[[], bytes], more: Frames | None = None, read: Read = _as_it_is
+    def send_request(
+        self, name: str, hello: Callable[[], bytes], more: Frames | None = None, read: Read = _unread_frame
     ) -> Iterator[Any]:
         """Send one signed request and yield what `read` makes of its answer's frames, ahead of whoever takes them.
 
@@ -70,7 +70,7 @@ class _Talk:
         answer = None
         for last in (False, False, True):  # each of both may be the matter once
             try:
-                answer = self._post(name, hello(), more)
+                answer = self._post_request(name, hello(), more)
                 break
             except (errors.StaleNonce, errors.OtherDictionary) as refused:
                 other = isinstance(refused, errors.OtherDictionary)
@@ -86,47 +86,47 @@ class _Talk:
         assert answer is not None
         fresh = nonce_of(answer)
         if fresh is not None:
-            self._keep(fresh)
-        return prefetch(starmap(read, self.line.frames(answer, self.client.codec)))
+            self._keep_nonce(fresh)
+        return prefetch(starmap(read, self.line.answer_frames(answer, self.client.codec)))
 
-    def _post(self, name: str, hello: bytes, more: Frames | None) -> requests.Response:
+    def _post_request(self, name: str, hello: bytes, more: Frames | None) -> requests.Response:
         """Send a request; what follows the hello is a stream in a sync, and signed as a whole in all others."""
         path, key = routes.request_path(name, self.client.protocol), self.node.key
         rest = None if name == routes.SYNC else b"".join(more() if more else ())
         asked = chain.SignedRequest("POST", path, "", self.nonce, hello, rest)
         signature = key.sign(chain.signed_request(self.client.protocol, self.server.id, asked))
         headers = {"Authorization": f"FS {to_base64(key.device)}.{to_base64(self.nonce)}.{to_base64(signature)}"}
-        body = hello + (rest or b"") if more is None or rest is not None else _chained(hello, more())
+        body = hello + (rest or b"") if more is None or rest is not None else _prepend(hello, more())
         try:
-            return self.line.post(path, body, headers)
+            return self.line.post_request(path, body, headers)
         except errors.FieldsyncError as refused:
             fresh = getattr(refused, "nonce", None)
             if fresh is not None:
-                self._keep(fresh)
+                self._keep_nonce(fresh)
             if isinstance(refused, errors.Unreachable) and refused.facts.get("status") == _NO_SUCH_PATH:
-                protocol_versions.check(self.line.health().protocol, oldest=self.client.protocol)
+                protocol_versions.check_protocol(self.line.ask_health().protocol, oldest=self.client.protocol)
             raise
 
-    def meet(self) -> None:
+    def agree_on_protocol(self) -> None:
         """See which protocol to speak: the newest that both have, and never an older one than before."""
         with self.node.store.read() as tx:
-            spoken = protocol_versions.spoken(tx, self.server.id)
+            spoken = protocol_versions.newest_spoken(tx, self.server.id)
         if spoken is None or spoken < PROTOCOL:
-            spoken = protocol_versions.common(self.line.health().protocol)
+            spoken = protocol_versions.common_protocol(self.line.ask_health().protocol)
             with self.node.store.write(durable=False) as tx:
-                protocol_versions.remember(tx, self.server.id, spoken)
+                protocol_versions.remember_protocol(tx, self.server.id, spoken)
         self.client.protocol = spoken
 
-    def _keep(self, nonce: bytes) -> None:
+    def _keep_nonce(self, nonce: bytes) -> None:
         self.nonce = nonce
         with self.node.store.write(durable=False) as tx:
             tx.set_server(self.server.id, nonce=nonce)
 
-    def run(self) -> None:
+    def run_sync(self) -> None:
         """Do the sync: ask where the server stands if that is not known, then one request; a gap is filled once."""
         client, node = self.client, self.node
         if self.server.unsure:
-            self._ask_where()
+            self._ask_positions()
         if not self.budget:
             self._push_reserved()
         for attempt in (1, 2):
@@ -134,40 +134,44 @@ class _Talk:
                 me = tx.device(node.device)
                 assert me is not None
                 acknowledged = tx.acknowledged_seq(self.server.id, node.device)
-                behind = me.head > acknowledged or (client.branch and upstream.to_tell(tx, self.server.id))
-                behind = behind or (client.protocol >= NAMES_FORMER and upstream.is_behind(tx, node, self.server.id))
+                behind = me.head > acknowledged or (client.branch and upstream.lacks_anything(tx, self.server.id))
+                behind = behind or (
+                    client.protocol >= NAMES_FORMER and upstream.lacks_commits_of_others(tx, node, self.server.id)
+                )
                 behind = behind or schema_recovery.is_claim_due(tx, self.server.id)
             if behind:
                 with node.store.write() as tx:
                     tx.set_server(self.server.id, unsure=True)
             try:
-                self._push(behind=behind)
-                if client.turned and attempt == 1 and self._carries():
-                    self._ask_where()  # it may have lost what this branch's devices wrote, or a former identity
+                self._exchange_news(behind=behind)
+                if client.turned and attempt == 1 and self._carries_commits():
+                    self._ask_positions()  # it may have lost what this branch's devices wrote, or a former identity
                     continue
                 if (client.acked or 0) >= acknowledged or attempt == 2:
                     return  # else it has lost what it had acknowledged, and gets it again
             except errors.Gap:  # the server has less than it acknowledged: it says what, and gets it again
                 if attempt == 2:
                     raise
-                self._ask_where()
+                self._ask_positions()
 
-    def _carries(self) -> bool:
+    def _carries_commits(self) -> bool:
         """Say whether this node has other devices' commits for the server."""
         with self.node.store.read() as tx:
-            return self.client.branch or upstream.is_behind(tx, self.node, self.server.id)
+            return self.client.branch or upstream.lacks_commits_of_others(tx, self.node, self.server.id)
 
-    def _ask_where(self) -> None:
+    def _ask_positions(self) -> None:
         """Ask how far the server holds our commits, and those that we have of others."""
 
         def asking() -> Iterator[bytes]:  # made anew where the server wants them without the forms' dictionary
             return (
-                former_identities.asking(self.client) if self.node.is_laptop else first_receipts.frames(self.client, {})
+                former_identities.question_frames(self.client)
+                if self.node.is_laptop
+                else first_receipts.receipt_frames(self.client, {})
             )
 
         asked_since = NAMES_FORMER if self.node.is_laptop else SENDS_RECEIPTS
         more = self.client.protocol >= asked_since and any(asking())
-        self._exchange(asking if more else None, where=True)
+        self._exchange_frames(asking if more else None, where=True)
 
     def _push_reserved(self) -> None:
         """Send the reserved pieces that do not fit the hello of one request, in as many small ones as it takes."""
@@ -175,36 +179,36 @@ class _Talk:
         while True:
             with node.store.read() as tx:
                 told = tx.peer_settings(self.server.id).reserved_cursors[reserved_entries.UP]
-                held = reserved_entries.held(tx, reserved_entries.UP)
+                held = reserved_entries.stored_entries(tx, reserved_entries.UP)
             left = [piece for piece in held if piece.number > told]
             if client.protocol < KEEPS_RESERVED or len(
-                reserved_entries.some(left, 0, reserved_entries.IN_A_HELLO)
+                reserved_entries.next_entries(left, 0, reserved_entries.IN_A_HELLO)
             ) == len(left):
                 return
-            self._exchange(None, where=True)
+            self._exchange_frames(None, where=True)
             with node.store.read() as tx:
                 if tx.peer_settings(self.server.id).reserved_cursors[reserved_entries.UP] <= told:
                     return  # it takes no more
 
-    def _push(self, *, behind: bool) -> None:
+    def _exchange_news(self, *, behind: bool) -> None:
         """Exchange what is new. Within a budget a request that was refused has cost some of it: what is sent again is chosen anew."""
         client = self.client
         if not self.budget:
-            self._exchange(client.commit_frames if behind else None)
+            self._exchange_frames(client.commit_frames if behind else None)
             if client.lacked:
-                self._exchange(partial(schema_recovery.texts_asked_for, client, client.lacked))
+                self._exchange_frames(partial(schema_recovery.texts_asked_for, client, client.lacked))
             return
         for last in (False, False, True):
-            more, room = self._spending(behind)
+            more, room = self._within_budget(behind)
             try:
-                self._exchange(more, budget=room)
+                self._exchange_frames(more, budget=room)
             except (errors.StaleNonce, errors.OtherDictionary):
                 if last or more is None:
                     raise
             else:
                 return
 
-    def _spending(self, behind: bool) -> tuple[Frames | None, int]:
+    def _within_budget(self, behind: bool) -> tuple[Frames | None, int]:
         """Return the commits, and the bytes that the answer may have, of a request that costs what is left of the budget."""
         client, tally = self.client, self.client.tally
         room = byte_budget.room_left(self.budget, tally.bytes_up + tally.bytes_down) - len(
@@ -213,69 +217,69 @@ class _Talk:
         frames = list(client.commit_frames(room)) if behind else []
         return ((lambda: frames) if frames else None), max(1, room - sum(map(http_size, frames)))
 
-    def _exchange(self, more: Frames | None, *, where: bool = False, budget: int = 0) -> None:
+    def _exchange_frames(self, more: Frames | None, *, where: bool = False, budget: int = 0) -> None:
         client = self.client
         client.ended = None
         hello = partial(client.hello, where=where, budget=budget)
-        for told in self.request(routes.SYNC, hello, more, client.read):
-            client.take(told)
+        for told in self.send_request(routes.SYNC, hello, more, client.read_frame):
+            client.apply_frame(told)
         if self.client.ended is None:
             raise errors.CutOff(server=self.server.address)
 
-    def check(self, *, heal: bool = True) -> str | None:
+    def check_digests(self, *, heal: bool = True) -> str | None:
         """Compare the channels' digests, and mend what differs; where this node knows more than the server that is no fault.
 
         Returns what keeps them from being compared. Commits that the server does not take hinder it once: at the next sync the
         records that they are about are left alone, and all others compared.
         """
         with self.node.store.read() as tx:
-            obstacle, before = self.client.obstacle(tx), tx.peer_settings(self.server.id).blocked_check
+            obstacle, before = self.client.find_obstacle(tx), tx.peer_settings(self.server.id).blocked_check
         again = before is not None and before.what == obstacle == blocked_checks.COMMITS
         differing: list[str] = []
         if obstacle is None or again:
-            differing = self.client.differing()
+            differing = self.client.differing_units()
             if differing and not heal:
                 obstacle = obstacle or blocked_checks.BUDGET
         for unit in differing if heal else ():
-            healed = self.heal(unit)
+            healed = self.repair_channel(unit)
             self.tally.healed += healed
             if healed or not (self.server.mixed or obstacle):
                 self.tally.differing.append(unit)
         with self.node.store.write(durable=False) as tx:
-            blocked_checks.note(tx, self.server.id, obstacle, self.node.clock())
+            blocked_checks.note_check(tx, self.server.id, obstacle, self.node.clock())
             if obstacle is None and not differing:
                 tx.note_mixed(self.server.id, others=False)
             if obstacle is None and not self.tally.differing:
-                store_epochs.trust(tx, self.server.id)
+                store_epochs.trust_server(tx, self.server.id)
         return obstacle
 
-    def heal(self, unit: str) -> int:
+    def repair_channel(self, unit: str) -> int:
         """Find and fetch the records of a channel that differ; return how many."""
         with self.node.store.read() as tx:
-            join = store_epochs.suspected(tx, self.server.id) or (self.server.mixed and not self.client.branch)
-        healer = range_repair.RangeRepair(self.node, unit, partial(upstream.unsent, self.client), join=join)
-        for ask in healer.asks():
-            for kind, payload in self.request(
-                routes.HEAL, partial(self.client.hello, where=True), partial(self._asking, ask)
+            join = store_epochs.is_suspected(tx, self.server.id) or (self.server.mixed and not self.client.branch)
+        healer = range_repair.RangeRepair(self.node, unit, partial(upstream.unsent_records, self.client), join=join)
+        for ask in healer.questions():
+            for kind, payload in self.send_request(
+                routes.HEAL, partial(self.client.hello, where=True), partial(self._question_frames, ask)
             ):
-                healer.take(kind, payload)
+                healer.take_answer_frame(kind, payload)
         return healer.healed
 
-    def _asking(self, ask: messages.Ask) -> Iterator[bytes]:
+    def _question_frames(self, ask: messages.Ask) -> Iterator[bytes]:
         yield self.client.codec.pack_frame(FrameKind.ASK, messages.encode(ask))
 
 
-def _chained(first: bytes, more: Iterable[bytes]) -> Iterator[bytes]:
+def _prepend(first: bytes, more: Iterable[bytes]) -> Iterator[bytes]:
     yield first
     yield from more
 
 
-def sync(
+def sync_once(
     node: Node,
     server: str | None = None,
     *,
     progress: Progress | None = None,
-    tally: Tally | None = None,
+    tally: SyncTally | None = None,
     budget: int = 0,
 ) -> Synced:
     """Sync once with a server (by name; default: the one synced last) and return what it did.
@@ -289,33 +293,33 @@ def sync(
         if not node.is_laptop and chosen.id != tx.settings.upstream:
             raise errors.Usage(reason="not_above", server=chosen.name)
         sent_before = tx.acknowledged_seq(chosen.id, node.device)
-    tally = tally or Tally()
+    tally = tally or SyncTally()
     tally.acked = tally.sent_before = sent_before
-    talk = _Talk(node, chosen, tally, progress, budget)
+    talk = _SyncExchange(node, chosen, tally, progress, budget)
     try:
-        talk.meet()
-        renewed = device_renewal.run(talk)
-        obstacle = talk.check(heal=not budget)  # to mend what differs might cost more
+        talk.agree_on_protocol()
+        renewed = device_renewal.sync_or_renew(talk)
+        obstacle = talk.check_digests(heal=not budget)  # to mend what differs might cost more
     except errors.FieldsyncError as fault:
         lost = isinstance(fault, errors.NoContact)
         if not lost or not node.is_laptop:  # laptops are away for weeks: that is nothing to report
             with suppress(errors.FieldsyncError), node.store.write(durable=False) as tx:  # the store may be the fault
-                blocked_checks.note(tx, chosen.id, fault.code, node.clock())
+                blocked_checks.note_check(tx, chosen.id, fault.code, node.clock())
         if lost:
             with node.store.read() as tx:
-                fault.facts["unsent"] = queries.unsent(node, tx, chosen)
+                fault.facts["unsent"] = queries.count_unsent(node, tx, chosen)
         raise
     finally:
         talk.line.close()
     with node.store.write(durable=False) as tx:
         tx.set_server(chosen.id, synced=node.clock())
-        remaining = queries.unsent(node, tx, chosen)
+        remaining = queries.count_unsent(node, tx, chosen)
     ended = talk.client.ended
     over = ended is None or ended.partial
     digest = "healed" if tally.differing else "equal"
     return Synced(
         server=chosen.name, up=Sent(tally.commits, tally.bytes_up), down=Fetched(tally.states, tally.bytes_down), requests=tally.requests,
-        new_conflicts=tally.new_conflicts, refused=tally.refused, forms=list(tally.forms), left=transfer.left(node),
+        new_conflicts=tally.new_conflicts, refused=tally.refused, forms=list(tally.forms), left=transfer.list_departed(node),
         digest="unchecked" if obstacle else digest, unchecked=obstacle or UNSET, clock_off_ms=tally.clock_off,
         seconds=round((node.clock() - started) / 1000, 3),
         partial=True if over else UNSET, remaining=Remaining(remaining) if over else UNSET, elsewhere=tally.elsewhere or UNSET,

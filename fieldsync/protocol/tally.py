@@ -7,7 +7,7 @@ from fieldsync.replica.schema_history import FormVersion
 
 
 @dataclass
-class Tally:
+class SyncTally:
     """What a sync has done so far, for the person who waits."""
 
     commits: int = 0

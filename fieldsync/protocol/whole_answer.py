@@ -5,16 +5,16 @@ from collections.abc import Generator, Iterator, Sequence
 from fieldsync import errors
 from fieldsync.core.grants import may_see_channel
 from fieldsync.core.state import State, split_state
-from fieldsync.protocol.answering import Answering
-from fieldsync.protocol.channel_delta import lacking, states_payload
-from fieldsync.protocol.frame_sizing import Sizer
+from fieldsync.protocol.answering import DeviceAnswer
+from fieldsync.protocol.channel_delta import lacking_state, states_payload
+from fieldsync.protocol.frame_sizing import FrameSizer
 from fieldsync.store.contract import Channel
 from fieldsync.wire import messages
 from fieldsync.wire.frames import FrameKind
 from fieldsync.wire.protocols import CUTS_FRAMES
 
 
-def frames(serving: Answering, channels: Sequence[Channel]) -> Iterator[bytes]:
+def whole_answer_frames(serving: DeviceAnswer, channels: Sequence[Channel]) -> Iterator[bytes]:
     """Yield all that the other side lacks, and how each channel stands."""
     with serving.reading() as tx:
         former = tx.former_grants(serving.device.id)
@@ -23,7 +23,7 @@ def frames(serving: Answering, channels: Sequence[Channel]) -> Iterator[bytes]:
     for channel in channels:
         taken, whole = cursors.get(channel.unit, (0, 0))
         bare = not whole and may_see_channel(former, channel.unit)
-        summary = yield from _channel(serving, channel, taken, whole, bare=bare)
+        summary = yield from _channel_frames(serving, channel, taken, whole, bare=bare)
         ended.append(summary)
     with serving.reading() as tx:
         if tx.settings.forms != serving.forms:
@@ -31,11 +31,11 @@ def frames(serving: Answering, channels: Sequence[Channel]) -> Iterator[bytes]:
     yield serving.codec.pack_frame(FrameKind.END, messages.encode(messages.End(tuple(ended))))
 
 
-def _channel(
-    serving: Answering, channel: Channel, after: int, whole: int, *, bare: bool
+def _channel_frames(
+    serving: DeviceAnswer, channel: Channel, after: int, whole: int, *, bare: bool
 ) -> Generator[bytes, None, messages.Summary]:
     """Yield what a device lacks of a channel above `after`; it has all up to `whole` in full. Return how the channel stands."""
-    sizer = Sizer()
+    sizer = FrameSizer()
     low, high = next(((low, high) for unit, low, high in serving.hello.ahead if unit == channel.unit), (0, 0))
     while True:
         with serving.reading() as tx:
@@ -50,7 +50,7 @@ def _channel(
                     e,
                     None
                     if e.gone or e.row is None or low < e.arrival <= high
-                    else lacking(tx, e.row, whole, device, bare=bare),
+                    else lacking_state(tx, e.row, whole, device, bare=bare),
                 )
                 for e in page
             ]
@@ -65,18 +65,20 @@ def _channel(
                 frame = serving.codec.pack_frame(FrameKind.STATES, payload)
             except errors.TooLarge:
                 if len(found) == 1:
-                    yield from _parts(serving, channel.unit, after, arrival, states)
+                    yield from _record_in_parts(serving, channel.unit, after, arrival, states)
                     break
                 found = found[: len(found) // 2]
                 continue
-            sizer.took(len(found), len(frame))
+            sizer.record_size(len(found), len(frame))
             yield frame
             break
         after = arrival
     return summary
 
 
-def _parts(serving: Answering, unit: str, before: int, arrival: int, states: list[State]) -> Iterator[bytes]:
+def _record_in_parts(
+    serving: DeviceAnswer, unit: str, before: int, arrival: int, states: list[State]
+) -> Iterator[bytes]:
     """Yield a record that fits no frame in several; only the last of them moves the cursor."""
     while states:
         part, *later = states

@@ -24,7 +24,7 @@ from fieldsync.core.settle import (
 from fieldsync.core.state import State, field_of, join_states, register_of
 from fieldsync.replica import known_contexts, merge_arrivals, placement
 from fieldsync.replica.edit_coverage import person_of
-from fieldsync.replica.extensions import registered
+from fieldsync.replica.extensions import registered_extensions
 from fieldsync.replica.merge_rules import Rules, TypeRules
 from fieldsync.replica.placement import Touched
 from fieldsync.store import ReadTx, Tx
@@ -50,14 +50,14 @@ class DeviceFacts(NamedTuple):
 NO_FACTS = DeviceFacts()
 
 
-class Applied(NamedTuple):
+class AppliedStates(NamedTuple):
     """What an apply did: the rows it changed, by record id, and how many conflicts it opened."""
 
     rows: dict[bytes, Row]
     new_conflicts: int
 
 
-def apply(
+def apply_states(
     tx: Tx,
     rules: Rules,
     states: Sequence[State],
@@ -65,13 +65,13 @@ def apply(
     unit: str | None = None,
     index: bool,
     known: dict[bytes, Row] | None = None,
-) -> Applied:
+) -> AppliedStates:
     """Join states into the store; `unit` is the channel they came by, `index` keeps full text (laptops).
 
     `known` are the rows of these records where the caller has read them already.
     """
-    if rules.renames:
-        states = [rules.upgraded(state) for state in states]
+    if rules.has_renames:
+        states = [rules.upgrade_state(state) for state in states]
     if known is None:
         known = tx.rows(dict.fromkeys(state.record for state in states))
     touched: Touched = {}
@@ -85,7 +85,7 @@ def apply(
             touched[state.record] = row, None
             conflicts[state.record] = 0
             searched.add(state.record)
-            if rules.of(state.type).linked:
+            if rules.type_rules(state.type).linked:
                 linked.add(state.record)
             continue
         merged, changed = join_states(row.state, state)
@@ -95,7 +95,7 @@ def apply(
         already = touched.get(state.record, (row, set[str]()))[1]
         touched[state.record] = row, None if based or already is None else already | changed
         conflicts.setdefault(state.record, len(row.conflicts))
-        of_type = rules.of(row.state.type)
+        of_type = rules.type_rules(row.state.type)
         if index and (based or not of_type.searched.isdisjoint(map(field_of, changed))):
             searched.add(state.record)
         if based or (of_type.linked and not of_type.linked.isdisjoint(map(field_of, changed))):
@@ -103,21 +103,21 @@ def apply(
         row.state = merged
     facts = device_facts(tx)
     for row, names in touched.values():
-        of_type = rules.of(row.state.type)
+        of_type = rules.type_rules(row.state.type)
         if row.state.fields:
-            row.state = known_contexts.filled(tx, of_type, row.state, names)
+            row.state = known_contexts.fill_contexts(tx, of_type, row.state, names)
         settle_row(row, of_type, names, facts)
-    conflicts |= merge_arrivals.ask(tx, touched)
+    conflicts |= merge_arrivals.reopen_merges(tx, touched)
     opened = [touched[record][0] for record, n in conflicts.items() if len(touched[record][0].conflicts) > n]
     told = {state.record: state.origins for state in states if state.origins} if opened else {}
     for row in opened:
-        _trace(tx, rules, row, told.get(row.state.record, {}))
-    placement.place(tx, rules, touched, unit)
+        _trace_origins(tx, rules, row, told.get(row.state.record, {}))
+    placement.place_rows(tx, rules, touched, unit)
     entered = [] if index else [record for record, (row, _) in touched.items() if placement.is_elsewhere(row)]
     tx.save_rows(touched)
     rows = {record: row for record, (row, _) in touched.items()}
     if not index:
-        registered().project(tx, rules, rows)
+        registered_extensions().update_projections(tx, rules, rows)
         tx.wake_waiting(map(record_key, rows))
         tx.wake_waiting(map(sibling_key, rows))
         tx.wake_waiting(map(place_key, entered))
@@ -127,23 +127,27 @@ def apply(
         tx.invalidate_search(rows[record].n for record in searched)
     if linked:
         tx.invalidate_blocks(rows[record].n for record in linked)
-    merge_arrivals.note(tx, touched)
-    return Applied(rows, len(opened))
+    merge_arrivals.note_merges(tx, touched)
+    return AppliedStates(rows, len(opened))
 
 
-def _trace(tx: Tx, rules: Rules, row: Row, told: Mapping[str, Value]) -> None:
+def _trace_origins(tx: Tx, rules: Rules, row: Row, told: Mapping[str, Value]) -> None:
     """Find the value that a new conflict's heads all started from: as told by a server, or in our own log."""
     for field, origin in row.conflicts.items():
         if origin is None and field in row.state.fields:
-            row.conflicts[field] = told.get(field) if field in told else _origin(tx, rules, row.state, field)
+            row.conflicts[field] = told.get(field) if field in told else _conflict_origin(tx, rules, row.state, field)
 
 
-def _origin(tx: Tx, rules: Rules, state: State, field: str) -> Value:
+def _conflict_origin(tx: Tx, rules: Rules, state: State, field: str) -> Value:
     for head in state.fields[field].heads:
         if isinstance(head.value, dict) and REOPENED in head.value:
             return head.value.get("base")  # type: ignore[return-value]  # a JSON value
-    of_type = rules.of(state.type)
-    known = (of_type.today(one) for logged in tx.commits_of(state.record) if (one := logged.commit()) is not None)
+    of_type = rules.type_rules(state.type)
+    known = (
+        of_type.with_present_names(one)
+        for logged in tx.commits_of(state.record)
+        if (one := logged.commit()) is not None
+    )
     writes = [commit for commit in known if field in commit.fields]
     heads = {head.dot for head in candidate_heads(state.fields[field])}
     seen_by = [
@@ -190,14 +194,14 @@ def settle_row(row: Row, type_rules: TypeRules, changed: Iterable[str] | None, f
         fields[DELETED] = None  # whoever removed the record had seen what has come now, or had not
     for field in fields:
         heads = state.fields[field].heads if field in state.fields else ()
-        if len(heads) == 1 and type(heads[0].value) in _SETTLED and type_rules.of(field).kind == "plain":
+        if len(heads) == 1 and type(heads[0].value) in _SETTLED and type_rules.field_rule(field).kind == "plain":
             row.doc[field] = heads[0].value  # the common case, made short
             if heads[0].value is None:
                 del row.doc[field]
             row.conflicts.pop(field, None)
             continue
         look = _settle_field(row, type_rules, field, facts)
-        if look or (field == DELETED and any(unseen_by_deletions(state, type_rules.present))):
+        if look or (field == DELETED and any(unseen_by_deletions(state, type_rules.present_name))):
             row.conflicts.setdefault(field, None)
         else:
             row.conflicts.pop(field, None)
@@ -211,7 +215,7 @@ def _settle_field(row: Row, type_rules: TypeRules, field: str, facts: DeviceFact
     """Put a field's settled value into the document; return whether a person must look."""
     state, doc = row.state, row.doc
     plain = state.fields.get(field)
-    rule = type_rules.of(field, member=plain is None)
+    rule = type_rules.field_rule(field, member=plain is None)
     look = False
     value: object
     if field == DECIDED:

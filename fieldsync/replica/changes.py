@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from fieldsync.core.register import Context, Value
-from fieldsync.replica.edit_coverage import Covering
+from fieldsync.replica.edit_coverage import RegisterEdit
 
 Fields = dict[str, Value]
 
@@ -22,7 +22,7 @@ class Changes:
     say: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def empty(self) -> bool:
+    def is_empty(self) -> bool:
         """Whether a new record of it would say nothing."""
         told = [*self.set.values(), *self.put.values(), *self.count.values(), *self.say.values()]
         return all(value is None or value in ("", [], ()) for value in told)
@@ -35,11 +35,11 @@ class Draft(NamedTuple):
     type: str
     form: int
     fields: Fields
-    seen: Mapping[str, Covering | Context]
+    seen: Mapping[str, RegisterEdit | Context]
     note: str | None = None
 
 
-class New(NamedTuple):
+class NewRecord(NamedTuple):
     """A record to be added; with an id where others of the same save name it, with a code where one was kept for it."""
 
     type: str

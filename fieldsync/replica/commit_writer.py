@@ -8,10 +8,10 @@ from fieldsync.core.commit import Commit, state_of
 from fieldsync.core.register import Context
 from fieldsync.crypto import chain
 from fieldsync.replica import protocol_versions
-from fieldsync.replica.apply import Applied, apply
+from fieldsync.replica.apply import AppliedStates, apply_states
 from fieldsync.replica.changes import Draft, Fields
-from fieldsync.replica.edit_coverage import Contexts, Covering
-from fieldsync.replica.extensions import registered
+from fieldsync.replica.edit_coverage import EditContexts, RegisterEdit
+from fieldsync.replica.extensions import registered_extensions
 from fieldsync.replica.node import Node
 from fieldsync.store import Tx
 from fieldsync.store.contract import LoggedCommit, Row
@@ -27,17 +27,19 @@ def _check_size(tx: Tx, one: Commit, body: bytes) -> None:
 
     if len(body) > commit.MAX_BODY:
         raise errors.TooLarge(what="commit", limit=commit.MAX_BODY)
-    older = any(protocol_versions.spoken(tx, server.id) == 1 for server in tx.servers())
+    older = any(protocol_versions.newest_spoken(tx, server.id) == 1 for server in tx.servers())
     frames.FrameCodec().pack_frame(frames.FrameKind.COMMITS, row_batches.pack_commits([one]) + _SEALED, large=not older)
 
 
-def commit_drafts(node: Node, tx: Tx, drafts: Sequence[Draft], *, known: dict[bytes, Row] | None = None) -> Applied:
+def commit_drafts(
+    node: Node, tx: Tx, drafts: Sequence[Draft], *, known: dict[bytes, Row] | None = None
+) -> AppliedStates:
     """Number, stamp, chain and apply drafts: the only way in which this node writes anything of its own.
 
     Of an edit that leaves a conflict open, nothing is written of a field that this device says already.
     `known` are the stored rows of these records where the caller has looked them up (a record that is not there is new).
     """
-    node.renew(tx)
+    node.load_current_forms(tx)
     me = node.device
     device = tx.device(me)
     assert device is not None
@@ -47,9 +49,9 @@ def commit_drafts(node: Node, tx: Tx, drafts: Sequence[Draft], *, known: dict[by
         raise errors.Forked(device=me.hex(), seq=device.head)
     now, at, seq = node.clock(), tx.settings.last_stamp, device.head
     commits: list[Commit] = []
-    contexts = Contexts(node, tx)
+    contexts = EditContexts(node, tx)
     for draft in drafts:
-        fields, seen = _resolved(contexts, draft)
+        fields, seen = _resolve_draft(contexts, draft)
         if not fields and draft.fields:
             continue
         seq += 1
@@ -57,7 +59,7 @@ def commit_drafts(node: Node, tx: Tx, drafts: Sequence[Draft], *, known: dict[by
         whose = draft.type, draft.form, draft.record, draft.note, fields
         commits.append(Commit(commit.FORMAT, me, seq, at, node.person, *whose, seen))
     if not commits:
-        return Applied({}, 0)
+        return AppliedStates({}, 0)
     bodies = [commit.encode(c) for c in commits]
     for one, body in zip(commits, bodies, strict=True):
         if not commit.is_sound(one):
@@ -67,23 +69,23 @@ def commit_drafts(node: Node, tx: Tx, drafts: Sequence[Draft], *, known: dict[by
     links = chain.extend_chain(device.chain, bodies)
     tx.append_commits(me, LoggedCommit.from_commits(commits, bodies, links))
     tx.settings.last_stamp = at
-    applied = apply(tx, node.rules, [state_of(c) for c in commits], index=node.is_laptop, known=known)
+    applied = apply_states(tx, node.rules, [state_of(c) for c in commits], index=node.is_laptop, known=known)
     if not node.is_laptop:
-        registered().write_due(node, tx, applied.rows.values())
+        registered_extensions().write_due(node, tx, applied.rows.values())
     return applied
 
 
-def _resolved(contexts: Contexts, draft: Draft) -> tuple[Fields, tuple[commit.Context, ...]]:
+def _resolve_draft(contexts: EditContexts, draft: Draft) -> tuple[Fields, tuple[commit.Context, ...]]:
     """Return what a draft writes, and the contexts of these fields."""
     if not draft.seen:
         return draft.fields, ()
     fields = dict(draft.fields)
     seen: dict[str, Context] = {}
     for name, over in draft.seen.items():
-        if not isinstance(over, Covering):
+        if not isinstance(over, RegisterEdit):
             seen[name] = over
             continue
-        covers = contexts.covers(draft.record, draft.type, name, over)
+        covers = contexts.coverage_of(draft.record, draft.type, name, over)
         if (
             covers.heads
             and not covers.everything

@@ -15,14 +15,14 @@ from fieldsync.store import ReadTx
 from fieldsync.store.contract import Row
 
 
-class Writer(NamedTuple):
+class EntryAuthor(NamedTuple):
     """Whose counts and entries they are: a device, and the sequence number of the commit that they come with."""
 
     device: bytes
     seq: int
 
 
-class Expanded(NamedTuple):
+class ExpandedFields(NamedTuple):
     """What a save makes of such fields: the registers to write, and what its sets and logs show after it."""
 
     registers: Fields
@@ -30,26 +30,26 @@ class Expanded(NamedTuple):
     said: Mapping[str, list[str]]
 
 
-NO_PARTS = Expanded({}, {}, {})
+NO_PARTS = ExpandedFields({}, {}, {})
 
 
-def expand(kind: Type, changes: Changes, row: Row | None, writer: Writer) -> Expanded:
+def expand_changes(kind: Type, changes: Changes, row: Row | None, writer: EntryAuthor) -> ExpandedFields:
     """Return what changes to a record make of its composite fields; `row` is None for a new one. UnknownField, IllegalValue."""
     if not (changes.put or changes.drop or changes.count or changes.say):
         return NO_PARTS
     state = None if row is None else row.state
     if row is None:
-        sets = {name: sorted(map(str, _members(kind, name, given))) for name, given in changes.put.items()}
+        sets = {name: sorted(map(str, _stored_members(kind, name, given))) for name, given in changes.put.items()}
         registers: Fields = {name: list(members) for name, members in sets.items() if members}
     else:
-        sets = {name: _shown_after(kind, name, row, changes) for name in {*changes.put, *changes.drop}}
+        sets = {name: _members_after(kind, name, row, changes) for name in {*changes.put, *changes.drop}}
         registers = _members_changed(kind, row.state, changes)
-    registers |= _counts(kind, changes.count, state, writer.device)
-    registers |= _entries(kind, changes.say, writer)
-    return Expanded(registers, sets, {name: [text] for name, text in changes.say.items()})
+    registers |= _tally_fields(kind, changes.count, state, writer.device)
+    registers |= _log_fields(kind, changes.say, writer)
+    return ExpandedFields(registers, sets, {name: [text] for name, text in changes.say.items()})
 
 
-def dropped_whole(tx: ReadTx, kind: Type, row: Row, changes: Changes) -> Changes:
+def drop_merged_members(tx: ReadTx, kind: Type, row: Row, changes: Changes) -> Changes:
     """A set shows one of several records that are one: who drops it drops them all."""
     if not tx.merge_targets or not any(kind.field(name).to for name in changes.drop):
         return changes
@@ -60,18 +60,19 @@ def dropped_whole(tx: ReadTx, kind: Type, row: Row, changes: Changes) -> Changes
     return replace(changes, drop=drop)
 
 
-def _members(kind: Type, name: str, members: Sequence[object], *, new: bool = True) -> list[str | int]:
+def _stored_members(kind: Type, name: str, members: Sequence[object], *, new: bool = True) -> list[str | int]:
     """Return members of a set as they are stored; those that are taken out may be what an earlier release took."""
-    spec = _of_kind(kind, name, "set")
-    with _about(kind):
+    spec = _field_of_kind(kind, name, "set")
+    with _name_type_in_errors(kind):
         if new:
             return [validate.check_new_member(spec, member) for member in members]
         return [validate.check_member(spec, member, stored=True) for member in members]
 
 
-def _shown_after(kind: Type, name: str, row: Row, changes: Changes) -> list[str]:
+def _members_after(kind: Type, name: str, row: Row, changes: Changes) -> list[str]:
     put, drop = (
-        {str(m) for m in _members(kind, name, some.get(name, ()), new=False)} for some in (changes.put, changes.drop)
+        {str(m) for m in _stored_members(kind, name, some.get(name, ()), new=False)}
+        for some in (changes.put, changes.drop)
     )
     return sorted({*(row.doc.get(name) or ()), *put} - drop)
 
@@ -80,18 +81,18 @@ def _members_changed(kind: Type, state: State, changes: Changes) -> Fields:
     fields: Fields = {}
     for put, given in ((False, changes.drop), (True, changes.put)):
         for name, members in given.items():
-            for member in _members(kind, name, members, new=put):
+            for member in _stored_members(kind, name, members, new=put):
                 if settle_member(register_of(state, f"{name}/{member}")) is not put:
                     fields[f"{name}/{member}"] = put
     return fields
 
 
-def _counts(kind: Type, steps: Mapping[str, int], state: State | None, device: bytes) -> Fields:
+def _tally_fields(kind: Type, steps: Mapping[str, int], state: State | None, device: bytes) -> Fields:
     """Each device counts in a register of its own."""
     fields: Fields = {}
     for name, step in steps.items():
-        spec = _of_kind(kind, name, "tally")
-        with _about(kind):
+        spec = _field_of_kind(kind, name, "tally")
+        with _name_type_in_errors(kind):
             counts = validate.check_new_member(spec, step)
         if counts:
             mine = f"{name}/{device.hex()}"
@@ -99,17 +100,17 @@ def _counts(kind: Type, steps: Mapping[str, int], state: State | None, device: b
     return fields
 
 
-def _entries(kind: Type, said: Mapping[str, str], writer: Writer) -> Fields:
+def _log_fields(kind: Type, said: Mapping[str, str], writer: EntryAuthor) -> Fields:
     """Each entry is a register of its own, named after the commit that it comes with."""
     fields: Fields = {}
     for name, text in said.items():
-        spec = _of_kind(kind, name, "log")
-        with _about(kind):
+        spec = _field_of_kind(kind, name, "log")
+        with _name_type_in_errors(kind):
             fields[f"{name}/{writer.device.hex()[:8]}-{writer.seq}"] = validate.check_new_member(spec, text)
     return fields
 
 
-def _of_kind(kind: Type, name: str, wanted: str) -> Field:
+def _field_of_kind(kind: Type, name: str, wanted: str) -> Field:
     spec = kind.field(name)
     if spec.kind != wanted:
         raise errors.IllegalValue(type=kind.name, field=name, reason=f"not_a_{wanted}")
@@ -117,7 +118,7 @@ def _of_kind(kind: Type, name: str, wanted: str) -> Field:
 
 
 @contextmanager
-def _about(kind: Type) -> Iterator[None]:
+def _name_type_in_errors(kind: Type) -> Iterator[None]:
     """Say of a refused value whose field it is: its words are that form's."""
     try:
         yield

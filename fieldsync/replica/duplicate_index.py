@@ -9,8 +9,8 @@ from contextlib import AbstractContextManager
 from typing import NamedTuple
 
 from fieldsync.linkage import blocks, comparison, features
-from fieldsync.linkage.companions import companion
-from fieldsync.linkage.comparison import Match
+from fieldsync.linkage.companions import companion_id
+from fieldsync.linkage.comparison import Likeness
 from fieldsync.linkage.features import Features
 from fieldsync.replica.node import Node
 from fieldsync.store import ReadTx, Tx
@@ -24,14 +24,14 @@ _COMPARED = 500  # in one transaction: others write meanwhile
 _HELD = 20_000  # records whose features are kept while many are compared
 
 
-class Candidate(NamedTuple):
+class DuplicateCandidate(NamedTuple):
     """A record that may be one with the one that is asked about."""
 
     record: bytes
-    match: Match
+    match: Likeness
 
 
-def catch_up(
+def update_index(
     node: Node, *, compare: bool, progress: Progress | None = None, limit: int | None = None, opens: Opens | None = None
 ) -> None:
     """Put what is new into its blocks, and with `compare` find its pairs: `progress(done, total, "linking")`.
@@ -54,7 +54,7 @@ def catch_up(
         done += len(numbers)
         if progress is not None:
             progress(done, total, "linking")
-    comparing = Comparing()
+    comparing = PairComparison()
     room = limit if keyed + left else 0
     while compare and room != 0:
         with writing() as tx:
@@ -75,7 +75,7 @@ def _put_blocks(tx: Tx, numbers: Sequence[int]) -> None:
     tx.put_blocks(numbers, standing)
 
 
-def _put_pairs(tx: Tx, numbers: Sequence[int], comparing: "Comparing") -> None:
+def _put_pairs(tx: Tx, numbers: Sequence[int], comparing: "PairComparison") -> None:
     """Compare these records with all that they meet; of two of them, the later does it."""
     tx.drop_pairs(numbers)
     among = set(numbers)
@@ -84,49 +84,49 @@ def _put_pairs(tx: Tx, numbers: Sequence[int], comparing: "Comparing") -> None:
     for one in tx.compared_records(numbers):
         found = tx.records_in_blocks(blocks.block_keys(features.features_of(one.type, one.doc)), MOST)
         meets[one.n] = {n for n in found if n != one.n and not (n in among and n > one.n)}
-    comparing.read(tx, {*meets, *(n for found in meets.values() for n in found)})
+    comparing.read_records(tx, {*meets, *(n for found in meets.values() for n in found)})
     for n, found in meets.items():
         pairs += [
-            (n, other, match) for other in found if (match := comparing.match(n, other)).score >= comparison.WORTH
+            (n, other, match) for other in found if (match := comparing.match_pair(n, other)).score >= comparison.WORTH
         ]
     tx.put_pairs(numbers, pairs)
 
 
-class Comparing:
+class PairComparison:
     """Reads what is compared of records, each once."""
 
     def __init__(self) -> None:
         self._features: dict[int, Features] = {}
 
-    def read(self, tx: ReadTx, numbers: Iterable[int]) -> None:
+    def read_records(self, tx: ReadTx, numbers: Iterable[int]) -> None:
         """Read what was not read yet of these."""
         if len(self._features) > _HELD:
             self._features.clear()
         wanted = [n for n in numbers if n not in self._features]
         for start in range(0, len(wanted), _PART):
             part = list(tx.compared_records(wanted[start : start + _PART]))
-            others = _others(tx, part)
-            self._features.update((one.n, _features(one, others)) for one in part)
+            others = _read_households(tx, part)
+            self._features.update((one.n, _features_of(one, others)) for one in part)
 
-    def match(self, a: int, b: int) -> Match:
+    def match_pair(self, a: int, b: int) -> Likeness:
         """Compare two records that were read, whatever was said of them; one that is not here any more matches nothing."""
         one, other = self._features.get(a), self._features.get(b)
-        return comparison.compare(one, other) if one is not None and other is not None else comparison.NO_MATCH
+        return comparison.compare_features(one, other) if one is not None and other is not None else comparison.NO_MATCH
 
 
-def _others(tx: ReadTx, records: Iterable[ComparedRecord]) -> Mapping[bytes, Document]:
+def _read_households(tx: ReadTx, records: Iterable[ComparedRecord]) -> Mapping[bytes, Document]:
     """Read the households of persons, and the heads of households."""
     return tx.owner_documents(
-        {other for one in records if (other := companion(one.type, one.doc, one.owner)) is not None}
+        {other for one in records if (other := companion_id(one.type, one.doc, one.owner)) is not None}
     )
 
 
-def _features(one: ComparedRecord, others: Mapping[bytes, Document]) -> Features:
-    other = companion(one.type, one.doc, one.owner)
+def _features_of(one: ComparedRecord, others: Mapping[bytes, Document]) -> Features:
+    other = companion_id(one.type, one.doc, one.owner)
     return features.features_of(one.type, one.doc, others.get(other) if other is not None else None)
 
 
-def candidates(tx: ReadTx, type: str, doc: Document, owner: bytes | None = None) -> list[Candidate]:
+def find_candidates(tx: ReadTx, type: str, doc: Document, owner: bytes | None = None) -> list[DuplicateCandidate]:
     """Return the records here that a new one of this type and document may be one with, the likeliest first.
 
     What was removed, or gave way to another, is none.
@@ -135,17 +135,19 @@ def candidates(tx: ReadTx, type: str, doc: Document, owner: bytes | None = None)
         return []
     new = ComparedRecord(0, b"", type, owner, doc)
     found = list(tx.compared_records(tx.records_in_blocks(blocks.block_keys(features.features_of(type, doc)), MOST)))
-    others = _others(tx, [new, *found])
-    mine = _features(new, others)
+    others = _read_households(tx, [new, *found])
+    mine = _features_of(new, others)
     standing = (one for one in found if "_deleted" not in one.doc and not tx.is_merged(one.record))
-    matches = (Candidate(one.record, comparison.compare(mine, _features(one, others))) for one in standing)
+    matches = (
+        DuplicateCandidate(one.record, comparison.compare_features(mine, _features_of(one, others))) for one in standing
+    )
     return sorted(
         (one for one in matches if one.match.score >= comparison.LIKELY), key=lambda one: (-one.match.score, one.record)
     )
 
 
-def compared(tx: ReadTx, a: int, b: int) -> Match:
+def compare_pair(tx: ReadTx, a: int, b: int) -> Likeness:
     """Compare two records as they are now, whatever was said of them."""
-    comparing = Comparing()
-    comparing.read(tx, (a, b))
-    return comparing.match(a, b)
+    comparing = PairComparison()
+    comparing.read_records(tx, (a, b))
+    return comparing.match_pair(a, b)

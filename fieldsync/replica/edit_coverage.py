@@ -20,7 +20,7 @@ WAITS_FOR_OTHERS = frozenset(
 _MAY_CHANGE = WAITS_FOR_OTHERS | {errors.Undecided.code}
 
 
-class Covering(NamedTuple):
+class RegisterEdit(NamedTuple):
     """A register that is written over, as it was shown, and how it settles; `fresh`: nothing has come since it was shown."""
 
     register: Register
@@ -30,14 +30,16 @@ class Covering(NamedTuple):
     fresh: bool = True
 
 
-def covering(type_rules: TypeRules, state: State, name: str, *, decides: bool = False, fresh: bool = True) -> Covering:
+def edit_of_register(
+    type_rules: TypeRules, state: State, name: str, *, decides: bool = False, fresh: bool = True
+) -> RegisterEdit:
     """Return what a write of a register is over."""
-    policy = type_rules.of(field_of(name), member="/" in name).policy
+    policy = type_rules.field_rule(field_of(name), member="/" in name).policy
     base = None if state.base is None else state.base.dot
-    return Covering(register_of(state, name), policy, base, decides, fresh)
+    return RegisterEdit(register_of(state, name), policy, base, decides, fresh)
 
 
-class Covers(NamedTuple):
+class Coverage(NamedTuple):
     """The heads that a write replaces, its context, and whether they are all that stand."""
 
     heads: tuple[Head, ...]
@@ -45,7 +47,7 @@ class Covers(NamedTuple):
     everything: bool
 
 
-class Contexts:
+class EditContexts:
     """Works out the contexts of this node's own writes."""
 
     def __init__(self, node: Node, tx: ReadTx) -> None:
@@ -54,19 +56,19 @@ class Contexts:
         self._person = person_of(tx)
         self._quarantined = {seq: code for seq, code, _ in tx.refusals(node.device)}
 
-    def covers(self, record: bytes, type: str, name: str, over: Covering) -> Covers:
+    def coverage_of(self, record: bytes, type: str, name: str, over: RegisterEdit) -> Coverage:
         """Return what a write of one of a record's registers covers."""
         register, device = over.register, self._node.device
         if over.decides:
-            return Covers(register.heads, register.seen, True)
+            return Coverage(register.heads, register.seen, True)
         writer = Editor(device, self._person, over.base)
         undecided = is_open(register, over.policy, self._person)
         if undecided or self._quarantined or not over.fresh:
-            writer = writer._replace(last=self._last(record, type, name))
+            writer = writer._replace(last=self._last_context(record, type, name))
         heads = covered_heads(register, over.policy, writer) if undecided else register.heads
-        return Covers(heads, edit_context(register, heads, writer), heads == register.heads)
+        return Coverage(heads, edit_context(register, heads, writer), heads == register.heads)
 
-    def _last(self, record: bytes, type: str, name: str) -> Context:
+    def _last_context(self, record: bytes, type: str, name: str) -> Context:
         """Return the context of this device's last commit to a register, as servers hold or will hold it."""
         last: tuple[int, Mapping[bytes, int]] = 0, {}
         for logged in self._tx.commits_of(record):
@@ -76,7 +78,7 @@ class Contexts:
             said = logged.commit()
             if said is None:
                 continue
-            commit = self._node.rules.of(type).today(said)
+            commit = self._node.rules.type_rules(type).with_present_names(said)
             if name in commit.fields and logged.seq > last[0]:
                 last = logged.seq, next((dict(pairs) for names, pairs in commit.context if name in names), {})
         return {device: seq for device, seq in last[1].items() if device != self._node.device}

@@ -21,24 +21,24 @@ class Projection(Protocol):
     def after_apply(self, tx: Tx, rules: Rules, rows: Mapping[bytes, Row]) -> None:
         """Bring the projection up to date with records that changed (id → row)."""
 
-    def rebuild(self, tx: Tx, rules: Rules) -> None:
+    def rebuild_projection(self, tx: Tx, rules: Rules) -> None:
         """Work all of it out anew: forms have given fields other names."""
 
 
 class WriteGuard(Protocol):
     """What a role may write and see of a record type, beyond what its units allow."""
 
-    def check(self, role: str, type: str, fields: Mapping[str, Value], *, new: bool) -> None:
+    def check_write(self, role: str, type: str, fields: Mapping[str, Value], *, new: bool) -> None:
         """Refuse what the role may not write; RoleRefused, IllegalValue."""
 
-    def unseen(self, role: str, kind: Type) -> frozenset[str]:
+    def hidden_fields(self, role: str, kind: Type) -> frozenset[str]:
         """Return the fields that the role is not shown."""
 
 
 class DraftExpander(Protocol):
     """What is written beside a save, in the same transaction."""
 
-    def beside(self, node: Node, tx: Tx, draft: Draft) -> list[Draft] | None:
+    def companion_drafts(self, node: Node, tx: Tx, draft: Draft) -> list[Draft] | None:
         """Return a new record's draft with those that go with it; None where nothing does."""
 
     def after_apply(self, node: Node, tx: Tx, rows: Iterable[Row]) -> None:
@@ -75,7 +75,7 @@ class CommitCheck(Protocol):
     def reserved_codes(self) -> Mapping[str, ReservedCodes]:
         """The codes that records reserve, by type."""
 
-    def check(self, batch: JudgedBatch, commit: Commit) -> None:
+    def check_commit(self, batch: JudgedBatch, commit: Commit) -> None:
         """Refuse what may not be written; any FieldsyncError."""
 
     def check_partner(self, batch: JudgedBatch, commit: Commit, row: Row | None) -> None:
@@ -99,14 +99,14 @@ class Extensions:
     def check_commit(self, batch: JudgedBatch, commit: Commit) -> None:
         """Ask all checks of commits; any FieldsyncError."""
         for one in self.checks:
-            one.check(batch, commit)
+            one.check_commit(batch, commit)
 
     def check_partner(self, batch: JudgedBatch, commit: Commit, row: Row | None) -> None:
         """Ask all checks of a partner's commits; any FieldsyncError."""
         for one in self.checks:
             one.check_partner(batch, commit, row)
 
-    def project(self, tx: Tx, rules: Rules, rows: Mapping[bytes, Row]) -> None:
+    def update_projections(self, tx: Tx, rules: Rules, rows: Mapping[bytes, Row]) -> None:
         """Bring all projections up to date."""
         for one in self.projections:
             one.after_apply(tx, rules, rows)
@@ -114,15 +114,15 @@ class Extensions:
     def check_write(self, role: str, type: str, fields: Mapping[str, Value], *, new: bool) -> None:
         """Ask all guards; RoleRefused, IllegalValue."""
         for one in self.guards:
-            one.check(role, type, fields, new=new)
+            one.check_write(role, type, fields, new=new)
 
-    def unseen(self, role: str, kind: Type) -> frozenset[str]:
+    def hidden_fields(self, role: str, kind: Type) -> frozenset[str]:
         """Return the fields that a role is not shown."""
-        return frozenset[str]().union(*(one.unseen(role, kind) for one in self.guards))
+        return frozenset[str]().union(*(one.hidden_fields(role, kind) for one in self.guards))
 
     def with_companions(self, node: Node, tx: Tx, draft: Draft) -> list[Draft]:
         """Return a new record's draft with those that go with it."""
-        found = (one.beside(node, tx, draft) for one in self.expanders)
+        found = (one.companion_drafts(node, tx, draft) for one in self.expanders)
         return next((drafts for drafts in found if drafts is not None), [draft])
 
     def write_due(self, node: Node, tx: Tx, rows: Iterable[Row]) -> None:
@@ -135,12 +135,12 @@ class Extensions:
 _registered: list[Extensions] = []
 
 
-def register(extensions: Extensions) -> None:
+def register_extensions(extensions: Extensions) -> None:
     """Have these hooks called from now on, in place of any others."""
     _registered[:] = [extensions]
 
 
-def registered() -> Extensions:
+def registered_extensions() -> Extensions:
     """Return the hooks. A program that registered none would leave its guards out, so it ends here."""
     if not _registered:
         raise RuntimeError("no extensions: call fieldsync.office.register() first")

@@ -12,24 +12,24 @@ from fieldsync.store import Tx
 Json = dict[str, Any]
 
 
-def key(type: str, record: bytes | None = None) -> str:
+def draft_key(type: str, record: bytes | None = None) -> str:
     """Return the name of a draft: of a new record of a type, or of a record that is being edited."""
     return type if record is None else record.hex()
 
 
-def keep(node: Node, name: str, draft: Json) -> None:
+def store_draft(node: Node, name: str, draft: Json) -> None:
     """Keep a draft as it is now; it survives the end of this process at any moment."""
     with node.store.write(durable=False) as tx:
         tx.settings.drafts[name] = {"at": node.clock(), **draft}
 
 
-def kept(node: Node, name: str) -> Json | None:
+def load_draft(node: Node, name: str) -> Json | None:
     """Return the draft of that name, if there is one."""
     with node.store.read() as tx:
         return tx.settings.drafts[name]
 
 
-def drop(tx: Tx, name: str | None) -> None:
+def drop_draft(tx: Tx, name: str | None) -> None:
     """Forget a draft, in the transaction that saves what it became."""
     if name is not None:
         tx.settings.drafts[name] = None

@@ -31,23 +31,23 @@ class RowLookups:
         self._node, self._tx, self._row, self._depth = node, tx, row, depth
         self._owned: list[Row] | None = None
 
-    def children(self, type: str) -> Iterable[Mapping[str, object]]:
+    def child_documents(self, type: str) -> Iterable[Mapping[str, object]]:
         """Return those of a type that belong to this record, oldest first."""
         if self._row is None:
             return []
         me = self._row.state
         other = self._node.schema.types.get(type)
-        field = None if other is None else lookups.link(other, me.type)
+        field = None if other is None else lookups.link_field(other, me.type)
         if other is None or field is None:
             return []
         if field != other.belongs_to:  # found by its owner at once, by another reference among all of its type
             rows = list(self._tx.select_rows(RecordQuery(type=type, named={field: record_ids.id_text(me.record)})))
         else:
-            rows = [row for row in self._belonging(me.record) if row.state.type == type]
+            rows = [row for row in self._rows_belonging_to(me.record) if row.state.type == type]
         standing = (row for row in rows if "_deleted" not in row.doc and not self._tx.is_merged(row.state.record))
-        return map(self._whole, standing)
+        return map(self._values_with_derived, standing)
 
-    def _belonging(self, record: bytes) -> list[Row]:
+    def _rows_belonging_to(self, record: bytes) -> list[Row]:
         if self._owned is None:
             me = record_ids.id_text(record)
             mine = [record_ids.from_text(gave) for gave, stays in self._tx.merge_targets.items() if stays == me]
@@ -55,16 +55,16 @@ class RowLookups:
             self._owned = sorted(self._tx.rows(owned).values(), key=lambda row: row.state.record)
         return self._owned
 
-    def named(self, ref: object) -> Mapping[str, object] | None:
+    def find_document(self, ref: object) -> Mapping[str, object] | None:
         """Return the record of an id, if this device has it."""
         try:
             record = record_ids.from_text(self._tx.merge_targets.get(str(ref), str(ref)))
         except ValueError:
             return None  # words where no record is known
         row = self._tx.row(record)
-        return None if row is None or "_deleted" in row.doc else self._whole(row)
+        return None if row is None or "_deleted" in row.doc else self._values_with_derived(row)
 
-    def _whole(self, row: Row) -> dict[str, object]:
+    def _values_with_derived(self, row: Row) -> dict[str, object]:
         """A record as it is shown: references name who stays, derived values are there."""
         kind = self._node.schema.types.get(row.state.type)
         if kind is None:
@@ -73,7 +73,7 @@ class RowLookups:
             name: with_standing_records(kind, name, value, self._tx.merge_targets) for name, value in row.doc.items()
         }
         deeper = RowLookups(self._node, self._tx, row, self._depth - 1) if self._depth > 1 else None
-        return doc | validate.derive(kind, doc, self._node.today(), deeper)
+        return doc | validate.derive_fields(kind, doc, self._node.today(), deeper)
 
 
 class FormLookups:
@@ -88,21 +88,21 @@ class FormLookups:
         self._children: dict[str, list[Mapping[str, object]]] = {}
         self._named: dict[str, Mapping[str, object] | None] = {}
 
-    def children(self, type: str) -> Iterable[Mapping[str, object]]:
+    def child_documents(self, type: str) -> Iterable[Mapping[str, object]]:
         """Return those of a type that belong to this record, and those that will."""
-        return [*self.there(type), *self.also.get(type, ())]
+        return [*self.stored_children(type), *self.also.get(type, ())]
 
-    def there(self, type: str) -> Sequence[Mapping[str, object]]:
+    def stored_children(self, type: str) -> Sequence[Mapping[str, object]]:
         """Return those of a type that belong to this record already."""
         if type not in self._children:
             with self._node.store.read() as tx:
-                self._children[type] = list(RowLookups(self._node, tx, self._row).children(type))
+                self._children[type] = list(RowLookups(self._node, tx, self._row).child_documents(type))
         return self._children[type]
 
-    def named(self, ref: object) -> Mapping[str, object] | None:
+    def find_document(self, ref: object) -> Mapping[str, object] | None:
         """Return the record of an id, if this device has it."""
         told = str(ref)  # a set's members are none's id, and no key either
         if told not in self._named:
             with self._node.store.read() as tx:
-                self._named[told] = RowLookups(self._node, tx, self._row).named(ref)
+                self._named[told] = RowLookups(self._node, tx, self._row).find_document(ref)
         return self._named[told]

@@ -15,7 +15,7 @@ from fieldsync.core.state import field_of, join_states, registers
 from fieldsync.replica.lookup import find_quarantined, find_row
 from fieldsync.replica.node import Node
 from fieldsync.replica.queries import device_name, server_name
-from fieldsync.replica.receipts import CommitReceipt, Receipts
+from fieldsync.replica.receipts import CommitReceipt, RecordReceipts
 from fieldsync.store import ReadTx
 from fieldsync.store.contract import Row
 
@@ -72,7 +72,7 @@ def history(node: Node, ref: str) -> list[SavedChange]:
         entries: dict[Dot, _Entry] = {}
         for logged in tx.commits_of(row.state.record):
             if (commit := logged.commit()) is not None:
-                one = node.rules.of(row.state.type).today(commit)
+                one = node.rules.type_rules(row.state.type).with_present_names(commit)
                 entries[one.device, one.seq] = _Entry(one.stamp, one.author, dict(one.fields), one.note, one)
         for name, head, note in _heard(row):
             if head.dot not in entries:
@@ -80,7 +80,7 @@ def history(node: Node, ref: str) -> list[SavedChange]:
             if entries[head.dot].commit is None:
                 entries[head.dot].fields[name] = head.value
         lost, origins = set(_lost(row)), dict(_origins(row))
-        receipts = Receipts(node, tx, row)
+        receipts = RecordReceipts(node, tx, row)
         told: list[SavedChange] = []
         known: dict[str, list[tuple[Dot, Value]]] = {}
         for dot, entry in sorted(entries.items(), key=lambda item: (item[1].stamp, item[0])):
@@ -95,7 +95,7 @@ def history(node: Node, ref: str) -> list[SavedChange]:
                 )
                 known.setdefault(name, []).append((dot, new))
             if changes:
-                receipt, word = receipts.of(dot), tx.vouching_server(*dot)
+                receipt, word = receipts.receipt_of(dot), tx.vouching_server(*dot)
                 told.append(SavedChange(
                     stamp.stamp_text(entry.stamp), entry.author, device_name(tx, dot[0]), dot[1], changes, entry.note,
                     lost=any((dot, name) in lost for name in changes),

@@ -9,7 +9,7 @@ from fieldsync.replica.merge_rules import TypeRules
 from fieldsync.store import ReadTx
 
 
-def filled(tx: ReadTx, type_rules: TypeRules, state: State, names: Iterable[str] | None = None) -> State:
+def fill_contexts(tx: ReadTx, type_rules: TypeRules, state: State, names: Iterable[str] | None = None) -> State:
     """Return a state whose heads (of these registers) have their contexts, as far as their commits are in the log."""
     lacking = {}
     fields = state.fields
@@ -20,22 +20,27 @@ def filled(tx: ReadTx, type_rules: TypeRules, state: State, names: Iterable[str]
     if not lacking:
         return state
     known = {
-        (one.device, one.seq): type_rules.today(said)
+        (one.device, one.seq): type_rules.with_present_names(said)
         for one in tx.commits_of(state.record)
         if (said := one.commit()) is not None
     }
-    return state._replace(fields=state.fields | {n: _filled(n, register, known) for n, register in lacking.items()})
+    return state._replace(
+        fields=state.fields | {n: _fill_register(n, register, known) for n, register in lacking.items()}
+    )
 
 
-def _filled(name: str, register: Register, known: Mapping[Dot, Commit]) -> Register:
+def _fill_register(name: str, register: Register, known: Mapping[Dot, Commit]) -> Register:
     writes = zip(register.heads, contexts_of(register), strict=True)
     return build_register(
-        [(head, _context(name, known.get(head.dot)) if context is None else context) for head, context in writes],
+        [
+            (head, _context_of_commit(name, known.get(head.dot)) if context is None else context)
+            for head, context in writes
+        ],
         register.seen,
     )
 
 
-def _context(name: str, commit: Commit | None) -> Context | None:
+def _context_of_commit(name: str, commit: Commit | None) -> Context | None:
     if commit is None:
         return None
     pairs = next((pairs for names, pairs in commit.context if name in names), ())

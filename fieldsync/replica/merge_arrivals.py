@@ -22,7 +22,7 @@ def merged_into(tx: ReadTx, record: bytes) -> list[str]:
     return sorted(gave for gave, root in tx.merge_targets.items() if root == me != gave)
 
 
-def ask(tx: Tx, touched: Touched) -> dict[bytes, int]:
+def reopen_merges(tx: Tx, touched: Touched) -> dict[bytes, int]:
     """Have a person look at what gave way to a record that was removed, by somebody who did not know of the merge.
 
     Until it is decided such a record stands for itself. Rows that this concerns and that were not touched are added; returned is
@@ -36,20 +36,20 @@ def ask(tx: Tx, touched: Touched) -> dict[bytes, int]:
         if SAME_AS in row.doc:
             concerned[record] = row
     if settled:
-        concerned |= {record: row for record, row in _given_way_to(tx, settled).items() if record not in touched}
-    return _ask(tx, touched, concerned)
+        concerned |= {record: row for record, row in _records_merged_into(tx, settled).items() if record not in touched}
+    return _reopen(tx, touched, concerned)
 
 
-def _given_way_to(tx: Tx, records: Iterable[bytes]) -> dict[bytes, Row]:
+def _records_merged_into(tx: Tx, records: Iterable[bytes]) -> dict[bytes, Row]:
     return tx.rows(tx.merged_into(record_ids.id_text(record) for record in records))
 
 
-def _ask(tx: Tx, touched: Touched, concerned: Mapping[bytes, Row]) -> dict[bytes, int]:
+def _reopen(tx: Tx, touched: Touched, concerned: Mapping[bytes, Row]) -> dict[bytes, int]:
     added: dict[bytes, int] = {}
     person = person_of(tx)
     for record, row in concerned.items():
         before, count = SAME_AS in row.conflicts, len(row.conflicts)
-        if _disagreed(row, person) or _asks(tx, row, touched):
+        if _is_disputed(row, person) or _is_reopened(tx, row, touched):
             row.conflicts.setdefault(SAME_AS, None)
         else:
             row.conflicts.pop(SAME_AS, None)
@@ -63,16 +63,16 @@ def _ask(tx: Tx, touched: Touched, concerned: Mapping[bytes, Row]) -> dict[bytes
     return added
 
 
-def _disagreed(row: Row, person: Person) -> bool:
+def _is_disputed(row: Row, person: Person) -> bool:
     """Say whether people disagree on a merge itself."""
     if row.doc.get(SAME_AS) in row.doc.get(NOT_SAME, ()):
         return True  # one person merged what another, unaware of it, called two
     return settle(register_of(row.state, SAME_AS), REVIEW, person=person).look
 
 
-def _asks(tx: Tx, row: Row, touched: Touched) -> bool:
+def _is_reopened(tx: Tx, row: Row, touched: Touched) -> bool:
     """Say whether the record that a record gave way to was removed, and nobody has said that it goes with it."""
-    if tx.questioned_merges.get(row.state.record) == _named(register_of(row.state, SAME_AS).heads):
+    if tx.questioned_merges.get(row.state.record) == _name_heads(register_of(row.state, SAME_AS).heads):
         return True  # as the server above says, who knows records that are not here, or that have left
     try:
         target = record_ids.from_text(str(row.doc.get(SAME_AS)))
@@ -82,10 +82,10 @@ def _asks(tx: Tx, row: Row, touched: Touched) -> bool:
     if other is None or "_deleted" not in other.doc:
         return False
     deletions = candidate_heads(register_of(other.state, "_deleted"))
-    return not _knew(row, deletions) and not _decided_since(row, deletions)
+    return not _knew_merge(row, deletions) and not _decided_since(row, deletions)
 
 
-def _knew(row: Row, deletions: Iterable[Head]) -> bool:
+def _knew_merge(row: Row, deletions: Iterable[Head]) -> bool:
     me = record_ids.id_text(row.state.record)
     told = (head.value.get("same") for head in deletions if isinstance(head.value, dict))
     return any(isinstance(same, list) and me in same for same in told)
@@ -100,39 +100,39 @@ def _decided_since(row: Row, deletions: Iterable[Head]) -> bool:
     return [h.dot for h in heads] == [h.dot for h in decisions] and decisions[0].stamp > last
 
 
-def _named(heads: Iterable[Head]) -> str:
+def _name_heads(heads: Iterable[Head]) -> str:
     return " ".join(sorted(f"{head.device.hex()}:{head.seq}" for head in heads))
 
 
-def note_asked_above(tx: Tx, states: Sequence[State], asked: Collection[bytes]) -> list[bytes]:
+def note_questioned_above(tx: Tx, states: Sequence[State], asked: Collection[bytes]) -> list[bytes]:
     """Keep which merges among states the server above asks about; return the records of which that is news."""
     told = [state for state in states if SAME_AS in state.fields]
     return tx.set_questioned_merges(
-        {one.record: _named(one.fields[SAME_AS].heads) if one.record in asked else None for one in told}
+        {one.record: _name_heads(one.fields[SAME_AS].heads) if one.record in asked else None for one in told}
     )
 
 
-def ask_anew(tx: Tx, records: Iterable[bytes]) -> int:
+def reopen_stored(tx: Tx, records: Iterable[bytes]) -> int:
     """Ask again about the merges of records that are stored already; return how many conflicts that opens."""
-    return _ask_stored(tx, tx.rows(records))
+    return _reopen_rows(tx, tx.rows(records))
 
 
-def released(tx: Tx, records: Collection[bytes]) -> None:
+def reopen_after_release(tx: Tx, records: Collection[bytes]) -> None:
     """Ask again about merges into records that are not here any more: what was known of these has no say."""
     if records:
-        _ask_stored(tx, _given_way_to(tx, records))
+        _reopen_rows(tx, _records_merged_into(tx, records))
 
 
-def _ask_stored(tx: Tx, rows: Mapping[bytes, Row]) -> int:
+def _reopen_rows(tx: Tx, rows: Mapping[bytes, Row]) -> int:
     touched: Touched = {}
-    _ask(tx, touched, {record: row for record, row in rows.items() if SAME_AS in row.doc})
+    _reopen(tx, touched, {record: row for record, row in rows.items() if SAME_AS in row.doc})
     if touched:
         tx.save_rows(touched)
-        note(tx, touched)
+        note_merges(tx, touched)
     return sum(SAME_AS in row.conflicts for row, _ in touched.values())
 
 
-def note(tx: Tx, touched: Touched) -> None:
+def note_merges(tx: Tx, touched: Touched) -> None:
     """Keep who gave way to whom, and who are two, where that changed."""
     gave_way: dict[str, Value] = {}
     undecided = set()
@@ -151,6 +151,6 @@ def note(tx: Tx, touched: Touched) -> None:
         tx.set_merged(gave_way, undecided)
 
 
-def ask_of_settled(tx: Tx, rows: Mapping[bytes, Row]) -> None:
+def reopen_settled(tx: Tx, rows: Mapping[bytes, Row]) -> None:
     """Ask again of rows whose conflicts were settled anew without their neighbours."""
-    ask(tx, {record: (row, None) for record, row in rows.items() if SAME_AS in row.doc})
+    reopen_merges(tx, {record: (row, None) for record, row in rows.items() if SAME_AS in row.doc})

@@ -14,7 +14,7 @@ from fieldsync.linkage import features
 from fieldsync.schema import field_renames, write_roles
 from fieldsync.schema.model import Field, Schema, Type
 from fieldsync.schema.value_text import Normaliser
-from fieldsync.schema.values import received
+from fieldsync.schema.values import received_normaliser
 
 Document = dict[str, Any]
 
@@ -55,35 +55,35 @@ class TypeRules:
         self.fields = dict(_SYSTEM)
         self.guarded: frozenset[str] = frozenset()  # fields of which not everybody may write every value
         if type is not None:
-            self.guarded = write_roles.guarded(type) | ({"state"} if type.lifecycle is not None else set())
+            self.guarded = write_roles.guarded_fields(type) | ({"state"} if type.lifecycle is not None else set())
             for field in type.fields.values():
                 if field.kind != "derived":
                     policy = Policy(field.merge, field.codes, type.lifecycle_of(field.name))
                     self.fields[field.name] = FieldRule(field.kind, policy)
 
     @cached_property
-    def checks(self) -> Mapping[str, Normaliser]:
+    def normalisers(self) -> Mapping[str, Normaliser]:
         """What takes the plain fields' values as other devices stored them."""
         fields = () if self.type is None else self.type.fields.values()
-        return {field.name: received(field) for field in fields if field.kind == "plain"}
+        return {field.name: received_normaliser(field) for field in fields if field.kind == "plain"}
 
-    def of(self, field: str, *, member: bool = False) -> FieldRule:
+    def field_rule(self, field: str, *, member: bool = False) -> FieldRule:
         """Return a field's rule; a field of a newer schema is kept, and reviewed when it conflicts."""
         return self.fields.get(field) or (_UNKNOWN_MEMBERS if member else _UNKNOWN)
 
-    def present(self, register: str) -> str:
+    def present_name(self, register: str) -> str:
         """Return the name that a register of an older form has now."""
-        return field_renames.present(self.renamed, register) if self.renamed else register
+        return field_renames.present_name(self.renamed, register) if self.renamed else register
 
-    def today(self, commit: Commit) -> Commit:
+    def with_present_names(self, commit: Commit) -> Commit:
         """Return a commit of an older form with its fields under their present names: to be looked at, never to be signed."""
         if not self.renamed:
             return commit
-        context = tuple((tuple(map(self.present, names)), pairs) for names, pairs in commit.context)
-        fields = field_renames.upgrade(self.type, commit.fields) if self.type is not None else commit.fields
+        context = tuple((tuple(map(self.present_name, names)), pairs) for names, pairs in commit.context)
+        fields = field_renames.rename_fields(self.type, commit.fields) if self.type is not None else commit.fields
         return msgspec.structs.replace(commit, fields=fields, context=context)
 
-    def words(self, doc: Document) -> str:
+    def search_words(self, doc: Document) -> str:
         """Return the full-text words of a document; "" when there is nothing to find it by."""
         texts = []
         for field in self.search:
@@ -103,31 +103,31 @@ class Rules:
         self._types: dict[str, TypeRules] = {}
         self._older: dict[tuple[str, int], TypeRules] | None = None
 
-    def of(self, type: str) -> TypeRules:
+    def type_rules(self, type: str) -> TypeRules:
         """Return a type's rules; unknown types are kept by the general ones."""
         found = self._types.get(type)
         if found is None:
             found = self._types[type] = TypeRules(type, self.schema.types.get(type))
         return found
 
-    def older(self, type: str, form: int, past: Callable[[], Mapping[tuple[str, int], Type]]) -> TypeRules:
+    def rules_of_form(self, type: str, form: int, past: Callable[[], Mapping[tuple[str, int], Type]]) -> TypeRules:
         """Return the rules of a type's older form, of all of them that `past` gives; today's where it is not among them."""
         if self._older is None:
             self._older = {key: TypeRules(key[0], kind) for key, kind in past().items()}
-        return self._older.get((type, form)) or self.of(type)
+        return self._older.get((type, form)) or self.type_rules(type)
 
-    def upgraded(self, state: State) -> State:
+    def upgrade_state(self, state: State) -> State:
         """Return a state with its registers under their present names."""
-        renamed = self.of(state.type).renamed
-        return field_renames.upgraded(renamed, state) if renamed else state
+        renamed = self.type_rules(state.type).renamed
+        return field_renames.rename_registers(renamed, state) if renamed else state
 
     @cached_property
-    def renames(self) -> bool:
+    def has_renames(self) -> bool:
         """Whether any field ever had another name."""
         return any(kind.renamed for kind in self.schema.types.values())
 
     @cached_property
-    def numbered(self) -> Mapping[str, Sequence[Field]]:
+    def serial_fields(self) -> Mapping[str, Sequence[Field]]:
         """The fields by type whose numbers servers give."""
         of_type = {
             name: [field for field in kind.fields.values() if field.merge == "server" and not field.retired]
@@ -136,7 +136,7 @@ class Rules:
         return {name: fields for name, fields in of_type.items() if fields}
 
     @cached_property
-    def raised(self) -> frozenset[str]:
+    def raised_types(self) -> frozenset[str]:
         """The types whose records are for those above only: by themselves, or as what they belong to is."""
         types, found = self.schema.types, set[str]()
         while more := {
@@ -149,7 +149,7 @@ class Rules:
         return frozenset(found)
 
     @cached_property
-    def owners(self) -> frozenset[str]:
+    def owner_types(self) -> frozenset[str]:
         """The types that other types belong to."""
         refs = [t.fields[t.belongs_to] for t in self.schema.types.values() if t.belongs_to is not None]
         return frozenset(target for field in refs for target in field.to)

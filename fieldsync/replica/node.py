@@ -74,7 +74,7 @@ class Node:
         """Today's date by this node's clock, YYYY-MM-DD."""
         return datetime.datetime.fromtimestamp(self.clock() / 1000).astimezone().date().isoformat()
 
-    def moment(self) -> str:
+    def date_and_time(self) -> str:
         """Today's date and the time by this node's clock, YYYY-MM-DD HH:MM."""
         now = datetime.datetime.fromtimestamp(self.clock() / 1000).astimezone()
         return now.replace(tzinfo=None).isoformat(" ", "minutes")
@@ -87,13 +87,13 @@ class Node:
 
     def may_write(self, *units: str) -> Grant:
         """Return the grant that lets this node write in a unit, or in one of several; UnitRefused, RoleRefused."""
-        return _granted(self.grants, units, WRITERS)
+        return _find_grant(self.grants, units, WRITERS)
 
     def may_decide(self, *units: str) -> Grant:
         """Return the grant that lets this node decide reviews in a unit, or in one of several; UnitRefused, RoleRefused."""
-        return _granted(self.grants, units, DECIDERS)
+        return _find_grant(self.grants, units, DECIDERS)
 
-    def reload(self) -> None:
+    def reload_identity(self) -> None:
         """Take over what a sync changed: the person's grants, and who this device is."""
         with self.store.read() as tx:
             self.reload_from(tx)
@@ -104,12 +104,12 @@ class Node:
         self.key, self.letters = DeviceKey.from_bytes(tx.settings.private_key), tx.settings.letters
         self.first_key = _first_key(tx)
 
-    def renew(self, tx: ReadTx) -> bool:
+    def load_current_forms(self, tx: ReadTx) -> bool:
         """Work with the forms that this transaction finds in force: another process may have taken over new ones."""
         forms = tx.settings.forms
         if forms == self.forms or forms[:4] < self.forms[:4]:  # never back: another thread may have begun earlier
             return False
-        self.schema = model.decode(tx.settings.compiled_schema)
+        self.schema = model.decode_schema(tx.settings.compiled_schema)
         self.rules = Rules(self.schema)
         self.forms = forms
         return True
@@ -131,7 +131,7 @@ def own_name(node: Node, tx: ReadTx) -> str:
     return node.org if tx.settings.upstream is None else node.grants[0].unit
 
 
-def _granted(grants: tuple[Grant, ...], units: Sequence[str], roles: Sequence[str]) -> Grant:
+def _find_grant(grants: tuple[Grant, ...], units: Sequence[str], roles: Sequence[str]) -> Grant:
     here = [grant for unit in units for grant in grants if covering_grant((grant,), unit)]
     if not here:
         raise errors.UnitRefused(unit=units[0])
@@ -159,7 +159,7 @@ def open_node(home: Path, unlock: Unlock, *, shared: bool = False, waiting: Wait
         if settings.kind == JOINING:
             raise errors.NoStore(home=str(home), reason="joining")
         try:
-            schema = model.decode(settings.compiled_schema)
+            schema = model.decode_schema(settings.compiled_schema)
         except errors.BadFile as fault:
             raise errors.StoreDamaged(part="schema") from fault
         return Node(

@@ -88,17 +88,17 @@ def write_identity(tx: Tx, key: DeviceKey, identity: NodeIdentity, texts: dict[s
     )
 
 
-def mark(texts: dict[str, str]) -> bytes:
+def forms_mark(texts: dict[str, str]) -> bytes:
     """Return what tells forms apart: how often they had been published, and the beginning of their texts' hash, 4 bytes each."""
-    number = min(max(load.number(texts), 0), (1 << 32) - 1)
+    number = min(max(load.publication_number(texts), 0), (1 << 32) - 1)
     return number.to_bytes(4, "big") + hashlib.sha256(msgspec.json.encode(texts, order="sorted")).digest()[:4]
 
 
 def write_schema(tx: Tx, texts: dict[str, str]) -> Schema:
     """Keep a schema's texts, and itself compiled, with a view per record type."""
     schema = load.load_texts(texts, published=True)
-    compiled = model.encode(schema)
-    forms = mark(texts)
+    compiled = model.encode_schema(schema)
+    forms = forms_mark(texts)
     settings = tx.settings
     settings.schema_texts, settings.compiled_schema, settings.forms = texts, compiled, forms
     tx.keep_schema(forms[-4:], compiled)

@@ -17,12 +17,12 @@ NOWHERE = "_"  # the unit of a record that came without one
 DEEPEST = 8  # household → person → case → follow-up, and room
 
 
-def place(tx: Tx, rules: Rules, touched: Touched, unit: str | None) -> None:
+def place_rows(tx: Tx, rules: Rules, touched: Touched, unit: str | None) -> None:
     """Give every touched row its channel, and move what belongs to a record that moved or has just arrived.
 
     That goes from owners to what is theirs, and calls itself nowhere: somebody may have hung a thousand records onto one another.
     """
-    places = _Places({}, {})
+    places = _OwnerPlaces({}, {})
     of_owner: dict[bytes, list[bytes]] = {}
     placed = Counter[bytes]()
     fresh = touched.copy()
@@ -35,20 +35,20 @@ def place(tx: Tx, rules: Rules, touched: Touched, unit: str | None) -> None:
                 of_owner.setdefault(row.owner, []).append(record)
         placed.update(fresh.keys())
         again = (record for one in moved for record in of_owner.get(one, ()) if record not in fresh)
-        followers = _followers(tx, touched, moved)
+        followers = _rows_moved_along(tx, touched, moved)
         touched.update(followers)
         # what came in before its owner was known to move; in a ring each moves the next for ever
         fresh = followers | {record: touched[record] for record in again if placed[record] < DEEPEST}
 
 
-class _Places(NamedTuple):
+class _OwnerPlaces(NamedTuple):
     """Where owners are that were not touched themselves."""
 
     elsewhere: dict[bytes, int]
     also: dict[bytes, Mapping[int, int]]
 
 
-def _followers(tx: Tx, touched: Touched, moved: Sequence[bytes]) -> Touched:
+def _rows_moved_along(tx: Tx, touched: Touched, moved: Sequence[bytes]) -> Touched:
     """Return what belongs to records that moved, and was not touched."""
     followers = [record for record in tx.ids_owned_by(moved) if record not in touched] if moved else []
     found = tx.rows(followers) if followers else {}
@@ -60,7 +60,7 @@ def _followers(tx: Tx, touched: Touched, moved: Sequence[bytes]) -> Touched:
 
 
 def _place_fresh(
-    tx: Tx, rules: Rules, touched: Touched, fresh: Touched, places: _Places, unit: str | None
+    tx: Tx, rules: Rules, touched: Touched, fresh: Touched, places: _OwnerPlaces, unit: str | None
 ) -> list[bytes]:
     """Give rows among those touched their channels, and return those that others may follow and that moved."""
     owners = set()
@@ -100,9 +100,9 @@ def _place_fresh(
             )  # what is written to it here follows it; only the server above brings it back
         if unit is not None and unit.endswith(SHARED):
             return number(unit), ()  # it has no unit here, or is of the one that it is shared with
-        if rules.of(top.state.type).type is None and unit is not None and unit.endswith(BELOW):
+        if rules.type_rules(top.state.type).type is None and unit is not None and unit.endswith(BELOW):
             return number(unit), ()  # a type that is news here: it stays where it came by
-        end = BELOW if rules.of(top.state.type).below else ""
+        end = BELOW if rules.type_rules(top.state.type).below else ""
         shown = number(home_unit(str(top.doc.get("_unit") or unit or NOWHERE)) + end)
         register = top.state.fields.get("_unit")
         if register is None or (len(register.heads) == 1 and isinstance(register.heads[0].value, str)):
@@ -112,7 +112,7 @@ def _place_fresh(
 
     raised = {}  # records that only those above may have, and what belongs to them: once their owners have their places
     for record, (row, _) in fresh.items():
-        lifted = _lifted(row, touched, rules) if rules.raised else None
+        lifted = _raised_record(row, touched, rules) if rules.raised_types else None
         if lifted is None:
             row.channel, others = place_of(row)
             row.also = dict.fromkeys(set(others) - {row.channel}, 0) if others else NOWHERE_ELSE
@@ -123,8 +123,8 @@ def _place_fresh(
         row.also = NOWHERE_ELSE
         if unit is None and tx.departed_channel and lifted.channel == tx.departed_channel:
             continue
-        row.channel = _above(tx, rules, lifted, touched, elsewhere, also, unit)
-    owning = rules.owners
+        row.channel = _channel_above(tx, rules, lifted, touched, elsewhere, also, unit)
+    owning = rules.owner_types
     return [record for record, (row, _) in fresh.items() if row.state.type in owning and is_elsewhere(row)]
 
 
@@ -133,10 +133,10 @@ def is_elsewhere(row: Row) -> bool:
     return row.channel != row.old_channel or row.also.keys() != row.old_also.keys()
 
 
-def _lifted(row: Row, touched: Touched, rules: Rules) -> Row | None:
+def _raised_record(row: Row, touched: Touched, rules: Rules) -> Row | None:
     """Return the record itself, or that among what it belongs to, which only those above may have."""
     for _ in range(DEEPEST):
-        if rules.of(row.state.type).above:
+        if rules.type_rules(row.state.type).above:
             return row
         if row.owner is None or row.owner not in touched:
             return None
@@ -144,7 +144,7 @@ def _lifted(row: Row, touched: Touched, rules: Rules) -> Row | None:
     return None
 
 
-def _above(
+def _channel_above(
     tx: Tx,
     rules: Rules,
     row: Row,
@@ -154,7 +154,7 @@ def _above(
     unit: str | None,
 ) -> int:
     """Return the channel of a record that is for those above its owner; where there is any doubt who these are, the topmost."""
-    named = register_of(row.state, rules.of(row.state.type).belongs_to or "")
+    named = register_of(row.state, rules.type_rules(row.state.type).belongs_to or "")
     if len(named.heads) == 1 and row.owner is not None:
         owner = touched[row.owner][0] if row.owner in touched else None
         channel = elsewhere.get(row.owner) if owner is None else owner.channel
@@ -169,11 +169,11 @@ def _above(
 
 def owner_of(row: Row, rules: Rules) -> bytes | None:
     """Return the id of the record that a record belongs to, as its document names it."""
-    field = rules.of(row.state.type).belongs_to
+    field = rules.type_rules(row.state.type).belongs_to
     return record_ids.parse_id(row.doc.get(field)) if field is not None else None
 
 
-def owners(tx: ReadTx, row: Row) -> Iterator[Row]:
+def owners_of(tx: ReadTx, row: Row) -> Iterator[Row]:
     """Yield the record that a record belongs to, that which this belongs to, and so on, as far as they are here."""
     for _ in range(DEEPEST):
         found = tx.row(row.owner)

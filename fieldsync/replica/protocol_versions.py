@@ -5,18 +5,18 @@ from fieldsync.store import ReadTx, Tx
 from fieldsync.wire.protocols import OLDEST, PROTOCOL
 
 
-def spoken(tx: ReadTx, node: bytes) -> int | None:
+def newest_spoken(tx: ReadTx, node: bytes) -> int | None:
     """Return the newest protocol that this node has ever spoken with another one; None before the first exchange."""
     return tx.peer_settings(node).protocol
 
 
-def remember(tx: Tx, node: bytes, protocol: int) -> None:
+def remember_protocol(tx: Tx, node: bytes, protocol: int) -> None:
     """Remember a protocol that another node spoke; one that spoke a newer one before is not taken for older again."""
-    if protocol > (spoken(tx, node) or 0):
+    if protocol > (newest_spoken(tx, node) or 0):
         tx.peer_settings(node).protocol = protocol
 
 
-def check(theirs: int, *, oldest: int = OLDEST) -> None:
+def check_protocol(theirs: int, *, oldest: int = OLDEST) -> None:
     """Refuse a protocol that this server does not speak: BadVersion where it is newer, PeerOutdated where it is older."""
     if theirs > PROTOCOL:
         raise errors.BadVersion(what="protocol", theirs=theirs, ours=PROTOCOL)
@@ -24,7 +24,7 @@ def check(theirs: int, *, oldest: int = OLDEST) -> None:
         raise errors.PeerOutdated(what="protocol", theirs=theirs, ours=PROTOCOL)
 
 
-def common(theirs: int) -> int:
+def common_protocol(theirs: int) -> int:
     """Return the protocol to speak with a server that says which is its newest. PeerOutdated."""
-    check(min(theirs, PROTOCOL))
+    check_protocol(min(theirs, PROTOCOL))
     return min(theirs, PROTOCOL)

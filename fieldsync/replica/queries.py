@@ -22,7 +22,7 @@ from fieldsync.replica.node import Node, own_name
 from fieldsync.schema import validate
 from fieldsync.schema.expressions.functions import NOW
 from fieldsync.schema.model import Type
-from fieldsync.schema.values import received
+from fieldsync.schema.values import received_normaliser
 from fieldsync.store import ReadTx
 from fieldsync.store.contract import Document, KnownServer, Progress, RecordQuery, Row
 
@@ -76,16 +76,16 @@ class Record(Struct, frozen=True):
     registers: dict[str, list[ShownHead]] | UnsetType = UNSET
 
 
-class Shower:
+class RecordShaper:
     """Puts rows into the shape `record`; looks up units and what was sent once for all of them."""
 
     def __init__(self, node: Node, tx: ReadTx) -> None:
         self._node = node
-        self._today, self._moment = node.today(), node.moment()
+        self._today, self._moment = node.today(), node.date_and_time()
         self._partner = node.role == PARTNER
         self._tx = tx
         self._units = {channel.n: unit_of_channel(channel.unit) for channel in tx.channels()}
-        self._sent = acknowledged(node, tx) if node.is_laptop else None
+        self._sent = last_acknowledged(node, tx) if node.is_laptop else None
 
     def _unit(self, row: Row) -> str | None:
         """Return the unit of a record; of one that is in no channel any more, the one that it says."""
@@ -106,7 +106,7 @@ class Shower:
                 }
             fields = {name: fields[name] for name in kind.fields if name in fields} | fields
             if not self._partner:  # it is not shown all that these come from
-                fields |= validate.derive(
+                fields |= validate.derive_fields(
                     kind, {**fields, NOW: self._moment}, self._today, RowLookups(self._node, self._tx, row)
                 )
         last = newest_write(state)
@@ -151,14 +151,14 @@ def server_named(tx: ReadTx, name: str | None) -> KnownServer:
     return found
 
 
-def unsent(node: Node, tx: ReadTx, server: KnownServer) -> int:
+def count_unsent(node: Node, tx: ReadTx, server: KnownServer) -> int:
     """Return how many of this node's commits a server has not acknowledged."""
     me = tx.device(node.device)
     assert me is not None
     return me.head - tx.acknowledged_seq(server.id, node.device)
 
 
-def acknowledged(node: Node, tx: ReadTx) -> int:
+def last_acknowledged(node: Node, tx: ReadTx) -> int:
     """Return up to which commit of this device some server has acknowledged."""
     return max((seq for _, seq, _ in tx.receipts(node.device)), default=0)
 
@@ -166,7 +166,7 @@ def acknowledged(node: Node, tx: ReadTx) -> int:
 def show(node: Node, ref: str, *, all_heads: bool = False) -> Record:
     """Return one record; with `all_heads` its registers too, by field. NoRecord, Ambiguous."""
     with node.store.read() as tx:
-        return Shower(node, tx).record(find_row(tx, ref), all_heads=all_heads)
+        return RecordShaper(node, tx).record(find_row(tx, ref), all_heads=all_heads)
 
 
 def heads_of(tx: ReadTx, heads: Iterable[Head]) -> list[ShownHead]:
@@ -205,7 +205,7 @@ def list_records(
     try:
         for name, wanted in (where or {}).items():
             if name != "unit" and kind.field(name).kind == "derived":
-                derived[name] = received(kind.field(name))(wanted)
+                derived[name] = received_normaliser(kind.field(name))(wanted)
             else:
                 kept[name] = wanted
         conditions = selection(kind, kept)
@@ -215,7 +215,7 @@ def list_records(
     if sort:
         kind.field(sort.lstrip("-"))
     with node.store.read() as tx:
-        shower = Shower(node, tx)
+        shower = RecordShaper(node, tx)
         few = -1 if derived else limit or -1
         rows = tx.select_rows(
             RecordQuery(type=type, **conditions, standing=True, deleted=deleted, sort=sort or "", limit=few)
@@ -238,9 +238,9 @@ def selection(kind: Type, where: Mapping[str, str]) -> dict[str, Any]:
         elif kind.field(name).kind == "set":
             members[name] = str(validate.check_member(kind.field(name), wanted, stored=True))
         elif kind.field(name).to:
-            named[name] = str(received(kind.field(name))(wanted))
+            named[name] = str(received_normaliser(kind.field(name))(wanted))
         else:
-            equal[name] = cast("Value", received(kind.field(name))(wanted))
+            equal[name] = cast("Value", received_normaliser(kind.field(name))(wanted))
     return {"equal": equal, "named": named, "members": members, "unit": unit}
 
 
@@ -256,9 +256,9 @@ def find(node: Node, text: str, *, limit: int = 20, progress: Progress | None = 
             if progress is not None:
                 progress(done, total, "search")
             with node.store.write(durable=False) as tx:
-                tx.index_full_text(lambda type_, doc: node.rules.of(type_).words(doc), _PART)
+                tx.index_full_text(lambda type_, doc: node.rules.type_rules(type_).search_words(doc), _PART)
     with node.store.read() as tx:
-        shower = Shower(node, tx)
+        shower = RecordShaper(node, tx)
         rows: Iterable[Row] = (
             tx.search_rows(text, limit or -1)
             if node.is_laptop and names.query_terms(text)
@@ -272,7 +272,7 @@ def _scan(node: Node, tx: ReadTx, text: str, limit: int) -> Iterator[Row]:
     wanted = [set(names.search_terms(word)) for word in text.split()]
     found = 0
     for row in tx.select_rows() if wanted else ():
-        words = set(node.rules.of(row.state.type).words(row.doc).split())
+        words = set(node.rules.type_rules(row.state.type).search_words(row.doc).split())
         if all(words & terms for terms in wanted):
             yield row
             found += 1
@@ -346,8 +346,8 @@ def status(node: Node) -> NodeStatus:
         synced = max((server.synced for server in servers.values() if server.synced), default=None)
         return NodeStatus(
             node.letters, node.device.hex(), node.person, node.role, node.units, node.kind, node.org, tx.count_by_type(),
-            unsent=me.head - acknowledged(node, tx) if node.is_laptop else 0,
-            commits=receipts_of.summed(node, tx),
+            unsent=me.head - last_acknowledged(node, tx) if node.is_laptop else 0,
+            commits=receipts_of.summarise_receipts(node, tx),
             refused=[
                 {**msgspec.json.decode(facts), "seq": seq, "code": code, "record": _written(tx, node.device, seq)}
                 for seq, code, facts in tx.refusals(node.device)

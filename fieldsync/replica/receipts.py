@@ -50,7 +50,7 @@ class CommitCounts(Struct, frozen=True):
     settled: int | UnsetType = UNSET
 
 
-class Receipts:
+class RecordReceipts:
     """The receipts of one record's commits."""
 
     def __init__(self, node: Node, tx: ReadTx, row: Row) -> None:
@@ -59,10 +59,10 @@ class Receipts:
         self._servers: dict[bytes, list[Receipt]] = {}
         self._refused: dict[bytes, dict[int, str]] = {}
         self._open = {h.dot for field in row.conflicts for h in candidate_heads(register_of(row.state, field))}
-        self._settled = _settled(row)
+        self._settled = _decided_dots(row)
         self._packed: dict[bytes, list[PackedPart]] = {}
 
-    def of(self, dot: Dot) -> CommitReceipt:
+    def receipt_of(self, dot: Dot) -> CommitReceipt:
         """Return the receipt of one commit."""
         device, seq = dot
         if device not in self._servers:
@@ -79,14 +79,14 @@ class Receipts:
         return CommitReceipt(bundles, received, self._refused[device].get(seq), review)
 
 
-def _settled(row: Row) -> set[Dot]:
+def _decided_dots(row: Row) -> set[Dot]:
     """Return the commits that decisions on a record were made over."""
     decisions = [r for name, r in row.state.fields.items() if name.startswith(DECIDED + "/")]
     over = [h.value.get("heads") for r in decisions for h in r.heads if isinstance(h.value, dict)]
     return {head.dot for heads in over for head in unpack_heads(heads)}
 
 
-def summed(node: Node, tx: ReadTx) -> CommitCounts:
+def summarise_receipts(node: Node, tx: ReadTx) -> CommitCounts:
     """Return how far all commits of this laptop have come, or all that a server holds of its devices."""
     names = {server.id: server.name for server in tx.servers()}
     devices = [one for one in tx.devices() if one.head and (one.id == node.device or not node.is_laptop)]
@@ -112,7 +112,7 @@ def summed(node: Node, tx: ReadTx) -> CommitCounts:
             head for row in rows for field in row.conflicts for head in candidate_heads(register_of(row.state, field))
         )
         review = len({head.seq for head in disputed if head.device == node.device})
-        settled = len({seq for row in rows for device, seq in _settled(row) if device == node.device})
+        settled = len({seq for row in rows for device, seq in _decided_dots(row) if device == node.device})
     return CommitCounts(
         saved=sum(device.head for device in devices), here=here - in_bundle, in_bundle=in_bundle,
         received=[ServerReceipts(name, n) for name, n in received.items()], refused=refused, review=review, settled=settled,

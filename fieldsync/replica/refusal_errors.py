@@ -7,9 +7,9 @@ import msgspec
 from fieldsync import errors
 
 
-def refusal(code: str, facts: str) -> errors.FieldsyncError:
+def refusal_error(code: str, facts: str) -> errors.FieldsyncError:
     """Return the error that a server's words stand for."""
-    kind = next((k for k in _all(errors.FieldsyncError) if k.code == code), errors.Refused)
+    kind = next((k for k in _error_classes(errors.FieldsyncError) if k.code == code), errors.Refused)
     try:
         return kind(**msgspec.json.decode(facts, type=dict[str, object]))
     except (
@@ -21,10 +21,10 @@ def refusal(code: str, facts: str) -> errors.FieldsyncError:
         return kind()
 
 
-def _all(kind: type[errors.FieldsyncError]) -> Iterator[type[errors.FieldsyncError]]:
+def _error_classes(kind: type[errors.FieldsyncError]) -> Iterator[type[errors.FieldsyncError]]:
     yield kind
     for below in kind.__subclasses__():
-        yield from _all(below)
+        yield from _error_classes(below)
 
 
 def facts_of(text: str) -> dict[str, object]:

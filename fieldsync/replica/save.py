@@ -1,7 +1,7 @@
 """Saving: what a person changed becomes a commit, logged, chained and applied in one transaction.
 
-Four steps: normalise (`value_reader`, `composite_fields.expand`, `validate.normalised`), keep what differs from what was
-shown (`differing`), check (`save_checks`), commit (`commit_writer`).
+Four steps: normalise (`value_reader`, `composite_fields.expand_changes`, `validate.normalise_changes`), keep what differs from what was
+shown (`differing_values`), check (`save_checks`), commit (`commit_writer`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,17 +16,17 @@ from fieldsync.core.register import EMPTY, Value
 from fieldsync.core.state import State, register_of, registers
 from fieldsync.core.units import shared_with
 from fieldsync.replica import composite_fields, form_drafts, merge_arrivals
-from fieldsync.replica.changes import Changes, Draft, Fields, New
+from fieldsync.replica.changes import Changes, Draft, Fields, NewRecord
 from fieldsync.replica.commit_writer import commit_drafts, next_code
-from fieldsync.replica.edit_coverage import covering
-from fieldsync.replica.extensions import registered
+from fieldsync.replica.edit_coverage import edit_of_register
+from fieldsync.replica.extensions import registered_extensions
 from fieldsync.replica.lookup import find_row
 from fieldsync.replica.node import Node
 from fieldsync.replica.placement import NOWHERE
 from fieldsync.replica.record_units import home_of, units_of
-from fieldsync.replica.save_checks import SaveChecks, authority
+from fieldsync.replica.save_checks import SaveChecks, check_authority
 from fieldsync.schema import validate
-from fieldsync.schema.equality import same
+from fieldsync.schema.equality import equal_stored
 from fieldsync.schema.model import Type
 from fieldsync.schema.validate import STATE
 from fieldsync.schema.values import is_id
@@ -36,31 +36,31 @@ from fieldsync.store.contract import Row
 # --- add --------------------------------------------------------------------------------------------------------------
 
 
-def add(node: Node, type: str, changes: Changes, *, unit: str | None = None, note: str | None = None) -> bytes:
+def add_record(node: Node, type: str, changes: Changes, *, unit: str | None = None, note: str | None = None) -> bytes:
     """Save a new record and return its id. UnknownType, UnknownField, IllegalValue, Incomplete, UnitRefused, RoleRefused."""
-    return add_all(node, [New(type, changes)], unit=unit, note=note)[0]
+    return add_records(node, [NewRecord(type, changes)], unit=unit, note=note)[0]
 
 
-def add_all(
+def add_records(
     node: Node,
-    wanted: Sequence[New],
+    wanted: Sequence[NewRecord],
     *,
     unit: str | None = None,
     note: str | None = None,
     unfinished: str | None = None,
 ) -> list[bytes]:
-    """Save new records together, all of them or none, owners first; return their ids. Raises as `add` does.
+    """Save new records together, all of them or none, owners first; return their ids. Raises as `add_record` does.
 
     `unfinished` is the name of the form's draft that they were, which is then forgotten.
     """
     with node.store.write() as tx:
         made = _drafts_new(node, tx, wanted, unit, note)
         commit_drafts(node, tx, made)
-        form_drafts.drop(tx, unfinished)
+        form_drafts.drop_draft(tx, unfinished)
     return [one.record for one in made]
 
 
-def _drafts_new(node: Node, tx: Tx, wanted: Sequence[New], unit: str | None, note: str | None) -> list[Draft]:
+def _drafts_new(node: Node, tx: Tx, wanted: Sequence[NewRecord], unit: str | None, note: str | None) -> list[Draft]:
     made: list[Draft] = []
     units: dict[bytes, str] = {}
     for one in wanted:
@@ -69,7 +69,7 @@ def _drafts_new(node: Node, tx: Tx, wanted: Sequence[New], unit: str | None, not
         place = unit or (units.get(record_ids.from_text(named)) if isinstance(named, str) and is_id(named) else None)
         draft = draft_new(node, tx, one, unit=place, note=note, after=len(made))
         units[draft.record] = str(draft.fields["_unit"])
-        made += registered().with_companions(node, tx, draft)
+        made += registered_extensions().with_companions(node, tx, draft)
     return made
 
 
@@ -77,11 +77,11 @@ def draft_add(
     node: Node, tx: Tx, type: str, changes: Changes, *, unit: str | None = None, note: str | None = None
 ) -> Draft:
     """Return the draft of a new record, as `draft_new` does."""
-    return draft_new(node, tx, New(type, changes), unit=unit, note=note)
+    return draft_new(node, tx, NewRecord(type, changes), unit=unit, note=note)
 
 
 def draft_new(
-    node: Node, tx: Tx, new: New, *, unit: str | None = None, note: str | None = None, after: int = 0
+    node: Node, tx: Tx, new: NewRecord, *, unit: str | None = None, note: str | None = None, after: int = 0
 ) -> Draft:
     """Return the draft of a new record, its unit that of its owner or the person's own; the same errors.
 
@@ -90,27 +90,29 @@ def draft_new(
     kind = node.schema.type(new.type)
     fields = new_fields(node, tx, kind, new.changes, after=after)
     unit = unit or _home_unit(node, tx, kind, fields)
-    authority(kind, fields, {}, node.may_write(unit, shared_with(unit)).role, new=True)
+    check_authority(kind, fields, {}, node.may_write(unit, shared_with(unit)).role, new=True)
     fields |= {"_unit": unit, "_code": new.code or next_code(node, tx, unit)[0]}
-    return Draft(new.record or node.new_id(), new.type, kind.version, dict(sorted(fields.items())), {}, _note(note))
+    return Draft(
+        new.record or node.new_id(), new.type, kind.version, dict(sorted(fields.items())), {}, _clean_note(note)
+    )
 
 
 def new_fields(node: Node, tx: ReadTx, kind: Type, changes: Changes, *, after: int = 0) -> Fields:
     """Return a new record's registers, checked; what is empty is left out."""
     if kind.retired:
         raise errors.RetiredType(type=kind.name)
-    parts = composite_fields.expand(kind, changes, None, _writer(node, tx, changes, after))
-    plain = validate.normalised(kind, changes.set)
-    SaveChecks(node, tx).values(kind, plain, {}, parts)
+    parts = composite_fields.expand_changes(kind, changes, None, _entry_author(node, tx, changes, after))
+    plain = validate.normalise_changes(kind, changes.set)
+    SaveChecks(node, tx).check_values(kind, plain, {}, parts)
     if kind.lifecycle is not None and plain.get(STATE) is None and STATE in kind.fields:
         plain[STATE] = kind.lifecycle.initial_state
     return {name: as_json(value) for name, value in plain.items() if value is not None} | parts.registers
 
 
-def _writer(node: Node, tx: ReadTx, changes: Changes, after: int = 0) -> composite_fields.Writer:
+def _entry_author(node: Node, tx: ReadTx, changes: Changes, after: int = 0) -> composite_fields.EntryAuthor:
     """Return who writes the counts and log entries of a save that follows `after` others of its transaction."""
     device = tx.device(node.device) if changes.say else None
-    return composite_fields.Writer(node.device, 0 if device is None else device.head + after + 1)
+    return composite_fields.EntryAuthor(node.device, 0 if device is None else device.head + after + 1)
 
 
 def _home_unit(node: Node, tx: Tx, kind: Type, fields: Fields) -> str:
@@ -126,7 +128,7 @@ def _home_unit(node: Node, tx: Tx, kind: Type, fields: Fields) -> str:
 def save_new(
     node: Node, tx: Tx, type: str, changes: Changes, *, unit: str | None = None, note: str | None = None
 ) -> Row:
-    """Save a new record within a transaction and return it; raises as `add` does."""
+    """Save a new record within a transaction and return it; raises as `add_record` does."""
     draft = draft_add(node, tx, type, changes, unit=unit, note=note)
     return commit_drafts(node, tx, [draft]).rows[draft.record]
 
@@ -134,7 +136,7 @@ def save_new(
 # --- edit -------------------------------------------------------------------------------------------------------------
 
 
-def edit(
+def edit_record(
     node: Node,
     ref: str,
     changes: Changes,
@@ -142,7 +144,7 @@ def edit(
     note: str | None = None,
     based_on: State | None = None,
     unfinished: str | None = None,
-    beside: Sequence[New] = (),
+    beside: Sequence[NewRecord] = (),
 ) -> bytes:
     """Save what a person changed of a record, and nothing else but new records `beside` it; return its id.
 
@@ -155,7 +157,7 @@ def edit(
         made = [*([draft] if draft is not None else []), *_drafts_new(node, tx, beside, None, note)]
         if made:  # what is alone has been read already
             commit_drafts(node, tx, made, known={row.state.record: row} if made == [draft] else None)
-        form_drafts.drop(tx, unfinished)
+        form_drafts.drop_draft(tx, unfinished)
     return row.state.record
 
 
@@ -178,15 +180,19 @@ def draft_change(
     steps_on = STATE in row.conflicts and STATE in {*changes.set, *changes.unset} and grant.role not in DECIDERS
     if steps_on and not any(head.device == node.device for head in register_of(row.state, STATE).heads):
         raise errors.OpenConflict(field=STATE)  # from which of them would it lead on?
-    changes = composite_fields.dropped_whole(tx, kind, row, changes)
-    parts = composite_fields.expand(kind, changes, row, _writer(node, tx, changes))
+    changes = composite_fields.drop_merged_members(tx, kind, row, changes)
+    parts = composite_fields.expand_changes(kind, changes, row, _entry_author(node, tx, changes))
     before = _shown_before(node, row)
     old = before if based_on is None else {n: r.heads[-1].value for n, r in registers(based_on).items() if r.heads}
-    changed = differing(kind, validate.normalised(kind, {**changes.set, **dict.fromkeys(changes.unset)}), old)
+    changed = differing_values(
+        kind, validate.normalise_changes(kind, {**changes.set, **dict.fromkeys(changes.unset)}), old
+    )
     doc = row.doc if before is row.doc else {**row.doc, STATE: before.get(STATE)}
-    SaveChecks(node, tx).values(kind, changed, doc, parts, unseen=registered().unseen(node.role, kind))
+    SaveChecks(node, tx).check_values(
+        kind, changed, doc, parts, unseen=registered_extensions().hidden_fields(node.role, kind)
+    )
     fields: Fields = {**changed, **parts.registers, **system}
-    authority(kind, fields, row.doc, grant.role)
+    check_authority(kind, fields, row.doc, grant.role)
     return draft_edit(node, row, kind, fields, note=note, based_on=based_on) if fields else None
 
 
@@ -205,9 +211,9 @@ def save_change(
         commit_drafts(node, tx, [draft])
 
 
-def differing(kind: Type, given: Mapping[str, object], shown: Mapping[str, object]) -> Fields:
+def differing_values(kind: Type, given: Mapping[str, object], shown: Mapping[str, object]) -> Fields:
     """Return the stored values that say something else than what was shown."""
-    return {n: as_json(value) for n, value in given.items() if not same(kind.fields[n], value, shown.get(n))}
+    return {n: as_json(value) for n, value in given.items() if not equal_stored(kind.fields[n], value, shown.get(n))}
 
 
 def draft_edit(
@@ -222,13 +228,15 @@ def draft_edit(
 ) -> Draft:
     """Return the draft of a change to a record: each field covers what `core/edit_context.py` says, or as a decision all heads."""
     state = row.state if based_on is None else based_on
-    type_rules = node.rules.of(row.state.type)
+    type_rules = node.rules.type_rules(row.state.type)
     seen = {
-        name: covering(type_rules, state, name, decides=decides, fresh=based_on is None or based_on is row.state)
+        name: edit_of_register(
+            type_rules, state, name, decides=decides, fresh=based_on is None or based_on is row.state
+        )
         for name in fields
         if register_of(state, name) is not EMPTY
     }
-    return Draft(row.state.record, row.state.type, kind.version, dict(sorted(fields.items())), seen, _note(note))
+    return Draft(row.state.record, row.state.type, kind.version, dict(sorted(fields.items())), seen, _clean_note(note))
 
 
 def _shown_before(node: Node, row: Row) -> Mapping[str, object]:
@@ -243,7 +251,7 @@ def _shown_before(node: Node, row: Row) -> Mapping[str, object]:
     }
 
 
-def remove(node: Node, ref: str, reason: str) -> bytes:
+def remove_record(node: Node, ref: str, reason: str) -> bytes:
     """Delete a record, with a reason and what was seen of it: a write that was not seen keeps it, and a person looks."""
     with node.store.write() as tx:
         row = find_row(tx, ref)
@@ -260,7 +268,7 @@ def remove(node: Node, ref: str, reason: str) -> bytes:
     return row.state.record
 
 
-def _note(note: str | None) -> str | None:
+def _clean_note(note: str | None) -> str | None:
     return note.strip() or None if note else None
 
 

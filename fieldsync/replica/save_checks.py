@@ -5,8 +5,8 @@ from collections.abc import Container, Iterable, Mapping
 from fieldsync import errors
 from fieldsync.core import record_ids
 from fieldsync.core.register import Value
-from fieldsync.replica.composite_fields import NO_PARTS, Expanded
-from fieldsync.replica.extensions import registered
+from fieldsync.replica.composite_fields import NO_PARTS, ExpandedFields
+from fieldsync.replica.extensions import registered_extensions
 from fieldsync.replica.node import Node
 from fieldsync.schema import validate, write_roles
 from fieldsync.schema.expressions import stored_expressions
@@ -22,53 +22,55 @@ class SaveChecks:
     """Judges the saves of one transaction."""
 
     def __init__(self, node: Node, tx: ReadTx) -> None:
-        self.references = References(tx)
-        self._schema, self._today, self._moment = node.schema, node.today(), node.moment()
+        self.references = ReferenceChecks(tx)
+        self._schema, self._today, self._moment = node.schema, node.today(), node.date_and_time()
 
-    def values(
+    def check_values(
         self,
         kind: Type,
         changed: Mapping[str, object],
         doc: Mapping[str, object],
-        parts: Expanded = NO_PARTS,
+        parts: ExpandedFields = NO_PARTS,
         *,
         unseen: Container[str] = (),
     ) -> None:
         """Refuse what may not stand beside what the record shows ({} for a new one). IllegalValue, IllegalStep, Incomplete."""
         known = {**doc, **parts.said, **parts.sets, NOW: self._moment}
-        validate.judge(kind, changed, known, self._today, sets=parts.sets, unseen=unseen)
-        self.references.check(kind, {**parts.sets, **changed}, doc)
-        stored_expressions.check(self._schema, kind, changed)
+        validate.check_stored(kind, changed, known, self._today, sets=parts.sets, unseen=unseen)
+        self.references.check_references(kind, {**parts.sets, **changed}, doc)
+        stored_expressions.check_expressions(self._schema, kind, changed)
 
 
-def authority(
+def check_authority(
     kind: Type, fields: Mapping[str, Value], doc: Mapping[str, object], role: str, *, new: bool = False
 ) -> None:
     """Refuse what a role may not write over what a record shows. RoleRefused, IllegalValue."""
-    write_roles.check(kind, fields, doc, role)
-    registered().check_write(role, kind.name, fields, new=new)
+    write_roles.check_roles(kind, fields, doc, role)
+    registered_extensions().check_write(role, kind.name, fields, new=new)
 
 
-class References:
+class ReferenceChecks:
     """Judges references within one transaction; a file names few records many times."""
 
     def __init__(self, tx: ReadTx) -> None:
         self._tx = tx
         self._met: dict[str, tuple[str, str | None] | None] = {}
 
-    def check(self, kind: Type, values: Mapping[str, object], before: Mapping[str, object] | None = None) -> None:
+    def check_references(
+        self, kind: Type, values: Mapping[str, object], before: Mapping[str, object] | None = None
+    ) -> None:
         """Refuse what names a record of another type, or one that was removed; what was named `before` stays. IllegalValue."""
         for name, value in values.items():
             spec = kind.fields.get(name)
             if spec is None or not spec.to or not value:
                 continue
-            known = _ids((before or {}).get(name))
-            for one in _ids(value):
+            known = _ids_in((before or {}).get(name))
+            for one in _ids_in(value):
                 if one not in known:
-                    self._check(kind, spec, one)
+                    self._check_reference(kind, spec, one)
 
-    def _check(self, kind: Type, spec: Field, record: str) -> None:
-        found = self._found(record)
+    def _check_reference(self, kind: Type, spec: Field, record: str) -> None:
+        found = self._find_target(record)
         if found is None:
             return  # on another laptop, or not yet here
         type_, removed = found
@@ -77,7 +79,7 @@ class References:
         if removed is not None:
             raise errors.IllegalValue(type=kind.name, field=spec.name, reason="was_removed", record=removed)
 
-    def _found(self, record: str) -> tuple[str, str | None] | None:
+    def _find_target(self, record: str) -> tuple[str, str | None] | None:
         """A record's type, and by what it is known where it was removed."""
         if record not in self._met:
             if len(self._met) >= _REMEMBERED:
@@ -89,6 +91,6 @@ class References:
         return self._met[record]
 
 
-def _ids(value: object) -> set[str]:
+def _ids_in(value: object) -> set[str]:
     held: Iterable[object] = value if isinstance(value, list | tuple | set) else (value,)
     return {one for one in held if isinstance(one, str) and is_id(one)}

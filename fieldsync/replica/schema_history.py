@@ -22,20 +22,20 @@ class FormVersion(Struct, frozen=True):
     version: int
 
 
-def forms(tx: ReadTx) -> dict[tuple[str, int], Type]:
+def form_versions(tx: ReadTx) -> dict[tuple[str, int], Type]:
     """Return every type that this node had a form of, by name and version."""
     found: dict[tuple[str, int], Type] = {}
     for compiled in tx.compiled_schemas():
-        for name, kind in model.decode(compiled).types.items():
+        for name, kind in model.decode_schema(compiled).types.items():
             found.setdefault((name, kind.version), kind)
     return found
 
 
-def dictionaries(tx: Tx) -> dict[bytes, bytes]:
+def compression_dictionaries(tx: Tx) -> dict[bytes, bytes]:
     """Return the dictionaries of all forms, present and past, by the id that a hello names them by; none has the id b""."""
     found = {b"": b""}
     for compiled in tx.compiled_schemas():
-        dictionary = model.decode(compiled).dictionary()
+        dictionary = model.decode_schema(compiled).compression_dictionary()
         found[FrameCodec.dictionary_id(dictionary)] = dictionary
     return found
 

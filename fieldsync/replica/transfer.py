@@ -8,10 +8,10 @@ from fieldsync.core.grants import covering_grant
 from fieldsync.core.settle import candidate_heads
 from fieldsync.core.units import ABOVE, check_unit, home_unit
 from fieldsync.replica.commit_writer import commit_drafts
-from fieldsync.replica.edit_coverage import Contexts, covering
+from fieldsync.replica.edit_coverage import EditContexts, edit_of_register
 from fieldsync.replica.lookup import find_row
 from fieldsync.replica.node import Node
-from fieldsync.replica.placement import owners
+from fieldsync.replica.placement import owners_of
 from fieldsync.replica.record_units import unit_of, units_of
 from fieldsync.replica.save import draft_edit
 from fieldsync.store import ReadTx
@@ -49,42 +49,42 @@ class DepartedRecord(Struct, frozen=True):
     above: bool | UnsetType = UNSET
 
 
-def move(node: Node, ref: str, unit: str, *, note: str | None = None) -> bytes:
+def transfer_record(node: Node, ref: str, unit: str, *, note: str | None = None) -> bytes:
     """Save that a record lives in another unit from now on, with all that belongs to it; return its id.
 
     NoRecord, IllegalValue, BelongsTo, UnitRefused, RoleRefused. Whether there is such a unit, only the server knows.
     """
     with node.store.write() as tx:
-        row = _movable(node, tx, ref, unit)
+        row = _find_transferable(node, tx, ref, unit)
         if row.doc.get("_unit") != unit or "_unit" in row.conflicts:
             kind = node.schema.type(row.state.type)
             commit_drafts(node, tx, [draft_edit(node, row, kind, {"_unit": unit}, note=note)])
     return row.state.record
 
 
-def plan(node: Node, ref: str, unit: str) -> MovePlan:
+def plan_transfer(node: Node, ref: str, unit: str) -> MovePlan:
     """Return what a move would do; the same errors.
 
     Nothing moves when the record lives there already. What a head that stands against the move names, is seen as before.
     """
     with node.store.read() as tx:
-        row = _movable(node, tx, ref, unit)
+        row = _find_transferable(node, tx, ref, unit)
         here = unit_of(tx, row)
         moves: dict[str, int] = {}
-        for one in (row, *_belonging(tx, row)) if here != unit else ():
+        for one in (row, *_rows_belonging_to(tx, row)) if here != unit else ():
             moves[one.state.type] = moves.get(one.state.type, 0) + 1
-        seen = any(covering_grant(node.grants, one) is not None for one in (unit, *_standing(node, tx, row)))
+        seen = any(covering_grant(node.grants, one) is not None for one in (unit, *_conflicting_units(node, tx, row)))
         return MovePlan(
             record_ids.id_text(row.state.record), row.code, row.state.type, here, unit, moves, still_seen=seen
         )
 
 
-def left(node: Node) -> list[DepartedRecord]:
+def list_departed(node: Node) -> list[DepartedRecord]:
     """Return what left this node since it was last asked, and is not back, owners first."""
     with node.store.write(durable=False) as tx:
         found = tx.departed_records()
         tx.forget_departed()
-    found.sort(key=lambda one: node.rules.of(one.type).belongs_to is not None)
+    found.sort(key=lambda one: node.rules.type_rules(one.type).belongs_to is not None)
     return [
         DepartedRecord(
             record_ids.id_text(one.record), one.code, one.type, one.unit and home_unit(one.unit),
@@ -94,7 +94,7 @@ def left(node: Node) -> list[DepartedRecord]:
     ]  # fmt: skip
 
 
-def _movable(node: Node, tx: ReadTx, ref: str, unit: str) -> Row:
+def _find_transferable(node: Node, tx: ReadTx, ref: str, unit: str) -> Row:
     row = find_row(tx, ref)
     check_unit(unit)
     if row.owner is not None:
@@ -103,10 +103,10 @@ def _movable(node: Node, tx: ReadTx, ref: str, unit: str) -> Row:
     return row
 
 
-def _standing(node: Node, tx: ReadTx, row: Row) -> list[str]:
+def _conflicting_units(node: Node, tx: ReadTx, row: Row) -> list[str]:
     """Return the units that a move would leave in conflict: of the heads that it does not cover."""
-    over = covering(node.rules.of(row.state.type), row.state, "_unit")
-    covers = Contexts(node, tx).covers(row.state.record, row.state.type, "_unit", over)
+    over = edit_of_register(node.rules.type_rules(row.state.type), row.state, "_unit")
+    covers = EditContexts(node, tx).coverage_of(row.state.record, row.state.type, "_unit", over)
     gone = {head.dot for head in covers.heads}
     return (
         [] if covers.everything else [str(one.value) for one in candidate_heads(over.register) if one.dot not in gone]
@@ -115,12 +115,12 @@ def _standing(node: Node, tx: ReadTx, row: Row) -> list[str]:
 
 def _top_owner(tx: ReadTx, row: Row) -> str:
     """Return the code of the record that a chain of owners ends in, or the id of the first that is not here."""
-    for top in owners(tx, row):
+    for top in owners_of(tx, row):
         row = top
     return record_ids.id_text(row.owner) if row.owner is not None else row.code or record_ids.id_text(row.state.record)
 
 
-def _belonging(tx: ReadTx, row: Row) -> list[Row]:
+def _rows_belonging_to(tx: ReadTx, row: Row) -> list[Row]:
     """Return all that belongs to a record, and what belongs to that."""
     found: dict[bytes, Row] = {}
     owners = [row.state.record]

@@ -10,7 +10,7 @@ from fieldsync import errors
 from fieldsync.replica import lookup
 from fieldsync.replica.node import Node
 from fieldsync.schema.model import Field, Schema, Type
-from fieldsync.schema.set_members import parts
+from fieldsync.schema.set_members import typed_members
 from fieldsync.schema.text_cleaning import plain_digits
 from fieldsync.store import ReadTx
 
@@ -24,7 +24,7 @@ class ValueReader:
     def __init__(self, named: Callable[[Field, str], object], today: Callable[[], str] | None = None) -> None:
         self._named, self._today = named, today
 
-    def value(self, field: Field, given: object) -> object:
+    def read_value(self, field: Field, given: object) -> object:
         """Return the id that a reference's words stand for, and a date's stored form; others as they are. NoRecord, Ambiguous."""
         if not isinstance(given, str):
             return given
@@ -34,43 +34,43 @@ class ValueReader:
             return given
         from fieldsync.schema import dates  # whoever only looks reads none
 
-        return dates.told(field, given, self._today())
+        return dates.read_typed_date(field, given, self._today())
 
-    def members(self, field: Field, given: object) -> list[object]:
+    def read_members(self, field: Field, given: object) -> list[object]:
         """Return the members given for a set: a list, or one text with commas between them."""
         if isinstance(given, str):
-            given = parts(field, given)
+            given = typed_members(field, given)
         elif given is None:
             given = ()
         several = given if isinstance(given, list | tuple) else (given,)
-        return [self.value(field, one) for one in several]
+        return [self.read_value(field, one) for one in several]
 
 
-def typed(node: Node) -> ValueReader:
+def reader_for_typing(node: Node) -> ValueReader:
     """Return what reads a person's words, each in a transaction of its own."""
 
-    def named(field: Field, words: str) -> object:
+    def resolve_reference(field: Field, words: str) -> object:
         with node.store.read() as tx:
             return lookup.resolve_reference(tx, node.schema, field, words)
 
-    return ValueReader(named, node.today)
+    return ValueReader(resolve_reference, node.today)
 
 
-def from_file(tx: ReadTx, schema: Schema) -> ValueReader:
+def reader_for_files(tx: ReadTx, schema: Schema) -> ValueReader:
     """Return what reads cells within one transaction; a file names few places many times."""
     met: dict[tuple[str, str], object] = {}
 
-    def named(field: Field, words: str) -> object:
+    def resolve_reference(field: Field, words: str) -> object:
         if (field.name, words) not in met:
             if len(met) >= _REMEMBERED:
                 met.clear()
             met[field.name, words] = lookup.resolve_reference(tx, schema, field, words)
         return met[field.name, words]
 
-    return ValueReader(named)
+    return ValueReader(resolve_reference)
 
 
-def step(kind: Type, name: str, given: str) -> int:
+def read_count(kind: Type, name: str, given: str) -> int:
     """Return how far a tally is counted up (+2) or down (-1); IllegalValue."""
     plain = plain_digits(given).strip()
     if not _STEP.fullmatch(plain):

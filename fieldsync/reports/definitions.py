@@ -14,7 +14,7 @@ import msgspec
 
 from fieldsync import errors
 from fieldsync.schema.model import Schema
-from fieldsync.schema.source_file import toml
+from fieldsync.schema.source_file import parse_toml
 
 FOLDER = "reports"
 NUMBERS = ("count", "number", "share")
@@ -27,7 +27,7 @@ MAX_FILE = 200_000  # characters
 Label = dict[str, str]
 
 
-class Column(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+class ReportColumn(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """One column: what it is called and what is in it.
 
     `of` is the TYPE.FIELD whose choices a `choice` shows, and a `word` that the header's words lack; `parts` are the columns
@@ -55,7 +55,7 @@ class Column(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
         return {"en": self.en, "ar": self.ar}
 
 
-class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ReportHeader(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A report file's comment.
 
     `issued` false: how things stand today, which no month can keep; `sealed`: it counts fields of the highest sensitivity,
@@ -64,7 +64,7 @@ class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     label: Label
-    columns: dict[str, Column]
+    columns: dict[str, ReportColumn]
     number: int = 99
     about: Label = {}
     words: dict[str, Label] = {}
@@ -79,7 +79,7 @@ class Report(msgspec.Struct, frozen=True):
     """A report: its name, its header, its query, and whether it is the office's own."""
 
     name: str
-    header: Header
+    header: ReportHeader
     sql: str
     own: bool
 
@@ -94,54 +94,54 @@ class Report(msgspec.Struct, frozen=True):
         return [name for name, column in self.header.columns.items() if column.kind == "count"]
 
 
-def fitting(reports: Mapping[str, Report], schema: Schema) -> dict[str, Report]:
+def fitting_reports(reports: Mapping[str, Report], schema: Schema) -> dict[str, Report]:
     """Return the reports whose record types the forms have."""
-    return {name: one for name, one in reports.items() if _lacking(one, schema) is None}
+    return {name: one for name, one in reports.items() if _missing_type(one, schema) is None}
 
 
 def check_types(report: Report, schema: Schema) -> None:
     """Refuse a report of the program's about record types that the forms lack; UnknownType."""
-    lacking = _lacking(report, schema)
+    lacking = _missing_type(report, schema)
     if lacking is not None:
         raise errors.UnknownType(type=lacking, known=list(schema.types), reason="report")
 
 
-def _lacking(report: Report, schema: Schema) -> str | None:
+def _missing_type(report: Report, schema: Schema) -> str | None:
     """Return a type of the shipped forms that the report's query reads and these forms lack."""
     if report.own:
         return None
     read = set(_TABLE.findall(report.sql)) - set(_NAMED_QUERY.findall(report.sql)) - schema.types.keys()
-    return next((one for one in sorted(read) if (_shipped().parent / f"{one}.toml").exists()), None)
+    return next((one for one in sorted(read) if (_shipped_folder().parent / f"{one}.toml").exists()), None)
 
 
-def available(home: Path, *, usable: bool = False) -> dict[str, Report]:
+def available_reports(home: Path, *, usable: bool = False) -> dict[str, Report]:
     """Return all reports by name, in their order; ReportFault for a file that is none, unless only `usable` ones are wanted."""
-    found = {path.stem: _read(path, own=False) for path in sorted(_shipped().glob("*.sql"))}
+    found = {path.stem: _read_report(path, own=False) for path in sorted(_shipped_folder().glob("*.sql"))}
     for path in sorted((home / FOLDER).glob("*.sql")) if (home / FOLDER).is_dir() else ():
         try:
-            found[path.stem] = _read(path, own=True)
+            found[path.stem] = _read_report(path, own=True)
         except errors.BadInput:
             if not usable:
                 raise
     return dict(sorted(found.items(), key=lambda one: (one[1].header.number, one[0])))
 
 
-def find(home: Path, name: str) -> Report:
+def find_report(home: Path, name: str) -> Report:
     """Return a report by its name or number. NoReport, ReportFault."""
     own = home / FOLDER / f"{name}.sql"
     if _NAME.fullmatch(name) and own.is_file():  # another file's fault is no reason to refuse this one
-        return _read(own, own=True)
-    ours = {path.stem: path for path in _shipped().glob("*.sql")}
+        return _read_report(own, own=True)
+    ours = {path.stem: path for path in _shipped_folder().glob("*.sql")}
     if name in ours:
-        return _read(ours[name], own=False)
-    reports = available(home)
+        return _read_report(ours[name], own=False)
+    reports = available_reports(home)
     for report in reports.values():
         if name == str(report.header.number) and not report.own:
             return report
     raise errors.NoReport(report=name, known=list(reports))
 
 
-def _shipped() -> Path:
+def _shipped_folder() -> Path:
     here = Path(__file__).resolve()
     for folder in (here.parents[1] / "schemas", here.parents[2] / "schemas"):
         if folder.is_dir():
@@ -149,7 +149,7 @@ def _shipped() -> Path:
     raise errors.BadFile(file="schemas", reason="missing")
 
 
-def _read(path: Path, *, own: bool) -> Report:
+def _read_report(path: Path, *, own: bool) -> Report:
     name = path.stem
     if not _NAME.fullmatch(name):
         raise errors.ReportFault(report=path.name, reason="name")
@@ -159,33 +159,33 @@ def _read(path: Path, *, own: bool) -> Report:
         raise errors.BadFile(file=path.name, reason="unreadable") from fault
     if len(text) > MAX_FILE:
         raise errors.TooLarge(what="report", limit=MAX_FILE)
-    return Report(name, parse(name, text), text, own)
+    return Report(name, parse_header(name, text), text, own)
 
 
-def parse(name: str, text: str) -> Header:
+def parse_header(name: str, text: str) -> ReportHeader:
     """Return the header of a report's text. ReportFault."""
     found = _HEADER.match(text)
     if found is None:
         raise errors.ReportFault(report=name, reason="no_header")
     try:
-        header = msgspec.convert(toml(found[1]), Header)
+        header = msgspec.convert(parse_toml(found[1]), ReportHeader)
     except tomllib.TOMLDecodeError as fault:
         line = re.search(r"line (\d+)", str(fault))
         raise errors.ReportFault(report=name, reason="toml", line=int(line[1]) if line else 1) from fault
     except (msgspec.ValidationError, RecursionError) as fault:
-        raise errors.ReportFault(report=name, reason="header", what=_place(str(fault))) from fault
-    _check(name, header)
+        raise errors.ReportFault(report=name, reason="header", what=_fault_place(str(fault))) from fault
+    _check_header(name, header)
     return header
 
 
-def _place(fault: str) -> str:
+def _fault_place(fault: str) -> str:
     """Return where in a header a fault is, or which key it has too many or lacks: never what stands there."""
     place = re.search(r"`(\$[^`]*)`", fault)
     key = re.search(r"field `(\w+)`", fault)
     return " ".join(part[1] for part in (place, key) if part is not None)
 
 
-def _check(name: str, header: Header) -> None:
+def _check_header(name: str, header: ReportHeader) -> None:
     columns: Mapping[str, Any] = header.columns
     if not columns:
         raise errors.ReportFault(report=name, reason="header", what="columns")

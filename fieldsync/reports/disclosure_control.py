@@ -16,7 +16,7 @@ SMALL = 5
 TOTAL = "total"  # in a column of words: the row that sums up the others
 
 
-def leaving(report: Report, document: ReportDocument) -> ReportDocument:
+def suppress_small(report: Report, document: ReportDocument) -> ReportDocument:
     """Return a report's document as it may leave; each row says in "hidden" which of its numbers were taken out."""
     columns = report.header.columns
     stays = {name for name, column in columns.items() if not column.leaves}
@@ -29,8 +29,8 @@ def leaving(report: Report, document: ReportDocument) -> ReportDocument:
         row.pop(OPEN, None)
         for name, column in columns.items():
             if column.kind == "trend" and name in row:
-                row[name] = [n if not _small(n) else None for n in row[name]]
-    hidden = hide(report, rows)
+                row[name] = [n if not _is_small(n) else None for n in row[name]]
+    hidden = hidden_columns(report, rows)
     for row, names in zip(rows, hidden, strict=True):
         for name in names:
             row[name] = None
@@ -40,15 +40,15 @@ def leaving(report: Report, document: ReportDocument) -> ReportDocument:
     return structs.replace(document, columns=shown, rows=rows, shared=True, left_out=len(document.rows) - len(rows))
 
 
-def _small(value: object) -> bool:
+def _is_small(value: object) -> bool:
     return isinstance(value, int | float) and 0 < abs(value) < SMALL
 
 
-def hide(report: Report, rows: Sequence[ReportRow]) -> list[set[str]]:
+def hidden_columns(report: Report, rows: Sequence[ReportRow]) -> list[set[str]]:
     """Return for each row the columns to be hidden."""
     counts = [name for name in report.counts if report.header.columns[name].leaves]
-    hidden = [{name for name in counts if _small(row.get(name))} for row in rows]
-    families = list(_families(report, rows))
+    hidden = [{name for name in counts if _is_small(row.get(name))} for row in rows]
+    families = list(_summing_cells(report, rows))
     grew = True
     while grew:  # hiding one to cover another may bare a third
         grew = False
@@ -61,18 +61,18 @@ def hide(report: Report, rows: Sequence[ReportRow]) -> list[set[str]]:
                 grew = True
     for name, column in report.header.columns.items():
         for row, names in zip(rows, hidden, strict=True):
-            if column.kind in ("share", "number") and name in row and _tells(row, names, column.whole, counts):
+            if column.kind in ("share", "number") and name in row and _reveals(row, names, column.whole, counts):
                 names.add(name)
     return hidden
 
 
-def _tells(row: ReportRow, names: Iterable[str], whole: str, counts: Iterable[str]) -> bool:
+def _reveals(row: ReportRow, names: Iterable[str], whole: str, counts: Iterable[str]) -> bool:
     """Whether a share or an average would tell a hidden number: its own whole's, or any of the row's where it names none."""
     hidden = set(names)
-    return bool(hidden & {whole} or (not whole and hidden & set(counts))) or (bool(whole) and _small(row.get(whole)))
+    return bool(hidden & {whole} or (not whole and hidden & set(counts))) or (bool(whole) and _is_small(row.get(whole)))
 
 
-def _families(report: Report, rows: Sequence[ReportRow]) -> Iterable[list[tuple[int, str]]]:
+def _summing_cells(report: Report, rows: Sequence[ReportRow]) -> Iterable[list[tuple[int, str]]]:
     """Yield the cells that add up to one that is shown, with it: across a row by its columns' `parts`, down by total rows."""
     for name, column in report.header.columns.items():
         if column.parts and column.leaves:

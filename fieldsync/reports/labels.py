@@ -5,7 +5,7 @@ from fieldsync.schema.labels import label_in
 from fieldsync.schema.model import Schema
 
 
-def label(report: Report, schema: Schema, column: str, value: object, lang: str) -> object:
+def value_label(report: Report, schema: Schema, column: str, value: object, lang: str) -> object:
     """Return what is shown for a value."""
     spec = report.header.columns[column]
     if spec.kind == "word":
@@ -16,5 +16,5 @@ def label(report: Report, schema: Schema, column: str, value: object, lang: str)
         type_, _, field = spec.of.partition(".")
         kind = schema.types.get(type_)
         if kind is not None and field in kind.fields:
-            return kind.fields[field].words(value, lang)
+            return kind.fields[field].value_words(value, lang)
     return value

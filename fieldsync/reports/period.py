@@ -24,27 +24,27 @@ class Period(NamedTuple):
         return len(self.name) == 4
 
     @property
-    def since(self) -> str:
+    def first_day(self) -> str:
         """The first day."""
         return f"{self.name}-01-01" if self.is_year else f"{self.name}-01"
 
     @property
-    def until(self) -> str:
+    def end_day(self) -> str:
         """The day after the last."""
-        return f"{self.before(-1).name}-01-01"[:10]
+        return f"{self.period_before(-1).name}-01-01"[:10]
 
     @property
     def as_at(self) -> str:
         """The day that lists of what is open or overdue look from: the last of the period, or today while it runs."""
-        last = dt.date.fromisoformat(self.until) - dt.timedelta(days=1)
+        last = dt.date.fromisoformat(self.end_day) - dt.timedelta(days=1)
         return min(self.today, last.isoformat())
 
     @property
-    def over(self) -> bool:
+    def is_over(self) -> bool:
         """Whether nothing more can happen in it."""
-        return self.until <= self.today
+        return self.end_day <= self.today
 
-    def before(self, months: int) -> "Period":
+    def period_before(self, months: int) -> "Period":
         """The period so many months before (a year: so many twelves of them; one is a whole one)."""
         if self.is_year:
             years = months if abs(months) < 12 else months // 12
@@ -54,17 +54,18 @@ class Period(NamedTuple):
 
     def spans(self) -> list[Span]:
         """Every stretch that a report's `period` table has: this, last, ytd, same (of last year), and twelve months m01…m12."""
-        last, same = self.before(1), self.before(12)
+        last, same = self.period_before(1), self.period_before(12)
         year = f"{self.name[:4]}-01-01"
         months = [
-            Period(f"{self.name[:4]}-12" if self.is_year else self.name, self.today).before(11 - n) for n in range(12)
+            Period(f"{self.name[:4]}-12" if self.is_year else self.name, self.today).period_before(11 - n)
+            for n in range(12)
         ]
         return [
-            ("this", self.since, self.until),
-            ("last", last.since, last.until),
-            ("ytd", year, self.until),
-            ("same", same.since, same.until),
-            *((f"m{n:02}", one.since, one.until) for n, one in enumerate(months, 1)),
+            ("this", self.first_day, self.end_day),
+            ("last", last.first_day, last.end_day),
+            ("ytd", year, self.end_day),
+            ("same", same.first_day, same.end_day),
+            *((f"m{n:02}", one.first_day, one.end_day) for n, one in enumerate(months, 1)),
         ]
 
 
@@ -72,7 +73,7 @@ def period_of(month: str | None, year: str | None, today: str) -> Period:
     """Return the period that was asked for, the running month if none was. Usage."""
     if month and year:
         raise errors.Usage(reason="month_or_year")
-    month = (dates.usual(month) or month)[:7] if month else None
+    month = (dates.usual_date(month) or month)[:7] if month else None
     if month and not _MONTH.fullmatch(month):
         raise errors.Usage(reason="month")
     if year and not _YEAR.fullmatch(year):

@@ -107,7 +107,7 @@ class IssuedReports(Struct, frozen=True):
     already: list[str]
 
 
-def make(
+def make_report(
     node: Node,
     name: str,
     *,
@@ -118,24 +118,24 @@ def make(
     progress: Progress | None = None,
 ) -> ReportDocument:
     """Return a report's document: its rows as issued where they were, else as they are. NoReport, Usage, NotFound, ReportFault."""
-    report = definitions.find(node.home, name)
+    report = definitions.find_report(node.home, name)
     definitions.check_types(report, node.schema)
     asked = period.period_of(month, year, node.today())
     if unit is not None:
-        _known(node, unit)
-    now = count(node, report, asked, unit, seconds, progress)
+        _check_unit(node, unit)
+    now = count_rows(node, report, asked, unit, seconds, progress)
     with node.store.read() as tx:
         issued = tx.issued_report(report.name, asked.name, unit or "")
         if issued is not None:
-            rows = beside(report, issued.rows, now, {name: name for name in report.counts})
+            rows = compare_with_issued(report, issued.rows, now, {name: name for name in report.counts})
         else:
             rows = now
             for column, spec in report.header.columns.items():
                 if spec.as_issued is not None:
                     source, months = spec.as_issued
-                    before = tx.issued_report(report.name, asked.before(months).name, unit or "")
+                    before = tx.issued_report(report.name, asked.period_before(months).name, unit or "")
                     if before is not None:
-                        rows = beside(report, before.rows, rows, {column: source}, only=True)
+                        rows = compare_with_issued(report, before.rows, rows, {column: source}, only=True)
     columns = {
         name: one
         for name, one in report.header.columns.items()
@@ -144,17 +144,17 @@ def make(
     return ReportDocument(
         report=report.name,
         label=report.header.label,
-        period=ReportPeriod(asked.name, asked.since, asked.until, asked.as_at, asked.over),
+        period=ReportPeriod(asked.name, asked.first_day, asked.end_day, asked.as_at, asked.is_over),
         org=node.org,
         unit=unit,
-        as_of=issued.as_of if issued is not None else as_of(node, unit),
+        as_of=issued.as_of if issued is not None else last_syncs(node, unit),
         issued=None if issued is None else IssuedAs(stamp.stamp_text(issued.at << stamp.COUNTER_BITS), issued.by),
         columns=[ReportColumn(name, one.label, one.kind) for name, one in columns.items()],
         rows=rows,
     )
 
 
-def _known(node: Node, unit: str) -> None:
+def _check_unit(node: Node, unit: str) -> None:
     with node.store.read() as tx:
         granted = {grant.unit for device in tx.devices() for grant in device.grants}
         known = {home_unit(channel.unit) for channel in tx.channels()} | set(node.units) | granted
@@ -165,7 +165,7 @@ def _known(node: Node, unit: str) -> None:
 # --- counting ---------------------------------------------------------------------------------------------------------
 
 
-def count(
+def count_rows(
     node: Node,
     report: Report,
     asked: Period,
@@ -177,18 +177,18 @@ def count(
     if report.header.whole and node.role == PARTNER:
         return []
     figures = node.store.open_report_reader(
-        views(node.schema), unit, sheets=table_refresh.catch_up(node, report, progress)
+        report_views(node.schema), unit, sheets=table_refresh.refresh_tables(node, report, progress)
     )
     try:
         figures.fill_table("period", ("name", "since", "until"), asked.spans())
         if "sync_device" in report.sql:
-            figures.fill_table("sync_device", _DEVICES, _devices(node, unit))
+            figures.fill_table("sync_device", _DEVICES, _device_rows(node, unit))
         if "suspect" in report.sql:  # pairs that may be one, both ways round
             with node.store.read() as tx:
                 pairs = [pair[:2] for pair in tx.open_pairs(comparison.LIKELY)]
             figures.fill_table("suspect", ("a", "b"), [*pairs, *((b, a) for a, b in pairs)])
         facts = {
-            "since": asked.since, "until": asked.until, "as_at": asked.as_at, "month": asked.name, "today": asked.today,
+            "since": asked.first_day, "until": asked.end_day, "as_at": asked.as_at, "month": asked.name, "today": asked.today,
             "unit": unit, "year": asked.name[:4],
         }  # fmt: skip
         columns, rows = figures.run_query(
@@ -199,10 +199,10 @@ def count(
     lacking = [name for name in report.header.columns if name not in columns]
     if lacking:
         raise errors.ReportFault(report=report.name, reason="columns", what=lacking[0])
-    return [_row(report, dict(zip(columns, row, strict=True))) for row in rows]
+    return [_row_json(report, dict(zip(columns, row, strict=True))) for row in rows]
 
 
-def _row(report: Report, found: ReportRow) -> ReportRow:
+def _row_json(report: Report, found: ReportRow) -> ReportRow:
     """One row in JSON's own words; what is zero or more is not left empty."""
     made: ReportRow = {}
     for name, column in report.header.columns.items():
@@ -220,12 +220,12 @@ def _row(report: Report, found: ReportRow) -> ReportRow:
     return made
 
 
-def views(schema: Schema) -> Iterable[ReportView]:
+def report_views(schema: Schema) -> Iterable[ReportView]:
     """Return every record type as reports see it."""
-    return [_view(kind) for kind in schema.types.values()]
+    return [_report_view(kind) for kind in schema.types.values()]
 
 
-def _view(kind: Type) -> ReportView:
+def _report_view(kind: Type) -> ReportView:
     fields = [field for field in kind.fields.values() if field.kind != "derived"]
     return ReportView(
         kind.name,
@@ -240,7 +240,7 @@ def _view(kind: Type) -> ReportView:
 # --- how far the figures reach ----------------------------------------------------------------------------------------
 
 
-def as_of(node: Node, unit: str | None) -> list[LastSync]:
+def last_syncs(node: Node, unit: str | None) -> list[LastSync]:
     """Return when each office's last sync was, as far as this node knows."""
     last: dict[str, int | None] = {}
     with node.store.read() as tx:
@@ -259,12 +259,12 @@ def as_of(node: Node, unit: str | None) -> list[LastSync]:
     ]
 
 
-def _devices(node: Node, unit: str | None) -> Iterable[list[object]]:
+def _device_rows(node: Node, unit: str | None) -> Iterable[list[object]]:
     """Yield the devices with how they sync, for the report on it."""
     day, now = 86_400_000, node.clock()
     opened: dict[str, list[float]] = {}
-    for item in decisions.items(node, unit=unit):
-        age = (now - _milliseconds(item.since)) / day
+    for item in decisions.list_conflicts(node, unit=unit):
+        age = (now - _milliseconds_of(item.since)) / day
         for writer in {head.device for head in item.heads}:
             opened.setdefault(writer, []).append(age)
     with node.store.read() as tx:
@@ -285,7 +285,7 @@ def _devices(node: Node, unit: str | None) -> Iterable[list[object]]:
             ]  # fmt: skip
 
 
-def _milliseconds(at: str) -> float:
+def _milliseconds_of(at: str) -> float:
     import datetime as dt
 
     return dt.datetime.fromisoformat(at).timestamp() * 1000
@@ -294,16 +294,16 @@ def _milliseconds(at: str) -> float:
 # --- months that were issued ------------------------------------------------------------------------------------------
 
 
-def issue(node: Node, asked: Period, unit: str | None, names: Iterable[str] | None = None) -> IssuedReports:
+def issue_reports(node: Node, asked: Period, unit: str | None, names: Iterable[str] | None = None) -> IssuedReports:
     """Keep reports of a month or year that is over as they are now, for good. Usage, RoleRefused, UnitRefused."""
-    if not asked.over:
-        raise errors.Usage(reason="not_over", until=asked.until)
+    if not asked.is_over:
+        raise errors.Usage(reason="not_over", until=asked.end_day)
     if unit is not None:
-        _known(node, unit)
+        _check_unit(node, unit)
         node.may_decide(unit)
     elif node.role not in DECIDERS:
         raise errors.RoleRefused(role=node.role, needs=list(DECIDERS))
-    known = definitions.fitting(definitions.available(node.home), node.schema)
+    known = definitions.fitting_reports(definitions.available_reports(node.home), node.schema)
     told = IssuedReports(asked.name, unit, [], [])
     for name in known if names is None else names:
         report = known[name]
@@ -312,15 +312,15 @@ def issue(node: Node, asked: Period, unit: str | None, names: Iterable[str] | No
         with node.store.read() as tx:
             done = tx.issued_report(name, asked.name, unit or "") is not None
         if not done:
-            rows = count(node, report, asked, unit)
-            one = IssuedReport(name, asked.name, unit or "", node.clock(), node.person, rows, as_of(node, unit))
+            rows = count_rows(node, report, asked, unit)
+            one = IssuedReport(name, asked.name, unit or "", node.clock(), node.person, rows, last_syncs(node, unit))
             with node.store.write() as tx:
                 done = not tx.put_issued_report(one)
         (told.already if done else told.issued).append(name)
     return told
 
 
-def beside(
+def compare_with_issued(
     report: Report,
     issued: Iterable[ReportRow],
     now: Iterable[ReportRow],

@@ -18,7 +18,7 @@ Wanted = dict[str, list[tuple[str, bool]]]  # of each type the fields, and wheth
 _WORD = re.compile(r"\w+")
 
 
-def catch_up(node: Node, report: Report, progress: Progress | None = None) -> bool:
+def refresh_tables(node: Node, report: Report, progress: Progress | None = None) -> bool:
     """Bring this node's sheets up to date; False where a report is to read the records themselves.
 
     On laptops there are none: their stores are small. A report of the office's own that asks for all columns needs them all.
@@ -26,11 +26,11 @@ def catch_up(node: Node, report: Report, progress: Progress | None = None) -> bo
     if node.is_laptop or (report.own and _ALL.search(report.sql)):
         return False
     mark = node.forms.hex()
-    wanted = _wanted(node, [*definitions.available(node.home, usable=True).values(), report])
+    wanted = _wanted_fields(node, [*definitions.available_reports(node.home, usable=True).values(), report])
     while True:
-        _make(node, wanted, mark, progress)
+        _make_tables(node, wanted, mark, progress)
         with node.store.write(durable=False) as tx:
-            if _lacking(tx, wanted, mark):
+            if _missing_tables(tx, wanted, mark):
                 continue  # another process, with other forms, has put its own in the place of ours
             changed, went = tx.collect_report_changes(), tx.have_records_departed()
             for type_, fields in wanted.items():
@@ -42,10 +42,10 @@ def catch_up(node: Node, report: Report, progress: Progress | None = None) -> bo
         return True
 
 
-def _make(node: Node, wanted: Wanted, mark: str, progress: Progress | None) -> None:
+def _make_tables(node: Node, wanted: Wanted, mark: str, progress: Progress | None) -> None:
     """Make the sheets that are not there, in slices: whoever saves or syncs meanwhile waits for one slice at most."""
     with node.store.read() as tx:
-        lacking = _lacking(tx, wanted, mark)
+        lacking = _missing_tables(tx, wanted, mark)
         needless = bool(tx.report_tables().keys() - wanted.keys())
         total = tx.count_of_types(list(wanted) if needless else lacking)
     if needless:
@@ -66,20 +66,22 @@ def _make(node: Node, wanted: Wanted, mark: str, progress: Progress | None) -> N
                 time.sleep(_REST)
 
 
-def _lacking(tx: ReadTx, wanted: Wanted, mark: str) -> list[str]:
+def _missing_tables(tx: ReadTx, wanted: Wanted, mark: str) -> list[str]:
     known = tx.report_tables()
     return [name for name, fields in wanted.items() if known.get(name) != [mark, *(field for field, _ in fields)]]
 
 
-def _wanted(node: Node, reports: Iterable[Report]) -> Wanted:
+def _wanted_fields(node: Node, reports: Iterable[Report]) -> Wanted:
     """Return the fields of each type that any of the reports may mean: those whose names stand in its query."""
     words = {word for report in reports for word in _WORD.findall(report.sql)}
     return {
-        name: [(field.name, field.type == "ref") for field in kind.fields.values() if _stored(field.name, kind, words)]
+        name: [
+            (field.name, field.type == "ref") for field in kind.fields.values() if _is_stored(field.name, kind, words)
+        ]
         for name, kind in node.schema.types.items()
         if name in words
     }
 
 
-def _stored(field: str, kind: Type, words: set[str]) -> bool:
+def _is_stored(field: str, kind: Type, words: set[str]) -> bool:
     return field in words and kind.fields[field].kind != "derived"

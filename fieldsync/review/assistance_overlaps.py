@@ -16,7 +16,7 @@ from fieldsync.core.grants import Grant, covering_grant
 from fieldsync.core.register import Value
 from fieldsync.core.state import newest_write
 from fieldsync.core.units import home_unit
-from fieldsync.linkage.similarity import parts
+from fieldsync.linkage.similarity import name_parts
 from fieldsync.replica import commit_writer, save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.lookup import find_row
@@ -24,7 +24,7 @@ from fieldsync.replica.node import Node
 from fieldsync.replica.record_units import unit_of
 from fieldsync.review import duplicate_pairs
 from fieldsync.schema.expressions import parser
-from fieldsync.schema.model import Double, Type
+from fieldsync.schema.model import OverlapRule, Type
 from fieldsync.schema.values import is_id
 from fieldsync.store import ReadTx
 from fieldsync.store.contract import Document, Row
@@ -33,7 +33,7 @@ CANCELLED = "cancelled"
 _FEW = 200  # households that are read one by one; of more, all are read
 
 
-class _One(NamedTuple):
+class _OverlapSide(NamedTuple):
     """A record that may be a double: its id, its household, its document."""
 
     id: str
@@ -80,7 +80,7 @@ class RecordOverlap(NamedTuple):
     rule: str
     side: OverlapSide
 
-    def brief(self) -> KnownOverlap:
+    def without_fields(self) -> KnownOverlap:
         """Return it without the other record's fields."""
         return KnownOverlap(self.side.record, self.side.code, self.rule, self.side.by, self.side.at)
 
@@ -93,9 +93,11 @@ class _OverlapSearch:
         self.kind = kind
         self._today = node.today()
         self._named: dict[tuple[str, str], frozenset[str]] = {}
-        self._unless = {name: parser.compile(rule.unless) for name, rule in kind.doubles.items() if rule.unless}
+        self._unless = {
+            name: parser.compile_expression(rule.unless) for name, rule in kind.doubles.items() if rule.unless
+        }
 
-    def open(self) -> list[tuple[str, _One, _One]]:
+    def open_pairs(self) -> list[tuple[str, _OverlapSide, _OverlapSide]]:
         """Return the pairs of all households; read are those in which two records agree at all."""
         homes: set[bytes] = set()
         stands = {record_ids.from_text(one): record_ids.from_text(root) for one, root in self._tx.merge_targets.items()}
@@ -111,33 +113,35 @@ class _OverlapSearch:
         if not homes:
             return []
         return list(
-            self.pairs(self.ones(self._tx.at_home(self.kind.name, sorted(homes) if len(homes) < _FEW else None)))
+            self.pairs_among(
+                self.sides_of(self._tx.at_home(self.kind.name, sorted(homes) if len(homes) < _FEW else None))
+            )
         )
 
-    def ones(self, found: Iterable[tuple[bytes, bytes, Mapping[str, Any]]]) -> list[_One]:
+    def sides_of(self, found: Iterable[tuple[bytes, bytes, Mapping[str, Any]]]) -> list[_OverlapSide]:
         """Return records with the household that each is about, of merged ones the one that stays."""
         roots = self._tx.merge_targets
         made = []
         for record, home, doc in found:
             one, where = record_ids.id_text(record), record_ids.id_text(home)
             if one not in roots or roots[one] == one:  # of two that are one, one counts
-                made.append(_One(one, roots.get(where, where), doc))
+                made.append(_OverlapSide(one, roots.get(where, where), doc))
         return made
 
-    def pairs(self, ones: Iterable[_One]) -> Iterator[tuple[str, _One, _One]]:
+    def pairs_among(self, ones: Iterable[_OverlapSide]) -> Iterator[tuple[str, _OverlapSide, _OverlapSide]]:
         """Yield (rule, a record, another one) for each pair that nobody has called right."""
         everyone = list(ones)
         for name, rule in self.kind.doubles.items():
-            together: dict[tuple[object, ...], list[_One]] = defaultdict(list)
+            together: dict[tuple[object, ...], list[_OverlapSide]] = defaultdict(list)
             for one in everyone:
-                if name in self._unless and self._unless[name].holds(one.doc, self._today):
+                if name in self._unless and self._unless[name].holds_for(one.doc, self._today):
                     continue
                 same = [self._value(one.doc, field) for field in rule.same]
                 if None not in same:
                     together[(one.home, *same)].append(one)
             for group in together.values():
                 for a, b in combinations(group, 2):
-                    if not _apart(a, b) and (not rule.against or self._against(rule, a, b)):
+                    if not _are_set_apart(a, b) and (not rule.against or self._breaks_rule(rule, a, b)):
                         yield name, a, b
 
     def _value(self, doc: Mapping[str, Any], field: str) -> object:
@@ -145,10 +149,10 @@ class _OverlapSearch:
 
     def _folded(self, value: object) -> object:
         if isinstance(value, str):
-            return self._tx.merge_targets.get(value, value) if is_id(value) else parts(value) or value
+            return self._tx.merge_targets.get(value, value) if is_id(value) else name_parts(value) or value
         return value
 
-    def _against(self, rule: Double, a: _One, b: _One) -> bool:
+    def _breaks_rule(self, rule: OverlapRule, a: _OverlapSide, b: _OverlapSide) -> bool:
         field, _, beyond = rule.against.partition(".")
         mine, its = (self._value(one.doc, field) for one in (a, b))
         return its in self._names(mine, beyond) or mine in self._names(its, beyond)
@@ -163,11 +167,11 @@ class _OverlapSearch:
         return self._named[record, field]
 
 
-def _apart(a: _One, b: _One) -> bool:
+def _are_set_apart(a: _OverlapSide, b: _OverlapSide) -> bool:
     return b.id in a.doc.get(duplicate_pairs.NOT_SAME, ()) or a.id in b.doc.get(duplicate_pairs.NOT_SAME, ())
 
 
-def items(node: Node, *, unit: str | None = None, type: str | None = None) -> list[Overlap]:
+def list_overlaps(node: Node, *, unit: str | None = None, type: str | None = None) -> list[Overlap]:
     """Return the open pairs that this node can see both sides of."""
     found: list[Overlap] = []
     with node.store.read() as tx:
@@ -175,28 +179,32 @@ def items(node: Node, *, unit: str | None = None, type: str | None = None) -> li
         for kind in node.schema.types.values():
             if not kind.doubles or type not in (None, kind.name):
                 continue
-            pairs = _OverlapSearch(node, tx, kind).open()
+            pairs = _OverlapSearch(node, tx, kind).open_pairs()
             wanted = {record_ids.from_text(one) for _, a, b in pairs for one in (a.id, b.id, a.home)}
             rows = {record_ids.id_text(record): row for record, row in tx.rows(wanted).items()}
             for rule, a, b in pairs:
                 place = units.get(rows[a.id].channel or 0, "")
                 if unit is None or covering_grant((Grant(unit, ""),), place):
-                    found.append(_told(node, kind, rule, rows, (a, b), place))
+                    found.append(_overlap_json(node, kind, rule, rows, (a, b), place))
     return sorted(found, key=lambda one: (one.unit, one.household_code or "", one.a.at))
 
 
-def count(node: Node, grants: tuple[Grant, ...]) -> int:
+def count_overlaps(node: Node, grants: tuple[Grant, ...]) -> int:
     """Return how many pairs are open in the units of these grants, without telling of them."""
     with node.store.read() as tx:
         units = {channel.n: home_unit(channel.unit) for channel in tx.channels()}
         kinds = [kind for kind in node.schema.types.values() if kind.doubles]
-        ones = [record_ids.from_text(a.id) for kind in kinds for _, a, _ in _OverlapSearch(node, tx, kind).open()]
+        ones = [record_ids.from_text(a.id) for kind in kinds for _, a, _ in _OverlapSearch(node, tx, kind).open_pairs()]
         places = tx.channels_of(set(ones))
         return sum(covering_grant(grants, units.get(places.get(one, 0), "")) is not None for one in ones)
 
 
-def _told(node: Node, kind: Type, rule: str, rows: Mapping[str, Row], pair: tuple[_One, _One], unit: str) -> Overlap:
-    first, second = sorted((_side(node, rows[one.id]) for one in pair), key=lambda side: (side.at, side.code or ""))
+def _overlap_json(
+    node: Node, kind: Type, rule: str, rows: Mapping[str, Row], pair: tuple[_OverlapSide, _OverlapSide], unit: str
+) -> Overlap:
+    first, second = sorted(
+        (_side_json(node, rows[one.id]) for one in pair), key=lambda side: (side.at, side.code or "")
+    )
     one = pair[0]
     home = rows.get(one.home)
     return Overlap(
@@ -208,7 +216,7 @@ def _told(node: Node, kind: Type, rule: str, rows: Mapping[str, Row], pair: tupl
     )  # fmt: skip
 
 
-def _side(node: Node, row: Row) -> OverlapSide:
+def _side_json(node: Node, row: Row) -> OverlapSide:
     made = row.state.base or newest_write(row.state)
     kind = node.schema.types[row.state.type]
     fields = {name: value for name, value in row.doc.items() if name in kind.fields}
@@ -220,7 +228,7 @@ def _side(node: Node, row: Row) -> OverlapSide:
     )  # fmt: skip
 
 
-def of(node: Node, ref: str) -> list[RecordOverlap]:
+def overlaps_of(node: Node, ref: str) -> list[RecordOverlap]:
     """Return what a record is a double of, as far as this node knows."""
     with node.store.read() as tx:
         row = find_row(tx, ref)
@@ -233,21 +241,21 @@ def of(node: Node, ref: str) -> list[RecordOverlap]:
         homes = {home, stays, *(gave for gave, kept in tx.merge_targets.items() if kept == stays)}
         finder = _OverlapSearch(node, tx, kind)
         mine = record_ids.id_text(row.state.record)
-        ones = finder.ones(tx.at_home(kind.name, [record_ids.from_text(one) for one in sorted(homes)]))
-        hits = [(rule, b if a.id == mine else a) for rule, a, b in finder.pairs(ones) if mine in (a.id, b.id)]
+        ones = finder.sides_of(tx.at_home(kind.name, [record_ids.from_text(one) for one in sorted(homes)]))
+        hits = [(rule, b if a.id == mine else a) for rule, a, b in finder.pairs_among(ones) if mine in (a.id, b.id)]
         rows = {
             record_ids.id_text(record): found
             for record, found in tx.rows(record_ids.from_text(one.id) for _, one in hits).items()
         }
-        return [RecordOverlap(rule, _side(node, rows[one.id])) for rule, one in hits]
+        return [RecordOverlap(rule, _side_json(node, rows[one.id])) for rule, one in hits]
 
 
-def both_right(node: Node, a: str, b: str, *, note: str | None = None) -> None:
+def keep_both(node: Node, a: str, b: str, *, note: str | None = None) -> None:
     """Say that two are no doubles, so that nobody is asked again. RoleRefused, UnitRefused, TwoTypes."""
-    duplicate_pairs.not_same(node, a, b, note=note)
+    duplicate_pairs.mark_distinct(node, a, b, note=note)
 
 
-def drop(node: Node, ref: str, reason: str) -> bytes:
+def cancel_record(node: Node, ref: str, reason: str) -> bytes:
     """Cancel the one of two that is a double, with the reason; it is removed where its form knows no such step. RoleRefused."""
     with node.store.read() as tx:
         row = find_row(tx, ref)
@@ -256,11 +264,11 @@ def drop(node: Node, ref: str, reason: str) -> bytes:
     lifecycle, now = kind.lifecycle, row.doc.get("state")
     if lifecycle is not None and isinstance(now, str) and CANCELLED in lifecycle.next_states(now):
         fields: dict[str, Value] = {"state": CANCELLED}
-        return save.edit(node, row.state.record.hex(), Changes(set=fields), note=reason)
-    return save.remove(node, row.state.record.hex(), reason)
+        return save.edit_record(node, row.state.record.hex(), Changes(set=fields), note=reason)
+    return save.remove_record(node, row.state.record.hex(), reason)
 
 
-def take_back(node: Node, ref: str, before: str | None, *, note: str | None = None) -> None:
+def restore_record(node: Node, ref: str, before: str | None, *, note: str | None = None) -> None:
     """Take it back that a record was the one too many: it is there again, in the state that it was in. RoleRefused."""
     with node.store.write() as tx:
         row = find_row(tx, ref)

@@ -53,7 +53,7 @@ class OpenConflict(Struct, frozen=True):
     since: str
 
 
-def items(
+def list_conflicts(
     node: Node,
     *,
     unit: str | None = None,
@@ -66,23 +66,23 @@ def items(
     with node.store.read() as tx:
         for at, row in enumerate(tx.select_rows(RecordQuery(type=type, in_conflict=True))):
             if unit is None or any(covering_grant((Grant(unit, ""),), tx.channel(n).unit) for n in row.channels):
-                found += (item for item in _items(node, tx, row) if field is None or item.field == field)
+                found += (item for item in _conflicts_in(node, tx, row) if field is None or item.field == field)
             if progress is not None and at % _PART == 0:
                 progress(at, None, "reading")
     return sorted(found, key=lambda item: (item.since, item.record, item.field))
 
 
-def items_of(node: Node, ref: str) -> list[OpenConflict]:
+def conflicts_of(node: Node, ref: str) -> list[OpenConflict]:
     """Return one record's open conflicts. NoRecord, Ambiguous."""
     with node.store.read() as tx:
-        return list(_items(node, tx, find_row(tx, ref)))
+        return list(_conflicts_in(node, tx, find_row(tx, ref)))
 
 
-def _items(node: Node, tx: ReadTx, row: Row) -> Iterator[OpenConflict]:
-    return (item_of(node, tx, row, field) for field in sorted(row.conflicts))
+def _conflicts_in(node: Node, tx: ReadTx, row: Row) -> Iterator[OpenConflict]:
+    return (conflict_of(node, tx, row, field) for field in sorted(row.conflicts))
 
 
-def item_of(node: Node, tx: ReadTx, row: Row, field: str) -> OpenConflict:
+def conflict_of(node: Node, tx: ReadTx, row: Row, field: str) -> OpenConflict:
     """Return one of a record's open conflicts."""
     units = [home_unit(tx.channel(n).unit) for n in row.channels]
     unit = next((unit for unit in units if covering_grant(node.grants, unit)), units[0])
@@ -110,37 +110,37 @@ class Decision(NamedTuple):
     seen: frozenset[str] = frozenset()
 
 
-def take(
+def decide_conflict(
     node: Node, ref: str, field: str, *, head: str | None = None, value: Any = Missing, note: str | None = None
 ) -> bytes:
     """Decide a conflict for one of its heads (`DEVICE:SEQ`) or another value. NoConflict, NoHead, IllegalValue, RoleRefused."""
-    return take_all(node, [Decision(ref, field, head, value)], note=note)[0]
+    return decide_conflicts(node, [Decision(ref, field, head, value)], note=note)[0]
 
 
-def take_all(
+def decide_conflicts(
     node: Node, decisions: Sequence[Decision], *, note: str | None = None, progress: Progress | None = None
 ) -> list[bytes]:
-    """Decide many conflicts in one save, all of them or none; return the records. Raises as `take` does."""
+    """Decide many conflicts in one save, all of them or none; return the records. Raises as `decide_conflict` does."""
     records: list[bytes] = []
     with node.store.write() as tx:
-        for part in _parts(decisions, progress):
+        for part in _in_parts(decisions, progress):
             rows = [find_row(tx, one.record) for one in part]
-            drafts = [_decided(node, tx, row, one, note) for row, one in zip(rows, part, strict=True)]
+            drafts = [_draft_decision(node, tx, row, one, note) for row, one in zip(rows, part, strict=True)]
             commit_drafts(node, tx, drafts)
             records += [row.state.record for row in rows]
     return records
 
 
-def take_open(
+def decide_open_conflicts(
     node: Node, decisions: Sequence[Decision], *, note: str | None = None, progress: Progress | None = None
 ) -> list[Decision]:
-    """Decide in one save those that are still as they were looked at; return the others, left alone. Raises as `take` does.
+    """Decide in one save those that are still as they were looked at; return the others, left alone. Raises as `decide_conflict` does.
 
     Nobody decides over a value that a sync has brought meanwhile, nor a second time over what somebody else has settled.
     """
     past: list[Decision] = []
     with node.store.write() as tx:
-        for part in _parts(decisions, progress):
+        for part in _in_parts(decisions, progress):
             rows = tx.rows(record_ids.from_text(one.record) for one in part)
             drafts = []
             for one in part:
@@ -152,7 +152,7 @@ def take_open(
                 ):
                     past.append(one)
                 else:
-                    drafts.append(_decided(node, tx, row, one, note))
+                    drafts.append(_draft_decision(node, tx, row, one, note))
             if drafts:
                 commit_drafts(node, tx, drafts)
     return past
@@ -163,7 +163,7 @@ def names_of(heads: Iterable[ShownHead]) -> frozenset[str]:
     return frozenset(head.name for head in heads)
 
 
-def _parts(several: Sequence[T], progress: Progress | None) -> Iterator[Sequence[T]]:
+def _in_parts(several: Sequence[T], progress: Progress | None) -> Iterator[Sequence[T]]:
     """Yield a long list in parts, and say how far it has got: `progress(done, total, "deciding")`."""
     for start in range(0, len(several), _PART):
         yield several[start : start + _PART]
@@ -171,7 +171,7 @@ def _parts(several: Sequence[T], progress: Progress | None) -> Iterator[Sequence
             progress(min(start + _PART, len(several)), len(several), "deciding")
 
 
-def _decided(node: Node, tx: Tx, row: Row, wanted: Decision, note: str | None) -> Draft:
+def _draft_decision(node: Node, tx: Tx, row: Row, wanted: Decision, note: str | None) -> Draft:
     field, value = wanted.field, wanted.value
     node.may_decide(*units_of(tx, row))
     if field not in row.conflicts:
@@ -180,15 +180,15 @@ def _decided(node: Node, tx: Tx, row: Row, wanted: Decision, note: str | None) -
     kind = node.schema.type(row.state.type)
     chosen: Value
     if wanted.head is not None:
-        chosen = _named(tx, heads, wanted.head).value
+        chosen = _find_head(tx, heads, wanted.head).value
     elif field == SAME_AS and value not in (None, "", Missing, *(head.value for head in heads)):
         chosen = _may_stay(node, tx, row, str(value))
     elif field.startswith("_"):
         chosen = None if value in (None, "", Missing) else value
     else:
-        chosen = validate.check(kind, {field: value}, row.doc, node.today(), deciding=True)[field]  # type: ignore[assignment]  # a JSON value
+        chosen = validate.check_changes(kind, {field: value}, row.doc, node.today(), deciding=True)[field]  # type: ignore[assignment]  # a JSON value
     if field == "_deleted" and chosen is not None:
-        chosen = deletion_value(_reason(chosen), row.state, merge_arrivals.merged_into(tx, row.state.record))
+        chosen = deletion_value(_deletion_reason(chosen), row.state, merge_arrivals.merged_into(tx, row.state.record))
     # of thousands, the newest: a commit has its bounds, and the log has them all
     kept = heads if len(heads) <= _MOST_KEPT else sorted(heads, key=lambda one: one.stamp)[-_MOST_KEPT:]
     over: Value = {"heads": [pack_head(one) for one in kept], "base": row.conflicts[field], "note": note or None}
@@ -209,26 +209,26 @@ def _may_stay(node: Node, tx: Tx, row: Row, ref: str) -> str:
     return record_ids.id_text(other.state.record)
 
 
-def undo(node: Node, ref: str, field: str, *, note: str | None = None) -> bytes:
+def undo_decision(node: Node, ref: str, field: str, *, note: str | None = None) -> bytes:
     """Take a decision back: the conflict is open again, with the heads it had. NoUndo when something else came after it."""
-    return undo_all(node, [(ref, field)], note=note)[0]
+    return undo_decisions(node, [(ref, field)], note=note)[0]
 
 
-def undo_all(
+def undo_decisions(
     node: Node, decided: Sequence[tuple[str, str]], *, note: str | None = None, progress: Progress | None = None
 ) -> list[bytes]:
-    """Take many decisions back in one save, all of them or none; return the records. Raises as `undo` does."""
+    """Take many decisions back in one save, all of them or none; return the records. Raises as `undo_decision` does."""
     records: list[bytes] = []
     with node.store.write() as tx:
-        for part in _parts(decided, progress):
+        for part in _in_parts(decided, progress):
             rows = [find_row(tx, ref) for ref, _ in part]
-            drafts = [_undone(node, tx, row, field, note) for row, (_, field) in zip(rows, part, strict=True)]
+            drafts = [_draft_undo(node, tx, row, field, note) for row, (_, field) in zip(rows, part, strict=True)]
             commit_drafts(node, tx, drafts)
             records += [row.state.record for row in rows]
     return records
 
 
-def _undone(node: Node, tx: Tx, row: Row, field: str, note: str | None) -> Draft:
+def _draft_undo(node: Node, tx: Tx, row: Row, field: str, note: str | None) -> Draft:
     node.may_decide(*units_of(tx, row))
     decisions = register_of(row.state, f"{DECIDED}/{field}").heads
     current = register_of(row.state, field).heads
@@ -257,7 +257,7 @@ def may_decide_somewhere(node: Node) -> bool:
     return any(covering_grant((grant,), grant.unit) and grant.role in DECIDERS for grant in node.grants)
 
 
-def _named(tx: Tx, heads: tuple[Head, ...], wanted: str) -> Head:
+def _find_head(tx: Tx, heads: tuple[Head, ...], wanted: str) -> Head:
     device, _, seq = plain_digits(wanted).rpartition(":")
     for one in heads:
         known = tx.device(one.device)
@@ -269,5 +269,5 @@ def _named(tx: Tx, heads: tuple[Head, ...], wanted: str) -> Head:
     raise errors.NoHead(head=wanted, heads=[one.name for one in heads_of(tx, heads)])
 
 
-def _reason(value: Value) -> str:
+def _deletion_reason(value: Value) -> str:
     return str(value.get("reason")) if isinstance(value, dict) else str(value)

@@ -22,7 +22,7 @@ from fieldsync.replica.changes import Changes
 from fieldsync.replica.commit_writer import commit_drafts
 from fieldsync.replica.lookup import find_row
 from fieldsync.replica.node import Node
-from fieldsync.replica.queries import Record, Shower
+from fieldsync.replica.queries import Record, RecordShaper
 from fieldsync.replica.record_units import unit_of, units_of
 from fieldsync.replica.save import draft_edit
 from fieldsync.store import ReadTx, Tx
@@ -92,17 +92,17 @@ class SimilarRecord(NamedTuple):
 # --- what may be one --------------------------------------------------------------------------------------------------
 
 
-def scan(node: Node, *, progress: Progress | None = None) -> DuplicateScan:
+def scan_duplicates(node: Node, *, progress: Progress | None = None) -> DuplicateScan:
     """Compare everything anew."""
     with node.write_repeatable() as tx:
         tx.invalidate_all_blocks()
         compared, _ = tx.uncompared_counts()
-    duplicate_index.catch_up(node, compare=True, progress=progress)
+    duplicate_index.update_index(node, compare=True, progress=progress)
     with node.store.read() as tx:
         return DuplicateScan(compared, len(tx.open_pairs(comparison.LIKELY)))
 
 
-def items(
+def list_pairs(
     node: Node,
     *,
     type: str | None = None,
@@ -114,7 +114,7 @@ def items(
 
     What came in since the last time is compared now.
     """
-    duplicate_index.catch_up(node, compare=True, progress=progress)
+    duplicate_index.update_index(node, compare=True, progress=progress)
     least = comparison.WORTH if weak else comparison.LIKELY
     with node.store.read() as tx:
         pairs = tx.open_pairs(least, type)
@@ -129,25 +129,27 @@ def items(
     return [one for one in found if unit is None or any(is_within(place, unit) for place in (one.a_unit, one.b_unit))]
 
 
-def item(node: Node, a: str, b: str) -> ComparedPair:
+def show_pair(node: Node, a: str, b: str) -> ComparedPair:
     """Return two records side by side, and what was said of them."""
     with node.store.read() as tx:
-        one, other = _two(tx, a, b)
-        match = duplicate_index.compared(tx, one.n, other.n)
-        shower = Shower(node, tx)
+        one, other = _find_two(tx, a, b)
+        match = duplicate_index.compare_pair(tx, one.n, other.n)
+        shower = RecordShaper(node, tx)
         return ComparedPair(
             shower.record(one), shower.record(other), match.score, list(match.reasons),
-            same=_root(tx, one) == _root(tx, other), not_same=_apart(one, other),
+            same=_merge_target(tx, one) == _merge_target(tx, other), not_same=_are_distinct(one, other),
         )  # fmt: skip
 
 
-def shown(node: Node, ref: str) -> Record:
+def show_unmerged(node: Node, ref: str) -> Record:
     """Return a record as it is, not as what it may stand for."""
     with node.store.read() as tx:
-        return Shower(node, tx).record(find_row(tx, ref))
+        return RecordShaper(node, tx).record(find_row(tx, ref))
 
 
-def likely(node: Node, type: str, changes: Changes, *, progress: Progress | None = None) -> list[SimilarRecord]:
+def likely_duplicates(
+    node: Node, type: str, changes: Changes, *, progress: Progress | None = None
+) -> list[SimilarRecord]:
     """Return the records here that a new one may be a duplicate of, the likeliest first: to be shown before it is saved.
 
     UnknownField, IllegalValue where the new record itself is not good.
@@ -155,11 +157,11 @@ def likely(node: Node, type: str, changes: Changes, *, progress: Progress | None
     if type not in features.FIELDS:
         return []
     kind = node.schema.type(type)
-    duplicate_index.catch_up(node, compare=False, progress=progress)
+    duplicate_index.update_index(node, compare=False, progress=progress)
     with node.store.read() as tx:
         doc: dict[str, Any] = save.new_fields(node, tx, kind, changes)
         owner = doc.get(kind.belongs_to or "")
-        found = duplicate_index.candidates(
+        found = duplicate_index.find_candidates(
             tx, type, doc, record_ids.from_text(owner) if isinstance(owner, str) else None
         )
         rows = tx.rows([one.record for one in found])
@@ -176,13 +178,13 @@ def likely(node: Node, type: str, changes: Changes, *, progress: Progress | None
 # --- what a person says -----------------------------------------------------------------------------------------------
 
 
-def merge(node: Node, a: str, b: str, *, note: str | None = None) -> bytes:
+def merge_records(node: Node, a: str, b: str, *, note: str | None = None) -> bytes:
     """Say that two records are one: B gives way to A, which stays; return A's id. AlreadyOne, TwoTypes, RoleRefused, UnitRefused.
 
     Who gave way before stands for the same one: what is written is where the last of B's line gives way to the last of A's.
     """
     with node.store.write() as tx:
-        one, other = _decidable(node, tx, a, b)
+        one, other = _find_decidable(node, tx, a, b)
         stays, gives = _root_row(tx, one), _root_row(tx, other)
         if stays.state.record == gives.state.record:
             raise errors.AlreadyOne
@@ -191,52 +193,58 @@ def merge(node: Node, a: str, b: str, *, note: str | None = None) -> bytes:
         fields: dict[bytes, dict[str, Value]] = {gives.state.record: {SAME: kept}}
         rows = {row.state.record: row for row in (one, other, stays, gives)}
         for left, right in ((one, other), (stays, gives)):
-            for row, name in ((left, _not(right)), (right, _not(left))):
+            for row, name in ((left, _not_mergeable(right)), (right, _not_mergeable(left))):
                 if settle_member(register_of(row.state, name)):
                     fields.setdefault(row.state.record, {})[name] = False
-        _write(node, tx, rows, fields, note)
+        _write_decisions(node, tx, rows, fields, note)
     return stays.state.record
 
 
-def split(node: Node, a: str, b: str, *, note: str | None = None) -> bytes:
+def split_records(node: Node, a: str, b: str, *, note: str | None = None) -> bytes:
     """Take a merge back: whichever of the two gave way stands for itself again; return its id. NotOne, RoleRefused, UnitRefused."""
     with node.store.write() as tx:
-        one, other = _decidable(node, tx, a, b)
-        if _root(tx, one) != _root(tx, other) or one.state.record == other.state.record:
+        one, other = _find_decidable(node, tx, a, b)
+        if _merge_target(tx, one) != _merge_target(tx, other) or one.state.record == other.state.record:
             raise errors.NotOne
         # B in A's line, A in B's, or both in a third one's: then B leaves
-        gave = one if record_ids.id_text(other.state.record) in _line(tx, one) or SAME not in other.doc else other
+        gave = (
+            one if record_ids.id_text(other.state.record) in _merge_chain(tx, one) or SAME not in other.doc else other
+        )
         leaving = {gave.state.record: gave}
         stays = _root_row(tx, one)
         if SAME in stays.doc:  # a ring: the one that stands for all of it gave way to one of them, too
             leaving[stays.state.record] = stays
             if stays.state.record == gave.state.record:
                 leaving |= {row.state.record: row for row in (one, other)}
-        _write(node, tx, leaving, {record: {SAME: None} for record in leaving}, note)
+        _write_decisions(node, tx, leaving, {record: {SAME: None} for record in leaving}, note)
     return gave.state.record
 
 
-def not_same(node: Node, a: str, b: str, *, note: str | None = None) -> None:
+def mark_distinct(node: Node, a: str, b: str, *, note: str | None = None) -> None:
     """Say that two records are two, so that nobody is asked again. AlreadyOne (split first), RoleRefused, UnitRefused."""
     with node.store.write() as tx:
-        one, other = _decidable(node, tx, a, b)
-        if _root(tx, one) == _root(tx, other):
+        one, other = _find_decidable(node, tx, a, b)
+        if _merge_target(tx, one) == _merge_target(tx, other):
             raise errors.AlreadyOne
         rows = {row.state.record: row for row in (one, other)}
         said: tuple[tuple[Row, Row], ...] = ((one, other), (other, one))
-        _write(node, tx, rows, {row.state.record: {_not(second): True} for row, second in said}, note)
+        _write_decisions(
+            node, tx, rows, {row.state.record: {_not_mergeable(second): True} for row, second in said}, note
+        )
 
 
-def maybe_same(node: Node, a: str, b: str, *, note: str | None = None) -> None:
+def unmark_distinct(node: Node, a: str, b: str, *, note: str | None = None) -> None:
     """Take it back that two records are two: they may be one again. RoleRefused, UnitRefused."""
     with node.store.write() as tx:
-        one, other = _decidable(node, tx, a, b)
+        one, other = _find_decidable(node, tx, a, b)
         rows = {row.state.record: row for row in (one, other)}
         said: tuple[tuple[Row, Row], ...] = ((one, other), (other, one))
-        _write(node, tx, rows, {row.state.record: {_not(second): False} for row, second in said}, note)
+        _write_decisions(
+            node, tx, rows, {row.state.record: {_not_mergeable(second): False} for row, second in said}, note
+        )
 
 
-def _write(
+def _write_decisions(
     node: Node, tx: Tx, rows: Mapping[bytes, Row], fields: Mapping[bytes, dict[str, Value]], note: str | None
 ) -> None:
     """Write decisions: each covers all heads, like any other in review."""
@@ -247,15 +255,15 @@ def _write(
     commit_drafts(node, tx, drafts)
 
 
-def _two(tx: ReadTx, a: str, b: str) -> tuple[Row, Row]:
+def _find_two(tx: ReadTx, a: str, b: str) -> tuple[Row, Row]:
     one, other = find_row(tx, a), find_row(tx, b)
     if one.state.type != other.state.type:
         raise errors.TwoTypes(types=[one.state.type, other.state.type])
     return one, other
 
 
-def _decidable(node: Node, tx: Tx, a: str, b: str) -> tuple[Row, Row]:
-    one, other = _two(tx, a, b)
+def _find_decidable(node: Node, tx: Tx, a: str, b: str) -> tuple[Row, Row]:
+    one, other = _find_two(tx, a, b)
     if one.state.record == other.state.record:
         raise errors.AlreadyOne
     _may_decide(node, tx, one, other)
@@ -268,18 +276,18 @@ def _may_decide(node: Node, tx: Tx, *rows: Row) -> None:
         node.may_decide(*units_of(tx, row))
 
 
-def _root(tx: ReadTx, row: Row) -> str:
+def _merge_target(tx: ReadTx, row: Row) -> str:
     record = record_ids.id_text(row.state.record)
     return tx.merge_targets.get(record, record)
 
 
 def _root_row(tx: Tx, row: Row) -> Row:
     """Return the record that one stands for; itself where that is not here."""
-    root = record_ids.from_text(_root(tx, row))
+    root = record_ids.from_text(_merge_target(tx, row))
     return tx.rows([root]).get(root, row)
 
 
-def _line(tx: Tx, row: Row) -> list[str]:
+def _merge_chain(tx: Tx, row: Row) -> list[str]:
     """Return whom a record gave way to, one after the other."""
     found: list[str] = []
     following = row.doc.get(SAME)
@@ -290,9 +298,11 @@ def _line(tx: Tx, row: Row) -> list[str]:
     return found
 
 
-def _not(row: Row) -> str:
+def _not_mergeable(row: Row) -> str:
     return f"{NOT_SAME}/{record_ids.id_text(row.state.record)}"
 
 
-def _apart(one: Row, other: Row) -> bool:
-    return any(settle_member(register_of(row.state, _not(second))) for row, second in ((one, other), (other, one)))
+def _are_distinct(one: Row, other: Row) -> bool:
+    return any(
+        settle_member(register_of(row.state, _not_mergeable(second))) for row, second in ((one, other), (other, one))
+    )

@@ -13,10 +13,10 @@ from fieldsync.core.state import field_of
 from fieldsync.core.units import home_unit
 from fieldsync.linkage import comparison
 from fieldsync.replica.node import Node
-from fieldsync.replica.queries import Record, Shower, ShownHead, heads_of
+from fieldsync.replica.queries import Record, RecordShaper, ShownHead, heads_of
 from fieldsync.review import assistance_overlaps
 from fieldsync.review import duplicate_pairs as likely
-from fieldsync.review.decisions import chosen_from, item_of
+from fieldsync.review.decisions import chosen_from, conflict_of
 from fieldsync.schema.model import SYSTEM, Schema
 from fieldsync.store import ReadTx
 from fieldsync.store.contract import Progress, Row
@@ -68,7 +68,7 @@ class ConflictDetail(NamedTuple):
     meanwhile: Sequence[MeanwhileEdit] = ()
 
 
-def waiting(
+def waiting_conflicts(
     node: Node, *, unit: str | None = None, type: str | None = None, field: str | None = None
 ) -> list[QueuedConflict]:
     """Return the open conflicts, the most urgent first; of equal ones, that whose record has lain still the longest."""
@@ -84,22 +84,22 @@ def waiting(
                 continue
             place = next((one for one in places if covering_grant(node.grants, one)), places[0])
             found += [
-                QueuedConflict(_rank(node.schema, kind, name), arrival, record, name, kind, code, place)
+                QueuedConflict(_urgency_rank(node.schema, kind, name), arrival, record, name, kind, code, place)
                 for name in conflicts
                 if field in (None, name)
             ]
     return sorted(found, key=lambda one: one[:4])
 
 
-def pairs(node: Node, *, progress: Progress | None = None) -> list[QueuedConflict]:
+def waiting_pairs(node: Node, *, progress: Progress | None = None) -> list[QueuedConflict]:
     """Return what a household has twice, and the records that may be one, as far as this person may decide on both of them."""
-    decides = _deciding(node)
+    decides = _deciding_grants(node)
     found = []
-    for one in assistance_overlaps.items(node):
+    for one in assistance_overlaps.list_overlaps(node):
         a, b = (bytes.fromhex(side.record.replace("-", "")) for side in (one.a, one.b))
         if covering_grant(decides, one.unit) is not None:
             found.append(QueuedConflict(_OVERLAPS, 0, a, one.rule, one.type, one.a.code, one.unit, OVERLAP, b))
-    for pair in likely.items(node, progress=progress):
+    for pair in likely.list_pairs(node, progress=progress):
         a, b = (bytes.fromhex(record.replace("-", "")) for record in (pair.a, pair.b))
         if all(covering_grant(decides, place) is not None for place in (pair.a_unit, pair.b_unit)):
             less = round((1 - pair.score) * 1_000)  # the likeliest first
@@ -115,10 +115,10 @@ class PairCounts(Struct, frozen=True):
     uncompared: int
 
 
-def counted(node: Node) -> PairCounts:
+def count_pairs(node: Node) -> PairCounts:
     """Return how many pairs wait for this person. Nothing is compared for it."""
-    grants = _deciding(node)
-    overlaps = assistance_overlaps.count(node, grants)
+    grants = _deciding_grants(node)
+    overlaps = assistance_overlaps.count_overlaps(node, grants)
     with node.store.read() as tx:
         units = {channel.n: home_unit(channel.unit) for channel in tx.channels()}
         pairs = tx.open_pairs(comparison.LIKELY)
@@ -128,11 +128,11 @@ def counted(node: Node) -> PairCounts:
         return PairCounts(duplicates, overlaps, sum(tx.uncompared_counts()))
 
 
-def _deciding(node: Node) -> tuple[Grant, ...]:
+def _deciding_grants(node: Node) -> tuple[Grant, ...]:
     return tuple(grant for grant in node.grants if grant.role in DECIDERS)
 
 
-def _rank(schema: Schema, kind: str, field: str) -> int:
+def _urgency_rank(schema: Schema, kind: str, field: str) -> int:
     if field in SYSTEM:
         return 1
     spec = schema.types[kind].fields.get(field) if kind in schema.types else None
@@ -140,13 +140,13 @@ def _rank(schema: Schema, kind: str, field: str) -> int:
     return lowered + 1 if lowered else 0
 
 
-def detail(node: Node, one: QueuedConflict) -> ConflictDetail | None:
+def conflict_detail(node: Node, one: QueuedConflict) -> ConflictDetail | None:
     """Return a conflict with what a person weighs besides; None where it is open no more."""
     with node.store.read() as tx:
         row = tx.row(one.record)
         if row is None or one.field not in row.conflicts:
             return None
-        item = item_of(node, tx, row, one.field)
+        item = conflict_of(node, tx, row, one.field)
         heads = chosen_from(row, one.field)
         weighed = [_weighed(tx, shown, head) for shown, head in zip(item.heads, heads, strict=True)]
         return ConflictDetail(
@@ -155,8 +155,8 @@ def detail(node: Node, one: QueuedConflict) -> ConflictDetail | None:
             item.field,
             item.base,
             heads=sorted(weighed, key=lambda head: head.order),
-            about=Shower(node, tx).record(row),
-            meanwhile=list(_meanwhile(node, tx, row)) if one.field == "_deleted" else [],
+            about=RecordShaper(node, tx).record(row),
+            meanwhile=list(_unseen_writes(node, tx, row)) if one.field == "_deleted" else [],
         )
 
 
@@ -172,8 +172,8 @@ def _weighed(tx: ReadTx, shown: ShownHead, head: Head) -> WeighedHead:
     )
 
 
-def _meanwhile(node: Node, tx: ReadTx, row: Row) -> Iterator[MeanwhileEdit]:
+def _unseen_writes(node: Node, tx: ReadTx, row: Row) -> Iterator[MeanwhileEdit]:
     """Yield what was written that whoever removed the record had not seen, each as a head with its field."""
-    for name, head in unseen_by_deletions(row.state, node.rules.of(row.state.type).present):
+    for name, head in unseen_by_deletions(row.state, node.rules.type_rules(row.state.type).present_name):
         if not field_of(name).startswith("_"):
             yield MeanwhileEdit(**asdict(heads_of(tx, [head])[0]), field=name)

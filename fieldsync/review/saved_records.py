@@ -21,5 +21,6 @@ def saved_record(node: Node, ref: str) -> SavedRecord:
     """Return a record as it is after a save. NoRecord, Ambiguous."""
     found = queries.show(node, ref)
     return SavedRecord(
-        **asdict(found), overlaps=[one.brief() for one in assistance_overlaps.of(node, found.id)] or UNSET
+        **asdict(found),
+        overlaps=[one.without_fields() for one in assistance_overlaps.overlaps_of(node, found.id)] or UNSET,
     )

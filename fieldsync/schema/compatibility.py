@@ -35,7 +35,7 @@ class FormChange(msgspec.Struct, frozen=True):
     choices: list[str] | msgspec.UnsetType = msgspec.UNSET
 
 
-def changes(old: Schema, new: Schema) -> list[FormChange]:
+def list_changes(old: Schema, new: Schema) -> list[FormChange]:
     """Return what is new, type by type."""
     found: list[FormChange] = []
     for name, kind in new.types.items():
@@ -43,11 +43,11 @@ def changes(old: Schema, new: Schema) -> list[FormChange]:
         if before is None:
             found.append(FormChange(name, "type_added"))
         else:
-            found += _changes(before, kind)
+            found += _type_changes(before, kind)
     return found
 
 
-def _changes(old: Type, new: Type) -> Iterator[FormChange]:
+def _type_changes(old: Type, new: Type) -> Iterator[FormChange]:
     if old.retired != new.retired:
         yield FormChange(new.name, "type_retired" if new.retired else "type_returned")
     was = {final_name(new.renamed, name): name for name in old.fields}
@@ -64,7 +64,9 @@ def _changes(old: Type, new: Type) -> Iterator[FormChange]:
         yield from _choice_changes(new.name, before, field)
         but = ("name", "choices", "retired")
         order = [code for code in field.codes if code in before.codes]
-        if _shape(before, but) != _shape(field, but) or order != [code for code in before.codes if code in order]:
+        if _without_words(before, but) != _without_words(field, but) or order != [
+            code for code in before.codes if code in order
+        ]:
             yield FormChange(new.name, "field_changed", field=name)
         told = told or (before.label, before.hint, before.section) != (field.label, field.hint, field.section)
         told = told or [c.label for c in before.choices] != [c.label for c in field.choices[: len(before.choices)]]
@@ -79,7 +81,7 @@ def _changes(old: Type, new: Type) -> Iterator[FormChange]:
 
 
 def _choice_changes(type: str, old: Field, new: Field) -> Iterator[FormChange]:
-    offered, now = {choice.code for choice in old.offered}, [choice.code for choice in new.offered]
+    offered, now = {choice.code for choice in old.offered_choices}, [choice.code for choice in new.offered_choices]
     added, gone = [code for code in now if code not in offered], sorted(offered - set(now))
     if added:
         yield FormChange(type, "choices_added", field=new.name, choices=added)
@@ -87,19 +89,19 @@ def _choice_changes(type: str, old: Field, new: Field) -> Iterator[FormChange]:
         yield FormChange(type, "choices_retired", field=new.name, choices=gone)
 
 
-def _shape(value: Any, but: Sequence[str] = ()) -> Any:
+def _without_words(value: Any, but: Sequence[str] = ()) -> Any:
     """Return a type or field without its words."""
     if isinstance(value, dict):
-        return {name: _shape(one) for name, one in value.items() if name not in _WORDS and name not in but}
+        return {name: _without_words(one) for name, one in value.items() if name not in _WORDS and name not in but}
     if isinstance(value, list | tuple):
-        return [_shape(one) for one in value]
-    return _shape(msgspec.to_builtins(value), but) if isinstance(value, msgspec.Struct) else value
+        return [_without_words(one) for one in value]
+    return _without_words(msgspec.to_builtins(value), but) if isinstance(value, msgspec.Struct) else value
 
 
 # --- what may not be --------------------------------------------------------------------------------------------------
 
 
-def faults(old: Schema, new: Schema, past: Mapping[tuple[str, int], Type], texts: Mapping[str, str]) -> list[Json]:
+def list_faults(old: Schema, new: Schema, past: Mapping[tuple[str, int], Type], texts: Mapping[str, str]) -> list[Json]:
     """Return why new forms may not follow on the old and all those of the past: {"file", "line", "code", "key", …}."""
     found: list[Json] = []
     for name, before in old.types.items():
@@ -108,17 +110,17 @@ def faults(old: Schema, new: Schema, past: Mapping[tuple[str, int], Type], texts
             found.append({"file": f"{name}.toml", "line": 1, "code": "removed_type", "key": "", "type": name})
             continue
         forms = [one for (type_, _), one in past.items() if type_ == name and one.version != before.version]
-        wrong = list(_faults(before, forms, kind))
-        lines = toml_lines.index(texts[f"{name}.toml"]) if wrong else {}
+        wrong = list(_type_faults(before, forms, kind))
+        lines = toml_lines.line_index(texts[f"{name}.toml"]) if wrong else {}
         for path, code, facts in wrong:
             found.append(
-                {"file": f"{name}.toml", "line": _line(lines, path), "code": code, "key": ".".join(path), **facts}
+                {"file": f"{name}.toml", "line": _line_of(lines, path), "code": code, "key": ".".join(path), **facts}
             )
     unique = {msgspec.json.encode(fault): fault for fault in found}
     return sorted(unique.values(), key=lambda fault: (fault["file"], fault["line"]))
 
 
-def _line(lines: Mapping[toml_lines.Path, int], path: toml_lines.Path) -> int:
+def _line_of(lines: Mapping[toml_lines.Path, int], path: toml_lines.Path) -> int:
     while path not in lines:
         path = path[:-1]
     return lines[path]
@@ -127,8 +129,8 @@ def _line(lines: Mapping[toml_lines.Path, int], path: toml_lines.Path) -> int:
 _Found = tuple[toml_lines.Path, str, Json]
 
 
-def _faults(old: Type, past: Iterable[Type], new: Type) -> Iterator[_Found]:
-    if new.version < old.version or (new.version == old.version and _shape(old) != _shape(new)):
+def _type_faults(old: Type, past: Iterable[Type], new: Type) -> Iterator[_Found]:
+    if new.version < old.version or (new.version == old.version and _without_words(old) != _without_words(new)):
         yield ("version",), "version_not_raised", {"version": old.version, "need": old.version + 1}
     if old.belongs_to and final_name(new.renamed, old.belongs_to) != new.belongs_to:
         yield ("belongs_to",), "owner_changed", {"field": old.belongs_to}
@@ -137,18 +139,18 @@ def _faults(old: Type, past: Iterable[Type], new: Type) -> Iterator[_Found]:
     if old.above != new.above:
         yield ("above",), "above_changed", {}
     for form in (old, *past):
-        yield from _lost(form, new)
+        yield from _lost_fields(form, new)
     for name, field in old.fields.items():
         now = new.fields.get(final_name(new.renamed, name))
         if now is not None:
             lost = [code for code in field.codes if code not in now.codes]
             if lost:
                 yield ("fields", now.name, "choices"), "removed_choice", {"field": now.name, "choices": lost}
-            if moved := _moved(field, now):
+            if moved := _reused_codes(field, now):
                 yield ("fields", now.name, "choices"), "choice_moved", {"field": now.name, "choices": moved}
 
 
-def _moved(old: Field, new: Field) -> list[str]:
+def _reused_codes(old: Field, new: Field) -> list[str]:
     """Return the codes that would be called what another choice is called now: records that have them would say the other."""
     was = {one.code: {words for words in one.label.values() if words} for one in old.choices}
     moved = []
@@ -160,7 +162,7 @@ def _moved(old: Field, new: Field) -> list[str]:
     return moved
 
 
-def _lost(form: Type, new: Type) -> Iterator[_Found]:
+def _lost_fields(form: Type, new: Type) -> Iterator[_Found]:
     """Yield the fields of a form that would have no place any more, share one, or hold something else."""
     taken: dict[str, str] = {}
     for old, its in form.renamed.items():

@@ -40,7 +40,7 @@ def means_nothing(text: str) -> bool:
     return text in _NOTHING or text.casefold() in _NOT_AVAILABLE
 
 
-def reason(text: str, *, lines: bool = False) -> str | None:
+def damage_reason(text: str, *, lines: bool = False) -> str | None:
     """Return why a text cannot be what somebody meant, as a reason code; in several `lines` a few question marks are some."""
     begin = text[:1]
     if begin in _NUMBER_BEGINS and _SCIENTIFIC.fullmatch(text):
@@ -87,7 +87,7 @@ def _is_misread(text: str) -> bool:
 def _is_other(text: str, encoding: str) -> bool:
     """Say whether text makes sense as UTF-8 that was read in this encoding."""
     try:
-        meant = _bytes(text, encoding).decode()
+        meant = _encode_text(text, encoding).decode()
     except (UnicodeEncodeError, UnicodeDecodeError):
         return False
     if encoding in _WESTERN_ONES:
@@ -96,7 +96,7 @@ def _is_other(text: str, encoding: str) -> bool:
     return len(letters) >= _FEWEST and all("\u0600" <= sign <= "\u06ff" for sign in letters)
 
 
-def _bytes(text: str, encoding: str) -> bytes:
+def _encode_text(text: str, encoding: str) -> bytes:
     """A text's bytes; of cp1252 also those five that programs pass through though they mean nothing there."""
     if encoding != "cp1252":
         return text.encode(encoding)

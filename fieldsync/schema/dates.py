@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from fieldsync import errors
 from fieldsync.schema.model import Field
-from fieldsync.schema.text_cleaning import clean, loose, plain_digits
+from fieldsync.schema.text_cleaning import clean_text, loose_text, plain_digits
 
 _ENGLISH = (
     *("january", "february", "march", "april", "may", "june"),
@@ -41,53 +41,53 @@ _EXCEL = dt.date(1899, 12, 30)  # its days are numbered from here
 _NUMBERED = range(10_000, 80_000)  # 1927 to 2119: a cell that lost its format, and no year
 
 
-def _spelt(name: str) -> str:
+def _fold_month(name: str) -> str:
     """A month's name as it is looked up: alef in all its forms is one, and so is ya; with its article or without."""
     return " ".join(word.removeprefix("ال") for word in re.sub("[أإآ]", "ا", name.replace("ى", "ي")).split())
 
 
-_MONTHS = {_spelt(name): n for names in (_ENGLISH, _LEVANT, _EGYPT) for n, name in enumerate(names, 1)}
+_MONTHS = {_fold_month(name): n for names in (_ENGLISH, _LEVANT, _EGYPT) for n, name in enumerate(names, 1)}
 _MONTHS |= {name[:3]: n for n, name in enumerate(_ENGLISH, 1)} | {"sept": 9}
-_MONTHS |= {_spelt(name): n for name, n in (("إبريل", 4), ("يونيه", 6), ("يوليه", 7), ("نوار", 5))}
+_MONTHS |= {_fold_month(name): n for name, n in (("إبريل", 4), ("يونيه", 6), ("يوليه", 7), ("نوار", 5))}
 
 
-def usual(value: object) -> str | None:
+def usual_date(value: object) -> str | None:
     """Return `YYYY-MM-DD` or `YYYY-MM` for a day or month in another form; None where it is none of these.
 
     The day stands before the month: 3/4/2026 is in April.
     """
     if not isinstance(value, str) or len(value) > _LONGEST:
         return None
-    text = _ERA.sub("", plain_digits(clean(value)).casefold())
+    text = _ERA.sub("", plain_digits(clean_text(value)).casefold())
     if found := _YEAR_FIRST.fullmatch(text):
-        return _text(found[1], int(found[2]), found[3])
+        return _iso_text(found[1], int(found[2]), found[3])
     if found := _NUMBERS.fullmatch(text):
-        return _text(found[3], int(found[2]), found[1])
+        return _iso_text(found[3], int(found[2]), found[1])
     if found := _NAMED.fullmatch(text):
-        return _text(found[3], _MONTHS.get(_spelt(found[2])), found[1])
+        return _iso_text(found[3], _MONTHS.get(_fold_month(found[2])), found[1])
     if found := _NAME_FIRST.fullmatch(text):
-        return _text(found[3], _MONTHS.get(found[1]), found[2])
+        return _iso_text(found[3], _MONTHS.get(found[1]), found[2])
     if found := _MONTH.fullmatch(text):
-        return _text(found[2], int(found[1]))
+        return _iso_text(found[2], int(found[1]))
     if found := _NAMED_MONTH.fullmatch(text):
-        return _text(found[2], _MONTHS.get(_spelt(found[1])))
+        return _iso_text(found[2], _MONTHS.get(_fold_month(found[1])))
     return None
 
 
-def _text(year: str, month: int | None, day: str = "") -> str | None:
+def _iso_text(year: str, month: int | None, day: str = "") -> str | None:
     if month is None or not 1 <= month <= 12:
         return None
     return f"{year}-{month:02d}-{int(day):02d}" if day else f"{year}-{month:02d}"
 
 
-def either(normal: Callable[[object], object]) -> Callable[[object], object]:
+def read_either_date(normal: Callable[[object], object]) -> Callable[[object], object]:
     """Take days and months as people write them, too."""
 
     def day(value: object) -> object:
         try:
             return normal(value)
         except errors.IllegalValue as refused:
-            found, reason = usual(value), refused.facts.get("reason")
+            found, reason = usual_date(value), refused.facts.get("reason")
             if found is None or reason not in ("not_date", "not_month"):
                 raise
             return normal(found if reason == "not_date" else found[:7])
@@ -95,30 +95,30 @@ def either(normal: Callable[[object], object]) -> Callable[[object], object]:
     return day
 
 
-def unnumbered(value: object) -> object:
+def date_of_number(value: object) -> object:
     """Return the day that a spreadsheet's number of it stands for, where the cell lost its format; others as they are."""
     return (_EXCEL + dt.timedelta(value)).isoformat() if type(value) is int and value in _NUMBERED else value
 
 
-def _day(text: str, today: str) -> str | None:
+def _parse_day(text: str, today: str) -> str | None:
     """Return the day or month that a text means on the day `today`; None where it is none."""
-    ago = _DAYS_AGO.get(loose(clean(text)).casefold())
-    return usual(text) if ago is None else (dt.date.fromisoformat(today) - dt.timedelta(ago)).isoformat()
+    ago = _DAYS_AGO.get(loose_text(clean_text(text)).casefold())
+    return usual_date(text) if ago is None else (dt.date.fromisoformat(today) - dt.timedelta(ago)).isoformat()
 
 
-def told(field: Field, value: object, today: str) -> object:
+def read_typed_date(field: Field, value: object, today: str) -> object:
     """Return a day or month that a person gives, in the form that is stored: `today` and `yesterday` too; others as they are."""
     if field.type not in ("date", "month") or not isinstance(value, str) or len(value) > _LONGEST:
         return value
-    found = _day(value, today)
+    found = _parse_day(value, today)
     return value if found is None else found[:7] if field.type == "month" else found
 
 
-def moment(text: str, today: str) -> str:
+def iso_moment(text: str, today: str) -> str:
     """Return a day, with a time of day where there is one, in ISO form; text that is none as it is."""
-    plain = plain_digits(clean(text))
+    plain = plain_digits(clean_text(text))
     day, time = (plain[: -len(found[0])], found[1]) if (found := _CLOCK.search(plain)) else (plain, "")
-    read = _day(day, today) if len(plain) <= _LONGEST else None
+    read = _parse_day(day, today) if len(plain) <= _LONGEST else None
     return plain if read is None or len(read) < len("2026-10-31") else f"{read}T{time}" if time else read
 
 
@@ -128,16 +128,16 @@ def precision_field(fields: Mapping[str, Field], name: str) -> Field | None:
     return found if found is not None and {"year", "month"} <= set(found.codes) else None
 
 
-def roughly(value: object, today: str) -> tuple[str, str] | None:
+def approximate_date(value: object, today: str) -> tuple[str, str] | None:
     """Return (day, precision) of a year, an age or a month: its first day, and "year" or "month"; None for what is none."""
     if not isinstance(value, str | int) or isinstance(value, bool) or len(str(value)) > _LONGEST:
         return None
     if isinstance(value, str) and value[4:5] == "-" == value[7:8]:
         return None  # nearly all of a file's
-    text = _ERA.sub("", loose(plain_digits(clean(str(value))).casefold()))
+    text = _ERA.sub("", loose_text(plain_digits(clean_text(str(value))).casefold()))
     if found := _YEAR.fullmatch(text):
         return f"{found[1]}-01-01", "year"
     if (found := _AGE.fullmatch(text)) and int(found[1] or found[2]) <= _OLDEST:
         return f"{int(today[:4]) - int(found[1] or found[2])}-01-01", "year"
-    month = usual(text)
+    month = usual_date(text)
     return (f"{month}-01", "month") if month is not None and len(month) == len("2026-10") else None

@@ -16,7 +16,7 @@ from fieldsync.schema.model import Type
 V = TypeVar("V")
 
 
-def present(renamed: Mapping[str, str], register: str) -> str:
+def present_name(renamed: Mapping[str, str], register: str) -> str:
     """The name that a register, `field`, `field/member` or `_decided/field`, has now."""
     name, slash, member = register.partition("/")
     if name == DECIDED:
@@ -24,7 +24,7 @@ def present(renamed: Mapping[str, str], register: str) -> str:
     return f"{final_name(renamed, name)}{slash}{member}"
 
 
-def upgrade(kind: Type, fields: Mapping[str, V]) -> dict[str, V]:
+def rename_fields(kind: Type, fields: Mapping[str, V]) -> dict[str, V]:
     """The same registers, `field` or `field/member`, each under its field's present name.
 
     Where both names are there, each stays as it is: nothing that was written is dropped.
@@ -33,24 +33,24 @@ def upgrade(kind: Type, fields: Mapping[str, V]) -> dict[str, V]:
         return dict(fields)
     upgraded: dict[str, V] = {}
     for register, value in fields.items():
-        name = present(kind.renamed, register)
+        name = present_name(kind.renamed, register)
         upgraded[register if name in fields else name] = value
     return upgraded
 
 
-def upgraded(renamed: Mapping[str, str], state: State) -> State:
+def rename_registers(renamed: Mapping[str, str], state: State) -> State:
     """The state with each register under its present name; one that stood under both names is joined."""
-    if not any(old in renamed for old in _named(state)):
+    if not any(old in renamed for old in _fields_in(state)):
         return state
     found: dict[str, Register] = {}
     for old, register in sorted(registers(state).items()):
-        name = present(renamed, old)
+        name = present_name(renamed, old)
         found[name] = join(found[name], register) if name in found else register
-    origins = {present(renamed, name): value for name, value in state.origins.items()}
+    origins = {present_name(renamed, name): value for name, value in state.origins.items()}
     return state_from_registers(state.record, state.type, state.base, found.items())._replace(origins=origins)
 
 
-def _named(state: State) -> Iterator[str]:
+def _fields_in(state: State) -> Iterator[str]:
     """Yield the fields that a state speaks of."""
     yield from state.values
     for register in state.fields:

@@ -1,41 +1,41 @@
 """Parts of a type that stand beside its fields: what is due about its records, and which of them are one too many."""
 
-from fieldsync.schema.model import Double, Due
-from fieldsync.schema.source_file import NAME, File
+from fieldsync.schema.model import DueRule, OverlapRule
+from fieldsync.schema.source_file import NAME, SourceFile
 
 _DUE_KEYS: dict[str, type | tuple[type, ...]] = {"label": dict, "on": str, "when": str, "who": str, "by": list}
 _DOUBLE_KEYS: dict[str, type | tuple[type, ...]] = {"label": dict, "same": list, "against": str, "unless": str}
 
 
-def due(file: File, name: str, given: object) -> Due:
+def read_due(file: SourceFile, name: str, given: object) -> DueRule:
     """Return what a table `[due.NAME]` says; faults are the file's."""
     path = ("due", name)
-    table = file.keys(given, path, _DUE_KEYS)
+    table = file.known_keys(given, path, _DUE_KEYS)
     if not NAME.fullmatch(name):
-        file.fault(path, "bad_name")
+        file.add_fault(path, "bad_name")
     for key in ("on", "when"):
         if key not in table:
-            file.fault(path, "missing_key", missing=key)
-    return Due(
-        label=file.label(table, "label", path, needed=True),
+            file.add_fault(path, "missing_key", missing=key)
+    return DueRule(
+        label=file.read_label(table, "label", path, needed=True),
         on=table.get("on", ""),
         when=table.get("when", ""),
         who=table.get("who", ""),
-        by=file.names(table.get("by"), (*path, "by")),
+        by=file.word_list(table.get("by"), (*path, "by")),
     )
 
 
-def double(file: File, name: str, given: object) -> Double:
+def read_double(file: SourceFile, name: str, given: object) -> OverlapRule:
     """Return what a table `[doubles.NAME]` says; faults are the file's."""
     path = ("doubles", name)
-    table = file.keys(given, path, _DOUBLE_KEYS)
+    table = file.known_keys(given, path, _DOUBLE_KEYS)
     if not NAME.fullmatch(name):
-        file.fault(path, "bad_name")
+        file.add_fault(path, "bad_name")
     if "same" not in table and "against" not in table:
-        file.fault(path, "missing_key", missing="same")
-    return Double(
-        label=file.label(table, "label", path, needed=True),
-        same=file.names(table.get("same"), (*path, "same")),
+        file.add_fault(path, "missing_key", missing="same")
+    return OverlapRule(
+        label=file.read_label(table, "label", path, needed=True),
+        same=file.word_list(table.get("same"), (*path, "same")),
         against=table.get("against", ""),
         unless=table.get("unless", ""),
     )

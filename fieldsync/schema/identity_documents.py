@@ -13,7 +13,7 @@ _COUNTRY = re.compile(r"[A-Z]{2}")
 _CENTURIES = {"2": 1900, "3": 2000}
 
 
-def split(text: str) -> tuple[str, str, str, str] | None:
+def split_paper(text: str) -> tuple[str, str, str, str] | None:
     """Kind, country, number and expiry ("" if none) as they are stored; None if it is no paper."""
     parts = [part.strip() for part in text.split(":")]
     if not 3 <= len(parts) <= 4:
@@ -24,23 +24,23 @@ def split(text: str) -> tuple[str, str, str, str] | None:
     return kind, country, number, parts[3] if len(parts) == 4 else ""
 
 
-def doubt(paper: str, today: str) -> str | None:
+def paper_doubt(paper: str, today: str) -> str | None:
     """Why a stored paper should be looked at again, as a reason code; None when nothing is odd."""
-    parts = split(paper)
+    parts = split_paper(paper)
     if parts is None:
         return "not_paper"
     kind, country, number, expires = parts
     if kind in ("national", "iqama"):
         if country == "SY" and not re.fullmatch(r"\d{11}", number):
             return "national_sy_11_digits"
-        if country == "SA" and not (re.fullmatch(r"[12]\d{9}", number) and luhn(number)):
+        if country == "SA" and not (re.fullmatch(r"[12]\d{9}", number) and is_luhn_valid(number)):
             return "national_sa_check_digit"
-        if country == "EG" and not _egyptian(number):
+        if country == "EG" and not _is_egyptian_number(number):
             return "national_eg_birth_date"
     return "paper_expired" if expires and expires < today else None
 
 
-def luhn(digits: str) -> bool:
+def is_luhn_valid(digits: str) -> bool:
     """Whether the last of the digits is the Luhn check digit of the others."""
     total = 0
     for place, digit in enumerate(reversed(digits)):
@@ -49,7 +49,7 @@ def luhn(digits: str) -> bool:
     return total % 10 == 0
 
 
-def _egyptian(number: str) -> bool:
+def _is_egyptian_number(number: str) -> bool:
     """Century, birth date, governorate and serial in 14 digits."""
     if not re.fullmatch(r"[23]\d{13}", number):
         return False

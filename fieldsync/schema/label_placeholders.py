@@ -10,12 +10,12 @@ REFERENCE = re.compile(r"\$\{([a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)?)\}")
 UNKNOWN = "…"
 
 
-def speaks(text: str) -> bool:
+def has_placeholders(text: str) -> bool:
     """Say whether a label speaks of answers."""
     return "${" in text and REFERENCE.search(text) is not None
 
 
-def filled(text: str, words: Callable[[str], str]) -> str:
+def fill_placeholders(text: str, words: Callable[[str], str]) -> str:
     """Return a label with each field, `field` or of the record that one names `field.field`, in the words that are given for it."""
     return REFERENCE.sub(lambda found: words(found[1]) or UNKNOWN, text) if "${" in text else text
 
@@ -26,6 +26,6 @@ def with_field_names(kind: Type, text: str, lang: str) -> str:
     def words(name: str) -> str:
         field = kind.fields.get(name.partition(".")[0])
         label = label_in(field.label, lang) if field is not None else ""
-        return "" if not label or speaks(label) else f"[{label}]"
+        return "" if not label or has_placeholders(label) else f"[{label}]"
 
-    return filled(text, words)
+    return fill_placeholders(text, words)

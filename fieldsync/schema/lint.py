@@ -30,14 +30,14 @@ _FITS: Mapping[str, set[str]] = {
 }
 
 
-class Report(Protocol):
+class FaultReport(Protocol):
     """Takes a fault: where it is, what it is, and its facts."""
 
     def __call__(self, path: tuple[str, ...], code: str, **facts: object) -> None:
         """Take one."""
 
 
-def check(kind: Type, types: Mapping[str, Type], report: Report) -> None:
+def lint_type(kind: Type, types: Mapping[str, Type], report: FaultReport) -> None:
     """Report every breach of a type whose keys were read already."""
     for field in kind.fields.values():
         _check_field(kind, field, types, report)
@@ -71,7 +71,7 @@ def final_name(renamed: Mapping[str, str], name: str) -> str:
     return name
 
 
-def _check_field(kind: Type, field: Field, types: Mapping[str, Type], report: Report) -> None:
+def _check_field(kind: Type, field: Field, types: Mapping[str, Type], report: FaultReport) -> None:
     path = ("fields", field.name)
     known = {"type": TYPES, "merge": MERGES, "required": REQUIRED}
     odd = {key: values for key, values in known.items() if getattr(field, key) not in values}
@@ -111,7 +111,7 @@ def _check_field(kind: Type, field: Field, types: Mapping[str, Type], report: Re
     _check_steps(field, report)
 
 
-def _check_references(kind: Type, field: Field, types: Mapping[str, Type], report: Report) -> None:
+def _check_references(kind: Type, field: Field, types: Mapping[str, Type], report: FaultReport) -> None:
     path = ("fields", field.name)
     if field.section and field.section not in kind.sections:
         report((*path, "section"), "unknown_section", known=list(kind.sections))
@@ -124,7 +124,7 @@ def _check_references(kind: Type, field: Field, types: Mapping[str, Type], repor
                 report((*path, key), "unknown_type", type=target, known=sorted(types))
 
 
-def _check_steps(field: Field, report: Report) -> None:
+def _check_steps(field: Field, report: FaultReport) -> None:
     """The roles and pairs of a field's values must be roles, and values."""
     path = ("states",) if field.type == "state" else ("fields", field.name, "by")
     for step, roles in field.by.items():
@@ -138,13 +138,13 @@ def _check_steps(field: Field, report: Report) -> None:
         )
 
 
-def _check_roles(roles: tuple[str, ...], path: tuple[str, ...], report: Report) -> None:
+def _check_roles(roles: tuple[str, ...], path: tuple[str, ...], report: FaultReport) -> None:
     for role in roles:
         if role not in ROLES:
             report(path, "unknown_value", value=role, known=list(ROLES))
 
 
-def _check_limits(field: Field, report: Report) -> None:
+def _check_limits(field: Field, report: FaultReport) -> None:
     path = ("fields", field.name)
     low, high = field.min, field.max
     for key, bound in (("min", low), ("max", high)):
@@ -160,36 +160,36 @@ def _check_limits(field: Field, report: Report) -> None:
         report((*path, "country"), "bad_country")
     if field.hxl and not re.fullmatch(HASHTAG, field.hxl):
         report((*path, "hxl"), "bad_hashtag")
-    at = _fault(field.pattern) if field.pattern else None
+    at = _pattern_fault(field.pattern) if field.pattern else None
     if at is not None:
         report((*path, "pattern"), "bad_pattern", at=at + 1)
 
 
-def _fault(pattern: str) -> int | None:
+def _pattern_fault(pattern: str) -> int | None:
     """Return where a pattern is at fault, None if it is not."""
     from fieldsync.schema import patterns  # few forms have any
 
     try:
-        patterns.compiled(pattern)
+        patterns.compile_pattern(pattern)
     except patterns.BadPattern as fault:
         return fault.at
     return None
 
 
-def _check_expressions(kind: Type, field: Field, types: Mapping[str, Type], report: Report) -> None:
+def _check_expressions(kind: Type, field: Field, types: Mapping[str, Type], report: FaultReport) -> None:
     for key in EXPRESSIONS:
         if text := getattr(field, key):
             _check_expression(kind, ("fields", field.name, key), text, report)
             _check_asks(kind, ("fields", field.name, key), text, types, report)
 
 
-def _check_circles(kind: Type, report: Report) -> None:
+def _check_circles(kind: Type, report: FaultReport) -> None:
     """No derived field may rest on itself, by whichever others."""
     rests: dict[str, frozenset[str]] = {}
     for field in kind.fields.values():
         if field.formula:
             with suppress(parser.ExpressionError):  # reported already
-                rests[field.name] = parser.compile(field.formula).names
+                rests[field.name] = parser.compile_expression(field.formula).names
     for name, names in rests.items():
         met: set[str] = set()
         ahead = list(names)
@@ -203,10 +203,10 @@ def _check_circles(kind: Type, report: Report) -> None:
                 ahead.extend(rests.get(one, ()))
 
 
-def _check_asks(kind: Type, path: tuple[str, ...], text: str, types: Mapping[str, Type], report: Report) -> None:
+def _check_asks(kind: Type, path: tuple[str, ...], text: str, types: Mapping[str, Type], report: FaultReport) -> None:
     """Only formulas ask other records, and of fields that these have."""
     try:
-        asks = parser.compile(text).asks
+        asks = parser.compile_expression(text).asks
     except parser.ExpressionError:
         return  # reported already
     if asks and path[-1] != "formula":
@@ -224,8 +224,8 @@ def _check_asks(kind: Type, path: tuple[str, ...], text: str, types: Mapping[str
             continue
         else:
             others = [types[ask.of]]
-            if lookups.link(others[0], kind.name) is None:
-                mine = sorted(one.name for one in types.values() if lookups.link(one, kind.name))
+            if lookups.link_field(others[0], kind.name) is None:
+                mine = sorted(one.name for one in types.values() if lookups.link_field(one, kind.name))
                 report(path, "unknown_type", type=ask.of, known=mine)
         known = {name for other in others for name in other.fields}  # one of several types may lack what others have
         for name in sorted({*ask.names, ask.field, ask.by} - {""} - known):
@@ -237,16 +237,16 @@ def _check_asks(kind: Type, path: tuple[str, ...], text: str, types: Mapping[str
                     report(path, "unknown_choice", field=name, choice=code, known=list(codes))
 
 
-def _check_expression(kind: Type, path: tuple[str, ...], text: str, report: Report) -> None:
+def _check_expression(kind: Type, path: tuple[str, ...], text: str, report: FaultReport) -> None:
     try:
-        compiled = parser.compile(text)
+        compiled = parser.compile_expression(text)
     except parser.ExpressionError as error:
         report(path, "bad_expression", reason=error.reason, at=error.at)
         return
     for pattern, start in compiled.patterns:
-        if (at := _fault(pattern)) is not None:
+        if (at := _pattern_fault(pattern)) is not None:
             report(path, "bad_pattern", at=start + at + 2)
-    marks = _marks(kind.fields[path[1]]) if path[-1] == "filter" else set()
+    marks = _choice_marks(kind.fields[path[1]]) if path[-1] == "filter" else set()
     for name in sorted(compiled.names - kind.fields.keys() - marks):
         report(path, "unknown_field", field=name, known=list(kind.fields))
     for name, code in sorted(compiled.answers):
@@ -255,12 +255,12 @@ def _check_expression(kind: Type, path: tuple[str, ...], text: str, report: Repo
             report(path, "unknown_choice", field=name, choice=code, known=list(codes))
 
 
-def _marks(field: Field) -> set[str]:
+def _choice_marks(field: Field) -> set[str]:
     """What a filter may ask of a choice."""
     return {f"choice_{name}" for choice in field.choices for name in choice.marks}
 
 
-def _check_due(kind: Type, types: Mapping[str, Type], report: Report) -> None:
+def _check_due(kind: Type, types: Mapping[str, Type], report: FaultReport) -> None:
     """What is due must say when and to whom: by its own fields, or by one of a record that they name."""
     for name, due in kind.due.items():
         path = ("due", name)
@@ -271,7 +271,7 @@ def _check_due(kind: Type, types: Mapping[str, Type], report: Report) -> None:
         _check_path(kind, (*path, "who"), due.who, types, report)
 
 
-def _check_doubles(kind: Type, types: Mapping[str, Type], report: Report) -> None:
+def _check_doubles(kind: Type, types: Mapping[str, Type], report: FaultReport) -> None:
     for name, double in kind.doubles.items():
         path = ("doubles", name)
         if double.unless:
@@ -281,7 +281,7 @@ def _check_doubles(kind: Type, types: Mapping[str, Type], report: Report) -> Non
         _check_path(kind, (*path, "against"), double.against, types, report)
 
 
-def _check_path(kind: Type, path: tuple[str, ...], given: str, types: Mapping[str, Type], report: Report) -> None:
+def _check_path(kind: Type, path: tuple[str, ...], given: str, types: Mapping[str, Type], report: FaultReport) -> None:
     """A field of the type, or with a dot one of a record that it names."""
     field, _, beyond = given.partition(".")
     if field and field not in kind.fields:
@@ -290,7 +290,7 @@ def _check_path(kind: Type, path: tuple[str, ...], given: str, types: Mapping[st
         report(path, "unknown_field", field=beyond, known=[])
 
 
-def _check_lifecycle(kind: Type, report: Report) -> None:
+def _check_lifecycle(kind: Type, report: FaultReport) -> None:
     held = [field.name for field in kind.fields.values() if field.type == "state"]
     if kind.lifecycle is None or held != ["state"]:
         for name in held:
@@ -302,7 +302,7 @@ def _check_lifecycle(kind: Type, report: Report) -> None:
         _check_states(kind.lifecycle, report)
 
 
-def _check_states(lifecycle: Lifecycle, report: Report) -> None:
+def _check_states(lifecycle: Lifecycle, report: FaultReport) -> None:
     known = lifecycle.states
     for state, following in lifecycle.transitions.items():
         for target in sorted(set(following) - set(known)):
@@ -315,7 +315,7 @@ def _check_states(lifecycle: Lifecycle, report: Report) -> None:
             report((key,), "unknown_state", state=state, known=list(known))
 
 
-def _check_owner(kind: Type, types: Mapping[str, Type], report: Report) -> None:
+def _check_owner(kind: Type, types: Mapping[str, Type], report: FaultReport) -> None:
     if kind.belongs_to is None:
         if kind.above:
             report(("above",), "above_whom")

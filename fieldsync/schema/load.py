@@ -16,8 +16,8 @@ from fieldsync import errors
 from fieldsync.core.lifecycle import APPROVAL, Lifecycle
 from fieldsync.schema import form_sections, lint, toml_lines
 from fieldsync.schema.labels import languages_of
-from fieldsync.schema.model import Choice, Field, Schema, Type, make
-from fieldsync.schema.source_file import NAME, File, Table, toml
+from fieldsync.schema.model import Choice, Field, Schema, Type, make_schema
+from fieldsync.schema.source_file import NAME, SourceFile, Table, parse_toml
 
 CHOICES = "choices.toml"
 _MAX_PUBLISHED = 4_096
@@ -99,7 +99,7 @@ def is_code(text: str) -> bool:
     return _CODE.fullmatch(text) is not None and bool(text.strip())
 
 
-def shipped() -> dict[str, str]:
+def shipped_texts() -> dict[str, str]:
     """The texts of the types that come with the program, by file name."""
     here = Path(__file__).resolve()
     for folder in (here.parents[1] / "schemas", here.parents[2] / "schemas"):
@@ -139,8 +139,8 @@ def load_texts(texts: Mapping[str, str], *, published: bool = False) -> Schema:
     What was `published` by an older release may have what is refused today in new forms.
     """
     # how often they were published makes no other forms of them
-    types, faults = _load(
-        frozenset((name, text) for name, text in texts.items() if name != PUBLISHED or File(name, text).faults)
+    types, faults = _load_cached(
+        frozenset((name, text) for name, text in texts.items() if name != PUBLISHED or SourceFile(name, text).faults)
     )
     if wrong := [fault for fault in faults if not (published and fault["code"] in _TAKEN_ONCE)]:
         raise errors.SchemaFaults(faults=wrong)
@@ -148,109 +148,111 @@ def load_texts(texts: Mapping[str, str], *, published: bool = False) -> Schema:
 
 
 @lru_cache(maxsize=4)  # whoever puts forms in force has just compared them
-def _load(texts: frozenset[tuple[str, str]]) -> tuple[Schema, list[Fault]]:
-    files = {name: File(name, text) for name, text in sorted(texts)}
+def _load_cached(texts: frozenset[tuple[str, str]]) -> tuple[Schema, list[Fault]]:
+    files = {name: SourceFile(name, text) for name, text in sorted(texts)}
     shared = _shared_choices(files[CHOICES]) if CHOICES in files else {}
     types: dict[str, Type] = {}
     for name, file in files.items():
         if name not in (CHOICES, PUBLISHED) and file.table is not None:
-            kind = _type(file, shared)
+            kind = _read_type(file, shared)
             types[kind.name] = kind
     for name, kind in types.items():
-        lint.check(kind, types, files[f"{name}.toml"].fault)
+        lint.lint_type(kind, types, files[f"{name}.toml"].add_fault)
     faults = [fault for file in files.values() for fault in file.faults]
     faults.sort(key=lambda fault: (str(fault["file"]), fault["line"]))
-    return make(types), faults
+    return make_schema(types), faults
 
 
-def number(texts: Mapping[str, str]) -> int:
+def publication_number(texts: Mapping[str, str]) -> int:
     """How often these forms had been published: the larger of two numbers is the newer of two schemas."""
-    found = published(texts).get("number", 0)
+    found = publication_table(texts).get("number", 0)
     return found if isinstance(found, int) else 0
 
 
-def published(texts: Mapping[str, str]) -> Table:
+def publication_table(texts: Mapping[str, str]) -> Table:
     """Return what is said of forms' publication: a few lines; of anything else nothing."""
     text = texts.get(PUBLISHED, "")
     try:
-        return toml(text) if len(text) <= _MAX_PUBLISHED else {}
+        return parse_toml(text) if len(text) <= _MAX_PUBLISHED else {}
     except tomllib.TOMLDecodeError:
         return {}
 
 
-def _shared_choices(file: File) -> dict[str, tuple[Choice, ...]]:
+def _shared_choices(file: SourceFile) -> dict[str, tuple[Choice, ...]]:
     lists: dict[str, tuple[Choice, ...]] = {}
     for name, table in (file.table or {}).items():
         first = next(iter(table.values()), None) if isinstance(table, dict) else None
         file.languages = languages_of(first, but=_CHOICE_KEYS)
-        lists[name] = _choices(file, table, (name,))
+        lists[name] = _read_choices(file, table, (name,))
     return lists
 
 
-def _choices(file: File, table: object, path: toml_lines.Path) -> tuple[Choice, ...]:
+def _read_choices(file: SourceFile, table: object, path: toml_lines.Path) -> tuple[Choice, ...]:
     if not isinstance(table, dict) or not table:
-        file.fault(path, "no_choices")
+        file.add_fault(path, "no_choices")
         return ()
     found: list[Choice] = []
     for code, given in table.items():
         here = (*path, code)
-        words = file.keys(given, here, file.language_keys | _CHOICE_KEYS)
+        words = file.known_keys(given, here, file.language_keys | _CHOICE_KEYS)
         if not is_code(code):
-            file.fault(here, "bad_name")
-        file.words(words, here)
-        label = file.said(words)
+            file.add_fault(here, "bad_name")
+        file.check_words(words, here)
+        label = file.label_of(words)
         marks = words.get("marks", {})
         if not all(NAME.fullmatch(name) and isinstance(mark, str) for name, mark in marks.items()):
-            file.fault((*here, "marks"), "wrong_kind")
+            file.add_fault((*here, "marks"), "wrong_kind")
             marks = {}
         found.append(Choice(code, label, words.get("retired", False), marks))
     return tuple(found)
 
 
-def _type(file: File, shared: Mapping[str, tuple[Choice, ...]]) -> Type:
+def _read_type(file: SourceFile, shared: Mapping[str, tuple[Choice, ...]]) -> Type:
     name = file.name.removesuffix(".toml")
     if not NAME.fullmatch(name) or name in RESERVED_TYPES:
-        file.fault((), "bad_name")
-    table = file.keys(file.table, (), _TYPE_KEYS)
+        file.add_fault((), "bad_name")
+    table = file.known_keys(file.table, (), _TYPE_KEYS)
     file.languages = languages_of(table.get("label"))
     for key in ("version", "fields"):
         if key not in table:
-            file.fault((key,), "missing_key", missing=key)
-    lifecycle, states, by = _lifecycle(file, table)
+            file.add_fault((key,), "missing_key", missing=key)
+    lifecycle, states, by = _read_lifecycle(file, table)
     fields: dict[str, Field] = {}
     for field_name, given in table.get("fields", {}).items():
         path = ("fields", field_name)
         if not NAME.fullmatch(field_name) or field_name in RESERVED_FIELDS:
-            file.fault(path, "bad_name")
-        fields[field_name] = _field(file, field_name, given, shared, states, by)
+            file.add_fault(path, "bad_name")
+        fields[field_name] = _read_field(file, field_name, given, shared, states, by)
     sections = table.get("sections", {})
     for section, words in sections.items():
-        file.words(file.keys(words, ("sections", section), file.language_keys), ("sections",))
+        file.check_words(file.known_keys(words, ("sections", section), file.language_keys), ("sections",))
     renamed = table.get("renamed", {})
     if not all(isinstance(new, str) for new in renamed.values()):
-        file.fault(("renamed",), "wrong_kind")
+        file.add_fault(("renamed",), "wrong_kind")
         renamed = {}
     return Type(
         name=name,
-        label=file.label(table, "label", (), needed=True),
-        plural=file.label(table, "plural", (), needed=True),
+        label=file.read_label(table, "label", (), needed=True),
+        plural=file.read_label(table, "plural", (), needed=True),
         version=table.get("version", 1),
         fields=fields,
         belongs_to=table.get("belongs_to"),
         below=table.get("below", False),
         above=table.get("above", False),
         lifecycle=lifecycle,
-        title=file.names(table.get("title"), ("title",)),
-        search=file.names(table.get("search"), ("search",)),
+        title=file.word_list(table.get("title"), ("title",)),
+        search=file.word_list(table.get("search"), ("search",)),
         sections=sections,
         renamed=renamed,
-        due={name: form_sections.due(file, name, given) for name, given in table.get("due", {}).items()},
-        doubles={name: form_sections.double(file, name, given) for name, given in table.get("doubles", {}).items()},
+        due={name: form_sections.read_due(file, name, given) for name, given in table.get("due", {}).items()},
+        doubles={
+            name: form_sections.read_double(file, name, given) for name, given in table.get("doubles", {}).items()
+        },
         retired=table.get("retired", False),
     )
 
 
-def _lifecycle(file: File, table: Table) -> tuple[Lifecycle | None, tuple[Choice, ...], Roles]:
+def _read_lifecycle(file: SourceFile, table: Table) -> tuple[Lifecycle | None, tuple[Choice, ...], Roles]:
     if "states" not in table:
         return None, (), {}
     transitions: dict[str, tuple[str, ...]] = {}
@@ -259,24 +261,24 @@ def _lifecycle(file: File, table: Table) -> tuple[Lifecycle | None, tuple[Choice
     by: Roles = {}
     for state, given in table["states"].items():
         path = ("states", state)
-        words = file.keys(given, path, file.language_keys | _STATE_KEYS)
+        words = file.known_keys(given, path, file.language_keys | _STATE_KEYS)
         if not NAME.fullmatch(state):
-            file.fault(path, "bad_name")
-        file.words(words, path)
-        transitions[state] = file.names(words.get("next", []), (*path, "next"))
-        by |= {f"{step}>{state}" if step else state: roles for step, roles in _by(file, words, path).items()}
+            file.add_fault(path, "bad_name")
+        file.check_words(words, path)
+        transitions[state] = file.word_list(words.get("next", []), (*path, "next"))
+        by |= {f"{step}>{state}" if step else state: roles for step, roles in _read_roles(file, words, path).items()}
         if words.get("start"):
             starts.append(state)
-        choices.append(Choice(state, file.said(words), words.get("retired", False)))
+        choices.append(Choice(state, file.label_of(words), words.get("retired", False)))
     if not choices:
-        file.fault(("states",), "no_states")
+        file.add_fault(("states",), "no_states")
         return None, (), {}
     return (
         Lifecycle(
             tuple(transitions),
             transitions,
-            forks=_pairs(file, table, "forks"),
-            beats=_pairs(file, table, "beats"),
+            forks=_read_pairs(file, table, "forks"),
+            beats=_read_pairs(file, table, "beats"),
             starts=tuple(starts),
         ),
         tuple(choices),
@@ -284,21 +286,21 @@ def _lifecycle(file: File, table: Table) -> tuple[Lifecycle | None, tuple[Choice
     )
 
 
-def _by(file: File, table: Table, path: toml_lines.Path) -> Roles:
+def _read_roles(file: SourceFile, table: Table, path: toml_lines.Path) -> Roles:
     """Who may write: a list of roles for any value (""), or a table with a list for each."""
     given = table.get("by", {})
     lists = given if isinstance(given, dict) else {"": given}
-    return {step: file.names(roles, (*path, "by")) for step, roles in lists.items()}
+    return {step: file.word_list(roles, (*path, "by")) for step, roles in lists.items()}
 
 
-def _pairs(file: File, table: Table, key: str, path: toml_lines.Path = ()) -> tuple[tuple[str, str], ...]:
+def _read_pairs(file: SourceFile, table: Table, key: str, path: toml_lines.Path = ()) -> tuple[tuple[str, str], ...]:
     pairs: list[tuple[str, str]] = []
     for pair in table.get(key, []):
-        names = file.names(pair, (*path, key))
+        names = file.word_list(pair, (*path, key))
         if len(names) == 2:
             pairs.append((names[0], names[1]))
         else:
-            file.fault((*path, key), "not_a_pair")
+            file.add_fault((*path, key), "not_a_pair")
     return tuple(pairs)
 
 
@@ -309,8 +311,8 @@ _APPROVAL_WORDS = {
 }
 
 
-def _field(
-    file: File,
+def _read_field(
+    file: SourceFile,
     name: str,
     given: object,
     shared: Mapping[str, tuple[Choice, ...]],
@@ -318,18 +320,18 @@ def _field(
     by: Roles,
 ) -> Field:
     path = ("fields", name)
-    table = file.keys(given, path, _FIELD_KEYS)
+    table = file.known_keys(given, path, _FIELD_KEYS)
     for key in ("type", "merge", "sensitivity"):
         if key not in table:
-            file.fault(path, "missing_key", missing=key)
+            file.add_fault(path, "missing_key", missing=key)
     choices: tuple[Choice, ...] = ()
     if isinstance(table.get("choices"), str):
         listed = table["choices"]
         choices = shared.get(listed, ())
         if listed not in shared:
-            file.fault((*path, "choices"), "unknown_choices", known=sorted(shared))
+            file.add_fault((*path, "choices"), "unknown_choices", known=sorted(shared))
     elif "choices" in table:
-        choices = _choices(file, table["choices"], (*path, "choices"))
+        choices = _read_choices(file, table["choices"], (*path, "choices"))
     if table.get("type") == "state":
         choices = states
     elif table.get("type") == "approval":
@@ -343,21 +345,21 @@ def _field(
         name=name,
         type=table.get("type", ""),
         merge=table.get("merge", ""),
-        label=file.label(table, "label", path, needed=True),
-        hint=file.label(table, "hint", path, needed=False),
+        label=file.read_label(table, "label", path, needed=True),
+        hint=file.read_label(table, "hint", path, needed=False),
         sensitivity=table.get("sensitivity", 4),
         choices=choices,
-        to=file.names(table.get("to"), (*path, "to")),
-        over=file.names(table.get("over"), (*path, "over")),
-        by=by if table.get("type") == "state" else _by(file, table, path),
-        forks=_pairs(file, table, "forks", path),
-        min=_bound(table.get("min")),
-        max=_bound(table.get("max")),
+        to=file.word_list(table.get("to"), (*path, "to")),
+        over=file.word_list(table.get("over"), (*path, "over")),
+        by=by if table.get("type") == "state" else _read_roles(file, table, path),
+        forks=_read_pairs(file, table, "forks", path),
+        min=_limit_value(table.get("min")),
+        max=_limit_value(table.get("max")),
         **plain,
     )
 
 
-def _bound(value: object) -> int | float | str | None:
+def _limit_value(value: object) -> int | float | str | None:
     """A limit as it is kept: dates become their text."""
     if isinstance(value, dt.date):
         return value.isoformat()[:10]

@@ -114,11 +114,11 @@ class Field(msgspec.Struct, frozen=True, eq=False, omit_defaults=True):
         return tuple(choice.code for choice in self.choices)
 
     @property
-    def offered(self) -> tuple[Choice, ...]:
+    def offered_choices(self) -> tuple[Choice, ...]:
         """The choices that may still be given."""
         return tuple(choice for choice in self.choices if not choice.retired)
 
-    def words(self, value: object, lang: str) -> str:
+    def value_words(self, value: object, lang: str) -> str:
         """The value as people read it: a choice's label in `lang`, anything else as it is."""
         for choice in self.choices:
             if choice.code == value:
@@ -126,7 +126,7 @@ class Field(msgspec.Struct, frozen=True, eq=False, omit_defaults=True):
         return str(value)
 
 
-class Due(msgspec.Struct, frozen=True, eq=False, omit_defaults=True):
+class DueRule(msgspec.Struct, frozen=True, eq=False, omit_defaults=True):
     """What somebody has to do about a record of this type, and until when: a line of the agenda.
 
     `on` is the day as an expression, `when` says whether it is still to be done. `who` is the field that names whose it is,
@@ -140,7 +140,7 @@ class Due(msgspec.Struct, frozen=True, eq=False, omit_defaults=True):
     by: tuple[str, ...] = ()
 
 
-class Double(msgspec.Struct, frozen=True, eq=False, omit_defaults=True):
+class OverlapRule(msgspec.Struct, frozen=True, eq=False, omit_defaults=True):
     """Two records of this type in one household that are one too many: those for which all fields in `same` are equal.
 
     `against` names a ref field and a set of refs of the record that it names: `programme.exclusive_with`; two whose targets
@@ -175,8 +175,8 @@ class Type(msgspec.Struct, frozen=True, eq=False, omit_defaults=True):
     search: tuple[str, ...] = ()
     sections: dict[str, Label] = {}
     renamed: dict[str, str] = {}
-    due: dict[str, Due] = {}
-    doubles: dict[str, Double] = {}
+    due: dict[str, DueRule] = {}
+    doubles: dict[str, OverlapRule] = {}
     retired: bool = False  # no new records of it; those there are stay
 
     def field(self, name: str) -> Field:
@@ -188,7 +188,7 @@ class Type(msgspec.Struct, frozen=True, eq=False, omit_defaults=True):
 
     def policy(self, register: str) -> Policy:
         """How a register, `field` or `field/member`, settles; raises UnknownField."""
-        return _policy(self, register.partition("/")[0])
+        return _field_policy(self, register.partition("/")[0])
 
     def lifecycle_of(self, name: str) -> Lifecycle | None:
         """What orders a `furthest` field: the type's states, an approval's, or its choices."""
@@ -201,7 +201,7 @@ class Type(msgspec.Struct, frozen=True, eq=False, omit_defaults=True):
 
 
 @lru_cache(maxsize=4096)
-def _policy(kind: Type, name: str) -> Policy:
+def _field_policy(kind: Type, name: str) -> Policy:
     if name in SYSTEM:
         return Policy(SYSTEM[name])
     field = kind.field(name)
@@ -222,7 +222,7 @@ class Schema(msgspec.Struct, frozen=True, eq=False):
         except KeyError:
             raise errors.UnknownType(type=name, known=list(self.types)) from None
 
-    def dictionary(self) -> bytes:
+    def compression_dictionary(self) -> bytes:
         """Text that records are full of, for zstd: the same bytes for the same schema, <= 16 KiB.
 
         The most frequent words stand last, where zstd reaches them most cheaply.
@@ -246,17 +246,17 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Schema)
 
 
-def make(types: dict[str, Type]) -> Schema:
+def make_schema(types: dict[str, Type]) -> Schema:
     """A schema with its version: the start of the SHA-256 of its canonical form."""
     return Schema(types, hashlib.sha256(_encoder.encode(types)).hexdigest()[:8])
 
 
-def encode(schema: Schema) -> bytes:
+def encode_schema(schema: Schema) -> bytes:
     """The compiled schema, as a store keeps it."""
     return _encoder.encode(schema)
 
 
-def decode(data: bytes) -> Schema:
+def decode_schema(data: bytes) -> Schema:
     """The schema from its compiled form; raises BadFile."""
     try:
         return _decoder.decode(data)

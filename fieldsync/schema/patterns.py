@@ -49,21 +49,21 @@ class BadPattern(ValueError):
         self.at = at
 
 
-def matcher(pattern: str) -> Match | None:
+def pattern_matcher(pattern: str) -> Match | None:
     """Return whether a whole text matches, as a function; None for a pattern that is refused, which a form of an older release may have."""
     try:
-        return compiled(pattern)
+        return compile_pattern(pattern)
     except BadPattern:
         return None
 
 
 @lru_cache(maxsize=512)
-def compiled(pattern: str) -> Match:
+def compile_pattern(pattern: str) -> Match:
     """Return whether a whole text matches, as a function. BadPattern."""
-    step_limit.spend(COMPILING)
-    translated = translate(pattern)
+    step_limit.spend_steps(COMPILING)
+    translated = translate_pattern(pattern)
     if re2 is None:
-        return _backtracking(pattern, translated.ways)
+        return _compile_backtracking(pattern, translated.ways)
     options = re2.Options()
     options.log_errors = False
     options.never_capture = True
@@ -82,7 +82,7 @@ def compiled(pattern: str) -> Match:
     return match
 
 
-def _backtracking(pattern: str, ways: float) -> Match:
+def _compile_backtracking(pattern: str, ways: float) -> Match:
     """Return the match by `re`, for patterns that have so few ways through them that trying each takes no time."""
     if ways > MOST_WAYS:
         raise BadPattern(0)
@@ -93,7 +93,7 @@ def _backtracking(pattern: str, ways: float) -> Match:
     return lambda text: found.fullmatch(text) is not None
 
 
-class Translated(NamedTuple):
+class TranslatedPattern(NamedTuple):
     """A pattern, or a part of one, in RE2's signs; and how many ways through it there are at most for one text."""
 
     text: str
@@ -102,25 +102,25 @@ class Translated(NamedTuple):
 
 
 @lru_cache(maxsize=512)
-def translate(pattern: str) -> Translated:
+def translate_pattern(pattern: str) -> TranslatedPattern:
     """Return a pattern in RE2's signs. BadPattern."""
     if len(pattern) > MAX_LENGTH:
         raise BadPattern(MAX_LENGTH)
-    reader = _Reader(pattern)
-    found = reader.whole()
+    reader = _PatternReader(pattern)
+    found = reader.read_whole()
     return found._replace(text=f"(?i){found.text}" if reader.caseless else found.text)
 
 
-class _Class:
+class _CharacterClass:
     """What stands between brackets: ranges of characters, and letters of the classes d, w, s, D, W, S."""
 
     def __init__(self) -> None:
         self.ranges: list[tuple[int, int]] = []
         self.classes: set[str] = set()
 
-    def text(self, at: int, *, negated: bool) -> str:
+    def to_re2(self, at: int, *, negated: bool) -> str:
         """Return it in RE2's signs. BadPattern."""
-        inner = _ranges(self.ranges) + "".join(_CLASSES[one] for one in sorted(self.classes - {"W"}))
+        inner = _ranges_text(self.ranges) + "".join(_CLASSES[one] for one in sorted(self.classes - {"W"}))
         if "W" not in self.classes:
             return f"[{'^' if negated else ''}{inner}]"
         if not negated:
@@ -141,28 +141,28 @@ class _Class:
         return rf"[\p{{L}}{numbers}{line}]"
 
 
-def _ranges(ranges: list[tuple[int, int]]) -> str:
-    return "".join(_char(low) if low == high else f"{_char(low)}-{_char(high)}" for low, high in ranges)
+def _ranges_text(ranges: list[tuple[int, int]]) -> str:
+    return "".join(_char_text(low) if low == high else f"{_char_text(low)}-{_char_text(high)}" for low, high in ranges)
 
 
-def _char(code: int) -> str:
+def _char_text(code: int) -> str:
     sign = chr(code)
     return sign if sign.isascii() and sign.isalnum() else rf"\x{{{code:X}}}"
 
 
-def _outside(ranges: tuple[tuple[int, int], ...]) -> list[tuple[int, int]]:
+def _complement(ranges: tuple[tuple[int, int], ...]) -> list[tuple[int, int]]:
     starts = [0, *(high + 1 for _, high in ranges)]
     ends = [*(low - 1 for low, _ in ranges), 0x10FFFF]
     return list(zip(starts, ends, strict=True))
 
 
 _CLASSES = {
-    "d": _DIGIT, "w": _WORD, "s": _ranges(list(_SPACES)),
-    "D": r"\P{Nd}", "S": _ranges(_outside(_SPACES)),
+    "d": _DIGIT, "w": _WORD, "s": _ranges_text(list(_SPACES)),
+    "D": r"\P{Nd}", "S": _ranges_text(_complement(_SPACES)),
 }  # fmt: skip
 
 
-class _Reader:
+class _PatternReader:
     """Recursive descent over a pattern's signs."""
 
     def __init__(self, pattern: str) -> None:
@@ -170,128 +170,128 @@ class _Reader:
         self._at = 0
         self._depth = 0
         self._names: set[str] = set()
-        self.caseless = self._take("(?i)")
+        self.caseless = self._take_sign("(?i)")
 
-    def whole(self) -> Translated:
-        found = self._either()
+    def read_whole(self) -> TranslatedPattern:
+        found = self._read_alternatives()
         if self._at < len(self._pattern):
             raise BadPattern(self._at)
         return found
 
-    def _peek(self) -> str:
+    def _peek_sign(self) -> str:
         return self._pattern[self._at : self._at + 1]
 
-    def _take(self, sign: str) -> bool:
+    def _take_sign(self, sign: str) -> bool:
         found = self._pattern.startswith(sign, self._at)
         self._at += len(sign) if found else 0
         return found
 
-    def _next(self) -> str:
-        sign = self._peek()
+    def _next_sign(self) -> str:
+        sign = self._peek_sign()
         if not sign:
             raise BadPattern(self._at)
         self._at += 1
         return sign
 
-    def _either(self) -> Translated:
-        parts = [self._sequence()]
-        while self._take("|"):
-            parts.append(self._sequence())
+    def _read_alternatives(self) -> TranslatedPattern:
+        parts = [self._read_sequence()]
+        while self._take_sign("|"):
+            parts.append(self._read_sequence())
         if len(parts) == 1:
             return parts[0]
-        return Translated("|".join(part.text for part in parts), sum(part.ways for part in parts))
+        return TranslatedPattern("|".join(part.text for part in parts), sum(part.ways for part in parts))
 
-    def _sequence(self) -> Translated:
+    def _read_sequence(self) -> TranslatedPattern:
         texts: list[str] = []
         ways = 1.0
-        while self._peek() not in ("", "|", ")"):
-            part = self._repeated()
+        while self._peek_sign() not in ("", "|", ")"):
+            part = self._read_repeated()
             texts.append(part.text)
             ways *= part.ways
-        return Translated("".join(texts), ways)
+        return TranslatedPattern("".join(texts), ways)
 
-    def _repeated(self) -> Translated:
+    def _read_repeated(self) -> TranslatedPattern:
         start = self._at
-        anchor = self._anchor()
-        item = Translated(anchor, 1) if anchor else self._item()
+        anchor = self._read_anchor()
+        item = TranslatedPattern(anchor, 1) if anchor else self._read_item()
         repeat = _REPEAT.match(self._pattern, self._at)
         if repeat is None:
             return item
         self._at = repeat.end()
-        least, most = _bounds(repeat[0])
+        least, most = _repeat_bounds(repeat[0])
         if anchor or (most is not None and least > most):
             raise BadPattern(start)
-        lazy = "?" if self._take("?") else ""
-        if self._peek() == "+" or _REPEAT.match(self._pattern, self._at):
+        lazy = "?" if self._take_sign("?") else ""
+        if self._peek_sign() == "+" or _REPEAT.match(self._pattern, self._at):
             raise BadPattern(self._at)
         sign = f"{{{least},{'' if most is None else most}}}" if repeat[0][0] == "{" else repeat[0]
         text = item.text if item.single else f"(?:{item.text})"
-        return Translated(f"{text}{sign}{lazy}", _ways(item, least, most))
+        return TranslatedPattern(f"{text}{sign}{lazy}", _count_ways(item, least, most))
 
-    def _anchor(self) -> str:
+    def _read_anchor(self) -> str:
         """Read `^`, `$` and their kin; `$` before anything else would mean another thing in RE2."""
-        if self._take("^") or self._take(r"\A"):
+        if self._take_sign("^") or self._take_sign(r"\A"):
             return r"\A"
-        if self._take("$"):
-            if self._peek() not in ("", "|", ")"):
+        if self._take_sign("$"):
+            if self._peek_sign() not in ("", "|", ")"):
                 raise BadPattern(self._at)
             return r"\z"
-        return r"\z" if self._take(r"\Z") else ""
+        return r"\z" if self._take_sign(r"\Z") else ""
 
-    def _item(self) -> Translated:
+    def _read_item(self) -> TranslatedPattern:
         start = self._at
-        sign = self._next()
+        sign = self._next_sign()
         if sign == "(":
-            return self._group(start)
+            return self._read_group(start)
         if sign == "[":
-            return Translated(self._class(start), 1, single=True)
+            return TranslatedPattern(self._read_class(start), 1, single=True)
         if sign == ".":
-            return Translated(".", 1, single=True)
+            return TranslatedPattern(".", 1, single=True)
         if sign == "\\":
-            if self._peek() and self._peek() in "dwsDWS":
-                letter = self._next()
-                return Translated(_alone(letter), 1, single=True)
-            return Translated(self._one(self._escaped(start)), 1, single=True)
+            if self._peek_sign() and self._peek_sign() in "dwsDWS":
+                letter = self._next_sign()
+                return TranslatedPattern(_class_letter(letter), 1, single=True)
+            return TranslatedPattern(self._one_character(self._read_escaped(start)), 1, single=True)
         if sign in "*+?" or _REPEAT.match(self._pattern, start):
             raise BadPattern(start)
-        return Translated(self._one(ord(sign)), 1, single=True)
+        return TranslatedPattern(self._one_character(ord(sign)), 1, single=True)
 
-    def _one(self, code: int) -> str:
-        return f"[{_DOTLESS}]" if self.caseless and chr(code) in _DOTLESS else _char(code)
+    def _one_character(self, code: int) -> str:
+        return f"[{_DOTLESS}]" if self.caseless and chr(code) in _DOTLESS else _char_text(code)
 
-    def _group(self, start: int) -> Translated:
+    def _read_group(self, start: int) -> TranslatedPattern:
         self._depth += 1
         if self._depth > MAX_DEPTH:
             raise BadPattern(start)
-        if self._take("?P<"):
+        if self._take_sign("?P<"):
             name = _NAME.match(self._pattern, self._at)
             if name is None or name[0] in self._names:
                 raise BadPattern(start)
             self._names.add(name[0])
             self._at = name.end()
-        elif self._peek() == "?" and not self._take("?:"):
+        elif self._peek_sign() == "?" and not self._take_sign("?:"):
             raise BadPattern(start)  # looks ahead or back, or changes what signs mean
-        inner = self._either()
-        if not self._take(")"):
+        inner = self._read_alternatives()
+        if not self._take_sign(")"):
             raise BadPattern(start)
         self._depth -= 1
-        return Translated(f"(?:{inner.text})", inner.ways)
+        return TranslatedPattern(f"(?:{inner.text})", inner.ways)
 
-    def _class(self, start: int) -> str:
-        found = _Class()
-        negated = self._take("^")
+    def _read_class(self, start: int) -> str:
+        found = _CharacterClass()
+        negated = self._take_sign("^")
         first = True
-        while first or self._peek() != "]":
-            low = self._member()
+        while first or self._peek_sign() != "]":
+            low = self._read_member()
             if isinstance(low, str):
                 found.classes.add(low)
                 if self._pattern[self._at : self._at + 1] == "-" and self._pattern[self._at + 1 : self._at + 2] != "]":
                     raise BadPattern(self._at)
             else:
                 high: int | str = low
-                if self._peek() == "-" and self._pattern[self._at + 1 : self._at + 2] not in ("]", ""):
+                if self._peek_sign() == "-" and self._pattern[self._at + 1 : self._at + 2] not in ("]", ""):
                     self._at += 1
-                    high = self._member()
+                    high = self._read_member()
                 if isinstance(high, str) or high < low:
                     raise BadPattern(self._at)
                 found.ranges.append((low, high))
@@ -299,23 +299,23 @@ class _Reader:
         self._at += 1
         if self.caseless and any(low <= ord(one) <= high for low, high in found.ranges for one in _DOTLESS):
             found.ranges += [(ord(one), ord(one)) for one in _DOTLESS]
-        return found.text(start, negated=negated)
+        return found.to_re2(start, negated=negated)
 
-    def _member(self) -> int | str:
+    def _read_member(self) -> int | str:
         """Read one character of a class, or the letter of a class within it."""
         start = self._at
-        sign = self._next()
+        sign = self._next_sign()
         if sign != "\\":
             return ord(sign)
-        if self._peek() and self._peek() in "dwsDWS":
-            return self._next()
-        if self._take("b"):
+        if self._peek_sign() and self._peek_sign() in "dwsDWS":
+            return self._next_sign()
+        if self._take_sign("b"):
             return ord("\b")
-        return self._escaped(start)
+        return self._read_escaped(start)
 
-    def _escaped(self, start: int) -> int:
+    def _read_escaped(self, start: int) -> int:
         """Read what follows a backslash: the character that it stands for."""
-        sign = self._next()
+        sign = self._next_sign()
         if sign in _CONTROL:
             return ord(_CONTROL[sign])
         if sign in _HEX:
@@ -323,7 +323,7 @@ class _Reader:
             if len(digits) < _HEX[sign] or not _HEX_TEXT.fullmatch(digits):
                 raise BadPattern(start)
             self._at += len(digits)
-            return self._character(int(digits, 16), start)
+            return self._check_character(int(digits, 16), start)
         if sign == "0":
             digits = re.match("[0-7]{0,2}", self._pattern[self._at :])[0]  # type: ignore[index]
             self._at += len(digits)
@@ -339,19 +339,19 @@ class _Reader:
             raise BadPattern(start)
         return ord(sign)
 
-    def _character(self, code: int, start: int) -> int:
+    def _check_character(self, code: int, start: int) -> int:
         if code > 0x10FFFF or 0xD800 <= code < 0xE000:
             raise BadPattern(start)
         return code
 
 
-def _alone(letter: str) -> str:
-    found = _Class()
+def _class_letter(letter: str) -> str:
+    found = _CharacterClass()
     found.classes.add(letter)
-    return found.text(0, negated=False)
+    return found.to_re2(0, negated=False)
 
 
-def _bounds(repeat: str) -> tuple[int, int | None]:
+def _repeat_bounds(repeat: str) -> tuple[int, int | None]:
     """Return the least and the most of a repeat; None for no limit."""
     if repeat[0] != "{":
         return {"*": (0, None), "+": (1, None), "?": (0, 1)}[repeat]
@@ -359,7 +359,7 @@ def _bounds(repeat: str) -> tuple[int, int | None]:
     return int(low or 0), int(high) if high else None if comma else int(low)
 
 
-def _ways(item: Translated, least: int, most: int | None) -> float:
+def _count_ways(item: TranslatedPattern, least: int, most: int | None) -> float:
     if item.single:
         return _LONGEST if most is None else most - least + 1
     if most is None:

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 
-class Plan(NamedTuple):
+class NumberPlan(NamedTuple):
     """A country's code, the first digits of its mobile numbers and how many digits these have; so of its other numbers."""
 
     code: str
@@ -17,15 +17,15 @@ class Plan(NamedTuple):
 
 
 PLANS = {
-    "SY": Plan("963", "9", (9,), "1-5", (8, 9)),
-    "SA": Plan("966", "5", (9,), "189", (9, 10)),
-    "EG": Plan("20", "1", (10,), "2-9", (8, 9)),
-    "LB": Plan("961", "37", (7, 8), "124-689", (7, 8)),
-    "JO": Plan("962", "7", (9,), "2-6", (8,)),
-    "IQ": Plan("964", "7", (10,), "1-6", (8, 9)),
-    "TR": Plan("90", "5", (10,), "2-489", (10,)),
-    "YE": Plan("967", "7", (9,), "1-6", (7, 8)),
-    "PS": Plan("970", "5", (9,), "2489", (8,)),
+    "SY": NumberPlan("963", "9", (9,), "1-5", (8, 9)),
+    "SA": NumberPlan("966", "5", (9,), "189", (9, 10)),
+    "EG": NumberPlan("20", "1", (10,), "2-9", (8, 9)),
+    "LB": NumberPlan("961", "37", (7, 8), "124-689", (7, 8)),
+    "JO": NumberPlan("962", "7", (9,), "2-6", (8,)),
+    "IQ": NumberPlan("964", "7", (10,), "1-6", (8, 9)),
+    "TR": NumberPlan("90", "5", (10,), "2-489", (10,)),
+    "YE": NumberPlan("967", "7", (9,), "1-6", (7, 8)),
+    "PS": NumberPlan("970", "5", (9,), "2489", (8,)),
 }
 _TRUNK = re.compile(
     r"(?:\+|00)\s*(\d{1,3})\s*\(0\)|(?:\+|00)\s*(" + "|".join(plan.code for plan in PLANS.values()) + r")[\s./-]*0"
@@ -33,7 +33,7 @@ _TRUNK = re.compile(
 _SIGNS = str.maketrans("", "", " -()./")
 
 
-def international(text: str, country: str) -> str | None:
+def international_number(text: str, country: str) -> str | None:
     """The E.164 form of a number as people write it (0933 …, 00963 …, +963 …); None if it is none.
 
     A number without a country code is one of `country`. Where the first digit says mobile, the
@@ -54,11 +54,11 @@ def international(text: str, country: str) -> str | None:
     elif not (digits.startswith(plan.code) and len(digits) > len(plan.code) + 7):
         digits = plan.code + digits.removeprefix("0")
     number = "+" + digits
-    return number if plain(country)(number) else None
+    return number if phone_test(country)(number) else None
 
 
 @lru_cache
-def plain(country: str) -> Callable[[str], re.Match[str] | None]:
+def phone_test(country: str) -> Callable[[str], re.Match[str] | None]:
     """The test for an E.164 number, where those of `country` must be possible ones there."""
     plan = PLANS.get(country)
     if plan is None:
@@ -69,7 +69,7 @@ def plain(country: str) -> Callable[[str], re.Match[str] | None]:
 
 
 @lru_cache
-def _numbers(code: str) -> re.Pattern[str]:
+def _number_pattern(code: str) -> re.Pattern[str]:
     """The numbers that there are in a country."""
     plan = next(plan for plan in PLANS.values() if plan.code == code)
     kinds = [
@@ -82,4 +82,4 @@ def _numbers(code: str) -> re.Pattern[str]:
 def is_possible(number: str) -> bool:
     """Say whether an E.164 number can be one of its country's; those of countries that are not known here always can."""
     code = next((plan.code for plan in PLANS.values() if number.startswith(f"+{plan.code}")), None)
-    return code is None or _numbers(code).fullmatch(number) is not None
+    return code is None or _number_pattern(code).fullmatch(number) is not None

@@ -5,7 +5,7 @@ import re
 from datetime import date, datetime
 
 from fieldsync.schema.model import Field
-from fieldsync.schema.value_text import Normaliser, illegal, plain_text
+from fieldsync.schema.value_text import Normaliser, illegal_value, plain_text
 
 INT_LIMIT = 2**63 - 1
 EXACT = 2**53  # up to here a float holds every integer
@@ -17,7 +17,7 @@ _DATE = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})" + _TIME, re.ASCII)
 _MONTH = re.compile(r"(\d{4})[-/.](0?[1-9]|1[0-2])", re.ASCII)
 
 
-def _limits(low: float, high: float) -> dict[str, object]:
+def _finite_limits(low: float, high: float) -> dict[str, object]:
     """The limits that somebody set; what a number can be at all is none."""
     return {name: limit for name, limit in (("min", low), ("max", high)) if abs(limit) < INT_LIMIT}
 
@@ -34,9 +34,9 @@ def int_normaliser(field: Field) -> Normaliser:
             elif (value := _odd_number(field, value, "not_whole")) is None:
                 return None
             elif not isinstance(value, int):
-                raise illegal(field, "not_whole")
+                raise illegal_value(field, "not_whole")
         if not low <= value <= high:
-            raise illegal(field, "out_of_range", **_limits(low, high))
+            raise illegal_value(field, "out_of_range", **_finite_limits(low, high))
         return value
 
     return whole
@@ -59,9 +59,9 @@ def number_normaliser(field: Field) -> Normaliser:
             if value is None:
                 return None
         if money and type(value) is float and round(value, 2) != value:
-            raise illegal(field, "too_precise", decimals=2)
+            raise illegal_value(field, "too_precise", decimals=2)
         if not low <= value <= high:
-            raise illegal(field, "out_of_range", **_limits(low, high))
+            raise illegal_value(field, "out_of_range", **_finite_limits(low, high))
         return value
 
     return number
@@ -72,18 +72,18 @@ def _odd_number(field: Field, value: object, reason: str) -> int | float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise illegal(field, reason)
+        raise illegal_value(field, reason)
     if isinstance(value, str):
         if not _NUMBER.fullmatch(value):
             value = plain_text(field, value, reason)
             if not value:
                 return None
             if not _NUMBER.fullmatch(value):
-                raise illegal(field, reason)
+                raise illegal_value(field, reason)
         value = float(value) if "." in value else int(value)
     if isinstance(value, float):
         if not math.isfinite(value):
-            raise illegal(field, reason)
+            raise illegal_value(field, reason)
         # One form for one number: 3.0 and 3 are the same value and the same bytes.
         if value.is_integer() and abs(value) <= EXACT:
             return int(value)
@@ -113,7 +113,7 @@ def date_normaliser(field: Field) -> Normaliser:
             if text is None:
                 return None
         if not low <= text <= high:
-            raise illegal(field, "out_of_range", min=low, max=high)
+            raise illegal_value(field, "out_of_range", min=low, max=high)
         met.add(text)
         return text
 
@@ -133,7 +133,7 @@ def parse_date(field: Field, value: object) -> str | None:
     try:
         return date(*(int(part) for part in parts.groups())).isoformat()  # type: ignore[union-attr]
     except (AttributeError, ValueError):
-        raise illegal(field, "not_date", form="YYYY-MM-DD") from None
+        raise illegal_value(field, "not_date", form="YYYY-MM-DD") from None
 
 
 def month_normaliser(field: Field) -> Normaliser:
@@ -149,7 +149,7 @@ def month_normaliser(field: Field) -> Normaliser:
             return None
         parts = _MONTH.fullmatch(text)
         if parts is None:
-            raise illegal(field, "not_month", form="YYYY-MM")
+            raise illegal_value(field, "not_month", form="YYYY-MM")
         return f"{parts[1]}-{int(parts[2]):02d}"
 
     return month
@@ -165,14 +165,14 @@ def geopoint_normaliser(field: Field) -> Normaliser:
         if not parts:
             return None
         if not 2 <= len(parts) <= 4 or not all(_NUMBER.fullmatch(part) for part in parts):
-            raise illegal(field, "not_geopoint", form="LAT LON [ALTITUDE [ACCURACY]]")
+            raise illegal_value(field, "not_geopoint", form="LAT LON [ALTITUDE [ACCURACY]]")
         figures = [float(part) for part in parts]
         accuracy = figures[3] if len(figures) == 4 else 0.0
         for figure, most in zip(figures, (90, 180), strict=False):
             if abs(figure) > most:
-                raise illegal(field, "out_of_range", min=-most, max=most)
+                raise illegal_value(field, "out_of_range", min=-most, max=most)
         if accuracy < 0:
-            raise illegal(field, "out_of_range", min=0)
+            raise illegal_value(field, "out_of_range", min=0)
         # Seven decimals are a centimetre; one form for one place.
         return " ".join(f"{figure:.7f}".rstrip("0").rstrip(".") for figure in figures)
 

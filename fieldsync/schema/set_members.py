@@ -11,7 +11,7 @@ _LEADING = re.compile(r"[^\S\n]*")
 _QUOTED = re.compile('[^\\S\n]*"((?:[^"]|"")*)" *(?=[,،;؛\n]|$)')
 
 
-def split(field: Field, text: str, separators: re.Pattern[str] = SEPARATORS) -> list[str]:
+def split_members(field: Field, text: str, separators: re.Pattern[str] = SEPARATORS) -> list[str]:
     """Return a text's parts; a code or label of the field that has a separator in it is one part."""
     if text in field.codes:
         return [text]
@@ -19,14 +19,14 @@ def split(field: Field, text: str, separators: re.Pattern[str] = SEPARATORS) -> 
     found: list[str] = []
     at = 0
     while at <= len(text):
-        part, end = _first(text, at, words, separators)
+        part, end = _first_part(text, at, words, separators)
         found.append(part)
         following = separators.match(text, end)
         at = following.end() if following is not None else len(text) + 1
     return found
 
 
-def _first(text: str, at: int, words: list[str], separators: re.Pattern[str]) -> tuple[str, int]:
+def _first_part(text: str, at: int, words: list[str], separators: re.Pattern[str]) -> tuple[str, int]:
     """Return the part that begins at a place, and where it ends."""
     quoted = _QUOTED.match(text, at)
     if quoted is not None:
@@ -44,16 +44,16 @@ def _first(text: str, at: int, words: list[str], separators: re.Pattern[str]) ->
     return text[at:end], end
 
 
-def joined(members: Iterable[str], comma: str = ",") -> str:
-    """Return members as one text that `split` takes apart again."""
+def join_members(members: Iterable[str], comma: str = ",") -> str:
+    """Return members as one text that `split_members` takes apart again."""
     return comma.join(
         '"' + one.replace('"', '""') + '"' if '"' in one or SEPARATORS.search(one) else one for one in members
     )
 
 
-def parts(field: Field, text: object) -> list[str]:
+def typed_members(field: Field, text: object) -> list[str]:
     """Return the members that a person typed, without empty ones; a code's own spaces stay."""
-    found = split(field, str(text or ""))
+    found = split_members(field, str(text or ""))
     return [one if one in field.codes else one.strip() for one in found if one.strip()]
 
 

@@ -15,7 +15,7 @@ MAX_FILE = 1_000_000  # characters
 Table = dict[str, Any]
 
 
-def toml(text: str) -> Table:
+def parse_toml(text: str) -> Table:
     """Return what a TOML text says; TOMLDecodeError for whatever is none, however deep or long its values are."""
     try:
         return tomllib.loads(text)
@@ -25,7 +25,7 @@ def toml(text: str) -> Table:
         raise tomllib.TOMLDecodeError("a value is too deep, or too long") from fault
 
 
-class File:
+class SourceFile:
     """One TOML text, its line index and the faults found in it."""
 
     def __init__(self, name: str, text: str) -> None:
@@ -36,73 +36,73 @@ class File:
         self._text = text
         self._lines: dict[toml_lines.Path, int] | None = {(): 1}
         if len(text) > MAX_FILE:
-            self.fault((), "file_too_large", limit=MAX_FILE)
+            self.add_fault((), "file_too_large", limit=MAX_FILE)
             return
         try:
-            self.table = toml(text)
+            self.table = parse_toml(text)
         except tomllib.TOMLDecodeError as error:
             place = re.search(r"at line (\d+)", str(error))
             self._lines = {(): int(place[1]) if place else text.count("\n") + 1}
-            self.fault((), "not_toml")
+            self.add_fault((), "not_toml")
         else:
             self._lines = None
 
-    def fault(self, path: toml_lines.Path, code: str, **facts: object) -> None:
+    def add_fault(self, path: toml_lines.Path, code: str, **facts: object) -> None:
         """Note a fault at a key, or at the nearest table above it."""
         if self._lines is None:  # a file without faults needs none: it takes a quarter of the time of reading one
-            self._lines = toml_lines.index(self._text)
+            self._lines = toml_lines.line_index(self._text)
         known = path
         while known not in self._lines:
             known = known[:-1]
         line = self._lines[known]
         self.faults.append({"file": self.name, "line": line, "code": code, "key": ".".join(path), **facts})
 
-    def keys(self, table: object, path: toml_lines.Path, known: Mapping[str, type | tuple[type, ...]]) -> Table:
+    def known_keys(self, table: object, path: toml_lines.Path, known: Mapping[str, type | tuple[type, ...]]) -> Table:
         """The known keys of a table with the right kind of value; the rest is a fault."""
         if not isinstance(table, dict):
-            self.fault(path, "not_a_table")
+            self.add_fault(path, "not_a_table")
             return {}
         good: Table = {}
         for key, value in table.items():
             wanted = known.get(key)
             if wanted is None:
-                self.fault((*path, key), "unknown_key", known=sorted(known))
+                self.add_fault((*path, key), "unknown_key", known=sorted(known))
             elif not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
-                self.fault((*path, key), "wrong_kind")
+                self.add_fault((*path, key), "wrong_kind")
             else:
                 good[key] = value
         return good
 
-    def names(self, value: object, path: toml_lines.Path) -> tuple[str, ...]:
+    def word_list(self, value: object, path: toml_lines.Path) -> tuple[str, ...]:
         """A list of words; anything else in it is a fault."""
         items = value if isinstance(value, list) else []
         if not all(isinstance(item, str) for item in items):
-            self.fault(path, "wrong_kind")
+            self.add_fault(path, "wrong_kind")
             return ()
         return tuple(items)
 
-    def label(self, table: Table, key: str, path: toml_lines.Path, *, needed: bool) -> Label:
+    def read_label(self, table: Table, key: str, path: toml_lines.Path, *, needed: bool) -> Label:
         """The words in all languages of the file; one that is missing is a fault."""
         if key not in table:
             if needed:
-                self.fault((*path, key), "missing_key", missing=key)
+                self.add_fault((*path, key), "missing_key", missing=key)
             return dict.fromkeys(self.languages, "") if needed else {}
         words = table[key]
         if not self._needs_shipped:
             for lang in sorted(words.keys() - self.languages):
-                self.fault((*path, key), "other_language", lang=lang, known=list(self.languages))
-        self.words(words, (*path, key))
-        return self.said(words)
+                self.add_fault((*path, key), "other_language", lang=lang, known=list(self.languages))
+        self.check_words(words, (*path, key))
+        return self.label_of(words)
 
-    def said(self, words: Table) -> Label:
+    def label_of(self, words: Table) -> Label:
         """Return a label, "" for a language that it lacks."""
         return {lang: str(words.get(lang, "")) for lang in self.languages if lang in SHIPPED or words.get(lang)}
 
-    def words(self, words: Table, path: toml_lines.Path) -> None:
+    def check_words(self, words: Table, path: toml_lines.Path) -> None:
         """Check that words are there in each language that they need."""
         for lang in SHIPPED if self._needs_shipped else self.languages:
             if not isinstance(words.get(lang), str) or not words[lang].strip():
-                self.fault(path, "missing_label", missing=lang)
+                self.add_fault(path, "missing_label", missing=lang)
 
     @property
     def language_keys(self) -> dict[str, type]:

@@ -24,7 +24,7 @@ _DIGITS = str.maketrans("٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹\u066b", "01234
 _ALIKE = str.maketrans("أإآٱةى", "ااااهي", "\u200c\u0640\u064b\u064c\u064d\u064e\u064f\u0650\u0651\u0652\u0670")
 
 
-def clean(text: str, *, lines: bool = False) -> str:
+def clean_text(text: str, *, lines: bool = False) -> str:
     """The text as it is stored, stripped; line breaks stay when `lines`, else become spaces."""
     if text.isprintable() and is_normalized("NFKC", text):
         return text.strip()  # nearly all: both checks are quick
@@ -43,6 +43,6 @@ def plain_digits(text: str) -> str:
     return text if text.isascii() else text.translate(_DIGITS)
 
 
-def loose(text: str) -> str:
+def loose_text(text: str) -> str:
     """A word as hasty people type it: alef, ta marbuta and ya without what tells them apart, no vowel signs, no runs of spaces."""
     return " ".join(text.translate(_ALIKE).split())

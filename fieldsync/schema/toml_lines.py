@@ -12,7 +12,7 @@ _PART = re.compile(r"""[A-Za-z0-9_-]+|"(?:[^"\\]|\\.)*"|'[^']*'""")
 Path = tuple[str, ...]
 
 
-def index(text: str) -> dict[Path, int]:
+def line_index(text: str) -> dict[Path, int]:
     """The line (from 1) of each table and key of a TOML text, by its path of names."""
     lines: dict[Path, int] = {(): 1}
     table: Path = ()
@@ -27,13 +27,13 @@ def index(text: str) -> dict[Path, int]:
         if open_brackets == 0:
             header = _HEADER.match(line)
             if header:
-                table = _path(header[1])
+                table = _split_path(header[1])
                 lines.setdefault(table, number)
                 continue
             key = _KEY.match(line)
             if not key:
                 continue
-            value = table + _path(key[1])
+            value = table + _split_path(key[1])
             lines.setdefault(value, number)
             rest = key[2]
         else:
@@ -46,5 +46,5 @@ def index(text: str) -> dict[Path, int]:
     return lines
 
 
-def _path(dotted: str) -> Path:
+def _split_path(dotted: str) -> Path:
     return tuple(part.strip("\"'") for part in _PART.findall(dotted))

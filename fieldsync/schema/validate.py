@@ -13,21 +13,21 @@ from fieldsync.schema import identity_documents
 from fieldsync.schema.expressions import lookups, parser, step_limit
 from fieldsync.schema.model import Choice, Field, Type
 from fieldsync.schema.value_text import Normaliser
-from fieldsync.schema.values import normaliser, received
+from fieldsync.schema.values import received_normaliser, value_normaliser
 
 __all__ = [
-    "check",
+    "check_changes",
     "check_member",
     "check_new_member",
-    "derive",
-    "judge",
-    "missing",
-    "normalised",
-    "normaliser",
-    "offered",
-    "relevant",
-    "warnings",
-    "whole",
+    "check_stored",
+    "derive_fields",
+    "list_warnings",
+    "missing_fields",
+    "normalise_changes",
+    "offered_choices",
+    "relevant_fields",
+    "value_normaliser",
+    "whole_document",
 ]
 
 Doc = Mapping[str, object]
@@ -36,7 +36,7 @@ MARK = "choice_"  # what a choice's marks are called in a filter
 GPS_ACCURACY = 100.0  # metres; a fix worse than that is doubtful
 
 
-class _Plan:
+class _TypePlan:
     """What is compiled once per type."""
 
     def __init__(self, kind: Type) -> None:
@@ -53,25 +53,25 @@ class _Plan:
         self.once = frozenset(field.name for field in plain if field.merge == "once")
         self.server = frozenset(field.name for field in plain if field.merge == "server")
         self.always = frozenset(field.name for field in fields if field.required == "always")
-        self.rules = [(field.name, parser.compile(field.rule)) for field in fields if field.rule]
-        self.warn = [(field.name, parser.compile(field.warn)) for field in fields if field.warn]
-        self.when = _compiled((field.name, field.when) for field in fields)
-        self.relevant = _compiled((field.name, field.relevant) for field in fields)
-        self.formulas = _compiled((field.name, field.formula) for field in fields)
-        self.offers = {field.name: _Offer(field) for field in fields if field.filter}
-        touching: dict[str, list[tuple[str, parser.Expr | _Offer]]] = {}
-        judged: list[tuple[str, parser.Expr | _Offer]] = [*self.rules, *self.offers.items()]
+        self.rules = [(field.name, parser.compile_expression(field.rule)) for field in fields if field.rule]
+        self.warn = [(field.name, parser.compile_expression(field.warn)) for field in fields if field.warn]
+        self.when = _compile_texts((field.name, field.when) for field in fields)
+        self.relevant = _compile_texts((field.name, field.relevant) for field in fields)
+        self.formulas = _compile_texts((field.name, field.formula) for field in fields)
+        self.offers = {field.name: _ChoiceFilter(field) for field in fields if field.filter}
+        touching: dict[str, list[tuple[str, parser.Expression | _ChoiceFilter]]] = {}
+        judged: list[tuple[str, parser.Expression | _ChoiceFilter]] = [*self.rules, *self.offers.items()]
         for name, rule in judged:
-            for touched in self.sources(rule.names | {name}):
+            for touched in self.sources_of(rule.names | {name}):
                 touching.setdefault(touched, []).append((name, rule))
         self.touching = touching
 
     @cached_property
-    def makers(self) -> dict[str, Normaliser]:
+    def normalisers(self) -> dict[str, Normaliser]:
         """What makes the plain fields' stored values: not for whoever only looks."""
-        return {field.name: normaliser(field) for field in self._plain}
+        return {field.name: value_normaliser(field) for field in self._plain}
 
-    def sources(self, names: frozenset[str]) -> set[str]:
+    def sources_of(self, names: frozenset[str]) -> set[str]:
         """The fields whose change may change what these say: derived ones change with what they are made of."""
         found: set[str] = set()
         ahead = list(names)
@@ -83,38 +83,40 @@ class _Plan:
         return found
 
 
-class _Offer:
+class _ChoiceFilter:
     """Which choices of a field are offered: its `filter`, asked of each choice's marks."""
 
     def __init__(self, field: Field) -> None:
-        compiled = parser.compile(field.filter)
+        compiled = parser.compile_expression(field.filter)
         self.text = field.filter
         self.names = frozenset(name for name in compiled.names if not name.startswith(MARK))
         self._field = field
         self._filter = compiled
         self._marks = {one.code: {MARK + name: mark for name, mark in one.marks.items()} for one in field.choices}
 
-    def allows(self, code: object, doc: Doc, today: str) -> bool:
+    def offers_choice(self, code: object, doc: Doc, today: str) -> bool:
         """Say whether a choice is offered beside the other answers."""
         marks = self._marks.get(str(code))
-        return marks is None or self._filter.holds({**doc, **marks}, today)
+        return marks is None or self._filter.holds_for({**doc, **marks}, today)
 
-    def holds(self, doc: Doc, today: str) -> bool:
+    def holds_for(self, doc: Doc, today: str) -> bool:
         """Say whether what is chosen is offered."""
         value = doc.get(self._field.name)
-        return all(self.allows(one, doc, today) for one in (value if isinstance(value, list | tuple) else [value]))
+        return all(
+            self.offers_choice(one, doc, today) for one in (value if isinstance(value, list | tuple) else [value])
+        )
 
 
-def _compiled(texts: Iterable[tuple[str, str]]) -> dict[str, parser.Expr]:
-    return {name: parser.compile(text) for name, text in texts if text}
+def _compile_texts(texts: Iterable[tuple[str, str]]) -> dict[str, parser.Expression]:
+    return {name: parser.compile_expression(text) for name, text in texts if text}
 
 
 @lru_cache(maxsize=256)
-def _plan(kind: Type) -> _Plan:
-    return _Plan(kind)
+def _plan_of(kind: Type) -> _TypePlan:
+    return _TypePlan(kind)
 
 
-def check(
+def check_changes(
     kind: Type,
     changes: Mapping[str, object],
     doc: Doc,
@@ -123,15 +125,15 @@ def check(
     sets: Iterable[str] = (),
     deciding: bool = False,
 ) -> dict[str, object]:
-    """Return the stored values of changes to plain fields, judged; raises as `normalised` and `judge` do."""
-    new = normalised(kind, changes)
-    judge(kind, new, doc, today, sets=sets, deciding=deciding)
+    """Return the stored values of changes to plain fields, judged; raises as `normalise_changes` and `check_stored` do."""
+    new = normalise_changes(kind, changes)
+    check_stored(kind, new, doc, today, sets=sets, deciding=deciding)
     return new
 
 
-def normalised(kind: Type, changes: Mapping[str, object]) -> dict[str, object]:
+def normalise_changes(kind: Type, changes: Mapping[str, object]) -> dict[str, object]:
     """Return the stored values of plain fields, None for one that is emptied. UnknownField, IllegalValue."""
-    makers = _plan(kind).makers
+    makers = _plan_of(kind).normalisers
     new: dict[str, object] = {}
     try:
         for name, value in changes.items():
@@ -146,7 +148,7 @@ def normalised(kind: Type, changes: Mapping[str, object]) -> dict[str, object]:
     return new
 
 
-def judge(
+def check_stored(
     kind: Type,
     new: Mapping[str, object],
     doc: Doc,
@@ -162,7 +164,7 @@ def judge(
     `sets` are those that this save changes. A decision in review (`deciding`) may write a `once` field again and take any
     state. `unseen` are fields that are not shown here: nobody can say that they lack. IllegalValue, IllegalStep, Incomplete.
     """
-    plan = _plan(kind)
+    plan = _plan_of(kind)
     try:
         _refuse_retired(plan, kind, new, doc)
         for name in plan.past.intersection(new):
@@ -187,7 +189,7 @@ def check_member(field: Field, value: object, *, stored: bool = False) -> str | 
     """
     if field.kind not in ("set", "log", "tally"):
         raise errors.IllegalValue(field=field.name, reason="no_members")
-    found = (received if stored else normaliser)(field)(value)
+    found = (received_normaliser if stored else value_normaliser)(field)(value)
     if found is None:
         raise errors.IllegalValue(field=field.name, reason="empty")
     if field.kind == "tally" and isinstance(found, int):
@@ -201,42 +203,42 @@ def check_new_member(field: Field, value: object) -> str | int:
     if field.retired:
         raise errors.IllegalValue(field=field.name, reason="retired_field")
     if any(choice.retired and choice.code == found for choice in field.choices):
-        offered = [choice.code for choice in field.offered]
+        offered = [choice.code for choice in field.offered_choices]
         raise errors.IllegalValue(field=field.name, reason="retired_choice", choices=offered)
     return found
 
 
-def missing(kind: Type, doc: Doc, today: str) -> list[str]:
+def missing_fields(kind: Type, doc: Doc, today: str) -> list[str]:
     """The fields that a record still needs before it can leave its first state, in form order."""
-    plan = _plan(kind)
-    full = whole(kind, doc, today)
-    return [name for name in kind.fields if _needed(kind, plan, name, full, today)]
+    plan = _plan_of(kind)
+    full = whole_document(kind, doc, today)
+    return [name for name in kind.fields if _is_needed(kind, plan, name, full, today)]
 
 
-def relevant(kind: Type, doc: Doc, today: str) -> list[str]:
+def relevant_fields(kind: Type, doc: Doc, today: str) -> list[str]:
     """The fields to ask for now, in form order; states and derived fields are never asked for."""
-    plan = _plan(kind)
-    full = whole(kind, doc, today)
+    plan = _plan_of(kind)
+    full = whole_document(kind, doc, today)
     return [
         name
         for name, field in kind.fields.items()
-        if field.type != STATE and field.kind != "derived" and not field.retired and _asked(plan, name, full, today)
+        if field.type != STATE and field.kind != "derived" and not field.retired and _is_asked(plan, name, full, today)
     ]
 
 
-def derive(kind: Type, doc: Doc, today: str, finder: lookups.RecordSource | None = None) -> dict[str, object]:
+def derive_fields(kind: Type, doc: Doc, today: str, finder: lookups.RecordSource | None = None) -> dict[str, object]:
     """The derived fields that follow from the record, and with a finder from others; those unknown for now are left out.
 
     One may rest on another that stands above it in the form. What takes too much work is left out, too.
     """
     found: dict[str, object] = {}
-    whole = not step_limit.begun()  # else somebody else's formula asks for this record
+    whole = not step_limit.is_limited()  # else somebody else's formula asks for this record
     if finder is not None:
         doc = {**doc, lookups.FINDER: finder}
-    with step_limit.limited():
-        for name, formula in _plan(kind).formulas.items():
+    with step_limit.limit_steps():
+        for name, formula in _plan_of(kind).formulas.items():
             try:
-                value = formula.value({**doc, **found} if found else doc, today)
+                value = formula.evaluate({**doc, **found} if found else doc, today)
             except step_limit.TooManySteps:
                 if whole:
                     continue
@@ -248,32 +250,32 @@ def derive(kind: Type, doc: Doc, today: str, finder: lookups.RecordSource | None
 
 def asks_others(kind: Type, name: str) -> bool:
     """Say whether a derived field rests on other records, by itself or by another that it rests on."""
-    plan = _plan(kind)
-    return any(plan.formulas[one].asks for one in plan.sources(frozenset({name})) if one in plan.formulas)
+    plan = _plan_of(kind)
+    return any(plan.formulas[one].asks for one in plan.sources_of(frozenset({name})) if one in plan.formulas)
 
 
-def offered(kind: Type, field: Field, doc: Doc, today: str) -> list[Choice]:
+def offered_choices(kind: Type, field: Field, doc: Doc, today: str) -> list[Choice]:
     """The choices that may be given beside the other answers, in the form's order."""
-    offer = _plan(kind).offers.get(field.name)
+    offer = _plan_of(kind).offers.get(field.name)
     if offer is None:
-        return list(field.offered)
-    full = whole(kind, doc, today)
-    return [choice for choice in field.offered if offer.allows(choice.code, full, today)]
+        return list(field.offered_choices)
+    full = whole_document(kind, doc, today)
+    return [choice for choice in field.offered_choices if offer.offers_choice(choice.code, full, today)]
 
 
-def warnings(kind: Type, doc: Doc, today: str) -> list[dict[str, str]]:
+def list_warnings(kind: Type, doc: Doc, today: str) -> list[dict[str, str]]:
     """What is legal but odd, as [{"field", "reason"}]: failed `warn` rules, papers, coarse GPS."""
-    full = whole(kind, doc, today)
+    full = whole_document(kind, doc, today)
     found = [
         {"field": name, "reason": "warn"}
-        for name, rule in _plan(kind).warn
-        if not _nothing(full.get(name)) and not rule.holds(full, today)
+        for name, rule in _plan_of(kind).warn
+        if not _is_empty(full.get(name)) and not rule.holds_for(full, today)
     ]
     for name, field in kind.fields.items():
         value = full.get(name)
         if field.type == "paper":
             held = value if isinstance(value, list | tuple) else [value] if value else []
-            reasons = [identity_documents.doubt(str(paper), today) for paper in held]
+            reasons = [identity_documents.paper_doubt(str(paper), today) for paper in held]
         elif field.type == "geopoint":
             parts = str(value or "").split()
             coarse = len(parts) == 4 and float(parts[3]) > GPS_ACCURACY
@@ -284,31 +286,31 @@ def warnings(kind: Type, doc: Doc, today: str) -> list[dict[str, str]]:
     return found
 
 
-def _nothing(value: object) -> bool:
+def _is_empty(value: object) -> bool:
     return value is None or value in ("", [], ())
 
 
-def whole(kind: Type, doc: Doc, today: str, finder: lookups.RecordSource | None = None) -> dict[str, object]:
-    """The document with its derived fields (see `derive`), and the state that a new record is in."""
+def whole_document(kind: Type, doc: Doc, today: str, finder: lookups.RecordSource | None = None) -> dict[str, object]:
+    """The document with its derived fields (see `derive_fields`), and the state that a new record is in."""
     full = dict(doc)
     if kind.lifecycle is not None and full.get(STATE) is None:
         full[STATE] = kind.lifecycle.initial_state
-    return full | derive(kind, full, today, finder)
+    return full | derive_fields(kind, full, today, finder)
 
 
-def _asked(plan: _Plan, name: str, full: Doc, today: str) -> bool:
+def _is_asked(plan: _TypePlan, name: str, full: Doc, today: str) -> bool:
     rule = plan.relevant.get(name)
-    return rule is None or rule.holds(full, today)
+    return rule is None or rule.holds_for(full, today)
 
 
-def _needed(kind: Type, plan: _Plan, name: str, full: Doc, today: str) -> bool:
+def _is_needed(kind: Type, plan: _TypePlan, name: str, full: Doc, today: str) -> bool:
     # A tally counts from nothing, so it is never missing.
     spec = kind.fields[name]
-    if spec.kind in ("tally", "derived") or spec.retired or not _nothing(full.get(name)):
+    if spec.kind in ("tally", "derived") or spec.retired or not _is_empty(full.get(name)):
         return False
     when = plan.when.get(name)
-    wanted = name in plan.always or (when is not None and when.holds(full, today))
-    return wanted and _asked(plan, name, full, today)
+    wanted = name in plan.always or (when is not None and when.holds_for(full, today))
+    return wanted and _is_asked(plan, name, full, today)
 
 
 def _refuse_not_plain(field: Field) -> NoReturn:
@@ -316,14 +318,14 @@ def _refuse_not_plain(field: Field) -> NoReturn:
     raise errors.IllegalValue(field=field.name, reason=reason, kind=field.kind)
 
 
-def _refuse_retired(plan: _Plan, kind: Type, new: Doc, doc: Doc) -> None:
+def _refuse_retired(plan: _TypePlan, kind: Type, new: Doc, doc: Doc) -> None:
     """What a form has retired stays readable and may be emptied, but is given no more."""
     for name in plan.retired.intersection(new):
         if new[name] not in (None, doc.get(name)):
             raise errors.IllegalValue(field=name, reason="retired_field")
     for name in plan.gone.keys() & new.keys():
         if new[name] in plan.gone[name] and new[name] != doc.get(name):
-            offered = [choice.code for choice in kind.fields[name].offered]
+            offered = [choice.code for choice in kind.fields[name].offered_choices]
             raise errors.IllegalValue(field=name, reason="retired_choice", choices=offered)
 
 
@@ -342,18 +344,18 @@ def _refuse_typed(name: str, old: object, new: object) -> None:
         raise errors.IllegalValue(field=name, reason="server")
 
 
-def _check_rules(kind: Type, plan: _Plan, changed: Iterable[str], after: Doc, today: str) -> None:
+def _check_rules(kind: Type, plan: _TypePlan, changed: Iterable[str], after: Doc, today: str) -> None:
     """Only rules that this save touches: an old record must not be stuck over another field."""
     touched = plan.touching.keys() & changed
     if not touched:
         return
     if plan.formulas:
-        after = {**after, **derive(kind, after, today)}
+        after = {**after, **derive_fields(kind, after, today)}
     for name in sorted(touched):
         for owner, rule in plan.touching[name]:
-            if _nothing(after.get(owner)) or rule.holds(after, today):
+            if _is_empty(after.get(owner)) or rule.holds_for(after, today):
                 continue
-            if isinstance(rule, _Offer):
+            if isinstance(rule, _ChoiceFilter):
                 raise errors.IllegalValue(field=owner, reason="not_offered")
             raise errors.IllegalValue(field=owner, reason="rule", rule=rule.text)
 
@@ -368,8 +370,8 @@ def _check_step(
         raise errors.IllegalStep(type=kind.name, old=before, new=state, allowed=list(lifecycle.next_states(before)))
     if state in (None, lifecycle.initial_state):
         return
-    plan = _plan(kind)
-    full = whole(kind, {**doc, **new}, today)
+    plan = _plan_of(kind)
+    full = whole_document(kind, {**doc, **new}, today)
     if before == lifecycle.initial_state:
         wanted = list(kind.fields)
     elif state != before:
@@ -377,6 +379,6 @@ def _check_step(
         wanted = [name for name in kind.fields if name in plan.when]
     else:
         wanted = [name for name, value in new.items() if value is None]
-    lacking = [name for name in wanted if name not in unseen and _needed(kind, plan, name, full, today)]
+    lacking = [name for name in wanted if name not in unseen and _is_needed(kind, plan, name, full, today)]
     if lacking:
         raise errors.Incomplete(type=kind.name, fields=lacking)

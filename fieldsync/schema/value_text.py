@@ -4,14 +4,14 @@ from collections.abc import Callable
 
 from fieldsync import errors
 from fieldsync.schema.model import Field
-from fieldsync.schema.text_cleaning import clean, plain_digits
+from fieldsync.schema.text_cleaning import clean_text, plain_digits
 
 Normaliser = Callable[[object], object]
 
 TEXT_LIMIT, NOTE_LIMIT = 1_000, 20_000  # characters, where the field says nothing
 
 
-def illegal(field: Field, reason: str, **limits: object) -> errors.IllegalValue:
+def illegal_value(field: Field, reason: str, **limits: object) -> errors.IllegalValue:
     """Return the error for a value that its field does not allow."""
     return errors.IllegalValue(field=field.name, reason=reason, **limits)
 
@@ -19,7 +19,7 @@ def illegal(field: Field, reason: str, **limits: object) -> errors.IllegalValue:
 def plain_text(field: Field, value: object, reason: str) -> str:
     """Return a text given for something that is no text, digits and spaces made plain."""
     if not isinstance(value, str):
-        raise illegal(field, reason)
+        raise illegal_value(field, reason)
     if len(value) > TEXT_LIMIT:
-        raise illegal(field, "too_long", max=TEXT_LIMIT)
-    return plain_digits(clean(value))
+        raise illegal_value(field, "too_long", max=TEXT_LIMIT)
+    return plain_digits(clean_text(value))

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from fieldsync.schema import identity_documents
 from fieldsync.schema.model import Field
-from fieldsync.schema.phones import international, is_possible, plain
+from fieldsync.schema.phones import international_number, is_possible, phone_test
 from fieldsync.schema.quantities import (
     date_normaliser,
     geopoint_normaliser,
@@ -23,8 +23,8 @@ from fieldsync.schema.quantities import (
     number_normaliser,
     parse_date,
 )
-from fieldsync.schema.text_cleaning import clean, loose, plain_digits
-from fieldsync.schema.value_text import NOTE_LIMIT, TEXT_LIMIT, Normaliser, illegal, plain_text
+from fieldsync.schema.text_cleaning import clean_text, loose_text, plain_digits
+from fieldsync.schema.value_text import NOTE_LIMIT, TEXT_LIMIT, Normaliser, illegal_value, plain_text
 
 ROUNDED = 10**15  # from here a spreadsheet's numbers have lost digits
 
@@ -40,38 +40,38 @@ def is_id(text: str) -> bool:
     return _REF(text) is not None
 
 
-def normaliser(field: Field) -> Normaliser:
+def value_normaliser(field: Field) -> Normaliser:
     """The function from a given value to the stored one; it raises IllegalValue, never with the value inside.
 
     For a set, log or tally it takes one member, entry or device's count. Text that a program ruined is refused;
     days and months are read as people write them.
     """
-    return _read(field)
+    return _make_received(field)
 
 
-def received(field: Field) -> Normaliser:
+def received_normaliser(field: Field) -> Normaliser:
     """The same for a value that another device stored, which an earlier release may have taken though it was ruined."""
-    return _made(field)
+    return _make_normaliser(field)
 
 
 @lru_cache(maxsize=4096)
-def _made(field: Field) -> Normaliser:
+def _make_normaliser(field: Field) -> Normaliser:
     return _MAKERS[field.type](field)
 
 
 @lru_cache(maxsize=4096)
-def _read(field: Field) -> Normaliser:
-    made, lines, country = _made(field), field.type == "note", field.country
+def _make_received(field: Field) -> Normaliser:
+    made, lines, country = _make_normaliser(field), field.type == "note", field.country
     if field.type in ("date", "month"):
         from fieldsync.schema import dates  # whoever only looks reads none
 
-        return dates.either(made)
+        return dates.read_either_date(made)
     if field.type == "phone":
 
         def phone(value: object) -> object:
             number = made(value)
             if isinstance(number, str) and not is_possible(number):
-                raise illegal(field, "not_phone", country=country)
+                raise illegal_value(field, "not_phone", country=country)
             return number
 
         return phone
@@ -81,26 +81,26 @@ def _read(field: Field) -> Normaliser:
 
     def text(value: object) -> object:
         # as it was given: signs that nobody sees tell how it was read
-        why = damaged_text.reason(value, lines=lines) if isinstance(value, str) else None
+        why = damaged_text.damage_reason(value, lines=lines) if isinstance(value, str) else None
         if why is None:
             found = made(value)
             if found is value or type(found) is not str:
                 return found
-            why = damaged_text.reason(found, lines=lines)
+            why = damaged_text.damage_reason(found, lines=lines)
             if why is None:
                 return found
-        raise illegal(field, why)
+        raise illegal_value(field, why)
 
     return text
 
 
-def _text(field: Field) -> Normaliser:
+def _text_normaliser(field: Field) -> Normaliser:
     lines = field.type == "note"
     low = int(field.min) if isinstance(field.min, int | float) else 0
     high = int(field.max) if isinstance(field.max, int | float) else 0
     high = high or (NOTE_LIMIT if lines else TEXT_LIMIT)
     raw = 4 * high + 100  # so that no huge text is walked through
-    match = _matcher(field.pattern) if field.pattern else None
+    match = _pattern_test(field.pattern) if field.pattern else None
 
     def text(value: object) -> object:
         if value is None:
@@ -110,40 +110,40 @@ def _text(field: Field) -> Normaliser:
         if value.isprintable() and is_normalized("NFKC", value):
             value = value.strip()  # nearly all: both checks are quick
         elif len(value) > raw:
-            raise illegal(field, "too_long", max=high)
+            raise illegal_value(field, "too_long", max=high)
         else:
-            value = clean(value, lines=lines)
+            value = clean_text(value, lines=lines)
         if not value:
             return None
         if len(value) > high:
-            raise illegal(field, "too_long", max=high)
+            raise illegal_value(field, "too_long", max=high)
         if len(value) < low:
-            raise illegal(field, "too_short", min=low)
+            raise illegal_value(field, "too_short", min=low)
         if match is not None and not match(value):
-            raise illegal(field, "pattern")
+            raise illegal_value(field, "pattern")
         return value
 
     return text
 
 
-def _matcher(pattern: str) -> Callable[[str], bool] | None:
+def _pattern_test(pattern: str) -> Callable[[str], bool] | None:
     from fieldsync.schema import patterns  # few fields have one
 
-    return patterns.matcher(pattern)
+    return patterns.pattern_matcher(pattern)
 
 
 def _number_as_text(field: Field, value: object) -> str:
     """A number in a text column, as spreadsheets give them."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise illegal(field, "not_text")
+        raise illegal_value(field, "not_text")
     if isinstance(value, float):
         if not math.isfinite(value) or abs(value) >= ROUNDED or "e" in repr(value):
-            raise illegal(field, "digits_lost", digits=len(str(ROUNDED)) - 1)
+            raise illegal_value(field, "digits_lost", digits=len(str(ROUNDED)) - 1)
         return str(int(value)) if value.is_integer() else repr(value)
     return str(value)
 
 
-def _bool(field: Field) -> Normaliser:
+def _bool_normaliser(field: Field) -> Normaliser:
     known: dict[object, bool | None] = {True: True, False: False, None: None, "": None}
     known.update((word, True) for word in _TRUE)
     known.update((word, False) for word in _FALSE)
@@ -154,15 +154,15 @@ def _bool(field: Field) -> Normaliser:
         except (KeyError, TypeError):
             word = plain_text(field, value, "not_bool").casefold()
         if word not in known:
-            raise illegal(field, "not_bool")
+            raise illegal_value(field, "not_bool")
         return known[word]
 
     return truth
 
 
-def _phone(field: Field) -> Normaliser:
+def _phone_normaliser(field: Field) -> Normaliser:
     country = field.country
-    is_plain = plain(country)
+    is_plain = phone_test(country)
 
     def phone(value: object) -> object:
         if type(value) is str and is_plain(value):
@@ -174,28 +174,28 @@ def _phone(field: Field) -> Normaliser:
         text = plain_text(field, value, "not_phone")
         if not text:
             return None
-        number = international(text, country)
+        number = international_number(text, country)
         if number is None:
-            raise illegal(field, "not_phone", country=country)
+            raise illegal_value(field, "not_phone", country=country)
         return number
 
     return phone
 
 
-def _choice(field: Field) -> Normaliser:
+def _choice_normaliser(field: Field) -> Normaliser:
     codes: dict[object, str | None] = {None: None, "": None}
     codes.update((code, code) for code in field.codes)
     # From the strictest reading to the loosest; what two choices may be called the same there says nothing.
     readings: tuple[tuple[Callable[[str], str], dict[str, set[str]]], ...] = (
         (str, {}),
         (str.casefold, {}),
-        (lambda word: loose(word.casefold()), {}),
+        (lambda word: loose_text(word.casefold()), {}),
     )
     for answer in field.choices:
         for read, meant in readings:
             labels = () if read is str else answer.label.values()
             for word in (answer.code, *labels):
-                meant.setdefault(read(plain_digits(clean(word))), set()).add(answer.code)
+                meant.setdefault(read(plain_digits(clean_text(word))), set()).add(answer.code)
 
     def choice(value: object) -> object:
         try:
@@ -215,13 +215,13 @@ def _choice(field: Field) -> Normaliser:
                 return next(iter(found))
             if found:
                 break
-        raise illegal(field, "not_choice", choices=list(field.codes))
+        raise illegal_value(field, "not_choice", choices=list(field.codes))
 
     return choice
 
 
-def _ref(field: Field) -> Normaliser:
-    words = _text(field) if field.or_text else None
+def _ref_normaliser(field: Field) -> Normaliser:
+    words = _text_normaliser(field) if field.or_text else None
 
     def ref(value: object) -> object:
         if type(value) is str and _REF(value):
@@ -239,23 +239,23 @@ def _ref(field: Field) -> Normaliser:
             return str(UUID(text))
         if _REF(text):
             return text
-        raise illegal(field, "not_ref", to=list(field.to))
+        raise illegal_value(field, "not_ref", to=list(field.to))
 
     return ref
 
 
-def _paper(field: Field) -> Normaliser:
+def _paper_normaliser(field: Field) -> Normaliser:
     def paper(value: object) -> object:
         if value is None:
             return None
         text = plain_text(field, value, "not_paper")
         if not text:
             return None
-        parts = identity_documents.split(text)
+        parts = identity_documents.split_paper(text)
         if parts is None or _SCIENTIFIC(parts[2]):
-            raise illegal(field, "not_paper", form=identity_documents.FORM)
+            raise illegal_value(field, "not_paper", form=identity_documents.FORM)
         if parts[0] not in field.codes:
-            raise illegal(field, "not_choice", choices=list(field.codes))
+            raise illegal_value(field, "not_choice", choices=list(field.codes))
         until = parse_date(field, parts[3])
         return ":".join([*parts[:3], *([until] if until else [])])
 
@@ -263,19 +263,19 @@ def _paper(field: Field) -> Normaliser:
 
 
 _MAKERS: dict[str, Callable[[Field], Normaliser]] = {
-    "text": _text,
-    "note": _text,
+    "text": _text_normaliser,
+    "note": _text_normaliser,
     "int": int_normaliser,
     "number": number_normaliser,
     "money": number_normaliser,
-    "bool": _bool,
+    "bool": _bool_normaliser,
     "date": date_normaliser,
     "month": month_normaliser,
-    "phone": _phone,
-    "choice": _choice,
-    "state": _choice,
-    "approval": _choice,
-    "ref": _ref,
-    "paper": _paper,
+    "phone": _phone_normaliser,
+    "choice": _choice_normaliser,
+    "state": _choice_normaliser,
+    "approval": _choice_normaliser,
+    "ref": _ref_normaliser,
+    "paper": _paper_normaliser,
     "geopoint": geopoint_normaliser,
 }

@@ -8,19 +8,19 @@ from fieldsync.schema.model import Field, Type
 
 
 @lru_cache(maxsize=256)
-def guarded(kind: Type) -> frozenset[str]:
+def guarded_fields(kind: Type) -> frozenset[str]:
     """The fields of which not everybody may write every value."""
     return frozenset(name for name, field in kind.fields.items() if field.by or field.merge == "server")
 
 
-def check(kind: Type, new: Mapping[str, object], doc: Mapping[str, object], role: str) -> None:
+def check_roles(kind: Type, new: Mapping[str, object], doc: Mapping[str, object], role: str) -> None:
     """Refuse (RoleRefused) what a role may not write over what a record shows ({} for a new one)."""
-    for name in guarded(kind).intersection(new):
+    for name in guarded_fields(kind).intersection(new):
         if new[name] != doc.get(name):
-            allow(kind.fields[name], new[name], [doc.get(name)], role)
+            check_role(kind.fields[name], new[name], [doc.get(name)], role)
 
 
-def allow(field: Field, new: object, olds: Iterable[object], role: str) -> None:
+def check_role(field: Field, new: object, olds: Iterable[object], role: str) -> None:
     """Refuse (RoleRefused) a value that takes another role than this, after one of the old values."""
     wanted = [field.by.get("")]
     if new is not None:

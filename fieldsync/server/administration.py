@@ -19,11 +19,11 @@ from fieldsync.replica import node as nodes
 from fieldsync.replica import node_setup
 from fieldsync.replica.node import Node
 from fieldsync.replica.node_setup import NodeIdentity
-from fieldsync.schema.text_cleaning import clean
+from fieldsync.schema.text_cleaning import clean_text
 from fieldsync.store import Tx
 from fieldsync.store.contract import GRACE_MS
 from fieldsync.topology import store_epochs
-from fieldsync.topology.device_summaries import DeviceOrCopy, EnrolledDevice, find_device, shown
+from fieldsync.topology.device_summaries import DeviceOrCopy, EnrolledDevice, find_device, summarise_device
 from fieldsync.topology.enrolments import MOST_PERSON
 
 HOURS = 72
@@ -59,7 +59,7 @@ class MadeInvite(Struct, frozen=True):
     fingerprint: str
 
 
-def init(
+def init_server(
     home: Path,
     fill: Callable[[Slots, bytes], None],
     *,
@@ -86,16 +86,16 @@ def init(
         settings.certificate, settings.certificate_key = certificate, private
         settings.nonce_key = keys.random_bytes(32)
         settings.next_letters = 1
-        store_epochs.begin(tx, nodes.wall_clock())
+        store_epochs.begin_epoch(tx, nodes.wall_clock())
 
     node_setup.create_store(home, fill, write)
     pin = keys.certificate_fingerprint(certificate)
     return NewServer(org, unit, address, invites.fingerprint_text(pin), codes.letters_of(0), recovery="")
 
 
-def invite(node: Node, person: str, role: str, units: Sequence[str], *, hours: int = HOURS) -> MadeInvite:
+def make_invite(node: Node, person: str, role: str, units: Sequence[str], *, hours: int = HOURS) -> MadeInvite:
     """Make an invite for a person, good once and for some hours. UnitRefused, RoleRefused."""
-    person = clean(person)
+    person = clean_text(person)
     if not person:
         raise errors.IllegalValue(type="invite", field="name", reason="empty")
     if len(person) > MOST_PERSON:
@@ -111,7 +111,7 @@ def invite(node: Node, person: str, role: str, units: Sequence[str], *, hours: i
         pin = keys.certificate_fingerprint(tx.settings.certificate)
         text = Invite(
             tx.settings.address, pin, id_, secret, node.org, person, tuple((g.unit, g.role) for g in grants)
-        ).text()
+        ).to_text()
     return MadeInvite(text, stamp.stamp_text(expires << stamp.COUNTER_BITS), invites.fingerprint_text(pin))
 
 
@@ -127,7 +127,7 @@ def _check_grants(node: Node, role: str, units: Sequence[str]) -> None:
             raise errors.RoleRefused(role=mine.role, needs=["admin"])
 
 
-def grant(node: Node, name: str, role: str, units: Sequence[str], *, at_once: bool = False) -> EnrolledDevice:
+def set_grants(node: Node, name: str, role: str, units: Sequence[str], *, at_once: bool = False) -> EnrolledDevice:
     """Set what a device may do, in place of all it was granted; NoDevice, IllegalValue, UnitRefused, RoleRefused, Revoked.
 
     What it signed before it was told counts for 60 days, unless `at_once`.
@@ -147,15 +147,15 @@ def grant(node: Node, name: str, role: str, units: Sequence[str], *, at_once: bo
         grants = [Grant(unit, role) for unit in dict.fromkeys(units)]
         later = max(now, device.changed + 1)  # than what this replaces, however slow this server's clock is
         tx.set_grants(device.id, grants, later, until=now - 1 if at_once else now + GRACE_MS)
-        return shown(find_device(tx, device.id.hex()))
+        return summarise_device(find_device(tx, device.id.hex()))
 
 
-def devices(node: Node) -> list[DeviceOrCopy]:
+def list_devices(node: Node) -> list[DeviceOrCopy]:
     """Return all enrolled devices: who, what for, how far, since when, last seen."""
     with node.store.read() as tx:
         found = [device for device in tx.devices() if device.state != "known"]
         letters = {device.id: device.letters for device in found}
         return [
-            DeviceOrCopy(**structs.asdict(shown(device)), copy_of=letters.get(device.copy_of or b""))
+            DeviceOrCopy(**structs.asdict(summarise_device(device)), copy_of=letters.get(device.copy_of or b""))
             for device in found
         ]

@@ -5,7 +5,7 @@ import contextlib
 import itertools
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 from anyio import CapacityLimiter, to_thread
@@ -22,15 +22,15 @@ from fieldsync.core.grants import may_see_channel
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import device_id, verify_signature
 from fieldsync.protocol import push_only, range_repair
-from fieldsync.protocol.commit_frames import Batch
-from fieldsync.protocol.server import Serving
+from fieldsync.protocol.commit_frames import FrameCommits
+from fieldsync.protocol.server import SyncServer
 from fieldsync.replica import protocol_versions, schema_history
 from fieldsync.replica.node import Node
 from fieldsync.server import enrolment, request_frames
-from fieldsync.server.connections import Unproved
-from fieldsync.server.health import Health
-from fieldsync.server.metrics import Metrics
-from fieldsync.server.nonces import Nonces
+from fieldsync.server.connections import UnprovedConnections
+from fieldsync.server.health import StoreHealth
+from fieldsync.server.metrics import ServerMetrics
+from fieldsync.server.nonces import NonceIssuer
 from fieldsync.server.rate_limit import RateLimit
 from fieldsync.server.request_frames import Frame
 from fieldsync.server.write_queue import MOST_TOGETHER, WriteQueue
@@ -52,34 +52,39 @@ TIDY_SECONDS = 2
 TIDY_ANYHOW = 60  # seconds after which the store is tidied although many still come
 
 
-class App:
+class ServerApp:
     """The routes over one open node."""
 
-    def __init__(self, node: Node, unproved: Unproved | None = None) -> None:
+    def __init__(self, node: Node, unproved: UnprovedConnections | None = None) -> None:
         self.node = node
-        self._unproved = Unproved() if unproved is None else unproved
-        self.metrics = Metrics()
+        self._unproved = UnprovedConnections() if unproved is None else unproved
+        self.metrics = ServerMetrics()
         with node.store.read() as tx:
-            self._nonces = Nonces(tx.settings.nonce_key)
+            self._nonces = NonceIssuer(tx.settings.nonce_key)
         self._plain = FrameCodec()  # for hellos; they are read on the event loop's own thread
         self._codecs: tuple[bytes, dict[bytes, FrameCodec]] = b"", {}
         self._turns = WriteQueue(node.store)
         self.pace = RateLimit()
-        self._health = Health(self._look)
+        self._health = StoreHealth(self._check_health)
         self._answering = CapacityLimiter(MOST_ANSWERING)
         self._tidying: asyncio.Task[None] | None = None
+        handlers: dict[Any, Any] = {  # each gets errors of its own kind, which Starlette's types do not say
+            errors.FieldsyncError: self._refuse_request,
+            ClientDisconnect: _gone_response,
+            TimeoutError: _timeout_response,
+        }
         self.asgi = Starlette(
             routes=[
-                *self._requests(),
+                *self._routes(),
                 Route("/v{version}/{request}", _other_version, methods=["POST"]),
                 Route("/health", self.health),
                 Route("/metrics", self.show_metrics),
             ],
-            exception_handlers={errors.FieldsyncError: self._refuse, ClientDisconnect: _gone, TimeoutError: _slow},  # type: ignore[dict-item]  # our own
+            exception_handlers=handlers,
         )
         self.asgi.router.redirect_slashes = False  # there is one path for each request
 
-    def _requests(self) -> Iterator[Route]:
+    def _routes(self) -> Iterator[Route]:
         ends = {routes.SYNC: self.sync, routes.HEAL: self.heal, routes.JOIN: self.join, routes.RENEW: self.renew}
         for protocol in range(OLDEST, PROTOCOL + 1):
             for name, end in ends.items():
@@ -87,7 +92,7 @@ class App:
 
     # --- who asks ---
 
-    def _admit(self, tx: Tx, asked: chain.SignedRequest, authorization: str) -> tuple[Device, bytes]:
+    def _admit_device(self, tx: Tx, asked: chain.SignedRequest, authorization: str) -> tuple[Device, bytes]:
         """Return the device that signed this request, and its next nonce. UnknownDevice, BadSignature, Revoked, StaleNonce."""
         scheme, _, proof = authorization.partition(" ")
         parts = proof.split(".")
@@ -110,19 +115,19 @@ class App:
             raise errors.Forked(device=device.hex(), seq=known.head)
         if known.state not in ("enrolled", "forked"):
             raise errors.Revoked
-        issued = self._nonces.moment(device, nonce)
+        issued = self._nonces.issue_time(device, nonce)
         if issued is not None and tx.use_nonce(device, issued, self.node.clock()):
-            return known, self._nonces.issue(device, issued)
+            return known, self._nonces.issue_nonce(device, issued)
         stale = errors.StaleNonce()
-        stale.nonce = self._nonces.issue(device, tx.last_nonce(device))  # type: ignore[attr-defined]
+        stale.nonce = self._nonces.issue_nonce(device, tx.last_nonce(device))  # type: ignore[attr-defined]
         raise stale
 
-    async def _opened(self, request: Request, frames: AsyncIterator[Frame]) -> "_Opened":
+    async def _open_request(self, request: Request, frames: AsyncIterator[Frame]) -> "_OpenRequest":
         """Prove who asks. Only a sync's frames behind the hello may be more than one: they are read as they come."""
         protocol, name = routes.parse_path(request.url.path)
         async with asyncio.timeout(HELLO_SECONDS):
-            tag, payload, whole = await request_frames.first(frames)
-            rest = None if name == routes.SYNC else await request_frames.only(frames)
+            tag, payload, whole = await request_frames.first_frame(frames)
+            rest = None if name == routes.SYNC else await request_frames.last_frame(frames)
         kind, plain = self._plain.unpack_payload(tag, payload)
         if kind is not FrameKind.HELLO:
             raise errors.BadFrame(reason="no hello")
@@ -131,33 +136,36 @@ class App:
         )
         proof = request.headers.get("authorization", "")
         # by turn, on the writer's connection: a reader's has to decrypt all anew after each write
-        device, nonce = await self._turns.take(lambda tx: self._admit(tx, asked, proof))
-        self._proved(request)
+        device, nonce = await self._turns.run_work(lambda tx: self._admit_device(tx, asked, proof))
+        self._note_proved(request)
         request.state.nonce = nonce  # a refusal from here on hands it out, too
         hello = messages.decode_message(messages.Hello, plain)
 
-        def meet(tx: Tx) -> Serving:
-            serving = Serving(self.node, device, hello, self._codec(tx, hello.dictionary))
+        def meet(tx: Tx) -> SyncServer:
+            serving = SyncServer(self.node, device, hello, self._codec_of(tx, hello.dictionary))
             if serving.protocol != protocol:
                 raise errors.BadFrame(reason="protocol")
             if name == routes.SYNC:
-                serving.meet(tx)
+                serving.meet_device(tx)
             return serving
 
-        serving = await self._turns.take(meet, ahead=True)
-        return _Opened(device, nonce, serving, None if rest is None else rest[:2])
+        serving = await self._turns.run_work(meet, ahead=True)
+        return _OpenRequest(device, nonce, serving, None if rest is None else rest[:2])
 
-    def _proved(self, request: Request) -> None:
+    def _note_proved(self, request: Request) -> None:
         """Have a connection counted no more among those of strangers."""
         if request.client is not None:
             self._unproved.proved((request.client.host, request.client.port))
 
-    def _codec(self, tx: Tx, dictionary: bytes) -> FrameCodec:
+    def _codec_of(self, tx: Tx, dictionary: bytes) -> FrameCodec:
         """Return the codec with the dictionary that a hello names: of our forms, present or past. OtherDictionary."""
         forms = tx.settings.forms
         if forms != self._codecs[0]:  # at the start, and when somebody published beside us
-            self.node.renew(tx)
-            self._codecs = forms, {name: FrameCodec(known) for name, known in schema_history.dictionaries(tx).items()}
+            self.node.load_current_forms(tx)
+            self._codecs = (
+                forms,
+                {name: FrameCodec(known) for name, known in schema_history.compression_dictionaries(tx).items()},
+            )
         known = self._codecs[1].get(dictionary)
         if known is None:
             raise errors.OtherDictionary
@@ -168,24 +176,26 @@ class App:
     async def sync(self, request: Request) -> Response:
         """Frames up, acknowledgement and frames down."""
         started = time.monotonic()
-        frames = request_frames.frames(request)
+        frames = request_frames.request_frames(request)
         async with contextlib.aclosing(frames):
-            opened = await self._opened(request, frames)
+            opened = await self._open_request(request, frames)
             serving, nonce = opened.serving, opened.nonce
-            await self._take(serving, frames)
-        self.metrics.synced(serving.kept, serving.refused)
-        if serving.protocol < PULLS and await self._turns.take(lambda tx: push_only.idle(tx, serving)):
-            raise push_only.refusal(serving.protocol)
-        task = BackgroundTask(self._after, started) if serving.kept else None
+            await self._take_frames(serving, frames)
+        self.metrics.count_sync(serving.kept, serving.refused)
+        if serving.protocol < PULLS and await self._turns.run_work(
+            lambda tx: push_only.has_nothing_to_hear(tx, serving)
+        ):
+            raise push_only.update_refusal(serving.protocol)
+        task = BackgroundTask(self._after_sync, started) if serving.kept else None
         turns = self._turns
-        start, more = await turns.take(
-            lambda tx: serving.begin(tx, MOST_AT_ONCE, compare=not turns.crowded), ahead=True
+        start, more = await turns.run_work(
+            lambda tx: serving.begin_answer(tx, MOST_AT_ONCE, compare=not turns.crowded), ahead=True
         )
         if more is None:
             return Response(start, headers={NONCE_HEADER: to_base64(nonce)}, background=task)
-        return self._streamed(itertools.chain([start], _gathered(more)), nonce, task)
+        return self._stream_response(itertools.chain([start], _join_small(more)), nonce, task)
 
-    def _streamed(self, frames: Iterator[bytes], nonce: bytes, task: BackgroundTask | None = None) -> Response:
+    def _stream_response(self, frames: Iterator[bytes], nonce: bytes, task: BackgroundTask | None = None) -> Response:
         body = self._in_threads(frames)
         return StreamingResponse(body, headers={NONCE_HEADER: to_base64(nonce)}, background=task, media_type=None)
 
@@ -194,19 +204,19 @@ class App:
         while (piece := await to_thread.run_sync(next, frames, None, limiter=self._answering)) is not None:
             yield piece
 
-    async def _take(self, serving: Serving, frames: AsyncIterator[Frame]) -> None:
+    async def _take_frames(self, serving: SyncServer, frames: AsyncIterator[Frame]) -> None:
         """Take the request's frames: while the store is at work, those that come next are read, and then taken together."""
         work: asyncio.Future[None] | None = None
-        waiting: list[Batch] = []
+        waiting: list[FrameCommits] = []
 
-        def turn(batches: list[Batch]) -> asyncio.Future[None]:
+        def turn(batches: list[FrameCommits]) -> asyncio.Future[None]:
             weight = sum(len(batch.commits) for batch in batches)
-            return asyncio.ensure_future(self._turns.take(lambda tx: serving.take_in(tx, batches), weight))
+            return asyncio.ensure_future(self._turns.run_work(lambda tx: serving.take_commits_in(tx, batches), weight))
 
         try:
             async for tag, payload, _ in frames:
-                batch = await run_in_threadpool(_read, serving, tag, payload)
-                wait = self.pace.wait(batch.commits[0].device, len(batch.commits)) if batch.commits else 0
+                batch = await run_in_threadpool(_read_frame, serving, tag, payload)
+                wait = self.pace.waiting_seconds(batch.commits[0].device, len(batch.commits)) if batch.commits else 0
                 if wait:  # what came before is taken meanwhile; nothing is acknowledged, nothing lost
                     if work is not None:
                         await work
@@ -225,21 +235,21 @@ class App:
             if waiting:
                 await turn(waiting)
 
-    async def _after(self, started: float) -> None:
+    async def _after_sync(self, started: float) -> None:
         self.metrics.seconds.observe(time.monotonic() - started)
         if self._tidying is None:
-            self._tidying = asyncio.create_task(self._tidy())
+            self._tidying = asyncio.create_task(self._run_maintenance())
 
-    async def _tidy(self) -> None:
+    async def _run_maintenance(self) -> None:
         """Compare what has arrived, and tidy the store, once those who come together have had their turns."""
         try:
             for _ in range(TIDY_ANYHOW // TIDY_SECONDS):
                 await asyncio.sleep(TIDY_SECONDS)
                 if self._turns.at_rest:
                     break
-            while await self._turns.take(lambda tx: duplicate_hints.compare_arrivals(self.node, tx), MOST_TOGETHER):
+            while await self._turns.run_work(lambda tx: duplicate_hints.compare_arrivals(self.node, tx), MOST_TOGETHER):
                 pass  # a turn for each few: who comes meanwhile is served between them
-            while await self._turns.take(
+            while await self._turns.run_work(
                 lambda tx: quarantine.judge_due(self.node, tx, quarantine.MOST_AT_REST), MOST_TOGETHER
             ):
                 pass
@@ -249,32 +259,32 @@ class App:
 
     async def heal(self, request: Request) -> Response:
         """Compare ranges of a channel's digests, and send what differs."""
-        frames = request_frames.frames(request)
+        frames = request_frames.request_frames(request)
         async with contextlib.aclosing(frames):
-            opened = await self._opened(request, frames)
+            opened = await self._open_request(request, frames)
         if opened.serving.protocol < PULLS:
-            raise push_only.refusal(opened.serving.protocol)
-        ask = messages.decode_message(messages.Ask, opened.only(FrameKind.ASK, "no ask"))
-        range_repair.check(ask)
+            raise push_only.update_refusal(opened.serving.protocol)
+        ask = messages.decode_message(messages.Ask, opened.only_frame(FrameKind.ASK, "no ask"))
+        range_repair.check_question(ask)
         if opened.device.pending:
             raise errors.DevicePending
         if not may_see_channel(opened.device.grants, ask.unit):
             raise errors.UnitRefused(unit=ask.unit)
         self.metrics.heals.inc()
-        answer = range_repair.answer(self.node, ask, opened.serving.codec, contexts=opened.serving.contexts)
-        return self._streamed(answer, opened.nonce)
+        answer = range_repair.answer_question(self.node, ask, opened.serving.codec, contexts=opened.serving.contexts)
+        return self._stream_response(answer, opened.nonce)
 
     async def renew(self, request: Request) -> Response:
         """Enrol the device that a copied store goes on as."""
-        frames = request_frames.frames(request)
+        frames = request_frames.request_frames(request)
         async with contextlib.aclosing(frames):
-            opened = await self._opened(request, frames)
-        asked = messages.decode_message(messages.RenewRequest, opened.only(FrameKind.RENEW, "no renewal"))
+            opened = await self._open_request(request, frames)
+        asked = messages.decode_message(messages.RenewRequest, opened.only_frame(FrameKind.RENEW, "no renewal"))
         serving = opened.serving
         letters, common = await run_in_threadpool(
-            device_renewal.enrol, self.node, opened.device, asked, serving.protocol, serving.hello.grants
+            device_renewal.enrol_successor, self.node, opened.device, asked, serving.protocol, serving.hello.grants
         )
-        first = self._nonces.issue(device_id(asked.key), 0) if asked.key else b""
+        first = self._nonces.issue_nonce(device_id(asked.key), 0) if asked.key else b""
         answer = messages.RenewAnswer(letters, common, first, self.node.clock())
         frame = serving.codec.pack_frame(FrameKind.RENEWED, messages.encode(answer))
         return Response(frame, headers={NONCE_HEADER: to_base64(opened.nonce)})
@@ -292,9 +302,9 @@ class App:
             routes.parse_path(request.url.path)[0] != PROTOCOL
         ):  # who joins has a line and the office at hand: update first
             raise errors.PeerOutdated(what="protocol", theirs=asked.protocol, ours=PROTOCOL)
-        answer = await run_in_threadpool(enrolment.enrol, self.node, asked)
+        answer = await run_in_threadpool(enrolment.enrol_device, self.node, asked)
         self.metrics.joins.inc()
-        self._proved(request)
+        self._note_proved(request)
         codec = FrameCodec()
         told = msgspec.structs.replace(answer, schema={}, forms=True)
         joined = codec.pack_frame(FrameKind.JOINED, messages.encode(told))
@@ -303,26 +313,26 @@ class App:
 
     async def health(self, request: Request) -> Response:
         """Say that the server is there and its store answers."""
-        await self._slowed(request)
-        await self._health.check()
+        await self._slow_strangers(request)
+        await self._health.check_store()
         return JSONResponse({"status": "ok", "protocol": PROTOCOL, "now": self.node.clock()})
 
-    def _look(self) -> None:
+    def _check_health(self) -> None:
         with self.node.store.read() as tx:
             tx.channels()
 
-    async def _slowed(self, request: Request) -> None:
+    async def _slow_strangers(self, request: Request) -> None:
         """Have strangers who ask without end wait."""
-        seconds = self._health.wait(request.client.host) if request.client is not None else 0
+        seconds = self._health.waiting_seconds(request.client.host) if request.client is not None else 0
         if seconds:
             await asyncio.sleep(seconds)
 
     async def show_metrics(self, request: Request) -> Response:
         """Figures for Prometheus."""
-        await self._slowed(request)
-        return PlainTextResponse(self.metrics.text(), media_type="text/plain; version=0.0.4")
+        await self._slow_strangers(request)
+        return PlainTextResponse(self.metrics.to_text(), media_type="text/plain; version=0.0.4")
 
-    async def _refuse(self, request: Request, error: errors.FieldsyncError) -> Response:
+    async def _refuse_request(self, request: Request, error: errors.FieldsyncError) -> Response:
         if isinstance(error, errors.StoreBusy):
             error = errors.Busy()  # whoever asked may come again
         if isinstance(error, errors.Outdated):
@@ -333,15 +343,15 @@ class App:
         return JSONResponse({"error": {"code": error.code, "facts": error.facts}}, error.status, headers)
 
 
-class _Opened(NamedTuple):
+class _OpenRequest(NamedTuple):
     """A request whose sender is proved; `rest` is the one frame behind its hello, if it is no sync."""
 
     device: Device
     nonce: bytes
-    serving: Serving
+    serving: SyncServer
     rest: tuple[int, bytes] | None
 
-    def only(self, kind: FrameKind, otherwise: str) -> bytes:
+    def only_frame(self, kind: FrameKind, otherwise: str) -> bytes:
         """Return what that frame holds; BadFrame if it is of another kind."""
         found, plain = self.serving.codec.unpack_payload(*self.rest or (0, b""))
         if found is not kind:
@@ -349,11 +359,11 @@ class _Opened(NamedTuple):
         return plain
 
 
-def _read(serving: Serving, tag: int, payload: bytes) -> Batch:
-    return serving.read(*serving.codec.unpack_payload(tag, payload))
+def _read_frame(serving: SyncServer, tag: int, payload: bytes) -> FrameCommits:
+    return serving.read_frame(*serving.codec.unpack_payload(tag, payload))
 
 
-def _gathered(frames: Iterator[bytes]) -> Iterator[bytes]:
+def _join_small(frames: Iterator[bytes]) -> Iterator[bytes]:
     """Put small frames together: a sync with nothing to do is one piece."""
     held = b""
     for frame in frames:
@@ -368,13 +378,13 @@ def _gathered(frames: Iterator[bytes]) -> Iterator[bytes]:
 async def _other_version(request: Request) -> Response:
     version = request.path_params["version"]
     if version.isascii() and version.isdecimal() and len(version) <= _VERSION_DIGITS:
-        protocol_versions.check(int(version), oldest=OLDEST)
+        protocol_versions.check_protocol(int(version), oldest=OLDEST)
     return Response(status_code=404)
 
 
-async def _slow(_request: Request, _error: TimeoutError) -> Response:
+async def _timeout_response(_request: Request, _error: TimeoutError) -> Response:
     return Response(status_code=408)
 
 
-async def _gone(_request: Request, _error: ClientDisconnect) -> Response:
+async def _gone_response(_request: Request, _error: ClientDisconnect) -> Response:
     return Response(status_code=499)

@@ -14,7 +14,7 @@ from fieldsync.authority import schema_rollout
 from fieldsync.core.grants import BRANCH, Grant, covering_grant
 from fieldsync.crypto import age
 from fieldsync.protocol import join_server
-from fieldsync.protocol.client import granted
+from fieldsync.protocol.client import grants_of_pairs
 from fieldsync.protocol.invites import Invite
 from fieldsync.replica import protocol_versions
 from fieldsync.replica.node import Node
@@ -60,7 +60,7 @@ class Schedule(Struct, frozen=True):
     user: bool | UnsetType = UNSET
 
 
-def attach(node: Node, invite: Invite) -> Attached:
+def attach_branch(node: Node, invite: Invite) -> Attached:
     """Make this server a branch of the one that made the invite. UnitRefused, RoleRefused, InviteInvalid, NoContact.
 
     It keeps its own key; its forms become those from above, and its devices get letters that no other server gives.
@@ -75,21 +75,21 @@ def attach(node: Node, invite: Invite) -> Attached:
         if tx.settings.upstream is not None:
             raise errors.Usage(reason="upstream_set")
         recipient = age.public_recipient(tx.settings.age_identity)
-    joined = join_server.enrol(invite, node.key, recipient)
-    done = take_over(node, invite, joined.answer)
+    joined = join_server.request_enrolment(invite, node.key, recipient)
+    done = store_join(node, invite, joined.answer)
     with node.store.write() as tx:
-        protocol_versions.remember(tx, joined.answer.server, joined.protocol)
+        protocol_versions.remember_protocol(tx, joined.answer.server, joined.protocol)
     return done
 
 
-def take_over(node: Node, invite: Invite, told: messages.JoinAnswer) -> Attached:
+def store_join(node: Node, invite: Invite, told: messages.JoinAnswer) -> Attached:
     """Keep what the server above said when it enrolled this one."""
     name = told.server_name
     with node.store.write() as tx:
         tx.add_server(KnownServer(told.server, name, invite.address, invite.pin, told.nonce, False, None))
         tx.set_age(told.server, told.age)
         settings = tx.settings
-        settings.upstream, settings.upstream_grants = told.server, granted(told.grants)
+        settings.upstream, settings.upstream_grants = told.server, grants_of_pairs(told.grants)
         settings.org, settings.letters, settings.next_letters = told.org, told.letters, told.lettered
         tx.set_letters(node.device, told.letters)
         schema_rollout.put_in_force(node, tx, told.schema)
@@ -106,7 +106,7 @@ def server_above(node: Node) -> KnownServer:
     return found
 
 
-def schedule(node: Node, at: str, key_file: str) -> Schedule:
+def schedule_sync(node: Node, at: str, key_file: str) -> Schedule:
     """Have the system sync every night at HH:MM, some minutes later by chance; returns what was written and where.
 
     A systemd timer where systemd runs (the user's own, unless root), a cron line elsewhere. Usage.
@@ -118,14 +118,14 @@ def schedule(node: Node, at: str, key_file: str) -> Schedule:
     if not key_file:
         raise errors.Usage(reason="key_file")
     server_above(node)
-    command = [*_program(), "--home", str(node.home.resolve()), "server", "upstream", "sync"]
+    command = [*_program_command(), "--home", str(node.home.resolve()), "server", "upstream", "sync"]
     key = str(Path(key_file).resolve())
     if Path("/run/systemd/system").is_dir():
-        return _timer(command, f"{int(hour):02}:{minute}", key)
-    return _cron(command, int(hour), int(minute), key)
+        return _schedule_timer(command, f"{int(hour):02}:{minute}", key)
+    return _schedule_cron(command, int(hour), int(minute), key)
 
 
-def _program() -> list[str]:
+def _program_command() -> list[str]:
     """How this program is started from anywhere."""
     beside = Path(sys.executable).with_name("fieldsync")
     return [str(beside)] if beside.is_file() else [sys.executable, "-m", "fieldsync"]
@@ -151,7 +151,7 @@ def cron_line(command: list[str], hour: int, minute: int, key: str) -> str:
     return f"{minute} {hour} * * * {run.replace('%', chr(92) + '%')} # {_NAME}"
 
 
-def _timer(command: list[str], at: str, key: str) -> Schedule:
+def _schedule_timer(command: list[str], at: str, key: str) -> Schedule:
     root = os.geteuid() == 0
     folder = Path("/etc/systemd/system") if root else Path.home() / ".config/systemd/user"
     folder.mkdir(parents=True, exist_ok=True)
@@ -171,7 +171,7 @@ def _timer(command: list[str], at: str, key: str) -> Schedule:
     return Schedule(at, DELAY_MINUTES, files, cron=None, active=not started.returncode, user=not root)
 
 
-def _cron(command: list[str], hour: int, minute: int, key: str) -> Schedule:
+def _schedule_cron(command: list[str], hour: int, minute: int, key: str) -> Schedule:
     line = cron_line(command, hour, minute, key)
     active = False
     crontab = shutil.which("crontab")

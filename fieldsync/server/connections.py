@@ -24,39 +24,39 @@ _NETWORK = 64  # bits of an IPv6 address that name a subscriber
 Peer = tuple[str, int]
 
 
-class Limits(NamedTuple):
+class ConnectionLimits(NamedTuple):
     """How many connections there may be that have proved no device: in all, and from one address."""
 
     most: int = MOST
     of_an_address: int = MOST_OF_AN_ADDRESS
 
-    def within(self, files: int) -> "Limits":
+    def limits_for_files(self, files: int) -> "ConnectionLimits":
         """Return what a process may have that is allowed so many open files; proved connections need some, too."""
         return self._replace(most=max(16, min(self.most, (files - _OURS) // 2)))
 
 
-class Unproved:
+class UnprovedConnections:
     """Keeps count, and drops the oldest."""
 
-    def __init__(self, limits: Limits | None = None) -> None:
-        self.limits = Limits() if limits is None else limits
+    def __init__(self, limits: ConnectionLimits | None = None) -> None:
+        self.limits = ConnectionLimits() if limits is None else limits
         self._all: dict[Peer, asyncio.BaseTransport] = {}  # in the order in which they came, as every dict
         self._of: dict[str, dict[Peer, None]] = {}
 
     def __len__(self) -> int:
         return len(self._all)
 
-    def met(self, peer: Peer, transport: asyncio.BaseTransport) -> None:
+    def count_connection(self, peer: Peer, transport: asyncio.BaseTransport) -> None:
         """Count a new connection, and drop another where there are too many."""
         same = self._of.get(address_of(peer[0]), {})
         if len(same) >= self.limits.of_an_address:
-            self._drop(next(iter(same)))
+            self._drop_connection(next(iter(same)))
         elif len(self._all) >= self.limits.most:
-            self._drop(next(iter(self._all)))
+            self._drop_connection(next(iter(self._all)))
         self._all[peer] = transport
         self._of.setdefault(address_of(peer[0]), {})[peer] = None
 
-    def left(self, peer: Peer) -> None:
+    def discount_connection(self, peer: Peer) -> None:
         """Count a connection no more: it ended, or its device is proved."""
         if self._all.pop(peer, None) is None:
             return
@@ -65,17 +65,17 @@ class Unproved:
         if not self._of[address]:
             del self._of[address]
 
-    proved = left
+    proved = discount_connection
 
     def drop_all(self, but: Container[Peer]) -> None:
         """Hang up on everybody but these."""
         for peer in list(self._all):
             if peer not in but:
-                self._drop(peer)
+                self._drop_connection(peer)
 
-    def _drop(self, peer: Peer) -> None:
+    def _drop_connection(self, peer: Peer) -> None:
         transport = self._all[peer]
-        self.left(peer)
+        self.discount_connection(peer)
         transport.abort()  # type: ignore[attr-defined]
 
 
@@ -93,7 +93,7 @@ class _CountedTLS(asyncio.sslproto.SSLProtocol):
 
     max_size = LINE_BUFFER
 
-    def __init__(self, unproved: Unproved, http: asyncio.Protocol, context: ssl.SSLContext) -> None:
+    def __init__(self, unproved: UnprovedConnections, http: asyncio.Protocol, context: ssl.SSLContext) -> None:
         loop = asyncio.get_running_loop()
         super().__init__(loop, http, context, None, server_side=True, ssl_handshake_timeout=HEADER_SECONDS)  # type: ignore[arg-type]  # nobody waits
         self._unproved = unproved
@@ -106,11 +106,11 @@ class _CountedTLS(asyncio.sslproto.SSLProtocol):
             return
         self._peer = (str(peer[0]), int(peer[1]))
         super().connection_made(transport)
-        self._unproved.met(self._peer, transport)
+        self._unproved.count_connection(self._peer, transport)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         if self._peer is not None:
-            self._unproved.left(self._peer)
+            self._unproved.discount_connection(self._peer)
             super().connection_lost(exc)
 
 
@@ -121,23 +121,23 @@ class _TimedHTTP(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
-        self._begin()
+        self._begin_cycle()
 
     def data_received(self, data: bytes) -> None:
         if self._timer is None and self.conn.their_state is h11.IDLE:
-            self._begin()
+            self._begin_cycle()
         super().data_received(data)
         if self._timer is not None and self.conn.their_state is not h11.IDLE:
-            self._end()
+            self._end_cycle()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._end()
+        self._end_cycle()
         super().connection_lost(exc)
 
-    def _begin(self) -> None:
+    def _begin_cycle(self) -> None:
         self._timer = self.loop.call_later(HEADER_SECONDS, self._too_slow)
 
-    def _end(self) -> None:
+    def _end_cycle(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -147,10 +147,10 @@ class _TimedHTTP(H11Protocol):
         self.transport.abort()
 
 
-class Server(uvicorn.Server):
+class TLSServer(uvicorn.Server):
     """Serves TLS on one address, to connections that are counted."""
 
-    def __init__(self, config: uvicorn.Config, unproved: Unproved) -> None:
+    def __init__(self, config: uvicorn.Config, unproved: UnprovedConnections) -> None:
         super().__init__(config)
         self._unproved = unproved
 

@@ -19,23 +19,23 @@ from fieldsync.topology.device_summaries import (
     PendingDevice,
     RevokedDevice,
     find_device,
-    member,
-    shown,
-    with_words,
+    summarise_device,
+    summarise_member,
+    summarise_pending,
 )
 
 _MOST_DUE = 10_000  # commits that an approval judges at once; the server at rest does the others
 
 
-def family(node: Node, name: str) -> list[FamilyMember]:
+def list_family(node: Node, name: str) -> list[FamilyMember]:
     """Return a device and all that are copies of it, or that it is a copy of: the one that was named first. NoDevice."""
-    _admin(node)
+    _check_admin(node)
     with node.store.read() as tx:
         device = find_device(tx, name)
-        return [member(node, tx, one) for one in _family(node, tx, device)]
+        return [summarise_member(node, tx, one) for one in _family_of(node, tx, device)]
 
 
-def revoke(
+def revoke_device(
     node: Node, name: str, *, also: Collection[str] = (), declined: bool = False, since: int | None = None
 ) -> RevokedDevice:
     """Revoke a device, and those of its family whose ids are in `also`; what they had sent stays.
@@ -45,15 +45,15 @@ def revoke(
     Others that work today are spared: they go on, and stay in the family. Pending ones are locked with their original, unless
     a person was asked for each and `declined`. NoDevice, Usage.
     """
-    _admin(node)
+    _check_admin(node)
     with node.store.write() as tx:
         device = find_device(tx, name)
         if device.id == node.device:
             raise errors.Usage(reason="own_device")
         if since is not None and tx.settings.upstream is not None:
             raise errors.Usage(reason="since_above")
-        node.renew(tx)
-        members = _family(node, tx, device)
+        node.load_current_forms(tx)
+        members = _family_of(node, tx, device)
         chosen = [one for one in members if one.id == device.id or one.id.hex() in also]
         for one in members:
             if one not in chosen and (declined or not one.pending):
@@ -62,29 +62,29 @@ def revoke(
             tx.set_device_state(one.id, "revoked", at=node.clock())
             if since is not None:
                 tx.set_lost_since(one.id, since)
-                range_repair.make_anew(node, tx, revocations.withdraw_commits(tx, one, node.clock()))
-        now = [member(node, tx, again) for one in members if (again := tx.device(one.id)) is not None]
+                range_repair.rebuild_records(node, tx, revocations.withdraw_commits(tx, one, node.clock()))
+        now = [summarise_member(node, tx, again) for one in members if (again := tx.device(one.id)) is not None]
         moment = tx.lost_since(device.id)
         return RevokedDevice(
-            **structs.asdict(shown(find_device(tx, device.id.hex()))),
+            **structs.asdict(summarise_device(find_device(tx, device.id.hex()))),
             since=None if moment is None else stamp.stamp_text(moment << stamp.COUNTER_BITS),
             family=now,
         )
 
 
-def pending(node: Node) -> list[PendingDevice]:
+def list_pending(node: Node) -> list[PendingDevice]:
     """Return the devices that wait for approval, each with the six words of its key."""
     with node.store.read() as tx:
         found = [one for one in tx.devices() if one.pending and one.state == "enrolled"]
-        return [with_words(node, tx, one) for one in found]
+        return [summarise_pending(node, tx, one) for one in found]
 
 
-def approve(node: Node, name: str, words: str | None = None) -> PendingDevice:
+def approve_device(node: Node, name: str, words: str | None = None) -> PendingDevice:
     """Approve a pending device, at headquarters: it is a family of its own, and what it had pushed is judged.
 
     `words`: those that its person read out; they must be its key's. NoDevice, Usage, Revoked, WrongWords.
     """
-    _admin(node)
+    _check_admin(node)
     with node.store.write() as tx:
         if tx.settings.upstream is not None:
             raise errors.Usage(reason="approve_above")
@@ -96,10 +96,10 @@ def approve(node: Node, name: str, words: str | None = None) -> PendingDevice:
         if words is not None and not same_words(words, key_words(device.key or b"")):
             raise errors.WrongWords
         if device.pending:
-            node.renew(tx)
-            device_families.approve(tx, device, node.clock())
+            node.load_current_forms(tx)
+            device_families.approve_copy(tx, device, node.clock())
             quarantine.judge_due(node, tx, _MOST_DUE)
-        return with_words(node, tx, find_device(tx, device.id.hex()))
+        return summarise_pending(node, tx, find_device(tx, device.id.hex()))
 
 
 def has_upstream(node: Node) -> bool:
@@ -108,12 +108,12 @@ def has_upstream(node: Node) -> bool:
         return tx.settings.upstream is not None
 
 
-def _admin(node: Node) -> None:
+def _check_admin(node: Node) -> None:
     if node.role != ADMIN:
         raise errors.RoleRefused(role=node.role, needs=[ADMIN])
 
 
-def _family(node: Node, tx: ReadTx, device: Device) -> list[Device]:
+def _family_of(node: Node, tx: ReadTx, device: Device) -> list[Device]:
     """Return a device and then its family, as they were enrolled; this server and the names that a server alone used are left out."""
     ids = tx.revocation_family(device.id) - {node.device, device.id}
     found = [one for one in tx.devices() if one.id in ids and one.key is not None and one.copied_after is None]

@@ -22,7 +22,7 @@ LONGEST_WAIT = 2.0  # seconds: less than monitoring waits for an answer
 FRESH = 1.0  # seconds for which one look at the store counts
 
 
-class Health:
+class StoreHealth:
     """Looks at the store for all who ask."""
 
     def __init__(self, look: Callable[[], object], clock: Callable[[], float] = time.monotonic) -> None:
@@ -32,21 +32,21 @@ class Health:
         self._seen = -math.inf
         self._looking: asyncio.Task[None] | None = None
 
-    def wait(self, host: str) -> float:
+    def waiting_seconds(self, host: str) -> float:
         """Count a question from an address; return for how many seconds its answer is to wait."""
         if _is_here(host):
             return 0.0
-        return min(LONGEST_WAIT, self._pace.wait(address_of(host).encode(), 1))
+        return min(LONGEST_WAIT, self._pace.waiting_seconds(address_of(host).encode(), 1))
 
-    async def check(self) -> None:
+    async def check_store(self) -> None:
         """See that the store answers; what it raises is raised to all who wait for the same look."""
         if self._clock() - self._seen < FRESH:
             return
         if self._looking is None or self._looking.done():
-            self._looking = asyncio.create_task(self._see())
+            self._looking = asyncio.create_task(self._check_now())
         await asyncio.shield(self._looking)
 
-    async def _see(self) -> None:
+    async def _check_now(self) -> None:
         await run_in_threadpool(self._look)
         self._seen = self._clock()
 

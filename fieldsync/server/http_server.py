@@ -18,14 +18,14 @@ from fieldsync import errors
 from fieldsync.crypto.keys import random_bytes
 from fieldsync.replica.node import Node
 from fieldsync.server import connections
-from fieldsync.server.app import App
+from fieldsync.server.app import ServerApp
 
 STOP_SECONDS = 20
 MOST_CONNECTIONS = 4_000  # those above are told 503, and laptops come again later
 GARBAGE = 50_000, 20, 50  # as a thousand requests at once are no garbage, they are looked through less often
 
 
-class _Announcing(connections.Server):
+class _AnnouncingServer(connections.TLSServer):
     """Says where it listens once it does; a signal to stop is no failure."""
 
     @contextmanager
@@ -41,10 +41,10 @@ class _Announcing(connections.Server):
             print(f"listening on https://{host}:{port}", file=sys.stderr, flush=True)  # noqa: T201 - scripts wait for it
 
 
-def run(node: Node, host: str, port: int, limits: connections.Limits | None = None) -> None:
+def serve_node(node: Node, host: str, port: int, limits: connections.ConnectionLimits | None = None) -> None:
     """Serve until told to stop; Unreachable when the address is taken."""
-    unproved = connections.Unproved((limits or connections.Limits()).within(open_many()))
-    app = App(node, unproved)
+    unproved = connections.UnprovedConnections((limits or connections.ConnectionLimits()).limits_for_files(open_many()))
+    app = ServerApp(node, unproved)
     with node.store.read() as tx:
         certificate, private = tx.settings.certificate, tx.settings.certificate_key
     password = random_bytes(16).hex()
@@ -68,7 +68,7 @@ def run(node: Node, host: str, port: int, limits: connections.Limits | None = No
     gc.set_threshold(*GARBAGE)
     gc.freeze()  # what is there by now stays
     try:
-        _Announcing(config, unproved).run()
+        _AnnouncingServer(config, unproved).run()
     except SystemExit as stopped:
         if stopped.code:
             raise errors.Unreachable(server=f"{host}:{port}", reason="address in use") from None
@@ -92,7 +92,7 @@ def open_many() -> int:
     return wanted
 
 
-def listening(text: str) -> tuple[str, int]:
+def listening_address(text: str) -> tuple[str, int]:
     """Return (host, port) of HOST:PORT; Usage."""
     host, _, port = text.rpartition(":")
     if not host or not port.isdecimal() or int(port) > 65_535:

@@ -3,7 +3,7 @@
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 
 
-class Metrics:
+class ServerMetrics:
     """One server's counters, in a registry of their own."""
 
     def __init__(self) -> None:
@@ -16,12 +16,12 @@ class Metrics:
         self.heals = Counter("fieldsync_heals", "Questions about differing digests", registry=registry)
         self.seconds = Histogram("fieldsync_push_seconds", "Time of syncs that brought commits", registry=registry)
 
-    def synced(self, commits: int, refused: int) -> None:
+    def count_sync(self, commits: int, refused: int) -> None:
         """Count one sync."""
         self.syncs.inc()
         self.commits.inc(commits)
         self.kept_aside.inc(refused)
 
-    def text(self) -> bytes:
+    def to_text(self) -> bytes:
         """Return the figures as Prometheus reads them."""
         return generate_latest(self._registry)

@@ -7,18 +7,18 @@ import time
 _TAG = 8
 
 
-class Nonces:
+class NonceIssuer:
     """A nonce is the moment of its issue, and a tag that only this server can make."""
 
     def __init__(self, key: bytes) -> None:
         self._key = key
 
-    def issue(self, device: bytes, after: int) -> bytes:
+    def issue_nonce(self, device: bytes, after: int) -> bytes:
         """Return a new nonce for a device, later than the last one it used."""
         issued = max(time.time_ns() // 1000, after + 1).to_bytes(8, "big")
         return issued + self._tag(device, issued)
 
-    def moment(self, device: bytes, nonce: bytes) -> int | None:
+    def issue_time(self, device: bytes, nonce: bytes) -> int | None:
         """Return when a nonce was issued to this device (microseconds), or None if it never was."""
         issued, tag = nonce[:8], nonce[8:]
         return int.from_bytes(issued, "big") if hmac.compare_digest(tag, self._tag(device, issued)) else None

@@ -26,7 +26,7 @@ class PublishedForms(Struct, frozen=True):
     changes: list[FormChange]
 
 
-def publish(node: Node, path: Path, *, dry_run: bool = False) -> PublishedForms:
+def publish_schema(node: Node, path: Path, *, dry_run: bool = False) -> PublishedForms:
     """Put a folder's forms in force, or one file's, or only say what that would change.
 
     Of one file all other forms stay as they are. Usage, RoleRefused, BadFile, TooLarge; SchemaFaults where something would be
@@ -45,32 +45,32 @@ def publish(node: Node, path: Path, *, dry_run: bool = False) -> PublishedForms:
         load.load_texts(given)  # before the store is kept waiting
     if dry_run:
         with node.store.read() as tx:
-            return _compared(node, tx, _whole(tx, given, alone=alone))
+            return _compare_texts(node, tx, _complete_texts(tx, given, alone=alone))
     with node.store.write() as tx:
-        texts = _whole(tx, given, alone=alone)
-        told = _compared(node, tx, texts)
+        texts = _complete_texts(tx, given, alone=alone)
+        told = _compare_texts(node, tx, texts)
         if told.changes:
             schema_rollout.put_in_force(node, tx, schema_recovery.sign_forms(texts, told.number, node.serving_key))
             told = structs.replace(told, published=True)
     return told
 
 
-def _whole(tx: ReadTx, given: dict[str, str], *, alone: bool) -> dict[str, str]:
+def _complete_texts(tx: ReadTx, given: dict[str, str], *, alone: bool) -> dict[str, str]:
     """Return the texts of all forms: those that were given, and where that is one file the others that are in force."""
     present = form_texts.texts_in_force(tx) if alone else {}
     present.pop(load.PUBLISHED, None)
     return present | given
 
 
-def _compared(node: Node, tx: ReadTx, texts: dict[str, str]) -> PublishedForms:
+def _compare_texts(node: Node, tx: ReadTx, texts: dict[str, str]) -> PublishedForms:
     if tx.servers():
         raise errors.Usage(reason="not_headquarters")
     new = load.load_texts(texts)
-    node.renew(tx)
-    faults = compatibility.faults(node.schema, new, schema_history.forms(tx), texts)
+    node.load_current_forms(tx)
+    faults = compatibility.list_faults(node.schema, new, schema_history.form_versions(tx), texts)
     if faults:
         raise errors.SchemaFaults(faults=faults)
-    found = compatibility.changes(node.schema, new)
+    found = compatibility.list_changes(node.schema, new)
     number = schema_recovery.next_number(tx) if found else int.from_bytes(tx.settings.forms[:4], "big")
     form_texts.check_listing(form_texts.list_form_texts(schema_recovery.sign_forms(texts, number, node.serving_key)))
     return PublishedForms(number, published=False, changes=found)

@@ -17,7 +17,7 @@ class RateLimit:
             bytes, tuple[float, float]
         ] = {}  # how many were taken and not yet forgotten, at which moment
 
-    def wait(self, device: bytes, count: int) -> float:
+    def waiting_seconds(self, device: bytes, count: int) -> float:
         """Count so many commits of a device; return for how many seconds they are to wait before they are taken."""
         now = self._clock()
         level, at = self._levels.get(device, (0.0, now))

@@ -13,12 +13,12 @@ from starlette.requests import Request
 MOST_AHEAD = 512 * 1024
 
 
-async def pieces(request: Request, seconds: float) -> AsyncGenerator[bytes, None]:
+async def body_pieces(request: Request, seconds: float) -> AsyncGenerator[bytes, None]:
     """Yield the pieces of a body, and then what ended it: ClientDisconnect, TimeoutError (nothing came for so long)."""
-    ahead = _Ahead()
-    task = asyncio.create_task(ahead.read(request, seconds))
+    ahead = _ReadAhead()
+    task = asyncio.create_task(ahead.read_body(request, seconds))
     try:
-        while (data := await ahead.next()) is not None:
+        while (data := await ahead.next_piece()) is not None:
             yield data
         await task
     finally:
@@ -26,14 +26,14 @@ async def pieces(request: Request, seconds: float) -> AsyncGenerator[bytes, None
         await asyncio.gather(task, return_exceptions=True)
 
 
-class _Ahead:
+class _ReadAhead:
     def __init__(self) -> None:
         self._pieces: deque[bytes] = deque()
         self._held = 0
         self._ended = False
         self._changed = asyncio.Event()
 
-    async def read(self, request: Request, seconds: float) -> None:
+    async def read_body(self, request: Request, seconds: float) -> None:
         """Read to the end, waiting only where too much is held."""
         stream = aiter(request.stream())
         try:
@@ -53,7 +53,7 @@ class _Ahead:
             self._ended = True
             self._changed.set()
 
-    async def next(self) -> bytes | None:
+    async def next_piece(self) -> bytes | None:
         """Return the next piece; None at the end."""
         while not self._pieces:
             if self._ended:

@@ -14,10 +14,10 @@ BODY_SECONDS = 120  # between two pieces of a body
 Frame = tuple[int, bytes, bytes]
 
 
-async def frames(request: Request) -> AsyncGenerator[Frame, None]:
+async def request_frames(request: Request) -> AsyncGenerator[Frame, None]:
     """Yield a request's frames as they come. BadFrame where the last one is cut."""
     reader = FrameReader()
-    async with contextlib.aclosing(request_body.pieces(request, BODY_SECONDS)) as pieces:
+    async with contextlib.aclosing(request_body.body_pieces(request, BODY_SECONDS)) as pieces:
         async for data in pieces:
             for frame in reader.feed(data):
                 yield frame
@@ -25,14 +25,14 @@ async def frames(request: Request) -> AsyncGenerator[Frame, None]:
         raise errors.BadFrame(reason="cut")
 
 
-async def first(frames: AsyncIterator[Frame]) -> Frame:
+async def first_frame(frames: AsyncIterator[Frame]) -> Frame:
     """Return the next frame; BadFrame where there is none."""
     async for frame in frames:
         return frame
     raise errors.BadFrame(reason="no frame")
 
 
-async def only(frames: AsyncIterator[Frame]) -> Frame:
+async def last_frame(frames: AsyncIterator[Frame]) -> Frame:
     """Return the last frame of a request, of no kind where there is none. BadFrame where there are more."""
     last: Frame = 0, b"", b""
     async for frame in frames:

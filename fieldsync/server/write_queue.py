@@ -19,7 +19,7 @@ _Turn = tuple[Callable[[Tx], Any], int, asyncio.Future[Any]]
 
 
 class WriteQueue:
-    """Takes work for one store; `take` returns when it is on the disk."""
+    """Takes work for one store; `run_work` returns when it is on the disk."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -29,7 +29,7 @@ class WriteQueue:
         self._thread = CapacityLimiter(1)
         self.crowded = False  # whether others' work is done together with the one at hand, or waits behind it
 
-    async def take(self, work: Callable[[Tx], _T], weight: int = 1, *, ahead: bool = False) -> _T:
+    async def run_work(self, work: Callable[[Tx], _T], weight: int = 1, *, ahead: bool = False) -> _T:
         """Have this done, and return what it returned; it raises what it raised, and then nothing of it is there.
 
         Work that has been taken is done, whether somebody still waits for it or not. Short work of one who has waited already
@@ -39,7 +39,7 @@ class WriteQueue:
         turn = work, weight, future
         (self._ahead if ahead else self._waiting).append(turn)
         if self._working is None:
-            self._working = asyncio.create_task(self._work())
+            self._working = asyncio.create_task(self._run_turns())
         return await future
 
     @property
@@ -47,7 +47,7 @@ class WriteQueue:
         """Whether nobody's work is being done or waits."""
         return self._working is None
 
-    def _next(self) -> list[_Turn]:
+    def _next_turns(self) -> list[_Turn]:
         """Return those whose work is done together now."""
         turns, weight = list[_Turn](), 0
         for queue in (self._ahead, self._waiting):
@@ -57,9 +57,9 @@ class WriteQueue:
         self.crowded = len(turns) > 1 or bool(self._waiting)
         return turns
 
-    async def _work(self) -> None:
+    async def _run_turns(self) -> None:
         try:
-            while turns := self._next():
+            while turns := self._next_turns():
                 works = [work for work, _, _ in turns]
                 try:
                     done: list[Any] = await to_thread.run_sync(self._store.write_together, works, limiter=self._thread)

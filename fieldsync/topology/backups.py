@@ -54,13 +54,13 @@ class Restored(Struct, frozen=True):
     records: int
 
 
-def backup(node: Node, file: Path) -> BackedUp:
+def write_backup(node: Node, file: Path) -> BackedUp:
     """Write a sealed copy of a node's store. BadFile, DiskFull."""
     if file.exists():
         raise errors.BadFile(file=file.name, reason="exists")
     draft, database = (file.with_name(f"{file.name}.{part}") for part in ("new", "db"))
     parts = [draft, *(database.with_name(database.name + end) for end in ("", "-wal", "-shm"))]
-    _remove(parts)
+    _remove_parts(parts)
     try:
         with open(  # noqa: PTH123 - a path's own open takes no permissions
             os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb"
@@ -68,38 +68,38 @@ def backup(node: Node, file: Path) -> BackedUp:
             node.store.copy_to(database)
             with tarfile.open(fileobj=made, mode="w", format=tarfile.PAX_FORMAT) as tar:
                 for name, content in ((_NAME, FORMAT), (SLOTS, (node.home / SLOTS).read_bytes())):
-                    tar.addfile(_member(name, len(content)), io.BytesIO(content))
+                    tar.addfile(_tar_member(name, len(content)), io.BytesIO(content))
                 with database.open("rb") as copy:
-                    tar.addfile(_member(FILE, database.stat().st_size), copy)
+                    tar.addfile(_tar_member(FILE, database.stat().st_size), copy)
             made.flush()
             os.fsync(made.fileno())
         draft.replace(file)
     except OSError as fault:
         raise errors.unwritten(fault, file.name) from fault
     finally:
-        _remove(parts)
+        _remove_parts(parts)
     at = stamp.stamp_text(node.clock() << stamp.COUNTER_BITS)
     return BackedUp(str(file), file.stat().st_size, node.letters, at)
 
 
-def _member(name: str, size: int) -> tarfile.TarInfo:
+def _tar_member(name: str, size: int) -> tarfile.TarInfo:
     member = tarfile.TarInfo(name)
     member.size, member.mode = size, 0o600
     return member
 
 
-def _remove(parts: list[Path]) -> None:
+def _remove_parts(parts: list[Path]) -> None:
     for part in parts:
         part.unlink(missing_ok=True)
 
 
-def restore(file: Path, home: Path, unlock: Unlock) -> Restored:
+def restore_backup(file: Path, home: Path, unlock: Unlock) -> Restored:
     """Make a store in a folder from a copy. BadFile, StoreDamaged, WrongPassphrase."""
     database = home / FILE
     parts = [database.with_name(database.name + end) for end in ("", "-wal", "-shm")]
     try:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        slots = _unpack(file, database)
+        slots = _unpack_backup(file, database)
         store = open_store(home, unlock(Slots.from_bytes(slots)))
         try:
             if store.find_damage():
@@ -109,21 +109,21 @@ def restore(file: Path, home: Path, unlock: Unlock) -> Restored:
                 if kind == "laptop":
                     tx.settings.restored = True
                 else:
-                    store_epochs.restored(tx, nodes.wall_clock())
+                    store_epochs.begin_after_restore(tx, nodes.wall_clock())
                 told = Restored(tx.settings.letters, kind, tx.settings.person, tx.count_records())
         finally:
             store.close()
         node_setup.write_file(home / SLOTS, slots)
     except OSError as fault:
-        _remove(parts)
+        _remove_parts(parts)
         raise errors.unwritten(fault, home.name) from fault
     except BaseException:
-        _remove(parts)
+        _remove_parts(parts)
         raise
     return told
 
 
-def _unpack(file: Path, database: Path) -> bytes:
+def _unpack_backup(file: Path, database: Path) -> bytes:
     """Put the database where it belongs and return the slots; of a foreign file nothing is believed, least of all its paths."""
     try:
         opened = file.open("rb")
@@ -131,12 +131,12 @@ def _unpack(file: Path, database: Path) -> bytes:
         raise errors.BadFile(file=file.name, reason="unreadable") from fault
     try:
         with opened, tarfile.open(fileobj=opened, mode="r:") as tar:
-            if _part(tar, _NAME).read(_MOST) != FORMAT:
+            if _open_member(tar, _NAME).read(_MOST) != FORMAT:
                 raise errors.BadFile(file=file.name, reason="no_backup")
-            slots = _part(tar, SLOTS).read(_MOST)
+            slots = _open_member(tar, SLOTS).read(_MOST)
             flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
             with os.fdopen(os.open(database, flags, 0o600), "wb") as made:
-                shutil.copyfileobj(_part(tar, FILE), made)
+                shutil.copyfileobj(_open_member(tar, FILE), made)
                 made.flush()
                 os.fsync(made.fileno())
     except (tarfile.TarError, KeyError, EOFError, ValueError) as fault:
@@ -144,7 +144,7 @@ def _unpack(file: Path, database: Path) -> bytes:
     return slots
 
 
-def _part(tar: tarfile.TarFile, name: str) -> IO[bytes]:
+def _open_member(tar: tarfile.TarFile, name: str) -> IO[bytes]:
     part = tar.extractfile(name)
     if part is None:
         raise KeyError(name)

@@ -37,20 +37,20 @@ class BlockedCheck(Struct, frozen=True):
     devices: list[str]
 
 
-class Blocked(NamedTuple):
+class CheckObstacle(NamedTuple):
     """An obstacle as `status` tells it; `devices` are the letters of those whose commits the server does not hold."""
 
     server: KnownServer
     obstacle: Obstacle
     devices: tuple[str, ...]
 
-    def told(self, hint: str) -> BlockedCheck:
+    def with_hint(self, hint: str) -> BlockedCheck:
         """Return it with a hint in the person's language."""
         at = stamp.stamp_text(self.obstacle.since << stamp.COUNTER_BITS)
         return BlockedCheck(self.obstacle.what, at, hint, self.server.name, list(self.devices))
 
 
-def note(tx: Tx, server: bytes, what: str | None, now: int) -> None:
+def note_check(tx: Tx, server: bytes, what: str | None, now: int) -> None:
     """Note what kept a check from being made; None: it was made."""
     known = tx.peer_settings(server)
     before = known.blocked_check
@@ -60,7 +60,7 @@ def note(tx: Tx, server: bytes, what: str | None, now: int) -> None:
         known.blocked_check = None
 
 
-def blocked(node: Node) -> list[Blocked]:
+def list_blocked(node: Node) -> list[CheckObstacle]:
     """Return what has kept checks from being made for a night: a branch syncs by night, a laptop at any time."""
     found = []
     with node.store.read() as tx:
@@ -68,7 +68,9 @@ def blocked(node: Node) -> list[Blocked]:
             one = tx.peer_settings(server.id).blocked_check
             if one is None or (node.is_laptop and one.last - one.since < NIGHT_MS):
                 continue
-            mine = [d for d in (tx.device(node.device), *upstream.carried(tx, node, server.id)) if d is not None]
+            mine = [
+                d for d in (tx.device(node.device), *upstream.carried_devices(tx, node, server.id)) if d is not None
+            ]
             behind = [d for d in mine if one.what == COMMITS and d.head > tx.acknowledged_seq(server.id, d.id)]
-            found.append(Blocked(server, one, tuple(d.letters or d.id.hex() for d in behind)))
+            found.append(CheckObstacle(server, one, tuple(d.letters or d.id.hex() for d in behind)))
     return found

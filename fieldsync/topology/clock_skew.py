@@ -23,7 +23,7 @@ Note = tuple[
 ]  # number, device, its first and last commit, milliseconds that its clock was ahead
 
 
-def skew(theirs: int, ours: int) -> int:
+def clock_skew(theirs: int, ours: int) -> int:
     """Return how far a clock is ahead of ours (milliseconds), within what a database keeps in one number."""
     return max(-_MOST, min(_MOST, theirs - ours))
 
@@ -34,11 +34,11 @@ def skew_of_bundle(made: int, heard: int, now: int) -> int:
     `heard`: the newest time that a server had told its sender; one that lies ahead of our own time proves nothing.
     """
     if made - now > stamp.TOLERANCE_MS:
-        return skew(made, now)
-    return skew(made, heard) if made + stamp.TOLERANCE_MS < heard <= now else 0
+        return clock_skew(made, now)
+    return clock_skew(made, heard) if made + stamp.TOLERANCE_MS < heard <= now else 0
 
 
-def note(tx: Tx, fresh: Sequence[Commit | OpaqueCommit], off: int, now: int) -> None:
+def note_skew(tx: Tx, fresh: Sequence[Commit | OpaqueCommit], off: int, now: int) -> None:
     """Note which of a device's new commits cannot be trusted: all, when its clock is `off`; or those stamped in time to come."""
     wrong = abs(off) > stamp.TOLERANCE_MS
     for one in fresh:
@@ -61,13 +61,13 @@ def from_branch(tx: ReadTx, branch: Device, notes: Sequence[Heard], brought: Map
 def take_notes_from_above(tx: Tx, node: Node, notes: Sequence[Heard]) -> None:
     """Take over notes of commits that are here."""
     about = {record for device, first, last, _ in notes for record in tx.records_by(device, first, last)}
-    learn(tx, node, [(0, *one) for one in notes], tx.rows(about).values())
+    apply_notes(tx, node, [(0, *one) for one in notes], tx.rows(about).values())
 
 
-def learn(tx: Tx, node: Node, notes: Sequence[Note], about: Iterable[Row] | None = None) -> None:
+def apply_notes(tx: Tx, node: Node, notes: Sequence[Note], about: Iterable[Row] | None = None) -> None:
     """Take over another server's notes, and settle anew the records with ties that they are about (all records, if not told)."""
     for _, device, first, last, off_by in notes:
-        tx.note_clock(device, first, skew(off_by, 0), last)
+        tx.note_clock(device, first, clock_skew(off_by, 0), last)
     facts = device_facts(tx)
     told = {device for _, device, _, _, _ in notes}
     changed: Touched = {}
@@ -78,21 +78,21 @@ def learn(tx: Tx, node: Node, notes: Sequence[Note], about: Iterable[Row] | None
         if not any(head.device in told and facts.off(head) for head in heads):
             continue
         before = set(row.conflicts)
-        settle_row(row, node.rules.of(row.state.type), tied, facts)
+        settle_row(row, node.rules.type_rules(row.state.type), tied, facts)
         if set(row.conflicts) != before:
             changed[row.state.record] = row, set[str]()
     if changed:
-        merge_arrivals.ask(tx, changed)
+        merge_arrivals.reopen_merges(tx, changed)
         tx.save_rows(changed)
-        merge_arrivals.note(tx, changed)
+        merge_arrivals.note_merges(tx, changed)
 
 
-def told_by(tx: ReadTx, server: bytes) -> int:
+def newest_time_from(tx: ReadTx, server: bytes) -> int:
     """Return the newest time (milliseconds) that a server told this node, 0 if it never did."""
     return tx.peer_settings(server).newest_time
 
 
-def sane(last: int, now: int, ahead: int) -> int:
+def corrected_stamp(last: int, now: int, ahead: int) -> int:
     """Return our last stamp, `ahead` being how far a server says our clock is: one that ran ahead once is not followed for ever."""
     if abs(ahead) <= stamp.TOLERANCE_MS < stamp.milliseconds(last) - now:
         return now << stamp.COUNTER_BITS

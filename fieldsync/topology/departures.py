@@ -12,7 +12,7 @@ from fieldsync.replica import merge_arrivals
 from fieldsync.store import Tx
 from fieldsync.store.contract import RecordQuery, Row
 from fieldsync.topology import upstream
-from fieldsync.topology.accepted_upstream import apply_taken
+from fieldsync.topology.accepted_upstream import apply_accepted
 from fieldsync.topology.sender import Sender
 from fieldsync.wire import messages
 
@@ -20,7 +20,7 @@ _JUDGED_HERE = {errors.Undecided.code, errors.DevicePending.code}
 """What is judged here, too, until somebody has decided or approved the device, wherever the record is."""
 
 
-def let_go(sender: Sender, tx: Tx) -> None:
+def release_departed(sender: Sender, tx: Tx) -> None:
     """Purge what nobody here needs any more; what waited here for records that are elsewhere is the server above's to judge."""
     channels = tx.channels()
     hidden = {one.n for one in channels if not may_see_channel(sender.grants, one.unit)}
@@ -31,7 +31,7 @@ def let_go(sender: Sender, tx: Tx) -> None:
         if channel.n not in hidden or not channel.records:
             continue
         if unsent is None or lowest is None:
-            unsent, lowest = upstream.unsent(sender, tx), _heard(sender, tx, list(units.values()))
+            unsent, lowest = upstream.unsent_records(sender, tx), _arrivals_taken(sender, tx, list(units.values()))
         rows = [
             row
             for row in tx.select_rows(RecordQuery(channel=channel.n))
@@ -39,39 +39,39 @@ def let_go(sender: Sender, tx: Tx) -> None:
             and row.state.record not in unsent
             and all(lowest.get(units[n], arrival) >= arrival for n, arrival in tx.departure_entries(row.n))
         ]
-        _purge(tx, rows)
+        _purge_rows(tx, rows)
     for device, seqs in tx.waiting_commits().items():
         held = tx.acknowledged_seq(sender.server.id, device)
         judged_here = {seq for seq, code, _ in tx.refusals(device) if code in _JUDGED_HERE}
-        elsewhere = _elsewhere(tx, device, [seq for seq in seqs if seq <= held and seq not in judged_here])
+        elsewhere = _seqs_outside(tx, device, [seq for seq in seqs if seq <= held and seq not in judged_here])
         for seq in elsewhere:
             tx.accept_commit(device, seq)
-        apply_taken(sender.node, tx, {device: elsewhere})
+        apply_accepted(sender.node, tx, {device: elsewhere})
 
 
-def _elsewhere(tx: Tx, device: bytes, seqs: Sequence[int]) -> list[int]:
+def _seqs_outside(tx: Tx, device: bytes, seqs: Sequence[int]) -> list[int]:
     """Return those of a device's commits whose records are not in this branch's channels: these get no state from above."""
     about = {one.seq: one.record for seq in seqs for one in tx.commits_behind(device, seq - 1, 1)}
     here = {record for record, row in tx.rows(set(about.values())).items() if row.channels != [tx.departed_channel]}
     return [seq for seq, record in about.items() if record not in here]
 
 
-def let_go_here(tx: Tx, rows: Sequence[Row], unit: str | None = None) -> None:
+def release_from_laptop(tx: Tx, rows: Sequence[Row], unit: str | None = None) -> None:
     """Purge what has left a laptop's units. What it wrote and no server has applied stays, out of all channels, until that changes."""
     kept = tx.unapplied_records() if rows else set()
     gone = [row for row in rows if row.state.record not in kept]
     tx.note_departed(gone, unit)
     tx.release_records(row for row in rows if row.state.record in kept and row.channels != [tx.departed_channel])
-    _purge(tx, gone)
-    merge_arrivals.released(tx, kept)
+    _purge_rows(tx, gone)
+    merge_arrivals.reopen_after_release(tx, kept)
 
 
-def _purge(tx: Tx, rows: Sequence[Row]) -> None:
+def _purge_rows(tx: Tx, rows: Sequence[Row]) -> None:
     tx.purge_records(rows)
-    merge_arrivals.released(tx, [row.state.record for row in rows])
+    merge_arrivals.reopen_after_release(tx, [row.state.record for row in rows])
 
 
-def come_back(tx: Tx, rows: Iterable[Row]) -> None:
+def note_returned(tx: Tx, rows: Iterable[Row]) -> None:
     """Note of records that are new here although what made them came through here: whoever made one has let go of it, too."""
     made = [(row, row.state.base) for row in rows if row.state.base is not None]
     if not made:
@@ -82,7 +82,7 @@ def come_back(tx: Tx, rows: Iterable[Row]) -> None:
             tx.add_gone_entry(tx.channel_number(LEFT), row.n)
 
 
-def _heard(sender: Sender, tx: Tx, units: list[str]) -> dict[str, int]:
+def _arrivals_taken(sender: Sender, tx: Tx, units: list[str]) -> dict[str, int]:
     """Return up to which arrival of each unit all devices have taken what is there: as they said at their last contact.
 
     One that never came here has nothing from here; one that was locked out is told nothing any more.

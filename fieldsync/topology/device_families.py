@@ -34,7 +34,7 @@ def check_room(tx: ReadTx, original: bytes) -> None:
 
 def count_today(tx: Tx, what: str, device: Device, now: int, wanted: int, *, most: int) -> int:
     """Return how many of the `wanted` new devices of a family may be taken, of at most so many a day (UTC), and count these."""
-    counts, today = tx.peer_settings(_first(tx, device)).daily_counts, now // _DAY_MS
+    counts, today = tx.peer_settings(_family_root(tx, device)).daily_counts, now // _DAY_MS
     counted = counts[what]
     before = counted.taken if counted.day == today else 0
     taken = max(0, min(wanted, most - before))
@@ -43,7 +43,7 @@ def count_today(tx: Tx, what: str, device: Device, now: int, wanted: int, *, mos
     return taken
 
 
-def _first(tx: ReadTx, device: Device) -> bytes:
+def _family_root(tx: ReadTx, device: Device) -> bytes:
     """Return the device from which a family comes: the original of all, or an approved copy."""
     line = {device.id}
     while not device.approved and device.copy_of is not None and device.copy_of not in line:
@@ -61,7 +61,7 @@ def check_pace(tx: Tx, original: Device, now: int) -> None:
         raise errors.ManySuccessors(limit=MOST_A_DAY)
 
 
-def inherit(
+def inherit_history(
     tx: Tx, original: bytes, new: bytes, *, after: int | None = None, within: tuple[Grant, ...] | None = None
 ) -> None:
     """Let a successor have its original's former units and changes of grants: what it says again is judged as its original's would be.
@@ -90,7 +90,7 @@ def spare_copies(tx: Tx, device: Device, now: int) -> None:
             tx.set_marks(id_, spared=now)
 
 
-def approve(tx: Tx, device: Device, now: int) -> None:
+def approve_copy(tx: Tx, device: Device, now: int) -> None:
     """Take a pending device as a family of its own, and what it had said as the shared heirs between it and the others.
 
     Their quarantined commits are due: whoever approves judges them again.

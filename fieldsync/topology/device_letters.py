@@ -11,7 +11,7 @@ def take_next(tx: Tx, *, branch: bool = False) -> tuple[str, int]:
     """Take the next device's letters; for a branch also the number of the first that it may give (0 for others)."""
     lettered = tx.settings.next_letters
     if branch:
-        room = _room(tx)
+        room = _letters_left(tx)
         held = {codes.number_of(letters) for one in tx.devices() if codes.are_letters(letters := one.letters or "")}
         while taken := held.intersection(range(lettered, lettered + 1 + room)):
             lettered = max(taken) + 1  # one that a restored server had forgotten has come back with them
@@ -42,20 +42,20 @@ def take_from_above(tx: Tx, device: bytes, letters: str) -> None:
     known = tx.device(device)
     if known is None or known.letters in (None, letters) or not codes.are_letters(letters):
         return
-    if given(tx, device) is None:
+    if first_letters(tx, device) is None:
         tx.peer_settings(device).letters_at_branch = known.letters
     tx.set_letters(device, letters)
 
 
-def given(tx: ReadTx, device: bytes) -> str | None:
+def first_letters(tx: ReadTx, device: bytes) -> str | None:
     """Return the letters that a device was first given, at a branch or here, where it has others by now."""
     return tx.peer_settings(device).letters_at_branch
 
 
 def _is_in_range(tx: ReadTx, branch: bytes, letters: str) -> bool:
     first = tx.peer_settings(branch).first_letters
-    return first > 0 and 0 <= codes.number_of(letters) - first < _room(tx)
+    return first > 0 and 0 <= codes.number_of(letters) - first < _letters_left(tx)
 
 
-def _room(tx: ReadTx) -> int:
+def _letters_left(tx: ReadTx) -> int:
     return 1_000 if tx.settings.upstream is None else 30

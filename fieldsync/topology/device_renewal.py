@@ -15,7 +15,7 @@ from fieldsync.core.device_renewal import Renewal
 from fieldsync.core.grants import grants_hash
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey, device_id, verify_signature
-from fieldsync.replica.apply import apply
+from fieldsync.replica.apply import apply_states
 from fieldsync.replica.node import Node
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Device, LoggedCommit
@@ -53,7 +53,7 @@ class RenewedDevice(Struct, frozen=True):
     codes: dict[str, str]
 
 
-class Talk(Protocol):
+class ServerExchange(Protocol):
     """What is needed of a talk with a server."""
 
     node: Node
@@ -64,16 +64,16 @@ class Talk(Protocol):
     def client(self) -> Sender:
         """This side of it."""
 
-    def request(
+    def send_request(
         self, name: str, hello: "Callable[[], bytes]", more: "Callable[[], Iterable[bytes]] | None" = None
     ) -> "Iterator[tuple[FrameKind, bytes]]":
         """Send one signed request and yield its answer's frames."""
 
-    def run(self) -> None:
+    def run_sync(self) -> None:
         """Do the sync."""
 
 
-def message(old: bytes, key: bytes, server: bytes | None) -> bytes:
+def renewal_message(old: bytes, key: bytes, server: bytes | None) -> bytes:
     """Return what the old device and the new key sign for a server, which protocol 1 (None) does not name."""
     return b"fieldsync renew 1" + old + key if server is None else b"fieldsync renew 2" + server + old + key
 
@@ -81,18 +81,18 @@ def message(old: bytes, key: bytes, server: bytes | None) -> bytes:
 # --- the laptop -------------------------------------------------------------------------------------------------------
 
 
-def run(talk: Talk) -> RenewedDevice | None:
+def sync_or_renew(talk: ServerExchange) -> RenewedDevice | None:
     """Do a sync; a store that turns out to be a copy first becomes a device of its own, and what it became is returned."""
     node = talk.node
     with node.store.read() as tx:
         begun = tx.settings.renewing_key
-    done = renew(talk) if begun else None
+    done = renew_device(talk) if begun else None
     sent, tally = 0, talk.client.tally
     for left in range(_MOST_TURNS, -1, -1):
         with node.store.read() as tx:
             restored = tx.settings.restored
         try:
-            talk.run()
+            talk.run_sync()
             sent, tally.commits = sent + tally.commits, 0
             if not restored:
                 break
@@ -100,7 +100,7 @@ def run(talk: Talk) -> RenewedDevice | None:
         except errors.Forked:
             if not left:
                 raise
-        told = renew(talk)
+        told = renew_device(talk)
         if done is not None:
             told = RenewedDevice(told.device, told.carried + done.carried, done.codes | told.codes)
         done = told
@@ -108,7 +108,7 @@ def run(talk: Talk) -> RenewedDevice | None:
     return done
 
 
-def renew(talk: Talk) -> RenewedDevice:
+def renew_device(talk: ServerExchange) -> RenewedDevice:
     """Become a new device.
 
     Where there is unsent work, that device is its heir: every copy that has the same work comes to the same heir and the same
@@ -122,28 +122,28 @@ def renew(talk: Talk) -> RenewedDevice:
     while high > low + 1:
         between = range(low + 1, high)
         seqs = sorted({*between[:: max(1, -(-len(between) // (MOST_PROBES - 1)))], *between[-1:]})
-        low = max(low, _ask(talk, None, seqs).common)
+        low = max(low, _request_renewal(talk, None, seqs).common)
         high = min((seq for seq in seqs if seq > low), default=low + 1)
     with node.store.write() as tx:
-        after, private = _shared(tx, node, talk.server.id, low), tx.settings.renewing_key
+        after, private = _last_shared(tx, node, talk.server.id, low), tx.settings.renewing_key
         known_above = {one for one, *_ in tx.peer_settings(talk.server.id).servers_above}
         elsewhere = [seq for one, seq, _ in tx.receipts(node.device) if seq > low and one not in known_above]
         first = tx.heads_at(node.device, [after + 1]).get(after + 1)
         fresh = DeviceKey.generate() if first is None else node.key.successor_key(first)
         key = fresh if private is None else DeviceKey.from_bytes(private)
         tx.settings.renewing_key = key.to_bytes()
-    answer = _ask(talk, key, [low, *sorted(elsewhere)[-1:]])
+    answer = _request_renewal(talk, key, [low, *sorted(elsewhere)[-1:]])
     with node.store.write() as tx:
-        told = _take_over(node, tx, key, answer.letters, after)
+        told = _become_device(node, tx, key, answer.letters, after)
         talk.client.carries = True
         tx.settings.restored = bool(told.carried)
         tx.set_server(talk.server.id, nonce=answer.nonce, unsure=False)
-    node.reload()
+    node.reload_identity()
     talk.nonce = answer.nonce
     return told
 
 
-def _ask(talk: Talk, key: DeviceKey | None, seqs: list[int]) -> RenewAnswer:
+def _request_renewal(talk: ServerExchange, key: DeviceKey | None, seqs: list[int]) -> RenewAnswer:
     """Ask which of our commits the server holds, or to be enrolled with a key."""
     node = talk.node
     with node.store.read() as tx:
@@ -151,30 +151,30 @@ def _ask(talk: Talk, key: DeviceKey | None, seqs: list[int]) -> RenewAnswer:
     public = b"" if key is None else key.public
 
     def frames() -> "Iterator[bytes]":
-        signed = message(node.device, public, talk.server.id if talk.client.protocol >= NAMES_SERVER else None)
+        signed = renewal_message(node.device, public, talk.server.id if talk.client.protocol >= NAMES_SERVER else None)
         asked = RenewRequest(public, node.key.sign(signed), b"" if key is None else key.sign(signed), probes)
         yield talk.client.codec.pack_frame(FrameKind.RENEW, messages.encode(asked))
 
-    for kind, payload in talk.request(routes.RENEW, partial(talk.client.hello, where=True), frames):
+    for kind, payload in talk.send_request(routes.RENEW, partial(talk.client.hello, where=True), frames):
         if kind is FrameKind.RENEWED:
             return messages.decode_message(RenewAnswer, payload)
     raise errors.CutOff(server=talk.server.address)
 
 
-def _shared(tx: Tx, node: Node, server: bytes, common: int) -> int:
+def _last_shared(tx: Tx, node: Node, server: bytes, common: int) -> int:
     """Return up to where the old device's commits stay as they are: this server has them, or another acknowledged them."""
     elsewhere = [seq for other, seq, _ in tx.receipts(node.device) if other != server]
     return max([common, *elsewhere])
 
 
-def _take_over(node: Node, tx: Tx, key: DeviceKey, letters: str, after: int) -> RenewedDevice:
+def _become_device(node: Node, tx: Tx, key: DeviceKey, letters: str, after: int) -> RenewedDevice:
     old = node.device
     me = tx.device(old)
     assert me is not None
     left = [said for c in tx.commits_behind(old, after) if (said := c.commit()) is not None]
     renewal = Renewal(old, after, key.device, [one.seq for one in left])
     shared = {
-        record: forked_devices.said_before(tx, old, record, after)
+        record: forked_devices.writes_before(tx, old, record, after)
         for record in dict.fromkeys(one.record for one in left)
     }
     renamed: dict[bytes, tuple[str, str]] = {}
@@ -193,7 +193,7 @@ def _take_over(node: Node, tx: Tx, key: DeviceKey, letters: str, after: int) -> 
         states.append((tx.channel(row.channel or 0).unit, state._replace(origins=row.conflicts)))
     link = tx.heads_at(old, [after]).get(after) or chain.chain_start(old)
     tx.cut_back(old, after, link)
-    former_identities.give_up(tx, node.key, key.public)
+    former_identities.prepare_loss(tx, node.key, key.public)
     tx.enrol_device(
         key.device, key.public, letters, node.person, node.grants, node.clock(), chain.chain_start(key.device)
     )
@@ -202,7 +202,7 @@ def _take_over(node: Node, tx: Tx, key: DeviceKey, letters: str, after: int) -> 
     tx.append_commits(key.device, LoggedCommit.from_commits(made, bodies, links))
     tx.purge_records(rows.values())
     for unit in dict.fromkeys(unit for unit, _ in states):
-        apply(tx, node.rules, [state for at, state in states if at == unit], unit=unit, index=node.is_laptop)
+        apply_states(tx, node.rules, [state for at, state in states if at == unit], unit=unit, index=node.is_laptop)
     settings = tx.settings
     settings.private_key, settings.renewing_key = key.to_bytes(), None
     settings.letters, settings.last_code_number = letters, len(renamed)
@@ -217,7 +217,9 @@ def _take_over(node: Node, tx: Tx, key: DeviceKey, letters: str, after: int) -> 
 # --- the server -------------------------------------------------------------------------------------------------------
 
 
-def enrol(node: Node, old: Device, asked: RenewRequest, protocol: int, grants: bytes = b"") -> tuple[str, int]:
+def enrol_successor(
+    node: Node, old: Device, asked: RenewRequest, protocol: int, grants: bytes = b""
+) -> tuple[str, int]:
     """Enrol the device that goes on for a copied one: its letters, and the last shared commit.
 
     BadSignature, Revoked, ManyPending, ManySuccessors.
@@ -226,12 +228,12 @@ def enrol(node: Node, old: Device, asked: RenewRequest, protocol: int, grants: b
     One that brings no key only asks for the last shared commit. One that names a later commit, which another server has that
     this one is to hear of, will speak of what it has seen by numbers that are others' here.
     """
-    signed = message(old.id, asked.key, node.serving_key.device if protocol >= NAMES_SERVER else None)
+    signed = renewal_message(old.id, asked.key, node.serving_key.device if protocol >= NAMES_SERVER else None)
     if old.key is None or not verify_signature(old.key, signed, asked.by_old):
         raise errors.BadSignature
     if not asked.key:
         with node.store.read() as tx:
-            return "", _common(tx, old, asked)
+            return "", _last_common(tx, old, asked)
     if not verify_signature(asked.key, signed, asked.by_new):
         raise errors.BadSignature
     new = device_id(asked.key)
@@ -258,14 +260,14 @@ def enrol(node: Node, old: Device, asked: RenewRequest, protocol: int, grants: b
             tx.set_enrolled_by(new, node.device)
             for recipient in tx.age_recipients([old.id]).values():
                 tx.set_age(new, recipient)  # the copy has the store's identity, too
-            after = _common(tx, old, asked) if grants_hash(known.grants) == grants else None
-            device_families.inherit(tx, old.id, new, after=after)
-        common = _common(tx, old, asked)
+            after = _last_common(tx, old, asked) if grants_hash(known.grants) == grants else None
+            device_families.inherit_history(tx, old.id, new, after=after)
+        common = _last_common(tx, old, asked)
         if any(seq > common for seq, _ in asked.probes):
-            forked_devices.say_ours_again(node, tx, known, common)
+            forked_devices.reissue_own(node, tx, known, common)
         return letters, common
 
 
-def _common(tx: ReadTx, old: Device, asked: RenewRequest) -> int:
+def _last_common(tx: ReadTx, old: Device, asked: RenewRequest) -> int:
     held = {seq: {known[:_SHORT] for known in tx.links_at(old.id, seq)} for seq, _ in asked.probes}
     return max((seq for seq, link in asked.probes if link in held[seq]), default=0)

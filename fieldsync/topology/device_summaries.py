@@ -77,7 +77,7 @@ class RevokedDevice(EnrolledDevice, frozen=True):
     family: list[FamilyMember]
 
 
-def shown(device: Device) -> EnrolledDevice:
+def summarise_device(device: Device) -> EnrolledDevice:
     """Return a device as `server devices` lists it."""
 
     def when(at: int | None) -> str | None:
@@ -107,17 +107,17 @@ def find_device(tx: ReadTx, name: str) -> Device:
     return found[0]
 
 
-def member(node: Node, tx: ReadTx, device: Device) -> FamilyMember:
+def summarise_member(node: Node, tx: ReadTx, device: Device) -> FamilyMember:
     """Return a device with its place in its family, where and since when it is enrolled."""
     original = tx.device(device.copy_of) if device.copy_of is not None else None
     return FamilyMember(
-        **structs.asdict(shown(device)),
+        **structs.asdict(summarise_device(device)),
         copy_of=original.letters if original is not None else None,
         enrolled_by=server_name(node, tx, device.enrolled_by) if device.enrolled_by is not None else None,
         approved=stamp.stamp_text(device.approved << stamp.COUNTER_BITS) if device.approved else None,
     )
 
 
-def with_words(node: Node, tx: ReadTx, device: Device) -> PendingDevice:
+def summarise_pending(node: Node, tx: ReadTx, device: Device) -> PendingDevice:
     """Return the same with the words by which its person and an admin compare its key."""
-    return PendingDevice(**structs.asdict(member(node, tx, device)), words=key_words(device.key or b""))
+    return PendingDevice(**structs.asdict(summarise_member(node, tx, device)), words=key_words(device.key or b""))

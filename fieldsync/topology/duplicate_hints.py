@@ -22,11 +22,13 @@ _TOLD = frozenset((CASEWORKER, SUPERVISOR, ADMIN, BRANCH))
 
 def compare_arrivals(node: Node, tx: Tx) -> bool:
     """Compare what has arrived; return whether there is more, which waits for the next time."""
-    duplicate_index.catch_up(node, compare=True, limit=AT_ONCE, opens=lambda: nullcontext(tx))
+    duplicate_index.update_index(node, compare=True, limit=AT_ONCE, opens=lambda: nullcontext(tx))
     return any(tx.uncompared_counts())
 
 
-def hints(tx: ReadTx, device: Device, channels: Sequence[Channel], after: int) -> tuple[int, tuple[bytes, ...]]:
+def duplicate_hints(
+    tx: ReadTx, device: Device, channels: Sequence[Channel], after: int
+) -> tuple[int, tuple[bytes, ...]]:
     """Return how far pairs go, and the device's own records that were paired since with one that it may not see."""
     found = tx.pairs_across(after, [channel.n for channel in channels], comparison.LIKELY, _MOST)
     if not any(grant.role in _TOLD for grant in device.grants):
@@ -34,6 +36,6 @@ def hints(tx: ReadTx, device: Device, channels: Sequence[Channel], after: int) -
     return found
 
 
-def learn(tx: Tx, records: Sequence[bytes]) -> int:
+def note_hints(tx: Tx, records: Sequence[bytes]) -> int:
     """Remember what a server said of records that are here; return how many are news."""
     return tx.note_elsewhere(records)

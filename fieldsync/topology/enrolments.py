@@ -35,7 +35,7 @@ _KEY_SIZE = 32
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
-def news(tx: ReadTx, after: int) -> list[tuple[int, Enrolment]]:
+def changed_enrolments(tx: ReadTx, after: int) -> list[tuple[int, Enrolment]]:
     """Return (arrival, enrolment) of the devices that changed here since an arrival."""
     changed = tx.last_changes()
 
@@ -47,7 +47,7 @@ def news(tx: ReadTx, after: int) -> list[tuple[int, Enrolment]]:
         (
             d.arrival,
             Enrolment(
-                d.id, d.key, d.letters or "", d.person or "", _pairs(d.grants), d.own_state,
+                d.id, d.key, d.letters or "", d.person or "", _grant_pairs(d.grants), d.own_state,
                 d.enrolled or 0, d.changed, d.copy_of or b"", d.copied_after, d.own_pending, d.approved, d.spared,
                 d.enrolled_by or b"", *told(d.id),
             ),
@@ -67,7 +67,7 @@ def may_enrol(branch: Device, said: Enrolment, known: Device | None) -> bool:
     )
 
 
-def in_turn(tx: ReadTx, told: Sequence[Enrolment]) -> list[Enrolment]:
+def order_enrolments(tx: ReadTx, told: Sequence[Enrolment]) -> list[Enrolment]:
     """Return enrolments as they came, but those that go on for a device which is told of, too, behind that one's.
 
     Where that one is known and told of as revoked they come before it: whoever is known by then may be spared.
@@ -104,7 +104,7 @@ def take_all_from_below(tx: Tx, branch: Device, told: Sequence[Enrolment], now: 
     counts, today = tx.peer_settings(root_of(tx, branch.id, own)).daily_counts, now // _DAY_MS
     before = counts[_COUNTED]
     count, all_taken = before.taken if before.day == today else 0, True
-    for said in in_turn(tx, told):
+    for said in order_enrolments(tx, told):
         if _is_known(tx, said.device):
             take_from_below(tx, branch, said, now)
         elif count >= MOST_A_DAY:
@@ -134,19 +134,20 @@ def take_from_below(tx: Tx, branch: Device, said: Enrolment, now: int) -> None:
         return
     fresh = not _is_known(tx, said.device)
     if original is not None and any(covering_grant(branch.grants, grant.unit) is None for grant in original.grants):
-        if fresh and _was_of(tx, branch, original):
-            _take_after_move(tx, branch, _bounded_from_below(tx, branch, said, now), original)
+        if fresh and _was_in_branch(tx, branch, original):
+            _take_after_move(tx, branch, _limit_from_below(tx, branch, said, now), original)
         return  # else it would lock another branch's device out of its place
     outdated = fresh and original is not None and _is_outdated(tx, branch, said, original)
     if not outdated and not may_enrol(branch, said, known):
         return
-    said = _bounded_from_below(tx, branch, said, now)
+    said = _limit_from_below(tx, branch, said, now)
     if original is not None and outdated:
-        said = _as_its_original(said, original)
+        said = _with_original_grants(said, original)
     new = known is None or known.copy_of is None
     if said.state == REVOKED and known is not None and known.state != REVOKED:
         device_families.spare_copies(tx, known, max(said.changed, 1))  # whom the branch locks it says of each device
-    _take(tx, said, within=branch.grants)  # nothing proves whose copy it is: elsewhere it was allowed nothing
+    # nothing proves whose copy it is: elsewhere it was allowed nothing
+    _apply_enrolment(tx, said, within=branch.grants)
     tx.set_enrolled_by(said.device, said.enrolled_by)
     if new and said.copy_of and said.copied_after is None:
         tx.set_device_state(said.copy_of, "forked")
@@ -154,7 +155,7 @@ def take_from_below(tx: Tx, branch: Device, said: Enrolment, now: int) -> None:
             tx.set_pending(said.device, pending=True)
 
 
-def _was_of(tx: ReadTx, branch: Device, device: Device) -> bool:
+def _was_in_branch(tx: ReadTx, branch: Device, device: Device) -> bool:
     """Say whether a device was a branch's before it was granted other units."""
     former = (*tx.former_grants(device.id), *device.grants)
     return device.enrolled_by == branch.id or any(
@@ -169,18 +170,18 @@ def _is_outdated(tx: ReadTx, branch: Device, said: Enrolment, original: Device) 
     if any(covering_grant(branch.grants, unit) is None for unit, _ in said.grants):
         return True  # its original had been away, and is back
     copied = said.changed == said.enrolled  # the branch itself granted it nothing else since
-    return copied and said.grants in [_pairs(change.grants) for change in tx.authority_changes(original.id)]
+    return copied and said.grants in [_grant_pairs(change.grants) for change in tx.authority_changes(original.id)]
 
 
-def _as_its_original(said: Enrolment, original: Device) -> Enrolment:
+def _with_original_grants(said: Enrolment, original: Device) -> Enrolment:
     """Return a successor's enrolment with the person and grants that its original has here; a change where the branch has others."""
-    grants = _pairs(original.grants)
+    grants = _grant_pairs(original.grants)
     later = max(said.changed, original.changed) + 1
     changed = said.changed if grants == said.grants else later
     return msgspec.structs.replace(said, person=original.person or "", grants=grants, changed=changed)
 
 
-def _pairs(grants: Sequence[Grant]) -> tuple[tuple[str, str], ...]:
+def _grant_pairs(grants: Sequence[Grant]) -> tuple[tuple[str, str], ...]:
     return tuple((grant.unit, grant.role) for grant in grants)
 
 
@@ -194,9 +195,9 @@ def _take_after_move(tx: Tx, branch: Device, said: Enrolment, original: Device) 
     if is_heir and not may_enrol(branch, said, None):
         return
     if is_heir:
-        _take(tx, said, within=branch.grants)
+        _apply_enrolment(tx, said, within=branch.grants)
     else:
-        _take(tx, _as_its_original(said, original))
+        _apply_enrolment(tx, _with_original_grants(said, original))
     tx.set_enrolled_by(said.device, said.enrolled_by)
     if not is_heir:
         tx.set_pending(said.device, pending=True)
@@ -206,10 +207,10 @@ def take_from_above(tx: Tx, said: Enrolment) -> None:
     """Take what the server above says of a device."""
     if not _is_key(said):
         return
-    said = _bounded(said, _LATEST)
+    said = _limit_times(said, _LATEST)
     device_letters.take_from_above(tx, said.device, said.letters)
     _take_time_from_above(tx, said)
-    _take(tx, said)
+    _apply_enrolment(tx, said)
     if said.enrolled_by:
         tx.set_enrolled_by(said.device, said.enrolled_by)
     tx.set_marks(said.device, approved=said.approved, spared=said.spared)
@@ -223,7 +224,7 @@ def _take_time_from_above(tx: Tx, said: Enrolment) -> None:
     known = tx.device(said.device)
     if known is None or known.key is None or said.changed >= known.changed:
         return
-    if (said.person, said.grants) == (known.person, _pairs(known.grants)):
+    if (said.person, said.grants) == (known.person, _grant_pairs(known.grants)):
         tx.set_grants(said.device, known.grants, said.changed)
 
 
@@ -241,24 +242,24 @@ def _is_sound(said: Enrolment) -> bool:
     )
 
 
-def _bounded_from_below(tx: Tx, branch: Device, said: Enrolment, now: int) -> Enrolment:
+def _limit_from_below(tx: Tx, branch: Device, said: Enrolment, now: int) -> Enrolment:
     """Return what a branch says of a device, without times to come, letters of others, and names that cannot be shown."""
     known = tx.device(said.device)
     letters = said.letters
     if (known is None or known.key is None) and not device_letters.are_free(tx, letters, said.device, branch.id):
         device_letters.remember_given(tx, branch.id, said.device, letters)
         letters, _ = device_letters.take_next(tx)
-    person, by = _UNSAFE.sub("", said.person)[:MOST_PERSON], _enroller(tx, branch, said)
-    return msgspec.structs.replace(_bounded(said, now), letters=letters, person=person, enrolled_by=by)
+    person, by = _UNSAFE.sub("", said.person)[:MOST_PERSON], _enrolling_server(tx, branch, said)
+    return msgspec.structs.replace(_limit_times(said, now), letters=letters, person=person, enrolled_by=by)
 
 
-def _bounded(said: Enrolment, latest: int) -> Enrolment:
+def _limit_times(said: Enrolment, latest: int) -> Enrolment:
     """Return an enrolment with no time after `latest`: it would outdo all that is said from here on."""
     times = {name: min(getattr(said, name), latest) for name in ("enrolled", "changed", "approved", "spared")}
     return msgspec.structs.replace(said, **times)
 
 
-def _enroller(tx: ReadTx, branch: Device, said: Enrolment) -> bytes:
+def _enrolling_server(tx: ReadTx, branch: Device, said: Enrolment) -> bytes:
     """Return the server that enrolled a device as a branch says, unless it is one that is known not to be below the branch."""
     named = tx.device(said.enrolled_by)
     if len(said.enrolled_by) != DEVICE_SIZE:
@@ -271,7 +272,7 @@ def is_within(branch: Device, device: Device) -> bool:
     return bool(device.grants) and all(covering_grant(branch.grants, grant.unit) is not None for grant in device.grants)
 
 
-def _take(tx: Tx, said: Enrolment, *, within: tuple[Grant, ...] | None = None) -> None:
+def _apply_enrolment(tx: Tx, said: Enrolment, *, within: tuple[Grant, ...] | None = None) -> None:
     """Take over an enrolment: the state rises, the rest goes by the later change; a new successor inherits what is `within` some grants."""
     told = tuple(Grant(unit, role) for unit, role in said.grants)
     known = tx.device(said.device)
@@ -281,7 +282,7 @@ def _take(tx: Tx, said: Enrolment, *, within: tuple[Grant, ...] | None = None) -
         )
         if said.copy_of:
             tx.set_copy(said.device, said.copy_of, said.copied_after)
-            device_families.inherit(tx, said.copy_of, said.device, within=within)
+            device_families.inherit_history(tx, said.copy_of, said.device, within=within)
         if said.state != "enrolled" or said.changed != said.enrolled:
             tx.set_enrolment(said.device, said.person, told, said.state, said.changed)
         return

@@ -28,7 +28,7 @@ _PART = 200  # of each list in one frame
 _MOST = 65_536  # receipts in one request
 
 
-def message(one: Taking) -> bytes:
+def receipt_message(one: Taking) -> bytes:
     """Return what a server signs of a receipt."""
     return b"fieldsync receipt 1" + messages.encode(msgspec.structs.replace(one, signature=b""))
 
@@ -36,7 +36,7 @@ def message(one: Taking) -> bytes:
 # --- the server that takes commits from their own device --------------------------------------------------------------
 
 
-def note(node: "Node", tx: Tx, device: Device, logged: Sequence[LoggedCommit], *, behind: bool) -> None:
+def note_first_receipts(node: "Node", tx: Tx, device: Device, logged: Sequence[LoggedCommit], *, behind: bool) -> None:
     """Remember that this server took a device's commits first, and which of its changes count for them.
 
     `behind`: it works with other grants than it has here, so that the last answer did not reach it.
@@ -46,7 +46,7 @@ def note(node: "Node", tx: Tx, device: Device, logged: Sequence[LoggedCommit], *
     changes = [(one, None if behind else tx.stated_change(one.n, device.id)) for one in tx.authority_changes(device.id)]
 
     def basis(one: LoggedCommit) -> AuthorityChange | None:
-        return next((change for change, told in changes if not _before_it_was_told(change, told, one.seq, now)), None)
+        return next((change for change, told in changes if not _precedes_notice(change, told, one.seq, now)), None)
 
     groups: Iterable[tuple[AuthorityChange | None, Iterable[LoggedCommit]]] = (
         groupby(logged, basis) if changes else [(None, logged)]
@@ -62,12 +62,12 @@ def note(node: "Node", tx: Tx, device: Device, logged: Sequence[LoggedCommit], *
         ])  # fmt: skip
 
 
-def _before_it_was_told(change: AuthorityChange, told: StatedChange | None, seq: int, now: int) -> bool:
+def _precedes_notice(change: AuthorityChange, told: StatedChange | None, seq: int, now: int) -> bool:
     """Say whether a device signed this commit before it was told of other grants, which count for it only then."""
     return change.kind == GRANTS and now <= change.until and (told is None or seq <= told.head)
 
 
-def tell(tx: Tx, device: Device, head: int) -> None:
+def note_notice(tx: Tx, device: Device, head: int) -> None:
     """Remember up to where a device, which works with other grants than it has here, had signed when it was told of them."""
     for change in tx.authority_changes(device.id):
         tx.note_stated_change(change.n, device.id, StatedChange(head, b""), again=True)
@@ -76,7 +76,7 @@ def tell(tx: Tx, device: Device, head: int) -> None:
 # --- the branch -------------------------------------------------------------------------------------------------------
 
 
-def frames(sender: Sender, after: Mapping[bytes, int]) -> Iterator[bytes]:
+def receipt_frames(sender: Sender, after: Mapping[bytes, int]) -> Iterator[bytes]:
     """Yield where the devices stand whose commits the server above lacks, and who took these first."""
     node, server = sender.node, sender.server.id
     if sender.protocol < SENDS_RECEIPTS:
@@ -89,25 +89,25 @@ def frames(sender: Sender, after: Mapping[bytes, int]) -> Iterator[bytes]:
         ]
         lacked = [(one, since) for one, since in lacked if one.head > since]
         heads = [(one.id, one.head, one.chain or b"") for one, _ in lacked]
-        taken = [_signed(node, taking) for one, since in lacked for taking in tx.first_receipts(one.id, since)]
+        taken = [_sign_receipt(node, taking) for one, since in lacked for taking in tx.first_receipts(one.id, since)]
     for start in range(0, max(len(heads), len(taken)), _PART):
         peer = Peer(heads=tuple(heads[start : start + _PART]), taken=tuple(taken[start : start + _PART]))
         yield sender.codec.pack_frame(FrameKind.PEER, messages.encode(peer))
 
 
-def _signed(node: "Node", taken: FirstReceipt) -> Taking:
+def _sign_receipt(node: "Node", taken: FirstReceipt) -> Taking:
     one = Taking(
         taken.device, taken.first, taken.last, taken.link, taken.at, taken.number, taken.server, taken.signature
     )
     if taken.server != node.device:
         return one
-    return msgspec.structs.replace(one, signature=node.key.sign(message(one)))
+    return msgspec.structs.replace(one, signature=node.key.sign(receipt_message(one)))
 
 
 # --- the side above ---------------------------------------------------------------------------------------------------
 
 
-class Brought:
+class BroughtReceipts:
     """The receipts of one request of a branch, its own and those of branches below it: each waits for its commits.
 
     What a branch says of commits that it does not bring is nothing: another's receipts of these are to count.
@@ -119,14 +119,14 @@ class Brought:
         self._of: dict[bytes, dict[int, Taking]] = {}
         self._room = _MOST
 
-    def add(self, tx: ReadTx, peer: Peer) -> None:
+    def add_receipts(self, tx: ReadTx, peer: Peer) -> None:
         """Hear of receipts of commits that are not here yet."""
         for one in peer.taken:
             if one.last > tx.log_head(one.device) and one.first <= one.last and self._room:
                 self._room -= 1
                 self._of.setdefault(one.device, {})[one.last] = one
 
-    def keep(self, node: "Node", tx: Tx, branch: Device, device: bytes, before: int, last: int) -> None:
+    def keep_receipts(self, node: "Node", tx: Tx, branch: Device, device: bytes, before: int, last: int) -> None:
         """Keep those of a device's commits that have come, behind `before` up to `last`; what was said before of these goes.
 
         The branch's own tell the time by its clock; those that are to go further up stay as they were signed.
@@ -138,7 +138,7 @@ class Brought:
         told = self._of.get(device, {})
         for one in [one for one in told.values() if one.first <= last and one.last > before]:
             del told[one.last]
-            if _sound(tx, branch, one):
+            if _is_signed_by_branch(tx, branch, one):
                 at = max(0, one.at - wrong) if one.server in its_own else one.at
                 tx.add_first_receipts([
                     FirstReceipt(
@@ -148,11 +148,11 @@ class Brought:
                 ])  # fmt: skip
 
 
-def _sound(tx: ReadTx, branch: Device, one: Taking) -> bool:
+def _is_signed_by_branch(tx: ReadTx, branch: Device, one: Taking) -> bool:
     """Say whether a receipt is signed by the branch that it names, which is this one or one that it may have below it."""
     server, device = tx.device(one.server), tx.device(one.device)
     if server is None or server.key is None or device is None or server.state != "enrolled":
         return False
     if server.id != branch.id and not is_branch(server.grants):
         return False
-    return verify_signature(server.key, message(one), one.signature)
+    return verify_signature(server.key, receipt_message(one), one.signature)

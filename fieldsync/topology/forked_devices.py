@@ -21,7 +21,7 @@ from fieldsync.core.register import Dot, Head, Register
 from fieldsync.core.state import Base, State, field_of, registers
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey
-from fieldsync.replica.apply import apply
+from fieldsync.replica.apply import apply_states
 from fieldsync.replica.node import Node
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Device, LoggedCommit
@@ -30,12 +30,12 @@ from fieldsync.topology import device_families, device_letters, first_receipts
 _Links = list[tuple[bytes, bytes]]  # a commit's hash, and the chain's behind it
 
 
-def take(node: Node, tx: Tx, device: Device, batch: Sequence[Commit], seal: bytes) -> list[Commit]:
-    """Say again what a branch brings of a device's other history. When it is judged, `cover` is to follow.
+def reissue_batch(node: Node, tx: Tx, device: Device, batch: Sequence[Commit], seal: bytes) -> list[Commit]:
+    """Say again what a branch brings of a device's other history. When it is judged, `reissue_bases` is to follow.
 
     Only the device's own seal is proof that it is the device's. What does not go on from anything known is not taken.
     """
-    found = _proved(tx, device, batch, seal)
+    found = _verified_history(tx, device, batch, seal)
     if found is None:
         return []
     at, start, links = found
@@ -51,15 +51,17 @@ def take(node: Node, tx: Tx, device: Device, batch: Sequence[Commit], seal: byte
     others = tx.other_histories(device.id)
     begun = {heir: common for heir, common, _, _ in others}
     last = {heir: end for heir, _, end, _ in others}
-    say_ours_again(node, tx, device, after if owner is None else begun[owner], {one.record for one in tail})
-    if owner is None or last[owner] != after or node.key.successor_key(_first(tx, device, owner)).device != owner:
-        owner = _heir(node, tx, device, after, links[0][1])
+    reissue_own(node, tx, device, after if owner is None else begun[owner], {one.record for one in tail})
+    if owner is None or last[owner] != after or node.key.successor_key(_fork_chain(tx, device, owner)).device != owner:
+        owner = _enrol_successor(node, tx, device, after, links[0][1])
         tx.add_other_history(device.id, owner, [(after, start)])
     tx.add_other_history(device.id, owner, [(one.seq, link) for one, (_, link) in zip(tail, links, strict=True)])
-    return _say_again(node, tx, device, owner, begun.get(owner, after), tail)
+    return _reissue_commits(node, tx, device, owner, begun.get(owner, after), tail)
 
 
-def _proved(tx: Tx, device: Device, batch: Sequence[Commit], seal: bytes) -> tuple[bytes | None, bytes, _Links] | None:
+def _verified_history(
+    tx: Tx, device: Device, batch: Sequence[Commit], seal: bytes
+) -> tuple[bytes | None, bytes, _Links] | None:
     """Return the history that a batch goes on from, the chain there, and the chain's links, if the seal is the device's."""
     bodies = list(map(commit.encode, batch))
     before = batch[0].seq - 1
@@ -71,7 +73,7 @@ def _proved(tx: Tx, device: Device, batch: Sequence[Commit], seal: bytes) -> tup
     return None
 
 
-def _first(tx: Tx, device: Device, heir: bytes) -> bytes:
+def _fork_chain(tx: Tx, device: Device, heir: bytes) -> bytes:
     """Return the chain behind the first commit that is the heir's alone: its key is made from it."""
     after = next(after for one, after, _, _ in tx.other_histories(device.id) if one == heir)
     return next(link for link, one in tx.links_at(device.id, after + 1).items() if one == heir)
@@ -86,17 +88,17 @@ def may_repeat(tx: ReadTx, device: Device, *, by_server: bool) -> set[bytes]:
     )
 
 
-def said_again(tx: ReadTx, others: Collection[bytes], commit: Commit, today: Callable[[Commit], Commit]) -> bool:
+def is_reissued(tx: ReadTx, others: Collection[bytes], commit: Commit, today: Callable[[Commit], Commit]) -> bool:
     """Say whether one of these devices has said this already: two servers may say one work again."""
-    mine = _gist(today(commit))
+    mine = _commit_content(today(commit))
     return any(
-        mine <= _gist(today(said))
+        mine <= _commit_content(today(said))
         for one in tx.commits_of(commit.record)
         if one.device in others and one.stamp == commit.stamp and (said := one.commit()) is not None
     )
 
 
-def _gist(commit: Commit) -> Counter[tuple[str, str]]:
+def _commit_content(commit: Commit) -> Counter[tuple[str, str]]:
     """Return what a commit says apart from what its heir says in other words: codes, parts of its own, dots."""
     told = []
     for name, value in commit.fields.items():
@@ -106,13 +108,13 @@ def _gist(commit: Commit) -> Counter[tuple[str, str]]:
     return Counter(told)
 
 
-def said_before(tx: Tx, old: bytes, record: bytes, after: int) -> OldWrites:
+def writes_before(tx: Tx, old: bytes, record: bytes, after: int) -> OldWrites:
     """Return what a device's commits up to one have written of a record."""
     mine = [c for c in tx.commits_of(record) if c.device == old and c.seq <= after]
     return collect_old_writes(said for c in sorted(mine, key=lambda c: c.seq) if (said := c.commit()) is not None)
 
 
-def _heir(node: Node, tx: Tx, device: Device, after: int, link: bytes) -> bytes:
+def _enrol_successor(node: Node, tx: Tx, device: Device, after: int, link: bytes) -> bytes:
     """Enrol the heir of a history that begins with this chain hash; nobody goes on as it, and it may do what the device could."""
     key = node.key.successor_key(link)
     known = tx.device(key.device)
@@ -127,13 +129,13 @@ def _heir(node: Node, tx: Tx, device: Device, after: int, link: bytes) -> bytes:
         )
         tx.set_successor(device.id, key.device)
         tx.set_copy(key.device, device.id, after)
-        device_families.inherit(tx, device.id, key.device)
+        device_families.inherit_history(tx, device.id, key.device)
         for one in (device.id, key.device):
             tx.set_device_state(one, "revoked" if device.state == "revoked" else "forked")
     return key.device
 
 
-def say_ours_again(node: Node, tx: Tx, device: Device, after: int, records: Iterable[bytes] | None = None) -> None:
+def reissue_own(node: Node, tx: Tx, device: Device, after: int, records: Iterable[bytes] | None = None) -> None:
     """Say again in this server's name what the device's commits behind `after` have left standing (in these records)."""
     if records is None:
         records = dict.fromkeys(one.record for one in tx.commits_behind(device.id, after))
@@ -146,10 +148,10 @@ def say_ours_again(node: Node, tx: Tx, device: Device, after: int, records: Iter
             and (base is None or base.seq <= after or base.device != device.id)
         )
 
-    _say(node, tx, records, standing, {})
+    _reissue_heads(node, tx, records, standing, {})
 
 
-def over(tx: ReadTx) -> dict[bytes, int]:
+def forked_after(tx: ReadTx) -> dict[bytes, int]:
     """Return copied devices, and behind which of their commits a number may be two commits'.
 
     Of heirs: behind which of theirs all were refused here, as another had said the same. Whoever holds these as values lets them go.
@@ -169,14 +171,14 @@ def over(tx: ReadTx) -> dict[bytes, int]:
     return found
 
 
-def cover(node: Node, tx: Tx, old: bytes, records: Iterable[bytes]) -> None:
+def reissue_bases(node: Node, tx: Tx, old: bytes, records: Iterable[bytes]) -> None:
     """Say again what heirs' commits that made records have left standing: these could not say that they cover the old ones.
 
     So whoever holds a record as the copied device made it holds it once.
     """
     heirs = tx.device_family(old) - {old}
     last = max([tx.log_head(old), *(last for _, _, last, _ in tx.other_histories(old))])
-    _say(
+    _reissue_heads(
         node,
         tx,
         records,
@@ -185,7 +187,7 @@ def cover(node: Node, tx: Tx, old: bytes, records: Iterable[bytes]) -> None:
     )
 
 
-def _say(
+def _reissue_heads(
     node: Node, tx: Tx, records: Iterable[bytes], wanted: Callable[[Head, Base | None], bool], over: Mapping[bytes, int]
 ) -> None:
     """Say again, as their authors' and at their time, the values of wanted heads, which had seen what they had, and what is `over`.
@@ -201,9 +203,9 @@ def _say(
             for head in register.heads:
                 if wanted(head, row.state.base):
                     standing.setdefault(head.dot, {})[name] = head, register
-        present = node.rules.of(row.state.type).present
+        present = node.rules.type_rules(row.state.type).present_name
         wanted_dots = set(standing)
-        for head, register in _deletions(row.state, standing, present):
+        for head, register in _deletions_of_reissued(row.state, standing, present):
             standing.setdefault(head.dot, {})[DELETED] = head, register
         repeated: dict[str, dict[Dot, Dot]] = {}
         for seq, (dot, found) in enumerate(sorted(standing.items()), me.head + len(made) + 1):
@@ -223,11 +225,11 @@ def _say(
                 values, group_contexts(seen),
             ))  # fmt: skip
     if made:
-        _log(tx, me, made)
-        apply(tx, node.rules, list(map(state_of, made)), index=node.is_laptop)
+        _logged_commits(tx, me, made)
+        apply_states(tx, node.rules, list(map(state_of, made)), index=node.is_laptop)
 
 
-def _deletions(
+def _deletions_of_reissued(
     state: State, standing: Mapping[Dot, Mapping[str, tuple[Head, Register]]], present: Callable[[str], str]
 ) -> list[tuple[Head, Register]]:
     """Return the deletions of a record that had seen a value which is said again."""
@@ -242,14 +244,16 @@ def _deletions(
     ]
 
 
-def _say_again(node: Node, tx: Tx, device: Device, heir: bytes, after: int, tail: Sequence[Commit]) -> list[Commit]:
+def _reissue_commits(
+    node: Node, tx: Tx, device: Device, heir: bytes, after: int, tail: Sequence[Commit]
+) -> list[Commit]:
     """Log the heir's commits in place of the device's behind `after`, under the heir's seal."""
     me = tx.device(heir)
     assert me is not None
     assert me.letters is not None
     end = tail[-1].seq
     renewal = Renewal(device.id, after, heir, range(after + 1, end + 1))
-    shared = {record: said_before(tx, device.id, record, after) for record in {one.record for one in tail}}
+    shared = {record: writes_before(tx, device.id, record, after) for record in {one.record for one in tail}}
     made = []
     for one in tail:
         code, fresh = one.fields.get("_code"), None
@@ -263,12 +267,12 @@ def _say_again(node: Node, tx: Tx, device: Device, heir: bytes, after: int, tail
         if "_code" not in again.fields:  # else it makes the record, and has seen nothing
             seen = {name: over for name in again.fields if not renewal.is_own(name)} | seen
         made.append(msgspec.structs.replace(again, context=group_contexts(seen)))
-    logged = _log(tx, me, made, node.key.successor_key(_first(tx, device, heir)))
-    first_receipts.note(node, tx, me, logged, behind=True)
+    logged = _logged_commits(tx, me, made, node.key.successor_key(_fork_chain(tx, device, heir)))
+    first_receipts.note_first_receipts(node, tx, me, logged, behind=True)
     return made
 
 
-def _log(tx: Tx, device: Device, made: Sequence[Commit], key: DeviceKey | None = None) -> list[LoggedCommit]:
+def _logged_commits(tx: Tx, device: Device, made: Sequence[Commit], key: DeviceKey | None = None) -> list[LoggedCommit]:
     assert device.chain is not None
     bodies = list(map(commit.encode, made))
     links = chain.extend_chain(device.chain, bodies)

@@ -30,7 +30,7 @@ _MOST_A_DAY = 8  # former identities of one family that a server first hears of
 # --- the laptop -------------------------------------------------------------------------------------------------------
 
 
-def give_up(tx: Tx, key: DeviceKey, heir: bytes) -> None:
+def prepare_loss(tx: Tx, key: DeviceKey, heir: bytes) -> None:
     """Prepare for the loss of a key: seal what its device has written, and sign which key goes on for it."""
     seals, count, size = [], 0, 0
     last = None
@@ -46,29 +46,29 @@ def give_up(tx: Tx, key: DeviceKey, heir: bytes) -> None:
     tx.peer_settings(device_id(heir)).succession_proof = key.sign(chain.successor_message(key.device, heir))
 
 
-def frames(sender: Sender, after: Mapping[bytes, int], room: int) -> Iterator[bytes]:
+def identity_frames(sender: Sender, after: Mapping[bytes, int], room: int) -> Iterator[bytes]:
     """Yield what a server lacks of former identities' commits, as far as there is room."""
     if sender.node.is_laptop and sender.protocol >= NAMES_FORMER:
-        for frame in _all(sender, after):
+        for frame in _all_frames(sender, after):
             room -= http_size(frame)
             if room < 0:
                 return
             yield frame
 
 
-def _all(sender: Sender, after: Mapping[bytes, int]) -> Iterator[bytes]:
-    yield from asking(sender, after)
+def _all_frames(sender: Sender, after: Mapping[bytes, int]) -> Iterator[bytes]:
+    yield from question_frames(sender, after)
     yield from upstream.sealed_frames(sender, after)
 
 
-def asking(sender: Sender, after: Mapping[bytes, int] = MappingProxyType({})) -> Iterator[bytes]:
+def question_frames(sender: Sender, after: Mapping[bytes, int] = MappingProxyType({})) -> Iterator[bytes]:
     """Yield the frame that names former identities whose commits a server has not acknowledged, and so asks how far it has them.
 
     In a bundle, which several servers can read, these are those that it carries: the commits behind `after`.
     """
     node, server = sender.node, sender.server.id
     with node.store.read() as tx:
-        others = upstream.carried(tx, node, server)
+        others = upstream.carried_devices(tx, node, server)
         lacked = [one for one in others if one.head > after.get(one.id, tx.acknowledged_seq(server, one.id))]
         heads = tuple((one.id, one.head, (one.chain or b"")[:8]) for one in lacked)
         known = [tx.device(node.device), *(tx.device(one.copy_of) for one in tx.devices() if one.copy_of)]
@@ -85,7 +85,7 @@ def asking(sender: Sender, after: Mapping[bytes, int] = MappingProxyType({})) ->
 # --- the server -------------------------------------------------------------------------------------------------------
 
 
-class Link(NamedTuple):
+class FormerIdentity(NamedTuple):
     """A former identity in the line that leads to a laptop's device: it went on for `original` (none: not said), `heir` for it."""
 
     device: bytes
@@ -95,20 +95,20 @@ class Link(NamedTuple):
     heir: bytes
 
 
-def line_of(device: bytes, named: Sequence[Former]) -> dict[bytes, Link]:
+def line_of(device: bytes, named: Sequence[Former]) -> dict[bytes, FormerIdentity]:
     """Return the devices that gave up their keys for this one, or for one that did, the last first: each signed who goes on for it."""
     said = {device_id(one.key): one for one in named}
-    line: dict[bytes, Link] = {}
+    line: dict[bytes, FormerIdentity] = {}
     at = device
-    while (one := _proved(said, at)) is not None and one not in line and one != device:
+    while (one := _signed_predecessor(said, at)) is not None and one not in line and one != device:
         before = said[one]
-        original = _proved(said, one)
-        line[one] = Link(one, before.key, before.letters, original or b"", at)
+        original = _signed_predecessor(said, one)
+        line[one] = FormerIdentity(one, before.key, before.letters, original or b"", at)
         at = one
     return line
 
 
-def _proved(said: Mapping[bytes, Former], device: bytes) -> bytes | None:
+def _signed_predecessor(said: Mapping[bytes, Former], device: bytes) -> bytes | None:
     """Return the device that signed that this one goes on for it."""
     one = said.get(device)
     before = said.get(one.copy_of) if one is not None else None
@@ -119,12 +119,14 @@ def _proved(said: Mapping[bytes, Former], device: bytes) -> bytes | None:
     )
 
 
-def unknown(device_of: Callable[[bytes], Device | None], line: Mapping[bytes, Link], device: bytes) -> list[Link]:
+def unknown_identities(
+    device_of: Callable[[bytes], Device | None], line: Mapping[bytes, FormerIdentity], device: bytes
+) -> list[FormerIdentity]:
     """Return the unknown devices of a line from the first that is known up to this one; none where it may not be taken.
 
     Of one that is locked out nobody goes on; and who is known to go on for one device does so for no other.
     """
-    found: list[Link] = []
+    found: list[FormerIdentity] = []
     at = device
     while (original := device_of(at)) is None or original.key is None:
         link = line.get(at)
@@ -141,12 +143,12 @@ def unknown(device_of: Callable[[bytes], Device | None], line: Mapping[bytes, Li
     return found[::-1] if heir.copy_of in (None, before) else []
 
 
-def enrol(tx: Tx, line: Mapping[bytes, Link], device: bytes, now: int) -> None:
+def enrol_identities(tx: Tx, line: Mapping[bytes, FormerIdentity], device: bytes, now: int) -> None:
     """Know a given up device that went on for a known one, now that its commits come: for these, and for nothing else.
 
     Of one family there are a few new ones a day: what a frame names costs its sender nothing, and everybody hears of each.
     """
-    links = unknown(tx.device, line, device)
+    links = unknown_identities(tx.device, line, device)
     if not links:
         return
     original = tx.device(links[0].original)
@@ -154,10 +156,10 @@ def enrol(tx: Tx, line: Mapping[bytes, Link], device: bytes, now: int) -> None:
     count = device_families.count_today(tx, "former", original, now, len(links), most=_MOST_A_DAY)
     with tx.batch_copies():
         for one in links[:count]:
-            _enrol(tx, one, now)
+            _enrol_identity(tx, one, now)
 
 
-def _enrol(tx: Tx, link: Link, now: int) -> None:
+def _enrol_identity(tx: Tx, link: FormerIdentity, now: int) -> None:
     original, new = tx.device(link.original), link.device
     assert original is not None
     free = codes.are_letters(link.letters) and not tx.has_letters(link.letters)
@@ -167,28 +169,30 @@ def _enrol(tx: Tx, link: Link, now: int) -> None:
     tx.set_successor(original.id, new)
     tx.set_pending(new, pending=further)
     tx.set_device_state(new, "forked")
-    device_families.inherit(tx, original.id, new)
+    device_families.inherit_history(tx, original.id, new)
 
 
-def lacking(tx: ReadTx, line: Mapping[bytes, Link], asked: Iterable[bytes]) -> Iterator[tuple[bytes, int, bytes]]:
+def lacking_identities(
+    tx: ReadTx, line: Mapping[bytes, FormerIdentity], asked: Iterable[bytes]
+) -> Iterator[tuple[bytes, int, bytes]]:
     """Yield (device, 0, chain) of the devices whose commits would be taken, and of which there are none yet."""
     device_of = cache(tx.device)
     for one in asked:
-        if one in line and unknown(device_of, line, one):
+        if one in line and unknown_identities(device_of, line, one):
             yield one, 0, chain.chain_start(one)[:8]
 
 
-def parts_down(
-    tx: ReadTx, device: Device, asked: Mapping[bytes, int], judged: int, line: Mapping[bytes, Link]
+def laptop_parts(
+    tx: ReadTx, device: Device, asked: Mapping[bytes, int], judged: int, line: Mapping[bytes, FormerIdentity]
 ) -> Iterator[Peer]:
     """Yield how far a server holds the devices that a laptop named, or whose commits it brought; and what became of refused ones.
 
     A copy may not have heard which of its former commits were kept aside, or taken after all: from the number `judged` on.
     """
     devices = [one for one in map(tx.device, asked) if one is not None and one.key is not None]
-    heads = (*upstream.heads_of(tx, devices, asked), *lacking(tx, line, asked))
-    parted = upstream.parted_of(tx, devices)
-    family = {*asked, *ancestors(tx, device)}
+    heads = (*upstream.heads_of(tx, devices, asked), *lacking_identities(tx, line, asked))
+    parted = upstream.other_histories_of(tx, devices)
+    family = {*asked, *predecessors(tx, device)}
     refused = [row for row in tx.verdicts_since(judged) if row[1] in family] if family else []
     for start in range(0, len(refused), _PART):
         some = refused[start : start + _PART]
@@ -197,7 +201,7 @@ def parts_down(
         yield Peer(heads=heads, parted=parted)
 
 
-def ancestors(tx: ReadTx, device: Device) -> Iterator[bytes]:
+def predecessors(tx: ReadTx, device: Device) -> Iterator[bytes]:
     """Yield the devices that one went on for, one after the other."""
     seen = {device.id}
     while device.copy_of is not None and device.copy_of not in seen:

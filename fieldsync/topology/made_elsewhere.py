@@ -9,7 +9,7 @@ from fieldsync.store import Tx
 from fieldsync.store.contract import Row
 
 
-def tell(
+def note_left_units(
     tx: Tx, rules: Rules, states: Iterable[State], rows: Mapping[bytes, Row], held: Container[bytes]
 ) -> set[bytes]:
     """Tell the units in which records were made, and are not, that they left: their authors hold them there. `held`: before this.
@@ -22,7 +22,7 @@ def tell(
         made, unit = rows.get(state.record), state.values.get("_unit")
         if made is None or state.record in held or state.base is None or not isinstance(unit, str):
             continue
-        for name in (unit, unit + ABOVE) if state.type in rules.raised else (unit,):
+        for name in (unit, unit + ABOVE) if state.type in rules.raised_types else (unit,):
             if name not in numbers:
                 numbers[name] = tx.channel_number(name)
             if numbers[name] not in made.channels:

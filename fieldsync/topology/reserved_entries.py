@@ -30,134 +30,134 @@ IN_A_HELLO, IN_A_FRAME = 24 * 1024, 32 * 1024
 _OWN = 64  # what a piece takes besides its key and data, at most
 
 
-class _Kept(Reserved, array_like=True, frozen=True):
+class _StoredEntry(Reserved, array_like=True, frozen=True):
     """A piece as it is stored: `via` is who answers for its bringer; never sent."""
 
     via: bytes = b""
 
 
-class _Room:
+class _EntryRoom:
     """The pieces of one way, and what they take of each device and of each that answers for others."""
 
-    def __init__(self, pieces: Iterable[_Kept], most_of_one: int) -> None:
-        self.pieces: dict[tuple[bytes, bytes], _Kept] = {}
+    def __init__(self, pieces: Iterable[_StoredEntry], most_of_one: int) -> None:
+        self.pieces: dict[tuple[bytes, bytes], _StoredEntry] = {}
         self._most_of_one = most_of_one
         self._by_source, self._by_via = Counter[bytes](), Counter[bytes]()
         for piece in pieces:
             self._put_in(piece)
 
-    def put(self, piece: _Kept) -> bool:
+    def put_entry(self, piece: _StoredEntry) -> bool:
         """Put a piece in, in the place of an older one under its key; False where that is the same, or there is no room."""
         before = self.pieces.get((piece.source, piece.key))
         if before is not None and before.data == piece.data:
             return False
         if before is not None:
             self._take_out(before)
-        if self._by_source[piece.source] + size(piece) <= self._most_of_one and self._make_room(piece):
+        if self._by_source[piece.source] + entry_size(piece) <= self._most_of_one and self._make_room(piece):
             self._put_in(piece)
             return True
         if before is not None:
             self._put_in(before)
         return False
 
-    def _make_room(self, piece: _Kept) -> bool:
+    def _make_room(self, piece: _StoredEntry) -> bool:
         """Drop the oldest pieces of whoever uses the most, as long as this one's bringer would not use more."""
-        while self._by_via.total() + size(piece) > MOST:
+        while self._by_via.total() + entry_size(piece) > MOST:
             most, used = max(self._by_via.items(), key=lambda one: one[1])
-            if self._by_via[piece.via] + size(piece) > used:
+            if self._by_via[piece.via] + entry_size(piece) > used:
                 return False
             self._take_out(min((one for one in self.pieces.values() if one.via == most), key=attrgetter("number")))
         return True
 
-    def _put_in(self, piece: _Kept) -> None:
+    def _put_in(self, piece: _StoredEntry) -> None:
         self.pieces[piece.source, piece.key] = piece
-        self._by_source[piece.source] += size(piece)
-        self._by_via[piece.via] += size(piece)
+        self._by_source[piece.source] += entry_size(piece)
+        self._by_via[piece.via] += entry_size(piece)
 
-    def _take_out(self, piece: _Kept) -> None:
+    def _take_out(self, piece: _StoredEntry) -> None:
         del self.pieces[piece.source, piece.key]
-        self._by_source[piece.source] -= size(piece)
-        self._by_via[piece.via] -= size(piece)
+        self._by_source[piece.source] -= entry_size(piece)
+        self._by_via[piece.via] -= entry_size(piece)
 
 
-def held(tx: ReadTx, way: str) -> tuple[Reserved, ...]:
+def stored_entries(tx: ReadTx, way: str) -> tuple[Reserved, ...]:
     """Return all pieces of one way, by their numbers."""
     kept = tx.settings.reserved_entries[way]
     return () if kept is None else msgspec.msgpack.decode(kept, type=tuple[Reserved, ...])
 
 
-def size(piece: Reserved) -> int:
+def entry_size(piece: Reserved) -> int:
     """Return what a piece counts."""
     return len(piece.key) + len(piece.data) + _OWN
 
 
-def some(pieces: Iterable[Reserved], after: int, room: int) -> tuple[Reserved, ...]:
+def next_entries(pieces: Iterable[Reserved], after: int, room: int) -> tuple[Reserved, ...]:
     """Return the next pieces behind a number, as many as there is room for."""
     found = []
     for piece in pieces:
         if piece.number > after:
-            room -= size(piece)
+            room -= entry_size(piece)
             if room < 0:
                 break
             found.append(piece)
     return tuple(found)
 
 
-def parts(pieces: Sequence[Reserved], after: int) -> Iterator[tuple[Reserved, ...]]:
+def entry_parts(pieces: Sequence[Reserved], after: int) -> Iterator[tuple[Reserved, ...]]:
     """Yield all pieces behind a number, in parts that fit a frame."""
-    while part := some(pieces, after, IN_A_FRAME):
+    while part := next_entries(pieces, after, IN_A_FRAME):
         yield part
         after = part[-1].number
 
 
-def _kept(tx: ReadTx, way: str) -> tuple[_Kept, ...]:
+def _load_entries(tx: ReadTx, way: str) -> tuple[_StoredEntry, ...]:
     kept = tx.settings.reserved_entries[way]
-    return () if kept is None else msgspec.msgpack.decode(kept, type=tuple[_Kept, ...])
+    return () if kept is None else msgspec.msgpack.decode(kept, type=tuple[_StoredEntry, ...])
 
 
-def take(
+def store_entries(
     tx: Tx, way: str, said: Sequence[Reserved], now: int, source: bytes | None = None, *, via: bytes = b""
 ) -> None:
     """Keep what was said, by `source` if it speaks for itself only; `via` answers for who brings it."""
     if not said:
         return
-    room = _Room(_kept(tx, way), MOST_OF_ONE if way == UP else MOST)
+    room = _EntryRoom(_load_entries(tx, way), MOST_OF_ONE if way == UP else MOST)
     top = max((piece.number for piece in room.pieces.values()), default=0)
     for piece in said:
         number = max(top + 1, now)  # later than any number that a store had which was put back
-        if room.put(_Kept(number, source or piece.source, piece.key, piece.data, via)):
+        if room.put_entry(_StoredEntry(number, source or piece.source, piece.key, piece.data, via)):
             top = number
     kept = sorted(room.pieces.values(), key=attrgetter("number"))
     tx.settings.reserved_entries[way] = messages.encode(kept)
 
 
-def taken_from(tx: ReadTx, device: bytes) -> int:
+def last_taken_from(tx: ReadTx, device: bytes) -> int:
     """Return up to which number a device's pieces were taken."""
     return tx.peer_settings(device).reserved_taken
 
 
-def take_from(tx: Tx, device: bytes, said: Sequence[Reserved], now: int, *, relays: bool, own: bytes) -> None:
+def store_entries_from(tx: Tx, device: bytes, said: Sequence[Reserved], now: int, *, relays: bool, own: bytes) -> None:
     """Take what a device says, or a branch for its devices, and remember how far that goes. `own`: this server's device."""
     if said:
         via = enrolments.root_of(tx, device, own)
-        taken = list(_of_branch(tx, device, said, via)) if relays else said
-        take(tx, UP, taken, now, None if relays else device, via=via)
+        taken = list(_entries_of_branch(tx, device, said, via)) if relays else said
+        store_entries(tx, UP, taken, now, None if relays else device, via=via)
         tx.peer_settings(device).reserved_taken = max(piece.number for piece in said)
 
 
-def _of_branch(tx: ReadTx, branch: bytes, said: Iterable[Reserved], via: bytes) -> Iterator[Reserved]:
+def _entries_of_branch(tx: ReadTx, branch: bytes, said: Iterable[Reserved], via: bytes) -> Iterator[Reserved]:
     """Yield the pieces that are a branch's to tell: of devices in its units, or whose commits it has brought; of unknown ones a few.
 
     A device may be told of in the same request, behind the hello that has its pieces.
     """
     itself, brought = tx.device(branch), tx.peer_settings(branch).carried
     devices = {device.id: device for device in tx.devices() if device.key is not None}
-    invented = (piece for piece in _kept(tx, UP) if piece.via == via and piece.source not in devices)
-    room = MOST_UNKNOWN - sum(map(size, invented))
+    invented = (piece for piece in _load_entries(tx, UP) if piece.via == via and piece.source not in devices)
+    room = MOST_UNKNOWN - sum(map(entry_size, invented))
     for piece in said:
         known = devices.get(piece.source)
         if known is None:
-            room -= size(piece)
+            room -= entry_size(piece)
             if room >= 0:
                 yield piece
         elif piece.source in brought or (itself is not None and enrolments.is_within(itself, known)):

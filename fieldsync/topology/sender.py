@@ -9,7 +9,7 @@ from fieldsync.store.contract import KnownServer, LoggedCommit
 from fieldsync.wire.frames import FrameCodec
 
 
-class Counts(Protocol):
+class SyncCounts(Protocol):
     """What a sync has counted so far."""
 
     commits: int
@@ -28,13 +28,13 @@ class Sender(Protocol):
     grants: tuple[Grant, ...]
 
     @property
-    def tally(self) -> Counts:
+    def tally(self) -> SyncCounts:
         """The sync's counts."""
 
     def hello(self, *, where: bool = False, budget: int = 0) -> bytes:
         """Return the request's first frame."""
 
-    def frame(self, logged: list[LoggedCommit]) -> bytes:
+    def pack_commits(self, logged: list[LoggedCommit]) -> bytes:
         """Return commits as a frame under their device's seal; one that is too long for a frame comes back too long."""
 
     def count_up(self, logged: Sequence[LoggedCommit]) -> None:

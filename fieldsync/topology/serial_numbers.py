@@ -18,14 +18,14 @@ from fieldsync.store import Tx
 from fieldsync.store.contract import Row
 
 
-def give(node: Node, tx: Tx, rows: Iterable[Row]) -> None:
+def give_numbers(node: Node, tx: Tx, rows: Iterable[Row]) -> None:
     """Give these records the numbers that are due to them, if that is this server's to do."""
-    numbered = node.rules.numbered
+    numbered = node.rules.serial_fields
     wanted = [row for row in rows if row.state.type in numbered]
     if not wanted:
         return
     office = tx.settings.upstream_grants[0].unit if tx.settings.upstream is not None else None
-    lower = _lower(node, tx, office)
+    lower = _branch_units(node, tx, office)
     drafts = []
     for row in wanted:
         if row.channel is None or row.also or "_deleted" in row.doc or "_unit" in row.conflicts:
@@ -36,7 +36,9 @@ def give(node: Node, tx: Tx, rows: Iterable[Row]) -> None:
         kind = node.schema.type(row.state.type)
         place = office or node.grants[0].unit
         fields: changes.Fields = {
-            field.name: _next(node, tx, row, field, place) for field in numbered[kind.name] if _due(node, row, field)
+            field.name: _next_number(node, tx, row, field, place)
+            for field in numbered[kind.name]
+            if _is_due(node, row, field)
         }
         if fields:
             seen = {name: register_of(row.state, name).seen for name in fields}
@@ -45,20 +47,20 @@ def give(node: Node, tx: Tx, rows: Iterable[Row]) -> None:
         commit_writer.commit_drafts(node, tx, drafts)
 
 
-def _lower(node: Node, tx: Tx, office: str | None) -> Sequence[str]:
+def _branch_units(node: Node, tx: Tx, office: str | None) -> Sequence[str]:
     """Return the units of the branches below this server."""
     branches = (one for one in tx.devices() if one.id != node.device and one.state == "enrolled")
     units = (grant.unit for one in branches for grant in one.grants if grant.role == BRANCH)
     return [unit for unit in units if office is None or (is_within(unit, office) and unit != office)]
 
 
-def _due(node: Node, row: Row, field: Field) -> bool:
-    return row.doc.get(field.name) is None and field.name in validate.relevant(
+def _is_due(node: Node, row: Row, field: Field) -> bool:
+    return row.doc.get(field.name) is None and field.name in validate.relevant_fields(
         node.schema.type(row.state.type), row.doc, node.today()
     )
 
 
-def _next(node: Node, tx: Tx, row: Row, field: Field, office: str) -> str:
+def _next_number(node: Node, tx: Tx, row: Row, field: Field, office: str) -> str:
     """Take the next number of the office's year: that of the date which the field names, or this one."""
     year = str(row.doc.get(field.year) or node.today())[:4]
     series = "-".join(filter(None, (office.replace("/", "-"), year, tx.settings.serial_series)))

@@ -7,21 +7,21 @@ the former one would have the last word for ever.
 from fieldsync.replica import refusal_errors
 from fieldsync.replica.edit_coverage import WAITS_FOR_OTHERS
 from fieldsync.replica.node import Node
-from fieldsync.replica.refusal_errors import refusal
+from fieldsync.replica.refusal_errors import refusal_error
 from fieldsync.store import Tx
 
 
-def take(node: Node, tx: Tx, server: bytes, seq: int, code: str, facts: str) -> None:
+def take_verdict(node: Node, tx: Tx, server: bytes, seq: int, code: str, facts: str) -> None:
     """Take a server's verdict on one of this node's saves: why it is quarantined there, or with no code that it is applied after all."""
     if code:
-        tx.quarantine_commit(node.device, seq, refusal(code, facts))
+        tx.quarantine_commit(node.device, seq, refusal_error(code, facts))
     else:
         tx.accept_commit(node.device, seq, refusal_errors.facts_of(facts))
     if node.is_laptop:
         tx.note_verdict(node.device, seq, server, code)
 
 
-def forget(node: Node, tx: Tx, server: bytes) -> None:
+def forget_verdicts(node: Node, tx: Tx, server: bytes) -> None:
     """Forget what a server said of this node's saves in another life of its store: it tells anew all that it says now."""
     for seq, said in tx.server_verdicts(node.device).items():
         if server in said:
@@ -30,7 +30,7 @@ def forget(node: Node, tx: Tx, server: bytes) -> None:
                 tx.accept_commit(node.device, seq)
 
 
-def take_back(node: Node, tx: Tx, server: bytes, upto: int) -> None:
+def drop_ended_verdicts(node: Node, tx: Tx, server: bytes, upto: int) -> None:
     """Hear that a server has told all its verdicts on saves up to here: what it did not name it has applied.
 
     That ends what other servers said, unless they are above it; and, if these are not below it either, only that a save waits.

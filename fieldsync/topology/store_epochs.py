@@ -24,7 +24,7 @@ _SKIPPED = 50, 10  # letters that a restored server leaves out, as it may have g
 _SELDOM_MS = 60 * 60 * 1000
 
 
-class Meeting(NamedTuple):
+class EpochMeeting(NamedTuple):
     """A server's epoch, whether what a device has from it counts, and how many answers the device has come for."""
 
     epoch: bytes
@@ -35,32 +35,32 @@ class Meeting(NamedTuple):
 # --- the server -------------------------------------------------------------------------------------------------------
 
 
-def begin(tx: Tx, now: int) -> bytes:
+def begin_epoch(tx: Tx, now: int) -> bytes:
     """Begin a new epoch, and return it."""
     epoch = random_bytes(_SIZE)
     tx.settings.epoch, tx.settings.epoch_begun = epoch, now
     return epoch
 
 
-def restored(tx: Tx, now: int) -> bytes:
+def begin_after_restore(tx: Tx, now: int) -> bytes:
     """Begin a new epoch after a restore: who joined since the backup is not known here, and their letters are not given again."""
     tx.skip_numbers()
     skipped = _SKIPPED[tx.settings.upstream is not None]
     tx.settings.next_letters += skipped
     number = int.from_bytes(tx.settings.forms[:4], "big") + _FORMS_SKIPPED
     tx.settings.forms_lost = max(number, tx.settings.forms_lost)
-    epoch = begin(tx, now)
+    epoch = begin_epoch(tx, now)
     # three letters: what was numbered since the backup is not known, so numbers go on in a series that was never begun
     tx.settings.serial_series = codes.letters_of(_THREE_LETTERS[int.from_bytes(epoch) % len(_THREE_LETTERS)])
     return epoch
 
 
-def current(tx: ReadTx) -> bytes:
+def current_epoch(tx: ReadTx) -> bytes:
     """Return this server's epoch."""
     return tx.settings.epoch
 
 
-def meet(node: Node, tx: Tx, device: Device, hello: Hello, *, counted: bool) -> Meeting:
+def meet_device(node: Node, tx: Tx, device: Device, hello: Hello, *, counted: bool) -> EpochMeeting:
     """Begin an answer to a device; its hello may show that we were restored. `counted` unless the device has not come for it."""
     epoch, begun = tx.settings.epoch, tx.settings.epoch_begun
     known = tx.peer_settings(device.id)
@@ -70,19 +70,19 @@ def meet(node: Node, tx: Tx, device: Device, hello: Hello, *, counted: bool) -> 
         lost = (
             hello.answers > answers
             or hello.receipt > tx.log_head(device.id)
-            or any(taken > tx.arrival_of(unit) for unit, taken in _cursors(hello).items())
+            or any(taken > tx.arrival_of(unit) for unit, taken in _cursors_of_hello(hello).items())
         )
         if lost and not 0 <= node.clock() - begun < _SELDOM_MS:
-            epoch = restored(tx, node.clock())
+            epoch = begin_after_restore(tx, node.clock())
         elif hello.answers > answers:
             counted = False  # the device is to tell of it again
     if counted:
         answers += 1
         known.answered = answers
-    return Meeting(epoch, not lost and hello.epoch in (b"", epoch), answers)
+    return EpochMeeting(epoch, not lost and hello.epoch in (b"", epoch), answers)
 
 
-def _cursors(hello: Hello) -> dict[str, int]:
+def _cursors_of_hello(hello: Hello) -> dict[str, int]:
     """Return how far each channel was taken, each once however often it is named."""
     return {unit: taken for unit, taken, _ in hello.cursors}
 
@@ -90,41 +90,41 @@ def _cursors(hello: Hello) -> dict[str, int]:
 # --- the laptop -------------------------------------------------------------------------------------------------------
 
 
-def told(tx: ReadTx, server: bytes) -> bytes:
+def last_epoch_of(tx: ReadTx, server: bytes) -> bytes:
     """Return the epoch that a server told last."""
     return tx.peer_settings(server).epoch
 
 
-def turned(tx: Tx, server: bytes, epoch: bytes) -> bool:
+def note_epoch(tx: Tx, server: bytes, epoch: bytes) -> bool:
     """Take in that a server's store has another life; unless it is the first we hear of, all is asked for again, and true returned."""
-    before = told(tx, server)
+    before = last_epoch_of(tx, server)
     again = bool(before) and before != epoch  # by stick it is told again to whoever's hello is not known
     if again:
-        suspect(tx, server)
+        suspect_loss(tx, server)
     tx.peer_settings(server).epoch = epoch
     return again
 
 
-def lost(tx: Tx, server: bytes, device: bytes, told: int) -> bool:
+def has_lost_answers(tx: Tx, server: bytes, device: bytes, told: int) -> bool:
     """Say whether a server counts fewer answers than it has given: it lost some, and may begin another epoch only later."""
-    fewer = told < answers(tx, server, device)
+    fewer = told < count_answers(tx, server, device)
     if fewer:
-        suspect(tx, server)
+        suspect_loss(tx, server)
     return fewer
 
 
-def answers(tx: ReadTx, server: bytes, device: bytes) -> int:
+def count_answers(tx: ReadTx, server: bytes, device: bytes) -> int:
     """Return how many answers a server has given to this device, as it told last."""
     return tx.peer_settings(device).answers_from[server.hex()]
 
 
-def count(tx: Tx, server: bytes, device: bytes, told: int, *, again: bool) -> None:
+def note_answers(tx: Tx, server: bytes, device: bytes, told: int, *, again: bool) -> None:
     """Remember how many answers a server told; an older acknowledgement, in a bundle say, tells of fewer, and so does another life."""
     answered = tx.peer_settings(device).answers_from
     answered[server.hex()] = told if again else max(told, answered[server.hex()])
 
 
-def suspect(tx: Tx, server: bytes) -> None:
+def suspect_loss(tx: Tx, server: bytes) -> None:
     """Ask a server for everything again, and drop nothing because it does not have it.
 
     All that the two tell each other by numbers begins anew: a restored server gives the same numbers again, to other things.
@@ -136,12 +136,12 @@ def suspect(tx: Tx, server: bytes) -> None:
     known.suspected = True
 
 
-def suspected(tx: ReadTx, server: bytes) -> bool:
+def is_suspected(tx: ReadTx, server: bytes) -> bool:
     """Say whether a server may have lost what this laptop holds."""
     return tx.peer_settings(server).suspected
 
 
-def trust(tx: Tx, server: bytes) -> None:
+def trust_server(tx: Tx, server: bytes) -> None:
     """Say that the server holds what we hold again."""
     tx.peer_settings(server).suspected = False
 

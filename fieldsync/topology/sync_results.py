@@ -144,4 +144,4 @@ def plan(node: Node, name: str | None = None) -> SyncPlan:
     """Return what a sync with a server would send (by name; default: the one synced last). NotFound."""
     with node.store.read() as tx:
         server = queries.server_named(tx, name)
-        return SyncPlan(server.name, Unsent(queries.unsent(node, tx, server)))
+        return SyncPlan(server.name, Unsent(queries.count_unsent(node, tx, server)))

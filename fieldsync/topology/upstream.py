@@ -16,7 +16,7 @@ from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Device, KnownServer, LoggedCommit
 from fieldsync.store.settings import PeerMark, ServersAbove
 from fieldsync.topology import device_letters, enrolments, first_receipts
-from fieldsync.topology.accepted_upstream import apply_taken
+from fieldsync.topology.accepted_upstream import apply_accepted
 from fieldsync.topology.sender import Sender
 from fieldsync.wire import messages
 from fieldsync.wire.frames import MAX_COMPRESSED, FrameKind
@@ -30,7 +30,7 @@ _FIRST, _MOST = 256, 2_000  # commits asked of the log at once
 # --- servers further up -----------------------------------------------------------------------------------------------
 
 
-def enrol(tx: Tx, asked: messages.JoinRequest, person: str, grants: Sequence[Grant], now: int) -> int:
+def enrol_invited(tx: Tx, asked: messages.JoinRequest, person: str, grants: Sequence[Grant], now: int) -> int:
     """Enrol a device that brings an invite; for a branch return the number of the first letters that it may give."""
     device = device_id(asked.key)
     if device_letters.are_free(tx, asked.letters, device):
@@ -45,7 +45,7 @@ def enrol(tx: Tx, asked: messages.JoinRequest, person: str, grants: Sequence[Gra
     return first
 
 
-def above(tx: ReadTx) -> ServersAbove:
+def servers_above(tx: ReadTx) -> ServersAbove:
     """Return the servers above this one, as it tells them to its devices."""
     if tx.settings.upstream is None:
         return ()
@@ -59,7 +59,7 @@ def servers_hash(servers: ServersAbove) -> bytes:
     return hashlib.sha256(messages.encode(servers)).digest()[:4] if servers else b""
 
 
-def learn(tx: Tx, server: bytes, servers: ServersAbove) -> None:
+def note_servers_above(tx: Tx, server: bytes, servers: ServersAbove) -> None:
     """Remember the servers above the one that told of them; one that is known stays as it was proved to be."""
     known = {server.id for server in tx.servers()}
     for id_, name, address, pin, recipient in servers:
@@ -73,30 +73,32 @@ def learn(tx: Tx, server: bytes, servers: ServersAbove) -> None:
 # --- the branch's side ------------------------------------------------------------------------------------------------
 
 
-def behind(tx: ReadTx, server: bytes) -> bool:
+def lacks_commits(tx: ReadTx, server: bytes) -> bool:
     """Say whether a server above lacks commits that this branch holds."""
     return any(d.head > tx.acknowledged_seq(server, d.id) for d in tx.devices() if d.head)
 
 
-def is_behind(tx: ReadTx, node: Node, server: bytes) -> bool:
+def lacks_commits_of_others(tx: ReadTx, node: Node, server: bytes) -> bool:
     """Say whether a server lacks commits of other devices that this node has for it."""
-    return any(one.head > tx.acknowledged_seq(server, one.id) for one in carried(tx, node, server))
+    return any(one.head > tx.acknowledged_seq(server, one.id) for one in carried_devices(tx, node, server))
 
 
-def unsent(sender: Sender, tx: ReadTx) -> set[bytes]:
+def unsent_records(sender: Sender, tx: ReadTx) -> set[bytes]:
     """Return the records with commits on this node that the sender's server does not hold."""
     node = sender.node
-    devices = [node.device, *(one.id for one in carried(tx, node, sender.server.id))]
+    devices = [node.device, *(one.id for one in carried_devices(tx, node, sender.server.id))]
     return {record for one in devices for record in tx.unsent_records(one, tx.acknowledged_seq(sender.server.id, one))}
 
 
-def to_tell(tx: ReadTx, server: bytes) -> bool:
+def lacks_anything(tx: ReadTx, server: bytes) -> bool:
     """Say whether a server above lacks commits or enrolments that this branch holds."""
     known = tx.peer_settings(server)
-    return behind(tx, server) or bool(enrolments.news(tx, known.enrolled_cursor) or tx.clock_notes(known.noted_cursor))
+    return lacks_commits(tx, server) or bool(
+        enrolments.changed_enrolments(tx, known.enrolled_cursor) or tx.clock_notes(known.noted_cursor)
+    )
 
 
-def carried(tx: ReadTx, node: Node, server: bytes) -> list[Device]:
+def carried_devices(tx: ReadTx, node: Node, server: bytes) -> list[Device]:
     """Return the other devices whose commits this node has for a server: a branch its devices', a laptop its former identities'.
 
     A laptop whose former key was given up before 0.2 cannot prove what that had written.
@@ -114,14 +116,14 @@ def frames_first(sender: Sender, after: Mapping[bytes, int]) -> Iterator[bytes]:
     with node.store.read() as tx:
         known = tx.peer_settings(sender.server.id)
         enrolled, noted = known.enrolled_cursor, known.noted_cursor
-        news = enrolments.news(tx, enrolled)
+        news = enrolments.changed_enrolments(tx, enrolled)
         epoch = tx.settings.epoch
     for start in range(0, len(news), _PART):
         part = news[start : start + _PART]
         enrolled = part[-1][0]
         peer = Peer(tuple(one for _, one in part), mark=(epoch, enrolled, noted))
         yield sender.codec.pack_frame(FrameKind.PEER, messages.encode(peer))
-    yield from first_receipts.frames(sender, after)  # of devices that the server knows by now
+    yield from first_receipts.receipt_frames(sender, after)  # of devices that the server knows by now
     yield from sealed_frames(sender, after, copied=True)
 
 
@@ -149,15 +151,15 @@ def sealed_frames(sender: Sender, after: Mapping[bytes, int], *, copied: bool | 
     with node.store.read() as tx:
         devices = [
             d.id
-            for d in carried(tx, node, server)
+            for d in carried_devices(tx, node, server)
             if copied is None or (d.state == "forked" and d.copy_of is None) is copied
         ]
         todo = [(device, after.get(device, tx.acknowledged_seq(server, device))) for device in devices]
     for device, since in todo:
-        yield from _sealed(sender, device, since)
+        yield from _frames_by_seal(sender, device, since)
 
 
-def _sealed(sender: Sender, device: bytes, after: int) -> Iterator[bytes]:
+def _frames_by_seal(sender: Sender, device: bytes, after: int) -> Iterator[bytes]:
     """Yield a device's commits behind a sequence number; each frame ends where the device once set a seal."""
     limit = _FIRST
     while True:
@@ -174,7 +176,7 @@ def _sealed(sender: Sender, device: bytes, after: int) -> Iterator[bytes]:
                 return
             limit *= 2
             continue
-        frame, taken = _largest(sender, logged, ends)
+        frame, taken = _largest_frame(sender, logged, ends)
         if len(frame) > MAX_COMPRESSED:
             return  # no frame holds what was sealed as one: of this device no more goes up, of the others all
         sender.count_up(logged[:taken])
@@ -183,16 +185,16 @@ def _sealed(sender: Sender, device: bytes, after: int) -> Iterator[bytes]:
         limit = min(_MOST, max(_FIRST, taken * 2))
 
 
-def _largest(sender: Sender, logged: Sequence[LoggedCommit], ends: list[int]) -> tuple[bytes, int]:
+def _largest_frame(sender: Sender, logged: Sequence[LoggedCommit], ends: list[int]) -> tuple[bytes, int]:
     """Return the frame of as many commits as fit, up to a seal."""
     while True:
-        frame = sender.frame(list(logged[: ends[-1]]))
+        frame = sender.pack_commits(list(logged[: ends[-1]]))
         if len(frame) <= MAX_COMPRESSED or len(ends) == 1:
             return frame, ends[-1]
         ends = ends[: max(1, len(ends) // 2)]
 
 
-def take_down(sender: Sender, peer: Peer) -> None:
+def apply_from_above(sender: Sender, peer: Peer) -> None:
     """Take what the server above says of devices, and of how far commits have come."""
     node, server = sender.node, sender.server.id
     now = node.clock()
@@ -221,8 +223,8 @@ def take_down(sender: Sender, peer: Peer) -> None:
             if not code and sender.branch:
                 taken.setdefault(device, []).append(seq)
         if taken:
-            node.renew(tx)
-            apply_taken(node, tx, taken)
+            node.load_current_forms(tx)
+            apply_accepted(node, tx, taken)
         if peer.judged:
             known.judged_cursor = peer.judged
         for number, device, further, seq, at in peer.receipts:
@@ -238,7 +240,7 @@ def take_down(sender: Sender, peer: Peer) -> None:
 # --- the side above ---------------------------------------------------------------------------------------------------
 
 
-def take_up(tx: Tx, branch: Device, peer: Peer, now: int, *, own: bytes, whole: bool = True) -> bool:
+def apply_from_below(tx: Tx, branch: Device, peer: Peer, now: int, *, own: bytes, whole: bool = True) -> bool:
     """Take a branch's enrolments, as far as they are its to make; False where some wait for another day.
 
     `whole` unless it goes on from what this store had and has lost, or some wait: these are to be told again. `own`: this server's device.
@@ -264,7 +266,7 @@ def heads_of(tx: ReadTx, devices: Sequence[Device], proved: Mapping[bytes, int])
         yield one.id, one.head, (one.chain or b"")[:8]
 
 
-def parted_of(tx: ReadTx, devices: Sequence[Device]) -> tuple[tuple[bytes, int, int, bytes], ...]:
+def other_histories_of(tx: ReadTx, devices: Sequence[Device]) -> tuple[tuple[bytes, int, int, bytes], ...]:
     """Return (device, after, last, chain) of the histories of devices that are not in the log here: an heir's commits say them again."""
     return tuple(
         (one.id, after, last, link[:8])
@@ -274,7 +276,7 @@ def parted_of(tx: ReadTx, devices: Sequence[Device]) -> tuple[tuple[bytes, int, 
     )
 
 
-def proved(tx: ReadTx, peer: Peer) -> dict[bytes, int]:
+def proved_heads(tx: ReadTx, peer: Peer) -> dict[bytes, int]:
     """Return up to where a branch states that devices stand and proves, by the chain hash, that it holds what is held here."""
     return {device: seq for device, seq, link in peer.heads if link and tx.heads_at(device, [seq]).get(seq) == link}
 
@@ -287,7 +289,7 @@ def note_carried(tx: Tx, branch: bytes, proved: Mapping[bytes, int]) -> None:
         tx.peer_settings(branch).carried = news
 
 
-def concerned_by(tx: ReadTx, branch: Device) -> set[bytes]:
+def devices_of_branch(tx: ReadTx, branch: Device) -> set[bytes]:
     """Return the devices that are a branch's business: those that work in its units, and those whose commits it has brought."""
     within = {one.id for one in tx.devices() if any(covering_grant(branch.grants, grant.unit) for grant in one.grants)}
     return within.union(*(tx.peer_settings(one).carried for one in tx.device_family(branch.id)))
@@ -309,7 +311,7 @@ def _earlier_refusals(
         yield Peer(refused=tuple(row[1:] for row in found[start : start + _PART]))
 
 
-def parts_down(
+def branch_parts(
     tx: ReadTx,
     node: Node,
     branch: Device,
@@ -324,14 +326,14 @@ def parts_down(
     `fresh`: devices whose commits it has just brought for the first time, or again.
     """
     mark = tx.peer_settings(branch.id).mark
-    news = enrolments.news(tx, hello.devices)
+    news = enrolments.changed_enrolments(tx, hello.devices)
     devices = tx.devices()
     asked = [
         d for d in devices if (hello.where or by_stick or d.id in carried) and d.key is not None and d.id != node.device
     ]
     heads = list(heads_of(tx, asked, tx.peer_settings(branch.id).carried))
-    parted = parted_of(tx, asked)
-    refused, mine = tx.verdicts_since(hello.judged), concerned_by(tx, branch)
+    parted = other_histories_of(tx, asked)
+    refused, mine = tx.verdicts_since(hello.judged), devices_of_branch(tx, branch)
     receipts = tx.receipts_since(hello.passed)
     for start in range(0, len(news), _PART):
         part = news[start : start + _PART]

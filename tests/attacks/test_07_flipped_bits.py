@@ -35,7 +35,7 @@ def saved(people: Cast) -> Path:
     """Return a laptop's folder with records in its file and in its write-ahead log, as a power cut leaves it."""
     for i in range(30):
         long = f"{i} " + "طويل " * 190 * (i % 2)  # every other one needs more than a page
-        save.add(
+        save.add_record(
             people.amal,
             "household",
             Changes(set={"family_name": "محمد", "location": long, "origin": long, "address": long}),

@@ -55,9 +55,11 @@ def test_a_laptop_s_disk_is_full(own_office: Office, small: Path) -> None:
         saved = len(rows(amal))
         filler = fill_up(small, leave)
         for attempt in (
-            lambda node=amal: [save.add(node, "household", Changes(set={"family_name": "محمد"})) for _ in range(2_000)],
+            lambda node=amal: [
+                save.add_record(node, "household", Changes(set={"family_name": "محمد"})) for _ in range(2_000)
+            ],
             lambda node=amal: import_records.import_file(node, file, "household"),
-            lambda node=amal: sync_once.sync(node),
+            lambda node=amal: sync_once.sync_once(node),
         ):
             with pytest.raises(errors.DiskFull):
                 attempt()
@@ -68,7 +70,7 @@ def test_a_laptop_s_disk_is_full(own_office: Office, small: Path) -> None:
         assert len(rows(amal)) >= saved
         amal.close()
     amal = open_node(small / "amal")
-    assert sync_once.sync(amal).digest == "equal"
+    assert sync_once.sync_once(amal).digest == "equal"
     assert integrity.check_integrity(amal).ok
     amal.close()
 
@@ -97,18 +99,18 @@ def test_no_room_for_a_copy_of_the_store(own_office: Office, small: Path) -> Non
     """A backup, and a store made from one, say that the disk is full wherever that happens, and leave nothing; with room both are whole."""
     own_office.register("amal", 1_000)
     amal, whole = own_office["amal"], own_office.home / "amal.backup"
-    backups.backup(amal, whole)
+    backups.write_backup(amal, whole)
     for leave in (0, 4, 8, 16, 24, 32, 36, 200):  # 32 KB is what the index of a write-ahead log takes
         filler = fill_up(small, leave)
         with pytest.raises(errors.DiskFull):
-            backups.backup(amal, small / "amal.backup")
+            backups.write_backup(amal, small / "amal.backup")
         with pytest.raises(errors.DiskFull):
-            backups.restore(whole, small / "new", unlock)
+            backups.restore_backup(whole, small / "new", unlock)
         assert [one for one in small.rglob("*") if one.is_file()] == [filler]
         filler.unlink()
-    backups.restore(whole, small / "new", unlock)
+    backups.restore_backup(whole, small / "new", unlock)
     shutil.rmtree(small / "new")
-    backups.backup(amal, small / "amal.backup")
+    backups.write_backup(amal, small / "amal.backup")
 
 
 def test_a_store_opens_or_says_that_the_disk_is_full(own_office: Office, small: Path) -> None:
@@ -119,7 +121,7 @@ def test_a_store_opens_or_says_that_the_disk_is_full(own_office: Office, small: 
         shutil.copytree(own_office.home / "amal", small / "amal")
         filler = fill_up(small, leave)
         with contextlib.suppress(errors.DiskFull), contextlib.closing(open_node(small / "amal")) as amal:
-            save.add(amal, "household", Changes(set={"family_name": "محمد"}))
+            save.add_record(amal, "household", Changes(set={"family_name": "محمد"}))
         filler.unlink()
         with contextlib.closing(open_node(small / "amal")) as amal:
             assert len(rows(amal)) >= 200

@@ -12,8 +12,8 @@ from fieldsync import errors
 from fieldsync.authority import schema_recovery
 from fieldsync.crypto import age
 from fieldsync.protocol.bundles import bundle_sync
-from fieldsync.protocol.client import Client
-from fieldsync.protocol.tally import Tally
+from fieldsync.protocol.client import SyncClient
+from fieldsync.protocol.tally import SyncTally
 from fieldsync.topology import first_receipts
 from fieldsync.wire import bundle_format, messages
 from fieldsync.wire.frames import FrameCodec, FrameKind
@@ -96,10 +96,10 @@ def test_receipts_are_proved_with_their_commits_only(
 ) -> None:
     """A thousand receipts of what is not brought cost nobody a signature's proof."""
     taking = Taking(people.amal.device, 1, BIG, b"y" * 32, 0, 0, people.hq.device, b"z" * 64)
-    brought = first_receipts.Brought()
+    brought = first_receipts.BroughtReceipts()
     with costs(seconds=0.3, megabytes=5), people.hq.store.read() as tx:
         for _ in range(5):
-            brought.add(tx, Peer(taken=(taking,) * 1_000))
+            brought.add_receipts(tx, Peer(taken=(taking,) * 1_000))
 
 
 def test_odd_words_from_a_server_stop_no_laptop(people: Cast) -> None:
@@ -110,9 +110,9 @@ def test_odd_words_from_a_server_stop_no_laptop(people: Cast) -> None:
     assert me is not None
     deep = '{"field":' + "[" * 50_000 + "]" * 50_000 + "}"
     for more in ({"refused": ((1, "illegal_value", deep),)}, {"schema": {"household.toml": "x = " + "1" * 6_000, "published.toml": "number = " + "1" * 6_000}}):  # fmt: skip
-        client = Client(node, server, Tally())
+        client = SyncClient(node, server, SyncTally())
         answer = Ack(node.clock(), me.head, (me.chain or b"")[:8], **more)  # type: ignore[arg-type]  # one of these
-        client.take(client.read(FrameKind.ACK, messages.encode(answer)))
+        client.apply_frame(client.read_frame(FrameKind.ACK, messages.encode(answer)))
     assert rows(node) == {}
 
 
@@ -124,5 +124,5 @@ def test_a_bundle_of_a_version_with_5_000_digits(people: Cast, tmp_path: Path) -
         with (tmp_path / "x").open("wb") as out:
             age.encrypt([bundle_format.WORDS + b"9" * digits + b"\n"], out, [to])
         with pytest.raises(errors.FieldsyncError) as refused:
-            bundle_sync.unpack(people.hq, tmp_path / "x")
+            bundle_sync.unpack_bundle(people.hq, tmp_path / "x")
         assert refused.value.code == code

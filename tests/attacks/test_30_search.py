@@ -19,7 +19,7 @@ QUESTIONS = [
 def test_no_question_breaks_the_search(people: Cast) -> None:
     """Each is answered with records or none, on a laptop's index and by a server that reads through."""
     for i in range(50):
-        save.add(people.amal, "household", Changes(set={"family_name": "محمد", "location": f"{i}"}))
+        save.add_record(people.amal, "household", Changes(set={"family_name": "محمد", "location": f"{i}"}))
     for node in (people.amal, people.hq):
         for question in QUESTIONS:
             started = time.process_time()

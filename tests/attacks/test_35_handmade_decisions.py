@@ -11,8 +11,8 @@ from fieldsync.core.deletion import deletion_value
 from fieldsync.core.register import Head, Register, Value
 from fieldsync.core.settle import candidate_heads, pack_head
 from fieldsync.core.state import Base, State
-from fieldsync.protocol.client import Client
-from fieldsync.protocol.tally import Tally
+from fieldsync.protocol.client import SyncClient
+from fieldsync.protocol.tally import SyncTally
 from fieldsync.replica import history, queries, save
 from fieldsync.replica.changes import Changes
 from fieldsync.review import assistance_overlaps, decisions
@@ -29,7 +29,9 @@ _NOBODY = "00" * 16
 
 def family(people: Cast) -> bytes:
     """Register a family on Amal's laptop, which everybody has then."""
-    record = save.add(people.amal, "household", Changes(set={"family_name": "محمد", "location": "جبلة"}), unit=JBL)
+    record = save.add_record(
+        people.amal, "household", Changes(set={"family_name": "محمد", "location": "جبلة"}), unit=JBL
+    )
     for node in people.laptops:
         directly.sync(node, people.hq)
     return record
@@ -78,7 +80,7 @@ def read_by_all(people: Cast, record: bytes) -> None:
             directly.sync(node, people.hq)
         queries.show(node, record.hex())
         history.history(node, record.hex())
-        decisions.items(node)
+        decisions.list_conflicts(node)
         assert check_integrity(node).ok
 
 
@@ -86,12 +88,12 @@ def test_what_was_decided_can_be_taken_back(people: Cast) -> None:
     """An honest decision and its undoing: taken as before, also in one frame."""
     record = family(people)
     for node, place in ((people.amal, "اللاذقية"), (people.basim, "القرداحة")):
-        save.edit(node, record.hex(), Changes(set={"location": place}))
+        save.edit_record(node, record.hex(), Changes(set={"location": place}))
     for node in (people.amal, people.basim, people.samar):
         directly.sync(node, people.hq)
     (head, _) = rows(people.samar)[record].state.fields["location"].heads
-    decisions.take(people.samar, record.hex(), "location", head=f"{head.device.hex()}:{head.seq}")
-    decisions.undo(people.samar, record.hex(), "location")
+    decisions.decide_conflict(people.samar, record.hex(), "location", head=f"{head.device.hex()}:{head.seq}")
+    decisions.undo_decision(people.samar, record.hex(), "location")
     assert directly.sync(people.samar, people.hq).refused == 0
     assert "location" in rows(people.hq)[record].conflicts
 
@@ -102,7 +104,7 @@ def test_odd_values_in_a_state_stop_nobody(people: Cast) -> None:
     family(people)
     with node.store.read() as tx:
         server = tx.servers()[0]
-    client = Client(node, server, Tally())
+    client = SyncClient(node, server, SyncTally())
     at = node.clock() << stamp.COUNTER_BITS
     odd: list[Any] = (
         [{"reopened": heads} for heads in HEADS] + [{"heads": heads} for heads in HEADS] + [5, [1, [2]], {}]
@@ -116,10 +118,10 @@ def test_odd_values_in_a_state_stop_nobody(people: Cast) -> None:
             {name: Register((head,), {head.device: head.seq}), "_decided/location": Register((head,), {head.device: head.seq})},
         )  # fmt: skip
         frame = messages.encode(messages.States(JBL, n + 9, wire_rows.pack_states([state])))
-        client.take(client.read(FrameKind.STATES, frame))
+        client.apply_frame(client.read_frame(FrameKind.STATES, frame))
         history.history(node, state.record.hex())
         queries.show(node, state.record.hex())
-    decisions.items(node)
+    decisions.list_conflicts(node)
     queries.list_records(node, "household")
 
 
@@ -137,8 +139,8 @@ def test_no_record_is_hung_onto_another_unit_s_by_taking_back(people: Cast) -> N
     join_directly(people.hq, people.home / "nour", "Nour", "supervisor", [QRD])
     nour = open_node(people.home / "nour", people.clock)
     other = family(people)
-    mine = save.add(nour, "household", Changes(set={"family_name": "نور"}), unit=QRD)
-    person = save.add(nour, "person", Changes(set={"given": "سمير", "household": record_ids.id_text(mine)}))
+    mine = save.add_record(nour, "household", Changes(set={"family_name": "نور"}), unit=QRD)
+    person = save.add_record(nour, "person", Changes(set={"given": "سمير", "household": record_ids.id_text(mine)}))
     directly.sync(nour, people.hq)
     hand = HandMade(nour, people.hq)
     again: Value = {"reopened": [[_NOBODY, 1, 1, "x", record_ids.id_text(other)]], "base": None}
@@ -168,7 +170,7 @@ def test_a_deletion_has_not_seen_what_is_to_come(people: Cast, where: str, seq: 
         told["registers"] = {"": {mine: 1}, where: {other: seq} if where else {mine: 1, other: seq}}
     hand = HandMade(people.amal, people.hq)
     assert hand.write({"_deleted": told}, record=record) == "gap"
-    save.edit(people.basim, record.hex(), Changes(set={"location": "بيت"}))
+    save.edit_record(people.basim, record.hex(), Changes(set={"location": "بيت"}))
     directly.sync(people.basim, people.hq)
     assert "_deleted" not in rows(people.hq)[record].doc
     assert check_integrity(people.hq).ok
@@ -180,7 +182,7 @@ def test_a_deletion_of_what_is_not_here_yet_waits_for_it(people: Cast) -> None:
     theirs = people.basim.device
     told: Value = {"reason": "x", "saw": {people.amal.device.hex(): 1, theirs.hex(): 1}}
     assert HandMade(people.samar, people.hq).write({"_deleted": told}, record=record) == "gap"
-    save.edit(people.basim, record.hex(), Changes(set={"location": "بيت"}))
+    save.edit_record(people.basim, record.hex(), Changes(set={"location": "بيت"}))
     directly.sync(people.basim, people.hq)
     assert rows(people.hq)[record].doc["_deleted"] == "x"
     assert "_deleted" not in rows(people.hq)[record].conflicts
@@ -200,13 +202,13 @@ def test_a_deletion_names_devices(people: Cast, device: Any) -> None:
 def test_a_removal_ends_no_conflict_about_a_removal(people: Cast) -> None:
     """Amal removed what Basim edited meanwhile. Neither she nor a third removes it again over that: it waits until somebody decides."""
     record = family(people)
-    save.remove(people.amal, record.hex(), "moved away")
-    save.edit(people.basim, record.hex(), Changes(set={"location": "بيت"}))
+    save.remove_record(people.amal, record.hex(), "moved away")
+    save.edit_record(people.basim, record.hex(), Changes(set={"location": "بيت"}))
     for node in (people.amal, people.basim, people.amal):
         directly.sync(node, people.hq)
     assert "_deleted" in rows(people.hq)[record].conflicts
     with pytest.raises(errors.OpenConflict):
-        save.remove(people.amal, record.hex(), "all the same")
+        save.remove_record(people.amal, record.hex(), "all the same")
     join_directly(people.hq, people.home / "third", "Third", "caseworker", [JBL])
     third = open_node(people.home / "third", people.clock)
     row = rows(people.hq)[record]
@@ -218,7 +220,7 @@ def test_a_removal_ends_no_conflict_about_a_removal(people: Cast) -> None:
         assert hand.write({"_deleted": told}, record=record, context=context) == "undecided"  # type: ignore[dict-item]
     assert "_deleted" in rows(people.hq)[record].conflicts
     directly.sync(people.samar, people.hq)
-    decisions.take(people.samar, record.hex(), "_deleted", value=None)
+    decisions.decide_conflict(people.samar, record.hex(), "_deleted", value=None)
     directly.sync(people.samar, people.hq)
     assert rows(people.hq)[record].doc["location"] == "بيت"
     third.close()
@@ -228,9 +230,9 @@ def test_a_removal_ends_no_conflict_about_a_removal(people: Cast) -> None:
 def test_what_others_removed_is_restored_by_a_decision_only(people: Cast, edited: bool) -> None:
     """Amal removed a record, which Basim may have edited meanwhile: a third's nil over that waits, Samar's decision does not."""
     record = family(people)
-    save.remove(people.amal, record.hex(), "moved away")
+    save.remove_record(people.amal, record.hex(), "moved away")
     if edited:
-        save.edit(people.basim, record.hex(), Changes(set={"location": "بيت"}))
+        save.edit_record(people.basim, record.hex(), Changes(set={"location": "بيت"}))
     for node in (people.amal, people.basim):
         directly.sync(node, people.hq)
     (before,) = rows(people.hq)[record].state.fields["_deleted"].heads
@@ -239,9 +241,9 @@ def test_what_others_removed_is_restored_by_a_decision_only(people: Cast, edited
     assert ("_deleted" in rows(people.hq)[record].conflicts) is edited
     directly.sync(people.samar, people.hq)
     if edited:
-        decisions.take(people.samar, record.hex(), "_deleted", value=None)
+        decisions.decide_conflict(people.samar, record.hex(), "_deleted", value=None)
     else:
-        assistance_overlaps.take_back(people.samar, record.hex(), None)
+        assistance_overlaps.restore_record(people.samar, record.hex(), None)
     assert directly.sync(people.samar, people.hq).refused == 0
     assert "_deleted" not in rows(people.hq)[record].doc
 
@@ -249,7 +251,7 @@ def test_what_others_removed_is_restored_by_a_decision_only(people: Cast, edited
 def test_who_removed_a_record_may_restore_it(people: Cast) -> None:
     """Amal takes her own removal back: nobody is asked."""
     record = family(people)
-    save.remove(people.amal, record.hex(), "moved away")
+    save.remove_record(people.amal, record.hex(), "moved away")
     directly.sync(people.amal, people.hq)
     (before,) = rows(people.hq)[record].state.fields["_deleted"].heads
     context = ((("_deleted",), ((before.device, before.seq),)),)
@@ -260,14 +262,14 @@ def test_who_removed_a_record_may_restore_it(people: Cast) -> None:
 def test_a_removal_after_a_restoring_is_taken(people: Cast) -> None:
     """Removed, restored by a decision, and removed again by somebody who has seen all: nobody is asked."""
     record = family(people)
-    save.remove(people.amal, record.hex(), "x")
-    save.edit(people.basim, record.hex(), Changes(set={"location": "بيت"}))
+    save.remove_record(people.amal, record.hex(), "x")
+    save.edit_record(people.basim, record.hex(), Changes(set={"location": "بيت"}))
     for node in (people.amal, people.basim, people.samar):
         directly.sync(node, people.hq)
-    decisions.take(people.samar, record.hex(), "_deleted", value=None)
+    decisions.decide_conflict(people.samar, record.hex(), "_deleted", value=None)
     for node in (people.samar, people.basim):
         directly.sync(node, people.hq)
-    save.remove(people.basim, record.hex(), "gone")
+    save.remove_record(people.basim, record.hex(), "gone")
     assert directly.sync(people.basim, people.hq).refused == 0
     assert rows(people.hq)[record].doc["_deleted"] == "gone"
     assert rows(people.hq)[record].conflicts == {}

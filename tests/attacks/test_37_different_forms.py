@@ -10,7 +10,7 @@ from fieldsync.authority import schema_rollout
 from fieldsync.replica import node_setup, queries, save
 from fieldsync.replica.changes import Changes
 from fieldsync.schema import load
-from fieldsync.server.publish_schema import publish
+from fieldsync.server.publish_schema import publish_schema
 from fieldsync.ui.views import status_facts
 from tests import directly
 from tests.cast import JBL, rows
@@ -40,7 +40,7 @@ def test_published_beside_a_running_server(own_office: Office, tmp_path: Path) -
         ]
         office.json(name, "sync")
         office.json(name, "edit", made[name], "--set", f"location={name} again", "--set", "address=x")
-    folder = write(tmp_path / "forms", newer(load.shipped()))
+    folder = write(tmp_path / "forms", newer(load.shipped_texts()))
     told = office.json("hq", "schema", "publish", str(folder))
     assert told["published"]
     assert {"type": "household", "what": "field_renamed", "field": "village", "was": "location"} in told["changes"]
@@ -63,7 +63,7 @@ def test_a_form_that_would_lose_something_is_refused(people: Cast, tmp_path: Pat
     """Gone fields, choices and types, a version that stands still, a name for two things: each with its file and line."""
     book = Book()
     folder = tmp_path / "forms"
-    publish(people.hq, book.write(folder))
+    publish_schema(people.hq, book.write(folder))
     before = people.hq.forms
     good = book.texts()["visit.toml"]
 
@@ -74,7 +74,7 @@ def test_a_form_that_would_lose_something_is_refused(people: Cast, tmp_path: Pat
         if text is None:
             del texts["visit.toml"]
         with pytest.raises(errors.SchemaFaults) as found:
-            publish(people.hq, write(folder, texts))
+            publish_schema(people.hq, write(folder, texts))
         assert people.hq.forms == before
         assert all(fault["file"] == "visit.toml" for fault in found.value.facts["faults"])  # type: ignore[attr-defined]
         return [(fault["code"], fault["line"]) for fault in found.value.facts["faults"]]  # type: ignore[attr-defined]
@@ -103,13 +103,13 @@ def test_a_form_that_would_lose_something_is_refused(people: Cast, tmp_path: Pat
 def test_a_name_is_never_given_to_something_else(people: Cast, tmp_path: Path) -> None:
     """An old name must go on leading to its field: commits under it are still on their way."""
     book = Book()
-    publish(people.hq, book.write(tmp_path / "forms"))
+    publish_schema(people.hq, book.write(tmp_path / "forms"))
     book.rename(0)
-    publish(people.hq, book.write(tmp_path / "forms"))
+    publish_schema(people.hq, book.write(tmp_path / "forms"))
     book.renamed.clear()
     book.version += 1
     with pytest.raises(errors.SchemaFaults) as found:
-        publish(people.hq, book.write(tmp_path / "forms"))
+        publish_schema(people.hq, book.write(tmp_path / "forms"))
     assert {fault["code"] for fault in found.value.facts["faults"]} >= {"rename_dropped"}  # type: ignore[attr-defined]
 
 
@@ -117,16 +117,19 @@ def test_only_an_admin_changes_forms_and_only_at_headquarters(people: Cast, tmp_
     """A laptop has no forms of its own to publish."""
     folder = Book().write(tmp_path / "forms")
     with pytest.raises(errors.Usage):
-        publish(people.samar, folder)
+        publish_schema(people.samar, folder)
 
 
 def test_forms_that_this_program_cannot_read_stop_no_sync(people: Cast, tmp_path: Path) -> None:
     """A newer program's forms have words that this one does not know: it goes on with its own, says so, and loses nothing."""
-    record = save.add(people.amal, "household", Changes(set={"family_name": "أحمد"}), unit=JBL)
-    texts = load.shipped() | {"published.toml": "number = 1\n", HOUSEHOLD: "colour = 1\n" + load.shipped()[HOUSEHOLD]}
+    record = save.add_record(people.amal, "household", Changes(set={"family_name": "أحمد"}), unit=JBL)
+    texts = load.shipped_texts() | {
+        "published.toml": "number = 1\n",
+        HOUSEHOLD: "colour = 1\n" + load.shipped_texts()[HOUSEHOLD],
+    }
     with people.hq.store.write() as tx:
         tx.settings.schema_texts = texts
-        tx.settings.forms = node_setup.mark(texts)
+        tx.settings.forms = node_setup.forms_mark(texts)
     before = people.amal.forms
     tally = directly.sync(people.amal, people.hq)
     assert (tally.refused, tally.differing, tally.forms) == (0, [], ())
@@ -141,12 +144,12 @@ def test_a_server_without_the_clients_dictionary_is_sent_none(own_office: Office
     amal = office["amal"]
     with amal.store.write() as tx:
         schema_rollout.put_in_force(amal, tx, Book().texts() | {"published.toml": "number = 3\n"})
-    save.add(amal, "visit", Changes(set={"q0": "x"}), unit=JBL)
+    save.add_record(amal, "visit", Changes(set={"q0": "x"}), unit=JBL)
     office.register("amal", 40)
     (told,) = office.sync("amal")
     assert (told.up.commits, told.refused, told.requests) == (41, 1, 2)
     (kept,) = queries.status(amal).refused
     assert kept["code"] == "unknown_type"
-    publish(office["hq"], Book().write(tmp_path / "forms"))
+    publish_schema(office["hq"], Book().write(tmp_path / "forms"))
     (told,) = office.sync("amal")
     assert queries.status(amal).refused == []

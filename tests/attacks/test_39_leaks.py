@@ -12,8 +12,10 @@ PLANTED = "المزروعيPlanted"
 
 def test_no_failure_tells_a_value(own_office: Office) -> None:
     """Values in every wrong place, with debugging on as well: the errors name fields and reasons, never what was typed or kept."""
-    record = save.add(own_office["amal"], "household", Changes(set={"family_name": PLANTED, "location": PLANTED})).hex()
-    other = save.add(own_office["amal"], "household", Changes(set={"family_name": PLANTED})).hex()
+    record = save.add_record(
+        own_office["amal"], "household", Changes(set={"family_name": PLANTED, "location": PLANTED})
+    ).hex()
+    other = save.add_record(own_office["amal"], "household", Changes(set={"family_name": PLANTED})).hex()
     write(own_office["amal"], bytes.fromhex(other), {"state": PLANTED}, {PLANTED: PLANTED})
     own_office.shut("amal")
     (own_office.home / "rows.csv").write_text(

@@ -17,7 +17,7 @@ ADDRESS = "[fields.address]\n"
 def test_a_pattern_hangs_nobody(own_office: Office, tmp_path: Path) -> None:
     """A careless admin publishes `(a+)+x`; Amal types forty letters, and a program that is not ours sends them unasked."""
     office = own_office
-    texts = load.shipped()
+    texts = load.shipped_texts()
     form = texts["household.toml"].replace("version = 1", "version = 2", 1)
     texts["household.toml"] = form.replace(ADDRESS, f"{ADDRESS}pattern = '(a+)+x'\n", 1)
     folder = write_forms(tmp_path / "forms", texts)
@@ -27,7 +27,7 @@ def test_a_pattern_hangs_nobody(own_office: Office, tmp_path: Path) -> None:
     started = time.monotonic()
     typed = office.run("amal", "add", "household", "--set", "family_name=أحمد", "--set", f"address={LETTERS}", "--json")
     assert (typed.returncode, "illegal_value" in typed.stdout) == (3, True)
-    home = save.add(amal, "household", Changes(set={"family_name": "أحمد", "address": "aax"}))
+    home = save.add_record(amal, "household", Changes(set={"family_name": "أحمد", "address": "aax"}))
     write(amal, home, {"address": LETTERS}, form=amal.schema.type("household").version)
     (synced,) = office.sync("amal")
     assert synced.refused == 1
@@ -40,7 +40,7 @@ def test_a_pattern_hangs_nobody(own_office: Office, tmp_path: Path) -> None:
 def test_what_cannot_run_in_linear_time_is_never_published(own_office: Office, tmp_path: Path) -> None:
     """`schema check` and `publish` name the line; headquarters and laptops go on with the forms they had."""
     office = own_office
-    texts = load.shipped()
+    texts = load.shipped_texts()
     form = texts["household.toml"].replace("version = 1", "version = 2", 1)
     texts["household.toml"] = form.replace(ADDRESS, f"{ADDRESS}pattern = '(?=(a+)+x)a*'\n", 1)
     line = texts["household.toml"][: texts["household.toml"].index("pattern = '(?=")].count("\n") + 1

@@ -16,7 +16,7 @@ import uvicorn
 from fieldsync import errors
 from fieldsync.protocol import retry
 from fieldsync.server import connections
-from fieldsync.server.connections import Limits, Unproved
+from fieldsync.server.connections import ConnectionLimits, UnprovedConnections
 from fieldsync.server.http_server import open_many
 from tests.lines import Relay, closing, get, reply, tls
 from tests.offices import Hand, Office
@@ -76,7 +76,7 @@ def addresses(count: int, each: int) -> list[str]:
 def within(seconds: float, office: Office, name: str) -> None:
     """Assert that a laptop syncs in so many seconds, whatever else is going on."""
     started = time.monotonic()
-    assert retry.sync(office[name]).digest == "equal"
+    assert retry.sync_with_retries(office[name]).digest == "equal"
     assert time.monotonic() - started < seconds
 
 
@@ -148,10 +148,10 @@ def test_who_counts() -> None:
     def come(*peers: tuple[str, int]) -> list[Line]:
         made = [Line() for _ in peers]
         for peer, line in zip(peers, made, strict=True):
-            unproved.met(peer, line)
+            unproved.count_connection(peer, line)
         return made
 
-    unproved = Unproved(Limits(6, 2))
+    unproved = UnprovedConnections(ConnectionLimits(6, 2))
     a = come(("10.0.0.1", 1), ("10.0.0.1", 2), ("10.0.0.1", 3))
     assert [one.aborted for one in a] == [True, False, False]
     b = come(("2001:db8::1", 1), ("2001:db8::2", 1), ("2001:db8::3", 1), ("2001:db8:0:1::1", 1))
@@ -159,12 +159,12 @@ def test_who_counts() -> None:
     c = come(("10.0.0.2", 1), ("10.0.0.3", 1))
     assert [one.aborted for one in a] == [True, True, False]
     unproved.proved(("10.0.0.1", 3))
-    unproved.left(("10.0.0.1", 3))
+    unproved.discount_connection(("10.0.0.1", 3))
     assert len(unproved) == 5
     come(*((f"10.1.0.{n}", 1) for n in range(6)))
     assert not a[2].aborted
     assert all(one.aborted for one in [*b, *c])
-    assert Limits().within(1_024) == Limits(412, 200)
+    assert ConnectionLimits().limits_for_files(1_024) == ConnectionLimits(412, 200)
 
 
 # --- how long headers may take ----------------------------------------------------------------------------------------
@@ -186,7 +186,7 @@ def serving(office: Office, folder: Path) -> Iterator[int]:
         ssl_certfile=folder / "certificate", ssl_keyfile=folder / "key",
     )  # fmt: skip
     config.load()
-    server = connections.Server(config, Unproved())
+    server = connections.TLSServer(config, UnprovedConnections())
     thread = threading.Thread(target=server.run)
     thread.start()
     deadline = time.monotonic() + 10
@@ -237,10 +237,10 @@ def test_who_was_dropped_comes_again_within_a_second(own_office: Office) -> None
             if len(pauses) == 2:
                 line.whole()
 
-        synced = retry.sync(own_office["amal"], pause=pause, chance=lambda: 1.0)
+        synced = retry.sync_with_retries(own_office["amal"], pause=pause, chance=lambda: 1.0)
     assert (synced.tries, synced.up.commits) == (3, 3)
     assert pauses == [1, 4]
     own_office.meets("amal", own_office.port)
     with pytest.raises(errors.NoContact):
         own_office.server.stop()
-        retry.sync(own_office["amal"], tries=1)
+        retry.sync_with_retries(own_office["amal"], tries=1)

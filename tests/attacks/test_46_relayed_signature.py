@@ -18,7 +18,7 @@ from tests.offices import Answer, Hand, Office
 def test_a_signature_for_another_server_opens_nothing(own_office: Office) -> None:
     """With headquarters' own nonce and a hello that headquarters would answer, Basim's signature for his branch is no signature here."""
     office = own_office
-    save.add(office["basim"], "household", Changes(set={"family_name": "محمد"}), unit=JBL)
+    save.add_record(office["basim"], "household", Changes(set={"family_name": "محمد"}), unit=JBL)
     office.sync("basim")
     hand = Hand(office["basim"], office.port)
     here = hand.server
@@ -54,8 +54,8 @@ class Victim(Hand):
 @pytest.fixture
 def victim(own_office: Office) -> Victim:
     """Return Amal's laptop; headquarters holds a family of her unit that she has not got yet."""
-    save.add(own_office["basim"], "household", FAMILY, unit=JBL)
-    sync_once.sync(own_office["basim"])
+    save.add_record(own_office["basim"], "household", FAMILY, unit=JBL)
+    sync_once.sync_once(own_office["basim"])
     return Victim(own_office["amal"], own_office.port)
 
 
@@ -66,7 +66,7 @@ def read_by(answer: Answer) -> bytes:
 
 def test_a_branch_that_plays_an_old_one_reads_nothing_either(own_office: Office, victim: Victim) -> None:
     """Told that its server is of 0.1, a laptop signs by protocol 1, which names no server: headquarters takes, and tells nothing."""
-    save.add(own_office["amal"], "household", FAMILY, unit=JBL)
+    save.add_record(own_office["amal"], "household", FAMILY, unit=JBL)
     victim.post("/v1/sync", victim.hello(protocol=1, where=True))
     answer = victim.post("/v1/sync", victim.hello(protocol=1), victim.commits())
     assert answer.status == 200

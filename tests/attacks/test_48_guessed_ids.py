@@ -20,14 +20,14 @@ NOBODY = record_ids.from_text("019c0000-0000-7000-8000-00000000abcd")
 
 def household(node: Node, unit: str) -> bytes:
     """Register a family."""
-    return save.add(node, "household", Changes(set={"family_name": "محمد", "location": unit}), unit=unit)
+    return save.add_record(node, "household", Changes(set={"family_name": "محمد", "location": unit}), unit=unit)
 
 
 def asked(people: Cast, monkeypatch: pytest.MonkeyPatch, unit: str, *ids: bytes) -> tuple[list[bytes], list[str]]:
     """Return the frames of headquarters' answer to Amal's question after these ids, and the statements that it cost."""
     talk = directly.Direct(people.amal, people.hq)
     with counted(monkeypatch) as statements:
-        frames = list(range_repair.answer(people.hq, range_repair.Ask(unit, (), ids), talk.client.codec))
+        frames = list(range_repair.answer_question(people.hq, range_repair.Ask(unit, (), ids), talk.client.codec))
     assert statements
     return frames, statements
 
@@ -38,7 +38,7 @@ def test_healing_tells_nothing_of_other_units(people: Cast, monkeypatch: pytest.
     basim, hq = people.basim, people.hq
     mine = household(people.amal, JBL)
     theirs, damaged = household(basim, QRD), household(basim, QRD)
-    child = save.add(basim, "person", Changes(set={"given": "علي", "household": record_ids.id_text(theirs)}))
+    child = save.add_record(basim, "person", Changes(set={"given": "علي", "household": record_ids.id_text(theirs)}))
     directly.sync(people.amal, hq)
     directly.sync(basim, hq)
     spoil(hq, damaged)
@@ -57,7 +57,7 @@ def test_what_left_her_unit_is_told(people: Cast, monkeypatch: pytest.MonkeyPatc
     family = household(people.amal, JBL)
     directly.sync(people.amal, people.hq)
     directly.sync(people.samar, people.hq)
-    transfer.move(people.samar, family.hex(), QRD)
+    transfer.transfer_record(people.samar, family.hex(), QRD)
     directly.sync(people.samar, people.hq)
     frames, _ = asked(people, monkeypatch, JBL, family)
     assert frames != asked(people, monkeypatch, JBL, NOBODY)[0]
@@ -90,14 +90,14 @@ def test_a_consent_of_another_unit_is_as_none(people: Cast) -> None:
     """A referral that leans on one learns nothing of what it says: it is unknown, as one that nobody has."""
     amal, basim, hq = people.amal, people.basim, people.hq
     theirs = household(basim, QRD)
-    who = save.add(basim, "person", Changes(set={"given": "ليلى", "household": record_ids.id_text(theirs)}))
-    consent = save.add(
+    who = save.add_record(basim, "person", Changes(set={"given": "ليلى", "household": record_ids.id_text(theirs)}))
+    consent = save.add_record(
         basim, "consent",
         Changes(set={"subject": record_ids.id_text(who), "purpose": "referral", "method": "written", "given_on": basim.today(), "state": "refused"},
                 put={"share_with": ["LAT/ALBIR"]}),
     )  # fmt: skip
     directly.sync(basim, hq)
-    mine = save.add(
+    mine = save.add_record(
         amal, "person", Changes(set={"given": "سلمى", "household": record_ids.id_text(household(amal, JBL))})
     )
     for one in (consent, NOBODY):

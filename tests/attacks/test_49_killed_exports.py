@@ -118,4 +118,4 @@ def _as_workbook(table: Path, book: Path) -> None:
 
     head, *rows = (line.split(",") for line in table.read_text().splitlines())
     with book.open("wb") as file:
-        workbook.write(file, "families", [head], rows)
+        workbook.write_workbook(file, "families", [head], rows)

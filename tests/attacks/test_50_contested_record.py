@@ -19,11 +19,11 @@ FIELD = "location"
 @pytest.fixture
 def contested(people: Cast) -> bytes:
     """A family of whose place Amal and Basim disagree."""
-    record = save.add(people.samar, "household", Changes(set={"family_name": "محمد", FIELD: "m"}), unit=JBL)
+    record = save.add_record(people.samar, "household", Changes(set={"family_name": "محمد", FIELD: "m"}), unit=JBL)
     for node in (people.samar, people.amal, people.basim):
         directly.sync(node, people.hq)
     for node, value in ((people.amal, "a"), (people.basim, "b")):
-        save.edit(node, record.hex(), Changes(set={FIELD: value}))
+        save.edit_record(node, record.hex(), Changes(set={FIELD: value}))
         directly.sync(node, people.hq)
     return record
 
@@ -61,12 +61,12 @@ def test_what_waits_behind_a_commit_that_waits_is_not_judged_for_others_work(peo
     hand = HandMade(people.amal, people.hq)
     batch = made(people, hand, contested, 600, people.basim)
     assert {code for _, code in hand.push(*batch)} == {"undecided"}
-    save.edit(people.basim, contested.hex(), Changes(set={"family_name": "علي"}))
+    save.edit_record(people.basim, contested.hex(), Changes(set={"family_name": "علي"}))
     directly.sync(people.basim, people.hq)
     with people.hq.store.write() as tx:
         assert quarantine.judge_due(people.hq, tx, 1_000) <= 1
         assert tx.waiting_commits() == {people.amal.device: [one.seq for one in batch]}
-    save.edit(people.basim, contested.hex(), Changes(set={FIELD: batch[-1].fields[FIELD]}))
+    save.edit_record(people.basim, contested.hex(), Changes(set={FIELD: batch[-1].fields[FIELD]}))
     directly.sync(people.basim, people.hq)
     with people.hq.store.write() as tx:
         quarantine.judge_due(people.hq, tx, 1_000)

@@ -76,6 +76,6 @@ def test_a_record_has_a_size(people: Cast) -> None:
     again = {f"{members.name}/m{i}": False for i in range(_IN_ONE)}  # what is there can be changed
     assert hand.write(again, record=record, type=kind.name, form=kind.version) == ""  # type: ignore[arg-type]
     directly.sync(people.basim, people.hq)
-    save.edit(people.basim, record.hex(), Changes(put={members.name: ["m1"]}))
+    save.edit_record(people.basim, record.hex(), Changes(put={members.name: ["m1"]}))
     assert directly.sync(people.basim, people.hq).refused == 0
     assert check_integrity(people.hq).ok

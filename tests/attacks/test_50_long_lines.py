@@ -25,7 +25,8 @@ def uuid_text(record: bytes) -> str:
 def test_a_line_of_persons_each_belonging_to_the_one_before(people: Cast) -> None:
     """Whoever moves the family at its top can still do so: all of the line follows, and everything fits together."""
     first, second = (
-        save.add(people.basim, "household", Changes(set={"family_name": "محمد"}), unit=unit) for unit in (JBL, QRD)
+        save.add_record(people.basim, "household", Changes(set={"family_name": "محمد"}), unit=unit)
+        for unit in (JBL, QRD)
     )
     directly.sync(people.basim, people.hq)
     hand = HandMade(people.basim, people.hq)
@@ -69,12 +70,13 @@ def test_a_ring_of_persons(people: Cast) -> None:
 def test_what_came_before_its_owner_moved_follows_it(people: Cast) -> None:
     """A case, its person and their household's move in one frame, in any order: all are where the household is."""
     house, other = (
-        save.add(people.basim, "household", Changes(set={"family_name": "محمد"}), unit=unit) for unit in (JBL, QRD)
+        save.add_record(people.basim, "household", Changes(set={"family_name": "محمد"}), unit=unit)
+        for unit in (JBL, QRD)
     )
-    person = save.add(people.basim, "person", Changes(set={"given": "سمير", "household": uuid_text(house)}))
+    person = save.add_record(people.basim, "person", Changes(set={"given": "سمير", "household": uuid_text(house)}))
     directly.sync(people.basim, people.hq)
-    case = save.add(people.basim, "case", Changes(set={"person": uuid_text(person)}))
-    save.edit(people.basim, person.hex(), Changes(set={"household": uuid_text(other)}))
+    case = save.add_record(people.basim, "case", Changes(set={"person": uuid_text(person)}))
+    save.edit_record(people.basim, person.hex(), Changes(set={"household": uuid_text(other)}))
     directly.sync(people.basim, people.hq)
     found = rows(people.hq)
     assert found[person].channel == found[case].channel == found[other].channel
@@ -110,7 +112,7 @@ def test_merges_by_hand_keep_nobody_waiting(people: Cast, costs: Callable[..., A
         for i, record in enumerate(ids)
     ]
     assert hand.push(*given) == []
-    save.add(people.amal, "household", Changes(set={"family_name": "محمد"}), unit=JBL)
+    save.add_record(people.amal, "household", Changes(set={"family_name": "محمد"}), unit=JBL)
     with costs(seconds=1.5, megabytes=60):
         directly.sync(people.amal, people.hq)
     assert check_integrity(people.hq).ok

@@ -61,10 +61,10 @@ def test_a_store_is_its_owner_s_only(tmp_path: Path) -> None:
     hq = open_node(tmp_path / "hq", shared=True)
     assert readable(tmp_path / "hq") == []
     (tmp_path / "copies").mkdir()
-    backups.backup(hq, tmp_path / "copies" / "copy")
+    backups.write_backup(hq, tmp_path / "copies" / "copy")
     hq.close()
     assert readable(tmp_path / "copies" / "copy") == []
-    backups.restore(tmp_path / "copies" / "copy", tmp_path / "again", lambda slots: slots.open_keyfile(SECRET))
+    backups.restore_backup(tmp_path / "copies" / "copy", tmp_path / "again", lambda slots: slots.open_keyfile(SECRET))
     assert readable(tmp_path / "again") == []
 
 
@@ -102,7 +102,9 @@ def test_a_server_s_passphrase_is_not_in_its_environment(tmp_path: Path) -> None
         fill(slots, key)
         slots.add_passphrase(key, PASSPHRASE)
 
-    administration.init(tmp_path / "hq", both, org="x", unit="LAT", address="https://127.0.0.1:9", texts=load.shipped())
+    administration.init_server(
+        tmp_path / "hq", both, org="x", unit="LAT", address="https://127.0.0.1:9", texts=load.shipped_texts()
+    )
     port = free_port()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("FIELDSYNC")}
     environment |= {"FIELDSYNC_PASSPHRASE": PASSPHRASE, "PYTHONPATH": str(ROOT)}

@@ -112,8 +112,8 @@ def test_a_server_s_own_trouble_is_told_as_the_server_s(own_office: Office) -> N
     with closing(Answering(certificate_of(own_office), [head + body])) as server:
         own_office.meets("amal", server.port)
         with pytest.raises(errors.StoreReadOnly) as told:
-            sync_once.sync(own_office["amal"])
-    message, _ = messages.explain(told.value, "en")
+            sync_once.sync_once(own_office["amal"])
+    message, _ = messages.explain_error(told.value, "en")
     assert str(server.port) in message
     assert "all your work is safe here" in message
 
@@ -126,5 +126,5 @@ def test_a_server_whose_store_is_held_asks_to_come_again(own_office: Office) -> 
     with closing(open_store(home, _key(home))) as other, other.write() as tx:
         tx.settings.restored = True
         with pytest.raises(errors.Busy):
-            sync_once.sync(own_office["amal"])
-    assert sync_once.sync(own_office["amal"]).digest == "equal"
+            sync_once.sync_once(own_office["amal"])
+    assert sync_once.sync_once(own_office["amal"]).digest == "equal"

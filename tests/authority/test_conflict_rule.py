@@ -9,9 +9,9 @@ from fieldsync.core import deletion, record_ids
 from fieldsync.core.register import Value
 from fieldsync.core.state import canonical_bytes, register_of
 from fieldsync.protocol import ack_lists
-from fieldsync.protocol.client import Client
-from fieldsync.protocol.server import Serving
-from fieldsync.protocol.tally import Tally
+from fieldsync.protocol.client import SyncClient
+from fieldsync.protocol.server import SyncServer
+from fieldsync.protocol.tally import SyncTally
 from fieldsync.replica import commit_writer, history, queries, save
 from fieldsync.replica.changes import Changes, Draft
 from fieldsync.replica.node import Node
@@ -28,7 +28,7 @@ FIELD = "location"
 @pytest.fixture
 def family(people: Cast) -> bytes:
     """A family in Jableh that everybody has; Samar registered it, so that what she wrote is nobody's part in a conflict."""
-    record = save.add(people.samar, "household", Changes(set={"family_name": "محمد", FIELD: "m"}), unit=JBL)
+    record = save.add_record(people.samar, "household", Changes(set={"family_name": "محمد", FIELD: "m"}), unit=JBL)
     sync(people, people.samar, people.amal, people.basim)
     return record
 
@@ -49,7 +49,7 @@ def sync(people: Cast, *nodes: Node) -> list[int]:
 
 def edit(node: Node, record: bytes, value: str, field: str = FIELD) -> None:
     """Edit a field as the command does."""
-    save.edit(node, record.hex(), Changes(set={field: value}))
+    save.edit_record(node, record.hex(), Changes(set={field: value}))
 
 
 def forge(node: Node, record: bytes, value: Value, seen: dict[bytes, int], field: str = FIELD) -> None:
@@ -71,7 +71,7 @@ def seen(node: Node, record: bytes, field: str = FIELD) -> dict[bytes, int]:
 
 def values(node: Node, record: bytes, field: str = FIELD) -> list[Value]:
     """Return what is to be decided of a field: nothing where it is not in conflict."""
-    items = [item for item in decisions.items_of(node, record.hex()) if item.field == field]
+    items = [item for item in decisions.conflicts_of(node, record.hex()) if item.field == field]
     return sorted(one.value for item in items for one in item.heads)
 
 
@@ -195,7 +195,7 @@ def test_an_edit_over_equal_values_is_not_stuck(people: Cast, family: bytes) -> 
     assert sync(people, people.basim, huda, people.amal) == [0, 0, 0]
     assert values(people.hq, family) == ["on", "same"]
     # and who knows both covers both
-    other = save.add(people.samar, "household", Changes(set={"family_name": "حسن", FIELD: "m"}), unit=JBL)
+    other = save.add_record(people.samar, "household", Changes(set={"family_name": "حسن", FIELD: "m"}), unit=JBL)
     sync(people, people.samar, people.amal, people.basim)
     edit(people.amal, other, "same")
     edit(people.basim, other, "same")
@@ -210,10 +210,10 @@ def test_an_edit_over_equal_values_is_not_stuck(people: Cast, family: bytes) -> 
 def test_members_that_were_added_meanwhile_are_dropped(people: Cast, family: bytes) -> None:
     """Two added a member to a set; Amal, who has seen both, takes it out again: it goes, and nobody is asked."""
     for node in (people.amal, people.basim):
-        save.edit(node, family.hex(), Changes(put={"groups": ["disability"]}))
+        save.edit_record(node, family.hex(), Changes(put={"groups": ["disability"]}))
     sync(people, people.amal, people.basim, people.amal)
     assert len(rows(people.amal)[family].state.fields["groups/disability"].heads) == 2
-    save.edit(people.amal, family.hex(), Changes(drop={"groups": ["disability"]}))
+    save.edit_record(people.amal, family.hex(), Changes(drop={"groups": ["disability"]}))
     assert sync(people, people.amal, people.basim) == [0, 0]
     assert "groups" not in rows(people.hq)[family].doc
     equal(people, people.amal, people.basim)
@@ -227,7 +227,7 @@ def test_a_supervisor_s_edit_ends_nothing(people: Cast, family: bytes) -> None:
     edit(people.samar, family, "samar")
     assert sync(people, people.samar) == [0]
     assert values(people.hq, family) == ["amal", "basim", "samar"]
-    decisions.take(people.samar, family.hex(), FIELD, value="decided")
+    decisions.decide_conflict(people.samar, family.hex(), FIELD, value="decided")
     assert sync(people, people.samar, people.amal, people.basim) == [0, 0, 0]
     assert (rows(people.hq)[family].doc[FIELD], values(people.hq, family)) == ("decided", [])
     equal(people, people.amal, people.basim, people.samar)
@@ -248,7 +248,7 @@ def test_what_waited_comes_back_when_somebody_has_decided(people: Cast, family: 
     assert sync(people, people.amal) == [0]  # and no others
     assert refusals(people.amal) == ["undecided", "undecided"]
     assert [one.refused for one in history.history(people.amal, family.hex()) if one.refused] == [True, True]
-    decisions.take(people.samar, family.hex(), FIELD, value="decided")
+    decisions.decide_conflict(people.samar, family.hex(), FIELD, value="decided")
     sync(people, people.samar, people.amal, people.basim, people.samar)
     assert refusals(people.amal) == []
     assert values(people.samar, family) == ["decided", "mine again"]
@@ -287,8 +287,8 @@ def test_a_deletion_does_not_swallow_what_was_quarantined(people: Cast, family: 
     forge(people.basim, family, "waits", seen(people.basim, family))
     edit(people.basim, family, "شارع", "address")
     assert sync(people, people.basim, people.amal) == [1, 0]
-    save.remove(people.amal, family.hex(), "moved abroad")
-    decisions.take(people.samar, family.hex(), FIELD, value="samar")
+    save.remove_record(people.amal, family.hex(), "moved abroad")
+    decisions.decide_conflict(people.samar, family.hex(), FIELD, value="samar")
     sync(people, people.samar, people.amal, people.basim, people.samar, people.amal)
     row = rows(people.amal)[family]
     assert "waits" in [one.value for one in row.state.fields[FIELD].heads]
@@ -300,19 +300,19 @@ def test_a_deletion_does_not_swallow_what_was_quarantined(people: Cast, family: 
 
 def test_a_step_in_a_conflict_leads_on_from_one_s_own(people: Cast) -> None:
     """Amal and Basim took a plan two ways: each goes on along their own; who is part of neither has to wait for the decision."""
-    home = save.add(people.samar, "household", Changes(set={"family_name": "محمد"}), unit=JBL)
-    person = save.add(
+    home = save.add_record(people.samar, "household", Changes(set={"family_name": "محمد"}), unit=JBL)
+    person = save.add_record(
         people.samar, "person", Changes(set={"household": record_ids.id_text(home), "given": "أحمد"}), unit=JBL
     )
     told = {"person": record_ids.id_text(person), "case_type": "child", "risk": "medium", "found_by": "school"}
     told |= {"opened_on": "2026-01-01", "worker": "Amal"}
-    case = save.add(people.samar, "case", Changes(set=told, put={"concerns": ["dropout"]}), unit=JBL)
+    case = save.add_record(people.samar, "case", Changes(set=told, put={"concerns": ["dropout"]}), unit=JBL)
     everybody = (people.samar, people.amal, people.basim)
     sync(people, *everybody)
     edit(people.amal, case, "registered", "state")
     sync(people, *everybody, *everybody)
     closing = {"state": "closing", "closure_reason": "moved"}
-    save.edit(people.amal, case.hex(), Changes(set=closing))
+    save.edit_record(people.amal, case.hex(), Changes(set=closing))
     people.clock.tick(1_000)
     edit(people.basim, case, "transferred", "state")
     join_directly(people.hq, people.home / "huda", "Huda", "caseworker", [JBL])
@@ -373,8 +373,8 @@ def test_a_record_s_commits_are_read_once_for_all_slices_of_a_frame(
         monkeypatch.setattr(owner, name, called)
 
     counting(SqliteCommitReads, "commits_of", "read")
-    counting(Serving, "_keep", "frames")
-    counting(Serving, "_judge", "slices")
+    counting(SyncServer, "_log_commits", "frames")
+    counting(SyncServer, "_judge_commits", "slices")
     assert sync(people, people.amal) == [0]
     assert counted["slices"] > counted["frames"] >= counted["read"] > 0
 
@@ -383,16 +383,16 @@ def test_what_an_answer_lists_is_taken_with_one_look_at_what_was_saved(
     people: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Fifty receipts in one answer: what this laptop has saved is read once."""
-    save.add(people.amal, "household", Changes())
+    save.add_record(people.amal, "household", Changes())
     sync(people, people.amal)
     looks: list[bytes] = []
     real = SqliteCommitReads.log_head
     monkeypatch.setattr(SqliteCommitReads, "log_head", lambda tx, device: looks.append(device) or real(tx, device))
     with people.amal.store.read() as tx:
         (server,) = tx.servers()
-    client = Client(people.amal, server, Tally())
+    client = SyncClient(people.amal, server, SyncTally())
     receipts = tuple((n + 1, bytes([n]) * 16, 1, 1) for n in range(50))
     with people.amal.store.write() as tx:
-        ack_lists.take(client, tx, Ack(1, 0, b"", (), receipts=receipts))
+        ack_lists.apply_lists(client, tx, Ack(1, 0, b"", (), receipts=receipts))
         assert looks == [people.amal.device]
         assert len(tx.receipts(people.amal.device)) >= 50

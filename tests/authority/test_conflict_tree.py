@@ -19,7 +19,7 @@ FIELD = "location"
 def tree() -> Iterator[Tree]:
     """Headquarters, two branches and their laptops, who know one another."""
     found = Tree()
-    save.add(found.nodes["amal"], "household", Changes(set={FIELD: "m", "family_name": "محمد"}))
+    save.add_record(found.nodes["amal"], "household", Changes(set={FIELD: "m", "family_name": "محمد"}))
     found.settle()
     yield found
     found.close()
@@ -27,12 +27,12 @@ def tree() -> Iterator[Tree]:
 
 def edit(node: Node, record: bytes, value: str) -> None:
     """Edit the place as the command does."""
-    save.edit(node, record.hex(), Changes(set={FIELD: value}))
+    save.edit_record(node, record.hex(), Changes(set={FIELD: value}))
 
 
 def values(node: Node, record: bytes) -> list[object]:
     """Return what is to be decided of the place."""
-    return sorted(str(head.value) for item in decisions.items_of(node, record.hex()) for head in item.heads)
+    return sorted(str(head.value) for item in decisions.conflicts_of(node, record.hex()) for head in item.heads)
 
 
 def equal(tree: Tree, record: bytes) -> None:
@@ -61,7 +61,7 @@ def test_everybody_is_equal_after_a_branch_took_what_headquarters_does_not(tree:
         assert values(tree.nodes[name], record) == ["basim", "dima"], name
     equal(tree, record)
     assert any(one.refused for one in history.history(amal, record.hex()))
-    decisions.take(tree.nodes["dima"], record.hex(), FIELD, value="decided")
+    decisions.decide_conflict(tree.nodes["dima"], record.hex(), FIELD, value="decided")
     tree.settle()
     for name in ("hq", "jbl", "amal", "basim", "dima"):
         assert values(tree.nodes[name], record) == ["amal", "decided"], name

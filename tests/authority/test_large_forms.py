@@ -11,15 +11,15 @@ from fieldsync import errors
 from fieldsync.authority import form_texts, schema_recovery, schema_rollout
 from fieldsync.protocol import invites, join_server, sync_once
 from fieldsync.protocol.bundles import bundle_sync
-from fieldsync.protocol.client import Client
-from fieldsync.protocol.tally import Tally
+from fieldsync.protocol.client import SyncClient
+from fieldsync.protocol.tally import SyncTally
 from fieldsync.replica import node_setup, save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
 from fieldsync.schema import load
 from fieldsync.schema.compatibility import FormChange
 from fieldsync.server import administration
-from fieldsync.server.publish_schema import publish
+from fieldsync.server.publish_schema import publish_schema
 from fieldsync.topology import backups
 from fieldsync.wire import messages
 from fieldsync.wire.frames import FrameCodec, FrameKind
@@ -49,7 +49,7 @@ def assessment(seed: int, fields: int = 150) -> str:
 
 def many() -> dict[str, str]:
     """Return the shipped forms and several assessments."""
-    return load.shipped() | {f"msna_{n}.toml": assessment(n) for n in range(TYPES)}
+    return load.shipped_texts() | {f"msna_{n}.toml": assessment(n) for n in range(TYPES)}
 
 
 def reworded(text: str) -> str:
@@ -61,7 +61,7 @@ def reworded(text: str) -> str:
 def large(people: Cast, tmp_path: Path) -> Path:
     """Return a folder of such forms; they are in force at headquarters."""
     folder = write(tmp_path / "large", many())
-    publish(people.hq, folder)
+    publish_schema(people.hq, folder)
     return folder
 
 
@@ -98,9 +98,9 @@ def test_forms_come_in_many_frames_and_then_only_what_changed(people: Cast, larg
     assert in_force(people.amal) == in_force(people.hq)
     assert leftovers(people.amal) == []
     whole = tally.bytes_down
-    save.add(people.amal, "msna_3", Changes(set={"q0": "x"}), unit=JBL)
+    save.add_record(people.amal, "msna_3", Changes(set={"q0": "x"}), unit=JBL)
     (large / "msna_3.toml").write_text(reworded(assessment(3)))
-    publish(people.hq, large)
+    publish_schema(people.hq, large)
     tally = directly.sync(people.amal, people.hq)
     assert tally.bytes_down < whole / (TYPES - 2)
     assert [one.type for one in tally.forms] == ["msna_3"]
@@ -117,12 +117,12 @@ def test_a_sync_cut_within_the_forms_goes_on_from_there(people: Cast, large: Pat
         nonlocal sent
         talk = directly.Direct(people.amal, people.hq, 4 + cut % 2)
         try:
-            talk.run()
+            talk.run_sync()
         finally:
             sent += talk.tally.bytes_down
         assert in_force(people.amal) == in_force(people.hq)
 
-    record = save.add(people.amal, "household", Changes(set={"location": "x"}), unit=JBL)
+    record = save.add_record(people.amal, "household", Changes(set={"location": "x"}), unit=JBL)
     assert cuts(sync) >= 2
     assert in_force(people.amal) != before
     directly.sync(people.samar, people.hq)
@@ -143,7 +143,7 @@ def test_what_came_of_forms_that_were_outdone_is_used_and_the_rest_forgotten(peo
     assert began
     for n in range(TYPES):
         (large / f"msna_{n}.toml").write_text(reworded(assessment(n)) if n % 2 else assessment(n))
-    publish(people.hq, large)
+    publish_schema(people.hq, large)
     directly.sync(people.amal, people.hq)
     assert in_force(people.amal) == in_force(people.hq)
     assert leftovers(people.amal) == []
@@ -151,7 +151,7 @@ def test_what_came_of_forms_that_were_outdone_is_used_and_the_rest_forgotten(peo
 
 def test_small_budgets_bring_forms_in_the_end(people: Cast, large: Path) -> None:
     """40 kB a day: no day costs more, and after some days the forms are in force and all is equal."""
-    save.add(people.hq, "msna_1", Changes(set={"q0": "x"}), unit=JBL)
+    save.add_record(people.hq, "msna_1", Changes(set={"q0": "x"}), unit=JBL)
     days = 0
     while people.amal.forms != people.hq.forms:
         days += 1
@@ -166,15 +166,15 @@ def test_small_budgets_bring_forms_in_the_end(people: Cast, large: Path) -> None
 def test_joining_brings_all_of_them(served: Served, tmp_path: Path) -> None:
     """A new laptop starts with them, over a real line; then a real sync brings it a change."""
     folder = write(tmp_path / "large", many())
-    publish(served.hq, folder)
-    invite = invites.parse(administration.invite(served.hq, "Huda", "caseworker", [JBL]).invite)
-    join_server.join(invite, tmp_path / "huda", cast.fill)
+    publish_schema(served.hq, folder)
+    invite = invites.parse_invite(administration.make_invite(served.hq, "Huda", "caseworker", [JBL]).invite)
+    join_server.join_server(invite, tmp_path / "huda", cast.fill)
     huda = cast.open_node(tmp_path / "huda")
     assert in_force(huda) == in_force(served.hq)
-    save.add(huda, "msna_7", Changes(set={"q0": "x"}))
+    save.add_record(huda, "msna_7", Changes(set={"q0": "x"}))
     (folder / "msna_7.toml").write_text(reworded(assessment(7)))
-    publish(served.hq, folder / "msna_7.toml")
-    told = sync_once.sync(huda)
+    publish_schema(served.hq, folder / "msna_7.toml")
+    told = sync_once.sync_once(huda)
     assert (told.digest, [one.type for one in told.forms]) == ("equal", ["msna_7"])
     assert told.down.bytes < 100_000
     assert in_force(huda) == in_force(served.hq)
@@ -185,13 +185,13 @@ def test_a_branch_gets_them_by_night_and_hands_them_on(tmp_path: Path) -> None:
     """Jableh syncs at night, cut off once, and Amal with Jableh in the morning; Rima's laptop is below a branch below."""
     tree = Tree()
     try:
-        publish(tree.nodes["hq"], write(tmp_path / "large", many()))
+        publish_schema(tree.nodes["hq"], write(tmp_path / "large", many()))
         tree.sync("jbl", "hq", cut=5)
         assert leftovers(tree.nodes["jbl"])
         for name, server in (("jbl", "hq"), ("old", "jbl"), ("amal", "jbl"), ("rima", "old")):
             tree.sync(name, server)
             assert in_force(tree.nodes[name]) == in_force(tree.nodes["hq"])
-        record = save.add(tree.nodes["rima"], "msna_0", Changes(set={"q0": "x"}))
+        record = save.add_record(tree.nodes["rima"], "msna_0", Changes(set={"q0": "x"}))
         tree.settle()
         assert record in rows(tree.nodes["hq"])
     finally:
@@ -203,22 +203,22 @@ def test_by_stick_all_comes_that_is_not_known_to_be_there(people: Cast, large: P
     hq, amal = people.hq, people.amal
 
     def carried(name: str) -> int:
-        bundle_sync.pack(amal, tmp_path / "up.age")
-        bundle_sync.unpack(hq, tmp_path / "up.age")
+        bundle_sync.pack_bundle(amal, tmp_path / "up.age")
+        bundle_sync.unpack_bundle(hq, tmp_path / "up.age")
         (tmp_path / "up.age").unlink()
         with hq.store.read() as tx:
             device = tx.device(amal.device)
         assert device is not None
-        told = bundle_sync.reply(hq, tmp_path / name, device)
-        bundle_sync.unpack(amal, tmp_path / name)
+        told = bundle_sync.pack_reply(hq, tmp_path / name, device)
+        bundle_sync.unpack_bundle(amal, tmp_path / name)
         return int(told.bytes)
 
-    save.add(amal, "household", Changes(set={"location": "x"}), unit=JBL)
+    save.add_record(amal, "household", Changes(set={"location": "x"}), unit=JBL)
     first = carried("first.age")
     assert in_force(amal) == in_force(hq)
     (large / "msna_5.toml").write_text(reworded(assessment(5)))
-    publish(hq, large)
-    save.add(amal, "msna_5", Changes(set={"q0": "x"}), unit=JBL)
+    publish_schema(hq, large)
+    save.add_record(amal, "msna_5", Changes(set={"q0": "x"}), unit=JBL)
     assert carried("second.age") < first / 3
     assert in_force(amal) == in_force(hq)
     equal(hq, amal)
@@ -230,12 +230,12 @@ def test_by_stick_all_comes_that_is_not_known_to_be_there(people: Cast, large: P
 @pytest.fixture
 def lost(people: Cast, tmp_path: Path) -> dict[str, str]:
     """Have headquarters lose forms that Amal has; return their texts."""
-    backups.backup(people.hq, people.home / "hq.backup")
-    publish(people.hq, write(tmp_path / "large", many()))
+    backups.write_backup(people.hq, people.home / "hq.backup")
+    publish_schema(people.hq, write(tmp_path / "large", many()))
     directly.sync(people.amal, people.hq)
     texts = in_force(people.hq)
     people.hq.close()
-    backups.restore(people.home / "hq.backup", people.home / "hq again", unlock)
+    backups.restore_backup(people.home / "hq.backup", people.home / "hq again", unlock)
     people.hq = cast.open_node(people.home / "hq again", people.clock)
     assert people.hq.forms[:4] < people.amal.forms[:4]
     return texts
@@ -249,7 +249,7 @@ def test_restored_headquarters_asks_for_what_it_lacks(people: Cast, lost: dict[s
     def sync(_cut: int) -> None:
         talk = directly.Direct(people.amal, people.hq, 10 if sent else 7)
         try:
-            talk.run()
+            talk.run_sync()
         finally:
             sent.append(talk.tally.bytes_up)
 
@@ -265,9 +265,9 @@ def test_restored_headquarters_asks_for_what_it_lacks(people: Cast, lost: dict[s
 def test_restored_headquarters_gets_them_by_stick(people: Cast, lost: dict[str, str], tmp_path: Path) -> None:
     """A bundle brings all texts beside the claim."""
     directly.sync(people.amal, people.hq)
-    save.add(people.amal, "household", Changes(set={"location": "x"}), unit=JBL)
-    bundle_sync.pack(people.amal, tmp_path / "up.age")
-    bundle_sync.unpack(people.hq, tmp_path / "up.age")
+    save.add_record(people.amal, "household", Changes(set={"location": "x"}), unit=JBL)
+    bundle_sync.pack_bundle(people.amal, tmp_path / "up.age")
+    bundle_sync.unpack_bundle(people.hq, tmp_path / "up.age")
     assert in_force(people.hq) == lost
 
 
@@ -279,49 +279,49 @@ def test_one_file_is_published_alone(people: Cast, large: Path, tmp_path: Path) 
     before = in_force(people.hq)
     alone = tmp_path / "msna_2.toml"
     alone.write_text(reworded(assessment(2)))
-    assert publish(people.hq, alone, dry_run=True).changes == [FormChange("msna_2", "words_changed")]
+    assert publish_schema(people.hq, alone, dry_run=True).changes == [FormChange("msna_2", "words_changed")]
     assert in_force(people.hq) == before
-    told = publish(people.hq, alone)
+    told = publish_schema(people.hq, alone)
     assert (told.published, [one.type for one in told.changes]) == (True, ["msna_2"])
     now = in_force(people.hq)
     assert {name for name in now if now[name] != before[name]} == {"msna_2.toml", load.PUBLISHED}
-    assert publish(people.hq, alone).published is False
+    assert publish_schema(people.hq, alone).published is False
     alone.write_text("version = 1\n")
     with pytest.raises(errors.SchemaFaults):
-        publish(people.hq, alone)
+        publish_schema(people.hq, alone)
     other = tmp_path / "forms.xlsx"
     other.write_bytes(b"PK")
     with pytest.raises(errors.BadFile):
-        publish(people.hq, other)
+        publish_schema(people.hq, other)
     assert in_force(people.hq) == now
 
 
 def test_there_is_an_end_to_them(people: Cast, tmp_path: Path) -> None:
     """More files than may be are refused where they are published."""
-    folder = write(tmp_path / "forms", load.shipped() | {f"t{n}.toml": assessment(n, 1) for n in range(1_000)})
+    folder = write(tmp_path / "forms", load.shipped_texts() | {f"t{n}.toml": assessment(n, 1) for n in range(1_000)})
     with pytest.raises(errors.TooLarge):
-        publish(people.hq, folder)
+        publish_schema(people.hq, folder)
 
 
 # --- liars ------------------------------------------------------------------------------------------------------------
 
 
-def asking(node: Node, hq: Node) -> Client:
+def asking(node: Node, hq: Node) -> SyncClient:
     """Return a laptop's side of a sync that has heard of newer forms."""
     with node.store.read() as tx:
         server = next(one for one in tx.servers() if one.id == hq.serving_key.device)
-    client = Client(node, server, Tally())
+    client = SyncClient(node, server, SyncTally())
     frame = client.hello()
     assert frame
     take(client, Ack(node.clock(), 0, b"", forms=True))
     return client
 
 
-def take(client: Client, message: Ack | Forms | End) -> None:
+def take(client: SyncClient, message: Ack | Forms | End) -> None:
     """Have a client take a message of an answer."""
     kind = {Ack: FrameKind.ACK, Forms: FrameKind.FORMS, End: FrameKind.END}[type(message)]
-    client.take(
-        client.read(*FrameCodec().open_frame(FrameCodec().pack_frame(kind, messages.encode(message), large=True)))
+    client.apply_frame(
+        client.read_frame(*FrameCodec().open_frame(FrameCodec().pack_frame(kind, messages.encode(message), large=True)))
     )
 
 
@@ -335,8 +335,8 @@ def test_a_list_that_names_what_never_comes(people: Cast) -> None:
         take(client, Forms((), ((0, 0, text[:1_000]),)))
         take(client, End())
         with amal.store.read() as tx:
-            assert client.obstacle(tx) == "forms"
-    assert client.differing() == []
+            assert client.find_obstacle(tx) == "forms"
+    assert client.differing_units() == []
     assert in_force(amal) == before
     hello = messages.decode_message(messages.Hello, FrameCodec().open_frame(client.hello())[1])
     assert hello.forms == ((sha256(text).digest()[:8], 1_000),)
@@ -350,7 +350,7 @@ def test_a_text_that_is_another_than_was_listed_is_forgotten(people: Cast) -> No
     amal = people.amal
     text = assessment(1).encode()
     client = asking(amal, people.hq)
-    listed = form_texts.list_form_texts(load.shipped() | {"msna.toml": text.decode()})
+    listed = form_texts.list_form_texts(load.shipped_texts() | {"msna.toml": text.decode()})
     place = next(n for n, one in enumerate(listed) if one.name == "msna.toml")
     take(client, Forms(listed))
     take(client, Forms((), ((place, 0, bytes(len(text))),)))
@@ -416,7 +416,7 @@ def test_forms_for_a_newer_program_are_sent_once(people: Cast, large: Path) -> N
     """Amal's program cannot read them: it keeps the texts, and the next sync tells so and brings no text again."""
     texts = in_force(people.hq) | {"msna_0.toml": "colour = 1\n" + assessment(0)}
     with people.hq.store.write() as tx:
-        tx.settings.schema_texts, tx.settings.forms = texts, node_setup.mark(texts)
+        tx.settings.schema_texts, tx.settings.forms = texts, node_setup.forms_mark(texts)
     whole = directly.sync(people.amal, people.hq).bytes_down
     assert people.amal.forms != people.hq.forms
     assert directly.sync(people.amal, people.hq).bytes_down < whole / 20

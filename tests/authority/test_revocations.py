@@ -36,7 +36,7 @@ def tree() -> Iterator[Tree]:
 
 def household(node: Node, name: str, unit: str = JBL) -> bytes:
     """Register a family."""
-    return save.add(node, "household", Changes(set={"family_name": name}), unit=unit)
+    return save.add_record(node, "household", Changes(set={"family_name": name}), unit=unit)
 
 
 def reasons(server: Node, author: Node) -> dict[int, str]:
@@ -55,10 +55,10 @@ def test_what_a_branch_had_acknowledged_stays_when_its_author_is_revoked(tree: T
     tree.settle()
     tree.clock.tick(DAY_MS)
     new = household(amal, "new")
-    save.edit(amal, old.hex(), Changes(set={"location": "جبلة"}))
+    save.edit_record(amal, old.hex(), Changes(set={"location": "جبلة"}))
     tree.sync("amal", "jbl")
     tree.clock.tick(1_000)
-    device_locks.revoke(hq, amal.letters)
+    device_locks.revoke_device(hq, amal.letters)
     tree.sync("jbl", "hq")
     for node in (hq, jbl):
         assert rows(node)[old].doc["location"] == "جبلة"
@@ -73,7 +73,7 @@ def test_what_a_branch_had_acknowledged_stays_when_its_author_is_revoked(tree: T
 def test_what_comes_after_the_branch_has_heard_is_refused_there_and_above(tree: Tree) -> None:
     """The branch heard by night; a request that was admitted before brings a family: refused on both, and readable where it is."""
     hq, jbl, amal = (tree.nodes[name] for name in ("hq", "jbl", "amal"))
-    device_locks.revoke(hq, amal.letters)
+    device_locks.revoke_device(hq, amal.letters)
     tree.sync("jbl", "hq")
     late = household(amal, "late")
     tree.sync("amal", "jbl")
@@ -90,9 +90,9 @@ def test_a_branch_that_is_cut_off_after_the_news_keeps_its_word(tree: Tree) -> N
     hq, jbl, amal = (tree.nodes[name] for name in ("hq", "jbl", "amal"))
     before = household(amal, "before")
     tree.sync("amal", "jbl")
-    device_locks.revoke(hq, amal.letters)
+    device_locks.revoke_device(hq, amal.letters)
     with pytest.raises(errors.CutOff):
-        talk(jbl, hq)._ask_where()  # headquarters has answered
+        talk(jbl, hq)._ask_positions()  # headquarters has answered
     meanwhile = household(amal, "meanwhile")
     tree.sync("amal", "jbl")
     assert meanwhile in rows(jbl)  # it has not heard
@@ -138,7 +138,7 @@ def test_a_branch_that_declares_late_or_backdates_is_not_believed(tree: Tree, at
     hq, amal = tree.nodes["hq"], tree.nodes["amal"]
     liar = Liar(tree, at)
     stated = liar.take("stated")
-    device_locks.revoke(hq, amal.letters)
+    device_locks.revoke_device(hq, amal.letters)
     tree.sync("jbl", "hq")
     later = liar.take("later")
     tree.sync("jbl", "hq")
@@ -150,11 +150,11 @@ def test_a_branch_that_declares_late_or_backdates_is_not_believed(tree: Tree, at
 def test_a_branch_that_states_more_than_it_has_is_not_believed(tree: Tree) -> None:
     """Before it is told it states a thousand commits that Amal's laptop has not signed: what then comes waits, and is never applied."""
     hq, jbl, amal = (tree.nodes[name] for name in ("hq", "jbl", "amal"))
-    device_locks.revoke(hq, amal.letters)
+    device_locks.revoke_device(hq, amal.letters)
     claim = talk(jbl, hq, None).client.codec.pack_frame(
         directly.FrameKind.PEER, messages.encode(messages.Peer(heads=((amal.device, 1_000, b"x" * 32),)))
     )
-    talk(jbl, hq, None)._exchange(lambda: [claim], where=True)
+    talk(jbl, hq, None)._exchange_frames(lambda: [claim], where=True)
     later = Liar(tree).take("later")
     tree.sync("jbl", "hq")
     assert later not in rows(hq)
@@ -167,9 +167,9 @@ def test_a_receipt_that_is_not_signed_by_the_branch_it_names_counts_for_nothing(
     hq, jbl, amal = (tree.nodes[name] for name in ("hq", "jbl", "amal"))
     made = household(amal, "made")
     tree.sync("amal", "jbl")
-    device_locks.revoke(hq, amal.letters)
+    device_locks.revoke_device(hq, amal.letters)
     client = talk(jbl, hq, None).client
-    (frame,) = first_receipts.frames(client, {})
+    (frame,) = first_receipts.receipt_frames(client, {})
     _, payload = client.codec.unpack_payload(frame[0], frame[5:])
     (taking,) = messages.decode_message(messages.Peer, payload).taken
     forgery = {
@@ -180,9 +180,9 @@ def test_a_receipt_that_is_not_signed_by_the_branch_it_names_counts_for_nothing(
         branch = tx.device(jbl.device)
         assert branch is not None
         for told, believed in ((bad, False), (taking, True)):
-            brought = first_receipts.Brought()
-            brought.add(tx, messages.Peer(taken=(told,)))
-            brought.keep(hq, tx, branch, amal.device, 0, 1)
+            brought = first_receipts.BroughtReceipts()
+            brought.add_receipts(tx, messages.Peer(taken=(told,)))
+            brought.keep_receipts(hq, tx, branch, amal.device, 0, 1)
             assert (tx.first_receipt(amal.device, 1) is not None) is believed
     assert made not in rows(hq)
 
@@ -194,20 +194,20 @@ def test_a_role_taken_away_does_not_undo_what_was_decided_before(tree: Tree) -> 
     """Dima decides at a branch, and is a supervisor no more when the night brings it up: it stands; what she decides once told does not."""
     hq, jbl, amal, basim = (tree.nodes[name] for name in ("hq", "jbl", "amal", "basim"))
     family = household(amal, "before")
-    administration.grant(hq, amal.letters, "supervisor", [JBL])
+    administration.set_grants(hq, amal.letters, "supervisor", [JBL])
     for _ in range(2):
         tree.settle()
     assert amal.role == "supervisor"
-    save.edit(amal, family.hex(), Changes(set={"family_name": "حداد"}))
-    save.edit(basim, family.hex(), Changes(set={"family_name": "خوري"}))
+    save.edit_record(amal, family.hex(), Changes(set={"family_name": "حداد"}))
+    save.edit_record(basim, family.hex(), Changes(set={"family_name": "خوري"}))
     for _ in range(2):
         tree.sync("amal", "jbl")
         tree.sync("basim", "jbl")
     tree.sync("amal", "jbl")
-    decisions.take(amal, family.hex(), "family_name", value="حداد خوري")
+    decisions.decide_conflict(amal, family.hex(), "family_name", value="حداد خوري")
     tree.sync("amal", "jbl")
     tree.clock.tick(1_000)
-    administration.grant(hq, amal.letters, "caseworker", [JBL])
+    administration.set_grants(hq, amal.letters, "caseworker", [JBL])
     tree.sync("jbl", "hq")
     assert rows(hq)[family].doc["family_name"] == "حداد خوري"
     assert reasons(hq, amal) == {}
@@ -220,9 +220,9 @@ def test_a_caseworker_who_moves_units_loses_nothing_that_she_had_not_sent(people
     hq, amal = people.hq, people.amal
     old = household(amal, "old")
     directly.sync(amal, hq)
-    save.edit(amal, old.hex(), Changes(set={"location": "جبلة"}))
+    save.edit_record(amal, old.hex(), Changes(set={"location": "جبلة"}))
     new = household(amal, "new")
-    administration.grant(hq, amal.letters, "caseworker", [QRD])
+    administration.set_grants(hq, amal.letters, "caseworker", [QRD])
     directly.sync(amal, hq)
     assert reasons(hq, amal) == {}
     assert rows(hq)[old].doc["location"] == "جبلة"
@@ -235,14 +235,14 @@ def pretend(node: Node, unit: str) -> None:
     """Have a laptop believe that it is granted a unit."""
     with node.store.write() as tx:
         tx.settings.grants = (Grant(unit, "caseworker"),)
-    node.reload()
+    node.reload_identity()
 
 
 def test_it_is_so_through_a_branch_too(tree: Tree) -> None:
     """The branch has heard of Amal's new unit before she comes: what she had signed by then is taken there and above, on its word."""
     hq, jbl, amal = (tree.nodes[name] for name in ("hq", "jbl", "amal"))
     made = household(amal, "made")
-    administration.grant(hq, amal.letters, "caseworker", ["LAT/JBL/OLD"])
+    administration.set_grants(hq, amal.letters, "caseworker", ["LAT/JBL/OLD"])
     tree.clock.tick(1_000)
     tree.sync("jbl", "hq")
     tree.sync("amal", "jbl")
@@ -265,7 +265,7 @@ def test_what_she_signs_before_the_news_has_reached_her_counts(people: Cast) -> 
     """The answer that told Amal of her new unit is lost on its way; she goes on in the old one, and all of it is applied."""
     hq, amal = people.hq, people.amal
     first = household(amal, "first")
-    administration.grant(hq, amal.letters, "caseworker", [QRD])
+    administration.set_grants(hq, amal.letters, "caseworker", [QRD])
     with pytest.raises(errors.CutOff):
         directly.sync(amal, hq, cut=2)
     second = household(amal, "second")
@@ -281,7 +281,7 @@ def test_what_was_signed_before_counts_for_sixty_days(people: Cast, days: int) -
     """A laptop was away for long: up to sixty days its old units take what it signed before it was told."""
     hq, amal = people.hq, people.amal
     made = household(amal, "made")
-    administration.grant(hq, amal.letters, "caseworker", [QRD])
+    administration.set_grants(hq, amal.letters, "caseworker", [QRD])
     people.clock.tick(days * DAY_MS)
     directly.sync(amal, hq)
     assert (made in rows(hq)) is (days < 60)
@@ -290,7 +290,7 @@ def test_what_was_signed_before_counts_for_sixty_days(people: Cast, days: int) -
 def test_a_laptop_that_pretends_not_to_have_been_told_is_believed_for_sixty_days(people: Cast) -> None:
     """A tampered laptop says in each hello that it works with its old grants: its old unit takes that for sixty days, and no longer."""
     hq, amal = people.hq, people.amal
-    administration.grant(hq, amal.letters, "caseworker", [QRD])
+    administration.set_grants(hq, amal.letters, "caseworker", [QRD])
     directly.sync(amal, hq)
     made = []
     for days in (59, 2):
@@ -307,7 +307,7 @@ def test_grants_taken_away_at_once_count_at_once(people: Cast) -> None:
     hq, amal = people.hq, people.amal
     directly.sync(amal, hq)
     made = household(amal, "made")
-    administration.grant(hq, amal.letters, "caseworker", [QRD], at_once=True)
+    administration.set_grants(hq, amal.letters, "caseworker", [QRD], at_once=True)
     for _ in range(2):
         directly.sync(amal, hq)
     assert made not in rows(hq)
@@ -327,13 +327,13 @@ def test_what_was_taken_after_the_theft_waits_for_a_person_everywhere(tree: Tree
     tree.settle()
     theft = tree.clock.now
     tree.clock.tick(DAY_MS)
-    save.edit(amal, honest.hex(), Changes(set={"family_name": "thief"}))
+    save.edit_record(amal, honest.hex(), Changes(set={"family_name": "thief"}))
     planted = household(amal, "planted")
     tree.settle()
     tree.clock.tick(1_000)
     late = household(amal, "late")
     tree.sync("amal", "jbl")
-    told = device_locks.revoke(hq, amal.letters, since=theft)
+    told = device_locks.revoke_device(hq, amal.letters, since=theft)
     assert told.state == "revoked"
     assert rows(hq)[honest].doc["family_name"] == "honest"
     for _ in range(2):
@@ -357,7 +357,7 @@ def test_by_stick_the_same_holds(tree: Tree, tmp_path: Path) -> None:
     hq, amal = tree.nodes["hq"], tree.nodes["amal"]
     before = household(amal, "before")
     tree.sync("amal", "jbl")
-    device_locks.revoke(hq, amal.letters)
+    device_locks.revoke_device(hq, amal.letters)
     tree.carry("jbl", "hq", tmp_path / "first.age")
     assert before in rows(hq)
     assert reasons(hq, amal) == {}

@@ -19,7 +19,7 @@ from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
 from fieldsync.review import decisions, queue
 from fieldsync.schema.compatibility import FormChange
-from fieldsync.server.publish_schema import PublishedForms, publish
+from fieldsync.server.publish_schema import PublishedForms, publish_schema
 from tests import directly
 from tests.cast import JBL, QRD, Clock, copy_cast, found_cast, open_node, rows
 from tests.conftest import Cast
@@ -69,7 +69,7 @@ class _Story:
 
     def publish(self) -> None:
         """Put the book's forms in force."""
-        publish(self.nodes["hq"], self.book.write(self._folder))
+        publish_schema(self.nodes["hq"], self.book.write(self._folder))
 
     def known(self, name: str) -> list[Question]:
         """The questions that a laptop has, by the names in its own form."""
@@ -80,7 +80,7 @@ class _Story:
         for key, one in enumerate(self.book.questions):
             names = [old for old in visit.fields if self._now(old) == one.name]
             if names and not visit.fields[names[0]].retired:
-                codes = [choice.code for choice in visit.fields[names[0]].offered]
+                codes = [choice.code for choice in visit.fields[names[0]].offered_choices]
                 if codes or not one.choices:
                     found.append(Question(key, names[0], one.kind, codes))
         return found
@@ -101,7 +101,7 @@ class _Story:
                 getattr(self.book, what)(which)
                 self.publish()
             case ("new", who) if self.known(who):
-                record = save.add(self.nodes[who], "visit", Changes(), unit=JBL)
+                record = save.add_record(self.nodes[who], "visit", Changes(), unit=JBL)
                 self.edit(who, record, 0, 1)
             case ("edit", who, which, question, value):
                 visits = sorted(r for r, row in rows(self.nodes[who]).items() if row.state.type == "visit")
@@ -120,7 +120,7 @@ class _Story:
         asked = self.known(who)
         one = asked[question % len(asked)]
         changes = _changes(one, value)
-        save.edit(self.nodes[who], record.hex(), changes)
+        save.edit_record(self.nodes[who], record.hex(), changes)
         for given_ in (changes.set, changes.put, changes.say):
             for said in given_.values():
                 self.saved.append((who, record, one.key, said[0] if isinstance(said, list) else said))
@@ -203,9 +203,9 @@ def test_forms_change_between_edits_and_syncs(founded: Path, steps: list[tuple[A
 def book(people: Cast, tmp_path: Path) -> Book:
     """Return forms with a type of visits, in force and known to Amal and Basim; one visit is everybody's."""
     made = Book()
-    publish(people.hq, made.write(tmp_path / "forms"))
+    publish_schema(people.hq, made.write(tmp_path / "forms"))
     directly.sync(people.amal, people.hq)
-    save.add(people.amal, "visit", Changes(set={"q0": "Jableh", "q1": "a"}), unit=JBL)
+    save.add_record(people.amal, "visit", Changes(set={"q0": "Jableh", "q1": "a"}), unit=JBL)
     for node in (people.amal, people.basim):
         directly.sync(node, people.hq)
     return made
@@ -218,17 +218,17 @@ def _visit(node: Node) -> bytes:
 def test_both_names_of_a_field_are_one_conflict(people: Cast, book: Book, tmp_path: Path) -> None:
     """Amal writes under the old name while Basim writes under the new one: two values of one field, decided as any."""
     record = _visit(people.amal).hex()
-    save.edit(people.amal, record, Changes(set={"q0": "old form"}))
+    save.edit_record(people.amal, record, Changes(set={"q0": "old form"}))
     book.rename(0)
-    publish(people.hq, book.write(tmp_path / "forms"))
+    publish_schema(people.hq, book.write(tmp_path / "forms"))
     directly.sync(people.basim, people.hq)
-    save.edit(people.basim, record, Changes(set={book.questions[0].name: "new form"}))
+    save.edit_record(people.basim, record, Changes(set={book.questions[0].name: "new form"}))
     for node in (people.basim, people.amal, people.basim, people.samar):
         directly.sync(node, people.hq)
-    (item,) = decisions.items(people.samar)
+    (item,) = decisions.list_conflicts(people.samar)
     assert item.field == book.questions[0].name
     assert {head.value for head in item.heads} == {"old form", "new form"}
-    decisions.take(people.samar, record, item.field, value="decided")
+    decisions.decide_conflict(people.samar, record, item.field, value="decided")
     for node in (people.samar, people.amal, people.basim):
         assert directly.sync(node, people.hq).refused == 0
         assert rows(node)[bytes.fromhex(record)].doc[book.questions[0].name] == "decided"
@@ -240,7 +240,7 @@ def test_an_old_form_decides_nothing_by_its_names(people: Cast, book: Book, tmp_
     record = _visit(people.amal)
     directly.sync(people.samar, people.hq)
     for node, value in ((people.samar, "one"), (people.basim, "two")):
-        save.edit(node, record.hex(), Changes(set={"q0": value}))
+        save.edit_record(node, record.hex(), Changes(set={"q0": value}))
     for node in (people.samar, people.basim, people.amal):
         directly.sync(node, people.hq)
     with people.amal.store.write() as tx:
@@ -250,7 +250,7 @@ def test_an_old_form_decides_nothing_by_its_names(people: Cast, book: Book, tmp_
             people.amal, tx, [save.draft_edit(people.amal, row, kind, {"q0": "mine"}, decides=True)]
         )
     book.rename(0)
-    publish(people.hq, book.write(tmp_path / "forms"))
+    publish_schema(people.hq, book.write(tmp_path / "forms"))
     assert directly.sync(people.amal, people.hq).refused == 1
     assert set(rows(people.hq)[record].conflicts) == {book.questions[0].name}
 
@@ -258,32 +258,32 @@ def test_an_old_form_decides_nothing_by_its_names(people: Cast, book: Book, tmp_
 def test_what_was_legal_under_its_own_form_is_taken(people: Cast, book: Book, tmp_path: Path) -> None:
     """A limit was drawn tighter and a choice retired while Amal was away: her saves count; new ones are told."""
     record = _visit(people.amal).hex()
-    save.edit(people.amal, record, Changes(set={"q0": "a long answer"}))
-    made = save.add(people.amal, "visit", Changes(set={"q1": "a"}), unit=JBL)
+    save.edit_record(people.amal, record, Changes(set={"q0": "a long answer"}))
+    made = save.add_record(people.amal, "visit", Changes(set={"q1": "a"}), unit=JBL)
     book.narrow(0)
     texts = book.texts()
     texts["visit.toml"] = texts["visit.toml"].replace('type = "text"', 'type = "text"\nmax = 5')
-    publish(people.hq, write(tmp_path / "forms", texts))
+    publish_schema(people.hq, write(tmp_path / "forms", texts))
     assert directly.sync(people.amal, people.hq).refused == 0
     shown = rows(people.hq)[bytes.fromhex(record)].doc | rows(people.hq)[made].doc
     assert (shown["q0"], shown["q1"]) == ("a long answer", "a")
     with pytest.raises(errors.IllegalValue):
-        save.edit(people.amal, record, Changes(set={"q0": "another long answer"}))
+        save.edit_record(people.amal, record, Changes(set={"q0": "another long answer"}))
     with pytest.raises(errors.IllegalValue) as refused:
-        save.add(people.amal, "visit", Changes(set={"q1": "a"}))
+        save.add_record(people.amal, "visit", Changes(set={"q1": "a"}))
     assert refused.value.facts["reason"] == "retired_choice"
 
 
 def test_a_retired_type_is_read_and_not_added(people: Cast, book: Book, tmp_path: Path) -> None:
     """Visits are made no more: those there are stay, one that was made meanwhile arrives."""
-    made = save.add(people.basim, "visit", Changes(set={"q0": "late"}), unit=JBL)
+    made = save.add_record(people.basim, "visit", Changes(set={"q0": "late"}), unit=JBL)
     book.version, book.retired = book.version + 1, True
-    told = publish(people.hq, book.write(tmp_path / "forms"))
+    told = publish_schema(people.hq, book.write(tmp_path / "forms"))
     assert told.changes == [FormChange("visit", "type_retired")]
     assert directly.sync(people.basim, people.hq).refused == 0
     assert rows(people.hq)[made].doc["q0"] == "late"
     with pytest.raises(errors.RetiredType):
-        save.add(people.basim, "visit", Changes(set={"q0": "later"}))
+        save.add_record(people.basim, "visit", Changes(set={"q0": "later"}))
     assert len(queries.list_records(people.basim, "visit")) == 2
 
 
@@ -293,7 +293,7 @@ def test_search_follows_a_form(people: Cast, book: Book, tmp_path: Path) -> None
     book.rename(0)
     texts = book.texts()
     texts["visit.toml"] = f'search = ["{book.questions[0].name}"]\n' + texts["visit.toml"]
-    publish(people.hq, write(tmp_path / "forms", texts))
+    publish_schema(people.hq, write(tmp_path / "forms", texts))
     directly.sync(people.amal, people.hq)
     assert len(queries.find(people.amal, "Jableh")) == 1
 
@@ -301,21 +301,21 @@ def test_search_follows_a_form(people: Cast, book: Book, tmp_path: Path) -> None
 def test_what_a_removal_had_seen_is_not_shown_as_news_after_a_rename(people: Cast, book: Book, tmp_path: Path) -> None:
     """Amal removes what she had changed under an older name, while Basim writes a note: the decider is shown his alone."""
     book.add("text")
-    publish(people.hq, book.write(tmp_path / "forms"))
+    publish_schema(people.hq, book.write(tmp_path / "forms"))
     for node in (people.amal, people.basim):
         directly.sync(node, people.hq)
     first, second = (one.name for one in book.questions[:1] + book.questions[-1:])
     record = _visit(people.amal)
-    save.edit(people.amal, record.hex(), Changes(set={first: "seen"}))
+    save.edit_record(people.amal, record.hex(), Changes(set={first: "seen"}))
     directly.sync(people.amal, people.hq)
-    save.remove(people.amal, record.hex(), "twice")
-    save.edit(people.basim, record.hex(), Changes(set={second: "unseen"}))
+    save.remove_record(people.amal, record.hex(), "twice")
+    save.edit_record(people.basim, record.hex(), Changes(set={second: "unseen"}))
     book.rename(0)
-    publish(people.hq, book.write(tmp_path / "forms"))
+    publish_schema(people.hq, book.write(tmp_path / "forms"))
     for node in (people.basim, people.amal, people.samar):
         directly.sync(node, people.hq)
-    (one,) = queue.waiting(people.samar, field="_deleted")
-    detail = queue.detail(people.samar, one)
+    (one,) = queue.waiting_conflicts(people.samar, field="_deleted")
+    detail = queue.conflict_detail(people.samar, one)
     assert detail is not None
     assert [(head.field, head.value) for head in detail.meanwhile] == [(second, "unseen")]
 
@@ -325,15 +325,15 @@ def test_the_views_have_the_present_names(people: Cast, book: Book, tmp_path: Pa
     book.rename(0)
     folder = book.write(tmp_path / "forms")
     name = book.questions[0].name
-    told = publish(people.hq, folder, dry_run=True)
+    told = publish_schema(people.hq, folder, dry_run=True)
     assert (told.published, told.changes) == (False, [FormChange("visit", "field_renamed", field=name, was="q0")])
     assert "q0" in people.hq.schema.type("visit").fields
-    publish(people.hq, folder)
+    publish_schema(people.hq, folder)
     directly.sync(people.amal, people.hq)
     for node in (people.hq, people.amal):
         with node.store.read() as tx:
             assert tx.sql(f"SELECT [{name}] FROM visit").fetchone()[0] == "Jableh"
-    assert publish(people.hq, folder) == PublishedForms(told.number, published=False, changes=[])
+    assert publish_schema(people.hq, folder) == PublishedForms(told.number, published=False, changes=[])
 
 
 def test_a_commit_of_unknown_words_waits_and_blocks_nothing(people: Cast, book: Book, tmp_path: Path) -> None:
@@ -343,7 +343,7 @@ def test_a_commit_of_unknown_words_waits_and_blocks_nothing(people: Cast, book: 
     write_commits(
         people.amal, other, {"_code": codes.make_code(JBL, "B", 900), "_unit": JBL, "colour": "red"}, type="tent"
     )
-    save.edit(people.amal, record.hex(), Changes(set={"q0": "after them"}))
+    save.edit_record(people.amal, record.hex(), Changes(set={"q0": "after them"}))
     assert directly.sync(people.amal, people.hq).refused == 2
     assert rows(people.hq)[record].doc["q0"] == "after them"
     status = queries.status(people.amal)
@@ -352,7 +352,7 @@ def test_a_commit_of_unknown_words_waits_and_blocks_nothing(people: Cast, book: 
     texts = book.texts()
     tent = '[fields.colour]\ntype = "text"\nmerge = "latest"\nsensitivity = 1\nlabel = { en = "x", ar = "س" }\n'
     texts["tent.toml"] = texts["visit.toml"].partition("[fields")[0] + tent
-    publish(people.hq, write(tmp_path / "forms", texts))
+    publish_schema(people.hq, write(tmp_path / "forms", texts))
     directly.sync(people.amal, people.hq)
     assert [one["code"] for one in queries.status(people.amal).refused] == ["unknown_field"]
     with people.hq.store.read() as tx:
@@ -362,7 +362,7 @@ def test_a_commit_of_unknown_words_waits_and_blocks_nothing(people: Cast, book: 
 def test_a_rename_reaches_a_record_that_is_in_two_places(people: Cast, book: Book, tmp_path: Path) -> None:
     """Two moved it to two units, and it is in the digests of both: the new names change these alike on every node."""
     record = _visit(people.basim)
-    save.edit(people.basim, record.hex(), Changes(set={"q0": "by a commit of its own"}))
+    save.edit_record(people.basim, record.hex(), Changes(set={"q0": "by a commit of its own"}))
     for node in (people.basim, people.samar):
         directly.sync(node, people.hq)
     move(people.basim, record, QRD)
@@ -371,7 +371,7 @@ def test_a_rename_reaches_a_record_that_is_in_two_places(people: Cast, book: Boo
         directly.sync(node, people.hq)
     assert len(rows(people.hq)[record].channels) == 2
     book.rename(0)
-    publish(people.hq, book.write(tmp_path / "forms"))
+    publish_schema(people.hq, book.write(tmp_path / "forms"))
     tallies = [directly.sync(node, people.hq) for node in (people.basim, people.samar)]
     assert [(tally.healed, tally.differing) for tally in tallies] == [(0, [])] * 2
     for node in (people.hq, people.basim, people.samar):
@@ -385,7 +385,7 @@ def test_a_newer_form_waits_under_its_own_names(people: Cast, book: Book, tmp_pa
     book.add("text")
     with people.amal.store.write() as tx:
         schema_rollout.put_in_force(people.amal, tx, book.texts() | {"published.toml": "number = 9\n"})
-    save.edit(
+    save.edit_record(
         people.amal, record.hex(), Changes(set={book.questions[0].name: "newer", book.questions[-1].name: "more"})
     )
     tally = directly.sync(people.amal, people.hq)

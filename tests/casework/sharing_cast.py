@@ -32,17 +32,17 @@ def open_all(home: Path, template: Path, clock: Clock) -> dict[str, Node]:
 
 def organisation(node: Node, unit: str, name: str) -> bytes:
     """Write down a charity and the unit of its people."""
-    return save.add(
+    return save.add_record(
         node, "organisation", Changes(set={"name_ar": name, "kind": "charity", "partner_unit": unit}), unit="LAT"
     )
 
 
 def family(node: Node, unit: str) -> tuple[bytes, bytes]:
     """Register a family with one person, and return both."""
-    home = save.add(
+    home = save.add_record(
         node, "household", Changes(set={"family_name": "Salloum", "location": "Mraid"}, put={"phones": ["0944111222"]}), unit=unit
     )  # fmt: skip
-    who = save.add(
+    who = save.add_record(
         node, "person", Changes(set={"given": "ليلى", "father": "سمير", "family": "Kassab", "household": record_ids.id_text(home), "sex": "f"})
     )  # fmt: skip
     return home, who
@@ -57,12 +57,12 @@ def consent(node: Node, who: bytes, *units: str, **fields: object) -> bytes:
         "given_on": node.today(),
         "state": "given",
     }
-    return save.add(node, "consent", Changes(set={**said, **fields}, put={"share_with": list(units)}))
+    return save.add_record(node, "consent", Changes(set={**said, **fields}, put={"share_with": list(units)}))
 
 
 def refer(node: Node, who: bytes, unit: str, *share: str, **more: str) -> bytes:
     """Refer a person, with their given name and what else is named."""
-    return referrals.refer(
+    return referrals.refer_record(
         node,
         record_ids.id_text(who),
         ReferralRequest(unit, "needs a stove", services=["other"], share=("given", *share), **more),

@@ -43,6 +43,6 @@ def deliver(node: Node, who: bytes, referral: bytes, **more: object) -> bytes:
         "provider": node.units[0],
         "given_on": node.today(),
     }
-    return save.add(
+    return save.add_record(
         node, "service", Changes(set={**said, "referral": record_ids.id_text(referral), "outcome": "given", **more})
     )

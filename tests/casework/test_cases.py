@@ -29,8 +29,8 @@ def text(record: bytes) -> str:
 
 def child(node: Node) -> bytes:
     """Register a family with one child; return the child."""
-    family = save.add(node, "household", Changes(set={"family_name": "الحسن"}))
-    return save.add(
+    family = save.add_record(node, "household", Changes(set={"family_name": "الحسن"}))
+    return save.add_record(
         node, "person", Changes(set={"given": "علي", "family": "الحسن", "sex": "m", "household": text(family)})
     )
 
@@ -64,34 +64,34 @@ def test_a_case_from_the_first_sign_to_its_closing(people: Cast, clock: Clock) -
     amal, samar = people.amal, people.samar
     case = opened(amal)
     assert fields(amal, case)["state"] == "registered"
-    assessed = cases.assess(amal, case, ASSESSMENT).hex()
+    assessed = cases.save_assessment(amal, case, ASSESSMENT).hex()
     assert (fields(amal, assessed)["state"], fields(amal, case)["state"], fields(amal, case)["risk"]) == (
         "submitted", "assessed", "high",
     )  # fmt: skip
-    plan = cases.plan(amal, case, PLAN, [STEP]).hex()
+    plan = cases.save_plan(amal, case, PLAN, [STEP]).hex()
     with pytest.raises(errors.RoleRefused):
-        cases.approve(amal, case)
+        cases.approve_request(amal, case)
     everybody(people)
     cases.send_back(samar, case, "سمّ المدرسة")
     everybody(people)
     assert (fields(amal, plan)["state"], fields(amal, case)["plan_approved"]) == ("returned", "rejected")
     assert [one["text"] for one in fields(amal, case)["notes"]] == ["سمّ المدرسة"]  # type: ignore[attr-defined]
-    save.edit(amal, plan, Changes(set={"goal": "مدرسة النور", "state": "submitted"}))
-    save.edit(amal, case, Changes(set={"plan_approved": "requested"}))
+    save.edit_record(amal, plan, Changes(set={"goal": "مدرسة النور", "state": "submitted"}))
+    save.edit_record(amal, case, Changes(set={"plan_approved": "requested"}))
     everybody(people)
-    cases.approve(samar, case)
+    cases.approve_request(samar, case)
     everybody(people)
     assert [fields(amal, one)["state"] for one in (plan, assessed, case)] == ["approved", "approved", "planned"]
-    cases.advance(amal, case)
-    cases.close(amal, case, "goals_met")
+    cases.advance_case(amal, case)
+    cases.request_closure(amal, case, "goals_met")
     with pytest.raises(errors.RoleRefused):
-        cases.approve(amal, case)
+        cases.approve_request(amal, case)
     everybody(people)
     clock.tick(DAY)
-    cases.approve(samar, case, note="أحسنتم")
+    cases.approve_request(samar, case, note="أحسنتم")
     everybody(people)
     assert (fields(amal, case)["state"], fields(amal, case)["closed_on"]) == ("closed", samar.today())
-    cases.reopen(samar, case, "عاد إلى الشارع")
+    cases.reopen_case(samar, case, "عاد إلى الشارع")
     everybody(people)
     again = fields(amal, case)
     assert (again["state"], again["reopen_count"], again["conflicts"]) == ("registered", 1, [])
@@ -103,12 +103,12 @@ def test_a_case_that_lacks_something_waits_until_it_is_there(people: Cast) -> No
     case = cases.open_case(people.amal, child(people.amal).hex(), Changes(set={"case_type": "child"})).hex()
     assert fields(people.amal, case)["state"] == "identified"
     with pytest.raises(errors.Incomplete) as lacking:
-        cases.advance(people.amal, case)
+        cases.advance_case(people.amal, case)
     assert {"found_by", "concerns", "risk"} <= set(lacking.value.facts["fields"])  # type: ignore[call-overload]
     with pytest.raises(errors.IllegalStep):
-        cases.advance(people.amal, case, "planned")
+        cases.advance_case(people.amal, case, "planned")
     with pytest.raises(errors.NothingToApprove):
-        cases.approve(people.amal, case)
+        cases.approve_request(people.amal, case)
 
 
 def test_a_step_that_fails_leaves_nothing_behind(people: Cast) -> None:
@@ -116,12 +116,12 @@ def test_a_step_that_fails_leaves_nothing_behind(people: Cast) -> None:
     case = opened(people.amal)
     before = queries.status(people.amal)
     with pytest.raises(errors.IllegalValue):
-        cases.plan(people.amal, case, PLAN, [STEP, {**STEP, "service_type": "magic"}])
+        cases.save_plan(people.amal, case, PLAN, [STEP, {**STEP, "service_type": "magic"}])
     assert queries.status(people.amal) == before
     with pytest.raises(errors.IllegalValue):
-        cases.assess(people.amal, case, Changes(set={"risk": "high", "answers": "x", "fcs_staples": 9}))
+        cases.save_assessment(people.amal, case, Changes(set={"risk": "high", "answers": "x", "fcs_staples": 9}))
     with pytest.raises(errors.IllegalValue):
-        cases.assess(people.amal, child(people.amal).hex(), ASSESSMENT)  # a person is no case
+        cases.save_assessment(people.amal, child(people.amal).hex(), ASSESSMENT)  # a person is no case
     assert fields(people.amal, case)["state"] == "registered"
 
 
@@ -129,13 +129,13 @@ def test_closed_here_while_work_went_on_there_is_for_a_person(people: Cast) -> N
     """Samar closes what Amal takes on with offline: both stand until somebody decides."""
     amal, samar = people.amal, people.samar
     case = opened(amal)
-    cases.close(amal, case, "moved")
+    cases.request_closure(amal, case, "moved")
     everybody(people)
-    cases.approve(samar, case)
-    save.edit(amal, case, Changes(set={"state": "monitoring"}))
+    cases.approve_request(samar, case)
+    save.edit_record(amal, case, Changes(set={"state": "monitoring"}))
     everybody(people)
     assert fields(amal, case)["conflicts"] == ["state"]
-    decisions.take(samar, case, "state", value="closed")
+    decisions.decide_conflict(samar, case, "state", value="closed")
     everybody(people)
     assert (fields(amal, case)["state"], fields(amal, case)["conflicts"]) == ("closed", [])
 
@@ -144,67 +144,67 @@ def test_the_agenda_says_what_is_due_for_whom(people: Cast, clock: Clock) -> Non
     """Mine and nobody's, the oldest first and a week ahead; approvals for those who give them; a colleague's by name."""
     amal, samar = people.amal, people.samar
     case = opened(amal)
-    assert what(agenda.due(amal)) == [("assessment", -7)]
+    assert what(agenda.list_due(amal)) == [("assessment", -7)]
     clock.tick(9 * DAY)
-    assert what(agenda.due(amal)) == [("assessment", 2)]
-    cases.assess(amal, case, ASSESSMENT)
-    cases.plan(amal, case, PLAN, [{**STEP, "due_on": "2026-11-01"}, {**STEP, "due_on": "2030-01-01"}])
+    assert what(agenda.list_due(amal)) == [("assessment", 2)]
+    cases.save_assessment(amal, case, ASSESSMENT)
+    cases.save_plan(amal, case, PLAN, [{**STEP, "due_on": "2026-11-01"}, {**STEP, "due_on": "2030-01-01"}])
     visit = {"case": str(uuid.UUID(case)), "kind": "home", "due_on": "2026-10-01", "worker": " أمل "}
-    save.add(amal, "follow_up", Changes(set=visit))
-    mine = agenda.due(amal)
+    save.add_record(amal, "follow_up", Changes(set=visit))
+    mine = agenda.list_due(amal)
     assert [one.what for one in mine] == ["step"]
-    assert [one.what for one in agenda.due(amal, worker="أمل")] == ["visit"]
-    assert [one.what for one in agenda.due(amal, everybody=True)][:2] == ["visit", "step"]
+    assert [one.what for one in agenda.list_due(amal, worker="أمل")] == ["visit"]
+    assert [one.what for one in agenda.list_due(amal, everybody=True)][:2] == ["visit", "step"]
     assert all(one.about == "علي الحسن" for one in mine)
     everybody(people)
-    assert sorted(one.what for one in agenda.due(samar)) == ["approval", "plan_approval"]
-    assert agenda.due(people.basim) == []  # neither his, nor for him to approve
-    cases.approve(samar, case)
-    assert agenda.due(samar) == []
-    assert [one.what for one in agenda.due(samar, until="2027-06-01", worker="Amal")] == ["step", "review"]
+    assert sorted(one.what for one in agenda.list_due(samar)) == ["approval", "plan_approval"]
+    assert agenda.list_due(people.basim) == []  # neither his, nor for him to approve
+    cases.approve_request(samar, case)
+    assert agenda.list_due(samar) == []
+    assert [one.what for one in agenda.list_due(samar, until="2027-06-01", worker="Amal")] == ["step", "review"]
 
 
 def test_caseload_counts_each_worker_s_open_cases(people: Cast) -> None:
     """By risk and state, what is late and what was closed this month; a unit's own."""
     amal, samar = people.amal, people.samar
     first, second = opened(amal), opened(amal)
-    cases.transfer(amal, second, worker="Basim")
-    cases.close(amal, first, "goals_met")
+    cases.transfer_case(amal, second, worker="Basim")
+    cases.request_closure(amal, first, "goals_met")
     everybody(people)
-    cases.approve(samar, first)
-    load = {one.worker: one for one in cases.caseload(samar)}
+    cases.approve_request(samar, first)
+    load = {one.worker: one for one in cases.list_caseload(samar)}
     assert (load["Amal"].open, load["Amal"].closed, load["Amal"].opened) == (0, 1, 1)
     assert (load["Basim"].open, load["Basim"].by_risk, load["Basim"].by_state) == (
         1, {"medium": 1}, {"registered": 1},
     )  # fmt: skip
-    assert cases.caseload(samar, unit=QRD) == []
+    assert cases.list_caseload(samar, unit=QRD) == []
 
 
 def test_a_case_handed_to_another_unit_goes_with_its_family(people: Cast) -> None:
     """It leaves Amal's laptop once the server has it, and waits at the other unit to be taken up."""
     case = opened(people.amal)
     everybody(people)
-    cases.transfer(people.amal, case, unit=QRD)
+    cases.transfer_case(people.amal, case, unit=QRD)
     everybody(people)
     with pytest.raises(errors.NoRecord):
         queries.show(people.amal, case)
     assert queries.show(people.basim, case).unit == QRD
-    assert [one.what for one in agenda.due(people.basim)] == ["taking_up"]
-    cases.advance(people.basim, case)
+    assert [one.what for one in agenda.list_due(people.basim)] == ["taking_up"]
+    cases.advance_case(people.basim, case)
     assert fields(people.basim, case)["state"] == "registered"
     with pytest.raises(errors.Usage):
-        cases.transfer(people.basim, case)
+        cases.transfer_case(people.basim, case)
 
 
 def test_a_transfer_ends_where_owners_form_a_ring(people: Cast) -> None:
     """Two records that somebody hung onto each other by hand: a transfer looked for the end of that for ever."""
     amal = people.amal
-    one, other = (save.add(amal, "person", Changes(set={"given": name})) for name in ("هدى", "رامي"))
+    one, other = (save.add_record(amal, "person", Changes(set={"given": name})) for name in ("هدى", "رامي"))
     case = cases.open_case(amal, one.hex(), OPENING).hex()
     kind = amal.schema.type("person")
     with amal.store.write() as tx:
         for record, owner in ((one, other), (other, one)):
             draft = save.draft_edit(amal, tx.rows([record])[record], kind, {"household": text(owner)})
             commit_writer.commit_drafts(amal, tx, [draft])
-    cases.transfer(amal, case, unit=QRD)
+    cases.transfer_case(amal, case, unit=QRD)
     assert queries.show(amal, case).fields["state"] == "transferred"

@@ -32,7 +32,7 @@ class Family:
 
     def add(self, type: str, **fields: object) -> bytes:
         """Save a record in Jableh."""
-        return save.add(self.node, type, Changes(set=fields), unit=JBL)
+        return save.add_record(self.node, type, Changes(set=fields), unit=JBL)
 
     def join(self, person: bytes, relation: str) -> None:
         """Make somebody a member."""
@@ -43,7 +43,9 @@ class Family:
     def report(self, kind: str, members: tuple[bytes, ...] = (), **fields: object) -> bytes:
         """Report an event."""
         named = [one.hex() for one in members]
-        return household_events.report(self.node, kind, self.home.hex(), {"event_date": DAY, **fields}, members=named)
+        return household_events.report_event(
+            self.node, kind, self.home.hex(), {"event_date": DAY, **fields}, members=named
+        )
 
 
 def text(record: bytes) -> str:
@@ -80,17 +82,17 @@ def test_a_birth_is_reported_offline_and_verified_by_a_supervisor(office: Office
     event = family.report("birth", child_name="ليلى", child_sex="f")
     assert len(of_type(amal, "person")) == 3
     with pytest.raises(errors.RoleRefused):
-        household_events.verify(amal, event.hex())
+        household_events.verify_event(amal, event.hex())
     assert rows(amal)[event].doc["state"] == "reported"
     office.sync("amal", "samar")
-    household_events.verify(samar, event.hex())
+    household_events.verify_event(samar, event.hex())
     office.sync("samar", "amal", "basim")
     office.equal("amal", "basim", "samar")
     assert members(amal, family.home)["ليلى"] == "son_daughter"
     child = next(row for row in of_type(amal, "person") if row.doc["given"] == "ليلى")
     assert (child.doc["birth_date"], child.doc["alive"], child.doc["family"]) == (DAY, "alive", "محمد")
     assert rows(amal)[event].doc["person"] == text(child.state.record)
-    household_events.verify(samar, event.hex())  # once more changes nothing
+    household_events.verify_event(samar, event.hex())  # once more changes nothing
     assert len(of_type(samar, "person")) == 4
 
 
@@ -100,19 +102,19 @@ def test_two_who_verify_the_same_birth_make_one_child(office: Office, family: Fa
     event = family.report("birth", child_name="ليلى", child_sex="f")
     office.sync("amal", "samar")
     hq = office["hq"]
-    household_events.verify(hq, event.hex())
-    household_events.verify(samar, event.hex())
+    household_events.verify_event(hq, event.hex())
+    household_events.verify_event(samar, event.hex())
     office.sync("samar", "amal", "samar")
     office.equal("amal", "samar")
     assert [row.doc["given"] for row in of_type(samar, "person")].count("ليلى") == 1
     assert len(members(samar, family.home)) == 4
-    assert decisions.items(samar) == []
+    assert decisions.list_conflicts(samar) == []
 
 
 def test_two_caseworkers_who_record_the_same_birth_are_noticed(office: Office, family: Family) -> None:
     """It stands in the review of their supervisor, who verifies one; the other is refused unless they are twins."""
     first = family.report("birth", child_name="ليلى", child_sex="f")
-    second = household_events.report(
+    second = household_events.report_event(
         office["basim"],
         "birth",
         family.home.hex(),
@@ -120,14 +122,14 @@ def test_two_caseworkers_who_record_the_same_birth_are_noticed(office: Office, f
     )
     office.sync("amal", "basim", "samar")
     samar = office["samar"]
-    (item,) = decisions.items(samar)
+    (item,) = decisions.list_conflicts(samar)
     assert (item.type, item.field) == ("household", "last_birth")
     assert {head.value for head in item.heads} == {text(first), text(second)}
-    household_events.verify(samar, first.hex())
+    household_events.verify_event(samar, first.hex())
     with pytest.raises(errors.SameBirth) as caught:
-        household_events.verify(samar, second.hex())
+        household_events.verify_event(samar, second.hex())
     assert caught.value.facts == {"event": rows(samar)[second].code, "other": rows(samar)[first].code}
-    household_events.verify(samar, second.hex(), anyway=True)
+    household_events.verify_event(samar, second.hex(), anyway=True)
     assert len(of_type(samar, "person")) == 5
 
 
@@ -135,7 +137,7 @@ def test_a_death_ends_a_membership(office: Office, family: Family) -> None:
     """The person stays, as somebody who died."""
     event = family.report("death", person=text(family.father))
     office.sync("amal", "samar")
-    household_events.verify(office["samar"], event.hex())
+    household_events.verify_event(office["samar"], event.hex())
     office.sync("samar", "amal")
     amal = office["amal"]
     assert rows(amal)[family.father].doc["alive"] == "dead"
@@ -148,7 +150,7 @@ def test_a_move_changes_the_place(office: Office, family: Family) -> None:
     """Two verified moves to two places are a conflict like any other."""
     event = family.report("move", from_location="جبلة", to_location="القرداحة")
     office.sync("amal", "samar")
-    household_events.verify(office["samar"], event.hex())
+    household_events.verify_event(office["samar"], event.hex())
     assert rows(office["samar"])[family.home].doc["location"] == "القرداحة"
 
 
@@ -157,7 +159,7 @@ def test_who_marries_lives_in_the_other_family(office: Office, family: Family) -
     other = Family(office["amal"], "حسن")
     event = family.report("marriage", person=text(family.son), other_household=text(other.home))
     office.sync("amal", "samar")
-    household_events.verify(office["samar"], event.hex())
+    household_events.verify_event(office["samar"], event.hex())
     office.sync("samar", "amal")
     amal = office["amal"]
     son = rows(amal)[family.son].doc
@@ -171,8 +173,8 @@ def test_a_split_makes_a_family_of_those_chosen(office: Office, family: Family) 
     """Whoever verifies it, and however often, there is one new family, with its head."""
     event = family.report("split", (family.son, family.mother), person=text(family.son))
     office.sync("amal", "samar")
-    household_events.verify(office["hq"], event.hex())
-    household_events.verify(office["samar"], event.hex())
+    household_events.verify_event(office["hq"], event.hex())
+    household_events.verify_event(office["samar"], event.hex())
     office.sync("samar", "amal", "samar")
     office.equal("amal", "samar")
     amal = office["amal"]
@@ -181,7 +183,7 @@ def test_a_split_makes_a_family_of_those_chosen(office: Office, family: Family) 
     assert members(amal, new.state.record) == {"علي": "head", "فاطمة": "spouse"}
     assert members(amal, family.home) == {"أحمد": "head"}
     assert {row.doc["household"] for row in of_type(amal, "person")} == {text(family.home), text(new.state.record)}
-    assert decisions.items(amal) == []
+    assert decisions.list_conflicts(amal) == []
 
 
 @pytest.mark.parametrize("kind", ["join", "leave", "merge", "divorce", "head_change", "return"])
@@ -193,12 +195,12 @@ def test_every_other_event_is_verified_too(office: Office, family: Family, kind:
     fields |= {"other_household": text(other.home)} if kind in ("merge", "divorce") else {}
     event = family.report(kind, **fields)
     office.sync("amal", "samar")
-    household_events.verify(office["hq"], event.hex())
-    household_events.verify(office["samar"], event.hex())
+    household_events.verify_event(office["hq"], event.hex())
+    household_events.verify_event(office["samar"], event.hex())
     office.sync("samar", "amal", "samar")
     office.equal("amal", "samar")
     amal = office["amal"]
-    assert decisions.items(amal) == []
+    assert decisions.list_conflicts(amal) == []
     expected = {
         "join": {"أحمد": "head", "فاطمة": "spouse", "علي": "other_relative"},
         "leave": {"أحمد": "head", "فاطمة": "spouse"},
@@ -217,7 +219,7 @@ def test_every_other_event_is_verified_too(office: Office, family: Family, kind:
 def test_an_event_added_plainly_is_as_good_as_a_reported_one(office: Office, family: Family) -> None:
     """By `add` or a form: codes are kept for the child, and another's report of a birth nearby is noticed."""
     amal = office["amal"]
-    event = save.add(
+    event = save.add_record(
         amal,
         "household_event",
         Changes(
@@ -232,7 +234,7 @@ def test_an_event_added_plainly_is_as_good_as_a_reported_one(office: Office, fam
     office.sync("amal")
     office.sync("samar")
     for name in ("samar", "hq"):
-        household_events.verify(office[name], event.hex(), anyway=True)
+        household_events.verify_event(office[name], event.hex(), anyway=True)
     office.sync("samar")
     born = [row for row in rows(office["hq"]).values() if row.doc.get("given") == "نور"]
     assert [(row.code, list(row.conflicts)) for row in born] == [(rows(amal)[event].doc["new_code"], [])]

@@ -78,13 +78,13 @@ def test_a_partner_has_only_what_is_shared(nodes: dict[str, Node]) -> None:
 def test_an_answer_and_what_was_delivered_travel_back(nodes: dict[str, Node]) -> None:
     """The charity accepts and delivers offline; the unit that referred has both, and both sides agree."""
     who, _, referral = referred(nodes)
-    referrals.answer(nodes["huda"], record_ids.id_text(referral), "accepted")
+    referrals.answer_referral(nodes["huda"], record_ids.id_text(referral), "accepted")
     service = deliver(nodes["huda"], who, referral)
     sync(nodes, "huda", "amal", "huda")
     assert queries.show(nodes["amal"], record_ids.id_text(referral)).fields["state"] == "accepted"
     told = queries.show(nodes["amal"], record_ids.id_text(service))
     assert (told.fields["person"], told.unit) == (record_ids.id_text(who), JBL)
-    save.edit(nodes["amal"], record_ids.id_text(service), Changes(set={"outcome": "partly"}))
+    save.edit_record(nodes["amal"], record_ids.id_text(service), Changes(set={"outcome": "partly"}))
     sync(nodes, "amal", "huda")
     assert queries.show(nodes["huda"], record_ids.id_text(service)).fields["outcome"] == "partly"
 
@@ -94,11 +94,11 @@ def test_what_is_not_shared_costs_a_partner_nothing(nodes: dict[str, Node]) -> N
     who, _, _ = referred(nodes)
     with nodes["hq"].store.read() as tx:
         before = next(channel for channel in tx.channels() if channel.unit == ALBIR + SHARED)
-    save.edit(nodes["amal"], record_ids.id_text(who), Changes(set={"family": "Haddad"}))
+    save.edit_record(nodes["amal"], record_ids.id_text(who), Changes(set={"family": "Haddad"}))
     sync(nodes, "amal")
     with nodes["hq"].store.read() as tx:
         assert next(channel for channel in tx.channels() if channel.unit == ALBIR + SHARED) == before
-    save.edit(nodes["amal"], record_ids.id_text(who), Changes(set={"given": "ليلى سمير"}))
+    save.edit_record(nodes["amal"], record_ids.id_text(who), Changes(set={"given": "ليلى سمير"}))
     sync(nodes, "amal", "huda")
     assert queries.show(nodes["huda"], record_ids.id_text(who)).fields["given"] == "ليلى سمير"
 
@@ -115,16 +115,16 @@ def test_other_ways_bring_no_more(nodes: dict[str, Node], tmp_path: Path, way: s
         if way == "budget":
             directly.sync(huda, hq, budget=8_000)
         else:
-            bundle_sync.pack(huda, file)
-            bundle_sync.unpack(hq, file)
+            bundle_sync.pack_bundle(huda, file)
+            bundle_sync.unpack_bundle(hq, file)
             with hq.store.read() as tx:
                 device = tx.device(huda.device)
             assert device is not None
-            bundle_sync.reply(hq, file, device)
-            bundle_sync.unpack(huda, file)
+            bundle_sync.pack_reply(hq, file, device)
+            bundle_sync.unpack_bundle(huda, file)
         assert shared(nodes)["person"] == {"given"}
         assert b"Kassab" not in stage.raw(huda)
-        referrals.answer(huda, record_ids.id_text(referral), state)
+        referrals.answer_referral(huda, record_ids.id_text(referral), state)
     sync(nodes, "huda", "amal")
     assert queries.show(nodes["amal"], record_ids.id_text(referral)).fields["state"] == "done"
 
@@ -133,15 +133,15 @@ def test_other_ways_bring_no_more(nodes: dict[str, Node], tmp_path: Path, way: s
 def test_what_is_taken_back_leaves_the_partner(nodes: dict[str, Node], how: str) -> None:
     """A withdrawn referral, a withdrawn consent, a deleted referral or person: it leaves, once what the partner wrote is acknowledged."""
     who, consent, referral = referred(nodes)
-    referrals.answer(nodes["huda"], record_ids.id_text(referral), "accepted")
+    referrals.answer_referral(nodes["huda"], record_ids.id_text(referral), "accepted")
     service = deliver(nodes["huda"], who, referral)
     if how == "referral":
-        referrals.withdraw(nodes["amal"], record_ids.id_text(referral))
+        referrals.withdraw_referral(nodes["amal"], record_ids.id_text(referral))
     elif how == "consent":
         referrals.withdraw_consent(nodes["amal"], record_ids.id_text(consent))
     else:
         removed = {"deleted": referral, "person": who}[how]
-        save.remove(nodes["amal"], record_ids.id_text(removed), "entered twice")
+        save.remove_record(nodes["amal"], record_ids.id_text(removed), "entered twice")
     sync(nodes, "amal")
     tally = directly.sync(nodes["huda"], nodes["hq"])
     assert tally.refused == 0
@@ -162,7 +162,7 @@ def test_it_comes_back_with_a_new_referral(nodes: dict[str, Node]) -> None:
     referrals.withdraw_consent(nodes["amal"], record_ids.id_text(consent))
     sync(nodes, "amal", "huda")
     assert stage.held(nodes["huda"]) == {}
-    save.edit(nodes["amal"], record_ids.id_text(consent), Changes(set={"state": "given"}))
+    save.edit_record(nodes["amal"], record_ids.id_text(consent), Changes(set={"state": "given"}))
     sync(nodes, "amal", "huda")
     assert {who, referral, service} <= stage.held(nodes["huda"]).keys()
 
@@ -194,14 +194,16 @@ def test_a_referral_made_before_the_news_is_kept_aside(nodes: dict[str, Node]) -
     sync(nodes, "huda", "basim", "amal")
     assert stage.held(nodes["huda"]) == {}
     assert queries.show(nodes["basim"], record_ids.id_text(referral)).fields["state"] == "draft"
-    assert [one.id for one in referrals.referrals(nodes["basim"], unanswered=True)] == [record_ids.id_text(referral)]
+    assert [one.id for one in referrals.list_referrals(nodes["basim"], unanswered=True)] == [
+        record_ids.id_text(referral)
+    ]
 
 
 def test_sharing_so_far_is_listed(nodes: dict[str, Node]) -> None:
     """What was shared with whom, since when, under which consent stays on the list when it is taken back."""
     who, consent, referral = referred(nodes, "sex")
     referrals.withdraw_consent(nodes["amal"], record_ids.id_text(consent))
-    (told,) = referrals.shared_of(nodes["amal"], record_ids.id_text(who))
+    (told,) = referrals.list_shared(nodes["amal"], record_ids.id_text(who))
     assert (told.referral, told.unit, told.consent) == (
         record_ids.id_text(referral),
         ALBIR,
@@ -267,10 +269,10 @@ def test_withdrawn_beats_given(nodes: dict[str, Node], clock: Clock, first: str)
     referrals.withdraw_consent(nodes["amal"], record_ids.id_text(consent))
     sync(nodes, "amal", "basim")
     clock.tick(60_000 if first == "given" else -60_000)
-    save.edit(nodes["basim"], record_ids.id_text(consent), Changes(set={"state": "given"}))
+    save.edit_record(nodes["basim"], record_ids.id_text(consent), Changes(set={"state": "given"}))
     clock.tick(-120_000 if first == "given" else 120_000)
-    save.edit(nodes["amal"], record_ids.id_text(consent), Changes(set={"state": "given"}))
-    save.edit(nodes["amal"], record_ids.id_text(consent), Changes(set={"state": "withdrawn"}))
+    save.edit_record(nodes["amal"], record_ids.id_text(consent), Changes(set={"state": "given"}))
+    save.edit_record(nodes["amal"], record_ids.id_text(consent), Changes(set={"state": "withdrawn"}))
     sync(nodes, *(("basim", "amal") if first == "given" else ("amal", "basim")), "basim", "amal", "huda")
     for name in ("hq", "amal", "basim"):
         assert queries.show(nodes[name], record_ids.id_text(consent)).fields["state"] == "withdrawn"
@@ -300,11 +302,11 @@ def test_a_partner_writes_nothing_else(nodes: dict[str, Node]) -> None:
     who, _, referral = referred(nodes)
     huda = nodes["huda"]
     for attempt in (
-        lambda: save.edit(huda, record_ids.id_text(who), Changes(set={"given": "x"})),
-        lambda: save.edit(huda, record_ids.id_text(referral), Changes(set={"reason": "x"})),
-        lambda: save.edit(huda, record_ids.id_text(referral), Changes(set={"state": "revoked"})),
-        lambda: save.remove(huda, record_ids.id_text(referral), "no more"),
-        lambda: save.add(huda, "household", Changes(set={"family_name": "x"})),
+        lambda: save.edit_record(huda, record_ids.id_text(who), Changes(set={"given": "x"})),
+        lambda: save.edit_record(huda, record_ids.id_text(referral), Changes(set={"reason": "x"})),
+        lambda: save.edit_record(huda, record_ids.id_text(referral), Changes(set={"state": "revoked"})),
+        lambda: save.remove_record(huda, record_ids.id_text(referral), "no more"),
+        lambda: save.add_record(huda, "household", Changes(set={"family_name": "x"})),
     ):
         with pytest.raises(errors.RoleRefused):
             attempt()
@@ -348,14 +350,16 @@ def test_asking_by_id_tells_nothing(nodes: dict[str, Node]) -> None:
     sync(nodes, "amal")
     talk = directly.Direct(nodes["huda"], nodes["hq"])
     ask = range_repair.Ask(ALBIR + SHARED, (), (other, home, bytes(16)))
-    frames = list(range_repair.answer(nodes["hq"], ask, talk.client.codec))
+    frames = list(range_repair.answer_question(nodes["hq"], ask, talk.client.codec))
     nobody = list(
-        range_repair.answer(nodes["hq"], range_repair.Ask(ALBIR + SHARED, (), (bytes(16),)), talk.client.codec)
+        range_repair.answer_question(nodes["hq"], range_repair.Ask(ALBIR + SHARED, (), (bytes(16),)), talk.client.codec)
     )
     assert frames == nobody
     told = b"".join(
         talk.client.codec.open_frame(frame)[1]
-        for frame in range_repair.answer(nodes["hq"], range_repair.Ask(ALBIR + SHARED, (), (who,)), talk.client.codec)
+        for frame in range_repair.answer_question(
+            nodes["hq"], range_repair.Ask(ALBIR + SHARED, (), (who,)), talk.client.codec
+        )
     )
     assert "ليلى".encode() in told
     assert b"Kassab" not in told

@@ -10,7 +10,7 @@ import pytest
 from fieldsync import errors
 from fieldsync.core import record_ids
 from fieldsync.exchange.tables import export_records, import_records
-from fieldsync.exchange.tables.export_records import Wish
+from fieldsync.exchange.tables.export_records import ExportOptions
 from fieldsync.replica.node import Node
 from tests.casework import sharing_cast as stage
 from tests.casework import sharing_nodes
@@ -44,7 +44,7 @@ def test_a_partner_s_files_hold_what_was_shared(nodes: dict[str, Node], tmp_path
     for ending in (".csv", ".xlsx", ".jsonl", ".hxl.csv"):
         for type, labels in (("person", False), ("household", True), ("referral", True)):
             path = tmp_path / f"{type}{ending}"
-            assert export_records.export(huda, type, path, Wish(labels=labels))["records"] == 1
+            assert export_records.export_records(huda, type, path, ExportOptions(labels=labels))["records"] == 1
             data = path.read_bytes()
             assert not [secret for secret in stage.SECRETS if secret.encode() in data and secret != "Salloum"]
     with (tmp_path / "person.csv").open(encoding="utf-8-sig", newline="") as file:
@@ -54,14 +54,14 @@ def test_a_partner_s_files_hold_what_was_shared(nodes: dict[str, Node], tmp_path
     with (tmp_path / "household.csv").open(encoding="utf-8-sig", newline="") as file:
         [row] = csv.DictReader(file)
     assert {value for name, value in row.items() if value and name not in ("Id", "Unit", "Updated")} == {"Salloum"}
-    told = export_records.export(huda, "all", tmp_path / "all.sqlite")
+    told = export_records.export_records(huda, "all", tmp_path / "all.sqlite")
     assert set(told["types"]) == {"household", "organisation", "person", "referral"}
     db = sqlite3.connect(tmp_path / "all.sqlite")
     assert db.execute("SELECT count(*) FROM person").fetchone() == (1,)
     db.close()
-    assert export_records.export(nodes["noor"], "person", tmp_path / "none.csv")["records"] == 0
+    assert export_records.export_records(nodes["noor"], "person", tmp_path / "none.csv")["records"] == 0
     with pytest.raises(errors.RoleRefused):
-        export_records.export(huda, "person", tmp_path / "out.csv", Wish(sensitive=True))
+        export_records.export_records(huda, "person", tmp_path / "out.csv", ExportOptions(sensitive=True))
 
 
 def test_a_partner_s_file_changes_nothing_of_others(nodes: dict[str, Node], tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ def test_a_partner_s_file_changes_nothing_of_others(nodes: dict[str, Node], tmp_
     sharing.referred(nodes, "sex")
     huda = nodes["huda"]
     path = tmp_path / "person.csv"
-    export_records.export(huda, "person", path)
+    export_records.export_records(huda, "person", path)
     path.write_text(path.read_text(encoding="utf-8-sig").replace("ليلى", "سلمى"), encoding="utf-8")
     with pytest.raises((errors.BadRows, errors.Refused)):
         import_records.import_file(huda, path, "person")

@@ -108,15 +108,15 @@ class Sharing(RuleBasedStateMachine):
         live = set()
         for record in self.referrals:
             row = everything[record]
-            consent = everything[partner_sharing.ref(row.doc, "consent") or b""]
+            consent = everything[partner_sharing.reference_id(row.doc, "consent") or b""]
             shown = row.doc["state"] in ("sent", "accepted", "in_progress", "done")
-            there = "_deleted" not in everything[partner_sharing.ref(row.doc, "person") or b""].doc
+            there = "_deleted" not in everything[partner_sharing.reference_id(row.doc, "person") or b""].doc
             if shown and there and consent.doc["state"] == "given" and unit in row.doc.get("_shared", ()):
                 live.add(record_ids.id_text(record))
                 wanted[record] = set(partner_sharing.OF_REFERRAL)
                 for field, type in (("person", "person"), ("to_org", "organisation")):
                     named = {one.partition(".")[2] for one in row.doc["_shares"] if one.startswith(type)}
-                    wanted.setdefault(partner_sharing.ref(row.doc, field) or b"", set()).update(named)
+                    wanted.setdefault(partner_sharing.reference_id(row.doc, field) or b"", set()).update(named)
         for record in self.services:
             if everything[record].doc["referral"] in live and everything[record].doc["_unit"] == unit:
                 wanted[record] = set(partner_sharing.OF_SERVICE)
@@ -137,7 +137,7 @@ class Sharing(RuleBasedStateMachine):
         """A case worker refers somebody."""
         _, who = self.people[n % len(self.people)]
         try:
-            made = referrals.refer(
+            made = referrals.refer_record(
                 self.nodes[name],
                 record_ids.id_text(who),
                 ReferralRequest(unit, "a stove", services=["other"], share=sorted(share)),
@@ -150,52 +150,56 @@ class Sharing(RuleBasedStateMachine):
         self.referrals.append(made)
         self.ever.setdefault((unit, who), set()).update(share)
         self.ever[unit, made] = set(partner_sharing.OF_REFERRAL)
-        charity = partner_sharing.ref(cast.rows(self.nodes[name])[made].doc, "to_org") or b""
+        charity = partner_sharing.reference_id(cast.rows(self.nodes[name])[made].doc, "to_org") or b""
         self.ever[unit, charity] = {"name_ar"}
 
     @rule(n=st.integers(0, 2), name=st.sampled_from(["amal", "basim"]), field=st.sampled_from(["given", "family"]), m=st.integers(0, 9))  # fmt: skip
     def rename(self, n: int, name: str, field: str, m: int) -> None:
         """Somebody corrects a name: one that may be shared, or one that never is."""
         _, who = self.people[n % len(self.people)]
-        self._quietly(lambda: save.edit(self.nodes[name], record_ids.id_text(who), Changes(set={field: f"{'Kassab' if field == 'family' else 'ليلى'} {m}"})))  # fmt: skip
+        self._quietly(lambda: save.edit_record(self.nodes[name], record_ids.id_text(who), Changes(set={field: f"{'Kassab' if field == 'family' else 'ليلى'} {m}"})))  # fmt: skip
 
     @rule(n=st.integers(0, 2), unit=st.sampled_from([JBL, QRD]))
     def move(self, n: int, unit: str) -> None:
         """Basim moves a family."""
         home, _ = self.people[n % len(self.people)]
         self._quietly(
-            lambda: save.edit(self.nodes["basim"], record_ids.id_text(home), Changes(set={"location": "Mraid"}))
+            lambda: save.edit_record(self.nodes["basim"], record_ids.id_text(home), Changes(set={"location": "Mraid"}))
         )
         from fieldsync.replica import transfer
 
-        self._quietly(lambda: transfer.move(self.nodes["basim"], record_ids.id_text(home), unit))
+        self._quietly(lambda: transfer.transfer_record(self.nodes["basim"], record_ids.id_text(home), unit))
 
     @rule(n=st.integers(0, 2), name=st.sampled_from(["amal", "basim", "samar"]), state=st.sampled_from(["withdrawn", "given"]))  # fmt: skip
     def consent(self, n: int, name: str, state: str) -> None:
         """A consent is withdrawn, or given anew."""
         which = self.consents[n % len(self.consents)]
-        self._quietly(lambda: save.edit(self.nodes[name], record_ids.id_text(which), Changes(set={"state": state})))
+        self._quietly(
+            lambda: save.edit_record(self.nodes[name], record_ids.id_text(which), Changes(set={"state": state}))
+        )
 
     @precondition(lambda self: self.referrals)
     @rule(n=st.integers(0, 9), name=st.sampled_from(["amal", "basim"]))
     def take_back(self, n: int, name: str) -> None:
         """A referral is withdrawn."""
         which = self.referrals[n % len(self.referrals)]
-        self._quietly(lambda: referrals.withdraw(self.nodes[name], record_ids.id_text(which)))
+        self._quietly(lambda: referrals.withdraw_referral(self.nodes[name], record_ids.id_text(which)))
 
     @precondition(lambda self: len(self.people) > 1)
     @rule(name=st.sampled_from(["amal", "basim"]))
     def remove(self, name: str) -> None:
         """The person who was registered first is deleted."""
-        self._quietly(lambda: save.remove(self.nodes[name], record_ids.id_text(self.people[0][1]), "entered twice"))
+        self._quietly(
+            lambda: save.remove_record(self.nodes[name], record_ids.id_text(self.people[0][1]), "entered twice")
+        )
 
     @rule()
     def settle(self) -> None:
         """Samar settles what is in conflict."""
         samar = self.nodes["samar"]
-        for item in decisions.items(samar)[:3]:
+        for item in decisions.list_conflicts(samar)[:3]:
             head = item.heads[0]
-            self._quietly(lambda: decisions.take(samar, item.record, item.field, head=head.name))
+            self._quietly(lambda: decisions.decide_conflict(samar, item.record, item.field, head=head.name))
 
     # --- the partners ---
 
@@ -205,7 +209,7 @@ class Sharing(RuleBasedStateMachine):
         """A charity answers what it has."""
         which = self.referrals[n % len(self.referrals)]
         why = "no_capacity" if state == "rejected" else None
-        self._quietly(lambda: referrals.answer(self.nodes[name], record_ids.id_text(which), state, why=why))
+        self._quietly(lambda: referrals.answer_referral(self.nodes[name], record_ids.id_text(which), state, why=why))
 
     @precondition(lambda self: self.referrals)
     @rule(n=st.integers(0, 9), name=st.sampled_from(sorted(PARTNERS)))
@@ -214,7 +218,7 @@ class Sharing(RuleBasedStateMachine):
         node, which = self.nodes[name], self.referrals[n % len(self.referrals)]
         if which not in stage.held(node):
             return
-        who = partner_sharing.ref(cast.rows(node)[which].doc, "person") or b""
+        who = partner_sharing.reference_id(cast.rows(node)[which].doc, "person") or b""
         made = deliver(node, who, which)
         self.services.append(made)
         self.ever[node.units[0], made] = set(partner_sharing.OF_SERVICE)
@@ -233,8 +237,8 @@ class Sharing(RuleBasedStateMachine):
         self.clock.tick(1000)
         talk = Listening(self.nodes[name], self.nodes["hq"], cut)
         try:
-            directly.device_renewal.run(talk)
-            talk.check()
+            directly.device_renewal.sync_or_renew(talk)
+            talk.check_digests()
         finally:
             if name in PARTNERS:
                 for heard in talk.heard:

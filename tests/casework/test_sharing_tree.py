@@ -58,7 +58,7 @@ def test_a_branch_and_the_headquarters_offer_the_same(tree: Tree) -> None:
     assert offered(tree.nodes["hq"]).keys() == {who, referral}
     assert tree.sync("huda", "jbl") == 0
     assert set(stage.held(tree.nodes["huda"])) == {who, referral}
-    referrals.answer(tree.nodes["huda"], record_ids.id_text(referral), "accepted")
+    referrals.answer_referral(tree.nodes["huda"], record_ids.id_text(referral), "accepted")
     tree.sync("huda", "jbl")
     tree.sync("jbl", "hq")
     with tree.nodes["hq"].store.read() as tx:
@@ -108,7 +108,7 @@ def test_a_partner_goes_to_its_branch_and_to_the_headquarters(tree: Tree) -> Non
         tree.sync("huda", server)
         assert stage.held(huda).keys() == everything
     assert directly.differing(huda, tree.nodes["hq"]) == []
-    referrals.withdraw(samar, record_ids.id_text(second))
+    referrals.withdraw_referral(samar, record_ids.id_text(second))
     for name, server in (("samar", "qrd"), ("qrd", "hq"), ("huda", "jbl"), ("huda", "hq"), ("huda", "jbl")):
         tree.sync(name, server)
     assert stage.held(huda).keys() == {who, referral}

@@ -40,7 +40,7 @@ def test_signs_are_written_with_what_there_is(monkeypatch: pytest.MonkeyPatch) -
     """Arrows, dashes and digits have likes in ASCII, marks of direction are left out, and only letters are a loss."""
     for stream in ("stdout", "stderr"):
         monkeypatch.setattr(sys, stream, io.TextIOWrapper(io.BytesIO(), "ascii", write_through=True))
-    loss = code_pages.prepare()
+    loss = code_pages.prepare_streams()
     print("3 → ٤ — “x” … \u2068ok\u2069 ✓")
     assert sys.stdout.buffer.getvalue() == b'3 -> 4 - "x" ... ok +\n'  # type: ignore[attr-defined]
     assert not loss.letters

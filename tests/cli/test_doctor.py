@@ -157,7 +157,7 @@ def test_which_way_reads_right_is_asked_and_kept(world: World, tmp_path: Path) -
 
 def test_the_lines_to_choose_from_fit_a_narrow_terminal() -> None:
     """At 60 columns none goes on below: broken, each would read wrong."""
-    assert all(cell_len(f"  1  {rtl_samples.shown(form)}") <= 60 for form in bidi.FORMS)
+    assert all(cell_len(f"  1  {rtl_samples.sample_line(form)}") <= 60 for form in bidi.FORMS)
 
 
 def test_doctor_rtl_needs_a_person(world: World) -> None:

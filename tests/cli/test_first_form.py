@@ -98,7 +98,7 @@ def test_what_needs_other_record_types_does_not_show(wells: Wells) -> None:
         assert {"add", "list", "find", "sync", "review", "report", "schema", "server"} <= shown
         assert set(PACK) <= _help(wells, "nobody")
     assert [one["name"] for one in wells.json("rui", "report", "--list")] == ["sync"]
-    shipped = set(load.load_texts(load.shipped()).types)
+    shipped = set(load.load_texts(load.shipped_texts()).types)
     for command in (("status",), (), ("agenda",), ("review", "list"), ("schema", "list")):
         said = wells.here("rui", *command, screen=True)
         assert said.code == 0, said

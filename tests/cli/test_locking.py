@@ -118,7 +118,7 @@ def test_a_long_question_is_cut_at_words(world: World, lang: str, form: str, col
     world.start()
     world.environment["FIELDSYNC_RTL"] = form
     asked = messages.phrase("ask_since", lang)
-    wanted = bidi.lines(asked, form, columns, rtl=lang == "ar")
+    wanted = bidi.wrap_lines(asked, form, columns, rtl=lang == "ar")
     assert len(wanted) > 1
     with terminal(world, columns=columns) as screen:
         screen.start(*world.command("hq", "--lang", lang, "server", "revoke", "C"))

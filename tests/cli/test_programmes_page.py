@@ -10,7 +10,7 @@ from tests.cast import ROOT
 from tests.cli.conftest import World
 
 PAGE = (ROOT / "docs" / "programmes.md").read_text(encoding="utf-8")
-_SCHEMA = load.load_texts(load.shipped())
+_SCHEMA = load.load_texts(load.shipped_texts())
 _BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 

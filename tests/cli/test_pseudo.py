@@ -288,7 +288,7 @@ def strange(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def codes() -> frozenset[str]:
     """Return the names that people type: of types, fields, choices, states, reports, roles and commands."""
-    schema = load.load_texts(load.shipped())
+    schema = load.load_texts(load.shipped_texts())
     fields = [field for kind in schema.types.values() for field in kind.fields.values()]
     said = {*schema.types, *KINDS, *ROLES, *(path.stem for path in (ROOT / "schemas" / "reports").iterdir())}
     for field in fields:

@@ -14,5 +14,5 @@ def test_all_types_stand_on_one_screen(world: World, monkeypatch: pytest.MonkeyP
     assert said.code == 0
     lines = said.out.replace("\u00a0", " ").splitlines()
     assert len(lines) <= 23
-    assert {name for name in load.load_texts(load.shipped()).types if name not in said.out.split()} == set()
+    assert {name for name in load.load_texts(load.shipped_texts()).types if name not in said.out.split()} == set()
     assert any(line.startswith("  person") for line in lines)

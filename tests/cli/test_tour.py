@@ -128,7 +128,7 @@ def test_every_line_is_provisional_where_what_it_counts_is_in_review(tour: Tour,
         tx.drop_report_tables()
     this = dt.datetime.now(dt.UTC).year
     for report, counted in COUNTED.items():
-        rows = [row for year in (this - 1, this) for row in run.make(node, report, year=str(year)).rows]
+        rows = [row for year in (this - 1, this) for row in run.make_report(node, report, year=str(year)).rows]
         assert [row for row in rows if (row[counted] or 0) > 0 and not row.get("in_review")] == [], report
         assert any(row.get("in_review") for row in rows), report
     node.close()

@@ -57,7 +57,7 @@ def played(world: World, script: str) -> str:
                 file.write(line[2:] + "\n")
         elif line.startswith("& "):  # a folder of the shipped forms
             lines.append(line)
-            write(world.folder / line[2:], load.shipped())
+            write(world.folder / line[2:], load.shipped_texts())
         elif line.startswith("@ "):
             lines.append(line)
             name = line[2:]

@@ -16,7 +16,7 @@ from fieldsync.ui import words_en
 from fieldsync.ui.terminal import messages
 from tests.cast import ROOT
 
-ARABIC, ENGLISH = messages.catalogue("ar"), messages.catalogue("en")
+ARABIC, ENGLISH = messages.load_catalogue("ar"), messages.load_catalogue("en")
 
 
 def _facts(text: str) -> set[str]:
@@ -48,8 +48,8 @@ def test_both_languages_say_the_same() -> None:
 @pytest.mark.parametrize("lang", ["en", "ar"])
 def test_every_error_has_words_of_its_own(kind: type[errors.FieldsyncError], lang: str) -> None:
     """Each error of the tree is worded in one line, with facts or without."""
-    message, hint = messages.explain(kind(), lang)
-    assert kind.code in messages.catalogue(lang)
+    message, hint = messages.explain_error(kind(), lang)
+    assert kind.code in messages.load_catalogue(lang)
     assert message
     assert "\n" not in message + hint
 
@@ -67,7 +67,7 @@ _KEPT = {
 @pytest.mark.parametrize("lang", ["en", "ar"])
 def test_every_error_says_what_was_kept_and_what_comes_next(lang: str) -> None:
     """Whatever went wrong: a hint tells what to do, and where something could have been changed, it says what was not."""
-    said = {key: re.sub("[\u064b-\u0652]", "", text) for key, text in messages.catalogue(lang).items()}
+    said = {key: re.sub("[\u064b-\u0652]", "", text) for key, text in messages.load_catalogue(lang).items()}
     kinds = {kind.code: kind for kind in _kinds(errors.FieldsyncError)}
     keys = [key for key in said if key.partition(".")[0].rstrip("!") in kinds and not key.endswith("!")]
     hints = {key: said.get(f"{key}!", said.get(f"{key.partition('.')[0]}!", "")) for key in keys}
@@ -107,15 +107,15 @@ def test_what_an_error_is_about_is_a_word_of_the_language() -> None:
     )
     assert len(about) > 10
     assert {one for one in about if f"thing_{one}" not in ENGLISH} == set()
-    message, _ = messages.explain(errors.TooLarge(what="frame", limit=65_536), "ar")
+    message, _ = messages.explain_error(errors.TooLarge(what="frame", limit=65_536), "ar")
     assert message == "أكبر من المسموح (دفعة من البيانات، الحد الأعلى 65536)؛ لم يتغيّر شيء."
 
 
 def test_lists_have_the_comma_of_the_language() -> None:
     """Roles that a step takes are named in words, with the commas of their script."""
     refused = errors.RoleRefused(role="caseworker", needs=["supervisor", "admin"])
-    assert messages.explain(refused, "ar")[1] == "يلزم له: مشرف، مدير النظام."
-    assert messages.explain(refused, "en")[1] == "It takes: supervisor, administrator."
+    assert messages.explain_error(refused, "ar")[1] == "يلزم له: مشرف، مدير النظام."
+    assert messages.explain_error(refused, "en")[1] == "It takes: supervisor, administrator."
 
 
 def test_every_key_that_is_said_is_there() -> None:
@@ -135,17 +135,17 @@ def test_every_key_that_is_said_is_there() -> None:
 
 def test_labels_stand_for_names() -> None:
     """With a schema, an error speaks the form's language."""
-    schema = load.load_texts(load.shipped())
+    schema = load.load_texts(load.shipped_texts())
     error = errors.IllegalValue(type="household", field="housing", reason="not_choice", choices=["owned", "tent"])
-    message, _ = messages.explain(error, "ar", schema)
+    message, _ = messages.explain_error(error, "ar", schema)
     assert "السكن (housing)" in message
     assert "خيمة" in message
     step = errors.IllegalStep(type="household", old="draft", new="merged", allowed=["registered"])
-    assert "Registered (registered)" in messages.explain(step, "en", schema)[1]
+    assert "Registered (registered)" in messages.explain_error(step, "en", schema)[1]
 
 
 def test_hostile_facts_are_shown_as_what_they_are() -> None:
     """A name on the command line cannot repaint the terminal through an error."""
-    message, _ = messages.explain(errors.NoRecord(ref="\x1b[2J\u202eabc"), "en")
+    message, _ = messages.explain_error(errors.NoRecord(ref="\x1b[2J\u202eabc"), "en")
     assert "\x1b" not in message
     assert "⟨U+202E⟩" in message

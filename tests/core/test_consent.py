@@ -8,7 +8,7 @@ from fieldsync.core.settle import settle
 from fieldsync.replica.merge_rules import Rules
 from fieldsync.schema import load
 
-_rule = Rules(load.load_texts(load.shipped())).of("consent").of("state")
+_rule = Rules(load.load_texts(load.shipped_texts())).type_rules("consent").field_rule("state")
 _heads = st.lists(
     st.tuples(st.sampled_from(["given", "refused", "withdrawn", "expired"]), st.integers(0, 2**62)), min_size=1, max_size=5
 )  # fmt: skip

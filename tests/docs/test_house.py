@@ -72,7 +72,7 @@ SPELLED_ALIKE = {
 
 def test_the_kernel_names_no_record_type() -> None:
     """Nor a field of one: forms that an organisation brings itself work like the shipped ones."""
-    types = load.load_texts(load.shipped()).types
+    types = load.load_texts(load.shipped_texts()).types
     known = {*types, *(field for kind in types.values() for field in kind.fields)}
     named = {
         (node.value, f"{file.relative_to(ROOT)}:{node.lineno}")

@@ -11,13 +11,13 @@ from fieldsync.review import duplicate_pairs, queue
 def test_the_tour_of_the_review_screen(tmp_path: Path) -> None:
     """A place is decided, an overlap decided and taken back, both are right of none; two records of one man become one."""
     office = recorded.office(tmp_path)
-    assert [one.kind for one in queue.pairs(office.samar)] == [queue.OVERLAP, queue.DUPLICATE]
+    assert [one.kind for one in queue.waiting_pairs(office.samar)] == [queue.OVERLAP, queue.DUPLICATE]
     pictures = recorded.frames(office.samar)
     assert len(set(pictures)) > len(pictures) // 2
     made = recorded.moving(pictures)
     assert len(ET.fromstring(made)) == len(pictures)
-    assert duplicate_pairs.items(office.samar) == []
-    assert queue.waiting(office.samar) == []
+    assert duplicate_pairs.list_pairs(office.samar) == []
+    assert queue.waiting_conflicts(office.samar) == []
 
 
 def test_the_picture_that_is_there_shows_as_many_steps() -> None:

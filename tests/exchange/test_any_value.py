@@ -14,7 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fieldsync.exchange.tables import export_records, rejects, workbook, writers
-from fieldsync.exchange.tables.plain_values import plain
+from fieldsync.exchange.tables.plain_values import plain_value
 from fieldsync.replica import save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.queries import Record
@@ -23,7 +23,7 @@ from tests.cast import rows
 from tests.conftest import Cast
 from tests.scale import SCALE
 
-HOUSEHOLD = load.load_texts(load.shipped()).type("household")
+HOUSEHOLD = load.load_texts(load.shipped_texts()).type("household")
 FIELDS = [
     HOUSEHOLD.field(name) for name in ("family_name", "address", "size_stated", "groups", "registered_on") if name in HOUSEHOLD.fields
 ]  # fmt: skip
@@ -38,12 +38,12 @@ ODD = st.recursive(
 )  # fmt: skip
 
 
-def plan(values: list[dict[str, Any]], *, labels: bool) -> writers.Plan:
+def plan(values: list[dict[str, Any]], *, labels: bool) -> writers.ExportPlan:
     """Return a plan of records with these values."""
 
     def records() -> Generator[Record]:
         for n, fields in enumerate(values):
-            kept = {name: plain(value) for name, value in fields.items()}
+            kept = {name: plain_value(value) for name, value in fields.items()}
             yield Record(
                 f"{n}",
                 f"c{n}",
@@ -57,8 +57,8 @@ def plan(values: list[dict[str, Any]], *, labels: bool) -> writers.Plan:
                 updated=None,
             )
 
-    table = writers.Table(HOUSEHOLD, FIELDS, records(), len(values))
-    return writers.Plan([table], "ar" if labels else "en", labels=labels)
+    table = writers.TypeTable(HOUSEHOLD, FIELDS, records(), len(values))
+    return writers.ExportPlan([table], "ar" if labels else "en", labels=labels)
 
 
 @settings(max_examples=20 * SCALE)
@@ -93,10 +93,10 @@ def test_no_value_stops_a_file(values: list[dict[str, Any]], labels: bool) -> No
 @pytest.mark.parametrize("kind", [".csv", ".xlsx", ".jsonl"])
 def test_no_cell_stops_the_file_of_bad_rows(tmp_path: Path, kind: str) -> None:
     """What another file's rows held is told with the rows, whatever it was."""
-    outcome = rejects.Outcome()
+    outcome = rejects.ImportOutcome()
     for n, odd in enumerate(["\ud800", "\0", 2**80, float("nan"), "=1", "x" * 50_000, None, True]):
-        outcome.fault(n, [odd], "family_name", {"reason": "not_text"})
-    told = rejects.rejected(tmp_path / f"in{kind}", ["family_name"], outcome, None)
+        outcome.add_fault(n, [odd], "family_name", {"reason": "not_text"})
+    told = rejects.write_rejects(tmp_path / f"in{kind}", ["family_name"], outcome, None)
     assert told.facts["rejected"] is not None
     assert Path(str(told.facts["rejected"])).stat().st_size
 
@@ -108,7 +108,7 @@ def test_values_that_another_program_stored(
     """A store with a number of 64 bits and more, a dict, control characters and a text for a number is exported, in memory or not."""
     amal = people.amal
     for odd in (2**64 - 1, {"a": [1]}, "\x1b]52;c;\x07", [1, "b"], -1.5):
-        record = save.add(amal, "household", Changes(set={"family_name": "أحمد"}))
+        record = save.add_record(amal, "household", Changes(set={"family_name": "أحمد"}))
         with amal.store.write() as tx:
             row = tx.rows([record])[record]
             for name in ("address", "size_stated", "groups", "registered_on"):
@@ -117,7 +117,7 @@ def test_values_that_another_program_stored(
     for most in (50_000, 1):
         monkeypatch.setattr(writers, "IN_MEMORY", most)
         out = tmp_path / f"out{most}.{ending}"
-        assert export_records.export(amal, "household", out)["records"] == len(rows(amal)) == 5
+        assert export_records.export_records(amal, "household", out)["records"] == len(rows(amal)) == 5
         assert out.stat().st_mode & 0o777 == 0o600
         assert [one.name for one in tmp_path.iterdir() if one.suffix == ".new"] == []
 
@@ -128,8 +128,8 @@ def test_a_long_number_keeps_its_digits(tmp_path: Path) -> None:
 
     out = tmp_path / "out.xlsx"
     with out.open("wb") as file:
-        workbook.write(file, "x", [["a", "b", "c"]], [[123456789012345678, 42, dt.date(1850, 1, 1)]])
+        workbook.write_workbook(file, "x", [["a", "b", "c"]], [[123456789012345678, 42, dt.date(1850, 1, 1)]])
     sheet = openpyxl.load_workbook(out).active
     assert sheet is not None
     assert [cell.value for cell in sheet[2]] == ["123456789012345678", 42, "1850-01-01"]
-    assert str(plain(10**5_000)).startswith("0x")
+    assert str(plain_value(10**5_000)).startswith("0x")

@@ -10,10 +10,10 @@ import pytest
 from fieldsync import errors
 from fieldsync.commands.support.change_arguments import add_options, columns
 from fieldsync.exchange.tables import export_records, import_records
-from fieldsync.exchange.tables.export_records import Wish
+from fieldsync.exchange.tables.export_records import ExportOptions
 from fieldsync.exchange.tables.import_records import ImportOptions
 from fieldsync.exchange.xlsform import convert, expressions, toml_writer, write_folder
-from fieldsync.exchange.xlsform.expressions import Names
+from fieldsync.exchange.xlsform.expressions import FormNames
 from fieldsync.replica import queries, save
 from fieldsync.replica.change_builder import ChangeBuilder
 from fieldsync.replica.changes import Changes
@@ -21,9 +21,9 @@ from fieldsync.replica.node import Node
 from fieldsync.schema import compatibility as forms_changes
 from fieldsync.schema import load, set_members, validate
 from fieldsync.schema.expressions import parser
-from fieldsync.server.publish_schema import publish
-from fieldsync.ui.forms.answers import Filling
-from fieldsync.ui.forms.line_prompts import _numbered
+from fieldsync.server.publish_schema import publish_schema
+from fieldsync.ui.forms.answers import FormAnswers
+from fieldsync.ui.forms.line_prompts import _can_be_numbered
 from tests.conftest import Cast
 from tests.directly import sync
 from tests.exchange.test_xlsform import _form, _row
@@ -63,17 +63,19 @@ def _survey(people: Cast, folder: Path) -> Node:
         _row("text", "which", "Which", "أيها", relevant="selected(${odd}, \"it's\")"),
     ]  # fmt: skip
     forms = folder / "forms"
-    for name, text in load.shipped().items():
-        write_folder.put(forms, {name: text})
-    made = convert.read(_form(folder, list(survey), _LISTS, file="survey.xlsx"), beside=load.read_folder(forms))
+    for name, text in load.shipped_texts().items():
+        write_folder.write_folder(forms, {name: text})
+    made = convert.read_xlsform(_form(folder, list(survey), _LISTS, file="survey.xlsx"), beside=load.read_folder(forms))
     assert not [note for note in made.notes if note.what != "label"]
     # an XLSForm has no spaces in the codes of a set; a form written by hand may
-    spaced = [toml_writer._pair(code, {"en": f"Label {at}", "ar": "غ"}) for at, code in enumerate(ODD) if " " in code]
+    spaced = [
+        toml_writer._key_value(code, {"en": f"Label {at}", "ar": "غ"}) for at, code in enumerate(ODD) if " " in code
+    ]
     made.texts["survey.toml"] = made.texts["survey.toml"].replace(
         "[fields.odd.choices]\n", "\n".join(["[fields.odd.choices]", *spaced, ""])
     )
-    write_folder.put(forms, made.texts)
-    publish(people.hq, forms)
+    write_folder.write_folder(forms, made.texts)
+    publish_schema(people.hq, forms)
     sync(people.amal, people.hq)
     return people.amal
 
@@ -91,10 +93,10 @@ def test_a_sign_is_part_of_a_code(people: Cast, tmp_path: Path) -> None:
     (tmp_path / "rows.csv").write_text("nr,consent\n1,1\n2,-1\n3,٠\n4,Agreed\n", encoding="utf-8")
     assert import_records.import_file(amal, tmp_path / "rows.csv", "survey")["added"] == 4
     assert _values(amal, "consent") == {1: "1", 2: "-1", 3: "0", 4: "1"}
-    assert "why" in validate.relevant(kind, {"consent": "-1"}, "2026-01-01")
-    assert "why" not in validate.relevant(kind, {"consent": "1"}, "2026-01-01")
-    assert "which" in validate.relevant(kind, {"odd": ["it's"]}, "2026-01-01")
-    assert not _numbered(kind.field("consent").choices)  # at a prompt, 1 is the code 1, not the first choice
+    assert "why" in validate.relevant_fields(kind, {"consent": "-1"}, "2026-01-01")
+    assert "why" not in validate.relevant_fields(kind, {"consent": "1"}, "2026-01-01")
+    assert "which" in validate.relevant_fields(kind, {"odd": ["it's"]}, "2026-01-01")
+    assert not _can_be_numbered(kind.field("consent").choices)  # at a prompt, 1 is the code 1, not the first choice
 
 
 @pytest.mark.parametrize("ending", [".csv", ".xlsx", ".jsonl"])
@@ -103,14 +105,14 @@ def test_codes_come_back_from_a_file_as_they_went(people: Cast, tmp_path: Path, 
     amal = _survey(people, tmp_path)
     wanted: dict[int, list[str]] = {at: [code] for at, code in enumerate(ODD)} | {99: sorted(ODD)}
     for nr, held in wanted.items():
-        save.add(amal, "survey", Changes(set={"nr": nr}, put={"odd": held}))
+        save.add_record(amal, "survey", Changes(set={"nr": nr}, put={"odd": held}))
     sync(amal, people.hq)
     assert _values(people.hq, "odd") == wanted
     out = tmp_path / f"out{ending}"
-    export_records.export(amal, "survey", out, Wish())
+    export_records.export_records(amal, "survey", out, ExportOptions())
     assert import_records.import_file(amal, out, "survey", ImportOptions(dry_run=True))["unchanged"] == len(wanted)
     for one in queries.list_records(amal, "survey", limit=0):
-        save.edit(amal, one.id, Changes(drop={"odd": one.fields["odd"]}))
+        save.edit_record(amal, one.id, Changes(drop={"odd": one.fields["odd"]}))
     import_records.import_file(amal, out, "survey")
     assert _values(amal, "odd") == wanted
 
@@ -120,16 +122,16 @@ def test_codes_at_the_command_line(people: Cast, tmp_path: Path) -> None:
     amal = _survey(people, tmp_path)
     kind = amal.schema.type("survey")
     wanted = ChangeBuilder(amal, kind, {})
-    wanted.give("nr", "1")
+    wanted.set_value("nr", "1")
     add_options(wanted, put=[f"odd={code}" for code in ODD])
-    record = save.add(amal, "survey", wanted.changes())
+    record = save.add_record(amal, "survey", wanted.build_changes())
     assert _values(amal, "odd") == {1: sorted(ODD)}
     changed = ChangeBuilder(amal, kind, queries.show(amal, record.hex()).fields)
     add_options(changed, drop=["odd=a/b,a,b", "odd=it's"])
-    save.edit(amal, record.hex(), changed.changes())
+    save.edit_record(amal, record.hex(), changed.build_changes())
     assert _values(amal, "odd") == {1: sorted({*ODD} - {"a/b", "a,b", "it's"})}
-    filling = Filling(amal, kind, "en")
-    filling.give(kind.field("odd"), 'a/b, "a,b", x=y')
+    filling = FormAnswers(amal, kind, "en")
+    filling.set_answer(kind.field("odd"), 'a/b, "a,b", x=y')
     assert filling.doc["odd"] == ["a,b", "a/b", "x=y"]
     assert [one.fields["nr"] for one in queries.list_records(amal, "survey", where={"odd": "x=y"})] == [1]
 
@@ -152,8 +154,10 @@ def test_a_column_for_each_member(people: Cast, tmp_path: Path) -> None:
 def test_a_table_of_choices_for_each_meaning(people: Cast, tmp_path: Path) -> None:
     """Two lists with the same codes in other words are two tables of an export: 1 is not Agreed to every question."""
     amal = _survey(people, tmp_path)
-    save.add(amal, "survey", Changes(set={"nr": 1, "consent": "1", "heard": "1"}, put={"odd": ['say "yes"', "a/b"]}))
-    export_records.export(amal, "survey", tmp_path / "out.sqlite", Wish())
+    save.add_record(
+        amal, "survey", Changes(set={"nr": 1, "consent": "1", "heard": "1"}, put={"odd": ['say "yes"', "a/b"]})
+    )
+    export_records.export_records(amal, "survey", tmp_path / "out.sqlite", ExportOptions())
     db = sqlite3.connect(tmp_path / "out.sqlite")
     found = db.execute(
         "SELECT c.en, h.en FROM survey AS s JOIN choices_consent AS c ON c.code = s.consent JOIN choices_heard AS h ON h.code = s.heard"
@@ -172,7 +176,7 @@ def test_nothing_that_two_choices_may_be_called_is_given_to_one(people: Cast) ->
         f'merge = "latest"\nsensitivity = 1\nlabel = {{ en = "P", ar = "أ" }}\nchoices = {choices}\n'
     )
     field = load.load_texts({"visit.toml": text}).type("visit").field("pain")
-    normal = validate.normaliser(field)
+    normal = validate.value_normaliser(field)
     assert [normal(one) for one in ("A", "a", "m", " a ", "ACHE", 12345678, 12345678.0)] == [
         "A",
         "a",
@@ -184,7 +188,7 @@ def test_nothing_that_two_choices_may_be_called_is_given_to_one(people: Cast) ->
     for word in ("Other", "M", "x y"):
         with pytest.raises(errors.IllegalValue):
             normal(word)
-    assert set_members.split(field, "a, b") == ["a", " b"]
+    assert set_members.split_members(field, "a, b") == ["a", " b"]
     assert people.amal.schema.type("household")  # the shipped forms load as before
 
 
@@ -199,16 +203,16 @@ def test_nothing_that_two_choices_may_be_called_is_given_to_one(people: Cast) ->
 def test_codes_in_rules(theirs: str, ours: str | None) -> None:
     """Rules compare with the codes that the form has, signs and quotes included."""
     same = {one: one for one in ("-1", "1", "it's", 'it\'s "odd"')}
-    names = Names({"a": "a", "s": "s", "n": "n"}, {"a": same, "s": same}, sets=frozenset("s"))
+    names = FormNames({"a": "a", "s": "s", "n": "n"}, {"a": same, "s": same}, sets=frozenset("s"))
     if ours is None:
         with pytest.raises(expressions.Untranslated):
-            expressions.translate(expressions.tokens(theirs), names)
+            expressions.translate_expression(expressions.split_tokens(theirs), names)
         return
-    made = expressions.translate(expressions.tokens(theirs), names)
+    made = expressions.translate_expression(expressions.split_tokens(theirs), names)
     assert made == ours
-    parser.compile(made)
-    both = expressions.quoted('it\'s "odd"')
-    assert parser.compile(f"selected(s, {both})").holds({"s": ['it\'s "odd"']}, "2026-01-01")
+    parser.compile_expression(made)
+    both = expressions.quote_text('it\'s "odd"')
+    assert parser.compile_expression(f"selected(s, {both})").holds_for({"s": ['it\'s "odd"']}, "2026-01-01")
 
 
 def test_a_second_choice_of_one_name_takes_nobodys_code(tmp_path: Path) -> None:
@@ -221,7 +225,7 @@ def test_a_second_choice_of_one_name_takes_nobodys_code(tmp_path: Path) -> None:
         _row("select_one gov", "gov", "G", "م"),
         _row("select_one dist", "dist", "D", "ن", choice_filter="gov = ${gov}"),
     ]
-    made = convert.read(_form(tmp_path, list(survey), lists))
+    made = convert.read_xlsform(_form(tmp_path, list(survey), lists))
     words = {one.code: one.label["en"] for one in load.load_texts(made.texts).type("form").field("dist").choices}
     assert words == {"centre": "Centre of L", "centre_3": "Centre of T", "centre_2": "Second"}
 
@@ -241,6 +245,6 @@ def test_a_published_code_keeps_its_meaning() -> None:
     )
     old = load.load_texts({"visit.toml": shape.format(1, was)})
     new = load.load_texts(texts := {"visit.toml": shape.format(2, now)})
-    assert validate.normaliser(old.type("visit").field("consent"))("1_2") == "1_2"
-    faults = forms_changes.faults(old, new, {}, texts)
+    assert validate.value_normaliser(old.type("visit").field("consent"))("1_2") == "1_2"
+    faults = forms_changes.list_faults(old, new, {}, texts)
     assert [(one["code"], one["choices"], one["line"]) for one in faults] == [("choice_moved", ["1"], 9)]

@@ -17,14 +17,14 @@ def test_a_file_has_the_size_of_each_family(people: Cast, tmp_path: Path) -> Non
     amal = people.amal
     sizes: dict[str, int | None] = {}
     for given, expected in ((["علي", "سلمى", "ليث"], 2), (["أمل"], 1), ([], None)):
-        home = record_ids.id_text(save.add(amal, "household", Changes(set={"family_name": "الحسن"})))
-        persons = [save.add(amal, "person", Changes(set={"given": name, "household": home})) for name in given]
+        home = record_ids.id_text(save.add_record(amal, "household", Changes(set={"family_name": "الحسن"})))
+        persons = [save.add_record(amal, "person", Changes(set={"given": name, "household": home})) for name in given]
         if len(persons) > 1:
-            save.edit(amal, record_ids.id_text(persons[0]), Changes(set={"alive": "dead"}))
+            save.edit_record(amal, record_ids.id_text(persons[0]), Changes(set={"alive": "dead"}))
         sizes[home] = expected
 
     for name in ("out.csv", "out.jsonl", "out.sqlite"):
-        export_records.export(amal, "household", tmp_path / name)
+        export_records.export_records(amal, "household", tmp_path / name)
     with (tmp_path / "out.csv").open(encoding="utf-8-sig", newline="") as file:
         assert {row["id"]: int(row["size"]) if row["size"] else None for row in csv.DictReader(file)} == sizes
     lines = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()]

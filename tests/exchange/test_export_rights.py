@@ -10,7 +10,7 @@ import pytest
 
 from fieldsync.core import record_ids
 from fieldsync.exchange.tables import export_records, hxl, import_records, workbook
-from fieldsync.exchange.tables.export_records import Wish
+from fieldsync.exchange.tables.export_records import ExportOptions
 from fieldsync.replica import queries, save
 from fieldsync.replica.changes import Changes
 from tests.conftest import Cast
@@ -24,11 +24,13 @@ def _rows(path: Path) -> list[dict[str, str]]:
 @pytest.mark.parametrize("lang", ["en", "ar"])
 def test_words_for_people_come_in_again(people: Cast, tmp_path: Path, lang: str) -> None:
     """With --labels a file names records by their codes and columns by their labels, its own too; imported, it changes nothing."""
-    home = save.add(people.amal, "household", Changes(set={"family_name": "علي", "displacement": "idp"}))
+    home = save.add_record(people.amal, "household", Changes(set={"family_name": "علي", "displacement": "idp"}))
     code = queries.show(people.amal, record_ids.id_text(home)).code
-    save.add(people.amal, "person", Changes(set={"given": "أمل", "household": record_ids.id_text(home), "sex": "f"}))
+    save.add_record(
+        people.amal, "person", Changes(set={"given": "أمل", "household": record_ids.id_text(home), "sex": "f"})
+    )
     path = tmp_path / "out.csv"
-    export_records.export(people.amal, "person", path, Wish(labels=True, lang=lang))
+    export_records.export_records(people.amal, "person", path, ExportOptions(labels=True, lang=lang))
     label = people.amal.schema.type("person").field("household").label[lang]
     assert [row[label] for row in _rows(path)] == [code]
     told = import_records.import_file(people.amal, path, "person")
@@ -37,21 +39,23 @@ def test_words_for_people_come_in_again(people: Cast, tmp_path: Path, lang: str)
 
 def test_words_that_became_a_record_are_the_same(people: Cast, tmp_path: Path) -> None:
     """A place written in words before the list of places had it: the export in again does not turn one into the other."""
-    save.add(people.samar, "household", Changes(set={"family_name": "علي", "location": "قرية الزهراء"}), unit="LAT/JBL")
-    save.add(people.samar, "location", Changes(set={"name_ar": "قرية الزهراء", "level": 5}), unit="LAT")
+    save.add_record(
+        people.samar, "household", Changes(set={"family_name": "علي", "location": "قرية الزهراء"}), unit="LAT/JBL"
+    )
+    save.add_record(people.samar, "location", Changes(set={"name_ar": "قرية الزهراء", "level": 5}), unit="LAT")
     path = tmp_path / "out.csv"
-    export_records.export(people.samar, "household", path)
+    export_records.export_records(people.samar, "household", path)
     told = import_records.import_file(people.samar, path, "household")
     assert (told["added"], told["changed"], told["unchanged"]) == (0, 0, 1)
 
 
 def test_foreign_keys_hold_where_words_may_stand(people: Cast, tmp_path: Path) -> None:
     """A field that takes words is no foreign key; each list of choices has a name that says whose it is."""
-    home = save.add(people.amal, "household", Changes(set={"family_name": "علي", "location": "قرية لا نعرفها"}))
-    save.add(people.amal, "location", Changes(set={"name_ar": "جبلة", "level": 5}))
-    save.add(people.amal, "person", Changes(set={"given": "أمل", "household": record_ids.id_text(home)}))
+    home = save.add_record(people.amal, "household", Changes(set={"family_name": "علي", "location": "قرية لا نعرفها"}))
+    save.add_record(people.amal, "location", Changes(set={"name_ar": "جبلة", "level": 5}))
+    save.add_record(people.amal, "person", Changes(set={"given": "أمل", "household": record_ids.id_text(home)}))
     path = tmp_path / "out.sqlite"
-    export_records.export(people.amal, "household,person,location,referral,case", path)
+    export_records.export_records(people.amal, "household,person,location,referral,case", path)
     db = sqlite3.connect(path)
     assert db.execute("PRAGMA foreign_key_check").fetchall() == []
     lists = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE name LIKE 'choices_%'")}
@@ -65,7 +69,7 @@ def test_a_sheet_may_be_called_anything(tmp_path: Path) -> None:
     for title in ("Boys/Girls [5-17]?", "'", "", "س" * 60):
         path = tmp_path / "out.xlsx"
         with path.open("wb") as file:
-            workbook.write(file, title, [["=1+1"]], [["+1"]])
+            workbook.write_workbook(file, title, [["=1+1"]], [["+1"]])
         sheet = openpyxl.load_workbook(path).active
         assert sheet is not None
         assert (sheet["A1"].data_type, sheet["A2"].data_type) == ("s", "s")
@@ -82,7 +86,7 @@ _CORE = set(  # hxlstandard.org, dictionary 1.1
 def test_hashtags_are_those_of_the_standard(people: Cast) -> None:
     """Of every type each column has one of its own, and each begins with a hashtag that the standard's dictionary has."""
     for kind in people.amal.schema.types.values():
-        tags = [*hxl.SYSTEM.values(), *map(hxl.tag, kind.fields.values())]
+        tags = [*hxl.SYSTEM.values(), *map(hxl.hxl_tag, kind.fields.values())]
         assert len(set(tags)) == len(tags), kind.name
         assert {tag[1:].partition("+")[0] for tag in tags} <= _CORE, kind.name
         assert all(re.fullmatch(r"#[a-z][a-z0-9_]*(\+[a-z][a-z0-9_]*)*", tag) for tag in tags), kind.name

@@ -14,8 +14,8 @@ from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
 from fieldsync.schema import load
 from fieldsync.schema.expressions import parser
-from fieldsync.server.publish_schema import publish
-from fieldsync.ui.forms.answers import Filling
+from fieldsync.server.publish_schema import publish_schema
+from fieldsync.ui.forms.answers import FormAnswers
 from fieldsync.ui.views.tables import Tables
 from tests.conftest import Cast
 from tests.directly import sync
@@ -24,13 +24,13 @@ from tests.exchange.test_xlsform import _form, _row
 
 def _published(
     people: Cast, folder: Path, survey: list[Any], choices: list[list[str]] | None = None
-) -> tuple[Node, convert.Made]:
+) -> tuple[Node, convert.ConvertedForm]:
     forms = folder / "forms"
-    for name, text in load.shipped().items():
-        write_folder.put(forms, {name: text})
-    made = convert.read(_form(folder, survey, choices, file="visit.xlsx"), beside=load.read_folder(forms))
-    write_folder.put(forms, made.texts)
-    publish(people.hq, forms)
+    for name, text in load.shipped_texts().items():
+        write_folder.write_folder(forms, {name: text})
+    made = convert.read_xlsform(_form(folder, survey, choices, file="visit.xlsx"), beside=load.read_folder(forms))
+    write_folder.write_folder(forms, made.texts)
+    publish_schema(people.hq, forms)
     sync(people.amal, people.hq)
     return people.amal, made
 
@@ -59,20 +59,20 @@ def test_a_question_names_the_person_it_asks_about(people: Cast, tmp_path: Path)
         (11, "more", "label", "unknown nobody"),
     ]
     kind = amal.schema.type("visit")
-    filling = Filling(amal, kind, "en")
-    assert filling.label(kind.field("age")) == "How old is … in years?"
-    filling.give(kind.field("person"), "هدى")
-    assert filling.label(kind.field("age")) == "How old is هدى in years?"
-    assert filling.words(kind.field("age").hint["ar"]) == "عمر هدى بالسنوات"
-    assert filling.words(kind.sections["about"]["en"]) == "About هدى"
-    assert [filling.words(one.label["en"]) for one in filling.choices(kind.field("who"))] == ["هدى"]
+    filling = FormAnswers(amal, kind, "en")
+    assert filling.label_of(kind.field("age")) == "How old is … in years?"
+    filling.set_answer(kind.field("person"), "هدى")
+    assert filling.label_of(kind.field("age")) == "How old is هدى in years?"
+    assert filling.fill_label(kind.field("age").hint["ar"]) == "عمر هدى بالسنوات"
+    assert filling.fill_label(kind.sections["about"]["en"]) == "About هدى"
+    assert [filling.fill_label(one.label["en"]) for one in filling.choices_of(kind.field("who"))] == ["هدى"]
     assert Tables("en").label(kind, "age") == "How old is [Name] in years?"
     assert kind.field("more").label["en"] == "And …?"
-    record = save.add(amal, "visit", filling.changes())
+    record = save.add_record(amal, "visit", filling.build_changes())
     child = amal.schema.type("visit_child")
-    inner = Filling(amal, child, "en")
-    inner.give(child.field("visit"), record.hex())
-    assert inner.label(child.field("called")) == "Name of a child of هدى"
+    inner = FormAnswers(amal, child, "en")
+    inner.set_answer(child.field("visit"), record.hex())
+    assert inner.label_of(child.field("called")) == "Name of a child of هدى"
 
 
 def test_words_are_carried_whole_or_listed(tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_words_are_carried_whole_or_listed(tmp_path: Path) -> None:
         _row("text", "told", long, "نص"), _row("text", "bold", "A **bold** __word__ of a__b <span style='color:red'>red</span>", "غامق"),
         _row("text", "map", "See <a href='x.org'>the map</a>", "الخريطة"), _row("text", "huge", "x" * 6_000, "س"),
     ]  # fmt: skip
-    made = convert.read(_form(tmp_path, list(survey)))
+    made = convert.read_xlsform(_form(tmp_path, list(survey)))
     fields = tomllib.loads(made.texts["form.toml"])["fields"]
     assert fields["months"]["label"] == {"en": "Age <12 months or >5 years?", "ar": "العمر <12 شهراً أو >5 سنوات؟"}
     assert fields["told"]["label"]["en"] == long.strip()
@@ -101,7 +101,7 @@ def test_an_appearance_that_does_not_fit_is_listed(tmp_path: Path) -> None:
         _row("select_one yn", "sure", "Sure?", "متأكد؟", appearance="multiline"), _row("text", "note", "Note", "ملاحظة", appearance="w2 multiline"),
         _row("time", "at", "At", "في", appearance="multiline"),
     ]  # fmt: skip
-    made = convert.read(_form(tmp_path, list(survey), choices))
+    made = convert.read_xlsform(_form(tmp_path, list(survey), choices))
     fields = tomllib.loads(made.texts["form.toml"])["fields"]
     assert [fields[name]["type"] for name in ("sure", "note", "at")] == ["choice", "note", "text"]
     assert {(note.name, note.what) for note in made.notes if note.what != "label"} == {
@@ -124,22 +124,22 @@ def test_now_is_the_time(people: Cast, tmp_path: Path) -> None:
     kind = amal.schema.type("visit")
     assert kind.field("born").past
     assert kind.field("seen").rule == "seen <= now()"
-    now = datetime.fromisoformat(amal.moment())
+    now = datetime.fromisoformat(amal.date_and_time())
     later, before = ((now + timedelta(hours=hours)).isoformat(" ", "minutes") for hours in (1, -2))
-    filling = Filling(amal, kind, "en")
+    filling = FormAnswers(amal, kind, "en")
     with pytest.raises(errors.IllegalValue):
-        filling.give(kind.field("seen"), later)
+        filling.set_answer(kind.field("seen"), later)
     with pytest.raises(errors.IllegalValue):
-        save.add(amal, "visit", Changes(set={"seen": later}))
-    filling.give(kind.field("seen"), before)
-    filling.give(kind.field("born"), "2000-01-01")
-    assert {name: filling.derived()[name] for name in ("hours", "stamp", "same")} == {
+        save.add_record(amal, "visit", Changes(set={"seen": later}))
+    filling.set_answer(kind.field("seen"), before)
+    filling.set_answer(kind.field("born"), "2000-01-01")
+    assert {name: filling.derived_values()[name] for name in ("hours", "stamp", "same")} == {
         "hours": 2,
         "stamp": now.strftime("%H:%M"),
         "same": "yes",
     }
-    assert filling.derived()["years"] in (26, 27)
-    save.add(amal, "visit", filling.changes())
+    assert filling.derived_values()["years"] in (26, 27)
+    save.add_record(amal, "visit", filling.build_changes())
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_now_is_the_time(people: Cast, tmp_path: Path) -> None:
 )  # fmt: skip
 def test_times_in_rules(text: str, value: object) -> None:
     """Times are compared with times and days; who does not know the hour takes the end of the day."""
-    assert parser.compile(text).value({"seen": "2026-01-31 12:00"}, "2026-01-31") == value
+    assert parser.compile_expression(text).evaluate({"seen": "2026-01-31 12:00"}, "2026-01-31") == value
 
 
 def test_nothing_made_is_no_success(tmp_path: Path) -> None:
@@ -161,12 +161,12 @@ def test_nothing_made_is_no_success(tmp_path: Path) -> None:
         [_row("calculate", "far", calculation="pulldata('a', 'b', 'c', 'd')"), _row("note", "n", "Read", "اقرأ")],
     )
     with pytest.raises(errors.BadFile) as caught:
-        convert.read(path)
+        convert.read_xlsform(path)
     assert caught.value.facts["reason"] == "form_empty"
     assert [one["name"] for one in caught.value.facts["left"] if one["name"]] == ["far", "n"]  # type: ignore[attr-defined]
     repeat = [_row("begin repeat", "r", "R", "ر"), _row("note", "n", "Read", "اقرأ"), _row("end repeat")]
     with pytest.raises(errors.BadFile):
-        convert.read(_form(tmp_path, list(repeat), file="repeat.xlsx"))
+        convert.read_xlsform(_form(tmp_path, list(repeat), file="repeat.xlsx"))
 
 
 def test_a_form_keeps_its_own_languages(tmp_path: Path) -> None:
@@ -178,7 +178,7 @@ def test_a_form_keeps_its_own_languages(tmp_path: Path) -> None:
         {"type": "text", "name": "more", pt: "Mais sobre ${who}"},
     ]
     choices = [["list_name", "name", en, pt], ["water", "good", "Good", "Boa"], ["water", "bad", "Bad", "Má"]]
-    made = convert.read(_form(tmp_path, survey, choices, file="wells.xlsx"))
+    made = convert.read_xlsform(_form(tmp_path, survey, choices, file="wells.xlsx"))
     assert made.notes == []
     form = tomllib.loads(made.texts["wells.toml"])
     assert form["label"].keys() == {"en", "pt"}
@@ -192,6 +192,6 @@ def test_a_form_keeps_its_own_languages(tmp_path: Path) -> None:
 def test_a_language_without_a_code_is_listed(tmp_path: Path) -> None:
     """A form in a language that has only a name is made in the shipped ones, and says what to write."""
     survey = [{"type": "text", "name": "who", "label::Wolof": "Kan?"}]
-    made = convert.read(_form(tmp_path, survey, file="wells.xlsx"))
+    made = convert.read_xlsform(_form(tmp_path, survey, file="wells.xlsx"))
     assert [note.why for note in made.notes if note.what == "language"] == ["Wolof"]
     assert tomllib.loads(made.texts["wells.toml"])["fields"]["who"]["label"] == {"en": "Kan?", "ar": "Kan?"}

@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 from fieldsync import errors
 from fieldsync.core import record_ids, safetext
 from fieldsync.exchange.tables import export_records, import_records, readers
-from fieldsync.exchange.tables.cells import unquoted
-from fieldsync.exchange.tables.export_records import Wish
+from fieldsync.exchange.tables.cells import unquote_cell
+from fieldsync.exchange.tables.export_records import ExportOptions
 from fieldsync.exchange.tables.import_records import ImportOptions
 from fieldsync.exchange.tables.rejects import Words
 from fieldsync.replica import queries, save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
-from fieldsync.schema.text_cleaning import clean
+from fieldsync.schema.text_cleaning import clean_text
 from fieldsync.ui.terminal import messages
 from tests.conftest import Cast
 from tests.directly import sync
@@ -99,7 +99,7 @@ def test_every_bad_row_is_told_and_none_applied(people: Cast, tmp_path: Path) ->
     assert [row[0] for row in found[1:]] == ["3", "5", "6", "7"]
     assert found[-1][3] == "'=1+1"
     assert queries.status(people.amal).unsent == 0
-    made = save.add(people.amal, "household", Changes(set={"family_name": "علي"}))
+    made = save.add_record(people.amal, "household", Changes(set={"family_name": "علي"}))
     assert "-1-" in str(queries.show(people.amal, made.hex()).code)
 
 
@@ -169,7 +169,7 @@ def test_ids_in_the_file_are_the_records(people: Cast, tmp_path: Path) -> None:
 
 def test_codes_and_references(people: Cast, tmp_path: Path) -> None:
     """A code names a record that is here; a reference goes by code; what belongs to a family goes where it is."""
-    home = save.add(people.basim, "household", Changes(set={"family_name": "علي"}), unit="LAT/QRD")
+    home = save.add_record(people.basim, "household", Changes(set={"family_name": "علي"}), unit="LAT/QRD")
     code = queries.show(people.basim, home.hex()).code
     path = _file(tmp_path, f"household,given\n{code},أمل\n{code},حسن\n")
     assert import_records.import_file(people.basim, path, "person")["added"] == 2
@@ -201,11 +201,11 @@ def test_units_of_a_file(people: Cast, tmp_path: Path) -> None:
 
 def test_rules_across_fields_and_steps(people: Cast, tmp_path: Path) -> None:
     """What only the whole row shows: a rule between two fields, a state that a new record cannot have."""
-    person = record_ids.id_text(save.add(people.amal, "person", Changes(set={"given": "أمل"})))
+    person = record_ids.id_text(save.add_record(people.amal, "person", Changes(set={"given": "أمل"})))
     path = _file(tmp_path, f"person,opened_on,closed_on\n{person},2026-02-01,2026-01-01\n")
     assert [(row, reason) for row, _, reason in _refused(people.amal, path, "case")] == [(2, "rule")]
     stepped = _file(tmp_path, "family_name,state\nعلي,registered\n")
-    assert _refused(people.amal, stepped, words=lambda facts: messages.because(facts, "en")) == [
+    assert _refused(people.amal, stepped, words=lambda facts: messages.reason_text(facts, "en")) == [
         (2, "state", "illegal_step")
     ]
     told = (tmp_path / "rows.csv.rejected.csv").read_text(encoding="utf-8-sig")
@@ -273,7 +273,7 @@ def test_a_file_read_again_reverts_nobody(people: Cast, tmp_path: Path) -> None:
     import_records.import_file(people.amal, path, "household")
     sync(people.amal, people.hq)
     sync(people.basim, people.hq)
-    save.edit(people.basim, "0190c8a0-0000-7000-8000-000000000001", Changes(set={"location": "جبلة"}))
+    save.edit_record(people.basim, "0190c8a0-0000-7000-8000-000000000001", Changes(set={"location": "جبلة"}))
     sync(people.basim, people.hq)
     sync(people.amal, people.hq)
     assert import_records.import_file(people.amal, path, "household")["unchanged"] == 1
@@ -291,11 +291,11 @@ def test_out_and_in_again_is_nothing_new(people: Cast, tmp_path: Path, ending: s
             set={"family_name": "علي", "address": address, "income_monthly": "1250.5"},
             put={"groups": ["orphan", "homeless"]},
         )
-        save.add(people.amal, "household", changes)
+        save.add_record(people.amal, "household", changes)
     out = tmp_path / f"out{ending}"
     sync(people.amal, people.hq)
     sync(people.samar, people.hq)
-    told = export_records.export(people.samar, "household", out, Wish(sensitive=True))
+    told = export_records.export_records(people.samar, "household", out, ExportOptions(sensitive=True))
     assert told["records"] == 6
     again = import_records.import_file(people.amal, out, "household")
     assert (again["added"], again["changed"], again["unchanged"]) == (0, 0, 6)
@@ -307,12 +307,12 @@ def test_out_and_in_again_is_nothing_new(people: Cast, tmp_path: Path, ending: s
 
 def test_no_spreadsheet_takes_a_cell_for_a_formula(people: Cast, tmp_path: Path) -> None:
     """Cells that begin like one stand behind a quote; numbers and phones stay what they are."""
-    save.add(
+    save.add_record(
         people.amal,
         "household",
         Changes(set={"family_name": "علي", "address": "=HYPERLINK(1)"}, put={"phones": ["0944123456"]}),
     )
-    export_records.export(people.amal, "household", tmp_path / "out.csv")
+    export_records.export_records(people.amal, "household", tmp_path / "out.csv")
     text = (tmp_path / "out.csv").read_text(encoding="utf-8-sig")
     [row] = csv.DictReader(io.StringIO(text))
     assert row["address"] == "'=HYPERLINK(1)"
@@ -322,8 +322,8 @@ def test_no_spreadsheet_takes_a_cell_for_a_formula(people: Cast, tmp_path: Path)
 
 def test_the_most_sensitive_fields_stay_in_the_store(people: Cast, tmp_path: Path) -> None:
     """A plain export has no field of level 4, in any format, whoever asks for it."""
-    person = record_ids.id_text(save.add(people.amal, "person", Changes(set={"given": "أمل"})))
-    save.add(
+    person = record_ids.id_text(save.add_record(people.amal, "person", Changes(set={"given": "أمل"})))
+    save.add_record(
         people.amal,
         "case",
         Changes(set={"person": person}, put={"concerns": [people.amal.schema.type("case").field("concerns").codes[0]]}),
@@ -331,39 +331,45 @@ def test_the_most_sensitive_fields_stay_in_the_store(people: Cast, tmp_path: Pat
     sync(people.amal, people.hq)
     sync(people.samar, people.hq)
     for ending in ("csv", "jsonl", "sqlite"):
-        told = export_records.export(people.samar, "case", tmp_path / f"out.{ending}", Wish(sensitive=True))
+        told = export_records.export_records(
+            people.samar, "case", tmp_path / f"out.{ending}", ExportOptions(sensitive=True)
+        )
         assert "concerns" in told["left_out"]
         assert b"concerns" not in (tmp_path / f"out.{ending}").read_bytes()
     with pytest.raises(errors.IllegalValue, match="export_secret"):
-        export_records.export(people.samar, "case", tmp_path / "out.csv", Wish(fields=["concerns"], sensitive=True))
+        export_records.export_records(
+            people.samar, "case", tmp_path / "out.csv", ExportOptions(fields=["concerns"], sensitive=True)
+        )
 
 
 def test_sensitive_fields_go_out_only_when_a_supervisor_asks(people: Cast, tmp_path: Path) -> None:
     """What is less than secret stays behind, too, unless asked for; a caseworker may not ask."""
-    save.add(people.amal, "household", Changes(set={"family_name": "علي"}, put={"groups": ["orphan"]}))
-    told = export_records.export(people.amal, "household", tmp_path / "out.csv")
+    save.add_record(people.amal, "household", Changes(set={"family_name": "علي"}, put={"groups": ["orphan"]}))
+    told = export_records.export_records(people.amal, "household", tmp_path / "out.csv")
     assert "groups" in told["left_out"]
     assert b"orphan" not in (tmp_path / "out.csv").read_bytes()
     with pytest.raises(errors.RoleRefused):
-        export_records.export(people.amal, "household", tmp_path / "out.csv", Wish(sensitive=True))
+        export_records.export_records(people.amal, "household", tmp_path / "out.csv", ExportOptions(sensitive=True))
     with pytest.raises(errors.IllegalValue, match="export_sensitive"):
-        export_records.export(people.amal, "household", tmp_path / "out.csv", Wish(fields=["groups"]))
+        export_records.export_records(people.amal, "household", tmp_path / "out.csv", ExportOptions(fields=["groups"]))
     with pytest.raises(errors.IllegalValue, match="export_sensitive"):
-        export_records.export(people.amal, "household", tmp_path / "out.csv", Wish(where={"displacement": "idp"}))
+        export_records.export_records(
+            people.amal, "household", tmp_path / "out.csv", ExportOptions(where={"displacement": "idp"})
+        )
 
 
 def test_a_sqlite_file_is_one_that_any_tool_reads(people: Cast, tmp_path: Path) -> None:
     """Tables with the form's own words, tied with foreign keys that hold; only its owner may read it; an old one is replaced."""
-    home = save.add(
+    home = save.add_record(
         people.samar,
         "household",
         Changes(set={"family_name": "علي", "size_stated": 5}, put={"groups": ["orphan", "homeless"]}),
         unit="LAT/JBL",
     )
-    save.add(people.samar, "person", Changes(set={"given": "أمل", "household": record_ids.id_text(home)}))
+    save.add_record(people.samar, "person", Changes(set={"given": "أمل", "household": record_ids.id_text(home)}))
     path = tmp_path / "out.sqlite"
     for _ in range(2):
-        told = export_records.export(people.samar, "household,person", path, Wish(sensitive=True))
+        told = export_records.export_records(people.samar, "household,person", path, ExportOptions(sensitive=True))
     assert told["records"] == 2
     db = sqlite3.connect(path)
     assert db.execute("SELECT family_name, size_stated, groups FROM household").fetchall() == [
@@ -379,43 +385,43 @@ def test_a_sqlite_file_is_one_that_any_tool_reads(people: Cast, tmp_path: Path) 
     assert db.execute("SELECT count(*) FROM household_fts WHERE household_fts MATCH 'علي'").fetchone() == (1,)
     db.close()
     assert path.stat().st_mode & 0o077 == 0
-    assert export_records.export(people.samar, "all", path)["records"] == 2
+    assert export_records.export_records(people.samar, "all", path)["records"] == 2
     with pytest.raises(errors.Usage):
-        export_records.export(people.samar, "household,person", tmp_path / "out.csv")
+        export_records.export_records(people.samar, "household,person", tmp_path / "out.csv")
 
 
 def test_only_what_is_asked_for_goes_out(people: Cast, tmp_path: Path) -> None:
     """Some records, some fields, in words; what was deleted or is another's double stays behind."""
     for place in ("حمص", "جبلة", "جبلة"):
-        save.add(people.amal, "household", Changes(set={"family_name": "علي", "location": place}))
+        save.add_record(people.amal, "household", Changes(set={"family_name": "علي", "location": place}))
     gone = _records(people.amal)[-1].id
-    save.remove(people.amal, gone, "مكررة")
+    save.remove_record(people.amal, gone, "مكررة")
     out = tmp_path / "out.csv"
-    wish = Wish(where={"location": "جبلة"}, fields=["location", "state"], labels=True, lang="ar")
-    assert export_records.export(people.amal, "household", out, wish)["records"] == 1
+    wish = ExportOptions(where={"location": "جبلة"}, fields=["location", "state"], labels=True, lang="ar")
+    assert export_records.export_records(people.amal, "household", out, wish)["records"] == 1
     with out.open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.reader(file))
     assert rows[0] == ["المعرّف", "الرمز", "الوحدة", "مكان السكن الحالي", "الحالة", "آخر تعديل"]
     assert rows[1][3:5] == ["جبلة", "مسودة"]
     with pytest.raises(errors.UnknownField):
-        export_records.export(people.amal, "household", out, Wish(where={"nofield": "1"}))
+        export_records.export_records(people.amal, "household", out, ExportOptions(where={"nofield": "1"}))
 
 
 def test_an_export_that_fails_leaves_the_old_file(people: Cast, tmp_path: Path) -> None:
     """A folder that is not there; an ending that nobody knows; a type that is none."""
     with pytest.raises(errors.BadFile):
-        export_records.export(people.amal, "household", tmp_path / "nowhere" / "out.csv")
+        export_records.export_records(people.amal, "household", tmp_path / "nowhere" / "out.csv")
     with pytest.raises(errors.Usage):
-        export_records.export(people.amal, "household", tmp_path / "out.pdf")
+        export_records.export_records(people.amal, "household", tmp_path / "out.pdf")
     with pytest.raises(errors.UnknownType):
-        export_records.export(people.amal, "nothing", tmp_path / "out.csv")
+        export_records.export_records(people.amal, "nothing", tmp_path / "out.csv")
     assert list(tmp_path.glob("out*")) == []
 
 
 @given(st.text(max_size=40))
 def test_a_quote_put_on_is_taken_off(text: str) -> None:
     """Whatever a cell's text is, it comes back as it was."""
-    assert unquoted(safetext.csv_cell(text)) == text or text.startswith("'")
+    assert unquote_cell(safetext.csv_cell(text)) == text or text.startswith("'")
 
 
 _CELL = st.one_of(
@@ -441,6 +447,7 @@ def test_any_table_is_taken_whole_or_not_at_all(people: Cast, tmp_path: Path, ta
     else:
         assert len(_records(people.amal)) == before + told["added"]
         assert told["changed"] == 0
-        assert told["added"] + told["unchanged"] == sum(any(map(clean, row)) for row in table)  # others say nothing
+        # others say nothing
+        assert told["added"] + told["unchanged"] == sum(any(map(clean_text, row)) for row in table)
         again = import_records.import_file(people.amal, path, "household")
         assert (again["added"], again["unchanged"]) == (0, told["added"] + told["unchanged"])

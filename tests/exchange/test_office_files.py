@@ -208,7 +208,7 @@ def test_values_as_people_type_them(people: Cast, tmp_path: Path) -> None:
 )
 def test_numbers_as_people_write_them(text: str, whole: bool, meant: str | None) -> None:
     """What can be one number is that; what could be two is none."""
-    assert number_formats.usual(text, whole=whole) == meant
+    assert number_formats.usual_number(text, whole=whole) == meant
 
 
 def test_the_same_file_reverts_nothing(people: Cast, tmp_path: Path) -> None:
@@ -220,10 +220,10 @@ def test_the_same_file_reverts_nothing(people: Cast, tmp_path: Path) -> None:
         0,
     )
     [record] = queries.list_records(people.amal, "household", limit=0)
-    save.edit(people.amal, record.id, Changes(set={"location": "جبلة"}))
+    save.edit_record(people.amal, record.id, Changes(set={"location": "جبلة"}))
     sync(people.amal, people.hq)
     sync(people.basim, people.hq)
-    save.edit(people.basim, record.id, Changes(put={"phones": ["0933111222"]}))
+    save.edit_record(people.basim, record.id, Changes(put={"phones": ["0933111222"]}))
     sync(people.basim, people.hq)
     sync(people.amal, people.hq)
     assert _counts(import_records.import_file(people.amal, path, "household")) == (0, 0, 1)
@@ -245,7 +245,7 @@ def test_the_same_file_reverts_nothing(people: Cast, tmp_path: Path) -> None:
     [fields] = _fields(people.amal)
     assert (fields["location"], fields["address"]) == ("جبلة", "خلف المسجد")
     assert fields["phones"] == ["+963933111222", "+963944123456"]
-    save.remove(people.amal, record.id, "twice")
+    save.remove_record(people.amal, record.id, "twice")
     assert _counts(import_records.import_file(people.amal, path, "household", ImportOptions(key="family_book_no"))) == (
         0,
         0,
@@ -258,7 +258,7 @@ def test_columns_are_proposed_below_a_title(people: Cast, tmp_path: Path) -> Non
     """The question on a terminal is about the header's columns, wherever it stands."""
     rows = [["سجل"], ["Family nam", "Phones", "Phones", "مكان السكن"], ["علي", "0944123456", None, "جبلة"]]
     path = _book(tmp_path, rows)
-    found, before = header_detection.propose(people.amal, path, "household", {})
+    found, before = header_detection.propose_mapping(people.amal, path, "household", {})
     assert [(one.header, one.name, one.by) for one in found] == [
         ("Family nam", "family_name", "near"),
         ("Phones", "phones", "label"),
@@ -336,7 +336,7 @@ def test_a_record_that_gave_way_is_not_changed_unseen(people: Cast, tmp_path: Pa
     path = _book(tmp_path, rows)
     import_records.import_file(people.samar, path, "household", ImportOptions(unit="LAT/JBL"))
     codes = {one.fields["family_book_no"]: one.code for one in queries.list_records(people.samar, "household", limit=0)}
-    duplicate_pairs.merge(people.samar, codes["1"], codes["2"])
+    duplicate_pairs.merge_records(people.samar, codes["1"], codes["2"])
     stays = queries.list_records(people.samar, "household", limit=0)[0].code
     gone = next(code for code in codes.values() if code != stays)
     for key, value in (("code", gone), ("family_book_no", next(no for no, code in codes.items() if code == gone))):
@@ -355,7 +355,7 @@ def test_a_record_that_gave_way_is_not_changed_unseen(people: Cast, tmp_path: Pa
         0,
         2,
     )
-    save.remove(people.samar, stays, "gone")
+    save.remove_record(people.samar, stays, "gone")
     with pytest.raises(errors.BadRows) as caught:
         import_records.import_file(
             people.samar, _book(tmp_path, [["code", "address"], [stays, "قرب الفرن"]], "told.xlsx"), "household"
@@ -365,7 +365,7 @@ def test_a_record_that_gave_way_is_not_changed_unseen(people: Cast, tmp_path: Pa
 
 def test_persons_of_no_family_yet(people: Cast, tmp_path: Path) -> None:
     """A column for the family with cells that are empty: such a person is in their author's unit, and waits for one."""
-    home = save.add(people.amal, "household", Changes(set={"family_name": "علي"}))
+    home = save.add_record(people.amal, "household", Changes(set={"family_name": "علي"}))
     code = queries.show(people.amal, home.hex()).code
     path = _book(tmp_path, [["household", "given", "sex"], [code, "أمل", "أنثى"], [None, "سمير", "ذكر"]])
     assert _counts(import_records.import_file(people.amal, path, "person")) == (2, 0, 0)

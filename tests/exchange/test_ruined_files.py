@@ -100,11 +100,11 @@ def test_words_for_nothing_are_nothing_in_files(people: Cast, tmp_path: Path) ->
     assert not {"birth_date", "phones"} & found["هدى"].keys()
     assert not {"father", "sex"} & found["سمر"].keys()
     with pytest.raises(errors.IllegalValue, match="no_value"):
-        save.add(people.amal, "person", Changes(set={"given": "هدى", "father": "N/A"}))
+        save.add_record(people.amal, "person", Changes(set={"given": "هدى", "father": "N/A"}))
     with pytest.raises(errors.IllegalValue, match="lost_letters"):
-        save.add(people.amal, "person", Changes(set={"given": "????"}))
+        save.add_record(people.amal, "person", Changes(set={"given": "????"}))
     with pytest.raises(errors.IllegalValue, match="not_phone"):
-        save.add(people.amal, "person", Changes(set={"given": "هدى"}, put={"phones": ["0791234567"]}))
+        save.add_record(people.amal, "person", Changes(set={"given": "هدى"}, put={"phones": ["0791234567"]}))
 
 
 def test_persian_and_kurdish_names_keep_their_joiners(people: Cast, tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_persian_and_kurdish_names_keep_their_joiners(people: Cast, tmp_path: Pa
     )
     (one,) = _records(people.amal, "person")
     assert one.fields["family"] == f"علی{ZWNJ}زاده"
-    save.edit(people.amal, one.id, Changes(set={"family": "علیزاده"}))
-    save.edit(people.amal, one.id, Changes(set={"family": f"علی{ZWNJ}زاده"}))
+    save.edit_record(people.amal, one.id, Changes(set={"family": "علیزاده"}))
+    save.edit_record(people.amal, one.id, Changes(set={"family": f"علی{ZWNJ}زاده"}))
     assert queries.show(people.amal, one.id).fields["family"] == f"علی{ZWNJ}زاده"
     assert [found.id for found in queries.find(people.amal, "علیزاده")] == [one.id]

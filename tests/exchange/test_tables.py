@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from fieldsync import errors
 from fieldsync.exchange.tables import export_records, header_detection, import_records, workbook
-from fieldsync.exchange.tables.export_records import Wish
+from fieldsync.exchange.tables.export_records import ExportOptions
 from fieldsync.exchange.tables.import_records import ImportOptions
 from fieldsync.replica import queries, save
 from fieldsync.replica.changes import Changes
@@ -126,10 +126,12 @@ def test_a_sheet_by_its_name(people: Cast, tmp_path: Path) -> None:
 def test_formulas_stay_text_in_a_workbook(people: Cast, tmp_path: Path) -> None:
     """What begins like a formula is text, for the program that opens it and for whoever edits it; Arabic sheets run right to left."""
     for address in ("=1+1", "+963 11", "-5", "@SUM(A1)", "\u200f=1"):
-        save.add(people.amal, "household", Changes(set={"family_name": "علي", "address": address, "size_stated": 7}))
+        save.add_record(
+            people.amal, "household", Changes(set={"family_name": "علي", "address": address, "size_stated": 7})
+        )
     out = tmp_path / "out.xlsx"
-    export_records.export(
-        people.amal, "household", out, Wish(fields=["address", "size_stated", "registered_on"], lang="ar")
+    export_records.export_records(
+        people.amal, "household", out, ExportOptions(fields=["address", "size_stated", "registered_on"], lang="ar")
     )
     book = openpyxl.load_workbook(out)
     sheet = book.active
@@ -154,8 +156,10 @@ def test_formulas_stay_text_in_a_workbook(people: Cast, tmp_path: Path) -> None:
 
 def test_dates_are_dates_in_a_workbook(people: Cast, tmp_path: Path) -> None:
     """A date is one to the program that opens it."""
-    save.add(people.amal, "household", Changes(set={"family_name": "علي", "registered_on": "2026-01-05"}))
-    export_records.export(people.amal, "household", tmp_path / "out.xlsx", Wish(fields=["registered_on"]))
+    save.add_record(people.amal, "household", Changes(set={"family_name": "علي", "registered_on": "2026-01-05"}))
+    export_records.export_records(
+        people.amal, "household", tmp_path / "out.xlsx", ExportOptions(fields=["registered_on"])
+    )
     sheet = openpyxl.load_workbook(tmp_path / "out.xlsx").active
     assert sheet is not None
     assert sheet["D3"].value == dt.datetime(2026, 1, 5)  # noqa: DTZ001 - as Excel has them
@@ -163,8 +167,8 @@ def test_dates_are_dates_in_a_workbook(people: Cast, tmp_path: Path) -> None:
 
 def test_hashtags_for_other_organisations(people: Cast, tmp_path: Path) -> None:
     """The second row of an HXL file are hashtags that the standard knows the form of."""
-    save.add(people.amal, "household", Changes(set={"family_name": "علي"}))
-    export_records.export(people.amal, "household", tmp_path / "out.hxl.csv")
+    save.add_record(people.amal, "household", Changes(set={"family_name": "علي"}))
+    export_records.export_records(people.amal, "household", tmp_path / "out.hxl.csv")
     with (tmp_path / "out.hxl.csv").open(encoding="utf-8-sig", newline="") as file:
         names, tags, row = csv.reader(file)
     assert tags[:3] == ["#meta+id", "#meta+code", "#org+unit"]
@@ -289,7 +293,7 @@ def test_a_column_for_each_member(people: Cast, tmp_path: Path) -> None:
     import_records.import_file(people.amal, path, "household", ImportOptions(key="family_book_no"))
     groups = {one.fields["family_book_no"]: one.fields.get("groups") for one in _records(people.amal)}
     assert groups == {"1": ["homeless", "orphan"], "2": ["orphan"], "3": None}
-    save.edit(people.amal, _records(people.amal)[1].id, Changes(put={"groups": ["older"]}))
+    save.edit_record(people.amal, _records(people.amal)[1].id, Changes(put={"groups": ["older"]}))
     label = people.amal.schema.type("household").field("groups")
     orphan = next(choice for choice in label.choices if choice.code == "orphan")
     again = _csv(
@@ -318,8 +322,8 @@ def test_rows_without_ids_are_known_again(people: Cast, tmp_path: Path) -> None:
     path = _csv(tmp_path, [head, *rows])
     assert _counts(import_records.import_file(people.amal, path, "household")) == (10, 0, 0)
     assert _counts(import_records.import_file(people.amal, path, "household")) == (0, 0, 10)
-    save.edit(people.amal, _records(people.amal)[3].id, Changes(set={"location": "جبلة", "state": "draft"}))
-    save.remove(people.amal, _records(people.amal)[4].id, "خطأ")
+    save.edit_record(people.amal, _records(people.amal)[3].id, Changes(set={"location": "جبلة", "state": "draft"}))
+    save.remove_record(people.amal, _records(people.amal)[4].id, "خطأ")
     sync(people.amal, people.hq)
     sync(people.basim, people.hq)
     for node in (people.amal, people.basim):
@@ -334,7 +338,7 @@ def test_a_row_that_says_little_is_taken_for_nobody(people: Cast, tmp_path: Path
     import_records.import_file(people.amal, _csv(tmp_path, [["family_name", "location"], ["علي", "حمص"]]), "household")
     sync(people.amal, people.hq)
     sync(people.basim, people.hq)
-    save.edit(people.basim, _records(people.basim)[0].id, Changes(set={"location": "جبلة"}))
+    save.edit_record(people.basim, _records(people.basim)[0].id, Changes(set={"location": "جبلة"}))
     other = _csv(tmp_path, [["family_name", "location"], ["علي", "طرطوس"]])
     assert _counts(import_records.import_file(people.basim, other, "household")) == (1, 0, 0)
 
@@ -357,7 +361,7 @@ def test_what_was_said_of_columns_is_remembered(people: Cast, tmp_path: Path) ->
     told = import_records.import_file(people.amal, _csv(tmp_path, [rows[0], ["1", "حسن", "x"]]), "household")
     assert (_counts(told), told["key"]) == ((0, 1, 0), "family_book_no")
     assert told["columns"] == {"Booklet": "family_book_no", "Nachname": "family_name"}
-    found, before = header_detection.propose(people.amal, path, "household", {})
+    found, before = header_detection.propose_mapping(people.amal, path, "household", {})
     assert before
     assert [tuple(one) for one in found] == [
         ("Booklet", "family_book_no", "given"), ("Nachname", "family_name", "given"), ("colour", "", "given"),
@@ -370,7 +374,7 @@ def test_a_workbook_of_many_rows_needs_little_memory(people: Cast, tmp_path: Pat
     """Rows are read, judged and saved in batches."""
     table = (["علي", f"شارع {n}", 4] for n in range(2 * workbook.BATCH))
     with (tmp_path / "many.xlsx").open("wb") as file:
-        workbook.write(file, "x", [["family_name", "address", "size_stated"]], table)
+        workbook.write_workbook(file, "x", [["family_name", "address", "size_stated"]], table)
     with costs(seconds=30, megabytes=25):
         told = import_records.import_file(people.amal, tmp_path / "many.xlsx", "household", ImportOptions(dry_run=True))
     assert told["added"] == 2 * workbook.BATCH

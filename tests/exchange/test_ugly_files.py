@@ -13,7 +13,7 @@ from fieldsync.exchange.tables.import_records import ImportOptions
 from fieldsync.exchange.xlsform import convert, write_folder
 from fieldsync.replica.node import Node
 from fieldsync.schema import load
-from fieldsync.server.publish_schema import publish
+from fieldsync.server.publish_schema import publish_schema
 from tests.conftest import Cast
 from tests.directly import sync
 from tests.exchange.test_tables import _csv, _records
@@ -71,17 +71,17 @@ def test_a_file_without_a_good_row_is_refused(people: Cast, tmp_path: Path) -> N
 def test_words_of_an_office_are_said_once(people: Cast, tmp_path: Path) -> None:
     """`--map-value housing:مستأجر=rent`: remembered after a refusal and a dry run, and replayed on the next file of another header."""
     kind = people.amal.schema.type("household")
-    code = kind.field("displacement").offered[1].code
+    code = kind.field("displacement").offered_choices[1].code
     rows = [["family_name", "displacement", "size_stated"], ["علي", "من أهل البلد", "x"]]
-    said = value_maps.parsed(
+    said = value_maps.parse_maps(
         [
-            f"displacement:من أهل البلد={kind.field('displacement').offered[1].label['ar']}",
+            f"displacement:من أهل البلد={kind.field('displacement').offered_choices[1].label['ar']}",
             "displacement:؟=",
             "groups:a=b=orphan",
         ],
         kind,
     )
-    assert said == {"displacement": {value_maps.key("من أهل البلد"): code, "؟": ""}, "groups": {"a=b": "orphan"}}
+    assert said == {"displacement": {value_maps.lookup_key("من أهل البلد"): code, "؟": ""}, "groups": {"a=b": "orphan"}}
     with pytest.raises(errors.BadRows) as refused:
         import_records.import_file(people.amal, _csv(tmp_path, rows), "household")
     assert list(refused.value.unknown["displacement"]) == ["من أهل البلد"]
@@ -106,18 +106,18 @@ def test_words_of_an_office_are_said_once(people: Cast, tmp_path: Path) -> None:
         False,
     )
     with pytest.raises(errors.IllegalValue):
-        value_maps.parsed(["displacement:x=nowhere"], kind)
+        value_maps.parse_maps(["displacement:x=nowhere"], kind)
     with pytest.raises(errors.Usage):
-        value_maps.parsed(["displacement=x"], kind)
+        value_maps.parse_maps(["displacement=x"], kind)
 
 
 def test_what_a_word_is_like_is_proposed(people: Cast) -> None:
     """A slip or a longer form of one choice proposes it; what is like none, or like two, proposes nothing."""
     spec = people.amal.schema.type("household").field("displacement")
-    one = next(choice for choice in spec.offered if choice.code == "idp")
-    assert value_maps.likely(spec, one.label["ar"] + "ة") == "idp"
-    assert value_maps.likely(spec, one.label["en"].upper()[:-1]) == "idp"
-    assert value_maps.likely(spec, "zzz") == ""
+    one = next(choice for choice in spec.offered_choices if choice.code == "idp")
+    assert value_maps.likely_choice(spec, one.label["ar"] + "ة") == "idp"
+    assert value_maps.likely_choice(spec, one.label["en"].upper()[:-1]) == "idp"
+    assert value_maps.likely_choice(spec, "zzz") == ""
 
 
 def test_hashtags_name_columns_and_the_header(people: Cast, tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ def test_hashtags_name_columns_and_the_header(people: Cast, tmp_path: Path) -> N
     from fieldsync.exchange.tables import hxl
 
     kind = people.amal.schema.type("household")
-    tags = [hxl.tag(kind.field(name)) for name in ("family_name", "size_stated", "address")]
+    tags = [hxl.hxl_tag(kind.field(name)) for name in ("family_name", "size_stated", "address")]
     swapped = "+".join([tags[0].split("+")[0], *reversed(tags[0].split("+")[1:])])
     rows = [
         ["¿Quién?", "", "¿Dónde?", ""],
@@ -146,11 +146,11 @@ def _kobo(people: Cast, folder: Path) -> Node:
     ]  # fmt: skip
     lists = [["list_name", "name", "label"], ["needs", "food", "Food"], ["needs", "water", "Water"]]
     forms = folder / "forms"
-    for name, text in load.shipped().items():
-        write_folder.put(forms, {name: text})
-    made = convert.read(_form(folder, list(survey), lists, file="visit.xlsx"), beside=load.read_folder(forms))
-    write_folder.put(forms, made.texts)
-    publish(people.hq, forms)
+    for name, text in load.shipped_texts().items():
+        write_folder.write_folder(forms, {name: text})
+    made = convert.read_xlsform(_form(folder, list(survey), lists, file="visit.xlsx"), beside=load.read_folder(forms))
+    write_folder.write_folder(forms, made.texts)
+    publish_schema(people.hq, forms)
     sync(people.amal, people.hq)
     return people.amal
 

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from fieldsync import errors
 from fieldsync.core import record_ids
 from fieldsync.exchange.xlsform import convert, expressions, workbook_reader, write_folder
-from fieldsync.exchange.xlsform.expressions import Names, Untranslated
+from fieldsync.exchange.xlsform.expressions import FormNames, Untranslated
 from fieldsync.replica import queries, save
 from fieldsync.replica.changes import Changes
 from fieldsync.schema import load
 from fieldsync.schema.expressions import parser
-from fieldsync.server.publish_schema import publish
-from fieldsync.ui.forms.answers import Filling
+from fieldsync.server.publish_schema import publish_schema
+from fieldsync.ui.forms.answers import FormAnswers
 from tests.conftest import Cast
 from tests.directly import sync
 
@@ -103,7 +103,7 @@ def _visit(folder: Path) -> Path:
 
 def test_a_visit_becomes_forms_that_a_person_would_have_written(tmp_path: Path) -> None:
     """Groups are sections, a repeat a type that belongs to it; limits, patterns, skips, cascades and sums in our words."""
-    made = convert.read(_visit(tmp_path), type="home_visit")
+    made = convert.read_xlsform(_visit(tmp_path), type="home_visit")
     assert made.types == ["home_visit", "home_visit_child"]
     table = tomllib.loads(made.texts["home_visit.toml"])
     fields = table["fields"]
@@ -138,50 +138,50 @@ def test_a_visit_becomes_forms_that_a_person_would_have_written(tmp_path: Path) 
 def test_questions_behave_as_the_form_says(people: Cast, tmp_path: Path) -> None:
     """Imported, published, synced to a laptop, and filled in there: skipped, refused, offered and computed as in the workbook."""
     forms = tmp_path / "forms"
-    for name, text in load.shipped().items():
-        write_folder.put(forms, {name: text})
-    made = convert.read(_visit(tmp_path), type="home_visit", beside=load.read_folder(forms))
-    write_folder.put(forms, made.texts)
-    publish(people.hq, forms)
+    for name, text in load.shipped_texts().items():
+        write_folder.write_folder(forms, {name: text})
+    made = convert.read_xlsform(_visit(tmp_path), type="home_visit", beside=load.read_folder(forms))
+    write_folder.write_folder(forms, made.texts)
+    publish_schema(people.hq, forms)
     sync(people.amal, people.hq)
     kind = people.amal.schema.type("home_visit")
-    filling = Filling(people.amal, kind, "ar")
+    filling = FormAnswers(people.amal, kind, "ar")
 
     def refused(name: str, value: object) -> str:
         with pytest.raises(errors.IllegalValue) as caught:
-            filling.give(kind.field(name), value)
+            filling.set_answer(kind.field(name), value)
         return str(caught.value.facts["reason"])
 
-    assert not {"under5", "gov", "dist", "water"} & set(filling.asked())
+    assert not {"under5", "gov", "dist", "water"} & set(filling.fields_to_ask())
     assert refused("head", "علي 5") == "pattern"
     assert refused("visited", "2199-01-01") == "future"
     assert refused("members", "٣٠") == "out_of_range"
-    filling.give(kind.field("head"), "علي")
-    filling.give(kind.field("visited"), people.amal.today())
-    filling.give(kind.field("members"), "٤")
-    assert {"under5", "gov", "dist"} <= set(filling.asked())
+    filling.set_answer(kind.field("head"), "علي")
+    filling.set_answer(kind.field("visited"), people.amal.today())
+    filling.set_answer(kind.field("members"), "٤")
+    assert {"under5", "gov", "dist"} <= set(filling.fields_to_ask())
     assert refused("under5", 5) == "rule"
-    filling.give(kind.field("under5"), 1)
-    filling.give(kind.field("gov"), "اللاذقية")
-    assert [choice.code for choice in filling.choices(kind.field("dist"))] == ["jbl", "qrd"]
+    filling.set_answer(kind.field("under5"), 1)
+    filling.set_answer(kind.field("gov"), "اللاذقية")
+    assert [choice.code for choice in filling.choices_of(kind.field("dist"))] == ["jbl", "qrd"]
     assert refused("dist", "rst") == "not_offered"
-    filling.give(kind.field("dist"), "جبلة")
+    filling.set_answer(kind.field("dist"), "جبلة")
     assert refused("needs", ["none", "food"]) == "rule"
-    filling.give(kind.field("needs"), ["food", "water"])
-    assert "water" in filling.asked()
-    assert filling.missing() == ["water"]
-    filling.give(kind.field("water"), "نعم")
-    record = save.add(people.amal, "home_visit", filling.changes())
+    filling.set_answer(kind.field("needs"), ["food", "water"])
+    assert "water" in filling.fields_to_ask()
+    assert filling.missing_fields() == ["water"]
+    filling.set_answer(kind.field("water"), "نعم")
+    record = save.add_record(people.amal, "home_visit", filling.build_changes())
     fields = queries.show(people.amal, record.hex()).fields
     assert fields["burden"] == 2.25
     assert fields["title"] == f"علي {people.amal.today()[:7]}"
     with pytest.raises(errors.IllegalValue, match="not_offered"):
-        save.edit(people.amal, record.hex(), Changes(set={"gov": "HMS"}))
+        save.edit_record(people.amal, record.hex(), Changes(set={"gov": "HMS"}))
     with pytest.raises(errors.IllegalValue, match="rule"):
-        save.edit(people.amal, record.hex(), Changes(put={"needs": ["none"]}))
-    save.edit(people.amal, record.hex(), Changes(set={"gov": "HMS", "dist": "rst"}))
+        save.edit_record(people.amal, record.hex(), Changes(put={"needs": ["none"]}))
+    save.edit_record(people.amal, record.hex(), Changes(set={"gov": "HMS", "dist": "rst"}))
     child = {"home_visit": record_ids.id_text(record), "name": "أمل", "born": "2020-01-01"}
-    made_child = save.add(people.amal, "home_visit_child", Changes(set=child))
+    made_child = save.add_record(people.amal, "home_visit_child", Changes(set=child))
     assert queries.show(people.amal, made_child.hex()).fields["age"] >= 5
 
 
@@ -204,7 +204,7 @@ def test_what_cannot_be_carried_is_listed_with_its_row(tmp_path: Path) -> None:
         _row("text", "id", "A reserved word", "كلمة محجوزة", merge="whatever"),
         _row("text", "سؤال", "In Arabic", "بالعربية"),
     ]
-    made = convert.read(_form(tmp_path, survey, file="stock take.xlsx"))
+    made = convert.read_xlsform(_form(tmp_path, survey, file="stock take.xlsx"))
     assert {(note.row, note.name, note.what) for note in made.notes} == {
         (2, "who", "default"), (3, "photo", "question"), (4, "far", "calculation"), (5, "twice", "calculation"), (6, "n", "constraint"),
         (7, "item", "relevant"), (8, "what", "relevant"), (12, "inner", "label"), (15, "id_2", "merge"),
@@ -221,14 +221,14 @@ def test_lists_that_several_questions_share(tmp_path: Path) -> None:
     """They stand once, in choices.toml; where the folder has such a file, it is left alone."""
     survey: list[Row | None] = [_row("select_one yesno", name, name, "س") for name in ("a", "b")]
     path = _form(tmp_path, survey, CHOICES)
-    made = convert.read(path)
+    made = convert.read_xlsform(path)
     assert tomllib.loads(made.texts["choices.toml"])["yesno"]["yes"] == {"en": "Yes", "ar": "نعم"}
     assert tomllib.loads(made.texts["form.toml"])["fields"]["b"]["choices"] == "yesno"
-    beside = convert.read(path, beside={"choices.toml": ""})
+    beside = convert.read_xlsform(path, beside={"choices.toml": ""})
     assert list(beside.texts) == ["form.toml"]
-    write_folder.put(tmp_path / "forms", made.texts)
+    write_folder.write_folder(tmp_path / "forms", made.texts)
     with pytest.raises(errors.BadFile, match="form_exists"):
-        write_folder.put(tmp_path / "forms", made.texts)
+        write_folder.write_folder(tmp_path / "forms", made.texts)
 
 
 @pytest.mark.parametrize(
@@ -259,14 +259,14 @@ def test_lists_that_several_questions_share(tmp_path: Path) -> None:
 )
 def test_expressions_in_our_words(theirs: str, ours: str | None) -> None:
     """What our language has is said in it, and can be compiled; what it has not is refused."""
-    names = Names({"a": "a", "b": "b"}, {"a": {"x": "x_y"}}, repeats={"visits": "visit", "cost": "visit.cost"})
+    names = FormNames({"a": "a", "b": "b"}, {"a": {"x": "x_y"}}, repeats={"visits": "visit", "cost": "visit.cost"})
     if ours is None:
         with pytest.raises(Untranslated):
-            expressions.translate(expressions.tokens(theirs), names, "b")
+            expressions.translate_expression(expressions.split_tokens(theirs), names, "b")
     else:
-        made = expressions.translate(expressions.tokens(theirs), names, "b")
+        made = expressions.translate_expression(expressions.split_tokens(theirs), names, "b")
         assert made == ours
-        parser.compile(made)
+        parser.compile_expression(made)
 
 
 @pytest.mark.parametrize(
@@ -283,9 +283,9 @@ def test_the_functions_that_forms_lean_on(text: str, value: object) -> None:
     """Each does what XLSForm's does, and knows nothing of what is empty."""
     if value == "!":
         with pytest.raises(parser.ExpressionError):
-            parser.compile(text)
+            parser.compile_expression(text)
         return
-    found = parser.compile(text).value({"name": "ab", "day": "2026-01-31"}, "2026-11-25")
+    found = parser.compile_expression(text).evaluate({"name": "ab", "day": "2026-01-31"}, "2026-11-25")
     assert found == pytest.approx(value) if isinstance(value, float) else found == value
 
 
@@ -294,7 +294,7 @@ def test_the_functions_that_forms_lean_on(text: str, value: object) -> None:
 
 def _reason(path: Path) -> tuple[str, object]:
     with pytest.raises(errors.BadFile) as caught:
-        convert.read(path)
+        convert.read_xlsform(path)
     return str(caught.value.facts["reason"]), caught.value.facts.get("row")
 
 
@@ -319,7 +319,7 @@ def test_without_pyxform_it_says_how_to_get_it(tmp_path: Path, monkeypatch: pyte
     path = _visit(tmp_path)
     monkeypatch.setitem(sys.modules, "pyxform", None)
     with pytest.raises(errors.Usage) as caught:
-        convert.read(path)
+        convert.read_xlsform(path)
     assert caught.value.facts["reason"] == "no_pyxform"
 
 
@@ -367,7 +367,7 @@ def test_any_workbook_is_a_form_or_refused(
         choices.append(row)
     book.save(tmp_path / "odd.xlsx")
     try:
-        made = convert.read(tmp_path / "odd.xlsx")
+        made = convert.read_xlsform(tmp_path / "odd.xlsx")
     except errors.FieldsyncError:
         return
     load.load_texts(made.texts)
@@ -385,7 +385,7 @@ def test_a_damaged_form_is_refused_or_read(tmp_path: Path, data: st.DataObject) 
     cut = len(good) * data.draw(st.sampled_from([100, 99, 50])) // 100
     (tmp_path / "bad.xlsx").write_bytes(io.BytesIO(good[:cut]).getvalue())
     try:
-        made = convert.read(tmp_path / "bad.xlsx")
+        made = convert.read_xlsform(tmp_path / "bad.xlsx")
     except errors.FieldsyncError:
         return
     load.load_texts(made.texts)
@@ -397,7 +397,7 @@ def test_merged_cells_and_formulas_in_a_form(tmp_path: Path) -> None:
     book = openpyxl.load_workbook(path)
     book["survey"].merge_cells("C2:D2")
     book.save(path)
-    made = convert.read(path)
+    made = convert.read_xlsform(path)
     fields = tomllib.loads(made.texts["form.toml"])["fields"]
     assert fields["a"]["label"] == {"en": "A", "ar": "A"}
     assert fields["b"]["label"] == {"en": "ب", "ar": "ب"}

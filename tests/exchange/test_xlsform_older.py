@@ -14,7 +14,7 @@ from fieldsync.schema.expressions import parser
 from tests.exchange.test_xlsform import _form, _row
 
 
-def _fields(made: convert.Made, type: str = "form") -> dict[str, Any]:
+def _fields(made: convert.ConvertedForm, type: str = "form") -> dict[str, Any]:
     fields: dict[str, Any] = tomllib.loads(made.texts[f"{type}.toml"])["fields"]
     return fields
 
@@ -39,7 +39,7 @@ def test_an_old_workbook_and_a_csv_are_forms(tmp_path: Path, capsys: pytest.Capt
     (tmp_path / "old.xls").write_bytes(
         _old_workbook([["type", "name", "label"], ["text", "who", "Who?"], ["integer", "n", "How many?"]])
     )
-    made = convert.read(tmp_path / "old.xls")
+    made = convert.read_xlsform(tmp_path / "old.xls")
     assert {name: field["type"] for name, field in _fields(made, "old").items()} == {"who": "text", "n": "int"}
     assert capsys.readouterr().out == ""
     (tmp_path / "plain.csv").write_text(
@@ -47,16 +47,16 @@ def test_an_old_workbook_and_a_csv_are_forms(tmp_path: Path, capsys: pytest.Capt
         ',"yn","-1","No"\n,"yn","1","Yes"\n',
         encoding="utf-8",
     )
-    assert list(_fields(convert.read(tmp_path / "plain.csv"), "plain")["sure"]["choices"]) == ["-1", "1"]
+    assert list(_fields(convert.read_xlsform(tmp_path / "plain.csv"), "plain")["sure"]["choices"]) == ["-1", "1"]
     (tmp_path / "bad.xls").write_bytes(b"\xd0\xcf\x11\xe0" + bytes(5_000))
     with pytest.raises(errors.BadFile):
-        convert.read(tmp_path / "bad.xls")
+        convert.read_xlsform(tmp_path / "bad.xls")
 
 
 def test_a_group_with_a_reserved_name_is_renamed_and_told(tmp_path: Path) -> None:
     """A group called meta is what pyxform keeps for itself: its questions come through."""
     survey = [_row("begin group", "meta", "About", "عن"), _row("text", "who", "Who?", "من؟"), _row("end group")]
-    made = convert.read(_form(tmp_path, list(survey)))
+    made = convert.read_xlsform(_form(tmp_path, list(survey)))
     assert (list(_fields(made)), [tuple(note) for note in made.notes]) == (
         ["who"],
         [("survey", 2, "meta", "name", "reserved meta_group")],
@@ -72,7 +72,7 @@ def test_paths_lead_where_they_say(tmp_path: Path) -> None:
         _row("text", "job", "Job", "العمل", relevant="../name = ../../head/name and /data/head/job = 'x'"), _row("end group"),
         _row("text", "end", "End", "انتهى", relevant="../spouse/name != '' and TRUE"), _row("text", "lost", "Lost", "ضاع", relevant="../name = 'x'"),
     ]  # fmt: skip
-    made = convert.read(_form(tmp_path, list(survey)))
+    made = convert.read_xlsform(_form(tmp_path, list(survey)))
     fields = _fields(made)
     assert {name: field.get("relevant") for name, field in fields.items()} == {
         "name": None, "job": "name != ''", "name_2": "name != ''", "job_2": "(name != '') and (name_2 = name and job = 'x')",
@@ -91,7 +91,7 @@ def test_a_question_that_is_computed(tmp_path: Path) -> None:
         _row("select_one yn", "c", "C", "ج", calculation="'yes'"),
     ]  # fmt: skip
     choices = [["list_name", "name", "label"], ["yn", "yes", "Yes"]]
-    made = convert.read(_form(tmp_path, list(survey), choices))
+    made = convert.read_xlsform(_form(tmp_path, list(survey), choices))
     fields = _fields(made)
     assert {name: (field["type"], field["merge"], field.get("formula")) for name, field in fields.items()} == {
         "a": ("int", "review", None), "half": ("number", "derived", "a div 2"), "down": ("int", "derived", "floor(a div 2)"),
@@ -100,4 +100,4 @@ def test_a_question_that_is_computed(tmp_path: Path) -> None:
     assert fields["a"]["hint"]["en"] == "Ask again"
     assert [(note.name, note.what) for note in made.notes] == [("c", "calculation")]
     kind = load.load_texts(made.texts).type("form")
-    assert parser.compile(kind.field("down").formula).value({"a": 7}, "2026-01-01") == 3
+    assert parser.compile_expression(kind.field("down").formula).evaluate({"a": 7}, "2026-01-01") == 3

@@ -14,7 +14,7 @@ from fieldsync.replica import queries, save
 from fieldsync.replica.changes import Changes
 from fieldsync.schema import load
 from fieldsync.schema.expressions import parser
-from fieldsync.server.publish_schema import publish
+from fieldsync.server.publish_schema import publish_schema
 from fieldsync.ui.forms import line_prompts
 from fieldsync.ui.views.tables import Tables
 from tests.conftest import Cast
@@ -32,7 +32,7 @@ _LISTS = [
 ]
 
 
-def _fields(made: convert.Made, type: str) -> dict[str, Any]:
+def _fields(made: convert.ConvertedForm, type: str) -> dict[str, Any]:
     fields: dict[str, Any] = tomllib.loads(made.texts[f"{type}.toml"])["fields"]
     return fields
 
@@ -45,7 +45,7 @@ def test_choices_of_one_name_and_in_any_order(tmp_path: Path) -> None:
         _row("select_multiple needs", "needs", "Needs", "الاحتياجات", parameters="randomize=true"),
         _row("text", "what", "What else?", "ما غيره؟", relevant="selected(../needs, 'other')"),
     ]
-    made = convert.read(_form(tmp_path, survey, _LISTS))
+    made = convert.read_xlsform(_form(tmp_path, survey, _LISTS))
     fields = _fields(made, "form")
     assert list(fields["gov"]["choices"]) == ["lat", "tar"]
     assert {code: one["marks"] for code, one in fields["dist"]["choices"].items()} == {
@@ -81,7 +81,7 @@ def test_nothing_is_lost_silently(tmp_path: Path) -> None:
         "instance_name": "concat(${who}, ' ', ${n})",
         "submission_url": "https://x",
     }
-    made = convert.read(_form(tmp_path, survey, settings=settings))
+    made = convert.read_xlsform(_form(tmp_path, survey, settings=settings))
     assert {tuple(note) for note in made.notes} == {
         ("survey", 2, "who", "media", "no_place"),
         ("survey", 2, "who", "guidance_hint", "no_place"),
@@ -105,7 +105,7 @@ def test_a_form_that_only_asks_in_its_repeats(tmp_path: Path) -> None:
         _row("end repeat"),
         _row("end repeat"),
     ]
-    made = convert.read(_form(tmp_path, survey, file="nets.xlsx"))
+    made = convert.read_xlsform(_form(tmp_path, survey, file="nets.xlsx"))
     assert list(made.texts) == ["nets_net_sleeper.toml"]
     assert made.types == ["nets_net_sleeper"]
     assert "belongs_to" not in tomllib.loads(made.texts["nets_net_sleeper.toml"])
@@ -119,8 +119,8 @@ def test_comparisons_mean_what_they_mean_there(tmp_path: Path) -> None:
         _row("text", "a", "A", "أ", relevant="${needs} = 'other' and ${seen} = 'OK'"),
         _row("text", "b", "B", "ب", relevant="${needs} != 'other' or ${seen} != 'OK'"),
     ]
-    fields = _fields(convert.read(_form(tmp_path, survey, _LISTS)), "form")
-    a, b = (parser.compile(fields[name]["relevant"]) for name in ("a", "b"))
+    fields = _fields(convert.read_xlsform(_form(tmp_path, survey, _LISTS)), "form")
+    a, b = (parser.compile_expression(fields[name]["relevant"]) for name in ("a", "b"))
     for needs, seen, only in (
         (["other"], True, True),
         (["food", "other"], True, False),
@@ -128,7 +128,7 @@ def test_comparisons_mean_what_they_mean_there(tmp_path: Path) -> None:
         (None, True, False),
     ):
         doc = {"needs": needs, "seen": seen}
-        assert (a.value(doc, "2026-11-25"), b.value(doc, "2026-11-25")) == (only, not only)
+        assert (a.evaluate(doc, "2026-11-25"), b.evaluate(doc, "2026-11-25")) == (only, not only)
 
 
 def test_names_of_several_words(tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ def test_names_of_several_words(tmp_path: Path) -> None:
         _row("text", "residentialAddress", "A", "أ"),
         _row("integer", "HHSize2", "B", "ب", relevant="${residentialAddress} != ''"),
     ]
-    fields = _fields(convert.read(_form(tmp_path, survey)), "form")
+    fields = _fields(convert.read_xlsform(_form(tmp_path, survey)), "form")
     assert list(fields) == ["residential_address", "hhsize2"]
     assert fields["hhsize2"]["relevant"] == "residential_address != ''"
 
@@ -146,7 +146,7 @@ def test_the_sheet_of_a_fault_is_named(tmp_path: Path) -> None:
     """A row number is of the sheet that it is said to be of."""
     lists = [["list_name", "name", "label"], ["yn", "yes", "Yes"], ["yn", None, "No"]]
     with pytest.raises(errors.BadFile) as caught:
-        convert.read(_form(tmp_path, [_row("select_one yn", "a", "A", "أ")], lists))  # type: ignore[arg-type]  # an empty name
+        convert.read_xlsform(_form(tmp_path, [_row("select_one yn", "a", "A", "أ")], lists))  # type: ignore[arg-type]  # an empty name
     assert (caught.value.facts["sheet"], caught.value.facts["row"]) == ("choices", 3)
 
 
@@ -160,14 +160,14 @@ def test_sums_over_a_repeat(people: Cast, tmp_path: Path) -> None:
         _row("calculate", "items", calculation="count(${item})"),
         _row("calculate", "total", calculation="sum(${cost})"),
     ]
-    made = convert.read(_form(tmp_path, survey, file="purchase.xlsx"))
+    made = convert.read_xlsform(_form(tmp_path, survey, file="purchase.xlsx"))
     assert made.notes == []
     forms = tmp_path / "forms"
-    write_folder.put(forms, load.shipped() | made.texts)
-    publish(people.hq, forms)
-    record = save.add(people.hq, "purchase", Changes(set={"who": "أمل"}))
+    write_folder.write_folder(forms, load.shipped_texts() | made.texts)
+    publish_schema(people.hq, forms)
+    record = save.add_record(people.hq, "purchase", Changes(set={"who": "أمل"}))
     for cost in (5, 7):
-        save.add(people.hq, "purchase_item", Changes(set={"purchase": record_ids.id_text(record), "cost": cost}))
+        save.add_record(people.hq, "purchase_item", Changes(set={"purchase": record_ids.id_text(record), "cost": cost}))
     fields = queries.show(people.hq, record.hex()).fields
     assert (fields["items"], fields["total"]) == (2, 12)
 
@@ -181,7 +181,7 @@ def test_sums_over_a_repeat(people: Cast, tmp_path: Path) -> None:
 )
 def test_a_time_is_one_of_the_day(tmp_path: Path, type: str, good: list[str], bad: list[str]) -> None:
     """What no clock shows is not taken."""
-    made = convert.read(_form(tmp_path, [_row(type, "at", "At", "في")]))
+    made = convert.read_xlsform(_form(tmp_path, [_row(type, "at", "At", "في")]))
     pattern = re.compile(_fields(made, "form")["at"]["pattern"])
     assert all(pattern.fullmatch(text) for text in good)
     assert not any(pattern.fullmatch(text) for text in bad)
@@ -204,11 +204,13 @@ def test_a_refusal_lists_what_was_offered(people: Cast, tmp_path: Path, capsys: 
         _row("select_one dist", "dist", "District", "المنطقة", choice_filter="gov = ${gov}"),
     ]
     forms = tmp_path / "forms"
-    write_folder.put(forms, load.shipped() | convert.read(_form(tmp_path, survey, _LISTS, file="place.xlsx")).texts)
-    publish(people.hq, forms)
+    write_folder.write_folder(
+        forms, load.shipped_texts() | convert.read_xlsform(_form(tmp_path, survey, _LISTS, file="place.xlsx")).texts
+    )
+    publish_schema(people.hq, forms)
     person = _Person("en")
     person.answers = ["2", "7"]
-    changes = line_prompts.Form(person, people.hq, people.hq.schema.type("place")).ask()
+    changes = line_prompts.LineForm(person, people.hq, people.hq.schema.type("place")).ask_all()
     assert changes.set == {"gov": "tar"}
     refusal = next(line for line in capsys.readouterr().out.splitlines() if "✗" in line)
     assert "Centre of Tartus" in refusal
@@ -222,7 +224,7 @@ def test_what_a_form_has_no_words_in_is_told(tmp_path: Path) -> None:
         _row("note", "bye", "Bye"),
         _row("text", "who", "Who?"),
     ]
-    made = convert.read(_form(tmp_path, survey))
+    made = convert.read_xlsform(_form(tmp_path, survey))
     assert [(note.row, note.what, note.why) for note in made.notes] == [
         (2, "relevant", "function position"),
         (3, "question", "type note"),
@@ -242,7 +244,7 @@ def test_what_the_forms_own_check_refuses_is_left_out(tmp_path: Path) -> None:
         _row("text", "where", "Where?", "أين؟"),
     ]
     entities = {"list_name": "people", "label": "x", "entity_id": "${nobody}"}
-    made = convert.read(
+    made = convert.read_xlsform(
         _form(tmp_path, survey, entities=entities, choices=[["list_name", "name", "label"], ["one", "a", "A"]])
     )
     faulty = [(note.sheet, note.row, note.name, note.what) for note in made.notes if note.why.startswith("faulty ")]
@@ -260,5 +262,5 @@ def test_a_group_that_cannot_be_read_refuses_the_form(tmp_path: Path) -> None:
     """Without its first row the questions in it would be others'."""
     survey = [_row("begin group", "", "A group", "مجموعة"), _row("text", "who", "Who?", "من؟"), _row("end group")]
     with pytest.raises(errors.BadFile) as refused:
-        convert.read(_form(tmp_path, survey))
+        convert.read_xlsform(_form(tmp_path, survey))
     assert (refused.value.facts["reason"], refused.value.facts["row"]) == ("form_row", 2)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from benchmarks import people
 from fieldsync.linkage import blocks, comparison, features
-from fieldsync.linkage.similarity import likeness, parts
+from fieldsync.linkage.similarity import name_likeness, name_parts
 
 AHMAD = {
     "given": "أحمد", "father": "محمد", "grandfather": "سليم", "family": "الحسن", "mother": "فاطمة", "sex": "m",
@@ -18,7 +18,7 @@ AHMAD = {
 
 def score(one: dict[str, Any], other: dict[str, Any], type: str = "person") -> float:
     """Return how likely two documents are one."""
-    return comparison.compare(features.features_of(type, one), features.features_of(type, other)).score
+    return comparison.compare_features(features.features_of(type, one), features.features_of(type, other)).score
 
 
 def meet(one: dict[str, Any], other: dict[str, Any]) -> bool:
@@ -95,7 +95,7 @@ def test_a_grandson_is_not_his_grandfather() -> None:
 )  # fmt: skip
 def test_vowels_that_are_written_count(a: str, b: str, alike: bool) -> None:
     """Hassan and Hussein have the same consonants and are two names, in either script and across."""
-    assert (likeness(parts(a), parts(b)) >= 0.9) is alike
+    assert (name_likeness(name_parts(a), name_parts(b)) >= 0.9) is alike
 
 
 def test_households() -> None:
@@ -109,7 +109,7 @@ def test_households() -> None:
 
 def test_reasons_say_why() -> None:
     """A pair comes with what speaks for it, and what against."""
-    match = comparison.compare(
+    match = comparison.compare_features(
         features.features_of("person", AHMAD),
         features.features_of("person", {**AHMAD, "given": "Ahmad", "mother": "زينب", "birth_date": "1990-12-05"}),
     )
@@ -132,7 +132,7 @@ DOCS = st.fixed_dictionaries(
 def test_comparing_is_even_handed_whatever_is_written(type_: str, a: dict[str, Any], b: dict[str, Any]) -> None:
     """Any document can be compared; order does not matter, scores are between 0 and 1, keys are those of the document."""
     one, other = features.features_of(type_, a), features.features_of(type_, b)
-    forth, back = comparison.compare(one, other), comparison.compare(other, one)
+    forth, back = comparison.compare_features(one, other), comparison.compare_features(other, one)
     assert forth.score == back.score
     assert 0 <= forth.score <= 1
     assert blocks.block_keys(one) == blocks.block_keys(features.features_of(type_, a))
@@ -153,7 +153,9 @@ def test_two_thousand_noisy_persons() -> None:
             meeting.setdefault(key, []).append(place)
     meets = {(a, b) for block in meeting.values() for b in block for a in block if a < b}
     pairs = {
-        pair for pair in meets if comparison.compare(compared[pair[0]], compared[pair[1]]).score >= comparison.LIKELY
+        pair
+        for pair in meets
+        if comparison.compare_features(compared[pair[0]], compared[pair[1]]).score >= comparison.LIKELY
     }
     right = len(pairs & people.truth(found))
     assert right / len(pairs) > 0.97

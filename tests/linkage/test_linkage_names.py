@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from benchmarks import people
 from fieldsync.linkage import blocks, comparison, features
-from fieldsync.linkage.comparison import Match
+from fieldsync.linkage.comparison import Likeness
 
 MOHAMMAD = {
     "given": "محمد", "father": "خالد", "grandfather": "سليم", "family": "العلي", "mother": "فاطمة", "sex": "m",
@@ -37,11 +37,11 @@ WORDS = st.sampled_from(
 ALIAS = st.lists(WORDS, min_size=1, max_size=5).map(" ".join)
 
 
-def match(one: dict[str, Any], other: dict[str, Any]) -> Match:
+def match(one: dict[str, Any], other: dict[str, Any]) -> Likeness:
     """Return how likely two persons' documents are one, the same either way round."""
     a, b = features.features_of("person", one), features.features_of("person", other)
-    found = comparison.compare(a, b)
-    assert comparison.compare(b, a).score == found.score
+    found = comparison.compare_features(a, b)
+    assert comparison.compare_features(b, a).score == found.score
     return found
 
 
@@ -100,7 +100,7 @@ def test_a_brother_called_the_same_is_another(other: dict[str, Any]) -> None:
     home = {"location": "جبلة"}
     mine = features.features_of("person", called(MOHAMMAD, "سامر"), home)
     brother = {**MOHAMMAD, "given": "سامر", **other}
-    assert comparison.compare(mine, features.features_of("person", brother, home)).score < comparison.LIKELY
+    assert comparison.compare_features(mine, features.features_of("person", brother, home)).score < comparison.LIKELY
 
 
 def test_where_the_birth_speaks_against_no_other_name_helps() -> None:

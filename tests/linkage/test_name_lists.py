@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from fieldsync.core import names
 from fieldsync.linkage import blocks, comparison, features, name_lists
-from fieldsync.linkage.similarity import ADDED, ALIKE, SHORT, SLIP, SPELT, likeness, parts
+from fieldsync.linkage.similarity import ADDED, ALIKE, SHORT, SLIP, SPELT, name_likeness, name_parts
 
 MAN: dict[str, Any] = {
     "given": "حسن", "father": "محمد", "grandfather": "سليم", "family": "العلاوي", "mother": "فاطمة", "sex": "m", "phones": ["+963944123456"],
@@ -18,16 +18,16 @@ MAN: dict[str, Any] = {
 
 def like(one: str, other: str) -> float:
     """Return how alike two names are, the same either way round."""
-    found = likeness(parts(one), parts(other))
-    assert likeness(parts(other), parts(one)) == found
+    found = name_likeness(name_parts(one), name_parts(other))
+    assert name_likeness(name_parts(other), name_parts(one)) == found
     return found
 
 
 def score(one: dict[str, Any], other: dict[str, Any]) -> float:
     """Return how likely two documents in one house are one person."""
     a, b = (features.features_of("person", doc, {"location": "جبلة"}) for doc in (one, other))
-    assert comparison.compare(a, b).score == comparison.compare(b, a).score
-    return comparison.compare(a, b).score
+    assert comparison.compare_features(a, b).score == comparison.compare_features(b, a).score
+    return comparison.compare_features(a, b).score
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_a_name_that_very_many_have_says_less() -> None:
 )  # fmt: skip
 def test_who_is_called_after_a_child(name: str, is_one: bool) -> None:
     """It is no given name: the birth to the day may say who it is, with the family's names."""
-    assert name_lists.is_kunya(parts(name)) is is_one
+    assert name_lists.is_kunya(name_parts(name)) is is_one
     if is_one:
         assert score(MAN, MAN | {"given": name}) >= comparison.LIKELY
         assert (
@@ -112,15 +112,15 @@ def test_who_is_called_after_a_child(name: str, is_one: bool) -> None:
 
 def test_every_name_in_the_lists_is_one_folded_word() -> None:
     """A name that folds into two would never be met; what is short for a name is short for one that is known."""
-    known = name_lists._known()
+    known = name_lists._known_names()
     assert all(names.name_tokens(name) == [name] for name in known)
-    assert all(full <= known.keys() | {"عبد"} for full in name_lists._short().values())
-    assert not known.keys() & name_lists._short().keys()
+    assert all(full <= known.keys() | {"عبد"} for full in name_lists._short_forms().values())
+    assert not known.keys() & name_lists._short_forms().keys()
 
 
-@given(st.sampled_from(sorted(name_lists._known())), st.sampled_from(sorted(name_lists._known())))
+@given(st.sampled_from(sorted(name_lists._known_names())), st.sampled_from(sorted(name_lists._known_names())))
 def test_known_names_are_one_or_two_whichever_comes_first(one: str, other: str) -> None:
     """Even-handed, and never between: they mean one name, or they do not."""
-    same = bool(name_lists.meanings(one) & name_lists.meanings(other))
+    same = bool(name_lists.known_meanings(one) & name_lists.known_meanings(other))
     assert (like(one, other) >= SPELT) is same
     assert name_lists.are_two((one,), (other,)) is not same

@@ -16,7 +16,7 @@ from fieldsync.crypto import keys
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.replica import node as nodes
 from fieldsync.replica import save
-from fieldsync.replica.changes import Changes, New
+from fieldsync.replica.changes import Changes, NewRecord
 from fieldsync.server import administration
 from tests.cast import fill, join_directly, open_node
 from tests.model import line
@@ -67,9 +67,11 @@ def template() -> Path:
     atexit.register(shutil.rmtree, home, ignore_errors=True)
     texts = Book().texts()
     with seeded(random.Random("template")), mock.patch.object(nodes, "wall_clock", return_value=BEGIN):
-        administration.init(home / "hq", fill, org="Office", unit=HQ, address="https://127.0.0.1:9", texts=texts)
+        administration.init_server(home / "hq", fill, org="Office", unit=HQ, address="https://127.0.0.1:9", texts=texts)
         for name, unit in BRANCHES.items():
-            administration.init(home / name, fill, org="x", unit=unit, address="https://127.0.0.1:9", texts=texts)
+            administration.init_server(
+                home / name, fill, org="x", unit=unit, address="https://127.0.0.1:9", texts=texts
+            )
             above, branch = open_node(home / "hq", lambda: BEGIN), open_node(home / name, lambda: BEGIN)
             enrol_branch(above, branch, unit)
             above.close()
@@ -86,8 +88,8 @@ def _begin(home: Path) -> None:
     """Have Dima register the first shelters, and everybody sync until they have them."""
     opened = {name: open_node(home / name, lambda: BEGIN) for name in (*SERVERS, *PEOPLE)}
     for label, unit in FIRST.items():
-        new = New(SHELTER, Changes(set={"name": "x", "place": "y"}), record_id("first", label, BEGIN))
-        save.add_all(opened["dima"], [new], unit=unit)
+        new = NewRecord(SHELTER, Changes(set={"name": "x", "place": "y"}), record_id("first", label, BEGIN))
+        save.add_records(opened["dima"], [new], unit=unit)
     for _ in range(2):
         for name in ("dima", *BRANCHES, *PEOPLE):
             line.sync(opened[name], opened["hq" if name in BRANCHES else PEOPLE[name][0]])

@@ -74,7 +74,7 @@ def _nothing_left(world: World) -> None:
     for name in cast.BRANCHES:
         node = world.nodes[name]
         with node.store.read() as tx:
-            if upstream.behind(tx, world.nodes["hq"].device):
+            if upstream.lacks_commits(tx, world.nodes["hq"].device):
                 left = [
                     world.name_of(d.id)
                     for d in tx.devices()

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from fieldsync.core.grants import covering_grant
 from fieldsync.core.state import registers
 from fieldsync.core.units import is_within
-from fieldsync.protocol.channel_delta import visible
+from fieldsync.protocol.channel_delta import visible_channels
 from fieldsync.replica.node import Node
 from fieldsync.store.contract import RecordQuery, Row
 from tests.cast import rows
@@ -43,7 +43,7 @@ def _held(world: World, name: str) -> dict[bytes, Row]:
     if name not in cast.BRANCHES:
         return found
     with node.store.read() as tx:
-        inside = {channel.n for channel in visible(tx, tx.settings.upstream_grants)}
+        inside = {channel.n for channel in visible_channels(tx, tx.settings.upstream_grants)}
     return {record: row for record, row in found.items() if not inside.isdisjoint(row.channels)}
 
 

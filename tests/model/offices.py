@@ -8,7 +8,7 @@ from pathlib import Path
 from fieldsync import errors
 from fieldsync.protocol.bundles import bundle_sync
 from fieldsync.server import administration, device_locks
-from fieldsync.server.publish_schema import publish as publish_forms
+from fieldsync.server.publish_schema import publish_schema as publish_forms
 from fieldsync.topology import backups
 from tests.cast import unlock
 from tests.model import cast
@@ -97,7 +97,7 @@ def _choose_pack(world: World, chance: random.Random) -> Arguments | None:
 def pack(world: World, who: str, bundle: str) -> None:
     """A bundle for the servers above is packed."""
     file = world.home / f"{bundle}.age"
-    bundle_sync.pack(world.nodes[who], file)
+    bundle_sync.pack_bundle(world.nodes[who], file)
     world.bundles[bundle] = file, who, "servers"
 
 
@@ -114,7 +114,7 @@ def reply(world: World, server: str, who: str, bundle: str) -> None:
         device = tx.device(world.nodes[who].device)
     if device is not None and device.key is not None:
         file = world.home / f"{bundle}.age"
-        bundle_sync.reply(world.nodes[server], file, device)
+        bundle_sync.pack_reply(world.nodes[server], file, device)
         world.bundles[bundle] = file, server, who
         if server == "hq" and who in cast.BRANCHES:
             world.answered(who)
@@ -143,7 +143,7 @@ def unpack(world: World, who: str, bundle: str) -> None:
     world.arrived.add(bundle)
     locked = world.revoked_at(who) if who in cast.SERVERS else set()
     try:
-        bundle_sync.unpack(world.nodes[who], file)
+        bundle_sync.unpack_bundle(world.nodes[who], file)
     finally:
         if who in cast.SERVERS:
             world.taken(who, sender, locked)
@@ -175,7 +175,7 @@ def _choose_copy(world: World, chance: random.Random) -> Arguments | None:
 def backup(world: World, who: str, image: str) -> None:
     """A sealed copy, as the command makes it."""
     file = world.home / f"{image}.backup"
-    backups.backup(world.nodes[who], file)
+    backups.write_backup(world.nodes[who], file)
     world.images[image] = file, who, world.book.copy()
 
 
@@ -185,7 +185,7 @@ def _unpacked(world: World, image: str, name: str) -> Path:
     if source.is_dir():
         shutil.copytree(source, fresh)
     else:
-        backups.restore(source, fresh, unlock)
+        backups.restore_backup(source, fresh, unlock)
     return fresh
 
 
@@ -236,7 +236,7 @@ def _choose_grant(world: World, chance: random.Random) -> Arguments | None:
 @operation(0.8, "office", "headquarters makes {who} {role} of {units}", _choose_grant)
 def grant(world: World, who: str, role: str, units: list[str]) -> None:
     """What a device may do is changed at headquarters."""
-    administration.grant(world.nodes["hq"], world.nodes[who].device.hex(), role, units)
+    administration.set_grants(world.nodes["hq"], world.nodes[who].device.hex(), role, units)
 
 
 def _choose_lost(world: World, chance: random.Random) -> Arguments | None:
@@ -246,7 +246,7 @@ def _choose_lost(world: World, chance: random.Random) -> Arguments | None:
 @operation(0.4, "office", "headquarters revokes {who}", _choose_lost)
 def revoke(world: World, who: str) -> None:
     """A laptop was lost: it is locked out."""
-    device_locks.revoke(world.nodes["hq"], world.nodes[who].device.hex())
+    device_locks.revoke_device(world.nodes["hq"], world.nodes[who].device.hex())
     world.revoked.add(who)
 
 
@@ -261,12 +261,12 @@ def approve_all(world: World) -> None:
     hq = world.nodes["hq"]
     for device in waiting(world, "hq"):
         with contextlib.suppress(errors.Revoked):
-            device_locks.approve(hq, device)
+            device_locks.approve_device(hq, device)
 
 
 def waiting(world: World, server: str) -> list[str]:
     """Return the devices that wait for approval, as a server knows them."""
-    return [one.id for one in device_locks.pending(world.nodes[server])]
+    return [one.id for one in device_locks.list_pending(world.nodes[server])]
 
 
 @operation(

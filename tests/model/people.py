@@ -9,7 +9,7 @@ from fieldsync.core.commit import group_contexts
 from fieldsync.core.settle import DECIDED
 from fieldsync.core.state import register_of
 from fieldsync.replica import changes, commit_writer, save, transfer
-from fieldsync.replica.changes import Changes, New
+from fieldsync.replica.changes import Changes, NewRecord
 from fieldsync.review import decisions, duplicate_pairs
 from tests.model import cast
 from tests.model.operations import Arguments, operation
@@ -82,7 +82,7 @@ def add(world: World, who: str, record: str, unit: str, fields: dict[str, Any]) 
     """A shelter is registered."""
     id_ = world.record_id(record)
     with world.saving(who, "made") as node:
-        save.add_all(node, [New(SHELTER, Changes(set=fields), id_)], unit=unit)
+        save.add_records(node, [NewRecord(SHELTER, Changes(set=fields), id_)], unit=unit)
     world.records[record], world.types[record] = id_, SHELTER
 
 
@@ -99,7 +99,7 @@ def add_resident(world: World, who: str, record: str, shelter: str) -> None:
     owner = found(world, who, shelter)
     named = f"{owner[:8]}-{owner[8:12]}-{owner[12:16]}-{owner[16:20]}-{owner[20:]}"
     with world.saving(who, "made") as node:
-        save.add_all(node, [New(RESIDENT, Changes(set={"shelter": named, "name": "x"}), id_)])
+        save.add_records(node, [NewRecord(RESIDENT, Changes(set={"shelter": named, "name": "x"}), id_)])
     world.records[record], world.types[record] = id_, RESIDENT
 
 
@@ -120,7 +120,7 @@ def _choose_edit(world: World, chance: random.Random) -> Arguments | None:
 def edit(world: World, who: str, record: str, fields: dict[str, Any]) -> None:
     """Some fields are changed."""
     with world.saving(who, "edit", record) as node:
-        save.edit(node, found(world, who, record), Changes(set=fields))
+        save.edit_record(node, found(world, who, record), Changes(set=fields))
 
 
 def _choose_step(world: World, chance: random.Random) -> Arguments | None:
@@ -134,7 +134,7 @@ def _choose_step(world: World, chance: random.Random) -> Arguments | None:
 def proceed(world: World, who: str, record: str, state: str) -> None:
     """A step of the lifecycle."""
     with world.saving(who, "edit", record) as node:
-        save.edit(node, found(world, who, record), Changes(set={"state": state}))
+        save.edit_record(node, found(world, who, record), Changes(set={"state": state}))
 
 
 def _choose_needs(world: World, chance: random.Random) -> Arguments | None:
@@ -146,7 +146,7 @@ def _choose_needs(world: World, chance: random.Random) -> Arguments | None:
 def need(world: World, who: str, record: str, what: str, member: str) -> None:
     """A member of a set comes or goes."""
     with world.saving(who, "edit", record) as node:
-        save.edit(node, found(world, who, record), Changes(**{what: {"needs": [member]}}))
+        save.edit_record(node, found(world, who, record), Changes(**{what: {"needs": [member]}}))
 
 
 def _choose_visit(world: World, chance: random.Random) -> Arguments | None:
@@ -158,7 +158,7 @@ def _choose_visit(world: World, chance: random.Random) -> Arguments | None:
 def visit(world: World, who: str, record: str, count: int, text: str) -> None:
     """A tally and a log grow."""
     with world.saving(who, "edit", record) as node:
-        save.edit(
+        save.edit_record(
             node, found(world, who, record), Changes(count={"visits": count}, say={"notes": text} if text else {})
         )
 
@@ -167,7 +167,7 @@ def visit(world: World, who: str, record: str, count: int, text: str) -> None:
 def remove(world: World, who: str, record: str) -> None:
     """A record is deleted."""
     with world.saving(who, "removal", record, *world.held(who, SHELTER)) as node:
-        save.remove(node, found(world, who, record), "twice")
+        save.remove_record(node, found(world, who, record), "twice")
 
 
 def _choose_move(world: World, chance: random.Random) -> Arguments | None:
@@ -179,7 +179,7 @@ def _choose_move(world: World, chance: random.Random) -> Arguments | None:
 def move(world: World, who: str, record: str, unit: str) -> None:
     """A shelter changes its unit."""
     with world.saving(who, "edit", record) as node:
-        transfer.move(node, found(world, who, record), unit)
+        transfer.transfer_record(node, found(world, who, record), unit)
 
 
 # --- supervisors ------------------------------------------------------------------------------------------------------
@@ -201,11 +201,11 @@ def decide(world: World, who: str, record: str, field: str, head: int) -> None:
     """A conflict is decided for one of its heads."""
     ref = found(world, who, record)
     with world.saving(who, "decision", record) as node:
-        items = [item for item in decisions.items_of(node, ref) if item.field == field]
+        items = [item for item in decisions.conflicts_of(node, ref) if item.field == field]
         if items:
             heads = sorted(items[0].heads, key=lambda one: (one.at, str(one.value), one.seq))
             chosen = heads[head % len(heads)]
-            decisions.take(node, ref, field, head=chosen.name)
+            decisions.decide_conflict(node, ref, field, head=chosen.name)
 
 
 def _choose_undo(world: World, chance: random.Random) -> Arguments | None:
@@ -228,7 +228,7 @@ def _choose_undo(world: World, chance: random.Random) -> Arguments | None:
 def undo(world: World, who: str, record: str, field: str) -> None:
     """A decision is undone."""
     with world.saving(who, "decision", record) as node:
-        decisions.undo(node, found(world, who, record), field)
+        decisions.undo_decision(node, found(world, who, record), field)
 
 
 def _choose_pair(world: World, chance: random.Random) -> Arguments | None:
@@ -244,14 +244,14 @@ def _choose_pair(world: World, chance: random.Random) -> Arguments | None:
 def merge(world: World, who: str, stays: str, gives: str) -> None:
     """Two shelters are one."""
     with world.saving(who, "decision", stays, gives) as node:
-        duplicate_pairs.merge(node, found(world, who, stays), found(world, who, gives))
+        duplicate_pairs.merge_records(node, found(world, who, stays), found(world, who, gives))
 
 
 @operation(0.7, "save", "{who} says that {gives} and {stays} are two after all", _choose_pair)
 def split(world: World, who: str, stays: str, gives: str) -> None:
     """A merge is undone."""
     with world.saving(who, "decision", stays, gives) as node:
-        duplicate_pairs.split(node, found(world, who, stays), found(world, who, gives))
+        duplicate_pairs.split_records(node, found(world, who, stays), found(world, who, gives))
 
 
 # --- partners ---------------------------------------------------------------------------------------------------------
@@ -267,7 +267,7 @@ def _choose_referral(world: World, chance: random.Random) -> Arguments | None:
 def refer(world: World, who: str, record: str, shelter: str) -> None:
     """A shelter is referred to a partner."""
     with world.saving(who, "made") as node:
-        made = referrals.refer(
+        made = referrals.refer_record(
             node,
             found(world, who, shelter),
             ReferralRequest(cast.PARTNER_UNIT, "needs stoves", services=["other"], share=("name",), override="urgent"),
@@ -283,7 +283,7 @@ def _choose_withdrawal(world: World, chance: random.Random) -> Arguments | None:
 def withdraw(world: World, who: str, record: str) -> None:
     """A referral is taken back."""
     with world.saving(who, "edit", record) as node:
-        referrals.withdraw(node, found(world, who, record))
+        referrals.withdraw_referral(node, found(world, who, record))
 
 
 def _choose_answer(world: World, chance: random.Random) -> Arguments | None:
@@ -295,7 +295,7 @@ def _choose_answer(world: World, chance: random.Random) -> Arguments | None:
 def answer(world: World, who: str, record: str, state: str) -> None:
     """A partner answers."""
     with world.saving(who, "edit", record) as node:
-        referrals.answer(node, found(world, who, record), state)
+        referrals.answer_referral(node, found(world, who, record), state)
 
 
 # --- somebody whose program is not ours -------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from tests.cast import JBL
 
 def family(node: Node, place: str = "جبلة") -> bytes:
     """Register a family."""
-    return save.add(node, "household", Changes(set={"family_name": "محمد", "location": place}), unit=JBL)
+    return save.add_record(node, "household", Changes(set={"family_name": "محمد", "location": place}), unit=JBL)
 
 
 def contents(node: Node) -> dict[str, list[Any]]:

@@ -9,10 +9,10 @@ from fieldsync import errors
 from fieldsync.demo.story_runner import free_port
 from fieldsync.protocol import frame_sizing, retry, sync_once
 from fieldsync.protocol import http_client as lines
-from fieldsync.protocol.client import Client
+from fieldsync.protocol.client import SyncClient
 from fieldsync.protocol.retry import RetryWait
-from fieldsync.protocol.server import Serving
-from fieldsync.protocol.tally import Tally
+from fieldsync.protocol.server import SyncServer
+from fieldsync.protocol.tally import SyncTally
 from fieldsync.replica.node import Node
 from fieldsync.wire import messages
 from fieldsync.wire.frames import HEAD, FrameCodec
@@ -32,7 +32,7 @@ def largest_up(node: Node) -> int:
     """The largest frame of commits that a laptop has to send."""
     with node.store.read() as tx:
         server = tx.servers()[0]
-    return max(map(len, Client(node, server, Tally()).commit_frames()))
+    return max(map(len, SyncClient(node, server, SyncTally()).commit_frames()))
 
 
 def largest_down(node: Node, hq: Node) -> int:
@@ -40,10 +40,10 @@ def largest_down(node: Node, hq: Node) -> int:
     with node.store.read() as tx, hq.store.read() as other:
         server, device = tx.servers()[0], other.device(node.device)
     assert device is not None
-    hello = Client(node, server, Tally()).hello()
-    codec = FrameCodec(hq.schema.dictionary())
+    hello = SyncClient(node, server, SyncTally()).hello()
+    codec = FrameCodec(hq.schema.compression_dictionary())
     _, plain = codec.unpack_payload(hello[0], hello[HEAD:])
-    return max(map(len, Serving(hq, device, messages.decode_message(messages.Hello, plain), codec).answer()))
+    return max(map(len, SyncServer(hq, device, messages.decode_message(messages.Hello, plain), codec).answer_frames()))
 
 
 class Cuts:
@@ -64,7 +64,7 @@ def through(office: Office, name: str, side: str, positions: Iterator[int]) -> t
     with closing(Relay(office.port)) as line:
         office.meets(name, line.port)
         cuts = Cuts(line, side, positions)
-        told = retry.sync(office[name], tries=1_000, pause=cuts)
+        told = retry.sync_with_retries(office[name], tries=1_000, pause=cuts)
         assert told.digest == "equal"
         assert told.tries == cuts.count + 1
         return line.up, line.down, cuts.count
@@ -119,13 +119,13 @@ def test_what_a_try_brought_is_there_at_the_next(own_office: Office, small_frame
         for limit in range(600, 20_000, 97 if LONG else 977):
             line.cut_up = limit
             try:
-                sync_once.sync(amal)
+                sync_once.sync_once(amal)
             except errors.CutOff as fault:
                 held.append(900 - int(str(fault.facts["unsent"])))
             else:
                 break
         line.whole()
-        sync_once.sync(amal)
+        sync_once.sync_once(amal)
     assert held == sorted(held)
     assert len(set(held)) > 2
     own_office.equal("amal")
@@ -137,7 +137,7 @@ def test_requests_that_come_twice(own_office: Office) -> None:
     with closing(Thin(own_office.port)) as line:
         line.twice = True
         own_office.meets("amal", line.port)
-        assert retry.sync(own_office["amal"]).up.commits == 50
+        assert retry.sync_with_retries(own_office["amal"]).up.commits == 50
     with own_office["hq"].store.read() as tx:
         assert [c.seq for c in tx.commits_behind(own_office["amal"].device, 0)] == list(range(1, 51))
     own_office.equal("amal")
@@ -159,7 +159,7 @@ def test_a_line_that_stands_still_is_hung_up_and_tried_again(
             line.still_after = None
             monkeypatch.setattr(lines, "READ_SECONDS", 30)
 
-        synced = retry.sync(own_office["amal"], waiting=move_again, pause=lambda _: None)
+        synced = retry.sync_with_retries(own_office["amal"], waiting=move_again, pause=lambda _: None)
     assert (told[0].reason, told[0].unsent) == ("cut_off", 50)
     assert (synced.tries, synced.up.commits, synced.digest) == (2, 50, "equal")
 
@@ -171,7 +171,7 @@ def test_a_thin_line(own_office: Office) -> None:
     cuts = (chance.randrange(3_000, 6_000) for _ in range(2))
     with closing(Thin(own_office.port, rate=100_000, delay=0.02, cuts=cuts)) as line:
         own_office.meets("amal", line.port)
-        synced = retry.sync(own_office["amal"], pause=lambda _: None)
+        synced = retry.sync_with_retries(own_office["amal"], pause=lambda _: None)
         assert line.connections == 3
     assert (synced.tries, synced.digest) == (3, "equal")
 
@@ -185,7 +185,7 @@ def test_twenty_kilobits_and_six_hundred_milliseconds(own_office: Office) -> Non
     with closing(Thin(own_office.port, rate=2_500, delay=0.3, cuts=cuts)) as line:
         own_office.meets("amal", line.port)
         told: list[RetryWait] = []
-        synced = retry.sync(own_office["amal"], waiting=told.append)
+        synced = retry.sync_with_retries(own_office["amal"], waiting=told.append)
         assert synced.up.commits == 2_500
         assert len(told) == 3
     own_office.equal("amal")
@@ -200,10 +200,10 @@ def test_a_server_that_was_never_met_is_not_asked_again(own_office: Office) -> N
     own_office.meets("amal", free_port())
     pauses: list[float] = []
     with pytest.raises(errors.Unreachable) as once:
-        retry.sync(own_office["amal"], pause=pauses.append)
+        retry.sync_with_retries(own_office["amal"], pause=pauses.append)
     assert (once.value.facts["unsent"], once.value.facts["tries"], pauses) == (3, 1, [])
     with pytest.raises(errors.Unreachable) as often:
-        retry.sync(own_office["amal"], tries=9, pause=pauses.append, chance=lambda: 1.0)
+        retry.sync_with_retries(own_office["amal"], tries=9, pause=pauses.append, chance=lambda: 1.0)
     assert often.value.facts["tries"] == 9
     assert pauses == [2, 4, 8, 16, 32, 60, 60, 60]
 
@@ -217,7 +217,7 @@ def test_a_line_that_brings_nothing_is_given_up(own_office: Office) -> None:
         line.cut_up = 300
         own_office.meets("amal", line.port)
         with pytest.raises(errors.CutOff) as given_up:
-            retry.sync(own_office["amal"], pause=pauses.append, waiting=told.append, chance=lambda: 0.0)
+            retry.sync_with_retries(own_office["amal"], pause=pauses.append, waiting=told.append, chance=lambda: 0.0)
         assert line.connections == 6
     assert given_up.value.facts["tries"] == 6
     assert given_up.value.facts["unsent"] == 3
@@ -245,7 +245,7 @@ def test_a_busy_server_is_asked_when_it_said(own_office: Office, answer: bytes, 
             pauses.append(seconds)
             own_office.meets("amal", own_office.port)
 
-        synced = retry.sync(own_office["amal"], pause=pause, chance=lambda: 0.5)
+        synced = retry.sync_with_retries(own_office["amal"], pause=pause, chance=lambda: 0.5)
     assert (synced.tries, synced.up.commits, synced.digest) == (2, 2, "equal")
     assert pauses == [least + 1]
 
@@ -256,7 +256,7 @@ def test_a_server_that_asks_for_hours_is_believed(own_office: Office) -> None:
     with closing(Answering(certificate_of(own_office), [hours])) as busy:
         own_office.meets("amal", busy.port)
         with pytest.raises(errors.Busy) as told:
-            retry.sync(own_office["amal"], tries=5)
+            retry.sync_with_retries(own_office["amal"], tries=5)
         assert busy.asked == 1
     assert told.value.facts["wait"] == 7_200
 
@@ -285,7 +285,7 @@ def test_whatever_a_server_answers_is_an_error_with_a_name(own_office: Office, k
         with closing(Answering(certificate_of(own_office), [answer] * 4)) as odd:
             own_office.meets("amal", odd.port)
             with pytest.raises(errors.FieldsyncError):
-                sync_once.sync(node)
+                sync_once.sync_once(node)
     own_office.meets("amal", own_office.port)
     assert own_office.sync("amal")[0].digest == "equal"
 
@@ -296,4 +296,4 @@ def test_a_refusal_is_final(own_office: Office) -> None:
     with own_office["amal"].store.write() as tx:
         tx.sql("UPDATE server SET pin = ?", (bytes(32),))
     with pytest.raises(errors.WrongServer):
-        retry.sync(own_office["amal"], tries=5, pause=lambda _: pytest.fail("it waited"))
+        retry.sync_with_retries(own_office["amal"], tries=5, pause=lambda _: pytest.fail("it waited"))

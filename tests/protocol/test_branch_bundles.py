@@ -42,7 +42,7 @@ def tree() -> Iterator[Tree]:
 
 def family(tree: Tree, name: str, place: str = "جبلة") -> bytes:
     """Have somebody register a family, and bring it to the branch."""
-    record = save.add(tree.nodes[name], "household", Changes(set={"location": place}))
+    record = save.add_record(tree.nodes[name], "household", Changes(set={"location": place}))
     tree.sync(name, BRANCH[name])
     return record
 
@@ -53,7 +53,7 @@ def answer(tree: Tree, branch: str, file: Path) -> Path:
     with above.store.read() as tx:
         device = tx.device(tree.nodes[branch].device)
     assert device is not None
-    bundle_sync.reply(above, file, device)
+    bundle_sync.pack_reply(above, file, device)
     return file
 
 
@@ -81,7 +81,7 @@ def test_a_branch_that_never_sees_a_line(tree: Tree, tmp_path: Path) -> None:
     tree.sync("basim", "jbl")
     assert tree.carry("jbl", "hq", file)["up"].up.commits == 1
     for node, place in ((amal, "طرطوس"), (basim, "بانياس")):
-        save.edit(node, record.hex(), Changes(set={"family_name": place}))
+        save.edit_record(node, record.hex(), Changes(set={"family_name": place}))
     tree.sync("amal", "jbl")
     tree.sync("basim", "jbl")
     told = tree.carry("jbl", "hq", file)
@@ -92,7 +92,7 @@ def test_a_branch_that_never_sees_a_line(tree: Tree, tmp_path: Path) -> None:
         ]
     dima = tree.nodes["dima"]
     tree.sync("dima", "hq")
-    decisions.take(dima, record.hex(), "family_name", value="اللاذقية")
+    decisions.decide_conflict(dima, record.hex(), "family_name", value="اللاذقية")
     tree.sync("dima", "hq")
     assert tree.carry("jbl", "hq", file)["down"].down.states == 1
     for name in ("amal", "basim"):
@@ -110,7 +110,7 @@ def test_a_branch_that_never_sees_a_line(tree: Tree, tmp_path: Path) -> None:
 def test_a_save_is_followed_from_the_laptop_to_the_decision(tree: Tree, tmp_path: Path) -> None:
     """Only here; in bundle 1; received by the branch; by headquarters; in review; settled: `history` of each, `status` in sum."""
     amal, dima, jbl, file = tree.nodes["amal"], tree.nodes["dima"], tree.nodes["jbl"], tmp_path / "stick.age"
-    record = save.add(amal, "household", Changes(set={"family_name": "محمد"}))
+    record = save.add_record(amal, "household", Changes(set={"family_name": "محمد"}))
 
     def stands(at: int = 0) -> tuple[CommitCounts, CommitReceipt]:
         return queries.status(amal).commits, history.history(amal, record.hex())[at].receipt
@@ -120,15 +120,15 @@ def test_a_save_is_followed_from_the_laptop_to_the_decision(tree: Tree, tmp_path
 
     summed, one = stands()
     assert (summed.saved, summed.here, summed.in_bundle, one.bundles, one.received) == (1, 1, 0, [], [])
-    bundle_sync.pack(amal, file)
+    bundle_sync.pack_bundle(amal, file)
     summed, one = stands()
     assert (summed.here, summed.in_bundle, one.bundles, one.received) == (0, 1, [1], [])
-    bundle_sync.unpack(jbl, file)
+    bundle_sync.unpack_bundle(jbl, file)
     with jbl.store.read() as tx:
         device = tx.device(amal.device)
     assert device is not None
-    bundle_sync.reply(jbl, file, device)
-    bundle_sync.unpack(amal, file)
+    bundle_sync.pack_reply(jbl, file, device)
+    bundle_sync.unpack_bundle(amal, file)
     summed, one = stands()
     assert (summed.in_bundle, received(summed)["LAT/JBL"], one.received) == (0, 1, ["LAT/JBL"])
     tree.carry("jbl", "hq", file)
@@ -138,12 +138,12 @@ def test_a_save_is_followed_from_the_laptop_to_the_decision(tree: Tree, tmp_path
     summed, one = stands()
     assert received(summed) == {"LAT/JBL": 1, "Office": 1}
     for node, name in ((amal, "أحمد"), (dima, "حسن")):
-        save.edit(node, record.hex(), Changes(set={"family_name": name}))
+        save.edit_record(node, record.hex(), Changes(set={"family_name": name}))
     tree.sync("dima", "hq")
     nights(tree, file)
     summed, one = stands(1)
     assert (summed.review, summed.settled, one.review) == (1, 0, "open")
-    decisions.take(dima, record.hex(), "family_name", value="حسن")
+    decisions.decide_conflict(dima, record.hex(), "family_name", value="حسن")
     tree.sync("dima", "hq")
     nights(tree, file)
     summed, one = stands(1)
@@ -155,8 +155,8 @@ def test_what_headquarters_does_reaches_a_branch_by_stick(tree: Tree, tmp_path: 
     hq, jbl = tree.nodes["hq"], tree.nodes["jbl"]
     tree.carry("jbl", "hq", tmp_path / "first.age")  # so that headquarters knows the branch's laptops
     tree.clock.tick(365 * 86_400_000)  # later than they were enrolled
-    device_locks.revoke(hq, tree.nodes["basim"].letters)
-    administration.grant(hq, tree.nodes["amal"].letters, "supervisor", ["LAT/JBL"])
+    device_locks.revoke_device(hq, tree.nodes["basim"].letters)
+    administration.set_grants(hq, tree.nodes["amal"].letters, "supervisor", ["LAT/JBL"])
     join_directly(hq, tmp_path / "huda", "Huda", "caseworker", ["LAT/JBL"])
     with hq.store.read() as tx:
         texts = tx.settings.schema_texts
@@ -164,8 +164,8 @@ def test_what_headquarters_does_reaches_a_branch_by_stick(tree: Tree, tmp_path: 
     folder.mkdir()
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
-    publish_schema.publish(hq, folder)
-    bundle_sync.unpack(jbl, answer(tree, "jbl", tmp_path / "down.age"))
+    publish_schema.publish_schema(hq, folder)
+    bundle_sync.unpack_bundle(jbl, answer(tree, "jbl", tmp_path / "down.age"))
     huda = open_node(tmp_path / "huda")
     with jbl.store.read() as tx:
         known = {one.id: one for one in tx.devices()}
@@ -183,19 +183,19 @@ def test_a_device_of_the_branch_is_enrolled_above_by_stick(tree: Tree, tmp_path:
     tree.carry("jbl", "hq", tmp_path / "first.age")
     join_directly(jbl, tmp_path / "rana", "Rana", "caseworker", ["LAT/JBL"])
     rana = open_node(tmp_path / "rana", tree.clock)
-    save.add(rana, "household", Changes(set={"location": "جبلة"}))
+    save.add_record(rana, "household", Changes(set={"location": "جبلة"}))
     directly.sync(rana, jbl)
     files = [tmp_path / "1.age", tmp_path / "2.age"]
-    bundle_sync.pack(jbl, files[0])
-    save.add(rana, "household", Changes(set={"location": "بانياس"}))
+    bundle_sync.pack_bundle(jbl, files[0])
+    save.add_record(rana, "household", Changes(set={"location": "بانياس"}))
     directly.sync(rana, jbl)
-    bundle_sync.pack(jbl, files[1])
+    bundle_sync.pack_bundle(jbl, files[1])
     before = contents(hq)
     with pytest.raises(errors.NeedsBundle) as needs:
-        bundle_sync.unpack(hq, files[1])
+        bundle_sync.unpack_bundle(hq, files[1])
     assert needs.value.facts == {"number": 2}
     assert contents(hq) == before
-    assert [bundle_sync.unpack(hq, file).up.commits for file in files] == [1, 1]
+    assert [bundle_sync.unpack_bundle(hq, file).up.commits for file in files] == [1, 1]
     with hq.store.read() as tx:
         known = tx.device(rana.device)
         assert known is not None
@@ -210,20 +210,20 @@ def test_a_branch_s_bundle_too_early_and_too_often(tree: Tree, tmp_path: Path) -
     for n, name in enumerate(("amal", "basim", "amal"), 1):
         family(tree, name)
         files.append(tmp_path / f"{n}.age")
-        assert bundle_sync.pack(jbl, files[-1]).number == n
-    bundle_sync.unpack(hq, files[1])  # Basim's: it needs nothing of Amal's
+        assert bundle_sync.pack_bundle(jbl, files[-1]).number == n
+    bundle_sync.unpack_bundle(hq, files[1])  # Basim's: it needs nothing of Amal's
     before = contents(hq)
     with pytest.raises(errors.NeedsBundle) as needs:
-        bundle_sync.unpack(hq, files[2])
+        bundle_sync.unpack_bundle(hq, files[2])
     assert needs.value.facts == {"number": 1}
     assert contents(hq) == before
-    assert [bundle_sync.unpack(hq, file).up.commits for file in (files[0], files[2])] == [1, 1]
+    assert [bundle_sync.unpack_bundle(hq, file).up.commits for file in (files[0], files[2])] == [1, 1]
     once = contents(hq)
     for _ in range(20):
-        assert bundle_sync.unpack(hq, files[0]).already is True
+        assert bundle_sync.unpack_bundle(hq, files[0]).already is True
     assert contents(hq) == once
-    assert bundle_sync.pack(jbl, tmp_path / "all.age", again=True).commits == 3
-    assert bundle_sync.unpack(hq, tmp_path / "all.age").up.commits == 0
+    assert bundle_sync.pack_bundle(jbl, tmp_path / "all.age", again=True).commits == 3
+    assert bundle_sync.unpack_bundle(hq, tmp_path / "all.age").up.commits == 0
 
 
 def test_no_flipped_cut_or_spliced_byte_of_a_branch_gets_in(tree: Tree, tmp_path: Path) -> None:
@@ -231,9 +231,9 @@ def test_no_flipped_cut_or_spliced_byte_of_a_branch_gets_in(tree: Tree, tmp_path
     hq, jbl = tree.nodes["hq"], tree.nodes["jbl"]
     file, other, odd = tmp_path / "up.age", tmp_path / "second.age", tmp_path / "odd.age"
     family(tree, "amal")
-    bundle_sync.pack(jbl, file)
+    bundle_sync.pack_bundle(jbl, file)
     family(tree, "basim")
-    bundle_sync.pack(jbl, other)
+    bundle_sync.pack_bundle(jbl, other)
 
     def refused(node: Node, good: bytes, more: bytes) -> None:
         before = contents(node)
@@ -243,14 +243,14 @@ def test_no_flipped_cut_or_spliced_byte_of_a_branch_gets_in(tree: Tree, tmp_path
         for content in tried:
             odd.write_bytes(content)
             with pytest.raises(errors.BadBundle) as fault:
-                bundle_sync.unpack(node, odd)
+                bundle_sync.unpack_bundle(node, odd)
             assert fault.value.exit == 8
         assert contents(node) == before
 
     refused(hq, file.read_bytes(), other.read_bytes())
-    bundle_sync.unpack(hq, file)
+    bundle_sync.unpack_bundle(hq, file)
     refused(jbl, answer(tree, "jbl", tmp_path / "down.age").read_bytes(), other.read_bytes())
-    bundle_sync.unpack(hq, other)
+    bundle_sync.unpack_bundle(hq, other)
     nights(tree, file)
     check(tree)
 
@@ -263,8 +263,8 @@ def test_a_branch_s_word_on_a_stick_goes_no_further_than_on_the_line(tree: Tree,
         (rana,) = [one for one in tx.devices() if one.person == "Rana"]
         tx.set_grants(rana.id, [Grant("LAT", "admin")], 2_000_000_000_000)
     family(tree, "amal")
-    bundle_sync.pack(jbl, tmp_path / "up.age")
-    assert bundle_sync.unpack(hq, tmp_path / "up.age").up.commits == 1
+    bundle_sync.pack_bundle(jbl, tmp_path / "up.age")
+    assert bundle_sync.unpack_bundle(hq, tmp_path / "up.age").up.commits == 1
     with hq.store.read() as tx:
         assert tx.device(rana.id) is None
 
@@ -274,10 +274,10 @@ def test_a_laptop_s_bundle_can_be_read_by_the_servers_above(tree: Tree, tmp_path
     family(tree, "amal")
     tree.settle()
     amal, hq = tree.nodes["amal"], tree.nodes["hq"]
-    save.add(amal, "household", Changes(set={"location": "بانياس"}))
-    assert bundle_sync.pack(amal, tmp_path / "up.age").recipients == "LAT/JBL, Office"
-    assert bundle_sync.unpack(hq, tmp_path / "up.age").up.commits == 1
-    assert bundle_sync.unpack(tree.nodes["jbl"], tmp_path / "up.age").up.commits == 1
+    save.add_record(amal, "household", Changes(set={"location": "بانياس"}))
+    assert bundle_sync.pack_bundle(amal, tmp_path / "up.age").recipients == "LAT/JBL, Office"
+    assert bundle_sync.unpack_bundle(hq, tmp_path / "up.age").up.commits == 1
+    assert bundle_sync.unpack_bundle(tree.nodes["jbl"], tmp_path / "up.age").up.commits == 1
 
 
 def test_a_bundle_behind_what_went_elsewhere_is_packed_again(tree: Tree, tmp_path: Path) -> None:
@@ -285,15 +285,15 @@ def test_a_bundle_behind_what_went_elsewhere_is_packed_again(tree: Tree, tmp_pat
     family(tree, "amal")
     tree.settle()
     amal, jbl = tree.nodes["amal"], tree.nodes["jbl"]
-    save.add(amal, "household", Changes(set={"location": "بانياس"}))
+    save.add_record(amal, "household", Changes(set={"location": "بانياس"}))
     tree.clock.tick(1000)
     tree.sync("amal", "hq")
-    save.add(amal, "household", Changes(set={"location": "جبلة"}))
-    bundle_sync.pack(amal, tmp_path / "up.age")
+    save.add_record(amal, "household", Changes(set={"location": "جبلة"}))
+    bundle_sync.pack_bundle(amal, tmp_path / "up.age")
     with pytest.raises(errors.Gap):
-        bundle_sync.unpack(jbl, tmp_path / "up.age")
-    bundle_sync.pack(amal, tmp_path / "again.age", again=True)
-    assert bundle_sync.unpack(jbl, tmp_path / "again.age").up.commits == 2
+        bundle_sync.unpack_bundle(jbl, tmp_path / "up.age")
+    bundle_sync.pack_bundle(amal, tmp_path / "again.age", again=True)
+    assert bundle_sync.unpack_bundle(jbl, tmp_path / "again.age").up.commits == 2
     assert not any(tree.settle())
     check(tree)
 
@@ -302,9 +302,9 @@ def test_unpacking_is_killed_again_and_again(tree: Tree, tmp_path: Path) -> None
     """The real command, killed with kill -9 wherever it is: unpacked once more, everything is there once."""
     for name in LAPTOPS[:2]:
         for _ in range(30):
-            save.add(tree.nodes[name], "household", Changes(set={"location": "جبلة"}))
+            save.add_record(tree.nodes[name], "household", Changes(set={"location": "جبلة"}))
         tree.sync(name, "jbl")
-    bundle_sync.pack(tree.nodes["jbl"], tmp_path / "up.age")
+    bundle_sync.pack_bundle(tree.nodes["jbl"], tmp_path / "up.age")
     tree.nodes["hq"].close()
     (tmp_path / "key").write_bytes(SECRET)
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "FIELDSYNC_KEY_FILE": str(tmp_path / "key")}
@@ -360,13 +360,13 @@ def play(tree: Tree, steps: list[Any], home: Path) -> None:
             tree.sync(who, BRANCH[who])
         elif what == "pack":
             files.append((ABOVE[who], home / f"{len(files)}.age"))
-            bundle_sync.pack(tree.nodes[who], files[-1][1])
+            bundle_sync.pack_bundle(tree.nodes[who], files[-1][1])
         elif what == "answer":
             files.append((who, answer(tree, who, home / f"{len(files)}.age")))
         elif what == "unpack" and files:
             reader, file = files[who % len(files)]
             try:
-                bundle_sync.unpack(tree.nodes[reader], file)
+                bundle_sync.unpack_bundle(tree.nodes[reader], file)
             except errors.NeedsBundle:
                 pass  # it came too early
         elif what == "line":

@@ -27,8 +27,8 @@ from tests.replica.test_transfer import move
 
 def up(node: Node, hq: Node, file: Path) -> dict[str, Any]:
     """Carry a laptop's bundle to the headquarters."""
-    bundle_sync.pack(node, file)
-    return bundle_sync.unpack(hq, file)
+    bundle_sync.pack_bundle(node, file)
+    return bundle_sync.unpack_bundle(hq, file)
 
 
 def down(node: Node, hq: Node, file: Path) -> dict[str, Any]:
@@ -36,8 +36,8 @@ def down(node: Node, hq: Node, file: Path) -> dict[str, Any]:
     with hq.store.read() as tx:
         device = tx.device(node.device)
     assert device is not None
-    bundle_sync.reply(hq, file, device)
-    return bundle_sync.unpack(node, file)
+    bundle_sync.pack_reply(hq, file, device)
+    return bundle_sync.unpack_bundle(node, file)
 
 
 def equal(people: Cast, *nodes: Node) -> None:
@@ -70,13 +70,13 @@ def test_laptops_that_never_see_a_line_work_together(people: Cast, tmp_path: Pat
     for node in people.laptops:
         down(node, people.hq, file)
     assert unsent(people.amal) == 0
-    save.edit(people.amal, record.hex(), Changes(set={"location": "القرداحة"}))
-    save.edit(people.basim, record.hex(), Changes(set={"location": "اللاذقية", "address": "الشارع"}))
+    save.edit_record(people.amal, record.hex(), Changes(set={"location": "القرداحة"}))
+    save.edit_record(people.basim, record.hex(), Changes(set={"location": "اللاذقية", "address": "الشارع"}))
     assert up(people.amal, people.hq, file).new_conflicts == 0
     assert up(people.basim, people.hq, file).new_conflicts == 1
     assert down(people.samar, people.hq, file).new_conflicts == 1
     assert down(people.samar, people.hq, file).already is False
-    decisions.take(people.samar, record.hex(), "location", value="القرداحة")
+    decisions.decide_conflict(people.samar, record.hex(), "location", value="القرداحة")
     assert up(people.samar, people.hq, file).refused == 0
     for node in people.laptops:
         assert down(node, people.hq, file).digest == "equal"
@@ -92,14 +92,14 @@ def test_the_same_bundle_a_hundred_times(people: Cast, tmp_path: Path) -> None:
     assert (told.number, told.already) == (1, False)
     once = contents(people.hq)
     for _ in range(100):
-        told = bundle_sync.unpack(people.hq, file)
+        told = bundle_sync.unpack_bundle(people.hq, file)
         assert told.already is True
         assert told.up.commits == 0
     assert contents(people.hq) == once
     down(people.amal, people.hq, file)
     once = contents(people.amal)
     for _ in range(5):
-        assert bundle_sync.unpack(people.amal, file).already is True
+        assert bundle_sync.unpack_bundle(people.amal, file).already is True
     assert contents(people.amal) == once
 
 
@@ -108,16 +108,16 @@ def test_the_same_commits_by_stick_and_by_line(people: Cast, tmp_path: Path) -> 
     for i in range(3):
         family(people.amal, str(i))
     file, answer = tmp_path / "a.age", tmp_path / "b.age"
-    bundle_sync.pack(people.amal, file)
+    bundle_sync.pack_bundle(people.amal, file)
     with people.hq.store.read() as tx:
         device = tx.device(people.amal.device)
-    bundle_sync.reply(people.hq, answer, device)
+    bundle_sync.pack_reply(people.hq, answer, device)
     directly.sync(people.amal, people.hq)
     with people.amal.store.read() as tx:
         before = tx.sql("SELECT * FROM cursor").fetchall()
-    told = bundle_sync.unpack(people.hq, file)
+    told = bundle_sync.unpack_bundle(people.hq, file)
     assert told.up.commits == 0
-    bundle_sync.unpack(people.amal, answer)  # older than the sync: it says that nothing was acknowledged yet
+    bundle_sync.unpack_bundle(people.amal, answer)  # older than the sync: it says that nothing was acknowledged yet
     assert unsent(people.amal) == 0
     with people.amal.store.read() as tx:
         assert tx.sql("SELECT * FROM cursor").fetchall() == before
@@ -131,15 +131,15 @@ def test_a_bundle_too_early_says_which_one_is_needed_first(people: Cast, tmp_pat
     files = [tmp_path / f"{n}.age" for n in (1, 2, 3)]
     for n, file in enumerate(files, 1):
         family(people.amal)
-        assert bundle_sync.pack(people.amal, file).number == n
+        assert bundle_sync.pack_bundle(people.amal, file).number == n
     before = contents(people.hq)
     for late in (1, 2):
         with pytest.raises(errors.NeedsBundle) as needs:
-            bundle_sync.unpack(people.hq, files[late])
+            bundle_sync.unpack_bundle(people.hq, files[late])
         assert needs.value.facts == {"number": 1}
         assert needs.value.exit == 3
     assert contents(people.hq) == before
-    assert [bundle_sync.unpack(people.hq, file).up.commits for file in files] == [1, 1, 1]
+    assert [bundle_sync.unpack_bundle(people.hq, file).up.commits for file in files] == [1, 1, 1]
     equal(people)
 
 
@@ -147,17 +147,17 @@ def test_a_lost_stick_costs_only_a_bundle(people: Cast, tmp_path: Path) -> None:
     """`again` packs all that was not acknowledged; so does packing when nothing is new, and over a file that is there."""
     first, second = tmp_path / "lost.age", tmp_path / "second.age"
     family(people.amal)
-    bundle_sync.pack(people.amal, first)
+    bundle_sync.pack_bundle(people.amal, first)
     family(people.amal)
-    assert bundle_sync.pack(people.amal, second).commits == 1
-    assert bundle_sync.pack(people.amal, tmp_path / "twin.age").commits == 2
+    assert bundle_sync.pack_bundle(people.amal, second).commits == 1
+    assert bundle_sync.pack_bundle(people.amal, tmp_path / "twin.age").commits == 2
     family(people.amal)
-    assert bundle_sync.pack(people.amal, second).commits == 3
-    assert bundle_sync.pack(people.amal, tmp_path / "again.age", again=True).commits == 3
-    assert bundle_sync.unpack(people.hq, tmp_path / "again.age").up.commits == 3
-    assert bundle_sync.unpack(people.hq, second).up.commits == 0
+    assert bundle_sync.pack_bundle(people.amal, second).commits == 3
+    assert bundle_sync.pack_bundle(people.amal, tmp_path / "again.age", again=True).commits == 3
+    assert bundle_sync.unpack_bundle(people.hq, tmp_path / "again.age").up.commits == 3
+    assert bundle_sync.unpack_bundle(people.hq, second).up.commits == 0
     down(people.amal, people.hq, first)
-    assert bundle_sync.pack(people.amal, tmp_path / "none.age").commits == 0
+    assert bundle_sync.pack_bundle(people.amal, tmp_path / "none.age").commits == 0
 
 
 def test_an_answer_goes_on_from_what_the_last_bundle_told(people: Cast, tmp_path: Path) -> None:
@@ -192,7 +192,7 @@ def test_an_older_answer_takes_nothing_back(people: Cast, tmp_path: Path) -> Non
             (msgspec.json.encode([Grant("LAT", "supervisor")]).decode(), people.amal.device),
         )
         device = tx.device(people.amal.device)
-    bundle_sync.reply(people.hq, old, device)
+    bundle_sync.pack_reply(people.hq, old, device)
     with people.hq.store.write() as tx:
         tx.sql(
             "UPDATE device SET grants = ? WHERE id = ?",
@@ -201,7 +201,7 @@ def test_an_older_answer_takes_nothing_back(people: Cast, tmp_path: Path) -> Non
     people.clock.tick(1_000)
     family(people.amal)
     directly.sync(people.amal, people.hq)
-    bundle_sync.unpack(people.amal, old)
+    bundle_sync.unpack_bundle(people.amal, old)
     assert people.amal.grants == (Grant(JBL, "caseworker"),)
     assert unsent(people.amal) == 0
 
@@ -214,9 +214,9 @@ def test_nothing_is_purged_before_it_is_acknowledged(people: Cast, tmp_path: Pat
     move(people.samar, record, QRD)
     move(people.samar, other, QRD)
     directly.sync(people.samar, people.hq)
-    bundle_sync.pack(people.amal, tmp_path / "before.age")
-    bundle_sync.unpack(people.hq, tmp_path / "before.age")
-    save.edit(people.amal, record.hex(), Changes(set={"location": "بعد"}))
+    bundle_sync.pack_bundle(people.amal, tmp_path / "before.age")
+    bundle_sync.unpack_bundle(people.hq, tmp_path / "before.age")
+    save.edit_record(people.amal, record.hex(), Changes(set={"location": "بعد"}))
     down(people.amal, people.hq, tmp_path / "b.age")
     assert set(rows(people.amal)) == {record}
     up(people.amal, people.hq, tmp_path / "c.age")
@@ -247,11 +247,11 @@ def test_another_server_of_the_organisation_goes_by_its_own_arrivals(people: Cas
     """A bundle tells its first server's cursors: for the others they mean nothing, and a state must not be left out by them."""
     family(people.amal)
     directly.sync(people.amal, people.hq)
-    bundle_sync.pack(people.amal, tmp_path / "a.age")
+    bundle_sync.pack_bundle(people.amal, tmp_path / "a.age")
     manifest, frames = parts(plain(people.hq, tmp_path / "a.age"))
     other = bytes(16)
     moved = rebuilt(people.amal.key, manifest, frames, to=(other, people.hq.device))
-    bundle_sync.unpack(people.hq, wrapped(moved, people.hq, tmp_path / "b.age"))
+    bundle_sync.unpack_bundle(people.hq, wrapped(moved, people.hq, tmp_path / "b.age"))
     with people.hq.store.read() as tx:
         hello = messages.decode_message(messages.Hello, tx.last_hello(people.amal.device) or b"")
     assert hello.cursors == ()
@@ -301,28 +301,28 @@ def test_sticks_and_lines_in_any_order_converge(people: Cast, tmp_path: Path, se
             case 1:
                 record = chance.choice(known)
                 if record in rows(node):
-                    save.edit(node, record.hex(), Changes(set={"location": f"{node.letters} {step}"}))
+                    save.edit_record(node, record.hex(), Changes(set={"location": f"{node.letters} {step}"}))
             case 2:
                 directly.sync(node, people.hq)
             case 3:
                 file = tmp_path / f"{step}.age"
-                bundle_sync.pack(node, file, again=chance.random() < 0.3)
+                bundle_sync.pack_bundle(node, file, again=chance.random() < 0.3)
                 lying.append((people.hq, file))
             case 4:
                 file = tmp_path / f"{step}.age"
                 with people.hq.store.read() as tx:
                     device = tx.device(node.device)
-                bundle_sync.reply(people.hq, file, device)
+                bundle_sync.pack_reply(people.hq, file, device)
                 lying.append((node, file))
             case _ if lying:
                 taker, file = chance.choice(lying)
                 try:
-                    bundle_sync.unpack(taker, file)
+                    bundle_sync.unpack_bundle(taker, file)
                 except errors.NeedsBundle:
                     assert taker is people.hq
     for node in people.laptops * 2:
-        bundle_sync.pack(node, tmp_path / "end.age", again=True)
-        bundle_sync.unpack(people.hq, tmp_path / "end.age")
+        bundle_sync.pack_bundle(node, tmp_path / "end.age", again=True)
+        bundle_sync.unpack_bundle(people.hq, tmp_path / "end.age")
     for node in people.laptops:
         down(node, people.hq, tmp_path / "end.age")
         assert unsent(node) == 0

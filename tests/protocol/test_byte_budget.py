@@ -20,7 +20,7 @@ def family(node: object, place: str, unit: str = JBL) -> str:
     chance = random.Random(place)
     address = "".join(chance.choices("abcdefghijklmnopqrstuvwxyz0123456789", k=60))
     changes = Changes(set={"family_name": "محمد", "location": place, "address": address})
-    return save.add(node, "household", changes, unit=unit).hex()  # type: ignore[arg-type]
+    return save.add_record(node, "household", changes, unit=unit).hex()  # type: ignore[arg-type]
 
 
 def places(node: object) -> list[str]:
@@ -83,7 +83,7 @@ def test_what_matters_most_comes_first(people: Cast) -> None:
     directly.sync(people.amal, people.hq)
     directly.sync(people.basim, people.hq)
     for node, value in ((people.amal, "one"), (people.basim, "two")):
-        save.edit(node, disputed, Changes(set={"location": value}))
+        save.edit_record(node, disputed, Changes(set={"location": value}))
         directly.sync(node, people.hq)
         people.clock.tick(1_000)
     for i in range(200):
@@ -92,14 +92,14 @@ def test_what_matters_most_comes_first(people: Cast) -> None:
         people.clock.tick(1_000)
     directly.sync(people.basim, people.hq)
     directly.sync(people.samar, people.hq, budget=6_000)
-    assert [item.field for item in decisions.items(people.samar)] == ["location"]
+    assert [item.field for item in decisions.list_conflicts(people.samar)] == ["location"]
     got = set(places(people.samar))
     assert {"J199", "Q199"} < got
     assert not {"J0", "Q0"} & got
     assert len(got) < 150
     directly.sync(people.amal, people.hq, budget=6_000)  # a case worker's conflicts are no business of hers to decide
     assert {"J199"} < set(places(people.amal))
-    assert decisions.items(people.amal) == []
+    assert decisions.list_conflicts(people.amal) == []
     for node in (people.samar, people.amal, people.basim):
         directly.sync(node, people.hq)
     equal(people, "amal", "basim", "samar")
@@ -119,12 +119,12 @@ def test_budgets_cuts_and_edits_in_any_order_lose_nothing(people: Cast, seed: in
         elif what < 0.5:
             record = chance.choice(known)
             if bytes.fromhex(record) in rows(node):
-                save.edit(node, record, Changes(set={"location": f"edit {step}"}))
+                save.edit_record(node, record, Changes(set={"location": f"edit {step}"}))
         elif what < 0.55:
             record = chance.choice(known)
             if bytes.fromhex(record) in rows(people.samar):
                 unit = chance.choice([JBL, QRD])
-                save.edit(people.samar, record, Changes(set={"origin": unit}))
+                save.edit_record(people.samar, record, Changes(set={"origin": unit}))
         elif what < 0.85:
             directly.sync(chance.choice(people.laptops), people.hq, budget=chance.choice([4_000, 5_000, 9_000]))
         else:

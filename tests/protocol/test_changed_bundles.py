@@ -29,7 +29,7 @@ def refused(node: Node, file: Path, content: bytes) -> errors.FieldsyncError:
     """Unpack these bytes, which must be refused; return the error."""
     file.write_bytes(content)
     with pytest.raises(errors.FieldsyncError) as fault:
-        bundle_sync.unpack(node, file)
+        bundle_sync.unpack_bundle(node, file)
     return fault.value
 
 
@@ -37,7 +37,7 @@ def test_no_flipped_or_cut_byte_gets_in(people: Cast, tmp_path: Path) -> None:
     """Every byte of a small bundle flipped, the file cut at every length, bytes behind its end: exit code 8, no row changed."""
     family(people.amal)
     file = tmp_path / "a.age"
-    bundle_sync.pack(people.amal, file)
+    bundle_sync.pack_bundle(people.amal, file)
     whole, before = file.read_bytes(), contents(people.hq)
     for at in range(len(whole)):
         flipped = whole[:at] + bytes([whole[at] ^ 1 << at % 8]) + whole[at + 1 :]
@@ -47,7 +47,7 @@ def test_no_flipped_or_cut_byte_gets_in(people: Cast, tmp_path: Path) -> None:
         assert refused(people.hq, file, whole + behind).exit == 8
     assert contents(people.hq) == before
     file.write_bytes(whole)
-    assert bundle_sync.unpack(people.hq, file).up.commits == 1
+    assert bundle_sync.unpack_bundle(people.hq, file).up.commits == 1
 
 
 def test_no_flipped_or_cut_answer_gets_in(people: Cast, tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_no_flipped_or_cut_answer_gets_in(people: Cast, tmp_path: Path) -> None:
     file = tmp_path / "a.age"
     with people.hq.store.read() as tx:
         device = tx.device(people.basim.device)
-    bundle_sync.reply(people.hq, file, device)
+    bundle_sync.pack_reply(people.hq, file, device)
     whole, before = file.read_bytes(), contents(people.basim)
     for at in range(0, len(whole), 3):
         flipped = whole[:at] + bytes([whole[at] ^ 1 << at % 8]) + whole[at + 1 :]
@@ -79,7 +79,7 @@ def test_no_flipped_or_cut_answer_gets_in(people: Cast, tmp_path: Path) -> None:
             assert refused(people.basim, file, tried).exit == 8
     assert contents(people.basim) == before
     file.write_bytes(whole)
-    assert bundle_sync.unpack(people.basim, file).down.states == 3
+    assert bundle_sync.unpack_bundle(people.basim, file).down.states == 3
 
 
 def large(people: Cast, tmp_path: Path, name: str) -> bytes:
@@ -89,7 +89,7 @@ def large(people: Cast, tmp_path: Path, name: str) -> bytes:
     lines = [f"محمد أحمد,{name} {i} {chance.randbytes(60).hex()}" for i in range(2_500)]
     file.write_text("\n".join(["family_name,location", *lines]) + "\n", encoding="utf-8")
     import_records.import_file(people.amal, file, "household")
-    bundle_sync.pack(people.amal, tmp_path / f"{name}.age")
+    bundle_sync.pack_bundle(people.amal, tmp_path / f"{name}.age")
     return (tmp_path / f"{name}.age").read_bytes()
 
 
@@ -114,8 +114,8 @@ def test_a_large_bundle_is_proved_as_a_whole_first(people: Cast, tmp_path: Path)
         assert refused(people.hq, file, one[:start] + spliced).exit == 8
     assert refused(people.hq, file, one[:start] + two[other:]).exit == 8
     assert contents(people.hq) == before
-    assert bundle_sync.unpack(people.hq, tmp_path / "one.age").up.commits == 2_500
-    assert bundle_sync.unpack(people.hq, tmp_path / "two.age").up.commits == 2_500
+    assert bundle_sync.unpack_bundle(people.hq, tmp_path / "one.age").up.commits == 2_500
+    assert bundle_sync.unpack_bundle(people.hq, tmp_path / "two.age").up.commits == 2_500
 
 
 def test_whoever_can_read_it_cannot_make_another_of_it(people: Cast, tmp_path: Path) -> None:
@@ -123,9 +123,9 @@ def test_whoever_can_read_it_cannot_make_another_of_it(people: Cast, tmp_path: P
     file = tmp_path / "x.age"
     for i in range(300):
         family(people.amal, f"{i}")
-    bundle_sync.pack(people.amal, tmp_path / "one.age")
+    bundle_sync.pack_bundle(people.amal, tmp_path / "one.age")
     family(people.amal)
-    bundle_sync.pack(people.amal, tmp_path / "two.age")
+    bundle_sync.pack_bundle(people.amal, tmp_path / "two.age")
     manifest, frames = parts(plain(people.hq, tmp_path / "one.age"))
     second, others = parts(plain(people.hq, tmp_path / "two.age"))
     assert len(frames) >= 3
@@ -163,7 +163,7 @@ def test_a_bundle_in_the_wrong_hands(people: Cast, tmp_path: Path) -> None:
     """Whom it was not packed for cannot read it; wrapped anew for them by somebody who can, it is still not theirs."""
     family(people.amal)
     file = tmp_path / "a.age"
-    bundle_sync.pack(people.amal, file)
+    bundle_sync.pack_bundle(people.amal, file)
     before = contents(people.basim)
     assert refused(people.basim, file, file.read_bytes()).facts == {"reason": "not_for_us"}
     content = plain(people.hq, file)
@@ -172,7 +172,7 @@ def test_a_bundle_in_the_wrong_hands(people: Cast, tmp_path: Path) -> None:
     }
     with people.hq.store.read() as tx:
         device = tx.device(people.amal.device)
-    bundle_sync.reply(people.hq, file, device)
+    bundle_sync.pack_reply(people.hq, file, device)
     content = plain(people.amal, file)
     assert refused(people.basim, file, wrapped(content, people.basim, file).read_bytes()).facts == {
         "reason": "not_for_us"
@@ -191,25 +191,25 @@ def test_a_locked_out_device_gets_nothing_in_and_nothing_out(people: Cast, tmp_p
     """What a revoked laptop packed, before or after, is refused with exit code 7; nothing is packed for it."""
     family(people.amal)
     file = tmp_path / "a.age"
-    bundle_sync.pack(people.amal, file)
-    device_locks.revoke(people.hq, people.amal.letters)
+    bundle_sync.pack_bundle(people.amal, file)
+    device_locks.revoke_device(people.hq, people.amal.letters)
     before = contents(people.hq)
     assert refused(people.hq, file, file.read_bytes()).exit == 7
     assert contents(people.hq) == before
     with people.hq.store.read() as tx:
         device = tx.device(people.amal.device)
     with pytest.raises(errors.Revoked):
-        bundle_sync.reply(people.hq, file, device)
+        bundle_sync.pack_reply(people.hq, file, device)
 
 
 def test_a_history_that_was_written_anew_is_refused(people: Cast, tmp_path: Path) -> None:
     """The laptop's own key signs another commit 1 than the one that arrived: forked, before anything of it is applied."""
     file = tmp_path / "a.age"
     family(people.amal)
-    bundle_sync.pack(people.amal, tmp_path / "first.age")
-    bundle_sync.pack(people.amal, file)
+    bundle_sync.pack_bundle(people.amal, tmp_path / "first.age")
+    bundle_sync.pack_bundle(people.amal, file)
     manifest, frames = parts(plain(people.hq, file))
-    bundle_sync.unpack(people.hq, tmp_path / "first.age")
+    bundle_sync.unpack_bundle(people.hq, tmp_path / "first.age")
     before = contents(people.hq)
     (carried,) = manifest.chains
     codec = FrameCodec()
@@ -243,7 +243,7 @@ def test_a_file_that_changes_while_it_is_read(people: Cast, tmp_path: Path) -> N
             file.write_bytes(other)
 
     with pytest.raises(errors.BadBundle):
-        bundle_sync.unpack(people.hq, file, progress=exchange)
+        bundle_sync.unpack_bundle(people.hq, file, progress=exchange)
     assert contents(people.hq) == before
 
 
@@ -253,11 +253,11 @@ def test_a_carrier_learns_only_sizes(people: Cast, tmp_path: Path) -> None:
     record = family(people.amal, planted)
     files = [tmp_path / "a.age", tmp_path / "b.age"]
     for file in files:
-        bundle_sync.pack(people.amal, file)
+        bundle_sync.pack_bundle(people.amal, file)
     with people.hq.store.read() as tx:
         device = tx.device(people.amal.device)
-    bundle_sync.unpack(people.hq, files[0])
-    bundle_sync.reply(people.hq, tmp_path / "c.age", device)
+    bundle_sync.unpack_bundle(people.hq, files[0])
+    bundle_sync.pack_reply(people.hq, tmp_path / "c.age", device)
     for file in (*files, tmp_path / "c.age"):
         seen = file.read_bytes()
         assert seen.startswith(b"age-encryption.org/v1\n")
@@ -287,11 +287,11 @@ def test_a_bundle_that_cannot_be_written_leaves_nothing(people: Cast, tmp_path: 
     os.mkfifo(tmp_path / "pipe")
     for file in (tmp_path / "none" / "a.age", tmp_path / "folder", tmp_path / "pipe"):
         with pytest.raises(errors.BadFile):
-            bundle_sync.pack(people.amal, file)
+            bundle_sync.pack_bundle(people.amal, file)
     assert not list(tmp_path.glob("**/*.new"))
     assert (tmp_path / "pipe").is_fifo()
-    assert bundle_sync.pack(people.amal, tmp_path / "a.age").number == 1
+    assert bundle_sync.pack_bundle(people.amal, tmp_path / "a.age").number == 1
     with people.amal.store.write() as tx:
         tx.sql("DELETE FROM peer")
     with pytest.raises(errors.NoRecipient):
-        bundle_sync.pack(people.amal, tmp_path / "b.age")
+        bundle_sync.pack_bundle(people.amal, tmp_path / "b.age")

@@ -88,11 +88,11 @@ def test_an_answer_lost_anywhere_only_delays(people: Cast, seed: int) -> None:
     """The server has taken all, and its answer ends after any frame: trying again ends in the same, with nothing twice."""
     chance = random.Random(seed)
     families = [
-        save.add(people.amal, "household", Changes(set={"family_name": "محمد", "location": f"{i}"})).hex()
+        save.add_record(people.amal, "household", Changes(set={"family_name": "محمد", "location": f"{i}"})).hex()
         for i in range(12)
     ]
     for cut in range(1, 6):
-        save.edit(people.amal, chance.choice(families), Changes(set={"location": f"cut {cut}"}))
+        save.edit_record(people.amal, chance.choice(families), Changes(set={"location": f"cut {cut}"}))
         with contextlib.suppress(errors.CutOff):
             directly.sync(people.amal, people.hq, cut=cut)
     directly.sync(people.amal, people.hq)

@@ -27,11 +27,11 @@ def tree() -> Iterator[Tree]:
 
 def pack_and_lose(tree: Tree, file: Path) -> bytes:
     """Have Amal pack a day's work for her branch, lose her disk, and go on with her laptop as it was the day before; return what she packed."""
-    backups.backup(tree.nodes["amal"], tree.home / "amal.backup")
-    packed = save.add(tree.nodes["amal"], "household", Changes(set={"location": "packed"}))
-    bundle_sync.pack(tree.nodes["amal"], file)
+    backups.write_backup(tree.nodes["amal"], tree.home / "amal.backup")
+    packed = save.add_record(tree.nodes["amal"], "household", Changes(set={"location": "packed"}))
+    bundle_sync.pack_bundle(tree.nodes["amal"], file)
     tree.nodes["amal"].close()
-    backups.restore(tree.home / "amal.backup", tree.home / "amal again", unlock)
+    backups.restore_backup(tree.home / "amal.backup", tree.home / "amal again", unlock)
     tree.nodes["amal"] = open_node(tree.home / "amal again", tree.clock)
     return packed
 
@@ -44,11 +44,11 @@ def test_what_a_laptop_packed_before_it_was_put_back_is_taken(
     """Amal's restored laptop has become another device everywhere when her stick arrives: its work is taken, once, and told to all."""
     tree.settle()
     packed = pack_and_lose(tree, tmp_path / "stick")
-    made = [save.add(tree.nodes["amal"], "household", Changes(set={"location": "new"}))] if unsent else []
+    made = [save.add_record(tree.nodes["amal"], "household", Changes(set={"location": "new"}))] if unsent else []
     for _ in range(2):
         tree.settle()
     for _ in range(2):
-        bundle_sync.unpack(tree.nodes[server], tmp_path / "stick")
+        bundle_sync.unpack_bundle(tree.nodes[server], tmp_path / "stick")
     for _ in range(3):
         tree.settle()
     for name in ("hq", "jbl", "amal", "basim"):
@@ -63,7 +63,7 @@ def test_a_revoked_laptop_s_is_not(tree: Tree, tmp_path: Path) -> None:
     old = tree.nodes["amal"].device
     packed = pack_and_lose(tree, tmp_path / "stick")
     tree.settle()
-    device_locks.revoke(tree.nodes["hq"], old.hex(), also=[tree.nodes["amal"].device.hex()])
+    device_locks.revoke_device(tree.nodes["hq"], old.hex(), also=[tree.nodes["amal"].device.hex()])
     with pytest.raises(errors.Revoked):
-        bundle_sync.unpack(tree.nodes["hq"], tmp_path / "stick")
+        bundle_sync.unpack_bundle(tree.nodes["hq"], tmp_path / "stick")
     assert packed not in rows(tree.nodes["hq"])

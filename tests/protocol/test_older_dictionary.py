@@ -22,7 +22,7 @@ NOTE = '\n[fields.note_of_today]\ntype = "text"\nmerge = "review"\nsensitivity =
 def amal(office: Office) -> Iterator[Node]:
     """Return the laptop of Amal, who took newer forms elsewhere: those of her server, and a question more."""
     node = office["amal"]
-    texts = load.shipped() | {load.PUBLISHED: "number = 1\n"}
+    texts = load.shipped_texts() | {load.PUBLISHED: "number = 1\n"}
     texts["household.toml"] = texts["household.toml"].replace("version = 1", "version = 2", 1) + NOTE
     with node.store.write() as tx:
         schema_rollout.put_in_force(node, tx, texts)
@@ -33,8 +33,8 @@ def amal(office: Office) -> Iterator[Node]:
 def test_a_sync_packs_its_commits_anew(office: Office, amal: Node, budget: int) -> None:
     """Within a budget, too, of which the refused request has cost a part."""
     for i in range(3):
-        save.add(amal, "household", Changes(set=FAMILY | {"address": f"{i}"}), unit=JBL)
-    told = sync_once.sync(amal, budget=budget)
+        save.add_record(amal, "household", Changes(set=FAMILY | {"address": f"{i}"}), unit=JBL)
+    told = sync_once.sync_once(amal, budget=budget)
     assert (told.up.commits, told.requests) == (3, 2)
     if budget:
         assert told.up.bytes + told.down.bytes <= budget
@@ -44,9 +44,9 @@ def test_a_sync_packs_its_commits_anew(office: Office, amal: Node, budget: int) 
 
 def test_a_renewal_that_was_cut_off_goes_on(office: Office, amal: Node) -> None:
     """Also where it is the first that the laptop asks of that server."""
-    save.add(amal, "household", Changes(set=FAMILY), unit=JBL)
+    save.add_record(amal, "household", Changes(set=FAMILY), unit=JBL)
     with amal.store.write() as tx:
         tx.settings.renewing_key = DeviceKey.generate().to_bytes()
     before = amal.device
-    assert sync_once.sync(amal).renewed.carried == 1
+    assert sync_once.sync_once(amal).renewed.carried == 1
     assert amal.device != before

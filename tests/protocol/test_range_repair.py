@@ -37,7 +37,7 @@ def fill(office: Office) -> None:
     office.register("amal", MANY)
     office.sync("amal", "basim", "samar")
     for record in list(rows(office["basim"]))[::200]:
-        save.edit(office["basim"], record.hex(), Changes(set={"address": "طرطوس"}, put={"groups": ["orphan"]}))
+        save.edit_record(office["basim"], record.hex(), Changes(set={"address": "طرطوس"}, put={"groups": ["orphan"]}))
     office.sync("basim", "amal", "samar")
 
 
@@ -166,9 +166,9 @@ def test_what_is_not_sent_yet_is_left_alone(full: Office) -> None:
     record = sorted(rows(full["amal"]))[7]
     spoil(full["amal"], record)
     talk = directly.Direct(full["amal"], full["hq"])
-    talk.run()
-    save.edit(full["amal"], record.hex(), Changes(set={"location": "later"}))
-    assert talk.heal(JBL) == 0
+    talk.run_sync()
+    save.edit_record(full["amal"], record.hex(), Changes(set={"location": "later"}))
+    assert talk.repair_channel(JBL) == 0
     assert rows(full["amal"])[record].doc["location"] == "later"
     full.sync("amal", "amal", "basim")
     full.equal("amal", "basim")
@@ -204,8 +204,8 @@ def test_a_refused_edit_is_healed_away(full: Office) -> None:
 @pytest.mark.parametrize("change", ["doc", "term", "digest", "row"])
 def test_check_names_what_the_digests_do_not_see(people: Cast, change: str) -> None:
     """A file changed behind the program's back, counters and all, is found by `check`, record by record."""
-    record = save.add(people.amal, "household", Changes(set={"family_name": "محمد", "location": "جبلة"}))
-    save.edit(people.amal, record.hex(), Changes(set={"location": "اللاذقية"}))
+    record = save.add_record(people.amal, "household", Changes(set={"family_name": "محمد", "location": "جبلة"}))
+    save.edit_record(people.amal, record.hex(), Changes(set={"location": "اللاذقية"}))
     directly.sync(people.amal, people.hq)
     statement = {
         "doc": "UPDATE record SET doc = json_set(doc, '$.location', 'elsewhere')",
@@ -224,9 +224,9 @@ def test_check_names_what_the_digests_do_not_see(people: Cast, change: str) -> N
 
 def test_a_term_tells_registers_apart(people: Cast) -> None:
     """The digest's term of a record changes with every write to it."""
-    record = save.add(people.amal, "household", Changes(set={"family_name": "محمد"}))
+    record = save.add_record(people.amal, "household", Changes(set={"family_name": "محمد"}))
     seen = {digest_term(rows(people.amal)[record].state)}
     for i in range(20):
-        save.edit(people.amal, record.hex(), Changes(set={"location": f"{i}"}, put={"groups": ["orphan"]}))
+        save.edit_record(people.amal, record.hex(), Changes(set={"location": f"{i}"}, put={"groups": ["orphan"]}))
         seen.add(digest_term(rows(people.amal)[record].state))
     assert len(seen) == 21

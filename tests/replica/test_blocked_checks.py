@@ -15,7 +15,7 @@ from fieldsync.replica import commit_writer, save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node_setup import write_schema
 from fieldsync.schema import load
-from fieldsync.server.publish_schema import publish
+from fieldsync.server.publish_schema import publish_schema
 from fieldsync.topology import blocked_checks, upstream
 from fieldsync.topology.blocked_checks import BlockedCheck
 from fieldsync.ui.views import status_facts
@@ -40,7 +40,7 @@ def tree() -> Iterator[Tree]:
 def families(tree: Tree, name: str, count: int) -> list[bytes]:
     """Have somebody register families."""
     changes = [Changes(set={"location": f"{name} {i}"}) for i in range(count)]
-    return [save.add(tree.nodes[name], "household", one) for one in changes]
+    return [save.add_record(tree.nodes[name], "household", one) for one in changes]
 
 
 def blocked(tree: Tree, name: str, lang: str = "en") -> list[BlockedCheck]:
@@ -51,7 +51,7 @@ def blocked(tree: Tree, name: str, lang: str = "en") -> list[BlockedCheck]:
 def behind(tree: Tree, name: str) -> bool:
     """Say whether the headquarters has not acknowledged all of a branch's commits."""
     with tree.nodes[name].store.read() as tx:
-        return upstream.behind(tx, tree.nodes["hq"].device)
+        return upstream.lacks_commits(tx, tree.nodes["hq"].device)
 
 
 def night(tree: Tree) -> int:
@@ -85,17 +85,17 @@ def test_nor_does_one_whose_branch_sends_sticks(tree: Tree, tmp_path: Path, mean
     families(tree, "amal", 5)
     tree.sync("amal", "jbl")
     families(tree, "amal", 2)
-    bundle_sync.pack(jbl, tmp_path / "up")
+    bundle_sync.pack_bundle(jbl, tmp_path / "up")
     if not meanwhile:
         tree.sync("amal", "hq")
-    bundle_sync.unpack(hq, tmp_path / "up")
+    bundle_sync.unpack_bundle(hq, tmp_path / "up")
     if meanwhile:
         tree.sync("amal", "hq")
     with hq.store.read() as tx:
         device = tx.device(jbl.device)
     assert device is not None
-    bundle_sync.reply(hq, tmp_path / "down", device)
-    assert bundle_sync.unpack(jbl, tmp_path / "down").digest == "equal"
+    bundle_sync.pack_reply(hq, tmp_path / "down", device)
+    assert bundle_sync.unpack_bundle(jbl, tmp_path / "down").digest == "equal"
     assert not behind(tree, "jbl")
     assert blocked(tree, "jbl") == []
 
@@ -109,7 +109,7 @@ def test_a_clones_commits_are_not_acknowledged_by_the_number_of_others(tree: Tre
     other = open_node(clone, tree.clock)
     families(tree, "amal", 3)
     for _ in range(5):
-        save.add(other, "household", Changes(set={"location": "clone"}))
+        save.add_record(other, "household", Changes(set={"location": "clone"}))
     tree.sync("amal", "jbl")
     directly.sync(other, tree.nodes["hq"])
     other.close()
@@ -132,7 +132,7 @@ def test_commits_that_headquarters_does_not_take_keep_the_check_for_one_night_on
         tx.set_grants(zaid.device, [Grant("LAT/JBL", "caseworker"), Grant("LAT/QRD", "caseworker")], tree.clock())
     families(tree, "amal", 3)
     tree.sync("amal", "jbl")
-    mine = save.add(zaid, "household", Changes(set={"location": "زيد"}), unit="LAT/JBL")
+    mine = save.add_record(zaid, "household", Changes(set={"location": "زيد"}), unit="LAT/JBL")
     directly.sync(zaid, jbl)
     night(tree)
     (told,) = blocked(tree, "jbl")
@@ -157,7 +157,7 @@ def test_other_forms_are_told_after_a_night_and_end(tree: Tree, tmp_path: Path) 
     """Amal has headquarters' new forms and her branch has not: no check; a day later she sees it, and when the branch has them it is over."""
     amal, jbl, hq = (tree.nodes[name] for name in ("amal", "jbl", "hq"))
     tree.sync("amal", "hq")
-    publish(hq, Book().write(tmp_path / "forms"))
+    publish_schema(hq, Book().write(tmp_path / "forms"))
     with hq.store.write() as tx:  # as 0.1 published them: nobody takes unsigned forms from below
         texts = tx.settings.schema_texts
         number = texts[load.PUBLISHED].splitlines()[0]
@@ -177,7 +177,7 @@ def test_signed_forms_that_a_laptop_brings_hinder_no_check(tree: Tree, tmp_path:
     """Amal has headquarters' new forms and her branch has not: the branch takes them from her, by their signature."""
     amal, jbl, hq = (tree.nodes[name] for name in ("amal", "jbl", "hq"))
     tree.sync("amal", "hq")
-    publish(hq, Book().write(tmp_path / "forms"))
+    publish_schema(hq, Book().write(tmp_path / "forms"))
     directly.sync(amal, hq)
     for _ in range(2):
         directly.sync(amal, jbl)
@@ -191,7 +191,7 @@ def test_a_branch_without_a_line_is_told_a_laptop_is_not(tree: Tree) -> None:
     for name in ("jbl", "amal"):
         for _ in range(2):
             with pytest.raises(errors.NoContact):
-                sync_once.sync(tree.nodes[name])
+                sync_once.sync_once(tree.nodes[name])
             tree.clock.tick(DAY)
     assert [one.what for one in blocked(tree, "jbl")] == ["unreachable"]
     assert blocked(tree, "amal") == []
@@ -224,7 +224,7 @@ def test_what_left_before_the_branch_held_it_leaves_the_laptop(tree: Tree) -> No
     (stays,) = families(tree, "amal", 1)
     tree.sync("amal", "jbl")
     tree.sync("jbl", "hq")
-    moves = save.add(tree.nodes["dima"], "household", Changes(set={"location": "ديما"}), unit="LAT/JBL")
+    moves = save.add_record(tree.nodes["dima"], "household", Changes(set={"location": "ديما"}), unit="LAT/JBL")
     tree.sync("dima", "hq")
     tree.sync("amal", "hq")
     assert rows(amal).keys() == {stays, moves}

@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from fieldsync import errors
 from fieldsync.core.commit import decode_commit, state_of
 from fieldsync.core.state import State, canonical_bytes, digest_term, join_states
-from fieldsync.protocol.channel_delta import visible
+from fieldsync.protocol.channel_delta import visible_channels
 from fieldsync.replica import commit_writer, save, transfer
 from fieldsync.replica.apply import device_facts, settle_row
 from fieldsync.replica.changes import Changes
@@ -91,7 +91,7 @@ class Field(RuleBasedStateMachine):
     def _edit(self, who: str, which: int, changes: Changes, type: str = "household") -> None:
         row = self._row(who, which, type)
         if row is not None:
-            self._try(who, lambda: save.edit(self.nodes[who], row.state.record.hex(), changes))
+            self._try(who, lambda: save.edit_record(self.nodes[who], row.state.record.hex(), changes))
 
     def _try(self, who: str, action: Any) -> None:
         try:
@@ -128,7 +128,7 @@ class Field(RuleBasedStateMachine):
             for device, hashes in self.saved.items():
                 assert [logged.hash for logged in tx.commits_behind(device, 0)] == hashes
             units = {channel.n: channel.unit for channel in tx.channels()}
-            sees = {name: {c.unit for c in visible(tx, self.nodes[name].grants)} for name in LAPTOPS}
+            sees = {name: {c.unit for c in visible_channels(tx, self.nodes[name].grants)} for name in LAPTOPS}
         for name in LAPTOPS:
             mine = rows(self.nodes[name])
             theirs = {record: row for record, row in held.items() if sees[name] & {units[n] for n in row.channels}}
@@ -157,7 +157,7 @@ class Office(Field):
     @initialize(who=_who, changes=_plain)
     def first(self, who: str, changes: dict[str, object]) -> None:
         """There is one family from the beginning, and everybody has it."""
-        save.add(self.nodes[who], "household", Changes(set=changes), unit=JBL)
+        save.add_record(self.nodes[who], "household", Changes(set=changes), unit=JBL)
         self._note(who)
         for name in (who, *LAPTOPS):
             directly.sync(self.nodes[name], self.hq)
@@ -166,7 +166,7 @@ class Office(Field):
     def add(self, who: str, changes: dict[str, object], groups: list[str]) -> None:
         """A family is registered."""
         put = {"groups": [group for group in groups if group in self.groups]}
-        save.add(self.nodes[who], "household", Changes(set=changes, put=put), unit=JBL)
+        save.add_record(self.nodes[who], "household", Changes(set=changes, put=put), unit=JBL)
         self._note(who)
 
     @rule(who=_who, which=_which, state=st.booleans())
@@ -175,9 +175,9 @@ class Office(Field):
         family, person = self._row(who, which), self._row(who, which, "person")
         try:
             if person is not None and state:
-                save.add(self.nodes[who], "case", Changes(set={"person": person.state.record.hex()}))
+                save.add_record(self.nodes[who], "case", Changes(set={"person": person.state.record.hex()}))
             elif family is not None:
-                save.add(self.nodes[who], "person", Changes(set={"household": family.state.record.hex()}))
+                save.add_record(self.nodes[who], "person", Changes(set={"household": family.state.record.hex()}))
         except errors.UnitRefused:
             return  # the family has moved to a unit of others
         except errors.IllegalValue as refused:
@@ -227,7 +227,7 @@ class Office(Field):
             based_on = self.forms[who].pop(0)
             node = self.nodes[who]
             if based_on.record in rows(node):
-                self._try(who, lambda: save.edit(
+                self._try(who, lambda: save.edit_record(
                     node, based_on.record.hex(), Changes(set={**changes, "location": place}), based_on=based_on))  # fmt: skip
 
     @rule(who=_who, which=_which)
@@ -235,7 +235,7 @@ class Office(Field):
         """A record is deleted, with a reason."""
         row = self._row(who, which)
         if row is not None and which < 2:
-            self._try(who, lambda: save.remove(self.nodes[who], row.state.record.hex(), "twice"))
+            self._try(who, lambda: save.remove_record(self.nodes[who], row.state.record.hex(), "twice"))
 
     @rule(who=_who, which=_which, there=st.booleans())
     def move(self, who: str, which: int, there: bool) -> None:
@@ -244,32 +244,36 @@ class Office(Field):
         node = self.nodes[who]
         if row is None or which > 3:
             return
-        self._try(who, lambda: transfer.move(node, row.state.record.hex(), QRD if there else JBL))
+        self._try(who, lambda: transfer.transfer_record(node, row.state.record.hex(), QRD if there else JBL))
 
     @rule(which=_which, head=_which, note=st.none() | st.just("زيارة"))
     def take(self, which: int, head: int, note: str | None) -> None:
         """Samar decides a conflict for one of its heads."""
-        items = decisions.items(self.nodes["samar"])
+        items = decisions.list_conflicts(self.nodes["samar"])
         if items:
             item = items[which % len(items)]
             chosen = item.heads[head % len(item.heads)]
-            self._try("samar", lambda: decisions.take(
+            self._try("samar", lambda: decisions.decide_conflict(
                 self.nodes["samar"], item.record, item.field, head=chosen.name, note=note))  # fmt: skip
 
     @rule(which=_which, place=_texts)
     def take_another(self, which: int, place: str) -> None:
         """Samar decides for a value of her own."""
-        items = [item for item in decisions.items(self.nodes["samar"]) if item.field in {"location", "address"}]
+        items = [
+            item for item in decisions.list_conflicts(self.nodes["samar"]) if item.field in {"location", "address"}
+        ]
         if items:
             item = items[which % len(items)]
-            self._try("samar", lambda: decisions.take(self.nodes["samar"], item.record, item.field, value=place))
+            self._try(
+                "samar", lambda: decisions.decide_conflict(self.nodes["samar"], item.record, item.field, value=place)
+            )
 
     @rule(which=_which, field=st.sampled_from(["location", "family_name", "housing", "_deleted", "_unit"]))
     def undo(self, which: int, field: str) -> None:
         """Samar takes a decision back."""
         row = self._row("samar", which)
         if row is not None:
-            self._try("samar", lambda: decisions.undo(self.nodes["samar"], row.state.record.hex(), field))
+            self._try("samar", lambda: decisions.undo_decision(self.nodes["samar"], row.state.record.hex(), field))
 
     @rule(which=_which, place=_texts)
     def overstep(self, which: int, place: str) -> None:
@@ -349,7 +353,7 @@ def check_store(node: Node) -> None:
                 sums[n] = sums.get(n, 0) + row.old_term
                 counts[n] = counts.get(n, 0) + 1
             anew = Row(row.n, row.state, {}, row.arrivals)
-            settle_row(anew, node.rules.of(row.state.type), None, device_facts(tx))
+            settle_row(anew, node.rules.type_rules(row.state.type), None, device_facts(tx))
             assert (row.doc, row.code, set(row.conflicts)) == (anew.doc, anew.code, set(anew.conflicts))
         for channel in tx.channels():
             assert (channel.digest, channel.records) == (sums.get(channel.n, 0) & _64, counts.get(channel.n, 0))

@@ -110,7 +110,7 @@ def settled(home: Path, server: ServerProcess) -> None:
     try:
         for _ in range(2):
             for node in nodes.values():
-                assert sync_once.sync(node).digest == "equal"
+                assert sync_once.sync_once(node).digest == "equal"
         assert server.stop() in {0, -signal.SIGTERM}
         hq = open_node(home / "hq")
         assert hq.store.find_damage() == []
@@ -191,7 +191,7 @@ def test_a_line_cut_after_any_number_of_bytes_only_delays(tmp_path: Path, port: 
     amal, basim = open_node(tmp_path / "amal"), open_node(tmp_path / "basim")
     try:
         for step in range(300):
-            save.add(
+            save.add_record(
                 amal,
                 "household",
                 Changes(set={"family_name": "محمد", "address": f"{chance.random()}", "location": f"{step}"}),
@@ -202,19 +202,19 @@ def test_a_line_cut_after_any_number_of_bytes_only_delays(tmp_path: Path, port: 
             proxy.carried, proxy.limit = 0, limit
             node = basim if i % 3 == 2 else amal
             if node is amal and i % 2:
-                save.edit(
+                save.edit_record(
                     amal,
                     chance.choice(list(rows(amal).values())).state.record.hex(),
                     Changes(set={"location": f"later {i}"}),
                 )
             try:
-                sync_once.sync(node)
+                sync_once.sync_once(node)
             except (errors.CutOff, errors.Unreachable):
                 cut += 1
         assert cut > len(limits) // 3
         proxy.limit = None
         for node in (amal, basim):
-            assert sync_once.sync(node).digest == "equal"
+            assert sync_once.sync_once(node).digest == "equal"
             node.close()
         settled(tmp_path, server)
     finally:
@@ -231,8 +231,8 @@ def test_a_server_that_was_killed_after_it_acknowledged_still_has_it_all(tmp_pat
     amal = open_node(tmp_path / "amal")
     try:
         for i in range(5):
-            save.add(amal, "household", Changes(set={"family_name": "محمد"}), unit=JBL)
-            sync_once.sync(amal)
+            save.add_record(amal, "household", Changes(set={"family_name": "محمد"}), unit=JBL)
+            sync_once.sync_once(amal)
             server.kill()
             hq = open_node(tmp_path / "hq")
             with hq.store.read() as tx:

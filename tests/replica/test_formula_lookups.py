@@ -10,7 +10,7 @@ from tests.conftest import Cast
 
 def add(node: Node, type: str, /, put: dict[str, list[str]] | None = None, **fields: object) -> str:
     """Add a record; return its id as references have it."""
-    return record_ids.id_text(save.add(node, type, Changes(set=fields, put=put or {})))  # type: ignore[arg-type]
+    return record_ids.id_text(save.add_record(node, type, Changes(set=fields, put=put or {})))  # type: ignore[arg-type]
 
 
 def shown(node: Node, record: str) -> dict[str, object]:
@@ -34,9 +34,9 @@ def test_a_family_is_as_large_as_its_open_memberships(people: Cast) -> None:
             add(amal, "membership", household=family, person=person, relation="son_daughter", from_date="2020-01-01")
         )
     assert shown(amal, family)["size"] == 3
-    save.edit(amal, members[0], Changes(set={"to_date": "2026-01-01", "end_reason": "moved"}))
+    save.edit_record(amal, members[0], Changes(set={"to_date": "2026-01-01", "end_reason": "moved"}))
     assert shown(amal, family)["size"] == 2
-    save.remove(amal, members[1], "entered twice")
+    save.remove_record(amal, members[1], "entered twice")
     assert shown(amal, family)["size"] == 1
 
 
@@ -46,7 +46,7 @@ def test_a_family_without_memberships_is_as_large_as_its_living_persons(people: 
     family = add(amal, "household", family_name="الحسن")
     persons = [add(amal, "person", given="علي", family="الحسن", sex="m", household=family) for _ in range(3)]
     assert shown(amal, family)["size"] == 3
-    save.edit(amal, persons[0], Changes(set={"alive": "dead"}))
+    save.edit_record(amal, persons[0], Changes(set={"alive": "dead"}))
     assert shown(amal, family)["size"] == 2
 
 
@@ -107,9 +107,9 @@ def test_an_inspection_grades_by_its_scores(people: Cast) -> None:
         "grade": "b",
     }
     assert "grade" not in shown(samar, home)
-    save.edit(samar, visit, Changes(set={"state": "done"}))
+    save.edit_record(samar, visit, Changes(set={"state": "done"}))
     assert "grade" not in shown(samar, home)
-    save.edit(samar, visit, Changes(set={"state": "reviewed"}))
+    save.edit_record(samar, visit, Changes(set={"state": "reviewed"}))
     assert shown(samar, home)["grade"] == "b"
 
 
@@ -118,9 +118,9 @@ def test_while_a_form_is_filled_in_others_are_read_once(people: Cast) -> None:
     amal = people.amal
     family = add(amal, "household", family_name="الحسن")
     around = FormLookups(amal, None)
-    assert (around.named(family) or {})["family_name"] == "الحسن"
-    assert around.named([family]) is None
-    assert around.named(None) is None
-    assert list(around.children("person")) == []
-    save.edit(amal, family, Changes(set={"family_name": "ديب"}))
-    assert (around.named(family) or {})["family_name"] == "الحسن"
+    assert (around.find_document(family) or {})["family_name"] == "الحسن"
+    assert around.find_document([family]) is None
+    assert around.find_document(None) is None
+    assert list(around.child_documents("person")) == []
+    save.edit_record(amal, family, Changes(set={"family_name": "ديب"}))
+    assert (around.find_document(family) or {})["family_name"] == "الحسن"

@@ -3,12 +3,12 @@
 import json
 from pathlib import Path
 
-from fieldsync.exchange.tables.export_records import export
+from fieldsync.exchange.tables.export_records import export_records
 from fieldsync.replica import queries, save
 from fieldsync.replica.changes import Changes
 from fieldsync.review import decisions
 from fieldsync.schema import load
-from fieldsync.server.publish_schema import publish
+from fieldsync.server.publish_schema import publish_schema
 from tests.cast import JBL, rows
 from tests.offices import Office
 
@@ -56,27 +56,27 @@ def test_an_invented_type_is_used_like_any_other(office: Office, tmp_path: Path)
     """Published once, it is added, edited, listed, found, synced, in conflict, decided and exported."""
     forms = tmp_path / "forms"
     forms.mkdir()
-    for name, text in {**load.shipped(), "well.toml": WELL}.items():
+    for name, text in {**load.shipped_texts(), "well.toml": WELL}.items():
         (forms / name).write_text(text, encoding="utf-8")
-    publish(office["hq"], forms)
+    publish_schema(office["hq"], forms)
     office.sync("amal", "basim", "samar")
     amal, basim, samar = office["amal"], office["basim"], office["samar"]
-    well = save.add(amal, "well", Changes(set={"name": "بئر الوادي", "depth": 40}), unit=JBL)
+    well = save.add_record(amal, "well", Changes(set={"name": "بئر الوادي", "depth": 40}), unit=JBL)
     office.sync("amal", "basim", "samar")
-    save.edit(amal, well.hex(), Changes(set={"name": "بئر الجبل", "depth": 60}))
-    save.edit(basim, well.hex(), Changes(set={"name": "بئر السهل", "depth": 55}))
+    save.edit_record(amal, well.hex(), Changes(set={"name": "بئر الجبل", "depth": 60}))
+    save.edit_record(basim, well.hex(), Changes(set={"name": "بئر السهل", "depth": 55}))
     office.sync("amal", "basim", "samar")
     assert queries.list_records(samar, "well")[0].fields["depth"] == 60
     assert queries.show(samar, well.hex()).fields["deep"] is True
-    (item,) = decisions.items(samar, type="well")
+    (item,) = decisions.list_conflicts(samar, type="well")
     assert (item.field, len(item.heads)) == ("name", 2)
-    decisions.take(samar, well.hex(), "name", value="بئر الجبل")
-    save.edit(samar, well.hex(), Changes(set={"state": "tested"}))
+    decisions.decide_conflict(samar, well.hex(), "name", value="بئر الجبل")
+    save.edit_record(samar, well.hex(), Changes(set={"state": "tested"}))
     office.sync("samar", "amal", "basim")
     office.equal("amal", "basim", "samar")
     assert rows(amal)[well].doc["state"] == "tested"
     assert [one.type for one in queries.find(amal, "الجبل")] == ["well"]
-    told = export(samar, "well", tmp_path / "wells.jsonl")
+    told = export_records(samar, "well", tmp_path / "wells.jsonl")
     (line,) = (tmp_path / "wells.jsonl").read_text(encoding="utf-8").splitlines()
     assert told["records"] == 1
     assert "بئر الجبل" in json.dumps(json.loads(line), ensure_ascii=False)

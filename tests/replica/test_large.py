@@ -29,10 +29,10 @@ def story(seed: int, length: int) -> str:
 
 def test_a_case_with_years_of_notes_reaches_a_new_laptop(people: Cast) -> None:
     """A record whose state fits no frame comes in parts."""
-    case = save.add(people.amal, "case", Changes()).hex()
+    case = save.add_record(people.amal, "case", Changes()).hex()
     for i in range(40):
-        save.edit(people.amal, case, Changes(say={"notes": story(i, 5_000)}))
-    save.add(people.amal, "household", Changes(set={"family_name": "محمد"}))
+        save.edit_record(people.amal, case, Changes(say={"notes": story(i, 5_000)}))
+    save.add_record(people.amal, "household", Changes(set={"family_name": "محمد"}))
     for _ in range(2):
         for node in people.laptops:
             assert directly.sync(node, people.hq).differing == []
@@ -43,7 +43,7 @@ def test_a_case_with_years_of_notes_reaches_a_new_laptop(people: Cast) -> None:
 
 def test_a_save_that_fits_no_frame_is_refused_at_the_keyboard(people: Cast) -> None:
     """It would stand in the way of all that comes after it: TooLarge, and nothing is saved."""
-    case = save.add(people.amal, "case", Changes()).hex()
+    case = save.add_record(people.amal, "case", Changes()).hex()
     directly.sync(people.amal, people.hq)
     concerns = {f"note {i}": story(i, 19_000) for i in range(9)}
     row = rows(people.amal)[bytes.fromhex(case)]
@@ -51,7 +51,7 @@ def test_a_save_that_fits_no_frame_is_refused_at_the_keyboard(people: Cast) -> N
     with people.amal.store.write() as tx, pytest.raises(errors.TooLarge):
         commit_writer.commit_drafts(people.amal, tx, [draft])
     assert rows(people.amal)[bytes.fromhex(case)].doc == row.doc
-    save.edit(people.amal, case, Changes(say={"notes": story(1, 19_000)}))
+    save.edit_record(people.amal, case, Changes(say={"notes": story(1, 19_000)}))
     assert directly.sync(people.amal, people.hq).commits == 1
 
 
@@ -63,7 +63,7 @@ def test_an_acknowledgement_goes_on_in_further_frames(people: Cast, tmp_path: Pa
             tx.enrol_device(
                 key.device, key.public, codes.letters_of(5_000 + i), f"P {i}", [], 1, chain.chain_start(key.device)
             )
-    home = save.add(people.amal, "household", Changes(set={"location": "x"}))
+    home = save.add_record(people.amal, "household", Changes(set={"location": "x"}))
     drafts = [changes.Draft(home, "household", 1, {f"_role{story(i, 40)}": "admin"}, {}) for i in range(3_000)]
     with people.amal.store.write() as tx:
         commit_writer.commit_drafts(people.amal, tx, drafts)
@@ -71,13 +71,13 @@ def test_an_acknowledgement_goes_on_in_further_frames(people: Cast, tmp_path: Pa
     assert directly.sync(people.amal, people.hq).refused == 0
     with people.amal.store.read() as tx:
         assert len(tx.refusals(people.amal.device)) == 3_000
-    bundle_sync.pack(people.basim, tmp_path / "up.age")
-    bundle_sync.unpack(people.hq, tmp_path / "up.age")
+    bundle_sync.pack_bundle(people.basim, tmp_path / "up.age")
+    bundle_sync.unpack_bundle(people.hq, tmp_path / "up.age")
     with people.hq.store.read() as tx:
         device = tx.device(people.basim.device)
     assert device is not None
-    bundle_sync.reply(people.hq, tmp_path / "down.age", device)
-    bundle_sync.unpack(people.basim, tmp_path / "down.age")
+    bundle_sync.pack_reply(people.hq, tmp_path / "down.age", device)
+    bundle_sync.unpack_bundle(people.basim, tmp_path / "down.age")
     for node in (people.amal, people.basim):
         with node.store.read() as tx:
             assert sum(one.person is not None and one.person.startswith("P ") for one in tx.devices()) == 3_000

@@ -17,7 +17,7 @@ from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.protocol.bundles import bundle_sync
 from fieldsync.replica import changes, queries, save
-from fieldsync.replica.apply import apply
+from fieldsync.replica.apply import apply_states
 from fieldsync.replica.node import Node
 from fieldsync.review import decisions
 from fieldsync.store.contract import LoggedCommit
@@ -63,7 +63,7 @@ def written_by_many(hq: Node, record: bytes, many: int) -> None:
                 chain.sign_chain(key, 1, links[0][1]) if i % 500 == 0 else None,
             )
             states.append(state_of(said))
-        apply(tx, hq.rules, [join_all_states(states)], index=False)
+        apply_states(tx, hq.rules, [join_all_states(states)], index=False)
 
 
 def row_form(node: Node) -> int:
@@ -95,22 +95,22 @@ def test_it_is_sent_decided_and_healed(crowd: tuple[Cast, str], tmp_path: Path) 
     lose(hq, [record])
     assert directly.sync(amal, hq).healed == 1
     equal_state(hq, amal, record)
-    decisions.take(samar, home, FIELD, value="decided")
+    decisions.decide_conflict(samar, home, FIELD, value="decided")
     tally = directly.sync(samar, hq)
     assert tally.commits == 1
-    bundle_sync.pack(samar, tmp_path / "up.age", again=True)
+    bundle_sync.pack_bundle(samar, tmp_path / "up.age", again=True)
     directly.sync(amal, hq)
     for node in (hq, amal):
         shown = queries.show(node, home)
         assert (shown.fields[FIELD], shown.conflicts) == ("decided", [])
-    save.edit(amal, home, changes.Changes(set={FIELD: "moved"}))
-    bundle_sync.pack(amal, tmp_path / "amal.age")
-    bundle_sync.unpack(hq, tmp_path / "amal.age")
+    save.edit_record(amal, home, changes.Changes(set={FIELD: "moved"}))
+    bundle_sync.pack_bundle(amal, tmp_path / "amal.age")
+    bundle_sync.unpack_bundle(hq, tmp_path / "amal.age")
     with hq.store.read() as tx:
         device = tx.device(samar.device)
     assert device is not None
-    bundle_sync.reply(hq, tmp_path / "down.age", device)
-    assert bundle_sync.unpack(samar, tmp_path / "down.age").digest == "equal"
+    bundle_sync.pack_reply(hq, tmp_path / "down.age", device)
+    assert bundle_sync.unpack_bundle(samar, tmp_path / "down.age").digest == "equal"
     assert queries.show(samar, home).fields[FIELD] == "moved"
     assert integrity.check_integrity(amal).faults == []
     directly.sync(amal, hq)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from fieldsync.casework import eligibility
 from fieldsync.core import record_ids
 from fieldsync.core.merges import standing_records
-from fieldsync.exchange.tables.export_records import export
+from fieldsync.exchange.tables.export_records import export_records
 from fieldsync.replica import commit_writer, formula_lookups, queries, save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
@@ -19,7 +19,7 @@ from fieldsync.store.contract import RecordQuery, ReportView
 from fieldsync.store.sqlite import encryption
 from fieldsync.store.sqlite.migrations import m0004_merges
 from fieldsync.ui.review import questions
-from fieldsync.ui.views.node_status import Here
+from fieldsync.ui.views.node_status import NodeView
 from tests import cast
 from tests.cast import JBL
 from tests.conftest import Cast
@@ -37,7 +37,7 @@ class Story:
         cast.join_directly(people.hq, people.home / "zaid", "Zaid", "supervisor", ["LAT"])
         self.samar, self.zaid = people.samar, people.open("zaid")
         self.nodes = (people.hq, people.amal, self.samar, self.zaid)
-        self.home = record_ids.id_text(save.add(people.amal, "household", Changes(set=HOME), unit=JBL))
+        self.home = record_ids.id_text(save.add_record(people.amal, "household", Changes(set=HOME), unit=JBL))
         self.persons = sorted(person(people.amal, JBL, AHMAD, household=self.home) for _ in range(4))
         self.meet()
 
@@ -49,13 +49,13 @@ class Story:
         for node in self.nodes:
             for place, found in _places(node, self.home, self.people.home).items():
                 assert sorted(found) == sorted(wanted), (node.person, place)
-            pairs = duplicate_pairs.items(node, weak=True)
+            pairs = duplicate_pairs.list_pairs(node, weak=True)
             assert {side for one in pairs for side in (one.a, one.b)} <= set(wanted), node.person
 
     def asked(self, *wanted: str) -> None:
         """Assert that supervisors are asked about these persons' merges, and nobody about others."""
         for node in self.nodes:
-            found = [one.record for one in decisions.items(node) if one.field == "_same_as"]
+            found = [one.record for one in decisions.list_conflicts(node) if one.field == "_same_as"]
             assert sorted(found) == sorted(wanted), node.person
 
 
@@ -63,7 +63,7 @@ def _places(node: Node, home: str, folder: Path) -> dict[str, list[str]]:
     """Return the persons in each place of one node that shows or counts them."""
     file = folder / "export.jsonl"
     file.unlink(missing_ok=True)
-    export(node, "person", file)
+    export_records(node, "person", file)
     exported = [json.loads(line)["id"] for line in file.read_text(encoding="utf-8").splitlines()]
     view = ReportView("person", ["household"], frozenset({"household"}), frozenset(), frozenset(), below=False)
     figures = node.store.open_report_reader([view], None, sheets=False)
@@ -71,14 +71,17 @@ def _places(node: Node, home: str, folder: Path) -> dict[str, list[str]]:
         _, counted = figures.run_query("SELECT DISTINCT id FROM person", {}, name="x", sealed=True)
     finally:
         figures.close()
-    likely = duplicate_pairs.likely(node, "person", Changes(set=AHMAD))
+    likely = duplicate_pairs.likely_duplicates(node, "person", Changes(set=AHMAD))
     family = record_ids.from_text(home)
     with node.store.read() as tx:
         shown = [row[0] for row in tx.sql("SELECT id FROM person WHERE same_as IS NULL AND deleted IS NULL")]
         by_code = {row.code: record_ids.id_text(row.state.record) for row in tx.select_rows(RecordQuery(type="person"))}
-        children = formula_lookups.RowLookups(node, tx, tx.rows([family])[family]).children("person")
+        children = formula_lookups.RowLookups(node, tx, tx.rows([family])[family]).child_documents("person")
         members = [by_code[str(one["_code"])] for one in children]
-        eligible = [record_ids.id_text(row.state.record) for row in eligibility._members(tx, tx.rows([family])[family])]
+        eligible = [
+            record_ids.id_text(row.state.record)
+            for row in eligibility._household_members(tx, tx.rows([family])[family])
+        ]
     return {
         "list": [one.id for one in queries.list_records(node, "person")],
         "find": [one.id for one in queries.find(node, "الحسن") if one.type == "person" and not one.same_as],
@@ -99,15 +102,15 @@ def story(people: Cast) -> Story:
 def test_a_pair_merged_in_opposite_directions_leaves_the_older(story: Story) -> None:
     """Samar merges B into A while Zaid merges A into B: the smaller id stands, in every list and count, and nobody is asked."""
     a, b, *others = story.persons
-    duplicate_pairs.merge(story.samar, b, a)
-    duplicate_pairs.merge(story.zaid, a, b)
+    duplicate_pairs.merge_records(story.samar, b, a)
+    duplicate_pairs.merge_records(story.zaid, a, b)
     story.meet()
     story.stand(a, *others)
     story.asked()
-    duplicate_pairs.split(story.samar, a, b)
+    duplicate_pairs.split_records(story.samar, a, b)
     story.meet()
     story.stand(a, b, *others)
-    duplicate_pairs.merge(story.zaid, b, a)
+    duplicate_pairs.merge_records(story.zaid, b, a)
     story.meet()
     story.stand(b, *others)
 
@@ -126,7 +129,7 @@ def test_a_ring_leaves_the_oldest_and_can_be_taken_apart(story: Story, size: int
     story.stand(ring[0], *others)
     story.asked()
     leaves = ring[2]
-    duplicate_pairs.split(story.zaid, ring[0], leaves)
+    duplicate_pairs.split_records(story.zaid, ring[0], leaves)
     story.meet()
     with story.samar.store.read() as tx:
         groups = {tx.merge_targets.get(one, one) for one in ring}
@@ -137,7 +140,7 @@ def test_a_ring_leaves_the_oldest_and_can_be_taken_apart(story: Story, size: int
         with story.samar.store.read() as tx:
             apart = tx.merge_targets.get(other, other) != tx.merge_targets.get(ring[0], ring[0])
         if apart:
-            duplicate_pairs.merge(story.samar, other, ring[0])
+            duplicate_pairs.merge_records(story.samar, other, ring[0])
     story.meet()
     with story.samar.store.read() as tx:
         (last,) = {tx.merge_targets.get(one, one) for one in ring}
@@ -150,16 +153,16 @@ def test_a_ring_leaves_the_oldest_and_can_be_taken_apart(story: Story, size: int
 def test_two_who_merge_one_into_different_records_leave_it_standing(story: Story) -> None:
     """A into B, says Samar, into C, says Zaid: A stands beside both, and a supervisor is asked; the decision is followed everywhere."""
     a, b, c, d = story.persons
-    duplicate_pairs.merge(story.samar, b, a)
-    duplicate_pairs.merge(story.zaid, c, a)
+    duplicate_pairs.merge_records(story.samar, b, a)
+    duplicate_pairs.merge_records(story.zaid, c, a)
     story.meet()
     story.stand(a, b, c, d)
     story.asked(a)
-    decisions.take(story.samar, a, "_same_as", value=c)
+    decisions.decide_conflict(story.samar, a, "_same_as", value=c)
     story.meet()
     story.stand(b, c, d)
     story.asked()
-    decisions.undo(story.zaid, a, "_same_as")
+    decisions.undo_decision(story.zaid, a, "_same_as")
     story.meet()
     story.stand(a, b, c, d)
     story.asked(a)
@@ -168,9 +171,9 @@ def test_two_who_merge_one_into_different_records_leave_it_standing(story: Story
 def test_a_split_beside_a_merge_leaves_it_standing(story: Story) -> None:
     """Samar takes a merge back while Zaid merges the same one into another: it stands until that is decided."""
     a, b, c, d = story.persons
-    duplicate_pairs.merge(story.samar, b, a)
+    duplicate_pairs.merge_records(story.samar, b, a)
     story.meet()
-    duplicate_pairs.split(story.samar, a, b)
+    duplicate_pairs.split_records(story.samar, a, b)
     with story.zaid.store.write() as tx:
         row, kind = save.find_row(tx, a), story.zaid.schema.type("person")
         commit_writer.commit_drafts(
@@ -179,7 +182,7 @@ def test_a_split_beside_a_merge_leaves_it_standing(story: Story) -> None:
     story.meet()
     story.stand(a, b, c, d)
     story.asked(a)
-    decisions.take(story.zaid, a, "_same_as", value="")
+    decisions.decide_conflict(story.zaid, a, "_same_as", value="")
     story.meet()
     story.stand(a, b, c, d)
     story.asked()
@@ -189,7 +192,7 @@ def test_both_of_two_who_agree_are_no_conflict(story: Story) -> None:
     """Samar and Zaid merge the same pair the same way: it is done."""
     a, b, c, d = story.persons
     for node in (story.samar, story.zaid):
-        duplicate_pairs.merge(node, b, a)
+        duplicate_pairs.merge_records(node, b, a)
     story.meet()
     story.stand(b, c, d)
     story.asked()
@@ -202,20 +205,20 @@ def test_both_of_two_who_agree_are_no_conflict(story: Story) -> None:
 def test_a_merge_into_a_removed_record_asks(story: Story, first: str) -> None:
     """Samar merges B into A while Amal removes A, whichever comes first: B is listed, and a supervisor decides."""
     a, b, c, d = story.persons
-    duplicate_pairs.merge(story.samar, a, b)
-    save.remove(story.people.amal, a, "entered by mistake")
+    duplicate_pairs.merge_records(story.samar, a, b)
+    save.remove_record(story.people.amal, a, "entered by mistake")
     order = (story.samar, story.people.amal)
     for node in order if first == "merge" else order[::-1]:
         sync(node, story.people.hq)
     story.meet()
     story.stand(b, c, d)
     story.asked(b)
-    waiting = next(one for one in queue.waiting(story.zaid) if one.field == "_same_as")
-    matter = questions.matter_of(story.zaid, Here("en", rtl=False), waiting)
+    waiting = next(one for one in queue.waiting_conflicts(story.zaid) if one.field == "_same_as")
+    matter = questions.question_of_conflict(story.zaid, NodeView("en", rtl=False), waiting)
     assert matter is not None
     assert matter.sides[-1].decision is not None
     assert matter.sides[-1].decision.value is None  # that it stands by itself may be chosen
-    decisions.take(story.zaid, b, "_same_as", value="")
+    decisions.decide_conflict(story.zaid, b, "_same_as", value="")
     story.meet()
     story.stand(b, c, d)
     story.asked()
@@ -224,12 +227,12 @@ def test_a_merge_into_a_removed_record_asks(story: Story, first: str) -> None:
 def test_it_goes_with_the_removed_one_if_a_person_says_so(story: Story) -> None:
     """The supervisor says that they are one, and so removed; the removal taken back, the one that stays stands for both."""
     a, b, c, d = story.persons
-    duplicate_pairs.merge(story.samar, a, b)
-    save.remove(story.people.amal, a, "entered by mistake")
+    duplicate_pairs.merge_records(story.samar, a, b)
+    save.remove_record(story.people.amal, a, "entered by mistake")
     story.meet()
-    (item,) = decisions.items_of(story.zaid, b)
+    (item,) = decisions.conflicts_of(story.zaid, b)
     story.people.clock.tick(60_000)
-    decisions.take(story.zaid, b, "_same_as", head=item.heads[0].name)
+    decisions.decide_conflict(story.zaid, b, "_same_as", head=item.heads[0].name)
     story.meet()
     story.stand(c, d)
     story.asked()
@@ -246,9 +249,9 @@ def test_it_goes_with_the_removed_one_if_a_person_says_so(story: Story) -> None:
 def test_a_removal_that_knew_of_the_merge_asks_nobody(story: Story) -> None:
     """Amal sees that A stands for B as well, and removes it: both are gone, as she meant."""
     a, b, c, d = story.persons
-    duplicate_pairs.merge(story.samar, a, b)
+    duplicate_pairs.merge_records(story.samar, a, b)
     story.meet()
-    save.remove(story.people.amal, a, "moved abroad")
+    save.remove_record(story.people.amal, a, "moved abroad")
     story.meet()
     story.stand(c, d)
     story.asked()
@@ -257,13 +260,13 @@ def test_a_removal_that_knew_of_the_merge_asks_nobody(story: Story) -> None:
 def test_the_end_of_a_line_removed_asks_of_the_one_before_it(story: Story) -> None:
     """B gave way to A and C to B; A is removed elsewhere: B stands for itself and C, and is asked about."""
     a, b, c, d = story.persons
-    duplicate_pairs.merge(story.samar, a, b)
+    duplicate_pairs.merge_records(story.samar, a, b)
     with story.zaid.store.write() as tx:
         row, kind = save.find_row(tx, c), story.zaid.schema.type("person")
         commit_writer.commit_drafts(
             story.zaid, tx, [save.draft_edit(story.zaid, row, kind, {"_same_as": b}, decides=True)]
         )
-    save.remove(story.people.amal, a, "entered by mistake")
+    save.remove_record(story.people.amal, a, "entered by mistake")
     story.meet()
     story.stand(b, d)
     story.asked(b)
@@ -272,10 +275,10 @@ def test_the_end_of_a_line_removed_asks_of_the_one_before_it(story: Story) -> No
 def test_a_store_of_0_1_finds_out_anew(story: Story) -> None:
     """The table as release 0.1 had it is brought up to date: rings, disagreement, removed ones."""
     a, b, c, d = story.persons
-    duplicate_pairs.merge(story.samar, b, a)
-    duplicate_pairs.merge(story.zaid, a, b)
-    duplicate_pairs.merge(story.samar, d, c)
-    save.remove(story.people.amal, d, "entered by mistake")
+    duplicate_pairs.merge_records(story.samar, b, a)
+    duplicate_pairs.merge_records(story.zaid, a, b)
+    duplicate_pairs.merge_records(story.samar, d, c)
+    save.remove_record(story.people.amal, d, "entered by mistake")
     story.meet()
     node = story.samar
     with node.store.write() as tx:

@@ -15,7 +15,7 @@ from fieldsync.replica.node import Node
 from fieldsync.review import decisions, duplicate_pairs, queue
 from fieldsync.store.contract import Row
 from fieldsync.ui.review import questions
-from fieldsync.ui.views.node_status import Here
+from fieldsync.ui.views.node_status import NodeView
 from tests.cast import join_directly, open_node, rows
 from tests.offices import write
 from tests.protocol.test_branch_bundles import nights
@@ -39,7 +39,7 @@ class Apart(Tree):
     def family(self, name: str, unit: str) -> str:
         """Register a family."""
         made = Changes(set={"family_name": "الحسن", "location": "جبلة"})
-        return record_ids.id_text(save.add(self.nodes[name], "household", made, unit=unit))
+        return record_ids.id_text(save.add_record(self.nodes[name], "household", made, unit=unit))
 
     def meet(self) -> None:
         """Let everybody sync until nothing can be new to anyone."""
@@ -53,7 +53,7 @@ class Apart(Tree):
 
     def merge(self) -> None:
         """Dima says that the two are one; nobody has heard yet."""
-        duplicate_pairs.merge(self.nodes["dima"], self.stays, self.gives)
+        duplicate_pairs.merge_records(self.nodes["dima"], self.stays, self.gives)
 
     def holders(self) -> dict[str, Row]:
         """Return the family that gave way, on all nodes that have it."""
@@ -89,7 +89,7 @@ def apart() -> Iterator[Apart]:
 def test_a_removal_where_the_merge_is_not_known_asks_everywhere(apart: Apart, first: str) -> None:
     """Samar removes the one that stays while Dima merges: Jableh, which never held that one, asks like headquarters, and until it is back."""
     apart.merge()
-    save.remove(apart.nodes["samar"], apart.stays, "entered by mistake")
+    save.remove_record(apart.nodes["samar"], apart.stays, "entered by mistake")
     order = ["dima", "samar"] if first == "merge" else ["samar", "dima"]
     for name in order:
         apart.sync(name, "qrd" if name == "samar" else "hq")
@@ -107,7 +107,7 @@ def test_a_removal_where_the_merge_is_not_known_asks_everywhere(apart: Apart, fi
 def test_what_comes_by_stick_asks_like_what_comes_by_line(apart: Apart, tmp_path: Path) -> None:
     """The branches have no line; sticks go between them and headquarters."""
     apart.merge()
-    save.remove(apart.nodes["samar"], apart.stays, "entered by mistake")
+    save.remove_record(apart.nodes["samar"], apart.stays, "entered by mistake")
     nights(apart, tmp_path / "night.age")
     apart.sync("nadia", "jbl")
     assert apart.ask() == EVERYBODY
@@ -117,22 +117,22 @@ def test_what_comes_by_stick_asks_like_what_comes_by_line(apart: Apart, tmp_path
 def test_a_supervisor_who_never_saw_the_other_record_decides(apart: Apart, answer: str) -> None:
     """Nadia says that the family goes with the removed one, or stands by itself: headquarters takes either, and nobody is asked again."""
     apart.merge()
-    save.remove(apart.nodes["samar"], apart.stays, "entered by mistake")
+    save.remove_record(apart.nodes["samar"], apart.stays, "entered by mistake")
     apart.meet()
     nadia = apart.nodes["nadia"]
-    waiting = next(one for one in queue.waiting(nadia) if one.field == SAME)
-    matter = questions.matter_of(nadia, Here("en", rtl=False), waiting)
+    waiting = next(one for one in queue.waiting_conflicts(nadia) if one.field == SAME)
+    matter = questions.question_of_conflict(nadia, NodeView("en", rtl=False), waiting)
     assert matter is not None
-    (item,) = decisions.items_of(nadia, apart.gives)
+    (item,) = decisions.conflicts_of(nadia, apart.gives)
     (head,) = item.heads
     if answer == "head":
-        decisions.take(nadia, apart.gives, SAME, head=head.name)
+        decisions.decide_conflict(nadia, apart.gives, SAME, head=head.name)
     else:
-        decisions.take(nadia, apart.gives, SAME, value="")
+        decisions.decide_conflict(nadia, apart.gives, SAME, value="")
     apart.meet()
     assert apart.ask() == set()
     assert {row.doc.get(SAME) for row in apart.holders().values()} == {apart.stays if answer == "head" else None}
-    decisions.undo(nadia, apart.gives, SAME)
+    decisions.undo_decision(nadia, apart.gives, SAME)
     apart.meet()
     assert apart.ask() == EVERYBODY
 
@@ -142,18 +142,18 @@ def test_one_of_two_merges_is_chosen_by_somebody_of_one_unit(apart: Apart) -> No
     other = apart.family("amal", "LAT/JBL")
     apart.meet()
     nadia = apart.nodes["nadia"]
-    duplicate_pairs.merge(nadia, other, apart.gives)
+    duplicate_pairs.merge_records(nadia, other, apart.gives)
     apart.merge()
     apart.meet()
     assert apart.ask() == EVERYBODY
     for _ in range(2):
-        (item,) = decisions.items_of(nadia, apart.gives)
+        (item,) = decisions.conflicts_of(nadia, apart.gives)
         (head,) = (one for one in item.heads if one.value == apart.stays)
-        decisions.take(nadia, apart.gives, SAME, head=head.name)
+        decisions.decide_conflict(nadia, apart.gives, SAME, head=head.name)
         apart.meet()
         assert apart.ask() == set()
         assert {row.doc[SAME] for row in apart.holders().values()} == {apart.stays}
-        decisions.undo(nadia, apart.gives, SAME)
+        decisions.undo_decision(nadia, apart.gives, SAME)
         apart.meet()
         assert apart.ask() == EVERYBODY
 
@@ -163,13 +163,13 @@ def test_nobody_names_a_record_of_another_unit_by_deciding(apart: Apart) -> None
     other, hidden = apart.family("amal", "LAT/JBL"), apart.family("samar", "LAT/QRD")
     apart.meet()
     nadia = apart.nodes["nadia"]
-    duplicate_pairs.merge(nadia, other, apart.gives)
+    duplicate_pairs.merge_records(nadia, other, apart.gives)
     apart.merge()
     apart.meet()
     with pytest.raises(errors.NoRecord):
-        decisions.take(nadia, apart.gives, SAME, value=hidden)
+        decisions.decide_conflict(nadia, apart.gives, SAME, value=hidden)
     with pytest.raises(errors.AlreadyOne):
-        decisions.take(nadia, apart.gives, SAME, value=apart.gives)
+        decisions.decide_conflict(nadia, apart.gives, SAME, value=apart.gives)
     before = apart.ask()
     with nadia.store.write() as tx:
         row, kind = save.find_row(tx, apart.gives), nadia.schema.type("household")
@@ -189,13 +189,13 @@ def test_a_merge_of_what_moved_away_and_was_removed_there(apart: Apart) -> None:
     nadia, samar = apart.nodes["nadia"], apart.nodes["samar"]
     stays = apart.family("amal", "LAT/JBL")
     apart.meet()
-    duplicate_pairs.merge(nadia, stays, apart.gives)
+    duplicate_pairs.merge_records(nadia, stays, apart.gives)
     apart.meet()
-    transfer.move(nadia, stays, "LAT/QRD")
+    transfer.transfer_record(nadia, stays, "LAT/QRD")
     for name, server in (("nadia", "jbl"), ("jbl", "hq"), ("qrd", "hq"), ("samar", "qrd")):
         apart.sync(name, server)
     assert apart.ask() == set()
-    save.remove(samar, stays, "entered by mistake")
+    save.remove_record(samar, stays, "entered by mistake")
     for name, server in (("samar", "qrd"), ("qrd", "hq"), ("jbl", "hq")):
         apart.sync(name, server)
     assert rows(apart.nodes["jbl"])[bytes.fromhex(stays.replace("-", ""))], "other laptops have not heard that it left"
@@ -215,7 +215,7 @@ def test_a_server_that_was_put_back_asks_again(apart: Apart, which: str) -> None
     apart.nodes[which].close()
     shutil.copytree(apart.home / which, kept)
     apart.nodes[which] = open_node(apart.home / which, apart.clock)
-    save.remove(apart.nodes["samar"], apart.stays, "entered by mistake")
+    save.remove_record(apart.nodes["samar"], apart.stays, "entered by mistake")
     apart.meet()
     assert apart.ask() == EVERYBODY
     apart.nodes[which].close()
@@ -227,7 +227,7 @@ def test_a_server_that_was_put_back_asks_again(apart: Apart, which: str) -> None
 def test_nothing_is_told_of_the_removed_record(apart: Apart) -> None:
     """Of the removed one Jableh learns no more than that there is something to decide: no value, no reason, no time, no place."""
     apart.merge()
-    save.remove(apart.nodes["samar"], apart.stays, "a reason that is nobody's business")
+    save.remove_record(apart.nodes["samar"], apart.stays, "a reason that is nobody's business")
     apart.meet()
     removed = bytes.fromhex(apart.stays.replace("-", ""))
     for name in ("jbl", "old", "amal", "nadia"):
@@ -242,7 +242,7 @@ def test_nothing_is_told_of_the_removed_record(apart: Apart) -> None:
 
 def test_a_merge_by_hand_tells_nothing_of_other_units(apart: Apart) -> None:
     """Nadia's own program merges her families into ids of Qardaha's removed one and of nobody: she is asked about neither."""
-    save.remove(apart.nodes["samar"], apart.stays, "entered by mistake")
+    save.remove_record(apart.nodes["samar"], apart.stays, "entered by mistake")
     mine = [apart.family("amal", "LAT/JBL") for _ in range(2)]
     apart.meet()
     nadia = apart.nodes["nadia"]
@@ -260,7 +260,7 @@ def test_a_ring_across_two_branches_stands_once(apart: Apart) -> None:
     hala = apart.nodes["hala"] = open_node(apart.home / "hala", apart.clock)
     apart.sync("hala", "hq")
     apart.merge()
-    duplicate_pairs.merge(hala, apart.gives, apart.stays)
+    duplicate_pairs.merge_records(hala, apart.gives, apart.stays)
     apart.sync("hala", "hq")
     apart.meet()
     apart.sync("hala", "hq")

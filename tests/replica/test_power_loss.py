@@ -88,7 +88,7 @@ def tree() -> Iterator[Tree]:
 def families(tree: Tree, name: str, count: int, unit: str = "LAT/JBL") -> None:
     """Have somebody register families."""
     for i in range(count):
-        save.add(tree.nodes[name], "household", Changes(set={"location": f"{name} {i}"}), unit=unit)
+        save.add_record(tree.nodes[name], "household", Changes(set={"location": f"{name} {i}"}), unit=unit)
 
 
 def test_arrivals_that_a_laptop_took_are_not_given_again(tree: Tree) -> None:
@@ -97,11 +97,11 @@ def test_arrivals_that_a_laptop_took_are_not_given_again(tree: Tree) -> None:
     families(tree, "dima", 5)
     tree.sync("dima", "hq")
     asking = directly.Direct(tree.nodes["amal"], tree.nodes["jbl"])
-    answer = asking.request(routes.SYNC, asking.client.hello, None, asking.client.read)
-    asking.client.take(next(answer))  # she is admitted and acknowledged; then the branch's night begins
-    directly.Direct(tree.nodes["jbl"], tree.nodes["hq"]).run()
+    answer = asking.send_request(routes.SYNC, asking.client.hello, None, asking.client.read_frame)
+    asking.client.apply_frame(next(answer))  # she is admitted and acknowledged; then the branch's night begins
+    directly.Direct(tree.nodes["jbl"], tree.nodes["hq"]).run_sync()
     for told in answer:
-        asking.client.take(told)
+        asking.client.apply_frame(told)
     assert len(rows(tree.nodes["amal"])) == 5
     disk.cut_power()
     families(tree, "basim", 9)
@@ -130,11 +130,11 @@ def test_no_server_gives_out_a_number_that_is_not_on_its_disk(tree: Tree, tmp_pa
     tree.carry("qrd", "hq", tmp_path / "night.age")
     tree.settle()
     for server in ("hq", "jbl"):
-        duplicate_index.catch_up(tree.nodes[server], compare=True)
-        duplicate_pairs.scan(tree.nodes[server])
+        duplicate_index.update_index(tree.nodes[server], compare=True)
+        duplicate_pairs.scan_duplicates(tree.nodes[server])
     for device in ("amal", "basim"):
         with tree.nodes["jbl"].store.read() as tx:
             known = tx.device(tree.nodes[device].device)
         assert known is not None
-        bundle_sync.reply(tree.nodes["jbl"], tmp_path / device, known)
+        bundle_sync.pack_reply(tree.nodes["jbl"], tmp_path / device, known)
     assert [(disk.name, disk.lost) for disk in disks if disk.lost] == []

@@ -17,9 +17,9 @@ from tests.directly import sync
 
 def _removed(node: Node, type: str, **values: object) -> tuple[str, str]:
     """Make a record and remove it; return its id and code."""
-    record = save.add(node, type, Changes(set=values))
+    record = save.add_record(node, type, Changes(set=values))
     code = str(queries.show(node, record.hex()).code)
-    save.remove(node, record.hex(), "entered twice")
+    save.remove_record(node, record.hex(), "entered twice")
     return record_ids.id_text(record), code
 
 
@@ -27,10 +27,10 @@ def test_nothing_new_is_said_of_a_removed_record(people: Cast) -> None:
     """A service for a removed person, a family's head, a case: refused, and the error names the record by its code."""
     amal = people.amal
     gone, code = _removed(amal, "person", given="هدى", sex="f")
-    family = save.add(amal, "household", Changes(set={"family_name": "علي"})).hex()
+    family = save.add_record(amal, "household", Changes(set={"family_name": "علي"})).hex()
     for attempt in (
-        lambda: save.add(amal, "service", Changes(set={"person": gone, "given_on": "2026-01-05"})),
-        lambda: save.edit(amal, family, Changes(set={"head": gone})),
+        lambda: save.add_record(amal, "service", Changes(set={"person": gone, "given_on": "2026-01-05"})),
+        lambda: save.edit_record(amal, family, Changes(set={"head": gone})),
         lambda: cases.open_case(amal, gone, Changes()),
     ):
         with pytest.raises(errors.IllegalValue) as refused:
@@ -39,16 +39,18 @@ def test_nothing_new_is_said_of_a_removed_record(people: Cast) -> None:
     sync(amal, people.hq)
     sync(people.basim, people.hq)
     with pytest.raises(errors.IllegalValue, match="was_removed"):
-        save.add(people.basim, "service", Changes(set={"person": gone, "given_on": "2026-01-05"}))
+        save.add_record(people.basim, "service", Changes(set={"person": gone, "given_on": "2026-01-05"}))
 
 
 def test_what_was_named_before_stays(people: Cast) -> None:
     """A family whose head was removed later is edited as before, also by a form that gives all its answers again."""
     amal = people.amal
-    head = save.add(amal, "person", Changes(set={"given": "هدى", "sex": "f"}))
-    family = save.add(amal, "household", Changes(set={"family_name": "علي", "head": record_ids.id_text(head)})).hex()
-    save.remove(amal, head.hex(), "died")
-    save.edit(amal, family, Changes(set={"head": record_ids.id_text(head), "family_name": "العلي"}))
+    head = save.add_record(amal, "person", Changes(set={"given": "هدى", "sex": "f"}))
+    family = save.add_record(
+        amal, "household", Changes(set={"family_name": "علي", "head": record_ids.id_text(head)})
+    ).hex()
+    save.remove_record(amal, head.hex(), "died")
+    save.edit_record(amal, family, Changes(set={"head": record_ids.id_text(head), "family_name": "العلي"}))
     assert queries.show(amal, family).fields["family_name"] == "العلي"
 
 
@@ -56,8 +58,8 @@ def test_a_file_that_names_removed_records(people: Cast, tmp_path: Path) -> None
     """By code or id, in new rows and in changes: the row is refused, and the rest of the file judged."""
     amal = people.amal
     gone, code = _removed(amal, "person", given="هدى", sex="f")
-    here = save.add(amal, "person", Changes(set={"given": "سمر", "sex": "f"}))
-    family = queries.show(amal, save.add(amal, "household", Changes(set={"family_name": "حسن"})).hex()).code
+    here = save.add_record(amal, "person", Changes(set={"given": "سمر", "sex": "f"}))
+    family = queries.show(amal, save.add_record(amal, "household", Changes(set={"family_name": "حسن"})).hex()).code
     path = tmp_path / "services.csv"
     path.write_text(
         f"person,given_on\n{code},2026-01-05\n{record_ids.id_text(here)},2026-01-06\n{gone},2026-01-07\n",
@@ -77,9 +79,9 @@ def test_a_file_that_names_removed_records(people: Cast, tmp_path: Path) -> None
 
 def test_a_removed_place_gives_its_name_free(people: Cast) -> None:
     """Of two places called the same, one of them removed, the name means the other."""
-    save.add(people.samar, "location", Changes(set={"name_ar": "جبلة", "level": 3}))
+    save.add_record(people.samar, "location", Changes(set={"name_ar": "جبلة", "level": 3}))
     _removed(people.samar, "location", name_ar="جبلة", level=3)
-    family = save.add(people.samar, "household", Changes(set={"family_name": "علي"})).hex()
+    family = save.add_record(people.samar, "household", Changes(set={"family_name": "علي"})).hex()
     found = [one for one in queries.list_records(people.samar, "location", limit=0) if one.fields["name_ar"] == "جبلة"]
     from fieldsync.replica import lookup
 

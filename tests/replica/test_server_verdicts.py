@@ -31,19 +31,19 @@ def codes(node: Node) -> list[str]:
 def early(tree: Tree) -> bytes:
     """Have Amal write over what her branch has not heard of yet, and return the record."""
     amal, dima = tree.nodes["amal"], tree.nodes["dima"]
-    record = save.add(amal, "household", Changes(set={"family_name": "أحمد", "location": "a"}), unit=JBL)
+    record = save.add_record(amal, "household", Changes(set={"family_name": "أحمد", "location": "a"}), unit=JBL)
     tree.settle()
-    save.edit(dima, record.hex(), Changes(set={"location": "b"}))
+    save.edit_record(dima, record.hex(), Changes(set={"location": "b"}))
     tree.sync("dima", "hq")
     tree.sync("amal", "hq")
-    save.edit(amal, record.hex(), Changes(set={"location": "c"}))
+    save.edit_record(amal, record.hex(), Changes(set={"location": "c"}))
     return record
 
 
 def test_a_save_that_waits_at_the_branch_is_applied_by_headquarters(tree: Tree) -> None:
     """Amal's save waits at her branch; she goes on with headquarters, which applies it, and the family that moved away leaves her."""
     record = early(tree)
-    transfer.move(tree.nodes["dima"], record.hex(), QRD)
+    transfer.transfer_record(tree.nodes["dima"], record.hex(), QRD)
     tree.sync("amal", "jbl")
     assert codes(tree.nodes["amal"]) == ["gap"]
     tree.sync("amal", "hq")
@@ -78,16 +78,16 @@ def test_what_headquarters_has_applied_no_longer_waits_at_the_branch(tree: Tree)
 def test_whose_word_is_the_last(tree: Tree, first: str, second: str, code: str, left: list[str]) -> None:
     """A server above has the last word; of two branches, one that applied a save ends that it waits at the other."""
     amal, known = tree.nodes["amal"], {name: tree.nodes[name].serving_key.device for name in ("hq", "jbl", "qrd")}
-    save.add(amal, "household", Changes(), unit=JBL)
+    save.add_record(amal, "household", Changes(), unit=JBL)
     with amal.store.write() as tx:
         for name in ("hq", "qrd"):
             tx.add_server(KnownServer(known[name], name, "", b"", None, False, None))
         for name in ("jbl", "qrd"):
             above = ((known["hq"], "hq", "", b"", ""),)
             tx.peer_settings(known[name]).servers_above = above
-        server_verdicts.take(amal, tx, known.get(first, b""), 1, code, "{}")
-        server_verdicts.take_back(amal, tx, known[second], 0)
+        server_verdicts.take_verdict(amal, tx, known.get(first, b""), 1, code, "{}")
+        server_verdicts.drop_ended_verdicts(amal, tx, known[second], 0)
     assert codes(amal) == [code], "it is not there yet"
     with amal.store.write() as tx:
-        server_verdicts.take_back(amal, tx, known[second], 1)
+        server_verdicts.drop_ended_verdicts(amal, tx, known[second], 1)
     assert codes(amal) == left

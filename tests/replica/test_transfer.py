@@ -41,9 +41,9 @@ def units(node: Node) -> dict[bytes, str]:
 
 def test_what_amal_herself_moves_out_of_her_sight_leaves_her_laptop(people: Cast) -> None:
     """Pushed, acknowledged, and only then purged: the family and all that belongs to it, search words included."""
-    family = save.add(people.amal, "household", Changes(set={"family_name": "محمد"}))
+    family = save.add_record(people.amal, "household", Changes(set={"family_name": "محمد"}))
     everybody(people)
-    person = save.add(people.amal, "person", Changes(set={"household": family.hex()}))
+    person = save.add_record(people.amal, "person", Changes(set={"household": family.hex()}))
     move(people.amal, family, QRD)
     assert set(rows(people.amal)) == {family, person}
     everybody(people)
@@ -55,7 +55,7 @@ def test_what_amal_herself_moves_out_of_her_sight_leaves_her_laptop(people: Cast
 
 def test_a_family_made_and_moved_before_any_sync_leaves_too(people: Cast) -> None:
     """It was never in the old unit as far as the server knows: there is no leaving to be told of."""
-    family = save.add(people.amal, "household", Changes(set={"family_name": "محمد"}))
+    family = save.add_record(people.amal, "household", Changes(set={"family_name": "محمد"}))
     move(people.amal, family, QRD)
     everybody(people)
     assert rows(people.amal) == {}
@@ -64,12 +64,12 @@ def test_a_family_made_and_moved_before_any_sync_leaves_too(people: Cast) -> Non
 
 def test_a_child_added_offline_after_the_move_arrives_in_the_new_unit_by_itself(people: Cast) -> None:
     """Amal did not know that the family had moved; her child is not refused, and does not stay on her laptop."""
-    family = save.add(people.amal, "household", Changes(set={"family_name": "محمد"}))
+    family = save.add_record(people.amal, "household", Changes(set={"family_name": "محمد"}))
     everybody(people)
     move(people.samar, family, QRD)
     everybody(people, people.samar)
-    child = save.add(people.amal, "person", Changes(set={"household": family.hex()}))
-    save.edit(people.amal, family.hex(), Changes(set={"location": "جبلة"}))
+    child = save.add_record(people.amal, "person", Changes(set={"household": family.hex()}))
+    save.edit_record(people.amal, family.hex(), Changes(set={"location": "جبلة"}))
     told = directly.sync(people.amal, people.hq)
     assert (told.refused, told.differing) == (0, [])
     everybody(people)
@@ -80,12 +80,12 @@ def test_a_child_added_offline_after_the_move_arrives_in_the_new_unit_by_itself(
 
 def test_who_sees_both_units_keeps_his_own_records_through_a_move(people: Cast) -> None:
     """All of them are Basim's own writes; leaving one channel and arriving in another, none is dropped on the way."""
-    family = save.add(people.basim, "household", Changes(set={"family_name": "محمد"}), unit=JBL)
-    persons = [save.add(people.basim, "person", Changes(set={"household": family.hex()})) for _ in range(3)]
+    family = save.add_record(people.basim, "household", Changes(set={"family_name": "محمد"}), unit=JBL)
+    persons = [save.add_record(people.basim, "person", Changes(set={"household": family.hex()})) for _ in range(3)]
     everybody(people)
     for unit in (QRD, JBL, QRD):
         move(people.samar, family, unit)
-        late = save.add(people.basim, "person", Changes(set={"household": family.hex()}))
+        late = save.add_record(people.basim, "person", Changes(set={"household": family.hex()}))
         persons.append(late)
         everybody(people, people.samar, people.basim, people.samar, people.amal)
         assert units(people.basim) == dict.fromkeys([family, *persons], unit)
@@ -94,8 +94,8 @@ def test_who_sees_both_units_keeps_his_own_records_through_a_move(people: Cast) 
 
 def test_a_family_that_comes_back_is_whole_again(people: Cast) -> None:
     """What Amal wrote and what was purged comes back to her, her own writes too."""
-    family = save.add(people.amal, "household", Changes(set={"family_name": "محمد"}))
-    child = save.add(people.amal, "person", Changes(set={"household": family.hex()}))
+    family = save.add_record(people.amal, "household", Changes(set={"family_name": "محمد"}))
+    child = save.add_record(people.amal, "person", Changes(set={"household": family.hex()}))
     everybody(people)
     move(people.samar, family, QRD)
     everybody(people, people.samar, people.amal)
@@ -110,37 +110,37 @@ def test_a_family_that_comes_back_is_whole_again(people: Cast) -> None:
 
 def test_two_who_move_a_family_to_two_places_are_a_conflict(people: Cast) -> None:
     """Where a family lives is for a person to decide, as any other field under review."""
-    family = save.add(people.samar, "household", Changes(set={"family_name": "محمد"}), unit="LAT")
+    family = save.add_record(people.samar, "household", Changes(set={"family_name": "محمد"}), unit="LAT")
     everybody(people)
     move(people.samar, family, JBL)
     everybody(people)
     move(people.basim, family, QRD)
     move(people.samar, family, "LAT")
     everybody(people, people.basim, people.samar, people.basim, people.samar)
-    (item,) = decisions.items(people.samar)
+    (item,) = decisions.list_conflicts(people.samar)
     assert (item.field, {head.value for head in item.heads}) == ("_unit", {QRD, "LAT"})
     chosen = next(head for head in item.heads if head.value == QRD)
-    decisions.take(people.samar, family.hex(), "_unit", head=chosen.name)
+    decisions.decide_conflict(people.samar, family.hex(), "_unit", head=chosen.name)
     everybody(people)
     assert units(people.hq) == units(people.basim) == {family: QRD}
 
 
 def test_a_deletion_that_is_in_conflict_can_be_decided_and_undone_and_sent(people: Cast) -> None:
     """Decisions about a deletion carry what it had seen: deep values, which the server takes like any other."""
-    family = save.add(people.amal, "household", Changes(set={"family_name": "محمد"}))
+    family = save.add_record(people.amal, "household", Changes(set={"family_name": "محمد"}))
     everybody(people)
-    save.remove(people.amal, family.hex(), "twice")
-    save.edit(people.basim, family.hex(), Changes(set={"location": "جبلة"}))
+    save.remove_record(people.amal, family.hex(), "twice")
+    save.edit_record(people.basim, family.hex(), Changes(set={"location": "جبلة"}))
     everybody(people, people.amal, people.basim, people.samar)
     for _ in range(2):
-        (item,) = decisions.items(people.samar)
+        (item,) = decisions.list_conflicts(people.samar)
         assert item.field == "_deleted"
-        decisions.take(people.samar, family.hex(), "_deleted", value=None)
+        decisions.decide_conflict(people.samar, family.hex(), "_deleted", value=None)
         everybody(people)
         assert [queries.show(node, family.hex()).deleted for node in people.laptops] == [False] * 3
-        decisions.undo(people.samar, family.hex(), "_deleted")
+        decisions.undo_decision(people.samar, family.hex(), "_deleted")
         everybody(people)
-        assert [len(decisions.items(node)) for node in people.laptops] == [1] * 3
+        assert [len(decisions.list_conflicts(node)) for node in people.laptops] == [1] * 3
 
 
 # --- two places at once -----------------------------------------------------------------------------------------------
@@ -152,12 +152,12 @@ def two_offices(people: Cast) -> tuple[bytes, list[bytes]]:
     """Have Basim and Amal move the same family of Jableh to two places, neither knowing of the other; TRT is nobody's."""
     with people.hq.store.write() as tx:
         tx.channel_number(TRT)
-    family = save.add(people.amal, "household", Changes(set={"family_name": "محمد"}))
-    person = save.add(people.amal, "person", Changes(set={"household": family.hex()}))
-    case = save.add(people.amal, "case", Changes(set={"person": person.hex()}))
+    family = save.add_record(people.amal, "household", Changes(set={"family_name": "محمد"}))
+    person = save.add_record(people.amal, "person", Changes(set={"household": family.hex()}))
+    case = save.add_record(people.amal, "case", Changes(set={"person": person.hex()}))
     everybody(people)
-    transfer.move(people.basim, family.hex(), QRD)
-    transfer.move(people.amal, family.hex(), TRT)
+    transfer.transfer_record(people.basim, family.hex(), QRD)
+    transfer.transfer_record(people.amal, family.hex(), TRT)
     return family, [family, person, case]
 
 
@@ -186,9 +186,11 @@ def test_a_family_moved_to_two_places_is_in_both_with_all_that_belongs_to_it(peo
         assert directly.sync(zeina, people.hq).differing == []
         seen = everything if units_of_zeina != [JBL] else []
         assert rows(zeina).keys() == set(seen)
-        assert [item.field for item in decisions.items(zeina, unit=units_of_zeina[0])] == ["_unit"] * bool(seen)
+        assert [item.field for item in decisions.list_conflicts(zeina, unit=units_of_zeina[0])] == ["_unit"] * bool(
+            seen
+        )
         zeina.close()
-    assert [item.field for unit in (QRD, TRT, JBL) for item in decisions.items(people.samar, unit=unit)] == [
+    assert [item.field for unit in (QRD, TRT, JBL) for item in decisions.list_conflicts(people.samar, unit=unit)] == [
         "_unit"
     ] * 2
     assert [integrity.check_integrity(node).faults for node in (people.hq, *people.laptops)] == [[]] * 4
@@ -201,25 +203,25 @@ def test_what_is_added_while_two_disagree_is_in_both_and_goes_with_the_family(pe
     join_directly(people.hq, people.home / "zeina", "Zeina", "supervisor", [TRT])
     zeina = people.open("zeina")
     directly.sync(zeina, people.hq)
-    everything.append(save.add(people.basim, "person", Changes(set={"household": family.hex()})))
-    everything.append(save.add(zeina, "person", Changes(set={"household": family.hex()})))
-    save.edit(zeina, family.hex(), Changes(set={"location": "طرطوس"}))
-    save.edit(people.basim, everything[1].hex(), Changes(set={"given": "هدى"}))
+    everything.append(save.add_record(people.basim, "person", Changes(set={"household": family.hex()})))
+    everything.append(save.add_record(zeina, "person", Changes(set={"household": family.hex()})))
+    save.edit_record(zeina, family.hex(), Changes(set={"location": "طرطوس"}))
+    save.edit_record(people.basim, everything[1].hex(), Changes(set={"given": "هدى"}))
     order = [zeina, people.basim, zeina, people.samar, people.basim]
     for node in order:
         told = directly.sync(node, people.hq)
         assert (told.differing, told.refused) == ([], 0)
     assert places(people.hq) == everywhere(everything, {QRD, TRT})
     assert rows(zeina).keys() == rows(people.basim).keys() == set(everything)
-    chosen = next(head for head in decisions.items(zeina)[0].heads if head.value == QRD)
-    decisions.take(zeina, family.hex(), "_unit", head=chosen.name)
+    chosen = next(head for head in decisions.list_conflicts(zeina)[0].heads if head.value == QRD)
+    decisions.decide_conflict(zeina, family.hex(), "_unit", head=chosen.name)
     for node in order:
         told = directly.sync(node, people.hq)
         assert (told.differing, told.refused) == ([], 0)
     assert places(people.hq) == places(people.basim) == everywhere(everything, {QRD})
     assert rows(zeina) == {}
     assert queries.show(people.samar, family.hex()).fields["location"] == "طرطوس"
-    decisions.undo(people.samar, family.hex(), "_unit")
+    decisions.undo_decision(people.samar, family.hex(), "_unit")
     everybody(people, people.samar, people.basim)
     assert directly.sync(zeina, people.hq).differing == []
     assert places(people.hq) == everywhere(everything, {QRD, TRT})
@@ -231,14 +233,16 @@ def test_the_loser_s_office_is_told_that_the_family_is_gone(people: Cast) -> Non
     """The unit that was settled against purges it, though it held it only as the second of two."""
     family, everything = two_offices(people)
     everybody(people, people.amal, people.basim, people.samar)
-    (item,) = decisions.items(people.samar)
+    (item,) = decisions.list_conflicts(people.samar)
     chosen = next(head for head in item.heads if head.value == TRT)
-    decisions.take(people.samar, family.hex(), "_unit", head=chosen.name)
+    decisions.decide_conflict(people.samar, family.hex(), "_unit", head=chosen.name)
     everybody(people, people.samar, people.basim)
     assert places(people.hq) == places(people.samar) == everywhere(everything, {TRT})
     assert rows(people.basim) == {}
-    assert {one.record for one in transfer.left(people.basim)} == {record_ids.id_text(record) for record in everything}
-    assert transfer.left(people.basim) == []
+    assert {one.record for one in transfer.list_departed(people.basim)} == {
+        record_ids.id_text(record) for record in everything
+    }
+    assert transfer.list_departed(people.basim) == []
 
 
 def test_a_case_worker_who_moves_it_on_settles_nothing(people: Cast) -> None:
@@ -248,12 +252,12 @@ def test_a_case_worker_who_moves_it_on_settles_nothing(people: Cast) -> None:
     join_directly(people.hq, people.home / "zeina", "Zeina", "caseworker", [TRT])
     zeina = people.open("zeina")
     directly.sync(zeina, people.hq)
-    assert transfer.plan(zeina, family.hex(), JBL).still_seen
-    transfer.move(zeina, family.hex(), JBL)
+    assert transfer.plan_transfer(zeina, family.hex(), JBL).still_seen
+    transfer.transfer_record(zeina, family.hex(), JBL)
     told = directly.sync(zeina, people.hq)
     assert (told.refused, told.differing) == (0, [])
     everybody(people, people.samar)
-    (item,) = decisions.items(people.samar)
+    (item,) = decisions.list_conflicts(people.samar)
     assert {head.value for head in item.heads} == {JBL, TRT, QRD} == places(people.hq)[family]
     zeina.close()
 
@@ -280,13 +284,15 @@ def test_what_is_lost_of_a_family_in_two_places_is_healed_by_either(people: Cast
 
 def grant(people: Cast, device: str, role: str, *units_: str) -> None:
     """Set a device's grants at headquarters."""
-    administration.grant(people.hq, device, role, list(units_))
+    administration.set_grants(people.hq, device, role, list(units_))
 
 
 def test_a_new_grant_brings_what_it_adds_and_a_withdrawn_one_takes_it_away(people: Cast) -> None:
     """Given, withdrawn and given again, whatever is sent is sent once; her own records come back too."""
-    here = save.add(people.amal, "household", Changes(set={"family_name": "علي"}))
-    there = [save.add(people.basim, "household", Changes(set={"family_name": "محمد"}), unit=QRD) for _ in range(3)]
+    here = save.add_record(people.amal, "household", Changes(set={"family_name": "علي"}))
+    there = [
+        save.add_record(people.basim, "household", Changes(set={"family_name": "محمد"}), unit=QRD) for _ in range(3)
+    ]
     everybody(people)
     letters = people.amal.letters
     for _ in range(2):
@@ -295,22 +301,22 @@ def test_a_new_grant_brings_what_it_adds_and_a_withdrawn_one_takes_it_away(peopl
         assert (told.states, told.differing) == (len(there), [])
         assert rows(people.amal).keys() == {here, *there}
         assert people.amal.units == [JBL, QRD]
-        there.append(save.add(people.amal, "household", Changes(set={"family_name": "حسن"}), unit=QRD))
+        there.append(save.add_record(people.amal, "household", Changes(set={"family_name": "حسن"}), unit=QRD))
         assert directly.sync(people.amal, people.hq).states == 0
         grant(people, letters, "caseworker", JBL)
         told = directly.sync(people.amal, people.hq)
         assert (told.states, told.differing) == (0, [])
         assert rows(people.amal).keys() == {here}
-        assert [one.unit for one in transfer.left(people.amal)] == [QRD] * len(there)
+        assert [one.unit for one in transfer.list_departed(people.amal)] == [QRD] * len(there)
 
 
 def test_what_was_written_under_a_withdrawn_grant_is_kept_aside_with_the_reason(people: Cast) -> None:
     """Taken away at once: she is told which unit refused it, and the server and her laptop keep her words."""
-    family = save.add(people.basim, "household", Changes(set={"family_name": "محمد"}), unit=JBL)
+    family = save.add_record(people.basim, "household", Changes(set={"family_name": "محمد"}), unit=JBL)
     everybody(people)
-    save.edit(people.amal, family.hex(), Changes(set={"location": "جبلة"}))
-    made = save.add(people.amal, "household", Changes(set={"family_name": "علي"}))
-    administration.grant(people.hq, people.amal.letters, "caseworker", [QRD], at_once=True)
+    save.edit_record(people.amal, family.hex(), Changes(set={"location": "جبلة"}))
+    made = save.add_record(people.amal, "household", Changes(set={"family_name": "علي"}))
+    administration.set_grants(people.hq, people.amal.letters, "caseworker", [QRD], at_once=True)
     told = directly.sync(people.amal, people.hq)
     assert (told.commits, told.refused, told.differing) == (2, 2, [])
     assert rows(people.amal).keys() == {family, made}
@@ -323,19 +329,19 @@ def test_what_was_written_under_a_withdrawn_grant_is_kept_aside_with_the_reason(
 
 def test_a_record_saved_while_its_leaving_arrives_stays_until_that_is_acknowledged(people: Cast) -> None:
     """Amal edits while the laptop syncs: the family is not purged before the server has what she wrote."""
-    family = save.add(people.amal, "household", Changes(set={"family_name": "محمد"}))
+    family = save.add_record(people.amal, "household", Changes(set={"family_name": "محمد"}))
     everybody(people)
     move(people.samar, family, QRD)
     everybody(people, people.samar)
 
     class Busy(directly.Direct):
-        def request(self, *asked: Any) -> Iterator[Any]:
-            for told in super().request(*asked):
+        def send_request(self, *asked: Any) -> Iterator[Any]:
+            for told in super().send_request(*asked):
                 if isinstance(told.message, messages.States):
-                    save.edit(self.node, family.hex(), Changes(set={"location": "جبلة"}))
+                    save.edit_record(self.node, family.hex(), Changes(set={"location": "جبلة"}))
                 yield told
 
-    Busy(people.amal, people.hq).run()
+    Busy(people.amal, people.hq).run_sync()
     assert rows(people.amal).keys() == {family}
     told = directly.sync(people.amal, people.hq)
     assert (told.commits, told.refused, told.differing) == (1, 0, [])
@@ -348,25 +354,25 @@ def test_a_record_saved_while_its_leaving_arrives_stays_until_that_is_acknowledg
 
 def test_a_move_says_who_gains_and_loses_before_it_is_made(people: Cast) -> None:
     """The plan counts everything that belongs to the family, changes nothing, and says whether Amal will still see it."""
-    family = save.add(people.amal, "household", Changes(set={"family_name": "محمد"}))
-    person = save.add(people.amal, "person", Changes(set={"household": family.hex()}))
-    save.add(people.amal, "person", Changes(set={"household": family.hex()}))
-    save.add(people.amal, "case", Changes(set={"person": person.hex()}))
+    family = save.add_record(people.amal, "household", Changes(set={"family_name": "محمد"}))
+    person = save.add_record(people.amal, "person", Changes(set={"household": family.hex()}))
+    save.add_record(people.amal, "person", Changes(set={"household": family.hex()}))
+    save.add_record(people.amal, "case", Changes(set={"person": person.hex()}))
     everybody(people)
-    told = transfer.plan(people.amal, family.hex(), QRD)
+    told = transfer.plan_transfer(people.amal, family.hex(), QRD)
     assert (told.from_unit, told.to, told.still_seen) == (JBL, QRD, False)
     assert told.moves == {"household": 1, "person": 2, "case": 1}
-    assert transfer.plan(people.basim, family.hex(), QRD).still_seen is True
-    assert transfer.plan(people.basim, family.hex(), JBL).moves == {}
+    assert transfer.plan_transfer(people.basim, family.hex(), QRD).still_seen is True
+    assert transfer.plan_transfer(people.basim, family.hex(), JBL).moves == {}
     assert set(units(people.amal).values()) == {JBL}
 
 
 def test_a_move_by_mistake_is_taken_back_before_the_next_sync(people: Cast) -> None:
     """The family stands in a unit that is not Amal's, but it has left hers only on this laptop: she may bring it back."""
-    family = save.add(people.amal, "household", Changes(set={"family_name": "محمد"}))
-    transfer.move(people.amal, family.hex(), QRD)
-    child = save.add(people.amal, "person", Changes(set={"household": family.hex()}))
-    transfer.move(people.amal, family.hex(), JBL)
+    family = save.add_record(people.amal, "household", Changes(set={"family_name": "محمد"}))
+    transfer.transfer_record(people.amal, family.hex(), QRD)
+    child = save.add_record(people.amal, "person", Changes(set={"household": family.hex()}))
+    transfer.transfer_record(people.amal, family.hex(), JBL)
     told = directly.sync(people.amal, people.hq)
     assert (told.refused, told.differing) == (0, [])
     assert units(people.hq) == units(people.amal) == {family: JBL, child: JBL}
@@ -374,26 +380,26 @@ def test_a_move_by_mistake_is_taken_back_before_the_next_sync(people: Cast) -> N
 
 def test_what_belongs_to_another_is_not_moved_by_itself(people: Cast) -> None:
     """The refusal names the family, which is what can be moved; a unit that cannot be one is refused as well."""
-    family = save.add(people.amal, "household", Changes(set={"family_name": "محمد"}))
-    person = save.add(people.amal, "person", Changes(set={"household": family.hex()}))
-    case = save.add(people.amal, "case", Changes(set={"person": person.hex()}))
+    family = save.add_record(people.amal, "household", Changes(set={"family_name": "محمد"}))
+    person = save.add_record(people.amal, "person", Changes(set={"household": family.hex()}))
+    case = save.add_record(people.amal, "case", Changes(set={"person": person.hex()}))
     for record in (person, case):
         with pytest.raises(errors.BelongsTo) as refused:
-            transfer.move(people.amal, record.hex(), QRD)
+            transfer.transfer_record(people.amal, record.hex(), QRD)
         assert refused.value.facts["owner"] == queries.show(people.amal, family.hex()).code
     for unit in ("lat/qrd", "LAT/", "", "LAT//QRD", "LAT/QRD\n"):
         with pytest.raises(errors.IllegalValue):
-            transfer.move(people.amal, family.hex(), unit)
+            transfer.transfer_record(people.amal, family.hex(), unit)
     assert set(units(people.amal).values()) == {JBL}
 
 
 def test_a_move_to_a_unit_that_is_none_is_kept_aside_and_the_family_stays(people: Cast) -> None:
     """Only the server knows all units: what it refuses is undone on the laptop, and nothing has left."""
-    family = save.add(people.amal, "household", Changes(set={"family_name": "محمد"}))
+    family = save.add_record(people.amal, "household", Changes(set={"family_name": "محمد"}))
     everybody(people)
-    transfer.move(people.amal, family.hex(), "DAM/NOWHERE")
+    transfer.transfer_record(people.amal, family.hex(), "DAM/NOWHERE")
     told = directly.sync(people.amal, people.hq)
     assert (told.refused, told.differing, told.healed) == (1, [JBL], 1)
     assert [one["code"] for one in queries.status(people.amal).refused] == ["unit_refused"]
     assert units(people.amal) == units(people.hq) == {family: JBL}
-    assert transfer.left(people.amal) == []
+    assert transfer.list_departed(people.amal) == []

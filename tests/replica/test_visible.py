@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fieldsync.core.grants import Grant, may_see_channel
-from fieldsync.protocol.channel_delta import visible
+from fieldsync.protocol.channel_delta import visible_channels
 from fieldsync.replica.node import Node
 from tests.cast import found_office, open_node
 
@@ -34,4 +34,6 @@ def test_the_channels_that_grants_open(hq: Node, made: list[str], granted: list[
     with hq.store.write() as tx:
         for name in made:
             tx.channel_number(name)
-        assert visible(tx, grants) == [channel for channel in tx.channels() if may_see_channel(grants, channel.unit)]
+        assert visible_channels(tx, grants) == [
+            channel for channel in tx.channels() if may_see_channel(grants, channel.unit)
+        ]

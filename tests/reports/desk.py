@@ -51,7 +51,7 @@ class Desk:
         state = fields.pop("state", None)
         for field in kind.fields.values():
             if field.required == "always" and field.name not in fields and field.type in _FILLED:
-                value = field.offered[0].code if field.type == "choice" else _FILLED[field.type]
+                value = field.offered_choices[0].code if field.type == "choice" else _FILLED[field.type]
                 fields[field.name] = [value] if field.kind == "set" else value
         late = {
             name
@@ -61,7 +61,7 @@ class Desk:
         plain = {n: v for n, v in fields.items() if kind.fields[n].kind == "plain" and n not in late}
         put = {n: v for n, v in fields.items() if kind.fields[n].kind == "set"}
         count = {n: v for n, v in fields.items() if kind.fields[n].kind == "tally"}
-        made = save.add(self.node, type, Changes(set=plain, put=put, count=count), unit=unit)
+        made = save.add_record(self.node, type, Changes(set=plain, put=put, count=count), unit=unit)
         ref = record_ids.id_text(made)
         steps = [] if state is None else _path(kind.lifecycle, kind.lifecycle.initial_state, state)
         for step in steps[:-1]:
@@ -73,7 +73,7 @@ class Desk:
 
     def edit(self, ref: str, **fields: object) -> None:
         """Change a record."""
-        save.edit(self.node, ref, Changes(set=fields))
+        save.edit_record(self.node, ref, Changes(set=fields))
 
     def merge(self, record: str, into: str | None) -> None:
         """Say that a record gives way to another one; or no more."""
@@ -84,7 +84,7 @@ class Desk:
 
     def report(self, name: str, *, month: str | None = OCTOBER, **given: object) -> dict:
         """Return a report's document."""
-        return run.make(self.node, name, month=None if "year" in given else month, **given)
+        return run.make_report(self.node, name, month=None if "year" in given else month, **given)
 
     def figures(self, name: str, column: str = "this", key: str | None = None, **given: object) -> dict:
         """Return {key: number} of one column of a report."""
@@ -94,6 +94,6 @@ class Desk:
 
     def decide(self, field: str) -> None:
         """Decide all open conflicts of a field for their newest value."""
-        for item in decisions.items(self.node, field=field):
+        for item in decisions.list_conflicts(self.node, field=field):
             newest = max(item.heads, key=lambda head: head.at)
-            decisions.take(self.node, item.record, field, head=newest.name)
+            decisions.decide_conflict(self.node, item.record, field, head=newest.name)

@@ -76,7 +76,7 @@ def test_who_got_what_from_whom(office: Office) -> None:
     give(office.ali, "food", office.bir, period="2026-09")
     give(office.ali, "food", office.bir, state="cancelled")
     first, second = (office.add("programme", "LAT", programme_code=code, name_ar=code, kind="pension") for code in "AB")
-    save.edit(office.node, first, Changes(put={"exclusive_with": [second]}))
+    save.edit_record(office.node, first, Changes(put={"exclusive_with": [second]}))
     twin = office.family(QRD, "الحسن", office.town, family_book_no="123")
     other = office.family(QRD, "الحسن", office.town, family_book_no="123")
     for home in (twin, other):

@@ -21,7 +21,7 @@ this = { en = "This", ar = "هذا", kind = "count" }
 last = { en = "Last", ar = "السابق", kind = "count", as_issued = ["this", 1] }
 */
 SELECT 1"""
-COUNTS = definitions.Report("counts", definitions.parse("counts", HEADER), HEADER, own=True)
+COUNTS = definitions.Report("counts", definitions.parse_header("counts", HEADER), HEADER, own=True)
 
 
 def _rows(table: dict[str, tuple[int, int]]) -> list[dict[str, object]]:
@@ -32,7 +32,7 @@ def _rows(table: dict[str, tuple[int, int]]) -> list[dict[str, object]]:
 @examples(60)
 def test_issued_and_late_add_up_to_what_is_counted_now(issued: dict, now: dict) -> None:
     """In every cell, whichever rows came or went since."""
-    shown = run.beside(COUNTS, _rows(issued), _rows(now), {"this": "this", "last": "last"})
+    shown = run.compare_with_issued(COUNTS, _rows(issued), _rows(now), {"this": "this", "last": "last"})
 
     for row in shown:
         was, counted = issued.get(row["row"], (0, 0)), now.get(row["row"], (0, 0))
@@ -47,7 +47,7 @@ def test_issued_and_late_add_up_to_what_is_counted_now(issued: dict, now: dict) 
 @examples(60)
 def test_so_they_do_in_the_next_issue(before: dict, now: dict) -> None:
     """The column of the month before shows what was issued then; with what came late it is what is counted now."""
-    shown = run.beside(COUNTS, _rows(before), _rows(now), {"last": "this"}, only=True)
+    shown = run.compare_with_issued(COUNTS, _rows(before), _rows(now), {"last": "this"}, only=True)
 
     for row in shown:
         assert row["last"] == before.get(row["row"], (0, 0))[0]
@@ -63,7 +63,7 @@ def test_a_month_is_issued_and_a_laptop_comes_back_late(people: Cast) -> None:
         month.statement(month.samar, day)
     month.sync()
     late = month.statement(month.amal, "2026-10-30")
-    told = run.issue(people.hq, Period(OCTOBER, people.hq.today()), None)
+    told = run.issue_reports(people.hq, Period(OCTOBER, people.hq.today()), None)
     assert {"monthly", "aid", "coverage", "overdue"} <= set(told.issued)
     assert "sync" not in told.issued
 
@@ -88,14 +88,14 @@ def test_what_was_given_out_is_not_changed(people: Cast) -> None:
     """Issued again it stays as it was; a month that runs is not issued at all, nor by who may not decide."""
     month = Month(people)
     asked = Period(OCTOBER, people.hq.today())
-    run.issue(people.hq, asked, None, ["monthly"])
+    run.issue_reports(people.hq, asked, None, ["monthly"])
     month.statement(month.amal, "2026-10-03")
     month.sync()
 
-    assert run.issue(people.hq, asked, None, ["monthly"]) == run.IssuedReports(OCTOBER, None, [], ["monthly"])
+    assert run.issue_reports(people.hq, asked, None, ["monthly"]) == run.IssuedReports(OCTOBER, None, [], ["monthly"])
     assert month.hq.figures("monthly", key="figure")["statements"] == 0
     with pytest.raises(errors.Usage):
-        run.issue(people.hq, Period("2026-11", people.hq.today()), None)
+        run.issue_reports(people.hq, Period("2026-11", people.hq.today()), None)
     with pytest.raises(errors.RoleRefused):
-        run.issue(people.amal, asked, None)
+        run.issue_reports(people.amal, asked, None)
     assert Desk(people.amal).report("monthly").issued is None

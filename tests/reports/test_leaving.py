@@ -19,7 +19,7 @@ m = { en = "M", ar = "ذكور", kind = "count" }
 share = { en = "%", ar = "٪", kind = "share", whole = "all" }
 */
 SELECT 1"""
-COUNTS = definitions.Report("counts", definitions.parse("counts", HEADER), HEADER, own=True)
+COUNTS = definitions.Report("counts", definitions.parse_header("counts", HEADER), HEADER, own=True)
 PEOPLE = st.dictionaries(st.sampled_from("abcde"), st.tuples(st.integers(0, 20), st.integers(0, 20)), min_size=2)
 
 
@@ -35,7 +35,7 @@ def test_no_small_number_is_shown_nor_left_alone_in_its_sum(people: dict) -> Non
     """Neither across a row nor down a column is exactly one number missing, unless all the others are zero."""
     rows = _table(people)
 
-    hidden = disclosure_control.hide(COUNTS, rows)
+    hidden = disclosure_control.hidden_columns(COUNTS, rows)
 
     for row, names in zip(rows, hidden, strict=True):
         assert all(name in names for name in ("all", "f", "m") if 0 < row[name] < disclosure_control.SMALL)
@@ -65,9 +65,9 @@ def test_who_got_what_leaves_with_four_columns_and_agreements_only(people: Cast)
             state="received",
         )
     month.sync()
-    aid = definitions.find(people.hq.home, "aid")
+    aid = definitions.find_report(people.hq.home, "aid")
 
-    told = disclosure_control.leaving(aid, month.hq.report("aid"))
+    told = disclosure_control.suppress_small(aid, month.hq.report("aid"))
 
     assert [one.name for one in told.columns] == ["household", "kind", "month", "provider"]
     assert [set(row) for row in told.rows] == [{"household", "kind", "month", "provider"}]
@@ -78,6 +78,6 @@ def test_who_got_what_leaves_with_four_columns_and_agreements_only(people: Cast)
 def test_the_names_of_workers_stay(people: Cast) -> None:
     """Overdue work and caseloads leave without the workers' names and the records."""
     for name in ("overdue", "caseload"):
-        report = definitions.find(people.hq.home, name)
-        told = disclosure_control.leaving(report, Desk(people.hq).report(name))
+        report = definitions.find_report(people.hq.home, name)
+        told = disclosure_control.suppress_small(report, Desk(people.hq).report(name))
         assert not {"worker", "record"} & {one.name for one in told.columns}

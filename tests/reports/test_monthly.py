@@ -235,7 +235,7 @@ def test_withdrawn_records_do_not_count(month: Month) -> None:
     from fieldsync.replica import save
 
     made = month.statement(month.amal, "2026-10-03")
-    save.remove(month.people.amal, made, "خطأ")
+    save.remove_record(month.people.amal, made, "خطأ")
     month.sync()
 
     assert month.hq.figures("monthly", key="figure")["statements"] == 0

@@ -58,7 +58,7 @@ def test_one_file_more_is_a_report(people: Cast) -> None:
     ours(people, "SELECT family_name AS name, count(*) AS n FROM household GROUP BY 1")
     desk = Desk(people.hq)
     desk.add("household", JBL, family_name="الحسن")
-    assert definitions.available(people.hq.home)["ours"].own
+    assert definitions.available_reports(people.hq.home)["ours"].own
     assert [(row["name"], row["n"]) for row in desk.report("ours").rows] == [("الحسن", 1)]
     desk.add("household", JBL, family_name="الحسن")
     assert [(row["name"], row["n"]) for row in desk.report("ours").rows] == [("الحسن", 2)]
@@ -94,9 +94,9 @@ def test_a_report_reads_nothing_but_the_views(people: Cast, trick: str, who: str
     """Keys, the log, raw documents, sealed fields and writing are refused in one clear line, on servers and laptops."""
     ours(people, TRICKS[trick])
     node = getattr(people, who)
-    report = definitions.find(people.hq.home, "ours")
+    report = definitions.find_report(people.hq.home, "ours")
     with pytest.raises(errors.ReportFault):
-        run.count(node, report, run.period.period_of("2026-10", None, node.today()), None)
+        run.count_rows(node, report, run.period.period_of("2026-10", None, node.today()), None)
 
 
 def test_a_sealed_report_may_count_by_sealed_fields(people: Cast) -> None:
@@ -112,7 +112,7 @@ def test_what_never_ends_is_stopped(people: Cast) -> None:
         "WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT 'x' AS name, count(*) AS n FROM c",
     )
     with pytest.raises(errors.ReportFault) as told:
-        run.make(people.hq, "ours", month="2026-10", seconds=0.2)
+        run.make_report(people.hq, "ours", month="2026-10", seconds=0.2)
     assert told.value.facts["reason"] == "slow"
 
 
@@ -127,9 +127,9 @@ def test_hostile_names_stay_text_in_files(people: Cast) -> None:
         people,
         f"SELECT column1 AS name, column2 AS n FROM (SELECT {values.replace(', 1', ' AS column1, 1 AS column2', 1)})",
     )
-    report = definitions.find(people.hq.home, "ours")
+    report = definitions.find_report(people.hq.home, "ours")
     document = desk.report("ours")
-    rows = list(report_files.table(report, people.hq.schema, document, "ar"))
+    rows = list(report_files.report_table(report, people.hq.schema, document, "ar"))
 
     text = report_files.csv_bytes(rows).decode("utf-8-sig")
     assert not [line for line in text.splitlines() if line.lstrip('"')[:1] in "=+@-"]

@@ -24,10 +24,10 @@ STEPS = st.lists(
 
 def plainly(node: Node, name: str, unit: str | None) -> list[tuple[object, ...]]:
     """Count a report from the records themselves."""
-    report, asked = definitions.find(node.home, name), Period("2026-10", node.today())
-    figures = node.store.open_report_reader(run.views(node.schema), unit, sheets=False)
+    report, asked = definitions.find_report(node.home, name), Period("2026-10", node.today())
+    figures = node.store.open_report_reader(run.report_views(node.schema), unit, sheets=False)
     figures.fill_table("period", ("name", "since", "until"), asked.spans())
-    facts = {"since": asked.since, "until": asked.until, "as_at": asked.as_at}
+    facts = {"since": asked.first_day, "until": asked.end_day, "as_at": asked.as_at}
     columns, rows = figures.run_query(report.sql, facts, name=name, sealed=False)
     figures.close()
     return [tuple(row[columns.index(column)] for column in report.header.columns) for row in rows]
@@ -35,8 +35,8 @@ def plainly(node: Node, name: str, unit: str | None) -> list[tuple[object, ...]]
 
 def by_sheets(node: Node, name: str, unit: str | None) -> list[tuple[object, ...]]:
     """Count it as the command does."""
-    rows = run.count(node, definitions.find(node.home, name), Period("2026-10", node.today()), unit)
-    assert table_refresh.catch_up(node, definitions.find(node.home, name))
+    rows = run.count_rows(node, definitions.find_report(node.home, name), Period("2026-10", node.today()), unit)
+    assert table_refresh.refresh_tables(node, definitions.find_report(node.home, name))
     return [tuple(value for column, value in row.items() if column != run.OPEN) for row in rows]
 
 
@@ -71,7 +71,7 @@ def test_sheets_follow_whatever_happens(
         elif what == "edit" and person:
             desk.edit(person, birth_date=f"{1990 + number}-01-01", household=home_)
         elif what == "move":
-            transfer.move(node, home_, (JBL, QRD)[number % 2])
+            transfer.transfer_record(node, home_, (JBL, QRD)[number % 2])
         elif what == "remove" and person:
             _withdrawn(node, person)
         elif what == "merge" and person and person != people[0]:
@@ -108,17 +108,17 @@ def test_work_goes_on_while_sheets_are_made(
         elif step == "remove":
             _withdrawn(node, people[number % len(people)])
         elif step == "move":
-            transfer.move(node, homes[number % 5], (JBL, QRD)[number % 2])
+            transfer.transfer_record(node, homes[number % 5], (JBL, QRD)[number % 2])
         else:
             desk.edit(people[number % len(people)], birth_date=f"{1990 + number}-01-01")
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("fieldsync.store.sqlite.report_tables._SLICE", size)
-        report = definitions.find(node.home, "coverage")
+        report = definitions.find_report(node.home, "coverage")
         try:
-            table_refresh.catch_up(node, report, meanwhile)
+            table_refresh.refresh_tables(node, report, meanwhile)
         except KeyboardInterrupt:
-            table_refresh.catch_up(node, report, meanwhile)
+            table_refresh.refresh_tables(node, report, meanwhile)
         assert len(slices) > 5
         same(node)
     node.close()
@@ -126,12 +126,12 @@ def test_work_goes_on_while_sheets_are_made(
 
 def _withdrawn(node: Node, person: str) -> None:
     try:
-        save.remove(node, person, "خطأ")
+        save.remove_record(node, person, "خطأ")
     except errors.FieldsyncError:
         return  # withdrawn before
 
 
 def test_a_laptop_keeps_none(people: Cast) -> None:
     """It reads its records: its store is small, and what leaves its units leaves nothing behind."""
-    assert not table_refresh.catch_up(people.amal, definitions.find(people.amal.home, "coverage"))
-    assert table_refresh.catch_up(people.hq, definitions.find(people.hq.home, "coverage"))
+    assert not table_refresh.refresh_tables(people.amal, definitions.find_report(people.amal.home, "coverage"))
+    assert table_refresh.refresh_tables(people.hq, definitions.find_report(people.hq.home, "coverage"))

@@ -31,12 +31,14 @@ COUNTS = {figure: count for figure, (_, count) in FIGURES.items()}
 
 
 def _figures(node: Node, column: str = "this", **period: str | None) -> dict[str, Any]:
-    rows = run.make(node, "1", **{"month": None, **period}).rows
+    rows = run.make_report(node, "1", **{"month": None, **period}).rows
     return {row["figure"]: row[column] for row in rows if row["figure"] in FIGURES}
 
 
 def _statements(node: Node, **period: str | None) -> dict[str, Any]:
-    return next(row for row in run.make(node, "1", **{"month": None, **period}).rows if row["figure"] == "statements")
+    return next(
+        row for row in run.make_report(node, "1", **{"month": None, **period}).rows if row["figure"] == "statements"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +55,7 @@ def worked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Year, dic
         for _ in range(2):
             year.everybody(but="basim")
         told["without Basim"] = _figures(hq, year="2025")
-        run.issue(hq, Period("2025-11", hq.today()), None, ["monthly"])
+        run.issue_reports(hq, Period("2025-11", hq.today()), None, ["monthly"])
         year.everybody()
         year.disagree()
         told["disagreed"] = _statements(hq, year="2025")
@@ -72,7 +74,9 @@ def test_the_year_comes_to_the_figures_that_were_printed(worked: tuple[Year, dic
     assert told["disagreed"]["in_review"] == told["decided"] == 4
     assert _figures(year.nodes["hq"], year="2025") == COUNTS
     assert _figures(year.nodes["samar"], year="2025") == COUNTS  # who supervises all units has it on a laptop
-    served = next(r for r in run.make(year.nodes["hq"], "1", month=None, year="2025").rows if r["figure"] == "served")
+    served = next(
+        r for r in run.make_report(year.nodes["hq"], "1", month=None, year="2025").rows if r["figure"] == "served"
+    )
     assert served["f"] + served["m"] == served["this"]
     other = _figures(year.nodes["hq"], "last", year="2025")
     assert (other["statements"], other["taaffuf"], other["charity_sent"]) == (1, 1, 3)
@@ -118,6 +122,6 @@ def test_the_month_that_was_frozen_tells_what_came_late(worked: tuple[Year, dict
     assert row["late"]["this"] + late["this"] == 9
     assert row["late"]["this"] > 0
     assert late["ytd"] == COUNTS["statements"]
-    served = [r for r in run.make(year.nodes["hq"], "1", month="2025-11").rows if r["figure"] == "served"]
+    served = [r for r in run.make_report(year.nodes["hq"], "1", month="2025-11").rows if r["figure"] == "served"]
     assert served[0]["this"] < served[0]["this"] + served[0]["late"]["this"]
     assert re.search(rf"Statements issued +0 \+{row['late']['this']} ", _printed(year, "--month", "2025-11"))

@@ -12,7 +12,7 @@ from fieldsync.core import record_ids
 from fieldsync.demo.story_runner import free_port
 from fieldsync.protocol import sync_once
 from fieldsync.replica import save
-from fieldsync.replica.changes import Changes, New
+from fieldsync.replica.changes import Changes, NewRecord
 from fieldsync.review import duplicate_pairs
 from fieldsync.server import administration, branch_link
 from tests.cast import JBL, QRD, SECRET, ServerProcess, fill, found_office, join_directly, open_node
@@ -52,7 +52,7 @@ class Year:
         self.ports = {name: free_port() for name in ("hq", "branch")}
         found_office(home / "hq", self.ports["hq"])
         address = f"https://127.0.0.1:{self.ports['branch']}"
-        administration.init(home / "branch", fill, org="x", unit=JBL, address=address, texts=office_texts(home))
+        administration.init_server(home / "branch", fill, org="x", unit=JBL, address=address, texts=office_texts(home))
         self.nodes = {name: open_node(home / name, shared=True) for name in ("hq", "branch")}
         enrol_branch(self.nodes["hq"], self.nodes["branch"], JBL)
         for name, (server, role, unit) in LAPTOPS.items():
@@ -72,11 +72,11 @@ class Year:
     def sync(self, *names: str) -> None:
         """Let these laptops sync with the servers that they know."""
         for name in names:
-            sync_once.sync(self.nodes[name])
+            sync_once.sync_once(self.nodes[name])
 
     def night(self) -> None:
         """Let the branch sync with headquarters."""
-        sync_once.sync(self.nodes["branch"], branch_link.server_above(self.nodes["branch"]).name)
+        sync_once.sync_once(self.nodes["branch"], branch_link.server_above(self.nodes["branch"]).name)
 
     def everybody(self, but: str = "") -> None:
         """Let what anybody has done reach all."""
@@ -95,9 +95,9 @@ class Year:
         """Return a person of somebody's register."""
         return self.chance.choice(self.people[name])[0]
 
-    def save(self, name: str, wanted: Sequence[New], unit: str | None = None) -> list[str]:
+    def save(self, name: str, wanted: Sequence[NewRecord], unit: str | None = None) -> list[str]:
         """Save several new records at once, as a form with its rows does."""
-        return [record_ids.id_text(one) for one in save.add_all(self.nodes[name], wanted, unit=unit)]
+        return [record_ids.id_text(one) for one in save.add_records(self.nodes[name], wanted, unit=unit)]
 
     def statement(self, name: str, state: str = "issued", day: str = "", org: str = "") -> str:
         """Write a statement about somebody."""
@@ -131,13 +131,15 @@ class Year:
 
     def visit(
         self, name: str, *, person: str = "", sex: str = "f", unnamed: int = 0, day: str = "", corner: str = ""
-    ) -> New:
+    ) -> NewRecord:
         """Return a visit to a corner, by somebody or by some who gave no name."""
         corner = corner or self.chance.choice(self.corners[name])
         fields = {"corner": corner, "served_on": day or self.day(), "sex": sex}
         fields["researcher"] = self.chance.choice(self.researchers)
         count = {"unnamed": unnamed} if unnamed else {}
-        return New("corner_visit", Changes(set=fields | ({"person": person} if person else {}), put=_TOLD, count=count))
+        return NewRecord(
+            "corner_visit", Changes(set=fields | ({"person": person} if person else {}), put=_TOLD, count=count)
+        )
 
     # --- the year
 
@@ -146,7 +148,9 @@ class Year:
         hq = self["hq"]
 
         def organisations(kind: str, count: int) -> list[str]:
-            new = [New("organisation", Changes(set={"name_ar": f"{kind} {n}", "kind": kind})) for n in range(count)]
+            new = [
+                NewRecord("organisation", Changes(set={"name_ar": f"{kind} {n}", "kind": kind})) for n in range(count)
+            ]
             return self.save("hq", new, "LAT")
 
         self.charities = organisations("charity", CHARITIES)
@@ -158,7 +162,7 @@ class Year:
         everybody = self.save(
             "hq",
             [
-                New("worker", Changes(set={"name": f"باحث {chr(0x0627 + n)}", "sex": "fm"[n % 2], **worker}))
+                NewRecord("worker", Changes(set={"name": f"باحث {chr(0x0627 + n)}", "sex": "fm"[n % 2], **worker}))
                 for n in range(RESEARCHERS + RESTING)
             ],
             "LAT",
@@ -180,11 +184,11 @@ class Year:
         for start in range(0, count, 5):
             home = node.new_id()
             family = self.chance.choice(_FAMILY)
-            new = [New("household", Changes(set={"family_name": family, "location": "جبلة"}), home)]
+            new = [NewRecord("household", Changes(set={"family_name": family, "location": "جبلة"}), home)]
             for n in range(start, min(start + 5, count)):
                 sex = like[n][2] if like else "fm"[n % 2]
                 fields = {"given": self.chance.choice(_GIVEN[sex]), "family": family, "sex": sex}
-                new.append(New("person", Changes(set={"household": record_ids.id_text(home), **fields})))
+                new.append(NewRecord("person", Changes(set={"household": record_ids.id_text(home), **fields})))
             ids = self.save(name, new, LAPTOPS[name][2])
             made += [(one, ids[0], str(w.changes.set["sex"])) for one, w in zip(ids[1:], new[1:], strict=True)]
         return made
@@ -304,11 +308,11 @@ class Year:
         for one in mine:
             self["samar"].edit(one, state="void")
             self["amal"].edit(one, state="answered")
-        save.remove(self.nodes["samar"], withdrawn, "خطأ")
-        duplicate_pairs.merge(self.nodes["samar"], twice, other)
-        duplicate_pairs.merge(self.nodes["samar"], self.charities[8], self.again)
+        save.remove_record(self.nodes["samar"], withdrawn, "خطأ")
+        duplicate_pairs.merge_records(self.nodes["samar"], twice, other)
+        duplicate_pairs.merge_records(self.nodes["samar"], self.charities[8], self.again)
         for (stays, _, _), (gives, _, _) in zip(self.people["amal"], self.same, strict=False):
-            duplicate_pairs.merge(self.nodes["samar"], stays, gives)
+            duplicate_pairs.merge_records(self.nodes["samar"], stays, gives)
         self.sync("samar")
         self.sync("amal")
         self.night()
@@ -319,10 +323,10 @@ class Year:
         """Let the supervisor decide what is open: all four statements are void. Returns how many that were."""
         from fieldsync.review import decisions
 
-        items = decisions.items(self.nodes["samar"], field="state")
+        items = decisions.list_conflicts(self.nodes["samar"], field="state")
         for item in items:
             head = next(head for head in item.heads if head.value == "void")
-            decisions.take(self.nodes["samar"], item.record, "state", head=head.name)
+            decisions.decide_conflict(self.nodes["samar"], item.record, "state", head=head.name)
         return len(items)
 
     def close(self) -> None:

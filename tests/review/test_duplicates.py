@@ -31,7 +31,7 @@ SAMIR = {**AHMAD, "given": "سامر", "birth_date": "1994-02-20"}
 def person(node: Node, unit: str, fields: dict[str, Any], **more: Any) -> str:
     """Register a person; return the id."""
     wanted = {name: value for name, value in {**fields, **more}.items() if value is not None}
-    return record_ids.id_text(save.add(node, "person", Changes(set=wanted), unit=unit))
+    return record_ids.id_text(save.add_record(node, "person", Changes(set=wanted), unit=unit))
 
 
 @pytest.fixture
@@ -53,16 +53,16 @@ def test_the_person_at_the_keyboard_is_warned(people: Cast) -> None:
     """Before anything is saved, with reasons; a brother is no duplicate; what is removed warns nobody."""
     amal = people.amal
     known = person(amal, JBL, AHMAD)
-    (found,) = duplicate_pairs.likely(amal, "person", Changes(set={k: v for k, v in AGAIN.items() if v}))
+    (found,) = duplicate_pairs.likely_duplicates(amal, "person", Changes(set={k: v for k, v in AGAIN.items() if v}))
     assert (found.id, found.code) == (known, queries.show(amal, known).code)
     assert found.score >= comparison.LIKELY
     assert "given_spelt" in found.reasons
-    assert duplicate_pairs.likely(amal, "person", Changes(set=SAMIR)) == []
+    assert duplicate_pairs.likely_duplicates(amal, "person", Changes(set=SAMIR)) == []
     assert len(rows(amal)) == 1
-    save.remove(amal, known, "typed by mistake")
-    assert duplicate_pairs.likely(amal, "person", Changes(set=AHMAD)) == []
+    save.remove_record(amal, known, "typed by mistake")
+    assert duplicate_pairs.likely_duplicates(amal, "person", Changes(set=AHMAD)) == []
     with pytest.raises(errors.IllegalValue):
-        duplicate_pairs.likely(amal, "person", Changes(set={"given": "7"}))
+        duplicate_pairs.likely_duplicates(amal, "person", Changes(set={"given": "7"}))
 
 
 def test_pairs_are_listed_once_and_follow_edits(people: Cast) -> None:
@@ -70,35 +70,35 @@ def test_pairs_are_listed_once_and_follow_edits(people: Cast) -> None:
     amal = people.amal
     a, b = person(amal, JBL, AHMAD), person(amal, JBL, AGAIN)
     person(amal, JBL, SAMIR)
-    (pair,) = duplicate_pairs.items(amal)
+    (pair,) = duplicate_pairs.list_pairs(amal)
     assert [pair.a, pair.b] == sorted([a, b])
     assert pair.score >= comparison.LIKELY
-    assert duplicate_pairs.items(amal, unit="LAT/JBL") == [pair]
-    assert duplicate_pairs.items(amal, unit="LAT/QRD") == duplicate_pairs.items(amal, type="household") == []
-    assert duplicate_pairs.scan(amal) == duplicate_pairs.DuplicateScan(compared=3, pairs=1)
-    assert duplicate_pairs.items(amal) == [pair]
-    save.edit(amal, b, Changes(set={"given": "Yusuf"}))
-    assert duplicate_pairs.items(amal) == []
+    assert duplicate_pairs.list_pairs(amal, unit="LAT/JBL") == [pair]
+    assert duplicate_pairs.list_pairs(amal, unit="LAT/QRD") == duplicate_pairs.list_pairs(amal, type="household") == []
+    assert duplicate_pairs.scan_duplicates(amal) == duplicate_pairs.DuplicateScan(compared=3, pairs=1)
+    assert duplicate_pairs.list_pairs(amal) == [pair]
+    save.edit_record(amal, b, Changes(set={"given": "Yusuf"}))
+    assert duplicate_pairs.list_pairs(amal) == []
 
 
 def test_what_people_call_somebody_is_seen_beyond_the_office(people: Cast) -> None:
     """One office writes a name with another one, the next has that alone: a pair as soon as it is told, without it a doubtful one."""
     amal, basim, samar = people.amal, people.basim, people.samar
-    a = record_ids.id_text(save.add(amal, "person", Changes(set=AHMAD, put={"aliases": ["أبو خالد"]}), unit=JBL))
+    a = record_ids.id_text(save.add_record(amal, "person", Changes(set=AHMAD, put={"aliases": ["أبو خالد"]}), unit=JBL))
     b = person(basim, QRD, AGAIN, given="Abu Khaled")
     c = person(amal, JBL, SAMIR, name_latin="Samer Mohamad Al-Hasan")
     meet(people)
-    (pair,) = duplicate_pairs.items(samar)
+    (pair,) = duplicate_pairs.list_pairs(samar)
     assert {pair.a, pair.b} == {a, b}
     assert "alias" in pair.reasons
-    (found,) = duplicate_pairs.likely(
+    (found,) = duplicate_pairs.likely_duplicates(
         amal, "person", Changes(set=SAMIR | {"given": "Samer Al-Hasan", "father": "", "family": ""})
     )
     assert (found.id, "latin" in found.reasons) == (c, True)
-    save.edit(amal, a, Changes(drop={"aliases": ["أبو خالد"]}))
+    save.edit_record(amal, a, Changes(drop={"aliases": ["أبو خالد"]}))
     assert sync(amal, people.hq)
     meet(people)
-    (doubtful,) = duplicate_pairs.items(samar)
+    (doubtful,) = duplicate_pairs.list_pairs(samar)
     assert {"alias", "kunya"} & set(doubtful.reasons) == {"kunya"}
     assert doubtful.score < pair.score
 
@@ -108,15 +108,15 @@ def test_households_are_compared_too(people: Cast) -> None:
     samar = people.samar
     one, other = (
         record_ids.id_text(
-            save.add(samar, "household", Changes(set={"family_name": name, "family_book_no": "12/7"}), unit=unit)
+            save.add_record(samar, "household", Changes(set={"family_name": name, "family_book_no": "12/7"}), unit=unit)
         )
         for name, unit in (("الحسن", JBL), ("Hasan", QRD))
     )
     child = person(samar, QRD, SAMIR, household=other)
-    (pair,) = duplicate_pairs.items(samar)
+    (pair,) = duplicate_pairs.list_pairs(samar)
     assert (pair.type, {pair.a, pair.b}) == ("household", {one, other})
     assert "book" in pair.reasons
-    duplicate_pairs.merge(samar, one, other)
+    duplicate_pairs.merge_records(samar, one, other)
     assert queries.show(samar, child).fields["household"] == one
     assert [found.id for found in queries.list_records(samar, "person", where={"household": one})] == [child]
     assert queries.show(samar, child).unit == QRD
@@ -125,13 +125,13 @@ def test_households_are_compared_too(people: Cast) -> None:
 def test_a_merge_keeps_everything_and_is_split_again(people: Cast) -> None:
     """References follow, lists count once, and months later both are as they were, with what was written meanwhile."""
     samar = people.samar
-    home = record_ids.id_text(save.add(samar, "household", Changes(set={"family_name": "الحسن"}), unit=JBL))
+    home = record_ids.id_text(save.add_record(samar, "household", Changes(set={"family_name": "الحسن"}), unit=JBL))
     a, b = person(samar, JBL, AHMAD, household=home), person(samar, QRD, AGAIN)
     stay = {"household": home, "person": b, "relation": "head", "from_date": "2020-01-01"}
-    member = record_ids.id_text(save.add(samar, "membership", Changes(set=stay)))
+    member = record_ids.id_text(save.add_record(samar, "membership", Changes(set=stay)))
     before = {ref: queries.show(samar, ref) for ref in (a, b, member)}
-    assert duplicate_pairs.merge(samar, a, b, note="same booklet").hex() == a.replace("-", "")
-    assert duplicate_pairs.items(samar) == []
+    assert duplicate_pairs.merge_records(samar, a, b, note="same booklet").hex() == a.replace("-", "")
+    assert duplicate_pairs.list_pairs(samar) == []
     assert (queries.show(samar, b).same_as, queries.show(samar, a).merged) == (a, [b])
     assert queries.show(samar, b).fields == before[b].fields
     assert queries.show(samar, member).fields["person"] == a
@@ -142,13 +142,13 @@ def test_a_merge_keeps_everything_and_is_split_again(people: Cast) -> None:
         assert tx.sql("SELECT person FROM membership").fetchall() == [(a,)]
         assert tx.sql("SELECT id FROM person WHERE same_as IS NULL").fetchall() == [(a,)]
     people.clock.tick(90 * 86_400_000)
-    save.edit(samar, b, Changes(set={"occupation": "نجار"}))
-    duplicate_pairs.split(samar, a, b)
+    save.edit_record(samar, b, Changes(set={"occupation": "نجار"}))
+    duplicate_pairs.split_records(samar, a, b)
     after = {ref: queries.show(samar, ref) for ref in (a, b, member)}
     assert after[a].fields == before[a].fields
     assert after[b].fields == {**before[b].fields, "occupation": "نجار"}
     assert after[member].fields == before[member].fields
-    assert len(duplicate_pairs.items(samar)) == 1
+    assert len(duplicate_pairs.list_pairs(samar)) == 1
     assert not after[b].same_as
     assert not after[a].merged
 
@@ -157,22 +157,22 @@ def test_a_set_names_what_is_one_once(people: Cast) -> None:
     """Two records of one charity among an event's partners are one: shown once, found by either, and dropped together."""
     samar = people.samar
     a, b, c = (
-        record_ids.id_text(save.add(samar, "organisation", Changes(set={"name_ar": name, "kind": "charity"})))
+        record_ids.id_text(save.add_record(samar, "organisation", Changes(set={"name_ar": name, "kind": "charity"})))
         for name in ("جمعية البر", "جمعيه البر", "جمعية الإحسان")
     )
     said = {"title_ar": "ورشة", "kind": "workshop", "held_on": "2026-03-01", "host": a}
-    event = save.add(samar, "event", Changes(set=said, put={"partners": [a, b]})).hex()
+    event = save.add_record(samar, "event", Changes(set=said, put={"partners": [a, b]})).hex()
     assert queries.show(samar, event).fields["joint"] is True
-    duplicate_pairs.merge(samar, a, b)
+    duplicate_pairs.merge_records(samar, a, b)
     shown = queries.show(samar, event).fields
     assert (shown["partners"], shown["joint"]) == ([a], False)
     for either in (a, b):
         assert [one.id for one in queries.list_records(samar, "event", where={"partners": either})] == [
             record_ids.id_text(bytes.fromhex(event))
         ]
-    save.edit(samar, event, Changes(put={"partners": [c]}, drop={"partners": [a]}))
+    save.edit_record(samar, event, Changes(put={"partners": [c]}, drop={"partners": [a]}))
     assert queries.show(samar, event).fields["partners"] == [c]
-    duplicate_pairs.split(samar, a, b)
+    duplicate_pairs.split_records(samar, a, b)
     assert queries.show(samar, event).fields["partners"] == [c]
 
 
@@ -181,24 +181,24 @@ def test_not_the_same_is_remembered(people: Cast) -> None:
     samar = people.samar
     a, b = person(people.amal, JBL, AHMAD), person(people.basim, QRD, AGAIN)
     meet(people)
-    assert len(duplicate_pairs.items(samar)) == 1
-    duplicate_pairs.not_same(samar, a, b)
-    assert duplicate_pairs.items(samar) == []
+    assert len(duplicate_pairs.list_pairs(samar)) == 1
+    duplicate_pairs.mark_distinct(samar, a, b)
+    assert duplicate_pairs.list_pairs(samar) == []
     meet(people)
-    assert duplicate_pairs.items(people.basim) == duplicate_pairs.items(people.hq) == []
-    assert duplicate_pairs.scan(people.hq).pairs == 0
-    assert duplicate_pairs.item(samar, a, b).not_same
-    duplicate_pairs.merge(samar, a, b)
-    found = duplicate_pairs.item(samar, a, b)
+    assert duplicate_pairs.list_pairs(people.basim) == duplicate_pairs.list_pairs(people.hq) == []
+    assert duplicate_pairs.scan_duplicates(people.hq).pairs == 0
+    assert duplicate_pairs.show_pair(samar, a, b).not_same
+    duplicate_pairs.merge_records(samar, a, b)
+    found = duplicate_pairs.show_pair(samar, a, b)
     assert (found.same, found.not_same) == (True, False)
     assert queries.show(samar, b).conflicts == []
     with pytest.raises(errors.AlreadyOne):
-        duplicate_pairs.not_same(samar, a, b)
+        duplicate_pairs.mark_distinct(samar, a, b)
     with pytest.raises(errors.AlreadyOne):
-        duplicate_pairs.merge(samar, b, a)
-    duplicate_pairs.split(samar, b, a)
+        duplicate_pairs.merge_records(samar, b, a)
+    duplicate_pairs.split_records(samar, b, a)
     with pytest.raises(errors.NotOne):
-        duplicate_pairs.split(samar, a, b)
+        duplicate_pairs.split_records(samar, a, b)
 
 
 def test_two_supervisors_who_differ_are_a_conflict(people: Cast, zaid: Node) -> None:
@@ -206,24 +206,24 @@ def test_two_supervisors_who_differ_are_a_conflict(people: Cast, zaid: Node) -> 
     samar = people.samar
     a, b = person(samar, JBL, AHMAD), person(samar, QRD, AGAIN)
     meet(people, samar, zaid)
-    duplicate_pairs.merge(samar, a, b)
-    duplicate_pairs.not_same(zaid, a, b)
+    duplicate_pairs.merge_records(samar, a, b)
+    duplicate_pairs.mark_distinct(zaid, a, b)
     meet(people, samar, zaid)
     for node in (samar, zaid, people.hq):
-        (item,) = decisions.items(node)
+        (item,) = decisions.list_conflicts(node)
         assert (item.record, item.field) == (b, "_same_as")
         assert {(head.by, head.value) for head in item.heads} == {("Samar", a), ("Zaid", None)}
     merged = next(head.name for head in item.heads if head.value)
-    decisions.take(zaid, b, "_same_as", head=merged)
-    assert duplicate_pairs.item(zaid, a, b).same
-    assert decisions.items(zaid) == []
-    decisions.undo(zaid, b, "_same_as")
-    assert len(decisions.items(zaid)) == 1
-    apart = next(head.name for head in decisions.items(zaid)[0].heads if not head.value)
-    decisions.take(zaid, b, "_same_as", head=apart)
+    decisions.decide_conflict(zaid, b, "_same_as", head=merged)
+    assert duplicate_pairs.show_pair(zaid, a, b).same
+    assert decisions.list_conflicts(zaid) == []
+    decisions.undo_decision(zaid, b, "_same_as")
+    assert len(decisions.list_conflicts(zaid)) == 1
+    apart = next(head.name for head in decisions.list_conflicts(zaid)[0].heads if not head.value)
+    decisions.decide_conflict(zaid, b, "_same_as", head=apart)
     meet(people, samar, zaid)
-    assert decisions.items(samar) == []
-    assert not duplicate_pairs.item(samar, a, b).same
+    assert decisions.list_conflicts(samar) == []
+    assert not duplicate_pairs.show_pair(samar, a, b).same
     assert not differing(samar, people.hq)
 
 
@@ -231,7 +231,7 @@ def test_only_those_with_the_right_to_both_decide(people: Cast) -> None:
     """A caseworker may not, on the laptop or by commits of her own; nor a supervisor of one of the two units."""
     amal, hq = people.amal, people.hq
     a, b = person(amal, JBL, AHMAD), person(amal, JBL, AGAIN)
-    for decide in (duplicate_pairs.merge, duplicate_pairs.not_same):
+    for decide in (duplicate_pairs.merge_records, duplicate_pairs.mark_distinct):
         with pytest.raises(errors.RoleRefused):
             decide(amal, a, b)
     sync(amal, hq)
@@ -264,9 +264,9 @@ def test_who_gave_way_to_each_other_stand_for_the_older(people: Cast, zaid: Node
     a, b = person(samar, JBL, AHMAD), person(samar, QRD, AGAIN)
     c = person(samar, JBL, AHMAD, mother=None)
     meet(people, samar, zaid)
-    duplicate_pairs.merge(samar, a, b)
-    duplicate_pairs.merge(zaid, b, a)
-    duplicate_pairs.merge(zaid, b, c)
+    duplicate_pairs.merge_records(samar, a, b)
+    duplicate_pairs.merge_records(zaid, b, a)
+    duplicate_pairs.merge_records(zaid, b, c)
     meet(people, samar, zaid)
     for node in (samar, zaid, people.hq):
         with node.store.read() as tx:
@@ -278,7 +278,7 @@ def test_who_gave_way_to_each_other_stand_for_the_older(people: Cast, zaid: Node
 STEPS = st.lists(
     st.tuples(
         st.sampled_from(["samar", "zaid"]),
-        st.sampled_from(["merge", "split", "not_same", "edit", "sync"]),
+        st.sampled_from(["merge_records", "split_records", "mark_distinct", "edit", "sync"]),
         st.sampled_from(range(4)),
         st.sampled_from(range(4)),
     ),
@@ -306,7 +306,7 @@ def test_decisions_in_any_order_converge(
         if what == "sync":
             sync(node, people.hq)
         elif what == "edit":
-            save.edit(node, refs[i], Changes(set={"occupation": f"{who} {j}"}))
+            save.edit_record(node, refs[i], Changes(set={"occupation": f"{who} {j}"}))
             before[refs[i]]["occupation"] = ...
         else:
             try:
@@ -343,13 +343,13 @@ def test_the_index_is_what_it_would_be_if_made_anew(people: Cast) -> None:
     """Caught up in parts, after edits and removals, the pairs are those of a scan."""
     amal = people.amal
     made = [person(amal, JBL, one) for one in (AHMAD, SAMIR, AGAIN, SAMIR)]
-    duplicate_pairs.items(amal)
-    save.edit(amal, made[3], Changes(set={"given": "Samer"}))
-    duplicate_index.catch_up(amal, compare=False)
+    duplicate_pairs.list_pairs(amal)
+    save.edit_record(amal, made[3], Changes(set={"given": "Samer"}))
+    duplicate_index.update_index(amal, compare=False)
     person(amal, JBL, AHMAD, grandfather=None)
-    caught_up = duplicate_pairs.items(amal, weak=True)
-    duplicate_pairs.scan(amal)
-    assert duplicate_pairs.items(amal, weak=True) == caught_up
+    caught_up = duplicate_pairs.list_pairs(amal, weak=True)
+    duplicate_pairs.scan_duplicates(amal)
+    assert duplicate_pairs.list_pairs(amal, weak=True) == caught_up
     assert len(caught_up) == 4
 
 
@@ -365,13 +365,13 @@ def test_a_server_knows_of_those_elsewhere_and_says_no_more(people: Cast) -> Non
     assert len(rows(rami)) == 1
     assert sync(amal, hq).elsewhere == 1
     assert queries.show(amal, a).elsewhere is True
-    assert duplicate_pairs.items(amal) == duplicate_pairs.items(rami) == []
+    assert duplicate_pairs.list_pairs(amal) == duplicate_pairs.list_pairs(rami) == []
     assert sync(samar, hq).elsewhere == 0
-    (pair,) = duplicate_pairs.items(samar)
+    (pair,) = duplicate_pairs.list_pairs(samar)
     assert {pair.a, pair.b} == {a, b}
-    assert duplicate_pairs.items(hq) == [pair]
+    assert duplicate_pairs.list_pairs(hq) == [pair]
     assert sync(amal, hq).elsewhere == sync(rami, hq).elsewhere == 0
-    duplicate_pairs.not_same(samar, a, b)
+    duplicate_pairs.mark_distinct(samar, a, b)
     meet(people, samar, amal)
     assert not queries.show(amal, a).elsewhere
     rami.close()
@@ -383,10 +383,12 @@ def test_what_leaves_a_laptop_leaves_no_keys(people: Cast) -> None:
     person(amal, JBL, AHMAD)
     away = person(amal, JBL, AGAIN)
     meet(people, amal, samar)
-    assert len(duplicate_pairs.items(amal)) == 1
-    duplicate_pairs.not_same(samar, *(one for pair in duplicate_pairs.items(samar) for one in (pair.a, pair.b)))
+    assert len(duplicate_pairs.list_pairs(amal)) == 1
+    duplicate_pairs.mark_distinct(
+        samar, *(one for pair in duplicate_pairs.list_pairs(samar) for one in (pair.a, pair.b))
+    )
     meet(people, amal, samar)
-    transfer.move(samar, away, QRD)
+    transfer.transfer_record(samar, away, QRD)
     meet(people, samar, amal)
     with amal.store.read() as tx:
         kept = {row[0] for row in tx.sql("SELECT n FROM record")}

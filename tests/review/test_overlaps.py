@@ -27,13 +27,15 @@ def text(record: bytes) -> str:
 
 def family(node: Node, name: str = "الحسن") -> tuple[bytes, bytes]:
     """Register a family and one person of it."""
-    home = save.add(node, "household", Changes(set={"family_name": name}))
-    return home, save.add(node, "person", Changes(set={"given": "علي", "family": name, "household": text(home)}))
+    home = save.add_record(node, "household", Changes(set={"family_name": name}))
+    return home, save.add_record(node, "person", Changes(set={"given": "علي", "family": name, "household": text(home)}))
 
 
 def aid(node: Node, recipient: bytes, provider: str, **other: object) -> bytes:
     """Enter what a household or a person was given."""
-    return save.add(node, "benefit", Changes(set={**FOOD, "recipient": text(recipient), "provider": provider, **other}))
+    return save.add_record(
+        node, "benefit", Changes(set={**FOOD, "recipient": text(recipient), "provider": provider, **other})
+    )
 
 
 def everybody(people: Cast) -> None:
@@ -44,7 +46,7 @@ def everybody(people: Cast) -> None:
 
 def pairs(node: Node) -> set[tuple[str, frozenset[str]]]:
     """Return the open pairs of a node, by rule."""
-    return {(one.rule, frozenset((one.a.record, one.b.record))) for one in assistance_overlaps.items(node)}
+    return {(one.rule, frozenset((one.a.record, one.b.record))) for one in assistance_overlaps.list_overlaps(node)}
 
 
 def test_two_providers_for_one_household_are_flagged_on_entry_and_settled(people: Cast) -> None:
@@ -54,15 +56,15 @@ def test_two_providers_for_one_household_are_flagged_on_entry_and_settled(people
     everybody(people)
     first = aid(amal, home, "جمعية البر")
     second = aid(basim, person, "الهلال الأحمر")
-    assert assistance_overlaps.of(amal, first.hex()) == []  # as far as her laptop knows
+    assert assistance_overlaps.overlaps_of(amal, first.hex()) == []  # as far as her laptop knows
     everybody(people)
-    (told,) = assistance_overlaps.of(amal, first.hex())
+    (told,) = assistance_overlaps.overlaps_of(amal, first.hex())
     assert (told.side.record, told.side.by, told.side.fields["provider"]) == (text(second), "Basim", "الهلال الأحمر")
     for node in (amal, basim, samar, hq):
         assert pairs(node) == {("aid", frozenset((text(first), text(second))))}
     with pytest.raises(errors.RoleRefused):
-        assistance_overlaps.drop(basim, second.hex(), "مكررة")
-    assistance_overlaps.drop(samar, second.hex(), "مكررة")
+        assistance_overlaps.cancel_record(basim, second.hex(), "مكررة")
+    assistance_overlaps.cancel_record(samar, second.hex(), "مكررة")
     assert queries.show(samar, second.hex()).fields["state"] == "cancelled"
     everybody(people)
     assert [pairs(node) for node in (amal, basim, samar, hq)] == [set()] * 4
@@ -74,8 +76,8 @@ def test_both_may_be_right_and_nobody_is_asked_again(people: Cast) -> None:
     first, second = aid(people.amal, home, "جمعية البر"), aid(people.amal, home, "الهلال الأحمر")
     everybody(people)
     with pytest.raises(errors.RoleRefused):
-        assistance_overlaps.both_right(people.amal, first.hex(), second.hex())
-    assistance_overlaps.both_right(people.samar, first.hex(), second.hex(), note="نصف سلة لكل")
+        assistance_overlaps.keep_both(people.amal, first.hex(), second.hex())
+    assistance_overlaps.keep_both(people.samar, first.hex(), second.hex(), note="نصف سلة لكل")
     everybody(people)
     assert pairs(people.hq) == pairs(people.amal) == set()
     third = aid(people.amal, home, "جمعية البر")
@@ -93,7 +95,7 @@ def test_what_is_no_double(people: Cast) -> None:
     aid(people.amal, other, "جمعية البر")
     gone = aid(people.amal, home, "جمعية البر")
     assert len(pairs(people.amal)) == 1
-    save.remove(people.amal, gone.hex(), "خطأ")
+    save.remove_record(people.amal, gone.hex(), "خطأ")
     assert pairs(people.amal) == set()
 
 
@@ -105,10 +107,10 @@ def test_two_records_of_one_household_are_one_household(people: Cast) -> None:
     second = aid(people.amal, again, "الهلال الأحمر")
     everybody(people)
     assert pairs(people.samar) == set()
-    duplicate_pairs.merge(people.samar, home.hex(), again.hex())
+    duplicate_pairs.merge_records(people.samar, home.hex(), again.hex())
     assert len(pairs(people.samar)) == 1
-    assert len(assistance_overlaps.of(people.samar, second.hex())) == 1
-    duplicate_pairs.split(people.samar, home.hex(), again.hex())
+    assert len(assistance_overlaps.overlaps_of(people.samar, second.hex())) == 1
+    duplicate_pairs.split_records(people.samar, home.hex(), again.hex())
     assert pairs(people.samar) == set()
 
 
@@ -118,7 +120,7 @@ def test_programmes_that_exclude_each_other(people: Cast) -> None:
 
     def programme(name: str, *without: bytes) -> bytes:
         changes = {"programme_code": name, "name_ar": name, "kind": "safety_net"}
-        return save.add(
+        return save.add_record(
             samar, "programme", Changes(set=changes, put={"exclusive_with": [text(one) for one in without]})
         )
 
@@ -128,7 +130,7 @@ def test_programmes_that_exclude_each_other(people: Cast) -> None:
     home, person = family(samar)
 
     def enrol(holder: bytes, what: bytes) -> bytes:
-        return save.add(samar, "enrolment", Changes(set={"programme": text(what), "holder": text(holder)}))
+        return save.add_record(samar, "enrolment", Changes(set={"programme": text(what), "holder": text(holder)}))
 
     one = enrol(home, cash)
     enrol(person, free)

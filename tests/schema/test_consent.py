@@ -7,7 +7,7 @@ from fieldsync.core.register import Head, Register
 from fieldsync.core.settle import settle
 from fieldsync.schema import load
 
-STATE = load.load_texts(load.shipped()).type("consent").policy("state")
+STATE = load.load_texts(load.shipped_texts()).type("consent").policy("state")
 OTHERS = st.lists(
     st.tuples(st.sampled_from(["given", "refused", "withdrawn", "expired"]), st.integers(0, 5)), max_size=5
 )

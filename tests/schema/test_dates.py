@@ -24,7 +24,7 @@ TODAY = "2026-03-01"
 )  # fmt: skip
 def test_days_as_people_write_them(text: str, meant: str | None) -> None:
     """The day first, or a month's name in either language; never a guess between two."""
-    assert dates.usual(text) == meant
+    assert dates.usual_date(text) == meant
     if meant is not None and len(meant) == 10:
         assert stored("date", text) == meant
         assert stored("month", text) == meant[:7]
@@ -36,9 +36,9 @@ def test_days_as_people_write_them(text: str, meant: str | None) -> None:
 @given(st.text(max_size=70))
 def test_any_text_is_a_day_or_none(text: str) -> None:
     """No text makes it fail, and what it gives has the form of a date."""
-    found = dates.usual(text)
+    found = dates.usual_date(text)
     assert found is None or (len(found) in (7, 10) and found[4] == "-")
-    assert dates.roughly(text, TODAY) is None or dates.roughly(text, TODAY)[1] in ("year", "month")  # type: ignore[index]  # as said
+    assert dates.approximate_date(text, TODAY) is None or dates.approximate_date(text, TODAY)[1] in ("year", "month")  # type: ignore[index]  # as said
 
 
 @pytest.mark.parametrize(
@@ -54,9 +54,9 @@ def test_any_text_is_a_day_or_none(text: str) -> None:
 )
 def test_days_from_today(text: str, meant: str) -> None:
     """Today and yesterday, as they are typed; the day to come is none that somebody writes down."""
-    assert dates.told(field("date"), text, TODAY) == meant
-    assert dates.told(field("month"), text, TODAY) == meant[:7]
-    assert dates.told(field("text"), text, TODAY) == text
+    assert dates.read_typed_date(field("date"), text, TODAY) == meant
+    assert dates.read_typed_date(field("month"), text, TODAY) == meant[:7]
+    assert dates.read_typed_date(field("text"), text, TODAY) == text
 
 
 @pytest.mark.parametrize(
@@ -70,15 +70,15 @@ def test_days_from_today(text: str, meant: str) -> None:
 )  # fmt: skip
 def test_a_year_an_age_or_a_month(text: object, meant: tuple[str, str] | None) -> None:
     """Each with how exactly it says the day; a bare number may be anything."""
-    assert dates.roughly(text, TODAY) == meant
+    assert dates.approximate_date(text, TODAY) == meant
 
 
 def test_a_moment() -> None:
     """Day first with its time, too, as somebody types it who says since when a device is lost."""
-    assert dates.moment("3/2/2026 14:30", TODAY) == "2026-02-03T14:30"
-    assert dates.moment("2026-02-03T14:30", TODAY) == "2026-02-03T14:30"
-    assert dates.moment("أمس ٠٩:٠٥", TODAY) == "2026-02-28T09:05"
-    assert dates.moment("15 شباط 2026", TODAY) == "2026-02-15"
+    assert dates.iso_moment("3/2/2026 14:30", TODAY) == "2026-02-03T14:30"
+    assert dates.iso_moment("2026-02-03T14:30", TODAY) == "2026-02-03T14:30"
+    assert dates.iso_moment("أمس ٠٩:٠٥", TODAY) == "2026-02-28T09:05"
+    assert dates.iso_moment("15 شباط 2026", TODAY) == "2026-02-15"
 
 
 def test_a_bare_year_is_no_day() -> None:

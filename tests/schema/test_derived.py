@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from fieldsync.schema import load, validate
 
-SCHEMA = load.load_texts(load.shipped())
+SCHEMA = load.load_texts(load.shipped_texts())
 TODAY = "2026-11-25"
 WEIGHTS = {"staples": 2, "pulses": 3, "vegetables": 1, "fruit": 1, "protein": 4, "dairy": 4, "sugar": 0.5, "oil": 0.5}
 COPING = {"cheaper": 1, "borrowed": 2, "smaller": 1, "adults": 3, "fewer": 1}
@@ -17,7 +17,7 @@ SENSES = ("see", "hear", "walk", "mind", "self", "comm")
 
 def derived(type: str, doc: dict[str, object]) -> dict[str, object]:
     """Return what is derived for a document."""
-    return validate.derive(SCHEMA.type(type), doc, TODAY)
+    return validate.derive_fields(SCHEMA.type(type), doc, TODAY)
 
 
 @given(st.fixed_dictionaries(dict.fromkeys(WEIGHTS, DAYS)))

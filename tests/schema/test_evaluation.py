@@ -53,7 +53,7 @@ def test_a_formula_that_rests_on_itself_is_refused_with_its_line(formulas: list[
     ]
     assert len({one["line"] for one in faults}) == len(formulas)
     visit = schema(*formulas, published=True).type("visit")
-    assert validate.derive(visit, {}, TODAY) == {}
+    assert validate.derive_fields(visit, {}, TODAY) == {}
     assert not validate.asks_others(visit, "total0")
 
 
@@ -62,7 +62,7 @@ def test_formulas_that_rest_on_two_others_each_are_looked_at_once() -> None:
     visit = schema("1", "1", *(f"total{n} + total{n + 1}" for n in range(60))).type("visit")
     started = time.monotonic()
     assert not validate.asks_others(visit, "total61")
-    assert validate.derive(visit, {}, TODAY)["total61"] == 4052739537881
+    assert validate.derive_fields(visit, {}, TODAY)["total61"] == 4052739537881
     assert time.monotonic() - started < 1
 
 
@@ -71,7 +71,7 @@ def test_a_formula_that_asks_too_many_records_is_given_up() -> None:
     visit = schema("2 + 2", "count(step where n = 1)", "sum(step.n)", "3 + 3").type("visit")
     endless = Endless()
     started = time.monotonic()
-    assert validate.derive(visit, {}, TODAY, endless) == {"total0": 4, "total3": 6}
+    assert validate.derive_fields(visit, {}, TODAY, endless) == {"total0": 4, "total3": 6}
     assert endless.looked <= step_limit.MOST / step_limit.RECORD + 2
     assert time.monotonic() - started < 5
 
@@ -88,7 +88,7 @@ def test_patterns_made_for_each_of_many_records_are_given_up() -> None:
     visit = schema("count(step where regex('a', n))").type("visit")
     patterned = Patterned()
     started = time.monotonic()
-    assert validate.derive(visit, {}, TODAY, patterned) == {}
+    assert validate.derive_fields(visit, {}, TODAY, patterned) == {}
     assert patterned.looked < 1_000
     assert time.monotonic() - started < 5
 
@@ -96,9 +96,9 @@ def test_patterns_made_for_each_of_many_records_are_given_up() -> None:
 def test_what_a_formula_asks_of_asking_records_counts_too(people: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a laptop: a family's size is not shown where it would take too much work to count it, and everything else is."""
     amal = people.amal
-    home = record_ids.id_text(save.add(amal, "household", Changes(set={"family_name": "الحسن"})))
+    home = record_ids.id_text(save.add_record(amal, "household", Changes(set={"family_name": "الحسن"})))
     for name in ("علي", "سلمى", "ليث"):
-        save.add(amal, "person", Changes(set={"given": name, "household": home}))
+        save.add_record(amal, "person", Changes(set={"given": name, "household": home}))
     assert queries.show(amal, home).fields["size"] == 3
     monkeypatch.setattr(step_limit, "MOST", 2 * step_limit.RECORD)
     fields = queries.show(amal, home).fields

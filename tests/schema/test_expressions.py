@@ -60,7 +60,7 @@ AMAL = {
 )
 def test_what_a_rule_can_say(text: str, value: object) -> None:
     """Each piece of the language has the value that a reader expects."""
-    assert parser.compile(text).value(AMAL, TODAY) == value
+    assert parser.compile_expression(text).evaluate(AMAL, TODAY) == value
 
 
 @pytest.mark.parametrize(
@@ -69,20 +69,20 @@ def test_what_a_rule_can_say(text: str, value: object) -> None:
 )
 def test_nothing_is_known_of_an_empty_field(text: str) -> None:
     """A comparison with an empty field, or with what follows from one, does not hold."""
-    assert not parser.compile(text).holds(AMAL, TODAY)
+    assert not parser.compile_expression(text).holds_for(AMAL, TODAY)
 
 
 def test_codes_that_are_digits_compare_with_numbers() -> None:
     """A choice stored as '3' is at least 3, as forms made elsewhere expect."""
-    assert parser.compile("wg >= 3 and wg = 3").holds({"wg": "3"}, TODAY)
+    assert parser.compile_expression("wg >= 3 and wg = 3").holds_for({"wg": "3"}, TODAY)
 
 
 def test_the_age_changes_on_the_birthday() -> None:
     """On the day itself a year is full; the day before it is not."""
-    rule = parser.compile("age(birth_date)")
-    assert rule.value({"birth_date": "2020-06-15"}, TODAY) == 6
-    assert rule.value({"birth_date": "2020-06-16"}, TODAY) == 5
-    assert rule.value({"birth_date": "spring"}, TODAY) is None
+    rule = parser.compile_expression("age(birth_date)")
+    assert rule.evaluate({"birth_date": "2020-06-15"}, TODAY) == 6
+    assert rule.evaluate({"birth_date": "2020-06-16"}, TODAY) == 5
+    assert rule.evaluate({"birth_date": "spring"}, TODAY) is None
 
 
 @pytest.mark.parametrize(
@@ -108,14 +108,14 @@ def test_the_age_changes_on_the_birthday() -> None:
 def test_anything_else_is_refused_with_its_place(text: str, reason: str) -> None:
     """A text that is no rule says why and where, and never runs."""
     with pytest.raises(ExpressionError) as caught:
-        parser.compile(text)
+        parser.compile_expression(text)
     assert caught.value.reason == reason
     assert 0 <= caught.value.at <= len(text)
 
 
 def test_a_rule_tells_which_fields_and_answers_it_names() -> None:
     """The loader checks both against the type."""
-    rule = parser.compile("sex = 'f' and selected(groups, 'orphan') and 'x' != ${note} and size > 3")
+    rule = parser.compile_expression("sex = 'f' and selected(groups, 'orphan') and 'x' != ${note} and size > 3")
     assert rule.names == {"sex", "groups", "note", "size"}
     assert rule.answers == {("sex", "f"), ("groups", "orphan"), ("note", "x")}
 
@@ -123,17 +123,17 @@ def test_a_rule_tells_which_fields_and_answers_it_names() -> None:
 def test_products_cannot_grow_without_bound() -> None:
     """A hundred multiplications of large numbers end in nothing, not in a machine at work."""
     huge = " * ".join(["999999999999999999"] * 100)
-    assert parser.compile(huge).value({}, TODAY) is None
+    assert parser.compile_expression(huge).evaluate({}, TODAY) is None
 
 
 @given(st.text(max_size=60))
 def test_no_text_does_anything_but_compile_or_fail(text: str) -> None:
     """Whatever a form carries, the only outcome besides a rule is ExpressionError."""
     try:
-        rule = parser.compile(text)
+        rule = parser.compile_expression(text)
     except ExpressionError:
         return
-    rule.value(AMAL, TODAY)
+    rule.evaluate(AMAL, TODAY)
 
 
 WORDS = ["size", "sex", "nothing", "1", "2.5", "'f'", "(", ")", "=", "<", "-", "+", "*", "div"]
@@ -144,20 +144,20 @@ WORDS += ["mod", "and", "or", "not(", "empty(", "count(", "if(", ",", "age(", "p
 def test_rules_made_of_its_own_words_never_raise_when_they_run(words: list[str], size: object) -> None:
     """What compiles has a value for every document, of any kind of content."""
     try:
-        rule = parser.compile(" ".join(words))
+        rule = parser.compile_expression(" ".join(words))
     except ExpressionError:
         return
-    rule.value({**AMAL, "size": size}, TODAY)
+    rule.evaluate({**AMAL, "size": size}, TODAY)
 
 
 @given(st.integers(-(10**6), 10**6), st.integers(-(10**6), 10**6))
 def test_comparisons_agree_with_arithmetic(a: int, b: int) -> None:
     """The six comparisons of numbers are those of mathematics."""
     doc = {"a": a, "b": b}
-    said = [parser.compile(f"a {sign} b").value(doc, TODAY) for sign in ("<", "<=", "=", "!=", ">=", ">")]
+    said = [parser.compile_expression(f"a {sign} b").evaluate(doc, TODAY) for sign in ("<", "<=", "=", "!=", ">=", ">")]
     assert said == [a < b, a <= b, a == b, a != b, a >= b, a > b]
 
 
 def test_truth_is_anything_but_empty_zero_and_false() -> None:
     """What a rule counts as holding."""
-    assert [parser.truth(v) for v in (None, False, 0, "", [], 1, "0", ["a"])] == [False] * 5 + [True] * 3
+    assert [parser.is_truthy(v) for v in (None, False, 0, "", [], 1, "0", ["a"])] == [False] * 5 + [True] * 3

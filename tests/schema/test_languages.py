@@ -8,7 +8,7 @@ import pytest
 from fieldsync import errors
 from fieldsync.schema import load
 from fieldsync.schema.labels import label_in
-from fieldsync.ui.terminal.messages import catalogue, explain
+from fieldsync.ui.terminal.messages import explain_error, load_catalogue
 
 WELL = """
 version = 1
@@ -56,8 +56,8 @@ def test_forms_in_english_and_portuguese() -> None:
     """Arabic is not needed, and every kind of label is there in both languages."""
     well = load.load_texts({"well.toml": WELL}).type("well")
     assert well.label == {"en": "Well", "pt": "Poço"}
-    assert well.fields["water"].words("bad", "pt") == "Má"
-    assert well.fields["state"].words("found", "pt") == "Encontrado"
+    assert well.fields["water"].value_words("bad", "pt") == "Má"
+    assert well.fields["state"].value_words("found", "pt") == "Encontrado"
     assert label_in(well.sections["place"], "pt") == "Lugar"
     assert label_in(well.plural, "ar", "well") == "Wells"
 
@@ -104,7 +104,7 @@ def test_every_fault_in_a_form_is_a_sentence_in_both_languages() -> None:
                 if called in {"fault", "report"}:
                     codes.add(node.args[1].value)
     assert len(codes) > 30
-    english, arabic = catalogue("en"), catalogue("ar")
+    english, arabic = load_catalogue("en"), load_catalogue("ar")
     assert sorted(code for code in codes if f"form_fault.{code}" not in english) == []
     assert [code for code in codes if english[f"form_fault.{code}"] == arabic[f"form_fault.{code}"]] == []
 
@@ -113,5 +113,5 @@ def test_a_fault_tells_where_it_is_and_what_to_do() -> None:
     """File, line and key."""
     with pytest.raises(errors.SchemaFaults) as found:
         load.load_texts({"well.toml": WELL.replace('type = "text"', 'type = "txt"')})
-    told = explain(found.value, "en")[1].splitlines()[0]
+    told = explain_error(found.value, "en")[1].splitlines()[0]
     assert told.startswith("well.toml:21: fields.name.type cannot be txt. It may be text, note, int")

@@ -96,14 +96,14 @@ def test_the_version_follows_the_content_and_not_the_comments() -> None:
 def test_a_compiled_schema_comes_back_the_same() -> None:
     """A store keeps it compiled; damaged bytes are a clear error."""
     schema = load.load_texts({"choices.toml": CHOICES, "visit.toml": VISIT})
-    data = model.encode(schema)
-    again = model.decode(data)
-    assert again.version == schema.version == model.make(again.types).version
-    assert model.encode(again) == data
+    data = model.encode_schema(schema)
+    again = model.decode_schema(data)
+    assert again.version == schema.version == model.make_schema(again.types).version
+    assert model.encode_schema(again) == data
     with pytest.raises(errors.BadFile):
-        model.decode(data[:-1])
+        model.decode_schema(data[:-1])
     with pytest.raises(errors.BadFile):
-        model.decode(b"\x93\x01")
+        model.decode_schema(b"\x93\x01")
 
 
 @pytest.mark.parametrize(
@@ -244,7 +244,7 @@ q = 'it''s'
 [ t . "sub" ]  # comment
 r = 1
 '''
-    lines = toml_lines.index(text.replace("'it''s'", "'its'"))
+    lines = toml_lines.line_index(text.replace("'it''s'", "'its'"))
     assert lines["a", "b"] == 1
     assert lines["c d",] == 2
     assert lines["c d", "e"] == 4
@@ -292,7 +292,7 @@ def test_what_is_due_is_part_of_the_form() -> None:
     schema = load.load_texts({"choices.toml": CHOICES, "visit.toml": VISIT + DUE})
     call = schema.type("visit").due["call"]
     assert (call.label["ar"], call.who, call.by) == ("اتصال", "place", ("supervisor",))
-    assert model.decode(model.encode(schema)).type("visit").due["call"].when == "state = 'draft'"
+    assert model.decode_schema(model.encode_schema(schema)).type("visit").due["call"].when == "state = 'draft'"
 
 
 @pytest.mark.parametrize(

@@ -75,10 +75,10 @@ def test_they_say_what_plain_python_says(children: list[dict[str, object]]) -> N
     """Counts, sums and the newest over any records; without a finder nothing is known."""
 
     def value(text: str) -> object:
-        compiled = parser.compile(text)
-        assert compiled.value({}, TODAY) is None
+        compiled = parser.compile_expression(text)
+        assert compiled.evaluate({}, TODAY) is None
         assert not compiled.names  # the others' fields are not this record's
-        return compiled.value({lookups.FINDER: Finder(children)}, TODAY)
+        return compiled.evaluate({lookups.FINDER: Finder(children)}, TODAY)
 
     opened = [one for one in children if one.get("open")]
     assert value("count(step where open)") == len(opened)
@@ -92,10 +92,10 @@ def test_they_say_what_plain_python_says(children: list[dict[str, object]]) -> N
 
 def test_a_reference_is_followed() -> None:
     """`of` gives a field of the record that is named, and nothing where it is not there."""
-    text = parser.compile("coalesce(of(visit.n), 0) + 1")
+    text = parser.compile_expression("coalesce(of(visit.n), 0) + 1")
     finder = Finder([{"name": "x", "n": 4}])
-    assert text.value({"visit": "x", lookups.FINDER: finder}, TODAY) == 5
-    assert text.value({"visit": "y", lookups.FINDER: finder}, TODAY) == 1
+    assert text.evaluate({"visit": "x", lookups.FINDER: finder}, TODAY) == 5
+    assert text.evaluate({"visit": "y", lookups.FINDER: finder}, TODAY) == 1
     assert text.names == set()
 
 

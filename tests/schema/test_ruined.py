@@ -8,8 +8,8 @@ from fieldsync import errors
 from fieldsync.core import names
 from fieldsync.schema import damaged_text, validate
 from fieldsync.schema.model import Choice, Field
-from fieldsync.schema.text_cleaning import ZWNJ, clean
-from fieldsync.schema.values import received
+from fieldsync.schema.text_cleaning import ZWNJ, clean_text
+from fieldsync.schema.values import received_normaliser
 
 WORDS = {"en": "Thing", "ar": "شيء"}
 
@@ -24,7 +24,7 @@ NAME, NOTE, PHONE = field("text"), field("note"), field("phone")
 
 def _reason(of: Field, value: object) -> str | None:
     try:
-        validate.normaliser(of)(value)
+        validate.value_normaliser(of)(value)
     except errors.IllegalValue as refused:
         return str(refused.facts["reason"])
     return None
@@ -58,7 +58,7 @@ def test_what_is_refused_and_what_is_a_name(text: str, reason: str | None) -> No
     assert _reason(NAME, text) == reason
     assert _reason(field("text", "set"), text) == reason
     assert _reason(field("ref", to=("person",), or_text=True), text) == reason
-    assert received(NAME)(text) == clean(text)  # an earlier release took it
+    assert received_normaliser(NAME)(text) == clean_text(text)  # an earlier release took it
 
 
 def test_notes_may_ask() -> None:
@@ -70,7 +70,7 @@ def test_notes_may_ask() -> None:
 
 def test_numbers_of_papers_keep_their_digits() -> None:
     """A number in a text column is whole, or refused: what a spreadsheet rounded is no booklet's number."""
-    normal = validate.normaliser(NAME)
+    normal = validate.value_normaliser(NAME)
     assert [normal(one) for one in (7001, 7001.0, 29001011234567.0, 123456789012345678, 0.5)] == [
         "7001", "7001", "29001011234567", "123456789012345678", "0.5",
     ]  # fmt: skip
@@ -92,15 +92,15 @@ def test_phones_that_there_can_be(given: str, stored: str | None) -> None:
     """The trunk 0 behind a country's code goes; a number that the country does not have is refused."""
     assert _reason(PHONE, given) == (None if stored else "not_phone")
     if stored:
-        assert validate.normaliser(PHONE)(given) == stored
-        assert validate.normaliser(PHONE)(stored) == stored
-    assert received(PHONE)("+963791234567") == "+963791234567"  # as an earlier release stored it
+        assert validate.value_normaliser(PHONE)(given) == stored
+        assert validate.value_normaliser(PHONE)(stored) == stored
+    assert received_normaliser(PHONE)("+963791234567") == "+963791234567"  # as an earlier release stored it
 
 
 def test_joiners_are_spelling_in_persian_and_kurdish() -> None:
     """A zero-width non-joiner between letters stays, elsewhere it goes; search and comparison do not mind it."""
-    assert clean("می‌خواهم") == "می‌خواهم"
-    assert clean(f"{ZWNJ}علی{ZWNJ}{ZWNJ}زاده{ZWNJ} {ZWNJ}Ali{ZWNJ}son") == f"علی{ZWNJ}زاده Alison"
+    assert clean_text("می‌خواهم") == "می‌خواهم"
+    assert clean_text(f"{ZWNJ}علی{ZWNJ}{ZWNJ}زاده{ZWNJ} {ZWNJ}Ali{ZWNJ}son") == f"علی{ZWNJ}زاده Alison"
     assert names.fold_text("علی‌زاده") == names.fold_text("علیزاده")
     assert names.strip_invisible(f"علی{ZWNJ}زاده") == names.strip_invisible("علیزاده")
     assert not damaged_text.means_nothing("می‌خواهم")
@@ -111,5 +111,5 @@ def test_the_quick_look_passes_over_nothing_suspect(text: str) -> None:
     """What the search for single signs takes for sound is sound to the whole one, too."""
     begins = text[:1] in damaged_text._BEGINS
     assert begins or damaged_text._SIGN.search(text) or not damaged_text._SUSPECT.search(text)
-    assert damaged_text.reason(text) is not None or not damaged_text._SCIENTIFIC.fullmatch(text)
+    assert damaged_text.damage_reason(text) is not None or not damaged_text._SCIENTIFIC.fullmatch(text)
     assert text.strip()[:1] in damaged_text.NOTHING_BEGINS or not damaged_text.means_nothing(text.strip())

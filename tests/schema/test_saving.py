@@ -9,7 +9,7 @@ from fieldsync.schema import load, validate
 from fieldsync.schema.model import Field, Type
 
 TODAY = "2026-06-15"
-SCHEMA = load.load_texts(load.shipped())
+SCHEMA = load.load_texts(load.shipped_texts())
 HOUSEHOLD, PERSON, MEMBERSHIP = (SCHEMA.type(n) for n in ("household", "person", "membership"))
 CASE, FOLLOW_UP = SCHEMA.type("case"), SCHEMA.type("follow_up")
 SOMEBODY = "01890a5d-ac96-774b-bcce-b302099a8057"
@@ -38,7 +38,7 @@ RISK = {
 def why(kind: Type, changes: Mapping[str, object], doc: Mapping[str, object] | None = None) -> object:
     """The reason for which a save is refused."""
     with pytest.raises(errors.IllegalValue) as caught:
-        validate.check(kind, changes, doc or {}, TODAY)
+        validate.check_changes(kind, changes, doc or {}, TODAY)
     assert caught.value.facts["type"] == kind.name
     return caught.value.facts["reason"]
 
@@ -46,7 +46,7 @@ def why(kind: Type, changes: Mapping[str, object], doc: Mapping[str, object] | N
 def test_a_save_is_stored_in_normal_form() -> None:
     """Amal types in Arabic digits and labels; the store gets one form."""
     given = {"family_name": " الأحمد ", "size_stated": "٥", "displacement": "نازح", "address": ""}
-    assert validate.check(HOUSEHOLD, given, {}, TODAY) == {
+    assert validate.check_changes(HOUSEHOLD, given, {}, TODAY) == {
         "family_name": "الأحمد",
         "size_stated": 5,
         "displacement": "idp",
@@ -57,7 +57,7 @@ def test_a_save_is_stored_in_normal_form() -> None:
 def test_only_plain_fields_of_the_type_can_be_set() -> None:
     """Unknown, derived, and many-valued fields are each refused in their own way."""
     with pytest.raises(errors.UnknownField) as caught:
-        validate.check(HOUSEHOLD, {"colour": "red"}, {}, TODAY)
+        validate.check_changes(HOUSEHOLD, {"colour": "red"}, {}, TODAY)
     assert caught.value.facts["field"] == "colour"
     assert why(HOUSEHOLD, {"size": 4}) == "derived"
     assert why(HOUSEHOLD, {"phones": "0933123456"}) == "not_plain"
@@ -66,7 +66,7 @@ def test_only_plain_fields_of_the_type_can_be_set() -> None:
 def test_a_family_name_has_letters_only() -> None:
     """Arabic or Latin, with vowel signs, but no digits of either script."""
     for name in ("الأحمد", "آل سعود", "Al-Ahmad", "O'Neil", "مُحَمَّد"):
-        assert validate.check(HOUSEHOLD, {"family_name": name}, {}, TODAY)
+        assert validate.check_changes(HOUSEHOLD, {"family_name": name}, {}, TODAY)
     for name in ("أحمد3", "أحمد٣", "<b>", "名前"):
         assert why(HOUSEHOLD, {"family_name": name}) == "pattern"
 
@@ -74,8 +74,8 @@ def test_a_family_name_has_letters_only() -> None:
 def test_the_past_is_not_in_the_future() -> None:
     """Nobody is born tomorrow; a visit may well be due then."""
     assert why(PERSON, {"birth_date": "2026-06-16"}) == "future"
-    assert validate.check(PERSON, {"birth_date": TODAY}, {}, TODAY)
-    assert validate.check(FOLLOW_UP, {"due_on": "2026-12-01"}, {}, TODAY)
+    assert validate.check_changes(PERSON, {"birth_date": TODAY}, {}, TODAY)
+    assert validate.check_changes(FOLLOW_UP, {"due_on": "2026-12-01"}, {}, TODAY)
 
 
 def test_rules_hold_across_fields_of_old_and_new() -> None:
@@ -84,58 +84,58 @@ def test_rules_hold_across_fields_of_old_and_new() -> None:
     assert why(MEMBERSHIP, {"to_date": "2026-01-01", "from_date": "2026-02-01"}) == "rule"
     assert why(MEMBERSHIP, {"to_date": "2026-01-01"}, {"from_date": "2026-02-01"}) == "rule"
     assert why(MEMBERSHIP, {"from_date": "2026-02-01"}, {"to_date": "2026-01-01"}) == "rule"
-    assert validate.check(MEMBERSHIP, {"to_date": "2026-01-01"}, {}, TODAY)
+    assert validate.check_changes(MEMBERSHIP, {"to_date": "2026-01-01"}, {}, TODAY)
     assert why(FOLLOW_UP, {"next_on": "2026-06-01"}, {"done_on": "2026-06-01"}) == "rule"
 
 
 def test_a_rule_does_not_hold_up_a_save_that_does_not_touch_it() -> None:
     """An old record that breaks a newer rule can still be worked on."""
     odd = {"from_date": "2026-02-01", "to_date": "2026-01-01"}
-    assert validate.check(MEMBERSHIP, {"relation": "spouse"}, odd, TODAY) == {"relation": "spouse"}
+    assert validate.check_changes(MEMBERSHIP, {"relation": "spouse"}, odd, TODAY) == {"relation": "spouse"}
 
 
 def test_a_record_is_saved_before_it_is_complete_but_stays_a_draft() -> None:
     """What is missing is listed, and keeps the family in its first state."""
-    assert validate.missing(HOUSEHOLD, {}, TODAY) == [
+    assert validate.missing_fields(HOUSEHOLD, {}, TODAY) == [
         "family_name",
         "head",
         "registered_on",
         "location",
         "displacement",
     ]
-    started = validate.check(HOUSEHOLD, {"family_name": "الأحمد"}, {}, TODAY)
+    started = validate.check_changes(HOUSEHOLD, {"family_name": "الأحمد"}, {}, TODAY)
     with pytest.raises(errors.Incomplete) as caught:
-        validate.check(HOUSEHOLD, {"state": "registered"}, {**started, "state": "draft"}, TODAY)
+        validate.check_changes(HOUSEHOLD, {"state": "registered"}, {**started, "state": "draft"}, TODAY)
     assert caught.value.facts["fields"] == ["head", "registered_on", "location", "displacement"]
-    assert validate.missing(HOUSEHOLD, FAMILY, TODAY) == []
-    assert validate.check(HOUSEHOLD, {"state": "registered"}, FAMILY, TODAY)
+    assert validate.missing_fields(HOUSEHOLD, FAMILY, TODAY) == []
+    assert validate.check_changes(HOUSEHOLD, {"state": "registered"}, FAMILY, TODAY)
 
 
 def test_what_is_missing_may_come_in_the_same_save() -> None:
     """The last field and the step out of the draft are one save."""
     draft = {name: value for name, value in FAMILY.items() if name != "head"}
-    assert validate.check(HOUSEHOLD, {"head": SOMEBODY, "state": "registered"}, draft, TODAY)
+    assert validate.check_changes(HOUSEHOLD, {"head": SOMEBODY, "state": "registered"}, draft, TODAY)
 
 
 def test_a_complete_record_is_not_emptied_again() -> None:
     """Taking out the family's name would leave a registered family without one."""
     registered = {**FAMILY, "state": "registered"}
     with pytest.raises(errors.Incomplete) as caught:
-        validate.check(HOUSEHOLD, {"family_name": None, "address": None}, registered, TODAY)
+        validate.check_changes(HOUSEHOLD, {"family_name": None, "address": None}, registered, TODAY)
     assert caught.value.facts["fields"] == ["family_name"]
-    assert validate.check(HOUSEHOLD, {"family_name": ""}, FAMILY, TODAY) == {"family_name": None}
+    assert validate.check_changes(HOUSEHOLD, {"family_name": ""}, FAMILY, TODAY) == {"family_name": None}
 
 
 def test_steps_follow_the_lifecycle() -> None:
     """A merged family stays merged; a new record starts as a draft."""
     with pytest.raises(errors.IllegalStep) as caught:
-        validate.check(HOUSEHOLD, {"state": "verified"}, {"state": "merged"}, TODAY)
+        validate.check_changes(HOUSEHOLD, {"state": "verified"}, {"state": "merged"}, TODAY)
     assert caught.value.facts["allowed"] == []
     with pytest.raises(errors.IllegalStep):
-        validate.check(HOUSEHOLD, {**FAMILY, "state": "registered"}, {}, TODAY)
+        validate.check_changes(HOUSEHOLD, {**FAMILY, "state": "registered"}, {}, TODAY)
     with pytest.raises(errors.IllegalStep):
-        validate.check(HOUSEHOLD, {"state": None}, FAMILY, TODAY)
-    assert validate.check(HOUSEHOLD, {"state": "draft"}, {}, TODAY)
+        validate.check_changes(HOUSEHOLD, {"state": None}, FAMILY, TODAY)
+    assert validate.check_changes(HOUSEHOLD, {"state": "draft"}, {}, TODAY)
     assert why(HOUSEHOLD, {"state": "lost"}, FAMILY) == "not_choice"
 
 
@@ -143,32 +143,32 @@ def test_closing_a_case_needs_reason_date_and_approval() -> None:
     """A supervisor must have approved it, and conditional fields count at every step."""
     assert why(CASE, {"state": "closed"}, RISK) == "rule"
     approved = {**RISK, "closure_approved": "approved"}
-    assert validate.check(CASE, {"state": "closed"}, approved, TODAY)
+    assert validate.check_changes(CASE, {"state": "closed"}, approved, TODAY)
     with pytest.raises(errors.Incomplete) as caught:
-        validate.check(CASE, {"state": "closed", "closed_on": None}, approved, TODAY)
+        validate.check_changes(CASE, {"state": "closed", "closed_on": None}, approved, TODAY)
     assert caught.value.facts["fields"] == ["closed_on"]
 
 
 def test_a_newer_forms_wishes_do_not_hold_up_an_old_record() -> None:
     """A case that left its first state before `risk` was required moves on all the same."""
     old = {name: value for name, value in RISK.items() if name != "risk"}
-    assert validate.check(CASE, {"state": "monitoring"}, old, TODAY)
+    assert validate.check_changes(CASE, {"state": "monitoring"}, old, TODAY)
 
 
 def test_once_is_once_except_by_decision() -> None:
     """A case's person is written once; only a decision in review may change it."""
     other = SOMEBODY.replace("8057", "8058")
-    assert validate.check(CASE, {"person": SOMEBODY}, {"person": SOMEBODY}, TODAY)
+    assert validate.check_changes(CASE, {"person": SOMEBODY}, {"person": SOMEBODY}, TODAY)
     assert why(CASE, {"person": other}, {"person": SOMEBODY}) == "written_once"
-    decided = validate.check(CASE, {"person": other}, {"person": SOMEBODY}, TODAY, deciding=True)
+    decided = validate.check_changes(CASE, {"person": other}, {"person": SOMEBODY}, TODAY, deciding=True)
     assert decided == {"person": other}
 
 
 def test_a_decision_may_take_any_state_but_no_illegal_value() -> None:
     """Review chooses between states that lie on diverging branches."""
-    assert validate.check(HOUSEHOLD, {"state": "merged"}, {"state": "dissolved"}, TODAY, deciding=True)
+    assert validate.check_changes(HOUSEHOLD, {"state": "merged"}, {"state": "dissolved"}, TODAY, deciding=True)
     with pytest.raises(errors.IllegalValue):
-        validate.check(HOUSEHOLD, {"state": "lost"}, {}, TODAY, deciding=True)
+        validate.check_changes(HOUSEHOLD, {"state": "lost"}, {}, TODAY, deciding=True)
 
 
 def test_members_entries_and_counts_are_checked_one_by_one() -> None:
@@ -189,34 +189,34 @@ def test_members_entries_and_counts_are_checked_one_by_one() -> None:
 
 def test_questions_are_asked_when_they_concern_the_person() -> None:
     """No school question for a grandmother, no sight question for a baby."""
-    baby = validate.relevant(PERSON, {"birth_date": "2025-01-01"}, TODAY)
-    girl = validate.relevant(PERSON, {"birth_date": "2016-01-01"}, TODAY)
-    grandmother = validate.relevant(PERSON, {"birth_date": "1950-01-01"}, TODAY)
+    baby = validate.relevant_fields(PERSON, {"birth_date": "2025-01-01"}, TODAY)
+    girl = validate.relevant_fields(PERSON, {"birth_date": "2016-01-01"}, TODAY)
+    grandmother = validate.relevant_fields(PERSON, {"birth_date": "1950-01-01"}, TODAY)
     assert "in_school" not in baby
     assert "wg_see" not in baby
     assert {"in_school", "wg_see"} <= set(girl)
     assert "in_school" not in grandmother
     assert girl == [name for name in PERSON.fields if name in girl]
     assert not {"disability", "disability_cause"} & set(girl)
-    assert "disability_cause" in validate.relevant(PERSON, {"wg_walk": "4"}, TODAY)
-    assert "state" not in validate.relevant(CASE, {}, TODAY)
+    assert "disability_cause" in validate.relevant_fields(PERSON, {"wg_walk": "4"}, TODAY)
+    assert "state" not in validate.relevant_fields(CASE, {}, TODAY)
 
 
 def test_conditional_fields_are_missing_only_under_their_condition() -> None:
     """A stay that ended needs the reason; an income needs its currency."""
-    assert "end_reason" not in validate.missing(MEMBERSHIP, {}, TODAY)
-    assert "end_reason" in validate.missing(MEMBERSHIP, {"to_date": "2026-01-01"}, TODAY)
-    assert "income_currency" in validate.missing(HOUSEHOLD, {"income_monthly": 100}, TODAY)
-    assert "concerns" in validate.missing(CASE, {"concerns": []}, TODAY)
-    assert "reopen_count" not in validate.missing(CASE, {}, TODAY)
+    assert "end_reason" not in validate.missing_fields(MEMBERSHIP, {}, TODAY)
+    assert "end_reason" in validate.missing_fields(MEMBERSHIP, {"to_date": "2026-01-01"}, TODAY)
+    assert "income_currency" in validate.missing_fields(HOUSEHOLD, {"income_monthly": 100}, TODAY)
+    assert "concerns" in validate.missing_fields(CASE, {"concerns": []}, TODAY)
+    assert "reopen_count" not in validate.missing_fields(CASE, {}, TODAY)
 
 
 def test_derived_fields_follow_from_the_others() -> None:
     """The Washington Group cut-off, and the day by which a case must be assessed."""
-    assert validate.derive(PERSON, {"wg_see": "3"}, TODAY)["disability"] is True
-    assert validate.derive(PERSON, {"wg_see": "2"}, TODAY)["disability"] is False
+    assert validate.derive_fields(PERSON, {"wg_see": "3"}, TODAY)["disability"] is True
+    assert validate.derive_fields(PERSON, {"wg_see": "2"}, TODAY)["disability"] is False
     due = {
-        risk: validate.derive(CASE, {"opened_on": "2026-06-01", "risk": risk}, TODAY)
+        risk: validate.derive_fields(CASE, {"opened_on": "2026-06-01", "risk": risk}, TODAY)
         for risk in ("emergency", "high", "medium", "low")
     }
     assert [found["assessment_due"] for found in due.values()] == [
@@ -225,7 +225,7 @@ def test_derived_fields_follow_from_the_others() -> None:
         "2026-06-08",
         "2026-06-15",
     ]
-    assert validate.derive(CASE, {"risk": "high"}, TODAY) == {}
+    assert validate.derive_fields(CASE, {"risk": "high"}, TODAY) == {}
 
 
 @pytest.mark.parametrize(
@@ -246,7 +246,7 @@ def test_derived_fields_follow_from_the_others() -> None:
 def test_an_odd_paper_is_a_warning_and_never_a_block(paper: str, reason: str | None) -> None:
     """The set takes it, and whoever reads the record is told why it is odd."""
     assert validate.check_member(PERSON.field("ids"), paper) == paper
-    found = validate.warnings(PERSON, {"ids": [paper]}, TODAY)
+    found = validate.list_warnings(PERSON, {"ids": [paper]}, TODAY)
     assert found == ([{"field": "ids", "reason": reason}] if reason else [])
 
 
@@ -255,13 +255,15 @@ def test_a_warn_rule_that_does_not_hold_is_told_and_blocks_nothing() -> None:
     words = {"en": "Size", "ar": "عدد"}
     size = Field("size", "int", "latest", words, warn="size <= 15")
     kind = Type("house", words, words, 1, {"size": size})
-    assert validate.check(kind, {"size": "19"}, {}, TODAY) == {"size": 19}
-    assert validate.warnings(kind, {"size": 19}, TODAY) == [{"field": "size", "reason": "warn"}]
-    assert validate.warnings(kind, {"size": 5}, TODAY) == []
-    assert validate.warnings(kind, {}, TODAY) == []
+    assert validate.check_changes(kind, {"size": "19"}, {}, TODAY) == {"size": 19}
+    assert validate.list_warnings(kind, {"size": 19}, TODAY) == [{"field": "size", "reason": "warn"}]
+    assert validate.list_warnings(kind, {"size": 5}, TODAY) == []
+    assert validate.list_warnings(kind, {}, TODAY) == []
 
 
 def test_a_coarse_fix_is_a_warning() -> None:
     """More than 100 m off, the place on the map is a guess."""
-    assert validate.warnings(HOUSEHOLD, {"gps": "35.36 35.92 0 150"}, TODAY) == [{"field": "gps", "reason": "coarse"}]
-    assert validate.warnings(HOUSEHOLD, {"gps": "35.36 35.92 0 15"}, TODAY) == []
+    assert validate.list_warnings(HOUSEHOLD, {"gps": "35.36 35.92 0 150"}, TODAY) == [
+        {"field": "gps", "reason": "coarse"}
+    ]
+    assert validate.list_warnings(HOUSEHOLD, {"gps": "35.36 35.92 0 15"}, TODAY) == []

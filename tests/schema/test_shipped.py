@@ -10,7 +10,7 @@ from fieldsync.core.lifecycle import Lifecycle
 from fieldsync.schema import load
 from fieldsync.schema.model import DICTIONARY_LIMIT
 
-SCHEMA = load.load_texts(load.shipped())
+SCHEMA = load.load_texts(load.shipped_texts())
 ARABIC = re.compile("[\u0621-\u064a]")
 
 
@@ -123,18 +123,18 @@ def test_a_family_merged_here_and_dissolved_there_is_for_a_person() -> None:
 
 def test_the_dictionary_is_small_and_always_the_same() -> None:
     """Both sides of a sync make it from the schema alone."""
-    again = load.load_texts(dict(reversed(load.shipped().items())))
+    again = load.load_texts(dict(reversed(load.shipped_texts().items())))
     assert again.version == SCHEMA.version
-    assert again.dictionary() == SCHEMA.dictionary()
-    assert len(SCHEMA.dictionary()) <= DICTIONARY_LIMIT
-    assert b"family_name" in SCHEMA.dictionary()
-    assert "displacement" in SCHEMA.dictionary().decode()
+    assert again.compression_dictionary() == SCHEMA.compression_dictionary()
+    assert len(SCHEMA.compression_dictionary()) <= DICTIONARY_LIMIT
+    assert b"family_name" in SCHEMA.compression_dictionary()
+    assert "displacement" in SCHEMA.compression_dictionary().decode()
 
 
 def test_values_are_shown_in_the_readers_words() -> None:
     """A code becomes its label; what is no code stays."""
     sex = SCHEMA.type("person").field("sex")
-    assert [sex.words("f", "ar"), sex.words("f", "en"), sex.words("x", "ar")] == [
+    assert [sex.value_words("f", "ar"), sex.value_words("f", "en"), sex.value_words("x", "ar")] == [
         "أنثى",
         "Female",
         "x",

@@ -12,7 +12,7 @@ from fieldsync.commands.support.lazy_tree import Branch
 from fieldsync.schema import load
 
 ROWS: dict[str, dict[str, Any]] = tomllib.loads((Path(__file__).parent / "sources.toml").read_text(encoding="utf-8"))
-SCHEMA = load.load_texts(load.shipped())
+SCHEMA = load.load_texts(load.shipped_texts())
 REPORTS = {path.stem for path in (Path(__file__).parents[2] / "schemas" / "reports").glob("*.sql")}
 
 

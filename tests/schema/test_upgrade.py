@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fieldsync.schema.field_renames import upgrade
+from fieldsync.schema.field_renames import rename_fields
 from fieldsync.schema.model import Field, Type
 
 WORDS = {"en": "x", "ar": "س"}
@@ -14,24 +14,24 @@ HOUSE = Type("house", WORDS, WORDS, 3, FIELDS, renamed=RENAMED)
 
 def test_an_old_name_becomes_the_present_one_through_every_version() -> None:
     """What a form of two versions ago called village is a location now, set members too."""
-    assert upgrade(HOUSE, {"village": 1, "wants/food": True}) == {"location": 1, "needs/food": True}
-    assert upgrade(HOUSE, {"place": 1, "other": 2}) == {"location": 1, "other": 2}
+    assert rename_fields(HOUSE, {"village": 1, "wants/food": True}) == {"location": 1, "needs/food": True}
+    assert rename_fields(HOUSE, {"place": 1, "other": 2}) == {"location": 1, "other": 2}
 
 
 def test_nothing_is_dropped_when_both_names_are_there() -> None:
     """The present name keeps its value, and the old one stays readable."""
-    assert upgrade(HOUSE, {"place": 1, "location": 2}) == {"place": 1, "location": 2}
+    assert rename_fields(HOUSE, {"place": 1, "location": 2}) == {"place": 1, "location": 2}
 
 
 @given(st.dictionaries(st.sampled_from(["place", "location", "wants/a", "needs/a", "x"]), st.integers()))
 def test_upgrading_keeps_every_value(fields: dict[str, int]) -> None:
     """As many registers and the same values come out, and a second time changes nothing."""
-    upgraded = upgrade(HOUSE, fields)
+    upgraded = rename_fields(HOUSE, fields)
     assert sorted(upgraded.values()) == sorted(fields.values())
-    assert upgrade(HOUSE, upgraded) == upgraded
+    assert rename_fields(HOUSE, upgraded) == upgraded
 
 
 def test_a_type_without_renames_is_left_alone() -> None:
     """The usual case."""
     plain = Type("house", WORDS, WORDS, 1, FIELDS)
-    assert upgrade(plain, {"village": 1}) == {"village": 1}
+    assert rename_fields(plain, {"village": 1}) == {"village": 1}

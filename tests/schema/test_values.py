@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from fieldsync import errors
 from fieldsync.schema import values
 from fieldsync.schema.model import TYPES, Choice, Field
-from fieldsync.schema.text_cleaning import clean
+from fieldsync.schema.text_cleaning import clean_text
 
 WORDS = {"en": "Field", "ar": "حقل"}
 SEX = (Choice("m", {"en": "Male", "ar": "ذكر"}), Choice("f", {"en": "Female", "ar": "أنثى"}))
@@ -25,7 +25,7 @@ def field(kind: str, **more: object) -> Field:
 
 def stored(kind: str, value: object, **more: object) -> object:
     """What becomes of a value in a field of that type."""
-    return values.normaliser(field(kind, **more))(value)
+    return values.value_normaliser(field(kind, **more))(value)
 
 
 def reason(kind: str, value: object, **more: object) -> object:
@@ -89,8 +89,8 @@ def test_text_keeps_to_its_limits() -> None:
 @given(st.text())
 def test_cleaning_twice_is_cleaning_once(text: str) -> None:
     """What was stored is stored the same when it comes back in a form."""
-    once = clean(text)
-    assert clean(once) == once
+    once = clean_text(text)
+    assert clean_text(once) == once
     assert unicodedata.is_normalized("NFC", once)
     assert not any(unicodedata.category(c) in ("Cc", "Cs", "Co", "Zl", "Zp") for c in once)
     assert not set(once) & set("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068")
@@ -161,7 +161,7 @@ def test_money_is_not_negative_and_has_two_decimals() -> None:
 def test_a_stored_value_is_stored_the_same_again(value: object) -> None:
     """Normalising is idempotent in every type, so an unchanged form is no change."""
     for kind in TYPES:
-        make = values.normaliser(field(kind, choices=SCALE))
+        make = values.value_normaliser(field(kind, choices=SCALE))
         try:
             once = make(value)
         except errors.IllegalValue:

@@ -32,7 +32,7 @@ def certificate_of(office: Office) -> Path:
 
 def add(office: Office, name: str, **fields: object) -> bytes:
     """Register a household on somebody's laptop."""
-    return save.add(office[name], "household", Changes(set={"family_name": "محمد", **fields}), unit="LAT/JBL")
+    return save.add_record(office[name], "household", Changes(set={"family_name": "محمد", **fields}), unit="LAT/JBL")
 
 
 def test_a_captured_request_cannot_be_sent_again(office: Office) -> None:
@@ -111,7 +111,7 @@ def test_a_hello_cannot_be_left_out(office: Office) -> None:
 def test_a_revoked_laptop_is_told_so_however_much_it_has_to_send(own_office: Office) -> None:
     """Revoked while the server runs, with megabytes unsent: exit code 7 at the first try, and the server has not changed."""
     own_office.register("amal", 6_000)
-    device_locks.revoke(own_office["hq"], own_office["amal"].letters)
+    device_locks.revoke_device(own_office["hq"], own_office["amal"].letters)
     before = own_office.snapshot()
     own_office.shut("amal")
     for _ in range(2):
@@ -171,7 +171,7 @@ def test_a_renewed_server_is_known_by_its_first_key(own_office: Office) -> None:
         tx.settings.first_private_key = hq.key.to_bytes()
         tx.settings.private_key = key.to_bytes()
         tx.enrol_device(key.device, key.public, "ZZZ", hq.person, hq.grants, hq.clock(), chain.chain_start(key.device))
-    hq.reload()
+    hq.reload_identity()
     office.server.start()
     for name in ("amal", "basim"):
         add(office, name)

@@ -32,7 +32,7 @@ class Tree:
                 found_office(home / name, port)
             else:
                 address = f"https://127.0.0.1:{port}"
-                administration.init(
+                administration.init_server(
                     home / name, fill, org="x", unit="LAT/JBL", address=address, texts=office_texts(home)
                 )
             self.servers[name] = ServerProcess(home / name, port)

@@ -33,6 +33,6 @@ def test_a_refusal_cut_in_its_body_is_a_cut_line(people: Cast, tmp_path: Path) -
     with people.amal.store.write() as tx:
         tx.sql("UPDATE server SET address = ?, pin = ?", (address, certificate_fingerprint(certificate)))
     with pytest.raises(errors.CutOff):
-        sync_once.sync(people.amal)
+        sync_once.sync_once(people.amal)
     thread.join(10)
     listener.close()

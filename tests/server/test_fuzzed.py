@@ -65,7 +65,7 @@ def message(draw: st.DrawFn, hand: Hand, kind: FrameKind) -> bytes:
             ids = draw(st.lists(st.binary(min_size=16, max_size=16), max_size=3))
             given = messages.Ask(JBL, (messages.Range(bytes(16), b"\xff" * 16, 1, 1),), tuple(ids))
         case _:
-            signed = device_renewal.message(key.device, key.public, hand.server)
+            signed = device_renewal.renewal_message(key.device, key.public, hand.server)
             given = messages.RenewRequest(key.public, key.sign(signed), key.sign(signed), ((1, b"x" * 8),))
     return spoiled(draw, given)
 

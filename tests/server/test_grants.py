@@ -23,8 +23,8 @@ def families(office: Office, who: str, unit: str, count: int) -> set[bytes]:
     """Register families, each with a person."""
     made = set()
     for _ in range(count):
-        family = save.add(office[who], "household", Changes(set={"family_name": "محمد"}), unit=unit)
-        made |= {family, save.add(office[who], "person", Changes(set={"household": family.hex()}))}
+        family = save.add_record(office[who], "household", Changes(set={"family_name": "محمد"}), unit=unit)
+        made |= {family, save.add_record(office[who], "person", Changes(set={"household": family.hex()}))}
     return made
 
 
@@ -55,7 +55,7 @@ def test_a_withdrawn_grant_purges_only_what_is_applied(own_office: Office, at_on
         amal = own_office["amal"]
         own_office.meets("amal", relay.port)
         one = min(kept, key=lambda record: rows(amal)[record].n)
-        save.edit(amal, one.hex(), Changes(set={"location": "جبلة"}))
+        save.edit_record(amal, one.hex(), Changes(set={"location": "جبلة"}))
         mine = families(own_office, "amal", JBL, 2)
         grant(own_office, "amal", QRD, at_once=at_once)
         own_office.shut("amal")

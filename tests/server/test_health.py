@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from fieldsync.server.app import App
-from fieldsync.server.health import FRESH, LONGEST_WAIT, MOST, Health
+from fieldsync.server.app import ServerApp
+from fieldsync.server.health import FRESH, LONGEST_WAIT, MOST, StoreHealth
 from tests.conftest import Cast
 
 STRANGER, OTHER = "203.0.113.7", "203.0.113.8"
@@ -22,12 +22,12 @@ def test_one_look_counts_for_all_who_ask_in_a_second() -> None:
         time.sleep(0.01)
 
     async def ask() -> None:
-        health = Health(look, lambda: now[0])
-        await asyncio.gather(*(health.check() for _ in range(1_000)))
-        await health.check()
+        health = StoreHealth(look, lambda: now[0])
+        await asyncio.gather(*(health.check_store() for _ in range(1_000)))
+        await health.check_store()
         assert looks == [0.0]
         now[0] = FRESH
-        await asyncio.gather(*(health.check() for _ in range(10)))
+        await asyncio.gather(*(health.check_store() for _ in range(10)))
         assert looks == [0.0, FRESH]
 
     asyncio.run(ask())
@@ -43,10 +43,10 @@ def test_a_store_that_does_not_answer_is_told_and_looked_at_again() -> None:
             raise fault
 
     async def ask() -> None:
-        health = Health(look, lambda: 0.0)
-        told = await asyncio.gather(*(health.check() for _ in range(3)), return_exceptions=True)
+        health = StoreHealth(look, lambda: 0.0)
+        told = await asyncio.gather(*(health.check_store() for _ in range(3)), return_exceptions=True)
         assert [type(one) for one in told] == [OSError] * 3
-        await health.check()
+        await health.check_store()
         assert faults == []
 
     asyncio.run(ask())
@@ -56,20 +56,20 @@ def test_a_store_that_does_not_answer_is_told_and_looked_at_again() -> None:
 def test_whoever_asks_without_end_waits_and_monitoring_does_not(here: str) -> None:
     """One address has its share a minute at once; others, the same a minute later, and this computer itself always."""
     now = [0.0]
-    health = Health(lambda: None, lambda: now[0])
-    assert [health.wait(STRANGER) for _ in range(MOST)] == [0.0] * MOST
-    assert 0 < health.wait(STRANGER) < LONGEST_WAIT
-    waits = [health.wait(STRANGER) for _ in range(MOST)]
+    health = StoreHealth(lambda: None, lambda: now[0])
+    assert [health.waiting_seconds(STRANGER) for _ in range(MOST)] == [0.0] * MOST
+    assert 0 < health.waiting_seconds(STRANGER) < LONGEST_WAIT
+    waits = [health.waiting_seconds(STRANGER) for _ in range(MOST)]
     assert waits[-1] == max(waits) == LONGEST_WAIT  # it never stops being answered
-    assert health.wait(OTHER) == 0
-    assert {health.wait(here) for _ in range(3 * MOST)} == {0.0}
+    assert health.waiting_seconds(OTHER) == 0
+    assert {health.waiting_seconds(here) for _ in range(3 * MOST)} == {0.0}
     now[0] = 600.0
-    assert health.wait(STRANGER) == 0
+    assert health.waiting_seconds(STRANGER) == 0
 
 
 def test_a_stranger_s_thousand_questions_are_slowed_down(people: Cast) -> None:
     """At the server itself: beyond its share an address gets its answers later, and always 200; a load balancer's checks beside it too."""
-    app = App(people.hq)
+    app = ServerApp(people.hq)
 
     async def ask(host: str, path: str = "/health") -> int:
         found: list[int] = []

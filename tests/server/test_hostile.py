@@ -189,7 +189,7 @@ def test_odd_numbers_in_a_hello_break_nothing(office: Office, hand: Hand, change
     """Numbers at the ends of what fits, cursors of units that nobody has: an answer or a 4xx, and no channel is made of them."""
     with office["hq"].store.read() as tx:
         channels = [channel.unit for channel in tx.channels()]
-    save.add(hand.node, "household", Changes(set={"family_name": "محمد"}))
+    save.add_record(hand.node, "household", Changes(set={"family_name": "محمد"}))
     for body in (b"", hand.commits(len(log(office, hand.node)))):
         answer = hand.post("/v2/sync", hand.hello(**changes), body)
         assert answer.status == 200 or 400 <= answer.status < 500, answer

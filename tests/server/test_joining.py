@@ -22,7 +22,7 @@ FAMILY = Changes(set={"family_name": "محمد", "location": "جبلة"})
 
 def invited(served: Served, name: str, port: int | None = None) -> invites.Invite:
     """Return an invite for a case worker; with `port` it leads over a line of the test's."""
-    invite = invites.parse(administration.invite(served.hq, name, "caseworker", [JBL]).invite)
+    invite = invites.parse_invite(administration.make_invite(served.hq, name, "caseworker", [JBL]).invite)
     if port is None:
         return invite
     return invites.Invite(f"https://127.0.0.1:{port}", *(getattr(invite, f) for f in invite.__struct_fields__[1:]))
@@ -30,7 +30,7 @@ def invited(served: Served, name: str, port: int | None = None) -> invites.Invit
 
 def enrolled(served: Served, name: str) -> list[DeviceOrCopy]:
     """Return the devices of a person at the headquarters."""
-    return [one for one in administration.devices(served.hq) if one.person == name]
+    return [one for one in administration.list_devices(served.hq) if one.person == name]
 
 
 def test_a_line_cut_at_any_place_spends_no_invite(served: Served, tmp_path: Path) -> None:
@@ -42,7 +42,7 @@ def test_a_line_cut_at_any_place_spends_no_invite(served: Served, tmp_path: Path
         for limit in range(0, 60_000, 400):
             line.cut_down = limit
             try:
-                join_server.join(invite, home, cast.fill, cast.unlock)
+                join_server.join_server(invite, home, cast.fill, cast.unlock)
                 break
             except errors.CutOff as cut:
                 assert cut.facts["reason"] == "joining"
@@ -54,12 +54,12 @@ def test_a_line_cut_at_any_place_spends_no_invite(served: Served, tmp_path: Path
         (device,) = enrolled(served, "Huda")
         line.whole()
         with pytest.raises(errors.InviteInvalid) as used:
-            join_server.join(invite, tmp_path / "other", cast.fill)
+            join_server.join_server(invite, tmp_path / "other", cast.fill)
         assert used.value.facts == {"reason": "used", "server": invite.address}
         huda = cast.open_node(home)
         assert (huda.letters, huda.device.hex()) == (device.device, device.id)
-        save.add(huda, "household", FAMILY)
-        assert sync_once.sync(huda).digest == "equal"
+        save.add_record(huda, "household", FAMILY)
+        assert sync_once.sync_once(huda).digest == "equal"
         huda.close()
 
 
@@ -68,41 +68,41 @@ def test_one_who_joined_after_the_backup_comes_back(served: Served, tmp_path: Pa
 
     Her letters are hers again, and whoever joins meanwhile gets others: no two records have one code.
     """
-    backups.backup(served.hq, tmp_path / "hq.backup")
-    join_server.join(invited(served, "Huda"), tmp_path / "huda", cast.fill)
+    backups.write_backup(served.hq, tmp_path / "hq.backup")
+    join_server.join_server(invited(served, "Huda"), tmp_path / "huda", cast.fill)
     huda = cast.open_node(tmp_path / "huda")
-    records = {save.add(huda, "household", FAMILY).hex() for _ in range(3)}
-    sync_once.sync(huda)
+    records = {save.add_record(huda, "household", FAMILY).hex() for _ in range(3)}
+    sync_once.sync_once(huda)
     letters, device = huda.letters, huda.device
     served.server.stop()
-    backups.restore(tmp_path / "hq.backup", tmp_path / "again", cast.unlock)
+    backups.restore_backup(tmp_path / "hq.backup", tmp_path / "again", cast.unlock)
     served.hq.close()
     served.hq = cast.open_node(tmp_path / "again")
     server = ServerProcess(tmp_path / "again", served.server.port)
     server.start()
     try:
-        records.add(save.add(huda, "household", FAMILY).hex())
+        records.add(save.add_record(huda, "household", FAMILY).hex())
         with pytest.raises(errors.UnknownDevice):
-            sync_once.sync(huda)
-        join_server.join(invited(served, "Rana"), tmp_path / "rana", cast.fill)
+            sync_once.sync_once(huda)
+        join_server.join_server(invited(served, "Rana"), tmp_path / "rana", cast.fill)
         rana = cast.open_node(tmp_path / "rana")
-        save.add(rana, "household", FAMILY)
+        save.add_record(rana, "household", FAMILY)
         with pytest.raises(errors.StoreExists):  # another person's invite is not for this laptop
-            join_server.join(invited(served, "Zahra"), tmp_path / "huda", cast.fill, cast.unlock)
-        join_server.join(invited(served, "Huda"), tmp_path / "huda", cast.fill, cast.unlock)
+            join_server.join_server(invited(served, "Zahra"), tmp_path / "huda", cast.fill, cast.unlock)
+        join_server.join_server(invited(served, "Huda"), tmp_path / "huda", cast.fill, cast.unlock)
         huda.close()
         huda = cast.open_node(tmp_path / "huda")
         assert (huda.letters, huda.device) == (letters, device)
-        told = sync_once.sync(huda)
+        told = sync_once.sync_once(huda)
         assert (told.up.commits, told.refused, told.digest) == (4, 0, "equal")
-        sync_once.sync(rana)
-        sync_once.sync(huda)
+        sync_once.sync_once(rana)
+        sync_once.sync_once(huda)
         held = queries.list_records(served.hq, "household", limit=0)
         assert records <= {one.id.replace("-", "") for one in held}
         assert len({one.code for one in held}) == len(held) == 5
         assert rana.letters != letters
         with pytest.raises(errors.InviteInvalid) as known:  # there is nothing to bring back
-            join_server.join(invited(served, "Huda"), tmp_path / "huda", cast.fill, cast.unlock)
+            join_server.join_server(invited(served, "Huda"), tmp_path / "huda", cast.fill, cast.unlock)
         assert known.value.facts["reason"] == "enrolled"
         huda.close()
         rana.close()

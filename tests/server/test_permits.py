@@ -21,12 +21,12 @@ def tamper(node: Node, *grants: Grant) -> None:
     """Have a laptop believe that it was granted more."""
     with node.store.write() as tx:
         tx.settings.grants = tuple(grants)
-    node.reload()
+    node.reload_identity()
 
 
 def household(node: Node, unit: str = JBL, **fields: object) -> bytes:
     """Register a family."""
-    return save.add(node, "household", Changes(set={"family_name": "محمد", **fields}), unit=unit)
+    return save.add_record(node, "household", Changes(set={"family_name": "محمد", **fields}), unit=unit)
 
 
 def refused(node: Node) -> list[dict[str, Any]]:
@@ -87,7 +87,7 @@ def test_a_decision_above_the_role_is_kept_aside(office: Office, amal: Node) -> 
     record = household(amal, location="a")
     office.sync("amal", "basim", "samar")
     for name in ("basim", "samar"):
-        save.edit(office[name], record.hex(), Changes(set={"location": name}))
+        save.edit_record(office[name], record.hex(), Changes(set={"location": name}))
     office.sync("basim", "samar", "amal")
     assert "location" in rows(amal)[record].conflicts
     row = rows(amal)[record]
@@ -101,12 +101,12 @@ def test_a_decision_above_the_role_is_kept_aside(office: Office, amal: Node) -> 
     office.sync("basim", "samar")
     office.equal("amal", "basim", "samar")
     for name in ("hq", "amal", "samar"):
-        assert len(decisions.items_of(office[name], record.hex())[0].heads) == 2
-    decisions.take(office["samar"], record.hex(), "location", value="decided")
+        assert len(decisions.conflicts_of(office[name], record.hex())[0].heads) == 2
+    decisions.decide_conflict(office["samar"], record.hex(), "location", value="decided")
     assert [one.refused for one in office.sync("samar", "amal", "basim")] == [0, 0, 0]
     office.equal("amal", "basim", "samar")
     assert rows(amal)[record].doc["location"] == "decided"
-    item = decisions.items_of(office["samar"], record.hex())[
+    item = decisions.conflicts_of(office["samar"], record.hex())[
         0
     ]  # nothing is lost: what waited stands beside the decision now
     assert {head.value for head in item.heads} == {"decided", "mine"}
@@ -119,7 +119,7 @@ def test_a_decision_in_parts_is_kept_aside(office: Office, amal: Node, at_once: 
     record = household(amal, location="a")
     office.sync("amal", "basim", "samar")
     for name in ("basim", "samar"):
-        save.edit(office[name], record.hex(), Changes(set={"location": name}))
+        save.edit_record(office[name], record.hex(), Changes(set={"location": name}))
     office.sync("basim", "samar", "amal")
     kind = amal.schema.type("household")
     heads = rows(amal)[record].state.fields["location"].heads
@@ -139,7 +139,7 @@ def test_a_decision_in_parts_is_kept_aside(office: Office, amal: Node, at_once: 
     assert len(refused(amal)) == before + 1
     office.sync("basim", "samar", "amal")
     office.equal("amal", "basim", "samar")
-    assert len(decisions.items_of(office["samar"], record.hex())[0].heads) == 2
+    assert len(decisions.conflicts_of(office["samar"], record.hex())[0].heads) == 2
 
 
 @pytest.mark.parametrize("third", [True, False])
@@ -148,18 +148,18 @@ def test_who_is_one_of_several_decides_nothing_by_editing_twice(office: Office, 
     record = household(amal, location="a")
     office.sync("amal", "basim", "samar")
     if third:
-        save.edit(office["samar"], record.hex(), Changes(set={"location": "samar"}))
-    save.edit(office["basim"], record.hex(), Changes(set={"location": "basim 1"}))
+        save.edit_record(office["samar"], record.hex(), Changes(set={"location": "samar"}))
+    save.edit_record(office["basim"], record.hex(), Changes(set={"location": "basim 1"}))
     office.sync("basim", "samar")
-    save.edit(amal, record.hex(), Changes(set={"location": "amal 1"}))
-    save.edit(office["basim"], record.hex(), Changes(set={"location": "basim 2"}))
+    save.edit_record(amal, record.hex(), Changes(set={"location": "amal 1"}))
+    save.edit_record(office["basim"], record.hex(), Changes(set={"location": "basim 2"}))
     office.sync("amal", "basim", "amal")
     assert rows(amal)[record].doc["location"] == "basim 2"
-    save.edit(amal, record.hex(), Changes(set={"location": "amal 2"}))
+    save.edit_record(amal, record.hex(), Changes(set={"location": "amal 2"}))
     assert office.sync("amal")[0].refused == 0
     office.sync("basim", "samar")
     office.equal("amal", "basim", "samar")
-    values = {head.value for head in decisions.items_of(office["samar"], record.hex())[0].heads}
+    values = {head.value for head in decisions.conflicts_of(office["samar"], record.hex())[0].heads}
     assert values == {"amal 2", "basim 2"} | ({"samar"} if third else set())
 
 
@@ -193,7 +193,7 @@ def test_nobody_swallows_what_another_has_yet_to_write(office: Office, amal: Nod
         commit_writer.commit_drafts(amal, tx, [Draft(record, "household", 1, {"location": "mine"}, claim)])
     assert office.sync("amal")[0].refused == 1
     assert (refused(amal)[-1]["code"], refused(amal)[-1]["device"]) == ("gap", basim.device.hex())
-    save.edit(basim, record.hex(), Changes(set={"location": "later"}))
+    save.edit_record(basim, record.hex(), Changes(set={"location": "later"}))
     office.sync("basim", "amal", "samar")
     office.equal("amal", "basim", "samar")
     assert rows(office["samar"])[record].doc["location"] == "later"

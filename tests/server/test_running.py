@@ -165,7 +165,7 @@ def test_many_laptops_at_once(own_office: Office) -> None:
         family = min(rows(own_office["hq"])).hex()
         for name in ("amal", "basim"):
             own_office.sync(name)
-            save.edit(own_office[name], family, Changes(set={"location": f"{name} {i}"}))
+            save.edit_record(own_office[name], family, Changes(set={"location": f"{name} {i}"}))
     own_office.sync("amal", "basim", "samar", "amal", "basim")
     own_office.equal("amal", "basim", "samar")
 

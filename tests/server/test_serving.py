@@ -19,9 +19,9 @@ from fieldsync.core.state import canonical_bytes, register_of
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey, make_certificate
 from fieldsync.protocol import invites, join_server, sync_once
-from fieldsync.protocol.client import Client
-from fieldsync.protocol.http_client import Connection
-from fieldsync.protocol.tally import Tally
+from fieldsync.protocol.client import SyncClient
+from fieldsync.protocol.http_client import ServerConnection
+from fieldsync.protocol.tally import SyncTally
 from fieldsync.replica import changes, commit_writer, queries, save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
@@ -43,11 +43,11 @@ def held(node: Node) -> dict[bytes, bytes]:
     return {record: canonical_bytes(row.state) for record, row in rows(node).items()}
 
 
-def line_to(node: Node) -> tuple[Connection, Any]:
+def line_to(node: Node) -> tuple[ServerConnection, Any]:
     """Return a line to a laptop's server, and what the laptop knows of it."""
     with node.store.read() as tx:
         server = tx.servers()[0]
-    return Connection(server.address, server.pin, Tally()), server
+    return ServerConnection(server.address, server.pin, SyncTally()), server
 
 
 def signed(node: Node, path: str, nonce: bytes, hello: bytes, rest: bytes | None = None) -> dict[str, str]:
@@ -61,13 +61,13 @@ def signed(node: Node, path: str, nonce: bytes, hello: bytes, rest: bytes | None
 
 def conflict(people: Served) -> str:
     """Have Amal and Basim change one family's place at once; everybody knows of it. Return its id."""
-    family = save.add(people.amal, "household", FAMILY, unit=JBL).hex()
+    family = save.add_record(people.amal, "household", FAMILY, unit=JBL).hex()
     for node in (people.amal, people.basim):
-        sync_once.sync(node)
-    save.edit(people.amal, family, Changes(set={"location": "اللاذقية"}))
-    save.edit(people.basim, family, Changes(set={"location": "طرطوس"}))
+        sync_once.sync_once(node)
+    save.edit_record(people.amal, family, Changes(set={"location": "اللاذقية"}))
+    save.edit_record(people.basim, family, Changes(set={"location": "طرطوس"}))
     for node in (people.amal, people.basim, people.amal, people.samar):
-        sync_once.sync(node)
+        sync_once.sync_once(node)
     return family
 
 
@@ -76,9 +76,9 @@ def conflict(people: Served) -> str:
 
 def test_a_sync_with_nothing_to_do_is_one_small_request(served: Served) -> None:
     """One request and fewer than 1,000 bytes both ways, headers included."""
-    save.add(served.amal, "household", FAMILY)
-    sync_once.sync(served.amal)
-    told = sync_once.sync(served.amal)
+    save.add_record(served.amal, "household", FAMILY)
+    sync_once.sync_once(served.amal)
+    told = sync_once.sync_once(served.amal)
     assert told.requests == 1
     assert told.up.bytes + told.down.bytes < 1_000
     assert (told.up.commits, told.down.states, told.digest) == (0, 0, "equal")
@@ -88,19 +88,19 @@ def test_a_whole_story(served: Served) -> None:
     """Two laptops change one field offline; Samar decides; both get the decision, and she may take it back."""
     family = conflict(served)
     for node in served.laptops:
-        (item,) = decisions.items(node)
+        (item,) = decisions.list_conflicts(node)
         assert {head.value for head in item.heads} == {"اللاذقية", "طرطوس"}
         assert item.base == "جبلة"
-    chosen = next(head for head in decisions.items(served.samar)[0].heads if head.by == "Amal")
-    decisions.take(served.samar, family, "location", head=chosen.name, note="زيارة")
-    assert [sync_once.sync(node).digest for node in (served.samar, served.amal, served.basim)] == ["equal"] * 3
+    chosen = next(head for head in decisions.list_conflicts(served.samar)[0].heads if head.by == "Amal")
+    decisions.decide_conflict(served.samar, family, "location", head=chosen.name, note="زيارة")
+    assert [sync_once.sync_once(node).digest for node in (served.samar, served.amal, served.basim)] == ["equal"] * 3
     for node in served.laptops:
-        assert decisions.items(node) == []
+        assert decisions.list_conflicts(node) == []
         assert queries.show(node, family).fields["location"] == "اللاذقية"
-    decisions.undo(served.samar, family, "location")
-    told = [sync_once.sync(node) for node in (served.samar, served.amal, served.basim)]
+    decisions.undo_decision(served.samar, family, "location")
+    told = [sync_once.sync_once(node) for node in (served.samar, served.amal, served.basim)]
     assert [(one.digest, one.refused) for one in told] == [("equal", 0)] * 3
-    assert [len(decisions.items(node)) for node in served.laptops] == [1, 1, 1]
+    assert [len(decisions.list_conflicts(node)) for node in served.laptops] == [1, 1, 1]
     assert held(served.amal) == held(served.basim) == held(served.hq)
 
 
@@ -109,17 +109,17 @@ def test_a_whole_story(served: Served) -> None:
 
 def test_a_captured_request_replayed_is_refused_and_changes_nothing(served: Served) -> None:
     """The very bytes of a request that was accepted are refused the second time."""
-    save.add(served.amal, "household", FAMILY)
+    save.add_record(served.amal, "household", FAMILY)
     line, server = line_to(served.amal)
-    client = Client(served.amal, server, Tally())
+    client = SyncClient(served.amal, server, SyncTally())
     hello = client.hello()
     body = hello + b"".join(client.commit_frames())
     headers = signed(served.amal, "/v2/sync", server.nonce, hello)
-    line.post("/v2/sync", body, headers).raw.read()
+    line.post_request("/v2/sync", body, headers).raw.read()
     before = held(served.hq)
     assert len(before) == 1
     with pytest.raises(errors.StaleNonce):
-        line.post("/v2/sync", body, headers)
+        line.post_request("/v2/sync", body, headers)
     assert held(served.hq) == before
     line.close()
 
@@ -127,10 +127,10 @@ def test_a_captured_request_replayed_is_refused_and_changes_nothing(served: Serv
 def test_a_lost_nonce_costs_one_more_request_and_no_commit(served: Served) -> None:
     """A laptop whose last answer was lost, or that has none at all, is handed a fresh nonce and sends everything."""
     for nonce in (b"", b"x" * 16, b"\0" * 40):
-        save.add(served.amal, "household", FAMILY)
+        save.add_record(served.amal, "household", FAMILY)
         with served.amal.store.write() as tx:
             tx.sql("UPDATE server SET nonce = ?", (nonce,))
-        told = sync_once.sync(served.amal)
+        told = sync_once.sync_once(served.amal)
         assert told.requests == 2
         assert told.digest == "equal"
         assert held(served.hq) == held(served.amal)
@@ -140,23 +140,23 @@ def test_a_nonce_of_another_device_or_an_older_one_is_worth_nothing(served: Serv
     """Nonces are handed out to one device, and rise."""
     with served.amal.store.read() as tx:
         old = tx.servers()[0].nonce
-    sync_once.sync(served.amal)
+    sync_once.sync_once(served.amal)
     line, server = line_to(served.amal)
-    client = Client(served.amal, server, Tally())
+    client = SyncClient(served.amal, server, SyncTally())
     hello = client.hello()
     with pytest.raises(errors.StaleNonce):
-        line.post("/v2/sync", hello, signed(served.amal, "/v2/sync", old or b"", hello))
+        line.post_request("/v2/sync", hello, signed(served.amal, "/v2/sync", old or b"", hello))
     _, basims = line_to(served.basim)
     with pytest.raises(errors.StaleNonce):
-        line.post("/v2/sync", hello, signed(served.amal, "/v2/sync", basims.nonce, hello))
+        line.post_request("/v2/sync", hello, signed(served.amal, "/v2/sync", basims.nonce, hello))
     line.close()
 
 
 def test_a_request_signed_for_another_path_query_or_hello_is_refused(served: Served) -> None:
     """The signature covers method, path, query, nonce and hello; a stolen nonce without the key is nothing."""
     line, server = line_to(served.amal)
-    hello = Client(served.amal, server, Tally()).hello()
-    other = Client(served.amal, server, Tally()).hello(where=True)
+    hello = SyncClient(served.amal, server, SyncTally()).hello()
+    other = SyncClient(served.amal, server, SyncTally()).hello(where=True)
     good = signed(served.amal, "/v2/sync", server.nonce, hello)
     attempts: list[tuple[str, bytes, dict[str, str]]] = [
         ("/v2/sync", other, good),
@@ -171,8 +171,8 @@ def test_a_request_signed_for_another_path_query_or_hello_is_refused(served: Ser
     ]
     for path, body, headers in attempts:
         with pytest.raises(errors.Refused):
-            line.post(path, body, headers)
-    assert line.post("/v2/sync", hello, good).status_code == 200
+            line.post_request(path, body, headers)
+    assert line.post_request("/v2/sync", hello, good).status_code == 200
     line.close()
 
 
@@ -181,16 +181,16 @@ def test_a_request_signed_for_another_path_query_or_hello_is_refused(served: Ser
 
 def test_a_lost_laptop_is_locked_out_from_its_next_request_on(served: Served) -> None:
     """Revoked beside the running server: it can neither push nor pull, and what it had sent stays."""
-    save.add(served.amal, "household", FAMILY)
-    sync_once.sync(served.amal)
+    save.add_record(served.amal, "household", FAMILY)
+    sync_once.sync_once(served.amal)
     before = held(served.hq)
-    assert device_locks.revoke(served.hq, served.amal.letters).state == "revoked"
-    save.add(served.amal, "household", FAMILY)
+    assert device_locks.revoke_device(served.hq, served.amal.letters).state == "revoked"
+    save.add_record(served.amal, "household", FAMILY)
     for _ in range(2):
         with pytest.raises(errors.Revoked):
-            sync_once.sync(served.amal)
+            sync_once.sync_once(served.amal)
     assert held(served.hq) == before
-    sync_once.sync(served.basim)
+    sync_once.sync_once(served.basim)
     assert held(served.basim) == before
 
 
@@ -198,11 +198,11 @@ def test_a_stranger_is_nobody(served: Served) -> None:
     """A device that was never enrolled here is unknown, however well it signs."""
     line, server = line_to(served.amal)
     key = DeviceKey.generate()
-    hello = Client(served.amal, server, Tally()).hello()
+    hello = SyncClient(served.amal, server, SyncTally()).hello()
     asked = chain.SignedRequest("POST", "/v2/sync", "", b"n" * 16, hello)
     signature = key.sign(chain.signed_request(PROTOCOL, server.id, asked))
     with pytest.raises(errors.UnknownDevice):
-        line.post(
+        line.post_request(
             "/v2/sync",
             hello,
             {"Authorization": f"FS {to_base64(key.device)}.{to_base64(b'n' * 16)}.{to_base64(signature)}"},
@@ -212,14 +212,14 @@ def test_a_stranger_is_nobody(served: Served) -> None:
 
 def test_an_invite_is_good_once_and_for_a_while(served: Served, tmp_path: Path) -> None:
     """Used, expired, of another secret, and no invite at all: each is refused, and leaves no store behind."""
-    text = administration.invite(served.hq, "Huda", "caseworker", [JBL]).invite
-    invite = invites.parse(text)
-    join_server.join(invite, tmp_path / "huda", cast.fill)
+    text = administration.make_invite(served.hq, "Huda", "caseworker", [JBL]).invite
+    invite = invites.parse_invite(text)
+    join_server.join_server(invite, tmp_path / "huda", cast.fill)
     huda = cast.open_node(tmp_path / "huda")
-    assert sync_once.sync(huda).digest == "equal"
+    assert sync_once.sync_once(huda).digest == "equal"
     huda.close()
-    expired = invites.parse(administration.invite(served.hq, "Huda", "caseworker", [JBL], hours=-1).invite)
-    fresh = invites.parse(administration.invite(served.hq, "Huda", "caseworker", [JBL]).invite)
+    expired = invites.parse_invite(administration.make_invite(served.hq, "Huda", "caseworker", [JBL], hours=-1).invite)
+    fresh = invites.parse_invite(administration.make_invite(served.hq, "Huda", "caseworker", [JBL]).invite)
     bad = {
         "used": invite,
         "expired": expired,
@@ -227,7 +227,7 @@ def test_an_invite_is_good_once_and_for_a_while(served: Served, tmp_path: Path) 
     }
     for reason, one in bad.items():
         with pytest.raises(errors.InviteInvalid) as caught:
-            join_server.join(one, tmp_path / reason, cast.fill)
+            join_server.join_server(one, tmp_path / reason, cast.fill)
         assert caught.value.facts["reason"] == reason
         assert not (tmp_path / reason).exists()
     for garbage in (
@@ -241,15 +241,15 @@ def test_an_invite_is_good_once_and_for_a_while(served: Served, tmp_path: Path) 
         "fieldsync:1:gA",
     ):
         with pytest.raises(errors.InviteInvalid):
-            invites.parse(garbage)
-    assert invites.parse(f"  {text[:40]}\n {text[40:]} \n") == invite
+            invites.parse_invite(garbage)
+    assert invites.parse_invite(f"  {text[:40]}\n {text[40:]} \n") == invite
 
 
 def test_a_folder_that_has_a_store_is_not_joined_over(served: Served) -> None:
     """An invite never writes over what is there."""
-    invite = invites.parse(administration.invite(served.hq, "Huda", "caseworker", [JBL]).invite)
+    invite = invites.parse_invite(administration.make_invite(served.hq, "Huda", "caseworker", [JBL]).invite)
     with pytest.raises(errors.StoreExists):
-        join_server.join(invite, served.home / "amal", cast.fill)
+        join_server.join_server(invite, served.home / "amal", cast.fill)
 
 
 # --- the right server -------------------------------------------------------------------------------------------------
@@ -286,15 +286,15 @@ def impostor(tmp_path: Path) -> Iterator[tuple[int, Queue[bytes]]]:
 
 def test_a_server_with_another_certificate_is_told_nothing(people: Cast, tmp_path: Path) -> None:
     """WrongServer, for a sync and for joining, and not one byte of HTTP has left the laptop."""
-    save.add(people.amal, "household", FAMILY)
+    save.add_record(people.amal, "household", FAMILY)
     with impostor(tmp_path) as (port, heard):
         with people.amal.store.write() as tx:
             tx.sql("UPDATE server SET address = ?", (f"https://127.0.0.1:{port}",))
         with pytest.raises(errors.WrongServer):
-            sync_once.sync(people.amal)
-        invite = invites.parse(administration.invite(people.hq, "Huda", "caseworker", [JBL]).invite)
+            sync_once.sync_once(people.amal)
+        invite = invites.parse_invite(administration.make_invite(people.hq, "Huda", "caseworker", [JBL]).invite)
         with pytest.raises(errors.WrongServer):
-            join_server.join(
+            join_server.join_server(
                 msgspec.structs.replace(invite, address=f"https://127.0.0.1:{port}"), tmp_path / "huda", cast.fill
             )
         assert [heard.get(timeout=10) for _ in range(2)] == [b"", b""]
@@ -303,11 +303,11 @@ def test_a_server_with_another_certificate_is_told_nothing(people: Cast, tmp_pat
 
 def test_nobody_there_is_unreachable_and_says_how_much_is_unsent(people: Cast, port: int) -> None:
     """A server that is down: no traceback, one clear error."""
-    save.add(people.amal, "household", FAMILY)
+    save.add_record(people.amal, "household", FAMILY)
     with people.amal.store.write() as tx:
         tx.sql("UPDATE server SET address = ?", (f"https://127.0.0.1:{port}",))
     with pytest.raises(errors.Unreachable) as caught:
-        sync_once.sync(people.amal)
+        sync_once.sync_once(people.amal)
     assert caught.value.facts["unsent"] == 1
 
 
@@ -324,7 +324,7 @@ def test_the_environment_can_send_nobody_elsewhere(
         monkeypatch.setenv(name, str(tmp_path / "no-such-file.pem"))
     (tmp_path / ".netrc").write_text("machine 127.0.0.1 login amal password secret\n")
     monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
-    assert sync_once.sync(served.amal).digest == "equal"
+    assert sync_once.sync_once(served.amal).digest == "equal"
     with pytest.raises(TimeoutError):
         trap.accept()
     trap.close()
@@ -342,25 +342,25 @@ def test_a_case_worker_cannot_write_into_another_unit(served: Served) -> None:
         commit_writer.commit_drafts(
             node, tx, [changes.Draft(node.new_id(), "household", kind.version, dict(sorted(fields.items())), {})]
         )
-    good = save.add(node, "household", FAMILY)
-    told = sync_once.sync(node)
+    good = save.add_record(node, "household", FAMILY)
+    told = sync_once.sync_once(node)
     assert told.refused == 1
     (refused,) = queries.status(node).refused
     assert (refused["seq"], refused["code"], refused["unit"]) == (1, "unit_refused", QRD)
     assert set(rows(served.hq)) == {good}
     with served.hq.store.read() as tx:
         assert [c.seq for c in tx.commits_behind(node.device, 0)] == [1, 2]
-    assert sync_once.sync(node).refused == 0
+    assert sync_once.sync_once(node).refused == 0
 
 
 def test_a_case_worker_cannot_decide_a_review(served: Served) -> None:
     """A tampered laptop that covers all heads, or writes a decision: quarantined, and the conflict stays open."""
     family = conflict(served)
-    save.edit(
+    save.edit_record(
         served.samar, family, Changes(set={"location": "دمشق"})
     )  # a third head: neither Amal's nor what she was shown alone
-    sync_once.sync(served.samar)
-    sync_once.sync(served.amal)
+    sync_once.sync_once(served.samar)
+    sync_once.sync_once(served.amal)
     node = served.amal
     row = rows(node)[bytes.fromhex(family)]
     kind = node.schema.type("household")
@@ -368,9 +368,9 @@ def test_a_case_worker_cannot_decide_a_review(served: Served) -> None:
     for fields in ({"location": "حلب"}, {"_decided/location": {"heads": over}, "location": "حمص"}):
         with node.store.write() as tx:
             commit_writer.commit_drafts(node, tx, [save.draft_edit(node, row, kind, fields, decides=True)])
-    assert sync_once.sync(node).refused == 2
+    assert sync_once.sync_once(node).refused == 2
     assert {one["code"] for one in queries.status(node).refused} == {"undecided", "role_refused"}
-    (item,) = decisions.items(served.hq)
+    (item,) = decisions.list_conflicts(served.hq)
     assert {head.value for head in item.heads} >= {"دمشق"}
     assert len(item.heads) > 1
     assert held(node) == held(served.hq)
@@ -392,8 +392,8 @@ def test_what_no_form_allows_is_kept_aside(served: Served) -> None:
             commit_writer.commit_drafts(
                 node, tx, [changes.Draft(node.new_id(), type_, 1, dict(sorted(whole.items())), {})]
             )
-    good = save.add(node, "household", FAMILY)
-    assert sync_once.sync(node).refused == len(odd)
+    good = save.add_record(node, "household", FAMILY)
+    assert sync_once.sync_once(node).refused == len(odd)
     held = rows(node)
     with node.store.read() as tx:  # what nobody applied stays with its author, in no channel
         assert {record for record, row in held.items() if row.channels != [tx.departed_channel]} == {good}
@@ -407,10 +407,10 @@ def test_what_no_form_allows_is_kept_aside(served: Served) -> None:
 def test_a_gap_is_filled_by_itself(served: Served) -> None:
     """A laptop that believes more was acknowledged than the server holds is asked for what is missing, and sends it."""
     for _ in range(3):
-        save.add(served.amal, "household", FAMILY)
+        save.add_record(served.amal, "household", FAMILY)
     with served.amal.store.write() as tx:
         tx.set_acknowledged(tx.servers()[0].id, served.amal.device, 2, 0)
-    assert sync_once.sync(served.amal).digest == "equal"
+    assert sync_once.sync_once(served.amal).digest == "equal"
     assert held(served.hq) == held(served.amal)
 
 
@@ -421,8 +421,8 @@ def test_a_server_restored_from_a_backup_gets_everything_again(served: Served, t
     shutil.copytree(served.home / "hq", tmp_path / "backup")
     served.server.start()
     for _ in range(3):
-        save.add(served.amal, "household", FAMILY)
-        sync_once.sync(served.amal)
+        save.add_record(served.amal, "household", FAMILY)
+        sync_once.sync_once(served.amal)
     served.server.stop()
     shutil.rmtree(served.home / "hq")
     shutil.copytree(tmp_path / "backup", served.home / "hq")
@@ -430,30 +430,30 @@ def test_a_server_restored_from_a_backup_gets_everything_again(served: Served, t
     served.hq = served.open("hq")
     for _ in range(2):
         for node in (served.amal, served.basim):
-            sync_once.sync(node)
+            sync_once.sync_once(node)
     assert held(served.hq) == held(served.amal) == held(served.basim)
     assert len(held(served.hq)) == 3
 
 
 def test_a_clone_of_a_laptop_goes_on_as_a_device_of_its_own(served: Served) -> None:
     """Two laptops with one identity: the second to write at one place is found, becomes another device, and both edits stand."""
-    family = save.add(served.amal, "household", FAMILY).hex()
-    sync_once.sync(served.amal)
+    family = save.add_record(served.amal, "household", FAMILY).hex()
+    sync_once.sync_once(served.amal)
     served.amal.close()
     shutil.copytree(served.home / "amal", served.home / "clone")
     served.amal = served.open("amal")
     clone = served.open("clone")
-    save.edit(served.amal, family, Changes(set={"location": "اللاذقية"}))
-    save.edit(clone, family, Changes(set={"location": "طرطوس"}))
-    assert not sync_once.sync(served.amal).renewed
-    renewed = sync_once.sync(clone).renewed
+    save.edit_record(served.amal, family, Changes(set={"location": "اللاذقية"}))
+    save.edit_record(clone, family, Changes(set={"location": "طرطوس"}))
+    assert not sync_once.sync_once(served.amal).renewed
+    renewed = sync_once.sync_once(clone).renewed
     assert (renewed.carried, renewed.codes) == (1, {})
     assert clone.device != served.amal.device
-    assert sync_once.sync(served.amal).renewed.carried == 0  # nobody goes on under the old name
-    assert not sync_once.sync(clone).renewed
-    assert sync_once.sync(served.amal).device_pending  # the second to go on waits for approval
+    assert sync_once.sync_once(served.amal).renewed.carried == 0  # nobody goes on under the old name
+    assert not sync_once.sync_once(clone).renewed
+    assert sync_once.sync_once(served.amal).device_pending  # the second to go on waits for approval
     directly.approve(served.amal, hq=served.hq)
-    assert not sync_once.sync(served.amal).device_pending
+    assert not sync_once.sync_once(served.amal).device_pending
     heads = (queries.show(served.hq, family, all_heads=True).registers or {})["location"]
     assert {head.value for head in heads} == {"اللاذقية", "طرطوس"}
     assert held(served.hq) == held(served.amal) == held(clone)
@@ -462,22 +462,22 @@ def test_a_clone_of_a_laptop_goes_on_as_a_device_of_its_own(served: Served) -> N
 
 def test_a_revoked_laptop_goes_on_as_nobody(served: Served) -> None:
     """A copy of a device that was locked out gets no new identity."""
-    save.add(served.amal, "household", FAMILY)
-    sync_once.sync(served.amal)
+    save.add_record(served.amal, "household", FAMILY)
+    sync_once.sync_once(served.amal)
     with served.amal.store.write() as tx:
         tx.settings.restored = True
     with served.hq.store.write() as tx:
         tx.set_device_state(served.amal.device, "revoked")
         before = len(tx.devices())
     with pytest.raises(errors.Revoked):
-        sync_once.sync(served.amal)
+        sync_once.sync_once(served.amal)
     with served.hq.store.write() as tx:
         tx.set_device_state(served.amal.device, "forked")  # a state only rises
     with pytest.raises(errors.Revoked):
-        sync_once.sync(served.amal)
+        sync_once.sync_once(served.amal)
     with served.hq.store.write() as tx:  # as if it had been copied, and never locked out
         tx.sql("UPDATE device SET state = 'forked' WHERE id = ?", (served.amal.device,))
-    assert sync_once.sync(served.amal).renewed.carried == 0
+    assert sync_once.sync_once(served.amal).renewed.carried == 0
     with served.hq.store.read() as tx:
         assert len(tx.devices()) == before + 1
 
@@ -487,8 +487,8 @@ def test_a_revoked_laptop_goes_on_as_nobody(served: Served) -> None:
 
 def test_the_same_frames_a_hundred_times_are_one_sync(people: Cast) -> None:
     """Delivered again and again, up and down: one entry in the log, the same registers, the same arrivals."""
-    family = save.add(people.amal, "household", FAMILY).hex()
-    save.edit(people.amal, family, Changes(set={"location": "اللاذقية"}, put={"phones": ["0944123456"]}))
+    family = save.add_record(people.amal, "household", FAMILY).hex()
+    save.edit_record(people.amal, family, Changes(set={"location": "اللاذقية"}, put={"phones": ["0944123456"]}))
     directly.sync(people.amal, people.hq, again=100)
     directly.sync(people.basim, people.hq, again=100)
     with people.hq.store.read() as tx:
@@ -522,7 +522,7 @@ def test_garbage_is_refused_in_words_and_the_server_goes_on(served: Served) -> N
     for path in ("/v2/sync", "/v2/heal", "/v2/join", "/", "/v2/../etc"):
         for body in bodies:
             with pytest.raises(errors.FieldsyncError):
-                line.post(path, body, signed(served.amal, path, b"", body))
+                line.post_request(path, body, signed(served.amal, path, b"", body))
     nonce = server.nonce
     for frames in (
         b"\x02\0\0\0\x01x",
@@ -530,17 +530,17 @@ def test_garbage_is_refused_in_words_and_the_server_goes_on(served: Served) -> N
         codec.pack_frame(FrameKind.HELLO, b""),
         b"\x02\0",
     ):
-        hello = Client(served.amal, server, Tally()).hello()
+        hello = SyncClient(served.amal, server, SyncTally()).hello()
         try:
-            line.post("/v2/sync", hello + frames, signed(served.amal, "/v2/sync", nonce, hello))
+            line.post_request("/v2/sync", hello + frames, signed(served.amal, "/v2/sync", nonce, hello))
         except errors.StaleNonce as stale:
             nonce = stale.nonce  # type: ignore[attr-defined]
             with pytest.raises(errors.BadInput):
-                line.post("/v2/sync", hello + frames, signed(served.amal, "/v2/sync", nonce, hello))
+                line.post_request("/v2/sync", hello + frames, signed(served.amal, "/v2/sync", nonce, hello))
         except errors.BadInput:
             pass
     line.close()
-    assert sync_once.sync(served.amal).digest == "equal"
+    assert sync_once.sync_once(served.amal).digest == "equal"
 
 
 def test_idle_connections_keep_nobody_out(served: Served) -> None:
@@ -548,41 +548,41 @@ def test_idle_connections_keep_nobody_out(served: Served) -> None:
     with served.amal.store.read() as tx:
         port = int(tx.servers()[0].address.rpartition(":")[2])
     idle = [socket.create_connection(("127.0.0.1", port)) for _ in range(100)]
-    assert sync_once.sync(served.amal).digest == "equal"
+    assert sync_once.sync_once(served.amal).digest == "equal"
     for one in idle:
         one.close()
 
 
 def test_other_units_are_as_if_they_did_not_exist(served: Served) -> None:
     """Amal asks for a unit that is not hers, for one that is nowhere, and for ids of others: she gets the same nothing."""
-    hidden = save.add(served.samar, "household", FAMILY, unit=QRD)
-    sync_once.sync(served.samar)
-    sync_once.sync(served.amal)
+    hidden = save.add_record(served.samar, "household", FAMILY, unit=QRD)
+    sync_once.sync_once(served.samar)
+    sync_once.sync_once(served.amal)
     assert hidden not in rows(served.amal)
     for unit in (QRD, "LAT/NONE", "LAT", "DAM"):
         line, server = line_to(served.amal)
-        client = Client(served.amal, server, Tally())
+        client = SyncClient(served.amal, server, SyncTally())
         hello = client.hello(where=True)
         ask = client.codec.pack_frame(FrameKind.ASK, messages.encode(messages.Ask(unit, (), (hidden,))))
         with pytest.raises(errors.Refused) as caught:
-            line.post("/v2/heal", hello + ask, signed(served.amal, "/v2/heal", server.nonce, hello, ask))
+            line.post_request("/v2/heal", hello + ask, signed(served.amal, "/v2/heal", server.nonce, hello, ask))
         if isinstance(caught.value, errors.StaleNonce):
             with pytest.raises(errors.UnitRefused):
                 fresh = caught.value.nonce  # type: ignore[attr-defined]
-                line.post("/v2/heal", hello + ask, signed(served.amal, "/v2/heal", fresh, hello, ask))
+                line.post_request("/v2/heal", hello + ask, signed(served.amal, "/v2/heal", fresh, hello, ask))
         line.close()
 
 
 def test_nothing_personal_is_in_the_servers_output(served: Served) -> None:
     """Names and values stay out of what the server prints, refusals and faults included."""
     planted = "محمدالمزروع"
-    save.add(served.amal, "household", Changes(set={"family_name": planted}))
+    save.add_record(served.amal, "household", Changes(set={"family_name": planted}))
     with served.amal.store.write() as tx:
         fields = {"_code": "x", "_unit": JBL, "family_name": planted}
         commit_writer.commit_drafts(
             served.amal, tx, [changes.Draft(served.amal.new_id(), planted, 1, dict(sorted(fields.items())), {})]
         )
-    sync_once.sync(served.amal)
+    sync_once.sync_once(served.amal)
     served.server.stop()
     assert planted not in "".join(served.server.said)
     served.server.start()

@@ -21,7 +21,7 @@ def amal(office: Office) -> Node:
 
 def add(node: Node, type: str, **fields: object) -> bytes:
     """Save a record in Jableh."""
-    return save.add(node, type, Changes(set=fields), unit=JBL)
+    return save.add_record(node, type, Changes(set=fields), unit=JBL)
 
 
 def uuid(record: bytes) -> str:
@@ -34,7 +34,7 @@ def a_plan(node: Node) -> bytes:
     home = add(node, "household", family_name="محمد")
     person = add(node, "person", household=uuid(home), given="أحمد")
     case = add(node, "case", person=uuid(person), case_type="child")
-    return save.add(
+    return save.add_record(
         node,
         "plan",
         Changes(
@@ -56,17 +56,17 @@ def force(node: Node, record: bytes, fields: dict[str, Value]) -> None:
 def test_an_approval_takes_a_supervisor(office: Office, amal: Node) -> None:
     """A case worker hands a plan in and can go no further; her supervisor approves it, offline, by an ordinary commit."""
     plan = a_plan(amal)
-    save.edit(amal, plan.hex(), Changes(set={"state": "submitted"}))
+    save.edit_record(amal, plan.hex(), Changes(set={"state": "submitted"}))
     with pytest.raises(errors.RoleRefused) as caught:
-        save.edit(amal, plan.hex(), Changes(set={"state": "approved"}))
+        save.edit_record(amal, plan.hex(), Changes(set={"state": "approved"}))
     assert (caught.value.facts["needs"], caught.value.facts["field"]) == (["supervisor", "admin"], "state")
     office.sync("amal", "samar")
-    save.edit(office["samar"], plan.hex(), Changes(set={"state": "approved"}))
-    save.edit(amal, plan.hex(), Changes(set={"goal": "مدرسة وصحة"}))
+    save.edit_record(office["samar"], plan.hex(), Changes(set={"state": "approved"}))
+    save.edit_record(amal, plan.hex(), Changes(set={"goal": "مدرسة وصحة"}))
     office.sync("samar", "amal", "samar")
     office.equal("amal", "samar")
     assert rows(amal)[plan].doc["state"] == "approved"
-    save.edit(amal, plan.hex(), Changes(set={"state": "active"}))
+    save.edit_record(amal, plan.hex(), Changes(set={"state": "active"}))
     assert office.sync("amal")[0].refused == 0
 
 
@@ -100,7 +100,7 @@ def test_nor_one_within_a_batch_or_blindly(office: Office, amal: Node) -> None:
     office.sync("amal")
     assert "approved" not in rows(office["hq"])[case].doc.values()
     office.sync("samar")
-    save.edit(office["samar"], case.hex(), Changes(set={"plan_approved": "approved"}))
+    save.edit_record(office["samar"], case.hex(), Changes(set={"plan_approved": "approved"}))
     office.sync("samar", "amal")
     with amal.store.write() as tx:
         commit_writer.commit_drafts(amal, tx, [Draft(case, "case", 1, {"plan_approved": None}, {})])

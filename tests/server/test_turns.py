@@ -41,7 +41,7 @@ def test_who_fails_takes_back_only_their_own(hq: Node, plan: list[tuple[bool, in
     async def all_at_once() -> list[object]:
         queue = WriteQueue(hq.store)
         return await asyncio.gather(
-            *(queue.take(work(i, fails=f), weight, ahead=a) for i, (f, weight, a) in enumerate(plan)),
+            *(queue.run_work(work(i, fails=f), weight, ahead=a) for i, (f, weight, a) in enumerate(plan)),
             return_exceptions=True,
         )
 
@@ -74,9 +74,9 @@ def test_many_small_ones_share_a_transaction_and_a_large_one_does_not_keep_them(
 
     async def play() -> None:
         queue = WriteQueue(hq.store)
-        large = [queue.take(lambda _: order.append("large"), write_queue.MOST_TOGETHER)]
-        small = [queue.take(lambda _, i=i: order.append(f"small {i}"), 10) for i in range(9)]  # type: ignore[misc]
-        large.append(queue.take(lambda _: order.append("large again"), write_queue.MOST_TOGETHER))
+        large = [queue.run_work(lambda _: order.append("large"), write_queue.MOST_TOGETHER)]
+        small = [queue.run_work(lambda _, i=i: order.append(f"small {i}"), 10) for i in range(9)]  # type: ignore[misc]
+        large.append(queue.run_work(lambda _: order.append("large again"), write_queue.MOST_TOGETHER))
         await asyncio.gather(*large, *small)
 
     asyncio.run(play())
@@ -108,10 +108,10 @@ def test_a_transaction_that_is_not_kept_is_told_to_all(hq: Node, monkeypatch: py
 
             broken.setattr(type(hq.store), "write_together", full)
             done = await asyncio.gather(
-                *(queue.take(number(i)) for i in range(3)),
+                *(queue.run_work(number(i)) for i in range(3)),
                 return_exceptions=True,
             )
-        return [*done, await queue.take(lambda tx: tx.settings.serial_numbers["full 0"])]
+        return [*done, await queue.run_work(lambda tx: tx.settings.serial_numbers["full 0"])]
 
     told = asyncio.run(play())
     assert [type(one) for one in told[:-1]] == [errors.DiskFull] * 3

@@ -75,17 +75,17 @@ def test_readers_of_a_server_see_one_moment_while_it_writes(tmp_path: Path) -> N
 def test_a_full_disk_is_a_clear_error_and_changes_nothing(people: Cast) -> None:
     """No room for another page: DiskFull, everything as before, and it goes on when there is room."""
     node = people.amal
-    family = save.add(node, "household", Changes(set={"family_name": "محمد"}))
+    family = save.add_record(node, "household", Changes(set={"family_name": "محمد"}))
     connection = node.store._writer
     pages = connection.execute("PRAGMA page_count").fetchone()[0]
     connection.execute(f"PRAGMA max_page_count = {pages}")
     saved = [family]
     with pytest.raises(errors.DiskFull):
-        saved.extend(save.add(node, "household", Changes(set={"address": "x" * 900})) for _ in range(10_000))
+        saved.extend(save.add_record(node, "household", Changes(set={"address": "x" * 900})) for _ in range(10_000))
     assert list(rows(node)) == saved
     check_digests(node.store)
     connection.execute("PRAGMA max_page_count = 100000000")
-    save.add(node, "household", Changes(set={"family_name": "محمد"}))
+    save.add_record(node, "household", Changes(set={"family_name": "محمد"}))
     assert len(rows(node)) == len(saved) + 1
     assert node.store.find_damage() == []
 
@@ -93,11 +93,11 @@ def test_a_full_disk_is_a_clear_error_and_changes_nothing(people: Cast) -> None:
 def test_pages_that_only_the_log_has_yet_are_no_damage(people: Cast) -> None:
     """A checkpoint stops where somebody still reads: the file has holes where pages were written again since."""
     node, other = people.amal, open_node(people.home / "amal", people.clock)
-    added = [save.add(node, "household", Changes(set={"address": "x" * 900})) for _ in range(200)]
+    added = [save.add_record(node, "household", Changes(set={"address": "x" * 900})) for _ in range(200)]
     with other.store.read() as tx:
         assert tx.count_records() == 200
         for record in added[:20]:
-            save.edit(node, record.hex(), Changes(set={"address": "y" * 900}))
+            save.edit_record(node, record.hex(), Changes(set={"address": "y" * 900}))
         node.store._writer.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
     assert other.store._writer.execute("PRAGMA cipher_integrity_check").fetchall()
     assert node.store.find_damage() == []
@@ -107,7 +107,9 @@ def test_pages_that_only_the_log_has_yet_are_no_damage(people: Cast) -> None:
 def test_two_processes_may_have_one_store_open(people: Cast) -> None:
     """A save in one is there for the other; both give out numbers that do not clash."""
     other = open_node(people.home / "amal", people.clock)
-    ids = {save.add(node, "household", Changes(set={"family_name": "محمد"})) for node in (people.amal, other) * 5}
+    ids = {
+        save.add_record(node, "household", Changes(set={"family_name": "محمد"})) for node in (people.amal, other) * 5
+    }
     assert set(rows(people.amal)) == set(rows(other)) == ids
     assert len({row.code for row in rows(other).values()}) == 10
     with other.store.read() as tx:
@@ -118,11 +120,11 @@ def test_two_processes_may_have_one_store_open(people: Cast) -> None:
 def test_what_is_unsent_is_said_of_each_record(people: Cast) -> None:
     """Some are sent, some new, some changed since: in a list, and shown alone."""
     node = people.amal
-    sent = [save.add(node, "household", Changes(set={"family_name": "محمد"})) for _ in range(60)]
+    sent = [save.add_record(node, "household", Changes(set={"family_name": "محمد"})) for _ in range(60)]
     sync(node, people.hq)
     for record in sent[::3]:
-        save.edit(node, record.hex(), Changes(set={"address": "جبلة"}))
-    new = {save.add(node, "household", Changes(set={"family_name": "علي"})) for _ in range(10)}
+        save.edit_record(node, record.hex(), Changes(set={"address": "جبلة"}))
+    new = {save.add_record(node, "household", Changes(set={"family_name": "علي"})) for _ in range(10)}
     wanted = {*new, *sent[::3]}
     listed = queries.list_records(node, "household", limit=0)
     assert {bytes.fromhex(one.id.replace("-", "")) for one in listed if one.unsent} == wanted

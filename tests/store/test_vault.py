@@ -31,12 +31,12 @@ def content(node: Node) -> list[Any]:
 def test_nothing_of_a_seized_disk_can_be_read(people: Cast) -> None:
     """Planted names, phones, notes and the forms' words are in no byte of any file, while it is open and after."""
     node = people.amal
-    family = save.add(
+    family = save.add_record(
         node,
         "household",
         Changes(set={"family_name": PLANTED, "address": "planted address"}, put={"phones": ["0944123456"]}),
     )
-    save.edit(node, family.hex(), Changes(set={"location": "planted place"}), note="planted note")
+    save.edit_record(node, family.hex(), Changes(set={"location": "planted place"}), note="planted note")
     assert [found.id for found in queries.find(node, PLANTED)]
     words = [
         PLANTED.encode(),
@@ -128,7 +128,7 @@ def test_any_bit_flipped_in_the_file_is_found(people: Cast, tmp_path: Path) -> N
     """Reading gives an error of ours or the very data; and a check of the whole file finds every single flip."""
     node = people.amal
     for i in range(30):
-        save.add(node, "household", Changes(set={"family_name": "محمد", "address": f"{i} " + "x" * 300}))
+        save.add_record(node, "household", Changes(set={"family_name": "محمد", "address": f"{i} " + "x" * 300}))
     expected = content(node)
     node.close()
     chance = random.Random(5)
@@ -174,7 +174,7 @@ def test_any_bit_flipped_in_the_log_gives_an_error_or_an_earlier_moment(people: 
     node.store.run_maintenance()
     moments = [content(node)]
     for i in range(8):
-        save.add(node, "household", Changes(set={"family_name": "محمد", "address": f"{i}"}), unit=JBL)
+        save.add_record(node, "household", Changes(set={"family_name": "محمد", "address": f"{i}"}), unit=JBL)
         moments.append(content(node))
     chance = random.Random(6)
     files = {path.name: path.read_bytes() for path in (people.home / "amal").iterdir() if path.name != FILE + "-shm"}
@@ -201,7 +201,7 @@ def test_any_bit_flipped_in_the_log_gives_an_error_or_an_earlier_moment(people: 
 
 def test_a_store_cut_short_is_damaged_not_empty(people: Cast, tmp_path: Path) -> None:
     """Half a file, or one without its first page: an error."""
-    save.add(people.amal, "household", Changes(set={"family_name": "محمد"}))
+    save.add_record(people.amal, "household", Changes(set={"family_name": "محمد"}))
     people.amal.close()
     raw = (people.home / "amal" / FILE).read_bytes()
     for cut in (raw[:2_048], raw[: len(raw) // 2], raw[2_048:], raw[:-2_048], raw[:10]):

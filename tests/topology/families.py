@@ -35,14 +35,14 @@ def known(node: Node, device: bytes) -> Device:
 
 def successor(old: DeviceKey, new: DeviceKey) -> RenewRequest:
     """Return the request by which a copied store goes on with a new key."""
-    signed = device_renewal.message(old.device, new.public, None)
+    signed = device_renewal.renewal_message(old.device, new.public, None)
     return RenewRequest(new.public, old.sign(signed), new.sign(signed))
 
 
 def mint(server: Node, old: DeviceKey) -> DeviceKey:
     """Have a server enrol a successor of a device, as a thief does who has its key."""
     new = DeviceKey.generate()
-    device_renewal.enrol(server, known(server, old.device), successor(old, new), 1)
+    device_renewal.enrol_successor(server, known(server, old.device), successor(old, new), 1)
     return new
 
 
@@ -56,4 +56,4 @@ def cloned(people: Cast, name: str) -> Node:
 
 def household(node: Node, name: str = "محمد") -> str:
     """Register a family in Jableh, and return its id."""
-    return save.add(node, "household", Changes(set={"family_name": name}), unit=JBL).hex()
+    return save.add_record(node, "household", Changes(set={"family_name": name}), unit=JBL).hex()

@@ -84,7 +84,7 @@ def nodes(template: Path, tmp_path: Path, clock: Clock) -> Iterator[dict[str, No
 def institution(node: Node, unit: str = HOME) -> bytes:
     """Write down a home for children."""
     said = {"name_ar": "دار الأمل", "kind": "children", "operator": ALBIR, "location": "Jableh", "capacity": 40}
-    return save.add(node, "institution", Changes(set=said), unit=unit)
+    return save.add_record(node, "institution", Changes(set=said), unit=unit)
 
 
 def report(node: Node, about: bytes | str | None, name: str = NAME, number: str = NUMBER) -> bytes:
@@ -98,7 +98,7 @@ def report(node: Node, about: bytes | str | None, name: str = NAME, number: str 
         put={"kinds": ["violence"]},
         say={"account": f"{name} saw it"},
     )
-    return save.add(node, "violation_report", wanted)
+    return save.add_record(node, "violation_report", wanted)
 
 
 def sync(nodes: dict[str, Node], *names: str) -> None:
@@ -154,7 +154,7 @@ def test_a_report_goes_to_those_above_and_leaves_whoever_took_it(nodes: dict[str
         assert queries.show(nodes[name], record_ids.id_text(told)).fields["reporter"] == NAME
         assert home in cast.rows(nodes[name])
     nobody_there_knows(nodes, "dalia")
-    (left,) = transfer.left(nodes["dalia"])
+    (left,) = transfer.list_departed(nodes["dalia"])
     assert left.type == "violation_report"  # she is told that it has gone where it belongs
 
 
@@ -165,32 +165,32 @@ def test_nor_by_anything_that_is_done_with_it(nodes: dict[str, Node], tmp_path: 
     told = report(nodes["amal"], home)
     sync(nodes, "amal", "samar")
     for name, severity in (("amal", "2026-10-01"), ("samar", "2026-10-02")):
-        save.edit(
+        save.edit_record(
             nodes[name], record_ids.id_text(told), Changes(set={"seen_on": severity}, say={"account": f"{NAME} again"})
         )
     sync(nodes, "amal", "samar", *OPERATORS)
     nobody_there_knows(nodes)
-    (item,) = decisions.items(nodes["samar"])
-    decisions.take(nodes["samar"], item.record, item.field, value="2026-10-02")
+    (item,) = decisions.list_conflicts(nodes["samar"])
+    decisions.decide_conflict(nodes["samar"], item.record, item.field, value="2026-10-02")
     sync(nodes, "samar", *OPERATORS)
     file = tmp_path / "stick.fsb"
     for name in OPERATORS:
-        bundle_sync.pack(nodes[name], file)
-        bundle_sync.unpack(nodes["hq"], file)
+        bundle_sync.pack_bundle(nodes[name], file)
+        bundle_sync.unpack_bundle(nodes["hq"], file)
         with nodes["hq"].store.read() as tx:
             device = tx.device(nodes[name].device)
         assert device is not None
-        bundle_sync.reply(nodes["hq"], file, device)
-        bundle_sync.unpack(nodes[name], file)
+        bundle_sync.pack_reply(nodes["hq"], file, device)
+        bundle_sync.unpack_bundle(nodes[name], file)
         directly.sync(nodes[name], nodes["hq"], budget=20_000)
     nobody_there_knows(nodes)
-    transfer.move(nodes["samar"], record_ids.id_text(home), QRD)
+    transfer.transfer_record(nodes["samar"], record_ids.id_text(home), QRD)
     sync(nodes, "samar", *OPERATORS, "basim", "amal")
     assert unit_of(nodes["hq"], told) == QRD + ABOVE  # it goes where the home goes, above
     for name in ("amal", "basim"):
         assert told not in cast.rows(nodes[name])
-    transfer.move(nodes["samar"], record_ids.id_text(home), HOME)
-    save.remove(nodes["samar"], record_ids.id_text(told), "entered twice")
+    transfer.transfer_record(nodes["samar"], record_ids.id_text(home), HOME)
+    save.remove_record(nodes["samar"], record_ids.id_text(told), "entered twice")
     sync(nodes, "samar", *OPERATORS, "amal")
     nobody_there_knows(nodes)
     for name in ("dalia", "dani"):
@@ -199,7 +199,7 @@ def test_nor_by_anything_that_is_done_with_it(nodes: dict[str, Node], tmp_path: 
         with pytest.raises(errors.NoRecord):
             history.history(nodes[name], record_ids.id_text(told))
         out = tmp_path / f"{name}.jsonl"
-        export_records.export(nodes[name], "violation_report", out)
+        export_records.export_records(nodes[name], "violation_report", out)
         assert out.read_bytes() == b""
 
 
@@ -217,7 +217,9 @@ def test_where_it_is_not_known_whom_it_is_about_it_goes_to_the_top(nodes: dict[s
     if about == "unknown":
         sync(nodes, "dani")
     else:
-        save.edit(nodes["samar"], record_ids.id_text(told), Changes(set={"institution": record_ids.id_text(home)}))
+        save.edit_record(
+            nodes["samar"], record_ids.id_text(told), Changes(set={"institution": record_ids.id_text(home)})
+        )
     sync(nodes, "samar", "amal", *OPERATORS)
     assert unit_of(nodes["hq"], told) == unit_of(nodes["amal"], told) == HOME + ABOVE
     nobody_there_knows(nodes)
@@ -229,19 +231,19 @@ def test_two_who_name_different_homes_keep_it_from_both(nodes: dict[str, Node]) 
     sync(nodes, "samar", "amal")
     told = report(nodes["amal"], None)
     sync(nodes, "amal", "samar")
-    save.edit(nodes["samar"], record_ids.id_text(told), Changes(set={"institution": record_ids.id_text(other)}))
+    save.edit_record(nodes["samar"], record_ids.id_text(told), Changes(set={"institution": record_ids.id_text(other)}))
     sync(nodes, "samar", "amal")
     assert unit_of(nodes["hq"], told) == JBL + ABOVE  # about a home in Amal's own unit: not hers to read
     assert told not in cast.rows(nodes["amal"])
     hq, samar = nodes["hq"], nodes["samar"]
-    save.edit(hq, record_ids.id_text(told), Changes(set={"institution": record_ids.id_text(one)}))
-    save.edit(samar, record_ids.id_text(told), Changes(set={"institution": "دار أخرى"}))
+    save.edit_record(hq, record_ids.id_text(told), Changes(set={"institution": record_ids.id_text(one)}))
+    save.edit_record(samar, record_ids.id_text(told), Changes(set={"institution": "دار أخرى"}))
     sync(nodes, "samar", "amal", *OPERATORS)
     assert "institution" in cast.rows(hq)[told].conflicts
     assert unit_of(hq, told) == unit_of(samar, told) == "LAT" + ABOVE
     nobody_there_knows(nodes)
-    (item,) = decisions.items(samar)
-    decisions.take(samar, item.record, "institution", value=record_ids.id_text(one))
+    (item,) = decisions.list_conflicts(samar)
+    decisions.decide_conflict(samar, item.record, "institution", value=record_ids.id_text(one))
     sync(nodes, "samar", "amal", *OPERATORS)
     assert unit_of(hq, told) == unit_of(nodes["amal"], told) == HOME + ABOVE
     nobody_there_knows(nodes)
@@ -252,14 +254,14 @@ def test_a_home_that_is_in_two_units_keeps_it_from_both(nodes: dict[str, Node]) 
     home = institution(nodes["samar"])
     told = report(nodes["samar"], home)
     sync(nodes, "samar", "dalia", "amal")
-    transfer.move(nodes["samar"], record_ids.id_text(home), JBL)
-    transfer.move(nodes["hq"], record_ids.id_text(home), QRD)
+    transfer.transfer_record(nodes["samar"], record_ids.id_text(home), JBL)
+    transfer.transfer_record(nodes["hq"], record_ids.id_text(home), QRD)
     sync(nodes, "samar", "amal", "basim", *OPERATORS)
     assert unit_of(nodes["hq"], told) == unit_of(nodes["samar"], told) == "LAT" + ABOVE
     for name in ("amal", "basim", *OPERATORS):
         assert told not in cast.rows(nodes[name])
-    (item,) = decisions.items(nodes["samar"])
-    decisions.take(nodes["samar"], item.record, "_unit", value=HOME)
+    (item,) = decisions.list_conflicts(nodes["samar"])
+    decisions.decide_conflict(nodes["samar"], item.record, "_unit", value=HOME)
     sync(nodes, "samar", "amal", "basim", *OPERATORS)
     assert unit_of(nodes["hq"], told) == unit_of(nodes["amal"], told) == HOME + ABOVE
     nobody_there_knows(nodes)
@@ -270,18 +272,18 @@ def test_asking_for_it_tells_nothing(nodes: dict[str, Node]) -> None:
     told = report(nodes["amal"], None)
     home = institution(nodes["samar"])
     sync(nodes, "amal", "samar")
-    save.edit(nodes["samar"], record_ids.id_text(told), Changes(set={"institution": record_ids.id_text(home)}))
+    save.edit_record(nodes["samar"], record_ids.id_text(told), Changes(set={"institution": record_ids.id_text(home)}))
     sync(nodes, "samar", "dalia")
     talk = directly.Direct(nodes["dalia"], nodes["hq"])
     for unit in (HOME, "LAT/*"):
-        frames = range_repair.answer(nodes["hq"], range_repair.Ask(unit, (), (told,)), talk.client.codec)
+        frames = range_repair.answer_question(nodes["hq"], range_repair.Ask(unit, (), (told,)), talk.client.codec)
         answer = b"".join(talk.client.codec.open_frame(frame)[1] for frame in frames)
         assert NAME.encode() not in answer
         assert NUMBER.encode() not in answer
     assert not may_see_channel(nodes["dalia"].grants, HOME + ABOVE)  # and to ask in its own channel is refused
-    (row,) = run.make(nodes["dalia"], "institutions").rows
+    (row,) = run.make_report(nodes["dalia"], "institutions").rows
     assert (row["name"], row["reports"], row["open"]) == ("دار الأمل", 0, 0)
-    (row,) = run.make(nodes["samar"], "institutions").rows
+    (row,) = run.make_report(nodes["samar"], "institutions").rows
     assert row["reports"] == 1
 
 
@@ -292,7 +294,7 @@ def test_a_referral_cannot_carry_it_to_a_partner(nodes: dict[str, Node]) -> None
     stage.organisation(nodes["samar"], ALBIR, ALBIR)
     sync(nodes, "samar", "amal")
     with pytest.raises(errors.IllegalValue):
-        referrals.refer(amal, record_ids.id_text(told), ReferralRequest(ALBIR, "see", override="urgent"))
+        referrals.refer_record(amal, record_ids.id_text(told), ReferralRequest(ALBIR, "see", override="urgent"))
     _, who = stage.family(amal, JBL)
     with pytest.raises(errors.UnknownField):
         stage.refer(amal, who, ALBIR, "violation_report.reporter")
@@ -394,15 +396,15 @@ class Reports(RuleBasedStateMachine):
     @rule(m=st.integers(0, 4), name=st.sampled_from(["amal", "samar"]))
     def remove(self, m: int, name: str) -> None:
         """Somebody deletes it."""
-        self._quietly(lambda: save.remove(self.nodes[name], record_ids.id_text(self._which(m)), "by mistake"))
+        self._quietly(lambda: save.remove_record(self.nodes[name], record_ids.id_text(self._which(m)), "by mistake"))
 
     @rule()
     def settle(self) -> None:
         """Samar settles what is in conflict."""
         samar = self.nodes["samar"]
-        for item in decisions.items(samar)[:3]:
+        for item in decisions.list_conflicts(samar)[:3]:
             head = item.heads[0]
-            self._quietly(lambda: decisions.take(samar, item.record, item.field, head=head.name))
+            self._quietly(lambda: decisions.decide_conflict(samar, item.record, item.field, head=head.name))
 
     @rule(name=st.sampled_from(["amal", "basim", "samar", *OPERATORS]), cut=st.none() | st.integers(0, 6))
     def sync(self, name: str, cut: int | None) -> None:
@@ -416,8 +418,8 @@ class Reports(RuleBasedStateMachine):
         self.clock.tick(1000)
         talk = Listening(self.nodes[name], self.nodes["hq"], cut)
         try:
-            directly.device_renewal.run(talk)
-            talk.check()
+            directly.device_renewal.sync_or_renew(talk)
+            talk.check_digests()
         finally:
             if name in OPERATORS:
                 down = b"".join(payload for payload in talk.heard)
@@ -433,7 +435,7 @@ class Reports(RuleBasedStateMachine):
         return list(self.reports)[m % len(self.reports)]
 
     def _edit(self, m: int, name: str, changes: Changes) -> None:
-        self._quietly(lambda: save.edit(self.nodes[name], record_ids.id_text(self._which(m)), changes))
+        self._quietly(lambda: save.edit_record(self.nodes[name], record_ids.id_text(self._which(m)), changes))
 
     def _quietly(self, act: Any) -> None:
         self.clock.tick(1000)

@@ -37,9 +37,9 @@ def play(tree: Tree, steps: Sequence[Any], homes: list[bytes], reports: list[byt
         elif what == "add to" and reports:
             one = reports[more[0] % len(reports)]
             if one in held:
-                save.edit(node, record_ids.id_text(one), Changes(set={"seen_on": f"2026-10-0{more[1]}"}))
+                save.edit_record(node, record_ids.id_text(one), Changes(set={"seen_on": f"2026-10-0{more[1]}"}))
         elif what == "move":
-            transfer.move(node, record_ids.id_text(homes[more[0]]), more[1])
+            transfer.transfer_record(node, record_ids.id_text(homes[more[0]]), more[1])
         elif what == "sync" and name != more[0] and ABOVE.get(name, more[0]) == more[0]:  # a branch has one server
             tree.sync(name, more[0])
 

@@ -23,7 +23,7 @@ from tests.scale import LONG
 
 def family(node: Node, name: str, **fields: object) -> str:
     """Register a family and return its id."""
-    return save.add(node, "household", Changes(set={"family_name": name, **fields}), unit=JBL).hex()
+    return save.add_record(node, "household", Changes(set={"family_name": name, **fields}), unit=JBL).hex()
 
 
 def image(people: Cast, name: str) -> Path:
@@ -56,13 +56,13 @@ def test_a_restored_laptop_goes_on_as_a_device_of_its_own(people: Cast) -> None:
     home = family(amal, "محمد", location="last week")
     directly.sync(amal, hq)
     image_ = image(people, "amal")
-    save.edit(people.amal, home, Changes(set={"location": "sent"}))
+    save.edit_record(people.amal, home, Changes(set={"location": "sent"}))
     sent = family(people.amal, "أحمد")
     directly.sync(people.amal, hq)
     people.amal.close()
     back = open_node(image_, people.clock)
     try:
-        save.edit(back, home, Changes(set={"location": "after the restore"}))
+        save.edit_record(back, home, Changes(set={"location": "after the restore"}))
         new = family(back, "حسن")
         old_code, old_device = queries.show(back, new).code, back.device
         tally = directly.sync(back, hq)
@@ -81,8 +81,8 @@ def test_a_restored_laptop_goes_on_as_a_device_of_its_own(people: Cast) -> None:
             assert (old.state, fresh.state, fresh.person) == ("forked", "enrolled", old.person)
         assert directly.sync(back, hq).commits == 0
         answer = image_ / "answer.age"
-        bundle_sync.reply(hq, answer, fresh)  # by stick, too, it is a device like any other
-        assert bundle_sync.unpack(back, answer).digest == "equal"
+        bundle_sync.pack_reply(hq, answer, fresh)  # by stick, too, it is a device like any other
+        assert bundle_sync.unpack_bundle(back, answer).digest == "equal"
     finally:
         back.close()
 
@@ -97,7 +97,7 @@ def test_both_of_two_clones_keep_all_their_work(people: Cast) -> None:
         for turn in range(3):
             for who, node in (("first", people.amal), ("second", clone)):
                 made.add(family(node, "محمد"))
-                save.edit(node, home, Changes(set={"location": f"{who} {turn}"}))
+                save.edit_record(node, home, Changes(set={"location": f"{who} {turn}"}))
                 directly.sync(node, hq)
         for _ in range(2):
             directly.approve(people.amal, clone, hq=hq)
@@ -121,14 +121,14 @@ def test_who_has_the_store_open_meanwhile_writes_nothing_under_the_old_name(peop
     home = family(people.amal, "محمد")
     clone = open_node(image(people, "amal"), people.clock)
     directly.sync(people.amal, people.hq)
-    save.edit(people.amal, home, Changes(set={"location": "sent"}))
+    save.edit_record(people.amal, home, Changes(set={"location": "sent"}))
     directly.sync(people.amal, people.hq)
     beside = open_node(clone.home, people.clock)
     try:
         directly.sync(clone, people.hq)
         with pytest.raises(errors.Forked):
-            save.edit(beside, home, Changes(set={"location": "beside"}))
-        save.edit(beside, home, Changes(set={"location": "beside"}))
+            save.edit_record(beside, home, Changes(set={"location": "beside"}))
+        save.edit_record(beside, home, Changes(set={"location": "beside"}))
         directly.sync(clone, people.hq)
         assert queries.show(people.hq, home).fields["location"] == "beside"
         equal(people.hq, clone)
@@ -142,13 +142,13 @@ def test_one_unsent_work_on_three_copies_is_there_once(people: Cast) -> None:
     home = family(people.amal, "محمد")
     directly.sync(people.amal, people.hq)
     older = open_node(image(people, "amal"), people.clock)
-    save.edit(people.amal, home, Changes(set={"location": "unsent"}))
-    case = save.add(people.amal, "case", Changes(count={"reopen_count": 3}, say={"notes": "unsent"})).hex()
+    save.edit_record(people.amal, home, Changes(set={"location": "unsent"}))
+    case = save.add_record(people.amal, "case", Changes(count={"reopen_count": 3}, say={"notes": "unsent"})).hex()
     copied = [open_node(image(people, "amal"), people.clock) for _ in range(3)]
     for n, node in enumerate(copied):
         if n:  # more work on two of them, before they are ever synced
-            save.edit(node, case, Changes(count={"reopen_count": 1}, say={"notes": f"more {n}"}))
-    save.edit(older, home, Changes(set={"address": "older"}))
+            save.edit_record(node, case, Changes(count={"reopen_count": 1}, say={"notes": f"more {n}"}))
+    save.edit_record(older, home, Changes(set={"address": "older"}))
     nodes = [older, *copied]
     try:
         for _ in range(2):
@@ -163,7 +163,7 @@ def test_one_unsent_work_on_three_copies_is_there_once(people: Cast) -> None:
         assert queries.show(people.hq, home).fields["address"] == "older"
         equal(people.hq, *nodes)
         assert len({node.device for node in nodes}) == 4
-        states = {one.id: one.state for one in administration.devices(people.hq)}
+        states = {one.id: one.state for one in administration.list_devices(people.hq)}
         assert [states[node.device.hex()] for node in copied] == ["enrolled"] * 3
     finally:
         for node in nodes:
@@ -190,7 +190,7 @@ class Story:
         self.images: list[tuple[Path, dict[str, int]]] = []
         self.copies: list[Node] = []
         self.family = family(people.amal, "محمد")
-        self.case = save.add(people.amal, "case", Changes()).hex()
+        self.case = save.add_record(people.amal, "case", Changes()).hex()
         for one in self.computers[::-1]:
             self.sync(one)
 
@@ -208,27 +208,31 @@ class Story:
         self.people.clock.tick(chance.randrange(1_000))
         match chance.randrange(7):
             case 0 | 1:
-                save.edit(node, self.case, Changes(count={"reopen_count": value}, say={"notes": name}))
+                save.edit_record(node, self.case, Changes(count={"reopen_count": value}, say={"notes": name}))
                 one.unsent[name] = value
             case 2:
-                save.edit(node, self.family, Changes(set={"location": name}))
+                save.edit_record(node, self.family, Changes(set={"location": name}))
             case 3:
                 group = chance.choice(["orphan", "older"])
-                save.edit(node, self.family, Changes(**{chance.choice(["put", "drop"]): {"groups": [group]}}))
+                save.edit_record(node, self.family, Changes(**{chance.choice(["put", "drop"]): {"groups": [group]}}))
             case 4:
-                made = save.add(node, "household", Changes(set={"family_name": "محمد", "location": name}), unit=JBL)
+                made = save.add_record(
+                    node, "household", Changes(set={"family_name": "محمد", "location": name}), unit=JBL
+                )
                 if chance.random() < 0.5:
-                    save.remove(node, made.hex(), "twice")
+                    save.remove_record(node, made.hex(), "twice")
             case 5:
-                made = save.add(node, "case", Changes(count={"reopen_count": value}, say={"notes": name}), unit=JBL)
-                save.edit(node, made.hex(), Changes(count={"reopen_count": 1}))
+                made = save.add_record(
+                    node, "case", Changes(count={"reopen_count": value}, say={"notes": name}), unit=JBL
+                )
+                save.edit_record(node, made.hex(), Changes(count={"reopen_count": 1}))
                 one.unsent[name] = value + 1
             case 6 if node.role == "supervisor":
                 try:
-                    for item in decisions.items(node)[:1]:
-                        decisions.take(node, item.record, item.field, value=name)
+                    for item in decisions.list_conflicts(node)[:1]:
+                        decisions.decide_conflict(node, item.record, item.field, value=name)
                         if chance.random() < 0.5:
-                            decisions.undo(node, item.record, item.field)
+                            decisions.undo_decision(node, item.record, item.field)
                 except errors.BadInput:
                     pass  # no text
 

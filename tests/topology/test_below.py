@@ -30,7 +30,7 @@ def test_what_is_kept_for_all_below_goes_up_and_down_and_nowhere_aside(mine: str
 
 def add(node: Node, type: str, unit: str, **fields: object) -> bytes:
     """Save a record."""
-    return save.add(node, type, Changes(set=fields), unit=unit)
+    return save.add_record(node, type, Changes(set=fields), unit=unit)
 
 
 def charity(node: Node, name: str, unit: str = "LAT") -> bytes:
@@ -51,9 +51,9 @@ def test_a_case_worker_has_the_charities_of_the_unit_above(office: Office) -> No
     assert family not in rows(amal)
     assert queries.show(amal, known.hex()).unit == "LAT"
     with pytest.raises(errors.UnitRefused) as caught:
-        save.edit(amal, known.hex(), Changes(set={"kind": "fund"}))
+        save.edit_record(amal, known.hex(), Changes(set={"kind": "fund"}))
     assert caught.value.facts == {"unit": "LAT"}
-    save.edit(samar, known.hex(), Changes(set={"licence_no": "12"}))
+    save.edit_record(samar, known.hex(), Changes(set={"licence_no": "12"}))
     own = charity(amal, "جمعية الحي", JBL)
     office.sync("samar", "amal", "samar", "basim")
     assert rows(amal)[known].doc["licence_no"] == "12"

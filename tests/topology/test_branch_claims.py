@@ -10,8 +10,8 @@ from fieldsync import errors
 from fieldsync.core import codes
 from fieldsync.core.grants import Grant
 from fieldsync.crypto.keys import DeviceKey
-from fieldsync.protocol.commit_frames import Batch
-from fieldsync.protocol.server import Serving
+from fieldsync.protocol.commit_frames import FrameCommits
+from fieldsync.protocol.server import SyncServer
 from fieldsync.replica import protocol_versions, save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
@@ -53,7 +53,7 @@ def tell(branch: Node, hq: Node, *said: Enrolment) -> None:
     device = known(hq, branch.device)
     assert device is not None
     with hq.store.write() as tx:
-        upstream.take_up(tx, device, messages.Peer(said), hq.clock(), own=hq.device)
+        upstream.apply_from_below(tx, device, messages.Peer(said), hq.clock(), own=hq.device)
 
 
 def known(node: Node, device: bytes) -> Device | None:
@@ -72,7 +72,7 @@ def test_a_branch_gives_no_letters_of_another_device(tree: Tree) -> None:
         assert made.letters not in {None, *taken}
     with hq.store.read() as tx:
         assert tx.letters_twice() == []
-    device_locks.revoke(hq, dima.letters)
+    device_locks.revoke_device(hq, dima.letters)
     locked = known(hq, dima.device)
     assert locked is not None
     assert locked.state == "revoked"
@@ -107,7 +107,7 @@ def test_who_joins_takes_no_letters_that_a_branch_is_to_give(tree: Tree) -> None
     key = DeviceKey.generate()
     with hq.store.write() as tx:
         asked = messages.JoinRequest(PROTOCOL, b"", b"", key.public, b"", letters=coming)
-        upstream.enrol(tx, asked, "Nobody", [Grant("LAT", "caseworker")], hq.clock())
+        upstream.enrol_invited(tx, asked, "Nobody", [Grant("LAT", "caseworker")], hq.clock())
         assert not tx.has_letters(coming)
 
 
@@ -121,7 +121,7 @@ def test_what_the_second_of_two_with_the_same_letters_writes_is_valid(tree: Tree
         tx.enrol_device(key.device, key.public, coming, "Huda", [Grant("LAT", "caseworker")], 1, b"")
     join_directly(jbl, tree.home / "nour", "Nour", "caseworker", [JBL])
     nour = tree.nodes["nour"] = open_node(tree.home / "nour", tree.clock)
-    record = save.add(nour, "household", Changes(set={"family_name": "محمد"}))
+    record = save.add_record(nour, "household", Changes(set={"family_name": "محمد"}))
     tree.sync("nour", "jbl")
     tree.sync("jbl", "hq")
     now = known(hq, nour.device)
@@ -143,11 +143,11 @@ def test_replaced_letters_come_to_all_that_knew_others(tree: Tree) -> None:
     assert {known(node, nour.device).letters for node in (old, jbl, rima, amal)} == {coming}
     with hq.store.write() as tx:
         tx.enrol_device(key.device, key.public, coming, "Huda", [Grant("LAT", "caseworker")], 1, b"")
-    record = save.add(nour, "household", Changes(set={"family_name": "محمد"}))
+    record = save.add_record(nour, "household", Changes(set={"family_name": "محمد"}))
     tree.settle()
     (letters,) = {known(node, nour.device).letters for node in tree.nodes.values() if node is not nour}
     assert letters != coming
-    second = save.add(nour, "household", Changes(set={"family_name": "خوري"}))
+    second = save.add_record(nour, "household", Changes(set={"family_name": "خوري"}))
     tree.sync("nour", "old")
     tree.settle()
     for node in (nour, old, jbl, hq, rima):
@@ -190,7 +190,7 @@ def test_a_name_can_be_shown(tree: Tree) -> None:
         assert one is not None
         assert one.person == ("]0;xAmal" + "م" * 200)[:200]
     with pytest.raises(errors.IllegalValue):
-        administration.invite(hq, "م" * 201, "caseworker", [JBL])
+        administration.make_invite(hq, "م" * 201, "caseworker", [JBL])
 
 
 @pytest.mark.parametrize("state", ["enrolled", "revoked"])
@@ -205,7 +205,7 @@ def test_an_enrolment_of_the_far_future_is_of_today(tree: Tree, state: str) -> N
     tree.clock.tick()
     tell(jbl, hq, said)
     tree.clock.tick()
-    administration.grant(hq, amal.letters, "supervisor", [JBL])
+    administration.set_grants(hq, amal.letters, "supervisor", [JBL])
     older = msgspec.structs.replace(said, changed=hq.clock() - 1)
     tell(jbl, hq, older)
     now = known(hq, amal.device)
@@ -257,8 +257,8 @@ def accuse(branch: Node, hq: Node, *notes: tuple[bytes, int, int, int]) -> None:
     """Have a branch tell headquarters of clocks that were off."""
     device = known(hq, branch.device)
     assert device is not None
-    serving = Serving(hq, device, messages.Hello(PROTOCOL, b"", hq.clock(), 0, b""), FrameCodec())
-    serving.take([Batch([], [], b"", messages.Peer(clocks=notes))])
+    serving = SyncServer(hq, device, messages.Hello(PROTOCOL, b"", hq.clock(), 0, b""), FrameCodec())
+    serving.take_commits([FrameCommits([], [], b"", messages.Peer(clocks=notes))])
 
 
 def meets(laptop: Node, server: Node) -> None:
@@ -266,14 +266,14 @@ def meets(laptop: Node, server: Node) -> None:
     with laptop.store.write() as tx:
         if server.device not in {one.id for one in tx.servers()}:
             tx.add_server(KnownServer(server.device, "x", "", b"", None, False, None))
-        protocol_versions.remember(tx, server.device, PROTOCOL)
+        protocol_versions.remember_protocol(tx, server.device, PROTOCOL)
 
 
 def test_a_branch_calls_no_clock_wrong_that_is_not_its_own(tree: Tree) -> None:
     """What it says of Dima's and Samar's commits, of headquarters' and of those to come is passed over: their ties settle by themselves."""
     hq, jbl, amal, dima, samar = (tree.nodes[name] for name in ("hq", "jbl", "amal", "dima", "samar"))
     for node in (amal, dima, samar):
-        save.add(node, "household", Changes(set={"family_name": "محمد"}))
+        save.add_record(node, "household", Changes(set={"family_name": "محمد"}))
     tree.settle()
     accuse(jbl, hq, *((one.device, 1, FAR, 10**12) for one in (dima, samar, hq, tree.nodes["basim"])))
     accuse(jbl, hq, (b"x" * 16, 1, 1, 10**12), (b"", 1, 1, 10**12))
@@ -286,7 +286,7 @@ def test_a_branch_tells_of_its_laptop_s_clock_whoever_brought_the_commits(tree: 
     """Basim's laptop came to headquarters itself, for once: his branch, which knows his clock, may tell of it."""
     hq, jbl, basim = tree.nodes["hq"], tree.nodes["jbl"], tree.nodes["basim"]
     meets(basim, hq)
-    save.add(basim, "household", Changes(set={"family_name": "محمد"}))
+    save.add_record(basim, "household", Changes(set={"family_name": "محمد"}))
     tree.sync("basim", "hq")
     accuse(jbl, hq, (basim.device, 1, 1, 10**12))
     assert noted(hq) == [(basim.device, 1, 1, 10**12)]
@@ -297,7 +297,7 @@ def test_a_branch_tells_of_a_visitor_s_clock(tree: Tree) -> None:
     hq, jbl, dima = tree.nodes["hq"], tree.nodes["jbl"], tree.nodes["dima"]
     meets(dima, jbl)
     dima.clock = Clock(tree.clock.now - 3 * YEAR)
-    save.add(dima, "household", Changes(set={"family_name": "محمد"}), unit=JBL)
+    save.add_record(dima, "household", Changes(set={"family_name": "محمد"}), unit=JBL)
     tree.sync("dima", "jbl")
     assert [one[:3] for one in noted(jbl)] == [(dima.device, 1, 1)]
     tree.sync("jbl", "hq")
@@ -313,22 +313,22 @@ def say(branch: Node, hq: Node, *pieces: Reserved) -> None:
     """Have a branch tell headquarters pieces for newer programs."""
     device = known(hq, branch.device)
     assert device is not None
-    serving = Serving(hq, device, messages.Hello(PROTOCOL, b"", hq.clock(), 0, b"", reserved=pieces), FrameCodec())
+    serving = SyncServer(hq, device, messages.Hello(PROTOCOL, b"", hq.clock(), 0, b"", reserved=pieces), FrameCodec())
     with hq.store.write() as tx:
-        serving.meet(tx)
+        serving.meet_device(tx)
 
 
 def kept(node: Node) -> list[tuple[bytes, bytes]]:
     """Return the pieces that a node keeps of devices: source and data."""
     with node.store.read() as tx:
-        return sorted((piece.source, piece.data) for piece in reserved_entries.held(tx, reserved_entries.UP))
+        return sorted((piece.source, piece.data) for piece in reserved_entries.stored_entries(tx, reserved_entries.UP))
 
 
 def test_a_branch_says_nothing_in_other_devices_names(tree: Tree) -> None:
     """Samar's piece, Dima's and headquarters' own are not its to say anew; those of its laptops are, and its own."""
     hq, jbl, samar, dima, amal = (tree.nodes[name] for name in ("hq", "jbl", "samar", "dima", "amal"))
     with hq.store.write() as tx:
-        reserved_entries.take(tx, reserved_entries.UP, [Reserved(1, samar.device, b"k", b"Samar's")], 1)
+        reserved_entries.store_entries(tx, reserved_entries.UP, [Reserved(1, samar.device, b"k", b"Samar's")], 1)
     say(jbl, hq, *(Reserved(2, one.device, b"k", b"evil") for one in (samar, dima, hq, tree.nodes["qrd"])))
     assert kept(hq) == [(samar.device, b"Samar's")]
     say(jbl, hq, *(Reserved(3, one.device, b"k", b"honest") for one in (amal, tree.nodes["rima"], jbl)))
@@ -339,7 +339,7 @@ def test_a_branch_says_what_a_visitor_said(tree: Tree) -> None:
     """Dima synced at the branch in Jableh, which has brought her commits: it may bring her piece as well."""
     hq, jbl, dima = tree.nodes["hq"], tree.nodes["jbl"], tree.nodes["dima"]
     meets(dima, jbl)
-    save.add(dima, "household", Changes(set={"family_name": "محمد"}), unit=JBL)
+    save.add_record(dima, "household", Changes(set={"family_name": "محمد"}), unit=JBL)
     for pair in (("dima", "jbl"), ("jbl", "hq")):
         tree.sync(*pair)
     say(jbl, hq, Reserved(1, dima.device, b"k", b"Dima's"))
@@ -369,8 +369,8 @@ def bring(branch: Node, hq: Node, *peers: messages.Peer) -> None:
     """Have a branch tell headquarters of devices in one request."""
     device = known(hq, branch.device)
     assert device is not None
-    serving = Serving(hq, device, messages.Hello(PROTOCOL, b"", hq.clock(), 0, b""), FrameCodec())
-    serving.take([Batch([], [], b"", peer) for peer in peers])
+    serving = SyncServer(hq, device, messages.Hello(PROTOCOL, b"", hq.clock(), 0, b""), FrameCodec())
+    serving.take_commits([FrameCommits([], [], b"", peer) for peer in peers])
 
 
 def test_one_branch_s_many_devices_leave_the_others_their_room(tree: Tree) -> None:
@@ -399,7 +399,7 @@ def test_what_is_stored_of_a_piece_s_way_goes_to_nobody(tree: Tree) -> None:
     hq, jbl, amal = tree.nodes["hq"], tree.nodes["jbl"], tree.nodes["amal"]
     say(jbl, hq, Reserved(1, amal.device, b"k", b"Amal's"))
     with hq.store.read() as tx:
-        (piece,) = reserved_entries.held(tx, reserved_entries.UP)
+        (piece,) = reserved_entries.stored_entries(tx, reserved_entries.UP)
     assert type(piece) is Reserved
 
 
@@ -446,7 +446,7 @@ def test_a_laptop_that_waits_for_another_day_loses_nothing(tree: Tree, monkeypat
     join_directly(jbl, home, "Late", "caseworker", [JBL])
     late = open_node(home, tree.clock)
     try:
-        save.add(late, "household", Changes(set={"family_name": "محمد"}), unit=JBL)
+        save.add_record(late, "household", Changes(set={"family_name": "محمد"}), unit=JBL)
         directly.sync(late, jbl)
         monkeypatch.setattr(enrolments, "MOST_A_DAY", 0)
         for _ in range(2):

@@ -30,15 +30,15 @@ def test_a_theft_is_judged_by_headquarters_time(tree: Tree, hours: int) -> None:
     jbl.clock = lambda: tree.clock.now + hours * _HOUR
     tree.settle()
     tree.clock.tick(_HOUR)
-    before = save.add(amal, "household", Changes(set={"family_name": "محمد"}))
+    before = save.add_record(amal, "household", Changes(set={"family_name": "محمد"}))
     tree.sync("amal", "jbl")
     tree.clock.tick(_HOUR)
     stolen = tree.clock.now
     tree.clock.tick(_HOUR)
-    after = save.add(amal, "household", Changes(set={"family_name": "علي"}))
+    after = save.add_record(amal, "household", Changes(set={"family_name": "علي"}))
     tree.sync("amal", "jbl")
     tree.sync("jbl", "hq")
-    device_locks.revoke(hq, amal.device.hex(), since=stolen)
+    device_locks.revoke_device(hq, amal.device.hex(), since=stolen)
     for _ in range(2):
         tree.sync("jbl", "hq")
     for node in (hq, jbl):

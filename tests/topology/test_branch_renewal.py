@@ -27,7 +27,7 @@ def tree() -> Iterator[Tree]:
 def restored(tree: Tree, name: str) -> None:
     """Put a server back from its backup."""
     tree.nodes[name].close()
-    backups.restore(tree.home / f"{name}.backup", tree.home / f"{name} again", unlock)
+    backups.restore_backup(tree.home / f"{name}.backup", tree.home / f"{name} again", unlock)
     (tree.home / name).rename(tree.home / f"{name} before {len(list(tree.home.iterdir()))}")
     (tree.home / f"{name} again").rename(tree.home / name)
     tree.nodes[name] = open_node(tree.home / name, tree.clock)
@@ -40,11 +40,11 @@ def test_a_restored_branch_syncs_up_again(tree: Tree, times: int, tmp_path: Path
     It renews as a laptop does: nothing is lost, every number stands on every node, and its laptops and the branch below it,
     on the line and by stick, know it as they did.
     """
-    home = save.add(tree.nodes["amal"], "household", Changes(set={"location": "x"}))
+    home = save.add_record(tree.nodes["amal"], "household", Changes(set={"location": "x"}))
     papers = [statement(tree, "amal", home)]
     issue(tree, "amal", papers[0])
     tree.settle()
-    backups.backup(tree.nodes["jbl"], tree.home / "jbl.backup")
+    backups.write_backup(tree.nodes["jbl"], tree.home / "jbl.backup")
     before = tree.nodes["jbl"].device
     for n in range(times):
         papers.append(statement(tree, "amal", home))
@@ -81,7 +81,7 @@ def test_a_restored_branch_syncs_up_again(tree: Tree, times: int, tmp_path: Path
     tree.sync("nour", "jbl")
     assert rows(tree.nodes["nour"]).keys() == rows(tree.nodes["amal"]).keys()
     for name in ("nour", "amal"):
-        record = save.add(tree.nodes[name], "household", Changes(set={"location": name}))
+        record = save.add_record(tree.nodes[name], "household", Changes(set={"location": name}))
         tree.carry(name, "jbl", tmp_path / f"{name}.bundle")
         assert record in rows(tree.nodes["jbl"])
     tree.carry("jbl", "hq", tmp_path / "up.bundle")

@@ -39,8 +39,8 @@ def test_a_tie_with_a_wrong_clock_goes_to_review_everywhere(people: Cast, off: i
     for node in people.laptops:
         directly.sync(node, hq)
     basim.clock = Clock(people.clock.now + off)
-    save.edit(amal, home, Changes(set={LATEST: "host"}))
-    save.edit(basim, home, Changes(set={LATEST: "tent"}))
+    save.edit_record(amal, home, Changes(set={LATEST: "host"}))
+    save.edit_record(basim, home, Changes(set={LATEST: "tent"}))
     order = [amal, basim] if first == "amal" else [basim, amal]
     for node in (*order, samar, *order, samar):
         directly.sync(node, hq)
@@ -55,9 +55,9 @@ def test_right_clocks_settle_the_same_tie_alone(people: Cast) -> None:
     home = family(amal, "محمد")
     for node in people.laptops:
         directly.sync(node, hq)
-    save.edit(amal, home, Changes(set={LATEST: "host"}))
+    save.edit_record(amal, home, Changes(set={LATEST: "host"}))
     people.clock.tick(60_000)
-    save.edit(basim, home, Changes(set={LATEST: "tent"}))
+    save.edit_record(basim, home, Changes(set={LATEST: "tent"}))
     for node in (amal, basim, amal):
         directly.sync(node, hq)
     for node in (hq, amal, basim):
@@ -82,7 +82,7 @@ def test_nobody_is_dragged_along(people: Cast, off: int) -> None:
     basim.clock = right
     right.tick(60_000)
     directly.sync(basim, hq)
-    save.edit(basim, home, Changes(set={"location": "after"}))
+    save.edit_record(basim, home, Changes(set={"location": "after"}))
     assert last(basim) == right.now
     tally = directly.sync(basim, hq)
     assert tally.clock_off == 0
@@ -109,14 +109,14 @@ def tie_by_stick(people: Cast, folder: Path, *, packing: int = 0, travel: int = 
     for node in (amal, basim):
         directly.sync(node, hq)
     people.clock.tick(60_000)
-    save.edit(amal, home, Changes(set={LATEST: "host"}))
+    save.edit_record(amal, home, Changes(set={LATEST: "host"}))
     people.clock.tick(60_000)
     basim.clock = Clock(people.clock.now + packing)
-    save.edit(basim, home, Changes(set={LATEST: "tent"}))
-    bundle_sync.pack(basim, folder / "up")
+    save.edit_record(basim, home, Changes(set={LATEST: "tent"}))
+    bundle_sync.pack_bundle(basim, folder / "up")
     people.clock.tick(travel)
     directly.sync(amal, hq)
-    bundle_sync.unpack(hq, folder / "up")
+    bundle_sync.unpack_bundle(hq, folder / "up")
     directly.sync(amal, hq)
 
 
@@ -158,8 +158,8 @@ def test_a_servers_wrong_time_accuses_nobody(people: Cast, tmp_path: Path) -> No
     directly.sync(people.basim, people.hq)
     people.hq.clock = people.clock
     family(people.basim, "محمد")
-    bundle_sync.pack(people.basim, tmp_path / "up")
-    bundle_sync.unpack(people.hq, tmp_path / "up")
+    bundle_sync.pack_bundle(people.basim, tmp_path / "up")
+    bundle_sync.unpack_bundle(people.hq, tmp_path / "up")
     with people.hq.store.read() as tx:
         assert tx.clock_notes(0) == []
 
@@ -173,12 +173,12 @@ def test_a_decision_that_was_undone_is_asked_again_where_the_clock_is_heard_of_l
     with amal.store.write() as tx:
         tx.peer_settings(hq.device).clocks_cursor = 1_000  # what is noted until then passes it by
     basim.clock = Clock(people.clock.now + off)
-    save.edit(samar, home, Changes(set={LATEST: "host"}))
-    save.edit(basim, home, Changes(set={LATEST: "tent"}))
+    save.edit_record(samar, home, Changes(set={LATEST: "host"}))
+    save.edit_record(basim, home, Changes(set={LATEST: "tent"}))
     for node in (basim, samar):
         directly.sync(node, hq)
-    decisions.take(samar, home, LATEST, value="rented")
-    decisions.undo(samar, home, LATEST)
+    decisions.decide_conflict(samar, home, LATEST, value="rented")
+    decisions.undo_decision(samar, home, LATEST)
     for node in (samar, amal):
         directly.sync(node, hq)
     assert queries.show(amal, home).conflicts == []

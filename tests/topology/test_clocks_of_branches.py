@@ -35,13 +35,13 @@ def granted(tree: Tree, server: str, laptop: str) -> tuple[Grant, ...]:
 def test_later_grants_from_above_reach_a_branch_that_is_ahead(tree: Tree, laptop: str) -> None:
     """JBL grants something, its clock ahead; what headquarters grants after that stands at all servers."""
     unit = tree.nodes[laptop].units[0]
-    administration.grant(tree.nodes["jbl"], tree.nodes[laptop].device.hex(), "supervisor", [unit], at_once=True)
+    administration.set_grants(tree.nodes["jbl"], tree.nodes[laptop].device.hex(), "supervisor", [unit], at_once=True)
     for branch, above in (("old", "jbl"), ("jbl", "hq"), ("old", "jbl")):
         tree.sync(branch, above)
     for server in ("hq", "jbl"):
         assert granted(tree, server, laptop) == (Grant(unit, "supervisor"),)
     tree.clock.tick(60_000)
-    administration.grant(tree.nodes["hq"], tree.nodes[laptop].device.hex(), "auditor", [unit], at_once=True)
+    administration.set_grants(tree.nodes["hq"], tree.nodes[laptop].device.hex(), "auditor", [unit], at_once=True)
     for branch, above in (("jbl", "hq"), ("old", "jbl"), ("jbl", "hq")):
         tree.sync(branch, above)
     for server in ("hq", "jbl", "old"):
@@ -51,11 +51,11 @@ def test_later_grants_from_above_reach_a_branch_that_is_ahead(tree: Tree, laptop
 def test_a_branch_that_is_behind_changes_what_headquarters_granted(tree: Tree) -> None:
     """Headquarters grants something; JBL, its clock five hours behind, has heard of it and grants something else."""
     amal, unit = tree.nodes["amal"].device.hex(), "LAT/JBL"
-    administration.grant(tree.nodes["hq"], amal, "supervisor", [unit])
+    administration.set_grants(tree.nodes["hq"], amal, "supervisor", [unit])
     tree.sync("jbl", "hq")
     tree.clock.tick(60_000)
     tree.nodes["jbl"].clock = Clock(tree.clock.now - 5 * HOUR_MS)
-    administration.grant(tree.nodes["jbl"], amal, "auditor", [unit])
+    administration.set_grants(tree.nodes["jbl"], amal, "auditor", [unit])
     tree.sync("jbl", "hq")
     for server in ("jbl", "hq"):
         assert granted(tree, server, "amal") == (Grant(unit, "auditor"),), server

@@ -70,18 +70,18 @@ def test_a_branch_that_tells_enrolled_does_not_bring_a_revoked_device_back(tree:
     """The branch's word is newer than the revocation, and says that Amal's laptop is enrolled, spared and approved: she stays locked out."""
     hq, amal = tree.nodes["hq"], tree.nodes["amal"]
     tree.settle()
-    device_locks.revoke(hq, amal.letters)
+    device_locks.revoke_device(hq, amal.letters)
     branch = known(hq, tree.nodes["jbl"].device)
     claim = Enrolment(
         amal.device, amal.key.public, amal.letters, "Amal", (("LAT/JBL", "supervisor"),), "enrolled", 1, 1 << 50,
         approved=1 << 40, spared=1 << 40,
     )  # fmt: skip
     with hq.store.write() as tx:
-        upstream.take_up(tx, branch, messages.Peer((claim,)), hq.clock(), own=hq.device)
+        upstream.apply_from_below(tx, branch, messages.Peer((claim,)), hq.clock(), own=hq.device)
     found = known(hq, amal.device)
     assert (found.state, found.approved, found.spared) == ("revoked", 0, 0)
     with pytest.raises(errors.Revoked):
-        administration.grant(hq, amal.letters, "caseworker", [JBL])
+        administration.set_grants(hq, amal.letters, "caseworker", [JBL])
 
 
 # --- one successor, and those that wait -------------------------------------------------------------------------------
@@ -107,15 +107,15 @@ def test_a_second_clone_pushes_into_quarantine_and_pulls_nothing_until_it_is_app
         assert directly.sync(amal, hq).states == 0
         assert directly.sync(clone, hq).states > 0
         assert bytes.fromhex(mine) not in rows(hq)
-        (waiting,) = device_locks.pending(hq)
+        (waiting,) = device_locks.list_pending(hq)
         assert (waiting.device, waiting.person, waiting.enrolled_by) == (amal.letters, "Amal", "Office")
         assert waiting.words == key_words(amal.key.public)
         with pytest.raises(errors.WrongWords):
-            device_locks.approve(hq, amal.letters, key_words(clone.key.public))
+            device_locks.approve_device(hq, amal.letters, key_words(clone.key.public))
         with pytest.raises(errors.Usage):
-            device_locks.approve(hq, clone.letters)
-        device_locks.approve(hq, amal.letters, waiting.words.upper().replace(" ", "-"))
-        assert device_locks.pending(hq) == []
+            device_locks.approve_device(hq, clone.letters)
+        device_locks.approve_device(hq, amal.letters, waiting.words.upper().replace(" ", "-"))
+        assert device_locks.list_pending(hq) == []
         assert bytes.fromhex(mine) in rows(hq)
         assert directly.sync(amal, hq).states > 0
         directly.sync(clone, hq)
@@ -143,12 +143,12 @@ def test_what_waits_gets_nothing_by_any_way(people: Cast, tmp_path: Path) -> Non
     with hq.store.write() as tx:
         (recipient,) = tx.age_recipients([amal.device]).values()
         tx.set_age(new.device, recipient)
-    told = bundle_sync.reply(hq, tmp_path / "answer.age", waiting)
+    told = bundle_sync.pack_reply(hq, tmp_path / "answer.age", waiting)
     assert told.states == 0
     hello = messages.Hello(PROTOCOL, b"", 0, 0, b"", receipts=0)
     frames = [
         FrameCodec().unpack_payload(frame[0], frame[5:])
-        for frame in directly.Serving(hq, waiting, hello, FrameCodec()).answer()
+        for frame in directly.SyncServer(hq, waiting, hello, FrameCodec()).answer_frames()
     ]
     assert [kind for kind, _ in frames] == [FrameKind.ACK, FrameKind.END]
     ack, end = messages.decode_message(messages.Ack, frames[0][1]), messages.decode_message(messages.End, frames[1][1])
@@ -170,13 +170,13 @@ def test_a_successor_of_a_pending_device_waits_too_whatever_comes_first(
     branch = known(hq, jbl.device)
     minted = (second, other, third, fourth)
     with jbl.store.read() as tx:
-        news = {said.device: said for _, said in enrolments.news(tx, 0)}
+        news = {said.device: said for _, said in enrolments.changed_enrolments(tx, 0)}
     with hq.store.write() as tx:
-        upstream.take_up(
+        upstream.apply_from_below(
             tx, branch, messages.Peer(tuple(news[minted[n].device] for n in order)), hq.clock(), own=hq.device
         )
     assert [known(hq, key.device).pending for key in minted] == [True] * 4
-    device_locks.approve(hq, minted[chosen].device.hex())
+    device_locks.approve_device(hq, minted[chosen].device.hex())
     after = [n not in (0, chosen) for n in range(4)]
     assert [known(hq, key.device).pending for key in minted] == after
     tree.sync("jbl", "hq")
@@ -189,13 +189,13 @@ def test_a_successor_that_was_told_of_as_of_a_fresh_device_is_locked_with_its_or
     tree.settle()
     minted = mint(jbl, amal.key)
     with jbl.store.read() as tx:
-        (truth,) = [said for _, said in enrolments.news(tx, 0) if said.device == minted.device]
+        (truth,) = [said for _, said in enrolments.changed_enrolments(tx, 0) if said.device == minted.device]
     branch = known(hq, jbl.device)
     for said in (msgspec.structs.replace(truth, copy_of=b""), truth, msgspec.structs.replace(truth, copy_of=b"")):
         with hq.store.write() as tx:
-            upstream.take_up(tx, branch, messages.Peer((said,)), hq.clock(), own=hq.device)
+            upstream.apply_from_below(tx, branch, messages.Peer((said,)), hq.clock(), own=hq.device)
     assert known(hq, minted.device).copy_of == amal.device
-    device_locks.revoke(hq, amal.letters, also=[one.id for one in device_locks.family(hq, amal.letters)])
+    device_locks.revoke_device(hq, amal.letters, also=[one.id for one in device_locks.list_family(hq, amal.letters)])
     assert known(hq, minted.device).state == "revoked"
     assert known(hq, amal.device).state == "revoked"
 
@@ -212,7 +212,7 @@ def test_two_successors_in_one_transaction_are_one_and_a_pending_one(tree: Tree)
         for n, key in enumerate(keys)
     )
     with hq.store.write() as tx:
-        upstream.take_up(tx, branch, messages.Peer(claims), hq.clock(), own=hq.device)
+        upstream.apply_from_below(tx, branch, messages.Peer(claims), hq.clock(), own=hq.device)
     assert [known(hq, key.device).pending for key in keys] == [False, True]
     assert known(hq, amal.device).state == "forked"
     tree.sync("jbl", "hq")
@@ -228,7 +228,7 @@ def test_a_branch_marks_no_other_branch_s_device_as_copied(tree: Tree) -> None:
     )
     branch = known(hq, tree.nodes["jbl"].device)
     with hq.store.write() as tx:
-        upstream.take_up(tx, branch, messages.Peer((claim,)), hq.clock(), own=hq.device)
+        upstream.apply_from_below(tx, branch, messages.Peer((claim,)), hq.clock(), own=hq.device)
         assert tx.device(key.device) is None
     assert known(hq, samar.device).state == "enrolled"
 
@@ -248,7 +248,7 @@ def test_copies_of_somebody_who_moved_are_listed_at_headquarters(tree: Tree, hea
     copy = tree.nodes["copy"] = open_node(tree.home / "copy", tree.clock)
     household(amal, "first")
     tree.sync("amal", "jbl")
-    administration.grant(hq, old.hex(), "caseworker", ["LAT/QRD"])
+    administration.set_grants(hq, old.hex(), "caseworker", ["LAT/QRD"])
     if heard:
         tree.sync("jbl", "hq")
     made = bytes.fromhex(household(copy, "second"))
@@ -258,12 +258,12 @@ def test_copies_of_somebody_who_moved_are_listed_at_headquarters(tree: Tree, hea
     for _ in range(2):
         tree.sync("amal", "jbl")
         tree.sync("jbl", "hq")
-    waiting = {one.id for one in device_locks.pending(jbl)}
+    waiting = {one.id for one in device_locks.list_pending(jbl)}
     assert {amal.device.hex(), copy.device.hex()} <= waiting
-    assert {one.id for one in device_locks.pending(hq)} == waiting
+    assert {one.id for one in device_locks.list_pending(hq)} == waiting
     assert known(hq, old).state == "enrolled", "her old branch does not lock her out of her new place"
     for one in waiting:
-        device_locks.approve(hq, one)
+        device_locks.approve_device(hq, one)
     for _ in range(2):
         tree.sync("jbl", "hq")
         tree.sync("copy", "jbl")
@@ -273,7 +273,7 @@ def test_copies_of_somebody_who_moved_are_listed_at_headquarters(tree: Tree, hea
         assert not known(jbl, device).pending
     if not heard:
         assert {made, late} <= rows(hq).keys()
-    assert device_locks.pending(jbl) == device_locks.pending(hq) == []
+    assert device_locks.list_pending(jbl) == device_locks.list_pending(hq) == []
 
 
 def test_a_pending_device_brings_no_former_identities_past_the_quarantine(people: Cast) -> None:
@@ -292,7 +292,7 @@ def test_a_pending_device_brings_no_former_identities_past_the_quarantine(people
     with hq.store.write() as tx:
         line = former_identities.line_of(thief.device, (*named, messages.Former(amal.key.public, b"", "B", b"")))
         assert list(line) == [between.device, amal.device]
-        former_identities.enrol(tx, line, between.device, 1)
+        former_identities.enrol_identities(tx, line, between.device, 1)
     assert known(hq, between.device).pending
 
 
@@ -303,7 +303,7 @@ def test_devices_are_approved_at_headquarters_only(tree: Tree) -> None:
     mint(jbl, amal.key)
     second = mint(jbl, amal.key)
     with pytest.raises(errors.Usage):
-        device_locks.approve(jbl, second.device.hex())
+        device_locks.approve_device(jbl, second.device.hex())
     with jbl.store.write() as tx:
         tx.set_marks(second.device, approved=1)
         tx.set_pending(second.device, pending=False)
@@ -349,23 +349,23 @@ def test_a_branch_applies_what_waited_once_headquarters_has_approved(tree: Tree)
 def test_a_renewal_needs_the_signature_of_the_old_key(people: Cast) -> None:
     """Somebody without the old device's key asks to go on in its place: refused, and so is a mere question about its commits."""
     hq, amal, other, new = people.hq, people.amal, DeviceKey.generate(), DeviceKey.generate()
-    signed = device_renewal.message(amal.device, new.public, None)
+    signed = device_renewal.renewal_message(amal.device, new.public, None)
     with pytest.raises(errors.BadSignature):
-        device_renewal.enrol(
+        device_renewal.enrol_successor(
             hq, known(hq, amal.device), RenewRequest(new.public, other.sign(signed), new.sign(signed)), 1
         )
-    nothing = device_renewal.message(amal.device, b"", None)
+    nothing = device_renewal.renewal_message(amal.device, b"", None)
     with pytest.raises(errors.BadSignature):
-        device_renewal.enrol(hq, known(hq, amal.device), RenewRequest(b"", other.sign(nothing), b""), 1)
+        device_renewal.enrol_successor(hq, known(hq, amal.device), RenewRequest(b"", other.sign(nothing), b""), 1)
     assert known(hq, amal.device).state == "enrolled"
 
 
 def test_a_renewal_needs_the_signature_of_the_new_key(people: Cast) -> None:
     """Amal's key asks for a device whose key it does not have, such as one that somebody else is about to join with: refused."""
     hq, amal, new = people.hq, people.amal, DeviceKey.generate()
-    signed = device_renewal.message(amal.device, new.public, None)
+    signed = device_renewal.renewal_message(amal.device, new.public, None)
     with pytest.raises(errors.BadSignature):
-        device_renewal.enrol(
+        device_renewal.enrol_successor(
             hq, known(hq, amal.device), RenewRequest(new.public, amal.key.sign(signed), amal.key.sign(signed)), 1
         )
     assert known(hq, amal.device).state == "enrolled"
@@ -382,9 +382,9 @@ def test_a_renewal_needs_a_device_that_is_enrolled(people: Cast, state: str) -> 
         else:
             tx.sql("UPDATE device SET state = 'known' WHERE id = ?", (amal.device,))
     with pytest.raises(errors.Revoked):
-        device_renewal.enrol(hq, before, successor(amal.key, DeviceKey.generate()), 1)
+        device_renewal.enrol_successor(hq, before, successor(amal.key, DeviceKey.generate()), 1)
     with pytest.raises(errors.Revoked):
-        device_renewal.enrol(
+        device_renewal.enrol_successor(
             people.hq, known(hq, people.basim.device), successor(people.basim.key, people.basim.key), 1
         )
 
@@ -393,7 +393,7 @@ def test_a_renewal_takes_nobody_else_s_device(people: Cast) -> None:
     """Amal's key, and Basim's, agree that Basim's laptop goes on for Amal's: it stays Basim's, with his grants."""
     hq, amal, basim = people.hq, people.amal, people.basim
     with pytest.raises(errors.Revoked):
-        device_renewal.enrol(hq, known(hq, amal.device), successor(amal.key, basim.key), 1)
+        device_renewal.enrol_successor(hq, known(hq, amal.device), successor(amal.key, basim.key), 1)
     assert known(hq, amal.device).state == "enrolled"
     assert known(hq, basim.device).copy_of is None
 
@@ -401,8 +401,8 @@ def test_a_renewal_takes_nobody_else_s_device(people: Cast) -> None:
 def test_joining_needs_the_signature_of_the_key_that_joins(people: Cast) -> None:
     """Whoever sees an invite on its way cannot have another's public key enrolled with it, and the invite stays good."""
     hq, own, other = people.hq, DeviceKey.generate(), DeviceKey.generate()
-    invite = invites.parse(administration.invite(hq, "Huda", "caseworker", [JBL]).invite)
+    invite = invites.parse_invite(administration.make_invite(hq, "Huda", "caseworker", [JBL]).invite)
     with pytest.raises(errors.BadSignature):
-        enrolment.enrol(hq, join_request(invite, own, by=other))
-    enrolment.enrol(hq, join_request(invite, own))
+        enrolment.enrol_device(hq, join_request(invite, own, by=other))
+    enrolment.enrol_device(hq, join_request(invite, own))
     assert known(hq, own.device).person == "Huda"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fieldsync.core import record_ids
-from fieldsync.exchange.tables.export_records import export
+from fieldsync.exchange.tables.export_records import export_records
 from fieldsync.replica import queries, save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
@@ -38,7 +38,7 @@ def test_what_only_the_headquarters_can_know_reaches_the_laptop_through_its_bran
     assert told(tree, "rima", far)
     assert told(tree, "samar", near)
     assert [len(rows(tree.nodes[name])) for name in ("rima", "samar", "old", "qrd")] == [1, 1, 1, 1]
-    assert all(duplicate_pairs.items(tree.nodes[name]) == [] for name in ("rima", "samar", "old", "qrd", "jbl"))
+    assert all(duplicate_pairs.list_pairs(tree.nodes[name]) == [] for name in ("rima", "samar", "old", "qrd", "jbl"))
     again = person(tree.nodes["rima"], "LAT/JBL/OLD", AHMAD | {"given": "سلمى", "birth_date": "2001-03-03"})
     tree.settle()
     assert not told(tree, "rima", again)  # it is told of what is so, not of all
@@ -49,11 +49,11 @@ def test_who_may_see_both_sees_the_pair(tree: Tree) -> None:
     far, near = person(tree.nodes["rima"], "LAT/JBL/OLD", AHMAD), person(tree.nodes["samar"], "LAT/QRD", AGAIN)
     tree.settle()
     dima = tree.nodes["dima"]
-    (pair,) = duplicate_pairs.items(dima)
+    (pair,) = duplicate_pairs.list_pairs(dima)
     assert {pair.a, pair.b} == {far, near}
-    duplicate_pairs.merge(dima, far, near)
+    duplicate_pairs.merge_records(dima, far, near)
     tree.settle()
-    assert duplicate_pairs.items(dima) == []
+    assert duplicate_pairs.list_pairs(dima) == []
     assert not told(tree, "samar", near)
     assert queries.show(tree.nodes["samar"], near).same_as == far
 
@@ -65,7 +65,7 @@ def test_a_pair_within_a_branch_is_told_below_it(tree: Tree) -> None:
         tree.sync(name, server)  # the headquarters has heard of neither
     assert told(tree, "rima", far)
     tree.sync("amal", "jbl")
-    (pair,) = duplicate_pairs.items(tree.nodes["amal"])
+    (pair,) = duplicate_pairs.list_pairs(tree.nodes["amal"])
     assert {pair.a, pair.b} == {far, near}
     assert not told(tree, "amal", near)
 
@@ -74,18 +74,20 @@ def test_a_merged_person_counts_once_and_is_missed_nowhere(tree: Tree, tmp_path:
     """Lists and files have the one that stays where it may be seen, else the one that is there; what names either names that one."""
     samar, dima = tree.nodes["samar"], tree.nodes["dima"]
     far, near = person(tree.nodes["rima"], "LAT/JBL/OLD", AHMAD), person(samar, "LAT/QRD", AGAIN)
-    home = record_ids.id_text(save.add(samar, "household", Changes(set={"family_name": "الحسن"}), unit="LAT/QRD"))
+    home = record_ids.id_text(
+        save.add_record(samar, "household", Changes(set={"family_name": "الحسن"}), unit="LAT/QRD")
+    )
     stay = {"household": home, "person": near, "relation": "head", "from_date": "2020-01-01"}
-    save.add(samar, "membership", Changes(set=stay))
+    save.add_record(samar, "membership", Changes(set=stay))
     tree.settle()
-    duplicate_pairs.merge(dima, far, near)
+    duplicate_pairs.merge_records(dima, far, near)
     tree.settle()
     for name, stands in (("dima", far), ("hq", far), ("rima", far), ("samar", near), ("qrd", near)):
         node = tree.nodes[name]
         assert [one.id for one in queries.list_records(node, "person")] == [stands]
         assert [one["id"] for one in exported(node, "person", tmp_path)] == [stands]
         assert [one["person"] for one in exported(node, "membership", tmp_path)] == ([] if name == "rima" else [stands])
-    duplicate_pairs.split(dima, far, near)
+    duplicate_pairs.split_records(dima, far, near)
     tree.settle()
     assert {one["id"] for one in exported(dima, "person", tmp_path)} == {far, near}
     assert [one["person"] for one in exported(dima, "membership", tmp_path)] == [near]
@@ -93,6 +95,6 @@ def test_a_merged_person_counts_once_and_is_missed_nowhere(tree: Tree, tmp_path:
 
 def exported(node: Node, type: str, folder: Path) -> list[dict[str, Any]]:
     """Export to JSON lines; return the lines."""
-    export(node, type, folder / "out.jsonl")
+    export_records(node, type, folder / "out.jsonl")
     lines = (folder / "out.jsonl").read_text(encoding="utf-8").splitlines()
     return [one | one.get("fields", {}) for one in map(json.loads, lines)]

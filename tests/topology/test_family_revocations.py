@@ -25,18 +25,18 @@ DAY_MS = 24 * 60 * 60 * 1000
 def test_revoking_shows_the_family_and_locks_what_is_confirmed(people: Cast) -> None:
     """Amal's laptop is stolen, her new one was restored from its backup: both are shown, and the new one is spared; `--all` locks both."""
     hq, amal = people.hq, people.amal
-    backups.backup(amal, people.home / "backup")
-    backups.restore(people.home / "backup", people.home / "new laptop", unlock)
+    backups.write_backup(amal, people.home / "backup")
+    backups.restore_backup(people.home / "backup", people.home / "new laptop", unlock)
     new = open_node(people.home / "new laptop", people.clock)
     try:
         old = amal.letters
         directly.sync(new, hq)
-        members = device_locks.family(hq, new.letters)
+        members = device_locks.list_family(hq, new.letters)
         assert [(one.device, one.copy_of) for one in members] == [(new.letters, old), (old, None)]
         assert members[0].enrolled_by == "Office"
         assert members[0].enrolled is not None
-        assert [one.device for one in device_locks.family(hq, old)] == [old, new.letters]
-        told = device_locks.revoke(hq, old)
+        assert [one.device for one in device_locks.list_family(hq, old)] == [old, new.letters]
+        told = device_locks.revoke_device(hq, old)
         assert (told.device, told.state) == (old, "revoked")
         assert [(one.device, one.state) for one in told.family] == [
             (old, "revoked"),
@@ -45,10 +45,10 @@ def test_revoking_shows_the_family_and_locks_what_is_confirmed(people: Cast) -> 
         household(new)
         directly.sync(new, hq)
         assert len(rows(hq)) == 1
-        everything = [one.id for one in device_locks.family(hq, old)]
-        assert [one.state for one in device_locks.revoke(hq, old, also=everything).family] == ["revoked"] * 2
+        everything = [one.id for one in device_locks.list_family(hq, old)]
+        assert [one.state for one in device_locks.revoke_device(hq, old, also=everything).family] == ["revoked"] * 2
         with pytest.raises(errors.Revoked):
-            device_renewal.enrol(hq, known(hq, new.device), successor(new.key, DeviceKey.generate()), 1)
+            device_renewal.enrol_successor(hq, known(hq, new.device), successor(new.key, DeviceKey.generate()), 1)
     finally:
         new.close()
 
@@ -57,11 +57,11 @@ def test_an_approved_device_is_a_family_of_its_own(people: Cast) -> None:
     """One disk image in two offices: the approved one is not in the other's family, and is not locked with it."""
     hq, amal = people.hq, people.amal
     first, second = mint(hq, amal.key), mint(hq, amal.key)
-    device_locks.approve(hq, second.device.hex())
-    assert [one.id for one in device_locks.family(hq, second.device.hex())] == [second.device.hex()]
-    members = [one.id for one in device_locks.family(hq, amal.letters)]
+    device_locks.approve_device(hq, second.device.hex())
+    assert [one.id for one in device_locks.list_family(hq, second.device.hex())] == [second.device.hex()]
+    members = [one.id for one in device_locks.list_family(hq, amal.letters)]
     assert members == [amal.device.hex(), first.device.hex()]
-    device_locks.revoke(hq, amal.letters, also=members)
+    device_locks.revoke_device(hq, amal.letters, also=members)
     assert [known(hq, key.device).state for key in (first, second)] == ["revoked", "enrolled"]
 
 
@@ -69,11 +69,11 @@ def test_a_pending_device_is_locked_with_its_original(people: Cast) -> None:
     """Whoever waits has no claim to go on: the script locks one device, the pending copy with it, and the one at work is spared."""
     hq, amal = people.hq, people.amal
     live, waiting = mint(hq, amal.key), mint(hq, amal.key)
-    device_locks.revoke(hq, amal.letters)
+    device_locks.revoke_device(hq, amal.letters)
     assert [known(hq, key.device).state for key in (live, waiting)] == ["enrolled", "revoked"]
-    assert device_locks.pending(hq) == []
+    assert device_locks.list_pending(hq) == []
     with pytest.raises(errors.Revoked):
-        device_locks.approve(hq, waiting.device.hex())
+        device_locks.approve_device(hq, waiting.device.hex())
 
 
 def test_a_few_copies_wait_at_a_time(people: Cast) -> None:
@@ -90,15 +90,15 @@ def test_a_few_copies_wait_at_a_time(people: Cast) -> None:
         with pytest.raises(errors.ManyPending):
             mint(hq, key)
     with pytest.raises(errors.ManyPending):
-        device_renewal.enrol(hq, known(hq, amal.device), asked, 1)
+        device_renewal.enrol_successor(hq, known(hq, amal.device), asked, 1)
     with hq.store.read() as tx:
         assert (len(tx.devices()), tx.settings.next_letters) == before
     first = successor(amal.key, waiting[0])
     assert (
-        device_renewal.enrol(hq, known(hq, amal.device), first, 1)[0] == known(hq, waiting[0].device).letters
+        device_renewal.enrol_successor(hq, known(hq, amal.device), first, 1)[0] == known(hq, waiting[0].device).letters
     )  # asked again
-    device_locks.approve(hq, waiting[1].device.hex())
-    device_renewal.enrol(hq, known(hq, amal.device), asked, 1)
+    device_locks.approve_device(hq, waiting[1].device.hex())
+    device_renewal.enrol_successor(hq, known(hq, amal.device), asked, 1)
     with pytest.raises(errors.ManyPending):
         mint(hq, amal.key)
     with hq.store.write() as tx:
@@ -120,21 +120,24 @@ def test_a_few_devices_go_on_for_one_another_a_day(people: Cast) -> None:
         with pytest.raises(errors.ManySuccessors):
             mint(hq, key)
     with pytest.raises(errors.ManySuccessors):
-        device_renewal.enrol(hq, known(hq, line[-1].device), asked, 1)
+        device_renewal.enrol_successor(hq, known(hq, line[-1].device), asked, 1)
     with hq.store.read() as tx:
         assert (len(tx.devices()), tx.settings.next_letters) == before
     assert known(hq, line[-1].device).state == "enrolled"
     again = successor(line[-2], line[-1])
-    assert device_renewal.enrol(hq, known(hq, line[-2].device), again, 1)[0] == known(hq, line[-1].device).letters
+    assert (
+        device_renewal.enrol_successor(hq, known(hq, line[-2].device), again, 1)[0]
+        == known(hq, line[-1].device).letters
+    )
     mint(hq, basim.key)
     people.clock.tick(DAY_MS)
-    device_renewal.enrol(hq, known(hq, line[-1].device), asked, 1)
+    device_renewal.enrol_successor(hq, known(hq, line[-1].device), asked, 1)
     waiting = mint(hq, amal.key)
     for _ in range(14):
         last = mint(hq, last)
     with pytest.raises(errors.ManySuccessors):
         mint(hq, last)
-    device_locks.approve(hq, waiting.device.hex())
+    device_locks.approve_device(hq, waiting.device.hex())
     mint(hq, waiting)  # a family of its own
 
 
@@ -173,7 +176,7 @@ def test_a_laptop_whose_copy_is_refused_keeps_its_work_until_some_are_approved(p
             with pytest.raises(errors.ManyPending):
                 directly.sync(clone, hq)
         for one in waiting[:4]:
-            device_locks.approve(hq, one.device.hex())
+            device_locks.approve_device(hq, one.device.hex())
         directly.sync(clone, hq)
         assert known(hq, clone.device).pending
         assert clone.device not in {one.device for one in waiting}
@@ -185,7 +188,7 @@ def test_a_thief_mints_devices_at_a_branch_that_has_not_heard_yet(tree: Tree, tm
     """Amal's laptop is revoked at headquarters; at her branch its key mints two more: after one night nobody serves any of them."""
     hq, jbl, amal = tree.nodes["hq"], tree.nodes["jbl"], tree.nodes["amal"]
     tree.settle()
-    device_locks.revoke(hq, amal.letters)
+    device_locks.revoke_device(hq, amal.letters)
     minted = [mint(jbl, amal.key), mint(jbl, amal.key)]
     minted.append(mint(jbl, minted[0]))
     tree.sync("jbl", "hq")
@@ -195,17 +198,17 @@ def test_a_thief_mints_devices_at_a_branch_that_has_not_heard_yet(tree: Tree, tm
             with pytest.raises(errors.Revoked):
                 mint(server, key)
     with pytest.raises(errors.Revoked):
-        bundle_sync.reply(hq, tmp_path / "answer.age", known(hq, minted[0].device))
+        bundle_sync.pack_reply(hq, tmp_path / "answer.age", known(hq, minted[0].device))
 
 
 def test_a_thief_s_successor_arrives_by_bundle(tree: Tree, tmp_path: Path) -> None:
     """The branch's stick brings the successor of a revoked device, with a commit: it is known, locked, and nothing of it is applied."""
     hq, jbl, amal = tree.nodes["hq"], tree.nodes["jbl"], tree.nodes["amal"]
     tree.settle()
-    backups.backup(amal, tmp_path / "backup")
-    backups.restore(tmp_path / "backup", tree.home / "thief", unlock)
+    backups.write_backup(amal, tmp_path / "backup")
+    backups.restore_backup(tmp_path / "backup", tree.home / "thief", unlock)
     thief = tree.nodes["thief"] = open_node(tree.home / "thief", tree.clock)
-    device_locks.revoke(hq, amal.letters)
+    device_locks.revoke_device(hq, amal.letters)
     tree.sync("thief", "jbl")
     made = bytes.fromhex(household(thief, "planted"))
     tree.sync("thief", "jbl")
@@ -222,7 +225,7 @@ def test_a_branch_s_revocation_spares_above_whom_it_spares_there(tree: Tree) -> 
     hq, jbl, amal = tree.nodes["hq"], tree.nodes["jbl"], tree.nodes["amal"]
     tree.settle()
     new = mint(jbl, amal.key)
-    device_locks.revoke(jbl, amal.letters)
+    device_locks.revoke_device(jbl, amal.letters)
     for _ in range(2):
         tree.sync("jbl", "hq")
         for server in (hq, jbl):
@@ -233,14 +236,14 @@ def test_a_branch_spares_nobody_of_whom_headquarters_has_not_heard(tree: Tree) -
     """A minted device is told of as nobody's copy and as spared, before the branch tells whose it is: it is locked all the same."""
     hq, jbl, amal = tree.nodes["hq"], tree.nodes["jbl"], tree.nodes["amal"]
     tree.settle()
-    device_locks.revoke(hq, amal.letters)
+    device_locks.revoke_device(hq, amal.letters)
     minted = mint(jbl, amal.key)
     with jbl.store.read() as tx:
-        (truth,) = [said for _, said in enrolments.news(tx, 0) if said.device == minted.device]
+        (truth,) = [said for _, said in enrolments.changed_enrolments(tx, 0) if said.device == minted.device]
     branch = known(hq, jbl.device)
     for said in (msgspec.structs.replace(truth, copy_of=b"", spared=1 << 40, approved=1 << 40), truth):
         with hq.store.write() as tx:
-            upstream.take_up(tx, branch, messages.Peer((said,)), hq.clock(), own=hq.device)
+            upstream.apply_from_below(tx, branch, messages.Peer((said,)), hq.clock(), own=hq.device)
     assert known(hq, minted.device).state == "revoked"
 
 
@@ -250,7 +253,7 @@ def test_the_spared_replacement_goes_on_at_its_branch(tree: Tree) -> None:
     tree.settle()
     new = mint(jbl, amal.key)
     tree.sync("jbl", "hq")
-    device_locks.revoke(hq, amal.letters)
+    device_locks.revoke_device(hq, amal.letters)
     tree.sync("jbl", "hq")
     for server in (hq, jbl):
         assert [known(server, key.device).state for key in (amal.key, new)] == ["revoked", "enrolled"]
@@ -260,12 +263,12 @@ def test_a_restored_headquarters_takes_no_successor_of_a_device_that_its_branch_
     """Headquarters is put back to before the revocation; the branch tells it again, after it had told of a minted device: both are locked."""
     hq, jbl, amal = tree.nodes["hq"], tree.nodes["jbl"], tree.nodes["amal"]
     tree.settle()
-    backups.backup(hq, tree.home / "hq.backup")
+    backups.write_backup(hq, tree.home / "hq.backup")
     minted = mint(jbl, amal.key)
-    device_locks.revoke(hq, amal.letters)
+    device_locks.revoke_device(hq, amal.letters)
     tree.sync("jbl", "hq")
     hq.close()
-    backups.restore(tree.home / "hq.backup", tree.home / "hq again", unlock)
+    backups.restore_backup(tree.home / "hq.backup", tree.home / "hq again", unlock)
     hq = tree.nodes["hq"] = open_node(tree.home / "hq again", tree.clock)
     assert known(hq, amal.device).state == "enrolled"
     for _ in range(2):

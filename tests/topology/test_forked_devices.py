@@ -59,17 +59,17 @@ def test_both_copies_values_stand_and_are_for_review() -> None:
     tree = Tree()
     try:
         amal, basim = tree.nodes["amal"], tree.nodes["basim"]
-        record = save.add(amal, "household", Changes(set={"location": "جبلة"}))
+        record = save.add_record(amal, "household", Changes(set={"location": "جبلة"}))
         tree.settle()
         copy = cloned(tree)
         amal, old = tree.nodes["amal"], copy.device
-        save.edit(amal, record.hex(), Changes(set={"family_name": "حداد", "address": "هنا"}))
-        made = save.add(amal, "household", Changes(set={"location": "بانياس"}))
-        save.edit(copy, record.hex(), Changes(set={"family_name": "خوري", "origin": "حمص"}))
-        made_too = save.add(copy, "household", Changes(set={"location": "القدموس"}))
+        save.edit_record(amal, record.hex(), Changes(set={"family_name": "حداد", "address": "هنا"}))
+        made = save.add_record(amal, "household", Changes(set={"location": "بانياس"}))
+        save.edit_record(copy, record.hex(), Changes(set={"family_name": "خوري", "origin": "حمص"}))
+        made_too = save.add_record(copy, "household", Changes(set={"location": "القدموس"}))
         tree.sync("amal", "jbl")
         tree.sync("basim", "jbl")
-        save.edit(basim, record.hex(), Changes(set={"address": "هناك"}))  # over what only the branch has
+        save.edit_record(basim, record.hex(), Changes(set={"address": "هناك"}))  # over what only the branch has
         tree.sync("basim", "jbl")
         tree.sync("copy", "hq")
         night(tree)
@@ -98,19 +98,19 @@ def test_by_stick_too_and_with_what_a_copy_said_again_itself() -> None:
     tree = Tree()
     try:
         amal = tree.nodes["amal"]
-        record = save.add(amal, "household", Changes(set={"family_name": "x"}))
+        record = save.add_record(amal, "household", Changes(set={"family_name": "x"}))
         tree.settle()
         copy = cloned(tree)
         amal = tree.nodes["amal"]
-        save.edit(amal, record.hex(), Changes(set={"family_name": "حداد"}))
-        save.add(amal, "household", Changes(set={"location": "بانياس"}))
-        save.edit(copy, record.hex(), Changes(set={"family_name": "خوري"}))
+        save.edit_record(amal, record.hex(), Changes(set={"family_name": "حداد"}))
+        save.add_record(amal, "household", Changes(set={"location": "بانياس"}))
+        save.edit_record(copy, record.hex(), Changes(set={"family_name": "خوري"}))
         tree.sync("amal", "jbl", cut=3)  # all of it arrives, and the answer does not
         tree.sync("copy", "hq")
         with tree.nodes["jbl"].store.read() as tx:
             assert tx.log_head(copy.device) == 3 if copy.device == amal.device else tx.log_head(amal.device) == 3
         tree.sync("amal", "hq")
-        save.add(amal, "household", Changes(set={"location": "القدموس"}))
+        save.add_record(amal, "household", Changes(set={"location": "القدموس"}))
         for n in range(3):
             tree.carry("jbl", "hq", tree.home / f"{n}.fsb")
         assert len(rows(tree.nodes["hq"])) == 2
@@ -127,14 +127,14 @@ def test_a_removal_of_what_one_copy_made_does_not_ask_once_it_is_said_again() ->
     """Amal registers a family, corrects it and removes it as twice; headquarters, where her clone was first, says it again: nobody is asked."""
     tree = Tree()
     try:
-        record = save.add(tree.nodes["amal"], "household", Changes(set={"family_name": "x"}))
+        record = save.add_record(tree.nodes["amal"], "household", Changes(set={"family_name": "x"}))
         tree.settle()
         copy = cloned(tree)
         amal = tree.nodes["amal"]
-        made = save.add(amal, "household", Changes(set={"location": "بانياس"}))
-        save.edit(amal, made.hex(), Changes(set={"origin": "حمص"}))
-        save.remove(amal, made.hex(), "twice")
-        save.edit(copy, record.hex(), Changes(set={"family_name": "خوري"}))
+        made = save.add_record(amal, "household", Changes(set={"location": "بانياس"}))
+        save.edit_record(amal, made.hex(), Changes(set={"origin": "حمص"}))
+        save.remove_record(amal, made.hex(), "twice")
+        save.edit_record(copy, record.hex(), Changes(set={"family_name": "خوري"}))
         tree.sync("amal", "jbl")
         tree.sync("copy", "hq")
         night(tree)
@@ -150,14 +150,14 @@ def test_a_removal_does_not_ask_once_the_server_has_said_what_it_removed_again()
     tree = Tree()
     try:
         amal = tree.nodes["amal"]
-        record = save.add(amal, "household", Changes(set={"family_name": "x"}))
-        other = save.add(amal, "household", Changes(set={"family_name": "y"}))
+        record = save.add_record(amal, "household", Changes(set={"family_name": "x"}))
+        other = save.add_record(amal, "household", Changes(set={"family_name": "y"}))
         tree.settle()
         copy = cloned(tree)
         amal = tree.nodes["amal"]
-        save.edit(copy, record.hex(), Changes(set={"origin": "حمص"}))
-        save.remove(copy, record.hex(), "twice")
-        save.edit(amal, other.hex(), Changes(set={"family_name": "خوري"}))
+        save.edit_record(copy, record.hex(), Changes(set={"origin": "حمص"}))
+        save.remove_record(copy, record.hex(), "twice")
+        save.edit_record(amal, other.hex(), Changes(set={"family_name": "خوري"}))
         tree.sync("copy", "hq")
         tree.sync("amal", "jbl")
         tree.sync("amal", "hq")
@@ -195,14 +195,14 @@ def test_whatever_the_order_nothing_is_lost_or_doubled(one: str, steps: list[Any
     try:
         unit = "LAT/JBL/OLD" if one == "rima" else "LAT/JBL"
         first = tree.nodes[one]
-        home = save.add(first, "household", Changes(set={"family_name": "x"}), unit=unit)
-        person = save.add(first, "person", Changes(set={"household": home.hex()}))
-        case = save.add(
+        home = save.add_record(first, "household", Changes(set={"family_name": "x"}), unit=unit)
+        person = save.add_record(first, "person", Changes(set={"household": home.hex()}))
+        case = save.add_record(
             first,
             "case",
             Changes(set={"person": person.hex(), "case_type": "child", "opened_on": "2026-01-01", "found_by": "self"}),
         )
-        event = save.add(
+        event = save.add_record(
             first, "event", Changes(set={"title_ar": "لقاء", "kind": "meeting", "held_on": "2026-01-01"}), unit=unit
         )
         tree.settle()
@@ -210,19 +210,19 @@ def test_whatever_the_order_nothing_is_lost_or_doubled(one: str, steps: list[Any
         said: list[str] = []
         total, added = 0, 4
         for name in (one, "copy"):
-            save.edit(tree.nodes[name], home.hex(), Changes(set={"family_name": name}))
+            save.edit_record(tree.nodes[name], home.hex(), Changes(set={"family_name": name}))
         for what, who, *more in steps:
             tree.clock.tick(1000)
             name = one if who == "one" else who
             node = tree.nodes[name]
             if what == "say":
                 said.append(f"note {len(said)} of {name}")
-                save.edit(node, case.hex(), Changes(say={"notes": said[-1]}))
+                save.edit_record(node, case.hex(), Changes(say={"notes": said[-1]}))
             elif what == "count":
-                save.edit(node, event.hex(), Changes(count={"attended_f_0_5": more[0]}))
+                save.edit_record(node, event.hex(), Changes(count={"attended_f_0_5": more[0]}))
                 total += more[0]
             elif what == "add":
-                save.add(node, "household", Changes(set={"location": "جبلة"}), unit=unit)
+                save.add_record(node, "household", Changes(set={"location": "جبلة"}), unit=unit)
                 added += 1
             else:
                 tree.sync(name, *more)

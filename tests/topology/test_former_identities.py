@@ -15,7 +15,7 @@ from fieldsync.crypto import age, chain
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.protocol import invites
 from fieldsync.protocol.bundles import bundle_sync
-from fieldsync.protocol.client import granted
+from fieldsync.protocol.client import grants_of_pairs
 from fieldsync.replica import commit_writer, protocol_versions, queries, save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
@@ -47,16 +47,16 @@ def put_back(people: Cast, kept: Path) -> Node:
 
 def join_again(node: Node, hq: Node) -> None:
     """Enrol a device once more where the restored server has lost it, as `join` does, without a socket between."""
-    invite = invites.parse(administration.invite(hq, node.person, "caseworker", [JBL]).invite)
+    invite = invites.parse_invite(administration.make_invite(hq, node.person, "caseworker", [JBL]).invite)
     with node.store.read() as tx:
         recipient = age.public_recipient(tx.settings.age_identity)
-    told = enrolment.enrol(hq, join_request(invite, node.key, recipient, node.letters))
+    told = enrolment.enrol_device(hq, join_request(invite, node.key, recipient, node.letters))
     with node.store.write() as tx:
-        tx.settings.grants = granted(told.grants)
+        tx.settings.grants = grants_of_pairs(told.grants)
         tx.settings.letters = told.letters
         tx.set_letters(node.device, told.letters)
         tx.set_server(hq.device, nonce=told.nonce, unsure=True)
-    node.reload()
+    node.reload_identity()
 
 
 def held(node: Node) -> dict[bytes, int]:
@@ -67,9 +67,9 @@ def held(node: Node) -> dict[bytes, int]:
 
 def restored(people: Cast) -> Node:
     """Put Amal's laptop back to a backup of this moment."""
-    backups.backup(people.amal, people.home / "amal.backup")
+    backups.write_backup(people.amal, people.home / "amal.backup")
     people.amal.close()
-    backups.restore(people.home / "amal.backup", people.home / "amal again", unlock)
+    backups.restore_backup(people.home / "amal.backup", people.home / "amal again", unlock)
     return open_node(people.home / "amal again", people.clock)
 
 
@@ -88,7 +88,7 @@ class Story:
         shutil.copytree(people.home / "hq", kept)
         people.hq = people.open("hq")
         self.made = {self.home, family(people.amal, "أحمد", location="sent after it")}
-        save.edit(people.amal, self.home, Changes(set={"location": "edited after it"}))
+        save.edit_record(people.amal, self.home, Changes(set={"location": "edited after it"}))
         directly.sync(people.amal, people.hq)
         self.first = people.amal.device
         self.place = "edited after it"
@@ -99,7 +99,7 @@ class Story:
         if kind != "sent":
             self.made.add(family(self.amal, "حسن", location="unsent in the copy"))
             self.place = "after the restore"
-            save.edit(self.amal, self.home, Changes(set={"location": self.place}))
+            save.edit_record(self.amal, self.home, Changes(set={"location": self.place}))
         directly.sync(self.amal, people.hq)
         self.made.add(family(self.amal, "خليل", location="as the new device"))
         directly.sync(self.amal, people.hq)
@@ -145,7 +145,7 @@ def test_it_counts_although_she_was_moved_meanwhile(people: Cast, kind: str) -> 
     """The restored headquarters grants the old device another unit before the laptop brings what it, and its heir, had written."""
     story = Story(people, kind)
     people.clock.tick(1_000)
-    administration.grant(story.hq, story.first.hex(), "caseworker", [QRD])
+    administration.set_grants(story.hq, story.first.hex(), "caseworker", [QRD])
     join_again(story.amal, story.hq)
     directly.sync(story.amal, story.hq)
     story.check()
@@ -159,13 +159,13 @@ def test_it_goes_up_by_stick_too(people: Cast, tmp_path: Path) -> None:
     sent = []
     for turn in range(3):
         people.clock.tick(60_000)
-        sent.append(bundle_sync.pack(amal, tmp_path / f"up {turn}", again=True).commits)
-        bundle_sync.unpack(hq, tmp_path / f"up {turn}")
+        sent.append(bundle_sync.pack_bundle(amal, tmp_path / f"up {turn}", again=True).commits)
+        bundle_sync.unpack_bundle(hq, tmp_path / f"up {turn}")
         with hq.store.read() as tx:
             device = tx.device(amal.device)
         assert device is not None
-        bundle_sync.reply(hq, tmp_path / f"down {turn}", device)
-        bundle_sync.unpack(amal, tmp_path / f"down {turn}")
+        bundle_sync.pack_reply(hq, tmp_path / f"down {turn}", device)
+        bundle_sync.unpack_bundle(amal, tmp_path / f"down {turn}")
     assert sent == [0, sum(held(amal).values()), 0]
     story.check()
 
@@ -235,7 +235,7 @@ def brought(story: Story, by: Node, named: tuple[Former, ...], commits: Callable
     frames = [talk.client.codec.pack_frame(FrameKind.PEER, messages.encode(Peer(former=named)))]
     bearer = directly.Direct(story.amal, story.hq)
     frames += list(upstream.sealed_frames(bearer.client, {story.first: 1}))
-    for _ in talk.request(routes.SYNC, talk.client.hello, lambda: iter(frames)):
+    for _ in talk.send_request(routes.SYNC, talk.client.hello, lambda: iter(frames)):
         pass
 
 
@@ -285,14 +285,14 @@ def test_a_frame_of_theirs_that_was_changed_is_refused(people: Cast) -> None:
     talk = directly.Direct(story.amal, story.hq)
     with story.amal.store.write() as tx:
         tx.forget_receipts(story.hq.device, story.amal.device)
-    (asking,) = former_identities.asking(talk.client)
+    (asking,) = former_identities.question_frames(talk.client)
     (frame,) = upstream.sealed_frames(talk.client, {story.first: 1})
     codec: FrameCodec = talk.client.codec
     sent = messages.decode_message(messages.Commits, codec.unpack_payload(frame[0], frame[5:])[1])
     forged = msgspec.structs.replace(sent, seal=chain.sign_chain(story.amal.key, 3, bytes(32)))
     frames = [asking, codec.pack_frame(FrameKind.COMMITS, messages.encode(forged))]
     with pytest.raises(errors.ChainBroken):
-        list(talk.request(routes.SYNC, talk.client.hello, lambda: iter(frames)))
+        list(talk.send_request(routes.SYNC, talk.client.hello, lambda: iter(frames)))
     assert held(story.hq)[story.first] == 1
 
 
@@ -301,14 +301,14 @@ def test_what_a_branch_has_another_history_of_goes_up_once_by_stick_too(last: st
     """Amal's save is at headquarters, her clone's at the branch; whichever she synced with last, the branch's stick says that it has hers."""
     tree = Tree()
     try:
-        record = save.add(tree.nodes["amal"], "household", Changes(set={"family_name": "x"})).hex()
+        record = save.add_record(tree.nodes["amal"], "household", Changes(set={"family_name": "x"})).hex()
         tree.settle()
         copy, jbl, hq = cloned(tree), tree.nodes["jbl"], tree.nodes["hq"]
         amal = tree.nodes["amal"]
         first = amal.device
-        save.edit(amal, record, Changes(set={"origin": "حمص"}))
+        save.edit_record(amal, record, Changes(set={"origin": "حمص"}))
         tree.sync("amal", "hq")
-        save.edit(copy, record, Changes(set={"address": "هنا"}))
+        save.edit_record(copy, record, Changes(set={"address": "هنا"}))
         tree.sync("copy", "jbl")
         tree.sync("amal", "jbl", cut=8)
         assert amal.device != first
@@ -316,18 +316,18 @@ def test_what_a_branch_has_another_history_of_goes_up_once_by_stick_too(last: st
         tree.sync("jbl", "hq")
         with amal.store.write() as tx:
             for server in (jbl, hq):
-                protocol_versions.remember(tx, server.device, PROTOCOL)
+                protocol_versions.remember_protocol(tx, server.device, PROTOCOL)
                 tx.set_server(server.device, synced=tree.clock() + (server is tree.nodes[last]))
         sent = []
         for turn in range(3):
             tree.clock.tick(60_000)
-            sent.append(bundle_sync.pack(amal, tree.home / f"up {turn}", again=True).commits)
-            bundle_sync.unpack(jbl, tree.home / f"up {turn}")
+            sent.append(bundle_sync.pack_bundle(amal, tree.home / f"up {turn}", again=True).commits)
+            bundle_sync.unpack_bundle(jbl, tree.home / f"up {turn}")
             with jbl.store.read() as tx:
                 device = tx.device(amal.device)
             assert device is not None
-            bundle_sync.reply(jbl, tree.home / f"down {turn}", device)
-            bundle_sync.unpack(amal, tree.home / f"down {turn}")
+            bundle_sync.pack_reply(jbl, tree.home / f"down {turn}", device)
+            bundle_sync.unpack_bundle(amal, tree.home / f"down {turn}")
         assert sent == [1, 0, 0]
         night(tree)
         fields = rows(hq)[bytes.fromhex(record)].doc
@@ -352,10 +352,10 @@ def bring(people: Cast, sender: DeviceKey, frames: list[bytes]) -> list[messages
         device = tx.device(sender.device)
     assert device is not None
     codec = FrameCodec()
-    serving = directly.Serving(people.hq, device, messages.Hello(PROTOCOL, b"", 0, 0, b"", receipts=0), codec)
+    serving = directly.SyncServer(people.hq, device, messages.Hello(PROTOCOL, b"", 0, 0, b"", receipts=0), codec)
     for frame in frames:
-        serving.take([serving.read(*codec.unpack_payload(frame[0], frame[5:]))])
-    told = [codec.unpack_payload(frame[0], frame[5:]) for frame in serving.answer()]
+        serving.take_commits([serving.read_frame(*codec.unpack_payload(frame[0], frame[5:]))])
+    told = [codec.unpack_payload(frame[0], frame[5:]) for frame in serving.answer_frames()]
     return [messages.decode_message(Peer, payload) for kind, payload in told if kind is FrameKind.PEER]
 
 
@@ -403,8 +403,8 @@ def test_a_device_known_as_one_s_successor_leads_back_to_no_other(people: Cast) 
     with hq.store.read() as tx:
         old = tx.device(amal.device)
     assert old is not None
-    signed = device_renewal.message(amal.device, new.public, None)
-    device_renewal.enrol(hq, old, messages.RenewRequest(new.public, amal.sign(signed), new.sign(signed)), 1)
+    signed = device_renewal.renewal_message(amal.device, new.public, None)
+    device_renewal.enrol_successor(hq, old, messages.RenewRequest(new.public, amal.sign(signed), new.sign(signed)), 1)
     known = devices(hq)
     told = bring(people, new, [peer([amal, between, new]), first_commit(between)])
     assert devices(hq) == known

@@ -26,11 +26,11 @@ class Lying(directly.Direct):
     facts: dict[str, Any]
     then: tuple[FrameKind, bytes] | None = None
 
-    def request(
+    def send_request(
         self, name: str, hello: Any, more: Any = None, read: Callable[[FrameKind, bytes], Any] = lambda *frame: frame
     ) -> Iterator[Any]:
         """Yield the honest answer with the lie in it."""
-        for kind, payload in super().request(name, hello, more):
+        for kind, payload in super().send_request(name, hello, more):
             told = payload
             if kind is FrameKind.ACK:
                 ack = msgspec.structs.replace(messages.decode_message(Ack, payload), **self.facts)
@@ -59,21 +59,21 @@ def test_a_number_that_no_server_says_is_refused_and_the_next_sync_is_as_ever(
     people: Cast, number: int, which: int
 ) -> None:
     """Amal's server lies once; her laptop stores nothing of it, and then syncs with the honest one."""
-    save.add(people.amal, "household", FAMILY)
+    save.add_record(people.amal, "household", FAMILY)
     talk = Lying(people.amal, people.hq)
     talk.facts, talk.then = _lies(number)[which]
     with pytest.raises(errors.BadFrame):
-        talk.run()
+        talk.run_sync()
     directly.sync(people.amal, people.hq)
     assert directly.differing(people.amal, people.hq) == []
 
 
 def test_a_receipt_for_what_was_never_saved_is_not_believed(people: Cast) -> None:
     """A server says that another one has more of Amal's saves than there are: her laptop goes on, and sends what is not there."""
-    save.add(people.amal, "household", FAMILY)
+    save.add_record(people.amal, "household", FAMILY)
     talk = Lying(people.amal, people.hq)
     talk.facts = {"receipts": ((1, b"s" * 16, (1 << 63) - 1, 1),)}
-    talk.run()
+    talk.run_sync()
     with people.amal.store.read() as tx:
         assert tx.acknowledged_seq(b"s" * 16, people.amal.device) == 0
     directly.sync(people.amal, people.hq)

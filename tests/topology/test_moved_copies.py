@@ -53,7 +53,7 @@ def units(node: Node, device: bytes) -> list[str]:
 
 def household(node: Node, name: str = "محمد", unit: str = JBL) -> bytes:
     """Register a family."""
-    return save.add(node, "household", Changes(set={"family_name": name}), unit=unit)
+    return save.add_record(node, "household", Changes(set={"family_name": name}), unit=unit)
 
 
 def clone(tree: Tree, name: str) -> Node:
@@ -79,14 +79,14 @@ def grant(
 ) -> None:
     """Grant a device other units, at a moment of its own."""
     tree.clock.tick(1_000)
-    administration.grant(tree.nodes[at], device.hex(), role, now, at_once=at_once)
+    administration.set_grants(tree.nodes[at], device.hex(), role, now, at_once=at_once)
     tree.clock.tick(1_000)
 
 
 def approve_all(tree: Tree) -> None:
     """Approve all devices that wait at headquarters."""
-    for one in device_locks.pending(tree.nodes["hq"]):
-        device_locks.approve(tree.nodes["hq"], one.id)
+    for one in device_locks.list_pending(tree.nodes["hq"]):
+        device_locks.approve_device(tree.nodes["hq"], one.id)
 
 
 def settle(tree: Tree, *laptops: str) -> None:
@@ -97,7 +97,7 @@ def settle(tree: Tree, *laptops: str) -> None:
         tree.sync("jbl", "hq")
         approve_all(tree)
     for node in (tree.nodes["jbl"], tree.nodes["hq"]):
-        assert device_locks.pending(node) == []
+        assert device_locks.list_pending(node) == []
 
 
 # --- what was signed before the news ----------------------------------------------------------------------------------
@@ -114,7 +114,7 @@ def test_a_clone_s_unsent_work_counts_at_headquarters(people: Cast) -> None:
     copy = open_node(people.home / "copy", people.clock)
     try:
         household(amal, "sent")
-        administration.grant(hq, amal.letters, "caseworker", [QRD])
+        administration.set_grants(hq, amal.letters, "caseworker", [QRD])
         directly.sync(amal, hq)
         made = household(copy, "clone")
         directly.sync(copy, hq)
@@ -157,7 +157,7 @@ def test_a_laptop_that_was_restored_to_before_the_move(tree: Tree, heard: bool) 
     """Moved, then restored: what the backup had unsent, and what was written since, counts; the branch has heard or not."""
     hq, jbl, amal = (tree.nodes[name] for name in ("hq", "jbl", "amal"))
     unsent = household(amal, "unsent in the backup")
-    backups.backup(amal, tree.home / "backup")
+    backups.write_backup(amal, tree.home / "backup")
     household(amal, "after the backup")
     tree.sync("amal", "jbl")
     grant(tree, amal.device, [QRD])
@@ -165,7 +165,7 @@ def test_a_laptop_that_was_restored_to_before_the_move(tree: Tree, heard: bool) 
         tree.sync("jbl", "hq")
         tree.sync("amal", "jbl")
         assert amal.units == [QRD]
-    backups.restore(tree.home / "backup", tree.home / "restored", unlock)
+    backups.restore_backup(tree.home / "backup", tree.home / "restored", unlock)
     restored = tree.nodes["restored"] = open_node(tree.home / "restored", tree.clock)
     since = household(restored, "since then")
     settle(tree, "restored")
@@ -179,10 +179,10 @@ def test_a_laptop_that_was_restored_to_before_the_move(tree: Tree, heard: bool) 
 def test_a_laptop_that_was_restored_and_then_moved(tree: Tree, heard: bool) -> None:
     """Restored, then moved: headquarters grants Qardaha to the identity of before the restore, or the one of after it, if it has heard."""
     hq, jbl, amal = (tree.nodes[name] for name in ("hq", "jbl", "amal"))
-    backups.backup(amal, tree.home / "backup")
+    backups.write_backup(amal, tree.home / "backup")
     household(amal, "lost laptop")
     tree.sync("amal", "jbl")
-    backups.restore(tree.home / "backup", tree.home / "restored", unlock)
+    backups.restore_backup(tree.home / "backup", tree.home / "restored", unlock)
     restored = tree.nodes["restored"] = open_node(tree.home / "restored", tree.clock)
     tree.sync("restored", "jbl")
     if heard:
@@ -310,15 +310,15 @@ def test_a_child_that_waited_in_quarantine_does_not_stay_on_its_author_s_laptop(
     family = household(tree.nodes["basim"], "family")
     tree.settle()
     tree.sync("amal", "hq")
-    backups.backup(amal, tree.home / "backup")
+    backups.write_backup(amal, tree.home / "backup")
     for name in ("first", "restored"):
-        backups.restore(tree.home / "backup", tree.home / name, unlock)
+        backups.restore_backup(tree.home / "backup", tree.home / name, unlock)
         tree.nodes[name] = open_node(tree.home / name, tree.clock)
     restored = tree.nodes["restored"]
     tree.sync("first", "hq")
     tree.sync("jbl", "hq")
     move(tree.nodes["basim"], family, QRD)
-    child = save.add(restored, "person", Changes(set={"household": family.hex()}))
+    child = save.add_record(restored, "person", Changes(set={"household": family.hex()}))
     tree.sync("restored", "jbl")
     tree.sync("basim", "jbl")
     settle(tree, "restored")
@@ -409,7 +409,7 @@ def test_a_copy_of_somebody_who_moved_and_was_locked_out_gets_nothing(tree: Tree
     grant(tree, amal.device, [QRD])
     if heard:
         tree.sync("jbl", "hq")
-    device_locks.revoke(hq, amal.letters)
+    device_locks.revoke_device(hq, amal.letters)
     made = household(copy, "made")
     tree.sync("amal's clone", "jbl")
     for _ in range(2):
@@ -448,7 +448,7 @@ def test_a_branch_makes_no_successor_that_writes_where_its_original_was_before(t
     )  # fmt: skip
     branch = known(hq, jbl.device)
     with hq.store.write() as tx:
-        upstream.take_up(tx, branch, messages.Peer((claim,)), now, own=hq.device)
+        upstream.apply_from_below(tx, branch, messages.Peer((claim,)), now, own=hq.device)
         assert [change.grants for change in tx.authority_changes(minted.device)] == [()]
         assert tx.former_grants(minted.device) == ()
     assert not known(hq, minted.device).pending

@@ -7,7 +7,7 @@ import pytest
 
 from fieldsync.core.commit import encode
 from fieldsync.crypto import chain
-from fieldsync.protocol.server import Serving
+from fieldsync.protocol.server import SyncServer
 from fieldsync.replica import save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
@@ -29,7 +29,7 @@ def tree() -> Iterator[Tree]:
     """Return a headquarters with branches and laptops, all of whom have synced."""
     found = Tree()
     found.clock.tick(400 * DAY_MS)
-    save.add(found.nodes["amal"], "household", Changes(set={"family_name": "محمد"}), unit=JBL)
+    save.add_record(found.nodes["amal"], "household", Changes(set={"family_name": "محمد"}), unit=JBL)
     found.settle()
     yield found
     found.close()
@@ -40,20 +40,20 @@ def receipt(
 ) -> Taking:
     """Return a receipt that a branch's key signs, whatever it says."""
     one = Taking(device, first, last, link, at, number, branch.device, b"")
-    return msgspec.structs.replace(one, signature=branch.key.sign(first_receipts.message(one)))
+    return msgspec.structs.replace(one, signature=branch.key.sign(first_receipts.receipt_message(one)))
 
 
-def said(hq: Node, branch: Node) -> Serving:
+def said(hq: Node, branch: Node) -> SyncServer:
     """Return headquarters' side of a request of a branch."""
     with hq.store.read() as tx:
         device = tx.device(branch.device)
     assert device is not None
-    return Serving(hq, device, messages.Hello(PROTOCOL, b"", branch.clock(), 0, b""), FrameCodec())
+    return SyncServer(hq, device, messages.Hello(PROTOCOL, b"", branch.clock(), 0, b""), FrameCodec())
 
 
-def tell(serving: Serving, peer: Peer) -> None:
+def tell(serving: SyncServer, peer: Peer) -> None:
     """Say something in a request."""
-    serving.take([serving.read(FrameKind.PEER, messages.encode(peer))])
+    serving.take_commits([serving.read_frame(FrameKind.PEER, messages.encode(peer))])
 
 
 def only(node: Node) -> bytes:
@@ -68,10 +68,10 @@ def test_a_receipt_of_what_another_branch_will_bring_is_nothing(tree: Tree, last
     hq, jbl, qrd, amal = (tree.nodes[name] for name in ("hq", "jbl", "qrd", "amal"))
     tell(said(hq, qrd), Peer(taken=(receipt(qrd, amal.device, 2, last, tree.clock()),)))
     tree.clock.tick(1_000)
-    save.edit(amal, only(amal).hex(), Changes(set={"location": "جبلة"}))
+    save.edit_record(amal, only(amal).hex(), Changes(set={"location": "جبلة"}))
     tree.sync("amal", "jbl")
     tree.clock.tick(1_000)
-    device_locks.revoke(hq, amal.device.hex())
+    device_locks.revoke_device(hq, amal.device.hex())
     tree.sync("jbl", "hq")
     assert rows(hq)[only(hq)].doc["location"] == "جبلة"
     with hq.store.read() as tx:
@@ -83,7 +83,7 @@ def test_a_receipt_of_what_another_branch_will_bring_is_nothing(tree: Tree, last
 def test_a_receipt_of_what_comes_to_headquarters_itself_is_nothing(tree: Tree) -> None:
     """Planted years back for Dima's next commits, that a theft might not be found later: headquarters' own word counts."""
     hq, qrd, dima = (tree.nodes[name] for name in ("hq", "qrd", "dima"))
-    save.add(dima, "household", Changes(set={"family_name": "ديمة"}), unit=JBL)
+    save.add_record(dima, "household", Changes(set={"family_name": "ديمة"}), unit=JBL)
     with hq.store.read() as tx:
         head = tx.log_head(dima.device)
     tell(said(hq, qrd), Peer(taken=tuple(receipt(qrd, dima.device, n, n, 1) for n in range(head + 1, head + 5))))
@@ -91,7 +91,7 @@ def test_a_receipt_of_what_comes_to_headquarters_itself_is_nothing(tree: Tree) -
     since = tree.clock()
     tree.clock.tick(1_000)
     tree.sync("dima", "hq")
-    device_locks.revoke(hq, dima.device.hex(), since=since)
+    device_locks.revoke_device(hq, dima.device.hex(), since=since)
     with hq.store.read() as tx:
         taken = tx.first_receipt(dima.device, head + 1)
         assert [code for _, code, _ in tx.refusals(dima.device)] == ["out_of_hands"]
@@ -103,7 +103,7 @@ def test_a_branch_speaks_for_no_record_of_other_units(tree: Tree) -> None:
     """A revoked laptop's key and QRD's key: what they make up three days later about a family of JBL is refused."""
     hq, qrd, amal = (tree.nodes[name] for name in ("hq", "qrd", "amal"))
     record = only(hq)
-    device_locks.revoke(hq, amal.device.hex())
+    device_locks.revoke_device(hq, amal.device.hex())
     tree.sync("jbl", "hq")
     tree.clock.tick(3 * DAY_MS)
     hand = HandMade(amal, hq)
@@ -116,7 +116,7 @@ def test_a_branch_speaks_for_no_record_of_other_units(tree: Tree) -> None:
     serving = said(hq, qrd)
     invented = receipt(qrd, amal.device, made.seq, made.seq, tree.clock() - 4 * DAY_MS, link, number=0)
     tell(serving, Peer(heads=((amal.device, made.seq, link),), taken=(invented,)))
-    serving.take([serving.read(FrameKind.COMMITS, hand.payload([made]))])
+    serving.take_commits([serving.read_frame(FrameKind.COMMITS, hand.payload([made]))])
     assert "location" not in rows(hq)[record].doc
     with hq.store.read() as tx:
         assert [code for _, code, _ in tx.refusals(amal.device)] == ["revoked"]

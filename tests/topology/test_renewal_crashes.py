@@ -18,14 +18,14 @@ def test_killed_while_it_becomes_another_device(own_office: Office) -> None:
     """The clone's `sync` is killed sooner and later; each time both hold everything in the end, once."""
     office = own_office
     office.register("amal", 3)
-    case = save.add(office["amal"], "case", Changes(count={"reopen_count": 1}), unit=JBL)
+    case = save.add_record(office["amal"], "case", Changes(count={"reopen_count": 1}), unit=JBL)
     office.sync("amal")
     office.shut("amal")
     shutil.copytree(office.home / "amal", office.home / "clone")
     for name, count in (("amal", 10), ("clone", 100)):
         for _ in range(2):
-            save.add(office[name], "household", Changes(set={"family_name": name}))
-        save.edit(office[name], case.hex(), Changes(count={"reopen_count": count}))
+            save.add_record(office[name], "household", Changes(set={"family_name": name}))
+        save.edit_record(office[name], case.hex(), Changes(count={"reopen_count": count}))
     office.sync("amal")
     before = office["clone"].device
     names = ("hq", "amal", "clone")

@@ -8,7 +8,7 @@ from fieldsync.core.state import canonical_bytes
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.replica import save
-from fieldsync.replica.apply import apply
+from fieldsync.replica.apply import apply_states
 from fieldsync.replica.changes import Changes
 from fieldsync.store.contract import LoggedCommit
 from fieldsync.topology import store_epochs
@@ -19,7 +19,7 @@ from tests.conftest import Cast
 
 def test_a_laptop_that_had_an_heir_s_work_from_another_server(people: Cast) -> None:
     """A server that may have lost something is asked by joining: what it refused as said again goes all the same, and nothing else does."""
-    record = save.add(people.basim, "household", Changes(set={"family_name": "محمد", "location": "x"}), unit=JBL)
+    record = save.add_record(people.basim, "household", Changes(set={"family_name": "محمد", "location": "x"}), unit=JBL)
     for node in (people.basim, people.amal):
         directly.sync(node, people.hq)
     key = DeviceKey.generate()
@@ -37,10 +37,10 @@ def test_a_laptop_that_had_an_heir_s_work_from_another_server(people: Cast) -> N
         tx.append_commits(key.device, LoggedCommit.from_commits([again], [encode(again)], [link]))
         tx.quarantine_commit(key.device, 1, errors.SaidAgain())
     with people.amal.store.write() as tx:
-        apply(tx, people.amal.rules, [state_of(again)], unit=JBL, index=True)
-        store_epochs.suspect(tx, people.hq.device)
+        apply_states(tx, people.amal.rules, [state_of(again)], unit=JBL, index=True)
+        store_epochs.suspect_loss(tx, people.hq.device)
     assert directly.differing(people.amal, people.hq) == [JBL]
-    lost = save.add(people.amal, "household", Changes(set={"family_name": "علي"}), unit=JBL)
+    lost = save.add_record(people.amal, "household", Changes(set={"family_name": "علي"}), unit=JBL)
     directly.sync(people.amal, people.hq)
     assert directly.differing(people.amal, people.hq) == []
     assert canonical_bytes(rows(people.amal)[record].state) == canonical_bytes(rows(people.hq)[record].state)

@@ -34,13 +34,13 @@ def noise(size: int, seed: int = 0) -> bytes:
 def say(node: Node, way: str, key: bytes, data: bytes) -> None:
     """Have a node say something, as a program of protocol 3 does."""
     with node.store.write() as tx:
-        reserved_entries.take(tx, way, [Reserved(0, node.device, key, data)], node.clock())
+        reserved_entries.store_entries(tx, way, [Reserved(0, node.device, key, data)], node.clock())
 
 
 def heard(node: Node, way: str) -> dict[tuple[bytes, bytes], bytes]:
     """Return what a node keeps of one way: (source, key) → data."""
     with node.store.read() as tx:
-        return {(piece.source, piece.key): piece.data for piece in reserved_entries.held(tx, way)}
+        return {(piece.source, piece.key): piece.data for piece in reserved_entries.stored_entries(tx, way)}
 
 
 def test_what_a_laptop_says_reaches_headquarters_and_what_that_says_reaches_her(tree: Tree) -> None:
@@ -62,10 +62,10 @@ def test_what_a_laptop_says_reaches_headquarters_and_what_that_says_reaches_her(
     tree.settle()
     assert heard(rima, reserved_entries.DOWN) == down | {(hq.device, b"register/3"): b"newer"}
     with rima.store.read() as tx:
-        before = reserved_entries.held(tx, reserved_entries.DOWN)
+        before = reserved_entries.stored_entries(tx, reserved_entries.DOWN)
     tree.sync("rima", "old")
     with rima.store.read() as tx:
-        assert reserved_entries.held(tx, reserved_entries.DOWN) == before  # nothing comes twice
+        assert reserved_entries.stored_entries(tx, reserved_entries.DOWN) == before  # nothing comes twice
 
 
 def test_they_travel_by_stick(tree: Tree, tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_they_travel_by_stick(tree: Tree, tmp_path: Path) -> None:
     tree.carry("amal", "jbl", tmp_path / "stick")
     assert heard(jbl, reserved_entries.UP).keys() == {(amal.device, b"certificate")}
     assert heard(amal, reserved_entries.DOWN) == heard(jbl, reserved_entries.DOWN)
-    bundle_sync.pack(amal, tmp_path / "again")
+    bundle_sync.pack_bundle(amal, tmp_path / "again")
 
 
 def test_nobody_takes_all_the_room(people) -> None:
@@ -87,16 +87,18 @@ def test_nobody_takes_all_the_room(people) -> None:
         for who in range(40):
             for i in range(8):
                 take(bytes([who]) * 16, b"%d" % i, noise(10_000, i))
-        held = reserved_entries.held(tx, reserved_entries.UP)
-    assert sum(map(reserved_entries.size, held)) <= reserved_entries.MOST
+        held = reserved_entries.stored_entries(tx, reserved_entries.UP)
+    assert sum(map(reserved_entries.entry_size, held)) <= reserved_entries.MOST
     for who in {piece.source for piece in held}:
-        assert sum(reserved_entries.size(one) for one in held if one.source == who) <= reserved_entries.MOST_OF_ONE
+        assert (
+            sum(reserved_entries.entry_size(one) for one in held if one.source == who) <= reserved_entries.MOST_OF_ONE
+        )
     assert len({piece.source for piece in held}) >= 16
 
 
 def _taking(tx: Tx, now: int):
     def take(source: bytes, key: bytes, data: bytes) -> None:
-        reserved_entries.take(tx, reserved_entries.UP, [Reserved(1, source, key, data)], now)
+        reserved_entries.store_entries(tx, reserved_entries.UP, [Reserved(1, source, key, data)], now)
 
     return take
 
@@ -117,7 +119,7 @@ def test_a_device_speaks_for_itself_only_and_not_too_much(own_office: Office) ->
     answer = hand.post("/v2/sync", hello(Reserved(7, basim, b"x", b"y")))
     assert answer.message(FrameKind.ACK, messages.Ack).reserved_taken == 7
     with office["hq"].store.read() as tx:
-        kept = reserved_entries.held(tx, reserved_entries.UP)
+        kept = reserved_entries.stored_entries(tx, reserved_entries.UP)
     assert [(one.source, one.key, one.data) for one in kept] == [(office["amal"].device, b"x", b"y")]
     for bad in (
         Reserved(8, basim, b"x", bytes(16_385)),
@@ -127,6 +129,6 @@ def test_a_device_speaks_for_itself_only_and_not_too_much(own_office: Office) ->
         assert hand.post("/v2/sync", hello(bad)).code == "bad_frame"
     assert hand.post("/v2/sync", hello(*[Reserved(8, basim, b"z", b"")] * 257)).code == "bad_frame"
     with office["hq"].store.read() as tx:
-        assert reserved_entries.held(tx, reserved_entries.UP) == kept
+        assert reserved_entries.stored_entries(tx, reserved_entries.UP) == kept
     with pytest.raises(errors.BadFrame):
         messages.decode_message(messages.Hello, messages.encode([2, b"", 0, 0, b"", *[0] * 15, "no list", 0]))

@@ -12,7 +12,7 @@ from fieldsync.replica import queries, save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
 from fieldsync.schema import load
-from fieldsync.server.publish_schema import publish
+from fieldsync.server.publish_schema import publish_schema
 from fieldsync.store import ReadTx, Tx
 from fieldsync.topology import backups, store_epochs
 from fieldsync.wire.messages import Forms
@@ -33,7 +33,7 @@ def put_back(people: Cast, request: pytest.FixtureRequest) -> Callable[[], Again
     def keep() -> Again:
         file, folder = people.home / "hq.backup", people.home / "hq as it was"
         if request.param == "restore":
-            backups.backup(people.hq, file)
+            backups.write_backup(people.hq, file)
         else:
             people.hq.close()
             shutil.copytree(people.home / "hq", folder)
@@ -43,7 +43,7 @@ def put_back(people: Cast, request: pytest.FixtureRequest) -> Callable[[], Again
             people.hq.close()
             home: Path = people.home / "hq again"
             if request.param == "restore":
-                backups.restore(file, home, unlock)
+                backups.restore_backup(file, home, unlock)
             else:
                 shutil.copytree(folder, home)
             people.hq = open_node(home, people.clock)
@@ -62,7 +62,7 @@ def test_a_restored_server_gets_back_what_the_laptops_hold(people: Cast, put_bac
         directly.sync(node, people.hq)
     back = put_back()
     day = [family(node, "محمد", location=f"{who} {i}") for i in range(5) for who, node in (("a", amal), ("b", basim))]
-    save.edit(amal, home, Changes(set={"location": "second"}))
+    save.edit_record(amal, home, Changes(set={"location": "second"}))
     for node in (*people.laptops, *people.laptops):
         directly.sync(node, people.hq)
     hq = back()
@@ -140,18 +140,18 @@ def test_a_branch_notices_a_restore_that_new_arrivals_make_up_for(way: str, tmp_
         tree.nodes["hq"].close()
         shutil.copytree(tree.home / "hq", tree.home / "hq as it was")
         tree.nodes["hq"] = open_node(tree.home / "hq", tree.clock)
-        save.edit(amal, home, Changes(set={"location": "second"}))
+        save.edit_record(amal, home, Changes(set={"location": "second"}))
         tree.sync("amal", "jbl")
         night()
         tree.nodes["hq"].close()
         tree.nodes["hq"] = hq = open_node(tree.home / "hq as it was", tree.clock)
-        save.edit(dima, other, Changes(set={"location": "second"}))
+        save.edit_record(dima, other, Changes(set={"location": "second"}))
         tree.sync("dima", "hq")
         for n in range(3 if way.endswith("asked for") else 0):
             with hq.store.read() as tx:
                 device = tx.device(jbl.device)
             assert device is not None
-            bundle_sync.reply(hq, tmp_path / f"{n}.age", device)
+            bundle_sync.pack_reply(hq, tmp_path / f"{n}.age", device)
         for _ in range(3):
             night()
             for node in (amal, jbl):
@@ -172,21 +172,21 @@ def test_a_branch_notices_a_second_restore_within_the_hour() -> None:
         amal, jbl, hq = tree.nodes["amal"], tree.nodes["jbl"], tree.nodes["hq"]
         home = family(amal, "محمد", location="first")
         with hq.store.write() as tx:
-            epoch = store_epochs.restored(tx, tree.clock())
+            epoch = store_epochs.begin_after_restore(tx, tree.clock())
         for _ in range(2):
             tree.sync("amal", "jbl")
             tree.sync("jbl", "hq")
         hq.close()
         shutil.copytree(tree.home / "hq", tree.home / "hq as it was")
         tree.nodes["hq"] = open_node(tree.home / "hq", tree.clock)
-        save.edit(amal, home, Changes(set={"location": "second"}))
+        save.edit_record(amal, home, Changes(set={"location": "second"}))
         tree.sync("amal", "jbl")
         tree.sync("jbl", "hq")
         tree.nodes["hq"].close()
         tree.nodes["hq"] = hq = open_node(tree.home / "hq as it was", tree.clock)
         tree.sync("jbl", "hq")
         with hq.store.read() as tx:
-            assert store_epochs.current(tx) == epoch
+            assert store_epochs.current_epoch(tx) == epoch
         for node in (hq, jbl):
             assert queries.show(node, home).fields["location"] == "second"
     finally:
@@ -205,7 +205,7 @@ def test_a_restored_server_begins_one_epoch_however_many_notice(people: Cast, pu
         for node in people.laptops:
             directly.sync(node, hq)
             with hq.store.read() as tx:
-                epochs_seen.add(store_epochs.current(tx))
+                epochs_seen.add(store_epochs.current_epoch(tx))
     assert len(epochs_seen) == 1
 
 
@@ -218,7 +218,7 @@ def test_an_edit_that_comes_before_what_it_had_seen_is_taken_in_the_end(
     for node in people.laptops:
         directly.sync(node, people.hq)
     hq = back()
-    save.edit(people.basim, home, Changes(set={"location": "Basim's"}))
+    save.edit_record(people.basim, home, Changes(set={"location": "Basim's"}))
     for node in (people.basim, people.amal, people.basim, people.samar, people.amal):
         directly.sync(node, hq)
     assert queries.show(hq, home).fields["location"] == "Basim's"
@@ -234,18 +234,18 @@ def test_a_backup_is_whole_or_nothing(people: Cast, tmp_path: Path) -> None:
     for _ in range(20):
         family(people.amal, "محمد")
     file = tmp_path / "amal.backup"
-    backups.backup(people.amal, file)
+    backups.write_backup(people.amal, file)
     whole = file.read_bytes()
     assert "محمد".encode() not in whole
     assert sorted(p.name for p in tmp_path.glob("amal.backup*")) == ["amal.backup"]
     with pytest.raises(errors.BadFile):
-        backups.backup(people.amal, file)
+        backups.write_backup(people.amal, file)
     for broken in (b"", b"x" * 10_000, whole[: len(whole) // 2], whole[:3_000], whole[:-1_500] + b"x" * 1_500):
         file.write_bytes(broken)
         home = tmp_path / "broken"
         home.mkdir(exist_ok=True)
         try:
-            backups.restore(file, home, unlock)
+            backups.restore_backup(file, home, unlock)
         except errors.FieldsyncError as fault:
             assert fault.exit in (3, 8)
             assert list(home.iterdir()) == []
@@ -260,8 +260,8 @@ def test_a_backup_is_whole_or_nothing(people: Cast, tmp_path: Path) -> None:
         return slots.open_keyfile(b"another key file's bytes, 32....")
 
     with pytest.raises(errors.WrongPassphrase):
-        backups.restore(file, home, wrong)
-    backups.restore(file, home, unlock)
+        backups.restore_backup(file, home, wrong)
+    backups.restore_backup(file, home, unlock)
     node = open_node(home)
     assert len(rows(node)) == 20
     node.close()
@@ -272,13 +272,13 @@ def test_a_restored_server_gets_its_last_forms_back(
 ) -> None:
     """Headquarters renamed a question of the visits and lost that with its disk: Amal's laptop, which has it, brings the forms back."""
     book = Book()
-    publish(people.hq, book.write(tmp_path / "forms"))
+    publish_schema(people.hq, book.write(tmp_path / "forms"))
     directly.sync(people.amal, people.hq)
-    visit = save.add(people.amal, "visit", Changes(set={book.questions[0].name: "x"}), unit="LAT/JBL")
+    visit = save.add_record(people.amal, "visit", Changes(set={book.questions[0].name: "x"}), unit="LAT/JBL")
     directly.sync(people.amal, people.hq)
     back = put_back()
     book.rename(0)
-    publish(people.hq, book.write(tmp_path / "forms"))
+    publish_schema(people.hq, book.write(tmp_path / "forms"))
     directly.sync(people.amal, people.hq)
     hq = back()
     assert hq.forms[:4] < people.amal.forms[:4]
@@ -293,7 +293,7 @@ def test_a_restored_server_gets_its_last_forms_back(
 def test_nobody_else_puts_forms_in_force(people: Cast, tmp_path: Path) -> None:
     """Basim's laptop has been tampered with: it brings forms that it signed itself, or with headquarters' name on them."""
     book = Book()
-    publish(people.hq, book.write(tmp_path / "forms"))
+    publish_schema(people.hq, book.write(tmp_path / "forms"))
     before = people.hq.forms
     good = schema_recovery.sign_forms(book.texts(), 9, people.hq.key)
     changed = good | {"visit.toml": good["visit.toml"] + "# and more\n"}
@@ -311,15 +311,15 @@ def test_nobody_else_puts_forms_in_force(people: Cast, tmp_path: Path) -> None:
 def test_lost_forms_that_others_have_followed_are_outdone(people: Cast, tmp_path: Path) -> None:
     """Since it was put back headquarters has published other forms than it lost: its next ones get a higher number than those."""
     book = Book()
-    publish(people.hq, book.write(tmp_path / "forms"))
+    publish_schema(people.hq, book.write(tmp_path / "forms"))
     lost = schema_recovery.sign_forms(book.texts(), 7, people.hq.key)
     book.add("text")
-    number = publish(people.hq, book.write(tmp_path / "forms")).number
+    number = publish_schema(people.hq, book.write(tmp_path / "forms")).number
     with people.hq.store.write() as tx:
         _bring(people.hq, tx, lost)
     assert people.hq.forms[:4] == int(number).to_bytes(4)
     book.add("text")
-    assert publish(people.hq, book.write(tmp_path / "forms")).number == 8
+    assert publish_schema(people.hq, book.write(tmp_path / "forms")).number == 8
 
 
 def test_forms_under_the_number_of_lost_ones_end_everywhere(
@@ -328,17 +328,17 @@ def test_forms_under_the_number_of_lost_ones_end_everywhere(
     """Headquarters lost the forms that Amal has and published others: whoever has which, all end with headquarters', and so it stays."""
     hq, amal, samar = people.hq, people.amal, people.samar
     book = Book()
-    publish(hq, book.write(tmp_path / "forms"))
+    publish_schema(hq, book.write(tmp_path / "forms"))
     directly.sync(amal, hq)
     back = put_back()
     lost = Book()
     lost.add("text")
-    number = publish(people.hq, lost.write(tmp_path / "lost")).number
+    number = publish_schema(people.hq, lost.write(tmp_path / "lost")).number
     directly.sync(amal, people.hq)
     epoch = _epoch(people.hq)
     hq = back()
     book.add("choice")
-    again = publish(hq, book.write(tmp_path / "forms")).number
+    again = publish_schema(hq, book.write(tmp_path / "forms")).number
     assert (again > number) is (_epoch(hq) != epoch), "a restore that is known of leaves numbers out"
     for node in (amal, samar, amal, samar, amal):
         directly.sync(node, hq)
@@ -365,12 +365,12 @@ def test_a_branch_with_lost_forms_hands_them_to_nobody(tmp_path: Path) -> None:
         lost, book = Book(), Book()
         lost.add("text")
         book.add("choice")
-        publish(hq, lost.write(tmp_path / "lost"))
+        publish_schema(hq, lost.write(tmp_path / "lost"))
         directly.sync(jbl, hq)
         directly.sync(basim, hq)
         hq.close()
         hq = tree.nodes["hq"] = open_node(tmp_path / "hq", tree.clock)
-        publish(hq, book.write(tmp_path / "forms"))
+        publish_schema(hq, book.write(tmp_path / "forms"))
         assert (hq.forms[:4], hq.forms == jbl.forms) == (jbl.forms[:4], False)
         for node in (basim, basim, amal):
             directly.sync(node, hq)
@@ -390,7 +390,7 @@ def test_a_branch_with_lost_forms_hands_them_to_nobody(tmp_path: Path) -> None:
 
 def _epoch(node: Node) -> bytes:
     with node.store.read() as tx:
-        return store_epochs.current(tx)
+        return store_epochs.current_epoch(tx)
 
 
 def _published(tx: ReadTx) -> str:

@@ -24,14 +24,14 @@ def statement(tree: Tree, name: str, home: bytes, day: str = "2026-03-01") -> by
     fields = {
         "about": home.hex(), "requested_by": "جمعية", "issued_by": "المكتب", "purpose": "income", "body": "نص", "issued_on": day,
     }  # fmt: skip
-    record = save.add(tree.nodes[name], "statement", Changes(set=fields))
-    save.edit(tree.nodes[name], record.hex(), Changes(set={"state": "drafted"}))
+    record = save.add_record(tree.nodes[name], "statement", Changes(set=fields))
+    save.edit_record(tree.nodes[name], record.hex(), Changes(set={"state": "drafted"}))
     return record
 
 
 def issue(tree: Tree, name: str, record: bytes) -> None:
     """Issue it."""
-    save.edit(tree.nodes[name], record.hex(), Changes(set={"state": "issued"}))
+    save.edit_record(tree.nodes[name], record.hex(), Changes(set={"state": "issued"}))
 
 
 def serials(tree: Tree, server: str = "hq") -> dict[bytes, str | None]:
@@ -47,7 +47,8 @@ def test_a_branch_numbers_what_is_its_own_and_headquarters_the_rest() -> None:
     tree = Tree()
     try:
         homes = {
-            name: save.add(tree.nodes[name], "household", Changes(set={"location": "x"})) for name in ("amal", "rima")
+            name: save.add_record(tree.nodes[name], "household", Changes(set={"location": "x"}))
+            for name in ("amal", "rima")
         }
         tree.settle()
         first, second = (statement(tree, "amal", homes["amal"]) for _ in range(2))
@@ -55,7 +56,7 @@ def test_a_branch_numbers_what_is_its_own_and_headquarters_the_rest() -> None:
         last = statement(tree, "amal", homes["amal"], "2025-12-30")
         issue(tree, "amal", first)
         with pytest.raises(errors.IllegalValue):
-            save.edit(tree.nodes["amal"], first.hex(), Changes(set={"serial": "17"}))
+            save.edit_record(tree.nodes["amal"], first.hex(), Changes(set={"serial": "17"}))
         tree.sync("amal", "jbl")
         assert serials(tree, "jbl") == {first: "LAT-JBL-2026-1"}
         tree.sync("amal", "jbl")
@@ -79,10 +80,10 @@ def test_a_restored_server_gives_no_number_twice(day: str, since: int) -> None:
     """Whatever the branch gave after its backup, in a series that this knows or not: another statement is never called so."""
     tree = Tree()
     try:
-        home = save.add(tree.nodes["amal"], "household", Changes(set={"location": "x"}))
+        home = save.add_record(tree.nodes["amal"], "household", Changes(set={"location": "x"}))
         issue(tree, "amal", statement(tree, "amal", home))
         tree.settle()
-        backups.backup(tree.nodes["jbl"], tree.home / "jbl.backup")
+        backups.write_backup(tree.nodes["jbl"], tree.home / "jbl.backup")
         papers = [statement(tree, "amal", home, day) for _ in range(since)]
         for one in papers:
             issue(tree, "amal", one)
@@ -91,7 +92,7 @@ def test_a_restored_server_gives_no_number_twice(day: str, since: int) -> None:
         restored = []
         for again in ("again", "once more"):  # from the same backup twice
             tree.nodes["jbl"].close()
-            backups.restore(tree.home / "jbl.backup", tree.home / again, unlock)
+            backups.restore_backup(tree.home / "jbl.backup", tree.home / again, unlock)
             tree.nodes["jbl"] = open_node(tree.home / again, tree.clock)
             after = statement(tree, "basim", home, day)
             issue(tree, "basim", after)
@@ -119,7 +120,7 @@ def test_no_number_is_missing_or_given_twice(steps: list[Any]) -> None:
     tree = Tree()
     try:
         homes = {
-            name: save.add(tree.nodes[name], "household", Changes(set={"location": "x"}))
+            name: save.add_record(tree.nodes[name], "household", Changes(set={"location": "x"}))
             for name in HOME
             if name != "dima"
         }

@@ -39,7 +39,7 @@ def refused(node: Node, author: Node) -> list[tuple[int, str, str]]:
 def overstep(laptop: Node, own: str, other: str) -> None:
     """Have a laptop save a household for a unit that is not its own."""
     tamper(laptop, Grant(own, "caseworker"), Grant(other, "caseworker"))
-    save.add(laptop, "household", Changes(set={"family_name": "محمد"}), unit=other)
+    save.add_record(laptop, "household", Changes(set={"family_name": "محمد"}), unit=other)
 
 
 def test_a_branch_hears_of_its_own_refusals_only(tree: Tree) -> None:
@@ -108,13 +108,13 @@ def test_a_restored_headquarters_revocations_are_told_wherever_the_line_was_cut(
     tree.nodes["hq"] = hq = open_node(tree.home / "hq", tree.clock)
     for role in ("supervisor", "caseworker") * 3:
         tree.clock.tick()
-        administration.grant(hq, samar.letters, role, [QRD])
+        administration.set_grants(hq, samar.letters, role, [QRD])
     tree.sync("jbl", "hq")
     hq.close()
     tree.nodes["hq"] = hq = open_node(tree.home / "hq before", tree.clock)
     tree.clock.tick(2 * 3_600_000)
     tree.sync("jbl", "hq", cut)
-    device_locks.revoke(hq, amal.letters)
+    device_locks.revoke_device(hq, amal.letters)
     tree.sync("jbl", "hq")
     with jbl.store.read() as tx:
         device = tx.device(amal.device)

@@ -40,7 +40,9 @@ def play(tree: Tree, steps: Sequence[Any]) -> None:
     for what, name, *more in steps:
         tree.clock.tick(1000)
         if what == "add":
-            save.add(tree.nodes[name], "household", Changes(set=more[0]), unit="LAT/JBL" if name == "dima" else None)
+            save.add_record(
+                tree.nodes[name], "household", Changes(set=more[0]), unit="LAT/JBL" if name == "dima" else None
+            )
         elif what == "edit":
             tree.edit(name, *more)
         elif what == "move":
@@ -66,15 +68,15 @@ def test_what_a_laptop_carries_ahead_of_its_branch_waits_for_it() -> None:
     """Amal's edit of a record that only the branch has yet comes to the headquarters first: it waits, and is applied at night."""
     tree = Tree()
     try:
-        save.add(tree.nodes["basim"], "household", Changes(set={"location": "جبلة"}))
+        save.add_record(tree.nodes["basim"], "household", Changes(set={"location": "جبلة"}))
         tree.settle()  # the laptops know the headquarters, and it knows them
         (record,) = rows(tree.nodes["amal"])
-        save.edit(tree.nodes["basim"], record.hex(), Changes(set={"location": "طرطوس"}))
-        save.add(tree.nodes["basim"], "household", Changes(set={"location": "بانياس"}))
+        save.edit_record(tree.nodes["basim"], record.hex(), Changes(set={"location": "طرطوس"}))
+        save.add_record(tree.nodes["basim"], "household", Changes(set={"location": "بانياس"}))
         tree.sync("basim", "jbl")
         tree.sync("amal", "jbl")
         for other in rows(tree.nodes["amal"]):
-            save.edit(tree.nodes["amal"], other.hex(), Changes(set={"location": "اللاذقية", "address": "شارع"}))
+            save.edit_record(tree.nodes["amal"], other.hex(), Changes(set={"location": "اللاذقية", "address": "شارع"}))
         tree.sync("amal", "hq")
         amal = tree.nodes["amal"].device
         with tree.nodes["hq"].store.read() as tx:
@@ -94,9 +96,9 @@ def test_a_revoked_device_is_locked_out_at_the_branch_from_its_next_night_on() -
     """Headquarters revokes, the branch hears of it at its next sync; what the device had sent before stays."""
     tree = Tree()
     try:
-        save.add(tree.nodes["amal"], "household", Changes(set={"location": "جبلة"}))
+        save.add_record(tree.nodes["amal"], "household", Changes(set={"location": "جبلة"}))
         tree.settle()
-        device_locks.revoke(tree.nodes["hq"], tree.nodes["amal"].letters)
+        device_locks.revoke_device(tree.nodes["hq"], tree.nodes["amal"].letters)
         tree.sync("jbl", "hq")
         with tree.nodes["jbl"].store.read() as tx:
             known = tx.device(tree.nodes["amal"].device)
@@ -112,12 +114,12 @@ def test_what_moved_away_goes_from_a_branch_when_all_its_laptops_have_heard(who:
     """Moved by headquarters or by Amal: Basim, who was away, is told, his edit made meanwhile follows it, and then the branch lets go."""
     tree = Tree()
     try:
-        record = save.add(tree.nodes["amal"], "household", Changes(set={"location": "جبلة"}))
-        child = save.add(tree.nodes["amal"], "person", Changes(set={"household": record.hex()}))
+        record = save.add_record(tree.nodes["amal"], "household", Changes(set={"location": "جبلة"}))
+        child = save.add_record(tree.nodes["amal"], "person", Changes(set={"household": record.hex()}))
         tree.settle()
         jbl, basim = tree.nodes["jbl"], tree.nodes["basim"]
         tree.move(who, sorted(rows(tree.nodes[who])).index(record), "LAT/QRD")
-        save.edit(basim, record.hex(), Changes(set={"address": "شارع"}))
+        save.edit_record(basim, record.hex(), Changes(set={"address": "شارع"}))
         for _ in range(3):
             tree.sync("dima", "hq")
             assert tree.sync("amal", "jbl") == 0
@@ -147,7 +149,7 @@ def test_a_laptop_that_was_locked_out_keeps_nothing_at_the_branch() -> None:
     """Basim never comes again: once he is locked out, nobody waits for him."""
     tree = Tree()
     try:
-        record = save.add(tree.nodes["amal"], "household", Changes(set={"location": "جبلة"}))
+        record = save.add_record(tree.nodes["amal"], "household", Changes(set={"location": "جبلة"}))
         tree.settle()
         tree.move("dima", 0, "LAT/QRD")
         for _ in range(3):
@@ -155,7 +157,7 @@ def test_a_laptop_that_was_locked_out_keeps_nothing_at_the_branch() -> None:
             tree.sync("amal", "jbl")
             tree.sync("jbl", "hq")
         assert set(rows(tree.nodes["jbl"])) == {record}
-        device_locks.revoke(tree.nodes["hq"], tree.nodes["basim"].letters)
+        device_locks.revoke_device(tree.nodes["hq"], tree.nodes["basim"].letters)
         tree.sync("jbl", "hq")
         assert rows(tree.nodes["jbl"]) == {}
     finally:
@@ -166,16 +168,16 @@ def test_one_laptop_s_two_histories_do_not_stop_its_branch() -> None:
     """Amal's disk was copied; one copy saves and syncs at the branch, the other at headquarters: the branch's night goes on."""
     tree = Tree()
     try:
-        record = save.add(tree.nodes["amal"], "household", Changes(set={"location": "جبلة"}))
+        record = save.add_record(tree.nodes["amal"], "household", Changes(set={"location": "جبلة"}))
         tree.settle()
         tree.nodes["amal"].close()
         shutil.copytree(tree.home / "amal", tree.home / "copy")
         amal = tree.nodes["amal"] = open_node(tree.home / "amal", tree.clock)
         copy = tree.nodes["copy"] = open_node(tree.home / "copy", tree.clock)
         old = amal.device
-        save.edit(amal, record.hex(), Changes(set={"address": "هنا"}))
-        save.edit(copy, record.hex(), Changes(set={"address": "هناك"}))
-        save.add(tree.nodes["basim"], "household", Changes(set={"location": "بانياس"}))
+        save.edit_record(amal, record.hex(), Changes(set={"address": "هنا"}))
+        save.edit_record(copy, record.hex(), Changes(set={"address": "هناك"}))
+        save.add_record(tree.nodes["basim"], "household", Changes(set={"location": "بانياس"}))
         tree.sync("amal", "jbl")
         tree.sync("copy", "hq")
         tree.sync("basim", "jbl")
@@ -186,8 +188,8 @@ def test_one_laptop_s_two_histories_do_not_stop_its_branch() -> None:
             assert known is not None
             assert known.state == "forked"
         for _ in range(3):
-            save.edit(amal, record.hex(), Changes(set={"size_stated": 3}))
-            save.edit(copy, record.hex(), Changes(set={"origin": "x"}))
+            save.edit_record(amal, record.hex(), Changes(set={"size_stated": 3}))
+            save.edit_record(copy, record.hex(), Changes(set={"origin": "x"}))
             for one, server in (("amal", "jbl"), ("copy", "hq"), ("jbl", "hq"), ("amal", "hq"), ("copy", "jbl")):
                 tree.sync(one, server)
             directly.approve(amal, copy, hq=tree.nodes["hq"])
@@ -206,7 +208,7 @@ def test_a_branch_syncs_with_the_server_right_above_it_only() -> None:
     try:
         tree.settle()
         with pytest.raises(errors.Usage) as refused:
-            sync_once.sync(tree.nodes["old"], "Office")
+            sync_once.sync_once(tree.nodes["old"], "Office")
         assert refused.value.facts["reason"] == "not_above"
     finally:
         tree.close()
@@ -225,7 +227,7 @@ def test_a_branch_enrols_nobody_beyond_its_units() -> None:
         with hq.store.write() as tx:
             branch = tx.device(jbl.device)
             assert branch is not None
-            upstream.take_up(tx, branch, peer, hq.clock(), own=hq.device)
+            upstream.apply_from_below(tx, branch, peer, hq.clock(), own=hq.device)
             assert tx.device(stranger.device) is None
     finally:
         tree.close()
@@ -236,15 +238,15 @@ def test_a_restored_headquarters_learns_from_its_branches_who_has_joined_since()
     tree = Tree()
     try:
         tree.sync("jbl", "hq")
-        backups.backup(tree.nodes["hq"], tree.home / "hq.backup")
+        backups.write_backup(tree.nodes["hq"], tree.home / "hq.backup")
         join_directly(tree.nodes["jbl"], tree.home / "rana", "Rana", "caseworker", ["LAT/JBL"])
         rana = tree.nodes["rana"] = open_node(tree.home / "rana", tree.clock)
         for _ in range(2):
-            save.add(rana, "household", Changes(set={"location": "جبلة"}))
+            save.add_record(rana, "household", Changes(set={"location": "جبلة"}))
             tree.sync("rana", "jbl")
             tree.sync("jbl", "hq")
         tree.nodes["hq"].close()
-        backups.restore(tree.home / "hq.backup", tree.home / "again", unlock)
+        backups.restore_backup(tree.home / "hq.backup", tree.home / "again", unlock)
         tree.nodes["hq"] = open_node(tree.home / "again", tree.clock)
         for _ in range(2):
             tree.sync("jbl", "hq")
@@ -264,16 +266,16 @@ def test_a_removal_that_comes_up_before_an_edit_that_it_had_seen_asks_nobody_in_
     tree = Tree()
     try:
         amal, basim, dima = (tree.nodes[name] for name in ("amal", "basim", "dima"))
-        home = save.add(amal, "household", Changes(set={"location": "first"}), unit="LAT/JBL").hex()
+        home = save.add_record(amal, "household", Changes(set={"location": "first"}), unit="LAT/JBL").hex()
         for name, server in (("amal", "jbl"), ("jbl", "hq"), ("dima", "hq")):
             tree.sync(name, server)
-        save.edit(dima, home, Changes(set={"location": "Dima's"}))
+        save.edit_record(dima, home, Changes(set={"location": "Dima's"}))
         for name, server in (("dima", "hq"), ("jbl", "hq"), ("basim", "jbl")):
             tree.sync(name, server)
-        save.edit(basim, home, Changes(set={"location": "Basim's"}))
+        save.edit_record(basim, home, Changes(set={"location": "Basim's"}))
         for name in ("basim", "amal"):
             tree.sync(name, "jbl")
-        save.remove(amal, home, "twice")
+        save.remove_record(amal, home, "twice")
         for name, server in (("amal", "jbl"), ("jbl", "hq"), ("dima", "hq")):
             tree.sync(name, server)
         for name in ("amal", "jbl", "hq", "dima"):
@@ -287,12 +289,12 @@ def test_a_wrong_clock_that_only_the_branch_saw_is_known_above() -> None:
     """Amal's clock is off when she syncs with her branch: her tie with Dima goes to review at headquarters, and everywhere."""
     tree = Tree()
     try:
-        record = save.add(tree.nodes["amal"], "household", Changes(set={"location": "جبلة"}))
+        record = save.add_record(tree.nodes["amal"], "household", Changes(set={"location": "جبلة"}))
         tree.settle()
         right = tree.nodes["amal"].clock
         tree.nodes["amal"].clock = lambda: right() + 3 * 86_400_000
-        save.edit(tree.nodes["amal"], record.hex(), Changes(set={"address": "بعيد"}))
-        save.edit(tree.nodes["dima"], record.hex(), Changes(set={"address": "قريب"}))
+        save.edit_record(tree.nodes["amal"], record.hex(), Changes(set={"address": "بعيد"}))
+        save.edit_record(tree.nodes["dima"], record.hex(), Changes(set={"address": "قريب"}))
         tree.sync("amal", "jbl")
         tree.clock.tick(4 * 86_400_000)  # her stamp is in the past by now: nothing but the branch's note tells of it
         tree.nodes["amal"].clock = right

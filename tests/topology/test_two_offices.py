@@ -57,9 +57,9 @@ class TwoOffices(Field):
     @initialize()
     def first(self) -> None:
         """There is one family in Jableh from the beginning, of three records, and everybody has it."""
-        family = save.add(self.nodes["amal"], "household", Changes(), unit=JBL)
-        person = save.add(self.nodes["amal"], "person", Changes(set={"household": family.hex()}))
-        save.add(self.nodes["amal"], "case", Changes(set={"person": person.hex()}))
+        family = save.add_record(self.nodes["amal"], "household", Changes(), unit=JBL)
+        person = save.add_record(self.nodes["amal"], "person", Changes(set={"household": family.hex()}))
+        save.add_record(self.nodes["amal"], "case", Changes(set={"person": person.hex()}))
         self._note("amal")
         for name in LAPTOPS:
             directly.sync(self.nodes[name], self.hq)
@@ -67,7 +67,7 @@ class TwoOffices(Field):
     @rule(who=_who, unit=_unit)
     def add(self, who: str, unit: str) -> None:
         """A family is registered."""
-        save.add(self.nodes[who], "household", Changes(), unit=self._home(who, unit))
+        save.add_record(self.nodes[who], "household", Changes(), unit=self._home(who, unit))
         self._note(who)
 
     @rule(who=_who, which=_which, case=st.booleans())
@@ -76,7 +76,9 @@ class TwoOffices(Field):
         owner = self._row(who, which, "person" if case else "household")
         if owner is not None:
             type_, field = ("case", "person") if case else ("person", "household")
-            self._try(who, lambda: save.add(self.nodes[who], type_, Changes(set={field: owner.state.record.hex()})))
+            self._try(
+                who, lambda: save.add_record(self.nodes[who], type_, Changes(set={field: owner.state.record.hex()}))
+            )
 
     @rule(who=_who, which=_which, type=st.sampled_from(["household", "person"]))
     def edit(self, who: str, which: int, type: str) -> None:
@@ -90,7 +92,7 @@ class TwoOffices(Field):
         """A family moves, perhaps to where its mover does not work."""
         row = self._row(who, which)
         if row is not None:
-            self._try(who, lambda: transfer.move(self.nodes[who], row.state.record.hex(), unit))
+            self._try(who, lambda: transfer.transfer_record(self.nodes[who], row.state.record.hex(), unit))
 
     @rule(one=_unit, other=_unit, which=_which)
     def move_apart(self, one: str, other: str, which: int) -> None:
@@ -98,25 +100,28 @@ class TwoOffices(Field):
         row = self._row("amal", which)
         if row is not None and row.state.record in rows(self.nodes["basim"]):
             for who, unit in (("amal", one), ("basim", other)):
-                self._try(who, lambda who=who, unit=unit: transfer.move(self.nodes[who], row.state.record.hex(), unit))
+                self._try(
+                    who,
+                    lambda who=who, unit=unit: transfer.transfer_record(self.nodes[who], row.state.record.hex(), unit),
+                )
                 self.sync(who)
 
     @rule(who=_who, which=_which, head=_which)
     def take(self, who: str, which: int, head: int) -> None:
         """Somebody who may decides where a family lives."""
-        items = decisions.items(self.nodes[who], field="_unit")
+        items = decisions.list_conflicts(self.nodes[who], field="_unit")
         if items:
             item = items[which % len(items)]
             chosen = item.heads[head % len(item.heads)]
             name = chosen.name
-            self._try(who, lambda: decisions.take(self.nodes[who], item.record, "_unit", head=name))
+            self._try(who, lambda: decisions.decide_conflict(self.nodes[who], item.record, "_unit", head=name))
 
     @rule(who=_who, which=_which)
     def undo(self, who: str, which: int) -> None:
         """A decision is taken back."""
         row = self._row(who, which)
         if row is not None:
-            self._try(who, lambda: decisions.undo(self.nodes[who], row.state.record.hex(), "_unit"))
+            self._try(who, lambda: decisions.undo_decision(self.nodes[who], row.state.record.hex(), "_unit"))
 
     @rule(
         who=st.sampled_from(["amal", "basim"]),
@@ -126,7 +131,7 @@ class TwoOffices(Field):
     def grant(self, who: str, role: str, units: list[str]) -> None:
         """Headquarters changes where somebody works, who hears of it at the next sync."""
         self.granted = True
-        administration.grant(self.hq, self.nodes[who].letters, role, units)
+        administration.set_grants(self.hq, self.nodes[who].letters, role, units)
 
     # --- the line ---
 

@@ -35,16 +35,16 @@ def stored(text: str) -> str:
 @given(parts=st.lists(st.tuples(NAMES, CODES), min_size=1, max_size=4), rtl=st.booleans())
 def test_a_bidi_terminal_shows_no_code_turned_round(parts: list[tuple[str, str]], rtl: bool) -> None:
     """The model of such a terminal: each date, code and phone can be read off its line from left to right."""
-    line = "  ".join(f"{bidi.apart(name, 'isolates')}: {code}" for name, code in parts)
-    shown = get_display(bidi.written(line, "isolates", rtl=rtl), base_dir="R" if rtl else "L").translate(_CONTROLS)
+    line = "  ".join(f"{bidi.isolate_value(name, 'isolates')}: {code}" for name, code in parts)
+    shown = get_display(bidi.write_line(line, "isolates", rtl=rtl), base_dir="R" if rtl else "L").translate(_CONTROLS)
     assert all(code in shown for _, code in parts)
 
 
 @given(parts=st.lists(st.tuples(NAMES, CODES), min_size=1, max_size=4), rtl=st.booleans())
 def test_a_terminal_that_turns_nothing_gets_it_turned(parts: list[tuple[str, str]], rtl: bool) -> None:
     """Visual: names stand backwards and joined, codes forwards, no control is left, and an Arabic line begins at the right."""
-    line = " · ".join(f"{bidi.apart(name, 'visual')} {code}" for name, code in parts)
-    shown = bidi.written(line, "visual", rtl=rtl)
+    line = " · ".join(f"{bidi.isolate_value(name, 'visual')} {code}" for name, code in parts)
+    shown = bidi.write_line(line, "visual", rtl=rtl)
     assert shown == shown.translate(_CONTROLS)
     assert all(code in shown for _, code in parts)
     backwards = stored(shown)
@@ -55,7 +55,7 @@ def test_a_terminal_that_turns_nothing_gets_it_turned(parts: list[tuple[str, str
 
 def test_a_mark_stays_behind_its_letter() -> None:
     """A combining sign is drawn on what stands before it, on every terminal."""
-    shown = bidi.written("مُحَمَّد", "visual", rtl=True)
+    shown = bidi.write_line("مُحَمَّد", "visual", rtl=True)
     assert not unicodedata.combining(shown[0])
     assert unicodedata.combining(shown[-1])  # the first letter's damma: the line ends with it at the right
 
@@ -64,15 +64,15 @@ def test_a_mark_stays_behind_its_letter() -> None:
 def test_brackets_embrace_what_they_embraced(pair: str) -> None:
     """Seen from the left, a bracket opens before it closes, whether Arabic or Latin is inside."""
     for inside in ("محمد", "abc", "محمد 2026-11-02"):
-        shown = bidi.written(f"الاسم {pair[0]}{inside}{pair[1]} جبلة", "visual", rtl=True)
+        shown = bidi.write_line(f"الاسم {pair[0]}{inside}{pair[1]} جبلة", "visual", rtl=True)
         assert shown.index(pair[0]) < shown.index(pair[1])
 
 
 def test_an_option_stays_as_it_is_typed() -> None:
     """Its dashes stand before it, in every form."""
     line = "الكل مع --limit 0."
-    assert "--limit 0" in bidi.written(line, "visual", rtl=True)
-    shown = get_display(bidi.written(line, "isolates", rtl=True), base_dir="L").translate(_CONTROLS)
+    assert "--limit 0" in bidi.write_line(line, "visual", rtl=True)
+    shown = get_display(bidi.write_line(line, "isolates", rtl=True), base_dir="L").translate(_CONTROLS)
     assert "--limit 0" in shown
     assert shown.strip().startswith(".")  # an Arabic line, though the terminal takes it for another
 
@@ -81,7 +81,7 @@ def test_an_option_stays_as_it_is_typed() -> None:
 def test_long_text_is_cut_before_it_is_turned(width: int) -> None:
     """The first words of a paragraph stand in its first line, and no line is wider than the screen."""
     text = " ".join(["محمد", "أحمد", "علي", "خالد"] * 4)
-    lines = bidi.lines(text, "visual", width, rtl=True)
+    lines = bidi.wrap_lines(text, "visual", width, rtl=True)
     assert all(cell_len(line) <= width for line in lines)
     assert " ".join(map(stored, lines)) == text
 
@@ -90,7 +90,7 @@ def test_a_cell_is_cut_at_its_end_not_at_its_beginning() -> None:
     """What does not fit a column goes from the end of the name, which stands at the left."""
     console = Console(width=8, file=None, record=True, legacy_windows=False)
     with console.capture() as seen:
-        console.print(bidi.Cell("محمد عبد الرحمن"))
+        console.print(bidi.TurnedCell("محمد عبد الرحمن"))
     shown = seen.get().strip("\n")
     assert cell_len(shown) == 8
     assert stored(shown).startswith("محمد ع")
@@ -101,14 +101,14 @@ def test_a_cell_is_cut_at_its_end_not_at_its_beginning() -> None:
 def test_what_has_no_arabic_is_left_alone(text: str) -> None:
     """Nothing is added to it, in any form."""
     if not re.search("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]", text):
-        assert {bidi.written(text, form, rtl=rtl) for form in bidi.FORMS for rtl in (True, False)} == {text}
+        assert {bidi.write_line(text, form, rtl=rtl) for form in bidi.FORMS for rtl in (True, False)} == {text}
 
 
 def test_a_title_is_made_safe_once() -> None:
     """What keeps a name to itself does not get shown as an odd sign where the title is put into another line."""
     out = Tables("ar")
     out.form = "isolates"
-    kind = load.load_texts(load.shipped()).types["household"]
+    kind = load.load_texts(load.shipped_texts()).types["household"]
     title = out.title(kind, SimilarRecord("", "", "household", "", {"family_name": "علي"}, 0, []))
     assert "علي" in title
     assert out.safe(title) == title
@@ -119,7 +119,7 @@ def test_a_title_is_made_safe_once() -> None:
 def test_a_cell_keeps_dates_and_phones(kept: str) -> None:
     """A table's cell that we turn has them as they are typed, behind Arabic words, too."""
     out = io.StringIO()
-    Console(file=out, width=60).print(bidi.Cell(f"زيارة {kept}"))
+    Console(file=out, width=60).print(bidi.TurnedCell(f"زيارة {kept}"))
     assert kept in out.getvalue()
 
 

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from fieldsync.core import record_ids
 from fieldsync.replica import queries
 from fieldsync.ui.forms.rows import DerivedRow
-from fieldsync.ui.views.record_card import Cards
+from fieldsync.ui.views.record_card import RecordCards
 from tests.conftest import Cast
 from tests.replica.test_formula_lookups import add
 from tests.ui.test_forms import Person, edit, fields_of, fill, new
@@ -87,7 +87,7 @@ def test_what_is_made_of_ids_is_read_as_names(people: Cast) -> None:
     family = add(amal, "household", family_name="علي")
     person = add(amal, "person", household=family, given="سمير")
     benefit = add(amal, "benefit", recipient=person, kind="food", period="2026-10")
-    out = Cards("en")
+    out = RecordCards("en")
     out.of(amal)
     fields = fields_of(amal, record_ids.from_text(benefit))
     shown = out.shown(amal.schema.type("benefit"), "dup_key", fields["dup_key"])

@@ -29,20 +29,20 @@ def forked(people: Cast, monkeypatch: pytest.MonkeyPatch) -> tuple[Cast, Node]:
     samar, zaid = people.samar, people.open("zaid")
     home = {"location": "جبلة", "registered_on": "2026-01-05", "displacement": "idp"}
     moved, ended = (
-        save.add(samar, "household", Changes(set={**home, "family_name": name}), unit=JBL).hex()
+        save.add_record(samar, "household", Changes(set={**home, "family_name": name}), unit=JBL).hex()
         for name in ("الحسن", "ديب")
     )
     man = {"given": "أحمد", "father": "محمد", "family": "الحسن", "birth_date": "1990-05-12", "birth_precision": "day"}
-    a, b = (save.add(samar, "person", Changes(set=man), unit=unit).hex() for unit in (JBL, QRD))
-    save.edit(samar, ended, Changes(set={"head": b, "state": "registered"}))
+    a, b = (save.add_record(samar, "person", Changes(set=man), unit=unit).hex() for unit in (JBL, QRD))
+    save.edit_record(samar, ended, Changes(set={"head": b, "state": "registered"}))
     both(people, samar, zaid)
-    transfer.move(samar, moved, QRD)
-    save.edit(samar, ended, Changes(set={"state": "merged"}))
-    duplicate_pairs.merge(samar, a, b, note="الدفتر نفسه")
+    transfer.transfer_record(samar, moved, QRD)
+    save.edit_record(samar, ended, Changes(set={"state": "merged"}))
+    duplicate_pairs.merge_records(samar, a, b, note="الدفتر نفسه")
     people.clock.tick(60_000)
-    transfer.move(zaid, moved, "LAT/HFA")
-    save.edit(zaid, ended, Changes(set={"state": "dissolved"}))
-    duplicate_pairs.not_same(zaid, a, b, note="ابنا عم")
+    transfer.transfer_record(zaid, moved, "LAT/HFA")
+    save.edit_record(zaid, ended, Changes(set={"state": "dissolved"}))
+    duplicate_pairs.mark_distinct(zaid, a, b, note="ابنا عم")
     both(people, samar, zaid)
     return people, zaid
 
@@ -58,7 +58,7 @@ def both(people: Cast, *nodes: Node) -> None:
 def test_what_was_decided_twice_looks_like_this(forked: tuple[Cast, Node], lang: str) -> None:
     """Each with what the two say in words, in the panel that it needs; taken, the other nodes hear of it."""
     people, zaid = forked
-    assert sorted(one.field for one in queue.waiting(people.samar)) == list(FORKS)
+    assert sorted(one.field for one in queue.waiting_conflicts(people.samar)) == list(FORKS)
 
     async def steps(pilot: Pilot[None], screen: ReviewScreen) -> None:
         for _ in FORKS:
@@ -70,5 +70,5 @@ def test_what_was_decided_twice_looks_like_this(forked: tuple[Cast, Node], lang:
 
     play(people.samar, steps, lang=lang)
     both(people, people.samar, zaid)
-    assert queue.waiting(zaid) == []
+    assert queue.waiting_conflicts(zaid) == []
     assert len(queries.list_records(zaid, "household")) == 2

@@ -16,7 +16,7 @@ from fieldsync.replica.lookup import find_row
 from fieldsync.replica.node import Node
 from fieldsync.ui.forms import form_app
 from fieldsync.ui.forms.form_screen import FormScreen
-from fieldsync.ui.forms.question import Question
+from fieldsync.ui.forms.question import QuestionRow
 from fieldsync.ui.forms.record_screen import FormApp
 from fieldsync.ui.views.tables import Tables
 from tests.conftest import Cast
@@ -40,12 +40,12 @@ class Person:
         assert isinstance(found, FormScreen)
         return found
 
-    def question(self, name: str) -> Question:
+    def question(self, name: str) -> QuestionRow:
         return next(one for one in self.screen.questions if one.field.name == name)
 
     async def go(self, name: str) -> None:
         """Go to a field."""
-        self.question(name).line.focus()
+        self.question(name).input_line.focus()
         await self.pilot.pause()
 
     async def press(self, *keys: str) -> None:
@@ -171,7 +171,7 @@ def test_what_is_wrong_is_said_while_it_is_typed(people: Cast) -> None:
         await person.go("family_name")
         await person.press("ctrl+s")
         await person.pilot.pause()
-        assert person.screen._here() is person.question("registered_on")
+        assert person.screen._focused_question() is person.question("registered_on")
         assert "✗ lies in the future" in person.seen
         await person.type("displacement", "re")
         assert "choose one of these" in person.seen
@@ -205,10 +205,10 @@ def test_only_what_was_changed_is_written(people: Cast) -> None:
         set={"family_name": "علي", "location": "جبلة", "displacement": "idp"},
         put={"phones": ["0944123456", "0944123457"]},
     )
-    record = save.add(amal, "household", first)
+    record = save.add_record(amal, "household", first)
 
     async def steps(person: Person) -> None:
-        assert person.question("family_name").text == "علي"
+        assert person.question("family_name").line_text == "علي"
         await person.type("location", "", *["backspace"] * 4)
         await person.press(*"حمص")
         await person.go("phones")
@@ -233,17 +233,17 @@ def test_keys_that_come_in_one_piece_do_what_they_would_one_by_one(people: Cast)
         await person.go("family_name")
         name, place, phones = (person.question(field) for field in ("family_name", "location", "phones"))
         await person.at_once(*"ab", "backspace", *"cd", "left", "x")
-        assert name.text == "acxd"
+        assert name.line_text == "acxd"
         await person.at_once("end", "ctrl+u", *"الحسن", "tab", "tab", "tab", "tab", *"حمس", "backspace", "ص")
-        assert (name.text, place.text) == ("الحسن", "حمص")
+        assert (name.line_text, place.line_text) == ("الحسن", "حمص")
         await person.go("phones")
         await person.at_once(*"0944123456", "enter", "backspace", *"0966")
-        assert (phones.members, phones.text) == ([], "0966")
+        assert (phones.members, phones.line_text) == ([], "0966")
 
     async def case(person: Person) -> None:
         await person.go("notes")
         await person.at_once(*"ab", "backspace", "c", "enter", "d", "left", "x")
-        assert person.question("notes").text == "ac\nxd"
+        assert person.question("notes").line_text == "ac\nxd"
 
     fill(new(people.amal, "household"), family)
     fill(new(people.amal, "case"), case)
@@ -252,11 +252,11 @@ def test_keys_that_come_in_one_piece_do_what_they_would_one_by_one(people: Cast)
 def test_a_stale_form_reverts_nothing(people: Cast) -> None:
     """While Amal's form stands open, a sync brings Basim's address; her saving keeps it."""
     amal, basim = people.amal, people.basim
-    record = save.add(amal, "household", Changes(set={"family_name": "علي", "address": "القديم"}))
+    record = save.add_record(amal, "household", Changes(set={"family_name": "علي", "address": "القديم"}))
     for node in (amal, basim):
         sync(node, people.hq)
     people.clock.tick(60_000)
-    save.edit(basim, record.hex(), Changes(set={"address": "الجديد"}))
+    save.edit_record(basim, record.hex(), Changes(set={"address": "الجديد"}))
     sync(basim, people.hq)
 
     async def steps(person: Person) -> None:
@@ -320,7 +320,7 @@ def test_a_draft_is_offered_again(people: Cast) -> None:
         await person.type("displacement", "نازح", "enter")
         await person.type("registered_on", "2026-")
         await person.until(
-            lambda: (form_drafts.kept(amal, "household") or {}).get("typed") == {"registered_on": "2026-"}
+            lambda: (form_drafts.load_draft(amal, "household") or {}).get("typed") == {"registered_on": "2026-"}
         )
 
     fill(new(amal, "household"), breaks_off)
@@ -329,8 +329,8 @@ def test_a_draft_is_offered_again(people: Cast) -> None:
         assert "3 answers" in person.seen
         await person.press("enter")
         await person.pilot.pause()
-        assert person.question("family_name").text == "علي"
-        assert person.question("registered_on").text == "2026-"
+        assert person.question("family_name").line_text == "علي"
+        assert person.question("registered_on").line_text == "2026-"
         await person.type("registered_on", "01-05")
         await person.press("escape", "enter")
 
@@ -343,13 +343,13 @@ def test_a_draft_is_offered_again(people: Cast) -> None:
 
     fields = fields_of(amal, fill(new(amal, "household"), saves))
     assert (fields["family_name"], fields["displacement"], fields["registered_on"]) == ("علي", "idp", "2026-01-05")
-    assert form_drafts.kept(amal, "household") is None
+    assert form_drafts.load_draft(amal, "household") is None
 
 
 def test_an_old_draft_of_an_edit_reverts_nothing(people: Cast) -> None:
     """What others changed since is not taken from the draft; the person is told which field."""
     amal = people.amal
-    record = save.add(amal, "household", Changes(set={"family_name": "علي", "address": "القديم"}))
+    record = save.add_record(amal, "household", Changes(set={"family_name": "علي", "address": "القديم"}))
 
     async def breaks_off(person: Person) -> None:
         await person.type("address", " شارع")
@@ -358,13 +358,13 @@ def test_an_old_draft_of_an_edit_reverts_nothing(people: Cast) -> None:
 
     fill(edit(amal, record), breaks_off)
     people.clock.tick(60_000)
-    save.edit(amal, record.hex(), Changes(set={"address": "الجديد"}))
+    save.edit_record(amal, record.hex(), Changes(set={"address": "الجديد"}))
 
     async def takes_it_up(person: Person) -> None:
         await person.press("enter")
         await person.pilot.pause()
         assert "Changed by others meanwhile" in person.seen
-        assert person.question("address").text == "الجديد"
+        assert person.question("address").line_text == "الجديد"
         await person.press("ctrl+s")
 
     fill(edit(amal, record), takes_it_up)
@@ -380,12 +380,12 @@ def test_a_draft_is_thrown_away(people: Cast) -> None:
         await person.press("escape", "x")
 
     assert fill(new(amal, "household"), throws) is None
-    assert form_drafts.kept(amal, "household") is None
+    assert form_drafts.load_draft(amal, "household") is None
 
 
 def test_a_draft_is_noise_without_the_passphrase(people: Cast) -> None:
     """It is in the encrypted store and nowhere else."""
-    form_drafts.keep(people.amal, "household", {"answers": {"family_name": "ALHASANSECRET"}})
+    form_drafts.store_draft(people.amal, "household", {"answers": {"family_name": "ALHASANSECRET"}})
     people.amal.store.run_maintenance()
     for file in people.amal.home.rglob("*"):
         assert not file.is_file() or b"ALHASANSECRET" not in file.read_bytes()
@@ -394,7 +394,7 @@ def test_a_draft_is_noise_without_the_passphrase(people: Cast) -> None:
 def test_a_record_is_referred_to_by_a_part_of_its_name(people: Cast) -> None:
     """Typing finds it in any spelling; choosing takes its id; its heading stands in the line."""
     amal = people.amal
-    family = save.add(amal, "household", Changes(set={"family_name": "الأسعد", "location": "جبلة"}))
+    family = save.add_record(amal, "household", Changes(set={"family_name": "الأسعد", "location": "جبلة"}))
 
     async def steps(person: Person) -> None:
         await person.type("given", "هدى")
@@ -411,12 +411,12 @@ def test_who_may_be_registered_already_is_shown_before_saving(people: Cast) -> N
     """Under another spelling; one can go back to the form, or save all the same."""
     amal = people.amal
     told = {"given": "محمد", "father": "أحمد", "family": "الأسعد", "birth_date": "1990-03-04", "mother": "هدى علي"}
-    save.add(amal, "person", Changes(set=told))
+    save.add_record(amal, "person", Changes(set=told))
 
     async def steps(person: Person) -> None:
         for name, text in (told | {"given": "محمّد", "father": "احمد"}).items():
-            person.question(name).put(text)
-            person.question(name).answer()
+            person.question(name).set_text(text)
+            person.question(name).judge_text()
         await person.press("ctrl+s")
         await person.until(lambda: "May be registered already (1)" in person.seen)
         await person.press("escape")
@@ -434,14 +434,14 @@ def test_who_may_be_registered_already_is_shown_before_saving(people: Cast) -> N
 def test_who_may_be_registered_already_reads_right_where_lines_are_turned(people: Cast, form: str) -> None:
     """What keeps the parts of a line to themselves is not shown as if somebody had typed it."""
     told = {"given": "محمد", "father": "أحمد", "family": "الأسعد", "birth_date": "1990-03-04"}
-    save.add(people.amal, "person", Changes(set=told))
+    save.add_record(people.amal, "person", Changes(set=told))
     app = new(people.amal, "person", lang="ar")
     app.out.form = form
 
     async def steps(person: Person) -> None:
         for name, text in told.items():
-            person.question(name).put(text)
-            person.question(name).answer()
+            person.question(name).set_text(text)
+            person.question(name).judge_text()
         await person.press("ctrl+s")
         await person.until(lambda: "90" in person.seen or "JBL" in person.seen)
         assert "JBL-B-1" in person.seen
@@ -476,8 +476,8 @@ def test_a_year_in_a_birth_date_gives_its_precision(people: Cast) -> None:
     async def steps(person: Person) -> None:
         await person.type("given", "ريم")
         await person.type("birth_date", "1980", "enter")
-        assert person.question("birth_precision").text == "Year only"
-        assert person.question("birth_date").text == "1980-01-01"
+        assert person.question("birth_precision").line_text == "Year only"
+        assert person.question("birth_date").line_text == "1980-01-01"
 
     fields = fields_of(people.amal, fill(new(people.amal, "person"), lambda person: _then_saved(person, steps)))
     assert (fields["birth_date"], fields["birth_precision"]) == ("1980-01-01", "year")
@@ -485,7 +485,7 @@ def test_a_year_in_a_birth_date_gives_its_precision(people: Cast) -> None:
     async def day(person: Person) -> None:
         await person.type("given", "سمر")
         await person.type("birth_date", "12/5/1990", "enter")
-        assert person.question("birth_precision").text == ""
+        assert person.question("birth_precision").line_text == ""
 
     fields = fields_of(people.amal, fill(new(people.amal, "person"), lambda person: _then_saved(person, day)))
     assert (fields["birth_date"], fields.get("birth_precision")) == ("1990-05-12", None)

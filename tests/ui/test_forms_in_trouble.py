@@ -34,7 +34,7 @@ def test_a_full_disk_does_not_end_a_form(people: Cast) -> None:
 
     async def steps(person: Person) -> None:
         no_room(amal)
-        person.question("address").line.insert_text_at_cursor("ع" * 900)  # pasted
+        person.question("address").input_line.insert_text_at_cursor("ع" * 900)  # pasted
         await person.until(lambda: "cannot be kept for later now: The disk is full" in person.seen)
         await person.press("ctrl+c")
         assert person.app.is_running
@@ -42,11 +42,11 @@ def test_a_full_disk_does_not_end_a_form(people: Cast) -> None:
         await person.press("ctrl+s")
         await person.until(lambda: "Make some room" in person.seen)
         room(amal)
-        await person.until(lambda: form_drafts.kept(amal, "household") is not None)
+        await person.until(lambda: form_drafts.load_draft(amal, "household") is not None)
         await person.press("ctrl+c")
 
     assert fill(new(amal, "household"), steps) is None
-    left = form_drafts.kept(amal, "household")
+    left = form_drafts.load_draft(amal, "household")
     assert left is not None
     assert left["answers"]["address"] == "ع" * 900
 
@@ -61,7 +61,7 @@ def test_a_fault_in_a_form_is_raised_not_printed(people: Cast, capfd: pytest.Cap
 
     app.call_later(breaks)
     with pytest.raises(errors.DiskFull):
-        app.show(headless=True)
+        app.show_screen(headless=True)
     shown = capfd.readouterr()
     assert "القصير" not in shown.out + shown.err
     assert "Traceback" not in shown.out + shown.err
@@ -110,12 +110,12 @@ def test_leaving_a_member_throws_nothing_away_unasked(people: Cast) -> None:
         await person.press("escape")
         await person.until(lambda: "not in the list of members yet" in person.seen)
         await person.press("escape")
-        await person.until(lambda: person.app.screen is person.screen and person.question("given").text == "سمير")
+        await person.until(lambda: person.app.screen is person.screen and person.question("given").line_text == "سمير")
         await person.press("escape")
         await person.until(lambda: "not in the list of members yet" in person.seen)
         await person.press("enter")
         await person.until(lambda: person.app.screen is family and len(family.members) == 1)
-        family._open(family.members[0])
+        family._start_member(family.members[0])
         await person.until(lambda: person.app.screen is not family and person.screen.focused is not None)
         await person.type("given", "x")
         assert family.members[0].being.doc["given"] == "سميرx"
@@ -131,7 +131,7 @@ def test_leaving_a_member_throws_nothing_away_unasked(people: Cast) -> None:
 def test_what_is_in_a_set_has_the_room_it_needs(people: Cast) -> None:
     """Two phones stand in one line with a comma between them; there had been room for one, and the comma alone below it."""
     both = Changes(set={"family_name": "علي"}, put={"phones": ["0944123456", "0944123457"]})
-    record = save.add(people.amal, "household", both)
+    record = save.add_record(people.amal, "household", both)
 
     async def steps(person: Person) -> None:
         assert "+963944123456, +963944123457" in person.seen
@@ -146,7 +146,7 @@ def test_what_is_in_a_set_has_the_room_it_needs(people: Cast) -> None:
 
 def test_an_answer_that_was_typed_in_part_is_written_out_when_it_is_left(people: Cast) -> None:
     """With Tab as with Enter: a choice, a date in other digits; a record stands there by its code and title, with no signs of ours."""
-    family = save.add(people.amal, "household", Changes(set={"family_name": "الأسعد", "location": "جبلة"}))
+    family = save.add_record(people.amal, "household", Changes(set={"family_name": "الأسعد", "location": "جبلة"}))
     code = queries.show(people.amal, family.hex()).code
     app = new(people.amal, "person")
     app.out.form = "visual"
@@ -155,9 +155,9 @@ def test_an_answer_that_was_typed_in_part_is_written_out_when_it_is_left(people:
         await person.type("sex", "fem", "tab")
         await person.type("birth_date", "١٩٨٣/٩/١٥", "tab")
         await person.type("household", "اسعد", "enter")
-        assert person.question("sex").text == "Female"
-        assert person.question("birth_date").text == "1983-09-15"
-        assert person.question("household").text == f"{code} الأسعد جبلة"
+        assert person.question("sex").line_text == "Female"
+        assert person.question("birth_date").line_text == "1983-09-15"
+        assert person.question("household").line_text == f"{code} الأسعد جبلة"
         await person.press("ctrl+s")
 
     fields = fields_of(people.amal, fill(app, steps))
@@ -168,12 +168,12 @@ def test_an_answer_that_was_typed_in_part_is_written_out_when_it_is_left(people:
 def test_why_two_may_be_one_is_told_in_full(people: Cast) -> None:
     """Before saving, each reason has a line: at 80 columns the second one had been cut already."""
     told = {"given": "محمد", "father": "أحمد", "family": "الأسعد", "birth_date": "1990-03-04", "mother": "هدى علي"}
-    save.add(people.amal, "person", Changes(set=told))
+    save.add_record(people.amal, "person", Changes(set=told))
 
     async def steps(person: Person) -> None:
         for name, text in told.items():
-            person.question(name).put(text)
-            person.question(name).answer()
+            person.question(name).set_text(text)
+            person.question(name).judge_text()
         await person.press("ctrl+s")
         await person.until(lambda: "May be registered already (1)" in person.seen)
         assert all(
@@ -188,10 +188,10 @@ def test_why_two_may_be_one_is_told_in_full(people: Cast) -> None:
 def test_what_was_changed_while_a_form_was_open_is_shown_before_it_is_saved_over(people: Cast) -> None:
     """In another window, or by a sync: both values are shown; one can go back, or save all the same."""
     amal = people.amal
-    record = save.add(amal, "household", Changes(set={"family_name": "علي", "location": "جبلة"}))
+    record = save.add_record(amal, "household", Changes(set={"family_name": "علي", "location": "جبلة"}))
 
     async def steps(person: Person) -> None:
-        save.edit(amal, record.hex(), Changes(set={"location": "حلب", "address": "قرب الجسر"}))
+        save.edit_record(amal, record.hex(), Changes(set={"location": "حلب", "address": "قرب الجسر"}))
         await person.type("location", "x")
         await person.press("ctrl+s")
         await person.until(lambda: "Changed while this form was open" in person.seen)
@@ -226,14 +226,14 @@ def test_what_is_pasted_comes_as_it_is_stored(people: Cast) -> None:
     async def family(person: Person) -> None:
         await person.go("family_name")
         person.app.post_message(Paste("\u2067ﺍﻷﺣﻤﺪ\u2069\n\u200fعلي\t"))
-        await person.until(lambda: person.question("family_name").text != "")
-        assert person.question("family_name").text == "الأحمد علي"
+        await person.until(lambda: person.question("family_name").line_text != "")
+        assert person.question("family_name").line_text == "الأحمد علي"
 
     async def case(person: Person) -> None:
         await person.go("notes")
         person.app.post_message(Paste("زرنا\u202e\r\nالأسرة"))
-        await person.until(lambda: person.question("notes").text != "")
-        assert person.question("notes").text == "زرنا\nالأسرة"
+        await person.until(lambda: person.question("notes").line_text != "")
+        assert person.question("notes").line_text == "زرنا\nالأسرة"
 
     fill(new(people.amal, "household"), family)
     fill(new(people.amal, "case"), case)

@@ -11,14 +11,14 @@ from textual.screen import Screen
 from fieldsync.replica import form_drafts, queries
 from fieldsync.ui.views.tables import Tables
 from fieldsync.ui.widgets import dialogs
-from fieldsync.ui.widgets.full_screen_app import FullScreen, OneAtATime
-from fieldsync.ui.widgets.line_writer import Part, Pen
+from fieldsync.ui.widgets.full_screen_app import DialogScreen, FullScreen
+from fieldsync.ui.widgets.line_writer import LinePart, LineWriter
 from tests.conftest import Cast
 from tests.ui.test_forms import Person, fields_of, fill, new
 from tests.ui.test_forms_in_trouble import at_the_members
 
-ROWS = [[Part("one")], [Part("two")]]
-DIALOGS: dict[str, tuple[Callable[[Pen], dialogs.Dialog[Any]], str, Any]] = {
+ROWS = [[LinePart("one")], [LinePart("two")]]
+DIALOGS: dict[str, tuple[Callable[[LineWriter], dialogs.BoxDialog[Any]], str, Any]] = {
     "ask": (lambda pen: dialogs.InputDialog(pen, "?", value="x"), "enter", "x"),
     "ask-esc": (lambda pen: dialogs.InputDialog(pen, "?"), "escape", None),
     "pick": (lambda pen: dialogs.SearchDialog(pen, "?", ["a", "b"]), "enter", 0),
@@ -29,7 +29,7 @@ DIALOGS: dict[str, tuple[Callable[[Pen], dialogs.Dialog[Any]], str, Any]] = {
 }  # fmt: skip
 
 
-class _Below(OneAtATime[None]):
+class _Below(DialogScreen[None]):
     """A screen above the first one: closing a dialog twice would close this one."""
 
 
@@ -51,7 +51,7 @@ def test_a_dialog_closes_once(dialog: str, depth: int) -> None:
             for _ in range(depth):
                 await app.push_screen(_Below())
             below = app.screen
-            app.push_screen(make(Pen(Tables("en"))), given.append)
+            app.push_screen(make(LineWriter(Tables("en"))), given.append)
             await pilot.pause()
             for _ in range(3):
                 app.post_message(Key(key, None))
@@ -72,7 +72,7 @@ def test_ctrl_c_leaves_from_a_dialog(dialog: str) -> None:
     async def run() -> None:
         app = _App()
         async with app.run_test() as pilot:
-            app.push_screen(DIALOGS[dialog][0](Pen(Tables("en"))))
+            app.push_screen(DIALOGS[dialog][0](LineWriter(Tables("en"))))
             await pilot.pause()
             await pilot.press("ctrl+c")
             assert app.leaving
@@ -121,7 +121,7 @@ def test_leaving_twice_asks_once(people: Cast) -> None:
         await person.at_once("enter", "enter")
 
     assert fill(new(people.amal, "household"), steps) is None
-    assert form_drafts.kept(people.amal, "household") is not None
+    assert form_drafts.load_draft(people.amal, "household") is not None
 
 
 def test_ctrl_c_in_a_question_keeps_the_draft(people: Cast) -> None:
@@ -134,6 +134,6 @@ def test_ctrl_c_in_a_question_keeps_the_draft(people: Cast) -> None:
         await person.press("ctrl+c")
 
     assert fill(new(people.amal, "household"), steps) is None
-    left = form_drafts.kept(people.amal, "household")
+    left = form_drafts.load_draft(people.amal, "household")
     assert left is not None
     assert left["answers"]["family_name"] == "علي"

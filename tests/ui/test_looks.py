@@ -38,11 +38,11 @@ def test_a_value_of_a_wrong_clock_says_so(people: Cast, lang: str) -> None:
     for node in (*people.laptops, *people.laptops):
         sync(node, people.hq)
     people.basim.clock = Clock(people.clock.now + 40 * DAY)
-    save.edit(people.amal, home, Changes(set={"address": "خلف المسجد"}))
-    save.edit(people.basim, home, Changes(set={"address": "قرب الفرن"}))
+    save.edit_record(people.amal, home, Changes(set={"address": "خلف المسجد"}))
+    save.edit_record(people.basim, home, Changes(set={"address": "قرب الفرن"}))
     for node in (people.amal, people.basim, people.samar):
         sync(node, people.hq)
-    assert [one.field for one in queue.waiting(people.samar)] == ["address"]
+    assert [one.field for one in queue.waiting_conflicts(people.samar)] == ["address"]
 
     async def steps(pilot: Pilot[None], _screen: ReviewScreen) -> None:
         assert_looks(pilot.app, f"review-clock-{lang}")
@@ -57,7 +57,7 @@ def test_a_log_and_a_count_are_added_to(people: Cast, lang: str) -> None:
     whose = add(amal, "person", given="ريم", family="ديب")
     opened = {"person": whose, "opened_on": "2026-01-05", "state": "identified"}
     case = record_ids.from_text(add(amal, "case", **opened))
-    save.edit(amal, case.hex(), Changes(say={"notes": "زيارة أولى"}, count={"reopen_count": 2}))
+    save.edit_record(amal, case.hex(), Changes(say={"notes": "زيارة أولى"}, count={"reopen_count": 2}))
     row = rows(amal)[case]
 
     async def steps(person: Person) -> None:

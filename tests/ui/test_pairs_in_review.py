@@ -13,9 +13,9 @@ from fieldsync.replica.changes import Changes
 from fieldsync.replica.history import history
 from fieldsync.replica.node import Node
 from fieldsync.review import assistance_overlaps, duplicate_pairs, queue
-from fieldsync.ui.review.filters import Narrowed
-from fieldsync.ui.review.line_review import Review
-from fieldsync.ui.review.questions import told_history
+from fieldsync.ui.review.filters import QueueFilter
+from fieldsync.ui.review.line_review import LineReview
+from fieldsync.ui.review.questions import history_lines
 from fieldsync.ui.review.review_app import ReviewApp
 from fieldsync.ui.review.review_screen import ReviewScreen
 from fieldsync.ui.views.tables import Tables
@@ -31,7 +31,9 @@ def samar(people: Cast, monkeypatch: pytest.MonkeyPatch) -> Node:
     """A supervisor's laptop: one man registered twice by two caseworkers, one family given food twice."""
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
-    home = record_ids.id_text(save.add(people.amal, "household", Changes(set={"family_name": "الحسن"}), unit=JBL))
+    home = record_ids.id_text(
+        save.add_record(people.amal, "household", Changes(set={"family_name": "الحسن"}), unit=JBL)
+    )
     person(people.amal, JBL, AHMAD, household=home)
     people.clock.tick(60_000)
     person(people.basim, JBL, AGAIN)
@@ -39,7 +41,7 @@ def samar(people: Cast, monkeypatch: pytest.MonkeyPatch) -> Node:
         sync(people.amal, people.hq)
         sync(people.basim, people.hq)
         fields = {"kind": "food", "period": "2026-10", "quantity": 1, "recipient": home, "provider": provider}
-        save.add(node, "benefit", Changes(set=fields), unit=JBL)
+        save.add_record(node, "benefit", Changes(set=fields), unit=JBL)
         people.clock.tick(60_000)
     for node in people.laptops * 2:
         sync(node, people.hq)
@@ -52,7 +54,7 @@ def play(node: Node, steps: Callable[[Pilot[None], ReviewScreen], Awaitable[None
     out.of(node)
 
     async def run() -> ReviewApp:
-        app = ReviewApp(node, out, pairs=queue.pairs(node))
+        app = ReviewApp(node, out, pairs=queue.waiting_pairs(node))
         async with app.run_test(size=(80, 24)) as pilot:
             await pilot.pause()
             await steps(pilot, app.review)
@@ -95,11 +97,11 @@ def test_what_the_queue_may_be_narrowed_to_counts_pairs_too(samar: Node) -> None
 def test_the_history_on_the_screen_names_members_of_sets(people: Cast) -> None:
     """Who came in and who went, as the command says it; it had said yes and no."""
     amal, out = people.amal, Tables("en")
-    family = save.add(amal, "household", Changes(set={"family_name": "علي"}, put={"groups": ["orphan"]}))
-    save.edit(amal, family.hex(), Changes(drop={"groups": ["orphan"]}))
-    save.edit(amal, family.hex(), Changes(put={"groups": ["orphan"]}))
+    family = save.add_record(amal, "household", Changes(set={"family_name": "علي"}, put={"groups": ["orphan"]}))
+    save.edit_record(amal, family.hex(), Changes(drop={"groups": ["orphan"]}))
+    save.edit_record(amal, family.hex(), Changes(put={"groups": ["orphan"]}))
     out.of(amal)
-    told = told_history(out, amal.schema.type("household"), history(amal, family.hex()))
+    told = history_lines(out, amal.schema.type("household"), history(amal, family.hex()))
     lines = ["".join(part.text for part in one) for one in told]
     assert "  Groups: + Orphan" in lines
     assert "  Groups: − Orphan" in lines
@@ -107,42 +109,42 @@ def test_the_history_on_the_screen_names_members_of_sets(people: Cast) -> None:
 
 def test_a_merge_by_a_key_and_its_undo(samar: Node) -> None:
     """The second one stays; taken back, they are a question again; then they are two, and nobody is asked again."""
-    (pair,) = duplicate_pairs.items(samar)
+    (pair,) = duplicate_pairs.list_pairs(samar)
 
     async def steps(pilot: Pilot[None], review: ReviewScreen) -> None:
         await pilot.press("down", "2")
-        assert duplicate_pairs.item(samar, pair.a, pair.b).same
-        kept = duplicate_pairs.shown(samar, pair.a)
+        assert duplicate_pairs.show_pair(samar, pair.a, pair.b).same
+        kept = duplicate_pairs.show_unmerged(samar, pair.a)
         assert kept.id == pair.a
         await pilot.press("u")
-        assert not duplicate_pairs.item(samar, pair.a, pair.b).same
+        assert not duplicate_pairs.show_pair(samar, pair.a, pair.b).same
         assert review.walk.decided == 0
         await pilot.press("0")
-        assert duplicate_pairs.item(samar, pair.a, pair.b).not_same
+        assert duplicate_pairs.show_pair(samar, pair.a, pair.b).not_same
         await pilot.press("u")
-        assert [one.a for one in duplicate_pairs.items(samar)] == [pair.a]
+        assert [one.a for one in duplicate_pairs.list_pairs(samar)] == [pair.a]
         await pilot.press("0")
 
     assert play(samar, steps).review.walk.decided == 1
-    assert duplicate_pairs.items(samar) == []
+    assert duplicate_pairs.list_pairs(samar) == []
 
 
 def test_the_one_too_many_is_cancelled_by_a_key_and_comes_back(samar: Node) -> None:
     """The first stays, the second goes; taken back, both are there as they were."""
-    (pair,) = assistance_overlaps.items(samar)
+    (pair,) = assistance_overlaps.list_overlaps(samar)
     before = {record: row.doc for record, row in rows(samar).items() if row.state.type == "benefit"}
 
     async def steps(pilot: Pilot[None], review: ReviewScreen) -> None:
         await pilot.press("1")
-        assert assistance_overlaps.items(samar) == []
+        assert assistance_overlaps.list_overlaps(samar) == []
         gone = rows(samar)[bytes.fromhex(pair.b.record.replace("-", ""))].doc
         assert gone.get("state") == "cancelled" or "_deleted" in gone
         await pilot.press("u")
         after = {record: rows(samar)[record].doc for record in before}
         assert {r: {k: v for k, v in doc.items() if k != "_decided"} for r, doc in after.items()} == before
-        assert len(assistance_overlaps.items(samar)) == 1
+        assert len(assistance_overlaps.list_overlaps(samar)) == 1
         await pilot.press("0")
-        assert assistance_overlaps.items(samar) == []
+        assert assistance_overlaps.list_overlaps(samar) == []
         assert review.walk.decided == 1
 
     play(samar, steps)
@@ -150,8 +152,8 @@ def test_the_one_too_many_is_cancelled_by_a_key_and_comes_back(samar: Node) -> N
 
 def test_pairs_are_not_for_whoever_may_not_decide_on_both(people: Cast, samar: Node) -> None:
     """A caseworker's queue has none."""
-    assert queue.pairs(people.amal) == []
-    assert [one.kind for one in queue.pairs(samar)] == [queue.OVERLAP, queue.DUPLICATE]
+    assert queue.waiting_pairs(people.amal) == []
+    assert [one.kind for one in queue.waiting_pairs(samar)] == [queue.OVERLAP, queue.DUPLICATE]
 
 
 @pytest.mark.parametrize("lang", ["en", "ar"])
@@ -159,7 +161,7 @@ def test_line_by_line_there_are_pairs_too(
     samar: Node, lang: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Both sides with what differs, one under the other; what a number does is said; taken back, they are a question again."""
-    (pair,), (twice,) = duplicate_pairs.items(samar), assistance_overlaps.items(samar)
+    (pair,), (twice,) = duplicate_pairs.list_pairs(samar), assistance_overlaps.list_overlaps(samar)
     answers = iter(["1", "u", "n", "half each", "0", "7", "x", "1"])
     prompts = []
 
@@ -169,7 +171,7 @@ def test_line_by_line_there_are_pairs_too(
 
     monkeypatch.setattr("builtins.input", asked)
     out = Tables(lang)
-    Review(out, samar, Narrowed(), queue.pairs(samar)).run()
+    LineReview(out, samar, QueueFilter(), queue.waiting_pairs(samar)).run_review()
     said = capsys.readouterr().out
     assert out.phrase("review_keys_overlap", n=2) + " " in prompts
     assert out.phrase("review_keys_duplicate", n=2) + " " in prompts
@@ -177,8 +179,8 @@ def test_line_by_line_there_are_pairs_too(
     for code in (twice.a.code, twice.b.code, pair.a_code, pair.b_code):
         assert out.phrase("pair_stays", code=code) in said
     assert all(word in said for word in ("الهلال الأحمر", "Al-Hassan", out.phrase("pair_two"), out.phrase("pair_both")))
-    assert assistance_overlaps.items(samar) == []
+    assert assistance_overlaps.list_overlaps(samar) == []
     assert history(samar, twice.a.record)[-1].note == "half each"
-    assert duplicate_pairs.item(samar, pair.a, pair.b).same
+    assert duplicate_pairs.show_pair(samar, pair.a, pair.b).same
     assert said.count(out.phrase("review_place", n=1, total=2)) == 2
     assert out.phrase("review_done", decided=2, left=0) in said

@@ -13,7 +13,7 @@ from fieldsync.replica.changes import Changes
 from fieldsync.replica.lookup import find_row
 from fieldsync.review import queue
 from fieldsync.ui.forms import form_app
-from fieldsync.ui.forms.question import Question
+from fieldsync.ui.forms.question import QuestionRow
 from fieldsync.ui.review.review_app import ReviewApp
 from fieldsync.ui.views.tables import Tables
 from tests import pseudo
@@ -47,8 +47,10 @@ def english(app: App[Any], *keys: str) -> tuple[set[str], int]:
                     await pilot.press(key)
                 await pilot.pause()
                 picture = seen(app)
-                for question in app.screen.query(Question):
-                    picture += f"\n{question.said().text}\n" + "\n".join(one.words for one in question.options())
+                for question in app.screen.query(QuestionRow):
+                    picture += f"\n{question.foot_text().text}\n" + "\n".join(
+                        one.words for one in question.matching_options()
+                    )
                 pictures.add(picture)
                 found |= set(pseudo.english(picture, _KEYS))
         return found, len(pictures)
@@ -61,7 +63,7 @@ def test_the_review_can_be_translated(tmp_path: Path) -> None:
     made = office(tmp_path)
     out = Tables("ar")
     out.of(made.samar)
-    app = ReviewApp(made.samar, out, pairs=queue.pairs(made.samar))
+    app = ReviewApp(made.samar, out, pairs=queue.waiting_pairs(made.samar))
     dialogs = [key for one in ("question_mark", "h", "n", "f", "e") for key in (one, "escape")]
     odd, pictures = english(
         app, *dialogs, "a", "escape", "down", "h", "escape", "down", *dialogs, "1", "1", "u", "2", "1", "1"
@@ -84,7 +86,7 @@ def test_forms_can_be_translated(people: Cast, type: str) -> None:
 
 def test_an_edit_and_a_member_can_be_translated(people: Cast) -> None:
     """The form of a record that is there, and that of another member."""
-    home = save.add(people.amal, "household", Changes(set={"family_name": "الحسن", "location": "جبلة"}))
+    home = save.add_record(people.amal, "household", Changes(set={"family_name": "الحسن", "location": "جبلة"}))
     with people.amal.store.read() as tx:
         row = find_row(tx, home.hex())
     assert english(form_app.edit_form(Tables("ar"), people.amal, row, note=None), "tab", "tab", "ctrl+s")[0] == set()

@@ -20,7 +20,7 @@ from fieldsync.ui.review.review_app import ReviewApp
 from fieldsync.ui.review.review_screen import ReviewScreen
 from fieldsync.ui.views.tables import Tables
 from fieldsync.ui.widgets.dialogs import ConfirmDialog, NoticeDialog, SearchDialog
-from fieldsync.ui.widgets.text_panels import Rows
+from fieldsync.ui.widgets.text_panels import RowList
 from tests.conftest import Cast
 from tests.directly import sync
 from tests.ui.screens import assert_looks, seen
@@ -30,12 +30,12 @@ Play = Callable[[Pilot[None], ReviewScreen], Awaitable[None]]
 
 
 def add(node: Node, **fields: object) -> str:
-    return save.add(node, "household", Changes(set=fields)).hex()
+    return save.add_record(node, "household", Changes(set=fields)).hex()
 
 
 def edit(cast: Cast, node: Node, record: str, **fields: object) -> None:
     cast.clock.tick(MINUTE)
-    save.edit(node, record, Changes(set=fields))
+    save.edit_record(node, record, Changes(set=fields))
 
 
 def meet(cast: Cast) -> None:
@@ -59,7 +59,7 @@ def disputed(people: Cast, monkeypatch: pytest.MonkeyPatch) -> Cast:
     edit(people, people.amal, second, location="حمص")
     edit(people, people.basim, second, location="حماة")
     people.clock.tick(MINUTE)
-    save.remove(people.amal, third, "سُجّلت مرتين")
+    save.remove_record(people.amal, third, "سُجّلت مرتين")
     edit(people, people.basim, third, address="انتقلوا إلى شارع الثورة")
     meet(people)
     return people
@@ -86,13 +86,13 @@ def fields_of(node: Node, record: bytes) -> Any:
 
 def test_protection_comes_first_then_where_a_record_is(disputed: Cast) -> None:
     """The queue goes by what is most sensitive; a narrowed one holds only what was asked for."""
-    found = queue.waiting(disputed.samar)
+    found = queue.waiting_conflicts(disputed.samar)
     assert [one.field for one in found] == ["_deleted", "displacement", "location", "location"]
-    assert [one.field for one in queue.waiting(disputed.samar, field="location")] == ["location"] * 2
-    assert queue.waiting(disputed.samar, type="person") == []
-    assert queue.waiting(disputed.samar, unit="LAT/QRD") == []
+    assert [one.field for one in queue.waiting_conflicts(disputed.samar, field="location")] == ["location"] * 2
+    assert queue.waiting_conflicts(disputed.samar, type="person") == []
+    assert queue.waiting_conflicts(disputed.samar, unit="LAT/QRD") == []
     assert {(one.record.hex(), one.field) for one in found} == {
-        (item.record.replace("-", ""), item.field) for item in reviews.items(disputed.samar)
+        (item.record.replace("-", ""), item.field) for item in reviews.list_conflicts(disputed.samar)
     }
 
 
@@ -156,7 +156,7 @@ def test_a_wide_screen_has_the_queue_beside(disputed: Cast) -> None:
 def test_take_undo_and_note(disputed: Cast) -> None:
     """A digit takes a side and goes on, with the note; undo brings the question back where it stood."""
     samar = disputed.samar
-    place = queue.waiting(samar)[2]
+    place = queue.waiting_conflicts(samar)[2]
 
     async def steps(pilot: Pilot[None], screen: ReviewScreen) -> None:
         await pilot.press("down", "down", "n")
@@ -178,7 +178,7 @@ def test_take_undo_and_note(disputed: Cast) -> None:
 
     app = play(samar, steps)
     assert app.review.walk.decided == 1
-    assert len(queue.waiting(samar)) == 3
+    assert len(queue.waiting_conflicts(samar)) == 3
 
 
 def test_keys_of_an_arabic_keyboard(disputed: Cast) -> None:
@@ -187,9 +187,9 @@ def test_keys_of_an_arabic_keyboard(disputed: Cast) -> None:
 
     async def steps(pilot: Pilot[None], screen: ReviewScreen) -> None:
         await pilot.press("س", "ت", "١")
-        assert len(queue.waiting(samar)) == 3
+        assert len(queue.waiting_conflicts(samar)) == 3
         await pilot.press("ع")
-        assert len(queue.waiting(samar)) == 4
+        assert len(queue.waiting_conflicts(samar)) == 4
         await pilot.press("ا")
         await pilot.pause()
         assert isinstance(pilot.app.screen, NoticeDialog)
@@ -201,7 +201,7 @@ def test_keys_of_an_arabic_keyboard(disputed: Cast) -> None:
 def test_another_value_is_judged_while_it_is_typed(disputed: Cast) -> None:
     """Choices are found by typing in either language; what the form does not allow is said at once and not taken."""
     samar = disputed.samar
-    everything = queue.waiting(samar)
+    everything = queue.waiting_conflicts(samar)
 
     async def steps(pilot: Pilot[None], screen: ReviewScreen) -> None:
         await pilot.press("down", "e")
@@ -232,7 +232,7 @@ def test_another_value_is_judged_while_it_is_typed(disputed: Cast) -> None:
 def test_many_are_decided_after_a_look_at_each(disputed: Cast) -> None:
     """By one rule: the preview names every record with old and new; one save decides them, one undo takes all back."""
     samar = disputed.samar
-    records = [one.record for one in queue.waiting(samar, field="location")]
+    records = [one.record for one in queue.waiting_conflicts(samar, field="location")]
 
     async def steps(pilot: Pilot[None], screen: ReviewScreen) -> None:
         await pilot.press("end", "a")
@@ -246,16 +246,16 @@ def test_many_are_decided_after_a_look_at_each(disputed: Cast) -> None:
         assert_looks(pilot.app, "review-preview-en")
         await pilot.press("escape")
         await pilot.pause()
-        assert len(queue.waiting(samar)) == 4
+        assert len(queue.waiting_conflicts(samar)) == 4
         await pilot.press("a", "enter")
         await pilot.pause()
         await pilot.press("enter")
         await pilot.app.workers.wait_for_complete()
         await pilot.pause()
         assert [fields_of(samar, one)["location"] for one in records] == ["حماة قرب الساعة الجديدة", "حماة"]
-        assert len(queue.waiting(samar)) == 2
+        assert len(queue.waiting_conflicts(samar)) == 2
         await pilot.press("u")
-        assert len(queue.waiting(samar)) == 4
+        assert len(queue.waiting_conflicts(samar)) == 4
 
     play(samar, steps)
 
@@ -283,14 +283,14 @@ def test_the_queue_is_narrowed_by_typing(disputed: Cast) -> None:
 def test_removed_by_one_and_changed_by_another(disputed: Cast) -> None:
     """What was written meanwhile stands beside the removal; keeping brings the record back, taking the removal keeps it away."""
     samar = disputed.samar
-    one = queue.waiting(samar)[0]
+    one = queue.waiting_conflicts(samar)[0]
 
     async def steps(pilot: Pilot[None], screen: ReviewScreen) -> None:
         await pilot.press("0")
         assert not queries.show(samar, one.record.hex()).deleted
         await pilot.press("u", "1")
         assert queries.show(samar, one.record.hex()).deleted
-        assert len(queue.waiting(samar)) == 3
+        assert len(queue.waiting_conflicts(samar)) == 3
 
     play(samar, steps)
 
@@ -300,8 +300,8 @@ def test_what_others_settled_meanwhile_falls_out(disputed: Cast) -> None:
     samar = disputed.samar
 
     async def steps(pilot: Pilot[None], screen: ReviewScreen) -> None:
-        second = queue.waiting(samar)[1]
-        reviews.take(samar, second.record.hex(), second.field, value="resident")
+        second = queue.waiting_conflicts(samar)[1]
+        reviews.decide_conflict(samar, second.record.hex(), second.field, value="resident")
         await pilot.press("down")
         assert "2 of 3" in seen(pilot.app)
 
@@ -352,7 +352,7 @@ def test_thousands_of_questions_open_at_once(people: Cast, costs: Any) -> None:
     for node in (amal, basim, people.samar):
         sync(node, people.hq)
     with costs(seconds=0.5, megabytes=10):
-        assert len(queue.waiting(people.samar)) == 800
+        assert len(queue.waiting_conflicts(people.samar)) == 800
 
     async def steps(pilot: Pilot[None], screen: ReviewScreen) -> None:
         started = time.process_time()
@@ -360,7 +360,7 @@ def test_thousands_of_questions_open_at_once(people: Cast, costs: Any) -> None:
         await pilot.press(*["up"] * 20)
         assert "780 of 800" in seen(pilot.app)
         assert (time.process_time() - started) / 21 < 0.2
-        assert screen.query_one(Rows).count == 800
+        assert screen.query_one(RowList).count == 800
 
     play(people.samar, steps)
 
@@ -368,11 +368,11 @@ def test_thousands_of_questions_open_at_once(people: Cast, costs: Any) -> None:
 def test_bulk_is_all_or_nothing(disputed: Cast, tmp_path: Path) -> None:
     """One decision that is refused leaves the others undecided."""
     samar = disputed.samar
-    good, other = queue.waiting(samar, field="location")
+    good, other = queue.waiting_conflicts(samar, field="location")
     decisions = [
         reviews.Decision(good.record.hex(), "location", value="جبلة"),
         reviews.Decision(other.record.hex(), "location", "ZZ:1"),
     ]
     with pytest.raises(reviews.errors.NoHead):
-        reviews.take_all(samar, decisions)
-    assert len(queue.waiting(samar)) == 4
+        reviews.decide_conflicts(samar, decisions)
+    assert len(queue.waiting_conflicts(samar)) == 4

@@ -14,8 +14,8 @@ from fieldsync.replica.node import Node
 from fieldsync.review import assistance_overlaps, duplicate_pairs, queue
 from fieldsync.review import decisions as reviews
 from fieldsync.ui.review import review_screen
-from fieldsync.ui.review.filters import Narrowed
-from fieldsync.ui.review.line_review import Review
+from fieldsync.ui.review.filters import QueueFilter
+from fieldsync.ui.review.line_review import LineReview
 from fieldsync.ui.review.review_app import ReviewApp
 from fieldsync.ui.review.review_screen import ReviewScreen
 from fieldsync.ui.views.tables import Tables
@@ -47,7 +47,9 @@ def play(node: Node, steps: Steps, *, pairs: bool = False) -> ReviewApp:
     out = Tables("en")
 
     async def run() -> ReviewApp:
-        app = ReviewApp(node, out, looks=(lambda progress: queue.pairs(node, progress=progress)) if pairs else None)
+        app = ReviewApp(
+            node, out, looks=(lambda progress: queue.waiting_pairs(node, progress=progress)) if pairs else None
+        )
         async with app.run_test(size=(80, 24)) as pilot:
             await pilot.pause()
             await app.workers.wait_for_complete()
@@ -69,11 +71,11 @@ async def until(pilot: Pilot[None], text: str) -> None:
 def test_what_is_on_the_screen_is_not_decided_twice(disputed: Cast, beside: Node) -> None:  # noqa: F811
     """Settled in another process while it is looked at: one line says so, the next question comes, and nothing is written."""
     node = disputed.samar
-    first, second, *_ = queue.waiting(node)
+    first, second, *_ = queue.waiting_conflicts(node)
 
     async def steps(pilot: Pilot[None], screen: ReviewScreen) -> None:
         await pilot.press("down")
-        reviews.take(beside, second.record.hex(), second.field, value="resident")
+        reviews.decide_conflict(beside, second.record.hex(), second.field, value="resident")
         before = len(history(node, second.record.hex()))
         await pilot.press("n", *"seen", "enter", "1")
         assert GONE in seen(pilot.app)
@@ -81,28 +83,28 @@ def test_what_is_on_the_screen_is_not_decided_twice(disputed: Cast, beside: Node
         assert "2 of 3" in seen(pilot.app)
         assert fields_of(node, second.record)["displacement"] == "resident"
         assert len(history(node, second.record.hex())) == before
-        reviews.take(beside, first.record.hex(), first.field, value=None)
+        reviews.decide_conflict(beside, first.record.hex(), first.field, value=None)
         await pilot.press("home")
         assert GONE in seen(pilot.app)
         assert "1 of 2" in seen(pilot.app)
 
     app = play(node, steps)
-    assert (app.review.walk.decided, app.review.walk.left()) == (0, 2)
+    assert (app.review.walk.decided, app.review.walk.count_left()) == (0, 2)
 
 
 def test_what_others_settle_leaves_the_count_by_itself(disputed: Cast, beside: Node, watchful: None) -> None:  # noqa: F811
     """The screen notices what another process writes: what is open no more, what is new, and the question that it shows."""
     node = disputed.samar
-    shown, *_, last = queue.waiting(node)
+    shown, *_, last = queue.waiting_conflicts(node)
 
     async def steps(pilot: Pilot[None], screen: ReviewScreen) -> None:
-        reviews.take(beside, last.record.hex(), last.field, value="جبلة")
+        reviews.decide_conflict(beside, last.record.hex(), last.field, value="جبلة")
         await until(pilot, "1 of 3")
         assert GONE not in seen(pilot.app)  # that was not looked at
-        reviews.take(beside, shown.record.hex(), shown.field, value=None)
+        reviews.decide_conflict(beside, shown.record.hex(), shown.field, value=None)
         await until(pilot, "1 of 2")
         assert GONE in seen(pilot.app)
-        reviews.undo(beside, last.record.hex(), last.field)
+        reviews.undo_decision(beside, last.record.hex(), last.field)
         await until(pilot, "1 of 3")
 
     play(node, steps)
@@ -111,7 +113,7 @@ def test_what_others_settle_leaves_the_count_by_itself(disputed: Cast, beside: N
 def test_a_value_that_came_in_meanwhile_is_looked_at_first(disputed: Cast, beside: Node) -> None:  # noqa: F811
     """A sync beside the screen brings what nobody has looked at yet: it is not decided over, but shown."""
     node = disputed.samar
-    place = queue.waiting(node)[2]
+    place = queue.waiting_conflicts(node)[2]
 
     async def steps(pilot: Pilot[None], screen: ReviewScreen) -> None:
         await pilot.press("down", "down")
@@ -131,14 +133,14 @@ def test_a_value_that_came_in_meanwhile_is_looked_at_first(disputed: Cast, besid
 def test_many_alike_without_those_that_others_settled(disputed: Cast, beside: Node) -> None:  # noqa: F811
     """Between the preview and the decision one is settled elsewhere: it stays as it was settled, the others are decided."""
     node = disputed.samar
-    first, second = queue.waiting(node, field="location")
+    first, second = queue.waiting_conflicts(node, field="location")
 
     async def steps(pilot: Pilot[None], screen: ReviewScreen) -> None:
         await pilot.press("end", "a")
         await pilot.pause()
         await pilot.press("enter")
         await pilot.pause()
-        reviews.take(beside, first.record.hex(), "location", value="جبلة")
+        reviews.decide_conflict(beside, first.record.hex(), "location", value="جبلة")
         await pilot.press("enter")
         await pilot.app.workers.wait_for_complete()
         await pilot.pause()
@@ -151,33 +153,33 @@ def test_many_alike_without_those_that_others_settled(disputed: Cast, beside: No
         assert fields_of(node, first.record)["location"] == "جبلة"
 
     app = play(node, steps)
-    assert (app.review.walk.decided, app.review.walk.left()) == (0, 3)
+    assert (app.review.walk.decided, app.review.walk.count_left()) == (0, 3)
 
 
 def test_pairs_that_others_settled_or_took_away(samar: Node, beside: Node) -> None:  # noqa: F811
     """Merged elsewhere, cancelled elsewhere, or gone from this laptop: said in a line, without an error."""
-    (pair,), (twice,) = duplicate_pairs.items(samar), assistance_overlaps.items(samar)
+    (pair,), (twice,) = duplicate_pairs.list_pairs(samar), assistance_overlaps.list_overlaps(samar)
 
     async def steps(pilot: Pilot[None], screen: ReviewScreen) -> None:
         assert "1 of 2" in seen(pilot.app)
-        assistance_overlaps.drop(beside, twice.b.record, "entered twice")
+        assistance_overlaps.cancel_record(beside, twice.b.record, "entered twice")
         await pilot.press("2")
         assert GONE in seen(pilot.app)
         assert "1 of 1" in seen(pilot.app)
-        assert "_deleted" not in duplicate_pairs.shown(samar, twice.a.record).fields
-        duplicate_pairs.merge(beside, pair.a, pair.b)
+        assert "_deleted" not in duplicate_pairs.show_unmerged(samar, twice.a.record).fields
+        duplicate_pairs.merge_records(beside, pair.a, pair.b)
         await pilot.press("0")
         assert GONE in seen(pilot.app)
         assert "No conflicts" in seen(pilot.app)
-        assert duplicate_pairs.item(samar, pair.a, pair.b).same
+        assert duplicate_pairs.show_pair(samar, pair.a, pair.b).same
 
     app = play(samar, steps, pairs=True)
-    assert (app.review.walk.decided, app.review.walk.left()) == (0, 0)
+    assert (app.review.walk.decided, app.review.walk.count_left()) == (0, 0)
 
 
 def test_a_pair_of_which_one_has_left_this_laptop(samar: Node, beside: Node) -> None:  # noqa: F811
     """A sync purges what moved out of reach, while the pair is in the queue."""
-    (pair,) = duplicate_pairs.items(samar)
+    (pair,) = duplicate_pairs.list_pairs(samar)
 
     async def steps(pilot: Pilot[None], screen: ReviewScreen) -> None:
         with beside.store.write() as tx:
@@ -199,17 +201,19 @@ def test_one_of_three_gives_way_and_its_other_pair_with_it(people: Cast, samar: 
         "birth_date": "1990-05-12",
         "sex": "m",
     }
-    save.add(people.amal, "person", Changes(set={**given, "birth_precision": "day", "alive": "alive"}), unit="LAT/JBL")
+    save.add_record(
+        people.amal, "person", Changes(set={**given, "birth_precision": "day", "alive": "alive"}), unit="LAT/JBL"
+    )
     meet(people)
-    before = len(queue.pairs(samar))
+    before = len(queue.waiting_pairs(samar))
     assert before == 4
 
     async def steps(pilot: Pilot[None], screen: ReviewScreen) -> None:
         await pilot.press("down", "1")
-        assert len(screen.walk.pairs) == len(queue.pairs(samar)) < before - 1
+        assert len(screen.walk.pairs) == len(queue.waiting_pairs(samar)) < before - 1
         assert GONE not in seen(pilot.app)
         await pilot.press("u")
-        assert len(screen.walk.pairs) == len(queue.pairs(samar)) == before
+        assert len(screen.walk.pairs) == len(queue.waiting_pairs(samar)) == before
 
     play(samar, steps, pairs=True)
 
@@ -222,7 +226,7 @@ def test_line_by_line_too(
 ) -> None:
     """The plain questions know as well what was settled and what came in while they stood there."""
     node = disputed.samar
-    first, _, third, fourth = queue.waiting(node)
+    first, _, third, fourth = queue.waiting_conflicts(node)
 
     def newer() -> None:
         edit(disputed, disputed.basim, fourth.record.hex(), location="طرطوس")
@@ -230,10 +234,10 @@ def test_line_by_line_too(
         sync(beside, disputed.hq)
 
     answers: list[tuple[Callable[[], object], str]] = [
-        (lambda: reviews.take(beside, first.record.hex(), first.field, value=None), "1"),
-        (lambda: reviews.take(beside, third.record.hex(), "location", value="x"), "s"),
+        (lambda: reviews.decide_conflict(beside, first.record.hex(), first.field, value=None), "1"),
+        (lambda: reviews.decide_conflict(beside, third.record.hex(), "location", value="x"), "s"),
         (newer, "0"),
-        (lambda: reviews.undo(beside, third.record.hex(), "location"), "q"),
+        (lambda: reviews.undo_decision(beside, third.record.hex(), "location"), "q"),
     ]
 
     def asked(_prompt: str) -> str:
@@ -242,7 +246,7 @@ def test_line_by_line_too(
         return answer
 
     monkeypatch.setattr(builtins, "input", asked)
-    Review(Tables("en"), node, Narrowed()).run()
+    LineReview(Tables("en"), node, QueueFilter()).run_review()
     said = capsys.readouterr().out
     assert said.count(GONE) == 2
     assert AGAIN in said

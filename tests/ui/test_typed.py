@@ -10,9 +10,9 @@ from textual.strip import Strip
 
 from fieldsync.ui.terminal import bidi
 from fieldsync.ui.views.tables import Tables
-from fieldsync.ui.widgets.input_cells import placed
+from fieldsync.ui.widgets.input_cells import place_line
 from fieldsync.ui.widgets.inputs import TypedLine, TypedText
-from fieldsync.ui.widgets.line_writer import Pen
+from fieldsync.ui.widgets.line_writer import LineWriter
 from tests.conftest import Cast
 from tests.ui.screens import assert_looks
 from tests.ui.test_forms import Person, fill, new
@@ -44,26 +44,26 @@ def cursor(strip: Strip) -> int:
 )
 def test_a_line_that_is_typed_reads_like_one_that_is_shown(text: str) -> None:
     """The same letters in the same places as everywhere else on the screen."""
-    pen = Pen(Tables("ar"))
+    pen = LineWriter(Tables("ar"))
     pen.out.form = "visual"
-    assert placed(drawn(text), WIDE, "visual", mirrored=True).text == pen.line(text, WIDE).plain
+    assert place_line(drawn(text), WIDE, "visual", mirrored=True).text == pen.write_line(text, WIDE).plain
 
 
 def test_the_cursor_stands_where_the_next_letter_comes() -> None:
     """Behind the last letter is to its left; on a lam and its alef, which share a cell, it is on both."""
-    assert cursor(placed(drawn("علي", at=3), WIDE, "visual", mirrored=True)) == WIDE - 4
-    assert cursor(placed(drawn("علي", at=0), WIDE, "visual", mirrored=True)) == WIDE - 1
-    assert [cursor(placed(drawn("بلا", at=at), WIDE, "visual", mirrored=True)) for at in range(3)] == [39, 38, 38]
-    assert cursor(placed(drawn("2026", at=4), WIDE, "visual", mirrored=True)) == WIDE - 1
-    assert cursor(placed(drawn("علي", at=3), WIDE, "visual", mirrored=False)) == 0
+    assert cursor(place_line(drawn("علي", at=3), WIDE, "visual", mirrored=True)) == WIDE - 4
+    assert cursor(place_line(drawn("علي", at=0), WIDE, "visual", mirrored=True)) == WIDE - 1
+    assert [cursor(place_line(drawn("بلا", at=at), WIDE, "visual", mirrored=True)) for at in range(3)] == [39, 38, 38]
+    assert cursor(place_line(drawn("2026", at=4), WIDE, "visual", mirrored=True)) == WIDE - 1
+    assert cursor(place_line(drawn("علي", at=3), WIDE, "visual", mirrored=False)) == 0
 
 
 def test_a_terminal_that_turns_lines_is_told() -> None:
     """The sign stands behind a blank, which VTE takes to the cell before; what is not Arabic has none; plain stays as it was."""
-    shown = placed(drawn("علي"), WIDE, "isolates", mirrored=True).text
+    shown = place_line(drawn("علي"), WIDE, "isolates", mirrored=True).text
     assert shown == " " * (WIDE - 3) + bidi.RIGHT + "علي" + bidi.END
-    assert placed(drawn("0944"), WIDE, "isolates", mirrored=True).text == " " * (WIDE - 4) + "0944"
-    assert placed(drawn("علي"), WIDE, "plain", mirrored=True).text == drawn("علي").text
+    assert place_line(drawn("0944"), WIDE, "isolates", mirrored=True).text == " " * (WIDE - 4) + "0944"
+    assert place_line(drawn("علي"), WIDE, "plain", mirrored=True).text == drawn("علي").text
 
 
 @given(
@@ -78,7 +78,7 @@ def test_a_terminal_that_turns_lines_is_told() -> None:
 @example("\u2068ل\u2069ا", True, "visual")
 def test_whatever_is_pasted_is_drawn(text: str, mirrored: bool, form: str) -> None:
     """Any text fills exactly the width there is, and every letter is there."""
-    strip = placed(drawn(text, at=0), WIDE, form, mirrored=mirrored)
+    strip = place_line(drawn(text, at=0), WIDE, form, mirrored=mirrored)
     assert sum(cell_len(segment.text) for segment in strip) in (WIDE, WIDE + 1)  # a wide sign may stand at the edge
     if text.isascii() and text.isprintable() and text.strip():
         assert text.strip()[:WIDE] in strip.text
@@ -91,7 +91,7 @@ def test_a_form_in_arabic_where_the_terminal_turns_nothing(people: Cast) -> None
 
     async def steps(person: Person) -> None:
         await person.type("family_name", "الأسد")
-        line = person.question("family_name").line
+        line = person.question("family_name").input_line
         assert isinstance(line, TypedLine)
         assert line.cursor_position == 5
         await person.press("right", "right")
@@ -114,15 +114,15 @@ def test_a_note_in_arabic_where_the_terminal_turns_nothing(people: Cast) -> None
 
     async def steps(person: Person) -> None:
         await person.type("notes", "زرنا", "enter", *"الأسرة")
-        assert isinstance(person.question("notes").line, TypedText)
+        assert isinstance(person.question("notes").input_line, TypedText)
         assert "ﺎﻧﺭﺯ" in person.seen
         assert "ﺓﺮﺳﻷﺍ" in person.seen
-        assert person.question("notes").text == "زرنا\nالأسرة"
+        assert person.question("notes").line_text == "زرنا\nالأسرة"
 
     fill(app, steps)
 
 
 def test_a_number_behind_a_time_is_no_part_of_it() -> None:
     """Kept until a time: so many answers. In Arabic the number comes after the colon, which is to its right."""
-    shown = bidi.alone("حتى 2026-11-26 03:13: 5 من", "visual", rtl=True)
+    shown = bidi.screen_line("حتى 2026-11-26 03:13: 5 من", "visual", rtl=True)
     assert shown == "ﻦﻣ 5 :2026-11-26 03:13 ﻰﺘﺣ"

@@ -39,7 +39,7 @@ def columns(words: Iterable[str]) -> dict[str, str]:
 
 def some(changes: Changes) -> Changes:
     """Return what a new record is to say; Usage where that is nothing."""
-    if changes.empty:
+    if changes.is_empty:
         raise errors.Usage(reason="empty_record")
     return changes
 
@@ -70,14 +70,14 @@ def add_options(
 ) -> None:
     """Add what the options of `edit` say; Usage."""
     for name in unset:
-        builder.empty(name)
+        builder.clear_value(name)
     for name, members in pairs(put).items():
-        builder.put(name, members)
+        builder.add_members(name, members)
     for name, members in pairs(drop).items():
-        builder.drop(name, members)
+        builder.drop_members(name, members)
     for name, steps in pairs(count).items():
         for step in steps:
-            builder.count(name, step)
+            builder.add_count(name, step)
     for name, texts in pairs(say).items():
         for text in texts:
-            builder.say(name, text)
+            builder.add_log_entry(name, text)

@@ -45,7 +45,7 @@ def types(ctx: typer.Context, incomplete: str) -> list[str]:
 
     if pack_commands.all_hidden(ctx.find_root().command):
         return []
-    return sorted(name for name in load.load_texts(load.shipped()).types if name.startswith(incomplete))
+    return sorted(name for name in load.load_texts(load.shipped_texts()).types if name.startswith(incomplete))
 
 
 def roles(incomplete: str) -> list[str]:
@@ -62,7 +62,7 @@ def reports(ctx: typer.Context, incomplete: str) -> list[str]:
     from fieldsync.reports import definitions
     from fieldsync.schema.model import Schema
 
-    found = definitions.available(Path("-"), usable=True)
+    found = definitions.available_reports(Path("-"), usable=True)
     if pack_commands.all_hidden(ctx.find_root().command):
-        found = definitions.fitting(found, Schema({}, ""))
+        found = definitions.fitting_reports(found, Schema({}, ""))
     return [name for name in (*found, "freeze") if name.startswith(incomplete)]

@@ -28,7 +28,7 @@ class Formatter(typer.Context.formatter_class):  # type: ignore[misc,valid-type]
         rtl = self.lang == "ar"
         # an Arabic line that begins with a Latin word is an Arabic line all the same
         first = "\u200f" if rtl and self.form == "isolates" else ""
-        return [bidi.alone(first + line, self.form, rtl=rtl) for line in textwrap.wrap(text, width)]
+        return [bidi.screen_line(first + line, self.form, rtl=rtl) for line in textwrap.wrap(text, width)]
 
     def write_usage(self, prog: str, args: str = "", prefix: str | None = None) -> None:
         """Write how the command is typed, under its heading where that is not English."""
@@ -41,7 +41,7 @@ class Formatter(typer.Context.formatter_class):  # type: ignore[misc,valid-type]
     def write_heading(self, heading: str) -> None:
         """Write a heading in the person's language."""
         said = messages.phrase(f"help_{heading.lower()}", self.lang) + ":"
-        self.write(bidi.written(f"{'':>{self.current_indent}}{said}", self.form, rtl=self.lang == "ar") + "\n")
+        self.write(bidi.write_line(f"{'':>{self.current_indent}}{said}", self.form, rtl=self.lang == "ar") + "\n")
 
     def write_text(self, text: str) -> None:
         """Write paragraphs; what is to be typed stands on lines of its own, in its own direction."""
@@ -55,7 +55,7 @@ class Formatter(typer.Context.formatter_class):  # type: ignore[misc,valid-type]
             lines = self._sentence(said + (":" if typed else ""), self.width - self.current_indent)
             if typed:
                 shown = _typed("fieldsync " + typed, self.width - 4)
-                lines += [bidi.written(line, self.form, rtl=False) for line in shown]
+                lines += [bidi.write_line(line, self.form, rtl=False) for line in shown]
             parts.append("\n".join(inset + line for line in lines))
         self.write("\n\n".join(parts) + "\n")
 
@@ -129,11 +129,11 @@ class Group(_Speaking, TyperGroup):
 
 def translate(command: Any, lang: str) -> None:
     """Put a command's help and its options' into a language."""
-    command.help = messages.helped(command.help or "", lang)
-    command.epilog = messages.helped(command.epilog or "", lang)
+    command.help = messages.translate_help(command.help or "", lang)
+    command.epilog = messages.translate_help(command.epilog or "", lang)
     for param in command.params:
         if getattr(param, "help", None):
-            param.help = messages.helped(param.help, lang)
+            param.help = messages.translate_help(param.help, lang)
 
 
 def usage(fault: typer.TyperException) -> errors.Usage:

@@ -121,7 +121,7 @@ def new_passphrase(lang: str) -> str:
         first = _asked("passphrase_new", lang)
         if first and first == _asked("passphrase_again", lang):
             return first
-        output.aside(messages.phrase("passphrase_differ", lang), lang)
+        output.write_stderr(messages.phrase("passphrase_differ", lang), lang)
 
 
 @cache
@@ -144,7 +144,7 @@ def _asked(what: str, lang: str) -> str:
 
     if not at_terminal():
         raise errors.NoSecret
-    return getpass(output.beside(messages.phrase(what, lang), lang) + " ")
+    return getpass(output.stderr_text(messages.phrase(what, lang), lang) + " ")
 
 
 def _first_line(path: Path) -> str:

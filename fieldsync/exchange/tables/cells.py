@@ -8,11 +8,11 @@ from fieldsync import errors
 from fieldsync.core import safetext
 from fieldsync.exchange.tables import number_formats
 from fieldsync.exchange.tables.readers import Row
-from fieldsync.exchange.tables.rejects import Outcome
+from fieldsync.exchange.tables.rejects import ImportOutcome
 from fieldsync.replica.value_reader import ValueReader
 from fieldsync.schema import validate
 from fieldsync.schema.model import Field
-from fieldsync.schema.set_members import SEPARATORS, split
+from fieldsync.schema.set_members import SEPARATORS, split_members
 from fieldsync.schema.text_cleaning import plain_digits
 
 _PHONES = re.compile(r"[,،;؛\n/|\\]|\s+(?:-|و|and)\s*(?=[+\d])")  # and between phone numbers
@@ -28,7 +28,7 @@ _HASHED = {str, type(None)}  # 1, 1.0 and true are one key to a dict, and three 
 Normal = Callable[[object], object]
 
 
-class Memory(dict[Any, Any]):
+class CellMemory(dict[Any, Any]):
     """What a column's cells became before: most columns of a file hold few different values."""
 
     def __init__(self, normal: Normal) -> None:
@@ -41,7 +41,7 @@ class Memory(dict[Any, Any]):
         value = self[cell] = self.normal(cell)
         return value
 
-    def all(self, cells: Sequence[Any]) -> list[Any]:
+    def values_of(self, cells: Sequence[Any]) -> list[Any]:
         """Return the stored values of a column's cells; the first one that is refused raises."""
         kept = self._worth and set(map(type, cells)) <= _HASHED
         values = list(map(self.__getitem__ if kept else self.normal, cells))
@@ -53,7 +53,7 @@ class Memory(dict[Any, Any]):
         return values
 
 
-def unquoted(cell: str) -> str:
+def unquote_cell(cell: str) -> str:
     """Undo what an export did to text that a spreadsheet would have taken for a formula."""
     return cell[1:] if cell[:1] == "'" and safetext.csv_cell(cell[1:]) == cell else cell
 
@@ -65,7 +65,7 @@ def set_members(spec: Field, text: str) -> list[str]:
     single = _SPACES.sub(
         _one_space, text
     )  # looking for what stands between two takes as long as a run of spaces squared
-    parts = split(spec, single, _PHONES) if spec.type == "phone" else split(spec, text, SEPARATORS)
+    parts = split_members(spec, single, _PHONES) if spec.type == "phone" else split_members(spec, text, SEPARATORS)
     if len(parts) == 1 and spec.choices and text not in spec.codes:
         words = text.split()
         if len(words) > 1 and set(words) <= set(spec.codes):
@@ -87,7 +87,7 @@ def _is_member(spec: Field, text: str) -> bool:
         return False
 
 
-def ticked(spec: Field, member: str) -> Normal:
+def read_tick(spec: Field, member: str) -> Normal:
     """Return what says whether a cell in a member's own column means that it is there; None for an empty cell."""
     choice = next((one for one in spec.choices if one.code == member), None)
     yes = _YES | {member.casefold()} | ({word.casefold() for word in choice.label.values()} if choice else set())
@@ -105,17 +105,19 @@ def ticked(spec: Field, member: str) -> Normal:
     return tick
 
 
-def members(spec: Field, value: object, reader: ValueReader) -> list[str] | None:
+def read_members(spec: Field, value: object, reader: ValueReader) -> list[str] | None:
     """Return a set's members, sorted; None for none."""
     parts = set_members(spec, value) if isinstance(value, str) else value if isinstance(value, list) else [value]
     given = [part.strip() if isinstance(part, str) and part not in spec.codes else part for part in parts]
     if spec.type == "phone":
-        given = list(map(number_formats.phone, given))
-    wanted = [reader.value(spec, part) for part in given if part not in (None, "")]
+        given = list(map(number_formats.usual_phone, given))
+    wanted = [reader.read_value(spec, part) for part in given if part not in (None, "")]
     return sorted({str(validate.check_new_member(spec, part)) for part in wanted}) or None
 
 
-def even(rows: list[Row], first: int, width: int, outcome: Outcome, *, pad: bool) -> tuple[list[Row], Sequence[int]]:
+def even_rows(
+    rows: list[Row], first: int, width: int, outcome: ImportOutcome, *, pad: bool
+) -> tuple[list[Row], Sequence[int]]:
     """Return the rows with as many cells as there are columns, and their numbers; the others are faults.
 
     Empty cells beyond the last column are none; a workbook's row ends with its last cell.
@@ -126,7 +128,7 @@ def even(rows: list[Row], first: int, width: int, outcome: Outcome, *, pad: bool
     rows = [as_wide(row, width, pad=pad) for row in rows]
     for number, row in zip(numbers, rows, strict=True):
         if len(row) != width:
-            outcome.fault(number, row, "", {"reason": "columns", "found": len(row), "expected": width})
+            outcome.add_fault(number, row, "", {"reason": "columns", "found": len(row), "expected": width})
     kept = [(number, row) for number, row in zip(numbers, rows, strict=True) if len(row) == width]
     return [row for _, row in kept], [number for number, _ in kept]
 
@@ -152,7 +154,7 @@ def has_value(values: Sequence[Sequence[Any]], i: int) -> bool:
     return any(column[i] not in (None, []) for column in values)
 
 
-def together(one: list[str] | None, other: list[str] | None) -> list[str] | None:
+def union_members(one: list[str] | None, other: list[str] | None) -> list[str] | None:
     """Return what two columns say of one set."""
     return sorted({*(one or ()), *(other or ())}) or None
 

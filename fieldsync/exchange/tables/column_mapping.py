@@ -52,7 +52,7 @@ _BOTH = re.compile(r"[/|\n()–—]|\s-\s")  # between a header's two languages
 _LONGEST = 200  # characters of a header that is looked up
 
 
-class Column(NamedTuple):
+class ColumnMapping(NamedTuple):
     """One column that is imported: its place, its header, and the field (None for id, code and unit) or a set's member."""
 
     at: int
@@ -62,7 +62,7 @@ class Column(NamedTuple):
     member: str = ""
 
 
-class Proposal(NamedTuple):
+class ColumnProposal(NamedTuple):
     """What a column is taken for, "" for nothing, and by what: name, label, given, near or nothing."""
 
     header: str
@@ -70,20 +70,20 @@ class Proposal(NamedTuple):
     by: str
 
 
-def columns(file: str, headers: Sequence[str], kind: Type, given: Mapping[str, str]) -> list[Column]:
+def map_columns(file: str, headers: Sequence[str], kind: Type, given: Mapping[str, str]) -> list[ColumnMapping]:
     """Return the columns that are imported. BadFile with all headers that belong nowhere, and likely meanings."""
-    known = _names(kind)
-    given = _meant(given, headers)
-    asked = {_key(header): name for header, name in given.items()}
+    known = _names_and_labels(kind)
+    given = _parse_given(given, headers)
+    asked = {_fold_header(header): name for header, name in given.items()}
     for header, wanted in given.items():
         if wanted and wanted not in SYSTEM:
             kind.field(wanted.partition("/")[0])
-        if _key(header) not in {_key(one) for one in headers}:
+        if _fold_header(header) not in {_fold_header(one) for one in headers}:
             raise errors.BadFile(file=file, reason="no_column", column=header, columns=list(headers))
-    found: list[Column] = []
+    found: list[ColumnMapping] = []
     odd: list[str] = []
     for at, header in enumerate(headers):
-        name = asked[_key(header)] if _key(header) in asked else _known_as(header, known, kind)
+        name = asked[_fold_header(header)] if _fold_header(header) in asked else _known_as(header, known, kind)
         if name == "" or header == "" or (name is None and header in LEFT_OUT):
             continue
         if name is None and is_of_survey(header):
@@ -91,7 +91,7 @@ def columns(file: str, headers: Sequence[str], kind: Type, given: Mapping[str, s
         if name is None:
             odd.append(header[:MAX_HEADER])
             continue
-        column = _column(at, header, name, kind)
+        column = _map_column(at, header, name, kind)
         if column.field is not None and column.field.kind not in ("plain", "set"):
             continue  # computed, or made of many people's writes: not for a file to say
         alike = [one.header for one in found if (one.name, one.member) == (column.name, column.member)]
@@ -100,7 +100,7 @@ def columns(file: str, headers: Sequence[str], kind: Type, given: Mapping[str, s
             raise errors.BadFile(file=file, reason="twice", field=name, columns=[*alike, header])
         found.append(column)
     if odd:
-        likely = proposals(odd, kind)
+        likely = propose_words(odd, kind)
         reason = "header" if likely else "header_unlike"
         raise errors.BadFile(file=file, reason=reason, columns=odd, proposals=likely)
     if not found:
@@ -110,58 +110,60 @@ def columns(file: str, headers: Sequence[str], kind: Type, given: Mapping[str, s
     return [one for one in found if one.member or one.name not in split]
 
 
-def _meant(given: Mapping[str, str], headers: Sequence[str]) -> dict[str, str]:
+def _parse_given(given: Mapping[str, str], headers: Sequence[str]) -> dict[str, str]:
     """Return columns and fields as they were meant: COLUMN=FIELD is parted where the column is one of the file's."""
-    there = {_key(one) for one in headers}
+    there = {_fold_header(one) for one in headers}
     made = {}
     for column, field in given.items():
         whole, name = f"{column}={field}", (column, field)
-        for at in [at for at, sign in enumerate(whole) if sign == "="] if _key(column) not in there else ():
-            if _key(whole[:at]) in there:
+        for at in [at for at, sign in enumerate(whole) if sign == "="] if _fold_header(column) not in there else ():
+            if _fold_header(whole[:at]) in there:
                 name = (whole[:at].strip(), whole[at + 1 :])
         made[name[0]] = name[1]
     return made
 
 
-def _column(at: int, header: str, name: str, kind: Type) -> Column:
+def _map_column(at: int, header: str, name: str, kind: Type) -> ColumnMapping:
     field, _, member = name.partition("/")
     spec = None if field in SYSTEM else kind.field(field)
     if member and (spec is None or spec.kind != "set" or (spec.choices and member not in spec.codes)):
         raise errors.UnknownField(type=kind.name, field=name, known=list(kind.fields))
-    return Column(at, header, field, spec, member)
+    return ColumnMapping(at, header, field, spec, member)
 
 
-def proposals(headers: Sequence[str], kind: Type) -> list[str]:
+def propose_words(headers: Sequence[str], kind: Type) -> list[str]:
     """Return `--map` words for headers that are nearly a field's name or label."""
-    known = _names(kind)
-    return [f"{header}={near}" for header in headers if (near := _near(header, known))]
+    known = _names_and_labels(kind)
+    return [f"{header}={near}" for header in headers if (near := _nearest_name(header, known))]
 
 
-def proposed(headers: Sequence[str], kind: Type, given: Mapping[str, str]) -> list[Proposal]:
+def propose_columns(headers: Sequence[str], kind: Type, given: Mapping[str, str]) -> list[ColumnProposal]:
     """Return for each column what it would be taken for; what is only nearly a field's name waits for a person's word."""
-    known = _names(kind)
-    asked = {_key(header): name for header, name in _meant(given, headers).items()}
-    taken = {asked.get(_key(one)) or _known_as(one, known, kind) for one in headers}
+    known = _names_and_labels(kind)
+    asked = {_fold_header(header): name for header, name in _parse_given(given, headers).items()}
+    taken = {asked.get(_fold_header(one)) or _known_as(one, known, kind) for one in headers}
     taken -= {one.name for one in kind.fields.values() if one.kind == "set"}  # several columns may be one
     made = []
     for header in headers:
-        key = _key(header)
+        key = _fold_header(header)
         if not header or header in LEFT_OUT:
             continue
         if key in asked:
-            made.append(Proposal(header, asked[key], "given"))
+            made.append(ColumnProposal(header, asked[key], "given"))
         elif (name := _known_as(header, known, kind)) is not None:
-            made.append(Proposal(header, name, "name" if name == header else "label"))
+            made.append(ColumnProposal(header, name, "name" if name == header else "label"))
         else:
-            near = "" if is_of_survey(header) else _near(header, known)
-            made.append(Proposal(header, "" if near in taken else near, "near" if near not in taken | {""} else ""))
+            near = "" if is_of_survey(header) else _nearest_name(header, known)
+            made.append(
+                ColumnProposal(header, "" if near in taken else near, "near" if near not in taken | {""} else "")
+            )
             if near in kind.fields and kind.fields[near].kind != "set":
                 taken.add(near)
     return made
 
 
-def _near(header: str, known: Mapping[str, str]) -> str:
-    key = _key(_MARKS.sub("", once_of(header)))
+def _nearest_name(header: str, known: Mapping[str, str]) -> str:
+    key = _fold_header(_MARKS.sub("", original_header(header)))
     close = difflib.get_close_matches(key, known, n=1, cutoff=_CLOSE) if len(key) <= _LONGEST else []
     if close:
         return known[close[0]]
@@ -177,14 +179,14 @@ def _known_as(header: str, known: Mapping[str, str], kind: Type) -> str | None:
     """What a header is known as: as it is, as the first of two that are the same, without marks, or in both languages."""
     if len(header) > MAX_HEADER:  # no label is so long, and looking for one in it takes long
         return None
-    once = once_of(header)
+    once = original_header(header)
     for told in (header, once):
         field, _, member = told.partition("/")
         if member and field in kind.fields and kind.fields[field].kind == "set" and member in kind.fields[field].codes:
             return told  # as it is written: codes that differ in what nobody sees are different codes
-    found = known.get(_key(header)) or _bare(once, known)
+    found = known.get(_fold_header(header)) or _name_without_marks(once, known)
     if found is None:
-        both = {_bare(part, known) for part in _BOTH.split(once) if part.strip()}
+        both = {_name_without_marks(part, known) for part in _BOTH.split(once) if part.strip()}
         found = both.pop() if len(both) == 1 else None
     if found is None and ("/" in once or "-" in once):
         return _in_group(once if "/" in once else once.replace("-", "/"), known, kind)
@@ -202,23 +204,23 @@ def _in_group(header: str, known: Mapping[str, str], kind: Type) -> str | None:
         found = (
             _known_as(rest, known, kind)
             if at < len(parts) - 1
-            else known.get(_key(rest)) or known.get(name_of(rest, set()))
+            else known.get(_fold_header(rest)) or known.get(name_of(rest, set()))
         )
         if found is not None:
             return found
     return None
 
 
-def _bare(header: str, known: Mapping[str, str]) -> str | None:
-    return known.get(_key(header)) or known.get(_key(_MARKS.sub("", header)))
+def _name_without_marks(header: str, known: Mapping[str, str]) -> str | None:
+    return known.get(_fold_header(header)) or known.get(_fold_header(_MARKS.sub("", header)))
 
 
-def once_of(header: str) -> str:
+def original_header(header: str) -> str:
     """Return what a header was before those that stand there twice were told apart."""
     return _NTH.sub("", header)
 
 
-def distinct(headers: Sequence[str]) -> list[str]:
+def distinct_headers(headers: Sequence[str]) -> list[str]:
     """Return headers of which no two are the same: the second Phone is Phone (2)."""
     met: set[str] = set()
     made = []
@@ -232,7 +234,7 @@ def distinct(headers: Sequence[str]) -> list[str]:
     return made
 
 
-def header(
+def find_header(
     headers: Sequence[str], rows: Sequence[Sequence[Any]], kind: Type, given: Mapping[str, str]
 ) -> tuple[Sequence[str], int]:
     """Return the header that counts, and how many of the rows below the first one are not records yet.
@@ -240,9 +242,9 @@ def header(
     Titles may stand above it: it is the row above one of HXL hashtags, or that has most of the fields' names and labels, else
     the first that has more than one cell.
     """
-    known = _names(kind) | {_key(one): name for one, name in given.items()}
-    tops = [_told(row) for row in (headers, *rows)]
-    tagged = _tagged(tops)
+    known = _names_and_labels(kind) | {_fold_header(one): name for one, name in given.items()}
+    tops = [_cell_texts(row) for row in (headers, *rows)]
+    tagged = _tag_row(tops)
     if tagged is not None:
         above = tops[tagged - 1] if tagged else [""] * len(tops[0])
         return [name or tag for name, tag in zip_longest(above, tops[tagged], fillvalue="")], tagged
@@ -253,11 +255,11 @@ def header(
         best = next((at for at, count in enumerate(filled) if count > 1), 0) if filled[0] == 1 else 0
     elif scores[best] < _SURE or scores[0] >= _SURE:
         best = 0
-    names, done = below_header(tops[best], rows[best:], kind)
+    names, done = skip_header(tops[best], rows[best:], kind)
     return names, best + done
 
 
-def _tagged(tops: Sequence[Sequence[str]]) -> int | None:
+def _tag_row(tops: Sequence[Sequence[str]]) -> int | None:
     """The row of HXL hashtags among the first ones; records begin below it."""
     for at, row in enumerate(tops):
         cells = [cell for cell in row if cell]
@@ -266,41 +268,41 @@ def _tagged(tops: Sequence[Sequence[str]]) -> int | None:
     return None
 
 
-def by_tags(headers: Sequence[str], tops: Sequence[Sequence[Any]], kind: Type) -> dict[str, str]:
+def fields_by_tags(headers: Sequence[str], tops: Sequence[Sequence[Any]], kind: Type) -> dict[str, str]:
     """Return the fields of columns whose HXL hashtag is that of one field only, by their headers."""
-    rows = [_told(row) for row in tops]
-    tagged = _tagged(rows)
+    rows = [_cell_texts(row) for row in tops]
+    tagged = _tag_row(rows)
     if tagged is None:
         return {}
     known: dict[frozenset[str], str] = {}
-    for name, tag in [*hxl.SYSTEM.items(), *((one.name, hxl.tag(one)) for one in kind.fields.values())]:
-        known[_parts(tag)] = "" if _parts(tag) in known or name == "updated" else name
-    names = _names(kind)
+    for name, tag in [*hxl.SYSTEM.items(), *((one.name, hxl.hxl_tag(one)) for one in kind.fields.values())]:
+        known[_tag_parts(tag)] = "" if _tag_parts(tag) in known or name == "updated" else name
+    names = _names_and_labels(kind)
     return {
         header: name
         for header, tag in zip(headers, rows[tagged], strict=False)
-        if tag and _known_as(header, names, kind) is None and (name := known.get(_parts(tag), ""))
+        if tag and _known_as(header, names, kind) is None and (name := known.get(_tag_parts(tag), ""))
     }
 
 
-def _parts(tag: str) -> frozenset[str]:
+def _tag_parts(tag: str) -> frozenset[str]:
     """A hashtag and its attributes, whose order says nothing."""
     return frozenset(part.strip().casefold() for part in tag.split("+"))
 
 
-def _told(row: Sequence[Any]) -> list[str]:
+def _cell_texts(row: Sequence[Any]) -> list[str]:
     return ["" if cell is None else str(cell).strip() for cell in row]
 
 
-def below_header(headers: Sequence[str], rows: Sequence[Sequence[Any]], kind: Type) -> tuple[Sequence[str], int]:
+def skip_header(headers: Sequence[str], rows: Sequence[Sequence[Any]], kind: Type) -> tuple[Sequence[str], int]:
     """Return the header that counts and how many of the first rows are about the columns: names, HXL hashtags."""
-    known = {_key(name) for name in (*_names(kind).values(), *LEFT_OUT)}
+    known = {_fold_header(name) for name in (*_names_and_labels(kind).values(), *LEFT_OUT)}
     for done, row in enumerate(rows[:_HEADED]):
         cells = [str(cell).strip() for cell in row if cell not in (None, "")]
         if cells and all(_TAG.fullmatch(cell) for cell in cells):
             continue
-        if len(cells) > 1 and all(_key(cell) in known for cell in cells):
-            headers = _told(row)
+        if len(cells) > 1 and all(_fold_header(cell) in known for cell in cells):
+            headers = _cell_texts(row)
             continue
         return headers, done
     return headers, min(len(rows), _HEADED)
@@ -309,9 +311,9 @@ def below_header(headers: Sequence[str], rows: Sequence[Sequence[Any]], kind: Ty
 # --- what was said before ---
 
 
-def remembered(tx: ReadTx, kind: Type, headers: Sequence[str]) -> tuple[dict[str, str], str | None]:
+def load_mapping(tx: ReadTx, kind: Type, headers: Sequence[str]) -> tuple[dict[str, str], str | None]:
     """Return the columns' fields and the key that a person gave for such a file before."""
-    told = tx.settings.column_choices[_place(kind, headers)]
+    told = tx.settings.column_choices[_mapping_key(kind, headers)]
     if told is None:
         return {}, None
     given, key = told
@@ -320,18 +322,18 @@ def remembered(tx: ReadTx, kind: Type, headers: Sequence[str]) -> tuple[dict[str
     return given, key if key in kind.fields else None
 
 
-def remember(tx: Tx, kind: Type, headers: Sequence[str], given: Mapping[str, str], key: str | None) -> None:
+def store_mapping(tx: Tx, kind: Type, headers: Sequence[str], given: Mapping[str, str], key: str | None) -> None:
     """Keep what a person said of a file's columns for the next file of that header."""
     if given or key:
-        tx.settings.column_choices[_place(kind, headers)] = dict(given), key
+        tx.settings.column_choices[_mapping_key(kind, headers)] = dict(given), key
 
 
-def _place(kind: Type, headers: Sequence[str]) -> str:
-    text = "\n".join(_key(header) for header in headers if header)
+def _mapping_key(kind: Type, headers: Sequence[str]) -> str:
+    text = "\n".join(_fold_header(header) for header in headers if header)
     return f"{kind.name}/{hashlib.sha256(text.encode('utf-8', 'replace')).hexdigest()[:24]}"
 
 
-def _names(kind: Type) -> dict[str, str]:
+def _names_and_labels(kind: Type) -> dict[str, str]:
     """Names and labels as keys; a label that two fields share names neither."""
     known: dict[str, str] = {}
     twice: set[str] = set()
@@ -341,21 +343,21 @@ def _names(kind: Type) -> dict[str, str]:
             twice.add(word)
 
     for field in kind.fields.values():
-        labels = {_key(text) for text in field.label.values()}
+        labels = {_fold_header(text) for text in field.label.values()}
         for label in labels:
             note(label, field.name)
             note(f"{label} ({field.name})", field.name)
         if field.kind == "set":
             for choice in field.choices:
                 for head in {field.name, *labels}:
-                    for word in {choice.code, *map(_key, choice.label.values())}:
-                        note(f"{_key(head)}/{_key(word)}", f"{field.name}/{choice.code}")
+                    for word in {choice.code, *map(_fold_header, choice.label.values())}:
+                        note(f"{_fold_header(head)}/{_fold_header(word)}", f"{field.name}/{choice.code}")
     known = {label: name for label, name in known.items() if label not in twice}
     for words in OWN_LABELS.values():
         for name in SYSTEM:
-            known.setdefault(_key(words[name]), name)  # a field's own label counts first
+            known.setdefault(_fold_header(words[name]), name)  # a field's own label counts first
     return known | {name: name for name in (*kind.fields, *SYSTEM)}
 
 
-def _key(text: str) -> str:
+def _fold_header(text: str) -> str:
     return names.strip_invisible(text[: _LONGEST + 1]).casefold()

@@ -15,10 +15,10 @@ from fieldsync import errors
 from fieldsync.core import record_ids
 from fieldsync.core.grants import DECIDERS
 from fieldsync.exchange.tables import writers
-from fieldsync.exchange.tables.plain_values import plain
-from fieldsync.exchange.tables.writers import Plan, Table
+from fieldsync.exchange.tables.plain_values import plain_value
+from fieldsync.exchange.tables.writers import ExportPlan, TypeTable
 from fieldsync.replica.node import Node
-from fieldsync.replica.queries import Record, Shower, selection
+from fieldsync.replica.queries import Record, RecordShaper, selection
 from fieldsync.schema.model import Field, Type
 from fieldsync.schema.values import is_id
 from fieldsync.store import ReadTx
@@ -33,7 +33,7 @@ _CODES = 100_000  # kept in memory
 
 
 @dataclass(frozen=True)
-class Wish:
+class ExportOptions:
     """What of a type is wanted: records with these values, these fields; labels in place of names and codes, in `lang`."""
 
     where: Mapping[str, str] = field(default_factory=dict)
@@ -43,51 +43,53 @@ class Wish:
     lang: str = "en"
 
 
-def export(node: Node, type: str, out: Path, wish: Wish | None = None, *, progress: Progress | None = None) -> Json:
+def export_records(
+    node: Node, type: str, out: Path, wish: ExportOptions | None = None, *, progress: Progress | None = None
+) -> Json:
     """Write all records of a type; the file's name says how. Returns {"file", "types", "records", "left_out"}.
 
     A SQLite file takes several types, with commas, or all that have records. Usage, BadFile, UnknownType, UnknownField,
     RoleRefused.
     """
-    wish = wish or Wish()
-    ending = _ending(out)
+    wish = wish or ExportOptions()
+    ending = _file_kind(out)
     write = writers.WRITERS.get(ending)
     if write is None:
         raise errors.Usage(reason="export_format", known=sorted(writers.WRITERS))
-    names = _types(node, type)
+    names = _exported_types(node, type)
     if len(names) > 1 and ending not in writers.SEVERAL:
         raise errors.Usage(reason="export_several", known=sorted(writers.SEVERAL))
     if wish.sensitive and not any(grant.role in DECIDERS for grant in node.grants):
         raise errors.RoleRefused(role=node.role, needs=list(DECIDERS))
     kinds = [node.schema.type(name) for name in names]
-    chosen = [_fields(kind, wish) for kind in kinds]
+    chosen = [_exported_fields(kind, wish) for kind in kinds]
     conditions = [selection(kind, wish.where) for kind in kinds]
     with node.store.read() as tx:
         counts = tx.count_by_type()
     labels = wish.labels and ending not in writers.AS_STORED
-    codes = _Codes()
+    codes = _ReferenceCodes()
     total = sum(counts.get(name, 0) for name in names)
     done = 0
 
     def records(kind: Type, found: Json) -> Generator[Record]:
         nonlocal done
         with node.store.read() as tx:
-            shower = Shower(node, tx)
+            shower = RecordShaper(node, tx)
             for row in tx.select_rows(RecordQuery(type=kind.name, deleted=False, standing=True, **found)):
                 done += 1
                 if progress is not None and done % _STEP == 0:
                     progress(done, total, "writing")
                 record = shower.record(row)
-                values = {name: plain(value) for name, value in record.fields.items()}
+                values = {name: plain_value(value) for name, value in record.fields.items()}
                 if labels:
-                    codes.put_in(tx, kind, values)
+                    codes.replace_ids(tx, kind, values)
                 yield replace(record, fields=values)
 
     tables = [
-        Table(kind, fields, records(kind, found), counts.get(kind.name, 0))
+        TypeTable(kind, fields, records(kind, found), counts.get(kind.name, 0))
         for kind, fields, found in zip(kinds, chosen, conditions, strict=True)
     ]
-    plan = Plan(tables, wish.lang, labels=labels)
+    plan = ExportPlan(tables, wish.lang, labels=labels)
     try:
         write(out, plan)
     finally:
@@ -104,10 +106,10 @@ def export(node: Node, type: str, out: Path, wish: Wish | None = None, *, progre
     return {"file": str(out), "types": names, "records": done, "left_out": left_out}
 
 
-class _Codes(dict[str, str]):
+class _ReferenceCodes(dict[str, str]):
     """The codes of records that others point at: what people know them by."""
 
-    def put_in(self, tx: ReadTx, kind: Type, fields: Document) -> None:
+    def replace_ids(self, tx: ReadTx, kind: Type, fields: Document) -> None:
         """Put codes in place of the ids that a record points at; an id that is not here stays."""
         for name in fields.keys() & {one.name for one in kind.fields.values() if one.type == "ref"}:
             value = fields[name]
@@ -126,12 +128,12 @@ class _Codes(dict[str, str]):
             self.setdefault(one, one)
 
 
-def _ending(out: Path) -> str:
+def _file_kind(out: Path) -> str:
     ends = [suffix.lower() for suffix in out.suffixes[-2:]]
     return "".join(ends) if ends[:1] == [".hxl"] else "".join(ends[-1:])
 
 
-def _types(node: Node, asked: str) -> list[str]:
+def _exported_types(node: Node, asked: str) -> list[str]:
     if asked != ALL:
         return list(dict.fromkeys(name.strip() for name in asked.split(",") if name.strip())) or [asked]
     with node.store.read() as tx:
@@ -139,7 +141,7 @@ def _types(node: Node, asked: str) -> list[str]:
     return [name for name in node.schema.types if counts.get(name)] or list(node.schema.types)[:1]
 
 
-def _fields(kind: Type, wish: Wish) -> list[Field]:
+def _exported_fields(kind: Type, wish: ExportOptions) -> list[Field]:
     """The fields that go out: those asked for, or all; a secret that is asked for by name is refused, never left out silently."""
     # a file of those with a certain value tells that value of each
     for name in (*wish.fields, *(one for one in wish.where if one in kind.fields)):

@@ -4,28 +4,28 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from fieldsync.exchange.tables import column_mapping
-from fieldsync.exchange.tables.column_mapping import Proposal
-from fieldsync.exchange.tables.readers import Row, Sheet, open_sheet
+from fieldsync.exchange.tables.column_mapping import ColumnProposal
+from fieldsync.exchange.tables.readers import Row, SheetReader, open_sheet
 from fieldsync.replica.node import Node
 from fieldsync.schema.model import Type
 
 _TOP = 20  # rows among which the header is looked for
 
 
-def propose(
+def propose_mapping(
     node: Node, path: Path, type: str, given: Mapping[str, str], *, sheet: str | None = None
-) -> tuple[list[Proposal], bool]:
+) -> tuple[list[ColumnProposal], bool]:
     """Return what each column would be taken for, and whether a person said so of such a file before. BadFile."""
     kind = node.schema.type(type)
     with open_sheet(path, sheet) as table:
         for _ in without_heads(table, kind, given):
             break
         with node.store.read() as tx:
-            before, _ = column_mapping.remembered(tx, kind, table.names)
-        return column_mapping.proposed(table.names, kind, table.tags | before | dict(given)), bool(before)
+            before, _ = column_mapping.load_mapping(tx, kind, table.names)
+        return column_mapping.propose_columns(table.names, kind, table.tags | before | dict(given)), bool(before)
 
 
-def without_heads(table: Sheet, kind: Type, given: Mapping[str, str]) -> Iterator[tuple[int, list[Row]]]:
+def without_heads(table: SheetReader, kind: Type, given: Mapping[str, str]) -> Iterator[tuple[int, list[Row]]]:
     """Yield a file's rows below its header, without titles above that and what is about the columns below it."""
     batches = table.batches()
     if table.headed:
@@ -36,9 +36,9 @@ def without_heads(table: Sheet, kind: Type, given: Mapping[str, str]) -> Iterato
                 break
         first_rows = [row for _, rows in top for row in rows][:_TOP]
         tops = [table.names, *first_rows]
-        names, done = column_mapping.header(table.names, first_rows, kind, given)
-        table.names = column_mapping.distinct(names)
-        table.tags = column_mapping.by_tags(table.names, tops, kind)
+        names, done = column_mapping.find_header(table.names, first_rows, kind, given)
+        table.names = column_mapping.distinct_headers(names)
+        table.tags = column_mapping.fields_by_tags(table.names, tops, kind)
         for first, rows in top:
             if rows[done:]:
                 yield first + done, rows[done:]

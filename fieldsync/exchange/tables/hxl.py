@@ -20,7 +20,7 @@ _BY_TYPE = {
 }
 
 
-def tag(field: Field) -> str:
+def hxl_tag(field: Field) -> str:
     """Return a field's hashtag: its own, or one made from its type and name."""
     if field.hxl:
         return field.hxl

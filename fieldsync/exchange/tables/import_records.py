@@ -12,15 +12,24 @@ from typing import Any, NamedTuple
 
 from fieldsync import errors
 from fieldsync.exchange.tables import column_mapping, value_maps
-from fieldsync.exchange.tables.cells import Memory, Normal, even, has_value, ticked, together, unquoted, without_headers
-from fieldsync.exchange.tables.column_mapping import Column
+from fieldsync.exchange.tables.cells import (
+    CellMemory,
+    Normal,
+    even_rows,
+    has_value,
+    read_tick,
+    union_members,
+    unquote_cell,
+    without_headers,
+)
+from fieldsync.exchange.tables.column_mapping import ColumnMapping
 from fieldsync.exchange.tables.header_detection import without_heads
-from fieldsync.exchange.tables.normalisers import normaliser
+from fieldsync.exchange.tables.normalisers import cell_normaliser
 from fieldsync.exchange.tables.plain_values import UNCOMPUTED
 from fieldsync.exchange.tables.readers import Row, open_sheet
 from fieldsync.exchange.tables.record_matching import RecordMatcher
-from fieldsync.exchange.tables.rejects import MAX_FAULTS, Batch, Outcome, Words, headers_beside, rejected
-from fieldsync.exchange.tables.repeat_sheets import Parents
+from fieldsync.exchange.tables.rejects import MAX_FAULTS, ImportOutcome, RowBatch, Words, reject_headers, write_rejects
+from fieldsync.exchange.tables.repeat_sheets import ParentRows
 from fieldsync.exchange.tables.row_drafts import RowDrafter, RowValues
 from fieldsync.replica import commit_writer, value_reader
 from fieldsync.replica.node import Node
@@ -51,7 +60,7 @@ class ImportOptions(NamedTuple):
 _DEFAULTS = ImportOptions()
 
 
-class _Source(NamedTuple):
+class _ImportSource(NamedTuple):
     """The file that rows come from; `faulty` are the cells that hold a workbook's error, `digest` is of its bytes."""
 
     name: str
@@ -60,7 +69,7 @@ class _Source(NamedTuple):
     digest: bytes
 
 
-class _Undo(Exception):
+class _RolledBack(Exception):
     """No error: it takes the transaction back."""
 
 
@@ -80,12 +89,12 @@ def import_file(
     """
     kind = node.schema.type(type)
     with open_sheet(path, options.sheet) as table:
-        outcome = Outcome(most=MAX_ROWS if options.skip_bad else MAX_FAULTS)
+        outcome = ImportOutcome(most=MAX_ROWS if options.skip_bad else MAX_FAULTS)
         beside: errors.BadRows | None = None
         try:
             with node.store.write() as tx:
-                source = _Source(path.name, table.quoted, table.faulty, _digest(path))
-                importer = _Importer(node, tx, kind, source, outcome, options)
+                source = _ImportSource(path.name, table.quoted, table.faulty, _file_digest(path))
+                importer = _BatchImporter(node, tx, kind, source, outcome, options)
                 for first, rows in without_heads(table, kind, options.given):
                     importer.tags = table.tags
                     importer.import_rows(table.names, first, rows)
@@ -93,12 +102,12 @@ def import_file(
                         progress(*table.place(), "reading")
                 importer.finish(table.names)
                 if outcome.faults:
-                    beside = rejected(path, table.names, outcome, words)
+                    beside = write_rejects(path, table.names, outcome, words)
                     if options.skip_bad and beside.facts["rejected"] is None:  # nobody would know of the rows left out
                         raise errors.BadFile(file=path.name, reason="rejects_unwritten")  # noqa: TRY301 - it takes the transaction back
-                if options.dry_run or (outcome.faults and not (options.skip_bad and outcome.good)):
-                    raise _Undo  # noqa: TRY301 - what the transaction ends by
-        except _Undo:
+                if options.dry_run or (outcome.faults and not (options.skip_bad and outcome.count_acceptable)):
+                    raise _RolledBack  # noqa: TRY301 - what the transaction ends by
+        except _RolledBack:
             pass
         except errors.BadFile as refused:
             if refused.facts.get("reason") == "header_unlike" and table.others:
@@ -106,9 +115,9 @@ def import_file(
             raise
         if outcome.faults or options.dry_run:
             with node.store.write() as tx:
-                importer.remember(tx, table.names, keyed=False)
-                importer.remember(tx, headers_beside(table.names))
-        if beside is not None and not (options.skip_bad and outcome.good):
+                importer.remember_columns(tx, table.names, keyed=False)
+                importer.remember_columns(tx, reject_headers(table.names))
+        if beside is not None and not (options.skip_bad and outcome.count_acceptable):
             raise beside
     left = {} if beside is None else {"rejected_file": beside.facts["rejected"], "first": beside.facts["first"]}
     return left | {
@@ -118,11 +127,11 @@ def import_file(
     }  # fmt: skip
 
 
-class _Importer:
+class _BatchImporter:
     """Imports batches of rows within one transaction."""
 
     def __init__(
-        self, node: Node, tx: Tx, kind: Type, source: _Source, outcome: Outcome, options: ImportOptions
+        self, node: Node, tx: Tx, kind: Type, source: _ImportSource, outcome: ImportOutcome, options: ImportOptions
     ) -> None:
         if kind.retired:
             raise errors.RetiredType(type=kind.name)
@@ -131,71 +140,71 @@ class _Importer:
         self._key = kind.field(options.key) if options.key is not None else None
         self._matcher = RecordMatcher(node, tx, kind, self._key)
         self._options = options
-        self._values_said = value_maps.joined(value_maps.remembered(tx, kind), options.values)
+        self._values_said = value_maps.merge_maps(value_maps.load_maps(tx, kind), options.values)
         self.tags: Mapping[str, str] = {}  # columns by their hashtags
-        self._parents = Parents(tx, kind, source.digest)
+        self._parents = ParentRows(tx, kind, source.digest)
         self._unit = options.unit or (node.units[0] if node.units else "")
         self._today = node.today()
-        self._reader = value_reader.from_file(tx, node.schema)
+        self._reader = value_reader.reader_for_files(tx, node.schema)
         self._drafter = RowDrafter(node, tx, kind, self._unit, outcome)
         self._names: tuple[str, ...] = ()
-        self._columns: list[Column] = []
-        self._memory: dict[str, Memory] = {}
+        self._columns: list[ColumnMapping] = []
+        self._memory: dict[str, CellMemory] = {}
         self._past = frozenset(one.name for one in kind.fields.values() if one.past)
         self._imported_before = False  # this very file: what it says was said
 
     def finish(self, headers: Sequence[str]) -> None:
         """Remember what was said of the columns, and that the file was imported; a header without rows is judged, too (BadFile)."""
         if not self._names:
-            self._head(headers)
-        self.remember(self._tx, self._names)
-        self._parents.keep()
-        self._tx.settings.imported_files[self._mark()] = True
+            self._prepare_columns(headers)
+        self.remember_columns(self._tx, self._names)
+        self._parents.store_rows()
+        self._tx.settings.imported_files[self._import_mark()] = True
 
-    def remember(self, tx: Tx, headers: Sequence[str], *, keyed: bool = True) -> None:
+    def remember_columns(self, tx: Tx, headers: Sequence[str], *, keyed: bool = True) -> None:
         """Remember what was said of the columns for files of this header; the key of a file that was refused may have been why."""
         key = self._key.name if self._key else None
-        column_mapping.remember(
+        column_mapping.store_mapping(
             tx,
             self._kind,
             headers,
             self._given,
-            key if keyed else column_mapping.remembered(tx, self._kind, headers)[1],
+            key if keyed else column_mapping.load_mapping(tx, self._kind, headers)[1],
         )
-        value_maps.remember(tx, self._kind, {name: dict(one) for name, one in self._options.values.items()})
+        value_maps.store_maps(tx, self._kind, {name: dict(one) for name, one in self._options.values.items()})
 
     def _check_key(self) -> None:
         if self._key is not None and all(column.name != self._key.name for column in self._columns):
             raise errors.BadFile(file=self._source.name, reason="no_key", field=self._key.name)
 
-    def _head(self, headers: Sequence[str]) -> None:
+    def _prepare_columns(self, headers: Sequence[str]) -> None:
         """Make ready for these columns, in the order in which a commit carries fields."""
         self._names = tuple(headers)
-        before, key = column_mapping.remembered(self._tx, self._kind, headers)
+        before, key = column_mapping.load_mapping(self._tx, self._kind, headers)
         if self._key is None and key is not None:
             self._key = self._kind.field(key)
             self._matcher = RecordMatcher(self._node, self._tx, self._kind, self._key)
         self._given = before | dict(self._given)
-        found = column_mapping.columns(self._source.name, headers, self._kind, {**self.tags, **self._given})
-        self._parents.head(headers, {column.name for column in found})
+        found = column_mapping.map_columns(self._source.name, headers, self._kind, {**self.tags, **self._given})
+        self._parents.find_columns(headers, {column.name for column in found})
         self._columns = sorted(found, key=lambda column: column.name)
         self._outcome.columns = {c.header: f"{c.name}/{c.member}" if c.member else c.name for c in found}
         self._outcome.key = self._key.name if self._key is not None else None
         for column in self._columns:
             if column.member and column.field is not None:
                 self._drafter.split.setdefault(column.name, set()).add(column.member)
-                self._memory[f"{column.name}/{column.member}"] = Memory(ticked(column.field, column.member))
+                self._memory[f"{column.name}/{column.member}"] = CellMemory(read_tick(column.field, column.member))
             elif column.field is not None:
-                self._memory.setdefault(column.name, Memory(self._normal(column.field)))
+                self._memory.setdefault(column.name, CellMemory(self._cell_normaliser(column.field)))
         self._check_key()
-        self._imported_before = self._tx.settings.imported_files[self._mark()]
+        self._imported_before = self._tx.settings.imported_files[self._import_mark()]
 
-    def _normal(self, spec: Field) -> Normal:
+    def _cell_normaliser(self, spec: Field) -> Normal:
         unknown = self._outcome.unknown.setdefault(spec.name, {})
-        normal = normaliser(spec, self._reader)
-        return value_maps.mapped(spec, self._values_said.get(spec.name, {}), normal, unknown)
+        normal = cell_normaliser(spec, self._reader)
+        return value_maps.mapped_normaliser(spec, self._values_said.get(spec.name, {}), normal, unknown)
 
-    def _mark(self) -> str:
+    def _import_mark(self) -> str:
         """Return the key that an imported file leaves in the store, with its columns understood as they are now."""
         columns = repr((self._kind.name, self._unit, self._outcome.key, sorted(self._outcome.columns.items())))
         return hashlib.sha256(self._source.digest + columns.encode("utf-8", "replace")).hexdigest()[:24]
@@ -203,32 +212,34 @@ class _Importer:
     def import_rows(self, headers: Sequence[str], first: int, rows: list[Row]) -> None:
         """Judge rows and, unless it is a dry run, save them."""
         if tuple(headers) != self._names:
-            self._head(headers)
-        rows, numbers = even(rows, first, len(self._names), self._outcome, pad=not self._source.quoted)
-        rows, numbers = without_headers(rows, numbers, {c.at: column_mapping.once_of(c.header) for c in self._columns})
+            self._prepare_columns(headers)
+        rows, numbers = even_rows(rows, first, len(self._names), self._outcome, pad=not self._source.quoted)
+        rows, numbers = without_headers(
+            rows, numbers, {c.at: column_mapping.original_header(c.header) for c in self._columns}
+        )
         if not rows:
             return
         cells: list[Sequence[Any]] = list(zip(*rows, strict=True))
         if self._source.quoted:
-            cells = [list(map(unquoted, column)) if "'" in "".join(column) else column for column in cells]
-        batch = Batch(rows, numbers, self._outcome)
-        fields, values = self._values(batch, cells)
+            cells = [list(map(unquote_cell, column)) if "'" in "".join(column) else column for column in cells]
+        batch = RowBatch(rows, numbers, self._outcome)
+        fields, values = self._batch_values(batch, cells)
         system = {column.name: cells[column.at] for column in self._columns if column.field is None}
-        records = self._matcher.records(batch, system, fields, values)
+        records = self._matcher.match_rows(batch, system, fields, values)
         if self._imported_before:
             good = (i for i, record in enumerate(records) if not batch.is_bad(i) and (record or has_value(values, i)))
             self._outcome.unchanged += sum(1 for _ in good)
             return
-        drafts = self._drafter.drafts(batch, RowValues(fields, values, records), self._matcher)
-        self._parents.note(cells, records)
+        drafts = self._drafter.draft_rows(batch, RowValues(fields, values, records), self._matcher)
+        self._parents.note_rows(cells, records)
         if drafts and not self._options.dry_run and (self._options.skip_bad or not self._outcome.faults):
             commit_writer.commit_drafts(self._node, self._tx, drafts, known=self._drafter.stored)
 
-    def _values(self, batch: Batch, cells: Sequence[Sequence[Any]]) -> tuple[list[str], list[list[Any]]]:
+    def _batch_values(self, batch: RowBatch, cells: Sequence[Sequence[Any]]) -> tuple[list[str], list[list[Any]]]:
         """Return the fields that the file has and their stored values, by field; columns of one set's members make one."""
         plain = [column for column in self._columns if column.field is not None]
         cells, along = self._with_precisions(plain, cells)
-        made = [self._column(batch, column, cells[column.at]) for column in plain]
+        made = [self._column_values(batch, column, cells[column.at]) for column in plain]
         names = [column.name for column in plain]
         for name in along.keys() & names:
             at = names.index(name)
@@ -236,7 +247,8 @@ class _Importer:
         owner = self._parents.owner
         if owner is not None:
             along[owner] = [
-                batch.tried(i, owner, self._parents.of, *row) for i, row in enumerate(self._parents.told(cells))
+                batch.try_step(i, owner, self._parents.find_parent, *row)
+                for i, row in enumerate(self._parents.parent_references(cells))
             ]
         if along:
             names += along
@@ -246,11 +258,11 @@ class _Importer:
         if not self._drafter.split and len(set(names)) == len(names):
             return names, made
         fields: dict[str, list[Any]] = {}
-        columns = [*plain, *(Column(-1, name, name, self._kind.fields[name]) for name in along)]
+        columns = [*plain, *(ColumnMapping(-1, name, name, self._kind.fields[name]) for name in along)]
         for column, values in zip(sorted(columns, key=lambda one: one.name), made, strict=True):
             if not column.member:
                 have = fields.get(column.name, values)
-                fields[column.name] = values if have is values else list(map(together, have, values))
+                fields[column.name] = values if have is values else list(map(union_members, have, values))
                 continue
             sets = fields.setdefault(column.name, [None] * len(values))
             for i, there in enumerate(values):
@@ -259,7 +271,7 @@ class _Importer:
         return list(fields), list(fields.values())
 
     def _with_precisions(
-        self, plain: Sequence[Column], cells: Sequence[Sequence[Any]]
+        self, plain: Sequence[ColumnMapping], cells: Sequence[Sequence[Any]]
     ) -> tuple[list[Sequence[Any]], dict[str, list[Any]]]:
         """Return the cells with years and ages as days, and the columns that say how exactly these are known."""
         told, along = list(cells), dict[str, list[Any]]()
@@ -267,34 +279,34 @@ class _Importer:
             precision = dates.precision_field(self._kind.fields, column.name) if column.field.type == "date" else None  # type: ignore[union-attr]  # plain ones have a field
             if precision is None:
                 continue
-            found = [dates.roughly(cell, self._today) for cell in cells[column.at]]
+            found = [dates.approximate_date(cell, self._today) for cell in cells[column.at]]
             if any(found):
                 pairs = zip(found, cells[column.at], strict=True)
                 told[column.at] = [cell if one is None else one[0] for one, cell in pairs]
                 along[precision.name] = [one and one[1] for one in found]
         return told, along
 
-    def _column(self, batch: Batch, column: Column, cells: Sequence[Any]) -> list[Any]:
+    def _column_values(self, batch: RowBatch, column: ColumnMapping, cells: Sequence[Any]) -> list[Any]:
         """Return a column's stored values; a value that is refused is a fault, and nothing."""
         memory = self._memory[f"{column.name}/{column.member}" if column.member else column.name]
         faulty = self._source.faulty
         if faulty is not None and not faulty.isdisjoint(cell for cell in cells if type(cell) is str):
             for i, cell in enumerate(cells):
                 if cell in faulty:
-                    batch.fault(i, column.name, {"reason": "uncomputed" if cell == UNCOMPUTED else "cell_fault"})
+                    batch.add_fault(i, column.name, {"reason": "uncomputed" if cell == UNCOMPUTED else "cell_fault"})
             cells = [None if cell in faulty else cell for cell in cells]
         try:
-            values = memory.all(cells)
+            values = memory.values_of(cells)
         except (errors.BadInput, errors.NotFound):
             normal = memory.normal
-            values = [batch.tried(i, column.name, normal, cell) for i, cell in enumerate(cells)]
+            values = [batch.try_step(i, column.name, normal, cell) for i, cell in enumerate(cells)]
         if column.name in self._past:
             for i, value in enumerate(values):
                 if value is not None and value > self._today[: len(value)]:
-                    batch.fault(i, column.name, {"reason": "future", "today": self._today})
+                    batch.add_fault(i, column.name, {"reason": "future", "today": self._today})
         return values
 
 
-def _digest(path: Path) -> bytes:
+def _file_digest(path: Path) -> bytes:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").digest()

@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from fieldsync.exchange.tables import number_formats
-from fieldsync.exchange.tables.cells import Normal, members
+from fieldsync.exchange.tables.cells import Normal, read_members
 from fieldsync.exchange.xlsform.model import CLOCK
 from fieldsync.replica.value_reader import ValueReader
 from fieldsync.schema import damaged_text, dates, validate
@@ -17,11 +17,11 @@ _TIME = re.compile(
 )
 
 
-def normaliser(spec: Field, reader: ValueReader) -> Normal:
+def cell_normaliser(spec: Field, reader: ValueReader) -> Normal:
     """Return what gives a cell's stored value, or refuses it; a cell that says n/a or NULL is an empty one."""
-    normal = _normaliser(spec, reader)
+    normal = _kind_normaliser(spec, reader)
     # a number that is one has no sign to look at
-    typed = validate.normaliser(spec) if spec.kind != "set" and spec.type in _NUMBERS else normal
+    typed = validate.value_normaliser(spec) if spec.kind != "set" and spec.type in _NUMBERS else normal
     said = {
         word for one in spec.choices for word in (one.code, *one.label.values()) if damaged_text.means_nothing(word)
     }
@@ -38,24 +38,24 @@ def normaliser(spec: Field, reader: ValueReader) -> Normal:
     return value
 
 
-def _normaliser(spec: Field, reader: ValueReader) -> Normal:
+def _kind_normaliser(spec: Field, reader: ValueReader) -> Normal:
     if spec.kind == "set":
-        return lambda value: members(spec, value, reader)
-    normal = validate.normaliser(spec)
+        return lambda value: read_members(spec, value, reader)
+    normal = validate.value_normaliser(spec)
     if spec.type in ("date", "month"):
-        return number_formats.bare(lambda value: normal(dates.unnumbered(value)))
+        return number_formats.without_text_sign(lambda value: normal(dates.date_of_number(value)))
     if spec.type in _NUMBERS:
-        return number_formats.bare(number_formats.either(normal, whole=spec.type != "number"))
+        return number_formats.without_text_sign(number_formats.read_either_number(normal, whole=spec.type != "number"))
     if spec.type == "phone":
-        return lambda value: normal(number_formats.phone(value))
+        return lambda value: normal(number_formats.usual_phone(value))
     if spec.type == "text" and spec.pattern in (CLOCK["dateTime"], CLOCK["time"]):
-        return lambda value: normal(_clock(value))
+        return lambda value: normal(_time_of_day(value))
     if not spec.to:
         return normal
-    return lambda value: normal(reader.value(spec, value))
+    return lambda value: normal(reader.read_value(spec, value))
 
 
-def _clock(value: object) -> object:
+def _time_of_day(value: object) -> object:
     """A time as our forms have it, of one as phones and workbooks write it: on the clock of whoever wrote it."""
     found = _TIME.fullmatch(plain_digits(value).strip()) if isinstance(value, str) else None
     return (

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 
 from fieldsync import errors
-from fieldsync.schema.text_cleaning import clean, plain_digits
+from fieldsync.schema.text_cleaning import clean_text, plain_digits
 
 _COMMAS = re.compile(r"([+-]?\d{1,3}(?:,\d{3})+)(\.\d+)?", re.ASCII)
 _POINTS = re.compile(r"([+-]?\d{1,3}(?:\.\d{3})+),(\d+)", re.ASCII)
@@ -17,14 +17,14 @@ _NUMBERS = ("not_number", "not_whole")
 Normal = Callable[[object], object]
 
 
-def usual(value: object, *, whole: bool) -> str | None:
+def usual_number(value: object, *, whole: bool) -> str | None:
     """Return a number without its thousands signs; None where it is none, or could be two: 1,234 may be 1.234.
 
     Where only whole numbers or money are meant, it cannot.
     """
     if not isinstance(value, str) or len(value) > _LONGEST:
         return None
-    text = plain_digits(clean(value))
+    text = plain_digits(clean_text(value))
     if found := _COMMAS.fullmatch(text):
         if found[2] is None and found[1].count(",") == 1 and not whole:
             return None
@@ -36,14 +36,14 @@ def usual(value: object, *, whole: bool) -> str | None:
     return None
 
 
-def either(normal: Normal, *, whole: bool) -> Normal:
+def read_either_number(normal: Normal, *, whole: bool) -> Normal:
     """Take numbers with thousands signs and decimal commas, too."""
 
     def number(value: object) -> object:
         try:
             return normal(value)
         except errors.IllegalValue as refused:
-            found = usual(value, whole=whole) if refused.facts.get("reason") in _NUMBERS else None
+            found = usual_number(value, whole=whole) if refused.facts.get("reason") in _NUMBERS else None
             if found is None:
                 raise
             return normal(found)
@@ -51,7 +51,7 @@ def either(normal: Normal, *, whole: bool) -> Normal:
     return number
 
 
-def phone(value: object) -> object:
+def usual_phone(value: object) -> object:
     """A phone number that a program took for a number with decimals, without these."""
     if not isinstance(value, str):
         return value
@@ -59,6 +59,6 @@ def phone(value: object) -> object:
     return found[1] if found is not None else value.removeprefix("'")
 
 
-def bare(normal: Normal) -> Normal:
+def without_text_sign(normal: Normal) -> Normal:
     """Take what somebody typed with the sign by which spreadsheets know text, too."""
     return lambda value: normal(value[1:] if isinstance(value, str) and value[:1] == "'" else value)

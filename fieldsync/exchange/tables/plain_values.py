@@ -5,7 +5,7 @@ import math
 _LARGEST = 1 << 63  # SQLite's integers, and most programs', are smaller
 
 
-def plain(value: object) -> object:
+def plain_value(value: object) -> object:
     """Return a value made of text, truth, whole numbers of 64 bits, finite ones, lists and dicts with text for keys."""
     if value is None or isinstance(value, bool):
         return value
@@ -18,9 +18,9 @@ def plain(value: object) -> object:
     if isinstance(value, bytes | bytearray):
         return value.hex()
     if isinstance(value, dict):
-        return {str(plain(key)): plain(one) for key, one in value.items()}
+        return {str(plain_value(key)): plain_value(one) for key, one in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [plain(one) for one in value]
+        return [plain_value(one) for one in value]
     return str(value)
 
 

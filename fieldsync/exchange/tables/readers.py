@@ -28,7 +28,7 @@ _object = msgspec.json.Decoder(dict[str, Any]).decode
 Row = Sequence[Any]
 
 
-class Sheet(Protocol):
+class SheetReader(Protocol):
     """Rows in batches; `names` may grow from one batch to the next where a file has no header."""
 
     names: list[str]
@@ -55,15 +55,21 @@ class Sheet(Protocol):
     ) -> None: ...
 
 
-def open_sheet(path: Path, sheet: str | None = None) -> Sheet:
+def open_sheet(path: Path, sheet: str | None = None) -> SheetReader:
     """Open a .csv, .xlsx or .jsonl file; `sheet` is one of a workbook's, the first if none is named. BadFile."""
     if path.suffix.lower() in (".xlsx", ".xlsm"):
-        from fieldsync.exchange.tables.workbook import Workbook
+        from fieldsync.exchange.tables.workbook import WorkbookSheet
 
-        return Workbook(path, sheet)
+        return WorkbookSheet(path, sheet)
     if path.suffix.lower() == ".xls":
         raise errors.BadFile(file=path.name, reason="old_workbook")
-    kinds: dict[str, type[_File]] = {".csv": _Csv, ".tsv": _Csv, ".txt": _Csv, ".jsonl": _Lines, ".ndjson": _Lines}
+    kinds: dict[str, type[_SourceFile]] = {
+        ".csv": _CsvSheet,
+        ".tsv": _CsvSheet,
+        ".txt": _CsvSheet,
+        ".jsonl": _JsonLinesSheet,
+        ".ndjson": _JsonLinesSheet,
+    }
     kind = kinds.get(path.suffix.lower())
     if kind is None:
         raise errors.BadFile(file=path.name, reason="kind")
@@ -73,7 +79,7 @@ def open_sheet(path: Path, sheet: str | None = None) -> Sheet:
         raise errors.BadFile(file=path.name, reason="unreadable") from fault
 
 
-class _File:
+class _SourceFile:
     quoted = False
     headed = False
     faulty = None
@@ -100,11 +106,11 @@ class _File:
     ) -> None:
         self._bytes.close()
 
-    def _bad(self, reason: str, **facts: object) -> errors.BadFile:
+    def _bad_file(self, reason: str, **facts: object) -> errors.BadFile:
         return errors.BadFile(file=self._name, reason=reason, **facts)
 
 
-class _Csv(_File):
+class _CsvSheet(_SourceFile):
     """Comma, semicolon or tab, whichever the first line that has any has most of; UTF-8, or as Excel saves text otherwise."""
 
     quoted = True
@@ -122,13 +128,13 @@ class _Csv(_File):
         self._reader = csv.reader(self._text, delimiter=told[1] if told else _separator(lines), strict=True)
         self._at = 0
         if told:
-            self._next()
-        while (row := self._next()) is not None:
+            self._next_row()
+        while (row := self._next_row()) is not None:
             if any(map(str.strip, row)):
                 self.names = [name[:MAX_HEADER].strip() for name in row]
                 break
         else:
-            raise self._bad("empty")
+            raise self._bad_file("empty")
 
     def _encoding(self) -> str:
         """What the file is written in: by its mark, or by whether all of it can be read so."""
@@ -147,18 +153,18 @@ class _Csv(_File):
             self._bytes.seek(0)
             if _is_windows_arabic(self._bytes.read(_PIECE)):
                 return _ARABIC_WINDOWS
-            raise self._bad("encoding", line=line + piece[: fault.start].count(b"\n")) from fault
+            raise self._bad_file("encoding", line=line + piece[: fault.start].count(b"\n")) from fault
         finally:
             self._bytes.seek(0)
         return "utf-8-sig"
 
-    def _next(self) -> list[str] | None:
+    def _next_row(self) -> list[str] | None:
         try:
             row = next(self._reader, None)
         except csv.Error as fault:
-            raise self._bad("csv", line=self._reader.line_num) from fault
+            raise self._bad_file("csv", line=self._reader.line_num) from fault
         except UnicodeError as fault:
-            raise self._bad("encoding", line=self._reader.line_num + 1) from fault
+            raise self._bad_file("encoding", line=self._reader.line_num + 1) from fault
         self._at += 1
         return row
 
@@ -166,7 +172,7 @@ class _Csv(_File):
         """Yield the rows; empty lines count, and are left out."""
         first = 0
         rows: list[Row] = []
-        while (row := self._next()) is not None:
+        while (row := self._next_row()) is not None:
             if any(row):
                 if not rows:
                     first = self._at
@@ -193,17 +199,17 @@ def _is_windows_arabic(data: bytes) -> bool:
     if b"\0" in data:
         return False
     text = data.decode("utf-8", "replace")
-    if _arabic(text) > text.count("\ufffd"):
+    if _count_arabic(text) > text.count("\ufffd"):
         return False
     text = data.decode(_ARABIC_WINDOWS, "replace")
-    return _arabic(text) > _MOST * sum(letter.isalpha() and not letter.isascii() for letter in text)
+    return _count_arabic(text) > _MOST * sum(letter.isalpha() and not letter.isascii() for letter in text)
 
 
-def _arabic(text: str) -> int:
+def _count_arabic(text: str) -> int:
     return sum("\u0620" <= letter <= "\u064a" for letter in text)
 
 
-class _Lines(_File):
+class _JsonLinesSheet(_SourceFile):
     """One JSON object a line: the fields, or a record as `show --json` prints it.
 
     Lines are decoded straight into a structure made from the keys met so far; one that does not fit, because it has a
@@ -216,9 +222,9 @@ class _Lines(_File):
         decode = None
         for line in self._bytes:
             self._line += 1
-            row = None if decode is None else _fitting(decode, line)
+            row = None if decode is None else _decode_fitting(decode, line)
             if row is None:
-                one = self._read(line)
+                one = self._read_line(line)
                 fresh = [] if one is None else [name for name in one if name not in self.names]
                 if rows and (one is None or fresh):
                     yield self._line - len(rows), rows
@@ -227,7 +233,7 @@ class _Lines(_File):
                     continue
                 if fresh:
                     self.names = [*self.names, *fresh]
-                    decode = _decoder(self.names)
+                    decode = _lines_decoder(self.names)
                 row = list(map(one.get, self.names))
             rows.append(row)
             if len(rows) >= BATCH:
@@ -236,22 +242,22 @@ class _Lines(_File):
         if rows:
             yield self._line - len(rows) + 1, rows
         if not self.names:
-            raise self._bad("empty")
+            raise self._bad_file("empty")
 
-    def _read(self, line: bytes) -> dict[str, Any] | None:
+    def _read_line(self, line: bytes) -> dict[str, Any] | None:
         if not line.strip():
             return None
         try:
             one = _object(line.removeprefix(b"\xef\xbb\xbf") if self._line == 1 else line)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
-            raise self._bad("json_line", line=self._line) from fault
+            raise self._bad_file("json_line", line=self._line) from fault
         inner = one.get("fields")
         if isinstance(inner, dict):
             one = {**{name: value for name, value in one.items() if name != "fields"}, **inner}
         return one
 
 
-def _decoder(names: Sequence[str]) -> Callable[[bytes], msgspec.Struct] | None:
+def _lines_decoder(names: Sequence[str]) -> Callable[[bytes], msgspec.Struct] | None:
     """Return a decoder of lines with these keys and no others; None where a key is too odd for one."""
     inner = [f"f{at}" for at in range(len(names))]
     try:
@@ -267,7 +273,7 @@ def _decoder(names: Sequence[str]) -> Callable[[bytes], msgspec.Struct] | None:
     return msgspec.json.Decoder(kind).decode
 
 
-def _fitting(decode: Callable[[bytes], msgspec.Struct], line: bytes) -> Row | None:
+def _decode_fitting(decode: Callable[[bytes], msgspec.Struct], line: bytes) -> Row | None:
     try:
         return msgspec.structs.astuple(decode(line))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

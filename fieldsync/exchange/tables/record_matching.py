@@ -7,7 +7,7 @@ from typing import Any
 from fieldsync import errors
 from fieldsync.core import names, record_ids
 from fieldsync.exchange.tables.column_mapping import CODE, ID, UNIT
-from fieldsync.exchange.tables.rejects import Batch
+from fieldsync.exchange.tables.rejects import RowBatch
 from fieldsync.replica import lookup
 from fieldsync.replica.node import Node
 from fieldsync.schema.model import Field, Type
@@ -26,8 +26,12 @@ class RecordMatcher:
         self._by_key: dict[str, bytes] | None = None
         self._may: dict[str, bool] = {}
 
-    def records(
-        self, batch: Batch, system: Mapping[str, Sequence[Any]], fields: Sequence[str], values: Sequence[Sequence[Any]]
+    def match_rows(
+        self,
+        batch: RowBatch,
+        system: Mapping[str, Sequence[Any]],
+        fields: Sequence[str],
+        values: Sequence[Sequence[Any]],
     ) -> list[bytes | None]:
         """Return the record that each row names, None where it is a new one without an id; `values` are by field."""
         count = len(batch.rows)
@@ -37,32 +41,32 @@ class RecordMatcher:
                 if cell:
                     found = is_id(cell.strip().lower()) if isinstance(cell, str) else None
                     if found is None:
-                        batch.fault(i, ID, {"reason": "not_ref"})
+                        batch.add_fault(i, ID, {"reason": "not_ref"})
                     else:
                         records[i] = bytes.fromhex(found[0].replace("-", ""))
         if CODE in system:
             for i, cell in enumerate(system[CODE]):
                 if cell and records[i] is None:
-                    records[i] = batch.tried(i, CODE, self._find, cell)
+                    records[i] = batch.try_step(i, CODE, self._find_by_code, cell)
         keys: Sequence[Any] = ()
         if self.key is not None:
             keys = values[fields.index(self.key.name)]
             for i, value in enumerate(keys):
                 if value is not None and records[i] is None:
-                    records[i] = batch.tried(i, self.key.name, self._keyed, value)
+                    records[i] = batch.try_step(i, self.key.name, self._find_by_key, value)
         for i, record in enumerate(records):
             one = record if record is not None or self.key is None else (keys[i], "key")
             if one is not None and one != (None, "key"):
                 if one in self._seen:
-                    batch.fault(i, self.key.name if self.key is not None else ID, {"reason": "duplicate"})
+                    batch.add_fault(i, self.key.name if self.key is not None else ID, {"reason": "duplicate"})
                 self._seen.add(one)
         self._units_of(batch, system.get(UNIT))
         return records
 
-    def _find(self, code: object) -> bytes:
+    def _find_by_code(self, code: object) -> bytes:
         return lookup.find_id(self._tx, str(code))
 
-    def _keyed(self, value: object) -> bytes | None:
+    def _find_by_key(self, value: object) -> bytes | None:
         """Return the record that has this value in the key field; IllegalValue where two have."""
         assert self.key is not None
         if self._by_key is None:
@@ -77,13 +81,13 @@ class RecordMatcher:
             raise errors.IllegalValue(field=self.key.name, reason="ambiguous_key")
         return found
 
-    def _units_of(self, batch: Batch, cells: Sequence[Any] | None) -> None:
+    def _units_of(self, batch: RowBatch, cells: Sequence[Any] | None) -> None:
         batch.units = [str(cell).strip() if cell else "" for cell in cells] if cells is not None else None
         for i, unit in enumerate(batch.units or ()):
-            if unit and not self.allowed(unit):
-                batch.fault(i, UNIT, {"reason": "unit"})
+            if unit and not self.may_write(unit):
+                batch.add_fault(i, UNIT, {"reason": "unit"})
 
-    def allowed(self, unit: str) -> bool:
+    def may_write(self, unit: str) -> bool:
         """Say whether this node's person may write in a unit."""
         if unit not in self._may:
             try:
@@ -94,7 +98,7 @@ class RecordMatcher:
         return self._may[unit]
 
 
-def check_stands(tx: Tx, row: Row) -> None:
+def check_changeable(tx: Tx, row: Row) -> None:
     """Refuse (IllegalValue) to change a record that was deleted, or turned out to be another one: nobody would see it."""
     if "_deleted" in row.doc:
         raise errors.IllegalValue(field=CODE, reason="was_deleted")

@@ -19,7 +19,7 @@ _ENOUGH = 4  # fields
 Values = Mapping[str, Any]
 
 
-class Known:
+class ImportedRecords:
     """What the records of a type were made with; each record is one row's."""
 
     def __init__(self, node: Node, tx: Tx, type: str) -> None:
@@ -27,49 +27,53 @@ class Known:
         self._whole: Counter[int] = Counter()
         self._parts: dict[frozenset[str], Counter[int]] = {}
         for row in tx.select_rows(RecordQuery(type=type)):
-            self._note(row)
+            self._note_row(row)
 
-    def _note(self, row: Row) -> None:
+    def _note_row(self, row: Row) -> None:
         state = row.state
         if state.base is None:
             return
         changed = frozenset(field_of(name) for name in state.fields if not name.startswith("_"))
         values: Values = state.values
-        if changed and (made := self._made(row)) is not None:
+        if changed and (made := self._original_values(row)) is not None:
             changed, values = frozenset(), made
         values = {n: v for n, v in values.items() if not n.startswith("_") and n not in changed}
         if not changed:
-            self._whole[_print(values)] += 1
+            self._whole[_fingerprint(values)] += 1
         elif len(values) >= _ENOUGH:
-            self._parts.setdefault(changed, Counter())[_print(values)] += 1
+            self._parts.setdefault(changed, Counter())[_fingerprint(values)] += 1
 
-    def _made(self, row: Row) -> Values | None:
+    def _original_values(self, row: Row) -> Values | None:
         """What the commit that made a record said, where that is here, in today's names."""
         base = row.state.base
         assert base is not None
         for logged in self._tx.commits_of(row.state.record):
             if (logged.device, logged.seq) == base.dot and logged.body is not None:
-                return self._node.rules.of(row.state.type).today(commit.decode_commit(logged.body)).fields
+                return (
+                    self._node.rules.type_rules(row.state.type)
+                    .with_present_names(commit.decode_commit(logged.body))
+                    .fields
+                )
         return None
 
-    def take(self, fields: Values) -> bool:
+    def claim_match(self, fields: Values) -> bool:
         """Say whether a new record with these fields is there already, and count that one as this row's."""
-        if _taken(self._whole, fields):
+        if _claim_print(self._whole, fields):
             return True
         for changed, prints in self._parts.items():
             left = {n: v for n, v in fields.items() if n not in changed}
-            if len(left) >= _ENOUGH and _taken(prints, left):
+            if len(left) >= _ENOUGH and _claim_print(prints, left):
                 return True
         return False
 
 
-def _taken(prints: Counter[int], values: Values) -> bool:
-    print = _print(values)
+def _claim_print(prints: Counter[int], values: Values) -> bool:
+    print = _fingerprint(values)
     if prints.get(print, 0) <= 0:
         return False
     prints[print] -= 1
     return True
 
 
-def _print(values: Values) -> int:
+def _fingerprint(values: Values) -> int:
     return hash(tuple((n, tuple(map(str, v)) if isinstance(v, list) else v) for n, v in sorted(values.items())))

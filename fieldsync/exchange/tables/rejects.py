@@ -12,7 +12,7 @@ import msgspec
 from fieldsync import errors
 from fieldsync.core import safetext
 from fieldsync.exchange.tables import target_files
-from fieldsync.exchange.tables.plain_values import plain
+from fieldsync.exchange.tables.plain_values import plain_value
 from fieldsync.exchange.tables.readers import Row
 
 Facts = dict[str, object]
@@ -23,7 +23,7 @@ HEADERS = ("rejected_row", "rejected_field", "rejected_reason")
 
 
 @dataclass
-class Outcome:
+class ImportOutcome:
     """What an import did, or would do; `faults` are (row number, cells, field, facts)."""
 
     added: int = 0
@@ -37,43 +37,43 @@ class Outcome:
     bad_rows: set[int] = field(default_factory=set)
 
     @property
-    def good(self) -> int:
+    def count_acceptable(self) -> int:
         """How many rows could be taken."""
         return self.added + self.changed + self.unchanged
 
-    def headers(self) -> dict[str, str]:
+    def headers_by_field(self) -> dict[str, str]:
         """Return the fields' columns: what a person knows them by."""
         return {name: header for header, name in reversed(self.columns.items())}
 
-    def fault(self, number: int, row: Row, name: str, facts: Facts) -> None:
+    def add_fault(self, number: int, row: Row, name: str, facts: Facts) -> None:
         """Note that a row is not acceptable; the first ten thousand are told."""
         self.bad_rows.add(number)
         if len(self.faults) < self.most:
             self.faults.append((number, row, name, facts))
 
 
-class Batch:
+class RowBatch:
     """Some rows, their numbers, and the faults found in them."""
 
-    def __init__(self, rows: list[Row], numbers: Sequence[int], outcome: Outcome) -> None:
+    def __init__(self, rows: list[Row], numbers: Sequence[int], outcome: ImportOutcome) -> None:
         self.rows = rows
         self.units: list[str] | None = None
         self._numbers = numbers
         self._outcome = outcome
 
-    def unit(self, i: int) -> str:
+    def unit_of_row(self, i: int) -> str:
         """Return the unit that a row names, or nothing."""
         return self.units[i] if self.units is not None else ""
 
-    def fault(self, i: int, name: str, facts: dict[str, object]) -> None:
+    def add_fault(self, i: int, name: str, facts: dict[str, object]) -> None:
         """Note that a row is not acceptable."""
-        self._outcome.fault(self._numbers[i], self.rows[i], name, facts)
+        self._outcome.add_fault(self._numbers[i], self.rows[i], name, facts)
 
     def is_bad(self, i: int) -> bool:
         """Say whether a fault was found in a row."""
         return bool(self._outcome.bad_rows) and self._numbers[i] in self._outcome.bad_rows
 
-    def tried(self, i: int, name: str, step: Callable[..., Any], *values: object) -> Any:
+    def try_step(self, i: int, name: str, step: Callable[..., Any], *values: object) -> Any:
         """Return what a step gives; what it refuses is a fault of the row, and None."""
         try:
             return step(*values)
@@ -81,26 +81,26 @@ class Batch:
             facts = {"reason": refused.code, **refused.facts}
             if isinstance(refused, errors.IllegalStep):
                 name = "state"
-            self.fault(i, str(facts.get("field", name)), facts)
+            self.add_fault(i, str(facts.get("field", name)), facts)
             return None
 
 
-def rejected(path: Path, headers: Sequence[str], outcome: Outcome, words: Words | None) -> errors.BadRows:
+def write_rejects(path: Path, headers: Sequence[str], outcome: ImportOutcome, words: Words | None) -> errors.BadRows:
     """Write the refused rows beside the file, as a file of its kind, each with its reasons; return the error that says so."""
     kind = next((one for one in (".xlsx", ".jsonl") if path.suffix.lower() in _ALIKE[one]), ".csv")
     target = path.with_name(f"{path.name}.rejected{kind}")
     told = sorted(outcome.faults, key=lambda fault: fault[0])
-    heads = headers_beside(headers)[len(HEADERS) :]
+    heads = reject_headers(headers)[len(HEADERS) :]
     places = [at for at, one in enumerate(headers) if one not in HEADERS]
     try:
-        _WRITERS[kind](target, heads, list(_lines(told, places, words, outcome.headers())))
+        _WRITERS[kind](target, heads, list(_reject_lines(told, places, words, outcome.headers_by_field())))
         written: str | None = str(target)
     except errors.FieldsyncError:
         written = None  # the error still lists them
     rows = [
         {"row": number, "field": name, "reason": facts.get("reason")} for number, _, name, facts in told[:MAX_FAULTS]
     ]
-    heads_of = outcome.headers()
+    heads_of = outcome.headers_by_field()
     first = [
         {"row": number, "column": heads_of.get(name, name), "because": words(facts) if words else facts.get("reason")}
         for number, _, name, facts in told[:SHOWN]
@@ -110,12 +110,12 @@ def rejected(path: Path, headers: Sequence[str], outcome: Outcome, words: Words 
     return refused
 
 
-def headers_beside(headers: Sequence[str]) -> list[str]:
+def reject_headers(headers: Sequence[str]) -> list[str]:
     """Return the columns of the file of a file's bad rows."""
     return [*HEADERS, *(one for one in headers if one not in HEADERS)]
 
 
-def _lines(
+def _reject_lines(
     told: Sequence[tuple[int, Row, str, Facts]],
     places: Sequence[int],
     words: Words | None,
@@ -133,11 +133,11 @@ def _lines(
                 f"{name}: {reason}" if name else reason for (_, _, name, _), reason in zip(faults, reasons, strict=True)
             ]
         cells = [*(row[at] for at in places if at < len(row)), *row[len(places) + len(HEADERS) :]]
-        yield [number, plain(fields), plain("; ".join(reasons))], list(map(plain, cells))
+        yield [number, plain_value(fields), plain_value("; ".join(reasons))], list(map(plain_value, cells))
 
 
-def _csv(path: Path, headers: Sequence[str], lines: Sequence[tuple[list[Any], list[Any]]]) -> None:
-    with target_files.written(path) as raw, target_files.text(raw, "utf-8-sig") as file:
+def _write_csv(path: Path, headers: Sequence[str], lines: Sequence[tuple[list[Any], list[Any]]]) -> None:
+    with target_files.open_target(path) as raw, target_files.text_writer(raw, "utf-8-sig") as file:
         writer = csv.writer(file)
         writer.writerow([*HEADERS, *map(safetext.csv_cell, headers)])
         for said, cells in lines:
@@ -149,19 +149,19 @@ def _csv(path: Path, headers: Sequence[str], lines: Sequence[tuple[list[Any], li
             )
 
 
-def _json(path: Path, headers: Sequence[str], lines: Sequence[tuple[list[Any], list[Any]]]) -> None:
-    with target_files.written(path) as file:
+def _write_json(path: Path, headers: Sequence[str], lines: Sequence[tuple[list[Any], list[Any]]]) -> None:
+    with target_files.open_target(path) as file:
         for said, cells in lines:
             row = {name: cell for name, cell in zip(headers, cells, strict=False) if cell is not None}
             file.write(msgspec.json.encode(dict(zip(HEADERS, said, strict=True)) | row) + b"\n")
 
 
-def _workbook(path: Path, headers: Sequence[str], lines: Sequence[tuple[list[Any], list[Any]]]) -> None:
+def _write_workbook(path: Path, headers: Sequence[str], lines: Sequence[tuple[list[Any], list[Any]]]) -> None:
     from fieldsync.exchange.tables import workbook
 
-    with target_files.written(path) as file:
-        workbook.write(file, "rejected", [[*HEADERS, *headers]], ([*said, *cells] for said, cells in lines))
+    with target_files.open_target(path) as file:
+        workbook.write_workbook(file, "rejected", [[*HEADERS, *headers]], ([*said, *cells] for said, cells in lines))
 
 
-_WRITERS = {".csv": _csv, ".jsonl": _json, ".xlsx": _workbook}
+_WRITERS = {".csv": _write_csv, ".jsonl": _write_json, ".xlsx": _write_workbook}
 _ALIKE = {".xlsx": {".xlsx", ".xlsm"}, ".jsonl": {".jsonl", ".ndjson"}}

@@ -15,7 +15,7 @@ _PARENT_INDEX, _PARENT_ID = ("_parent_index",), ("_submission__uuid", "PARENT_KE
 _MOST = 200_000  # rows of earlier files that are remembered
 
 
-class _Rows(msgspec.Struct):
+class _ImportedRows(msgspec.Struct):
     """Which records the rows of the last file of a type became: by their number in that file, and by their submission."""
 
     print: bytes = b""
@@ -23,7 +23,7 @@ class _Rows(msgspec.Struct):
     by_id: dict[str, bytes] = {}
 
 
-class Parents:
+class ParentRows:
     """Finds the record that a row of a repeat belongs to; `owner` is the field that names it, None where the file does not say."""
 
     def __init__(self, tx: Tx, kind: Type, print: bytes) -> None:
@@ -31,10 +31,10 @@ class Parents:
         self.owner: str | None = None
         self._own: tuple[int | None, int | None] = None, None
         self._above: tuple[int | None, int | None] = None, None
-        self._rows: _Rows | None = None
-        self._parents: list[_Rows] | None = None
+        self._rows: _ImportedRows | None = None
+        self._parents: list[_ImportedRows] | None = None
 
-    def head(self, headers: Sequence[str], named: set[str]) -> None:
+    def find_columns(self, headers: Sequence[str], named: set[str]) -> None:
         """Look for the columns by which rows name each other; a column that names the owner itself comes first."""
 
         def at(wanted: Sequence[str]) -> int | None:
@@ -45,53 +45,53 @@ class Parents:
         owner = self._kind.belongs_to
         self.owner = owner if owner is not None and owner not in named and self._above != (None, None) else None
 
-    def told(self, cells: Sequence[Sequence[Any]]) -> Iterator[tuple[str, str]]:
+    def parent_references(self, cells: Sequence[Sequence[Any]]) -> Iterator[tuple[str, str]]:
         """Yield what each row says of its parent: the number of its row, and its submission."""
         columns = [[] if place is None else cells[place] for place in self._above]
         for i in range(len(cells[0]) if cells else 0):
             index, id_ = (_text(column[i]) if column else "" for column in columns)
             yield index, id_
 
-    def of(self, index: str, id_: str) -> str | None:
+    def find_parent(self, index: str, id_: str) -> str | None:
         """Return the id of the record that a row belongs to. IllegalValue where it is not here."""
         if not index and not id_:
             return None
-        for rows in self._above_rows():
+        for rows in self._rows_of_owner():
             found = rows.by_index.get(index) if rows.print == self._print else None
             found = found or rows.by_id.get(id_)
             if found is not None:
                 return record_ids.id_text(found)
         raise errors.IllegalValue(field=self.owner, reason="no_parent")
 
-    def note(self, cells: Sequence[Sequence[Any]], records: Sequence[bytes | None]) -> None:
+    def note_rows(self, cells: Sequence[Sequence[Any]], records: Sequence[bytes | None]) -> None:
         """Note which record each row became, for the sheets of its repeats."""
         if self._own == (None, None):
             return
         if self._rows is None:
-            self._rows = self._read(self._kind.name)
+            self._rows = self._load_rows(self._kind.name)
             if self._rows.print != self._print:
-                self._rows = _Rows(self._print, {}, self._rows.by_id)
+                self._rows = _ImportedRows(self._print, {}, self._rows.by_id)
         for place, known in zip(self._own, (self._rows.by_index, self._rows.by_id), strict=True):
             for cell, record in zip(cells[place] if place is not None else (), records, strict=False):
                 if record is not None and (text := _text(cell)):
                     known[text] = record
 
-    def keep(self) -> None:
+    def store_rows(self) -> None:
         """Keep what was noted."""
         if self._rows is not None:
             while len(self._rows.by_id) > _MOST:
                 del self._rows.by_id[next(iter(self._rows.by_id))]
             self._tx.settings.parent_rows[self._kind.name] = msgspec.msgpack.encode(self._rows)
 
-    def _above_rows(self) -> list[_Rows]:
+    def _rows_of_owner(self) -> list[_ImportedRows]:
         if self._parents is None:
             owner = self._kind.fields[self.owner] if self.owner is not None else None
-            self._parents = [self._read(name) for name in (owner.to if owner is not None else ())]
+            self._parents = [self._load_rows(name) for name in (owner.to if owner is not None else ())]
         return self._parents
 
-    def _read(self, type: str) -> _Rows:
+    def _load_rows(self, type: str) -> _ImportedRows:
         told = self._tx.settings.parent_rows[type]
-        return _Rows() if told is None else msgspec.msgpack.decode(told, type=_Rows)
+        return _ImportedRows() if told is None else msgspec.msgpack.decode(told, type=_ImportedRows)
 
 
 def _text(cell: object) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from fieldsync.core import safetext
 from fieldsync.exchange.tables import target_files
 from fieldsync.reports.definitions import NUMBERS, Report
-from fieldsync.reports.labels import label
+from fieldsync.reports.labels import value_label
 from fieldsync.reports.run import OPEN, ReportDocument
 from fieldsync.schema.labels import label_in
 from fieldsync.schema.model import Schema
@@ -18,7 +18,7 @@ from fieldsync.store.contract import ReportRow
 _MARKS = "in_review"
 
 
-def table(report: Report, schema: Schema, document: ReportDocument, lang: str) -> Iterator[list[Any]]:
+def report_table(report: Report, schema: Schema, document: ReportDocument, lang: str) -> Iterator[list[Any]]:
     """Yield the header, the HXL row if there is one, and the rows; numbers are numbers, what was hidden is empty."""
     columns = report.header.columns
     names = [one.name for one in document.columns if columns[one.name].kind != "trend"]
@@ -41,18 +41,18 @@ def table(report: Report, schema: Schema, document: ReportDocument, lang: str) -
         ]
     for row in document.rows:
         yield [
-            *(_value(report, schema, row, name, lang) for name in names),
+            *(_cell_value(report, schema, row, name, lang) for name in names),
             *(row.get("late", {}).get(name) for name in late),
             *(fixed.get(name, "") for name in constants),
             *([row.get(OPEN) or 0] if marked else []),
         ]
 
 
-def _value(report: Report, schema: Schema, row: ReportRow, name: str, lang: str) -> object:
+def _cell_value(report: Report, schema: Schema, row: ReportRow, name: str, lang: str) -> object:
     value = row.get(name)
     if value is None or report.header.columns[name].kind in NUMBERS:
         return value
-    shown = label(report, schema, name, value, lang)
+    shown = value_label(report, schema, name, value, lang)
     return shown.strip() if isinstance(shown, str) else shown
 
 
@@ -72,11 +72,11 @@ def xlsx_bytes(rows: Sequence[Sequence[Any]], title: str, *, rtl: bool) -> bytes
     # a control character has no place in XML: it is shown as on the screen
     shown = [[safetext.safe_text(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
     file = io.BytesIO()
-    workbook.write(file, title, shown[:1], shown[1:], rtl=rtl)
+    workbook.write_workbook(file, title, shown[:1], shown[1:], rtl=rtl)
     return file.getvalue()
 
 
-def write(out: Path, content: bytes) -> None:
+def write_file(out: Path, content: bytes) -> None:
     """Write a file whole or not at all, for its owner only. BadFile."""
-    with target_files.written(out) as file:
+    with target_files.open_target(out) as file:
         file.write(content)

@@ -8,17 +8,17 @@ from fieldsync.core import record_ids
 from fieldsync.exchange.tables import stale_values
 from fieldsync.exchange.tables.cells import has_value
 from fieldsync.exchange.tables.column_mapping import ID, UNIT
-from fieldsync.exchange.tables.normalisers import normaliser, with_state
-from fieldsync.exchange.tables.record_matching import RecordMatcher, check_stands
-from fieldsync.exchange.tables.reimport import Known
-from fieldsync.exchange.tables.rejects import Batch, Outcome
+from fieldsync.exchange.tables.normalisers import cell_normaliser, with_state
+from fieldsync.exchange.tables.record_matching import RecordMatcher, check_changeable
+from fieldsync.exchange.tables.reimport import ImportedRecords
+from fieldsync.exchange.tables.rejects import ImportOutcome, RowBatch
 from fieldsync.replica import commit_writer, composite_fields, record_units, save, value_reader
 from fieldsync.replica.changes import Changes, Draft, set_difference
-from fieldsync.replica.composite_fields import Expanded, Writer
+from fieldsync.replica.composite_fields import EntryAuthor, ExpandedFields
 from fieldsync.replica.node import Node
-from fieldsync.replica.save_checks import SaveChecks, authority
+from fieldsync.replica.save_checks import SaveChecks, check_authority
 from fieldsync.schema import write_roles
-from fieldsync.schema.equality import same
+from fieldsync.schema.equality import equal_stored
 from fieldsync.schema.model import Type
 from fieldsync.schema.values import is_id
 from fieldsync.store import Tx
@@ -36,20 +36,22 @@ class RowValues(NamedTuple):
 class RowDrafter:
     """Makes drafts of a file's rows within one transaction; `stored` are the records that the last rows named."""
 
-    def __init__(self, node: Node, tx: Tx, kind: Type, unit: str, outcome: Outcome) -> None:
+    def __init__(self, node: Node, tx: Tx, kind: Type, unit: str, outcome: ImportOutcome) -> None:
         self._node, self._tx, self._kind, self._unit, self._outcome = node, tx, kind, unit, outcome
         self.split: dict[str, set[str]] = {}  # sets with a column for each member, and the members that have one
         self.stored: dict[bytes, Stored] = {}
         self._matcher = RecordMatcher(node, tx, kind, None)
-        self._known: Known | None = None
+        self._known: ImportedRecords | None = None
         self._checks = SaveChecks(node, tx)
-        reader = value_reader.from_file(tx, node.schema)
-        self._worded = {f.name: normaliser(f, reader) for f in kind.fields.values() if f.or_text}
-        self._ruled = bool(write_roles.guarded(kind)) or any(one.rule or one.over for one in kind.fields.values())
+        reader = value_reader.reader_for_files(tx, node.schema)
+        self._worded = {f.name: cell_normaliser(f, reader) for f in kind.fields.values() if f.or_text}
+        self._ruled = bool(write_roles.guarded_fields(kind)) or any(
+            one.rule or one.over for one in kind.fields.values()
+        )
         self._fresh = tx.count_records() == 0  # nothing to be found: then nothing is looked for
         self._role = node.may_write(unit).role
 
-    def drafts(self, batch: Batch, rows: RowValues, matcher: RecordMatcher) -> list[Draft]:
+    def draft_rows(self, batch: RowBatch, rows: RowValues, matcher: RecordMatcher) -> list[Draft]:
         """Return a draft for each row that brings something new; rows that are refused get none."""
         fields, values, records = rows
         self._matcher = matcher
@@ -64,15 +66,15 @@ class RowDrafter:
             and (record is not None or has_value(values, i))
         ]
         if not self._fresh and matcher.key is None and any(records[i] is None for i in new):
-            new = self._not_known(rows, new)
+            new = self._rows_not_imported(rows, new)
         drafts = self._new_drafts(batch, rows, new)
         if stored:
             table = list(zip(*values, strict=True)) if values else [()] * len(records)
             for i, record in enumerate(records):
                 row = stored.get(record) if record is not None else None
                 if row is not None and not batch.is_bad(i):
-                    draft = batch.tried(
-                        i, "", self._changed, row, dict(zip(fields, table[i], strict=True)), batch.unit(i)
+                    draft = batch.try_step(
+                        i, "", self._draft_change, row, dict(zip(fields, table[i], strict=True)), batch.unit_of_row(i)
                     )
                     if draft is not None:
                         drafts.append(draft)
@@ -81,24 +83,24 @@ class RowDrafter:
                         self._outcome.unchanged += 1
         return drafts
 
-    def _not_known(self, rows: RowValues, new: list[int]) -> list[int]:
+    def _rows_not_imported(self, rows: RowValues, new: list[int]) -> list[int]:
         """Return the rows that were not imported before; those without an id that were count as unchanged."""
         fields, values, records = rows
         if self._known is None:
-            self._known = Known(self._node, self._tx, self._kind.name)
+            self._known = ImportedRecords(self._node, self._tx, self._kind.name)
         initial = self._kind.lifecycle.initial_state if self._kind.lifecycle and "state" in self._kind.fields else None
         left = []
         for i in new:
             said = {n: column[i] for n, column in zip(fields, values, strict=True) if column[i] not in (None, [])}
             if initial is not None:
                 said.setdefault("state", initial)
-            if records[i] is None and self._known.take(said):
+            if records[i] is None and self._known.claim_match(said):
                 self._outcome.unchanged += 1
             else:
                 left.append(i)
         return left
 
-    def _new_drafts(self, batch: Batch, rows: RowValues, new: list[int]) -> list[Draft]:
+    def _new_drafts(self, batch: RowBatch, rows: RowValues, new: list[int]) -> list[Draft]:
         """Return the drafts of new records, each with its fields in a commit's order; `values` are by column."""
         if not new:
             return []
@@ -110,13 +112,13 @@ class RowDrafter:
         if kind.lifecycle is not None and "state" in kind.fields:
             named, columns = with_state(named, columns, kind.lifecycle.initial_state, len(new))
         plain = batch.units is None and kind.belongs_to not in fields
-        units = [self._unit] * len(new) if plain else [self._home(batch, i, fields, values) for i in new]
+        units = [self._unit] * len(new) if plain else [self._unit_of_new(batch, i, fields, values) for i in new]
         refs = [at for at, name in enumerate(named) if kind.fields[name].to]
         for i, row in zip(new, zip(*columns, strict=True), strict=True) if refs else ():
-            batch.tried(i, "", self._checks.references.check, kind, {named[at]: row[at] for at in refs})
+            batch.try_step(i, "", self._checks.references.check_references, kind, {named[at]: row[at] for at in refs})
         if self._ruled or "state" in fields:
             for i, row in zip(new, zip(*columns, strict=True), strict=True):
-                batch.tried(i, "", self._check_new, {n: v for n, v in zip(named, row, strict=True) if v is not None})
+                batch.try_step(i, "", self._check_new, {n: v for n, v in zip(named, row, strict=True) if v is not None})
         good = [at for at, i in enumerate(new) if not batch.is_bad(i)]
         if len(good) < len(new):  # no code is kept for a row that is left out
             new, units = [new[at] for at in good], [units[at] for at in good]
@@ -127,7 +129,7 @@ class RowDrafter:
         head = ["_code", "_unit", *named]
         blank = [n for n, column in zip(named, columns, strict=True) if None in column or n in self.split]
         drafts = []
-        for i, row in zip(new, zip(self._codes(units), units, *columns, strict=True), strict=True):
+        for i, row in zip(new, zip(self._new_codes(units), units, *columns, strict=True), strict=True):
             filled = dict(zip(head, row, strict=True))
             for name in blank:
                 if filled[name] in (None, []):
@@ -136,14 +138,14 @@ class RowDrafter:
             drafts.append(Draft(records[i], kind.name, kind.version, filled, {}))  # type: ignore[arg-type]  # it has one now
         return drafts
 
-    def _codes(self, units: list[str]) -> list[str]:
+    def _new_codes(self, units: list[str]) -> list[str]:
         if len(set(units)) == 1:
             return commit_writer.next_code(self._node, self._tx, units[0], count=len(units))
         return [commit_writer.next_code(self._node, self._tx, unit)[0] for unit in units]
 
-    def _home(self, batch: Batch, i: int, fields: list[str], values: list[list[Any]]) -> str:
+    def _unit_of_new(self, batch: RowBatch, i: int, fields: list[str], values: list[list[Any]]) -> str:
         """The unit of a new row: as given, else its owner's, else the person's own."""
-        given = batch.unit(i)
+        given = batch.unit_of_row(i)
         if given:
             return given
         owner = self._kind.belongs_to
@@ -155,17 +157,17 @@ class RowDrafter:
                 else None
             )
             if unit is not None:
-                if not self._matcher.allowed(unit):
-                    batch.fault(i, owner, {"reason": "unit"})
+                if not self._matcher.may_write(unit):
+                    batch.add_fault(i, owner, {"reason": "unit"})
                 return unit
         return self._unit
 
     def _check_new(self, fields: dict[str, Any]) -> None:
-        plain, sets = self._parted(fields)
-        self._checks.values(self._kind, plain, {}, Expanded({}, sets, {}))
-        authority(self._kind, plain, {}, self._role, new=True)
+        plain, sets = self._split_composite(fields)
+        self._checks.check_values(self._kind, plain, {}, ExpandedFields({}, sets, {}))
+        check_authority(self._kind, plain, {}, self._role, new=True)
 
-    def _parted(self, fields: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _split_composite(self, fields: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         sets = {n: v for n, v in fields.items() if self._kind.fields[n].kind == "set"}
         return {n: v for n, v in fields.items() if n not in sets}, sets
 
@@ -173,27 +175,29 @@ class RowDrafter:
         """Say whether a field has a value already; words for a record say the same as its id."""
         worded = self._worded.get(name)
         field = self._kind.fields[name]
-        return same(field, given, stored) or (worded is not None and same(field, given, worded(stored)))
+        return equal_stored(field, given, stored) or (worded is not None and equal_stored(field, given, worded(stored)))
 
-    def _changed(self, row: Stored, fields: dict[str, Any], unit: str) -> Draft | None:
+    def _draft_change(self, row: Stored, fields: dict[str, Any], unit: str) -> Draft | None:
         """Return the draft of what a row changes in a record that is here; None when that is nothing."""
         if row.state.type != self._kind.name:
             raise errors.IllegalValue(field=ID, reason="other_type")
         here = record_units.units_of(self._tx, row)
-        if (unit and unit not in here) or not any(map(self._matcher.allowed, here)):
+        if (unit and unit not in here) or not any(map(self._matcher.may_write, here)):
             raise errors.IllegalValue(field=UNIT, reason="unit")
-        plain, sets = self._parted(
+        plain, sets = self._split_composite(
             {n: v for n, v in fields.items() if v is not None and not self._is_same(n, v, row.doc.get(n))}
         )
         if not plain and not sets:
             return None
-        parts = composite_fields.expand(self._kind, self._set_changes(row, sets), row, Writer(self._node.device, 0))
-        self._checks.values(self._kind, plain, row.doc, parts)
+        parts = composite_fields.expand_changes(
+            self._kind, self._set_changes(row, sets), row, EntryAuthor(self._node.device, 0)
+        )
+        self._checks.check_values(self._kind, plain, row.doc, parts)
         left = stale_values.without_stale(self._node, self._tx, row, {**plain, **parts.registers})
         if not left:
             return None
-        authority(self._kind, left, row.doc, self._role)
-        check_stands(self._tx, row)
+        check_authority(self._kind, left, row.doc, self._role)
+        check_changeable(self._tx, row)
         return save.draft_edit(self._node, row, self._kind, left)
 
     def _set_changes(self, row: Stored, sets: Mapping[str, list[str]]) -> Changes:

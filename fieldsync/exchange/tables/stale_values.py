@@ -15,16 +15,16 @@ def without_stale(node: Node, tx: Tx, row: Row, fields: Fields) -> Fields:
     mine: Fields = {}
     for logged in tx.commits_of(row.state.record):
         if logged.device == node.device and (one := logged.commit()) is not None:
-            mine |= node.rules.of(row.state.type).today(one).fields
+            mine |= node.rules.type_rules(row.state.type).with_present_names(one).fields
     sets = {name: value for name, value in mine.items() if isinstance(value, list)}
     mine = {f"{name}/{member}": True for name, members in sets.items() for member in members} | mine
-    rules = node.rules.of(row.state.type)
+    rules = node.rules.type_rules(row.state.type)
 
     def stale(name: str, value: Value) -> bool:
         register = register_of(row.state, name)
         if register is EMPTY:
             return False
-        head = settle(register, rules.of(field_of(name), member="/" in name).policy).head
+        head = settle(register, rules.field_rule(field_of(name), member="/" in name).policy).head
         if head is None or head.device == node.device:
             return False
         if value is False and field_of(name) in sets:

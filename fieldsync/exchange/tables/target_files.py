@@ -17,28 +17,28 @@ _FILES = Path("/proc/self/fd")  # where a file without a name can be given one
 
 
 @contextmanager
-def written(out: Path) -> Iterator[IO[bytes]]:
+def open_target(out: Path) -> Iterator[IO[bytes]]:
     """Have a file to write to, for its owner only, which becomes `out` when all went well. BadFile, DiskFull."""
-    with _whole(out) as draft:
-        nameless = _nameless(out.parent)
-        with os.fdopen(_named(draft) if nameless is None else nameless, "w+b") as file:
+    with _replace_whole(out) as draft:
+        nameless = _open_nameless(out.parent)
+        with os.fdopen(_open_named(draft) if nameless is None else nameless, "w+b") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
             if nameless is not None:
-                _name(nameless, draft if out.exists() else out)
+                _link_name(nameless, draft if out.exists() else out)
 
 
 @contextmanager
-def built(out: Path) -> Iterator[Path]:
+def draft_path(out: Path) -> Iterator[Path]:
     """Have an empty file for a library that writes to files by their names only. BadFile, DiskFull."""
-    with _whole(out) as draft:
-        os.close(_named(draft))
+    with _replace_whole(out) as draft:
+        os.close(_open_named(draft))
         yield draft
 
 
 @contextmanager
-def _whole(out: Path) -> Iterator[Path]:
+def _replace_whole(out: Path) -> Iterator[Path]:
     """Have a draft take its file's place, or go."""
     draft = out.with_name(out.name + ".new")
     try:
@@ -55,7 +55,7 @@ def _whole(out: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def text(file: IO[bytes], encoding: str = "utf-8") -> Iterator[IO[str]]:
+def text_writer(file: IO[bytes], encoding: str = "utf-8") -> Iterator[IO[str]]:
     """Write text to a file that stays open."""
     wrapped = io.TextIOWrapper(file, encoding=encoding, errors="replace", newline="")
     try:
@@ -64,11 +64,11 @@ def text(file: IO[bytes], encoding: str = "utf-8") -> Iterator[IO[str]]:
         wrapped.detach()
 
 
-def _named(draft: Path) -> int:
+def _open_named(draft: Path) -> int:
     return os.open(draft, os.O_RDWR | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o600)
 
 
-def _nameless(folder: Path) -> int | None:
+def _open_nameless(folder: Path) -> int | None:
     flag = getattr(os, "O_TMPFILE", 0)
     if not flag or not _FILES.is_dir():
         return None
@@ -78,5 +78,5 @@ def _nameless(folder: Path) -> int | None:
         return None
 
 
-def _name(descriptor: int, path: Path) -> None:
+def _link_name(descriptor: int, path: Path) -> None:
     os.link(_FILES / str(descriptor), path, src_dir_fd=descriptor)  # with a folder given, links are followed

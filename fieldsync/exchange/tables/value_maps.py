@@ -9,7 +9,7 @@ from fieldsync.core import names
 from fieldsync.exchange.tables.cells import Normal
 from fieldsync.schema import set_members, validate
 from fieldsync.schema.model import Field, Type
-from fieldsync.schema.text_cleaning import loose
+from fieldsync.schema.text_cleaning import loose_text
 from fieldsync.store import ReadTx, Tx
 
 ValueMaps = dict[str, dict[str, str]]  # field → what a cell says → the code that is meant; "" for nothing
@@ -17,7 +17,7 @@ _CLOSE = 0.7
 _MOST = 500  # unknown words of a field that are kept
 
 
-def parsed(words: Iterable[str], kind: Type) -> ValueMaps:
+def parse_maps(words: Iterable[str], kind: Type) -> ValueMaps:
     """Return the maps of words FIELD:FROM=TO. Usage, UnknownField, IllegalValue."""
     found: ValueMaps = {}
     for word in words:
@@ -25,78 +25,78 @@ def parsed(words: Iterable[str], kind: Type) -> ValueMaps:
         if not colon or "=" not in rest:
             raise errors.Usage(reason="value_pair")
         spec = kind.field(name.strip())
-        told, to = _parted(spec, rest)
-        found.setdefault(spec.name, {})[key(told)] = to
+        told, to = _split_map(spec, rest)
+        found.setdefault(spec.name, {})[lookup_key(told)] = to
     return found
 
 
-def _parted(spec: Field, rest: str) -> tuple[str, str]:
+def _split_map(spec: Field, rest: str) -> tuple[str, str]:
     """Both sides of FROM=TO; either may hold a `=`, and what stands behind the right one is legal."""
     refused: errors.IllegalValue | None = None
     for at in (at for at, sign in enumerate(rest) if sign == "="):
         to = rest[at + 1 :]
         try:
-            return rest[:at], meant(spec, to)
+            return rest[:at], target_value(spec, to)
         except errors.IllegalValue as fault:
             refused = fault
     assert refused is not None
     raise refused
 
 
-def meant(spec: Field, to: str) -> str:
+def target_value(spec: Field, to: str) -> str:
     """Return what is stored for the right side of a map. IllegalValue."""
     if not to.strip():
         return ""
-    found = validate.check_new_member(spec, to) if spec.kind == "set" else validate.normaliser(spec)(to)
+    found = validate.check_new_member(spec, to) if spec.kind == "set" else validate.value_normaliser(spec)(to)
     return "" if found is None else str(found)
 
 
-def key(text: str) -> str:
+def lookup_key(text: str) -> str:
     """Return a cell's words as they are looked up."""
     return names.strip_invisible(text).casefold()
 
 
-def remembered(tx: ReadTx, kind: Type) -> ValueMaps:
+def load_maps(tx: ReadTx, kind: Type) -> ValueMaps:
     """Return what was said before of words in files of a type."""
     return tx.settings.value_maps[kind.name]
 
 
-def remember(tx: Tx, kind: Type, maps: ValueMaps) -> None:
+def store_maps(tx: Tx, kind: Type, maps: ValueMaps) -> None:
     """Keep what a person said of words."""
     if maps:
-        tx.settings.value_maps[kind.name] = joined(remembered(tx, kind), maps)
+        tx.settings.value_maps[kind.name] = merge_maps(load_maps(tx, kind), maps)
 
 
-def joined(before: ValueMaps, now: Mapping[str, Mapping[str, str]]) -> ValueMaps:
+def merge_maps(before: ValueMaps, now: Mapping[str, Mapping[str, str]]) -> ValueMaps:
     """Return maps with newer ones over them."""
     return {name: {**before.get(name, {}), **now.get(name, {})} for name in {*before, *now}}
 
 
-def mapped(spec: Field, maps: Mapping[str, str], normal: Normal, unknown: dict[str, None]) -> Normal:
+def mapped_normaliser(spec: Field, maps: Mapping[str, str], normal: Normal, unknown: dict[str, None]) -> Normal:
     """Return `normal` for cells whose words stand for others; words that are no choice are noted in `unknown`."""
 
     def one(text: str) -> str | None:
-        return maps.get(key(text), text) or None
+        return maps.get(lookup_key(text), text) or None
 
     def value(cell: object) -> object:
         if not isinstance(cell, str):
             return normal(cell)
         if spec.kind != "set":
-            return _noted(normal, one(cell), unknown)
-        parts = [one(part) for part in set_members.parts(spec, cell)] if maps else [cell]
+            return _note_unknown(normal, one(cell), unknown)
+        parts = [one(part) for part in set_members.typed_members(spec, cell)] if maps else [cell]
         whole: Any = [part for part in parts if part is not None] if maps and one(cell) == cell else one(cell)
         try:
             return normal(whole)
         except errors.IllegalValue:
-            for part in set_members.parts(spec, cell):
+            for part in set_members.typed_members(spec, cell):
                 if (asked := one(part)) is not None:
-                    _noted(normal, asked, unknown)
+                    _note_unknown(normal, asked, unknown)
             raise
 
     return value if maps or spec.type == "choice" else normal
 
 
-def _noted(normal: Normal, cell: object, unknown: dict[str, None]) -> object:
+def _note_unknown(normal: Normal, cell: object, unknown: dict[str, None]) -> object:
     try:
         return normal(cell)
     except errors.IllegalValue as refused:
@@ -105,17 +105,17 @@ def _noted(normal: Normal, cell: object, unknown: dict[str, None]) -> object:
         raise
 
 
-def likely(spec: Field, text: str) -> str:
+def likely_choice(spec: Field, text: str) -> str:
     """Return the code of the choice that a word is most like, "" for none or several."""
     whole: dict[str, set[str]] = {}
     parts: dict[str, set[str]] = {}
-    for one in spec.offered:
+    for one in spec.offered_choices:
         for said in (one.code, *one.label.values()):
-            word = loose(key(said))
+            word = loose_text(lookup_key(said))
             whole.setdefault(word, set()).add(one.code)
             for part in word.split():
                 parts.setdefault(part, set()).add(one.code)
-    wanted = loose(key(text))
+    wanted = loose_text(lookup_key(text))
     for words in (whole, parts):
         close = difflib.get_close_matches(wanted, words, n=1, cutoff=_CLOSE)
         if close:

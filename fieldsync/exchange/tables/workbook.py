@@ -60,7 +60,7 @@ def check_zip(path: Path) -> None:
             raise errors.BadFile(file=path.name, reason="old_workbook")
         with zipfile.ZipFile(path) as archive:
             parts = archive.infolist()
-            large = _bomb(parts) or any(_large(archive, part) for part in parts)
+            large = _is_bomb(parts) or any(_is_too_large(archive, part) for part in parts)
     except OSError as fault:
         raise errors.BadFile(file=path.name, reason="unreadable") from fault
     except (zipfile.BadZipFile, zlib.error, ValueError, NotImplementedError, RuntimeError, EOFError) as fault:
@@ -69,7 +69,7 @@ def check_zip(path: Path) -> None:
         raise errors.BadFile(file=path.name, reason="workbook_large")
 
 
-def _bomb(parts: Sequence[zipfile.ZipInfo]) -> bool:
+def _is_bomb(parts: Sequence[zipfile.ZipInfo]) -> bool:
     whole = sum(part.file_size for part in parts)
     texts = sum(part.file_size for part in parts if "worksheets/" not in part.filename)
     packed = sum(part.compress_size for part in parts)
@@ -77,7 +77,7 @@ def _bomb(parts: Sequence[zipfile.ZipInfo]) -> bool:
     return bomb or whole > MAX_UNPACKED or texts > MAX_TEXTS or len(parts) > MAX_PARTS
 
 
-def _large(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> bool:
+def _is_too_large(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> bool:
     """Say whether a library would make of a part a cell of megabytes, rows of all columns, or entities that grow."""
     if not part.filename.lower().endswith((".xml", ".rels")):
         return False
@@ -94,7 +94,7 @@ def _large(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> bool:
     return False
 
 
-class Workbook:
+class WorkbookSheet:
     """A sheet of a workbook as rows: dates as text, whole numbers whole, what a formula last gave."""
 
     quoted = False
@@ -110,21 +110,21 @@ class Workbook:
         self._name = path.name
         self._at = 0
         check_zip(path)
-        self._book = self._opened(path)
-        self._sheet, self._total = self._chosen(sheet)
-        self._rows = self._values()
+        self._book = self._open_book(path)
+        self._sheet, self._total = self._choose_sheet(sheet)
+        self._rows = self._sheet_rows()
         for number, row in self._rows:
             self.names = ["" if cell is None else str(cell)[:MAX_HEADER].strip() for cell in row]
             self._at = number
             break
         if not any(self.names):
             if self.others:
-                raise self._bad("sheet_empty", sheet=self.sheet, sheets=self.others)
-            raise self._bad("empty")
+                raise self._bad_file("sheet_empty", sheet=self.sheet, sheets=self.others)
+            raise self._bad_file("empty")
         if len(self.names) > MAX_COLUMNS:
-            raise self._bad("workbook_large")
+            raise self._bad_file("workbook_large")
 
-    def _opened(self, path: Path) -> Any:
+    def _open_book(self, path: Path) -> Any:
         import openpyxl
 
         try:
@@ -132,16 +132,16 @@ class Workbook:
                 warnings.simplefilter("ignore")
                 return openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
         except OSError as fault:
-            raise self._bad("unreadable") from fault
+            raise self._bad_file("unreadable") from fault
         except Exception as fault:  # a foreign file makes it raise anything
-            raise self._bad("workbook") from fault
+            raise self._bad_file("workbook") from fault
 
-    def _chosen(self, wanted: str | None) -> tuple[Any, int | None]:
+    def _choose_sheet(self, wanted: str | None) -> tuple[Any, int | None]:
         """The sheet of that name, else the first that is shown; and how many rows it says it has."""
         try:
             sheets = {sheet.title: sheet for sheet in self._book.worksheets}
             if wanted is not None and wanted not in sheets:
-                raise self._bad("no_sheet", sheet=wanted, sheets=list(sheets))  # noqa: TRY301 - let through below
+                raise self._bad_file("no_sheet", sheet=wanted, sheets=list(sheets))  # noqa: TRY301 - let through below
             shown = [sheet for sheet in sheets.values() if sheet.sheet_state == "visible"]
             sheet = sheets[wanted] if wanted is not None else next(iter([*shown, *sheets.values()]))
             self.sheet, self.others = sheet.title, [one.title for one in shown if one is not sheet]
@@ -150,31 +150,31 @@ class Workbook:
         except errors.BadFile:
             raise
         except Exception as fault:  # as above
-            raise self._bad("workbook") from fault
+            raise self._bad_file("workbook") from fault
         return sheet, total if isinstance(total, int) and total <= MAX_ROWS else None
 
-    def _values(self) -> Iterator[tuple[int, Row]]:
+    def _sheet_rows(self) -> Iterator[tuple[int, Row]]:
         """Yield the rows that are not empty, with their numbers."""
         number = 0
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                merged = _Merged(self._book, self._sheet)
+                merged = _MergedCells(self._book, self._sheet)
                 self._total = self._total or merged.rows
                 for row in self._sheet.iter_rows(values_only=True):
                     number += 1
                     if number > MAX_ROWS:
-                        raise self._bad("workbook_large")  # noqa: TRY301 - let through below
+                        raise self._bad_file("workbook_large")  # noqa: TRY301 - let through below
                     self._at = number
-                    row = merged.computed(number, row)  # noqa: PLW2901 - the row as it is seen
+                    row = merged.mark_uncomputed(number, row)  # noqa: PLW2901 - the row as it is seen
                     if any(cell is not None for cell in row):
                         if merged.there:
-                            row = merged.filled(number, row)  # noqa: PLW2901 - the row as it is seen
-                        yield number, [cell if type(cell) in _PLAIN else _plain(cell) for cell in row]
+                            row = merged.fill_merged(number, row)  # noqa: PLW2901 - the row as it is seen
+                        yield number, [cell if type(cell) in _PLAIN else _plain_cell(cell) for cell in row]
         except errors.BadFile:
             raise
         except Exception as fault:  # as above
-            raise self._bad("workbook", line=number + 1) from fault
+            raise self._bad_file("workbook", line=number + 1) from fault
 
     def batches(self) -> Iterator[tuple[int, list[Row]]]:
         """Yield the rows; a batch's stand together, so that their numbers follow from the first."""
@@ -204,11 +204,11 @@ class Workbook:
         self._rows.close()  # type: ignore[attr-defined]  # a generator
         self._book.close()
 
-    def _bad(self, reason: str, **facts: object) -> errors.BadFile:
+    def _bad_file(self, reason: str, **facts: object) -> errors.BadFile:
         return errors.BadFile(file=self._name, reason=reason, **facts)
 
 
-class _Merged:
+class _MergedCells:
     """What a stream of rows does not tell: cells that stand for several rows, the first having the value; formulas without one."""
 
     def __init__(self, book: Any, sheet: Any) -> None:
@@ -225,18 +225,18 @@ class _Merged:
                     first, last = int(found[2]), int(found[3])
                     count += 1
                     if last > first and count < MAX_MERGED:
-                        self._from.setdefault(first, []).append((_number(found[1]), last))
+                        self._from.setdefault(first, []).append((_column_number(found[1]), last))
                 left = (left + piece)[-_WHOLE_TAG:]
                 cells += piece
                 for found in _CELL.finditer(cells) if b"<f" in cells else ():
                     uncomputed += 1
                     if uncomputed < MAX_UNCOMPUTED:
-                        self._uncomputed.setdefault(int(found[2]), []).append(_number(found[1]))
+                        self._uncomputed.setdefault(int(found[2]), []).append(_column_number(found[1]))
                 whole = cells.rfind(b"</c>") + 4
                 cells = cells[whole:][-_LONGEST_CELL:] if whole > 3 else cells[-_LONGEST_CELL:]
         self.there = bool(self._from)
 
-    def computed(self, number: int, row: Row) -> Row:
+    def mark_uncomputed(self, number: int, row: Row) -> Row:
         """Return a row with a mark in cells whose formula was never computed: they are not empty."""
         columns = self._uncomputed.get(number)
         if columns is None:
@@ -246,7 +246,7 @@ class _Merged:
             cells[column] = UNCOMPUTED if cells[column] is None else cells[column]
         return cells
 
-    def filled(self, number: int, row: Row) -> Row:
+    def fill_merged(self, number: int, row: Row) -> Row:
         """Return a row with what stands in the merged cells that reach down to it; rows come in order."""
         cells = list(row)
         for column, (last, value) in list(self._open.items()):
@@ -262,7 +262,7 @@ class _Merged:
         return cells
 
 
-def _number(letters: bytes) -> int:
+def _column_number(letters: bytes) -> int:
     """A column's place, from its letters."""
     number = 0
     for letter in letters:
@@ -270,7 +270,7 @@ def _number(letters: bytes) -> int:
     return number - 1
 
 
-def _plain(cell: object) -> object:
+def _plain_cell(cell: object) -> object:
     """A cell as other files would have it."""
     if isinstance(cell, float):
         return int(cell) if cell.is_integer() and abs(cell) < 2**53 else cell
@@ -281,10 +281,12 @@ def _plain(cell: object) -> object:
     return cell if isinstance(cell, str | int | bool) or cell is None else str(cell)
 
 
-def write(file: IO[bytes], title: str, heads: Sequence[Row], rows: Iterable[Row], *, rtl: bool = False) -> None:
+def write_workbook(
+    file: IO[bytes], title: str, heads: Sequence[Row], rows: Iterable[Row], *, rtl: bool = False
+) -> None:
     """Write a workbook of one sheet: `heads` stay in sight and can be filtered by. Text is text, whatever it begins with.
 
-    Whatever a record holds has a place in a cell: see `_cell`.
+    Whatever a record holds has a place in a cell: see `_workbook_cell`.
     """
     from openpyxl import Workbook as New
     from openpyxl.cell import WriteOnlyCell
@@ -307,7 +309,7 @@ def write(file: IO[bytes], title: str, heads: Sequence[Row], rows: Iterable[Row]
     sheet.freeze_panes = f"A{len(heads) + 1}"
 
     def cell(value: object, font: Font | None = None) -> object:
-        value = _cell(value)
+        value = _workbook_cell(value)
         if isinstance(value, dt.date):
             made = WriteOnlyCell(sheet, value)
             made.number_format = "yyyy-mm-dd"
@@ -325,11 +327,11 @@ def write(file: IO[bytes], title: str, heads: Sequence[Row], rows: Iterable[Row]
 
     fonts = [Font(bold=True), *[Font(color="808080", size=9)] * (len(heads) - 1)]
     for at, name in enumerate(heads[0] if heads else ()):
-        column = sheet.column_dimensions[_letters(at + 1)]
+        column = sheet.column_dimensions[_column_letters(at + 1)]
         column.width = min(max(len(str(name)) + 2, 12), 40)
     archive = zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED)
     try:
-        with archive.open(_SHEET, "w", force_zip64=True) as entry, _Part(entry) as part:
+        with archive.open(_SHEET, "w", force_zip64=True) as entry, _ArchivePart(entry) as part:
             sheet._writer = WorksheetWriter(sheet, part)  # noqa: SLF001 - no other way to say where to
             sheet._writer.write_top()  # noqa: SLF001
             for head, font in zip(heads, fonts, strict=True):
@@ -343,7 +345,7 @@ def write(file: IO[bytes], title: str, heads: Sequence[Row], rows: Iterable[Row]
         raise
 
 
-class _Part:
+class _ArchivePart:
     """A part of an archive to write to; openpyxl's generators write once more when they are forgotten, which then goes nowhere."""
 
     def __init__(self, entry: IO[bytes]) -> None:
@@ -359,7 +361,7 @@ class _Part:
         self._entry = None
 
 
-def _cell(value: object) -> object:
+def _workbook_cell(value: object) -> object:
     """A value as a workbook can hold it: more digits than Excel keeps are text, and what no XML may contain is left out."""
     if value is None or isinstance(value, bool):
         return value
@@ -373,7 +375,7 @@ def _cell(value: object) -> object:
     return text
 
 
-def _letters(number: int) -> str:
+def _column_letters(number: int) -> str:
     from openpyxl.utils import get_column_letter
 
     return str(get_column_letter(number))

@@ -4,22 +4,22 @@ from collections.abc import Callable, Sequence
 
 from fieldsync.exchange.xlsform import labels
 from fieldsync.exchange.xlsform import unsupported as lost
-from fieldsync.exchange.xlsform.labels import Labels
-from fieldsync.exchange.xlsform.model import Note, Question, Table
+from fieldsync.exchange.xlsform.labels import LabelReader
+from fieldsync.exchange.xlsform.model import ConversionNote, FormQuestion, Table
 from fieldsync.exchange.xlsform.names import name_of, other_code
 from fieldsync.schema.load import is_code
 
 
-class Lists:
+class ChoiceLists:
     """The lists of a form; `tell` notes something once, `note` what a question loses."""
 
     def __init__(
         self,
         survey: Table,
         choices: Sequence[Table],
-        names: Labels,
-        tell: Callable[[Note], None],
-        note: Callable[[Question, str, str], None],
+        names: LabelReader,
+        tell: Callable[[ConversionNote], None],
+        note: Callable[[FormQuestion, str, str], None],
     ) -> None:
         self._survey, self._labels, self._tell, self._note = survey, names, tell, note
         self._rows: dict[tuple[str, str], list[int]] = {}
@@ -30,7 +30,7 @@ class Lists:
             )
             self._rows.setdefault(place, []).append(number)
 
-    def given(self, question: Question, child: Table) -> bool:
+    def take_choices(self, question: FormQuestion, child: Table) -> bool:
         """Take over a question's choices; without any there is no question."""
         lists = self._survey.get("choices")
         named = str(child.get("list_name") or child.get("itemset") or "")
@@ -51,20 +51,20 @@ class Lists:
             rows = self._rows.get((named, raw), [])
             row = rows[nth] if nth < len(rows) else None
             if nth and not child.get("choice_filter"):
-                self._tell(Note("choices", row, raw, "choice", "twice"))
+                self._tell(ConversionNote("choices", row, raw, "choice", "twice"))
                 continue
             if not is_code(raw):
-                self._tell(Note("choices", row, raw[:40], "choice", "code"))
+                self._tell(ConversionNote("choices", row, raw[:40], "choice", "code"))
                 continue
             code = other_code(raw, owned | question.choices.keys()) if nth else raw
             if nth:
-                self._tell(Note("choices", row, raw, "choice", f"twice_called {code}"))
-            for column in lost.of_choice(one):
-                self._tell(Note("choices", row, raw, column, "no_place"))
-            for why in labels.lost(one.get("label")):
-                self._tell(Note("choices", row, raw, "label", why))
+                self._tell(ConversionNote("choices", row, raw, "choice", f"twice_called {code}"))
+            for column in lost.unsupported_of_choice(one):
+                self._tell(ConversionNote("choices", row, raw, column, "no_place"))
+            for why in labels.lost_parts(one.get("label")):
+                self._tell(ConversionNote("choices", row, raw, "label", why))
             question.codes.setdefault(raw, code)
-            question.choices[code] = self._labels.label(one.get("label"), raw)
+            question.choices[code] = self._labels.label_of(one.get("label"), raw)
             own = {marks[key]: str(one[key]) for key in marks if isinstance(one.get(key), str | int | float)}
             if child.get("choice_filter") and own:
                 question.choices[code] = {**question.choices[code], "marks": own}

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 from fieldsync import errors
 from fieldsync.exchange.xlsform import toml_writer, workbook_reader
 from fieldsync.exchange.xlsform import unsupported as lost
-from fieldsync.exchange.xlsform.model import Note, Question
-from fieldsync.exchange.xlsform.questions import Form
+from fieldsync.exchange.xlsform.model import ConversionNote, FormQuestion
+from fieldsync.exchange.xlsform.questions import FormDraft
 from fieldsync.schema import load
 
 _SHEETS = ("survey", "choices", "settings", "entities")
@@ -28,39 +28,39 @@ _ROUNDS = 20
 Table = dict[str, Any]
 
 
-class Made(NamedTuple):
+class ConvertedForm(NamedTuple):
     """Files by name, the types in them, and what could not be carried."""
 
     texts: dict[str, str]
     types: list[str]
-    notes: list[Note]
+    notes: list[ConversionNote]
 
 
-def read(path: Path, *, type: str | None = None, beside: Mapping[str, str] | None = None) -> Made:
+def read_xlsform(path: Path, *, type: str | None = None, beside: Mapping[str, str] | None = None) -> ConvertedForm:
     """Return the record types of an XLSForm; `beside` are the files that a folder has already. BadFile, Usage."""
     survey, book, left = workbook_reader.read(path)
     choices = list(book.choices or ())
-    form = Form(survey, list(book.survey or ()), path.stem, type, set(beside or ()), choices=choices)
+    form = FormDraft(survey, list(book.survey or ()), path.stem, type, set(beside or ()), choices=choices)
     form.notes += left
     try:
-        form.walk()
-        form.rules()
-        form.refer()
+        form.find_questions()
+        form.translate_rules()
+        form.resolve_references()
     except RecursionError as fault:
         raise errors.BadFile(file=path.name, reason="form_deep") from fault
-    for sheet, row, column in lost.of_form(list(book.settings or ()), list(book.entities or ())):
-        form.notes.append(Note(sheet, row, "", column, "no_place"))
-    _titles(form, book)
+    for sheet, row, column in lost.unsupported_of_form(list(book.settings or ()), list(book.entities or ())):
+        form.notes.append(ConversionNote(sheet, row, "", column, "no_place"))
+    _set_titles(form, book)
     title = str(survey.get("title") or path.stem)
     comment = f"Made from {path.name}: {title}"
-    texts = _checked(path, form, comment)
+    texts = _check_texts(path, form, comment)
     notes = sorted(form.notes, key=lambda note: (_SHEETS.index(note.sheet), note.row or _LAST))
     if not texts:  # what was made is nothing, and why is told
         raise errors.BadFile(file=path.name, reason="form_empty", left=[one._asdict() for one in notes])
-    return Made(texts, [kind.name for kind in form.kinds.values()], notes)
+    return ConvertedForm(texts, [kind.name for kind in form.kinds.values()], notes)
 
 
-def _titles(form: Form, book: Any) -> None:
+def _set_titles(form: FormDraft, book: Any) -> None:
     """Call records by what an entity's label, or an instance's name, is made of; what is of no one type is told."""
     for sheet, rows, column in (("settings", book.settings, "instance_name"), ("entities", book.entities, "label")):
         for number, row in enumerate(rows or (), 2):
@@ -69,22 +69,22 @@ def _titles(form: Form, book: Any) -> None:
             if kind is not None:
                 kind.title = list(dict.fromkeys(kind.raw[name] for name in names))
             elif row.get(column):
-                form.notes.append(Note(sheet, number, "", column, "no_place"))
+                form.notes.append(ConversionNote(sheet, number, "", column, "no_place"))
 
 
-def _checked(path: Path, form: Form, comment: str) -> dict[str, str]:
+def _check_texts(path: Path, form: FormDraft, comment: str) -> dict[str, str]:
     """The types' files, good as they are: a rule that our forms cannot have is left out, and told."""
     for _ in range(_ROUNDS):
-        form.without_empty()
+        form.drop_empty_types()
         if not form.kinds:
             return {}
-        texts = _texts(form, comment)
+        texts = _form_texts(form, comment)
         try:
             load.load_texts(texts)
         except errors.SchemaFaults as faulty:
             faults: list[Table] = faulty.facts["faults"]  # type: ignore[assignment]
-            mended = [_mended(form, fault) for fault in faults]  # all of them, before the next look
-            form.refer()
+            mended = [_mend_fault(form, fault) for fault in faults]  # all of them, before the next look
+            form.resolve_references()
             if not any(mended):
                 one = faults[0]
                 why = f"{one['file']} {one['key']}: {one['code']}"
@@ -94,14 +94,14 @@ def _checked(path: Path, form: Form, comment: str) -> dict[str, str]:
     raise errors.BadFile(file=path.name, reason="form_faulty")
 
 
-def _mended(form: Form, fault: Mapping[str, Any]) -> bool:
+def _mend_fault(form: FormDraft, fault: Mapping[str, Any]) -> bool:
     """Leave out what a fault is about; say whether that could be done."""
     kind = form.kinds.get(str(fault["file"]).removesuffix(".toml"))
     parts = str(fault["key"]).split(".")
     question = kind.questions.get(parts[1]) if kind is not None and parts[0] == "fields" and len(parts) > 2 else None
     if kind is None or question is None or parts[2] not in _LOOSE or parts[2] not in question.field:
         return False
-    form.note(
+    form.note_loss(
         question, _THEIRS.get(parts[2], parts[2]), "unknown" if fault["code"] == "unknown_field" else str(fault["code"])
     )
     question.field.pop(parts[2])
@@ -112,11 +112,11 @@ def _mended(form: Form, fault: Mapping[str, Any]) -> bool:
     return True
 
 
-def _texts(form: Form, comment: str) -> dict[str, str]:
-    shared = _shared(form)
+def _form_texts(form: FormDraft, comment: str) -> dict[str, str]:
+    shared = _shared_lists(form)
     texts: dict[str, str] = {}
     for kind in form.kinds.values():
-        fields = {name: _field(one, shared) for name, one in kind.questions.items()}
+        fields = {name: _field_table(one, shared) for name, one in kind.questions.items()}
         named = [n for n, f in fields.items() if f["type"] == "text" and _is_name(f)]
         table: Table = {"version": 1, "label": kind.label, "plural": kind.label}
         if kind.owner:
@@ -128,9 +128,9 @@ def _texts(form: Form, comment: str) -> dict[str, str]:
             table["search"] = named
         used = {f.get("section") for f in fields.values()}
         table["sections"] = {name: words for name, words in kind.sections.items() if name in used}
-        texts[f"{kind.name}.toml"] = toml_writer.file(comment, table | {"fields": fields})
+        texts[f"{kind.name}.toml"] = toml_writer.type_file(comment, table | {"fields": fields})
     if shared:
-        texts[load.CHOICES] = toml_writer.lists(comment, {name: one.choices for name, one in shared.values()})
+        texts[load.CHOICES] = toml_writer.choices_file(comment, {name: one.choices for name, one in shared.values()})
     return texts
 
 
@@ -139,10 +139,10 @@ def _is_name(field: Table | None) -> bool:
     return field is not None and field["merge"] not in ("derived", "set") and field["sensitivity"] <= 2
 
 
-def _shared(form: Form) -> dict[str, tuple[str, Question]]:
+def _shared_lists(form: FormDraft) -> dict[str, tuple[str, FormQuestion]]:
     """Lists of choices that several questions have: by their name in the form, and here."""
-    first: dict[str, Question] = {}
-    shared: dict[str, tuple[str, Question]] = {}
+    first: dict[str, FormQuestion] = {}
+    shared: dict[str, tuple[str, FormQuestion]] = {}
     if load.CHOICES in form.taken:
         return {}  # the folder's own lists are left as they are
     for kind in form.kinds.values():
@@ -161,7 +161,7 @@ _ORDER = (
 )
 
 
-def _field(question: Question, shared: Mapping[str, tuple[str, Question]]) -> Table:
+def _field_table(question: FormQuestion, shared: Mapping[str, tuple[str, FormQuestion]]) -> Table:
     field = {key: question.field[key] for key in _ORDER if question.field.get(key) not in (None, "", {})}
     if question.choices:
         field["choices"] = shared[question.list][0] if question.list in shared else question.choices

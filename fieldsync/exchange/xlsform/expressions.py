@@ -51,14 +51,14 @@ class Untranslated(Exception):
         self.what = what
 
 
-class Token(NamedTuple):
+class ExpressionToken(NamedTuple):
     """A piece of an expression: number, text, ref (a field), path (one by its place in the form), word or sign."""
 
     kind: str
     text: str
 
 
-class Names(NamedTuple):
+class FormNames(NamedTuple):
     """What an expression may speak of: fields by their names in the form, and the codes of their choices."""
 
     fields: Mapping[str, str]
@@ -71,29 +71,29 @@ class Names(NamedTuple):
     doubled: frozenset[str] = frozenset()  # names in the form that several questions have
 
 
-def tokens(text: str) -> list[Token]:
+def split_tokens(text: str) -> list[ExpressionToken]:
     """Return the pieces of an expression. Untranslated."""
-    found: list[Token] = []
+    found: list[ExpressionToken] = []
     at, end = 0, len(text.rstrip())
     while at < end:
         match = _TOKEN.match(text, at)
         if match is None:
             raise Untranslated("unreadable")
         kind = str(match.lastgroup)
-        if kind == "number" and found and found[-1] == ("sign", "-") and _begins(found[:-1]):
-            found[-1] = Token(kind, f"-{match[kind]}")
+        if kind == "number" and found and found[-1] == ("sign", "-") and _begins_value(found[:-1]):
+            found[-1] = ExpressionToken(kind, f"-{match[kind]}")
         else:
-            found.append(Token(kind, match[kind]))
+            found.append(ExpressionToken(kind, match[kind]))
         at = match.end()
     return found
 
 
-def _begins(before: list[Token]) -> bool:
+def _begins_value(before: list[ExpressionToken]) -> bool:
     """Say whether what comes next begins a value: a minus there is the number's own."""
     return not before or before[-1].text in ("(", ",", "=", "!=", "<", "<=", ">", ">=", *_JOINING)
 
 
-def quoted(text: str) -> str:
+def quote_text(text: str) -> str:
     """Return a text as expressions write it."""
     if "'" not in text:
         return f"'{text}'"
@@ -102,9 +102,9 @@ def quoted(text: str) -> str:
     return "concat(" + ', "\'", '.join(f"'{part}'" for part in text.split("'")) + ")"
 
 
-def conditions(found: list[Token]) -> list[list[Token]]:
+def split_conditions(found: list[ExpressionToken]) -> list[list[ExpressionToken]]:
     """Return the parts that must all hold; the whole, where they are not joined by `and` alone."""
-    parts: list[list[Token]] = [[]]
+    parts: list[list[ExpressionToken]] = [[]]
     depth = 0
     for token in found:
         depth += {"(": 1, ")": -1}.get(token.text, 0) if token.kind == "sign" else 0
@@ -117,44 +117,48 @@ def conditions(found: list[Token]) -> list[list[Token]]:
     return parts
 
 
-def translate(found: list[Token], names: Names, own: str = "", marks: Mapping[str, str] | None = None) -> str:
+def translate_expression(
+    found: list[ExpressionToken], names: FormNames, own: str = "", marks: Mapping[str, str] | None = None
+) -> str:
     """Return an expression in our language; `.` is the field `own`, bare words are a choice's `marks`. Untranslated."""
-    made: list[Token] = []
+    made: list[ExpressionToken] = []
     for at, token in enumerate(found):
         called = at + 1 < len(found) and found[at + 1] == ("sign", "(")
-        over = _over(found[at - 2 : at + 2], names) if at > 1 else ""
+        over = _aggregate_target(found[at - 2 : at + 2], names) if at > 1 else ""
         if over:
-            made.append(Token("ref", over))
-        elif token.text in _OVER and _over(found[at : at + 4], names):
+            made.append(ExpressionToken("ref", over))
+        elif token.text in _OVER and _aggregate_target(found[at : at + 4], names):
             made.append(token)
         elif (
-            called and token.text == "now" and found[max(at - 2, 0) : at] == [Token("word", "date"), Token("sign", "(")]
+            called
+            and token.text == "now"
+            and found[max(at - 2, 0) : at] == [ExpressionToken("word", "date"), ExpressionToken("sign", "(")]
         ):
-            made.append(Token("word", "today"))
+            made.append(ExpressionToken("word", "today"))
         else:
-            made.append(_one(token, names, own, marks, called=called))
-    _recode(made, names)
-    return _spaced(made)
+            made.append(_translate_token(token, names, own, marks, called=called))
+    _recode_choices(made, names)
+    return _join_spaced(made)
 
 
-def _over(part: list[Token], names: Names) -> str:
+def _aggregate_target(part: list[ExpressionToken], names: FormNames) -> str:
     """What `count(${repeat})` or `sum(${a question in one})` asks: our type, or type.field."""
     if len(part) < 4 or part[0].text not in _OVER or (part[1].text, part[3].text) != ("(", ")"):
         return ""
-    source = names.repeats.get(_named(part[2]), "")
+    source = names.repeats.get(_referenced_question(part[2]), "")
     if part[0].text == "count" and source:
         return f"{source.partition('.')[0]} where true()"
     return source if "." in source else ""
 
 
-def _named(token: Token) -> str:
+def _referenced_question(token: ExpressionToken) -> str:
     """The question that a reference or a path names."""
     if token.kind == "ref":
         return token.text[2:-1].strip()
     return token.text.rpartition("/")[2] if token.kind == "path" else ""
 
 
-def _place(path: str, here: Place) -> Place:
+def _resolve_path(path: str, here: Place) -> Place:
     """Where a path leads from where it stands; one from the top begins with the form's own name."""
     path = path.removeprefix("current()/")
     if path.startswith("/"):
@@ -164,67 +168,69 @@ def _place(path: str, here: Place) -> Place:
     return (*here[: max(len(here) - up, 0)], *(part for part in parts if part not in ("..", ".")))
 
 
-def _one(token: Token, names: Names, own: str, marks: Mapping[str, str] | None, *, called: bool) -> Token:
+def _translate_token(
+    token: ExpressionToken, names: FormNames, own: str, marks: Mapping[str, str] | None, *, called: bool
+) -> ExpressionToken:
     kind, text = token
     if kind in ("ref", "path"):
-        raw = _named(token)
-        there = names.paths.get(_place(text, names.place)) if kind == "path" else None
+        raw = _referenced_question(token)
+        there = names.paths.get(_resolve_path(text, names.place)) if kind == "path" else None
         if there is None and (raw not in names.fields or (kind == "path" and raw in names.doubled)):
             raise Untranslated("path" if kind == "path" else "unknown", raw)
-        return Token("ref", there or names.fields[raw])
+        return ExpressionToken("ref", there or names.fields[raw])
     if kind == "word" and called and text not in _JOINING:
         if text not in _FUNCTIONS:
             raise Untranslated("function", text)
-        return Token("word", _FUNCTIONS[text])
+        return ExpressionToken("word", _FUNCTIONS[text])
     if kind == "word" and text in ("TRUE", "FALSE") and marks is None:  # as a workbook writes true and false
-        return Token("said", f"{text.lower()}()")
+        return ExpressionToken("said", f"{text.lower()}()")
     if kind == "word" and text not in _JOINING:
         if marks is None or text not in marks:
             raise Untranslated("path", text)
-        return Token("ref", f"choice_{marks[text]}")
+        return ExpressionToken("ref", f"choice_{marks[text]}")
     if kind == "sign" and text == ".":
         if not own:
             raise Untranslated("path", text)
-        return Token("ref", own)
+        return ExpressionToken("ref", own)
     if kind == "sign" and text in ("..", "/", "//", "|", "[", "]", "@"):
         raise Untranslated("path", text)
     if kind == "number":
         minus, text = ("-", text[1:]) if text.startswith("-") else ("", text)
         text = text.rstrip(".") if text.endswith(".") else text
-        return Token("number", minus + (f"0{text}" if text.startswith(".") else text))
+        return ExpressionToken("number", minus + (f"0{text}" if text.startswith(".") else text))
     return token
 
 
-def _recode(made: list[Token], names: Names) -> None:
+def _recode_choices(made: list[ExpressionToken], names: FormNames) -> None:
     """Give the codes of choices that an expression compares with the names that they have here, and say it as it is meant there."""
     swaps: list[tuple[int, int, str]] = []  # comparisons that are said otherwise here: from, to, and how
 
-    def recoded(field: Token, at: int, start: int, end: int, sign: str) -> None:
+    def recode_side(field: ExpressionToken, at: int, start: int, end: int, sign: str) -> None:
         if field.kind != "ref" or not 0 <= at < len(made) or made[at].kind not in ("text", "number"):
             return
         codes = names.codes.get(field.text)
         raw = made[at].text[1:-1] if made[at].kind == "text" else _code_of(made[at].text, codes or {})
-        alone = bool(raw) and _ends(made, start, end)
+        alone = bool(raw) and _is_condition(made, start, end)
         if field.text in names.ticks:
             if alone:
                 swaps.append((start, end, field.text if sign == "=" else f"not({field.text})"))
         elif codes is not None and raw in codes:
-            made[at] = Token("text", quoted(codes[raw]))
+            made[at] = ExpressionToken("text", quote_text(codes[raw]))
             if field.text in names.sets and sign in ("=", "!=") and alone:
-                only = f"(selected({field.text}, {quoted(codes[raw])}) and count({field.text}) = 1)"
+                only = f"(selected({field.text}, {quote_text(codes[raw])}) and count({field.text}) = 1)"
                 swaps.append((start, end, only if sign == "=" else f"not{only}"))
         elif codes is not None and alone:
             swaps.append((start, end, "true()" if sign == "!=" else "false()"))  # what is no choice is never chosen
 
     for at, token in enumerate(made):
         if token.text in ("=", "!=") and 0 < at < len(made) - 1:
-            recoded(made[at - 1], at + 1, at - 1, at + 2, token.text)
-            recoded(made[at + 1], at - 1, at - 1, at + 2, token.text)
+            recode_side(made[at - 1], at + 1, at - 1, at + 2, token.text)
+            recode_side(made[at + 1], at - 1, at - 1, at + 2, token.text)
         if token == ("word", "selected") and at + 4 < len(made):
-            recoded(made[at + 2], at + 4, at, at + 6, "selected")
+            recode_side(made[at + 2], at + 4, at, at + 6, "selected")
     for start, end, text in reversed(swaps):
         whole = len(made) == end - start and text.startswith("(")
-        made[start:end] = [Token("said", text[1:-1] if whole else text)]
+        made[start:end] = [ExpressionToken("said", text[1:-1] if whole else text)]
 
 
 def _code_of(number: str, codes: Mapping[str, str]) -> str:
@@ -235,17 +241,17 @@ def _code_of(number: str, codes: Mapping[str, str]) -> str:
     return same[0] if len(same) == 1 else number
 
 
-def _ends(made: list[Token], start: int, end: int) -> bool:
+def _is_condition(made: list[ExpressionToken], start: int, end: int) -> bool:
     """Say whether these pieces are a condition by themselves, nothing on either side being counted or compared with them."""
-    before = made[start - 1] if start else Token("sign", "(")
-    after = made[end] if end < len(made) else Token("sign", ")")
+    before = made[start - 1] if start else ExpressionToken("sign", "(")
+    after = made[end] if end < len(made) else ExpressionToken("sign", ")")
     return (before.text in ("(", ",", "and", "or")) and (after.text in (")", ",", "and", "or"))
 
 
-def _spaced(made: list[Token]) -> str:
+def _join_spaced(made: list[ExpressionToken]) -> str:
     """The text of an expression, with spaces where a person would write them."""
     text = ""
-    before = Token("sign", "(")
+    before = ExpressionToken("sign", "(")
     for token in made:
         tight = (
             text.endswith("(")
@@ -263,7 +269,7 @@ def _spaced(made: list[Token]) -> str:
     return text
 
 
-def makes_number(found: list[Token]) -> bool:
+def makes_number(found: list[ExpressionToken]) -> bool:
     """Say whether a calculation gives a number, as far as its outermost parts tell."""
     depth = 0
     for at, (kind, text) in enumerate(found):
@@ -276,7 +282,7 @@ def makes_number(found: list[Token]) -> bool:
     return len(found) == 1 and found[0].kind == "number"
 
 
-def bounds(part: list[Token]) -> tuple[str, str] | None:
+def limits_of(part: list[ExpressionToken]) -> tuple[str, str] | None:
     """Return ("min" or "max", number) for `. >= 5` and its kin with whole numbers; ("past", "") for `. <= today()`."""
     if len(part) == 3 and part[0].text == "." and part[2].kind == "number":
         sign, number = part[1].text, part[2].text
@@ -295,7 +301,7 @@ def bounds(part: list[Token]) -> tuple[str, str] | None:
     return None if step is None else (step[0], str(int(number) + step[1]))
 
 
-def pattern(part: list[Token]) -> str | None:
+def pattern_of(part: list[ExpressionToken]) -> str | None:
     """Return the pattern of `regex(., 'pattern')`; None for anything else."""
     texts = [token.text for token in part]
     if texts[:4] == ["regex", "(", ".", ","] and len(part) == 6 and part[4].kind == "text" and texts[5] == ")":

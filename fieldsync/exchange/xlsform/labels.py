@@ -7,7 +7,7 @@ from typing import Any
 from fieldsync.exchange.xlsform.names import language_of
 from fieldsync.schema.label_placeholders import UNKNOWN
 from fieldsync.schema.labels import LANGUAGE, SHIPPED, languages_of
-from fieldsync.schema.text_cleaning import clean
+from fieldsync.schema.text_cleaning import clean_text
 
 Table = dict[str, Any]
 MOST = 5_000  # characters of a label or a hint
@@ -23,7 +23,7 @@ _HEADING = re.compile(r"^\s*#{1,6}\s+", re.MULTILINE)
 _ASKED = re.compile(r"\$\{\s*([^}]*?)\s*\}")
 
 
-class Labels:
+class LabelReader:
     """Reads the labels of a form in `languages`: its own, or English and Arabic where it has no others with a code.
 
     `lacking` are those of them that no label is in, `nameless` the form's languages that have no code.
@@ -32,22 +32,22 @@ class Labels:
     def __init__(self, survey: Table) -> None:
         default = str(survey.get("default_language") or "")
         self._default = "" if default == "default" else default
-        met = {language for words in _labels_in(survey) for language in self._by_language(words)}
+        met = {language for words in _labels_in(survey) for language in self._labels_by_language(words)}
         codes = {language for language in met if LANGUAGE.fullmatch(language)}
         self.nameless = sorted(met - codes)
         self.languages = languages_of(dict.fromkeys(codes)) if codes - set(SHIPPED) else SHIPPED
         self.lacking = [language for language in SHIPPED if language in self.languages and language not in met]
 
-    def label(self, given: object, instead: str) -> Table:
+    def label_of(self, given: object, instead: str) -> Table:
         """Return a label in all languages; where one is lacking, English, Arabic or the first one stands for it."""
-        found = self._by_language(given)
-        first = found.get("en") or found.get("ar") or next(iter(found.values()), clean(instead)[:MOST])
+        found = self._labels_by_language(given)
+        first = found.get("en") or found.get("ar") or next(iter(found.values()), clean_text(instead)[:MOST])
         return {language: found.get(language, first) for language in self.languages} if first else {}
 
-    def _by_language(self, given: object) -> dict[str, str]:
+    def _labels_by_language(self, given: object) -> dict[str, str]:
         found: dict[str, str] = {}
-        for language, text in _texts(given):
-            words = _plain(text)[:MOST].strip()
+        for language, text in _texts_by_language(given):
+            words = _plain_text(text)[:MOST].strip()
             if words:
                 found.setdefault(
                     language_of(language if language not in ("", "default") else self._default, words), words
@@ -68,20 +68,20 @@ def _labels_in(part: object) -> Iterator[object]:
             yield from _labels_in(value)
 
 
-def lost(given: object) -> Iterator[str]:
+def lost_parts(given: object) -> Iterator[str]:
     """Say why words do not come through whole: a picture or a link in them, or their length."""
-    texts = [text for _, text in _texts(given)]
+    texts = [text for _, text in _texts_by_language(given)]
     if any(_SHOWN.search(text) for text in texts):
         yield "no_place"
-    if any(len(_plain(text)) > MOST for text in texts):
+    if any(len(_plain_text(text)) > MOST for text in texts):
         yield f"long {MOST}"
 
 
-def referring(words: Table, name: Callable[[str], str]) -> set[str]:
+def replace_references(words: Table, name: Callable[[str], str]) -> set[str]:
     """Put into words the names that questions have here; return those of questions that are none, in whose place `…` stands."""
     unknown: set[str] = set()
 
-    def ours(found: re.Match[str]) -> str:
+    def replace_reference(found: re.Match[str]) -> str:
         called = name(found[1])
         if not called:
             unknown.add(found[1])
@@ -89,16 +89,16 @@ def referring(words: Table, name: Callable[[str], str]) -> set[str]:
 
     for language, text in words.items():
         if "${" in str(text):
-            words[language] = _ASKED.sub(ours, text)
+            words[language] = _ASKED.sub(replace_reference, text)
     return unknown
 
 
-def _texts(given: object) -> list[tuple[str, str]]:
+def _texts_by_language(given: object) -> list[tuple[str, str]]:
     pairs = given.items() if isinstance(given, Mapping) else [("", given)]
     return [(str(language), str(text or "")) for language, text in pairs]
 
 
-def _plain(text: str) -> str:
+def _plain_text(text: str) -> str:
     """Text without what only says how it looks; what stands between < and > in any other sense stays."""
     text = _TAG.sub(" ", _HEADING.sub("", text))
-    return " ".join(clean(_STRONG.sub(r"\2", text)).split())
+    return " ".join(clean_text(_STRONG.sub(r"\2", text)).split())

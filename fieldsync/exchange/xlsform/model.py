@@ -14,7 +14,7 @@ CLOCK = {
 }
 
 
-class Note(NamedTuple):
+class ConversionNote(NamedTuple):
     """What could not be carried: where it stands, what it is, and why not."""
 
     sheet: str
@@ -27,7 +27,7 @@ class Note(NamedTuple):
 Place = tuple[str, ...]  # the groups around something of a form, and its own name
 
 
-class Condition(NamedTuple):
+class AskedWhen(NamedTuple):
     """When a question or the groups around it are asked, and where that was said."""
 
     text: str
@@ -35,14 +35,14 @@ class Condition(NamedTuple):
 
 
 @dataclass
-class Question:
+class FormQuestion:
     """One question: its field's keys, the choices, and what it was made from."""
 
     name: str
     row: int | None
     source: Table
     field: Table
-    relevant: list[Condition]
+    relevant: list[AskedWhen]
     list: str = ""
     list_name: str = ""
     choices: Table = filled(default_factory=dict)
@@ -52,19 +52,19 @@ class Question:
 
 
 @dataclass
-class Kind:
+class TypeDraft:
     """One record type in the making; `owner` is the field that names the record it belongs to."""
 
     name: str
     label: Table
     owner: str = ""
     sections: Table = filled(default_factory=dict)
-    questions: dict[str, Question] = filled(default_factory=dict)
+    questions: dict[str, FormQuestion] = filled(default_factory=dict)
     raw: dict[str, str] = filled(default_factory=dict)  # names in the form → fields
     paths: dict[Place, str] = filled(default_factory=dict)  # places in the form → fields
     title: list[str] = filled(default_factory=list)  # what the form calls its records by
 
     @property
-    def asks(self) -> bool:
+    def has_questions(self) -> bool:
         """Whether it has a question of its own, beside the record that it belongs to."""
         return any(question.source for question in self.questions.values())

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 
 from fieldsync.exchange.xlsform import expressions as rules
-from fieldsync.exchange.xlsform.expressions import Names, Untranslated
-from fieldsync.exchange.xlsform.model import Kind, Question
+from fieldsync.exchange.xlsform.expressions import FormNames, Untranslated
+from fieldsync.exchange.xlsform.model import FormQuestion, TypeDraft
 from fieldsync.schema.model import MERGES
 
 _COMPUTED = ("text", "note", "int", "number", "date")  # what a person would answer otherwise
@@ -18,27 +18,33 @@ class QuestionRules:
 
     def __init__(
         self,
-        kinds: dict[str, Kind],
+        kinds: dict[str, TypeDraft],
         repeats: Mapping[str, str],
         doubled: set[str],
-        note: Callable[[Question, str, str], None],
+        note: Callable[[FormQuestion, str, str], None],
     ) -> None:
         self.kinds, self._repeats, self._doubled, self._note = kinds, repeats, doubled, note
 
-    def apply(self) -> None:
+    def translate_rules(self) -> None:
         """Put conditions, constraints and calculations into our words; what that cannot be done with is left out, and told."""
         for kind in self.kinds.values():
             codes = {name: one.codes for name, one in kind.questions.items() if one.codes}
             sets = frozenset(name for name, one in kind.questions.items() if one.field.get("merge") == "set")
             ticks = frozenset(name for name, one in kind.questions.items() if one.field["type"] == "bool")
-            names = Names(
-                kind.raw, codes, sets, ticks, self._inner(kind), paths=kind.paths, doubled=frozenset(self._doubled)
+            names = FormNames(
+                kind.raw,
+                codes,
+                sets,
+                ticks,
+                self._inner_names(kind),
+                paths=kind.paths,
+                doubled=frozenset(self._doubled),
             )
             for question in list(kind.questions.values()):
                 if question.source:
-                    self._rules(kind, question, names._replace(place=question.place))
+                    self._translate_question(kind, question, names._replace(place=question.place))
 
-    def _inner(self, kind: Kind) -> dict[str, str]:
+    def _inner_names(self, kind: TypeDraft) -> dict[str, str]:
         """The repeats of a type, and the questions in them, by their names in the form."""
         found: dict[str, str] = {}
         for child in self.kinds.values():
@@ -47,69 +53,69 @@ class QuestionRules:
                 found |= {raw: f"{child.name}.{name}" for raw, name in child.raw.items()}
         return found
 
-    def _rules(self, kind: Kind, question: Question, names: Names) -> None:
+    def _translate_question(self, kind: TypeDraft, question: FormQuestion, names: FormNames) -> None:
         made, source = question.field, question.source
         bind = source["bind"] if isinstance(source.get("bind"), dict) else {}
         calculation = bind.get("calculate") if source["type"] in ("calculate", "hidden") else None
         if source["type"] == "calculate":
             made["merge"] = "derived"
-            made["formula"] = self._translated(question, "calculation", str(calculation or "''"), names)
+            made["formula"] = self._translate_text(question, "calculation", str(calculation or "''"), names)
             if not made["formula"]:
                 del kind.questions[question.name]
                 if kind.raw.get(str(source["name"])) == question.name:
                     kind.raw.pop(str(source["name"]))
                 kind.paths.pop(question.place, None)
                 return
-            if rules.makes_number(rules.tokens(str(calculation))):
+            if rules.makes_number(rules.split_tokens(str(calculation))):
                 made["type"] = "number"
             made.pop("pattern", None)
         elif bind.get("calculate") and made["type"] in _COMPUTED and made.get("merge") is None:
-            formula = self._translated(question, "calculation", str(bind["calculate"]), names)
+            formula = self._translate_text(question, "calculation", str(bind["calculate"]), names)
             if formula:
                 made |= {"merge": "derived", "formula": formula}
                 made.pop("pattern", None)
         elif bind.get("calculate"):
             self._note(question, "calculation", "question")
         relevant = [
-            self._translated(question, "relevant", one.text, names._replace(place=one.place))
+            self._translate_text(question, "relevant", one.text, names._replace(place=one.place))
             for one in question.relevant
         ]
         relevant = [one for one in relevant if one]
         made["relevant"] = relevant[0] if len(relevant) == 1 else " and ".join(f"({one})" for one in relevant)
-        self._required(question, str(bind.get("required") or ""), names)
+        self._translate_required(question, str(bind.get("required") or ""), names)
         if bind.get("constraint"):
-            self._constraint(question, str(bind["constraint"]), names)
+            self._translate_constraint(question, str(bind["constraint"]), names)
         if source.get("choice_filter"):
-            made["filter"] = self._translated(
+            made["filter"] = self._translate_text(
                 question, "choice_filter", str(source["choice_filter"]), names, question.marks
             )
-        self._merge(question)
+        self._set_merge_policy(question)
 
-    def _translated(
-        self, question: Question, what: str, text: str, names: Names, marks: Mapping[str, str] | None = None
+    def _translate_text(
+        self, question: FormQuestion, what: str, text: str, names: FormNames, marks: Mapping[str, str] | None = None
     ) -> str:
         try:
-            return rules.translate(rules.tokens(text), names, question.name, marks)
+            return rules.translate_expression(rules.split_tokens(text), names, question.name, marks)
         except Untranslated as fault:
             self._note(question, what, f"{fault.reason} {fault.what}".strip())
             return ""
 
-    def _required(self, question: Question, text: str, names: Names) -> None:
+    def _translate_required(self, question: FormQuestion, text: str, names: FormNames) -> None:
         if text.strip().casefold() in ("yes", "true", "true()"):
             question.field["required"] = "always"
         elif text.strip().casefold() not in ("", "no", "false", "false()") and (
-            when := self._translated(question, "required", text, names)
+            when := self._translate_text(question, "required", text, names)
         ):
             question.field |= {"required": "when", "when": when}
 
-    def _constraint(self, question: Question, text: str, names: Names) -> None:
+    def _translate_constraint(self, question: FormQuestion, text: str, names: FormNames) -> None:
         """A constraint's simple parts become limits and patterns, the rest one rule."""
         made = question.field
         rest: list[str] = []
         try:
-            parts = rules.conditions(rules.tokens(text))
+            parts = rules.split_conditions(rules.split_tokens(text))
             for part in parts:
-                bound, pattern = rules.bounds(part), rules.pattern(part)
+                bound, pattern = rules.limits_of(part), rules.pattern_of(part)
                 if bound is not None and bound[0] == "past" and made["type"] == "date":
                     made["past"] = True
                 elif bound is not None and bound[0] != "past" and made["type"] == "int" and bound[0] not in made:
@@ -117,13 +123,13 @@ class QuestionRules:
                 elif pattern is not None and made["type"] == "text" and "pattern" not in made:
                     made["pattern"] = pattern
                 else:
-                    rest.append(rules.translate(part, names, question.name))
+                    rest.append(rules.translate_expression(part, names, question.name))
         except Untranslated as fault:
             self._note(question, "constraint", f"{fault.reason} {fault.what}".strip())
             return
         made["rule"] = rest[0] if len(rest) == 1 else " and ".join(f"({one})" for one in rest)
 
-    def _merge(self, question: Question) -> None:
+    def _set_merge_policy(self, question: FormQuestion) -> None:
         made = question.field
         asked = str(question.source.get("merge") or "").strip()
         if asked in MERGES and made.get("merge") not in ("derived", "set"):

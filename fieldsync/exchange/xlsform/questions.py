@@ -6,9 +6,9 @@ from typing import Any
 
 from fieldsync.exchange.xlsform import labels
 from fieldsync.exchange.xlsform import unsupported as lost
-from fieldsync.exchange.xlsform.choices import Lists
-from fieldsync.exchange.xlsform.labels import Labels
-from fieldsync.exchange.xlsform.model import CLOCK, Condition, Kind, Note, Place, Question
+from fieldsync.exchange.xlsform.choices import ChoiceLists
+from fieldsync.exchange.xlsform.labels import LabelReader
+from fieldsync.exchange.xlsform.model import CLOCK, AskedWhen, ConversionNote, FormQuestion, Place, TypeDraft
 from fieldsync.exchange.xlsform.names import name_of
 from fieldsync.exchange.xlsform.question_rules import QuestionRules
 from fieldsync.schema.load import RESERVED_FIELDS, RESERVED_TYPES
@@ -40,8 +40,8 @@ _OWN = {
 }
 
 
-class Form:
-    """A form in the making: `walk` finds the questions, `rules` puts their conditions into our words."""
+class FormDraft:
+    """A form in the making: `find_questions` finds the questions, `translate_rules` puts their conditions into our words."""
 
     def __init__(
         self,
@@ -53,9 +53,9 @@ class Form:
         *,
         choices: Sequence[Table] = (),
     ) -> None:
-        self.notes: list[Note] = []
-        self.kinds: dict[str, Kind] = {}
-        self._labels = Labels(survey)
+        self.notes: list[ConversionNote] = []
+        self.kinds: dict[str, TypeDraft] = {}
+        self._labels = LabelReader(survey)
         self._survey = survey
         self.taken = taken
         self._repeats: dict[str, str] = {}  # our types → what the repeats are called there
@@ -64,42 +64,42 @@ class Form:
         for number, row in enumerate(rows, 2):
             self._rows.setdefault(str(row.get("name") or row.get("Name") or ""), []).append(number)
             self._said[number] = str(row.get("type") or "").strip()
-        self._told: set[Note] = set()
+        self._told: set[ConversionNote] = set()
         self._doubled: set[str] = set()  # names that several questions have, in groups of their own
-        self._lists = Lists(survey, choices, self._labels, self._tell, self.note)
-        wanted = type or _target(survey) or _dataset(survey) or str(survey.get("id_string") or "") or stem
-        self._main = self._kind(wanted, survey.get("title") or stem)
+        self._lists = ChoiceLists(survey, choices, self._labels, self._note_once, self.note_loss)
+        wanted = type or _target_type(survey) or _entity_type(survey) or str(survey.get("id_string") or "") or stem
+        self._main = self._make_type(wanted, survey.get("title") or stem)
 
-    def note(self, question: Question, what: str, why: str) -> None:
+    def note_loss(self, question: FormQuestion, what: str, why: str) -> None:
         """Tell that something of a question could not be carried."""
-        self.notes.append(Note("survey", question.row, question.name, what, why))
+        self.notes.append(ConversionNote("survey", question.row, question.name, what, why))
 
-    def _kind(self, wanted: str, label: object, owner: str = "") -> Kind:
+    def _make_type(self, wanted: str, label: object, owner: str = "") -> TypeDraft:
         name = name_of(
             wanted, {*self.kinds, *(one.removesuffix(".toml") for one in self.taken)} if owner else set(self.kinds)
         )
         while name in RESERVED_TYPES:
             name = f"{name}_form"
-        kind = self.kinds[name] = Kind(name, self._labels.label(label, wanted), owner)
+        kind = self.kinds[name] = TypeDraft(name, self._labels.label_of(label, wanted), owner)
         return kind
 
     # --- the questions ---
 
-    def walk(self) -> None:
+    def find_questions(self) -> None:
         """Find all questions."""
-        self._children(self._survey.get("children") or (), self._main, "", [], ())
+        self._walk_children(self._survey.get("children") or (), self._main, "", [], ())
         if self._labels.nameless:
-            self.notes.append(Note("survey", None, "", "language", ", ".join(self._labels.nameless)))
+            self.notes.append(ConversionNote("survey", None, "", "language", ", ".join(self._labels.nameless)))
         for lacking in self._labels.lacking:
-            self.notes.append(Note("survey", None, "", "label", f"lacking_{lacking}"))
+            self.notes.append(ConversionNote("survey", None, "", "label", f"lacking_{lacking}"))
 
-    def _holds(self, kind: Kind) -> bool:
+    def _has_inner_repeats(self, kind: TypeDraft) -> bool:
         """Say whether a repeat has others in it, whose records belong to its own."""
         return bool(kind.owner) and any(one.owner == kind.name for one in self.kinds.values())
 
-    def without_empty(self) -> None:
+    def drop_empty_types(self) -> None:
         """A form that only asks in its repeats makes types of these alone."""
-        while empty := [one for one in self.kinds.values() if not (one.asks or self._holds(one))]:
+        while empty := [one for one in self.kinds.values() if not (one.has_questions or self._has_inner_repeats(one))]:
             kind = empty[0]
             del self.kinds[kind.name]
             for child in self.kinds.values():
@@ -108,8 +108,8 @@ class Form:
                     child.owner = ""
                     self._repeats.pop(child.name, None)
 
-    def _children(
-        self, children: Sequence[Table], kind: Kind, section: str, relevant: list[Condition], above: Place
+    def _walk_children(
+        self, children: Sequence[Table], kind: TypeDraft, section: str, relevant: list[AskedWhen], above: Place
     ) -> None:
         for child in children:
             if not isinstance(child, dict):
@@ -117,34 +117,38 @@ class Form:
             name, type = str(child.get("name") or ""), str(child.get("type") or "")
             if name == "meta" and type == "group":
                 continue
-            row = self._row(name)
+            row = self._row_number(name)
             bind = child.get("bind") if isinstance(child.get("bind"), dict) else {}
             place = (*above, name)
-            inner = [*relevant, *([Condition(str(bind["relevant"]), place)] if bind and bind.get("relevant") else [])]
+            inner = [*relevant, *([AskedWhen(str(bind["relevant"]), place)] if bind and bind.get("relevant") else [])]
             if type in ("group", "loop"):
-                self._children(child.get("children") or (), kind, self._section(child, kind, section), inner, place)
+                self._walk_children(
+                    child.get("children") or (), kind, self._add_section(child, kind, section), inner, place
+                )
             elif type == "repeat":
-                self._repeat(child, kind, row, relevant, place)
+                self._add_repeat(child, kind, row, relevant, place)
             elif type == "note" or (type not in _TYPES and type not in _OWN):
                 said = self._said.get(row or 0, "").partition(" ")[0] or type
-                self.notes.append(Note("survey", row, name, "question", f"type {said}"))
+                self.notes.append(ConversionNote("survey", row, name, "question", f"type {said}"))
             elif type not in _OWN:
-                self._question(child, kind, section, inner, row, place)
+                self._add_question(child, kind, section, inner, row, place)
 
-    def _row(self, name: str) -> int | None:
+    def _row_number(self, name: str) -> int | None:
         rows = self._rows.get(name)
         return rows.pop(0) if rows else None
 
-    def _section(self, group: Table, kind: Kind, above: str) -> str:
+    def _add_section(self, group: Table, kind: TypeDraft, above: str) -> str:
         if not group.get("label"):
             return above
         name = name_of(str(group.get("name") or "part"), set(kind.sections))
-        kind.sections[name] = self._labels.label(group["label"], name)
+        kind.sections[name] = self._labels.label_of(group["label"], name)
         return name
 
-    def _repeat(self, repeat: Table, kind: Kind, row: int | None, above: list[Condition], place: Place) -> None:
+    def _add_repeat(
+        self, repeat: Table, kind: TypeDraft, row: int | None, above: list[AskedWhen], place: Place
+    ) -> None:
         name = str(repeat.get("name") or "part")
-        child = self._kind(f"{kind.name}_{name}", repeat.get("label") or name, owner=kind.name)
+        child = self._make_type(f"{kind.name}_{name}", repeat.get("label") or name, owner=kind.name)
         owner = {
             "type": "ref",
             "to": [kind.name],
@@ -153,16 +157,16 @@ class Form:
             "sensitivity": 1,
             "label": kind.label,
         }
-        child.questions[kind.name] = Question(kind.name, row, {}, owner, [])
+        child.questions[kind.name] = FormQuestion(kind.name, row, {}, owner, [])
         self._repeats[child.name] = name
         if (repeat.get("bind") or {}).get("relevant") or above:
-            self.notes.append(Note("survey", row, name, "relevant", "repeat"))
+            self.notes.append(ConversionNote("survey", row, name, "relevant", "repeat"))
         if (repeat.get("control") or {}).get("jr:count"):
-            self.notes.append(Note("survey", row, name, "repeat_count", "repeat"))
-        self._children(repeat.get("children") or (), child, "", [], place)
+            self.notes.append(ConversionNote("survey", row, name, "repeat_count", "repeat"))
+        self._walk_children(repeat.get("children") or (), child, "", [], place)
 
-    def _question(
-        self, child: Table, kind: Kind, section: str, relevant: list[Condition], row: int | None, place: Place
+    def _add_question(
+        self, child: Table, kind: TypeDraft, section: str, relevant: list[AskedWhen], row: int | None, place: Place
     ) -> None:
         raw, type = str(child["name"]), str(child["type"])
         bind = child["bind"] if isinstance(child.get("bind"), dict) else {}
@@ -170,37 +174,37 @@ class Form:
         wanted = (asked[2] if asked[0].strip() == kind.name else "") or str(bind.get("entities:saveto") or "") or raw
         name = name_of(wanted, {*kind.questions, *RESERVED_FIELDS})
         made: Table = {"type": _TYPES[type], "sensitivity": self._sensitivity(child, type), "section": section}
-        question = Question(name, row, child, made, relevant, place=place)
+        question = FormQuestion(name, row, child, made, relevant, place=place)
         if child.get("record") and asked[0].strip() != kind.name:
-            self.note(question, "record", "other_type")
-        made["label"] = self._labels.label(child.get("label"), raw)
-        hint = self._labels.label(child.get("hint"), "")
+            self.note_loss(question, "record", "other_type")
+        made["label"] = self._labels.label_of(child.get("label"), raw)
+        hint = self._labels.label_of(child.get("hint"), "")
         for told in (bind.get("jr:constraintMsg"), bind.get("jr:requiredMsg")):
-            message = self._labels.label(told, "")
+            message = self._labels.label_of(told, "")
             hint = {key: f"{hint[key]} ({message[key]})" for key in hint} if hint and message else hint or message
         made["hint"] = hint
-        if made["type"] == "choice" and not self._lists.given(question, child):
+        if made["type"] == "choice" and not self._lists.take_choices(question, child):
             return
         if type in CLOCK:
             made["pattern"] = CLOCK[type]
         if type == "range":
-            self._range(question, child)
+            self._add_range(question, child)
         if "multiline" in str((child.get("control") or {}).get("appearance") or "").split():
             if made["type"] == "text" and type not in CLOCK:
                 made["type"] = "note"
             else:
-                self.note(question, "appearance", "no_place")
+                self.note_loss(question, "appearance", "no_place")
         if child.get("default") not in (None, ""):
-            self.note(question, "default", "default")
-        for column in lost.of_question(child):
-            self.note(question, column, "no_place")
+            self.note_loss(question, "default", "default")
+        for column in lost.unsupported_of_question(child):
+            self.note_loss(question, column, "no_place")
         for what, words in (
             ("label", child.get("label")),
             ("hint", child.get("hint")),
             ("constraint_message", bind.get("jr:constraintMsg")),
         ):
-            for why in labels.lost(words):
-                self.note(question, what, why)
+            for why in labels.lost_parts(words):
+                self.note_loss(question, what, why)
         made["hxl"] = "".join(str(child.get("hxl") or "").split())
         if raw in kind.raw:
             self._doubled.add(raw)
@@ -214,7 +218,7 @@ class Form:
             return int(given)
         return 3 if type == "geopoint" else 2
 
-    def _range(self, question: Question, child: Table) -> None:
+    def _add_range(self, question: FormQuestion, child: Table) -> None:
         given = child.get("parameters") or {}
         whole = all(re.fullmatch(r"-?\d{1,15}(\.0*)?", str(given.get(key, "1"))) for key in ("start", "end", "step"))
         question.field["type"] = "int" if whole else "number"
@@ -222,7 +226,7 @@ class Form:
             if re.fullmatch(r"-?\d{1,15}(\.\d{1,15})?", str(given.get(key, ""))):
                 question.field[ours] = int(float(given[key])) if whole else float(given[key])
 
-    def _tell(self, note: Note) -> None:
+    def _note_once(self, note: ConversionNote) -> None:
         """Note something once, however many questions share its list."""
         if note not in self._told:
             self._told.add(note)
@@ -230,12 +234,12 @@ class Form:
 
     # --- words ---
 
-    def refer(self) -> None:
+    def resolve_references(self) -> None:
         """Have labels speak of the questions here; one of the record above is `above.question`. What is none is told."""
         for kind in self.kinds.values():
             above = self.kinds.get(kind.owner)
 
-            def name(raw: str, kind: Kind = kind, above: Kind | None = above) -> str:
+            def name(raw: str, kind: TypeDraft = kind, above: TypeDraft | None = above) -> str:
                 if raw in kind.questions and raw not in kind.raw:
                     return raw  # said so before
                 ours = kind.raw.get(raw, "")
@@ -246,25 +250,25 @@ class Form:
 
             for question in kind.questions.values():
                 for what in ("label", "hint"):
-                    self._referred(
-                        Note("survey", question.row, question.name, what, ""), question.field.get(what), name
+                    self._refer_words(
+                        ConversionNote("survey", question.row, question.name, what, ""), question.field.get(what), name
                     )
                 for code, words in question.choices.items():
-                    self._referred(Note("choices", None, code, "label", ""), words, name)
+                    self._refer_words(ConversionNote("choices", None, code, "label", ""), words, name)
             for section, words in kind.sections.items():
-                self._referred(Note("survey", None, section, "label", ""), words, name)
-            self._referred(Note("survey", None, kind.name, "label", ""), kind.label, lambda _raw: "")
+                self._refer_words(ConversionNote("survey", None, section, "label", ""), words, name)
+            self._refer_words(ConversionNote("survey", None, kind.name, "label", ""), kind.label, lambda _raw: "")
 
-    def _referred(self, note: Note, words: Table | None, name: Callable[[str], str]) -> None:
-        for raw in sorted(labels.referring(words, name)) if words else ():
-            self._tell(note._replace(why=f"unknown {raw}"))
+    def _refer_words(self, note: ConversionNote, words: Table | None, name: Callable[[str], str]) -> None:
+        for raw in sorted(labels.replace_references(words, name)) if words else ():
+            self._note_once(note._replace(why=f"unknown {raw}"))
 
-    def rules(self) -> None:
+    def translate_rules(self) -> None:
         """Put the questions' rules into expressions of ours."""
-        QuestionRules(self.kinds, self._repeats, self._doubled, self.note).apply()
+        QuestionRules(self.kinds, self._repeats, self._doubled, self.note_loss).translate_rules()
 
 
-def _target(survey: Table) -> str:
+def _target_type(survey: Table) -> str:
     """The type that the form's own column `record` names most."""
     found: dict[str, int] = {}
     ahead = list(survey.get("children") or ())
@@ -279,7 +283,7 @@ def _target(survey: Table) -> str:
     return max(found, key=lambda one: found[one]) if found else ""
 
 
-def _dataset(survey: Table) -> str:
+def _entity_type(survey: Table) -> str:
     """The entity list that a form writes to, in the singular: households are made of households."""
     for child in survey.get("children") or ():
         if isinstance(child, dict) and child.get("name") == "meta":

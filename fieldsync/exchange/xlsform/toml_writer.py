@@ -10,55 +10,59 @@ _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 Table = Mapping[str, Any]
 
 
-def file(comment: str, table: Table) -> str:
+def type_file(comment: str, table: Table) -> str:
     """Return the text of a record type's file; `fields` and `sections` stand in tables of their own."""
-    lines = [f"# {_visible(comment)}", ""]
-    lines += [_pair(key, value) for key, value in table.items() if key not in ("sections", "fields")]
+    lines = [f"# {_escape_invisible(comment)}", ""]
+    lines += [_key_value(key, value) for key, value in table.items() if key not in ("sections", "fields")]
     if table.get("sections"):
-        lines += ["", "[sections]", *(_pair(name, words) for name, words in table["sections"].items())]
+        lines += ["", "[sections]", *(_key_value(name, words) for name, words in table["sections"].items())]
     for name, field in table["fields"].items():
         lines += [
             "",
-            f"[fields.{_key(name)}]",
-            *(_pair(key, value) for key, value in field.items() if key != "choices"),
+            f"[fields.{_toml_key(name)}]",
+            *(_key_value(key, value) for key, value in field.items() if key != "choices"),
         ]
         choices = field.get("choices")
         if isinstance(choices, str):
-            lines.append(_pair("choices", choices))
+            lines.append(_key_value("choices", choices))
         elif choices:
-            lines += ["", f"[fields.{_key(name)}.choices]", *(_pair(code, words) for code, words in choices.items())]
+            lines += [
+                "",
+                f"[fields.{_toml_key(name)}.choices]",
+                *(_key_value(code, words) for code, words in choices.items()),
+            ]
     return "\n".join(lines) + "\n"
 
 
-def lists(comment: str, found: Table) -> str:
+def choices_file(comment: str, found: Table) -> str:
     """Return the text of choices.toml."""
-    lines = [f"# {_visible(comment)}"]
+    lines = [f"# {_escape_invisible(comment)}"]
     for name, choices in found.items():
-        lines += ["", f"[{_key(name)}]", *(_pair(code, words) for code, words in choices.items())]
+        lines += ["", f"[{_toml_key(name)}]", *(_key_value(code, words) for code, words in choices.items())]
     return "\n".join(lines) + "\n"
 
 
-def _pair(key: str, value: object) -> str:
-    return f"{_key(key)} = {_value(value)}"
+def _key_value(key: str, value: object) -> str:
+    return f"{_toml_key(key)} = {_toml_value(value)}"
 
 
-def _key(key: str) -> str:
-    return key if _BARE.fullmatch(key) else _text(key)
+def _toml_key(key: str) -> str:
+    return key if _BARE.fullmatch(key) else _toml_text(key)
 
 
-def _value(value: object) -> str:
+def _toml_value(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):
         return str(value)
     if isinstance(value, Mapping):
-        return "{ " + ", ".join(_pair(key, one) for key, one in value.items()) + " }"
+        return "{ " + ", ".join(_key_value(key, one) for key, one in value.items()) + " }"
     if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(_value, value)) + "]"
-    return _text(str(value))
+        return "[" + ", ".join(map(_toml_value, value)) + "]"
+    return _toml_text(str(value))
 
 
-def _text(text: str) -> str:
+def _toml_text(text: str) -> str:
     if ("\\" in text or '"' in text) and "'" not in text and text.isprintable():
         return f"'{text}'"
     return (
@@ -68,5 +72,5 @@ def _text(text: str) -> str:
     )
 
 
-def _visible(text: str) -> str:
+def _escape_invisible(text: str) -> str:
     return "".join(sign if sign.isprintable() else " " for sign in text)

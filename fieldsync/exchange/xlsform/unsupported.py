@@ -11,7 +11,7 @@ _ENTITY = ("create_if", "update_if", "entity_id")
 _MEDIA = ("image", "big-image", "audio", "video")
 
 
-def of_question(child: Table) -> Iterator[str]:
+def unsupported_of_question(child: Table) -> Iterator[str]:
     """Name the columns of a question that are not carried."""
     bind = child["bind"] if isinstance(child.get("bind"), Mapping) else {}
     for key, column in _BIND.items():
@@ -22,13 +22,13 @@ def of_question(child: Table) -> Iterator[str]:
             yield key
 
 
-def of_choice(choice: Table) -> Iterator[str]:
+def unsupported_of_choice(choice: Table) -> Iterator[str]:
     """Name the columns of a choice that are not carried."""
     if choice.get("media") or any(choice.get(key) for key in _MEDIA):
         yield "media"
 
 
-def of_form(settings: Sequence[Table], entities: Sequence[Table]) -> Iterator[tuple[str, int, str]]:
+def unsupported_of_form(settings: Sequence[Table], entities: Sequence[Table]) -> Iterator[tuple[str, int, str]]:
     """Name the settings that are not carried: sheet, row, column."""
     for sheet, columns, rows in (("settings", _SETTINGS, settings), ("entities", _ENTITY, entities)):
         for number, row in enumerate(rows, 2):

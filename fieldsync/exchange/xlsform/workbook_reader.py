@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from fieldsync import errors
 from fieldsync.exchange.tables.workbook import check_zip
-from fieldsync.exchange.xlsform.model import Note, Table
+from fieldsync.exchange.xlsform.model import ConversionNote, Table
 
 MAX_SURVEY, MAX_CHOICES = 5_000, 50_000  # rows
 MAX_FILE = 32 * 1024 * 1024  # bytes
@@ -33,7 +33,7 @@ class Workbook(NamedTuple):
 
     survey: Table
     rows: Any
-    notes: list[Note]
+    notes: list[ConversionNote]
 
 
 def read(path: Path) -> Workbook:
@@ -71,7 +71,7 @@ def _reason(fault: Exception) -> str:
     return " ".join(_ROW.sub("", str(fault)).split())[:300] if known else fault.__class__.__name__
 
 
-def _read_leniently(path: Path, rows: Any, notes: list[Note]) -> Table:
+def _read_leniently(path: Path, rows: Any, notes: list[ConversionNote]) -> Table:
     """Return the form without the cells and questions that pyxform refuses; each is noted."""
     from pyxform import errors as theirs
     from pyxform import xls2json
@@ -95,11 +95,11 @@ def _read_leniently(path: Path, rows: Any, notes: list[Note]) -> Table:
     raise errors.BadFile(file=path.name, reason="form_faulty")
 
 
-def _left_out(rows: Any, sheet: str, number: int, why: str) -> Note | None:
+def _left_out(rows: Any, sheet: str, number: int, why: str) -> ConversionNote | None:
     """Take out of a survey the cell that is refused, or else the question; None where neither can go. Entities go as a whole."""
     if sheet == "entities":
         rows.entities, rows.entities_header = [], []
-        return Note(sheet, number, "", "entity", f"faulty {why}")
+        return ConversionNote(sheet, number, "", "entity", f"faulty {why}")
     if sheet != "survey":
         return None
     survey = rows.survey or ()
@@ -110,11 +110,11 @@ def _left_out(rows: Any, sheet: str, number: int, why: str) -> Note | None:
     column = next((key for key in row if cell is not None and str(key).strip().lower() == cell[1].lower()), None)
     if column is not None:
         del row[column]
-        return Note("survey", number, name, column, f"faulty {why}")
+        return ConversionNote("survey", number, name, column, f"faulty {why}")
     if not row or str(row.get("type") or "").split(" ")[0].split("_")[0] in _FRAME:
         return None
     row.clear()
-    return Note("survey", number, name, "question", f"faulty {why}")
+    return ConversionNote("survey", number, name, "question", f"faulty {why}")
 
 
 def _check_file(path: Path) -> None:
@@ -141,7 +141,7 @@ def _allow_doubles(book: Any) -> None:
     book.settings, book.settings_header = [rows | {name: "yes"}], [heads | {name: None}]
 
 
-def _without_reserved(book: Any) -> list[Note]:
+def _without_reserved(book: Any) -> list[ConversionNote]:
     """Call groups otherwise that have a name which pyxform keeps for itself; each is told."""
     rows = book.survey or ()
     taken = {str(row.get("name") or "") for row in rows}
@@ -151,7 +151,7 @@ def _without_reserved(book: Any) -> list[Note]:
             name = next(made for n in range(len(taken) + 2) if (made := f"{_RESERVED}_group{n or ''}") not in taken)
             taken.add(name)
             row["name"] = name
-            notes.append(Note("survey", number, _RESERVED, "name", f"reserved {name}"))
+            notes.append(ConversionNote("survey", number, _RESERVED, "name", f"reserved {name}"))
     return notes
 
 

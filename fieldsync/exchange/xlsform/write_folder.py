@@ -6,7 +6,7 @@ from pathlib import Path
 from fieldsync import errors
 
 
-def put(folder: Path, texts: Mapping[str, str]) -> None:
+def write_folder(folder: Path, texts: Mapping[str, str]) -> None:
     """Write the files of forms. BadFile."""
     there = next((name for name in texts if (folder / name).exists()), None)
     if there is not None:

@@ -17,10 +17,10 @@ import msgspec
 from fieldsync import errors
 from fieldsync.crypto import age
 from fieldsync.crypto.keys import DeviceKey, random_bytes
-from fieldsync.protocol.bundles.endpoints import Down, Up, chain_at
-from fieldsync.protocol.client import Client
-from fieldsync.protocol.server import Serving
-from fieldsync.protocol.tally import Tally
+from fieldsync.protocol.bundles.endpoints import DownwardBundle, UpwardBundle, chain_at
+from fieldsync.protocol.client import SyncClient
+from fieldsync.protocol.server import SyncServer
+from fieldsync.protocol.tally import SyncTally
 from fieldsync.replica import protocol_versions
 from fieldsync.replica.node import Node
 from fieldsync.store import ReadTx
@@ -35,14 +35,14 @@ from fieldsync.wire.protocols import KEEPS_RESERVED, OLDEST, PROTOCOL
 _Each = Callable[[FrameKind, bytes], None]
 
 
-def _quiet(_done: int, _total: int | None, _what: str) -> None:
+def _no_progress(_done: int, _total: int | None, _what: str) -> None:
     """Nobody waits."""
 
 
 # --- packing ----------------------------------------------------------------------------------------------------------
 
 
-def pack(node: Node, file: Path, *, again: bool = False, progress: Progress = _quiet) -> PackedBundle:
+def pack_bundle(node: Node, file: Path, *, again: bool = False, progress: Progress = _no_progress) -> PackedBundle:
     """Pack what is new for the servers above. NotFound, NoRecipient, BadFile, DiskFull.
 
     A laptop packs its own commits, a branch those of all its devices in the frames that they sealed, and what it tells of them.
@@ -50,29 +50,31 @@ def pack(node: Node, file: Path, *, again: bool = False, progress: Progress = _q
     file is replaced that may be such a bundle. When it is asked for, all that any server that can read it has not acknowledged.
     """
     with node.store.read() as tx:
-        server, servers = _above(node, tx)
+        server, servers = _upstream_servers(node, tx)
         ages = tx.age_recipients(one.id for one in servers)
         if server.id not in ages:
             raise errors.NoRecipient(name=server.name)
         me = tx.device(node.device)
         assert me is not None
-        devices = {one.id: one for one in (*upstream.carried(tx, node, server.id), me)}
+        devices = {one.id: one for one in (*upstream.carried_devices(tx, node, server.id), me)}
         before = tx.packed_parts()
         asked = [one.id for one in servers if one.id in ages] if again else [server.id]
         acknowledged = {id_: min(tx.acknowledged_seq(one, id_) for one in asked) for id_ in devices}
-        packed = {id_: _packed(devices[id_], after, before) for id_, after in acknowledged.items()}
+        packed = {id_: _packed_up_to(devices[id_], after, before) for id_, after in acknowledged.items()}
         new = any(one.head > packed[id_] for id_, one in devices.items())
         goes_on = new and not again and not os.path.exists(file)  # noqa: PTH110 - never raises
         since = packed if goes_on else acknowledged
         starts = {id_: chain_at(tx, one, since[id_]) for id_, one in devices.items()}
         number = tx.last_packed(SERVERS) + 1
         taken = min(tx.peer_settings(one.id).reserved_cursors[reserved_entries.UP] for one in servers if one.id in ages)
-        pieces = tuple(piece for piece in reserved_entries.held(tx, reserved_entries.UP) if piece.number > taken)
-        protocol = min(protocol_versions.spoken(tx, one.id) or OLDEST for one in servers if one.id in ages)
-        heard = max(clock_skew.told_by(tx, one.id) for one in servers)
-    tally, id_ = Tally(), random_bytes(16)
+        pieces = tuple(
+            piece for piece in reserved_entries.stored_entries(tx, reserved_entries.UP) if piece.number > taken
+        )
+        protocol = min(protocol_versions.newest_spoken(tx, one.id) or OLDEST for one in servers if one.id in ages)
+        heard = max(clock_skew.newest_time_from(tx, one.id) for one in servers)
+    tally, id_ = SyncTally(), random_bytes(16)
     total = sum(one.head - since[id_] for id_, one in devices.items())
-    client = Client(node, server, tally, lambda _what, count: progress(count, total, "writing"))
+    client = SyncClient(node, server, tally, lambda _what, count: progress(count, total, "writing"))
     client.protocol, client.bundled = protocol, True
     client.codec = FrameCodec()  # whoever opens it may have other forms, and so another dictionary
 
@@ -95,7 +97,7 @@ def pack(node: Node, file: Path, *, again: bool = False, progress: Progress = _q
             hashes, heard, PROTOCOL, pieces,
         )  # fmt: skip
 
-    size = _write(node.home, file, frames(), manifest, list(ages.values()), node.key)
+    size = _write_bundle(node.home, file, frames(), manifest, list(ages.values()), node.key)
     now = node.clock()
     with node.store.write() as tx:
         parts = [PackedPart(number, one, since[one], last, now) for one, last in client.sent.items()]
@@ -104,7 +106,7 @@ def pack(node: Node, file: Path, *, again: bool = False, progress: Progress = _q
     return PackedBundle(str(file), names, node.letters, number, commits=tally.commits, states=0, bytes=size)
 
 
-def _above(node: Node, tx: ReadTx) -> tuple[KnownServer, list[KnownServer]]:
+def _upstream_servers(node: Node, tx: ReadTx) -> tuple[KnownServer, list[KnownServer]]:
     """Return the server whose cursors a hello tells, and all that can read a bundle. NotFound."""
     servers = tx.servers()
     if not node.is_laptop:
@@ -114,7 +116,7 @@ def _above(node: Node, tx: ReadTx) -> tuple[KnownServer, list[KnownServer]]:
     return servers[0], servers
 
 
-def _packed(device: Device, after: int, before: Sequence[PackedPart]) -> int:
+def _packed_up_to(device: Device, after: int, before: Sequence[PackedPart]) -> int:
     """Return up to where bundles carry a device's commits, from `after` on and without a hole."""
     for one in sorted((one for one in before if one.device == device.id), key=lambda one: one.after):
         if one.after <= after and one.last <= device.head:
@@ -122,13 +124,13 @@ def _packed(device: Device, after: int, before: Sequence[PackedPart]) -> int:
     return after
 
 
-def reply(node: Node, file: Path, device: Device, *, progress: Progress = _quiet) -> PackedBundle:
+def pack_reply(node: Node, file: Path, device: Device, *, progress: Progress = _no_progress) -> PackedBundle:
     """Pack a server's answer for one device; it goes on from what its last hello told. Revoked, NoRecipient, BadFile, DiskFull."""
     if device.state != "enrolled":
         raise errors.Revoked(reason="packing")
     with node.store.read() as tx:
         to = tx.age_recipients([device.id])
-        told, protocol = tx.last_hello(device.id), protocol_versions.spoken(tx, device.id) or OLDEST
+        told, protocol = tx.last_hello(device.id), protocol_versions.newest_spoken(tx, device.id) or OLDEST
         number = tx.last_packed(device.id) + 1
     if not to:
         raise errors.NoRecipient(name=device.letters or device.id.hex())
@@ -139,16 +141,16 @@ def reply(node: Node, file: Path, device: Device, *, progress: Progress = _quiet
         below = (
             ()
             if device.pending or hello.protocol < KEEPS_RESERVED
-            else reserved_entries.held(tx, reserved_entries.DOWN)
+            else reserved_entries.stored_entries(tx, reserved_entries.DOWN)
         )
     pieces = tuple(piece for piece in below if piece.number > hello.reserved_told)
-    serving, id_ = Serving(node, device, hello, FrameCodec()), random_bytes(16)
+    serving, id_ = SyncServer(node, device, hello, FrameCodec()), random_bytes(16)
     states = 0
 
     def frames() -> Iterator[bytes]:
         nonlocal states
         codec = FrameCodec()
-        for frame in serving.answer(by_stick=True):
+        for frame in serving.answer_frames(by_stick=True):
             kind, payload = codec.open_frame(frame)
             if kind is FrameKind.STATES:
                 states += row_batches.count_states(messages.decode_message(messages.States, payload).rows)
@@ -161,14 +163,14 @@ def reply(node: Node, file: Path, device: Device, *, progress: Progress = _quiet
             states, hashes, protocol=PROTOCOL, reserved=pieces,
         )  # fmt: skip
 
-    size = _write(node.home, file, frames(), manifest, list(to.values()), node.serving_key)
+    size = _write_bundle(node.home, file, frames(), manifest, list(to.values()), node.serving_key)
     with node.store.write() as tx:
         tx.add_packed_bundle(device.id, id_, number, node.clock())
     recipient = device.letters or device.id.hex()
     return PackedBundle(str(file), recipient, node.letters, number, commits=0, states=states, bytes=size)
 
 
-def _write(
+def _write_bundle(
     home: Path,
     file: Path,
     frames: Iterable[bytes],
@@ -210,7 +212,7 @@ def _write(
 # --- unpacking --------------------------------------------------------------------------------------------------------
 
 
-def unpack(node: Node, file: Path, *, progress: Progress = _quiet) -> UnpackedBundle:
+def unpack_bundle(node: Node, file: Path, *, progress: Progress = _no_progress) -> UnpackedBundle:
     """Prove a bundle, then apply it. BadBundle, NeedsBundle, Gap, Forked, ChainBroken, Revoked, BadFile."""
     try:
         opened = file.open("rb")
@@ -219,10 +221,10 @@ def unpack(node: Node, file: Path, *, progress: Progress = _quiet) -> UnpackedBu
     with opened:
         with node.store.read() as tx:
             identity = tx.settings.age_identity
-        return _Unpacking(node, opened, identity, progress).run()
+        return _IncomingBundle(node, opened, identity, progress).unpack()
 
 
-class _Unpacking:
+class _IncomingBundle:
     """One bundle on its way in."""
 
     def __init__(self, node: Node, file: IO[bytes], identity: str, progress: Progress) -> None:
@@ -231,18 +233,18 @@ class _Unpacking:
         self._identity = identity
         self._progress = progress
         self._total = os.fstat(file.fileno()).st_size
-        self._side: Up | Down | None = None
+        self._side: UpwardBundle | DownwardBundle | None = None
 
-    def run(self) -> UnpackedBundle:
-        manifest = self._read("file", self._check, self._look)
+    def unpack(self) -> UnpackedBundle:
+        manifest = self._read_file("file", self._check_manifest, self._verify_frame)
         side = self._receiver
-        side.looked()
+        side.finish_verifying()
         with self._node.store.read() as tx:
             already = manifest.id in tx.applied_bundles(manifest.sender)
         if not already:
-            self._read("saving", self._same(manifest), side.take)
+            self._read_file("saving", self._same_manifest(manifest), side.apply_frame)
             with self._node.store.write() as tx:
-                side.done(tx)
+                side.finish_applying(tx)
                 tx.add_applied_bundle(manifest.sender, manifest.id, manifest.number, manifest.made)
             self._node.store.run_maintenance()
         brought = side.brought()
@@ -259,26 +261,26 @@ class _Unpacking:
         )
 
     @property
-    def _receiver(self) -> "Up | Down":
+    def _receiver(self) -> "UpwardBundle | DownwardBundle":
         assert self._side is not None
         return self._side
 
-    def _check(self, manifest: Manifest) -> None:
+    def _check_manifest(self, manifest: Manifest) -> None:
         if not {self._node.device, self._node.serving_key.device}.intersection(manifest.to):
             raise errors.BadBundle(reason="not_for_us")  # a recipient wrapped it anew for us
-        self._side = (Up if manifest.up else Down)(self._node, manifest)
+        self._side = (UpwardBundle if manifest.up else DownwardBundle)(self._node, manifest)
 
-    def _look(self, kind: FrameKind, payload: bytes) -> None:
-        self._receiver.look(kind, payload)
+    def _verify_frame(self, kind: FrameKind, payload: bytes) -> None:
+        self._receiver.verify_frame(kind, payload)
 
-    def _same(self, manifest: Manifest) -> Callable[[Manifest], None]:
+    def _same_manifest(self, manifest: Manifest) -> Callable[[Manifest], None]:
         def check(again: Manifest) -> None:
             if again != manifest:
                 raise errors.BadBundle(reason="changed")
 
         return check
 
-    def _read(self, what: str, check: Callable[[Manifest], None], each: _Each) -> Manifest:
+    def _read_file(self, what: str, check: Callable[[Manifest], None], each: _Each) -> Manifest:
         opener, codec = BundleOpener(check), FrameCodec()
 
         def take(data: bytes) -> None:

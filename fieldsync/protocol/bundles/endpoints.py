@@ -13,9 +13,9 @@ from fieldsync import errors
 from fieldsync.authority import quarantine
 from fieldsync.core.grants import is_branch
 from fieldsync.crypto import chain
-from fieldsync.protocol.client import AnswerFrame, Client
-from fieldsync.protocol.server import Serving
-from fieldsync.protocol.tally import Tally
+from fieldsync.protocol.client import AnswerFrame, SyncClient
+from fieldsync.protocol.server import SyncServer
+from fieldsync.protocol.tally import SyncTally
 from fieldsync.replica import protocol_versions
 from fieldsync.replica.node import Node
 from fieldsync.store import ReadTx, Tx
@@ -54,7 +54,7 @@ class Brought(NamedTuple):
     digest: str | UnsetType = UNSET
 
 
-class Up:
+class UpwardBundle:
     """The commits of a device, or of a branch's devices, for this server. `look` proves, `take` applies."""
 
     def __init__(self, node: Node, manifest: Manifest) -> None:
@@ -73,12 +73,12 @@ class Up:
         self._chains = {carried.device: carried for carried in manifest.chains}
         self._at: dict[bytes, tuple[int, bytes]] = {}
         self._commits = 0
-        self._serving: Serving | None = None
+        self._serving: SyncServer | None = None
         for carried in manifest.chains:
             if carried.device == device.id:
-                self._begin(carried)
+                self._begin_device(carried)
 
-    def _begin(self, carried: CarriedCommits) -> None:
+    def _begin_device(self, carried: CarriedCommits) -> None:
         """Prove that a device's commits go on from what is held."""
         self._at[carried.device] = carried.after, carried.start
         held = self._held.get(carried.device)
@@ -89,7 +89,7 @@ class Up:
         if held.state == "forked":
             return  # what goes on from anything known is taken, and nothing else: it may be all that is left of a lost disk
         if carried.after > held.head:
-            raise _lacking(self._manifest, carried.device, held.head + 1)
+            raise _missing_bundle(self._manifest, carried.device, held.head + 1)
         with self._node.store.read() as tx:
             if held.chain is not None and chain_at(tx, held, carried.after) != carried.start:
                 raise errors.Forked(device=carried.device.hex(), seq=carried.after)
@@ -98,7 +98,7 @@ class Up:
     def _relays(self) -> bool:
         return is_branch(self._device.grants)
 
-    def _open(self, payload: bytes) -> None:
+    def _read_commits(self, payload: bytes) -> None:
         hello = messages.decode_message(messages.Hello, payload)
         # one that comes late tells of less than is held here: that is no laptop restored from a copy
         hello = msgspec.structs.replace(hello, head=max(hello.head, self._device.head))
@@ -107,24 +107,24 @@ class Up:
                 hello, cursors=(), devices=0, refused=0, receipts=0, servers=b"", judged=0, passed=0, clocks=0
             )
         skew = clock_skew.skew_of_bundle(self._manifest.made, self._manifest.heard, self._node.clock())
-        self._serving = Serving(self._node, self._device, hello, FrameCodec(), skew=skew)
+        self._serving = SyncServer(self._node, self._device, hello, FrameCodec(), skew=skew)
 
-    def look(self, kind: FrameKind, payload: bytes) -> None:
+    def verify_frame(self, kind: FrameKind, payload: bytes) -> None:
         """Prove the chain and the seal of the next frame's commits."""
         if self._serving is None:
             if kind is not FrameKind.HELLO:
                 raise errors.BadBundle(reason="content")
-            self._open(payload)
+            self._read_commits(payload)
             return
-        batch = self._serving.read(kind, payload)
+        batch = self._serving.read_frame(kind, payload)
         if batch.forms is not None:
             return
         if batch.peer is not None:
-            self._enrol(batch.peer)
+            self._enrol_devices(batch.peer)
             return
         device, first = batch.commits[0].device, batch.commits[0].seq
         if device not in self._at and device in self._chains:
-            self._begin(self._chains[device])
+            self._begin_device(self._chains[device])
         at, link = self._at.get(device, (-1, b""))
         if first != at + 1:
             raise errors.BadBundle(reason="content")
@@ -143,7 +143,7 @@ class Up:
         if held.key is None or not chain.check_seal(held.key, last, links[-1][1], batch.seal):
             raise errors.ChainBroken(device=device.hex(), seq=first)
 
-    def _enrol(self, peer: messages.Peer) -> None:
+    def _enrol_devices(self, peer: messages.Peer) -> None:
         """Know the devices that the branch's enrolments make known, as far as they are its to make; or a laptop's former ones."""
         line = former_identities.line_of(self._device.id, peer.former)
         for new, old in reversed(line.items()):
@@ -158,28 +158,28 @@ class Up:
             start = chain.chain_start(said.device)
             self._held[said.device] = Device(0, said.device, None, None, said.key, (), said.state, 0, start, None, None)
 
-    def looked(self) -> None:
+    def finish_verifying(self) -> None:
         """Prove that the manifest told all of it."""
         ends = {carried.device: (carried.last, carried.head) for carried in self._manifest.chains}
         if self._serving is None or self._at != ends or self._commits != self._manifest.commits:
             raise errors.BadBundle(reason="content")
 
-    def take(self, kind: FrameKind, payload: bytes) -> None:
+    def apply_frame(self, kind: FrameKind, payload: bytes) -> None:
         """Apply a frame."""
         assert self._serving is not None
         if kind is not FrameKind.HELLO:
-            self._serving.take([self._serving.read(kind, payload)])
+            self._serving.take_commits([self._serving.read_frame(kind, payload)])
 
-    def done(self, tx: Tx) -> None:
+    def finish_applying(self, tx: Tx) -> None:
         """Remember how far the device says it is, unless a later bundle told."""
         assert self._serving is not None
-        self._serving.meet(tx)  # it may have brought no more than its hello
+        self._serving.meet_device(tx)  # it may have brought no more than its hello
         quarantine.judge_due(self._node, tx, sys.maxsize)  # nobody waits behind a bundle
         speaks = min(max(self._serving.protocol, self._manifest.protocol), PROTOCOL)
-        protocol_versions.remember(tx, self._device.id, speaks)
+        protocol_versions.remember_protocol(tx, self._device.id, speaks)
         if not self._device.pending:
             now, own, said = self._node.clock(), self._node.device, self._manifest.reserved
-            reserved_entries.take_from(tx, self._device.id, said, now, relays=self._relays, own=own)
+            reserved_entries.store_entries_from(tx, self._device.id, said, now, relays=self._relays, own=own)
         if self._manifest.number > self._number:
             hello = msgspec.structs.replace(self._serving.hello, protocol=speaks)
             tx.set_last_hello(self._device.id, messages.encode(hello))
@@ -190,7 +190,7 @@ class Up:
         return Brought(self._serving.kept, 0, self._serving.new_conflicts, self._serving.refused)
 
 
-def _lacking(manifest: Manifest, device: bytes, need: int) -> errors.FieldsyncError:
+def _missing_bundle(manifest: Manifest, device: bytes, need: int) -> errors.FieldsyncError:
     """Return which bundle has the commits that are needed first: of several the one that brings the most."""
     having = [one for one in manifest.earlier if one.after < need <= one.last and device == one.device]
     if not having:
@@ -198,8 +198,8 @@ def _lacking(manifest: Manifest, device: bytes, need: int) -> errors.FieldsyncEr
     return errors.NeedsBundle(number=max(having, key=lambda one: (one.last, one.number)).number)
 
 
-class Down:
-    """A server's answer for this device, or branch. `look` proves, `take` applies."""
+class DownwardBundle:
+    """A server's answer for this device, or branch. `verify_frame` proves, `apply_frame` applies."""
 
     def __init__(self, node: Node, manifest: Manifest) -> None:
         with node.store.read() as tx:
@@ -208,7 +208,7 @@ class Down:
                 raise errors.BadBundle(reason="unknown_sender")
             cursors = {one.unit: tx.channel_cursor(server.id, one.n) for one in tx.channels()}
             self._acked = tx.acknowledged_seq(server.id, node.device)
-            self._told = clock_skew.told_by(tx, server.id)
+            self._told = clock_skew.newest_time_from(tx, server.id)
             self._judged = tx.peer_settings(server.id).refused_cursor
         for unit, taken, whole in manifest.cursors:
             ours = cursors.get(unit, (0, 0))
@@ -219,8 +219,8 @@ class Down:
         self._server = server
         self._manifest = manifest
         self._cursors = cursors
-        self._tally = Tally()
-        self._client = Client(node, server, self._tally)
+        self._tally = SyncTally()
+        self._client = SyncClient(node, server, self._tally)
         self._client.bundled = True
         self._ack: messages.Ack | None = None
         self._end: messages.End | None = None
@@ -229,7 +229,7 @@ class Down:
         self._past: set[str] = set()  # channels of which more is known than this brings
         self._held: set[str] = set()  # channels in which a record with unsent commits should go
 
-    def look(self, kind: FrameKind, payload: bytes) -> None:
+    def verify_frame(self, kind: FrameKind, payload: bytes) -> None:
         """Prove that a frame is what it should be at its place."""
         ack = messages.decode_message(messages.Ack, payload) if kind is FrameKind.ACK else None
         if self._end is not None or (self._ack is None) is not (ack is not None and not ack.again):
@@ -257,7 +257,7 @@ class Down:
             case _:
                 raise errors.BadBundle(reason="content")
 
-    def looked(self) -> None:
+    def finish_verifying(self) -> None:
         """Prove that the manifest told all of it, and see what is known already."""
         if self._end is None or self._states != self._manifest.states:
             raise errors.BadBundle(reason="content")
@@ -266,25 +266,25 @@ class Down:
             if taken > one.arrival or (one.arrival and whole >= one.arrival):
                 self._past.add(one.unit)
 
-    def take(self, kind: FrameKind, payload: bytes) -> None:
+    def apply_frame(self, kind: FrameKind, payload: bytes) -> None:
         """Apply a frame, or what of it is news: since it was packed there may have been a sync."""
         match kind:
             case FrameKind.ACK:
-                self._acknowledged(messages.decode_message(messages.Ack, payload))
+                self._apply_ack(messages.decode_message(messages.Ack, payload))
             case FrameKind.PEER | FrameKind.FORMS:
                 if not self._older:
-                    self._client.take(self._client.read(kind, payload))
+                    self._client.apply_frame(self._client.read_frame(kind, payload))
             case FrameKind.STATES:
-                self._channel(messages.decode_message(messages.States, payload))
+                self._apply_states(messages.decode_message(messages.States, payload))
             case FrameKind.END:
                 assert self._end is not None
                 fresh = tuple(one for one in self._end.channels if one.unit not in self._past | self._held)
-                self._client.take(AnswerFrame(messages.End(fresh)))
+                self._client.apply_frame(AnswerFrame(messages.End(fresh)))
 
-    def _acknowledged(self, ack: messages.Ack) -> None:
+    def _apply_ack(self, ack: messages.Ack) -> None:
         if ack.again:
             if not self._older:
-                self._client.take(AnswerFrame(ack))
+                self._client.apply_frame(AnswerFrame(ack))
             return
         self._older = ack.now < self._told
         if ack.head < self._acked and ack.now <= self._told:
@@ -294,19 +294,19 @@ class Down:
                 ack, grants=None, servers=None, schema=None, forms=False, receipts=(), now=self._told
             )
         with self._node.store.read() as tx:
-            restored = bool(ack.epoch) and store_epochs.told(tx, self._server.id) not in (b"", ack.epoch)
+            restored = bool(ack.epoch) and store_epochs.last_epoch_of(tx, self._server.id) not in (b"", ack.epoch)
         if ack.refusals < self._judged and (self._older or not restored):
             ack = msgspec.structs.replace(ack, refused=(), refusals=0)
-        self._client.take(AnswerFrame(ack))
+        self._client.apply_frame(AnswerFrame(ack))
         with self._node.store.read() as tx:
             self._acked = tx.acknowledged_seq(self._server.id, self._node.device)
 
-    def _channel(self, message: messages.States) -> None:
+    def _apply_states(self, message: messages.States) -> None:
         unit = message.unit
         if unit in self._past:
             return
         with self._node.store.read() as tx:
-            unsent = upstream.unsent(self._client, tx) if message.gone else set()
+            unsent = upstream.unsent_records(self._client, tx) if message.gone else set()
             taken = max(
                 (tx.channel_cursor(self._server.id, one.n)[0] for one in tx.channels() if one.unit == unit), default=0
             )
@@ -315,22 +315,22 @@ class Down:
         arrival = taken if unit in self._held else max(taken, message.arrival)
         gone = tuple(record for record in message.gone if record not in unsent)
         news = msgspec.structs.replace(message, arrival=arrival, gone=gone)
-        self._client.take(AnswerFrame(news, row_batches.unpack_states(message.rows)))
+        self._client.apply_frame(AnswerFrame(news, row_batches.unpack_states(message.rows)))
 
-    def done(self, tx: Tx) -> None:
+    def finish_applying(self, tx: Tx) -> None:
         """Note what the server speaks, and whether the two sides' digests could be compared."""
-        protocol_versions.remember(tx, self._server.id, min(self._manifest.protocol, PROTOCOL))
+        protocol_versions.remember_protocol(tx, self._server.id, min(self._manifest.protocol, PROTOCOL))
         if self._manifest.reserved and not self._older:
-            reserved_entries.take(tx, reserved_entries.DOWN, self._manifest.reserved, self._node.clock())
+            reserved_entries.store_entries(tx, reserved_entries.DOWN, self._manifest.reserved, self._node.clock())
             cursors = tx.peer_settings(self._server.id).reserved_cursors
             cursors[reserved_entries.DOWN] = self._manifest.reserved[-1].number
         if not self._older:
-            blocked_checks.note(tx, self._server.id, self._client.obstacle(tx), self._node.clock())
+            blocked_checks.note_check(tx, self._server.id, self._client.find_obstacle(tx), self._node.clock())
 
     def brought(self) -> Brought:
         """Return what it brought."""
         with self._node.store.read() as tx:
             acked = tx.acknowledged_seq(self._server.id, self._node.device)
-            unchecked = self._client.ended is not None and self._client.obstacle(tx) is not None
-        digest = "unchecked" if unchecked else "differs" if self._client.differing() else "equal"
+            unchecked = self._client.ended is not None and self._client.find_obstacle(tx) is not None
+        digest = "unchecked" if unchecked else "differs" if self._client.differing_units() else "equal"
         return Brought(0, self._tally.states, self._tally.new_conflicts, self._tally.refused, acked, digest)

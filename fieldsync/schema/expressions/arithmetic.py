@@ -3,16 +3,16 @@
 import math
 
 from fieldsync.schema.expressions import functions
-from fieldsync.schema.expressions.functions import number
+from fieldsync.schema.expressions.functions import to_number
 
 MAX_NUMBER = 10**100
 
 
-def calculate(sign: str, left: object, right: object) -> int | float | str | None:
+def apply_operator(sign: str, left: object, right: object) -> int | float | str | None:
     """The value of left, sign, right; None when either is unknown."""
-    a, b = number(left), number(right)
+    a, b = to_number(left), to_number(right)
     if a is None or b is None or (sign in ("div", "mod") and b == 0):
-        return functions.shifted(sign, left, right) if isinstance(left, str) else None
+        return functions.date_arithmetic(sign, left, right) if isinstance(left, str) else None
     result: int | float
     try:
         match sign:
@@ -32,20 +32,20 @@ def calculate(sign: str, left: object, right: object) -> int | float | str | Non
     return result if math.isfinite(result) and abs(result) < MAX_NUMBER else None
 
 
-def equal(left: object, right: object) -> bool:
+def values_equal(left: object, right: object) -> bool:
     """Whether two values are the same; what is empty equals only what is empty."""
     left, right = (None if side == "" else side for side in (left, right))
     if left is None or right is None:
         return left is right
     if isinstance(left, str) and isinstance(right, str):
         return left == right
-    a, b = number(left), number(right)
+    a, b = to_number(left), to_number(right)
     return a == b if a is not None and b is not None else left == right
 
 
-def ordered(sign: str, left: object, right: object) -> bool:
+def in_order(sign: str, left: object, right: object) -> bool:
     """Whether two numbers, or two texts, stand in this order."""
-    a, b = number(left), number(right)
+    a, b = to_number(left), to_number(right)
     low: int | float | str
     high: int | float | str
     if a is not None and b is not None:

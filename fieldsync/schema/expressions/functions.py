@@ -18,7 +18,7 @@ _FORMS = {"Y": "%Y", "y": "%y", "m": "%m", "n": "%m", "d": "%d", "e": "%d", "b":
 NOW = "now()"  # where a document carries the time for which it is judged; no field can be called so
 
 
-def number(value: Value) -> int | float | None:
+def to_number(value: Value) -> int | float | None:
     """The number that a value is or spells, else None."""
     if isinstance(value, bool):
         return int(value)
@@ -29,7 +29,7 @@ def number(value: Value) -> int | float | None:
     return None
 
 
-def day(value: Value) -> date | None:
+def to_day(value: Value) -> date | None:
     """The day that a text spells, else None."""
     if not isinstance(value, str) or not _DAY.fullmatch(value):
         return None
@@ -39,7 +39,7 @@ def day(value: Value) -> date | None:
         return None
 
 
-def moment(value: Value) -> datetime | None:
+def to_moment(value: Value) -> datetime | None:
     """The day and time that a text spells, a day being its beginning; else None."""
     found = _MOMENT.fullmatch(value) if isinstance(value, str) else None
     try:
@@ -47,13 +47,13 @@ def moment(value: Value) -> datetime | None:
             return datetime.fromisoformat(f"{found[1]} {found[2]}")
     except ValueError:
         return None
-    whole = day(value)
+    whole = to_day(value)
     return None if whole is None else datetime(whole.year, whole.month, whole.day)  # noqa: DTZ001 - on the clock of whoever wrote it
 
 
-def _apart(sign: str, left: Value, right: Value) -> int | float | str | None:
+def _time_arithmetic(sign: str, left: Value, right: Value) -> int | float | str | None:
     """Days and parts of a day between two times, or a time so many days on or back."""
-    start, other, step = moment(left), moment(right), number(right)
+    start, other, step = to_moment(left), to_moment(right), to_number(right)
     try:
         if start is not None and other is not None and sign == "-":
             days = round((start - other) / timedelta(days=1), 6)
@@ -66,24 +66,24 @@ def _apart(sign: str, left: Value, right: Value) -> int | float | str | None:
     return None
 
 
-def shifted(sign: str, left: Value, right: Value) -> int | float | str | None:
+def date_arithmetic(sign: str, left: Value, right: Value) -> int | float | str | None:
     """Days between two dates, or a date so many days on or back; so with times; None for anything else."""
-    start = day(left)
+    start = to_day(left)
     if sign not in ("+", "-"):
         return None
-    if start is None or (day(right) is None and moment(right) is not None):
-        return _apart(sign, left, right)
-    other = day(right)
+    if start is None or (to_day(right) is None and to_moment(right) is not None):
+        return _time_arithmetic(sign, left, right)
+    other = to_day(right)
     if other is not None:
         return (start - other).days if sign == "-" else None
-    step = number(right)
+    step = to_number(right)
     try:
         return None if step is None else str(start + timedelta(days=step if sign == "+" else -step))
     except OverflowError:
         return None
 
 
-def text(value: Value) -> str:
+def to_text(value: Value) -> str:
     """A value as text: nothing for none, whole numbers without a point, a set's members with spaces."""
     if value is None:
         return ""
@@ -94,33 +94,33 @@ def text(value: Value) -> str:
     return " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
-def _nothing(value: Value) -> bool:
+def _is_empty(value: Value) -> bool:
     return value is None or value in ("", [])
 
 
 def _coalesce(given: Sequence[Value]) -> Value:
-    return next((value for value in given if not _nothing(value)), None)
+    return next((value for value in given if not _is_empty(value)), None)
 
 
 def _regex(given: Sequence[Value]) -> Value:
     from fieldsync.schema import patterns  # few forms have any, and most commands run none
 
-    match = patterns.matcher(text(given[1]))
-    return match is not None and match(text(given[0])[:LONGEST])
+    match = patterns.pattern_matcher(to_text(given[1]))
+    return match is not None and match(to_text(given[0])[:LONGEST])
 
 
 def _whole(value: Value, step: Callable[[float], int]) -> Value:
-    found = number(value)
+    found = to_number(value)
     return None if found is None or not math.isfinite(found) else step(found)
 
 
 def _int(given: Sequence[Value]) -> Value:
-    found = number(given[0])
+    found = to_number(given[0])
     return None if found is None or not math.isfinite(found) else math.trunc(found)
 
 
 def _round(given: Sequence[Value]) -> Value:
-    found, places = number(given[0]), number(given[1]) if len(given) > 1 else 0
+    found, places = to_number(given[0]), to_number(given[1]) if len(given) > 1 else 0
     if found is None or places is None or not math.isfinite(found) or abs(places) > 15:
         return None
     made = round(found, int(places))
@@ -128,18 +128,18 @@ def _round(given: Sequence[Value]) -> Value:
 
 
 def _format_date(given: Sequence[Value]) -> Value:
-    found = moment(given[0])
+    found = to_moment(given[0])
     if found is None:
         return None
     asked = re.sub(
-        r"%(.)", lambda sign: found.strftime(_FORMS[sign[1]]) if sign[1] in _FORMS else "", text(given[1])[:40]
+        r"%(.)", lambda sign: found.strftime(_FORMS[sign[1]]) if sign[1] in _FORMS else "", to_text(given[1])[:40]
     )
     return asked or None
 
 
-def _extreme(pick: Callable[[list[int | float]], int | float]) -> Function:
+def _extreme_of(pick: Callable[[list[int | float]], int | float]) -> Function:
     def extreme(given: Sequence[Value]) -> Value:
-        known = [found for value in given if (found := number(value)) is not None]
+        known = [found for value in given if (found := to_number(value)) is not None]
         return pick(known) if known else None
 
     return extreme
@@ -147,7 +147,7 @@ def _extreme(pick: Callable[[list[int | float]], int | float]) -> Function:
 
 def _plus_months(given: Sequence[Value]) -> Value:
     """The same day so many months later, or that month's last: as instalments fall due."""
-    found, step = day(given[0]), number(given[1])
+    found, step = to_day(given[0]), to_number(given[1])
     if found is None or step is None or not math.isfinite(step):
         return None
     year, month = divmod(found.year * 12 + found.month - 1 + math.trunc(step), 12)
@@ -158,20 +158,20 @@ def _plus_months(given: Sequence[Value]) -> Value:
 
 # name → (how many arguments at least, at most, what it does)
 FUNCTIONS: dict[str, tuple[int, int, Function]] = {
-    "abs": (1, 1, lambda given: None if (found := number(given[0])) is None else abs(found)),
+    "abs": (1, 1, lambda given: None if (found := to_number(given[0])) is None else abs(found)),
     "coalesce": (2, 20, _coalesce),
-    "concat": (1, 50, lambda given: "".join(map(text, given))[: 4 * LONGEST] or None),
-    "contains": (2, 2, lambda given: text(given[1]) in text(given[0])),
-    "ends_with": (2, 2, lambda given: text(given[0]).endswith(text(given[1]))),
+    "concat": (1, 50, lambda given: "".join(map(to_text, given))[: 4 * LONGEST] or None),
+    "contains": (2, 2, lambda given: to_text(given[1]) in to_text(given[0])),
+    "ends_with": (2, 2, lambda given: to_text(given[0]).endswith(to_text(given[1]))),
     "floor": (1, 1, lambda given: _whole(given[0], math.floor)),
     "ceiling": (1, 1, lambda given: _whole(given[0], math.ceil)),
     "format_date": (2, 2, _format_date),
     "int": (1, 1, _int),
-    "max": (1, 50, _extreme(max)),
-    "min": (1, 50, _extreme(min)),
-    "number": (1, 1, lambda given: number(given[0])),
+    "max": (1, 50, _extreme_of(max)),
+    "min": (1, 50, _extreme_of(min)),
+    "number": (1, 1, lambda given: to_number(given[0])),
     "plus_months": (2, 2, _plus_months),
     "regex": (2, 2, _regex),
     "round": (1, 2, _round),
-    "starts_with": (2, 2, lambda given: text(given[0]).startswith(text(given[1]))),
+    "starts_with": (2, 2, lambda given: to_text(given[0]).startswith(to_text(given[1]))),
 }

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple, Protocol
 
 from fieldsync.schema.expressions import step_limit
-from fieldsync.schema.expressions.functions import number
+from fieldsync.schema.expressions.functions import to_number
 from fieldsync.schema.model import Type
 
 Doc = Mapping[str, object]
@@ -34,14 +34,14 @@ class Lookup(NamedTuple):
 class RecordSource(Protocol):
     """Finds other records of one; those that gave way to another, and the deleted, are no records."""
 
-    def children(self, type: str) -> Iterable[Doc]:
+    def child_documents(self, type: str) -> Iterable[Doc]:
         """Return those of a type that belong to this record, oldest first."""
 
-    def named(self, ref: object) -> Doc | None:
+    def find_document(self, ref: object) -> Doc | None:
         """Return the record of an id, if this device has it."""
 
 
-def link(kind: Type, owner: str) -> str | None:
+def link_field(kind: Type, owner: str) -> str | None:
     """Return the field by which a type's records belong to another's: its owner's, else the only one that names that type."""
     naming = [field.name for field in kind.fields.values() if owner in field.to and field.kind == "plain"]
     if kind.belongs_to in naming:
@@ -49,7 +49,7 @@ def link(kind: Type, owner: str) -> str | None:
     return naming[0] if len(naming) == 1 else None
 
 
-def node(ask: Lookup, holds: Callable[[Doc, str], bool]) -> Callable[[Doc, str], object]:
+def lookup_node(ask: Lookup, holds: Callable[[Doc, str], bool]) -> Callable[[Doc, str], object]:
     """Return how a question is answered for a document on a day."""
 
     def answer(doc: Doc, today: str) -> object:
@@ -57,18 +57,18 @@ def node(ask: Lookup, holds: Callable[[Doc, str], bool]) -> Callable[[Doc, str],
         if finder is None:
             return None
         if ask.function == "of":
-            step_limit.spend(step_limit.RECORD)
-            found = finder.named(doc.get(ask.of))
+            step_limit.spend_steps(step_limit.RECORD)
+            found = finder.find_document(doc.get(ask.of))
             return None if found is None else found.get(ask.field)
         chosen: list[Doc] = []
-        for child in finder.children(ask.of):
-            step_limit.spend(step_limit.RECORD + ask.cost)
+        for child in finder.child_documents(ask.of):
+            step_limit.spend_steps(step_limit.RECORD + ask.cost)
             if holds(child, today):
                 chosen.append(child)
         if ask.function == "count":
             return len({str(child[ask.field]) for child in chosen if child.get(ask.field)} if ask.field else chosen)
         if ask.function == "sum":
-            known = [value for child in chosen if (value := number(child.get(ask.field))) is not None]
+            known = [value for child in chosen if (value := to_number(child.get(ask.field))) is not None]
             return round(sum(known), 6) if known else None
         dated = [child for child in chosen if child.get(ask.by) and child.get(ask.field) is not None]
         return max(dated, key=lambda child: str(child[ask.by]))[ask.field] if dated else None

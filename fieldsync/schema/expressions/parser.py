@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 
 from fieldsync.schema.expressions import arithmetic, functions, lookups, step_limit
-from fieldsync.schema.expressions.functions import number
+from fieldsync.schema.expressions.functions import to_number
 
 Doc = Mapping[str, object]
 Node = Callable[[Doc, str], object]
@@ -61,7 +61,7 @@ class ExpressionError(ValueError):
         self.at = at
 
 
-class Expr:
+class Expression:
     """A compiled expression: the fields it names, the answers it expects of them, its value."""
 
     def __init__(
@@ -80,35 +80,35 @@ class Expr:
         self.answers = answers  # (field, code) pairs that are compared, to find misspelt codes
         self._node = node
 
-    def value(self, doc: Doc, today: str) -> object:
+    def evaluate(self, doc: Doc, today: str) -> object:
         """The value for a record's fields on the day `today` (YYYY-MM-DD); None when unknown, or too much work."""
-        if not self.asks or step_limit.begun():
+        if not self.asks or step_limit.is_limited():
             return self._node(doc, today)
-        with step_limit.limited():
+        with step_limit.limit_steps():
             try:
                 return self._node(doc, today)
             except step_limit.TooManySteps:
                 return None
 
-    def holds(self, doc: Doc, today: str) -> bool:
+    def holds_for(self, doc: Doc, today: str) -> bool:
         """Whether it is true for the record."""
-        return truth(self.value(doc, today))
+        return is_truthy(self.evaluate(doc, today))
 
 
-def compile(text: str) -> Expr:
+def compile_expression(text: str) -> Expression:
     """The expression of a text; raises ExpressionError."""
     parser = _Parser(text)
-    node = parser.whole()
+    node = parser.parse_whole()
     names, answers = frozenset(parser.names), frozenset(parser.answers)
-    return Expr(text, node, names, answers, tuple(parser.asks), tuple(parser.patterns))
+    return Expression(text, node, names, answers, tuple(parser.asks), tuple(parser.patterns))
 
 
-def truth(value: object) -> bool:
+def is_truthy(value: object) -> bool:
     """What counts as true: anything but empty, zero and false."""
     return value not in (None, False, 0, "", [])
 
 
-def age(born: object, today: str) -> int | None:
+def age_in_years(born: object, today: str) -> int | None:
     """Whole years from a date to today; None when it is empty or no date."""
     try:
         start, end = date.fromisoformat(str(born)), date.fromisoformat(today)
@@ -119,26 +119,26 @@ def age(born: object, today: str) -> int | None:
 
 def plus_days(day: object, days: object) -> str | None:
     """The date so many days later; None when either is empty or the calendar ends."""
-    step = number(days)
+    step = to_number(days)
     try:
         return None if step is None else str(date.fromisoformat(str(day)) + timedelta(days=step))
     except (ValueError, OverflowError):
         return None
 
 
-def _selected(value: object, code: object) -> bool:
+def _is_selected(value: object, code: object) -> bool:
     return code in value if isinstance(value, list | tuple) else value is not None and value == code
 
 
-def _count(value: object) -> int:
+def _count_members(value: object) -> int:
     if isinstance(value, list | tuple | dict):
         return len(value)
     return 0 if value in (None, "") else 1
 
 
-def _total(values: list[object]) -> int | float | None:
+def _sum_known(values: list[object]) -> int | float | None:
     """The sum of what is known; nothing when nothing is."""
-    known = [found for value in values if (found := number(value)) is not None]
+    known = [found for value in values if (found := to_number(value)) is not None]
     return sum(known) if known else None
 
 
@@ -156,92 +156,92 @@ class _Parser:
         self._next = 0
         self._depth = 0
 
-    def whole(self) -> Node:
-        node = self._any()
-        if self._peek() != ("end", ""):
+    def parse_whole(self) -> Node:
+        node = self._parse_or()
+        if self._peek_token() != ("end", ""):
             raise self._fault("unexpected")
         return node
 
-    def _peek(self) -> tuple[str, str]:
+    def _peek_token(self) -> tuple[str, str]:
         return self._tokens[self._next][:2]
 
     def _fault(self, reason: str) -> ExpressionError:
         return ExpressionError(reason, self._tokens[self._next][2])
 
-    def _take(self, *wanted: str) -> str | None:
-        kind, token = self._peek()
+    def _take_token(self, *wanted: str) -> str | None:
+        kind, token = self._peek_token()
         if kind in ("sign", "word") and token in wanted:
             self._next += 1
             return token
         return None
 
-    def _need(self, sign: str) -> None:
-        if not self._take(sign):
+    def _need_sign(self, sign: str) -> None:
+        if not self._take_token(sign):
             raise self._fault("unexpected")
 
-    def _any(self) -> Node:
+    def _parse_or(self) -> Node:
         self._depth += 1
         if self._depth > MAX_DEPTH:
             raise self._fault("too_deep")
-        parts = [self._all()]
-        while self._take("or"):
-            parts.append(self._all())
+        parts = [self._parse_and()]
+        while self._take_token("or"):
+            parts.append(self._parse_and())
         self._depth -= 1
         if len(parts) == 1:
             return parts[0]
-        return lambda doc, today: any(truth(part(doc, today)) for part in parts)
+        return lambda doc, today: any(is_truthy(part(doc, today)) for part in parts)
 
-    def _all(self) -> Node:
-        parts = [self._compare()]
-        while self._take("and"):
-            parts.append(self._compare())
+    def _parse_and(self) -> Node:
+        parts = [self._parse_comparison()]
+        while self._take_token("and"):
+            parts.append(self._parse_comparison())
         if len(parts) == 1:
             return parts[0]
-        return lambda doc, today: all(truth(part(doc, today)) for part in parts)
+        return lambda doc, today: all(is_truthy(part(doc, today)) for part in parts)
 
-    def _compare(self) -> Node:
+    def _parse_comparison(self) -> Node:
         start = self._next
-        left = self._sum()
+        left = self._parse_sum()
         middle = self._next
-        sign = self._take(*_COMPARE)
+        sign = self._take_token(*_COMPARE)
         if sign is None:
             return left
-        right = self._sum()
+        right = self._parse_sum()
         self._note_answer(self._tokens[start:middle], self._tokens[middle + 1 : self._next])
         if sign == "=":
-            return lambda doc, today: arithmetic.equal(left(doc, today), right(doc, today))
+            return lambda doc, today: arithmetic.values_equal(left(doc, today), right(doc, today))
         if sign == "!=":
-            return lambda doc, today: not arithmetic.equal(left(doc, today), right(doc, today))
-        return lambda doc, today: arithmetic.ordered(sign, left(doc, today), right(doc, today))
+            return lambda doc, today: not arithmetic.values_equal(left(doc, today), right(doc, today))
+        return lambda doc, today: arithmetic.in_order(sign, left(doc, today), right(doc, today))
 
-    def _sum(self) -> Node:
-        node = self._product()
-        while sign := self._take("+", "-"):
-            node = _arithmetic(sign, node, self._product())
+    def _parse_sum(self) -> Node:
+        node = self._parse_product()
+        while sign := self._take_token("+", "-"):
+            node = _arithmetic_node(sign, node, self._parse_product())
         return node
 
-    def _product(self) -> Node:
-        node = self._unary()
-        while sign := self._take("*", "div", "mod"):
-            node = _arithmetic(sign, node, self._unary())
+    def _parse_product(self) -> Node:
+        node = self._parse_unary()
+        while sign := self._take_token("*", "div", "mod"):
+            node = _arithmetic_node(sign, node, self._parse_unary())
         return node
 
-    def _unary(self) -> Node:
-        if self._take("-"):
+    def _parse_unary(self) -> Node:
+        if self._take_token("-"):
             self._depth += 1
             if self._depth > MAX_DEPTH:
                 raise self._fault("too_deep")
-            inner = self._unary()
+            inner = self._parse_unary()
             self._depth -= 1
-            return _arithmetic("-", lambda _doc, _today: 0, inner)
-        if self._take("("):
-            node = self._any()
-            self._need(")")
+            return _arithmetic_node("-", lambda _doc, _today: 0, inner)
+        if self._take_token("("):
+            node = self._parse_or()
+            self._need_sign(")")
             return node
-        return self._value()
+        return self._parse_value()
 
-    def _value(self) -> Node:
-        kind, token = self._peek()
+    def _parse_value(self) -> Node:
+        kind, token = self._peek_token()
         if kind == "number":
             if len(token) > MAX_DIGITS:
                 raise self._fault("too_long")
@@ -252,46 +252,46 @@ class _Parser:
             self._next += 1
             return lambda _doc, _today: token
         if kind == "word" and self._tokens[self._next + 1][:2] == ("sign", "("):
-            return self._call(token)
+            return self._parse_call(token)
         if kind == "field" or (kind == "word" and token not in _WORDS):
             self._next += 1
             self.names.add(token)
             return lambda doc, _today: doc.get(token)
         raise self._fault("unexpected")
 
-    def _call(self, name: str) -> Node:
-        if self._over_others(name):
-            return self._related(name)
+    def _parse_call(self, name: str) -> Node:
+        if self._asks_other_records(name):
+            return self._parse_lookup(name)
         if name not in _FUNCTIONS and name not in functions.FUNCTIONS:
             raise self._fault("unknown_function")
         self._next += 2
         start = self._next
         spans: list[tuple[int, int]] = []
         given: list[Node] = []
-        while not self._take(")"):
+        while not self._take_token(")"):
             if given:
-                self._need(",")
+                self._need_sign(",")
             begin = self._next
-            given.append(self._any())
+            given.append(self._parse_or())
             spans.append((begin, self._next))
-        if not _fits(name, len(given)):
+        if not _takes_count(name, len(given)):
             self._next = start
             raise self._fault("arguments")
         if name == "selected":
             self._note_answer(*(self._tokens[begin:end] for begin, end in spans))
         if name == "regex" and spans[1][1] - spans[1][0] == 1 and self._tokens[spans[1][0]][0] == "text":
             self.patterns.append(self._tokens[spans[1][0]][1:])
-        return _function(name, given)
+        return _function_node(name, given)
 
-    def _over_others(self, name: str) -> bool:
+    def _asks_other_records(self, name: str) -> bool:
         """`count(TYPE where …)` is told from `count(field)` by its `where` or its point."""
         after = self._tokens[self._next + 3][1] if self._next + 3 < len(self._tokens) else ""
         path = self._tokens[min(self._next + 2, len(self._tokens) - 1)][0] == "path"
         return name in lookups.FUNCTIONS and (name != "count" or path or after == "where")
 
-    def _related(self, name: str) -> Node:
+    def _parse_lookup(self, name: str) -> Node:
         self._next += 2
-        kind, target = self._peek()
+        kind, target = self._peek_token()
         if kind != "path" and (name, kind) != ("count", "word"):
             raise self._fault("arguments")
         self._next += 1
@@ -300,22 +300,22 @@ class _Parser:
         self.names, self.answers, self.asks = set(), set(), []
         if name == "newest":
             self._need_word("by")
-            by = self._peek()[1]
+            by = self._peek_token()[1]
             self._next += 1
         begin = self._next
-        if name != "of" and self._take("where"):
-            where = self._any()
+        if name != "of" and self._take_token("where"):
+            where = self._parse_or()
         cost = self._next - begin
         if self.asks:
             raise self._fault("too_deep")
-        self._need(")")
+        self._need_sign(")")
         ask = lookups.Lookup(name, of, field, by, frozenset(self.names), frozenset(self.answers), cost)
         self.names, self.answers, self.asks = outer
         self.asks.append(ask)
-        return lookups.node(ask, lambda doc, today: where is None or truth(where(doc, today)))
+        return lookups.lookup_node(ask, lambda doc, today: where is None or is_truthy(where(doc, today)))
 
     def _need_word(self, word: str) -> None:
-        if self._peek()[0] != "word" or not self._take(word):
+        if self._peek_token()[0] != "word" or not self._take_token(word):
             raise self._fault("unexpected")
 
     def _note_answer(self, left: list["_Token"], right: list["_Token"]) -> None:
@@ -350,11 +350,11 @@ def _tokens(text: str) -> list[_Token]:
     return [*found, ("end", "", end)]
 
 
-def _arithmetic(sign: str, left: Node, right: Node) -> Node:
-    return lambda doc, today: arithmetic.calculate(sign, left(doc, today), right(doc, today))
+def _arithmetic_node(sign: str, left: Node, right: Node) -> Node:
+    return lambda doc, today: arithmetic.apply_operator(sign, left(doc, today), right(doc, today))
 
 
-def _fits(name: str, count: int) -> bool:
+def _takes_count(name: str, count: int) -> bool:
     if name in functions.FUNCTIONS:
         least, most, _ = functions.FUNCTIONS[name]
         return least <= count <= most
@@ -362,24 +362,24 @@ def _fits(name: str, count: int) -> bool:
     return count > 0 if wanted is None else count == wanted
 
 
-def _function(name: str, given: list[Node]) -> Node:
+def _function_node(name: str, given: list[Node]) -> Node:
     if name in functions.FUNCTIONS:
         called = functions.FUNCTIONS[name][2]
         return lambda doc, today: called([one(doc, today) for one in given])
     own: dict[str, Node] = {
-        "not": lambda doc, today: not truth(given[0](doc, today)),
-        "selected": lambda doc, today: _selected(given[0](doc, today), given[1](doc, today)),
-        "count": lambda doc, today: _count(given[0](doc, today)),
+        "not": lambda doc, today: not is_truthy(given[0](doc, today)),
+        "selected": lambda doc, today: _is_selected(given[0](doc, today), given[1](doc, today)),
+        "count": lambda doc, today: _count_members(given[0](doc, today)),
         "today": lambda _doc, today: today,
         "now": lambda doc, today: (
             doc.get(functions.NOW) or f"{today} 23:59"
         ),  # who does not know the time refuses none of that day
-        "empty": lambda doc, today: _count(given[0](doc, today)) == 0,
-        "age": lambda doc, today: age(given[0](doc, today), today),
-        "if": lambda doc, today: given[1 if truth(given[0](doc, today)) else 2](doc, today),
+        "empty": lambda doc, today: _count_members(given[0](doc, today)) == 0,
+        "age": lambda doc, today: age_in_years(given[0](doc, today), today),
+        "if": lambda doc, today: given[1 if is_truthy(given[0](doc, today)) else 2](doc, today),
         "plus_days": lambda doc, today: plus_days(given[0](doc, today), given[1](doc, today)),
         "length": lambda doc, today: len(str(given[0](doc, today) or "")),
-        "total": lambda doc, today: _total([one(doc, today) for one in given]),
+        "total": lambda doc, today: _sum_known([one(doc, today) for one in given]),
         "true": lambda _doc, _today: True,
         "false": lambda _doc, _today: False,
     }

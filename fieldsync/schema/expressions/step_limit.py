@@ -15,7 +15,7 @@ class TooManySteps(Exception):
 
 
 @contextmanager
-def limited() -> Iterator[None]:
+def limit_steps() -> Iterator[None]:
     """Give what is evaluated within one limit together; within another's limit it is that one."""
     if _left.get() is not None:
         yield
@@ -27,12 +27,12 @@ def limited() -> Iterator[None]:
         _left.reset(mark)
 
 
-def begun() -> bool:
+def is_limited() -> bool:
     """Say whether an evaluation with a limit is going on, and this is a part of it."""
     return _left.get() is not None
 
 
-def spend(steps: int) -> None:
+def spend_steps(steps: int) -> None:
     """Count steps against the limit of the evaluation that is going on. TooManySteps."""
     left = _left.get()
     if left is None:

@@ -117,7 +117,7 @@ class DuplicateWrites(DuplicateReads, Protocol):
     def drop_pairs(self, numbers: Iterable[int]) -> None:
         """Forget the pairs of these records."""
 
-    def put_pairs(self, numbers: Sequence[int], pairs: Iterable[tuple[int, int, comparison.Match]]) -> None:
+    def put_pairs(self, numbers: Sequence[int], pairs: Iterable[tuple[int, int, comparison.Likeness]]) -> None:
         """Keep what comparing these records has found."""
 
     def note_elsewhere(self, records: Iterable[bytes]) -> int:

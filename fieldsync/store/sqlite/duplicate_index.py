@@ -191,7 +191,7 @@ class SqliteDuplicateWrites(SqliteDuplicateReads, SqliteNumberWrites):
         self.many("DELETE FROM pair WHERE a = ?", several)
         self.many("DELETE FROM pair WHERE b = ?", several)
 
-    def put_pairs(self, numbers: Sequence[int], pairs: Iterable[tuple[int, int, comparison.Match]]) -> None:
+    def put_pairs(self, numbers: Sequence[int], pairs: Iterable[tuple[int, int, comparison.Likeness]]) -> None:
         rows = [(min(a, b), max(a, b), match.score, dump_json(match.reasons).decode()) for a, b, match in sorted(pairs)]
         self.many(
             "INSERT INTO pair (a, b, score, reasons) VALUES (?,?,?,?) "

@@ -23,7 +23,7 @@ from fieldsync.ui.terminal import messages
 Json = dict[str, Any]
 
 
-class Filling:
+class FormAnswers:
     """Answers so far; `before` is what the record shows when it is opened, None (and no `row`) for a new one."""
 
     def __init__(
@@ -31,7 +31,7 @@ class Filling:
     ) -> None:
         self.node, self.kind, self.lang = node, kind, lang
         self.around = FormLookups(node, row)
-        self.reader = value_reader.typed(node)
+        self.reader = value_reader.reader_for_typing(node)
         self.row = row
         self._record = row.state.record if row is not None else None
         self.new = before is None
@@ -43,53 +43,61 @@ class Filling:
         self._implied: dict[str, Any] = {}  # what a precision was before a year or an age gave it
 
     @property
-    def _judged(self) -> dict[str, Any]:
+    def _document_with_time(self) -> dict[str, Any]:
         """The document as rules are asked of it: with the time."""
-        return self.doc | {NOW: self.node.moment()}
+        return self.doc | {NOW: self.node.date_and_time()}
 
     # --- what is asked ---
 
-    def asked(self) -> list[str]:
+    def fields_to_ask(self) -> list[str]:
         """The fields to ask for now, in the form's order; of an existing record its state, too."""
-        found = validate.relevant(self.kind, self._judged, self.node.today())
+        found = validate.relevant_fields(self.kind, self._document_with_time, self.node.today())
         if self.new:
             return [name for name in found if self.kind.fields[name].kind != "tally"]
         return [*found, "state"] if self.kind.lifecycle is not None and "state" in self.kind.fields else found
 
-    def missing(self) -> list[str]:
+    def missing_fields(self) -> list[str]:
         """The fields that are still needed, in the form's order."""
-        return validate.missing(self.kind, self._judged, self.node.today())
+        return validate.missing_fields(self.kind, self._document_with_time, self.node.today())
 
-    def needs(self, field: Field) -> bool:
+    def is_needed(self, field: Field) -> bool:
         """Say whether a field is one of those that a complete record has."""
-        return field.required == "always" or (field.required == "when" and field.name in self.missing())
+        return field.required == "always" or (field.required == "when" and field.name in self.missing_fields())
 
-    def choices(self, field: Field) -> Sequence[Choice]:
+    def choices_of(self, field: Field) -> Sequence[Choice]:
         """The answers to choose from; of states only those that may follow."""
         if field.type in ("state", "approval"):
             lifecycle = self.kind.lifecycle_of(field.name)
             after = lifecycle.next_states(self.doc.get(field.name)) if lifecycle is not None else ()
-            return [choice for choice in field.offered if choice.code in after]
-        return validate.offered(self.kind, field, self._judged, self.node.today()) if field.type == "choice" else ()
+            return [choice for choice in field.offered_choices if choice.code in after]
+        return (
+            validate.offered_choices(self.kind, field, self._document_with_time, self.node.today())
+            if field.type == "choice"
+            else ()
+        )
 
-    def named(self, field: Field, text: str) -> str:
+    def find_reference(self, field: Field, text: str) -> str:
         """The id of the record that a text names by its code, or the text where the field takes words. NoRecord, Ambiguous."""
-        return str(self.reader.value(field, text))
+        return str(self.reader.read_value(field, text))
 
-    def records(self, field: Field, text: str, limit: int) -> list[Record]:
+    def find_records(self, field: Field, text: str, limit: int) -> list[Record]:
         """The records that a reference may mean by words."""
         return [found for found in queries.find(self.node, text, limit=0) if found.type in field.to][:limit]
 
-    def words(self, text: str) -> str:
+    def fill_label(self, text: str) -> str:
         """A label in the words of the answers that it speaks of."""
-        return label_placeholders.filled(text, self._answer) if label_placeholders.speaks(text) else text
+        return (
+            label_placeholders.fill_placeholders(text, self._answer_text)
+            if label_placeholders.has_placeholders(text)
+            else text
+        )
 
-    def label(self, field: Field) -> str:
+    def label_of(self, field: Field) -> str:
         """What a field is called, in the words of the answers that it speaks of."""
-        return self.words(label_in(field.label, self.lang, field.name))
+        return self.fill_label(label_in(field.label, self.lang, field.name))
 
-    def _answer(self, name: str) -> str:
-        kind, doc = self.kind, self.doc | self.derived()
+    def _answer_text(self, name: str) -> str:
+        kind, doc = self.kind, self.doc | self.derived_values()
         of, point, beyond = name.partition(".")
         if point:
             with self.node.store.read() as tx:
@@ -100,11 +108,11 @@ class Filling:
         field, value = kind.fields.get(of), doc.get(of)
         if field is None or value is None or field.type == "ref":
             return ""
-        return ", ".join(field.words(one, self.lang) for one in (value if isinstance(value, list) else [value]))
+        return ", ".join(field.value_words(one, self.lang) for one in (value if isinstance(value, list) else [value]))
 
     # --- what is answered ---
 
-    def give(self, field: Field, value: object) -> None:
+    def set_answer(self, field: Field, value: object) -> None:
         """Take one answer, None for none; IllegalValue and its kin, and then nothing changes."""
         if field.kind == "log":
             self.logs.pop(field.name, None)
@@ -115,65 +123,73 @@ class Filling:
             if value is not None:
                 self.counts[field.name] = int(validate.check_new_member(field, value))
         elif field.kind == "set":
-            members = map(str, self.reader.members(field, value))
+            members = map(str, self.reader.read_members(field, value))
             known = self.before.get(field.name) or ()
             given = sorted({one if one in known else str(validate.check_new_member(field, one)) for one in members})
-            validate.check(self.kind, {}, self._judged | {field.name: given}, self.node.today(), sets=[field.name])
-            self._put(field.name, given or None)
+            validate.check_changes(
+                self.kind, {}, self._document_with_time | {field.name: given}, self.node.today(), sets=[field.name]
+            )
+            self._store_answer(field.name, given or None)
         else:
-            self._give_plain(field, value)
+            self._set_plain(field, value)
 
-    def _give_plain(self, field: Field, value: object) -> None:
+    def _set_plain(self, field: Field, value: object) -> None:
         today = self.node.today()
         precision = dates.precision_field(self.kind.fields, field.name) if field.type == "date" else None
-        rough = dates.roughly(value, today) if precision is not None else None
-        given = rough[0] if rough is not None else self.reader.value(field, value)
-        self._put(field.name, validate.check(self.kind, {field.name: given}, self._others(field), today)[field.name])
+        rough = dates.approximate_date(value, today) if precision is not None else None
+        given = rough[0] if rough is not None else self.reader.read_value(field, value)
+        self._store_answer(
+            field.name,
+            validate.check_changes(self.kind, {field.name: given}, self._document_to_judge(field), today)[field.name],
+        )
         self._implied.pop(field.name, None)
         if precision is None:
             return
         if rough is not None:
             self.given_along.add(precision.name)
             self._implied.setdefault(precision.name, self.doc.get(precision.name))
-            self._put(precision.name, rough[1])
+            self._store_answer(precision.name, rough[1])
         elif precision.name in self._implied:  # a year was only the beginning of what was typed
-            self._put(precision.name, self._implied.pop(precision.name))
+            self._store_answer(precision.name, self._implied.pop(precision.name))
 
-    def _others(self, field: Field) -> dict[str, Any]:
+    def _document_to_judge(self, field: Field) -> dict[str, Any]:
         """The document to judge an answer by: a state follows the one that the record has, not one chosen a moment ago."""
-        return self._judged | {
+        return self._document_with_time | {
             name: self.before.get(name) for name in (field.name,) if field.type == "state" or field.merge == "once"
         }
 
-    def _put(self, name: str, value: object) -> None:
+    def _store_answer(self, name: str, value: object) -> None:
         if value is None:
             self.doc.pop(name, None)
         else:
             self.doc[name] = value
 
-    def odd(self, field: Field) -> bool:
+    def looks_odd(self, field: Field) -> bool:
         """Say whether an answer is legal and yet looks odd."""
-        return any(one["field"] == field.name for one in validate.warnings(self.kind, self._judged, self.node.today()))
+        return any(
+            one["field"] == field.name
+            for one in validate.list_warnings(self.kind, self._document_with_time, self.node.today())
+        )
 
     # --- what it comes to ---
 
     @cached_property
-    def follow(self) -> list[str]:
+    def derived_fields(self) -> list[str]:
         """The fields that follow from others, in the form's order; a partner is not shown all that these come from."""
         if self.node.role == PARTNER:
             return []
         return [field.name for field in self.kind.fields.values() if field.kind == "derived" and not field.retired]
 
-    def derived(self) -> Json:
+    def derived_values(self) -> Json:
         """What follows from the answers so far and from other records, as far as it is known."""
-        if not self.follow:
+        if not self.derived_fields:
             return {}
-        full = validate.whole(self.kind, self._judged, self.node.today(), self.around)
-        return {name: full[name] for name in self.follow if name in full}
+        full = validate.whole_document(self.kind, self._document_with_time, self.node.today(), self.around)
+        return {name: full[name] for name in self.derived_fields if name in full}
 
-    def changes(self) -> Changes:
+    def build_changes(self) -> Changes:
         """What differs from what the form was opened on; answers that are no longer asked for do not count."""
-        asked = {*self.asked(), "state"}
+        asked = {*self.fields_to_ask(), "state"}
         plain: dict[str, object] = {}
         put: dict[str, Sequence[object]] = {}
         drop: dict[str, Sequence[object]] = {}
@@ -187,7 +203,7 @@ class Filling:
                 plain[name] = new
         return Changes(set=plain, put=put, drop=drop, count=dict(self.counts), say=dict(self.logs))
 
-    def now(self) -> Mapping[str, Any]:
+    def current_document(self) -> Mapping[str, Any]:
         """What the record shows by now, whoever changed it since this was opened."""
         if self._record is None:
             return self.before
@@ -195,50 +211,52 @@ class Filling:
             row = tx.row(self._record)
         return self.before if row is None else row.doc
 
-    def held(self) -> tuple[Json, dict[str, str], dict[str, int]]:
+    def copy_answers(self) -> tuple[Json, dict[str, str], dict[str, int]]:
         """All answers as they are now, to compare with or to put back."""
         return dict(self.doc), dict(self.logs), dict(self.counts)
 
-    def put_back(self, held: tuple[Json, dict[str, str], dict[str, int]]) -> None:
+    def restore_answers(self, held: tuple[Json, dict[str, str], dict[str, int]]) -> None:
         """Have the answers as they were."""
         self.doc, self.logs, self.counts = (dict(part) for part in held)
 
     @property
-    def touched(self) -> bool:
+    def has_answers(self) -> bool:
         """Whether anything was answered at all."""
         return self.doc != self.before or bool(self.logs or self.counts)
 
 
-def meant(node: Node, kind: Type | None, lang: str, name: str, text: str) -> str:
+def stored_value(node: Node, kind: Type | None, lang: str, name: str, text: str) -> str:
     """Return what a typed value stands for: a record by its code, or by words that find one only. NoRecord, Ambiguous."""
     field = kind.fields.get(name) if kind is not None else None
     if kind is None or field is None or field.type != "ref":
-        return text.strip() if field is None else str(value_reader.typed(node).value(field, text.strip()))
-    filling = Filling(node, kind, lang)
+        return (
+            text.strip() if field is None else str(value_reader.reader_for_typing(node).read_value(field, text.strip()))
+        )
+    filling = FormAnswers(node, kind, lang)
     try:
-        return filling.named(field, text.strip())
+        return filling.find_reference(field, text.strip())
     except errors.NoRecord:
-        found = filling.records(field, text.strip(), 2)
+        found = filling.find_records(field, text.strip(), 2)
         if len(found) != 1:
             raise
         return str(found[0].id)
 
 
-def refused(fault: errors.FieldsyncError, kind: Type | None, lang: str, node: Node) -> str:
+def refusal_text(fault: errors.FieldsyncError, kind: Type | None, lang: str, node: Node) -> str:
     """Return why an answer was not taken: in words about the answer where they are, else the error's own."""
     if isinstance(fault, errors.IllegalValue) and kind is not None:
-        return messages.because(messages.labelled({"type": kind.name, **fault.facts}, lang, node.schema), lang)
-    return messages.explain(fault, lang, node.schema)[0]
+        return messages.reason_text(messages.label_facts({"type": kind.name, **fault.facts}, lang, node.schema), lang)
+    return messages.explain_error(fault, lang, node.schema)[0]
 
 
-def matching(choices: Sequence[Choice], text: str) -> list[Choice]:
+def matching_choices(choices: Sequence[Choice], text: str) -> list[Choice]:
     """Return the choices that a text may mean: those that have its words in either language, spelling forgiven."""
-    wanted = _folded(text)
+    wanted = _fold_words(text)
     if not wanted:
         return list(choices)
     starts, holds = [], []
     for choice in choices:
-        said = [_folded(one) for one in (*choice.label.values(), choice.code)]
+        said = [_fold_words(one) for one in (*choice.label.values(), choice.code)]
         if any(one.startswith(wanted) for one in said):
             starts.append(choice)
         elif any(wanted in one for one in said):
@@ -246,5 +264,5 @@ def matching(choices: Sequence[Choice], text: str) -> list[Choice]:
     return starts + holds
 
 
-def _folded(text: str) -> str:
+def _fold_words(text: str) -> str:
     return names.fold_text(text)

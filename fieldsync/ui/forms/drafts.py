@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from fieldsync import errors
 from fieldsync.schema.labels import label_in
-from fieldsync.ui.forms.answers import Filling
+from fieldsync.ui.forms.answers import FormAnswers
 from fieldsync.ui.forms.roster import new_member
 
 if TYPE_CHECKING:
@@ -13,22 +13,22 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 
-def made(screen: "FormScreen") -> Json:
+def make_draft(screen: "FormScreen") -> Json:
     """Return the draft of a form as it is now: answers, what is typed and not legal yet, members; one that is being filled in, too."""
     members = [*screen.members, *([screen.entering] if screen.entering is not None else [])]
     return {
-        **_answers(screen.sheets[0].filling),
-        "typed": {one.field.name: one.text for one in screen.questions if one.wrong and one.text.strip()},
-        "members": [{"tie": _answers(one.tie), "being": _answers(one.being)} for one in members],
+        **_draft_answers(screen.sheets[0].filling),
+        "typed": {one.field.name: one.line_text for one in screen.questions if one.wrong and one.line_text.strip()},
+        "members": [{"tie": _draft_answers(one.tie), "being": _draft_answers(one.being)} for one in members],
     }
 
 
-def count(draft: Json) -> int:
+def count_answers(draft: Json) -> int:
     """Return how many answers a draft has."""
     return sum(len(draft.get(part, ())) for part in ("answers", "logs", "counts", "typed", "members"))
 
 
-def _answers(filling: Filling) -> Json:
+def _draft_answers(filling: FormAnswers) -> Json:
     names = [name for name in {**filling.before, **filling.doc} if filling.doc.get(name) != filling.before.get(name)]
     return {
         "answers": {name: filling.doc.get(name) for name in sorted(names)},
@@ -38,24 +38,24 @@ def _answers(filling: Filling) -> Json:
     }
 
 
-def take_up(screen: "FormScreen", draft: Json) -> list[str]:
+def restore_draft(screen: "FormScreen", draft: Json) -> list[str]:
     """Give a form its draft's answers; return the labels of fields that were not: they were changed since, or are no more legal."""
-    left = _take(screen.sheets[0].filling, draft)
+    left = _restore_answers(screen.sheets[0].filling, draft)
     if screen.roster is not None:
         for one in draft.get("members", ()):
             member = new_member(screen.node, screen.roster, screen.out.lang)
-            left += _take(member.tie, one["tie"]) + _take(member.being, one["being"])
+            left += _restore_answers(member.tie, one["tie"]) + _restore_answers(member.being, one["being"])
             screen.members.append(member)
     typed = draft.get("typed", {})
     for question in screen.questions:
         question.show_answer()
         if question.field.name in typed:
-            question.put(typed[question.field.name])
-            question.answer()
+            question.set_text(typed[question.field.name])
+            question.judge_text()
     return left
 
 
-def _take(filling: Filling, draft: Json) -> list[str]:
+def _restore_answers(filling: FormAnswers, draft: Json) -> list[str]:
     left = []
     values = {**draft.get("answers", {}), **draft.get("logs", {}), **draft.get("counts", {})}
     for name, value in values.items():
@@ -67,7 +67,7 @@ def _take(filling: Filling, draft: Json) -> list[str]:
             left.append(label)
             continue
         try:
-            filling.give(field, value)
+            filling.set_answer(field, value)
         except errors.FieldsyncError:
             left.append(label)
     return left

@@ -6,56 +6,58 @@ from fieldsync.replica.node import Node
 from fieldsync.schema.labels import label_in
 from fieldsync.schema.model import Type
 from fieldsync.store.contract import Row
-from fieldsync.ui.forms.answers import Filling
+from fieldsync.ui.forms.answers import FormAnswers
 from fieldsync.ui.forms.record_screen import FormApp, RecordScreen
-from fieldsync.ui.forms.roster import all_new, new_beside, roster_of
+from fieldsync.ui.forms.roster import new_members, new_records, roster_of
 from fieldsync.ui.views.tables import Tables
 
 
 def new_form(out: Tables, node: Node, kind: Type, *, unit: str | None, note: str | None) -> FormApp:
     """Return the form of a new record; its members are saved with it."""
     out.of(node)
-    draft, roster = form_drafts.key(kind.name), roster_of(node.schema, kind)
+    draft, roster = form_drafts.draft_key(kind.name), roster_of(node.schema, kind)
 
-    def keep(screen: RecordScreen) -> bytes:
-        changes = screen.sheets[0].filling.changes()
-        wanted = all_new(node, kind, changes, roster, screen.members)
-        return save.add_all(node, wanted, unit=unit, note=note, unfinished=draft)[0]
+    def save_form(screen: RecordScreen) -> bytes:
+        changes = screen.sheets[0].filling.build_changes()
+        wanted = new_records(node, kind, changes, roster, screen.members)
+        return save.add_records(node, wanted, unit=unit, note=note, unfinished=draft)[0]
 
     title = out.phrase("form_new", name=label_in(kind.label, out.lang, kind.name))
-    return FormApp(node, out, title, Filling(node, kind, out.lang), keep, draft=draft, roster=roster)
+    return FormApp(node, out, title, FormAnswers(node, kind, out.lang), save_form, draft=draft, roster=roster)
 
 
 def edit_form(out: Tables, node: Node, row: Row, *, note: str | None) -> FormApp:
     """Return the form of a record: what is not changed in it is not written; members may be added to it."""
     out.of(node)
     kind, record = node.schema.type(row.state.type), row.state.record
-    draft = form_drafts.key(kind.name, record)
+    draft = form_drafts.draft_key(kind.name, record)
     roster = roster_of(node.schema, kind) if node.role != PARTNER else None
 
-    def keep(screen: RecordScreen) -> bytes:
-        changes = screen.sheets[0].filling.changes()
-        more = new_beside(node, kind, changes, roster, screen.members, record, headed=row.doc) if roster else []
-        return save.edit(node, record.hex(), changes, note=note, based_on=row.state, unfinished=draft, beside=more)
+    def save_form(screen: RecordScreen) -> bytes:
+        changes = screen.sheets[0].filling.build_changes()
+        more = new_members(node, kind, changes, roster, screen.members, record, headed=row.doc) if roster else []
+        return save.edit_record(
+            node, record.hex(), changes, note=note, based_on=row.state, unfinished=draft, beside=more
+        )
 
     name = " ".join(filter(None, (label_in(kind.label, out.lang, kind.name), row.code)))
-    filling = Filling(node, kind, out.lang, row.doc, row)
-    return FormApp(node, out, out.phrase("form_edit", name=name), filling, keep, draft=draft, roster=roster)
+    filling = FormAnswers(node, kind, out.lang, row.doc, row)
+    return FormApp(node, out, out.phrase("form_edit", name=name), filling, save_form, draft=draft, roster=roster)
 
 
-def run(app: FormApp) -> bytes:
+def run_form(app: FormApp) -> bytes:
     """Show a form until it is saved; leaving it is KeyboardInterrupt."""
     try:
-        saved = app.show()
+        saved = app.show_screen()
     except Exception:
-        _tell_what_is_kept(app)
+        _announce_draft(app)
         raise
     if saved is None:
-        _tell_what_is_kept(app)
+        _announce_draft(app)
         raise KeyboardInterrupt
     return saved
 
 
-def _tell_what_is_kept(app: FormApp) -> None:
-    if form_drafts.kept(app.node, app.draft) is not None:
+def _announce_draft(app: FormApp) -> None:
+    if form_drafts.load_draft(app.node, app.draft) is not None:
         app.out.say("draft_is_kept")

@@ -16,17 +16,17 @@ from textual.widgets import Input, TextArea
 
 from fieldsync.replica.node import Node
 from fieldsync.schema.labels import label_in
-from fieldsync.ui.forms.question import MOST_OPTIONS, Option, Question, option_lines
-from fieldsync.ui.forms.roster import Member, Roster, asked_of_tie, documents, new_member, those_there
-from fieldsync.ui.forms.rows import ActionRow, DerivedRow, Sheet, TextRow
+from fieldsync.ui.forms.question import MOST_OPTIONS, AnswerOption, QuestionRow, option_lines
+from fieldsync.ui.forms.roster import Roster, RosterMember, member_documents, new_member, present_members, tie_fields
+from fieldsync.ui.forms.rows import ActionRow, DerivedRow, QuestionSheet, TextRow
 from fieldsync.ui.views.tables import Tables
 from fieldsync.ui.widgets.dialogs import ChoiceDialog
-from fieldsync.ui.widgets.full_screen_app import OneAtATime
-from fieldsync.ui.widgets.line_writer import ACCENT, BAD, GOOD, QUIET, Part, Pen
-from fieldsync.ui.widgets.text_panels import TextPanel, keys
+from fieldsync.ui.widgets.full_screen_app import DialogScreen
+from fieldsync.ui.widgets.line_writer import ACCENT, BAD, GOOD, QUIET, LinePart, LineWriter
+from fieldsync.ui.widgets.text_panels import TextPanel, key_lines
 
 
-class FormScreen(OneAtATime[bool]):
+class FormScreen(DialogScreen[bool]):
     """One form; ends with True when it was saved or accepted."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -40,49 +40,51 @@ class FormScreen(OneAtATime[bool]):
     ]
 
     def __init__(
-        self, node: Node, out: Tables, title: str, sheets: Sequence[Sheet], *, roster: Roster | None = None
+        self, node: Node, out: Tables, title: str, sheets: Sequence[QuestionSheet], *, roster: Roster | None = None
     ) -> None:
         super().__init__()
-        self.node, self.out, self.pen = node, out, Pen(out)
+        self.node, self.out, self.pen = node, out, LineWriter(out)
         self.title_words = title
         self.sheets = list(sheets)
         self.roster = roster
-        self.members: list[Member] = []
-        self.entering: Member | None = None  # a new one, which is not among them yet
-        self._begun_with = [sheet.filling.held() for sheet in sheets]
+        self.members: list[RosterMember] = []
+        self.entering: RosterMember | None = None  # a new one, which is not among them yet
+        self._begun_with = [sheet.filling.copy_answers() for sheet in sheets]
         self.questions = [
-            Question(self.pen, sheet.filling, sheet.filling.kind.fields[name])
+            QuestionRow(self.pen, sheet.filling, sheet.filling.kind.fields[name])
             for sheet in sheets
-            for name in sheet.fields()
+            for name in sheet.asked_fields()
         ]
         self._missing: dict[int, frozenset[str]] = {}  # by sheet: what is still needed
         self._option = -1
-        self._options: Sequence[Option] = ()
-        self._said: Part | None = None
+        self._options: Sequence[AnswerOption] = ()
+        self._said: LinePart | None = None
 
     # --- what is seen ---
 
     def compose(self) -> ComposeResult:
         """Head, questions with their sections, foot, keys."""
-        yield TextPanel(self._head, id="head")
+        yield TextPanel(self._head_lines, id="head")
         with VerticalScroll(id="form", can_focus=False):
             section: tuple[int, str] | None = None
-            for row in self._rows():
+            for row in self._question_rows():
                 here = id(row.filling), row.field.section
                 if here != section:
                     section = here
-                    yield TextRow(self.pen, self._section(row), f"bold {ACCENT}", classes="section")
+                    yield TextRow(self.pen, self._section_of(row), f"bold {ACCENT}", classes="section")
                 yield row
             yield Vertical(id="members")
-            yield ActionRow(self.pen, lambda: self.out.phrase("form_done"), self._save)
-        yield TextPanel(self._foot, id="foot")
-        yield TextPanel(self._keys, id="keys")
+            yield ActionRow(self.pen, lambda: self.out.phrase("form_done"), self._start_save)
+        yield TextPanel(self._foot_lines, id="foot")
+        yield TextPanel(self._key_lines, id="keys")
 
-    def _rows(self) -> Iterator[Question | DerivedRow]:
+    def _question_rows(self) -> Iterator[QuestionRow | DerivedRow]:
         """The questions of each sheet, and at the end of a section what follows from its answers."""
         for sheet in self.sheets:
             mine = [one for one in self.questions if one.filling is sheet.filling]
-            follow = [DerivedRow(self.pen, sheet.filling, sheet.filling.kind.fields[name]) for name in sheet.derived()]
+            follow = [
+                DerivedRow(self.pen, sheet.filling, sheet.filling.kind.fields[name]) for name in sheet.derived_fields()
+            ]
             last = {one.field.section: one for one in mine}
             for question in mine:
                 yield question
@@ -90,27 +92,27 @@ class FormScreen(OneAtATime[bool]):
                     yield from (one for one in follow if one.field.section == question.field.section)
             yield from (one for one in follow if one.field.section not in last)
 
-    def _section(self, row: Question | DerivedRow) -> str:
+    def _section_of(self, row: QuestionRow | DerivedRow) -> str:
         kind = row.filling.kind
         title = label_in(kind.sections.get(row.field.section, {}), self.out.lang)
-        return row.filling.words(title) if title else label_in(kind.label, self.out.lang, kind.name)
+        return row.filling.fill_label(title) if title else label_in(kind.label, self.out.lang, kind.name)
 
     def on_mount(self) -> None:
         """Begin with the first question."""
         self.show_members()
         for question in self.questions:
-            question.renew()
-        self._answered()
+            question.redraw()
+        self._answer_changed()
         if (first := next((one for one in self.questions if one.display), None)) is not None:
-            first.line.focus()
+            first.input_line.focus()
 
-    def ask_what_is_asked(self) -> None:
+    def show_questions(self) -> None:
         """Show the questions that the answers call for, and the sections that have any."""
-        asked = {(id(sheet.filling), name) for sheet in self.sheets for name in sheet.filling.asked()}
+        asked = {(id(sheet.filling), name) for sheet in self.sheets for name in sheet.filling.fields_to_ask()}
         shown: dict[Widget, bool] = {}
         section: Widget | None = None
         for child in self.query_one("#form").children:
-            if isinstance(child, Question | DerivedRow):
+            if isinstance(child, QuestionRow | DerivedRow):
                 known = isinstance(child, DerivedRow) and child.words != ""
                 shown[child] = known or (id(child.filling), child.field.name) in asked
                 if section is not None and shown[child]:
@@ -131,31 +133,33 @@ class FormScreen(OneAtATime[bool]):
             return
         title = label_in(self.roster.being.plural, self.out.lang, self.roster.being.name)
         there = [
-            TextRow(self.pen, told, QUIET, inset="  ") for told in those_there(self.roster, self.sheets[0].filling)
+            TextRow(self.pen, told, QUIET, inset="  ") for told in present_members(self.roster, self.sheets[0].filling)
         ]
         new = [
-            ActionRow(self.pen, one.words, partial(self._open, one), drop=partial(self._drop, one))
+            ActionRow(self.pen, one.list_text, partial(self._start_member, one), drop=partial(self._start_drop, one))
             for one in self.members
         ]
-        more = ActionRow(self.pen, lambda: self.out.phrase("form_add_member"), partial(self._open, None))
+        more = ActionRow(self.pen, lambda: self.out.phrase("form_add_member"), partial(self._start_member, None))
         place.mount(TextRow(self.pen, title, f"bold {ACCENT}", classes="section"), *there, *new, more)
 
-    def _head(self, width: int) -> list[Text]:
-        parts = [Part(f" {self.title_words}", "bold")]
+    def _head_lines(self, width: int) -> list[Text]:
+        parts = [LinePart(f" {self.title_words}", "bold")]
         missing = sum(1 for one in self.questions if one.display and self._is_missing(one))
-        parts.append(Part("   " + self.out.phrase("form_missing", n=missing), QUIET) if missing else Part("   ✓", GOOD))
-        return [self.pen.line(parts, width)]
+        parts.append(
+            LinePart("   " + self.out.phrase("form_missing", n=missing), QUIET) if missing else LinePart("   ✓", GOOD)
+        )
+        return [self.pen.write_line(parts, width)]
 
-    def _foot(self, width: int) -> list[Text]:
-        question = self._here()
-        said = self._said or (question.said() if question is not None else Part(""))
-        if self._said is None and isinstance(self.focused, ActionRow) and self.focused.drops:
-            said = Part(self.out.phrase("member_keys"), QUIET)
-        lines = self.pen.lines([Part(" "), said], width, most=2)
+    def _foot_lines(self, width: int) -> list[Text]:
+        question = self._focused_question()
+        said = self._said or (question.foot_text() if question is not None else LinePart(""))
+        if self._said is None and isinstance(self.focused, ActionRow) and self.focused.can_drop:
+            said = LinePart(self.out.phrase("member_keys"), QUIET)
+        lines = self.pen.wrap_parts([LinePart(" "), said], width, most=2)
         lines += option_lines(self.pen, width, question, self._options, self._option)
         return (lines + [Text()] * (MOST_OPTIONS + 1))[: MOST_OPTIONS + 1]
 
-    def _keys(self, width: int) -> list[Text]:
+    def _key_lines(self, width: int) -> list[Text]:
         pairs = [
             ("Enter", "key_next"),
             ("↑↓", "key_choose"),
@@ -163,65 +167,67 @@ class FormScreen(OneAtATime[bool]):
             ("Ctrl-S", "key_save"),
             ("Esc", "key_leave"),
         ]
-        return keys(self.pen, [(key, self.out.phrase(word)) for key, word in pairs], width, f"bold {ACCENT}", QUIET)
+        return key_lines(
+            self.pen, [(key, self.out.phrase(word)) for key, word in pairs], width, f"bold {ACCENT}", QUIET
+        )
 
-    def _here(self) -> Question | None:
+    def _focused_question(self) -> QuestionRow | None:
         focused = self.focused
-        return focused.parent if focused is not None and isinstance(focused.parent, Question) else None
+        return focused.parent if focused is not None and isinstance(focused.parent, QuestionRow) else None
 
-    def say(self, text: str, style: str = BAD) -> None:
+    def show_notice(self, text: str, style: str = BAD) -> None:
         """Say something at the foot until the next key."""
-        self._said = Part(text, style)
-        self.query_one("#foot", TextPanel).renew()
+        self._said = LinePart(text, style)
+        self.query_one("#foot", TextPanel).redraw()
 
-    def _look(self) -> None:
+    def _refresh_foot(self) -> None:
         """Bring the foot in line with the question that one is at."""
-        question = self._here()
-        self._options = question.options() if question is not None else ()
-        self._option = question.marked(self._options) if question is not None else -1
+        question = self._focused_question()
+        self._options = question.matching_options() if question is not None else ()
+        self._option = question.marked_option(self._options) if question is not None else -1
         self._said = None
-        self.query_one("#foot", TextPanel).renew()
+        self.query_one("#foot", TextPanel).redraw()
 
     # --- answering ---
 
     @on(DescendantFocus)
-    def came(self) -> None:
+    def question_focused(self) -> None:
         """Another question."""
-        self._look()
+        self._refresh_foot()
 
     @on(Input.Changed)
     @on(TextArea.Changed)
-    def typed(self, event: Input.Changed | TextArea.Changed) -> None:
+    def text_typed(self, event: Input.Changed | TextArea.Changed) -> None:
         """Judge what is typed, and ask what follows from it."""
         event.stop()
         line = event.control
-        if isinstance(line.parent, Question):
-            line.parent.answer()
-            self._answered()
-            if line.parent is self._here():
-                self._look()
+        if isinstance(line.parent, QuestionRow):
+            line.parent.judge_text()
+            self._answer_changed()
+            if line.parent is self._focused_question():
+                self._refresh_foot()
 
-    def _answered(self) -> None:
-        self._missing = {id(sheet.filling): frozenset(sheet.filling.missing()) for sheet in self.sheets}
-        self._follow()
-        self.ask_what_is_asked()
+    def _answer_changed(self) -> None:
+        self._missing = {id(sheet.filling): frozenset(sheet.filling.missing_fields()) for sheet in self.sheets}
+        self._show_derived()
+        self.show_questions()
         for question in self.questions:
-            question.follow()
-            question.need(question.field.required == "always" or self._is_missing(question))
-        self.query_one("#head", TextPanel).renew()
+            question.show_followed()
+            question.mark_needed(question.field.required == "always" or self._is_missing(question))
+        self.query_one("#head", TextPanel).redraw()
 
-    def _follow(self) -> None:
+    def _show_derived(self) -> None:
         """Show what follows from the answers, and from the members."""
-        self.sheets[0].filling.around.also = documents(self.roster, self.members)
-        known = {id(sheet.filling): sheet.filling.derived() for sheet in self.sheets if sheet.derived()}
+        self.sheets[0].filling.around.also = member_documents(self.roster, self.members)
+        known = {id(sheet.filling): sheet.filling.derived_values() for sheet in self.sheets if sheet.derived_fields()}
         for row in self.query(DerivedRow):
             value = known[id(row.filling)].get(row.field.name)
             row.show("" if value is None else self.out.shown(row.filling.kind, row.field.name, value))
 
-    def _is_missing(self, question: Question) -> bool:
+    def _is_missing(self, question: QuestionRow) -> bool:
         return question.field.name in self._missing.get(id(question.filling), ())
 
-    async def _caught_up(self) -> None:
+    async def _wait_for_input(self) -> None:
         """Wait until all that was typed has arrived: on a slow line letters and the keys behind them come in one piece.
 
         The keys that leave a question come before the letters' own way through the question; so they wait for them.
@@ -237,44 +243,44 @@ class FormScreen(OneAtATime[bool]):
 
     async def action_enter(self) -> None:
         """Take the marked answer, or what is typed, and go on; on a line that does something, do it."""
-        await self._caught_up()
-        question, focused = self._here(), self.focused
+        await self._wait_for_input()
+        question, focused = self._focused_question(), self.focused
         if isinstance(focused, ActionRow):
             focused.act()
         elif isinstance(focused, TextArea):
             focused.insert("\n")
         elif question is not None:
-            if self._entered(question):
-                question.complete()
+            if self._accept_answer(question):
+                question.complete_text()
                 self.focus_next()
             else:
-                self._look()
-        await self._caught_up()
+                self._refresh_foot()
+        await self._wait_for_input()
 
-    def _entered(self, question: Question) -> bool:
+    def _accept_answer(self, question: QuestionRow) -> bool:
         """Take an answer; say whether that question is done."""
         done = True
         if 0 <= self._option < len(self._options):
-            done = question.choose(self._options[self._option])
+            done = question.choose_option(self._options[self._option])
         elif question.take_member():
             done = False
-        self._answered()
+        self._answer_changed()
         return done
 
     async def action_field(self, steps: int) -> None:
         """Go to the next question, or the one before."""
-        await self._caught_up()
-        if (question := self._here()) is not None:
-            question.complete()
+        await self._wait_for_input()
+        if (question := self._focused_question()) is not None:
+            question.complete_text()
         if steps > 0:
             self.focus_next()
         else:
             self.focus_previous()
-        await self._caught_up()
+        await self._wait_for_input()
 
     async def action_down(self, steps: int) -> None:
         """Mark another answer where there are some, else go to another question."""
-        await self._caught_up()
+        await self._wait_for_input()
         if isinstance(self.focused, TextArea):
             move = self.focused.action_cursor_down if steps > 0 else self.focused.action_cursor_up
             move()
@@ -285,43 +291,43 @@ class FormScreen(OneAtATime[bool]):
                 if self._option >= 0 or steps > 0
                 else len(self._options) - 1
             )
-            self.query_one("#foot", TextPanel).renew()
+            self.query_one("#foot", TextPanel).redraw()
         else:
             await self.action_field(steps)
 
-    @on(Question.Dropped)
-    def dropped(self) -> None:
+    @on(QuestionRow.MemberDropped)
+    def member_dropped(self) -> None:
         """A set has lost a member."""
-        self._answered()
-        self._look()
+        self._answer_changed()
+        self._refresh_foot()
 
     # --- members ---
 
-    def _open(self, member: Member | None) -> None:
-        self.ask(partial(self._open_asked, member))
+    def _start_member(self, member: RosterMember | None) -> None:
+        self.run_flow(partial(self._fill_member, member))
 
-    async def _open_asked(self, member: Member | None) -> None:
+    async def _fill_member(self, member: RosterMember | None) -> None:
         """Fill in a member, a new one or one of the list."""
         if self.roster is None:
             return
         one = member or new_member(self.node, self.roster, self.out.lang)
         title = label_in(self.roster.being.label, self.out.lang, self.roster.being.name)
         sheets = [
-            Sheet(one.tie, frozenset(field.name for field in asked_of_tie(self.roster))),
-            Sheet(one.being, without=frozenset({str(self.roster.being.belongs_to)})),
+            QuestionSheet(one.tie, frozenset(field.name for field in tie_fields(self.roster))),
+            QuestionSheet(one.being, without=frozenset({str(self.roster.being.belongs_to)})),
         ]
-        before = [(sheet.filling, sheet.filling.held()) for sheet in sheets]
+        before = [(sheet.filling, sheet.filling.copy_answers()) for sheet in sheets]
         self.entering = one if member is None else None
         accepted = await self.app.push_screen_wait(FormScreen(self.node, self.out, title, sheets))
         self.entering = None
         if accepted and member is None:
             self.members.append(one)
         for filling, held in before if not accepted else ():
-            filling.put_back(held)
-        self._listed()
+            filling.restore_answers(held)
+        self._list_members()
 
-    def _listed(self) -> None:
-        self._answered()
+    def _list_members(self) -> None:
+        self._answer_changed()
         self.show_members()
         self.call_after_refresh(self._to_adding)
 
@@ -330,52 +336,52 @@ class FormScreen(OneAtATime[bool]):
         line.focus(scroll_visible=False)  # the library would scroll as well, and either of them last
         self.call_after_refresh(line.scroll_visible, animate=False)  # it may have been placed only now
 
-    def _drop(self, member: Member) -> None:
-        self.ask(partial(self._drop_asked, member))
+    def _start_drop(self, member: RosterMember) -> None:
+        self.run_flow(partial(self._drop_member, member))
 
-    async def _drop_asked(self, member: Member) -> None:
+    async def _drop_member(self, member: RosterMember) -> None:
         """Take a member out of the list, if that is meant: all that was typed of it goes."""
         answers = [("Enter", "enter", "member_drop"), ("Esc", "escape", "key_leave")]
-        asked = ChoiceDialog(self.pen, self.out.phrase("member_out", name=member.words()), answers)
+        asked = ChoiceDialog(self.pen, self.out.phrase("member_out", name=member.list_text()), answers)
         if await self.app.push_screen_wait(asked) == "Enter":
             self.members.remove(member)
-            self._listed()
+            self._list_members()
 
     # --- the end ---
 
-    def wrong(self) -> Question | None:
+    def first_wrong(self) -> QuestionRow | None:
         """The first question whose answer cannot be taken."""
         return next((one for one in self.questions if one.display and one.wrong), None)
 
     async def action_save(self) -> None:
         """Accept the form, unless an answer is wrong: then go there."""
-        await self._caught_up()
-        self._save()
+        await self._wait_for_input()
+        self._start_save()
 
-    def _save(self) -> None:
-        wrong = self.wrong()
+    def _start_save(self) -> None:
+        wrong = self.first_wrong()
         if wrong is not None:
-            wrong.line.focus()
-            self.call_after_refresh(lambda: self.say(f"✗ {wrong.wrong}"))
+            wrong.input_line.focus()
+            self.call_after_refresh(lambda: self.show_notice(f"✗ {wrong.wrong}"))
             return
-        self.finish()
+        self.finish_form()
 
-    def finish(self) -> None:
+    def finish_form(self) -> None:
         """What follows when all is legal."""
         self.dismiss(True)
 
     def action_leave(self) -> None:
         """Leave without accepting it; nothing that was typed is thrown away unasked."""
-        self.ask(self._leave_asked)
+        self.run_flow(self._leave_form)
 
-    async def _leave_asked(self) -> None:
-        same = [sheet.filling.held() for sheet in self.sheets] == self._begun_with
-        if same and not any(one.wrong and one.text.strip() for one in self.questions):
+    async def _leave_form(self) -> None:
+        same = [sheet.filling.copy_answers() for sheet in self.sheets] == self._begun_with
+        if same and not any(one.wrong and one.line_text.strip() for one in self.questions):
             self.dismiss(False)
             return
         answers = [("Enter", "enter", "member_keep"), ("x", "ء", "draft_drop"), ("Esc", "escape", "draft_go_on")]
         answer = await self.app.push_screen_wait(ChoiceDialog(self.pen, self.out.phrase("member_leave"), answers))
         if answer == "Enter":
-            self._save()
+            self._start_save()
         elif answer == "x":
             self.dismiss(False)

@@ -13,8 +13,8 @@ from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
 from fieldsync.schema.labels import label_in
 from fieldsync.schema.model import Choice, Field, Type
-from fieldsync.schema.set_members import parts
-from fieldsync.ui.forms.answers import Filling, refused
+from fieldsync.schema.set_members import typed_members
+from fieldsync.ui.forms.answers import FormAnswers, refusal_text
 from fieldsync.ui.views.tables import Tables
 
 BACK, HELP, EMPTY, DONE = "<", "?", "-", "."
@@ -22,7 +22,7 @@ _LINE = 76  # columns: a form fits a terminal of 80
 _MATCHES = 9
 
 
-class Back(Exception):
+class PreviousQuestion(Exception):
     """The person wants the question before."""
 
 
@@ -30,134 +30,138 @@ class FormFinished(Exception):
     """The person has finished the form early."""
 
 
-class Form:
+class LineForm:
     """One filling-in of a form; `doc` is what the record shows when it is opened, {} for a new one."""
 
     def __init__(self, out: Tables, node: Node, kind: Type, doc: Mapping[str, Any] | None = None) -> None:
         self._out, self._node, self._kind = out, node, kind
         out.of(node)
-        self._filling = Filling(node, kind, out.lang, doc)
+        self._filling = FormAnswers(node, kind, out.lang, doc)
         self._asked: list[str] = []
         self._section = ""
 
-    def ask(self) -> Changes:
+    def ask_all(self) -> Changes:
         """Ask all that is relevant and return what was changed; leaving is KeyboardInterrupt, and saves nothing."""
         name = label_in(self._kind.label, self._out.lang, self._kind.name)
         self._out.say("form_new" if self._filling.new else "form_edit", name=name)
         self._out.say("form_keys")
         try:
-            return self._asked_all()
+            return self._ask_relevant()
         except KeyboardInterrupt:
             self._out.say("form_given_up")
             raise
 
-    def _asked_all(self) -> Changes:
+    def _ask_relevant(self) -> Changes:
         while True:
-            name = self._next()
+            name = self._next_field()
             try:
                 if name == "":
-                    missing = self._filling.missing()
+                    missing = self._filling.missing_fields()
                     if missing:
                         labels = self._out.several(self._out.label(self._kind, one) for one in missing)
                         self._out.say("still_missing", fields=labels)
-                    self._read(self._out.phrase("form_save") + " ")
-                    return self._filling.changes()
-                self._question(self._kind.fields[name])
+                    self._read_line(self._out.phrase("form_save") + " ")
+                    return self._filling.build_changes()
+                self._ask_question(self._kind.fields[name])
                 self._asked.append(name)
-            except Back:
+            except PreviousQuestion:
                 self._section = ""
                 if self._asked:
                     self._asked.pop()
             except FormFinished:
-                return self._filling.changes()
+                return self._filling.build_changes()
 
-    def _next(self) -> str:
+    def _next_field(self) -> str:
         """The first relevant field that was not asked yet; "" after the last."""
-        return next((name for name in self._filling.asked() if name not in self._asked), "")
+        return next((name for name in self._filling.fields_to_ask() if name not in self._asked), "")
 
     # --- one question ---
 
-    def _question(self, field: Field) -> None:
+    def _ask_question(self, field: Field) -> None:
         out = self._out
         if field.section != self._section:
             self._section = field.section
             label = label_in(self._kind.sections.get(field.section, {}), out.lang, field.section)
-            out.line(f"── {out.safe(self._filling.words(label))} ──" if label else "")
-        choices = self._filling.choices(field)
+            out.line(f"── {out.safe(self._filling.fill_label(label))} ──" if label else "")
+        choices = self._filling.choices_of(field)
         if choices:
             self._show_choices(choices)
-        prompt = self._prompt(field)
+        prompt = self._prompt_text(field)
         while True:
-            given = self._read(prompt)
+            given = self._read_line(prompt)
             if given == HELP:
-                self._help(field, choices)
-            elif given == "" or self._answered(field, choices, given):
+                self._show_help(field, choices)
+            elif given == "" or self._accept_answer(field, choices, given):
                 return
 
-    def _prompt(self, field: Field) -> str:
+    def _prompt_text(self, field: Field) -> str:
         out = self._out
-        needed = self._filling.needs(field)
+        needed = self._filling.is_needed(field)
         value = self._filling.doc.get(field.name)
         shown = "" if value is None or field.kind == "log" else f" [{out.shown(self._kind, field.name, value)}]"
         several = f" ({out.phrase('form_several')})" if field.kind == "set" else ""
-        return f"{out.safe(self._filling.label(field))}{' *' if needed else ''}{several}{shown}: "
+        return f"{out.safe(self._filling.label_of(field))}{' *' if needed else ''}{several}{shown}: "
 
-    def _read(self, prompt: str) -> str:
+    def _read_line(self, prompt: str) -> str:
         given = self._out.ask(prompt).strip()
         if given == BACK:
-            raise Back
+            raise PreviousQuestion
         if given == DONE:
             raise FormFinished
         return given
 
-    def _help(self, field: Field, choices: Sequence[Choice]) -> None:
+    def _show_help(self, field: Field, choices: Sequence[Choice]) -> None:
         out = self._out
-        hint = self._filling.words(label_in(field.hint, out.lang)) or out.phrase(
+        hint = self._filling.fill_label(label_in(field.hint, out.lang)) or out.phrase(
             f"form_type_{field.type}" if field.type in _EXPLAINED else "form_type"
         )
         out.line(f"  {out.safe(hint)}")
         if choices:
             self._show_choices(choices)
 
-    def _answered(self, field: Field, choices: Sequence[Choice], given: str) -> bool:
+    def _accept_answer(self, field: Field, choices: Sequence[Choice], given: str) -> bool:
         """Take an answer if it is legal; else say why it is not."""
         try:
-            self._take(field, choices, given)
+            self._set_answer(field, choices, given)
         except errors.FieldsyncError as fault:
             if "choices" in fault.facts:
                 fault.facts["choices"] = [one.code for one in choices]  # those that were offered
-            self._out.line(f"  ✗ {refused(fault, self._kind, self._out.lang, self._node)}")
+            self._out.line(f"  ✗ {refusal_text(fault, self._kind, self._out.lang, self._node)}")
             return False
         return True
 
-    def _take(self, field: Field, choices: Sequence[Choice], given: str) -> None:
+    def _set_answer(self, field: Field, choices: Sequence[Choice], given: str) -> None:
         if given == EMPTY:
-            self._filling.give(field, None)
+            self._filling.set_answer(field, None)
         elif field.kind == "set":
-            self._filling.give(field, [self._value(field, choices, part) for part in parts(field, given)])
+            self._filling.set_answer(
+                field, [self._parse_answer(field, choices, part) for part in typed_members(field, given)]
+            )
         else:
-            self._filling.give(field, self._value(field, choices, given) if field.kind == "plain" else given)
-        if field.kind == "plain" and self._filling.odd(field):
+            self._filling.set_answer(
+                field, self._parse_answer(field, choices, given) if field.kind == "plain" else given
+            )
+        if field.kind == "plain" and self._filling.looks_odd(field):
             self._out.say("odd", field=self._out.label(self._kind, field.name))
 
-    def _value(self, field: Field, choices: Sequence[Choice], given: str) -> object:
+    def _parse_answer(self, field: Field, choices: Sequence[Choice], given: str) -> object:
         """What was meant: the choice of that number, the record of that code or name, else what was typed."""
         plain = names.strip_invisible(given)
-        if _numbered(choices) and plain.isdecimal() and 1 <= int(plain) <= len(choices):
+        if _can_be_numbered(choices) and plain.isdecimal() and 1 <= int(plain) <= len(choices):
             return choices[int(plain) - 1].code
-        return self._record(field, given) if field.type == "ref" else given
+        return self._find_record(field, given) if field.type == "ref" else given
 
-    def _record(self, field: Field, given: str) -> str:
+    def _find_record(self, field: Field, given: str) -> str:
         """Return the id of the record that a code, a beginning or a name stands for; a person chooses among several."""
         try:
-            return self._filling.named(field, given)
+            return self._filling.find_reference(field, given)
         except errors.NoRecord:
-            found = self._filling.records(field, given, _MATCHES)
+            found = self._filling.find_records(field, given, _MATCHES)
         if not found:
             raise errors.NoRecord(ref=given)
         for number, one in enumerate(found, 1):
             self._out.line(f"  {number}  {self._out.heading(self._node.schema.types.get(one.type), one)}")
-        chosen = names.strip_invisible(self._read(self._out.phrase("form_which") + " "))
+        chosen = names.strip_invisible(self._read_line(self._out.phrase("form_which") + " "))
         if not (chosen.isdecimal() and 1 <= int(chosen) <= len(found)):
             raise errors.NoRecord(ref=chosen)
         return str(found[int(chosen) - 1].id)
@@ -166,8 +170,10 @@ class Form:
 
     def _show_choices(self, choices: Sequence[Choice]) -> None:
         """Number and word, as many in a line as fit; where codes are numbers, these stand there."""
-        numbered = _numbered(choices)
-        words = [self._out.safe(self._filling.words(label_in(one.label, self._out.lang, one.code))) for one in choices]
+        numbered = _can_be_numbered(choices)
+        words = [
+            self._out.safe(self._filling.fill_label(label_in(one.label, self._out.lang, one.code))) for one in choices
+        ]
         cells = [
             f"{number if numbered else self._out.safe(one.code)} {said}"
             for number, (one, said) in enumerate(zip(choices, words, strict=True), 1)
@@ -181,7 +187,7 @@ class Form:
         self._out.line("  " + line)
 
 
-def _numbered(choices: Sequence[Choice]) -> bool:
+def _can_be_numbered(choices: Sequence[Choice]) -> bool:
     """Say whether choices can be called by their place: not where a number is some choice's code."""
     return bool(choices) and not any(names.strip_invisible(one.code).lstrip("+-").isdecimal() for one in choices)
 

@@ -13,14 +13,14 @@ from textual.widgets import Input, TextArea
 
 from fieldsync import errors
 from fieldsync.core import names
-from fieldsync.schema.label_placeholders import speaks
+from fieldsync.schema.label_placeholders import has_placeholders
 from fieldsync.schema.labels import label_in
 from fieldsync.schema.model import Field
-from fieldsync.schema.set_members import parts
-from fieldsync.ui.forms.answers import Filling, matching, refused
+from fieldsync.schema.set_members import typed_members
+from fieldsync.ui.forms.answers import FormAnswers, matching_choices, refusal_text
 from fieldsync.ui.views import open_fields
 from fieldsync.ui.widgets.inputs import TypedLine, TypedText
-from fieldsync.ui.widgets.line_writer import ACCENT, BAD, GOOD, QUIET, WARN, Part, Pen
+from fieldsync.ui.widgets.line_writer import ACCENT, BAD, GOOD, QUIET, WARN, LinePart, LineWriter
 from fieldsync.ui.widgets.text_panels import TextPanel, Write
 
 MOST_OPTIONS = 5  # lines of what there is to choose
@@ -28,20 +28,20 @@ _RECORDS = 6  # shown while a reference is typed
 _BOOLS = ("yes", "no")
 
 
-class Option(NamedTuple):
+class AnswerOption(NamedTuple):
     """An answer to choose: what it says and what it stands for."""
 
     words: str
     value: Any
 
 
-class Question(Horizontal):
+class QuestionRow(Horizontal):
     """A field's row. What is typed is judged at once, and counts as soon as it is legal."""
 
-    class Dropped(Message):
+    class MemberDropped(Message):
         """A set has lost its last member."""
 
-    def __init__(self, pen: Pen, filling: Filling, field: Field) -> None:
+    def __init__(self, pen: LineWriter, filling: FormAnswers, field: Field) -> None:
         super().__init__()
         self.pen, self.filling, self.field = pen, filling, field
         self.wrong = ""
@@ -52,29 +52,33 @@ class Question(Horizontal):
 
     def compose(self) -> ComposeResult:
         """Label, what is in the set already, line; the label stands where the language begins."""
-        label = TextPanel(self._label, classes="label")
+        label = TextPanel(self._label_lines, classes="label")
         line: Input | TextArea
         if self.field.type == "note" and self.field.kind in ("plain", "log"):
             line = TypedText(self.pen, self._text, classes="line")
         else:
             line = TypedLine(self.pen, self._text, classes="line", erased=self.drop_member)
-        parts = [label, line] if self.field.kind != "set" else [label, _Members(self._members, self._in_words), line]
+        parts = (
+            [label, line]
+            if self.field.kind != "set"
+            else [label, _MembersPanel(self._member_lines, self._members_text), line]
+        )
         yield from reversed(parts) if self.pen.mirrored else parts
 
     @property
-    def line(self) -> Input | TextArea:
+    def input_line(self) -> Input | TextArea:
         """Where one types."""
         return self.query_one(".line")  # type: ignore[return-value]  # the only one with this class
 
     @property
-    def text(self) -> str:
+    def line_text(self) -> str:
         """What stands in the line."""
-        line = self.line
+        line = self.input_line
         return line.value if isinstance(line, Input) else line.text
 
-    def put(self, text: str) -> None:
+    def set_text(self, text: str) -> None:
         """Write into the line; nobody typed that, so nothing is judged."""
-        line = self.line
+        line = self.input_line
         with line.prevent(Input.Changed, TextArea.Changed):
             if isinstance(line, Input):
                 line.value = text
@@ -84,187 +88,187 @@ class Question(Horizontal):
 
     # --- what it shows ---
 
-    def _label(self, width: int) -> list[Text]:
+    def _label_lines(self, width: int) -> list[Text]:
         style = f"bold {BAD}" if self.wrong else ""
-        mark = Part(" ✗", BAD) if self.wrong else Part(" *", ACCENT) if self._needed else Part("  ")
-        label = self.filling.label(self.field)
-        return [self.pen.line([Part(label, style or QUIET), mark], width - 1)]
+        mark = LinePart(" ✗", BAD) if self.wrong else LinePart(" *", ACCENT) if self._needed else LinePart("  ")
+        label = self.filling.label_of(self.field)
+        return [self.pen.write_line([LinePart(label, style or QUIET), mark], width - 1)]
 
-    def _members(self, width: int) -> list[Text]:
-        words = self._in_words()
-        return self.pen.lines(words, width) if words else []
+    def _member_lines(self, width: int) -> list[Text]:
+        words = self._members_text()
+        return self.pen.wrap_parts(words, width) if words else []
 
-    def _in_words(self) -> str:
+    def _members_text(self) -> str:
         return self.pen.out.plain_words(self.filling.kind, self.field.name, self.members) if self.members else ""
 
-    def need(self, needed: bool) -> None:
+    def mark_needed(self, needed: bool) -> None:
         """Show whether it is needed."""
-        if needed is not self._needed or speaks(label_in(self.field.label, self.filling.lang)):
+        if needed is not self._needed or has_placeholders(label_in(self.field.label, self.filling.lang)):
             self._needed = needed
-            self.query_one(".label", TextPanel).renew()
+            self.query_one(".label", TextPanel).redraw()
 
-    def renew(self) -> None:
+    def redraw(self) -> None:
         """Show anew what is wrong, and what is in the set."""
-        self.query_one(".label", TextPanel).renew()
+        self.query_one(".label", TextPanel).redraw()
         for paper in self.query(".members").results(TextPanel):
             if paper.display is not bool(self.members):
                 paper.display = bool(self.members)
-            paper.renew()
+            paper.redraw()
 
-    def said(self) -> Part:
+    def foot_text(self) -> LinePart:
         """What the foot of the screen says about it: what is wrong, what is odd, or what is asked for."""
-        if self.wrong and self.text.strip():
-            return Part(f"✗ {self.wrong}", BAD)
+        if self.wrong and self.line_text.strip():
+            return LinePart(f"✗ {self.wrong}", BAD)
         out = self.pen.out
         if (
             self.field.kind == "plain"
             and self.filling.doc.get(self.field.name) is not None
-            and self.filling.odd(self.field)
+            and self.filling.looks_odd(self.field)
         ):
-            return Part(out.phrase("odd", field=out.label(self.filling.kind, self.field.name)), WARN)
+            return LinePart(out.phrase("odd", field=out.label(self.filling.kind, self.field.name)), WARN)
         there = self.filling.before.get(self.field.name)
         if self.field.kind in ("tally", "log") and there:
             n = there if isinstance(there, int) else len(there)
-            return Part(out.phrase(f"form_{self.field.kind}", n=f"{n:,}"), QUIET)
+            return LinePart(out.phrase(f"form_{self.field.kind}", n=f"{n:,}"), QUIET)
         if self.filling.row is not None:
             standing = open_fields.in_words(out, self.filling.kind, self.filling.row, self.field.name)
             if standing:
-                return Part(standing, WARN)
+                return LinePart(standing, WARN)
         hint = label_in(self.field.hint, self.filling.lang)
-        kind = "form_pick" if self.filling.choices(self.field) else f"form_type_{self.field.type}"
+        kind = "form_pick" if self.filling.choices_of(self.field) else f"form_type_{self.field.type}"
         several = "  " + out.phrase("form_set") if self.field.kind == "set" else ""
-        hint = self.filling.words(hint) if hint else out.phrase(kind if kind in _EXPLAINED else "form_type")
-        label = self.filling.label(self.field)
+        hint = self.filling.fill_label(hint) if hint else out.phrase(kind if kind in _EXPLAINED else "form_type")
+        label = self.filling.label_of(self.field)
         whole = f"{label} — " if len(label) > _LABEL else ""  # beside its line it is cut
-        return Part(whole + hint + several, QUIET)
+        return LinePart(whole + hint + several, QUIET)
 
     # --- what there is to choose ---
 
-    def options(self) -> Sequence[Option]:
+    def matching_options(self) -> Sequence[AnswerOption]:
         """The answers that fit what is typed; all of them when nothing is, or what is there was chosen."""
-        field, text = self.field, self.text.strip()
+        field, text = self.field, self.line_text.strip()
         chosen = self._chosen is not None and self._chosen[0] == text
         if field.type == "bool":
-            pairs = [Option(self.pen.out.phrase(one), one == "yes") for one in _BOOLS]
+            pairs = [AnswerOption(self.pen.out.phrase(one), one == "yes") for one in _BOOLS]
             return [one for one in pairs if chosen or names.fold_text(text) in names.fold_text(one.words)]
         if field.type == "ref":
-            return [] if chosen or len(text) < 2 else self._records(text)
-        choices = self.filling.choices(field)
+            return [] if chosen or len(text) < 2 else self._record_options(text)
+        choices = self.filling.choices_of(field)
         return [
-            Option(self.filling.words(label_in(one.label, self.filling.lang, one.code)), one.code)
-            for one in matching(choices, "" if chosen else text)
+            AnswerOption(self.filling.fill_label(label_in(one.label, self.filling.lang, one.code)), one.code)
+            for one in matching_choices(choices, "" if chosen else text)
         ]
 
-    def _records(self, text: str) -> list[Option]:
-        found = self.filling.records(self.field, text, _RECORDS)
+    def _record_options(self, text: str) -> list[AnswerOption]:
+        found = self.filling.find_records(self.field, text, _RECORDS)
         kinds = self.filling.node.schema.types
-        return [Option(self.pen.out.heading(kinds.get(one.type), one), one.id) for one in found]
+        return [AnswerOption(self.pen.out.heading(kinds.get(one.type), one), one.id) for one in found]
 
-    def marked(self, options: Sequence[Option]) -> int:
+    def marked_option(self, options: Sequence[AnswerOption]) -> int:
         """The answer that Enter takes: the one that was chosen, the first that fits what is typed, or none (-1)."""
-        text = self.text.strip()
+        text = self.line_text.strip()
         if not text:
             return -1
         if self._chosen is not None and self._chosen[0] == text:
             return next((at for at, one in enumerate(options) if one.value == self._chosen[1]), -1)
         return 0 if options else -1
 
-    def choose(self, option: Option) -> bool:
+    def choose_option(self, option: AnswerOption) -> bool:
         """Take an answer that was chosen; say whether this question is done with it."""
         if self.field.kind == "set":
             self.members = [one for one in self.members if one != option.value] + [option.value] * (
                 option.value not in self.members
             )
-            self.put("")
-            self.answer()
+            self.set_text("")
+            self.judge_text()
             return False
-        self.put(self._words_of(option.value))
-        self.answer()
+        self.set_text(self._words_of(option.value))
+        self.judge_text()
         return True
 
-    def complete(self) -> None:
+    def complete_text(self) -> None:
         """Write out the answer of which a part was typed, or that is written otherwise."""
-        field, text = self.field, self.text.strip()
+        field, text = self.field, self.line_text.strip()
         if field.kind != "plain" or not text or self.wrong or not (field.choices or field.type in _WRITTEN_OUT):
             return
         value = self.filling.doc.get(field.name)
         if value is not None and (self._chosen is None or self._chosen[0] != text):
-            self.put(self._words_of(value))
+            self.set_text(self._words_of(value))
 
     def take_member(self) -> bool:
         """Put what is typed among the members of a set, if it is legal; say whether there was anything."""
-        text = self.text.strip()
+        text = self.line_text.strip()
         if self.field.kind != "set" or not text or self.wrong:
             return False
         self.members = list(self.filling.doc.get(self.field.name) or [])
-        self.put("")
-        self.renew()
+        self.set_text("")
+        self.redraw()
         return True
 
     def drop_member(self) -> None:
         """Take the last member out of a set."""
         if self.field.kind == "set" and self.members:
             self.members = self.members[:-1]
-            self.answer()
-            self.post_message(self.Dropped())
+            self.judge_text()
+            self.post_message(self.MemberDropped())
 
     # --- what is answered ---
 
-    def answer(self) -> None:
+    def judge_text(self) -> None:
         """Judge what stands in the line; what is legal is the answer from now on."""
         self.wrong = ""
-        text = self.text.strip()
+        text = self.line_text.strip()
         try:
             if not self._is_written_out(text):
-                self.filling.give(self.field, self._value(text))
-        except _Open:
+                self.filling.set_answer(self.field, self._parse_text(text))
+        except _AmbiguousText:
             self.wrong = self.pen.out.phrase("form_choose")
         except errors.FieldsyncError as fault:
-            self.wrong = refused(fault, self.filling.kind, self.filling.lang, self.filling.node)
-        self.renew()
+            self.wrong = refusal_text(fault, self.filling.kind, self.filling.lang, self.filling.node)
+        self.redraw()
 
     def _is_written_out(self, text: str) -> bool:
         """Say whether the line shows the answer as it is held: a year written out as a day stays a year."""
         held = self.filling.doc.get(self.field.name)
         return held is not None and self._chosen is not None and self._chosen == (text, held)
 
-    def follow(self) -> None:
+    def show_followed(self) -> None:
         """Show the answer that another question gave: a year given as a date says how exactly the date is known."""
-        if self.field.name in self.filling.given_along and not self._is_written_out(self.text.strip()):
+        if self.field.name in self.filling.given_along and not self._is_written_out(self.line_text.strip()):
             self.show_answer()
 
-    def _value(self, text: str) -> object:
+    def _parse_text(self, text: str) -> object:
         field = self.field
         if field.kind == "set":
-            return [*self.members, *(self._one(part) for part in parts(self.field, text))]
+            return [*self.members, *(self._parse_one(part) for part in typed_members(self.field, text))]
         if not text:
             return None
-        return self._one(text) if field.kind == "plain" else text
+        return self._parse_one(text) if field.kind == "plain" else text
 
-    def _one(self, text: str) -> object:
+    def _parse_one(self, text: str) -> object:
         """What one answer stands for; _Open while it could be several."""
         if self._chosen is not None and self._chosen[0] == text:
             return self._chosen[1]
-        choices = self.filling.choices(self.field)
+        choices = self.filling.choices_of(self.field)
         if text in (one.code for one in choices):
             return text
         if choices:
             folded = names.fold_text(text)
-            found = matching(choices, text)
+            found = matching_choices(choices, text)
             exact = [
                 one for one in found if folded in {names.fold_text(said) for said in (one.code, *one.label.values())}
             ]
             if len(exact or found) != 1:
                 if found:
-                    raise _Open
+                    raise _AmbiguousText
                 return text  # the form says why not
             return (exact or found)[0].code
         if self.field.type == "ref":
             try:
-                return self.filling.named(self.field, text)
+                return self.filling.find_reference(self.field, text)
             except errors.NoRecord:
-                if self._records(text):
-                    raise _Open from None
+                if self._record_options(text):
+                    raise _AmbiguousText from None
                 raise
         return text
 
@@ -281,23 +285,23 @@ class Question(Horizontal):
         if self.field.kind == "set":
             self.members = list(self.filling.doc.get(self.field.name) or [])
         elif self.field.kind == "plain":
-            self.put(self._words_of(self.filling.doc.get(self.field.name)))
+            self.set_text(self._words_of(self.filling.doc.get(self.field.name)))
         else:
             held = self.filling.logs if self.field.kind == "log" else self.filling.counts
-            self.put(str(held.get(self.field.name, "")))
-        self.renew()
+            self.set_text(str(held.get(self.field.name, "")))
+        self.redraw()
 
 
-class _Members(TextPanel):
+class _MembersPanel(TextPanel):
     """What is in a set, as wide as its words are and no wider than its place."""
 
     def __init__(self, write: Write, words: Callable[[], str]) -> None:
         super().__init__(write, classes="members")
         self._words = words
 
-    def renew(self) -> None:
+    def redraw(self) -> None:
         """Have it written again, in a place as wide as it needs now."""
-        super().renew()
+        super().redraw()
         self.refresh(layout=True)
 
     def get_content_width(self, container: Size, viewport: Size) -> int:  # noqa: ARG002 - the library's
@@ -305,7 +309,7 @@ class _Members(TextPanel):
         return cell_len(self._words())
 
 
-class _Open(Exception):
+class _AmbiguousText(Exception):
     """What is typed could be several of the answers."""
 
 
@@ -330,16 +334,18 @@ _EXPLAINED = {"form_pick"} | {
 }
 
 
-def option_lines(pen: Pen, width: int, question: Question | None, options: Sequence[Option], marked: int) -> list[Text]:
+def option_lines(
+    pen: LineWriter, width: int, question: QuestionRow | None, options: Sequence[AnswerOption], marked: int
+) -> list[Text]:
     """Return the lines of a question's options that are around the marked one."""
     start = max(0, min(marked - MOST_OPTIONS // 2, len(options) - MOST_OPTIONS))
     lines = []
     for at, option in list(enumerate(options))[start : start + MOST_OPTIONS]:
         chosen = question is not None and question.field.kind == "set" and option.value in question.members
         parts = [
-            Part(" ▸ " if at == marked else "   ", ACCENT),
-            Part("✓ " if chosen else "", GOOD),
-            Part(option.words, "bold" if at == marked else ""),
+            LinePart(" ▸ " if at == marked else "   ", ACCENT),
+            LinePart("✓ " if chosen else "", GOOD),
+            LinePart(option.words, "bold" if at == marked else ""),
         ]
-        lines.append(pen.line(parts, width))
+        lines.append(pen.write_line(parts, width))
     return lines

@@ -11,17 +11,17 @@ from fieldsync.replica import form_drafts
 from fieldsync.replica.node import Node
 from fieldsync.review import duplicate_pairs
 from fieldsync.ui.forms import drafts
-from fieldsync.ui.forms.answers import Filling
+from fieldsync.ui.forms.answers import FormAnswers
 from fieldsync.ui.forms.form_screen import FormScreen
 from fieldsync.ui.forms.roster import Roster
-from fieldsync.ui.forms.rows import Sheet
+from fieldsync.ui.forms.rows import QuestionSheet
 from fieldsync.ui.terminal import messages
 from fieldsync.ui.views import duplicate_view
 from fieldsync.ui.views.record_card import when_ms
 from fieldsync.ui.views.tables import Tables
 from fieldsync.ui.widgets.dialogs import ChoiceDialog, ConfirmDialog
 from fieldsync.ui.widgets.full_screen_app import FullScreen
-from fieldsync.ui.widgets.line_writer import QUIET, Part
+from fieldsync.ui.widgets.line_writer import QUIET, LinePart
 
 _KEEP_EVERY = 1.0  # seconds between two looks whether a draft has changed
 
@@ -31,44 +31,44 @@ class RecordScreen(FormScreen):
 
     def __init__(self, app: "FormApp") -> None:
         filling = app.filling
-        super().__init__(app.node, app.out, app.title_words, [Sheet(filling)], roster=app.roster)
+        super().__init__(app.node, app.out, app.title_words, [QuestionSheet(filling)], roster=app.roster)
         self._form = app
         self._kept: Any = None
 
     def on_mount(self) -> None:
         """Begin, with a draft that was left if a person wants it."""
         # the library calls the form's own on_mount besides
-        left = form_drafts.kept(self.node, self._form.draft)
-        self._kept = drafts.made(self)
-        self.set_interval(_KEEP_EVERY, self.keep)
+        left = form_drafts.load_draft(self.node, self._form.draft)
+        self._kept = drafts.make_draft(self)
+        self.set_interval(_KEEP_EVERY, self.store_draft)
         if left is None:
             return
 
         def answered(answer: str | None) -> None:
             if answer == "Enter":
-                changed = drafts.take_up(self, left)
-                self._answered()
+                changed = drafts.restore_draft(self, left)
+                self._answer_changed()
                 self.show_members()
                 if changed:
-                    self.say(self.out.phrase("draft_changed", fields=self.out.several(changed)))
+                    self.show_notice(self.out.phrase("draft_changed", fields=self.out.several(changed)))
             elif answer == "n":
                 self._throw_away()
 
-        title = self.out.phrase("draft_found", at=when_ms(left["at"]), n=drafts.count(left))
+        title = self.out.phrase("draft_found", at=when_ms(left["at"]), n=drafts.count_answers(left))
         answers = [("Enter", "enter", "draft_take"), ("n", "ى", "draft_drop")]
         self.app.push_screen(ChoiceDialog(self.pen, title, answers), answered)
 
-    def keep(self) -> bool:
+    def store_draft(self) -> bool:
         """Keep the draft, if it is another than the one kept; where that cannot be, say so."""
-        now = drafts.made(self)
+        now = drafts.make_draft(self)
         if now == self._kept:
             return True
         try:
-            form_drafts.keep(self.node, self._form.draft, now)
+            form_drafts.store_draft(self.node, self._form.draft, now)
         except errors.FieldsyncError as fault:
             screen = self.app.screen  # a member's form may stand before this one
-            why = messages.explain(fault, self.out.lang, self.node.schema)[0]
-            (screen if isinstance(screen, FormScreen) else self).say(self.out.phrase("draft_not_kept", why=why))
+            why = messages.explain_error(fault, self.out.lang, self.node.schema)[0]
+            (screen if isinstance(screen, FormScreen) else self).show_notice(self.out.phrase("draft_not_kept", why=why))
             return False
         self._kept = now
         return True
@@ -78,29 +78,29 @@ class RecordScreen(FormScreen):
         with contextlib.suppress(errors.FieldsyncError):
             form_drafts.throw_away(self.node, self._form.draft)
 
-    def finish(self) -> None:
+    def finish_form(self) -> None:
         """What follows when all is legal."""
-        self.ask(self._finish_asked)
+        self.run_flow(self._save_form)
 
-    async def _finish_asked(self) -> None:
+    async def _save_form(self) -> None:
         """Look for duplicates, then save; what is refused is said, and the form stays."""
         filling = self.sheets[0].filling
-        if filling.new and not (filling.touched or self.members):
-            self.say(self.out.phrase("form_empty"))
+        if filling.new and not (filling.has_answers or self.members):
+            self.show_notice(self.out.phrase("form_empty"))
             return
         try:
             if not await self._form.may_go_on(self):
                 return
             record = self._form.save(self)
         except errors.FieldsyncError as fault:
-            message, hint = messages.explain(fault, self.out.lang, self.node.schema)
-            self.say(f"✗ {message} {hint}")
+            message, hint = messages.explain_error(fault, self.out.lang, self.node.schema)
+            self.show_notice(f"✗ {message} {hint}")
             return
         self.app.exit(record)
 
-    async def _leave_asked(self) -> None:
+    async def _leave_form(self) -> None:
         """Leave: keep what was typed, or throw it away."""
-        if not (self.sheets[0].filling.touched or self.members):
+        if not (self.sheets[0].filling.has_answers or self.members):
             self._throw_away()
             self.app.exit(None)
             return
@@ -108,12 +108,12 @@ class RecordScreen(FormScreen):
         answer = await self.app.push_screen_wait(ChoiceDialog(self.pen, self.out.phrase("draft_leave"), answers))
         if answer == "x":
             self._throw_away()
-        if answer == "x" or (answer == "Enter" and self.keep()):
+        if answer == "x" or (answer == "Enter" and self.store_draft()):
             self.app.exit(None)
 
     def break_off(self) -> None:
         """Leave at once; the draft stays."""
-        if self.keep():
+        if self.store_draft():
             self.app.exit(None)
 
 
@@ -128,7 +128,7 @@ class FormApp(FullScreen[bytes | None]):
         node: Node,
         out: Tables,
         title: str,
-        filling: Filling,
+        filling: FormAnswers,
         save: Save,
         *,
         draft: str,
@@ -150,15 +150,15 @@ class FormApp(FullScreen[bytes | None]):
     async def _may_go_over(self, screen: RecordScreen) -> bool:
         """Ask whether it is to be saved where the same fields were changed while the form was open."""
         filling, out = self.filling, self.out
-        now = filling.now()
+        now = filling.current_document()
         rows = []
-        for field in filling.changes().set:
+        for field in filling.build_changes().set:
             theirs, yours = now.get(field), filling.doc.get(field)
             if theirs not in (filling.before.get(field), yours):
-                rows.append([Part(out.label(filling.kind, field), "bold")])
+                rows.append([LinePart(out.label(filling.kind, field), "bold")])
                 for said, value in (("form_theirs", theirs), ("form_yours", yours)):
                     words = out.shown(filling.kind, field, value)
-                    rows.append([Part("    "), Part(out.phrase(said) + ": ", QUIET), Part(words)])
+                    rows.append([LinePart("    "), LinePart(out.phrase(said) + ": ", QUIET), LinePart(words)])
         if not rows:
             return True
         question = ConfirmDialog(screen.pen, out.phrase("form_meanwhile"), rows, does="key_save_anyway")
@@ -172,16 +172,17 @@ class FormApp(FullScreen[bytes | None]):
         found = [
             (filling, one)
             for filling in wanted
-            for one in duplicate_pairs.likely(self.node, filling.kind.name, filling.changes())
+            for one in duplicate_pairs.likely_duplicates(self.node, filling.kind.name, filling.build_changes())
         ]
         if not found:
             return True
         rows = []
         for filling, one in found:
             heading = self.out.heading(filling.kind, one)
-            rows.append([Part(heading, "bold"), Part(f"  {duplicate_view.percent(one.score)}", QUIET)])
+            rows.append([LinePart(heading, "bold"), LinePart(f"  {duplicate_view.percent(one.score)}", QUIET)])
             reasons = (duplicate_view.reasons(self.out, filling.kind, [code]) for code in one.reasons)
-            rows += [[Part("    "), Part(why, QUIET)] for why in reasons]  # a line each: cut ones would not say why
+            # a line each: cut ones would not say why
+            rows += [[LinePart("    "), LinePart(why, QUIET)] for why in reasons]
         title = self.out.phrase("pairs_candidates", n=len(found))
         question = ConfirmDialog(screen.pen, title, rows, does="key_save_anyway")
         return await self.push_screen_wait(question) is True

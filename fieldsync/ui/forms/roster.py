@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from fieldsync.core import record_ids
-from fieldsync.replica.changes import Changes, New
+from fieldsync.replica.changes import Changes, NewRecord
 from fieldsync.replica.node import Node
 from fieldsync.schema.model import Field, Schema, Type
-from fieldsync.ui.forms.answers import Filling
+from fieldsync.ui.forms.answers import FormAnswers
 
 Json = dict[str, Any]
 
@@ -47,21 +47,21 @@ def roster_of(schema: Schema, kind: Type) -> Roster | None:
 
 
 @dataclass
-class Member:
+class RosterMember:
     """One member as filled in: the tie and the being."""
 
-    tie: Filling
-    being: Filling
+    tie: FormAnswers
+    being: FormAnswers
 
-    def words(self) -> str:
+    def list_text(self) -> str:
         """What the list of members shows."""
-        return _words(self.being.kind, self.being.doc, self.tie.kind, self.tie.doc, self.being.lang)
+        return _member_text(self.being.kind, self.being.doc, self.tie.kind, self.tie.doc, self.being.lang)
 
 
-def _words(being: Type, doc: Mapping[str, Any], tie: Type, tied: Mapping[str, Any], lang: str) -> str:
-    name = " ".join(str(being.fields[one].words(doc[one], lang)) for one in being.title if doc.get(one))
+def _member_text(being: Type, doc: Mapping[str, Any], tie: Type, tied: Mapping[str, Any], lang: str) -> str:
+    name = " ".join(str(being.fields[one].value_words(doc[one], lang)) for one in being.title if doc.get(one))
     told = [
-        field.words(tied[field.name], lang)
+        field.value_words(tied[field.name], lang)
         for field in tie.fields.values()
         # what ties them, and the day on which it ended
         if tied.get(field.name) and (field.type == "choice" or (field.type == "date" and field.required != "always"))
@@ -69,17 +69,19 @@ def _words(being: Type, doc: Mapping[str, Any], tie: Type, tied: Mapping[str, An
     return "  ·  ".join(filter(None, [name or "…", *told]))
 
 
-def those_there(roster: Roster, filling: Filling) -> list[str]:
+def present_members(roster: Roster, filling: FormAnswers) -> list[str]:
     """Return what the list shows of the members that a record has already, as its form was opened."""
     lang, around = filling.lang, filling.around
-    ties = [tie for tie in around.there(roster.tie.name) if tie.get(roster.to_being)]
+    ties = [tie for tie in around.stored_children(roster.tie.name) if tie.get(roster.to_being)]
     if not ties:
-        return [_words(roster.being, one, roster.tie, {}, lang) for one in around.there(roster.being.name)]
-    beings = [around.named(tie[roster.to_being]) or {} for tie in ties]
-    return [_words(roster.being, being, roster.tie, tie, lang) for being, tie in zip(beings, ties, strict=True)]
+        return [
+            _member_text(roster.being, one, roster.tie, {}, lang) for one in around.stored_children(roster.being.name)
+        ]
+    beings = [around.find_document(tie[roster.to_being]) or {} for tie in ties]
+    return [_member_text(roster.being, being, roster.tie, tie, lang) for being, tie in zip(beings, ties, strict=True)]
 
 
-def documents(roster: Roster | None, members: Sequence[Member]) -> dict[str, list[Json]]:
+def member_documents(roster: Roster | None, members: Sequence[RosterMember]) -> dict[str, list[Json]]:
     """Return the members' documents, by type, as far as they are known before they are saved."""
     if roster is None:
         return {}
@@ -87,16 +89,16 @@ def documents(roster: Roster | None, members: Sequence[Member]) -> dict[str, lis
     return {roster.being.name: [member.being.doc for member in members], roster.tie.name: ties}
 
 
-def new_member(node: Node, roster: Roster, lang: str) -> Member:
+def new_member(node: Node, roster: Roster, lang: str) -> RosterMember:
     """Return a member to be filled in; a day from which it holds is today's until somebody says otherwise."""
-    member = Member(Filling(node, roster.tie, lang), Filling(node, roster.being, lang))
-    for field in asked_of_tie(roster):
+    member = RosterMember(FormAnswers(node, roster.tie, lang), FormAnswers(node, roster.being, lang))
+    for field in tie_fields(roster):
         if field.type == "date":
-            member.tie.give(field, node.today())
+            member.tie.set_answer(field, node.today())
     return member
 
 
-def asked_of_tie(roster: Roster) -> list[Field]:
+def tie_fields(roster: Roster) -> list[Field]:
     """The tie's fields that a person answers for each member: what is needed, but the two records."""
     return [
         field
@@ -105,40 +107,42 @@ def asked_of_tie(roster: Roster) -> list[Field]:
     ]
 
 
-def all_new(node: Node, kind: Type, changes: Changes, roster: Roster | None, members: Sequence[Member]) -> list[New]:
+def new_records(
+    node: Node, kind: Type, changes: Changes, roster: Roster | None, members: Sequence[RosterMember]
+) -> list[NewRecord]:
     """Return the records of one save: the owner, its members, and what ties them; who is its head is written in it."""
     if roster is None or not members:
-        return [New(kind.name, changes)]
+        return [NewRecord(kind.name, changes)]
     owner = node.new_id()
-    found = new_beside(node, kind, changes, roster, members, owner)
-    return [New(kind.name, changes, owner), *found]
+    found = new_members(node, kind, changes, roster, members, owner)
+    return [NewRecord(kind.name, changes, owner), *found]
 
 
-def new_beside(
+def new_members(
     node: Node,
     kind: Type,
     changes: Changes,
     roster: Roster,
-    members: Sequence[Member],
+    members: Sequence[RosterMember],
     owner: bytes,
     *,
     headed: Collection[str] = (),
-) -> list[New]:
+) -> list[NewRecord]:
     """Return the new members of an owner and what ties them; its `changes` name who is its head, but in fields `headed` already."""
     named, found = dict(changes.set), []
     for member in members:
         being = node.new_id()
-        person, tie = member.being.changes(), member.tie.changes()
-        person.set = {**person.set, str(roster.being.belongs_to): _text(owner)}
-        tie.set = {**tie.set, roster.to_owner: _text(owner), roster.to_being: _text(being)}
-        found += [New(roster.being.name, person, being), New(roster.tie.name, tie)]
+        person, tie = member.being.build_changes(), member.tie.build_changes()
+        person.set = {**person.set, str(roster.being.belongs_to): _id_text(owner)}
+        tie.set = {**tie.set, roster.to_owner: _id_text(owner), roster.to_being: _id_text(being)}
+        found += [NewRecord(roster.being.name, person, being), NewRecord(roster.tie.name, tie)]
         for field in kind.fields.values():  # the relation `head` is what the field `head` names
             heads = field.type == "ref" and roster.being.name in field.to and field.name not in headed
             if heads and field.name in member.tie.doc.values():
-                named.setdefault(field.name, _text(being))
+                named.setdefault(field.name, _id_text(being))
     changes.set = named
     return found
 
 
-def _text(record: bytes) -> str:
+def _id_text(record: bytes) -> str:
     return record_ids.id_text(record)

@@ -9,21 +9,21 @@ from textual.containers import Horizontal
 from textual.events import Key
 
 from fieldsync.schema.model import Field
-from fieldsync.ui.forms.answers import Filling
+from fieldsync.ui.forms.answers import FormAnswers
 from fieldsync.ui.widgets.input_cells import TURNED
-from fieldsync.ui.widgets.line_writer import GOOD, QUIET, Part, Pen
+from fieldsync.ui.widgets.line_writer import GOOD, QUIET, LinePart, LineWriter
 from fieldsync.ui.widgets.text_panels import TextPanel
 
 
 @dataclass
-class Sheet:
+class QuestionSheet:
     """Questions of one record; `only` these fields, or all that are asked for."""
 
-    filling: Filling
+    filling: FormAnswers
     only: frozenset[str] | None = None
     without: frozenset[str] = frozenset()
 
-    def fields(self) -> list[str]:
+    def asked_fields(self) -> list[str]:
         """The fields that may ever be asked for, in the form's order."""
         fields = sorted(
             self.filling.kind.fields.values(), key=lambda field: field.type == "state"
@@ -39,27 +39,32 @@ class Sheet:
             and field.name not in self.without
         ]
 
-    def derived(self) -> list[str]:
+    def derived_fields(self) -> list[str]:
         """The fields that are shown as they follow from the answers, in the form's order."""
-        return self.filling.follow if self.only is None else []
+        return self.filling.derived_fields if self.only is None else []
 
 
 class ActionRow(TextPanel, can_focus=True):
     """A line that does something when Enter is pressed on it."""
 
     def __init__(
-        self, pen: Pen, words: Callable[[], str], act: Callable[[], None], *, drop: Callable[[], None] | None = None
+        self,
+        pen: LineWriter,
+        words: Callable[[], str],
+        act: Callable[[], None],
+        *,
+        drop: Callable[[], None] | None = None,
     ) -> None:
-        super().__init__(self._written, classes="doing")
+        super().__init__(self._row_lines, classes="doing")
         self._pen, self._words, self.act, self._drop = pen, words, act, drop
 
     @property
-    def drops(self) -> bool:
+    def can_drop(self) -> bool:
         """Whether Delete takes away what it stands for."""
         return self._drop is not None
 
-    def _written(self, width: int) -> list[Text]:
-        return [self._pen.line([Part("  "), Part(self._words())], width)]
+    def _row_lines(self, width: int) -> list[Text]:
+        return [self._pen.write_line([LinePart("  "), LinePart(self._words())], width)]
 
     def on_key(self, event: Key) -> None:
         """Delete takes a member out again."""
@@ -71,36 +76,39 @@ class ActionRow(TextPanel, can_focus=True):
 class TextRow(TextPanel):
     """A line that only says something."""
 
-    def __init__(self, pen: Pen, words: str, style: str, *, inset: str = "", classes: str | None = None) -> None:
-        super().__init__(lambda width: [pen.line([Part(inset), Part(words, style)], width)], classes=classes)
+    def __init__(self, pen: LineWriter, words: str, style: str, *, inset: str = "", classes: str | None = None) -> None:
+        super().__init__(
+            lambda width: [pen.write_line([LinePart(inset), LinePart(words, style)], width)], classes=classes
+        )
 
 
 class DerivedRow(Horizontal):
     """A field that nobody answers: what follows from the answers, seen as soon as it is known."""
 
-    def __init__(self, pen: Pen, filling: Filling, field: Field) -> None:
+    def __init__(self, pen: LineWriter, filling: FormAnswers, field: Field) -> None:
         super().__init__()
         self._pen, self.filling, self.field = pen, filling, field
         self.words = ""
 
     def compose(self) -> ComposeResult:
         """Label and value; the label stands where the language begins."""
-        parts = [TextPanel(self._label, classes="label"), TextPanel(self._value, classes="follows")]
+        parts = [TextPanel(self._label_lines, classes="label"), TextPanel(self._value_lines, classes="follows")]
         yield from reversed(parts) if self._pen.mirrored else parts
 
-    def _label(self, width: int) -> list[Text]:
-        label = self.filling.label(self.field)
-        return [self._pen.line([Part(label, QUIET), Part("  ")], width - 1)]  # where a question has its mark
+    def _label_lines(self, width: int) -> list[Text]:
+        label = self.filling.label_of(self.field)
+        # where a question has its mark
+        return [self._pen.write_line([LinePart(label, QUIET), LinePart("  ")], width - 1)]
 
-    def _value(self, width: int) -> list[Text]:
-        said = [Part("= ", QUIET), Part(self.words, GOOD)]
+    def _value_lines(self, width: int) -> list[Text]:
+        said = [LinePart("= ", QUIET), LinePart(self.words, GOOD)]
         if self._pen.out.form in TURNED:
-            return self._pen.lines(said, width)
-        return [self._pen.piece(said, width)]  # there answers stand at the left
+            return self._pen.wrap_parts(said, width)
+        return [self._pen.write_piece(said, width)]  # there answers stand at the left
 
     def show(self, words: str) -> None:
         """Show a value; nothing where it is not known."""
         if words != self.words:
             self.words = words
             for paper in self.query(".follows").results(TextPanel):
-                paper.renew()
+                paper.redraw()

@@ -10,23 +10,29 @@ from fieldsync.replica.node import Node
 from fieldsync.review import decisions as reviews
 from fieldsync.review.queue import QueuedConflict
 from fieldsync.store.contract import Progress
-from fieldsync.ui.review.questions import Matter, matter_of, rules
+from fieldsync.ui.review.questions import ReviewQuestion, bulk_rules, question_of_conflict
 from fieldsync.ui.views.tables import Tables
 from fieldsync.ui.widgets import dialogs
-from fieldsync.ui.widgets.line_writer import QUIET, Part, Pen
+from fieldsync.ui.widgets.line_writer import QUIET, LinePart, LineWriter
 
 _PART = 100  # conflicts read between two looks at the keyboard
 
 
-async def chosen(
-    app: App[Any], node: Node, out: Tables, pen: Pen, waiting: Sequence[QueuedConflict], at: int, progress: Progress
+async def choose_alike(
+    app: App[Any],
+    node: Node,
+    out: Tables,
+    pen: LineWriter,
+    waiting: Sequence[QueuedConflict],
+    at: int,
+    progress: Progress,
 ) -> list[tuple[QueuedConflict, reviews.Decision]]:
     """Ask by which rule the conflicts of one field are decided, show all that follows, and return it if that is agreed to."""
     here = waiting[at]
     several = [one for one in waiting if (one.type, one.field, one.kind) == (here.type, here.field, here.kind)]
-    matters = await _read(node, out, several, progress)
+    matters = await _read_questions(node, out, several, progress)
     items = [matter.item for matter in matters if matter is not None]
-    named = rules(out, items)
+    named = bulk_rules(out, items)
     field = next((matter.title for matter in matters if matter is not None), "")
     title = out.phrase("review_alike", field=field, n=f"{len(items):,}")
     picked = await app.push_screen_wait(dialogs.SearchDialog(pen, title, [told for told, _ in named]))
@@ -46,12 +52,12 @@ async def chosen(
         code = matter.item.code or matter.record[:8]
         rows.append(
             [
-                Part(f"{code}  ", "bold"),
-                Part(was, QUIET),
-                Part(" → ", QUIET),
+                LinePart(f"{code}  ", "bold"),
+                LinePart(was, QUIET),
+                LinePart(" → ", QUIET),
                 *side.value,
-                Part("   "),
-                Part(matter.name, QUIET),
+                LinePart("   "),
+                LinePart(matter.name, QUIET),
             ]
         )
     if not rows:
@@ -61,11 +67,13 @@ async def chosen(
     return many if agreed else []
 
 
-async def _read(node: Node, out: Tables, entries: Sequence[QueuedConflict], progress: Progress) -> list[Matter | None]:
+async def _read_questions(
+    node: Node, out: Tables, entries: Sequence[QueuedConflict], progress: Progress
+) -> list[ReviewQuestion | None]:
     """Read many questions without the keyboard waiting."""
-    found: list[Matter | None] = []
+    found: list[ReviewQuestion | None] = []
     for start in range(0, len(entries), _PART):
-        found += [matter_of(node, out, one) for one in entries[start : start + _PART]]
+        found += [question_of_conflict(node, out, one) for one in entries[start : start + _PART]]
         if len(entries) > _PART:
             progress(len(found), len(entries), "reading")
         await asyncio.sleep(0)

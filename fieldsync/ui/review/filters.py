@@ -11,50 +11,50 @@ from fieldsync.ui.views.tables import Tables
 
 
 @dataclass(frozen=True)
-class Narrowed:
+class QueueFilter:
     """What the queue is narrowed to."""
 
     unit: str | None = None
     type: str | None = None
     field: str | None = None
 
-    def has(self, one: queue.QueuedConflict) -> bool:
+    def matches_pair(self, one: queue.QueuedConflict) -> bool:
         """Say whether a pair belongs to it."""
         inside = self.unit is None or is_within(one.unit, self.unit)
         return inside and self.type in (None, one.type) and self.field is None
 
     @property
-    def anything(self) -> bool:
+    def is_active(self) -> bool:
         """Whether it is narrowed at all."""
-        return self != Narrowed()
+        return self != QueueFilter()
 
 
-def words(node: Node, out: Tables, narrowed: Narrowed, found: Sequence[queue.QueuedConflict]) -> str:
+def filter_words(node: Node, out: Tables, narrowed: QueueFilter, found: Sequence[queue.QueuedConflict]) -> str:
     """Say what the queue is narrowed to."""
     return "  ".join(
-        _named(node, out, name, value, found) for name, value in vars(narrowed).items() if value is not None
+        _value_label(node, out, name, value, found) for name, value in vars(narrowed).items() if value is not None
     )
 
 
-def facets(
-    node: Node, out: Tables, narrowed: Narrowed, pairs: Sequence[queue.QueuedConflict] = ()
-) -> list[tuple[str, Narrowed]]:
+def filter_options(
+    node: Node, out: Tables, narrowed: QueueFilter, pairs: Sequence[queue.QueuedConflict] = ()
+) -> list[tuple[str, QueueFilter]]:
     """Return what may be shown: everything, or what is shown now narrowed further; each with its words. Pairs have no field."""
-    conflicts = queue.waiting(node)
+    conflicts = queue.waiting_conflicts(node)
     everything = [*conflicts, *pairs]
-    found = [(out.phrase("review_all", n=f"{len(everything):,}"), Narrowed())]
+    found = [(out.phrase("review_all", n=f"{len(everything):,}"), QueueFilter())]
     take: dict[str, Callable[[queue.QueuedConflict], str]] = {
         "type": lambda one: one.type, "field": lambda one: one.field, "unit": lambda one: one.unit,
     }  # fmt: skip
     for name, of in take.items():
         some = conflicts if name == "field" else everything
         for value, n in Counter(map(of, some)).most_common():
-            told = out.phrase(f"review_by_{name}", name=_named(node, out, name, value, some), n=f"{n:,}")
+            told = out.phrase(f"review_by_{name}", name=_value_label(node, out, name, value, some), n=f"{n:,}")
             found.append((told, replace(narrowed, **{name: value})))
     return found
 
 
-def _named(node: Node, out: Tables, name: str, value: str, found: Sequence[queue.QueuedConflict]) -> str:
+def _value_label(node: Node, out: Tables, name: str, value: str, found: Sequence[queue.QueuedConflict]) -> str:
     """A type's or field's label; a field has one in each type that it is open in."""
     kinds = node.schema.types
     if name == "type":

@@ -9,113 +9,122 @@ from textual.containers import Container, VerticalScroll
 from fieldsync.replica.node import Node
 from fieldsync.review import queue
 from fieldsync.review.queue import QueuedConflict
-from fieldsync.ui.review.filters import Narrowed, words
-from fieldsync.ui.review.questions import Matter
+from fieldsync.ui.review.filters import QueueFilter, filter_words
+from fieldsync.ui.review.questions import ReviewQuestion
 from fieldsync.ui.review.side_by_side import draw_about, draw_sides
-from fieldsync.ui.review.walkthrough import Walk
+from fieldsync.ui.review.walkthrough import ReviewWalk
 from fieldsync.ui.views.tables import Tables
-from fieldsync.ui.widgets.full_screen_app import OneAtATime
-from fieldsync.ui.widgets.line_writer import ACCENT, GOOD, QUIET, WARN, Part, Pen
-from fieldsync.ui.widgets.text_panels import Rows, TextPanel, keys
+from fieldsync.ui.widgets.full_screen_app import DialogScreen
+from fieldsync.ui.widgets.line_writer import ACCENT, GOOD, QUIET, WARN, LinePart, LineWriter
+from fieldsync.ui.widgets.text_panels import RowList, TextPanel, key_lines
 
 _BAR = 20  # cells
 
 
-class Drawn(OneAtATime[None]):
+class ReviewLayout(DialogScreen[None]):
     """What is seen of a walk through the queue."""
 
-    def __init__(self, node: Node, out: Tables, narrowed: Narrowed, pairs: Sequence[QueuedConflict]) -> None:
+    def __init__(self, node: Node, out: Tables, narrowed: QueueFilter, pairs: Sequence[QueuedConflict]) -> None:
         super().__init__()
-        self.node, self.out, self.pen = node, out, Pen(out)
-        self.walk = Walk(node, out, narrowed, pairs)
-        self._matter: Matter | None = None
+        self.node, self.out, self.pen = node, out, LineWriter(out)
+        self.walk = ReviewWalk(node, out, narrowed, pairs)
+        self._matter: ReviewQuestion | None = None
         self._side = 1
         self._note = ""
-        self._said: list[Part] = []
+        self._said: list[LinePart] = []
         self._looking: str | None = None  # how far pairs have been looked for
 
     def compose(self) -> ComposeResult:
         """Head, queue, question, last word, keys."""
-        yield TextPanel(self._head, id="head")
+        yield TextPanel(self._head_lines, id="head")
         with Container(id="body"):
-            yield Rows(self._row, id="queue", centred=True)
+            yield RowList(self._queue_row, id="queue", centred=True)
             with VerticalScroll(id="matter", can_focus=False):
-                yield TextPanel(self._question, id="question")
-                yield TextPanel(self._sides, id="sides")
-                yield TextPanel(self._about, id="about")
-        yield TextPanel(self._last_word, id="said")
-        yield TextPanel(self._keys, id="keys")
+                yield TextPanel(self._question_lines, id="question")
+                yield TextPanel(self._side_lines, id="sides")
+                yield TextPanel(self._about_lines, id="about")
+        yield TextPanel(self._notice_lines, id="said")
+        yield TextPanel(self._key_lines, id="keys")
 
     @property
-    def _at(self) -> int:
-        return self.query_one("#queue", Rows).at
+    def _position(self) -> int:
+        return self.query_one("#queue", RowList).at
 
     @property
-    def _here(self) -> QueuedConflict | None:
-        return self.walk.waiting[self._at] if self.walk.waiting else None
+    def _current_conflict(self) -> QueuedConflict | None:
+        return self.walk.waiting[self._position] if self.walk.waiting else None
 
-    def _renew(self) -> None:
+    def _redraw(self) -> None:
         for paper in self.query(TextPanel):
-            paper.renew()
-        self.query_one("#queue", Rows).refresh()
+            paper.redraw()
+        self.query_one("#queue", RowList).refresh()
 
-    def _say(self, text: str, style: str = GOOD) -> None:
-        self._said = [Part(text, style)]
-        self.query_one("#said", TextPanel).renew()
+    def _show_notice(self, text: str, style: str = GOOD) -> None:
+        self._said = [LinePart(text, style)]
+        self.query_one("#said", TextPanel).redraw()
 
-    def _progress(self, done: int, total: int | None, what: str) -> None:
+    def _show_progress(self, done: int, total: int | None, what: str) -> None:
         """Show how far something has got that takes its time."""
         full = _BAR * done // (total or 1)
-        bar = [Part("━" * full, ACCENT), Part("─" * (_BAR - full), QUIET)]
-        self._said = [Part(self.out.phrase(f"bar_{what}") + "  ", WARN), *bar, Part(f"  {done:,} / {total or 0:,}")]
-        self.query_one("#said", TextPanel).renew()
+        bar = [LinePart("━" * full, ACCENT), LinePart("─" * (_BAR - full), QUIET)]
+        self._said = [
+            LinePart(self.out.phrase(f"bar_{what}") + "  ", WARN),
+            *bar,
+            LinePart(f"  {done:,} / {total or 0:,}"),
+        ]
+        self.query_one("#said", TextPanel).redraw()
 
-    def _head(self, width: int) -> list[Text]:
+    def _head_lines(self, width: int) -> list[Text]:
         total = len(self.walk.waiting)
-        place = self.out.phrase("review_place", n=f"{self._at + 1:,}", total=f"{total:,}") if total else "0"
-        parts = [Part(" " + self.out.phrase("review_title"), "bold"), Part(f"   {place}", ACCENT)]
+        place = self.out.phrase("review_place", n=f"{self._position + 1:,}", total=f"{total:,}") if total else "0"
+        parts = [LinePart(" " + self.out.phrase("review_title"), "bold"), LinePart(f"   {place}", ACCENT)]
         if self.walk.decided:
-            parts.append(Part("   " + self.out.phrase("review_decided", n=f"{self.walk.decided:,}"), GOOD))
-        shown = words(self.node, self.out, self.walk.narrowed, self.walk.waiting)
+            parts.append(LinePart("   " + self.out.phrase("review_decided", n=f"{self.walk.decided:,}"), GOOD))
+        shown = filter_words(self.node, self.out, self.walk.narrowed, self.walk.waiting)
         if shown:
-            parts.append(Part(f"   ⧩ {shown}", WARN))
+            parts.append(LinePart(f"   ⧩ {shown}", WARN))
         if self._looking is not None:
-            parts.append(Part("   " + self.out.phrase("review_looking") + self._looking, QUIET))
-        return [self.pen.line(parts, width)]
+            parts.append(LinePart("   " + self.out.phrase("review_looking") + self._looking, QUIET))
+        return [self.pen.write_line(parts, width)]
 
-    def _row(self, index: int, width: int, chosen: bool) -> Text:
+    def _queue_row(self, index: int, width: int, chosen: bool) -> Text:
         one = self.walk.waiting[index]
         kind = self.node.schema.types.get(one.type)
         code = (one.code or one.record.hex()[:8]).ljust(14)
         label = self.out.label(kind, one.field) if one.kind == queue.CONFLICT else self.out.phrase(f"queue_{one.kind}")
         style = "bold" if chosen else QUIET
         mark = ("◂ " if self.pen.mirrored else "▸ ") if chosen else "  "
-        parts = [Part(mark, ACCENT), Part(code, style), Part(" "), Part(label, style)]
+        parts = [LinePart(mark, ACCENT), LinePart(code, style), LinePart(" "), LinePart(label, style)]
         if width > 60:
-            parts += [Part(f"  {self.out.type_label(self.node, one.type)}", QUIET), Part(f"  {one.unit}", QUIET)]
-        return self.pen.line(parts, width)
+            parts += [
+                LinePart(f"  {self.out.type_label(self.node, one.type)}", QUIET),
+                LinePart(f"  {one.unit}", QUIET),
+            ]
+        return self.pen.write_line(parts, width)
 
-    def _question(self, width: int) -> list[Text]:
+    def _question_lines(self, width: int) -> list[Text]:
         matter = self._matter
         if matter is None:
-            told = "review_filtered_empty" if self.walk.narrowed.anything else "no_conflicts"
-            return [Text(), *self.pen.lines(self.out.phrase(told), width, style=GOOD)]
-        title = [Part(matter.title, f"bold {ACCENT}"), Part("   "), Part(matter.why, QUIET)]
-        return [self.pen.line(matter.heading, width, style="bold"), *self.pen.lines(title, width)]
+            told = "review_filtered_empty" if self.walk.narrowed.is_active else "no_conflicts"
+            return [Text(), *self.pen.wrap_parts(self.out.phrase(told), width, style=GOOD)]
+        title = [LinePart(matter.title, f"bold {ACCENT}"), LinePart("   "), LinePart(matter.why, QUIET)]
+        return [self.pen.write_line(matter.heading, width, style="bold"), *self.pen.wrap_parts(title, width)]
 
-    def _sides(self, width: int) -> list[Text]:
+    def _side_lines(self, width: int) -> list[Text]:
         return draw_sides(self.pen, self._matter, width, self._side) if self._matter is not None else []
 
-    def _about(self, width: int) -> list[Text]:
+    def _about_lines(self, width: int) -> list[Text]:
         return draw_about(self.pen, self._matter.about, width) if self._matter is not None else []
 
-    def _last_word(self, width: int) -> list[Text]:
-        note = [Part(" ✎ ", ACCENT), Part(self._note, "italic")] if self._note else []
-        return [self.pen.line([Part(" "), *self._said, *note], width)]
+    def _notice_lines(self, width: int) -> list[Text]:
+        note = [LinePart(" ✎ ", ACCENT), LinePart(self._note, "italic")] if self._note else []
+        return [self.pen.write_line([LinePart(" "), *self._said, *note], width)]
 
-    def _keys(self, width: int) -> list[Text]:
+    def _key_lines(self, width: int) -> list[Text]:
         named = [
             ("1-9", "key_take"), ("e", "key_edit"), ("n", "key_note"), ("s", "key_skip"), ("u", "key_undo"), ("h", "key_history"),
             ("f", "key_filter"), ("a", "key_alike"), ("?", "key_help"), ("q", "key_quit"),
         ]  # fmt: skip
-        return keys(self.pen, [(key, self.out.phrase(word)) for key, word in named], width, f"bold {ACCENT}", QUIET)
+        return key_lines(
+            self.pen, [(key, self.out.phrase(word)) for key, word in named], width, f"bold {ACCENT}", QUIET
+        )

@@ -13,54 +13,54 @@ from fieldsync.replica.node import Node
 from fieldsync.review import decisions as reviews
 from fieldsync.review import queue
 from fieldsync.review.queue import QueuedConflict
-from fieldsync.ui.forms.answers import meant, refused
-from fieldsync.ui.review.filters import Narrowed
-from fieldsync.ui.review.questions import Matter
-from fieldsync.ui.review.walkthrough import Walk
+from fieldsync.ui.forms.answers import refusal_text, stored_value
+from fieldsync.ui.review.filters import QueueFilter
+from fieldsync.ui.review.questions import ReviewQuestion
+from fieldsync.ui.review.walkthrough import ReviewWalk
 from fieldsync.ui.terminal import messages
-from fieldsync.ui.terminal.messages import Shown
+from fieldsync.ui.terminal.messages import SafeText
 from fieldsync.ui.views.record_card import INDENT, when
 from fieldsync.ui.views.tables import Tables
-from fieldsync.ui.widgets.line_writer import Part
+from fieldsync.ui.widgets.line_writer import LinePart
 
 TYPE, NOTE, SKIP, UNDO, QUIT = "t", "n", "s", "u", "q"
 
 
-class Review:
+class LineReview:
     """A walk through the queue, line by line."""
 
-    def __init__(self, out: Tables, node: Node, narrowed: Narrowed, pairs: Sequence[QueuedConflict] = ()) -> None:
+    def __init__(self, out: Tables, node: Node, narrowed: QueueFilter, pairs: Sequence[QueuedConflict] = ()) -> None:
         self._out, self._node = out, node
-        self._walk = Walk(node, out, narrowed, pairs)
+        self._walk = ReviewWalk(node, out, narrowed, pairs)
         out.of(node)
         self._note = ""
 
-    def run(self) -> None:
+    def run_review(self) -> None:
         """Go through all of them; end with what came of it."""
         at: int | None = 0
         if not self._walk.waiting:
-            self._out.say("review_none_narrowed" if self._walk.narrowed.anything else "no_conflicts")
+            self._out.say("review_none_narrowed" if self._walk.narrowed.is_active else "no_conflicts")
             return
         while at is not None and at < len(self._walk.waiting):
             self._note = ""
-            if self._walk.changed:
+            if self._walk.has_news:
                 here = self._walk.waiting[at]
-                self._walk.refresh()
-                place = self._walk.place(here)
+                self._walk.reload_queue()
+                place = self._walk.place_of(here)
                 self._walk.gone += place is None
                 at = at if place is None else place
-            at, matter = self._walk.open(at)
-            gone = self._walk.told_gone()
+            at, matter = self._walk.open_question(at)
+            gone = self._walk.settled_notice()
             if gone:
                 self._out.line(gone)
             if matter is not None:
-                self._show(at, matter)
-                at = self._choose(at, matter)
-        self._out.say("review_done", decided=self._walk.decided, left=self._walk.left())
+                self._show_question(at, matter)
+                at = self._ask_choice(at, matter)
+        self._out.say("review_done", decided=self._walk.decided, left=self._walk.count_left())
 
     # --- one question ---
 
-    def _show(self, at: int, matter: Matter) -> None:
+    def _show_question(self, at: int, matter: ReviewQuestion) -> None:
         out, walk = self._out, self._walk
         out.line()
         place = out.phrase("review_place", n=at + 1 + walk.decided, total=len(walk.waiting) + walk.decided)
@@ -69,15 +69,15 @@ class Review:
         out.line(out.safe(matter.title))
         one = walk.waiting[at]
         if one.kind == queue.CONFLICT and one.field != "_deleted":
-            self._values(matter)
+            self._show_values(matter)
             return
         out.line(out.safe(matter.why))
         for number, side in enumerate(matter.sides):
             out.line(f"{INDENT}{number}  {out.safe(side.name)}")
             for line in (side.value, *side.source):
-                out.line(INDENT * 3 + self._told(line))
+                out.line(INDENT * 3 + self._decision_text(line))
 
-    def _values(self, matter: Matter) -> None:
+    def _show_values(self, matter: ReviewQuestion) -> None:
         out, item = self._out, matter.item
         out.line(f"     {out.phrase('was')}: {out.shown(matter.kind, item.field, item.base)}")
         rows: list[list[object]] = [
@@ -92,12 +92,12 @@ class Review:
         ]
         out.table(["", "", out.phrase("column_value"), out.phrase("column_when"), out.phrase("column_person")], rows)
 
-    def _told(self, parts: Sequence[Part]) -> Shown:
-        return Shown("".join(self._out.safe(part.text) for part in parts))
+    def _decision_text(self, parts: Sequence[LinePart]) -> SafeText:
+        return SafeText("".join(self._out.safe(part.text) for part in parts))
 
     # --- what is done about it ---
 
-    def _choose(self, at: int, matter: Matter) -> int | None:
+    def _ask_choice(self, at: int, matter: ReviewQuestion) -> int | None:
         """Ask until something is done; return where to go on, or None to stop."""
         out, one = self._out, self._walk.waiting[at]
         asked = one.field if one.field == "_deleted" else one.kind
@@ -111,58 +111,58 @@ class Review:
             if given == NOTE:
                 self._note = out.ask(out.phrase("review_note") + " ").strip()
             elif given == UNDO:
-                back = self._undo()
+                back = self._undo_last()
                 if back is not None:
                     return back
             elif given == TYPE and matter.editable:
-                if self._typed(at, matter, out.ask(out.phrase("review_type") + " ").strip()):
+                if self._decide_typed(at, matter, out.ask(out.phrase("review_type") + " ").strip()):
                     return at
-            elif given.isdecimal() and int(given) < len(matter.sides) and matter.sides[int(given)].takes:
+            elif given.isdecimal() and int(given) < len(matter.sides) and matter.sides[int(given)].can_be_taken:
                 side = matter.sides[int(given)]
-                told = self._told(side.value) if side.decision is not None else out.safe(side.name)
-                if self._do(at, partial(self._walk.take, at, matter, side, self._note), told, matter):
+                told = self._decision_text(side.value) if side.decision is not None else out.safe(side.name)
+                if self._carry_out(at, partial(self._walk.take_side, at, matter, side, self._note), told, matter):
                     return at
 
-    def _typed(self, at: int, matter: Matter, text: str) -> bool:
+    def _decide_typed(self, at: int, matter: ReviewQuestion, text: str) -> bool:
         """Decide for another value: a reference may be typed as a code, or in words."""
         if not text:
             return False
 
         def decide() -> bool:
-            value = meant(self._node, matter.kind, self._out.lang, matter.item.field, text)
-            decision = reviews.Decision(matter.record, matter.item.field, value=value, seen=matter.seen)
-            return self._walk.decide(at, decision, self._note)
+            value = stored_value(self._node, matter.kind, self._out.lang, matter.item.field, text)
+            decision = reviews.Decision(matter.record, matter.item.field, value=value, seen=matter.head_names)
+            return self._walk.decide_value(at, decision, self._note)
 
-        return self._do(at, decide, None, matter)
+        return self._carry_out(at, decide, None, matter)
 
-    def _do(self, at: int, decide: Callable[[], bool], told: Shown | None, matter: Matter) -> bool:
+    def _carry_out(self, at: int, decide: Callable[[], bool], told: SafeText | None, matter: ReviewQuestion) -> bool:
         """Decide; what is not allowed is said, and the question stays; one that is another meanwhile is shown again."""
         one = self._walk.waiting[at]
         try:
             done = decide()
         except errors.FieldsyncError as fault:
-            if self._walk.matter(one) is None:
+            if self._walk.question_of(one) is None:
                 return True  # settled meanwhile: that is why, and is said next
-            self._out.line(f"  ✗ {refused(fault, matter.kind, self._out.lang, self._node)}")
+            self._out.line(f"  ✗ {refusal_text(fault, matter.kind, self._out.lang, self._node)}")
             return False
         if done:
             if told is None:
                 value = queries.show(self._node, matter.record).fields.get(matter.item.field)
                 told = self._out.shown(matter.kind, matter.item.field, value)
             self._out.line(f"  ✓ {told}")
-        elif self._walk.matter(one) is not None:
+        elif self._walk.question_of(one) is not None:
             self._out.say("review_changed")
         return True
 
-    def _undo(self) -> int | None:
+    def _undo_last(self) -> int | None:
         """Take the last decision back and return where it stands; None when there is none."""
-        if not self._walk.last:
+        if not self._walk.count_last:
             self._out.say("review_no_undo")
             return None
         try:
-            back = self._walk.undo()
+            back = self._walk.undo_last()
         except errors.FieldsyncError as fault:
-            self._out.line(f"  ✗ {messages.explain(fault, self._out.lang, self._node.schema)[0]}")
+            self._out.line(f"  ✗ {messages.explain_error(fault, self._out.lang, self._node.schema)[0]}")
             return None
         self._out.say("review_undone")
         return back()

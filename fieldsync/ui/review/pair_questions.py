@@ -11,26 +11,26 @@ from fieldsync.review import assistance_overlaps, duplicate_pairs
 from fieldsync.review.queue import DUPLICATE, ConflictDetail, QueuedConflict
 from fieldsync.schema.labels import label_in
 from fieldsync.schema.model import Type
-from fieldsync.ui.review.questions import Matter, Side
-from fieldsync.ui.terminal.messages import Shown
+from fieldsync.ui.review.questions import QuestionSide, ReviewQuestion
+from fieldsync.ui.terminal.messages import SafeText
 from fieldsync.ui.views import duplicate_view
 from fieldsync.ui.views.record_card import when
 from fieldsync.ui.views.tables import Tables
-from fieldsync.ui.widgets.line_writer import QUIET, Part, marked
+from fieldsync.ui.widgets.line_writer import QUIET, LinePart, mark_changes
 
 Item = dict[str, Any]
 _MOST = 8  # fields of a side; those that differ come first, the rest is in the history
 
 
-def matter_of_pair(node: Node, out: Tables, one: QueuedConflict) -> Matter | None:
+def question_of_pair(node: Node, out: Tables, one: QueuedConflict) -> ReviewQuestion | None:
     """Return the question that two records are; None where it was settled meanwhile."""
-    return (_duplicate if one.kind == DUPLICATE else _overlap)(node, out, one)
+    return (_duplicate_question if one.kind == DUPLICATE else _overlap_question)(node, out, one)
 
 
-def _duplicate(node: Node, out: Tables, one: QueuedConflict) -> Matter | None:
+def _duplicate_question(node: Node, out: Tables, one: QueuedConflict) -> ReviewQuestion | None:
     a, b = one.record.hex(), one.other.hex()
     try:
-        item = duplicate_pairs.item(node, a, b)
+        item = duplicate_pairs.show_pair(node, a, b)
     except errors.NotFound:  # a sync has taken one of the two away
         return None
     first, second = item.a, item.b
@@ -40,85 +40,106 @@ def _duplicate(node: Node, out: Tables, one: QueuedConflict) -> Matter | None:
     kind = node.schema.types.get(one.type)
     out.of(node)
     title = out.phrase("queue_duplicate")
-    two = Side(
-        out.phrase("pair_two"), [Part(out.phrase("pair_two_means"))], act=_undoable(
-            partial(duplicate_pairs.not_same, node, a, b), partial(duplicate_pairs.maybe_same, node, a, b)
+    two = QuestionSide(
+        out.phrase("pair_two"), [LinePart(out.phrase("pair_two_means"))], act=_undoable_decision(
+            partial(duplicate_pairs.mark_distinct, node, a, b), partial(duplicate_pairs.unmark_distinct, node, a, b)
         ),
     )  # fmt: skip
     sides = [two]
     for here, other, (stays, gives) in ((first, second, (a, b)), (second, first, (b, a))):
-        act = _undoable(
-            partial(duplicate_pairs.merge, node, stays, gives), partial(duplicate_pairs.split, node, stays, gives)
+        act = _undoable_decision(
+            partial(duplicate_pairs.merge_records, node, stays, gives),
+            partial(duplicate_pairs.split_records, node, stays, gives),
         )
         name = out.phrase("pair_stays", code=here.code or here.id[:8])
-        sides.append(Side(name, [Part(out.title(kind, here), "bold")], _lines(out, kind, here, other), act=act))
-    return _matter(
-        out, kind, one, first, title, f"{duplicate_view.percent(item.score)}  {_why(out, kind, item)}", sides, second
+        sides.append(
+            QuestionSide(name, [LinePart(out.title(kind, here), "bold")], _side_lines(out, kind, here, other), act=act)
+        )
+    return _pair_question(
+        out,
+        kind,
+        one,
+        first,
+        title,
+        f"{duplicate_view.percent(item.score)}  {_overlap_reason(out, kind, item)}",
+        sides,
+        second,
     )
 
 
-def _why(out: Tables, kind: Type | None, item: duplicate_pairs.ComparedPair) -> str:
+def _overlap_reason(out: Tables, kind: Type | None, item: duplicate_pairs.ComparedPair) -> str:
     return str(duplicate_view.reasons(out, kind, item.reasons))
 
 
-def _overlap(node: Node, out: Tables, one: QueuedConflict) -> Matter | None:
+def _overlap_question(node: Node, out: Tables, one: QueuedConflict) -> ReviewQuestion | None:
     a, b = one.record.hex(), one.other.hex()
     try:
-        found = next((hit for hit in assistance_overlaps.of(node, a) if hit.side.record.replace("-", "") == b), None)
-        first, second = (duplicate_pairs.shown(node, ref) for ref in (a, b))
+        found = next(
+            (hit for hit in assistance_overlaps.overlaps_of(node, a) if hit.side.record.replace("-", "") == b), None
+        )
+        first, second = (duplicate_pairs.show_unmerged(node, ref) for ref in (a, b))
     except errors.NotFound:  # a sync has taken one of the two away
         return None
     if found is None:
         return None
     kind = node.schema.types[one.type]
     out.of(node)
-    both = Side(
-        out.phrase("pair_both"), [Part(out.phrase("pair_both_means"))], act=_undoable(
-            partial(assistance_overlaps.both_right, node, a, b), partial(duplicate_pairs.maybe_same, node, a, b)
+    both = QuestionSide(
+        out.phrase("pair_both"), [LinePart(out.phrase("pair_both_means"))], act=_undoable_decision(
+            partial(assistance_overlaps.keep_both, node, a, b), partial(duplicate_pairs.unmark_distinct, node, a, b)
         ),
     )  # fmt: skip
     sides = [both]
     for here, other, gone in ((first, second, b), (second, first, a)):
         name = out.phrase("pair_stays", code=here.code or here.id[:8])
         sides.append(
-            Side(
+            QuestionSide(
                 name,
-                [Part(out.title(kind, here), "bold")],
-                _lines(out, kind, here, other),
-                act=_dropping(node, out, gone),
+                [LinePart(out.title(kind, here), "bold")],
+                _side_lines(out, kind, here, other),
+                act=_cancel_decision(node, out, gone),
             )
         )
     label = str(label_in(kind.doubles[found.rule].label, out.lang, found.rule))
-    return _matter(out, kind, one, first, label, out.phrase("review_why_overlap"), sides, second)
+    return _pair_question(out, kind, one, first, label, out.phrase("review_why_overlap"), sides, second)
 
 
-def _matter(
-    out: Tables, kind: Type | None, one: QueuedConflict, a: Record, title: str, why: str, sides: list[Side], b: Record
-) -> Matter:
+def _pair_question(
+    out: Tables,
+    kind: Type | None,
+    one: QueuedConflict,
+    a: Record,
+    title: str,
+    why: str,
+    sides: list[QuestionSide],
+    b: Record,
+) -> ReviewQuestion:
     derived = {field.name for field in kind.fields.values() if field.kind == "derived"} if kind is not None else set()
     alike = [name for name, value in a.fields.items() if b.fields.get(name) == value and name not in derived]
-    heading = Shown(f"{out.heading(kind, a)}  ~  {out.safe(b.code or b.id[:8])}")
-    return Matter(
+    heading = SafeText(f"{out.heading(kind, a)}  ~  {out.safe(b.code or b.id[:8])}")
+    return ReviewQuestion(
         record=a.id, heading=heading, name=out.title(kind, a), title=title,
         why=why, sides=sides, about=[(out.label(kind, name), out.shown(kind, name, a.fields[name]), False) for name in alike],
         item=ConflictDetail(a.id, a.code, one.kind, base=None, heads=(), about=a), kind=kind, editable=False,
     )  # fmt: skip
 
 
-def _lines(out: Tables, kind: Type | None, here: Record, other: Record) -> list[list[Part]]:
+def _side_lines(out: Tables, kind: Type | None, here: Record, other: Record) -> list[list[LinePart]]:
     """Where and when a record is from, and what it says that the other one does not; the words that differ are marked."""
-    lines = [[Part("  ".join(filter(None, (here.code, here.unit))), QUIET)]]
+    lines = [[LinePart("  ".join(filter(None, (here.code, here.unit))), QUIET)]]
     if here.updated:
-        lines.append([Part(f"{here.updated.by}  {when(here.updated.at)}", QUIET)])
+        lines.append([LinePart(f"{here.updated.by}  {when(here.updated.at)}", QUIET)])
     told = [name for name in here.fields if here.fields[name] != other.fields.get(name)]
     for name in told[:_MOST]:
         mine, its = (out.shown(kind, name, one.fields.get(name)) for one in (here, other))
-        value = marked(its, mine) if other.fields.get(name) is not None else [Part(mine)]
-        lines.append([Part(out.label(kind, name) + ": ", QUIET), *value])
+        value = mark_changes(its, mine) if other.fields.get(name) is not None else [LinePart(mine)]
+        lines.append([LinePart(out.label(kind, name) + ": ", QUIET), *value])
     return lines
 
 
-def _undoable(do: Callable[..., object], undo: Callable[[], object]) -> Callable[[str | None], Callable[[], object]]:
+def _undoable_decision(
+    do: Callable[..., object], undo: Callable[[], object]
+) -> Callable[[str | None], Callable[[], object]]:
     def act(note: str | None) -> Callable[[], object]:
         do(note=note)
         return undo
@@ -126,10 +147,10 @@ def _undoable(do: Callable[..., object], undo: Callable[[], object]) -> Callable
     return act
 
 
-def _dropping(node: Node, out: Tables, ref: str) -> Callable[[str | None], Callable[[], object]]:
+def _cancel_decision(node: Node, out: Tables, ref: str) -> Callable[[str | None], Callable[[], object]]:
     def act(note: str | None) -> Callable[[], object]:
-        before = duplicate_pairs.shown(node, ref).fields.get("state")
-        assistance_overlaps.drop(node, ref, note or out.phrase("pair_too_many"))
-        return partial(assistance_overlaps.take_back, node, ref, before)
+        before = duplicate_pairs.show_unmerged(node, ref).fields.get("state")
+        assistance_overlaps.cancel_record(node, ref, note or out.phrase("pair_too_many"))
+        return partial(assistance_overlaps.restore_record, node, ref, before)
 
     return act

@@ -13,34 +13,34 @@ from fieldsync.review import decisions as reviews
 from fieldsync.review import queue
 from fieldsync.review.queue import ConflictDetail, QueuedConflict, WeighedHead
 from fieldsync.schema.model import Type
-from fieldsync.ui.views.node_status import Here
+from fieldsync.ui.views.node_status import NodeView
 from fieldsync.ui.views.record_card import when
-from fieldsync.ui.widgets.line_writer import ACCENT, GOOD, QUIET, WARN, Part, marked
+from fieldsync.ui.widgets.line_writer import ACCENT, GOOD, QUIET, WARN, LinePart, mark_changes
 
 Item = dict[str, Any]
 _MOST_EDITS = 5  # of a record that was removed meanwhile; the history has them all
 
 
 @dataclass
-class Side:
+class QuestionSide:
     """One thing to choose: what it is called, what it holds, where it comes from; `decision` is what taking it means."""
 
     name: str
-    value: list[Part]
-    source: list[list[Part]] = field(default_factory=list)
+    value: list[LinePart]
+    source: list[list[LinePart]] = field(default_factory=list)
     decision: reviews.Decision | None = None
     act: Callable[[str | None], Callable[[], object]] | None = (
         None  # or what it does, with a note; it returns how to undo it
     )
 
     @property
-    def takes(self) -> bool:
+    def can_be_taken(self) -> bool:
         """Whether it can be taken."""
         return self.decision is not None or self.act is not None
 
 
 @dataclass
-class Matter:
+class ReviewQuestion:
     """One question: which record, what about it, why a person is asked, and the sides; the first is how it was."""
 
     record: str
@@ -48,33 +48,33 @@ class Matter:
     name: str  # of the record, without its code
     title: str  # what it is about
     why: str
-    sides: list[Side]
+    sides: list[QuestionSide]
     about: list[tuple[str, str, bool]]  # label, value, in conflict
     item: ConflictDetail
     kind: Type | None
     editable: bool = True
 
     @property
-    def seen(self) -> frozenset[str]:
+    def head_names(self) -> frozenset[str]:
         """The names of the values that stand against each other."""
         return reviews.names_of(self.item.heads)
 
 
-def matter_of(node: Node, out: Here, one: QueuedConflict) -> Matter | None:
+def question_of_conflict(node: Node, out: NodeView, one: QueuedConflict) -> ReviewQuestion | None:
     """Return what is to be decided about a conflict; None where it is open no more."""
-    item = queue.detail(node, one)
+    item = queue.conflict_detail(node, one)
     if item is None:
         return None
     out.of(node)
     kind = node.schema.types.get(one.type)
     about = item.about
-    sides = (_deletion if one.field == "_deleted" else _plain)(out, kind, item)
-    return Matter(
+    sides = (_deletion_sides if one.field == "_deleted" else _value_sides)(out, kind, item)
+    return ReviewQuestion(
         record=item.record,
         heading=out.heading(kind, about),
         name=out.title(kind, about),
         title=out.label(kind, one.field),
-        why=out.phrase(_why(kind, item)),
+        why=out.phrase(_conflict_reason(kind, item)),
         sides=sides,
         about=[
             (out.label(kind, name), out.shown(kind, name, value), name in about.conflicts)
@@ -87,7 +87,7 @@ def matter_of(node: Node, out: Here, one: QueuedConflict) -> Matter | None:
     )
 
 
-def _why(kind: Type | None, item: ConflictDetail) -> str:
+def _conflict_reason(kind: Type | None, item: ConflictDetail) -> str:
     name = item.field
     if name == "_same_as" and len(item.heads) == 1:
         return "review_why_same_as_removed"
@@ -102,64 +102,68 @@ def _why(kind: Type | None, item: ConflictDetail) -> str:
     )
 
 
-def _plain(out: Here, kind: Type | None, item: ConflictDetail) -> list[Side]:
+def _value_sides(out: NodeView, kind: Type | None, item: ConflictDetail) -> list[QuestionSide]:
     """How it was, and each value that stands against another."""
     name, base = item.field, item.base
     was = out.shown(kind, name, base)
     seen = reviews.names_of(item.heads)
     first = None if base is None else reviews.Decision(item.record, name, value=base, seen=seen)
-    sides = [Side(out.phrase("was"), [Part(was)], decision=first)]
+    sides = [QuestionSide(out.phrase("was"), [LinePart(was)], decision=first)]
     for head in item.heads:
         shown = out.shown(kind, name, head.value)
-        value = [Part(shown)] if base is None else marked(was, shown)
+        value = [LinePart(shown)] if base is None else mark_changes(was, shown)
         if head.value is None:
-            value = [Part(out.phrase("pair_two" if name == "_same_as" else "review_emptied"), QUIET)]
+            value = [LinePart(out.phrase("pair_two" if name == "_same_as" else "review_emptied"), QUIET)]
         decision = reviews.Decision(item.record, name, head.name, seen=seen)
-        sides.append(Side(head.by, value, _source(out, head), decision))
+        sides.append(QuestionSide(head.by, value, _source_lines(out, head), decision))
     if name == "_same_as" and len(sides) == 2:
         stands = reviews.Decision(item.record, name, value=None, seen=seen)
-        sides.append(Side(out.phrase("review_stands"), [Part(out.phrase("pair_two"), GOOD)], [], stands))
+        sides.append(QuestionSide(out.phrase("review_stands"), [LinePart(out.phrase("pair_two"), GOOD)], [], stands))
     return sides
 
 
-def _deletion(out: Here, kind: Type | None, item: ConflictDetail) -> list[Side]:
+def _deletion_sides(out: NodeView, kind: Type | None, item: ConflictDetail) -> list[QuestionSide]:
     """The record as it stands, with what was written meanwhile; and each removal."""
     edits = [
-        [Part(out.label(kind, edit.field) + ": ", QUIET), Part(out.shown(kind, edit.field, edit.value), "")]
+        [LinePart(out.label(kind, edit.field) + ": ", QUIET), LinePart(out.shown(kind, edit.field, edit.value), "")]
         for edit in item.meanwhile
     ]
     more = len(edits) - _MOST_EDITS
-    edits = edits[:_MOST_EDITS] + ([[Part(out.phrase("review_more", n=more), QUIET)]] if more > 0 else [])
+    edits = edits[:_MOST_EDITS] + ([[LinePart(out.phrase("review_more", n=more), QUIET)]] if more > 0 else [])
     by = sorted({(edit.by, when(edit.at)) for edit in item.meanwhile})
-    sources = [[Part(f"{person}  {at}", QUIET)] for person, at in by[:_MOST_EDITS]]
+    sources = [[LinePart(f"{person}  {at}", QUIET)] for person, at in by[:_MOST_EDITS]]
     seen = reviews.names_of(item.heads)
     stays = reviews.Decision(item.record, "_deleted", value=None, seen=seen)
-    sides = [Side(out.phrase("review_stays"), [Part(out.phrase("review_edited"), GOOD)], [*edits, *sources], stays)]
+    sides = [
+        QuestionSide(
+            out.phrase("review_stays"), [LinePart(out.phrase("review_edited"), GOOD)], [*edits, *sources], stays
+        )
+    ]
     for head in item.heads:
         if head.value is not None:
             value = [
-                Part(out.phrase("review_removed"), WARN),
-                Part(" "),
-                Part(out.shown(kind, "_deleted", head.value)),
+                LinePart(out.phrase("review_removed"), WARN),
+                LinePart(" "),
+                LinePart(out.shown(kind, "_deleted", head.value)),
             ]
             decision = reviews.Decision(item.record, "_deleted", head.name, seen=seen)
-            sides.append(Side(head.by, value, _source(out, head), decision))
+            sides.append(QuestionSide(head.by, value, _source_lines(out, head), decision))
     return sides
 
 
-def _source(out: Here, head: WeighedHead) -> list[list[Part]]:
+def _source_lines(out: NodeView, head: WeighedHead) -> list[list[LinePart]]:
     """From where and when; a clock that was wrong is marked."""
     place = "  ".join([*head.office, head.name])
-    lines = [[Part(place, QUIET)], [Part(when(head.at), QUIET)]]
+    lines = [[LinePart(place, QUIET)], [LinePart(when(head.at), QUIET)]]
     if head.clock_off_ms:
-        lines.append([Part("⚠ " + out.their_clock(head.clock_off_ms), WARN)])
+        lines.append([LinePart("⚠ " + out.their_clock(head.clock_off_ms), WARN)])
     return lines
 
 
 Rule = Callable[[ConflictDetail], WeighedHead | None]
 
 
-def rules(out: Here, items: Sequence[ConflictDetail]) -> list[tuple[str, Rule]]:
+def bulk_rules(out: NodeView, items: Sequence[ConflictDetail]) -> list[tuple[str, Rule]]:
     """Return the rules by which many conflicts may be decided alike, each with its words."""
 
     def newest(item: ConflictDetail) -> WeighedHead | None:
@@ -179,17 +183,17 @@ def rules(out: Here, items: Sequence[ConflictDetail]) -> list[tuple[str, Rule]]:
     ]
 
 
-def told_history(out: Here, kind: Type | None, entries: Sequence[SavedChange]) -> list[list[Part]]:
+def history_lines(out: NodeView, kind: Type | None, entries: Sequence[SavedChange]) -> list[list[LinePart]]:
     """Return who changed what, the newest first, in paragraphs."""
-    paragraphs: list[list[Part]] = []
+    paragraphs: list[list[LinePart]] = []
     for entry in reversed(entries):
         lost = "  ⚠ " + out.phrase("lost") if entry.lost else ""
         source = f"{when(entry.at)}  {entry.device}:{entry.seq}  "
-        paragraphs.append([Part(source, QUIET), Part(entry.by, "bold"), Part(lost, WARN)])
+        paragraphs.append([LinePart(source, QUIET), LinePart(entry.by, "bold"), LinePart(lost, WARN)])
         for name, change in entry.changes.items():
             old, new = out.change(kind, name, change)
-            arrow = [] if old is None else [Part(old, QUIET), Part(" → ", QUIET)]
-            paragraphs.append([Part(f"  {out.label(kind, name)}: ", QUIET), *arrow, Part(new)])
+            arrow = [] if old is None else [LinePart(old, QUIET), LinePart(" → ", QUIET)]
+            paragraphs.append([LinePart(f"  {out.label(kind, name)}: ", QUIET), *arrow, LinePart(new)])
         if entry.note:
-            paragraphs.append([Part("  ✎ ", ACCENT), Part(entry.note, "italic")])
+            paragraphs.append([LinePart("  ✎ ", ACCENT), LinePart(entry.note, "italic")])
     return paragraphs

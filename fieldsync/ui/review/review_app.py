@@ -7,7 +7,7 @@ from textual.screen import Screen
 from fieldsync.replica.node import Node
 from fieldsync.review import queue
 from fieldsync.review.queue import QueuedConflict
-from fieldsync.ui.review.filters import Narrowed
+from fieldsync.ui.review.filters import QueueFilter
 from fieldsync.ui.review.review_screen import Looks, ReviewScreen
 from fieldsync.ui.views.tables import Tables
 from fieldsync.ui.widgets.full_screen_app import FullScreen
@@ -20,12 +20,12 @@ class ReviewApp(FullScreen[None]):
         self,
         node: Node,
         out: Tables,
-        narrowed: Narrowed | None = None,
+        narrowed: QueueFilter | None = None,
         pairs: Sequence[QueuedConflict] = (),
         looks: Looks | None = None,
     ) -> None:
         super().__init__()
-        self.review = ReviewScreen(node, out, narrowed or Narrowed(), pairs, looks)
+        self.review = ReviewScreen(node, out, narrowed or QueueFilter(), pairs, looks)
 
     def get_default_screen(self) -> Screen[None]:
         """Its only screen."""
@@ -37,9 +37,11 @@ class ReviewApp(FullScreen[None]):
             self.review.action_quit()
 
 
-def run(out: Tables, node: Node, *, unit: str | None, type: str | None, field: str | None) -> None:
+def run_review(out: Tables, node: Node, *, unit: str | None, type: str | None, field: str | None) -> None:
     """Show the screen until somebody leaves it; say what came of it."""
     out.of(node)
-    app = ReviewApp(node, out, Narrowed(unit, type, field), looks=lambda progress: queue.pairs(node, progress=progress))
-    app.show()
-    out.say("review_done", decided=app.review.walk.decided, left=app.review.walk.left())
+    app = ReviewApp(
+        node, out, QueueFilter(unit, type, field), looks=lambda progress: queue.waiting_pairs(node, progress=progress)
+    )
+    app.show_screen()
+    out.say("review_done", decided=app.review.walk.decided, left=app.review.walk.count_left())

@@ -17,17 +17,17 @@ from fieldsync.review import decisions as reviews
 from fieldsync.review import queue
 from fieldsync.review.queue import QueuedConflict
 from fieldsync.store.contract import Progress
-from fieldsync.ui.forms.answers import refused
+from fieldsync.ui.forms.answers import refusal_text
 from fieldsync.ui.review import bulk
-from fieldsync.ui.review.filters import Narrowed, facets
-from fieldsync.ui.review.layout import Drawn
+from fieldsync.ui.review.filters import QueueFilter, filter_options
+from fieldsync.ui.review.layout import ReviewLayout
 from fieldsync.ui.review.other_value import ask_value
-from fieldsync.ui.review.questions import told_history
-from fieldsync.ui.review.walkthrough import same
+from fieldsync.ui.review.questions import history_lines
+from fieldsync.ui.review.walkthrough import same_question
 from fieldsync.ui.views.tables import Tables
 from fieldsync.ui.widgets import dialogs
-from fieldsync.ui.widgets.line_writer import BAD, GOOD, WARN, Part
-from fieldsync.ui.widgets.text_panels import Rows, TextPanel
+from fieldsync.ui.widgets.line_writer import BAD, GOOD, WARN, LinePart
+from fieldsync.ui.widgets.text_panels import RowList, TextPanel
 
 T = TypeVar("T")
 _EVERY = 2.0  # seconds between two looks whether another process has written
@@ -36,7 +36,7 @@ _MANY = 50  # decisions that are taken back while a bar shows how far it has got
 Looks = Callable[[Progress], Sequence[QueuedConflict]]
 
 
-class ReviewScreen(Drawn):
+class ReviewScreen(ReviewLayout):
     """The one screen of `review`."""
 
     AUTO_FOCUS = None
@@ -68,7 +68,7 @@ class ReviewScreen(Drawn):
         self,
         node: Node,
         out: Tables,
-        narrowed: Narrowed,
+        narrowed: QueueFilter,
         pairs: Sequence[QueuedConflict] = (),
         looks: Looks | None = None,
     ) -> None:
@@ -81,21 +81,21 @@ class ReviewScreen(Drawn):
 
     def on_mount(self) -> None:
         """Begin with the most urgent."""
-        self._open(0)
+        self._open_question(0)
         self.call_after_refresh(self._look_for_pairs)
-        self.set_interval(_EVERY, self._look)
+        self.set_interval(_EVERY, self._look_for_news)
 
-    def _open(self, at: int) -> None:
+    def _open_question(self, at: int) -> None:
         """Show the question at a place; one that others have settled meanwhile falls out of the queue, which is said."""
-        at, self._matter = self.walk.open(at)
-        self.query_one("#queue", Rows).show(len(self.walk.waiting), at)
-        gone = self.walk.told_gone()
+        at, self._matter = self.walk.open_question(at)
+        self.query_one("#queue", RowList).show_rows(len(self.walk.waiting), at)
+        gone = self.walk.settled_notice()
         if gone:
             self._note = ""
-            self._said = [Part(gone, WARN), Part("   "), *self._said]
+            self._said = [LinePart(gone, WARN), LinePart("   "), *self._said]
         self._side = min(1, len(self._matter.sides) - 1) if self._matter is not None else 0
         self.query_one("#matter", VerticalScroll).scroll_home(animate=False)
-        self._renew()
+        self._redraw()
 
     # --- one thing at a time ---
 
@@ -108,16 +108,16 @@ class ReviewScreen(Drawn):
     def action_go(self, steps: int) -> None:
         """The next question, or another."""
         self._note = ""
-        if self.query_one("#queue", Rows).move(steps):
+        if self.query_one("#queue", RowList).move_choice(steps):
             self._said = []
-            self._open(self._at)
+            self._open_question(self._position)
 
     def action_side(self, steps: int) -> None:
         """Choose another side."""
         if self._matter is not None:
             steps = -steps if self.pen.mirrored else steps
             self._side = (self._side + steps) % len(self._matter.sides)
-            self.query_one("#sides", TextPanel).renew()
+            self.query_one("#sides", TextPanel).redraw()
 
     def action_scroll(self, lines: int) -> None:
         """Read on in the record."""
@@ -131,86 +131,88 @@ class ReviewScreen(Drawn):
         if len(digit) == 1 and digit.isdecimal() and self._matter is not None and self.check_action("take", ()):
             event.stop()
             if int(digit) < len(self._matter.sides):
-                self._take(int(digit))
+                self._take_side(int(digit))
 
     def action_take(self) -> None:
         """Take the side that is marked."""
-        self._take(self._side)
+        self._take_side(self._side)
 
-    def _take(self, side: int) -> None:
+    def _take_side(self, side: int) -> None:
         matter = self._matter
         if matter is None or side >= len(matter.sides):
             return
         taken = matter.sides[side]
-        if not taken.takes:
+        if not taken.can_be_taken:
             return
         told = "".join(part.text for part in taken.value) if taken.decision is not None else taken.name
-        self._do(partial(self.walk.take, self._at, matter, taken, self._note), f"✓ {matter.title}: {told}")
+        self._carry_out(
+            partial(self.walk.take_side, self._position, matter, taken, self._note), f"✓ {matter.title}: {told}"
+        )
 
-    def _do(self, decide: Callable[[], bool], told: str) -> None:
+    def _carry_out(self, decide: Callable[[], bool], told: str) -> None:
         """Decide, and go on; a question that is not what it was is looked at again."""
-        before = self.walk.waiting[: self._at]
+        before = self.walk.waiting[: self._position]
         try:
             done = decide()
         except errors.FieldsyncError as fault:
-            self._refused(fault)
+            self._show_refusal(fault)
             return
-        self._decided(before, told, done=done)
+        self._go_on(before, told, done=done)
 
-    def _decided(self, before: Sequence[QueuedConflict], told: str, *, done: bool) -> None:
+    def _go_on(self, before: Sequence[QueuedConflict], told: str, *, done: bool) -> None:
         """Go on with what stands after what stood `before`, as far as that is still open."""
         open_ = set(self.walk.waiting)
         at = sum(one in open_ for one in before)
-        self._said = [Part(told, GOOD)] if done else []
+        self._said = [LinePart(told, GOOD)] if done else []
         self._note = "" if done else self._note
-        self._open(at)
+        self._open_question(at)
         if not done and not self._said:  # it is still open
-            self._say(self.out.phrase("review_changed"), WARN)
+            self._show_notice(self.out.phrase("review_changed"), WARN)
 
-    def _refused(self, fault: errors.FieldsyncError) -> None:
-        here = self._here
-        if here is not None and self._matter is not None and self.walk.matter(here) is None:
+    def _show_refusal(self, fault: errors.FieldsyncError) -> None:
+        here = self._current_conflict
+        if here is not None and self._matter is not None and self.walk.question_of(here) is None:
             self._said = []
-            self._open(self._at)  # settled meanwhile: that is why
+            self._open_question(self._position)  # settled meanwhile: that is why
             return
         kind = self._matter.kind if self._matter is not None else None
-        told = refused(fault, kind, self.out.lang, self.node)
-        self._say(f"✗ {told}", BAD)
+        told = refusal_text(fault, kind, self.out.lang, self.node)
+        self._show_notice(f"✗ {told}", BAD)
 
     def action_undo(self) -> None:
         """Take back what was decided last, and go there."""
-        if not self.walk.last:
-            self._say(self.out.phrase("review_no_undo"), WARN)
-        elif self.walk.last > _MANY:
-            self.ask(self._undo_asked)
+        if not self.walk.count_last:
+            self._show_notice(self.out.phrase("review_no_undo"), WARN)
+        elif self.walk.count_last > _MANY:
+            self.run_flow(self._undo_asked)
         else:
             try:
-                self._undone(self.walk.undo())
+                self._finish_undo(self.walk.undo_last())
             except errors.FieldsyncError as fault:
-                self._refused(fault)
+                self._show_refusal(fault)
 
     async def _undo_asked(self) -> None:
         try:
-            self._undone(await self._beside(self.walk.undo))
+            self._finish_undo(await self._run_beside(self.walk.undo_last))
         except errors.FieldsyncError as fault:
-            self._refused(fault)
+            self._show_refusal(fault)
 
-    def _undone(self, back: Callable[[], int]) -> None:
-        self._said = [Part(self.out.phrase("review_undone"), GOOD)]
-        self._open(back())
+    def _finish_undo(self, back: Callable[[], int]) -> None:
+        self._said = [LinePart(self.out.phrase("review_undone"), GOOD)]
+        self._open_question(back())
 
-    async def _beside(self, work: Callable[[Progress], T]) -> T:
+    async def _run_beside(self, work: Callable[[Progress], T]) -> T:
         """Do what takes its time beside the screen, which shows how far it has got."""
         loop = asyncio.get_running_loop()
 
         def progress(done: int, total: int | None, what: str) -> None:
-            loop.call_soon_threadsafe(self._progress, done, total, what)
+            loop.call_soon_threadsafe(self._show_progress, done, total, what)
 
         return await asyncio.to_thread(work, progress)
 
     def action_edit(self) -> None:
         """Type another value, judged by the form while it is typed; choices are chosen."""
-        self.ask(self._edit_asked)
+        self.run_flow(self._edit_asked)
 
     async def _edit_asked(self) -> None:
         matter = self._matter
@@ -218,13 +220,15 @@ class ReviewScreen(Drawn):
             return
         value = await ask_value(self.app, self.node, self.pen, matter)
         if value is not None:
-            decision = reviews.Decision(matter.record, matter.item.field, value=value, seen=matter.seen)
+            decision = reviews.Decision(matter.record, matter.item.field, value=value, seen=matter.head_names)
             shown = self.out.shown(matter.kind, matter.item.field, value)
-            self._do(partial(self.walk.decide, self._at, decision, self._note), f"✓ {matter.title}: {shown}")
+            self._carry_out(
+                partial(self.walk.decide_value, self._position, decision, self._note), f"✓ {matter.title}: {shown}"
+            )
 
     def action_note(self) -> None:
         """Write why, for whoever reads the history."""
-        self.ask(self._note_asked)
+        self.run_flow(self._note_asked)
 
     async def _note_asked(self) -> None:
         if self._matter is not None:
@@ -232,63 +236,65 @@ class ReviewScreen(Drawn):
             note = await self.app.push_screen_wait(dialogs.InputDialog(self.pen, title, value=self._note))
             if note is not None:
                 self._note, self._said = note.strip(), []
-                self._renew()
+                self._redraw()
 
     # --- many at once ---
 
     def action_alike(self) -> None:
         """Decide all conflicts of this field by one rule, after looking at every record that this touches."""
-        self.ask(self._alike_asked)
+        self.run_flow(self._alike_asked)
 
     async def _alike_asked(self) -> None:
         if self._matter is None:
             return
-        if self.walk.waiting[self._at].kind != queue.CONFLICT:
-            self._say(self.out.phrase("review_pairs_singly"), WARN)
+        if self.walk.waiting[self._position].kind != queue.CONFLICT:
+            self._show_notice(self.out.phrase("review_pairs_singly"), WARN)
             return
-        many = await bulk.chosen(self.app, self.node, self.out, self.pen, self.walk.waiting, self._at, self._progress)
-        self._say("")
+        many = await bulk.choose_alike(
+            self.app, self.node, self.out, self.pen, self.walk.waiting, self._position, self._show_progress
+        )
+        self._show_notice("")
         if not many:
             return
         decisions = [decision for _, decision in many]
-        deciding = partial(reviews.take_open, self.node, decisions, note=self._note or None)
+        deciding = partial(reviews.decide_open_conflicts, self.node, decisions, note=self._note or None)
         try:
-            past = await self._beside(lambda progress: deciding(progress=progress))
+            past = await self._run_beside(lambda progress: deciding(progress=progress))
         except errors.FieldsyncError as fault:
-            self._refused(fault)
+            self._show_refusal(fault)
             return
-        before = self.walk.waiting[: self._at]
-        done = self.walk.took(many, past)
-        self._decided(before, self.out.phrase("review_bulk", n=f"{done:,}"), done=True)
+        before = self.walk.waiting[: self._position]
+        done = self.walk.note_decided(many, past)
+        self._go_on(before, self.out.phrase("review_bulk", n=f"{done:,}"), done=True)
 
     # --- the rest ---
 
     def action_filter(self) -> None:
         """Narrow the queue to a type, a field, or a unit; each with how many it leaves."""
-        self.ask(self._filter_asked)
+        self.run_flow(self._filter_asked)
 
     async def _filter_asked(self) -> None:
-        found = facets(self.node, self.out, self.walk.narrowed, self.walk.pairs)
+        found = filter_options(self.node, self.out, self.walk.narrowed, self.walk.pairs)
         title = self.out.phrase("review_filter")
         chosen = await self.app.push_screen_wait(dialogs.SearchDialog(self.pen, title, [told for told, _ in found]))
         if chosen is not None:
-            self.walk.narrow(found[chosen][1])
+            self.walk.set_filter(found[chosen][1])
             self._said = []
-            self._open(0)
+            self._open_question(0)
 
     def action_history(self) -> None:
         """Show who changed what in this record, the newest first."""
         matter = self._matter
         if matter is None:
             return
-        paragraphs = told_history(self.out, matter.kind, history(self.node, matter.record))
+        paragraphs = history_lines(self.out, matter.kind, history(self.node, matter.record))
         self.app.push_screen(dialogs.NoticeDialog(self.pen, matter.heading, paragraphs))
 
     def action_help(self) -> None:
         """Say what every key does."""
         lines = self.out.phrase("review_help").split("\n")
         self.app.push_screen(
-            dialogs.NoticeDialog(self.pen, self.out.phrase("review_title"), [[Part(line)] for line in lines])
+            dialogs.NoticeDialog(self.pen, self.out.phrase("review_title"), [[LinePart(line)] for line in lines])
         )
 
     def action_quit(self) -> None:
@@ -298,32 +304,32 @@ class ReviewScreen(Drawn):
 
     # --- what comes in meanwhile ---
 
-    def _look(self) -> None:
+    def _look_for_news(self) -> None:
         """Look whether another process has written: what it settled falls out, what it brought comes in."""
-        if not self.is_ready or self._looking is not None or not self.walk.changed:
+        if not self.is_ready or self._looking is not None or not self.walk.has_news:
             return
-        here, at = self._here, self._at
-        self.walk.refresh()
+        here, at = self._current_conflict, self._position
+        self.walk.reload_queue()
         self._show_again(here, at)
         self._look_for_pairs()
 
     def _show_again(self, here: QueuedConflict | None, at: int) -> None:
         """Stay with the question that is on the screen, wherever it stands now; it is shown anew only where it has changed."""
-        place = self.walk.place(here)
-        now = self.walk.matter(here) if here is not None and place is not None else None
-        if place is not None and now is not None and self._matter is not None and same(now, self._matter):
-            self.query_one("#queue", Rows).show(len(self.walk.waiting), place)
-            self._renew()
+        place = self.walk.place_of(here)
+        now = self.walk.question_of(here) if here is not None and place is not None else None
+        if place is not None and now is not None and self._matter is not None and same_question(now, self._matter):
+            self.query_one("#queue", RowList).show_rows(len(self.walk.waiting), place)
+            self._redraw()
             return
         changed = now is not None
-        self._said = [Part(self.out.phrase("review_changed"), WARN)] if changed else []
+        self._said = [LinePart(self.out.phrase("review_changed"), WARN)] if changed else []
         self.walk.gone += here is not None and place is None
-        self._open(at if place is None else place)
+        self._open_question(at if place is None else place)
 
     def _look_for_pairs(self) -> None:
         if self._looks is not None and self._looking is None:
             self._looking = ""
-            self.query_one("#head", TextPanel).renew()
+            self.query_one("#head", TextPanel).redraw()
             self.run_worker(self._pairs_looked_for(self._looks), group="pairs")
 
     async def _pairs_looked_for(self, looks: Looks) -> None:
@@ -333,22 +339,22 @@ class ReviewScreen(Drawn):
         def progress(done: int, total: int | None, _what: str) -> None:
             if self._leaving:
                 raise errors.Stopped
-            loop.call_soon_threadsafe(self._looked, done, total)
+            loop.call_soon_threadsafe(self._show_looked, done, total)
 
         try:
             found = await asyncio.to_thread(looks, progress)
         except errors.Stopped:
             return
         except errors.FieldsyncError as fault:
-            self._refused(fault)
+            self._show_refusal(fault)
             return
         finally:
             self._looking = None
-        here, at = self._here, self._at
-        self.walk.found(found)
+        here, at = self._current_conflict, self._position
+        self.walk.add_pairs(found)
         self._show_again(here, at)
 
-    def _looked(self, done: int, total: int | None) -> None:
+    def _show_looked(self, done: int, total: int | None) -> None:
         if self._looking is not None:
             self._looking = f" {100 * done // (total or 1)}%"
-            self.query_one("#head", TextPanel).renew()
+            self.query_one("#head", TextPanel).redraw()

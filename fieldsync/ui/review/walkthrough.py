@@ -8,14 +8,14 @@ from fieldsync.review import decisions as reviews
 from fieldsync.review import queue
 from fieldsync.review.queue import QueuedConflict
 from fieldsync.store.contract import Progress
-from fieldsync.ui.review.filters import Narrowed
-from fieldsync.ui.review.pair_questions import matter_of_pair
-from fieldsync.ui.review.questions import Matter, Side, matter_of
+from fieldsync.ui.review.filters import QueueFilter
+from fieldsync.ui.review.pair_questions import question_of_pair
+from fieldsync.ui.review.questions import QuestionSide, ReviewQuestion, question_of_conflict
 from fieldsync.ui.views.tables import Tables
 
 
 @dataclass
-class _Done:
+class _DoneStep:
     """What was decided at once: of conflicts record and field, of a pair how it is undone; and what fell out of the queue for it."""
 
     decided: list[tuple[str, str]]
@@ -24,149 +24,151 @@ class _Done:
     many: int
 
 
-class Walk:
+class ReviewWalk:
     """What waits, narrowed and in order; and what was decided, to be taken back."""
 
-    def __init__(self, node: Node, out: Tables, narrowed: Narrowed, pairs: Sequence[QueuedConflict] = ()) -> None:
+    def __init__(self, node: Node, out: Tables, narrowed: QueueFilter, pairs: Sequence[QueuedConflict] = ()) -> None:
         self.node, self.out = node, out
         self.pairs = list(pairs)
         self.decided = 0
         self.gone = 0  # fell out since somebody was told: others settled it
-        self._done: list[_Done] = []
+        self._done: list[_DoneStep] = []
         self._stood: dict[tuple[bytes, str, bytes], QueuedConflict] = {}  # taken back: where it stood before
-        self.narrow(narrowed)
+        self.set_filter(narrowed)
 
     # --- the queue ---
 
-    def narrow(self, narrowed: Narrowed) -> None:
+    def set_filter(self, narrowed: QueueFilter) -> None:
         """Go through these only."""
         self.narrowed = narrowed
-        self.refresh()
+        self.reload_queue()
 
-    def refresh(self) -> None:
+    def reload_queue(self) -> None:
         """Read anew what is open."""
         self.version = self.node.store.change_counter()
-        conflicts = queue.waiting(self.node, **vars(self.narrowed))
-        self._conflicts = [self._stood.get(_name(one), one) for one in conflicts]
-        self._sort()
+        conflicts = queue.waiting_conflicts(self.node, **vars(self.narrowed))
+        self._conflicts = [self._stood.get(_conflict_key(one), one) for one in conflicts]
+        self._sort_queue()
 
-    def found(self, pairs: Sequence[QueuedConflict]) -> None:
+    def add_pairs(self, pairs: Sequence[QueuedConflict]) -> None:
         """Have these pairs in the queue, and no others."""
-        taken = {_name(one) for done in self._done for one in done.taken}  # since they were looked for
-        self.pairs = [one for one in pairs if _name(one) not in taken]
-        self._sort()
+        taken = {_conflict_key(one) for done in self._done for one in done.taken}  # since they were looked for
+        self.pairs = [one for one in pairs if _conflict_key(one) not in taken]
+        self._sort_queue()
 
-    def _sort(self) -> None:
-        pairs = filter(self.narrowed.has, self.pairs)
+    def _sort_queue(self) -> None:
+        pairs = filter(self.narrowed.matches_pair, self.pairs)
         self.waiting = sorted([*self._conflicts, *pairs], key=lambda one: one[:4])
 
     @property
-    def changed(self) -> bool:
+    def has_news(self) -> bool:
         """Whether another process has written since the queue was read."""
         return self.node.store.change_counter() != self.version
 
-    def place(self, one: QueuedConflict | None) -> int | None:
+    def place_of(self, one: QueuedConflict | None) -> int | None:
         """Return where something stands in the queue; None where it does not any more."""
-        wanted = one and _name(one)
-        return next((at for at, other in enumerate(self.waiting) if _name(other) == wanted), None)
+        wanted = one and _conflict_key(one)
+        return next((at for at, other in enumerate(self.waiting) if _conflict_key(other) == wanted), None)
 
-    def open(self, at: int) -> tuple[int, Matter | None]:
+    def open_question(self, at: int) -> tuple[int, ReviewQuestion | None]:
         """Return a place and the question there; what is open no more falls out, and the next stands in its place."""
         while self.waiting:
             at = max(0, min(at, len(self.waiting) - 1))
-            matter = self.matter(self.waiting[at])
+            matter = self.question_of(self.waiting[at])
             if matter is not None:
                 return at, matter
-            self._drop(self.waiting[at : at + 1])
+            self._drop_settled(self.waiting[at : at + 1])
             self.gone += 1
         return 0, None
 
-    def matter(self, one: QueuedConflict) -> Matter | None:
+    def question_of(self, one: QueuedConflict) -> ReviewQuestion | None:
         """Return the question that something is; None where it is open no more."""
-        return (matter_of if one.kind == queue.CONFLICT else matter_of_pair)(self.node, self.out, one)
+        return (question_of_conflict if one.kind == queue.CONFLICT else question_of_pair)(self.node, self.out, one)
 
-    def told_gone(self) -> str:
+    def settled_notice(self) -> str:
         """Say, once, what fell out because others settled it; nothing if nothing did."""
         gone, self.gone = self.gone, 0
         return self.out.phrase("review_gone", n=f"{gone:,}") if gone else ""
 
-    def left(self) -> int:
+    def count_left(self) -> int:
         """Return how much is open, narrowed or not."""
-        return len(queue.waiting(self.node)) + len(self.pairs)
+        return len(queue.waiting_conflicts(self.node)) + len(self.pairs)
 
-    def _drop(self, gone: Sequence[QueuedConflict]) -> None:
-        names = {_name(one) for one in gone}
+    def _drop_settled(self, gone: Sequence[QueuedConflict]) -> None:
+        names = {_conflict_key(one) for one in gone}
         for several in (self.waiting, self._conflicts, self.pairs):
-            several[:] = [one for one in several if _name(one) not in names]
+            several[:] = [one for one in several if _conflict_key(one) not in names]
 
     # --- deciding ---
 
-    def take(self, at: int, matter: Matter, side: Side, note: str) -> bool:
+    def take_side(self, at: int, matter: ReviewQuestion, side: QuestionSide, note: str) -> bool:
         """Take a side; False where it was not done: the question is another one meanwhile, or none. Raises as `review.take` does."""
         if side.decision is not None:
-            return self.decide(at, side.decision, note)
+            return self.decide_value(at, side.decision, note)
         one = self.waiting[at]
-        now = self.matter(one)
-        if side.act is None or now is None or not same(now, matter):
+        now = self.question_of(one)
+        if side.act is None or now is None or not same_question(now, matter):
             return False
         undo = side.act(note or None)
         sharing = [other for other in self.pairs if {other.record, other.other} & {one.record, one.other}]
-        closed = [other for other in sharing if other == one or self.matter(other) is None]
-        self._drop(closed)
-        self._keep(_Done([], undo, closed, 1))
+        closed = [other for other in sharing if other == one or self.question_of(other) is None]
+        self._drop_settled(closed)
+        self._keep_step(_DoneStep([], undo, closed, 1))
         return True
 
-    def decide(self, at: int, decision: reviews.Decision, note: str) -> bool:
+    def decide_value(self, at: int, decision: reviews.Decision, note: str) -> bool:
         """Decide a conflict; False where it is not as it was looked at any more. Raises as `review.take` does."""
-        past = reviews.take_open(self.node, [decision], note=note or None)
-        return self.took([(self.waiting[at], decision)], past) == 1
+        past = reviews.decide_open_conflicts(self.node, [decision], note=note or None)
+        return self.note_decided([(self.waiting[at], decision)], past) == 1
 
-    def took(self, decided: Sequence[tuple[QueuedConflict, reviews.Decision]], past: Sequence[reviews.Decision]) -> int:
+    def note_decided(
+        self, decided: Sequence[tuple[QueuedConflict, reviews.Decision]], past: Sequence[reviews.Decision]
+    ) -> int:
         """Remember what was decided in one save, but for what was past deciding; return how many it was."""
         left = {(one.record, one.field) for one in past}
         done = [(one, what) for one, what in decided if (what.record, what.field) not in left]
         taken = [one for one, _ in done]
-        self._drop(taken)
+        self._drop_settled(taken)
         if done:
-            self._keep(_Done([(what.record, what.field) for _, what in done], None, taken, len(done)))
+            self._keep_step(_DoneStep([(what.record, what.field) for _, what in done], None, taken, len(done)))
         return len(done)
 
-    def _keep(self, done: _Done) -> None:
+    def _keep_step(self, done: _DoneStep) -> None:
         self._done.append(done)
         self.decided += done.many
 
     @property
-    def last(self) -> int:
+    def count_last(self) -> int:
         """How many were decided last, which `undo` takes back; 0 where nothing was."""
         return self._done[-1].many if self._done else 0
 
-    def undo(self, progress: Progress | None = None) -> Callable[[], int]:
+    def undo_last(self, progress: Progress | None = None) -> Callable[[], int]:
         """Take back what was decided last; what is returned then puts it into the queue and says where. Raises as `review.undo`."""
         last = self._done[-1]
         if last.undo is not None:
             last.undo()
         else:
-            reviews.undo_all(self.node, last.decided, progress=progress)
+            reviews.undo_decisions(self.node, last.decided, progress=progress)
 
         def back() -> int:
             self._done.remove(last)
             self.decided -= last.many
             self.pairs += [one for one in last.taken if one.kind != queue.CONFLICT]
-            self._stood |= {_name(one): one for one in last.taken}
-            self.refresh()
-            at = self.place(last.taken[0])
+            self._stood |= {_conflict_key(one): one for one in last.taken}
+            self.reload_queue()
+            at = self.place_of(last.taken[0])
             if at is None:  # it is not among those that were asked for
-                self.narrow(Narrowed())
-                at = self.place(last.taken[0])
+                self.set_filter(QueueFilter())
+                at = self.place_of(last.taken[0])
             return at or 0
 
         return back
 
 
-def same(one: Matter, other: Matter) -> bool:
+def same_question(one: ReviewQuestion, other: ReviewQuestion) -> bool:
     """Say whether two readings of a question ask the same: the same values stand against each other."""
-    return (one.record, one.seen) == (other.record, other.seen)
+    return (one.record, one.head_names) == (other.record, other.head_names)
 
 
-def _name(one: QueuedConflict) -> tuple[bytes, str, bytes]:
+def _conflict_key(one: QueuedConflict) -> tuple[bytes, str, bytes]:
     return one.record, one.field, one.other

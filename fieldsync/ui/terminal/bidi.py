@@ -49,14 +49,14 @@ def form_for(environment: Mapping[str, str], *, tty: bool, asked: str = "") -> s
     asked = "" if asked == "auto" else asked
     if asked in FORMS:
         return asked
-    known = _known(environment)
+    known = _known_terminal(environment)
     if asked == "logical":
         return known if known in {"isolates", "marks"} else "isolates"
-    chosen = remembered().get(kind(environment), "") if not asked else ""
+    chosen = load_choices().get(terminal_kind(environment), "") if not asked else ""
     return chosen if chosen in FORMS else known
 
 
-def _known(environment: Mapping[str, str]) -> str:
+def _known_terminal(environment: Mapping[str, str]) -> str:
     if not (environment.get("TMUX") or environment.get("STY")):
         vte = environment.get("VTE_VERSION", "")
         if vte.isdecimal() and int(vte) >= _VTE_WITH_ISOLATES:
@@ -70,47 +70,53 @@ def is_guess(environment: Mapping[str, str], *, tty: bool, asked: str = "") -> b
     """Say whether nobody knows what this terminal does, and nobody was asked yet."""
     sure = environment.get("XTERM_VERSION") or environment.get("WT_SESSION") or environment.get("TERM") == "linux"
     asked = asked or environment.get("FIELDSYNC_RTL", "")
-    return tty and not asked and not sure and _known(environment) == "visual" and kind(environment) not in remembered()
+    return (
+        tty
+        and not asked
+        and not sure
+        and _known_terminal(environment) == "visual"
+        and terminal_kind(environment) not in load_choices()
+    )
 
 
 # --- what a person chose ----------------------------------------------------------------------------------------------
 
 
-def kind(environment: Mapping[str, str]) -> str:
+def terminal_kind(environment: Mapping[str, str]) -> str:
     """Return a name for this kind of terminal: what was chosen for one of them holds for the others."""
     names = ("TERM_PROGRAM", "TERM", "VTE_VERSION", "KONSOLE_VERSION", "XTERM_VERSION")
     inside = "tmux" if environment.get("TMUX") else "screen" if environment.get("STY") else ""
     return " ".join(filter(None, (inside, *(environment.get(name, "") for name in names)))) or sys.platform
 
 
-def _file() -> "Path":
+def _settings_file() -> "Path":
     import platformdirs
 
     return platformdirs.user_config_path("fieldsync", appauthor=False) / _REMEMBERED
 
 
 @cache
-def remembered() -> dict[str, str]:
+def load_choices() -> dict[str, str]:
     """Return the forms that this computer's person chose, by the kind of terminal."""
     try:
-        return msgspec.json.decode(_file().read_bytes(), type=dict[str, str])
+        return msgspec.json.decode(_settings_file().read_bytes(), type=dict[str, str])
     except (OSError, msgspec.MsgspecError):
         return {}
 
 
-def remember(form: str) -> None:
+def store_choice(form: str) -> None:
     """Keep what reads right on this terminal."""
-    file = _file()
+    file = _settings_file()
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(msgspec.json.encode({**remembered(), kind(os.environ): form}))
-    remembered.cache_clear()
+    file.write_bytes(msgspec.json.encode({**load_choices(), terminal_kind(os.environ): form}))
+    load_choices.cache_clear()
 
 
 # --- writing ----------------------------------------------------------------------------------------------------------
 
 
 @cache
-def _turner() -> tuple[Callable[[str], str], Callable[..., str], Callable[[str], str]]:
+def _load_turner() -> tuple[Callable[[str], str], Callable[..., str], Callable[[str], str]]:
     """Return (joins letters, puts them in the order of the screen, joins them one for one); loaded where Arabic is shown."""
     from arabic_reshaper import ArabicReshaper
     from bidi import get_display
@@ -119,46 +125,46 @@ def _turner() -> tuple[Callable[[str], str], Callable[..., str], Callable[[str],
     return ArabicReshaper(joins).reshape, get_display, ArabicReshaper({**joins, "support_ligatures": False}).reshape
 
 
-def apart(text: str, form: str) -> str:
+def isolate_value(text: str, form: str) -> str:
     """Return a value that stands within a line so that the line's direction does not reach into it, nor its into the line."""
     if text.isascii() or form == "plain":
         return text
     return text + _MARK if form == "marks" else f"{_FIRST}{text}{END}"
 
 
-def bare(text: str) -> str:
+def without_isolates(text: str) -> str:
     """Return safe text without what kept its parts to themselves: to be put into another line."""
     return text.translate(_CONTROLS)
 
 
-def alone(line: str, form: str, *, rtl: bool) -> str:
+def screen_line(line: str, form: str, *, rtl: bool) -> str:
     """Return a line, cut already, that stands beside others on a screen: written as it is to be, and kept to itself."""
     if not rtl or form not in {"visual", "isolates"} or not re.search(_RIGHT_TO_LEFT, line):
-        shown = written(line, form, rtl=rtl)
-        return shown if form == "visual" else apart(shown, form)
-    kept = _kept(line)
+        shown = write_line(line, form, rtl=rtl)
+        return shown if form == "visual" else isolate_value(shown, form)
+    kept = _keep_codes(line)
     if form == "visual":
-        return _turned(joined(kept), rtl=True)
+        return _turn_line(join_letters(kept), rtl=True)
     return RIGHT + _ARABIC_FIRST.sub(r"\1", kept) + END
 
 
-def written(text: str, form: str, *, rtl: bool) -> str:
+def write_line(text: str, form: str, *, rtl: bool) -> str:
     """Return a whole line as it is to be written; `rtl` where it is an Arabic one. Dates, codes and phones stay as they are."""
     if form in {"plain", "marks"} or not re.search(_RIGHT_TO_LEFT, text):
         return text
     inset = text[: len(text) - len(text.lstrip(" "))]
-    kept = _kept(text[len(inset) :])
+    kept = _keep_codes(text[len(inset) :])
     if form == "isolates":
-        return _told(inset, kept) if rtl else inset + kept
-    return inset + _turned(joined(kept), rtl=rtl)
+        return _mark_rtl(inset, kept) if rtl else inset + kept
+    return inset + _turn_line(join_letters(kept), rtl=rtl)
 
 
-def _kept(text: str) -> str:
+def _keep_codes(text: str) -> str:
     """Return text whose dates, codes, phones and options are kept as they are."""
     return _NUMBERED.sub(lambda found: f"{_LEFT}{found[0]}{END}" if _is_joined(found[0]) else found[0], text)
 
 
-def _told(inset: str, line: str) -> str:
+def _mark_rtl(inset: str, line: str) -> str:
     """Say that a line is an Arabic one: such terminals take all for left-to-right ones.
 
     What says so belongs to the cell before it, so that there has to be one, and only one sign fits there.
@@ -171,18 +177,18 @@ def _is_joined(text: str) -> bool:
     return text.startswith("--") or (not text.isalnum() and any(map(str.isdecimal, text)))
 
 
-def joined(text: str) -> str:
+def join_letters(text: str) -> str:
     """Return text with its Arabic letters in the forms that they have beside each other, still in stored order."""
-    return str(_turner()[0](text))
+    return str(_load_turner()[0](text))
 
 
-def _turned(text: str, *, rtl: bool | None) -> str:
+def _turn_line(text: str, *, rtl: bool | None) -> str:
     base = {True: "R", False: "L", None: None}[rtl]
-    shown = bare(str(_turner()[1](text, base_dir=base)))
-    return _paired(_COMBINING.sub(r"\2\1", shown))  # a mark follows its letter on every terminal
+    shown = without_isolates(str(_load_turner()[1](text, base_dir=base)))
+    return _mirror_brackets(_COMBINING.sub(r"\2\1", shown))  # a mark follows its letter on every terminal
 
 
-def _paired(shown: str) -> str:
+def _mirror_brackets(shown: str) -> str:
     """Return turned text whose brackets embrace again: the library turns their order round, not themselves."""
     signs = list(shown)
     for first, last in _BRACKETS:
@@ -201,15 +207,15 @@ def _paired(shown: str) -> str:
     return "".join(signs)
 
 
-def lines(text: str, form: str, width: int, *, rtl: bool) -> list[str]:
+def wrap_lines(text: str, form: str, width: int, *, rtl: bool) -> list[str]:
     """Return a paragraph in lines that fit, all as far in as the first: cut while it is in stored order, then turned, one by one."""
     from rich.cells import cell_len
 
     def wide(part: str) -> int:
-        return cell_len(joined(part) if form == "visual" else part)
+        return cell_len(join_letters(part) if form == "visual" else part)
 
     if len(text) * 2 <= width or wide(text) <= width:
-        return [written(text, form, rtl=rtl)]
+        return [write_line(text, form, rtl=rtl)]
     inset = text[: len(text) - len(text.lstrip())]
     found = [""]
     for word in re.findall(r"\s*\S+", text):
@@ -217,14 +223,14 @@ def lines(text: str, form: str, width: int, *, rtl: bool) -> list[str]:
             found.append(inset + word.lstrip())
         else:
             found[-1] += word
-    return [written(line, form, rtl=rtl) for line in found]
+    return [write_line(line, form, rtl=rtl) for line in found]
 
 
-class Cell:
+class TurnedCell:
     """A table's cell whose text is turned by us: measured joined, cut in stored order, and only then turned."""
 
     def __init__(self, text: str, style: str = "") -> None:
-        self._text = joined(text)
+        self._text = join_letters(text)
         self._style = style
 
     def __rich_measure__(self, _console: "Console", _options: "ConsoleOptions") -> "Measurement":
@@ -241,7 +247,7 @@ class Cell:
 
         kept = Text(self._text, style=self._style, no_wrap=True)
         kept.truncate(options.max_width, overflow="ellipsis")
-        yield Text(_turned(_kept(kept.plain), rtl=None), style=self._style, no_wrap=True, overflow="crop")
+        yield Text(_turn_line(_keep_codes(kept.plain), rtl=None), style=self._style, no_wrap=True, overflow="crop")
 
 
 # --- while it is typed ------------------------------------------------------------------------------------------------
@@ -258,13 +264,13 @@ def begins_arabic(text: str) -> bool:
     return has_arabic(first)
 
 
-def joined_apart(letters: str) -> str:
+def join_letters_one_by_one(letters: str) -> str:
     """Return letters in the forms that they have beside each other, one for one."""
-    shaped = str(_turner()[2](letters))
+    shaped = str(_load_turner()[2](letters))
     return shaped if len(shaped) == len(letters) else letters
 
 
-def on_screen(text: str, *, rtl: bool) -> list[tuple[str, int]]:
+def screen_signs(text: str, *, rtl: bool) -> list[tuple[str, int]]:
     """Return a line's signs as they stand on the screen, from the left: each with its place in the text, brackets the right way round."""
     from bidi import algorithm
 

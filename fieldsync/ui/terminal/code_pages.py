@@ -16,16 +16,16 @@ _LIKE = str.maketrans(
 _SILENT = ("Cf", "Mn")  # marks of direction, joiners, vowel signs
 
 
-class Loss:
+class LetterLoss:
     """Whether letters were left out of what this command said."""
 
     letters = False
 
 
-def prepare() -> Loss:
+def prepare_streams() -> LetterLoss:
     """Let standard output and error take any text; what they lose is noted. Streams in UTF-8 are left as they are."""
-    loss = Loss()
-    codecs.register_error(_HANDLER, lambda fault: _fitted(fault, loss))
+    loss = LetterLoss()
+    codecs.register_error(_HANDLER, lambda fault: _fit_letters(fault, loss))
     for stream in (sys.stdout, sys.stderr):
         if not _is_unicode(stream) and hasattr(stream, "reconfigure"):
             stream.reconfigure(errors=_HANDLER)
@@ -45,14 +45,14 @@ def _is_unicode(stream: TextIO) -> bool:
     return (stream.encoding or "").lower().startswith("utf")
 
 
-def _fitted(fault: UnicodeError, loss: Loss) -> tuple[str, int]:
+def _fit_letters(fault: UnicodeError, loss: LetterLoss) -> tuple[str, int]:
     if not isinstance(fault, UnicodeEncodeError):
         raise fault
     signs = fault.object[fault.start : fault.end]
-    return "".join(_instead(sign, fault.encoding, loss) for sign in signs), fault.end
+    return "".join(_substitute(sign, fault.encoding, loss) for sign in signs), fault.end
 
 
-def _instead(sign: str, encoding: str, loss: Loss) -> str:
+def _substitute(sign: str, encoding: str, loss: LetterLoss) -> str:
     if unicodedata.category(sign) in _SILENT:
         return ""
     number = unicodedata.decimal(sign, None)

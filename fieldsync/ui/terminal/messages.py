@@ -28,11 +28,11 @@ _LONGEST = 12  # of a list of choices; more of them help nobody in one line
 
 
 @cache
-def catalogue(lang: str) -> Catalogue:
+def load_catalogue(lang: str) -> Catalogue:
     """Return a language's words by key."""
     if lang != "en":
         said = _translations(lang)
-        return {key: said.pgettext(key, text) for key, text in catalogue("en").items()}
+        return {key: said.pgettext(key, text) for key, text in load_catalogue("en").items()}
     package = importlib.import_module("fieldsync.ui.words_en")
     modules = (
         importlib.import_module(f"{package.__name__}.{found.name}") for found in pkgutil.iter_modules(package.__path__)
@@ -45,13 +45,13 @@ def _translations(lang: str) -> gettext.NullTranslations:
     return gettext.translation("fieldsync", LOCALE, [lang], fallback=True)
 
 
-def paragraphs(text: str) -> list[str]:
+def split_paragraphs(text: str) -> list[str]:
     """Return the sentences of a command's help, each of which is translated by itself; an example is none."""
     parts = (" ".join(part.split()) for part in text.split("\n\n"))
     return [part for part in parts if part and not part.startswith(EXAMPLE)]
 
 
-def helped(text: str, lang: str) -> str:
+def translate_help(text: str, lang: str) -> str:
     """Return a command's help in a language."""
     if lang == "en" or not text:
         return text
@@ -67,45 +67,45 @@ def helped(text: str, lang: str) -> str:
 
 def phrase(key: str, lang: str, **facts: object) -> str:
     """Return what is said under a key, with its facts filled in."""
-    return _filled(catalogue(lang)[key], facts, lang)
+    return _fill_facts(load_catalogue(lang)[key], facts, lang)
 
 
-def explain(error: errors.FieldsyncError, lang: str, schema: Schema | None = None) -> tuple[str, str]:
+def explain_error(error: errors.FieldsyncError, lang: str, schema: Schema | None = None) -> tuple[str, str]:
     """Return an error's message and hint, one line each (the hint may be empty); with a schema fields go by labels."""
-    message, hint = _explained(error, lang, schema)
+    message, hint = _explain_error(error, lang, schema)
     if "which" in error.facts:  # of several that were to be saved together
-        message = _filled(catalogue(lang)["which"], {"which": error.facts["which"]}, lang) + message
+        message = _fill_facts(load_catalogue(lang)["which"], {"which": error.facts["which"]}, lang) + message
     return message, hint
 
 
-def _explained(error: errors.FieldsyncError, lang: str, schema: Schema | None) -> tuple[str, str]:
-    words = catalogue(lang)
-    facts = labelled(error.facts, lang, schema)
+def _explain_error(error: errors.FieldsyncError, lang: str, schema: Schema | None) -> tuple[str, str]:
+    words = load_catalogue(lang)
+    facts = label_facts(error.facts, lang, schema)
     if isinstance(error, errors.TooLarge | errors.Outdated | errors.NotFound | errors.StoreDamaged):
         facts |= {name: words.get(f"thing_{facts[name]}", facts[name]) for name in ("what", "part") if name in facts}
     reason = facts.get("reason", "new" if facts.get("old", "") is None else None)
     if "{because}" in words.get(error.code, ""):
-        facts["because"] = because(facts, lang)
+        facts["because"] = reason_text(facts, lang)
     if isinstance(error, errors.SchemaFaults):
         faults: Any = error.facts.get("faults", ())
-        told = [_fault(fault, words, lang) for fault in faults]
-        return _filled(words[error.code], facts, lang), "\n".join([*told, words[f"{error.code}!"]])
+        told = [_fault_text(fault, words, lang) for fault in faults]
+        return _fill_facts(words[error.code], facts, lang), "\n".join([*told, words[f"{error.code}!"]])
     for code in (f"{error.code}.{reason}", *(kind.code for kind in type(error).__mro__ if hasattr(kind, "code"))):
         if code in words:
             hint = words.get(code + "!", words.get(error.code + "!", ""))
-            return _filled(words[code], facts, lang), _filled(hint, facts, lang)
-    return _filled(words["error"], facts | {"code": error.code}, lang), ""
+            return _fill_facts(words[code], facts, lang), _fill_facts(hint, facts, lang)
+    return _fill_facts(words["error"], facts | {"code": error.code}, lang), ""
 
 
-def _fault(fault: Mapping[str, object], words: Catalogue, lang: str) -> str:
+def _fault_text(fault: Mapping[str, object], words: Catalogue, lang: str) -> str:
     """Return a fault of a form with its file and line, and what to do about it."""
     text = words.get(f"form_fault.{fault.get('code')}", words["form_fault"])
-    return _filled(f"{{file}}:{{line}}: {text}", dict(fault), lang)
+    return _fill_facts(f"{{file}}:{{line}}: {text}", dict(fault), lang)
 
 
-def labelled(facts: Mapping[str, object], lang: str, schema: Schema | None) -> dict[str, object]:
+def label_facts(facts: Mapping[str, object], lang: str, schema: Schema | None) -> dict[str, object]:
     """Return facts with labels in place of the names of fields, choices and states, where the schema has them."""
-    made = dict(facts) | _roles(facts, lang)
+    made = dict(facts) | _role_facts(facts, lang)
     types = schema.types if schema is not None else {}
     kind = types.get(str(facts.get("type")))
     for name in ("types", "to"):
@@ -120,22 +120,24 @@ def labelled(facts: Mapping[str, object], lang: str, schema: Schema | None) -> d
         return made
     spec = kind.fields.get(str(facts.get("field")))
     if spec is not None:
-        made["field"] = _label(kind, spec, lang)
+        made["field"] = _field_label(kind, spec, lang)
         if facts.get("reason") == "rule":
-            made |= _rule(kind, spec, str(facts.get("rule", "")), lang)
+            made |= _rule_facts(kind, spec, str(facts.get("rule", "")), lang)
         choices = facts.get("choices")
         if isinstance(choices, list):
-            made["choices"] = [label_in(one.label, lang, one.code) for one in spec.offered if one.code in choices]
+            made["choices"] = [
+                label_in(one.label, lang, one.code) for one in spec.offered_choices if one.code in choices
+            ]
     lacking, allowed, state = facts.get("fields"), facts.get("allowed"), kind.fields.get("state")
     if isinstance(lacking, list):
-        made["fields"] = [_label(kind, kind.fields[name], lang) for name in kind.fields if name in lacking]
+        made["fields"] = [_field_label(kind, kind.fields[name], lang) for name in kind.fields if name in lacking]
     if isinstance(allowed, list) and state is not None:
-        made |= {name: state.words(facts[name], lang) for name in ("old", "new") if facts.get(name) is not None}
-        made["allowed"] = [f"{state.words(one, lang)} ({one})" for one in allowed]
+        made |= {name: state.value_words(facts[name], lang) for name in ("old", "new") if facts.get(name) is not None}
+        made["allowed"] = [f"{state.value_words(one, lang)} ({one})" for one in allowed]
     return made
 
 
-def _rule(kind: Type, spec: Field, rule: str, lang: str) -> dict[str, object]:
+def _rule_facts(kind: Type, spec: Field, rule: str, lang: str) -> dict[str, object]:
     """A rule in words: which of two comes first, or what the form's makers say of it; else the rule itself."""
     order = _ORDER.fullmatch(rule)
     if order is not None and order["one"] == spec.name and order["other"] in kind.fields:
@@ -144,9 +146,9 @@ def _rule(kind: Type, spec: Field, rule: str, lang: str) -> dict[str, object]:
     return {"rule": label_in(spec.hint, lang)} if spec.hint else {}
 
 
-def _roles(facts: Mapping[str, object], lang: str) -> dict[str, object]:
+def _role_facts(facts: Mapping[str, object], lang: str) -> dict[str, object]:
     """What may name roles: the one that somebody has, and those that it takes."""
-    known = catalogue(lang)
+    known = load_catalogue(lang)
     made: dict[str, object] = {}
     if "role" in facts:
         made["role"] = [known.get(f"role_{one}", one) for one in str(facts["role"]).split(", ")]
@@ -156,22 +158,22 @@ def _roles(facts: Mapping[str, object], lang: str) -> dict[str, object]:
     return made
 
 
-def _label(kind: Type, field: Field, lang: str) -> str:
+def _field_label(kind: Type, field: Field, lang: str) -> str:
     label = label_placeholders.with_field_names(kind, label_in(field.label, lang, field.name), lang)
     return f"{label} ({field.name})"
 
 
-def because(facts: Mapping[str, object], lang: str) -> str:
+def reason_text(facts: Mapping[str, object], lang: str) -> str:
     """Return why a value is not legal, from the facts of an IllegalValue: the words behind the field's name."""
-    words = catalogue(lang)
+    words = load_catalogue(lang)
     reason = f"because.{facts.get('reason')}"
     new = words.get(f"{reason}.new") if facts.get("old", "") is None else None
     if facts.get("reason") == "out_of_range" and ("min" in facts) != ("max" in facts):
         reason += ".min" if "min" in facts else ".max"
-    return _filled(new or words.get(reason, words["because"]), facts, lang)
+    return _fill_facts(new or words.get(reason, words["because"]), facts, lang)
 
 
-class Shown(str):
+class SafeText(str):
     """Text that was made safe for the terminal already."""
 
     __slots__ = ()
@@ -184,18 +186,20 @@ class _Facts(dict[str, object]):
         return "…"
 
 
-def comma(lang: str) -> str:
+def list_comma(lang: str) -> str:
     """Return what stands between the parts of a list."""
     return "، " if lang == "ar" else ", "
 
 
-def _filled(text: str, facts: Mapping[str, object], lang: str) -> str:
-    return text.format_map(_Facts({name: _shown(value, lang) for name, value in facts.items()}))
+def _fill_facts(text: str, facts: Mapping[str, object], lang: str) -> str:
+    return text.format_map(_Facts({name: _fact_text(value, lang) for name, value in facts.items()}))
 
 
-def _shown(value: Any, lang: str) -> str:
-    if isinstance(value, Shown):
+def _fact_text(value: Any, lang: str) -> str:
+    if isinstance(value, SafeText):
         return value
     if isinstance(value, list | tuple):
-        return comma(lang).join([*(_shown(one, lang) for one in value[:_LONGEST]), *["…"] * (len(value) > _LONGEST)])
+        return list_comma(lang).join(
+            [*(_fact_text(one, lang) for one in value[:_LONGEST]), *["…"] * (len(value) > _LONGEST)]
+        )
     return "—" if value is None else safetext.safe_text(str(value))

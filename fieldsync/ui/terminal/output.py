@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from fieldsync.core import safetext
 from fieldsync.ui.terminal import bidi, messages
-from fieldsync.ui.terminal.messages import Shown
+from fieldsync.ui.terminal.messages import SafeText
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,19 +26,19 @@ _PIPE_WIDTH = 1_000  # nobody's lines are wrapped in a pipe
 _PATIENCE = 1.0  # seconds before a bar appears
 
 
-def beside(text: str, lang: str, rtl: str = "") -> str:
+def stderr_text(text: str, lang: str, rtl: str = "") -> str:
     """Return lines for standard error or a question on it, written as the terminal there wants Arabic."""
     if not sys.stderr.isatty():
         return text
     form = bidi.form_for(os.environ, tty=True, asked=rtl)
     width = shutil.get_terminal_size().columns
-    parts = (bidi.lines(part, form, width, rtl=lang == "ar") for part in text.split("\n"))
+    parts = (bidi.wrap_lines(part, form, width, rtl=lang == "ar") for part in text.split("\n"))
     return "\n".join(line for part in parts for line in part)
 
 
-def aside(text: str, lang: str, rtl: str = "") -> None:
+def write_stderr(text: str, lang: str, rtl: str = "") -> None:
     """Write lines to standard error, beside what a command gives."""
-    sys.stderr.write(beside(text, lang, rtl) + "\n")
+    sys.stderr.write(stderr_text(text, lang, rtl) + "\n")
     sys.stderr.flush()
 
 
@@ -58,10 +58,12 @@ class Terminal:
         """Write one line, which holds nothing of a record that `safe` has not seen; on a terminal in as many as it needs."""
         if self.tty:
             width, rtl = shutil.get_terminal_size().columns, self.lang == "ar"
-            text = "\n".join(line for part in text.split("\n") for line in bidi.lines(part, self.form, width, rtl=rtl))
-        self.as_it_is(text)
+            text = "\n".join(
+                line for part in text.split("\n") for line in bidi.wrap_lines(part, self.form, width, rtl=rtl)
+            )
+        self.write_as_is(text)
 
-    def as_it_is(self, text: str) -> None:
+    def write_as_is(self, text: str) -> None:
         """Write one line whose Arabic is in its form already."""
         sys.stdout.write(text + "\n")
 
@@ -77,12 +79,12 @@ class Terminal:
         with contextlib.suppress(ImportError):
             import readline  # noqa: F401 - makes input() one's line editable
         rtl = self.lang == "ar"
-        *before, last = [bidi.written(prompt, self.form, rtl=rtl)]
+        *before, last = [bidi.write_line(prompt, self.form, rtl=rtl)]
         if self.tty:
-            *before, last = bidi.lines(prompt, self.form, shutil.get_terminal_size().columns, rtl=rtl)
+            *before, last = bidi.wrap_lines(prompt, self.form, shutil.get_terminal_size().columns, rtl=rtl)
             last += " " if prompt.endswith(" ") and not last.endswith(" ") else ""
         for line in before:
-            self.as_it_is(line)
+            self.write_as_is(line)
         sys.stdout.flush()
         try:
             return input(last)
@@ -90,20 +92,20 @@ class Terminal:
             sys.stdout.write("\n")  # what is said next begins a line
             raise KeyboardInterrupt from None
 
-    def safe(self, value: object, *, lines: bool = False) -> Shown:
+    def safe(self, value: object, *, lines: bool = False) -> SafeText:
         """Return a value's text made harmless, and kept to itself where the terminal turns lines round."""
-        if isinstance(value, Shown):
+        if isinstance(value, SafeText):
             return value
-        return Shown(bidi.apart(safetext.safe_text(str(value), lines=lines), self.form))
+        return SafeText(bidi.isolate_value(safetext.safe_text(str(value), lines=lines), self.form))
 
-    def cell(self, value: object, style: str = "") -> "Text | bidi.Cell":
+    def cell(self, value: object, style: str = "") -> "Text | bidi.TurnedCell":
         """Return a value as a table's cell: text, never markup."""
         text = self.safe(value)
         if self.form == "visual" and not text.isascii():
-            return bidi.Cell(text, style)
+            return bidi.TurnedCell(text, style)
         from rich.text import Text
 
-        return Text(bidi.written(text, self.form, rtl=False), style=style, no_wrap=True)
+        return Text(bidi.write_line(text, self.form, rtl=False), style=style, no_wrap=True)
 
     @cached_property
     def console(self) -> "Console":
@@ -138,7 +140,7 @@ class Terminal:
         self.console.print(made)
 
 
-class Bar:
+class ProgressBar:
     """A progress bar on standard error: only on a terminal, only after a second, gone when it is done."""
 
     def __init__(self, lang: str, rtl: str = "", *, quiet: bool = False) -> None:
@@ -165,41 +167,41 @@ class Bar:
         if not self._tty or time.monotonic() - self._started < _PATIENCE:
             return
         if self._progress is None:
-            self._progress = self._start()
+            self._progress = self._start_progress()
         if what not in self._tasks:
             self._tasks[what] = self._progress.add_task("", total=total)
         label = messages.phrase(f"bar_{what}", self._lang)
         shown = label if total else f"{label} {done:,}"
-        shown = beside(shown, self._lang, self._rtl)
+        shown = stderr_text(shown, self._lang, self._rtl)
         self._progress.update(self._tasks[what], completed=done, total=total, description=shown)
 
-    def waiting(self, now: Any) -> None:
+    def show_waiting(self, now: Any) -> None:
         """Say that a line was cut or a server busy (a sync's Waiting), and when it is tried again."""
         key = "waiting_busy" if now.reason == "busy" else "waiting_cut"
         seconds = f"{max(1, round(now.seconds))}"
-        self.note(key, seconds=seconds, next=now.next, of=now.of, unsent=now.unsent)
+        self.write_note(key, seconds=seconds, next=now.next, of=now.of, unsent=now.unsent)
 
-    def away(self, fault: Any) -> None:
+    def show_no_contact(self, fault: Any) -> None:
         """Say, once, that there is no line."""
         if not self._away:
-            self.note("watch_away", unsent=fault.facts.get("unsent", 0))
+            self.write_note("watch_away", unsent=fault.facts.get("unsent", 0))
         self._away = True
 
-    def clear(self) -> None:
+    def clear_no_contact(self) -> None:
         """There is a line again."""
         self._away = False
 
-    def note(self, key: str, **facts: object) -> None:
+    def write_note(self, key: str, **facts: object) -> None:
         """Write a line to standard error; none where a program listens."""
         if self._quiet:
             return
         text = messages.phrase(key, self._lang, **facts)
         if self._progress is not None:
-            self._progress.console.print(beside(text, self._lang, self._rtl), markup=False, highlight=False)
+            self._progress.console.print(stderr_text(text, self._lang, self._rtl), markup=False, highlight=False)
         else:
-            aside(text, self._lang, self._rtl)
+            write_stderr(text, self._lang, self._rtl)
 
-    def _start(self) -> "Progress":
+    def _start_progress(self) -> "Progress":
         from rich import progress as parts
         from rich.console import Console
 

@@ -7,16 +7,16 @@ _LINE = "الاسم: {name} — الرمز: JBL-B-1-S5 — 2026-11-02"  # fits 6
 _NAME = "فاطمة الحسن"
 
 
-def shown(form: str) -> str:
+def sample_line(form: str) -> str:
     """Return the line in one form."""
-    return bidi.written(_LINE.format(name=bidi.apart(_NAME, form)), form, rtl=True)
+    return bidi.write_line(_LINE.format(name=bidi.isolate_value(_NAME, form)), form, rtl=True)
 
 
-def choose(out: Terminal) -> str | None:
+def choose_form(out: Terminal) -> str | None:
     """Show the line in each form; return the form that was chosen, None if none reads right."""
     out.say("rtl_which")
     for number, form in enumerate(bidi.FORMS, 1):
-        out.as_it_is(f"  {number}  {shown(form)}")
+        out.write_as_is(f"  {number}  {sample_line(form)}")
     while True:
         given = out.ask(out.phrase("rtl_ask", last=len(bidi.FORMS)) + " ").strip()
         number = int(given) if given.isdecimal() else -1  # Arabic-Indic digits too

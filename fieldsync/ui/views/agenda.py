@@ -33,7 +33,7 @@ def caseload(out: Tables, node: Node, found: list[Caseload]) -> None:
         return
     risks = node.schema.types["case"].fields["risk"]
     columns = [out.phrase("caseload_worker"), out.phrase("caseload_open")]
-    columns += [risks.words(risk, out.lang) for risk in reversed(RISKS)]
+    columns += [risks.value_words(risk, out.lang) for risk in reversed(RISKS)]
     columns += [out.phrase(f"caseload_{name}") for name in ("late", "opened", "closed")]
     rows: list[list[object]] = []
     for one in found:

@@ -41,7 +41,7 @@ def _field(out: Tables, kind: Type, name: str) -> str:
         return name
     spec = kind.fields[field]
     label = f"{label_in(spec.label, out.lang, field)} ({field})"
-    return f"{label}: {spec.words(member, out.lang)}" if member else label
+    return f"{label}: {spec.value_words(member, out.lang)}" if member else label
 
 
 def values_asked(
@@ -54,7 +54,8 @@ def values_asked(
         if not words or not spec.choices:
             continue
         choices = [
-            f"{at} {out.safe(label_in(one.label, out.lang, one.code))}" for at, one in enumerate(spec.offered, 1)
+            f"{at} {out.safe(label_in(one.label, out.lang, one.code))}"
+            for at, one in enumerate(spec.offered_choices, 1)
         ]
         out.say("values_field", field=out.label(kind, name), choices=out.several(choices))
         for word in list(words)[:_MOST]:
@@ -79,8 +80,8 @@ def _value(out: Tables, kind: Type, spec: Field, word: str, reading: Reading) ->
             return None
         if given == "-":
             return ""
-        if plain.isdecimal() and plain not in spec.codes and 1 <= int(plain) <= len(spec.offered):
-            return spec.offered[int(plain) - 1].code
+        if plain.isdecimal() and plain not in spec.codes and 1 <= int(plain) <= len(spec.offered_choices):
+            return spec.offered_choices[int(plain) - 1].code
         try:
             return reading.meant(spec, given)
         except errors.IllegalValue:

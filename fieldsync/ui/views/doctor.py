@@ -33,9 +33,9 @@ def show(out: Terminal, found: list[Finding]) -> None:
         if isinstance(off := facts.get("off_ms"), int):
             facts["off"] = f"{off / 60_000:+.0f}"
         if "part" in facts:
-            facts["part"] = messages.Shown(out.phrase(f"thing_{facts['part']}"))
+            facts["part"] = messages.SafeText(out.phrase(f"thing_{facts['part']}"))
         if "form" in facts:
-            facts["form"] = messages.Shown(out.phrase(f"doctor_form_{facts['form']}"))
+            facts["form"] = messages.SafeText(out.phrase(f"doctor_form_{facts['form']}"))
         key = _key(one)
         out.line(f"{_MARKS[one.state]} {out.phrase(key, **{name: out.safe(value) for name, value in facts.items()})}")
         if one.state != "good":
@@ -47,4 +47,4 @@ def show(out: Terminal, found: list[Finding]) -> None:
 def _key(one: Finding) -> str:
     reason, check = one.facts.get("reason"), one.check
     specific = f"doctor_{check}_{reason or one.state}"
-    return specific if specific in messages.catalogue("en") else f"doctor_{check}_{one.state}"
+    return specific if specific in messages.load_catalogue("en") else f"doctor_{check}_{one.state}"

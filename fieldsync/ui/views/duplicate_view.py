@@ -6,7 +6,7 @@ from fieldsync.core import names
 from fieldsync.replica.node import Node
 from fieldsync.review.duplicate_pairs import ComparedPair, DuplicatePair, SimilarRecord
 from fieldsync.schema.model import Type
-from fieldsync.ui.terminal.messages import Shown
+from fieldsync.ui.terminal.messages import SafeText
 from fieldsync.ui.views.record_card import INDENT
 from fieldsync.ui.views.tables import Tables
 
@@ -15,18 +15,18 @@ _HOW = ("_spelt", "_like", "_other")
 _PARTS = {"given", "father", "grandfather", "family", "mother"}
 
 
-def reasons(out: Tables, kind: Type | None, codes: Iterable[str]) -> Shown:
+def reasons(out: Tables, kind: Type | None, codes: Iterable[str]) -> SafeText:
     """Return what speaks for a pair, and what against it, in words."""
     return out.several(_reason(out, kind, code) for code in codes)
 
 
-def _reason(out: Tables, kind: Type | None, code: str) -> Shown:
+def _reason(out: Tables, kind: Type | None, code: str) -> SafeText:
     how = next((how for how in _HOW if code.endswith(how)), "")
     part = code.removesuffix(how)
     if part not in _PARTS:
-        return Shown(out.phrase(f"reason_{code}"))
+        return SafeText(out.phrase(f"reason_{code}"))
     field = "family_name" if kind is not None and kind.name == "household" and part == "family" else part
-    return Shown(out.phrase(f"reason_part{how or '_same'}", field=out.label(kind, field)))
+    return SafeText(out.phrase(f"reason_part{how or '_same'}", field=out.label(kind, field)))
 
 
 def percent(score: float) -> str:

@@ -4,7 +4,7 @@ from fieldsync.casework.eligibility import ENROLMENT, HOUSEHOLD, PERSON, PROGRAM
 from fieldsync.replica.node import Node
 from fieldsync.schema.labels import label_in
 from fieldsync.schema.model import Field
-from fieldsync.ui.terminal.messages import Shown
+from fieldsync.ui.terminal.messages import SafeText
 from fieldsync.ui.views.tables import Tables
 
 
@@ -17,16 +17,16 @@ def eligible(out: Tables, node: Node, found: list[Eligibility]) -> None:
     states = node.schema.type(ENROLMENT).fields["state"]
     rows: list[list[object]] = []
     for one in found:
-        kind = kinds.fields["kind"].words(one.kind, out.lang) if one.kind else ""
+        kind = kinds.fields["kind"].value_words(one.kind, out.lang) if one.kind else ""
         rows.append([one.code, one.name, kind, out.phrase(f"eligible_{one.answer}"), _why(out, node, one, states)])
     out.table([out.phrase(f"eligible_{name}") for name in ("code", "name", "kind", "answer", "why")], rows, whole={0})
 
 
-def _why(out: Tables, node: Node, one: Eligibility, states: Field) -> Shown:
+def _why(out: Tables, node: Node, one: Eligibility, states: Field) -> SafeText:
     """What is to be known about an answer, in a few words."""
     parts: list[str] = []
     if one.enrolled:
-        parts.append(out.safe(states.words(one.enrolled, out.lang)))
+        parts.append(out.safe(states.value_words(one.enrolled, out.lang)))
     if one.excluded_by:
         parts.append(out.phrase("eligible_excluded", code=out.safe(one.excluded_by)))
     if one.lacks:
@@ -40,4 +40,4 @@ def _why(out: Tables, node: Node, one: Eligibility, states: Field) -> Shown:
     parts += map(out.safe, one.who)
     if one.contributory:
         parts.append(out.phrase("eligible_contributory"))
-    return Shown("; ".join(map(str, parts)))  # each is safe already
+    return SafeText("; ".join(map(str, parts)))  # each is safe already

@@ -7,7 +7,7 @@ from msgspec import structs
 from fieldsync.replica.node import Node
 from fieldsync.schema.labels import label_in
 from fieldsync.ui.views import transfers
-from fieldsync.ui.views.record_card import INDENT, Cards, size, when
+from fieldsync.ui.views.record_card import INDENT, RecordCards, size, when
 
 if TYPE_CHECKING:
     from fieldsync.authority.integrity import Checked
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _SPANS = (("years", 31_557_600_000), ("days", 86_400_000), ("hours", 3_600_000), ("minutes", 60_000))
 
 
-class Here(Cards):
+class NodeView(RecordCards):
     """The cards, with what can be said of this node."""
 
     def status(self, node: Node, found: "Status") -> None:

@@ -20,7 +20,7 @@ def warn(out: Tables, node: Node, items: Sequence[OpenConflict]) -> None:
 
 def still_open(node: Node, record: str, fields: Sequence[str]) -> list[OpenConflict]:
     """Return the conflicts of a record in these fields."""
-    return [item for item in decisions.items_of(node, record) if item.field in fields]
+    return [item for item in decisions.conflicts_of(node, record) if item.field in fields]
 
 
 def in_words(out: Tables, kind: Type, row: Row, field: str) -> str:

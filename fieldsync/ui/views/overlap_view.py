@@ -6,7 +6,7 @@ from fieldsync.replica.node import Node
 from fieldsync.review.assistance_overlaps import Overlap, OverlapSide, RecordOverlap
 from fieldsync.schema.labels import label_in
 from fieldsync.schema.model import Type
-from fieldsync.ui.terminal.messages import Shown
+from fieldsync.ui.terminal.messages import SafeText
 from fieldsync.ui.views.record_card import INDENT, when
 from fieldsync.ui.views.tables import Tables
 
@@ -38,8 +38,8 @@ def warned(out: Tables, node: Node, type: str, found: Sequence[RecordOverlap]) -
         out.say("overlap_known", what=out.safe(label), side=_side(out, kind, one.side))
 
 
-def _side(out: Tables, kind: Type, side: OverlapSide) -> Shown:
+def _side(out: Tables, kind: Type, side: OverlapSide) -> SafeText:
     named = [name for name in (_WHO, "programme", "state", "amount", "quantity") if side.fields.get(name) is not None]
     values = [out.shown(kind, name, side.fields[name]) for name in named]
     by = out.phrase("overlap_by", by=out.safe(side.by or "—"), at=when(side.at))
-    return Shown("  ".join((side.code or side.record, *values, by)))
+    return SafeText("  ".join((side.code or side.record, *values, by)))

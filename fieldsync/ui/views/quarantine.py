@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from fieldsync.authority.quarantine import DroppedSaves, QuarantinedSave, Released
 from fieldsync.replica.node import Node
-from fieldsync.ui.terminal.messages import Shown
+from fieldsync.ui.terminal.messages import SafeText
 from fieldsync.ui.views import schema_news
 from fieldsync.ui.views.record_card import INDENT, when
 from fieldsync.ui.views.tables import Tables
@@ -47,7 +47,7 @@ def _several(out: Tables, node: Node, key: str, found: Sequence[QuarantinedSave]
 def _line(out: Tables, node: Node, one: QuarantinedSave) -> None:
     out.line(INDENT + out.phrase(
         "quarantine_save", save=one.save, by=out.safe(one.by), record=one.named or one.record, since=when(one.since),
-        state=Shown(out.phrase(f"quarantine_is_{one.state}")),
+        state=SafeText(out.phrase(f"quarantine_is_{one.state}")),
     ))  # fmt: skip
     if one.code:
         out.line(INDENT * 2 + schema_news.reason(out, node, one.code, one.facts))

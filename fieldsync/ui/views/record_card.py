@@ -16,7 +16,7 @@ from fieldsync.schema import label_placeholders, validate
 from fieldsync.schema.labels import label_in
 from fieldsync.schema.model import Field, Type
 from fieldsync.ui.terminal import bidi, messages
-from fieldsync.ui.terminal.messages import Shown
+from fieldsync.ui.terminal.messages import SafeText
 from fieldsync.ui.terminal.output import Terminal
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _ID = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 _SYSTEM = ("_code", "_deleted", "_unit", "_same_as", "_not_same", "_shared", "_shares")
 
 
-class Cards(Terminal):
+class RecordCards(Terminal):
     """The terminal with what can be drawn of one record."""
 
     _node: Node | None = None
@@ -79,11 +79,11 @@ class Cards(Terminal):
             return
         if duplicates:
             self.say("pairs_saved", n=duplicates)
-        unseen = partner_sharing.unseen(kind) if node.role == PARTNER else ()
-        missing = [name for name in validate.missing(kind, found.fields, node.today()) if name not in unseen]
+        unseen = partner_sharing.hidden_from_partners(kind) if node.role == PARTNER else ()
+        missing = [name for name in validate.missing_fields(kind, found.fields, node.today()) if name not in unseen]
         if missing:
             self.say("still_missing", fields=self.several(self.label(kind, name) for name in missing))
-        for odd in validate.warnings(kind, found.fields, node.today()):
+        for odd in validate.list_warnings(kind, found.fields, node.today()):
             hint = label_in(kind.fields[odd["field"]].hint, self.lang)
             if odd["reason"] == "warn" and hint:
                 self.say("odd_hint", field=self.label(kind, odd["field"]), hint=hint)
@@ -98,7 +98,7 @@ class Cards(Terminal):
         lacks = {}
         for one in found:
             kind = node.schema.types.get(one.type)
-            for name in validate.missing(kind, one.fields, node.today()) if kind else ():
+            for name in validate.missing_fields(kind, one.fields, node.today()) if kind else ():
                 lacks[name] = self.label(kind, name)
         if lacks:
             self.say("still_missing", fields=self.several(lacks.values()))
@@ -107,22 +107,22 @@ class Cards(Terminal):
         """One line: it is gone from the lists."""
         self.say("removed", record=self.heading(node.schema.types.get(found.type), found))
 
-    def several(self, parts: Iterable[object]) -> Shown:
+    def several(self, parts: Iterable[object]) -> SafeText:
         """Several words in one line, with the language's comma."""
-        return Shown(messages.comma(self.lang).join(map(self.safe, parts)))
+        return SafeText(messages.list_comma(self.lang).join(map(self.safe, parts)))
 
-    def heading(self, kind: Type | None, found: "Record | SimilarRecord") -> Shown:
+    def heading(self, kind: Type | None, found: "Record | SimilarRecord") -> SafeText:
         """What names a record: its code, its title, type and unit, and whether it waits to be sent."""
         title = self.title(kind, found)
         name = label_in(kind.label, self.lang, kind.name) if kind else found.type
         parts = [found.code or found.id, title, self.safe(name), self.safe(found.unit or "")]
         if found.unsent:
             parts.append(self.phrase("unsent"))
-        return Shown("  ".join(part for part in parts if part))
+        return SafeText("  ".join(part for part in parts if part))
 
-    def title(self, kind: Type | None, found: "Record | SimilarRecord") -> Shown:
+    def title(self, kind: Type | None, found: "Record | SimilarRecord") -> SafeText:
         """What a record is called, without its code."""
-        return Shown(" ".join(self._titles(kind, found)))
+        return SafeText(" ".join(self._titles(kind, found)))
 
     def type_label(self, node: Node, name: str) -> str:
         """What a record type is called in the person's language."""
@@ -137,37 +137,37 @@ class Cards(Terminal):
         system = name.partition("/")[0]
         return self.phrase(f"field{system}") if system in _SYSTEM else name
 
-    def shown(self, kind: Type | None, name: str, value: object) -> Shown:
+    def shown(self, kind: Type | None, name: str, value: object) -> SafeText:
         """A value as people read it: labels for choices, commas between a set's members, a log's entries one a line."""
         field = kind.fields.get(name.partition("/")[0]) if kind else None
         if value is None:
-            return Shown("—")
+            return SafeText("—")
         if name.startswith(("_same_as", "_not_same")) and isinstance(value, str):
             return self.named(value)
         if not isinstance(value, list):
             return self._word(field, value)
         if value and isinstance(value[0], dict):
             entries = (f"{when(one['at'])} {self.safe(one['by'])}: {self.safe(one['text'])}" for one in value)
-            return Shown("".join(f"\n{INDENT * 2}{entry}" for entry in entries))
+            return SafeText("".join(f"\n{INDENT * 2}{entry}" for entry in entries))
         return self.several(self._word(field, member) for member in value)
 
     def plain_words(self, kind: Type, name: str, value: object) -> str:
         """A value as it is written into a line where one can change it: without anything that keeps it apart."""
-        return bidi.bare(self.shown(kind, name, value))
+        return bidi.without_isolates(self.shown(kind, name, value))
 
-    def _word(self, field: Field | None, value: object) -> Shown:
+    def _word(self, field: Field | None, value: object) -> SafeText:
         if isinstance(value, bool):
-            return Shown(self.phrase("yes" if value else "no"))
+            return SafeText(self.phrase("yes" if value else "no"))
         if isinstance(value, dict):
             return self.safe(value.get("reason", "…"))
         if field is None:
             return self.safe(value)
         if field.kind == "derived" and field.type == "text":  # it may be made of others' ids
             ids, rest = _ID.findall(str(value)), map(self.safe, _ID.split(str(value)))
-            return Shown("".join(chain.from_iterable(zip_longest(rest, map(self.named, ids), fillvalue=""))))
-        return self.named(str(value)) if field.type == "ref" else self.safe(field.words(value, self.lang))
+            return SafeText("".join(chain.from_iterable(zip_longest(rest, map(self.named, ids), fillvalue=""))))
+        return self.named(str(value)) if field.type == "ref" else self.safe(field.value_words(value, self.lang))
 
-    def named(self, record: str) -> Shown:
+    def named(self, record: str) -> SafeText:
         """What names a record that another one points to: its code and title, where it is here."""
         try:
             found = queries.show(self._node, record) if self._node is not None else None
@@ -178,9 +178,9 @@ class Cards(Terminal):
         kind = self._node.schema.types.get(found.type)
         titles = self._titles(kind, found)  # a partner has names, and no codes
         code = found.code or ("" if titles else record)
-        return Shown(" ".join(part for part in (code, *titles) if part))
+        return SafeText(" ".join(part for part in (code, *titles) if part))
 
-    def _titles(self, kind: Type | None, found: "Record | SimilarRecord") -> list[Shown]:
+    def _titles(self, kind: Type | None, found: "Record | SimilarRecord") -> list[SafeText]:
         fields = found.fields
         return [self._word(kind.fields[n], fields[n]) for n in (kind.title if kind else ()) if kind and fields.get(n)]
 
@@ -200,11 +200,11 @@ class Cards(Terminal):
                 self.line(f"{INDENT}“{self.safe(entry.note, lines=True)}”")
             self.receipt(entry.receipt)
 
-    def change(self, kind: Type | None, name: str, told: "ChangedValue") -> tuple[Shown | None, Shown]:
+    def change(self, kind: Type | None, name: str, told: "ChangedValue") -> tuple[SafeText | None, SafeText]:
         """What a field of a save was, where it was anything, and what it became; of a set, who came in or went."""
         member = name.partition("/")[2]
         if member and isinstance(told.new, bool):
-            return None, Shown(("+ " if told.new else "− ") + self.shown(kind, name, member))
+            return None, SafeText(("+ " if told.new else "− ") + self.shown(kind, name, member))
         new = self.shown(kind, name, told.new)
         return (None if told.old is None else self.shown(kind, name, told.old)), new
 

@@ -14,7 +14,7 @@ def referrals(out: Tables, node: Node, found: list[ListedReferral]) -> None:
         return
     kind = node.schema.type("referral")
     out.of(node)
-    called = titles.called(node, (str(one.fields.get("to_org")) for one in found))
+    called = titles.reference_titles(node, (str(one.fields.get("to_org")) for one in found))
     rows: list[list[object]] = []
     for one in found:
         fields = one.fields

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 from fieldsync.reports import disclosure_control
 from fieldsync.reports.definitions import NUMBERS, Report
-from fieldsync.reports.labels import label
+from fieldsync.reports.labels import value_label
 from fieldsync.reports.run import OPEN, IssuedReports, ReportDocument
 from fieldsync.schema.labels import label_in
 from fieldsync.schema.model import Schema
 from fieldsync.store.contract import ReportRow
-from fieldsync.ui.views.record_card import Cards, when
+from fieldsync.ui.views.record_card import RecordCards, when
 
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
@@ -20,7 +20,7 @@ _BAR = 10  # cells
 _ANY = 1_000  # cells: wider than any table
 
 
-def listed(out: Cards, reports: Mapping[str, Report]) -> None:
+def listed(out: RecordCards, reports: Mapping[str, Report]) -> None:
     """The reports there are: name, what they are called, whose they are."""
     rows: list[list[object]] = [
         [
@@ -34,7 +34,7 @@ def listed(out: Cards, reports: Mapping[str, Report]) -> None:
     out.table(["", out.phrase("column_report"), out.phrase("column_label"), ""], rows)
 
 
-def shown(out: Cards, report: Report, schema: Schema, document: ReportDocument, limit: int) -> None:
+def shown(out: RecordCards, report: Report, schema: Schema, document: ReportDocument, limit: int) -> None:
     """A report: title, table, what its marks mean, how far it reaches."""
     period = document.period
     of = period.name if report.header.issued else period.as_at
@@ -50,7 +50,9 @@ def shown(out: Cards, report: Report, schema: Schema, document: ReportDocument, 
     _notes(out, document, rows)
 
 
-def _table(out: Cards, report: Report, schema: Schema, document: ReportDocument, rows: Sequence[ReportRow]) -> None:
+def _table(
+    out: RecordCards, report: Report, schema: Schema, document: ReportDocument, rows: Sequence[ReportRow]
+) -> None:
     pictures = out.tty and _drawn(out)
     made = _made(out, report, schema, document, rows, pictures=pictures)
     # words are read, pictures looked at: these go first where there is no room for both
@@ -63,7 +65,13 @@ def _table(out: Cards, report: Report, schema: Schema, document: ReportDocument,
 
 
 def _made(
-    out: Cards, report: Report, schema: Schema, document: ReportDocument, rows: Sequence[ReportRow], *, pictures: bool
+    out: RecordCards,
+    report: Report,
+    schema: Schema,
+    document: ReportDocument,
+    rows: Sequence[ReportRow],
+    *,
+    pictures: bool,
 ) -> "RichTable":
     from rich import box
     from rich.table import Table
@@ -102,7 +110,7 @@ def _made(
     return made
 
 
-def _cell(out: Cards, report: Report, schema: Schema, row: ReportRow, name: str) -> object:
+def _cell(out: RecordCards, report: Report, schema: Schema, row: ReportRow, name: str) -> object:
     value = row.get(name)
     column = report.header.columns[name]
     if name in row.get("hidden", ()):
@@ -114,14 +122,14 @@ def _cell(out: Cards, report: Report, schema: Schema, row: ReportRow, name: str)
     if column.kind in NUMBERS:
         late = row.get("late", {}).get(name)
         return _number(value) + (f" {late:+,}" if late else "")
-    return label(report, schema, name, value, out.lang)
+    return value_label(report, schema, name, value, out.lang)
 
 
 def _number(value: float) -> str:
     return f"{value:,}" if isinstance(value, int) or not value.is_integer() else f"{int(value):,}"
 
 
-def _drawn(out: Cards) -> bool:
+def _drawn(out: RecordCards) -> bool:
     """Whether this terminal's encoding has the blocks that pictures are made of."""
     try:
         _EIGHTHS.encode(out.console.encoding)
@@ -145,7 +153,7 @@ def spark(values: Sequence[float | None]) -> str:
     )
 
 
-def _notes(out: Cards, document: ReportDocument, rows: Sequence[ReportRow]) -> None:
+def _notes(out: RecordCards, document: ReportDocument, rows: Sequence[ReportRow]) -> None:
     issued = document.issued
     if issued is not None:
         out.say("report_issued", at=when(issued.at), by=issued.by)
@@ -164,7 +172,7 @@ def _notes(out: Cards, document: ReportDocument, rows: Sequence[ReportRow]) -> N
         out.say("report_as_of", offices=", ".join(reach))
 
 
-def issued(out: Cards, told: IssuedReports) -> None:
+def issued(out: RecordCards, told: IssuedReports) -> None:
     """What was kept as issued."""
     if told.issued:
         out.say("reports_issued", period=told.period, reports=", ".join(told.issued))

@@ -8,7 +8,7 @@ from fieldsync.replica.node import Node
 from fieldsync.schema.compatibility import FormChange
 from fieldsync.schema.labels import label_in
 from fieldsync.ui.terminal import messages
-from fieldsync.ui.views.record_card import Cards
+from fieldsync.ui.views.record_card import RecordCards
 
 if TYPE_CHECKING:
     from fieldsync.replica.schema_history import FormVersion
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 
-def published(out: Cards, node: Node, changes: Sequence[FormChange], number: int, *, dry_run: bool) -> None:
+def published(out: RecordCards, node: Node, changes: Sequence[FormChange], number: int, *, dry_run: bool) -> None:
     """One line for each change, and what happens next."""
     for one in changes:
         kind = node.schema.types.get(one.type)
@@ -32,13 +32,13 @@ def published(out: Cards, node: Node, changes: Sequence[FormChange], number: int
         out.say("forms_would_publish" if dry_run else "forms_published", number=number)
 
 
-def changed(out: Cards, types: "Iterable[FormVersion]") -> None:
+def changed(out: RecordCards, types: "Iterable[FormVersion]") -> None:
     """One line: which forms a sync brought."""
     named = out.several(f"{label_in(one.label, out.lang, one.type)} {one.version}" for one in types)
     out.say("forms_changed", types=named)
 
 
-def aside(out: Cards, node: Node, one: Json) -> None:
+def aside(out: RecordCards, node: Node, one: Json) -> None:
     """A save that a server keeps aside: of which record, why, and what to do."""
     said = reason(out, node, one["code"], {k: v for k, v in one.items() if k not in ("seq", "code", "record")})
     record = one["record"] or "—"
@@ -47,17 +47,19 @@ def aside(out: Cards, node: Node, one: Json) -> None:
     out.line("    " + out.phrase(f"{key}_next"))
 
 
-def reason(out: Cards, node: Node, code: str, facts: Mapping[str, object]) -> messages.Shown:
+def reason(out: RecordCards, node: Node, code: str, facts: Mapping[str, object]) -> messages.SafeText:
     """Why a server quarantined a save."""
-    told = messages.labelled(facts, out.lang, node.schema)
+    told = messages.label_facts(facts, out.lang, node.schema)
     key = f"aside.{code}"
     if code == "illegal_value":
-        told["because"] = messages.because(told, out.lang)
-    known = messages.catalogue(out.lang)
-    return messages.Shown(messages.phrase(key if key in known else "aside.other", out.lang, **{"code": code, **told}))
+        told["because"] = messages.reason_text(told, out.lang)
+    known = messages.load_catalogue(out.lang)
+    return messages.SafeText(
+        messages.phrase(key if key in known else "aside.other", out.lang, **{"code": code, **told})
+    )
 
 
-def imported(out: Cards, told: Json) -> None:
+def imported(out: RecordCards, told: Json) -> None:
     """The types that were made, or their text, and what could not be carried."""
     if told["out"] is None:
         for name, text in told["files"].items():
@@ -68,7 +70,7 @@ def imported(out: Cards, told: Json) -> None:
         out.say("form_written", types=told["types"], out=told["out"])
 
 
-def left(out: Cards, notes: Sequence[Json]) -> None:
+def left(out: RecordCards, notes: Sequence[Json]) -> None:
     """What could not be carried."""
     if notes:
         out.say("form_left")
@@ -78,13 +80,17 @@ def left(out: Cards, notes: Sequence[Json]) -> None:
             out.say("form_left_line" if one["name"] else "form_left_nameless", **said)
 
 
-def _what(out: Cards, what: str) -> str:
+def _what(out: RecordCards, what: str) -> str:
     """What of a question was left: the question itself, or a column of its sheet, by the column's name."""
     key = f"form_what_{what}"
-    return out.phrase(key) if key in messages.catalogue("en") else what
+    return out.phrase(key) if key in messages.load_catalogue("en") else what
 
 
-def _why(out: Cards, one: Json) -> str:
+def _why(out: RecordCards, one: Json) -> str:
     reason, _, what = one["why"].partition(" ") if one["what"] != "language" else ("language", "", one["why"])
     key = f"form_why_{reason}"
-    return out.phrase(key, what=what) if key in messages.catalogue("en") else out.phrase("form_why_unfit", what=reason)
+    return (
+        out.phrase(key, what=what)
+        if key in messages.load_catalogue("en")
+        else out.phrase("form_why_unfit", what=reason)
+    )

@@ -65,7 +65,7 @@ def status(node: Node, lang: str) -> Status:
     """
     found = queries.status(node)
     decides = any(grant.role in DECIDERS for grant in node.grants)
-    pairs = queue.counted(node) if decides else queue.PairCounts(0, 0, 0)
+    pairs = queue.count_pairs(node) if decides else queue.PairCounts(0, 0, 0)
     with node.store.read() as tx:
         off = tx.settings.clock_off
         unread = tx.settings.forms_unread
@@ -96,17 +96,17 @@ def status(node: Node, lang: str) -> Status:
 def _blocked(node: Node, lang: str) -> list[BlockedCheck]:
     """Return what has kept checks from being made, with a hint for each in the person's language."""
     told = []
-    for one in blocked_checks.blocked(node):
+    for one in blocked_checks.list_blocked(node):
         what = one.obstacle.what
         key = f"blocked.{what}" if what in blocked_checks.REASONS else "blocked.other"
-        told.append(one.told(messages.phrase(key, lang, devices=", ".join(one.devices), code=what)))
+        told.append(one.with_hint(messages.phrase(key, lang, devices=", ".join(one.devices), code=what)))
     return told
 
 
 def overview(node: Node, lang: str) -> Overview:
     """Return how this node is, and what to do next."""
     found = status(node, lang)
-    due = agenda.due(node, until=node.today()) if node.is_laptop else []
+    due = agenda.list_due(node, until=node.today()) if node.is_laptop else []
     wanted = {
         "status": found.refused,
         "review": (found.conflicts and found.role in DECIDERS) or found.duplicates or found.overlaps,

@@ -9,7 +9,7 @@ from fieldsync.replica.node import Node
 from fieldsync.replica.queries import Record, ShownHead
 from fieldsync.schema.labels import label_in
 from fieldsync.schema.model import Field, Type
-from fieldsync.ui.terminal.messages import Shown
+from fieldsync.ui.terminal.messages import SafeText
 from fieldsync.ui.views.devices import DeviceTables
 from fieldsync.ui.views.record_card import INDENT, when
 
@@ -35,7 +35,7 @@ class Tables(DeviceTables):
             return
         from fieldsync.casework import titles
 
-        self._called = titles.called(node, _references(node, found))
+        self._called = titles.reference_titles(node, _references(node, found))
         one_type = len({record.type for record in found}) == 1
         kind = node.schema.types.get(found[0].type) if one_type else None
         more = self._of_type(node, kind, found) if kind else []
@@ -62,7 +62,7 @@ class Tables(DeviceTables):
 
         columns: list[_Column] = []
         if kind.belongs_to:
-            whom = titles.about(node, [record.id for record in found])
+            whom = titles.subject_titles(node, [record.id for record in found])
             columns.append((self.phrase("agenda_about"), lambda one: whom.get(one.id)))
         if kind.lifecycle is not None and "state" in kind.fields:
             columns.append((self.label(kind, "state"), partial(self._title, node, "state")))
@@ -79,7 +79,7 @@ class Tables(DeviceTables):
         )
 
     def _plain(self, field: Field, value: object) -> str:
-        return self.phrase("yes" if value else "no") if isinstance(value, bool) else field.words(value, self.lang)
+        return self.phrase("yes" if value else "no") if isinstance(value, bool) else field.value_words(value, self.lang)
 
     def _marks(self, record: Record) -> str:
         marks = [self.phrase("in_conflict_n", n=len(record.conflicts))] if record.conflicts else []
@@ -96,7 +96,7 @@ class Tables(DeviceTables):
         rows: list[list[object]] = []
         for item in found:
             kind = node.schema.types.get(item.type)
-            values = Shown(" / ".join(self.shown(kind, item.field, head.value) for head in in_time(item.heads)))
+            values = SafeText(" / ".join(self.shown(kind, item.field, head.value) for head in in_time(item.heads)))
             rows.append([item.code or item.record[:8], self.label(kind, item.field), when(item.since), values])
         columns = ("column_code", "column_field", "column_since", "column_values")
         self.table([self.phrase(column) for column in columns], rows, whole={0})

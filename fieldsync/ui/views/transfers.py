@@ -7,12 +7,12 @@ if TYPE_CHECKING:
     from fieldsync.replica.node import Node
     from fieldsync.replica.queries import Record
     from fieldsync.replica.transfer import DepartedRecord, MovePlan
-    from fieldsync.ui.views.record_card import Cards
+    from fieldsync.ui.views.record_card import RecordCards
 
 _NAMED = 5  # of many that have left, a few by name
 
 
-def plan(out: "Cards", node: "Node", told: "MovePlan") -> None:
+def plan(out: "RecordCards", node: "Node", told: "MovePlan") -> None:
     """Draw what a move would do."""
     counts = [f"{out.type_label(node, name)} {n}" for name, n in told.moves.items()]
     if not counts:
@@ -23,14 +23,14 @@ def plan(out: "Cards", node: "Node", told: "MovePlan") -> None:
     out.say("would_still_see" if told.still_seen else "would_not_see", **words)
 
 
-def moved(out: "Cards", node: "Node", record: "Record", *, still_seen: bool) -> None:
+def moved(out: "RecordCards", node: "Node", record: "Record", *, still_seen: bool) -> None:
     """Draw a record that was moved."""
     out.record(node, record)
     if not still_seen:
         out.say("moved_away", record=record.code or record.id)
 
 
-def left(out: "Cards", found: "Sequence[DepartedRecord]") -> None:
+def left(out: "RecordCards", found: "Sequence[DepartedRecord]") -> None:
     """Say in one line what has left this laptop."""
     if not found:
         return

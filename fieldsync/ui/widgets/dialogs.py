@@ -13,38 +13,40 @@ from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from fieldsync.core import names
-from fieldsync.ui.widgets.full_screen_app import OneAtATime
+from fieldsync.ui.widgets.full_screen_app import DialogScreen
 from fieldsync.ui.widgets.inputs import TypedLine
-from fieldsync.ui.widgets.line_writer import ACCENT, BAD, QUIET, Part, Parts, Pen
-from fieldsync.ui.widgets.text_panels import Rows, TextPanel, keys
+from fieldsync.ui.widgets.line_writer import ACCENT, BAD, QUIET, LinePart, LineWriter, Parts
+from fieldsync.ui.widgets.text_panels import RowList, TextPanel, key_lines
 
 T = TypeVar("T")
 _LONGEST = 12  # rows of a list
 
 
-class Dialog(ModalScreen[T], OneAtATime[T]):
+class BoxDialog(ModalScreen[T], DialogScreen[T]):
     """A box in the middle; Esc closes it without an answer."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", show=False)]
 
-    def __init__(self, pen: Pen, title: Parts) -> None:
+    def __init__(self, pen: LineWriter, title: Parts) -> None:
         super().__init__()
         self.pen, self._title = pen, title
 
-    def title_paper(self) -> TextPanel:
+    def title_panel(self) -> TextPanel:
         """Return what it is about, in a line or two."""
-        return TextPanel(lambda width: self.pen.lines(self._title, width, most=3, style="bold"), classes="title")
+        return TextPanel(lambda width: self.pen.wrap_parts(self._title, width, most=3, style="bold"), classes="title")
 
-    def keys_paper(self, *pairs: tuple[str, str]) -> TextPanel:
+    def keys_panel(self, *pairs: tuple[str, str]) -> TextPanel:
         """Return which key does what; words by their key in the catalogue."""
         told = [(key, self.pen.out.phrase(word)) for key, word in pairs]
-        return TextPanel(lambda width: keys(self.pen, told, width, ACCENT, QUIET), classes="keys")
+        return TextPanel(lambda width: key_lines(self.pen, told, width, ACCENT, QUIET), classes="keys")
 
 
-class InputDialog(Dialog[str]):
+class InputDialog(BoxDialog[str]):
     """One line to type, judged while it is typed: `judge` returns what is wrong with it, or nothing."""
 
-    def __init__(self, pen: Pen, title: Parts, *, value: str = "", judge: Callable[[str], str] = lambda _: "") -> None:
+    def __init__(
+        self, pen: LineWriter, title: Parts, *, value: str = "", judge: Callable[[str], str] = lambda _: ""
+    ) -> None:
         super().__init__(pen, title)
         self._value, self._judge = value, judge
         self._wrong = ""
@@ -52,25 +54,25 @@ class InputDialog(Dialog[str]):
     def compose(self) -> ComposeResult:
         """Title, line, what is wrong, keys."""
         with Vertical(classes="box"):
-            yield self.title_paper()
+            yield self.title_panel()
             yield TypedLine(self.pen, self._value)
-            yield TextPanel(lambda width: self.pen.lines(self._wrong, width, most=2, style=BAD), id="wrong")
-            yield self.keys_paper(("Enter", "key_ok"), ("Esc", "key_leave"))
+            yield TextPanel(lambda width: self.pen.wrap_parts(self._wrong, width, most=2, style=BAD), id="wrong")
+            yield self.keys_panel(("Enter", "key_ok"), ("Esc", "key_leave"))
 
     @on(Input.Changed)
-    def judged(self, event: Input.Changed) -> None:
+    def judge_text(self, event: Input.Changed) -> None:
         """Say at once what is wrong."""
         self._wrong = f"✗ {found}" if event.value.strip() and (found := self._judge(event.value)) else ""
-        self.query_one("#wrong", TextPanel).renew()
+        self.query_one("#wrong", TextPanel).redraw()
 
     @on(Input.Submitted)
-    def given(self, event: Input.Submitted) -> None:
+    def take_value(self, event: Input.Submitted) -> None:
         """Take what is legal."""
         if not self._judge(event.value):
             self.dismiss(event.value)
 
 
-class SearchDialog(Dialog[int]):
+class SearchDialog(BoxDialog[int]):
     """One of many, found by typing a part of it in any spelling; the answer is its place in the list."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -80,7 +82,7 @@ class SearchDialog(Dialog[int]):
         Binding("pageup", "move(-10)", show=False),
     ]
 
-    def __init__(self, pen: Pen, title: Parts, options: Sequence[str], *, at: int = 0) -> None:
+    def __init__(self, pen: LineWriter, title: Parts, options: Sequence[str], *, at: int = 0) -> None:
         super().__init__(pen, title)
         self._options = options
         self._folded = [names.fold_text(option) for option in options]
@@ -90,40 +92,42 @@ class SearchDialog(Dialog[int]):
     def compose(self) -> ComposeResult:
         """Title, line, list, keys."""
         with Vertical(classes="box"):
-            yield self.title_paper()
+            yield self.title_panel()
             yield TypedLine(self.pen)
-            rows = Rows(self._row)
+            rows = RowList(self._search_row)
             rows.styles.height = min(max(1, len(self._options)), _LONGEST)
             yield rows
-            yield self.keys_paper(("↑↓", "key_choose"), ("Enter", "key_ok"), ("Esc", "key_leave"))
+            yield self.keys_panel(("↑↓", "key_choose"), ("Enter", "key_ok"), ("Esc", "key_leave"))
 
     def on_mount(self) -> None:
         """Show all of them."""
-        self.query_one(Rows).show(len(self._found), self._at)
+        self.query_one(RowList).show_rows(len(self._found), self._at)
 
-    def _row(self, index: int, width: int, chosen: bool) -> Text:
+    def _search_row(self, index: int, width: int, chosen: bool) -> Text:
         text = self._options[self._found[index]]
-        return self.pen.line(f"▸ {text}" if chosen else f"  {text}", width, style=f"bold {ACCENT}" if chosen else "")
+        return self.pen.write_line(
+            f"▸ {text}" if chosen else f"  {text}", width, style=f"bold {ACCENT}" if chosen else ""
+        )
 
     def action_move(self, steps: int) -> None:
         """Choose another."""
-        self.query_one(Rows).move(steps)
+        self.query_one(RowList).move_choice(steps)
 
     @on(Input.Changed)
-    def narrowed(self, event: Input.Changed) -> None:
+    def filter_rows(self, event: Input.Changed) -> None:
         """Keep what has all the words typed."""
         wanted = names.fold_text(event.value).split()
         self._found = [i for i, text in enumerate(self._folded) if all(word in text for word in wanted)]
-        self.query_one(Rows).show(len(self._found))
+        self.query_one(RowList).show_rows(len(self._found))
 
     @on(Input.Submitted)
-    def given(self) -> None:
+    def take_value(self) -> None:
         """Take the chosen one."""
         if self._found:
-            self.dismiss(self._found[self.query_one(Rows).at])
+            self.dismiss(self._found[self.query_one(RowList).at])
 
 
-class NoticeDialog(Dialog[None]):
+class NoticeDialog(BoxDialog[None]):
     """Something to read."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -134,24 +138,26 @@ class NoticeDialog(Dialog[None]):
         Binding("pageup", "scroll(-10)", show=False),
     ]
 
-    def __init__(self, pen: Pen, title: Parts, paragraphs: Sequence[Sequence[Part]]) -> None:
+    def __init__(self, pen: LineWriter, title: Parts, paragraphs: Sequence[Sequence[LinePart]]) -> None:
         super().__init__(pen, title)
         self._paragraphs = paragraphs
 
     def compose(self) -> ComposeResult:
         """Title, text, keys."""
         with Vertical(classes="box"):
-            yield self.title_paper()
+            yield self.title_panel()
             with VerticalScroll(can_focus=False):
-                yield TextPanel(lambda width: [line for one in self._paragraphs for line in self.pen.lines(one, width)])
-            yield self.keys_paper(("↑↓", "key_scroll"), ("Esc", "key_close"))
+                yield TextPanel(
+                    lambda width: [line for one in self._paragraphs for line in self.pen.wrap_parts(one, width)]
+                )
+            yield self.keys_panel(("↑↓", "key_scroll"), ("Esc", "key_close"))
 
     def action_scroll(self, lines: int) -> None:
         """Go up or down."""
         self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
 
 
-class ConfirmDialog(Dialog[bool]):
+class ConfirmDialog(BoxDialog[bool]):
     """A list to look through before something is done to all of it; Enter does it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -164,45 +170,45 @@ class ConfirmDialog(Dialog[bool]):
         Binding("home", "move(-1000000)", show=False),
     ]
 
-    def __init__(self, pen: Pen, title: Parts, rows: Sequence[Sequence[Part]], *, does: str) -> None:
+    def __init__(self, pen: LineWriter, title: Parts, rows: Sequence[Sequence[LinePart]], *, does: str) -> None:
         super().__init__(pen, title)
         self._rows, self._does = rows, does
 
     def compose(self) -> ComposeResult:
         """Title, list, keys."""
         with Vertical(classes="box"):
-            yield self.title_paper()
-            rows = Rows(self._row)
+            yield self.title_panel()
+            rows = RowList(self._confirm_row)
             rows.styles.height = min(len(self._rows), _LONGEST)
             rows.styles.margin = (1, 0, 0, 0)
             yield rows
-            yield self.keys_paper(("↑↓", "key_scroll"), ("Enter", self._does), ("Esc", "key_leave"))
+            yield self.keys_panel(("↑↓", "key_scroll"), ("Enter", self._does), ("Esc", "key_leave"))
 
     def on_mount(self) -> None:
         """Show all of them."""
-        self.query_one(Rows).show(len(self._rows))
+        self.query_one(RowList).show_rows(len(self._rows))
 
-    def _row(self, index: int, width: int, chosen: bool) -> Text:
-        parts = [Part("▸ " if chosen else "  ", ACCENT), *self._rows[index]]
-        return self.pen.line(parts, width)
+    def _confirm_row(self, index: int, width: int, chosen: bool) -> Text:
+        parts = [LinePart("▸ " if chosen else "  ", ACCENT), *self._rows[index]]
+        return self.pen.write_line(parts, width)
 
     def action_move(self, steps: int) -> None:
         """Look further."""
-        self.query_one(Rows).move(steps)
+        self.query_one(RowList).move_choice(steps)
 
 
-class ChoiceDialog(Dialog[str]):
+class ChoiceDialog(BoxDialog[str]):
     """A question with two or three answers, each with its key: (key, also that key on an Arabic keyboard, what it says)."""
 
-    def __init__(self, pen: Pen, title: Parts, answers: Sequence[tuple[str, str, str]]) -> None:
+    def __init__(self, pen: LineWriter, title: Parts, answers: Sequence[tuple[str, str, str]]) -> None:
         super().__init__(pen, title)
         self._answers = answers
 
     def compose(self) -> ComposeResult:
         """Title, answers."""
         with Vertical(classes="box"):
-            yield self.title_paper()
-            yield self.keys_paper(*((key, word) for key, _, word in self._answers))
+            yield self.title_panel()
+            yield self.keys_panel(*((key, word) for key, _, word in self._answers))
 
     def on_key(self, event: Key) -> None:
         """Take the answer of that key, and let nobody below have it."""

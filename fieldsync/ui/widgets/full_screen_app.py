@@ -23,7 +23,7 @@ class FullScreen(App[T]):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+c", "break_off", show=False, priority=True)]
     leaving = False
 
-    def show(self, *, headless: bool = False) -> T | None:
+    def show_screen(self, *, headless: bool = False) -> T | None:
         """Run until somebody leaves; a fault is raised once the terminal is as it was."""
         ended = self.run(mouse=False, headless=headless)
         fault = self._exception
@@ -46,7 +46,7 @@ class FullScreen(App[T]):
         self._close_messages_no_wait()
 
 
-class OneAtATime(Screen[T]):
+class DialogScreen(Screen[T]):
     """A screen that closes once and has one sequence of dialogs open: keys typed ahead reach it after it has closed."""
 
     _asking = False
@@ -57,7 +57,7 @@ class OneAtATime(Screen[T]):
         ending = isinstance(self.app, FullScreen) and self.app.leaving
         return self.is_current and not self._asking and not ending
 
-    def ask(self, flow: Callable[[], Awaitable[None]]) -> None:
+    def run_flow(self, flow: Callable[[], Awaitable[None]]) -> None:
         """Go through dialogs, unless others are open."""
 
         async def run() -> None:

@@ -16,18 +16,18 @@ _LAMS = "\ufedf\ufee0"  # at the beginning of letters that are joined, or within
 _ALEFS = {"\ufe82": "\ufef5\ufef6", "\ufe84": "\ufef7\ufef8", "\ufe88": "\ufef9\ufefa", "\ufe8e": "\ufefb\ufefc"}
 
 
-def placed(strip: Strip, width: int, form: str, *, mirrored: bool) -> Strip:
+def place_line(strip: Strip, width: int, form: str, *, mirrored: bool) -> Strip:
     """Return a drawn line as this terminal and language want it; `mirrored` where lines begin at the right."""
     if form not in TURNED:
         return strip
-    cells = _cells(strip)[: max(width, 0)]
+    cells = _cells_of(strip)[: max(width, 0)]
     blank = cells[-1][1] if cells else None
     while cells and cells[-1] == (" ", blank):
         cells.pop()
     text = "".join(sign for sign, _ in cells)
     if bidi.has_arabic(text):
         if form == "visual":
-            cells = _turned(cells, blank, rtl=mirrored or bidi.begins_arabic(text))
+            cells = _turn_cells(cells, blank, rtl=mirrored or bidi.begins_arabic(text))
         elif mirrored and len(cells) < width:  # what says that it is an Arabic line belongs to the cell before it
             cells = [(f" {bidi.RIGHT}", blank), *cells, (bidi.END, blank)]
     room = [(" ", blank)] * (width - sum(cell_len(sign) for sign, _ in cells))
@@ -35,7 +35,7 @@ def placed(strip: Strip, width: int, form: str, *, mirrored: bool) -> Strip:
     return Strip(Segment.simplify(Segment(sign, style) for sign, style in drawn), width)
 
 
-def _cells(strip: Strip) -> Cells:
+def _cells_of(strip: Strip) -> Cells:
     """The signs of a line, each with the marks on it."""
     found: Cells = []
     for segment in strip:
@@ -47,11 +47,11 @@ def _cells(strip: Strip) -> Cells:
     return found
 
 
-def _turned(cells: Cells, blank: Style | None, *, rtl: bool) -> Cells:
+def _turn_cells(cells: Cells, blank: Style | None, *, rtl: bool) -> Cells:
     """Cells in the order of the screen, from left to right, their letters joined; a lam and its alef share one."""
-    letters = bidi.joined_apart("".join(sign[0] for sign, _ in cells))
+    letters = bidi.join_letters_one_by_one("".join(sign[0] for sign, _ in cells))
     made: Cells = []
-    for letter, at in reversed(bidi.on_screen(letters, rtl=rtl)):  # a lam comes before its alef
+    for letter, at in reversed(bidi.screen_signs(letters, rtl=rtl)):  # a lam comes before its alef
         sign, style = letter + cells[at][0][1:], cells[at][1]
         if made and letter in _ALEFS and made[-1][0][0] in _LAMS:
             lam, its_style = made.pop()

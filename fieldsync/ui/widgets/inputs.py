@@ -10,10 +10,10 @@ from textual.events import Key, Paste
 from textual.strip import Strip
 from textual.widgets import Input, TextArea
 
-from fieldsync.schema.text_cleaning import clean
+from fieldsync.schema.text_cleaning import clean_text
 from fieldsync.ui.terminal import bidi
-from fieldsync.ui.widgets.input_cells import TURNED, placed
-from fieldsync.ui.widgets.line_writer import Pen
+from fieldsync.ui.widgets.input_cells import TURNED, place_line
+from fieldsync.ui.widgets.line_writer import LineWriter
 
 
 async def _in_order(line: Input | TextArea, event: Key) -> None:
@@ -25,32 +25,32 @@ async def _in_order(line: Input | TextArea, event: Key) -> None:
             return
 
 
-class _Placed:
+class _PlacedInput:
     """What a line in which somebody types looks like: as the terminal and the language want it, and so do the arrows."""
 
-    pen: Pen
+    pen: LineWriter
     several = False  # lines
 
     def _on_paste(self, event: Paste) -> None:
         """Have what is pasted as it is stored: without signs that nobody sees, in one line where there is one."""
-        event.text = clean(event.text, lines=self.several)  # the widget takes it from here
+        event.text = clean_text(event.text, lines=self.several)  # the widget takes it from here
 
     def render_line(self, y: int) -> Strip:
         """Draw one line."""
         strip = super().render_line(y)  # type: ignore[misc]  # the widget's
         width = self.scrollable_content_region.width  # type: ignore[attr-defined]
         full = strip.extend_cell_length(width, self.rich_style)  # type: ignore[attr-defined]  # an empty one is a cursor only
-        return placed(full, width, self.pen.out.form, mirrored=self.pen.mirrored)
+        return place_line(full, width, self.pen.out.form, mirrored=self.pen.mirrored)
 
     def action_cursor_left(self, select: bool = False) -> None:
         """Go to the left, as it is seen."""
-        self._go("left", select=select)
+        self._move_cursor("left", select=select)
 
     def action_cursor_right(self, select: bool = False) -> None:
         """Go to the right, as it is seen."""
-        self._go("right", select=select)
+        self._move_cursor("right", select=select)
 
-    def _go(self, way: str, *, select: bool) -> None:
+    def _move_cursor(self, way: str, *, select: bool) -> None:
         text = getattr(self, "value", "") or getattr(self, "text", "")
         arabic = bidi.begins_arabic(text) or (self.pen.mirrored and bidi.has_arabic(text))
         if arabic and self.pen.out.form in TURNED:
@@ -58,11 +58,11 @@ class _Placed:
         getattr(super(), f"action_cursor_{way}")(select)
 
 
-class TypedLine(_Placed, Input):
+class TypedLine(_PlacedInput, Input):
     """One line; `erased` is done when Backspace has nothing left to take away."""
 
     def __init__(
-        self, pen: Pen, value: str = "", *, classes: str | None = None, erased: Callable[[], object] = bool
+        self, pen: LineWriter, value: str = "", *, classes: str | None = None, erased: Callable[[], object] = bool
     ) -> None:
         super().__init__(value, select_on_focus=False, classes=classes)
         self.cursor_blink = False  # each blink is written anew: over a slow line, for nothing
@@ -75,12 +75,12 @@ class TypedLine(_Placed, Input):
         await _in_order(self, event)
 
 
-class TypedText(_Placed, TextArea):  # type: ignore[misc]  # both hear of what is pasted, one after the other
+class TypedText(_PlacedInput, TextArea):  # type: ignore[misc]  # both hear of what is pasted, one after the other
     """Several lines."""
 
     several = True
 
-    def __init__(self, pen: Pen, text: str, *, classes: str | None = None) -> None:
+    def __init__(self, pen: LineWriter, text: str, *, classes: str | None = None) -> None:
         super().__init__(text, soft_wrap=True, tab_behavior="focus", show_line_numbers=False, classes=classes)
         self.cursor_blink = False
         self.pen = pen

@@ -23,14 +23,14 @@ ModalScreen { align: center middle; background: #0a0d10 60%; }
 #form { height: 1fr; scrollbar-size: 1 1; scrollbar-background: #12171c; scrollbar-color: #33404d; }
 #members { height: auto; }
 .section { margin-top: 1; }
-Question, DerivedRow { height: auto; }
+QuestionRow, DerivedRow { height: auto; }
 DerivedRow .follows { padding: 0 1; }
-Question .label, DerivedRow .label { width: 30; padding: 0 0 0 2; }
-Question .members { width: auto; max-width: 30; min-width: 12; margin: 0 1 0 0; color: #93d39a; }
-Question Input, Question Input:focus { border: none; height: 1; padding: 0 1; width: 1fr; background: #1a2129; }
-Question Input:focus { background: #243140; }
-Question TextArea, Question TextArea:focus { border: none; height: 3; padding: 0 1; width: 1fr; background: #1a2129; }
-Question TextArea:focus { background: #243140; }
+QuestionRow .label, DerivedRow .label { width: 30; padding: 0 0 0 2; }
+QuestionRow .members { width: auto; max-width: 30; min-width: 12; margin: 0 1 0 0; color: #93d39a; }
+QuestionRow Input, QuestionRow Input:focus { border: none; height: 1; padding: 0 1; width: 1fr; background: #1a2129; }
+QuestionRow Input:focus { background: #243140; }
+QuestionRow TextArea, QuestionRow TextArea:focus { border: none; height: 3; padding: 0 1; width: 1fr; background: #1a2129; }
+QuestionRow TextArea:focus { background: #243140; }
 .doing:focus { background: #243140; text-style: bold; }
 #foot { height: 6; background: #161c22; }
 """

@@ -8,13 +8,13 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from fieldsync.ui.widgets.line_writer import Pen
+from fieldsync.ui.widgets.line_writer import LineWriter
 
 Write = Callable[[int], list[Text]]
 
 
 class TextPanel(Widget):
-    """Lines written for the width that there is; `write(width)` is asked again when that changes or `renew` is called."""
+    """Lines written for the width that there is; `write(width)` is asked again when that changes or `redraw` is called."""
 
     DEFAULT_CSS = "TextPanel { height: auto; width: 1fr; }"
 
@@ -23,7 +23,7 @@ class TextPanel(Widget):
         self._write = write
         self._lines: tuple[int, list[Text]] = (-1, [])
 
-    def renew(self) -> None:
+    def redraw(self) -> None:
         """Have all of it written again."""
         width, before = self._lines
         self._lines = (-1, [])
@@ -43,15 +43,15 @@ class TextPanel(Widget):
     def render_line(self, y: int) -> Strip:
         """Draw one line."""
         lines = self.lines(self.size.width)
-        return _strip(self, lines[y] if y < len(lines) else Text())
+        return _strip_of(self, lines[y] if y < len(lines) else Text())
 
 
-class Rows(Widget):
+class RowList(Widget):
     """A list of any length with one row chosen; `write(index, width, chosen)` writes the rows in sight."""
 
     DEFAULT_CSS = "Rows { height: 1fr; width: 1fr; }"
 
-    class Chosen(Message):
+    class RowChosen(Message):
         """Another row is the chosen one."""
 
         def __init__(self, at: int) -> None:
@@ -68,17 +68,17 @@ class Rows(Widget):
         self.count = 0
         self.at = 0
 
-    def show(self, count: int, at: int = 0) -> None:
+    def show_rows(self, count: int, at: int = 0) -> None:
         """Show so many rows, with this one chosen."""
         self.count, self.at = count, max(0, min(at, count - 1))
         self.refresh()
 
-    def move(self, steps: int) -> bool:
+    def move_choice(self, steps: int) -> bool:
         """Choose another row; say whether there is one."""
         before = self.at
-        self.show(self.count, self.at + steps)
+        self.show_rows(self.count, self.at + steps)
         if self.at != before:
-            self.post_message(self.Chosen(self.at))
+            self.post_message(self.RowChosen(self.at))
         return self.at != before
 
     @property
@@ -89,12 +89,12 @@ class Rows(Widget):
     def render_line(self, y: int) -> Strip:
         """Draw one row."""
         if y == 0:
-            self._scroll()
+            self._scroll_to_chosen()
         index = self._top + y
         width = self.size.width
-        return _strip(self, self._write(index, width, index == self.at) if index < self.count else Text())
+        return _strip_of(self, self._write(index, width, index == self.at) if index < self.count else Text())
 
-    def _scroll(self) -> None:
+    def _scroll_to_chosen(self) -> None:
         high = self.page
         if self._centred:
             self._top = self.at - high // 2
@@ -103,27 +103,27 @@ class Rows(Widget):
         self._top = max(0, min(self._top, self.count - high))
 
 
-def _strip(widget: Widget, line: Text) -> Strip:
+def _strip_of(widget: Widget, line: Text) -> Strip:
     style = widget.rich_style
     made = Strip(line.render(widget.app.console, ""))
     return made.adjust_cell_length(widget.size.width).apply_style(style)
 
 
-def keys(pen: Pen, pairs: Sequence[tuple[str, str]], width: int, style: str, quiet: str) -> list[Text]:
+def key_lines(pen: LineWriter, pairs: Sequence[tuple[str, str]], width: int, style: str, quiet: str) -> list[Text]:
     """Return lines that say which key does what; a key and its word stay together."""
     lines: list[list[Text]] = [[]]
     used = 0
     for key, word in pairs:
         cell = Text.assemble((key, style), (" " + word, quiet))
         if pen.mirrored:
-            cell = pen.beside([Text(key, style), Text(" "), pen.piece(word, width, style=quiet)])
+            cell = pen.join_cells([Text(key, style), Text(" "), pen.write_piece(word, width, style=quiet)])
         long = cell.cell_len
         if used and used + 3 + long > width:
             lines.append([])
             used = 0
         used += long + (3 if used else 0)
         lines[-1].append(cell)
-    made = [pen.beside(line, between="   ") for line in lines]
+    made = [pen.join_cells(line, between="   ") for line in lines]
     for line in made:
         room = width - line.cell_len
         line.pad_left(max(0, room)) if pen.mirrored else line.pad_right(max(0, room))

@@ -7,7 +7,7 @@ from fieldsync.core.state import canonical_bytes
 from fieldsync.replica import queries, save
 from fieldsync.replica.changes import Changes
 from fieldsync.schema import load
-from fieldsync.server.publish_schema import publish
+from fieldsync.server.publish_schema import publish_schema
 from tests import directly
 from tests.cast import JBL, rows
 from tests.conftest import Cast
@@ -17,7 +17,7 @@ from tests.handmade import HandMade
 
 def a_family(people: Cast) -> bytes:
     """Register a family on Amal's laptop, and send it."""
-    record = save.add(people.amal, "household", Changes(set={"family_name": "محمد"}), unit=JBL)
+    record = save.add_record(people.amal, "household", Changes(set={"family_name": "محمد"}), unit=JBL)
     directly.sync(people.amal, people.hq)
     return record
 
@@ -60,12 +60,12 @@ def test_it_is_judged_when_its_form_is_here(people: Cast) -> None:
     code = codes.make_code(JBL, people.amal.letters, 900)
     assert hand.write({"_code": code, "_unit": JBL, "family_name": "أحمد"}, record=made, form=2) == "unknown_form"
     assert hand.write({"location": "in it"}, record=made) == "no_record"  # it waits for what waits
-    texts = load.shipped()
+    texts = load.shipped_texts()
     more = (
         '\n[fields.colour]\ntype = "text"\nmerge = "latest"\nsensitivity = 1\nlabel = { en = "Colour", ar = "اللون" }\n'
     )
     texts["household.toml"] = texts["household.toml"].replace("version = 1", "version = 2", 1) + more
-    assert publish(people.hq, write(people.home / "forms", texts)).published
+    assert publish_schema(people.hq, write(people.home / "forms", texts)).published
     directly.sync(people.basim, people.hq)
     with people.hq.store.read() as tx:
         told = [(seq, code) for seq, code, _ in tx.refusals(people.amal.device)]

@@ -16,7 +16,7 @@ from fieldsync.core.state import canonical_bytes
 from fieldsync.replica import history, queries, save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
-from fieldsync.replica.refusal_errors import refusal
+from fieldsync.replica.refusal_errors import refusal_error
 from fieldsync.schema import validate
 from fieldsync.wire import messages
 from fieldsync.wire import row_batches as wire_rows
@@ -38,7 +38,7 @@ def hand(people: Cast) -> HandMade:
 
 def family(people: Cast, node: Node, **fields: object) -> bytes:
     """Register a family on somebody's laptop, and send it."""
-    record = save.add(node, "household", Changes(set={"family_name": "محمد", **fields}), unit=JBL)
+    record = save.add_record(node, "household", Changes(set={"family_name": "محمد", **fields}), unit=JBL)
     directly.sync(node, people.hq)
     return record
 
@@ -80,7 +80,7 @@ def test_whatever_the_program_stores_is_stored_the_same_when_read_again(people: 
     tried = 0
     for kind in people.hq.schema.types.values():
         for field in kind.fields.values():
-            maker = validate.normaliser(field) if field.kind == "plain" else None
+            maker = validate.value_normaliser(field) if field.kind == "plain" else None
             for given_ in typed.get(field.type, ()) if maker is not None else ():
                 try:
                     stored = maker(given_)  # type: ignore[misc]  # there is one
@@ -155,7 +155,7 @@ def test_a_record_is_registered_when_what_it_needs_is_there(people: Cast, hand: 
     """draft → registered without the required fields waits, and is applied once they have come, also in the same frame."""
     kind = people.hq.schema.type("household")
     record = family(people, people.amal)
-    needs = validate.missing(kind, rows(people.hq)[record].doc, people.hq.today())
+    needs = validate.missing_fields(kind, rows(people.hq)[record].doc, people.hq.today())
     assert needs
     before = canonical_bytes(rows(people.hq)[record].state)
     step = ((("state",), ((people.amal.device, 1),)),)
@@ -174,16 +174,16 @@ def complete(node: Node, hq: Node, record: bytes) -> None:
     directly.sync(node, hq)
     kind = node.schema.type("household")
     given_: dict[str, object] = {}
-    for name in validate.missing(kind, rows(node)[record].doc, node.today()):
+    for name in validate.missing_fields(kind, rows(node)[record].doc, node.today()):
         field = kind.fields[name]
         if "person" in field.to:
             given_[name] = record_ids.id_text(
-                save.add(node, "person", Changes(set={"household": record_ids.id_text(record), "given": "سمير"}))
+                save.add_record(node, "person", Changes(set={"household": record_ids.id_text(record), "given": "سمير"}))
             )
             continue
         example: dict[str, object] = {"date": "2026-01-02", "int": 4, "bool": True, "phone": "0933123456"}
         given_[name] = field.codes[0] if field.codes else example.get(field.type, "x")
-    save.edit(node, record.hex(), Changes(set=given_))
+    save.edit_record(node, record.hex(), Changes(set=given_))
     directly.sync(node, hq)
 
 
@@ -193,9 +193,9 @@ def test_an_honest_step_over_a_value_that_was_replaced_is_taken(people: Cast) ->
     complete(people.amal, people.hq, record)
     directly.sync(people.basim, people.hq)
     for node in (people.amal, people.basim):
-        save.edit(node, record.hex(), Changes(set={"state": "registered"}))
+        save.edit_record(node, record.hex(), Changes(set={"state": "registered"}))
     after = people.hq.schema.type("household").lifecycle.next_states("registered")  # type: ignore[union-attr]
-    save.edit(people.basim, record.hex(), Changes(set={"state": after[0]}))
+    save.edit_record(people.basim, record.hex(), Changes(set={"state": after[0]}))
     for node in (people.basim, people.amal, people.basim):
         assert directly.sync(node, people.hq).refused == 0
     with people.hq.store.read() as tx:
@@ -229,12 +229,12 @@ def test_a_code_of_another_family_is_refused(people: Cast, hand: HandMade) -> No
 def test_a_code_kept_for_a_birth_is_given_by_whoever_verifies_it(people: Cast) -> None:
     """Amal reports a birth with codes of hers; Samar verifies it, and the child has Amal's code everywhere, in whatever order they come."""
     home = family(people, people.amal)
-    event = household_events.report(
+    event = household_events.report_event(
         people.amal, "birth", home.hex(), {"child_name": "سمير", "child_sex": "male", "evidence": "registry"}
     )
     directly.sync(people.amal, people.hq)
     directly.sync(people.samar, people.hq)
-    household_events.verify(people.samar, event.hex())
+    household_events.verify_event(people.samar, event.hex())
     assert directly.sync(people.samar, people.hq).refused == 0
     child = next(row for row in rows(people.hq).values() if row.state.type == "person")
     assert codes.parse_code(str(child.code))[1] == people.amal.letters  # type: ignore[index]
@@ -266,10 +266,10 @@ def test_a_copied_laptop_gives_its_codes_under_its_new_letters(people: Cast) -> 
     copy = open_node(people.home / "copy", people.clock)
     with copy.store.write() as tx:
         tx.settings.restored = True
-    household_events.report(
+    household_events.report_event(
         copy, "birth", home.hex(), {"child_name": "سمير", "child_sex": "male", "evidence": "registry"}
     )
-    save.add(copy, "household", Changes(set={"family_name": "سمير"}), unit=JBL)
+    save.add_record(copy, "household", Changes(set={"family_name": "سمير"}), unit=JBL)
     directly.sync(copy, people.hq)
     with people.hq.store.read() as tx:
         refused = [one for device in tx.devices() for one in tx.refusals(device.id)]
@@ -366,5 +366,5 @@ def test_odd_facts_of_an_error_are_4xx(own_office: Office, format_: Any) -> None
 def test_the_facts_of_a_refusal_are_read_whatever_they_are() -> None:
     """A server's reasons are shown to people: odd ones are no reason to stop a sync."""
     for facts in ('{"self": 1}', "[]", "{", '{"a": NaN}', '"x"', "\ud800"):
-        assert refusal("illegal_value", facts).code == "illegal_value"
-    assert refusal("no_such_code", "{}").code == "refused"
+        assert refusal_error("illegal_value", facts).code == "illegal_value"
+    assert refusal_error("no_such_code", "{}").code == "refused"

@@ -12,11 +12,11 @@ from fieldsync import errors
 from fieldsync.crypto import chain
 from fieldsync.protocol.bundles import bundle_sync
 from fieldsync.protocol.commit_frames import MOST_BEFORE, MOST_COMMITS
-from fieldsync.protocol.server import Serving
+from fieldsync.protocol.server import SyncServer
 from fieldsync.replica import save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
-from fieldsync.server.app import App
+from fieldsync.server.app import ServerApp
 from fieldsync.server.rate_limit import RateLimit
 from fieldsync.wire import columns, messages, row_batches
 from fieldsync.wire.frames import FrameCodec, FrameKind
@@ -54,12 +54,12 @@ def test_few_bytes_that_stand_for_very_many_commits_are_refused(people: Cast, co
         known = tx.device(device)
     assert known is not None
     kind, payload = FrameCodec().unpack_payload(frame[0], frame[5:])
-    serving = Serving(people.hq, known, messages.Hello(2, b"", 0, 0, b""), FrameCodec())
+    serving = SyncServer(people.hq, known, messages.Hello(2, b"", 0, 0, b""), FrameCodec())
     if taken:
-        assert len(serving.read(kind, payload).commits) == count
+        assert len(serving.read_frame(kind, payload).commits) == count
         return
     with pytest.raises(errors.TooLarge):
-        serving.read(kind, payload)
+        serving.read_frame(kind, payload)
 
 
 def test_what_the_last_release_sealed_as_one_is_taken(people: Cast) -> None:
@@ -72,14 +72,14 @@ def test_what_the_last_release_sealed_as_one_is_taken(people: Cast) -> None:
         (messages.Hello(1, b"", 0, 0, b""), None, MOST_BEFORE),
         (messages.Hello(2, b"", 0, 0, b""), 0, 20_000),
     ):
-        serving = Serving(people.hq, known, hello, FrameCodec(), skew=skew)
+        serving = SyncServer(people.hq, known, hello, FrameCodec(), skew=skew)
         payload = messages.encode(messages.Commits(device, bytes(64), many(most, device)))
-        assert len(serving.read(FrameKind.COMMITS, payload).commits) == most
+        assert len(serving.read_frame(FrameKind.COMMITS, payload).commits) == most
 
 
 def test_a_long_import_goes_up_in_frames_within_the_limit(people: Cast) -> None:
     """Amal's laptop has 4,500 saves to send: each of its frames holds 2,000 at most, on the line and on a stick."""
-    record = save.add(people.amal, "household", Changes(set={"family_name": "أحمد"}), unit=JBL)
+    record = save.add_record(people.amal, "household", Changes(set={"family_name": "أحمد"}), unit=JBL)
     write(people.amal, record, *({"location": "x"} for _ in range(4_500)))
     talk = directly.Direct(people.amal, people.hq)
     sizes = []
@@ -87,8 +87,8 @@ def test_a_long_import_goes_up_in_frames_within_the_limit(people: Cast) -> None:
         _, payload = talk.client.codec.unpack_payload(frame[0], frame[5:])
         sizes.append(len(row_batches.unpack_commits(messages.decode_message(messages.Commits, payload).rows)))
     assert (sum(sizes), max(sizes) <= MOST_COMMITS) == (4_501, True)
-    bundle_sync.pack(people.amal, people.home / "up")
-    assert bundle_sync.unpack(people.hq, people.home / "up").up.commits == 4_501
+    bundle_sync.pack_bundle(people.amal, people.home / "up")
+    assert bundle_sync.unpack_bundle(people.hq, people.home / "up").up.commits == 4_501
 
 
 def test_the_commits_of_a_frame_have_a_size(people: Cast) -> None:
@@ -112,14 +112,14 @@ def test_a_pace_lets_a_minute_s_work_through_at_once_and_no_more() -> None:
     now = [0.0]
     pace = RateLimit(20_000, 60.0, lambda: now[0])
     amal, basim = b"a" * 16, b"b" * 16
-    assert [pace.wait(amal, 2_000) for _ in range(10)] == [0.0] * 10
-    assert pace.wait(amal, 2_000) == pytest.approx(6.0)
-    assert pace.wait(amal, 2_000) == pytest.approx(12.0)
-    assert pace.wait(basim, 2_000) == 0.0
+    assert [pace.waiting_seconds(amal, 2_000) for _ in range(10)] == [0.0] * 10
+    assert pace.waiting_seconds(amal, 2_000) == pytest.approx(6.0)
+    assert pace.waiting_seconds(amal, 2_000) == pytest.approx(12.0)
+    assert pace.waiting_seconds(basim, 2_000) == 0.0
     now[0] = 72.0
-    assert pace.wait(amal, 2_000) == pytest.approx(0.0)
+    assert pace.waiting_seconds(amal, 2_000) == pytest.approx(0.0)
     now[0] = 10_000.0
-    assert [pace.wait(amal, 20_000), pace.wait(amal, 1)] == [0.0, pytest.approx(0.003)]
+    assert [pace.waiting_seconds(amal, 20_000), pace.waiting_seconds(amal, 1)] == [0.0, pytest.approx(0.003)]
 
 
 def test_thousands_of_devices_at_rest_are_forgotten() -> None:
@@ -128,7 +128,7 @@ def test_thousands_of_devices_at_rest_are_forgotten() -> None:
     pace = RateLimit(20_000, 60.0, lambda: now[0])
     for i in range(25_000):
         now[0] += 0.1
-        pace.wait(i.to_bytes(16, "big"), 10)
+        pace.waiting_seconds(i.to_bytes(16, "big"), 10)
     assert len(pace._levels) <= 10_000
 
 
@@ -148,18 +148,18 @@ async def _frames_of(node: Node, hand: HandMade, count: int, each: int) -> Async
 
 def test_a_device_that_never_stops_is_slowed_down_and_loses_nothing(people: Cast) -> None:
     """Basim's program pushes 600 saves where 200 in half a second are allowed: all are taken, at that rate; Amal's go through meanwhile."""
-    save.add(people.amal, "household", Changes(set={"family_name": "أحمد"}), unit=JBL)
+    save.add_record(people.amal, "household", Changes(set={"family_name": "أحمد"}), unit=JBL)
 
     async def scene() -> tuple[float, float]:
-        app = App(people.hq)
+        app = ServerApp(people.hq)
         app.pace = RateLimit(200, 0.5)
         started = time.monotonic()
 
         async def push(node: Node, count: int, each: int) -> float:
             with people.hq.store.read() as tx:
                 known: Any = tx.device(node.device)
-            serving = Serving(people.hq, known, messages.Hello(2, b"", node.clock(), 0, b""), FrameCodec())
-            await app._take(serving, _frames_of(node, HandMade(node, people.hq), count, each))
+            serving = SyncServer(people.hq, known, messages.Hello(2, b"", node.clock(), 0, b""), FrameCodec())
+            await app._take_frames(serving, _frames_of(node, HandMade(node, people.hq), count, each))
             return time.monotonic() - started
 
         async with asyncio.timeout(60):

@@ -29,7 +29,9 @@ from tests.tree import Tree
 def smuggled(people: Cast) -> tuple[bytes, str]:
     """Amal moved on to Qardaha, and her laptop knows before the server: a family there, quarantined; return it and its save."""
     tamper(people.amal, Grant(JBL, "caseworker"), Grant(QRD, "caseworker"))
-    record = save.add(people.amal, "household", Changes(set={"family_name": "أحمد", "location": "one"}), unit=QRD)
+    record = save.add_record(
+        people.amal, "household", Changes(set={"family_name": "أحمد", "location": "one"}), unit=QRD
+    )
     assert directly.sync(people.amal, people.hq).refused == 1
     return record, f"{people.amal.letters}:1"
 
@@ -80,7 +82,7 @@ def test_a_device_alone_is_no_save(people: Cast) -> None:
 @pytest.mark.parametrize("code", ["device_pending", "out_of_hands", "undecided", "consent_needed", "same_birth"])
 def test_a_reason_is_a_sentence(lang: str, code: str) -> None:
     """Whatever a server judges has words in both languages; a code says nothing to a caseworker."""
-    assert f"aside.{code}" in messages.catalogue(lang)
+    assert f"aside.{code}" in messages.load_catalogue(lang)
 
 
 def test_what_is_released_is_applied_everywhere(people: Cast) -> None:
@@ -102,7 +104,7 @@ def test_what_is_released_is_applied_everywhere(people: Cast) -> None:
 def test_what_is_dropped_stays_refused(people: Cast) -> None:
     """Samar drops it: its author is told why, it stays in the log, and a waiting one is never applied when its record comes."""
     _, name = smuggled(people)
-    record = save.add(people.samar, "household", Changes(set={"family_name": "سمير"}), unit=JBL)
+    record = save.add_record(people.samar, "household", Changes(set={"family_name": "سمير"}), unit=JBL)
     write_commits(people.basim, record, {"location": "by the well"})
     directly.sync(people.basim, people.hq)
     names = (name, f"{people.basim.letters}:1")
@@ -124,7 +126,7 @@ def test_what_is_dropped_stays_refused(people: Cast) -> None:
 
 def test_what_cannot_be_applied_is_not_released(people: Cast) -> None:
     """Nobody's word makes an illegal value legal, or a record be there: it stays, and what waits is applied once that comes."""
-    record = save.add(people.amal, "household", Changes(set={"family_name": "أحمد"}), unit=JBL)
+    record = save.add_record(people.amal, "household", Changes(set={"family_name": "أحمد"}), unit=JBL)
     directly.sync(people.amal, people.hq)
     hand = HandMade(people.basim, people.hq)
     later = people.samar.new_id()
@@ -139,27 +141,27 @@ def test_what_cannot_be_applied_is_not_released(people: Cast) -> None:
     with people.hq.store.write() as tx:  # locked out meanwhile: what was released counts all the same
         tx.set_device_state(people.basim.device, "revoked")
     people.samar.new_id = lambda: later  # type: ignore[method-assign]
-    save.add(people.samar, "household", Changes(set={"family_name": "سمير"}), unit=JBL)
+    save.add_record(people.samar, "household", Changes(set={"family_name": "سمير"}), unit=JBL)
     directly.sync(people.samar, people.hq)
     assert rows(people.hq)[later].doc["location"] == "x"
 
 
 def test_what_is_released_to_a_removed_record_asks_a_person(people: Cast) -> None:
     """The record was removed while Basim's edit was in quarantine: the edit is applied beside the removal, and review shows it."""
-    record = save.add(people.samar, "household", Changes(set={"family_name": "أحمد"}), unit=JBL)
+    record = save.add_record(people.samar, "household", Changes(set={"family_name": "أحمد"}), unit=JBL)
     directly.sync(people.samar, people.hq)
     hand = HandMade(people.basim, people.hq)
     with people.hq.store.write() as tx:
         tx.set_device_state(people.basim.device, "revoked")
     assert hand.write({"location": "by the well"}, record=record) == "revoked"
-    save.remove(people.samar, record.hex(), "moved abroad")
+    save.remove_record(people.samar, record.hex(), "moved abroad")
     directly.sync(people.samar, people.hq)
     assert rows(people.hq)[record].conflicts == {}
     done = quarantine.release_commits(people.hq, QuarantineSelection(record=record.hex()), "Samar")
     assert len(done.released) == 1
     directly.sync(people.samar, people.hq)
     assert directly.differing(people.samar, people.hq) == []
-    assert [one.field for one in decisions.items_of(people.samar, record.hex())] == ["_deleted"]
+    assert [one.field for one in decisions.conflicts_of(people.samar, record.hex())] == ["_deleted"]
 
 
 def test_a_branch_hears_what_headquarters_decides() -> None:
@@ -168,7 +170,7 @@ def test_a_branch_hears_what_headquarters_decides() -> None:
     try:
         hq, jbl, old, rima = (tree.nodes[name] for name in ("hq", "jbl", "old", "rima"))
         tamper(rima, Grant("LAT/JBL/OLD", "caseworker"), Grant(JBL, "caseworker"))
-        records = [save.add(rima, "household", Changes(set={"family_name": "أحمد"}), unit=JBL) for _ in range(2)]
+        records = [save.add_record(rima, "household", Changes(set={"family_name": "أحمد"}), unit=JBL) for _ in range(2)]
         for name, above in (("rima", "old"), ("old", "jbl"), ("jbl", "hq")):
             tree.sync(name, above)
         names = [f"{rima.letters}:{seq}" for seq in (1, 2)]
@@ -220,7 +222,7 @@ def test_the_commands_speak(own_office: Office) -> None:
     amal = office["amal"]
     tamper(amal, Grant(JBL, "caseworker"), Grant(QRD, "caseworker"))
     for place in ("one", "two"):
-        save.add(amal, "household", Changes(set={"family_name": "أحمد", "location": place}), unit=QRD)
+        save.add_record(amal, "household", Changes(set={"family_name": "أحمد", "location": place}), unit=QRD)
     office.sync("amal")
     found = office.json("hq", "quarantine", "list")
     first, second = (one["save"] for one in found)

@@ -16,7 +16,7 @@ def test_a_save_that_waits_for_a_decision_reads_like_no_fault(own_office: Office
     """Basim's save would end Amal's part in a conflict: he is told that a supervisor decides, and later that it was applied after all."""
     office = own_office
     samar, amal, basim = office["samar"], office["amal"], office["basim"]
-    family = save.add(samar, "household", Changes(set={"family_name": "محمد", FIELD: "m"}), unit=JBL)
+    family = save.add_record(samar, "household", Changes(set={"family_name": "محمد", FIELD: "m"}), unit=JBL)
     office.sync("samar", "amal", "basim")
     edit(amal, family, "x")
     edit(basim, family, "y")
@@ -30,7 +30,7 @@ def test_a_save_that_waits_for_a_decision_reads_like_no_fault(own_office: Office
     assert messages.phrase("commit_undecided_next", lang) in shown
     assert messages.phrase("commit_refused_next", lang) not in shown
     office.sync("samar")
-    decisions.take(office["samar"], family.hex(), FIELD, value="x")
+    decisions.decide_conflict(office["samar"], family.hex(), FIELD, value="x")
     office.sync("samar")
     after = office.run("basim", "sync", "--lang", lang)
     assert messages.phrase("n_taken_after_all", lang, n=1) in after.stdout

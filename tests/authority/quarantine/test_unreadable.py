@@ -113,7 +113,7 @@ def test_a_poison_commit_is_not_logged(people: Cast, name: str) -> None:
     assert 400 <= refused.value.status < 500
     with people.hq.store.read() as tx:
         assert tx.log_head(people.amal.device) == 0
-    record = save.add(people.amal, "household", Changes(set={"family_name": "أحمد"}), unit=JBL)
+    record = save.add_record(people.amal, "household", Changes(set={"family_name": "أحمد"}), unit=JBL)
     assert directly.sync(people.amal, people.hq).differing == []
     assert history.history(people.hq, record.hex())
 
@@ -141,13 +141,13 @@ def test_what_a_branch_logged_before_stops_nothing(tmp_path: Path, by_stick: boo
     tree = Tree()
     try:
         amal, jbl, hq = (tree.nodes[name] for name in ("amal", "jbl", "hq"))
-        record = save.add(amal, "household", Changes(set={"family_name": "أحمد"}), unit=JBL)
+        record = save.add_record(amal, "household", Changes(set={"family_name": "أحمد"}), unit=JBL)
         tree.sync("amal", "jbl")
         hand = HandMade(amal, jbl)
         seq = poisoned(jbl, amal, hand.commit(record=record, fields={"location": [["x"]]}))
         for text in ("by the well", "by the school"):
             assert hand.write({"location": text}, record=record) == ""
-        save.add(tree.nodes["basim"], "household", Changes(set={"family_name": "سمير"}), unit=JBL)
+        save.add_record(tree.nodes["basim"], "household", Changes(set={"family_name": "سمير"}), unit=JBL)
         tree.sync("basim", "jbl")
         if by_stick:
             tree.carry("jbl", "hq", tmp_path / "up.fieldsync")
@@ -176,11 +176,11 @@ def test_an_older_server_gets_what_comes_before_it(people: Cast) -> None:
     tree = Tree()
     try:
         amal, jbl, hq = (tree.nodes[name] for name in ("amal", "jbl", "hq"))
-        save.add(amal, "household", Changes(set={"family_name": "أحمد"}), unit=JBL)
+        save.add_record(amal, "household", Changes(set={"family_name": "أحمد"}), unit=JBL)
         tree.sync("amal", "jbl")
         hand = HandMade(amal, jbl)
         seq = poisoned(jbl, amal, hand.commit(fields={"location": [["x"]]}))
-        save.add(tree.nodes["basim"], "household", Changes(set={"family_name": "سمير"}), unit=JBL)
+        save.add_record(tree.nodes["basim"], "household", Changes(set={"family_name": "سمير"}), unit=JBL)
         tree.sync("basim", "jbl")
         talk = directly.Direct(jbl, hq)
         talk.client.protocol = 1
@@ -237,7 +237,7 @@ def test_junk_that_a_device_signs_is_kept_and_never_applied(people: Cast) -> Non
     assert [one.what for one in check_integrity(people.hq).listed] == ["unreadable"] * 6
     assert check_integrity(people.hq).ok
     assert queries.status(people.hq).commits.refused == 7
-    bundle_sync.reply(people.hq, people.home / "answer", _device(people.hq, me.device))
+    bundle_sync.pack_reply(people.hq, people.home / "answer", _device(people.hq, me.device))
 
 
 def _device(node: Node, device: bytes) -> Any:
@@ -247,7 +247,7 @@ def _device(node: Node, device: bytes) -> Any:
 
 def test_check_lists_what_an_earlier_release_applied_unjudged(people: Cast) -> None:
     """Under form 999 release 0.1 applied Amal's `verified` and a number for a place: listed by `check`, and left as it is."""
-    record = save.add(people.amal, "household", Changes(set={"family_name": "أحمد"}), unit=JBL)
+    record = save.add_record(people.amal, "household", Changes(set={"family_name": "أحمد"}), unit=JBL)
     directly.sync(people.amal, people.hq)
     assert check_integrity(people.hq).listed == []
     hand = HandMade(people.amal, people.hq)

@@ -50,7 +50,7 @@ def test_what_waits_for_a_record_that_never_comes_is_not_judged_by_others(people
         write(people.basim, random_bytes(16), {"location": "x"})
     assert directly.sync(people.basim, people.hq).refused == 300
     judged.clear()
-    save.add(people.amal, "household", Changes(set={"family_name": "أحمد"}), unit=JBL)
+    save.add_record(people.amal, "household", Changes(set={"family_name": "أحمد"}), unit=JBL)
     assert directly.sync(people.amal, people.hq).refused == 0
     assert len(judged) == 1
     directly.sync(people.basim, people.hq)
@@ -60,7 +60,7 @@ def test_what_waits_for_a_record_that_never_comes_is_not_judged_by_others(people
 
 def test_an_edit_that_comes_before_its_record_is_applied_when_that_comes(people: Cast, judged: list[int]) -> None:
     """Basim edits Amal's record, which reached him by another way: his edit waits for hers, alone, and is then applied."""
-    record = save.add(people.amal, "household", Changes(set={"family_name": "أحمد"}), unit=JBL)
+    record = save.add_record(people.amal, "household", Changes(set={"family_name": "أحمد"}), unit=JBL)
     write(people.basim, record, {"location": "by the well"})
     write(people.basim, random_bytes(16), {"location": "x"})
     assert directly.sync(people.basim, people.hq).refused == 2
@@ -79,8 +79,10 @@ def test_saves_wait_for_the_move_that_brings_their_family(people: Cast, judged: 
 
     She is told what anybody is told of a record that nobody has, and edits of the family judge nothing of hers.
     """
-    family = save.add(people.basim, "household", Changes(set={"family_name": "أحمد"}), unit=QRD)
-    child = save.add(people.basim, "person", Changes(set={"given": "علي", "household": record_ids.id_text(family)}))
+    family = save.add_record(people.basim, "household", Changes(set={"family_name": "أحمد"}), unit=QRD)
+    child = save.add_record(
+        people.basim, "person", Changes(set={"given": "علي", "household": record_ids.id_text(family)})
+    )
     directly.sync(people.basim, people.hq)
     directly.sync(people.samar, people.hq)
     write(people.amal, family, {"location": "by the well"})
@@ -93,11 +95,11 @@ def test_saves_wait_for_the_move_that_brings_their_family(people: Cast, judged: 
     )
     directly.sync(people.amal, people.hq)
     assert [one["code"] for one in queries.status(people.amal).refused] == ["no_record"] * 3
-    save.edit(people.basim, family.hex(), Changes(set={"address": "x"}))
+    save.edit_record(people.basim, family.hex(), Changes(set={"address": "x"}))
     judged.clear()
     directly.sync(people.basim, people.hq)
     assert len(judged) == 1
-    transfer.move(people.samar, family.hex(), JBL)
+    transfer.transfer_record(people.samar, family.hex(), JBL)
     directly.sync(people.samar, people.hq)
     assert len(judged) == 5
     there = rows(people.hq)
@@ -108,21 +110,21 @@ def test_saves_wait_for_the_move_that_brings_their_family(people: Cast, judged: 
 
 def test_what_is_due_is_judged_in_portions(people: Cast, judged: list[int]) -> None:
     """Basim's 50 edits wait for Amal's record: her sync judges twenty of them, the next ones what is left."""
-    record = save.add(people.amal, "household", Changes(set={"family_name": "أحمد"}), unit=JBL)
+    record = save.add_record(people.amal, "household", Changes(set={"family_name": "أحمد"}), unit=JBL)
     write(people.basim, record, *({"location": f"x {i}"} for i in range(50)))
     directly.sync(people.basim, people.hq)
     judged.clear()
     directly.sync(people.amal, people.hq)
     assert (len(judged), waiting(people.hq)) == (21, 30)
     for _ in range(2):
-        save.edit(people.amal, record.hex(), Changes(set={"address": random_bytes(4).hex()}))
+        save.edit_record(people.amal, record.hex(), Changes(set={"address": random_bytes(4).hex()}))
         directly.sync(people.amal, people.hq)
     assert waiting(people.hq) == 0
 
 
 def test_a_store_of_the_last_release_judges_once_what_waited_there(people: Cast) -> None:
     """A server is updated while Basim's edit waits: it is in the new index, and is applied when Amal's record comes."""
-    record = save.add(people.amal, "household", Changes(set={"family_name": "أحمد"}), unit=JBL)
+    record = save.add_record(people.amal, "household", Changes(set={"family_name": "أحمد"}), unit=JBL)
     write(people.basim, record, {"location": "by the well"})
     directly.sync(people.basim, people.hq)
     with people.hq.store.write() as tx:  # as 0.1 had it

@@ -1,7 +1,7 @@
 """Possible duplicates and merges; reports as issued, and the narrow tables that they are made from."""
 
 from fieldsync.core import record_ids
-from fieldsync.linkage.comparison import Match
+from fieldsync.linkage.comparison import Likeness
 from fieldsync.store import Store
 from fieldsync.store.contract import IssuedReport, block_members
 from tests.store.contract.support import UNITS, Contract, put, record
@@ -32,7 +32,7 @@ class DuplicateContract(Contract):
             assert [(one.n, one.record, one.owner) for one in linked] == [(numbers[0], people[0], home)]
             assert tx.owner_documents([home])[home]["_unit"] == UNITS[0]
             a, b, c = numbers
-            tx.put_pairs(every, [(b, a, Match(0.9, ())), (b, c, Match(0.5, ()))])
+            tx.put_pairs(every, [(b, a, Likeness(0.9, ())), (b, c, Likeness(0.5, ()))])
             assert tx.uncompared_counts() == (0, 0)
             likely, other = tx.open_pairs(0.1)
             assert (likely.older, likely.newer, likely.score) == (people[0], people[1], 0.9)
@@ -57,7 +57,7 @@ class DuplicateContract(Contract):
             one = put(tx, 1, 3, type="person", household=name(8), given_name="Amal")
             two = put(tx, 2, 4, type="person", household=name(9), given_name="Amal")
             numbers = [tx.rows([each])[each].n for each in (one, two)]
-            tx.put_pairs(numbers, [(*numbers, Match(0.9, ()))])
+            tx.put_pairs(numbers, [(*numbers, Likeness(0.9, ()))])
             channel, other = map(tx.channel_number, UNITS)
             found = tx.pairs_across(0, [channel], 0.5, 99)
             assert found.records == (one,)

@@ -10,7 +10,7 @@ from fieldsync.core import record_ids
 from fieldsync.core.commit import Commit, state_of
 from fieldsync.core.register import Head, Register
 from fieldsync.core.state import State, canonical_bytes, digest_term, join_states
-from fieldsync.replica.apply import apply
+from fieldsync.replica.apply import apply_states
 from fieldsync.store import Store
 from fieldsync.store.contract import RecordQuery
 from tests.histories import DEVICES, RECORD, WORLDS, World
@@ -35,7 +35,7 @@ class RecordContract(Contract):
             memory = join_states(memory, state)[0]
         for state in said:
             with store.write() as tx:
-                apply(tx, rules(), [state], unit=UNITS[0], index=False)
+                apply_states(tx, rules(), [state], unit=UNITS[0], index=False)
             with store.read() as tx:
                 row = tx.rows([RECORD])[RECORD]
             assert row.old_term & ((1 << 64) - 1) == digest_term(row.state)
@@ -57,7 +57,7 @@ class RecordContract(Contract):
         commit = Commit(1, DEVICES[0], 1, 1, "Amal", "unknown", 1, record, None, {"_code": "JBL-A-1-00", **values}, ())  # type: ignore[arg-type]
         later = Register((Head(DEVICES[1], 1, 2, "هدى", extra),), {DEVICES[1]: 1})  # type: ignore[arg-type]
         with store.write() as tx:
-            apply(
+            apply_states(
                 tx,
                 rules(),
                 [state_of(commit), State(record, "unknown", None, {}, {"later": later})],
@@ -87,7 +87,9 @@ class RecordContract(Contract):
                     tx.purge_records(tx.rows([record]).values())
                 else:
                     fields = {"_unit": unit_} if what else {"family_name": name}
-                    apply(tx, rules(), [State(record, "household", None, {}, fields)], unit=UNITS[0], index=False)
+                    apply_states(
+                        tx, rules(), [State(record, "household", None, {}, fields)], unit=UNITS[0], index=False
+                    )
             check_digests(store)
             with store.read() as tx:
                 for row in tx.select_rows():
@@ -132,7 +134,7 @@ class RecordContract(Contract):
             home = put(tx, 1)
             heads = tuple(Head(DEVICES[i], 1, i + 1, "Amal", UNITS[i]) for i in (0, 1))
             unit = Register(heads, {DEVICES[0]: 1, DEVICES[1]: 1})
-            apply(tx, rules(), [State(home, "household", None, {}, {"_unit": unit})], unit=UNITS[0], index=False)
+            apply_states(tx, rules(), [State(home, "household", None, {}, {"_unit": unit})], unit=UNITS[0], index=False)
         with store.read() as tx:
             (entry,) = tx.open_conflicts()
             assert (entry.record, entry.type, set(entry.conflicts)) == (home, "household", {"_unit"})
@@ -161,7 +163,7 @@ class RecordContract(Contract):
             home = put(tx, 1, index=True, family_name="Haddad")
             row = tx.rows([home])[home]
             assert tx.count_unindexed() == 1
-            assert tx.index_full_text(lambda type_, doc: rules().of(type_).words(doc), 10) == 1
+            assert tx.index_full_text(lambda type_, doc: rules().type_rules(type_).search_words(doc), 10) == 1
             assert (tx.count_unindexed(), [one.state.record for one in tx.search_rows("haddad", -1)]) == (0, [home])
             assert tx.search_rows("aziz haddad", -1) == []
             tx.invalidate_search([row.n])

@@ -9,7 +9,7 @@ from fieldsync.core.grants import Grant
 from fieldsync.core.register import Head, Register
 from fieldsync.core.state import State, digest_term
 from fieldsync.crypto import chain
-from fieldsync.replica.apply import apply
+from fieldsync.replica.apply import apply_states
 from fieldsync.replica.merge_rules import Rules
 from fieldsync.schema import load
 from fieldsync.schema.model import Schema
@@ -26,7 +26,7 @@ SCHEMA: list[Schema] = []
 def rules() -> Rules:
     """Return the shipped forms' rules."""
     if not SCHEMA:
-        SCHEMA.append(load.load_texts(load.shipped()))
+        SCHEMA.append(load.load_texts(load.shipped_texts()))
     return Rules(SCHEMA[0])
 
 
@@ -79,7 +79,7 @@ def put(tx: Tx, which: int, seq: int = 1, *, type: str = "household", index: boo
         name: Register((Head(DEVICES[0], seq, seq, "Amal", value),), {DEVICES[0]: seq})  # type: ignore[arg-type]
         for name, value in values.items()
     }
-    apply(tx, rules(), [State(record(which), type, None, {}, registers)], unit=UNITS[0], index=index)
+    apply_states(tx, rules(), [State(record(which), type, None, {}, registers)], unit=UNITS[0], index=index)
     return record(which)
 
 
