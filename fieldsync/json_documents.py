@@ -14,6 +14,7 @@ from fieldsync.casework import agenda, cases, eligibility, referrals
 from fieldsync.commands import files, overlaps, overview, reports, review
 from fieldsync.commands.support import completion, secrets
 from fieldsync.demo import results
+from fieldsync.exchange.tables import export_records, import_records
 from fieldsync.replica import history, transfer
 from fieldsync.replica.queries import Record
 from fieldsync.reports import run
@@ -126,6 +127,8 @@ DOCUMENTS: Mapping[str, tuple[Output, ...]] = MappingProxyType(
         "duplicates merge": (Output(duplicate_pairs.ComparedPair),),
         "duplicates split": (Output(duplicate_pairs.ComparedPair),),
         "duplicates not-same": (Output(duplicate_pairs.ComparedPair),),
+        "import": (Output(import_records.ImportedFile),),
+        "export": (Output(export_records.ExportedFile),),
         "report": (
             Output(run.ReportDocument),
             Output(list[reports.ListedReport], "with `--list`"),
@@ -135,6 +138,10 @@ DOCUMENTS: Mapping[str, tuple[Output, ...]] = MappingProxyType(
         "schema list": (Output(list[type_summaries.TypeSummary]),),
         "schema show": (Output(model.Type),),
         "schema check": (Output(files.GoodForms),),
+        "schema import": (
+            Output(files.ShownForm),
+            Output(files.WrittenForm, "with `--out DIR`"),
+        ),
         "schema publish": (Output(publish_schema.PublishedForms),),
         "server init": (Output(administration.NewServer),),
         "server invite": (Output(administration.MadeInvite),),
@@ -162,6 +169,3 @@ DOCUMENTS: Mapping[str, tuple[Output, ...]] = MappingProxyType(
 
 WITHOUT = frozenset({"doctor rtl", "server run"})
 """Commands that give no document: a question at a terminal, and a server that runs until it is stopped."""
-
-UNTYPED = frozenset({"import", "export", "schema import"})
-"""Commands whose documents are still dicts; only to shrink."""

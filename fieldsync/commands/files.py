@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 import typer
 from msgspec import Struct
 from typer import Argument, Option
@@ -14,6 +15,11 @@ from fieldsync.commands import bar, opened, settings_of, tables, tell
 from fieldsync.commands.records import Kind
 from fieldsync.commands.support import completion
 from fieldsync.commands.support.settings import at_terminal
+from fieldsync.ui.views.schema_news import LeftPart
+
+if TYPE_CHECKING:
+    from fieldsync.exchange.tables.import_records import ImportedFile
+    from fieldsync.ui.views.tables import Tables
 
 
 @contextmanager
@@ -90,12 +96,29 @@ def import_file(
                 more = column_mapping.values_asked(tables(ctx), kind, refused.unknown, reading) if asking else {}
                 if not more:
                     if not settings.json:
-                        column_mapping.reasons(tables(ctx), refused.facts.get("first"))
+                        for one in import_records.first_rejected(refused):
+                            column_mapping.reason(tables(ctx), one.row, one.column, one.because)
                     raise
                 said = value_maps.merge_maps(said, more)
             else:
                 break
-        tell(ctx, told, lambda out: column_mapping.imported(out, told, dry_run=dry_run))
+        tell(ctx, told, lambda out: _imported(out, told))
+
+
+def _imported(out: "Tables", told: "ImportedFile") -> None:
+    """Say what came in, and what was left out with its reasons."""
+    from fieldsync.ui.views import column_mapping
+
+    done = "would_import" if told.dry_run else "imported"
+    out.say(done, added=told.added, changed=told.changed, unchanged=told.unchanged)
+    if told.encoding is not None:
+        out.say("import_encoding", encoding=told.encoding)
+    if told.other_sheets:
+        out.say("import_sheet", sheet=told.sheet, sheets=told.other_sheets)
+    if told.rejected:
+        for one in told.first or ():
+            column_mapping.reason(out, one.row, one.column, one.because)
+        out.say("import_skipped", n=told.rejected, file=told.rejected_file)
 
 
 def export(
@@ -138,7 +161,34 @@ def export(
     with opened(ctx, lasting=True) as node:
         with _left_alone(ctx, "export_left"), bar(ctx) as progress:
             told = exporting.export_records(node, type, Path(out), wish, progress=progress)
-        tell(ctx, told, lambda screen: screen.exported(node, told))
+        tell(ctx, told, lambda screen: screen.exported(node, told.file, told.records, told.types, told.left_out))
+
+
+class WrittenForm(Struct, frozen=True):
+    """Record types that were made of an XLSForm, and written to a folder.
+
+    out: the folder.
+    files: the names of the files in it.
+    left: what could not be carried.
+    """
+
+    types: list[str]
+    out: str
+    files: list[str]
+    left: list[LeftPart]
+
+
+class ShownForm(Struct, frozen=True):
+    """Record types that were made of an XLSForm.
+
+    files: their text, by the file's name.
+    left: what could not be carried.
+    """
+
+    types: list[str]
+    out: None
+    files: dict[str, str]
+    left: list[LeftPart]
 
 
 class GoodForms(Struct, frozen=True):
@@ -217,17 +267,17 @@ def import_form(
     except errors.BadFile as refused:
         left = refused.facts.get("left")
         if isinstance(left, list) and not settings_of(ctx).json:
-            schema_news.left(tables(ctx), left)
+            schema_news.left(tables(ctx), msgspec.convert(left, list[LeftPart]))
         raise
     if folder is not None:
         write_folder(folder, made.texts)
-    told = {
-        "types": made.types,
-        "out": out,
-        "files": list(made.texts) if folder is not None else made.texts,
-        "left": [one._asdict() for one in made.notes],
-    }
-    tell(ctx, told, lambda screen: schema_news.imported(screen, told))
+    notes = [LeftPart(*one) for one in made.notes]
+    if out is not None:
+        written = WrittenForm(made.types, out, list(made.texts), notes)
+        tell(ctx, written, lambda screen: schema_news.written(screen, made.types, out, notes))
+    else:
+        shown = ShownForm(made.types, None, made.texts, notes)
+        tell(ctx, shown, lambda screen: schema_news.shown(screen, made.texts, notes))
 
 
 def publish(

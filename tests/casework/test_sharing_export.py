@@ -44,7 +44,7 @@ def test_a_partner_s_files_hold_what_was_shared(nodes: dict[str, Node], tmp_path
     for ending in (".csv", ".xlsx", ".jsonl", ".hxl.csv"):
         for type, labels in (("person", False), ("household", True), ("referral", True)):
             path = tmp_path / f"{type}{ending}"
-            assert export_records.export_records(huda, type, path, ExportOptions(labels=labels))["records"] == 1
+            assert export_records.export_records(huda, type, path, ExportOptions(labels=labels)).records == 1
             data = path.read_bytes()
             assert not [secret for secret in stage.SECRETS if secret.encode() in data and secret != "Salloum"]
     with (tmp_path / "person.csv").open(encoding="utf-8-sig", newline="") as file:
@@ -55,11 +55,11 @@ def test_a_partner_s_files_hold_what_was_shared(nodes: dict[str, Node], tmp_path
         [row] = csv.DictReader(file)
     assert {value for name, value in row.items() if value and name not in ("Id", "Unit", "Updated")} == {"Salloum"}
     told = export_records.export_records(huda, "all", tmp_path / "all.sqlite")
-    assert set(told["types"]) == {"household", "organisation", "person", "referral"}
+    assert set(told.types) == {"household", "organisation", "person", "referral"}
     db = sqlite3.connect(tmp_path / "all.sqlite")
     assert db.execute("SELECT count(*) FROM person").fetchone() == (1,)
     db.close()
-    assert export_records.export_records(nodes["noor"], "person", tmp_path / "none.csv")["records"] == 0
+    assert export_records.export_records(nodes["noor"], "person", tmp_path / "none.csv").records == 0
     with pytest.raises(errors.RoleRefused):
         export_records.export_records(huda, "person", tmp_path / "out.csv", ExportOptions(sensitive=True))
 

@@ -117,7 +117,7 @@ def test_values_that_another_program_stored(
     for most in (50_000, 1):
         monkeypatch.setattr(writers, "IN_MEMORY", most)
         out = tmp_path / f"out{most}.{ending}"
-        assert export_records.export_records(amal, "household", out)["records"] == len(rows(amal)) == 5
+        assert export_records.export_records(amal, "household", out).records == len(rows(amal)) == 5
         assert out.stat().st_mode & 0o777 == 0o600
         assert [one.name for one in tmp_path.iterdir() if one.suffix == ".new"] == []
 

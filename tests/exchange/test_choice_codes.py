@@ -91,7 +91,7 @@ def test_a_sign_is_part_of_a_code(people: Cast, tmp_path: Path) -> None:
     assert kind.field("consent").codes == ("-1", "1", "0")
     assert kind.field("odd").codes == (*(one for one in ODD if " " in one), *(one for one in ODD if " " not in one))
     (tmp_path / "rows.csv").write_text("nr,consent\n1,1\n2,-1\n3,٠\n4,Agreed\n", encoding="utf-8")
-    assert import_records.import_file(amal, tmp_path / "rows.csv", "survey")["added"] == 4
+    assert import_records.import_file(amal, tmp_path / "rows.csv", "survey").added == 4
     assert _values(amal, "consent") == {1: "1", 2: "-1", 3: "0", 4: "1"}
     assert "why" in validate.relevant_fields(kind, {"consent": "-1"}, "2026-01-01")
     assert "why" not in validate.relevant_fields(kind, {"consent": "1"}, "2026-01-01")
@@ -110,7 +110,7 @@ def test_codes_come_back_from_a_file_as_they_went(people: Cast, tmp_path: Path, 
     assert _values(people.hq, "odd") == wanted
     out = tmp_path / f"out{ending}"
     export_records.export_records(amal, "survey", out, ExportOptions())
-    assert import_records.import_file(amal, out, "survey", ImportOptions(dry_run=True))["unchanged"] == len(wanted)
+    assert import_records.import_file(amal, out, "survey", ImportOptions(dry_run=True)).unchanged == len(wanted)
     for one in queries.list_records(amal, "survey", limit=0):
         save.edit_record(amal, one.id, Changes(drop={"odd": one.fields["odd"]}))
     import_records.import_file(amal, out, "survey")
@@ -144,7 +144,7 @@ def test_a_column_for_each_member(people: Cast, tmp_path: Path) -> None:
     told = import_records.import_file(
         amal, tmp_path / "wide.csv", "survey", ImportOptions(given=columns(["K=1=heard"]))
     )
-    assert told["columns"]["odd/x=y"] == "odd/x=y"
+    assert told.columns["odd/x=y"] == "odd/x=y"
     assert (_values(amal, "odd"), _values(amal, "heard")) == ({1: sorted(ODD)}, {1: "1"})
     (tmp_path / "one.csv").write_text("nr,X\n2,1\n", encoding="utf-8")
     import_records.import_file(amal, tmp_path / "one.csv", "survey", ImportOptions(given=columns(["X=odd/x=y"])))

@@ -34,7 +34,7 @@ def test_words_for_people_come_in_again(people: Cast, tmp_path: Path, lang: str)
     label = people.amal.schema.type("person").field("household").label[lang]
     assert [row[label] for row in _rows(path)] == [code]
     told = import_records.import_file(people.amal, path, "person")
-    assert (told["added"], told["changed"], told["unchanged"]) == (0, 0, 1)
+    assert (told.added, told.changed, told.unchanged) == (0, 0, 1)
 
 
 def test_words_that_became_a_record_are_the_same(people: Cast, tmp_path: Path) -> None:
@@ -46,7 +46,7 @@ def test_words_that_became_a_record_are_the_same(people: Cast, tmp_path: Path) -
     path = tmp_path / "out.csv"
     export_records.export_records(people.samar, "household", path)
     told = import_records.import_file(people.samar, path, "household")
-    assert (told["added"], told["changed"], told["unchanged"]) == (0, 0, 1)
+    assert (told.added, told.changed, told.unchanged) == (0, 0, 1)
 
 
 def test_foreign_keys_hold_where_words_may_stand(people: Cast, tmp_path: Path) -> None:

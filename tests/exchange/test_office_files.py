@@ -38,7 +38,7 @@ def _fields(node: Node) -> list[dict[str, Any]]:
 
 
 def _counts(told: dict[str, Any]) -> tuple[int, int, int]:
-    return told["added"], told["changed"], told["unchanged"]
+    return told.added, told.changed, told.unchanged
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_text_as_spreadsheets_save_it(people: Cast, tmp_path: Path, text: str, e
     path = tmp_path / "rows.csv"
     path.write_bytes(text.encode(encoding))
     result = import_records.import_file(people.amal, path, "household")
-    assert (result["added"], result["encoding"]) == (2, told)
+    assert (result.added, result.encoding) == (2, told)
     assert sorted((one["family_name"], one["location"]) for one in _fields(people.amal)) == [
         ("حسن", "بانياس"),
         ("علي", "جبلة"),
@@ -109,7 +109,7 @@ def test_bad_rows_corrected_need_no_second_telling(people: Cast, tmp_path: Path)
     book.active["F2"] = 9
     book.save(beside)
     told = import_records.import_file(people.amal, beside, "household")
-    assert (_counts(told), told["key"]) == ((1, 0, 0), "family_book_no")
+    assert (_counts(told), told.key) == ((1, 0, 0), "family_book_no")
     with pytest.raises(errors.BadRows) as caught:  # for its values, no more for its columns
         import_records.import_file(people.amal, path, "household")
     assert caught.value.facts["rows"] == [{"row": 3, "field": "size_stated", "reason": "out_of_range"}]
@@ -172,7 +172,7 @@ def test_other_sheets_are_told(people: Cast, tmp_path: Path) -> None:
     del book["صورة"]
     book.save(path)
     told = import_records.import_file(people.amal, path, "household", ImportOptions(sheet="بانياس"))
-    assert (told["added"], told["sheet"], told["other_sheets"]) == (1, "بانياس", ["اقرأني", "جبلة"])
+    assert (told.added, told.sheet, told.other_sheets) == (1, "بانياس", ["اقرأني", "جبلة"])
 
 
 def test_values_as_people_type_them(people: Cast, tmp_path: Path) -> None:
@@ -285,7 +285,7 @@ def test_headers_of_forms_on_paper(people: Cast, tmp_path: Path) -> None:
         ["خليل", "orphan+homeless", 4, "2026-1-5 0:00", None],
     ]
     told = import_records.import_file(people.amal, _book(tmp_path, rows), "household")
-    assert list(told["columns"].values()) == ["family_name", "groups", "family_book_no", "registered_on", "housing"]
+    assert list(told.columns.values()) == ["family_name", "groups", "family_book_no", "registered_on", "housing"]
     found = _fields(people.amal)
     assert [one["groups"] for one in found] == [["homeless", "orphan"]] * 4
     assert {one["registered_on"] for one in found} == {"2026-01-05"}

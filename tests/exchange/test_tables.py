@@ -43,7 +43,7 @@ def _records(node: Node, type: str = "household") -> list[queries.Record]:
 
 
 def _counts(told: dict[str, Any]) -> tuple[int, int, int]:
-    return told["added"], told["changed"], told["unchanged"]
+    return told.added, told.changed, told.unchanged
 
 
 # --- workbooks --------------------------------------------------------------------------------------------------------
@@ -117,7 +117,7 @@ def test_a_sheet_by_its_name(people: Cast, tmp_path: Path) -> None:
     sheet.append(["family_name"])
     sheet.append(["علي"])
     book.save(path)
-    assert import_records.import_file(people.amal, path, "household", ImportOptions(sheet="عائلات"))["added"] == 1
+    assert import_records.import_file(people.amal, path, "household", ImportOptions(sheet="عائلات")).added == 1
     with pytest.raises(errors.BadFile) as caught:
         import_records.import_file(people.amal, path, "household", ImportOptions(sheet="nosheet"))
     assert caught.value.facts["sheets"] == ["Readme", "عائلات"]
@@ -354,13 +354,13 @@ def test_what_was_said_of_columns_is_remembered(people: Cast, tmp_path: Path) ->
         people.amal, path, "household", ImportOptions(given=said, key="family_book_no", dry_run=True)
     )
     assert (
-        import_records.import_file(people.amal, path, "household", ImportOptions(dry_run=True))["columns"]["Nachname"]
+        import_records.import_file(people.amal, path, "household", ImportOptions(dry_run=True)).columns["Nachname"]
         == "family_name"
     )
     import_records.import_file(people.amal, path, "household", ImportOptions(given=said, key="family_book_no"))
     told = import_records.import_file(people.amal, _csv(tmp_path, [rows[0], ["1", "حسن", "x"]]), "household")
-    assert (_counts(told), told["key"]) == ((0, 1, 0), "family_book_no")
-    assert told["columns"] == {"Booklet": "family_book_no", "Nachname": "family_name"}
+    assert (_counts(told), told.key) == ((0, 1, 0), "family_book_no")
+    assert told.columns == {"Booklet": "family_book_no", "Nachname": "family_name"}
     found, before = header_detection.propose_mapping(people.amal, path, "household", {})
     assert before
     assert [tuple(one) for one in found] == [
@@ -377,4 +377,4 @@ def test_a_workbook_of_many_rows_needs_little_memory(people: Cast, tmp_path: Pat
         workbook.write_workbook(file, "x", [["family_name", "address", "size_stated"]], table)
     with costs(seconds=30, megabytes=25):
         told = import_records.import_file(people.amal, tmp_path / "many.xlsx", "household", ImportOptions(dry_run=True))
-    assert told["added"] == 2 * workbook.BATCH
+    assert told.added == 2 * workbook.BATCH

@@ -114,7 +114,7 @@ def test_the_same_file_read_in_on_two_laptops(office: Office) -> None:
             "\n".join(["id,family_name,location", *(f"{one},محمد,{place}" for one in ids)]) + "\n", encoding="utf-8"
         )
         told = import_records.import_file(office[name], file, "household", ImportOptions(unit="LAT/JBL"))
-        assert told["added"] == 60
+        assert told.added == 60
     office.sync("amal", "basim", "amal")
     office.equal("amal", "basim")
     assert len(rows(office["hq"])) == 60

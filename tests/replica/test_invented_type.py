@@ -78,5 +78,5 @@ def test_an_invented_type_is_used_like_any_other(office: Office, tmp_path: Path)
     assert [one.type for one in queries.find(amal, "الجبل")] == ["well"]
     told = export_records(samar, "well", tmp_path / "wells.jsonl")
     (line,) = (tmp_path / "wells.jsonl").read_text(encoding="utf-8").splitlines()
-    assert told["records"] == 1
+    assert told.records == 1
     assert "بئر الجبل" in json.dumps(json.loads(line), ensure_ascii=False)

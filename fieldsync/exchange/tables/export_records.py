@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from fieldsync import errors
@@ -24,7 +25,6 @@ from fieldsync.schema.values import is_id
 from fieldsync.store import ReadTx
 from fieldsync.store.contract import Document, Progress, RecordQuery
 
-Json = dict[str, Any]
 SECRET = 4  # the sensitivity from which on a field stays in the store
 SENSITIVE = 3  # and from which on it goes out only when asked for
 ALL = "all"
@@ -43,10 +43,24 @@ class ExportOptions:
     lang: str = "en"
 
 
+class ExportedFile(Struct, frozen=True):
+    """A file that records were written to.
+
+    types: their types.
+    records: how many.
+    left_out: the sensitive fields that were not written; of several types as TYPE.FIELD.
+    """
+
+    file: str
+    types: list[str]
+    records: int
+    left_out: list[str]
+
+
 def export_records(
     node: Node, type: str, out: Path, wish: ExportOptions | None = None, *, progress: Progress | None = None
-) -> Json:
-    """Write all records of a type; the file's name says how. Returns {"file", "types", "records", "left_out"}.
+) -> ExportedFile:
+    """Write all records of a type; the file's name says how.
 
     A SQLite file takes several types, with commas, or all that have records. Usage, BadFile, UnknownType, UnknownField,
     RoleRefused.
@@ -71,7 +85,7 @@ def export_records(
     total = sum(counts.get(name, 0) for name in names)
     done = 0
 
-    def records(kind: Type, found: Json) -> Generator[Record]:
+    def records(kind: Type, found: dict[str, Any]) -> Generator[Record]:
         nonlocal done
         with node.store.read() as tx:
             shower = RecordShaper(node, tx)
@@ -103,7 +117,7 @@ def export_records(
         for one in kind.fields.values()
         if one.sensitivity >= SENSITIVE and (kind.name, one.name) not in kept
     ]
-    return {"file": str(out), "types": names, "records": done, "left_out": left_out}
+    return ExportedFile(str(out), names, done, left_out)
 
 
 class _ReferenceCodes(dict[str, str]):

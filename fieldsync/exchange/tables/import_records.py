@@ -10,6 +10,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
 from fieldsync import errors
 from fieldsync.exchange.tables import column_mapping, value_maps
 from fieldsync.exchange.tables.cells import (
@@ -73,6 +76,50 @@ class _RolledBack(Exception):
     """No error: it takes the transaction back."""
 
 
+class RejectedRow(Struct, frozen=True):
+    """A row of a file that was refused.
+
+    row: its number, as a spreadsheet counts.
+    column: the column whose value is refused.
+    because: the reason, in the language that was asked for.
+    """
+
+    row: int
+    column: str | None
+    because: str | None
+
+
+class ImportedFile(Struct, frozen=True, kw_only=True):
+    """What an import did, or would.
+
+    rejected_file: the file beside it that has the bad rows, where some were left out.
+    first: the first of these, with the reasons.
+    added: how many records.
+    changed: how many records.
+    unchanged: how many records.
+    rejected: how many rows.
+    columns: the field that each column was taken for.
+    key: the field whose value names the record to change.
+    encoding: how a text file is written, where that is not UTF-8.
+    sheet: which of a workbook's sheets was read.
+    other_sheets: those beside it, which were not.
+    """
+
+    rejected_file: str | UnsetType = UNSET
+    first: list[RejectedRow] | UnsetType = UNSET
+    added: int
+    changed: int
+    unchanged: int
+    rejected: int
+    file: str
+    dry_run: bool
+    columns: dict[str, str]
+    key: str | None
+    encoding: str | None
+    sheet: str | None
+    other_sheets: list[str]
+
+
 def import_file(
     node: Node,
     path: Path,
@@ -81,8 +128,8 @@ def import_file(
     *,
     progress: Progress | None = None,
     words: Words | None = None,
-) -> dict[str, Any]:
-    """Import a file's rows as records of a type and return the contract's `import`. BadFile, BadRows, UnitRefused.
+) -> ImportedFile:
+    """Import a file's rows as records of a type. BadFile, BadRows, UnitRefused.
 
     What the options say of columns is remembered for the next file with this header. `words` says why a value is refused,
     in the file beside it.
@@ -119,12 +166,26 @@ def import_file(
                 importer.remember_columns(tx, reject_headers(table.names))
         if beside is not None and not (options.skip_bad and outcome.count_acceptable):
             raise beside
-    left = {} if beside is None else {"rejected_file": beside.facts["rejected"], "first": beside.facts["first"]}
-    return left | {
-        "added": outcome.added, "changed": outcome.changed, "unchanged": outcome.unchanged, "rejected": len(outcome.bad_rows),
-        "file": str(path), "dry_run": options.dry_run, "columns": outcome.columns, "key": outcome.key,
-        "encoding": table.encoding, "sheet": table.sheet, "other_sheets": table.others,
-    }  # fmt: skip
+    return ImportedFile(
+        rejected_file=UNSET if beside is None else msgspec.convert(beside.facts["rejected"], str),
+        first=UNSET if beside is None else first_rejected(beside),
+        added=outcome.added,
+        changed=outcome.changed,
+        unchanged=outcome.unchanged,
+        rejected=len(outcome.bad_rows),
+        file=str(path),
+        dry_run=options.dry_run,
+        columns=outcome.columns,
+        key=outcome.key,
+        encoding=table.encoding,
+        sheet=table.sheet,
+        other_sheets=table.others,
+    )
+
+
+def first_rejected(refused: errors.BadRows) -> list[RejectedRow]:
+    """Return the first rows that were refused."""
+    return msgspec.convert(refused.facts.get("first") or [], list[RejectedRow])
 
 
 class _BatchImporter:

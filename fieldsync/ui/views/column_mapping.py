@@ -1,7 +1,7 @@
 """What the columns and words of a file are taken for: shown, and confirmed by a person before anything is imported."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from fieldsync import errors
 from fieldsync.core import names
@@ -88,15 +88,6 @@ def _value(out: Tables, kind: Type, spec: Field, word: str, reading: Reading) ->
             out.say("values_none", word=out.safe(given))
 
 
-def reasons(out: Tables, first: object) -> None:
-    """The first rows that were refused, each with its reason."""
-    for one in first if isinstance(first, list) else ():
-        out.say("rejected_line", row=one["row"], column=out.safe(one["column"] or "—"), because=one["because"])
-
-
-def imported(out: Tables, told: dict[str, Any], *, dry_run: bool) -> None:
-    """What came in, and what was left out with its reasons."""
-    out.imported(told, dry_run=dry_run)
-    if told["rejected"]:
-        reasons(out, told["first"])
-        out.say("import_skipped", n=told["rejected"], file=told["rejected_file"])
+def reason(out: Tables, row: int, column: str | None, because: str | None) -> None:
+    """A row that was refused, with its reason."""
+    out.say("rejected_line", row=row, column=out.safe(column or "—"), because=because)

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
+
 from fieldsync import errors
 from fieldsync.replica.node import Node
 from fieldsync.schema.compatibility import FormChange
@@ -12,8 +14,6 @@ from fieldsync.ui.views.record_card import RecordCards
 
 if TYPE_CHECKING:
     from fieldsync.replica.schema_history import FormVersion
-
-Json = dict[str, Any]
 
 
 def published(out: RecordCards, node: Node, changes: Sequence[FormChange], number: int, *, dry_run: bool) -> None:
@@ -38,7 +38,7 @@ def changed(out: RecordCards, types: "Iterable[FormVersion]") -> None:
     out.say("forms_changed", types=named)
 
 
-def aside(out: RecordCards, node: Node, one: Json) -> None:
+def aside(out: RecordCards, node: Node, one: dict[str, Any]) -> None:
     """A save that a server keeps aside: of which record, why, and what to do."""
     said = reason(out, node, one["code"], {k: v for k, v in one.items() if k not in ("seq", "code", "record")})
     record = one["record"] or "—"
@@ -59,25 +59,45 @@ def reason(out: RecordCards, node: Node, code: str, facts: Mapping[str, object])
     )
 
 
-def imported(out: RecordCards, told: Json) -> None:
-    """The types that were made, or their text, and what could not be carried."""
-    if told["out"] is None:
-        for name, text in told["files"].items():
-            out.line(f"# --- {out.safe(name)} ---")
-            out.line(out.safe(text, lines=True))
-    left(out, told["left"])
-    if told["out"] is not None:
-        out.say("form_written", types=told["types"], out=told["out"])
+class LeftPart(Struct, frozen=True):
+    """Something of an XLSForm that could not be carried.
+
+    sheet: the sheet it stands on.
+    row: its row; null where it has none.
+    name: the question's, or the choice's; empty where it has none.
+    what: what of it was left: "question", or a column of the sheet.
+    why: a code, and after a blank what it is about.
+    """
+
+    sheet: str
+    row: int | None
+    name: str
+    what: str
+    why: str
 
 
-def left(out: RecordCards, notes: Sequence[Json]) -> None:
+def shown(out: RecordCards, texts: Mapping[str, str], notes: Sequence[LeftPart]) -> None:
+    """The text of the types that were made, and what could not be carried."""
+    for name, text in texts.items():
+        out.line(f"# --- {out.safe(name)} ---")
+        out.line(out.safe(text, lines=True))
+    left(out, notes)
+
+
+def written(out: RecordCards, types: Sequence[str], folder: str, notes: Sequence[LeftPart]) -> None:
+    """What could not be carried, and where the types are that were made."""
+    left(out, notes)
+    out.say("form_written", types=types, out=folder)
+
+
+def left(out: RecordCards, notes: Sequence[LeftPart]) -> None:
     """What could not be carried."""
     if notes:
         out.say("form_left")
         for one in notes:  # whole lines: a row that is cut cannot be found, nor a reason understood
-            place = f"{one['sheet']} {one['row'] or ''}".strip()
-            said = {"place": place, "name": one["name"], "what": _what(out, one["what"]), "why": _why(out, one)}
-            out.say("form_left_line" if one["name"] else "form_left_nameless", **said)
+            place = f"{one.sheet} {one.row or ''}".strip()
+            said = {"place": place, "name": one.name, "what": _what(out, one.what), "why": _why(out, one)}
+            out.say("form_left_line" if one.name else "form_left_nameless", **said)
 
 
 def _what(out: RecordCards, what: str) -> str:
@@ -86,8 +106,8 @@ def _what(out: RecordCards, what: str) -> str:
     return out.phrase(key) if key in messages.load_catalogue("en") else what
 
 
-def _why(out: RecordCards, one: Json) -> str:
-    reason, _, what = one["why"].partition(" ") if one["what"] != "language" else ("language", "", one["why"])
+def _why(out: RecordCards, one: LeftPart) -> str:
+    reason, _, what = one.why.partition(" ") if one.what != "language" else ("language", "", one.why)
     key = f"form_why_{reason}"
     return (
         out.phrase(key, what=what)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fieldsync.replica.node import Node
 from fieldsync.replica.queries import Record, ShownHead
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from fieldsync.review.decisions import OpenConflict
     from fieldsync.schema.type_summaries import TypeSummary
 
-Json = dict[str, Any]
 _Column = tuple[str, Callable[[Record], object]]
 
 
@@ -161,19 +160,11 @@ class Tables(DeviceTables):
         if not active:
             self.say("not_active", how="crontab -e")
 
-    def imported(self, told: Json, *, dry_run: bool) -> None:
-        """One line."""
-        self.say("would_import" if dry_run else "imported", **{k: told[k] for k in ("added", "changed", "unchanged")})
-        if told["encoding"] is not None:
-            self.say("import_encoding", encoding=told["encoding"])
-        if told["other_sheets"]:
-            self.say("import_sheet", sheet=told["sheet"], sheets=told["other_sheets"])
-
-    def exported(self, node: Node, told: Json) -> None:
+    def exported(self, node: Node, file: str, records: int, types: Sequence[str], left_out: Sequence[str]) -> None:
         """One line, and a warning where what was written is open to anybody."""
-        self.say("exported", n=told["records"], file=told["file"])
-        if told["left_out"]:
-            self.say("export_left_out", fields=[self._left_out(node, told["types"], one) for one in told["left_out"]])
+        self.say("exported", n=records, file=file)
+        if left_out:
+            self.say("export_left_out", fields=[self._left_out(node, types, one) for one in left_out])
         self.say("export_open")
 
     def _left_out(self, node: Node, types: Sequence[str], name: str) -> str:
