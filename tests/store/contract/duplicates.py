@@ -3,7 +3,7 @@
 from fieldsync.core import record_ids
 from fieldsync.linkage.comparison import Likeness
 from fieldsync.store import Store
-from fieldsync.store.contract import IssuedReport, block_members
+from fieldsync.store.contract import IssuedReport, LastSync, block_members
 from tests.store.contract.support import UNITS, Contract, put, record
 
 
@@ -101,7 +101,7 @@ class ReportContract(Contract):
 
     def test_what_was_given_out_is_not_changed(self, store: Store) -> None:
         """A report is issued once for a period and unit."""
-        one = IssuedReport("visits", "2026-01", "LAT", 5, "Samar", [{"n": 1}], [{"n": 1}])
+        one = IssuedReport("visits", "2026-01", "LAT", 5, "Samar", [{"n": 1}], [LastSync("LAT", None)])
         with store.write() as tx:
             assert tx.put_issued_report(one)
             assert not tx.put_issued_report(one._replace(by="Huda", rows=[]))
