@@ -44,7 +44,7 @@ class Explained(Struct, frozen=True):
     code: str
     message: str
     hint: str
-    facts: dict[str, Any]
+    facts: dict[str, object]
 
 
 class Failed(Struct, frozen=True):

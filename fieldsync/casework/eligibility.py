@@ -14,10 +14,10 @@ from fieldsync.core import record_ids
 from fieldsync.replica.formula_lookups import RowLookups
 from fieldsync.replica.lookup import find_row
 from fieldsync.replica.node import Node
-from fieldsync.replica.queries import Json, Record, RecordShaper
+from fieldsync.replica.queries import Record, RecordShaper
 from fieldsync.schema.expressions import lookups, parser
 from fieldsync.store import ReadTx
-from fieldsync.store.contract import RecordQuery, Row
+from fieldsync.store.contract import Document, RecordQuery, Row
 
 PROGRAMME, ENROLMENT, PERSON, HOUSEHOLD = "programme", "enrolment", "person", "household"
 _OVER = frozenset(
@@ -95,7 +95,7 @@ def list_eligibility(node: Node, ref: str) -> list[Eligibility]:
     return sorted(found, key=lambda one: (order.index(one.answer), str(one.name)))
 
 
-def _known_values(node: Node, tx: ReadTx, row: Row, around: Json, own: Json) -> Json:
+def _known_values(node: Node, tx: ReadTx, row: Row, around: Document, own: Document) -> Document:
     """Return what is known of somebody: of their household, and above that their own; they are of the groups of both."""
     groups = sorted({*around.get("groups", ()), *own.get("groups", ())})
     return {**around, **own, "groups": groups, lookups.FINDER: RowLookups(node, tx, row)}
@@ -132,7 +132,9 @@ def _excluding_programme(shown: Record, programmes: list[Row], held: Mapping[str
     return None
 
 
-def _eligibility_answer(node: Node, fields: Json, family: _RuleSubject | None, people: list[_RuleSubject]) -> _Answer:
+def _eligibility_answer(
+    node: Node, fields: Document, family: _RuleSubject | None, people: list[_RuleSubject]
+) -> _Answer:
     rule = str(fields.get("eligibility") or "")
     try:
         asked = parser.compile_expression(rule) if rule else None

@@ -26,7 +26,6 @@ from fieldsync.schema.values import received_normaliser
 from fieldsync.store import ReadTx
 from fieldsync.store.contract import Document, KnownServer, Progress, RecordQuery, Row
 
-Json = dict[str, Any]
 _PART = 5_000
 
 
@@ -38,7 +37,13 @@ class Written(Struct, frozen=True):
 
 
 class ShownHead(Struct, frozen=True):
-    """A surviving value of a field; `device` has the device's letters, or its id in hex."""
+    """A surviving value of a field.
+
+    by: its author.
+    device: the letters of the device that it was written on, or its id.
+    seq: the number of its commit on that device.
+    at: when.
+    """
 
     value: Value
     by: str
@@ -58,7 +63,22 @@ class ShownHead(Struct, frozen=True):
 
 
 class Record(Struct, frozen=True):
-    """A record as `fieldsync show --json` has it; the last four are there only where they say something."""
+    """A record.
+
+    id: a UUID.
+    code: what people call it by; null until it has one.
+    unit: where it lives.
+    fields: the values shown, by field.
+    conflicts: the fields that a person has to decide.
+    deleted: whether it was removed.
+    unsent: whether no server has acknowledged something that was written here.
+    created: null where what made it is not here.
+    updated: the last write.
+    same_as: the id of the record that it was merged into.
+    merged: the ids of the records that were merged into it.
+    elsewhere: true where another server asks whether it is one with a record there.
+    registers: with `--all-heads`: all surviving values, by field.
+    """
 
     id: str
     code: str | None

@@ -52,7 +52,14 @@ class OverlapSide(Struct, frozen=True):
 
 
 class Overlap(Struct, frozen=True):
-    """Two records that may be the same assistance, the earlier one first; `values` are the fields in which they agree."""
+    """Two records that may be the same assistance.
+
+    rule: which of the type's rules, by its name in the form.
+    a: the earlier one.
+    household: its id.
+    household_code: its code.
+    values: the fields in which they agree.
+    """
 
     rule: str
     type: str

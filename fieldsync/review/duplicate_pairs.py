@@ -32,7 +32,13 @@ SAME, NOT_SAME = "_same_as", "_not_same"
 
 
 class DuplicatePair(Struct, frozen=True):
-    """Two records that may be one: how likely, and why."""
+    """Two records that may be one.
+
+    a: the id of one.
+    b: the id of the other.
+    score: how likely they are one, from 0 to 1.
+    reasons: what speaks for it, and against it.
+    """
 
     a: str
     b: str
@@ -46,7 +52,13 @@ class DuplicatePair(Struct, frozen=True):
 
 
 class ComparedPair(Struct, frozen=True):
-    """Two records side by side: how likely they are one and why, and what was said of them."""
+    """Two records side by side.
+
+    score: how likely they are one, from 0 to 1.
+    reasons: what speaks for it, and against it.
+    same: whether they were merged.
+    not_same: whether somebody said that they are two.
+    """
 
     a: Record
     b: Record

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 from fieldsync import errors
 from fieldsync.replica.node import Node
@@ -18,7 +17,6 @@ from fieldsync.ui.views.record_card import when
 from fieldsync.ui.views.tables import Tables
 from fieldsync.ui.widgets.line_writer import QUIET, LinePart, mark_changes
 
-Item = dict[str, Any]
 _MOST = 8  # fields of a side; those that differ come first, the rest is in the history
 
 

@@ -5,7 +5,6 @@ Whatever waits in the queue becomes a Matter; a further kind of question needs a
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from fieldsync.replica.history import SavedChange
 from fieldsync.replica.node import Node
@@ -17,7 +16,6 @@ from fieldsync.ui.views.node_status import NodeView
 from fieldsync.ui.views.record_card import when
 from fieldsync.ui.widgets.line_writer import ACCENT, GOOD, QUIET, WARN, LinePart, mark_changes
 
-Item = dict[str, Any]
 _MOST_EDITS = 5  # of a record that was removed meanwhile; the history has them all
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from datetime import datetime
 from itertools import chain, zip_longest
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fieldsync import errors
 from fieldsync.casework import partner_sharing
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from fieldsync.replica.receipts import CommitReceipt
     from fieldsync.review.duplicate_pairs import SimilarRecord
 
-Json = dict[str, Any]
 _UNITS = (("kB", 1_000), ("MB", 1_000_000), ("GB", 1_000_000_000))
 INDENT = "  "
 _ID = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
