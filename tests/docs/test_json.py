@@ -11,6 +11,7 @@ from docs import generate, json_page
 from fieldsync.cli import TREE
 from fieldsync.commands.support.lazy_tree import Branch
 from fieldsync.json_documents import DOCUMENTS, WITHOUT
+from tests import json_shapes
 
 # what scripts were promised: never a key less, never another kind
 PROMISED = """\
@@ -109,3 +110,17 @@ def _compare(shape: Any, schema: Any, defs: Any, place: str) -> None:
                 _compare(value, found["properties"][key.strip('"')], defs, f"{place}.{key}")
             else:
                 _compare(value, found["additionalProperties"], defs, f"{place}.{key}")
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        '{"invite":"x","expires":"y"}', '{"invite":"x","expires":"y","fingerprint":"z","more":1}',
+        '{"invite":"x","expires":"y","fingerprint":7}', '{"fingerprint":"z","invite":"x","expires":"y"}', "[]",
+    ],
+)  # fmt: skip
+def test_a_document_of_another_shape_is_seen(document):
+    """A key that is lacking, too many, of another kind or in another place, and a document of another command."""
+    json_shapes.check(("server", "invite", "Amal", "--json"), '{"invite":"x","expires":"y","fingerprint":"z"}')
+    with pytest.raises(AssertionError, match="server invite"):
+        json_shapes.check(("server", "invite", "Amal", "--json"), document)
