@@ -82,12 +82,12 @@ class Permit(CodeChecks):
         if not isinstance(objection, _BY_GRANTS):
             return objection
         now, waits_for = self.device, self.waits_for
-        for then, word in self._then.earlier_devices(commit.seq):
+        for then, word, vouched in self._then.earlier_devices(commit.seq):
             self.judge_as(then)
             self._written = dict(written)
             again = self._judge_now(commit)
             self.judge_as(now)
-            if again is None and (word is None or self._may_vouch_for(word, commit)):
+            if again is None and (word is None or not vouched or self._may_vouch_for(word, commit)):
                 self.word = word
                 return None
             if again is None:

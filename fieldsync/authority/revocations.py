@@ -5,6 +5,7 @@ where it said that the device stood, in the first request that was answered with
 """
 
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 import msgspec
 
@@ -27,6 +28,14 @@ REVOKED = "revoked"
 Stated = dict[bytes, StatedChange]
 
 
+class EarlierDevice(NamedTuple):
+    """A device as it was before some changes; `word`: the branch that says so, `vouched`: whether nothing else does."""
+
+    device: Device
+    word: bytes | None
+    vouched: bool
+
+
 class DeviceHistory:
     """A device as it was when its commits were first taken."""
 
@@ -44,24 +53,25 @@ class DeviceHistory:
         taken = self._tx.first_receipt(self._device.id, seq)
         return taken is not None and taken.at > self._since
 
-    def earlier_devices(self, seq: int) -> Iterator[tuple[Device, bytes | None]]:
-        """Yield the device before each change that does not count for a commit, the last one first, and on whose word that is."""
+    def earlier_devices(self, seq: int) -> Iterator[EarlierDevice]:
+        """Yield the device before each change that does not count for a commit, the last one first."""
         self.waits_for = ()
         taken = self._tx.first_receipt(self._device.id, seq) if self.changes else None
         if taken is None:
             return
         # one that is locked with its original stays locked, whatever it was granted before
         locked = self._device.state == REVOKED and self._device.own_state != REVOKED
-        state, grants = self._device.state, self._device.grants
+        state, grants, vouched = self._device.state, self._device.grants, False
         for change in self.changes:
             if not self._precedes_change(change, taken, seq):
                 return
+            vouched = vouched or bool(taken.via and not _is_in_time(change, taken))
             if change.kind == GRANTS:
                 grants = change.grants
             elif not locked:
                 state = change.state
             then = msgspec.structs.replace(self._device, state=state, grants=grants)
-            yield then, taken.server if taken.via else None
+            yield EarlierDevice(then, taken.server if taken.via else None, vouched)
 
     def _precedes_change(self, change: AuthorityChange, taken: FirstReceipt, seq: int) -> bool:
         """Say whether a commit was first taken before a change: by this server, or on a branch's word as far as that goes."""
@@ -69,7 +79,7 @@ class DeviceHistory:
             return change.n > taken.basis
         if change.number and change.number <= taken.number:
             return False
-        if change.kind == GRANTS and taken.came <= change.until:
+        if _is_in_time(change, taken):
             return True
         told = self._tx.stated_change(change.n, taken.via)
         return told is None or (seq <= told.head and self._is_proved(told))
@@ -82,6 +92,11 @@ class DeviceHistory:
             return False
         link = self._tx.heads_at(device, [told.head]).get(told.head, b"")
         return bool(told.link) and link.startswith(told.link)
+
+
+def _is_in_time(change: AuthorityChange, taken: FirstReceipt) -> bool:
+    """Say whether a commit came here while what was signed before this change of grants still counts: nobody has to vouch for that."""
+    return change.kind == GRANTS and taken.came <= change.until
 
 
 def stated_heads(peer: Peer) -> Stated:

@@ -1,6 +1,7 @@
 """What must hold at headquarters in the end: sound stores, right verdicts, the maxima as heads, and nothing lost."""
 
 from fieldsync.authority import integrity
+from tests.model import cast
 from tests.model.checks import waits_for_lost
 from tests.model.ending import locked
 from tests.model.endings import End, differing, ending, heads_of
@@ -41,6 +42,7 @@ def verdicts(world: World, end: End) -> None:
                 or fact.stale
                 or family
                 or lost_forms
+                or _vouched_in_vain(world, end, one, refused)
                 or _follows_bad(world, one, bad)
                 or waits_for_lost(world, one)
             ):
@@ -50,6 +52,15 @@ def verdicts(world: World, end: End) -> None:
                 "verdicts",
                 f"an honest save of {one.author} ({sorted(one.fields)} of {world.label_of(one.record)}) is refused: {refused}",
             )
+
+
+def _vouched_in_vain(world: World, end: End, commit: Commit, refused: str) -> bool:
+    """Say whether only a branch's word could have a revoked author's save accepted, and its record was never in the branch's units."""
+    if refused != "revoked":
+        return False
+    server = world.server_of[world.ledger.facts[commit.identity].node.removesuffix("'s clone")]
+    units = end.office.units(commit.record) if commit.record in end.office.records else set()
+    return server in cast.BRANCHES and not any(f"{unit}/".startswith(f"{cast.BRANCHES[server]}/") for unit in units)
 
 
 def _follows_bad(world: World, commit: Commit, bad: set[Dot]) -> bool:
