@@ -1,32 +1,66 @@
-"""Records that turn out not to be in the unit in which they were made, as their family or they themselves have moved meanwhile."""
+"""Records that turn out not to be in a unit that a commit named: they, or what they belong to, have moved on meanwhile."""
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 
+from fieldsync.core.grants import may_see_channel
 from fieldsync.core.state import State
 from fieldsync.core.units import ABOVE
 from fieldsync.replica.merge_rules import Rules
-from fieldsync.store import Tx
+from fieldsync.replica.placement import DEEPEST
+from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Row
 
 
 def note_left_units(
     tx: Tx, rules: Rules, states: Iterable[State], rows: Mapping[bytes, Row], held: Container[bytes]
 ) -> set[bytes]:
-    """Tell the units in which records were made, and are not, that they left: their authors hold them there. `held`: before this.
+    """Tell the units in which records were made, or to which they were moved, and are not, that they left. `held`: before this.
 
-    Returns those that are so as they belong to another record.
+    Their authors hold them there, and after a restore branches may. Returns those that are so as they belong to another record.
     """
-    numbers: dict[str, int] = {}
     owned: set[bytes] = set()
     for state in states:
-        made, unit = rows.get(state.record), state.values.get("_unit")
-        if made is None or state.record in held or state.base is None or not isinstance(unit, str):
+        row = rows.get(state.record)
+        if row is None:
             continue
-        for name in (unit, unit + ABOVE) if state.type in rules.raised_types else (unit,):
-            if name not in numbers:
-                numbers[name] = tx.channel_number(name)
-            if numbers[name] not in made.channels:
-                tx.add_gone_entry(numbers[name], made.n)
-                if made.owner is not None:
-                    owned.add(state.record)
+        new = state.record not in held and state.base is not None
+        left = False
+        for unit in {*(_units_made_in(tx, state, row) if new else ()), *_units_moved_to(state)}:
+            for name in (unit, unit + ABOVE) if state.type in rules.raised_types else (unit,):
+                left = _leave(tx, tx.channel_number(name), row, followed=not new) or left
+        if new and left and row.owner is not None:
+            owned.add(state.record)
     return owned
+
+
+def _units_made_in(tx: ReadTx, state: State, row: Row) -> Iterator[str]:
+    """Yield the unit that a new record names; and where its author may not see it, the author's own: it holds the record there."""
+    unit = state.values.get("_unit")
+    if isinstance(unit, str):
+        yield unit
+    author = tx.device(state.base.device) if state.base is not None else None
+    if author is not None and not any(may_see_channel(author.grants, tx.channel(n).unit) for n in row.channels):
+        yield from (grant.unit for grant in author.grants)
+
+
+def _units_moved_to(state: State) -> Iterator[str]:
+    register = state.fields.get("_unit")
+    if register is not None:
+        yield from (head.value for head in register.heads if isinstance(head.value, str))
+
+
+def _leave(tx: Tx, channel: int, row: Row, *, followed: bool) -> bool:
+    """Note in a channel that a record left, and what belongs to it, unless it is there."""
+    if channel in row.channels:
+        return False
+    tx.add_gone_entry(channel, row.n)
+    below = [row.state.record]
+    for _ in range(DEEPEST if followed else 0):
+        further = tx.rows(tx.ids_owned_by(below))
+        for one in further.values():
+            if channel not in one.channels:
+                tx.add_gone_entry(channel, one.n)
+        below = list(further)
+        if not below:
+            break
+    return True
