@@ -1,6 +1,6 @@
 """Fieldsync: offline-first field data collection, merged field by field.
 
-Read docs/architecture.md first; it follows one save through five files. docs/python.md describes the Python API.
+Read docs/architecture.md first; it follows one save through six files. docs/python.md describes the Python API.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -1,6 +1,6 @@
 """One sync as two generators without sockets: frames up, acknowledgements, frames down. HTTP, bundles and tests drive it.
 
-The laptop's side is Client, here; the server's is Serving (server.py). Frames are applied one by one, each in a transaction of its own.
+The laptop's side is SyncClient, here; the server's is SyncServer (server.py). Frames are applied one by one, each in its own transaction.
 """
 
 import sys
@@ -144,7 +144,7 @@ class SyncClient:
             frame = self.pack_commits(logged)
             while len(frame) > min(MAX_COMPRESSED, room):
                 if len(logged) == 1 and len(frame) <= room:
-                    break  # a commit that names thousands of devices: frame() cut it
+                    break  # a commit that names thousands of devices: pack_frame cut it
                 if len(logged) == 1:
                     return
                 logged = logged[: len(logged) // 2]

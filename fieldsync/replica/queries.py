@@ -1,4 +1,4 @@
-"""Reading: records, lists, history and status in the shapes that docs/cli.md promises. Nothing here writes."""
+"""Reading: records, lists, history and status in the shapes that docs/json.md promises. Nothing here writes."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
@@ -247,7 +247,7 @@ def list_records(
 
 
 def selection(kind: Type, where: Mapping[str, str]) -> dict[str, Any]:
-    """Return what `tx.select` takes for these values of fields, or of `unit`. UnknownField, IllegalValue."""
+    """Return the conditions of a `RecordQuery` for these values of fields, or of `unit`. UnknownField, IllegalValue."""
     equal: dict[str, Value] = {}
     named: dict[str, str] = {}
     members: dict[str, str] = {}

@@ -1,6 +1,6 @@
 """What is to be decided, as a screen shows it: the sides one chooses from, what differs, and what happens when one is taken.
 
-Whatever waits in the queue becomes a Matter; a further kind of question needs a function that makes one, and no screen.
+Whatever waits in the queue becomes a ReviewQuestion; a further kind of question needs a function that makes one, and no screen.
 """
 
 from collections.abc import Callable, Sequence

@@ -102,7 +102,7 @@ class ReviewWalk:
     # --- deciding ---
 
     def take_side(self, at: int, matter: ReviewQuestion, side: QuestionSide, note: str) -> bool:
-        """Take a side; False where it was not done: the question is another one meanwhile, or none. Raises as `review.take` does."""
+        """Take a side; False where it was not done: the question is another one meanwhile, or none. Raises as `decide_conflict`."""
         if side.decision is not None:
             return self.decide_value(at, side.decision, note)
         one = self.waiting[at]
@@ -117,7 +117,7 @@ class ReviewWalk:
         return True
 
     def decide_value(self, at: int, decision: reviews.Decision, note: str) -> bool:
-        """Decide a conflict; False where it is not as it was looked at any more. Raises as `review.take` does."""
+        """Decide a conflict; False where it is not as it was looked at any more. Raises as `decide_conflict`."""
         past = reviews.decide_open_conflicts(self.node, [decision], note=note or None)
         return self.note_decided([(self.waiting[at], decision)], past) == 1
 
@@ -143,7 +143,7 @@ class ReviewWalk:
         return self._done[-1].many if self._done else 0
 
     def undo_last(self, progress: Progress | None = None) -> Callable[[], int]:
-        """Take back what was decided last; what is returned then puts it into the queue and says where. Raises as `review.undo`."""
+        """Take back what was decided last; what is returned then puts it into the queue and says where. Raises as `undo_decision`."""
         last = self._done[-1]
         if last.undo is not None:
             last.undo()
