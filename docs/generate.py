@@ -89,30 +89,30 @@ A record is named by its id, its code, or any unique beginning of either (four c
 
 def paths() -> list[tuple[str, ...]]:
     """Return every command and group of the tree in cli.py, by the words that call it."""
-    from fieldsync.cli import TREE
-    from fieldsync.commands.support.lazy_tree import Branch
+    from fieldsync.cli import COMMANDS
+    from fieldsync.commands.support.lazy_tree import GroupSpec
 
-    def walk(branch: Branch, above: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-        for name, node in branch.commands.items():
+    def walk(group: GroupSpec, above: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+        for name, node in group.commands.items():
             yield (*above, name)
-            if isinstance(node, Branch):
+            if isinstance(node, GroupSpec):
                 yield from walk(node, (*above, name))
 
-    return list(walk(TREE, ()))
+    return list(walk(COMMANDS, ()))
 
 
 def help_of(words: tuple[str, ...], lang: str = "en") -> str:
     """Return what `fieldsync WORDS --help` prints, whatever terminal and language this runs in."""
-    from fieldsync.cli import TREE
+    from fieldsync.cli import COMMANDS
     from fieldsync.commands.support.settings import Settings
-    from fieldsync.commands.support.lazy_tree import grow
+    from fieldsync.commands.support.lazy_tree import command_runner
 
     said = io.StringIO()
     before = dict(os.environ)
     os.environ.update({"COLUMNS": "100", "NO_COLOR": "1", "FIELDSYNC_LANG": lang, "TERM": "dumb"})
     try:
         with contextlib.redirect_stdout(said):
-            grow(TREE)([*words, "--help"], Settings())
+            command_runner(COMMANDS)([*words, "--help"], Settings())
     finally:
         os.environ.clear()
         os.environ.update(before)

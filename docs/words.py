@@ -44,9 +44,9 @@ def sentences() -> list[Key]:
 
 def helps() -> Iterator[str]:
     """Yield the sentences of all commands' help."""
-    from fieldsync.cli import TREE
+    from fieldsync.cli import COMMANDS
     from fieldsync.commands.support.settings import Settings
-    from fieldsync.commands.support.lazy_tree import Branch, command
+    from fieldsync.commands.support.lazy_tree import GroupSpec, command
 
     def walk(name: str, node: object) -> Iterator[str]:
         made = command(name, node, Settings(lang="en"))
@@ -54,11 +54,11 @@ def helps() -> Iterator[str]:
         yield from messages.split_paragraphs(made.epilog or "")
         for param in made.params:
             yield from messages.split_paragraphs(getattr(param, "help", None) or "")
-        if isinstance(node, Branch):
+        if isinstance(node, GroupSpec):
             for below, one in node.commands.items():
                 yield from walk(below, one)
 
-    return walk("fieldsync", TREE)
+    return walk("fieldsync", COMMANDS)
 
 
 def file_of(lang: str) -> Path:

@@ -8,170 +8,174 @@ from pathlib import Path
 
 from fieldsync import commands, errors
 from fieldsync.commands.support import process
-from fieldsync.commands.support.lazy_tree import Branch, Leaf, grow
+from fieldsync.commands.support.lazy_tree import CommandSpec, GroupSpec, command_runner
 from fieldsync.commands.support.settings import Settings, take_settings
 
 # a sync makes a million small objects and no cycles: look for garbage seldom
 GARBAGE = 1_000_000, 20, 100
-TREE = Branch(
+COMMANDS = GroupSpec(
     "Offline-first records for people who work where there is no signal.",
     "overview:standing",
     {
-        "status": Leaf("sync:status"),
-        "join": Leaf("join:join"),
-        "add": Leaf("records:add"),
-        "edit": Leaf("records:edit"),
-        "show": Leaf("records:show"),
-        "list": Leaf("records:list_records"),
-        "find": Leaf("records:find"),
-        "history": Leaf("records:history"),
-        "remove": Leaf("records:remove"),
-        "move": Leaf("transfer:move"),
-        "household": Branch(
+        "status": CommandSpec("sync:status"),
+        "join": CommandSpec("join:join"),
+        "add": CommandSpec("records:add"),
+        "edit": CommandSpec("records:edit"),
+        "show": CommandSpec("records:show"),
+        "list": CommandSpec("records:list_records"),
+        "find": CommandSpec("records:find"),
+        "history": CommandSpec("records:history"),
+        "remove": CommandSpec("records:remove"),
+        "move": CommandSpec("transfer:move"),
+        "household": GroupSpec(
             "What happens in families: reported by whoever hears of it, verified by a supervisor.",
             None,
             {
-                "birth": Leaf("households:birth"),
-                "death": Leaf("households:death"),
-                "move": Leaf("households:move"),
-                "marry": Leaf("households:marry"),
-                "split": Leaf("households:split"),
-                "verify": Leaf("households:verify"),
+                "birth": CommandSpec("households:birth"),
+                "death": CommandSpec("households:death"),
+                "move": CommandSpec("households:move"),
+                "marry": CommandSpec("households:marry"),
+                "split": CommandSpec("households:split"),
+                "verify": CommandSpec("households:verify"),
             },
             needs=("household", "household_event"),
         ),
-        "sync": Leaf("sync:sync"),
-        "pack": Leaf("bundles:pack"),
-        "unpack": Leaf("bundles:unpack"),
-        "check": Leaf("backup:check"),
-        "backup": Leaf("backup:backup"),
-        "restore": Leaf("backup:restore"),
-        "passphrase": Leaf("passphrase:passphrase"),
-        "quarantine": Branch(
+        "sync": CommandSpec("sync:sync"),
+        "pack": CommandSpec("bundles:pack"),
+        "unpack": CommandSpec("bundles:unpack"),
+        "check": CommandSpec("backup:check"),
+        "backup": CommandSpec("backup:backup"),
+        "restore": CommandSpec("backup:restore"),
+        "passphrase": CommandSpec("passphrase:passphrase"),
+        "quarantine": GroupSpec(
             "Saves that a server verified and did not apply: which and why; released or dropped by a person.",
             "quarantine:list_saves",
             {
-                "list": Leaf("quarantine:list_saves"),
-                "release": Leaf("quarantine:release"),
-                "drop": Leaf("quarantine:drop"),
+                "list": CommandSpec("quarantine:list_saves"),
+                "release": CommandSpec("quarantine:release"),
+                "drop": CommandSpec("quarantine:drop"),
             },
         ),
-        "doctor": Branch(
+        "doctor": GroupSpec(
             "Look whether this computer is fit for the work: store, disk, servers, clock, network, terminal, versions.",
             "doctor:doctor",
-            {"rtl": Leaf("doctor:rtl")},
+            {"rtl": CommandSpec("doctor:rtl")},
         ),
-        "review": Branch(
+        "review": GroupSpec(
             "Decide what machines cannot: one conflict at a time, or as scripts do it.",
             "review:review",
             {
-                "list": Leaf("review:list_items"),
-                "show": Leaf("review:show"),
-                "take": Leaf("review:take"),
-                "bulk": Leaf("review:bulk"),
-                "undo": Leaf("review:undo"),
+                "list": CommandSpec("review:list_items"),
+                "show": CommandSpec("review:show"),
+                "take": CommandSpec("review:take"),
+                "bulk": CommandSpec("review:bulk"),
+                "undo": CommandSpec("review:undo"),
             },
         ),
-        "overlaps": Branch(
+        "overlaps": GroupSpec(
             "Aid without duplication: what a household has twice.",
             "overlaps:overlaps",
-            {"list": Leaf("overlaps:overlaps"), "both": Leaf("overlaps:both"), "drop": Leaf("overlaps:drop")},
+            {
+                "list": CommandSpec("overlaps:overlaps"),
+                "both": CommandSpec("overlaps:both"),
+                "drop": CommandSpec("overlaps:drop"),
+            },
             needs=("household",),
         ),
-        "case": Branch(
+        "case": GroupSpec(
             "Case management: opened, assessed, planned, carried out, closed.",
             None,
             {
-                "open": Leaf("cases:open_case"),
-                "assess": Leaf("cases:assess"),
-                "plan": Leaf("cases:plan"),
-                "advance": Leaf("cases:advance"),
-                "approve": Leaf("cases:approve"),
-                "return": Leaf("cases:send_back"),
-                "close": Leaf("cases:close"),
-                "reopen": Leaf("cases:reopen"),
-                "transfer": Leaf("cases:transfer"),
+                "open": CommandSpec("cases:open_case"),
+                "assess": CommandSpec("cases:assess"),
+                "plan": CommandSpec("cases:plan"),
+                "advance": CommandSpec("cases:advance"),
+                "approve": CommandSpec("cases:approve"),
+                "return": CommandSpec("cases:send_back"),
+                "close": CommandSpec("cases:close"),
+                "reopen": CommandSpec("cases:reopen"),
+                "transfer": CommandSpec("cases:transfer"),
             },
             needs=("case",),
         ),
-        "refer": Leaf("referrals:refer", needs=("referral",)),
-        "referral": Branch(
+        "refer": CommandSpec("referrals:refer", needs=("referral",)),
+        "referral": GroupSpec(
             "What was referred to other organisations: answered, delivered, taken back, still open.",
             "referrals:list_referrals",
             {
-                "list": Leaf("referrals:list_referrals"),
-                "accept": Leaf("referrals:accept"),
-                "decline": Leaf("referrals:decline"),
-                "deliver": Leaf("referrals:deliver"),
-                "complete": Leaf("referrals:complete"),
-                "withdraw": Leaf("referrals:withdraw"),
+                "list": CommandSpec("referrals:list_referrals"),
+                "accept": CommandSpec("referrals:accept"),
+                "decline": CommandSpec("referrals:decline"),
+                "deliver": CommandSpec("referrals:deliver"),
+                "complete": CommandSpec("referrals:complete"),
+                "withdraw": CommandSpec("referrals:withdraw"),
             },
             needs=("referral",),
         ),
-        "consent": Branch(
+        "consent": GroupSpec(
             "What may be shared of whom, and what was.",
             None,
-            {"list": Leaf("referrals:list_shared"), "withdraw": Leaf("referrals:withdraw_consent")},
+            {"list": CommandSpec("referrals:list_shared"), "withdraw": CommandSpec("referrals:withdraw_consent")},
             needs=("consent", "referral"),
         ),
-        "agenda": Leaf("cases:agenda"),
-        "caseload": Leaf("cases:caseload", needs=("case",)),
-        "eligible": Leaf("programmes:eligible", needs=("programme", "household")),
-        "duplicates": Branch(
+        "agenda": CommandSpec("cases:agenda"),
+        "caseload": CommandSpec("cases:caseload", needs=("case",)),
+        "eligible": CommandSpec("programmes:eligible", needs=("programme", "household")),
+        "duplicates": GroupSpec(
             "Records that may be one: find them, compare them, say whether they are.",
             "duplicates:duplicates",
             {
-                "list": Leaf("duplicates:duplicates"),
-                "scan": Leaf("duplicates:scan"),
-                "show": Leaf("duplicates:show"),
-                "merge": Leaf("duplicates:merge"),
-                "split": Leaf("duplicates:split"),
-                "not-same": Leaf("duplicates:not_same"),
+                "list": CommandSpec("duplicates:duplicates"),
+                "scan": CommandSpec("duplicates:scan"),
+                "show": CommandSpec("duplicates:show"),
+                "merge": CommandSpec("duplicates:merge"),
+                "split": CommandSpec("duplicates:split"),
+                "not-same": CommandSpec("duplicates:not_same"),
             },
             needs=("person",),
         ),
-        "import": Leaf("files:import_file"),
-        "export": Leaf("files:export"),
-        "report": Leaf("reports:report"),
-        "schema": Branch(
+        "import": CommandSpec("files:import_file"),
+        "export": CommandSpec("files:export"),
+        "report": CommandSpec("reports:report"),
+        "schema": GroupSpec(
             "The forms: which record types and fields there are.",
             None,
             {
-                "list": Leaf("files:list_types"),
-                "show": Leaf("files:show_type"),
-                "check": Leaf("files:check_folder"),
-                "import": Leaf("files:import_form"),
-                "publish": Leaf("files:publish"),
+                "list": CommandSpec("files:list_types"),
+                "show": CommandSpec("files:show_type"),
+                "check": CommandSpec("files:check_folder"),
+                "import": CommandSpec("files:import_form"),
+                "publish": CommandSpec("files:publish"),
             },
         ),
-        "server": Branch(
+        "server": GroupSpec(
             "An office's server: set it up, run it, invite people, lock devices out.",
             None,
             {
-                "init": Leaf("server:init"),
-                "run": Leaf("server:run"),
-                "invite": Leaf("server:invite"),
-                "devices": Leaf("server:devices"),
-                "revoke": Leaf("device_locks:revoke"),
-                "pending": Leaf("device_locks:pending"),
-                "approve": Leaf("device_locks:approve"),
-                "grant": Leaf("server:grant"),
-                "upstream": Branch(
+                "init": CommandSpec("server:init"),
+                "run": CommandSpec("server:run"),
+                "invite": CommandSpec("server:invite"),
+                "devices": CommandSpec("server:devices"),
+                "revoke": CommandSpec("device_locks:revoke"),
+                "pending": CommandSpec("device_locks:pending"),
+                "approve": CommandSpec("device_locks:approve"),
+                "grant": CommandSpec("server:grant"),
+                "upstream": GroupSpec(
                     "The server above this one: become its branch, sync with it, every night by itself.",
                     None,
                     {
-                        "set": Leaf("upstream:attach"),
-                        "sync": Leaf("upstream:sync"),
-                        "schedule": Leaf("upstream:schedule"),
+                        "set": CommandSpec("upstream:attach"),
+                        "sync": CommandSpec("upstream:sync"),
+                        "schedule": CommandSpec("upstream:schedule"),
                     },
                 ),
-                "check": Leaf("backup:check"),
-                "backup": Leaf("backup:backup"),
-                "restore": Leaf("backup:restore"),
+                "check": CommandSpec("backup:check"),
+                "backup": CommandSpec("backup:backup"),
+                "restore": CommandSpec("backup:restore"),
             },
         ),
-        "demo": Leaf("fieldsync.demo.story:demo"),
-        "completion": Leaf("support.completion:completion"),
+        "demo": CommandSpec("fieldsync.demo.story:demo"),
+        "completion": CommandSpec("support.completion:completion"),
     },
 )
 
@@ -209,7 +213,7 @@ def _run(words: list[str], settings: Settings, *, shows_arabic: bool) -> int:
             settings.check()
             if settings.language == "ar" and not settings.json and not shows_arabic:
                 settings.lang = "en"  # a language that is seen, before one that is signs
-            code = grow(TREE)(rest, settings)
+            code = command_runner(COMMANDS)(rest, settings)
             sys.stdout.flush()
         except BrokenPipeError:
             # whoever read our output has enough of it

@@ -145,7 +145,7 @@ DOCUMENTS: Mapping[str, tuple[Output, ...]] = MappingProxyType(
         "schema publish": (Output(publish_schema.PublishedForms),),
         "server init": (Output(administration.NewServer),),
         "server invite": (Output(administration.MadeInvite),),
-        "server devices": (Output(list[device_summaries.DeviceOrCopy]),),
+        "server devices": (Output(list[device_summaries.ListedDevice]),),
         "server revoke": (Output(device_summaries.RevokedDevice),),
         "server pending": (Output(list[device_summaries.PendingDevice]),),
         "server approve": (Output(device_summaries.PendingDevice),),

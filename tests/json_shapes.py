@@ -5,16 +5,16 @@ from typing import Any
 
 import msgspec
 
-from fieldsync.cli import TREE
-from fieldsync.commands.support.lazy_tree import Branch
+from fieldsync.cli import COMMANDS
+from fieldsync.commands.support.lazy_tree import GroupSpec
 from fieldsync.json_documents import DOCUMENTS, Failed
 
 
 def command_of(words: tuple[str, ...]) -> str:
     """Return which command the words of a command line call, without what it is given."""
-    at, path = TREE, []
+    at, path = COMMANDS, []
     for word in words:
-        if not isinstance(at, Branch) or word not in at.commands:
+        if not isinstance(at, GroupSpec) or word not in at.commands:
             break
         at = at.commands[word]
         path.append(word)

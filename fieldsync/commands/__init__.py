@@ -65,12 +65,12 @@ def opened(
 
 def _check_forms(ctx: typer.Context, node: "Node") -> None:
     """Refuse a command whose record types this organisation's forms lack, and keep such commands out of help. UnknownType."""
-    from fieldsync.commands.support import pack_commands
+    from fieldsync.commands.support import needed_types
 
-    pack_commands.remember(node.home, getattr(ctx.find_root().command, "needs_below", {}), node.schema)
+    needed_types.remember(node.home, getattr(ctx.find_root().command, "needs_below", {}), node.schema)
     at: Any = ctx
     while at is not None:
-        pack_commands.check(getattr(at.command, "needs", ()), node.schema)
+        needed_types.check(getattr(at.command, "needs", ()), node.schema)
         at = at.parent
 
 

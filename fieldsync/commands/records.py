@@ -160,9 +160,9 @@ def _tell_record(
         batch_save.warn_of_overlaps(out, node, found)
         if not found.conflicts:
             return
-        from fieldsync.ui.views import open_fields
+        from fieldsync.ui.views import conflict_notice
 
-        open_fields.warn(out, node, open_fields.still_open(node, found.id, changed))
+        conflict_notice.warn_of_conflicts(out, node, conflict_notice.conflicts_in(node, found.id, changed))
 
     tell(ctx, found, picture)
 
@@ -214,10 +214,12 @@ def _ask_edit(ctx: typer.Context, node: "Node", ref: str, note: str | None) -> N
     record = row.state.record.hex()
     if settings_of(ctx).plain or not draws():
         from fieldsync.ui.forms.line_prompts import LineForm
-        from fieldsync.ui.views import open_fields
+        from fieldsync.ui.views import conflict_notice
 
         kind = node.schema.type(row.state.type)
-        open_fields.warn(tables(ctx), node, open_fields.still_open(node, record, list(kind.fields)))
+        conflict_notice.warn_of_conflicts(
+            tables(ctx), node, conflict_notice.conflicts_in(node, record, list(kind.fields))
+        )
         changes = LineForm(tables(ctx), node, kind, row.doc).ask_all()
         saved = Session(node).edit(record, changes, note=note, based_on=row.state)
     else:

@@ -97,7 +97,7 @@ def list_items(ctx: typer.Context, unit: Unit = None, type_: Type = None, field:
         _check_names(node, type_, field)
         with bar(ctx) as progress:
             found = reviews.list_conflicts(node, unit=unit, type=type_, field=field, progress=progress)
-        tell(ctx, found, lambda out: out.review(node, found))
+        tell(ctx, found, lambda out: out.show_conflict_list(node, found))
 
 
 def show(ctx: typer.Context, record: Record) -> None:
@@ -109,7 +109,7 @@ def show(ctx: typer.Context, record: Record) -> None:
 
     with opened(ctx) as node:
         found = reviews.conflicts_of(node, record)
-        tell(ctx, found, lambda out: out.conflicts(node, found))
+        tell(ctx, found, lambda out: out.show_conflicts(node, found))
 
 
 def take(

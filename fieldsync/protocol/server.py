@@ -113,7 +113,7 @@ class SyncServer:
             if self.protocol < PULLS:  # it may be about another server: nothing is concluded from it
                 self._epoch = store_epochs.current_epoch(tx)
             else:
-                met = store_epochs.meet_device(self.node, tx, self.device, self.hello, counted=counted)
+                met = store_epochs.note_contact(self.node, tx, self.device, self.hello, counted=counted)
                 self._epoch, self._counts, self._answers = met
             if not self._counts:
                 self.hello = store_epochs.without_cursors(self.hello)

@@ -43,7 +43,7 @@ class QueuedConflict(NamedTuple):
     other: bytes = b""  # of a pair, the second record
 
 
-class WeighedHead(ShownHead, frozen=True):
+class HeadWithOrigin(ShownHead, frozen=True):
     """A value to choose, with the units it was written for, where these are known, and how far its clock was wrong."""
 
     office: list[str]
@@ -63,7 +63,7 @@ class ConflictDetail(NamedTuple):
     code: str | None
     field: str
     base: Value
-    heads: Sequence[WeighedHead]
+    heads: Sequence[HeadWithOrigin]
     about: Record
     meanwhile: Sequence[MeanwhileEdit] = ()
 
@@ -148,7 +148,7 @@ def conflict_detail(node: Node, one: QueuedConflict) -> ConflictDetail | None:
             return None
         item = conflict_of(node, tx, row, one.field)
         heads = chosen_from(row, one.field)
-        weighed = [_weighed(tx, shown, head) for shown, head in zip(item.heads, heads, strict=True)]
+        weighed = [_head_with_origin(tx, shown, head) for shown, head in zip(item.heads, heads, strict=True)]
         return ConflictDetail(
             item.record,
             item.code,
@@ -160,12 +160,12 @@ def conflict_detail(node: Node, one: QueuedConflict) -> ConflictDetail | None:
         )
 
 
-def _weighed(tx: ReadTx, shown: ShownHead, head: Head) -> WeighedHead:
+def _head_with_origin(tx: ReadTx, shown: ShownHead, head: Head) -> HeadWithOrigin:
     known = tx.device(head.device)
     off = [
         off for _, device, first, last, off in tx.clock_notes(0) if device == head.device and first <= head.seq <= last
     ]
-    return WeighedHead(
+    return HeadWithOrigin(
         **asdict(shown),
         office=[grant.unit for grant in known.grants] if known is not None else [],
         clock_off_ms=max(off, key=abs, default=0),

@@ -23,7 +23,7 @@ from fieldsync.schema.text_cleaning import clean_text
 from fieldsync.store import Tx
 from fieldsync.store.contract import GRACE_MS
 from fieldsync.topology import store_epochs
-from fieldsync.topology.device_summaries import DeviceOrCopy, EnrolledDevice, find_device, summarise_device
+from fieldsync.topology.device_summaries import EnrolledDevice, ListedDevice, find_device, summarise_device
 from fieldsync.topology.enrolments import MOST_PERSON
 
 HOURS = 72
@@ -150,12 +150,12 @@ def set_grants(node: Node, name: str, role: str, units: Sequence[str], *, at_onc
         return summarise_device(find_device(tx, device.id.hex()))
 
 
-def list_devices(node: Node) -> list[DeviceOrCopy]:
+def list_devices(node: Node) -> list[ListedDevice]:
     """Return all enrolled devices: who, what for, how far, since when, last seen."""
     with node.store.read() as tx:
         found = [device for device in tx.devices() if device.state != "known"]
         letters = {device.id: device.letters for device in found}
         return [
-            DeviceOrCopy(**structs.asdict(summarise_device(device)), copy_of=letters.get(device.copy_of or b""))
+            ListedDevice(**structs.asdict(summarise_device(device)), copy_of=letters.get(device.copy_of or b""))
             for device in found
         ]

@@ -37,7 +37,7 @@ class EnrolledDevice(Struct, frozen=True):
     seen: str | None
 
 
-class DeviceOrCopy(EnrolledDevice, frozen=True):
+class ListedDevice(EnrolledDevice, frozen=True):
     """A device, and what it is a copy of.
 
     copy_of: the letters of the device that it was restored or cloned from.
@@ -46,7 +46,7 @@ class DeviceOrCopy(EnrolledDevice, frozen=True):
     copy_of: str | None
 
 
-class FamilyMember(DeviceOrCopy, frozen=True):
+class FamilyMember(ListedDevice, frozen=True):
     """A device in its family: the devices that were restored or cloned from one another.
 
     enrolled_by: the server that enrolled it.

@@ -60,7 +60,7 @@ def current_epoch(tx: ReadTx) -> bytes:
     return tx.settings.epoch
 
 
-def meet_device(node: Node, tx: Tx, device: Device, hello: Hello, *, counted: bool) -> EpochMeeting:
+def note_contact(node: Node, tx: Tx, device: Device, hello: Hello, *, counted: bool) -> EpochMeeting:
     """Begin an answer to a device; its hello may show that we were restored. `counted` unless the device has not come for it."""
     epoch, begun = tx.settings.epoch, tx.settings.epoch_begun
     known = tx.peer_settings(device.id)

@@ -10,7 +10,7 @@ import openpyxl
 import pytest
 
 from docs import generate
-from fieldsync.cli import TREE
+from fieldsync.cli import COMMANDS
 from fieldsync.commands.support import lazy_tree
 from fieldsync.commands.support.settings import Settings
 from fieldsync.core.grants import ROLES
@@ -293,7 +293,7 @@ def codes() -> frozenset[str]:
     said = {*schema.types, *KINDS, *ROLES, *(path.stem for path in (ROOT / "schemas" / "reports").iterdir())}
     for field in fields:
         said |= {field.name, field.type, field.merge, field.required, *(one.code for one in field.choices)}
-    said |= {name for path in leaves(TREE) for name in path}
+    said |= {name for path in runnable(COMMANDS) for name in path}
     return frozenset(said)
 
 
@@ -321,19 +321,19 @@ def test_all_that_commands_say_can_be_translated(office: tuple[World, dict[str, 
 
 def test_every_command_is_played() -> None:
     """A new command takes its place in the table."""
-    commands, played = set(leaves(TREE)), set()
+    commands, played = set(runnable(COMMANDS)), set()
     for line in PLAYED.strip().splitlines():
         words = tuple(shlex.split(line.partition(":")[2], comments=True))
         played.add(max((path for path in commands if words[: len(path)] == path), key=len))
     assert commands - played == set()
 
 
-def leaves(node: lazy_tree.Leaf | lazy_tree.Branch, *path: str) -> Iterator[tuple[str, ...]]:
+def runnable(node: lazy_tree.CommandSpec | lazy_tree.GroupSpec, *path: str) -> Iterator[tuple[str, ...]]:
     """Return the commands below a place in the tree."""
-    if isinstance(node, lazy_tree.Branch):
+    if isinstance(node, lazy_tree.GroupSpec):
         for name, below in node.commands.items():
-            yield from leaves(below, *path, name)
-    if isinstance(node, lazy_tree.Leaf) or node.default is not None:
+            yield from runnable(below, *path, name)
+    if isinstance(node, lazy_tree.CommandSpec) or node.default is not None:
         yield path
 
 
@@ -341,15 +341,15 @@ def test_all_help_can_be_translated() -> None:
     """Every command's sentences, its options' and arguments', and the headings round them."""
     bare: list[str] = []
 
-    def walk(name: str, node: lazy_tree.Leaf | lazy_tree.Branch) -> None:
+    def walk(name: str, node: lazy_tree.CommandSpec | lazy_tree.GroupSpec) -> None:
         made = lazy_tree.command(name, node, Settings(lang="ar"))
         told = [made.help, made.epilog, *(getattr(param, "help", None) for param in made.params)]
         bare.extend(part for text in told if text for part in text.split("\n\n") if re.match("[A-Za-z]", part))
-        if isinstance(node, lazy_tree.Branch):
+        if isinstance(node, lazy_tree.GroupSpec):
             for below, one in node.commands.items():
                 walk(below, one)
 
-    walk("fieldsync", TREE)
+    walk("fieldsync", COMMANDS)
     assert bare == []
     shown = generate.help_of(("list",), "ar")
     heads = [pseudo.foreign(word) for word in ("Usage", "Arguments", "Options")]

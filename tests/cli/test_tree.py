@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from fieldsync.cli import TREE
-from fieldsync.commands.support.lazy_tree import EVERYWHERE, Branch
+from fieldsync.cli import COMMANDS
+from fieldsync.commands.support.lazy_tree import EVERYWHERE, GroupSpec
 from tests.cli.conftest import World
 
 ASKED = {
@@ -17,18 +17,18 @@ ASKED = {
 }  # fmt: skip
 
 
-def _names(branch: Branch, above: str = "") -> list[str]:
+def _names(group: GroupSpec, above: str = "") -> list[str]:
     found = []
-    for name, node in branch.commands.items():
+    for name, node in group.commands.items():
         whole = f"{above}{name}"
-        if isinstance(node, Branch):
+        if isinstance(node, GroupSpec):
             found += _names(node, whole + " ")
-        if not isinstance(node, Branch) or node.default is not None:
+        if not isinstance(node, GroupSpec) or node.default is not None:
             found.append(whole)
     return found
 
 
-NAMES = sorted(_names(TREE))  # all that does something by itself
+NAMES = sorted(_names(COMMANDS))  # all that does something by itself
 
 
 def test_all_commands_are_there() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fieldsync import errors
-from fieldsync.cli import TREE
+from fieldsync.cli import COMMANDS
 from fieldsync.schema import load
 from fieldsync.ui import words_en
 from fieldsync.ui.terminal import messages
@@ -85,7 +85,7 @@ def test_every_error_says_what_was_kept_and_what_comes_next(lang: str) -> None:
 
 # what a command is called and how it is written is the same in both languages
 _TO_TYPE = re.compile(
-    rf"fieldsync (?:{'|'.join(TREE.commands)})\b|--[a-z-]+|FIELDSYNC_[A-Z_]+|\.(?:csv|xlsx|xls|jsonl|sqlite)\b"
+    rf"fieldsync (?:{'|'.join(COMMANDS.commands)})\b|--[a-z-]+|FIELDSYNC_[A-Z_]+|\.(?:csv|xlsx|xls|jsonl|sqlite)\b"
 )
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from docs import generate, json_page
-from fieldsync.cli import TREE
-from fieldsync.commands.support.lazy_tree import Branch
+from fieldsync.cli import COMMANDS
+from fieldsync.commands.support.lazy_tree import GroupSpec
 from fieldsync.json_documents import DOCUMENTS, WITHOUT
 from tests import json_shapes
 
@@ -35,12 +35,12 @@ _TOKEN = re.compile(r'"\w+"|\w+|[{}\[\]:,|…]')
 
 def _commands() -> list[str]:
     """Return what can be run: the commands, and the groups that are one themselves."""
-    at = {(): TREE, **{path: _node(path) for path in generate.paths()}}
-    return [" ".join(path) for path, node in at.items() if not isinstance(node, Branch) or node.default is not None]
+    at = {(): COMMANDS, **{path: _node(path) for path in generate.paths()}}
+    return [" ".join(path) for path, node in at.items() if not isinstance(node, GroupSpec) or node.default is not None]
 
 
 def _node(path):
-    node = TREE
+    node = COMMANDS
     for name in path:
         node = node.commands[name]
     return node

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
-from fieldsync.cli import TREE
-from fieldsync.commands.support.lazy_tree import Branch
+from fieldsync.cli import COMMANDS
+from fieldsync.commands.support.lazy_tree import GroupSpec
 from fieldsync.schema import load
 
-ROWS: dict[str, dict[str, Any]] = tomllib.loads((Path(__file__).parent / "sources.toml").read_text(encoding="utf-8"))
+ROWS: dict[str, dict[str, Any]] = tomllib.loads(
+    (Path(__file__).parent / "who_asked_for_what.toml").read_text(encoding="utf-8")
+)
 SCHEMA = load.load_texts(load.shipped_texts())
 REPORTS = {path.stem for path in (Path(__file__).parents[2] / "schemas" / "reports").glob("*.sql")}
 
@@ -37,9 +39,9 @@ def test_a_row_is_served(name: str) -> None:
         if choice:
             assert choice in kind.fields[field].codes
     for words in row["commands"]:
-        node: Any = TREE
+        node: Any = COMMANDS
         for word in words.split():
-            assert isinstance(node, Branch)
+            assert isinstance(node, GroupSpec)
             node = node.commands[word]
     assert REPORTS.issuperset(row["reports"])
 

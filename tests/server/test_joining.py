@@ -11,7 +11,7 @@ from fieldsync.replica import queries, save
 from fieldsync.replica.changes import Changes
 from fieldsync.server import administration
 from fieldsync.topology import backups
-from fieldsync.topology.device_summaries import DeviceOrCopy
+from fieldsync.topology.device_summaries import ListedDevice
 from tests import cast
 from tests.cast import JBL, ServerProcess
 from tests.conftest import Served
@@ -28,7 +28,7 @@ def invited(served: Served, name: str, port: int | None = None) -> invites.Invit
     return invites.Invite(f"https://127.0.0.1:{port}", *(getattr(invite, f) for f in invite.__struct_fields__[1:]))
 
 
-def enrolled(served: Served, name: str) -> list[DeviceOrCopy]:
+def enrolled(served: Served, name: str) -> list[ListedDevice]:
     """Return the devices of a person at the headquarters."""
     return [one for one in administration.list_devices(served.hq) if one.person == name]
 

@@ -16,7 +16,7 @@ from fieldsync.replica.lookup import find_row
 from fieldsync.replica.node import Node
 from fieldsync.ui.forms import form_app
 from fieldsync.ui.forms.form_screen import FormScreen
-from fieldsync.ui.forms.question import QuestionRow
+from fieldsync.ui.forms.question_row import QuestionRow
 from fieldsync.ui.forms.record_screen import FormApp
 from fieldsync.ui.views.tables import Tables
 from tests.conftest import Cast

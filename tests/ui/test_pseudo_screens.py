@@ -13,7 +13,7 @@ from fieldsync.replica.changes import Changes
 from fieldsync.replica.lookup import find_row
 from fieldsync.review import queue
 from fieldsync.ui.forms import form_app
-from fieldsync.ui.forms.question import QuestionRow
+from fieldsync.ui.forms.question_row import QuestionRow
 from fieldsync.ui.review.review_app import ReviewApp
 from fieldsync.ui.views.tables import Tables
 from tests import pseudo

@@ -8,7 +8,7 @@ from typer import Argument
 
 from fieldsync import errors
 from fieldsync.commands import settings_of, tell
-from fieldsync.commands.support import pack_commands
+from fieldsync.commands.support import needed_types
 
 SHELLS = ("bash", "zsh", "fish", "powershell", "pwsh")
 VARIABLE = "_FIELDSYNC_COMPLETE"  # what the script sets when it asks
@@ -43,7 +43,7 @@ def types(ctx: typer.Context, incomplete: str) -> list[str]:
     """Return the shipped record types that begin so: what a store's own forms add is behind its passphrase."""
     from fieldsync.schema import load
 
-    if pack_commands.all_hidden(ctx.find_root().command):
+    if needed_types.all_hidden(ctx.find_root().command):
         return []
     return sorted(name for name in load.load_texts(load.shipped_texts()).types if name.startswith(incomplete))
 
@@ -63,6 +63,6 @@ def reports(ctx: typer.Context, incomplete: str) -> list[str]:
     from fieldsync.schema.model import Schema
 
     found = definitions.available_reports(Path("-"), usable=True)
-    if pack_commands.all_hidden(ctx.find_root().command):
+    if needed_types.all_hidden(ctx.find_root().command):
         found = definitions.fitting_reports(found, Schema({}, ""))
     return [name for name in (*found, "freeze") if name.startswith(incomplete)]

@@ -1,4 +1,4 @@
-"""The command tree, grown only as far as a command line reaches: a `show` must not pay for the server's modules."""
+"""The command tree, made only as far as a command line reaches: a `show` must not pay for the server's modules."""
 
 import functools
 import importlib
@@ -13,7 +13,7 @@ import typer
 from typer._completion_classes import completion_init
 
 from fieldsync import errors
-from fieldsync.commands.support import completion, help_text, pack_commands
+from fieldsync.commands.support import completion, help_text, needed_types
 from fieldsync.commands.support.settings import Settings
 
 EVERYWHERE = (
@@ -23,7 +23,7 @@ EVERYWHERE = (
 
 
 @dataclass(frozen=True)
-class Leaf:
+class CommandSpec:
     """One command: `module:function`, the module of this package unless its whole name is given."""
 
     function: str
@@ -31,16 +31,16 @@ class Leaf:
 
 
 @dataclass(frozen=True)
-class Branch:
+class GroupSpec:
     """Commands under one name; `default` is the one that runs when none of them is given."""
 
     help: str
     default: str | None
-    commands: "Mapping[str, Leaf | Branch]"
-    needs: tuple[str, ...] = ()  # as of a leaf, for all of them
+    commands: "Mapping[str, CommandSpec | GroupSpec]"
+    needs: tuple[str, ...] = ()  # as of a command, for all of them
 
 
-def grow(tree: Branch) -> Callable[[list[str], Settings], int]:
+def command_runner(tree: GroupSpec) -> Callable[[list[str], Settings], int]:
     """Return what runs a command line's words and returns the exit code; the words' faults are Usage."""
 
     def run(words: list[str], settings: Settings) -> int:
@@ -67,9 +67,9 @@ def grow(tree: Branch) -> Callable[[list[str], Settings], int]:
     return run
 
 
-def command(name: str, node: Leaf | Branch, settings: Settings) -> Any:
+def command(name: str, node: CommandSpec | GroupSpec, settings: Settings) -> Any:
     """Return a command or a group, its help in the language that the settings speak."""
-    made = _leaf(name, node) if isinstance(node, Leaf) else _branch(name, node, settings)
+    made = _make_command(name, node) if isinstance(node, CommandSpec) else _make_group(name, node, settings)
     made.needs = node.needs
     made.lang, made.rtl = settings.language_of_sentences, settings.rtl
     help_text.translate(made, settings.language_of_sentences)
@@ -79,13 +79,13 @@ def command(name: str, node: Leaf | Branch, settings: Settings) -> Any:
 _PLAIN: dict[str, Any] = {"add_completion": False, "pretty_exceptions_enable": False, "rich_markup_mode": None}
 
 
-def _leaf(name: str, node: Leaf) -> Any:
+def _make_command(name: str, node: CommandSpec) -> Any:
     app = typer.Typer(**_PLAIN)
     app.command(name, epilog=EVERYWHERE, cls=help_text.Command)(_function(node.function))
     return typer.main.get_command(app)
 
 
-def _branch(name: str, node: Branch, settings: Settings) -> Any:
+def _make_group(name: str, node: GroupSpec, settings: Settings) -> Any:
     default = node.default
     text = node.help if default is None else f"{node.help}\n\n{_example(_function(default))}"
     app = typer.Typer(
@@ -95,7 +95,7 @@ def _branch(name: str, node: Branch, settings: Settings) -> Any:
     app.callback()(_alone(_function(default)) if default else _nothing)
     group = typer.main.get_group(app)
     assert isinstance(group, _Group)
-    group.branch, group.settings = node, settings
+    group.spec, group.settings = node, settings
     group.needs_below = {below: one.needs for below, one in node.commands.items()}
     return group
 
@@ -129,14 +129,14 @@ def _function(name: str) -> Callable[..., Any]:
 class _Group(help_text.Group):
     """A group whose commands are made when they are asked for."""
 
-    branch: Branch
+    spec: GroupSpec
     settings: Settings
     needs_below: Mapping[str, tuple[str, ...]]
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - the library's signature
-        lacking = pack_commands.hidden(self.settings.folder) if any(self.needs_below.values()) else frozenset()
+        lacking = needed_types.hidden(self.settings.folder) if any(self.needs_below.values()) else frozenset()
         return [name for name, needs in self.needs_below.items() if not needs or name not in lacking]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - the library's signature
-        node = self.branch.commands.get(cmd_name)
+        node = self.spec.commands.get(cmd_name)
         return None if node is None else command(cmd_name, node, self.settings)

@@ -16,7 +16,7 @@ from textual.widgets import Input, TextArea
 
 from fieldsync.replica.node import Node
 from fieldsync.schema.labels import label_in
-from fieldsync.ui.forms.question import MOST_OPTIONS, AnswerOption, QuestionRow, option_lines
+from fieldsync.ui.forms.question_row import MOST_OPTIONS, AnswerOption, QuestionRow, option_lines
 from fieldsync.ui.forms.roster import Roster, RosterMember, member_documents, new_member, present_members, tie_fields
 from fieldsync.ui.forms.rows import ActionRow, DerivedRow, QuestionSheet, TextRow
 from fieldsync.ui.views.tables import Tables

@@ -10,7 +10,7 @@ from fieldsync.replica.history import SavedChange
 from fieldsync.replica.node import Node
 from fieldsync.review import decisions as reviews
 from fieldsync.review import queue
-from fieldsync.review.queue import ConflictDetail, QueuedConflict, WeighedHead
+from fieldsync.review.queue import ConflictDetail, HeadWithOrigin, QueuedConflict
 from fieldsync.schema.model import Type
 from fieldsync.ui.views.node_status import NodeView
 from fieldsync.ui.views.record_card import when
@@ -149,7 +149,7 @@ def _deletion_sides(out: NodeView, kind: Type | None, item: ConflictDetail) -> l
     return sides
 
 
-def _source_lines(out: NodeView, head: WeighedHead) -> list[list[LinePart]]:
+def _source_lines(out: NodeView, head: HeadWithOrigin) -> list[list[LinePart]]:
     """From where and when; a clock that was wrong is marked."""
     place = "  ".join([*head.office, head.name])
     lines = [[LinePart(place, QUIET)], [LinePart(when(head.at), QUIET)]]
@@ -158,16 +158,16 @@ def _source_lines(out: NodeView, head: WeighedHead) -> list[list[LinePart]]:
     return lines
 
 
-Rule = Callable[[ConflictDetail], WeighedHead | None]
+Rule = Callable[[ConflictDetail], HeadWithOrigin | None]
 
 
 def bulk_rules(out: NodeView, items: Sequence[ConflictDetail]) -> list[tuple[str, Rule]]:
     """Return the rules by which many conflicts may be decided alike, each with its words."""
 
-    def newest(item: ConflictDetail) -> WeighedHead | None:
+    def newest(item: ConflictDetail) -> HeadWithOrigin | None:
         return max(item.heads, key=lambda head: head.order, default=None)
 
-    def oldest(item: ConflictDetail) -> WeighedHead | None:
+    def oldest(item: ConflictDetail) -> HeadWithOrigin | None:
         return min(item.heads, key=lambda head: head.order, default=None)
 
     def of(person: str) -> Rule:

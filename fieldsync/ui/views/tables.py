@@ -86,7 +86,7 @@ class Tables(DeviceTables):
 
     # --- review ---
 
-    def review(self, node: Node, found: "Sequence[OpenConflict]") -> None:
+    def show_conflict_list(self, node: Node, found: "Sequence[OpenConflict]") -> None:
         """A table of conflicts."""
         self.of(node)
         if not found:
@@ -100,7 +100,7 @@ class Tables(DeviceTables):
         columns = ("column_code", "column_field", "column_since", "column_values")
         self.table([self.phrase(column) for column in columns], rows, whole={0})
 
-    def conflicts(self, node: Node, found: "Sequence[OpenConflict]") -> None:
+    def show_conflicts(self, node: Node, found: "Sequence[OpenConflict]") -> None:
         """A record's conflicts: the value they started from, and each head with who, where, when."""
         self.of(node)
         if not found:

@@ -10,20 +10,20 @@ from fieldsync.store.contract import Row
 from fieldsync.ui.views.tables import Tables
 
 
-def warn(out: Tables, node: Node, items: Sequence[OpenConflict]) -> None:
+def warn_of_conflicts(out: Tables, node: Node, items: Sequence[OpenConflict]) -> None:
     """Show these conflicts with their values, and say that an edit ends none of them; to a supervisor, what does."""
     if not items:
         return
-    out.conflicts(node, items)
+    out.show_conflicts(node, items)
     out.say("open_edit_decider" if decisions.may_decide_somewhere(node) else "open_edit", record=items[0].code)
 
 
-def still_open(node: Node, record: str, fields: Sequence[str]) -> list[OpenConflict]:
+def conflicts_in(node: Node, record: str, fields: Sequence[str]) -> list[OpenConflict]:
     """Return the conflicts of a record in these fields."""
     return [item for item in decisions.conflicts_of(node, record) if item.field in fields]
 
 
-def in_words(out: Tables, kind: Type, row: Row, field: str) -> str:
+def conflict_line(out: Tables, kind: Type, row: Row, field: str) -> str:
     """Return a field's values in conflict, with who wrote each; "" where it is not in conflict."""
     if field not in row.conflicts:
         return ""

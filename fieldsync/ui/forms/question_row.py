@@ -18,7 +18,7 @@ from fieldsync.schema.labels import label_in
 from fieldsync.schema.model import Field
 from fieldsync.schema.set_members import typed_members
 from fieldsync.ui.forms.answers import FormAnswers, matching_choices, refusal_text
-from fieldsync.ui.views import open_fields
+from fieldsync.ui.views import conflict_notice
 from fieldsync.ui.widgets.inputs import TypedLine, TypedText
 from fieldsync.ui.widgets.line_writer import ACCENT, BAD, GOOD, QUIET, WARN, LinePart, LineWriter
 from fieldsync.ui.widgets.text_panels import TextPanel, Write
@@ -131,7 +131,7 @@ class QuestionRow(Horizontal):
             n = there if isinstance(there, int) else len(there)
             return LinePart(out.phrase(f"form_{self.field.kind}", n=f"{n:,}"), QUIET)
         if self.filling.row is not None:
-            standing = open_fields.in_words(out, self.filling.kind, self.filling.row, self.field.name)
+            standing = conflict_notice.conflict_line(out, self.filling.kind, self.filling.row, self.field.name)
             if standing:
                 return LinePart(standing, WARN)
         hint = label_in(self.field.hint, self.filling.lang)
