@@ -10,9 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from fieldsync.crypto.slots import Slots
+from fieldsync.demo import results
 from fieldsync.replica import node as nodes
 from fieldsync.reports import run
 from fieldsync.ui.views.tables import Tables
@@ -58,7 +60,7 @@ class Tour:
         """Return what the demo tells people, from what it told."""
         out = io.StringIO()
         with contextlib.redirect_stdout(out):
-            Tables("en", "").office(self.told)
+            results.show_office(Tables("en", ""), msgspec.convert(self.told, results.ExampleOffice))
         return out.getvalue()
 
     def serve(self) -> None:

@@ -36,6 +36,7 @@ class LabelReader:
         codes = {language for language in met if LANGUAGE.fullmatch(language)}
         self.nameless = sorted(met - codes)
         self.languages = languages_of(dict.fromkeys(codes)) if codes - set(SHIPPED) else SHIPPED
+        met |= self._labels_by_language(survey.get("title")).keys()
         self.lacking = [language for language in SHIPPED if language in self.languages and language not in met]
 
     def label_of(self, given: object, instead: str) -> Table:
