@@ -1,5 +1,6 @@
 """The contract on SQLite (SQLCipher); and what only a file has: readers beside the writer, and an end to its room."""
 
+import pkgutil
 import threading
 from collections.abc import Callable
 from itertools import count
@@ -11,7 +12,7 @@ from fieldsync import errors
 from fieldsync.replica import queries, save
 from fieldsync.replica.changes import Changes
 from fieldsync.store import Store, open_store
-from fieldsync.store.sqlite import type_views
+from fieldsync.store.sqlite import migrations, type_views
 from tests.cast import open_node, rows
 from tests.conftest import Cast
 from tests.directly import sync
@@ -39,6 +40,22 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Store]:
 
 class TestSqlite(StoreContract):
     """SQLite keeps the contract."""
+
+
+def test_a_store_before_the_last_migration_gets_it(tmp_path: Path) -> None:
+    """Its number is below that of the newest step, whichever that is."""
+    newest = max(one.name for one in pkgutil.iter_modules(migrations.__path__))
+    store = open_store(tmp_path, KEY, create=True)
+    with store.write() as tx:
+        tx.connection.execute("DELETE FROM _sqlite_migrations WHERE name = ?", (newest.removeprefix("m"),))
+        tx.connection.execute(f"PRAGMA user_version = {migrations.LATEST - 1}")
+        tx.connection.execute("DROP TABLE asked")  # what the newest step makes
+    store.close()
+    store = open_store(tmp_path, KEY)
+    with store.write() as tx:
+        assert tx.connection.execute("PRAGMA user_version").fetchone()[0] == int(newest[1:5])
+        assert tx.questioned_merges == {}
+    store.close()
 
 
 def test_readers_of_a_server_see_one_moment_while_it_writes(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import sqlite_utils
 
-LATEST = 7
+LATEST = 8
 
 
 def bring_up_to_date(db: "sqlite_utils.Database") -> None:
