@@ -1,6 +1,7 @@
 """Records that turn out not to be in a unit that a commit named: they, or what they belong to, have moved on meanwhile."""
 
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Mapping
+from functools import cache, partial
 
 from fieldsync.core.grants import may_see_channel
 from fieldsync.core.state import State
@@ -19,34 +20,33 @@ def note_left_units(
     Their authors hold them there, and after a restore branches may. Returns those that are so as they belong to another record.
     """
     owned: set[bytes] = set()
+    number, author_units = cache(tx.channel_number), cache(partial(_author_units, tx))
     for state in states:
         row = rows.get(state.record)
         if row is None:
             continue
-        new = state.record not in held and state.base is not None
+        base = None if state.record in held else state.base
         left = False
-        for unit in {*(_units_made_in(tx, state, row) if new else ()), *_units_moved_to(state)}:
+        made_in = () if base is None else (state.values.get("_unit"), *author_units(base.device, tuple(row.channels)))
+        for unit in {one for one in made_in if isinstance(one, str)} | _units_moved_to(state):
             for name in (unit, unit + ABOVE) if state.type in rules.raised_types else (unit,):
-                left = _leave(tx, tx.channel_number(name), row, followed=not new) or left
-        if new and left and row.owner is not None:
+                left = _leave(tx, number(name), row, followed=base is None) or left
+        if base is not None and left and row.owner is not None:
             owned.add(state.record)
     return owned
 
 
-def _units_made_in(tx: ReadTx, state: State, row: Row) -> Iterator[str]:
-    """Yield the unit that a new record names; and where its author may not see it, the author's own: it holds the record there."""
-    unit = state.values.get("_unit")
-    if isinstance(unit, str):
-        yield unit
-    author = tx.device(state.base.device) if state.base is not None else None
-    if author is not None and not any(may_see_channel(author.grants, tx.channel(n).unit) for n in row.channels):
-        yield from (grant.unit for grant in author.grants)
+def _author_units(tx: ReadTx, device: bytes, channels: tuple[int, ...]) -> tuple[str, ...]:
+    """Return the units of a record's author, who holds it there, where it may see none of the record's channels."""
+    author = tx.device(device)
+    if author is None or any(may_see_channel(author.grants, tx.channel(n).unit) for n in channels):
+        return ()
+    return tuple(grant.unit for grant in author.grants)
 
 
-def _units_moved_to(state: State) -> Iterator[str]:
+def _units_moved_to(state: State) -> set[str]:
     register = state.fields.get("_unit")
-    if register is not None:
-        yield from (head.value for head in register.heads if isinstance(head.value, str))
+    return set() if register is None else {head.value for head in register.heads if isinstance(head.value, str)}
 
 
 def _leave(tx: Tx, channel: int, row: Row, *, followed: bool) -> bool:

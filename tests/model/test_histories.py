@@ -68,6 +68,6 @@ def test_one_seed_is_one_history() -> None:
 @pytest.mark.parametrize("module", ["tests.model.history", "benchmarks", "docs.recorded"])
 def test_programs_without_the_command_line_register_the_extensions(module: str) -> None:
     """`python -m tests.model`, the benchmarks and docs.recorded save records too, and pytest registers nothing for them."""
-    script = f"import {module}; from fieldsync.replica.extensions import registered; registered()"
+    script = f"import {module}; from fieldsync.replica.extensions import registered_extensions; registered_extensions()"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

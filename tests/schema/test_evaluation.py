@@ -32,13 +32,13 @@ class Endless:
     def __init__(self) -> None:
         self.looked = 0
 
-    def children(self, _type: str) -> Iterator[Mapping[str, object]]:
+    def child_documents(self, _type: str) -> Iterator[Mapping[str, object]]:
         """Yield them until nobody asks for more."""
         while True:
             self.looked += 1
             yield {"n": 1}
 
-    def named(self, ref: object) -> Mapping[str, object] | None:
+    def find_document(self, ref: object) -> Mapping[str, object] | None:
         """Know nobody."""
 
 
@@ -80,7 +80,7 @@ def test_patterns_made_for_each_of_many_records_are_given_up() -> None:
     """A rule that takes its pattern from each of thousands of records may compile some of them, not all."""
 
     class Patterned(Endless):
-        def children(self, _type: str) -> Iterator[Mapping[str, object]]:
+        def child_documents(self, _type: str) -> Iterator[Mapping[str, object]]:
             while True:
                 self.looked += 1
                 yield {"n": f"a{{{self.looked}}}"}

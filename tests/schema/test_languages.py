@@ -101,7 +101,7 @@ def test_every_fault_in_a_form_is_a_sentence_in_both_languages() -> None:
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
             if isinstance(node, ast.Call) and len(node.args) > 1 and isinstance(node.args[1], ast.Constant):
                 called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-                if called in {"fault", "report"}:
+                if called in {"add_fault", "report"}:
                     codes.add(node.args[1].value)
     assert len(codes) > 30
     english, arabic = load_catalogue("en"), load_catalogue("ar")

@@ -160,7 +160,7 @@ def test_whoever_only_looks_waits_for_no_matcher() -> None:
     code = (
         "import sys; from fieldsync.schema import validate; from fieldsync.schema.model import Field, Type; from fieldsync.replica import queries;"
         "kind = Type('visit', {}, {}, 1, {'note': Field('note', 'text', 'latest', {}, pattern='x')});"
-        "validate.derive(kind, {'note': 'x'}, '2026-01-01');"
+        "validate.derive_fields(kind, {'note': 'x'}, '2026-01-01');"
         "print([one for one in ('re2', 'fieldsync.schema.patterns', 'fieldsync.schema.damaged_text') if one in sys.modules])"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

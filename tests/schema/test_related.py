@@ -49,12 +49,12 @@ class Finder:
     def __init__(self, children: Iterable[Mapping[str, object]]) -> None:
         self._children = list(children)
 
-    def children(self, type: str) -> list[Mapping[str, object]]:
+    def child_documents(self, type: str) -> list[Mapping[str, object]]:
         """Return them all."""
         assert type == "step"
         return self._children
 
-    def named(self, ref: object) -> Mapping[str, object] | None:
+    def find_document(self, ref: object) -> Mapping[str, object] | None:
         """Return the one that has the name."""
         return next((one for one in self._children if one.get("name") == ref), None)
 
