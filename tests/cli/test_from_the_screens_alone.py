@@ -57,12 +57,9 @@ def test_a_family_a_warning_a_conflict_and_a_duplicate(world: World) -> None:
             screen.start(*world.command(who, "--lang", "ar", "sync"))
             screen.until("ended with 0")
         screen.start(*world.command("samar", "--lang", "ar", "review"))
-        shown = screen.until("المراجعة   1 من 2")
-
-        assert all(word in shown for word in ("حمص", "حماة", "Amal", "Basim", "قد يكونان واحداً"))
+        screen.until("المراجعة   1 من 2", "حمص", "حماة", "Amal", "Basim", "قد يكونان واحداً")
         screen.press("2")
-        shown = screen.until("هما اثنان")
-        assert "تاريخ الميلاد نفسه" in shown
+        screen.until("هما اثنان", "تاريخ الميلاد نفسه")
         screen.press("1")
         screen.until("بُتّ في: 2")
         screen.press("q")

@@ -51,12 +51,14 @@ class Terminal:
         """The screen as it is."""
         return self._run("capture-pane", "-p")
 
-    def until(self, text: str) -> str:
-        """Wait until a text is on the screen; return the screen."""
+    def until(self, *texts: str) -> str:
+        """Wait until texts are on the screen together, which may be drawn in parts; return the screen."""
         deadline = time.monotonic() + SECONDS
-        while text not in (shown := self.seen()):
-            assert time.monotonic() < deadline, f"no {text!r} on:\n{shown}"
+        shown = self.seen()
+        while not all(text in shown for text in texts):
+            assert time.monotonic() < deadline, f"no {texts} on:\n{shown}"
             time.sleep(0.05)
+            shown = self.seen()
         return shown
 
     def press(self, *keys: str) -> None:
