@@ -1,14 +1,13 @@
 """Records that turn out not to be in a unit that a commit named: they, or what they belong to, have moved on meanwhile."""
 
 from collections.abc import Container, Iterable, Mapping
-from functools import cache, partial
+from functools import cache
 
-from fieldsync.core.grants import may_see_channel
 from fieldsync.core.state import State
 from fieldsync.core.units import ABOVE
 from fieldsync.replica.merge_rules import Rules
 from fieldsync.replica.placement import DEEPEST
-from fieldsync.store import ReadTx, Tx
+from fieldsync.store import Tx
 from fieldsync.store.contract import Row
 
 
@@ -20,28 +19,20 @@ def note_left_units(
     Their authors hold them there, and after a restore branches may. Returns those that are so as they belong to another record.
     """
     owned: set[bytes] = set()
-    number, author_units = cache(tx.channel_number), cache(partial(_author_units, tx))
+    number = cache(tx.channel_number)
     for state in states:
         row = rows.get(state.record)
         if row is None:
             continue
-        base = None if state.record in held else state.base
+        new = state.record not in held and state.base is not None
+        made_in = state.values.get("_unit") if new else None
         left = False
-        made_in = () if base is None else (state.values.get("_unit"), *author_units(base.device, tuple(row.channels)))
-        for unit in {one for one in made_in if isinstance(one, str)} | _units_moved_to(state):
+        for unit in _units_moved_to(state) | ({made_in} if isinstance(made_in, str) else set()):
             for name in (unit, unit + ABOVE) if state.type in rules.raised_types else (unit,):
-                left = _leave(tx, number(name), row, followed=base is None) or left
-        if base is not None and left and row.owner is not None:
+                left = _leave(tx, number(name), row, followed=not new) or left
+        if new and left and row.owner is not None:
             owned.add(state.record)
     return owned
-
-
-def _author_units(tx: ReadTx, device: bytes, channels: tuple[int, ...]) -> tuple[str, ...]:
-    """Return the units of a record's author, who holds it there, where it may see none of the record's channels."""
-    author = tx.device(device)
-    if author is None or any(may_see_channel(author.grants, tx.channel(n).unit) for n in channels):
-        return ()
-    return tuple(grant.unit for grant in author.grants)
 
 
 def _units_moved_to(state: State) -> set[str]:
