@@ -242,7 +242,7 @@ def check_folder(
 
 def import_form(
     ctx: typer.Context,
-    file: Annotated[str, Argument(metavar="FORM", help="An XLSForm (.xlsx, .xls or .csv).")],
+    file: Annotated[str, Argument(metavar="FORM", help="An XLSForm (.xlsx, .ods, .xls or .csv).")],
     *,
     out: Annotated[
         str | None, Option(metavar="DIR", help="The folder of forms to write to (default: the form is shown).")

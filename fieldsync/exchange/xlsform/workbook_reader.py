@@ -13,13 +13,15 @@ from typing import Any, NamedTuple
 
 from fieldsync import errors
 from fieldsync.exchange.tables.workbook import check_zip
+from fieldsync.exchange.xlsform import ods_reader
 from fieldsync.exchange.xlsform.model import ConversionNote, Table
 
 MAX_SURVEY, MAX_CHOICES = 5_000, 50_000  # rows
 MAX_FILE = 32 * 1024 * 1024  # bytes
 MAX_OLD = 4 * 1024 * 1024  # bytes of a file that is read as a whole: .xls, .csv
 _ZIPPED = (".xlsx", ".xlsm")
-_KINDS = (*_ZIPPED, ".xls", ".csv")
+_OPEN = ".ods"
+_KINDS = (*_ZIPPED, _OPEN, ".xls", ".csv")
 _RESERVED = "meta"
 _ROW = re.compile(r"\[row\s*:\s*(\d+)\]\s*")
 _SHEET = re.compile(r"[Oo]n the '(\w+)' sheet")
@@ -36,6 +38,12 @@ class Workbook(NamedTuple):
     notes: list[ConversionNote]
 
 
+class _OpenCell(NamedTuple):
+    """A cell of an .ods file, as pyxform's own reader of rows wants one."""
+
+    value: ods_reader.Cell
+
+
 def read(path: Path) -> Workbook:
     """Return a form's workbook. BadFile, Usage."""
     try:
@@ -49,7 +57,7 @@ def read(path: Path) -> Workbook:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            rows = xls2json_backends.get_xlsform(str(path))
+            rows = xls2json_backends.get_xlsform(_read_open(path) if path.suffix.lower() == _OPEN else str(path))
             _check_size(path, rows)
             _allow_doubles(rows)
             notes = _without_reserved(rows)
@@ -61,6 +69,33 @@ def read(path: Path) -> Workbook:
     if survey.get("public_key"):
         raise errors.BadFile(file=path.name, reason="form_encrypted")
     return Workbook(survey, rows, notes)
+
+
+def _read_open(path: Path) -> Table:
+    """Return the sheets of an .ods file as pyxform has those of an .xlsx file."""
+    from pyxform import constants, xls2json_backends
+
+    sheets = ods_reader.read_sheets(path)
+    book: Table = {"sheet_names": list(sheets), "fallback_form_name": path.stem}
+    for name, rows in sheets.items():
+        known = name.lower() if name.lower() in constants.SUPPORTED_SHEET_NAMES else ""
+        if not known and len(sheets) > 1:
+            continue
+        heads = xls2json_backends.get_excel_column_headers(
+            None if cell is None else str(cell) for cell in (rows[0] if rows else ())
+        )
+        book[known or constants.SURVEY] = xls2json_backends.get_excel_rows(
+            headers=heads, rows=(tuple(map(_OpenCell, row)) for row in rows[1:]), cell_func=_cell_text
+        )
+        book[f"{known or constants.SURVEY}_header"] = [dict.fromkeys(head for head in heads if head is not None)]
+    return book
+
+
+def _cell_text(cell: _OpenCell, _row: int, _column: str) -> str | None:
+    from pyxform import xls2json_backends
+
+    value = cell.value.strip() if isinstance(cell.value, str) else cell.value
+    return None if value in (None, "") else str(xls2json_backends.xlsx_value_to_str(value))
 
 
 def _reason(fault: Exception) -> str:
