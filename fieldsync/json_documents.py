@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from msgspec import Struct
 
 from fieldsync.authority import integrity, quarantine
-from fieldsync.casework import agenda, cases, eligibility, referrals
+from fieldsync.casework import agenda, cases, eligibility, record_pages, referrals
 from fieldsync.commands import files, overlaps, overview, reports, review
 from fieldsync.commands.support import completion, secrets
 from fieldsync.demo import results
@@ -64,7 +64,7 @@ DOCUMENTS: Mapping[str, tuple[Output, ...]] = MappingProxyType(
         "join": (Output(sync_results.Joined),),
         "add": (Output(SavedRecord), Output(list[SavedRecord], "with `--row`")),
         "edit": (Output(SavedRecord), Output(list[SavedRecord], "for several records")),
-        "show": (Output(Record),),
+        "show": (Output(record_pages.ShownRecord),),
         "list": (Output(list[Record]),),
         "find": (Output(list[Record]),),
         "history": (Output(list[history.SavedChange]),),

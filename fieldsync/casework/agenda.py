@@ -1,7 +1,7 @@
 """What is due: the lines that the forms say there are to do, of the records that this node holds, the oldest first."""
 
 import datetime
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -10,16 +10,15 @@ from fieldsync.core import names, record_ids
 from fieldsync.core.grants import covering_grant
 from fieldsync.core.units import home_unit
 from fieldsync.replica.formula_lookups import RowLookups
+from fieldsync.replica.lookup import RelatedRecords
 from fieldsync.replica.node import Node
 from fieldsync.schema import validate
 from fieldsync.schema.expressions import parser
 from fieldsync.schema.model import DueRule, Type
-from fieldsync.schema.values import is_id
 from fieldsync.store import ReadTx
 from fieldsync.store.contract import RecordQuery, Row
 
 WEEK = 7  # days
-_NAMES = {"text", "note", "ref", "phone"}  # types of fields that name something
 
 
 class AgendaLine(Struct, frozen=True):
@@ -53,68 +52,6 @@ class _AgendaLine(NamedTuple):
     due: DueRule
     name: str
     on: str
-
-
-class RelatedRecords:
-    """Looks up, many at once, the records that others name: their owners, and whose work they are."""
-
-    def __init__(self, node: Node, tx: ReadTx) -> None:
-        self._node = node
-        self._tx = tx
-        self._rows: dict[bytes, Row | None] = {}
-
-    def fetch_records(self, records: Iterable[bytes]) -> None:
-        """Have these at hand."""
-        wanted = [record for record in dict.fromkeys(records) if record not in self._rows]
-        if wanted:
-            self._rows |= dict.fromkeys(wanted) | self._tx.rows(wanted)
-
-    def find_row(self, record: bytes) -> Row | None:
-        """Return a record, if it is here."""
-        self.fetch_records([record])
-        return self._rows[record]
-
-    def row_of_reference(self, value: object) -> Row | None:
-        """Return the record that a reference names, if it is here."""
-        return self.find_row(record_ids.from_text(value)) if isinstance(value, str) and is_id(value) else None
-
-    def title_of(self, row: Row) -> str:
-        """Return what a record is called: the words of its title, what these name by its own; a date only where there is no name."""
-        kind = self._node.schema.types.get(row.state.type)
-        fields = [kind.fields[name] for name in kind.title if name in row.doc] if kind else []
-        for named in (_NAMES, {"date"}):
-            parts = [
-                self._name_of_reference(row.doc[field.name])
-                for field in fields
-                if field.type in named and field.kind == "plain"
-            ]
-            if any(parts):
-                return " ".join(part for part in parts if part)
-        return ""
-
-    def _name_of_reference(self, value: object) -> str:
-        text = str(value)
-        named = self.row_of_reference(text)
-        return self.title_of(named) if named is not None else "" if is_id(text) else text
-
-    def worker_name(self, value: object) -> str | None:
-        """Return the name of a worker: the record's, or the words that stand for one."""
-        row = self.row_of_reference(value)
-        if row is not None:
-            return self.title_of(row)
-        return value if isinstance(value, str) else None
-
-    def subject_of(self, row: Row) -> Row | None:
-        """Return whom a record is about: its nearest owner of whom nothing is ever due, a person or a household."""
-        while row.owner is not None:
-            owner = self.find_row(row.owner)
-            if owner is None:
-                return None
-            kind = self._node.schema.types.get(owner.state.type)
-            if kind is not None and not kind.due:
-                return owner
-            row = owner
-        return None
 
 
 def is_me(node: Node, worker: str | None) -> bool:

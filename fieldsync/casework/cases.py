@@ -9,13 +9,13 @@ from dataclasses import replace
 from msgspec import Struct
 
 from fieldsync import errors
-from fieldsync.casework.agenda import RelatedRecords, list_due
+from fieldsync.casework.agenda import list_due
 from fieldsync.core import record_ids
 from fieldsync.core.lifecycle import Lifecycle
 from fieldsync.core.units import check_unit
 from fieldsync.replica import commit_writer, record_units, save
 from fieldsync.replica.changes import Changes
-from fieldsync.replica.lookup import find_row
+from fieldsync.replica.lookup import RelatedRecords, find_row
 from fieldsync.replica.node import Node
 from fieldsync.replica.placement import owners_of
 from fieldsync.schema import validate

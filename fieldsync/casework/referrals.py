@@ -8,7 +8,6 @@ from msgspec import Struct, structs
 
 from fieldsync import errors
 from fieldsync.casework import partner_sharing
-from fieldsync.casework.agenda import RelatedRecords
 from fieldsync.casework.partner_sharing import CONSENT, FIELDS, ORGANISATION, REFERRAL, WITH, reference_id
 from fieldsync.core import record_ids, stamp
 from fieldsync.core.register import Value
@@ -16,7 +15,7 @@ from fieldsync.core.state import field_of, registers
 from fieldsync.core.units import check_unit
 from fieldsync.replica import value_reader
 from fieldsync.replica.changes import Changes
-from fieldsync.replica.lookup import find_row
+from fieldsync.replica.lookup import RelatedRecords, find_row
 from fieldsync.replica.node import Node
 from fieldsync.replica.queries import Record, RecordShaper
 from fieldsync.replica.record_units import home_of

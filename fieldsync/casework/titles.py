@@ -1,9 +1,9 @@
 """What a list says of other records than its own: whom each is about, and what those are called that it names."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from fieldsync.casework.agenda import RelatedRecords
 from fieldsync.core import record_ids
+from fieldsync.replica.lookup import RelatedRecords
 from fieldsync.replica.node import Node
 from fieldsync.schema.values import is_id
 
@@ -30,3 +30,8 @@ def reference_titles(node: Node, values: Iterable[str]) -> dict[str, str]:
         people.fetch_records(ids.values())
         rows = {value: people.find_row(record) for value, record in ids.items()}
         return {value: people.title_of(row) or row.code or value for value, row in rows.items() if row is not None}
+
+
+def birth_year(fields: Mapping[str, object]) -> str:
+    """Return the year in which a person was born, as text; nothing where it is not known."""
+    return str(fields.get("birth_date") or "")[:4]

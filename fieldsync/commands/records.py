@@ -234,16 +234,22 @@ def show(
     ctx: typer.Context,
     record: Record,
     all_heads: Annotated[bool, Option("--all-heads", help="Every surviving value of every field, too.")] = False,
+    whole: Annotated[bool, Option("--whole", help="All that belongs to it, not the newest only.")] = False,
 ) -> None:
-    """Show one record.
+    """Show one record; of a household or a case all that belongs to it, too: members, cases, plan, aid, visits, referrals.
 
     Example: fieldsync show JBL-AK-42
     """
-    from fieldsync.api import Session
+    from fieldsync.casework import record_pages
+
+    def picture(out: "Tables") -> None:
+        from fieldsync.ui.views import record_page
+
+        record_page.draw_page(out, node, found, whole=whole)
 
     with opened(ctx) as node:
-        found = Session(node).show(record, all_heads=all_heads)
-        tell(ctx, found, lambda out: out.record(node, found))
+        found = record_pages.show_record(node, record, all_heads=all_heads)
+        tell(ctx, found, picture)
 
 
 def list_records(

@@ -1,14 +1,18 @@
-"""Finding a record by what a person calls it: its id, its code, or any unique beginning of either."""
+"""Finding a record by its id, its code, or any unique beginning of either; and what those are called that others name."""
 
 import re
+from collections.abc import Iterable
 
 from fieldsync import errors
 from fieldsync.core import codes, record_ids
+from fieldsync.replica.node import Node
 from fieldsync.schema.model import Field, Schema
+from fieldsync.schema.values import is_id
 from fieldsync.store import ReadTx
 from fieldsync.store.contract import RecordQuery, Row
 
 SHORTEST = 4
+_NAMES = {"text", "note", "ref", "phone"}  # types of fields that name something
 _HEX = re.compile(r"[0-9a-f]+")
 _ID = re.compile(r"[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}")
 
@@ -70,3 +74,65 @@ def resolve_reference(tx: ReadTx, schema: Schema, field: Field, value: object) -
         for row in tx.select_rows(RecordQuery(type=name, equal={title: value.strip()}, deleted=False, limit=2))
     ]
     return record_ids.id_text(rows[0].state.record) if len(rows) == 1 else value
+
+
+class RelatedRecords:
+    """Looks up, many at once, the records that others name: their owners, and whose work they are."""
+
+    def __init__(self, node: Node, tx: ReadTx) -> None:
+        self._node = node
+        self._tx = tx
+        self._rows: dict[bytes, Row | None] = {}
+
+    def fetch_records(self, records: Iterable[bytes]) -> None:
+        """Have these at hand."""
+        wanted = [record for record in dict.fromkeys(records) if record not in self._rows]
+        if wanted:
+            self._rows |= dict.fromkeys(wanted) | self._tx.rows(wanted)
+
+    def find_row(self, record: bytes) -> Row | None:
+        """Return a record, if it is here."""
+        self.fetch_records([record])
+        return self._rows[record]
+
+    def row_of_reference(self, value: object) -> Row | None:
+        """Return the record that a reference names, if it is here."""
+        return self.find_row(record_ids.from_text(value)) if isinstance(value, str) and is_id(value) else None
+
+    def title_of(self, row: Row) -> str:
+        """Return what a record is called: the words of its title, what these name by its own; a date only where there is no name."""
+        kind = self._node.schema.types.get(row.state.type)
+        fields = [kind.fields[name] for name in kind.title if name in row.doc] if kind else []
+        for named in (_NAMES, {"date"}):
+            parts = [
+                self._name_of_reference(row.doc[field.name])
+                for field in fields
+                if field.type in named and field.kind == "plain"
+            ]
+            if any(parts):
+                return " ".join(part for part in parts if part)
+        return ""
+
+    def _name_of_reference(self, value: object) -> str:
+        text = str(value)
+        named = self.row_of_reference(text)
+        return self.title_of(named) if named is not None else "" if is_id(text) else text
+
+    def worker_name(self, value: object) -> str | None:
+        """Return the name of a worker: the record's, or the words that stand for one."""
+        row = self.row_of_reference(value)
+        if row is not None:
+            return self.title_of(row)
+        return value if isinstance(value, str) else None
+
+    def subject_of(self, row: Row) -> Row | None:
+        """Return whom a record is about: its nearest owner of whom nothing is ever due, a person or a household."""
+        while row.owner is not None:
+            owner = self.find_row(row.owner)
+            if owner is None:
+                return None
+            kind = self._node.schema.types.get(owner.state.type)
+            if kind is not None and not kind.due:
+                return owner
+            row = owner
+        return None

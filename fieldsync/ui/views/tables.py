@@ -48,7 +48,7 @@ class Tables(DeviceTables):
             label = self.label(kind, name) if name else self.phrase("column_name")
             columns += [(label, partial(self._title, node, name)), *latin[:1]]
             latin = latin[1:]
-        columns += [*more, *latin, ("", self._marks)]
+        columns += [*more, *latin, ("", self.marks)]
         self.table(
             [name for name, _ in columns], [[value(record) for _, value in columns] for record in found], whole={0}
         )
@@ -80,7 +80,8 @@ class Tables(DeviceTables):
     def _plain(self, field: Field, value: object) -> str:
         return self.phrase("yes" if value else "no") if isinstance(value, bool) else field.value_words(value, self.lang)
 
-    def _marks(self, record: Record) -> str:
+    def marks(self, record: Record) -> str:
+        """Return how many conflicts a record has, and whether it waits to be sent."""
         marks = [self.phrase("in_conflict_n", n=len(record.conflicts))] if record.conflicts else []
         return " ".join(marks + ([self.phrase("unsent")] if record.unsent else []))
 

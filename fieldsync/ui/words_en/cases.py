@@ -1,4 +1,4 @@
-"""Cases and what is due."""
+"""Cases, what is due, and the page of a family or a case."""
 
 WORDS = {
     "agenda_empty": "Nothing is due.",
@@ -17,6 +17,19 @@ WORDS = {
     "caseload_late": "Late",
     "caseload_opened": "New this month",
     "caseload_closed": "Closed this month",
+    "page_members": "Members ({n})",
+    "page_cases": "Cases ({n})",
+    "page_aid": "Aid and services ({n})",
+    "page_visits": "Visits ({n})",
+    "page_assessments": "Assessments ({n})",
+    "page_referrals": "Referrals ({n})",
+    "page_events": "Changes in the family ({n})",
+    "page_plan": "Plan ({n})",
+    "page_steps": "Steps of the plan ({n})",
+    "page_conflicts": "Conflicts to decide ({n})",
+    "page_older": "… and {n} older: fieldsync show {record} --whole",
+    "page_born": "Born",
+    "page_name": "Name",
     "usage.transfer": "A transfer needs somebody who takes the case.",
     "usage.transfer!": "Give --worker NAME, --unit UNIT, or both.",
     "usage.plan_step": "A step is written ACTION;SERVICE;DUE or ACTION;SERVICE;DUE;WHO; nothing was changed.",
