@@ -17,6 +17,7 @@ from fieldsync import errors, office
 from fieldsync.replica import node as nodes
 from fieldsync.replica import queries
 from fieldsync.replica.queries import Record, ShownHead, Written
+from fieldsync.schema import given_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -120,16 +121,13 @@ class Session:
         """
         from fieldsync.replica import value_reader
 
-        kind = self._node.schema.type(type)
+        kind, reader = given_names.type_named(self._node.schema, type), value_reader.reader_for_typing(self._node)
+        named = {given_names.condition_name(kind, name): value for name, value in (where or {}).items()}
         conditions = {
-            name: str(
-                value
-                if name == "unit"
-                else value_reader.reader_for_typing(self._node).read_value(kind.field(name), _as_given(value))
-            )
-            for name, value in (where or {}).items()
+            name: str(value if name == "unit" else reader.read_value(kind.fields[name], _as_given(value)))
+            for name, value in named.items()
         }
-        return queries.list_records(self._node, type, where=conditions, limit=limit, sort=sort)
+        return queries.list_records(self._node, kind.name, where=conditions, limit=limit, sort=sort)
 
     def show(self, ref: str, *, all_heads: bool = False) -> Record:
         """Return the record of that id or code, or of a unique beginning of either. NoRecord, Ambiguous.
@@ -172,6 +170,7 @@ class Session:
         from fieldsync.replica import save
         from fieldsync.replica.changes import NewRecord
 
+        type = given_names.type_named(self._node.schema, type).name
         wanted = [NewRecord(type, self._changes(type, fields, {})) for fields in several]
         return self._saved(record.hex() for record in save.add_records(self._node, wanted, unit=unit, note=note))
 
@@ -179,7 +178,7 @@ class Session:
         """Say of a new record what `add` would say of its fields, and save nothing. Raises as `add` does."""
         from fieldsync.replica import save
 
-        kind, changes = self._node.schema.type(type), self._changes(type, fields, {})
+        kind, changes = given_names.type_named(self._node.schema, type), self._changes(type, fields, {})
         with self._node.store.read() as tx:
             save.new_fields(self._node, tx, kind, changes)
 
@@ -187,6 +186,7 @@ class Session:
         """Return the records here that a new one may be a duplicate of, the likeliest first. Raises as `add` does."""
         from fieldsync.review import duplicate_pairs
 
+        type = given_names.type_named(self._node.schema, type).name
         return duplicate_pairs.likely_duplicates(self._node, type, self._changes(type, fields, {}), progress=progress)
 
     def overlaps(self, ref: str) -> "RecordOverlaps":
@@ -301,7 +301,7 @@ class Session:
 
         if not isinstance(fields, Mapping):
             return fields
-        builder = ChangeBuilder(self._node, self._node.schema.type(type), shown)
+        builder = ChangeBuilder(self._node, given_names.type_named(self._node.schema, type), shown)
         for name, value in fields.items():
             if value is None:
                 builder.clear_value(name)

@@ -20,6 +20,7 @@ from fieldsync.replica.node import Node
 from fieldsync.replica.queries import Record, RecordShaper
 from fieldsync.replica.record_units import home_of
 from fieldsync.replica.save import edit_record, save_change, save_new
+from fieldsync.schema import given_names
 from fieldsync.schema.model import Type
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import RecordQuery, Row
@@ -111,10 +112,14 @@ def _shared_fields(node: Node, tx: Tx, row: Row, asked: Sequence[str]) -> Iterat
 
 
 def _shared_field(about: Sequence[Type], of: str | None, name: str) -> str:
-    for kind in about:
-        if of in (None, kind.name) and name in kind.fields and kind.fields[name].kind != "derived":
+    kinds = [kind for kind in about if of in (None, kind.name)]
+    if of is not None and not kinds:
+        raise errors.UnknownField(type=of, field=name)
+    name = given_names.field_name_in(kinds, name)
+    for kind in kinds:
+        if name in kind.fields and kind.fields[name].kind != "derived":
             return f"{kind.name}.{name}"
-    raise errors.UnknownField(type=of or about[0].name, field=name)
+    raise errors.UnknownField(type=kinds[0].name, field=name)
 
 
 def _find_consent(node: Node, tx: Tx, doc: dict[str, Any], row: Row, asked: str | None) -> str | None:

@@ -7,7 +7,7 @@ from typer import Argument, Option
 
 from fieldsync.commands import bar, opened, tell
 from fieldsync.commands.records import Note, Record
-from fieldsync.commands.review import Type, Unit
+from fieldsync.commands.review import Type, Unit, chosen_type
 
 Stays = Annotated[str, Argument(metavar="A", help="The record that stays: its id, its code, or a beginning of either.")]
 Gives = Annotated[str, Argument(metavar="B", help="The record that gives way.")]
@@ -24,8 +24,7 @@ def duplicates(ctx: typer.Context, unit: Unit = None, type_: Type = None, *, wea
     from fieldsync.ui.views import duplicate_view as pictures
 
     with opened(ctx) as node:
-        if type_ is not None:
-            node.schema.type(type_)
+        type_ = chosen_type(node, type_)
         with bar(ctx) as progress:
             found = pairs.list_pairs(node, unit=unit, type=type_, weak=weak, progress=progress)
         tell(ctx, found, lambda out: pictures.listed(out, node, found))

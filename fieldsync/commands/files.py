@@ -15,6 +15,7 @@ from fieldsync.commands import bar, opened, settings_of, tables, tell
 from fieldsync.commands.records import Kind
 from fieldsync.commands.support import completion
 from fieldsync.commands.support.settings import at_terminal
+from fieldsync.schema import given_names
 from fieldsync.ui.views.schema_news import LeftPart
 
 if TYPE_CHECKING:
@@ -75,7 +76,8 @@ def import_file(
     reading = column_mapping.Reading(value_maps.lookup_key, value_maps.likely_choice, value_maps.target_value)
     asking = at_terminal() and not settings.json and not yes
     with opened(ctx, lasting=True) as node:
-        kind = node.schema.type(type_)
+        kind = given_names.type_named(node.schema, type_)
+        type_ = kind.name
         said = value_maps.parse_maps(map_value or (), kind)
         if asking:
             found, before = header_detection.propose_mapping(node, path, type_, given, sheet=sheet)
@@ -220,7 +222,7 @@ def show_type(ctx: typer.Context, type: Kind) -> None:
     Example: fieldsync schema show household
     """
     with opened(ctx) as node:
-        kind = node.schema.type(type)
+        kind = given_names.type_named(node.schema, type)
         tell(ctx, kind, lambda out: out.fields(kind))
 
 

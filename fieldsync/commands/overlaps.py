@@ -8,7 +8,7 @@ from typer import Argument, Option
 
 from fieldsync.commands import opened, tell
 from fieldsync.commands.records import Note, Record
-from fieldsync.commands.review import Type, Unit
+from fieldsync.commands.review import Type, Unit, chosen_type
 
 Other = Annotated[str, Argument(metavar="B", help="The other record.")]
 
@@ -30,8 +30,7 @@ def overlaps(ctx: typer.Context, unit: Unit = None, type_: Type = None) -> None:
     from fieldsync.ui.views import overlap_view as pictures
 
     with opened(ctx) as node:
-        if type_ is not None:
-            node.schema.type(type_)
+        type_ = chosen_type(node, type_)
         found = assistance_overlaps.list_overlaps(node, unit=unit, type=type_)
         tell(ctx, found, lambda out: pictures.listed(out, node, found))
 

@@ -11,6 +11,7 @@ from fieldsync import errors
 from fieldsync.commands import bar, opened, settings_of, tables, tell
 from fieldsync.commands.support import completion
 from fieldsync.commands.support.settings import at_terminal, draws
+from fieldsync.schema import given_names
 
 if TYPE_CHECKING:
     from fieldsync import api
@@ -62,6 +63,7 @@ def add(
     asking = not (row or set_ or from_) and at_terminal()
     with opened(ctx, lasting=asking) as node:
         session = Session(node)
+        type = given_names.type_named(node.schema, type).name
         if row:
             given, alike = batch_save.asked(
                 ctx,

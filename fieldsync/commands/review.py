@@ -13,6 +13,7 @@ from fieldsync.commands.support import completion
 from fieldsync.commands.support.settings import at_terminal, draws
 from fieldsync.core.grants import DECIDERS
 from fieldsync.core.register import Value
+from fieldsync.schema import given_names
 
 if TYPE_CHECKING:
     from fieldsync.replica.node import Node
@@ -71,7 +72,7 @@ def review(
     with opened(ctx, shared=True, lasting=True) as node:  # pairs are looked for while the screen reads on
         if not reviews.may_decide_somewhere(node):
             raise errors.RoleRefused(role=node.role, needs=list(DECIDERS))
-        _check_names(node, type_, field)
+        type_, field = _chosen(node, type_, field)
         if draws() and not settings_of(ctx).plain:
             from fieldsync.ui.review import review_app
 
@@ -94,7 +95,7 @@ def list_items(ctx: typer.Context, unit: Unit = None, type_: Type = None, field:
     from fieldsync.review import decisions as reviews
 
     with opened(ctx) as node:
-        _check_names(node, type_, field)
+        type_, field = _chosen(node, type_, field)
         with bar(ctx) as progress:
             found = reviews.list_conflicts(node, unit=unit, type=type_, field=field, progress=progress)
         tell(ctx, found, lambda out: out.show_conflict_list(node, found))
@@ -132,6 +133,7 @@ def take(
     if (head is None) == (value is None):
         raise errors.Usage(reason="head_or_value")
     with opened(ctx) as node:
+        field = _field_of(node, record, field)
         if head is not None:
             decided = reviews.decide_conflict(node, record, field, head=head, note=note)
         else:
@@ -152,6 +154,7 @@ def undo(ctx: typer.Context, record: Record, field: OneField, note: Note = None)
     from fieldsync.review import decisions as reviews
 
     with opened(ctx) as node:
+        field = _field_of(node, record, field)
         undone = reviews.undo_decision(node, record, field, note=note)
         found = Session(node).show(undone.hex())
         tell(ctx, found, lambda out: out.saved(node, found))
@@ -177,7 +180,7 @@ def bulk(
     if not newest or not (field or where or unit or type_):
         raise errors.Usage(reason="bulk")
     with opened(ctx) as node:
-        _check_names(node, type_, field)
+        type_, field = _chosen(node, type_, field)
         with bar(ctx) as progress:
             several = reviews.list_conflicts(node, unit=unit, type=type_, field=field, progress=progress)
             items = _matching(node, several, where or [])
@@ -215,8 +218,25 @@ def _matching(node: "Node", items: "list[OpenConflict]", where: list[str]) -> "l
     return [item for item in items if item.record in ids]
 
 
-def _check_names(node: "Node", type_: str | None, field: str | None) -> None:
-    """Refuse a type or field that no form has: an empty list would look like good news."""
-    kinds = list(node.schema.types.values()) if type_ is None else [node.schema.type(type_)]
-    if field is not None and not field.startswith("_") and all(field not in kind.fields for kind in kinds):
-        kinds[0].field(field)
+def chosen_type(node: "Node", given: str | None) -> str | None:
+    """Return the record type that somebody asks for, if any. UnknownType."""
+    return None if given is None else given_names.type_named(node.schema, given).name
+
+
+def _chosen(node: "Node", type_: str | None, field: str | None) -> tuple[str | None, str | None]:
+    """Return the type and field that somebody asks for; refuse one that no form has: an empty list would look like good news."""
+    type_ = chosen_type(node, type_)
+    kinds = list(node.schema.types.values()) if type_ is None else [node.schema.types[type_]]
+    if field is not None and not field.startswith("_"):
+        field = given_names.field_name_in(kinds, field)
+    return type_, field
+
+
+def _field_of(node: "Node", record: str, given: str) -> str:
+    """Return the field of a record that somebody names; what its form does not know is for the store to say."""
+    from fieldsync.api import Session
+
+    kind = node.schema.types.get(Session(node).show(record).type)
+    if kind is None or given.startswith("_"):
+        return given
+    return given_names.field_named(kind, given).name

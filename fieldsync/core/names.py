@@ -12,6 +12,7 @@ here folded already; unicode61 would only do its own folding a second time.
 
 import re
 import unicodedata
+from collections.abc import Collection, Iterable
 from functools import lru_cache
 from operator import itemgetter
 from typing import NamedTuple
@@ -69,29 +70,8 @@ _TITLES = frozenset(
 _JOINING = _AFTER | _ARTICLES | _LINKERS | _TITLES | frozenset(_BEFORE)  # what they are depends on their neighbours
 _SHORT = 4  # letters, of which an article would be half
 _NO_ARTICLE = frozenset(  # they begin with ال by nature
-    [
-        "الله",
-        "الياس",
-        "الهام",
-        "الاء",
-        "البرت",
-        "الفريد",
-        "الفونس",
-        "اليان",
-        "اليانا",
-        "اليسا",
-        "اليسار",
-        "الماس",
-        "الماسه",
-        "الحان",
-        "الطاف",
-        "albert",
-        "alberto",
-        "alfred",
-        "alfons",
-        "alfonso",
-        "elmira",
-    ]
+    {"الله", "الياس", "الهام", "الاء", "البرت", "الفريد", "الفونس", "اليان", "اليانا", "اليسا", "اليسار", "الماس"}
+    | {"الماسه", "الحان", "الطاف", "albert", "alberto", "alfred", "alfons", "alfonso", "elmira"}
 )
 _NO_ARTICLE_BEFORE = ("الكس", "الكزا", "اليزا")  # Alexander, Elizabeth and their like
 _LATIN_ARTICLE = re.compile(r"[ae]l(?=[b-df-hj-np-tv-z]{1,2}[aeiouy].)")
@@ -226,6 +206,11 @@ def search_terms(text: str) -> list[str]:
     return terms
 
 
+def date_terms(date: str) -> list[str]:
+    """Return the terms under which a date is found: its year, and the whole of it."""
+    return [date[:4], *_number_terms(date)] if date[:4].isdigit() else []
+
+
 def query_terms(text: str) -> list[list[str]]:
     """Return what must be found: for each word asked for, the terms of which any one will do.
 
@@ -238,7 +223,31 @@ def query_terms(text: str) -> list[list[str]]:
         asked.append(list(_terms(token.text)))
         if len(token.within) > 1:  # فاطمة الزهراء may be stored as a given and a family name
             asked[-1].append(" ".join(token.within))
+        asked[-1] += _other_article(token.text)
     return asked[:_QUERY_WORDS]
+
+
+def _other_article(token: str) -> list[str]:
+    """Return how a name that a token begins may be stored: الحس of الحسن, which stands there as حسن; الفري, cut to فري, of الفريد."""
+    if not token.isalpha() or token.isascii() or len(token) < _PREFIX or token in _NO_ARTICLE:
+        return []
+    if not token.startswith("ال"):
+        return ["ال" + token]
+    return [token[2:]] if len(token) == _SHORT else []
+
+
+def terms_match(words: Collection[str], alternatives: Iterable[str]) -> bool:
+    """Say whether a text with these terms has one of the alternatives of `query_terms`, as the full-text index does."""
+    return any(all(_in_words(words, part) for part in term.split()) for term in alternatives)
+
+
+def _in_words(words: Collection[str], term: str) -> bool:
+    return term in words or (_finds_longer(term) and any(word.startswith(term) for word in words))
+
+
+def _finds_longer(term: str) -> bool:
+    """Say whether a term also finds the longer words that it begins."""
+    return len(term) >= _PREFIX and "_" not in term
 
 
 def match_expression(text: str) -> str:
@@ -252,8 +261,7 @@ def match_expression(text: str) -> str:
 def _quoted(term: str) -> str:
     if " " in term:
         return "(" + " AND ".join(map(_quoted, term.split())) + ")"
-    longer = len(term) >= _PREFIX and "_" not in term
-    return '"' + term.replace('"', '""') + ('"*' if longer else '"')
+    return '"' + term.replace('"', '""') + ('"*' if _finds_longer(term) else '"')
 
 
 def _terms(token: str) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from typing import Any
 from fieldsync.replica import value_reader
 from fieldsync.replica.changes import Changes, set_difference
 from fieldsync.replica.node import Node
-from fieldsync.schema import validate
+from fieldsync.schema import given_names, validate
 from fieldsync.schema.model import Type
 
 
@@ -26,7 +26,8 @@ class ChangeBuilder:
 
     def set_value(self, name: str, value: object) -> None:
         """A field's new value; for a set all its members, for a log one more entry."""
-        field = self._kind.field(name)
+        field = given_names.field_named(self._kind, name)
+        name = field.name
         if field.kind == "set":
             self._put.setdefault(name, []).extend(self._reader.read_members(field, value))
             kept = [str(validate.check_member(field, one)) for one in self._put[name]]
@@ -46,30 +47,33 @@ class ChangeBuilder:
 
     def clear_value(self, name: str) -> None:
         """Take a field's value away; of a set all members."""
-        if self._kind.field(name).kind == "set":
+        field = given_names.field_named(self._kind, name)
+        name = field.name
+        if field.kind == "set":
             self._drop[name] = list(self._doc.get(name) or [])
         else:
             self._set[name] = None
 
     def add_members(self, name: str, members: Iterable[str]) -> None:
         """Add members to a set."""
-        field = self._kind.field(name)
+        field = given_names.field_named(self._kind, name)
         for one in members:
-            self._put.setdefault(name, []).extend(self._reader.read_members(field, one))
+            self._put.setdefault(field.name, []).extend(self._reader.read_members(field, one))
 
     def drop_members(self, name: str, members: Iterable[str]) -> None:
         """Take members out of a set."""
-        field = self._kind.field(name)
+        field = given_names.field_named(self._kind, name)
         for one in members:
-            self._drop.setdefault(name, []).extend(self._reader.read_members(field, one))
+            self._drop.setdefault(field.name, []).extend(self._reader.read_members(field, one))
 
     def add_count(self, name: str, step: str) -> None:
         """Count a tally up (+2) or down (-1); IllegalValue."""
+        name = given_names.field_named(self._kind, name).name
         self._count[name] = self._count.get(name, 0) + value_reader.read_count(self._kind, name, step)
 
     def add_log_entry(self, name: str, text: str) -> None:
         """Add an entry to a log."""
-        self._say[name] = text
+        self._say[given_names.field_named(self._kind, name).name] = text
 
     def build_changes(self) -> Changes:
         """Return all of it."""

@@ -50,6 +50,8 @@ class TypeRules:
         self.above = type is not None and type.above
         self.search = () if type is None else type.search
         self.searched = frozenset(self.search)
+        known = {} if type is None else type.fields
+        self._dates = frozenset(name for name in self.search if name in known and known[name].type in ("date", "month"))
         self.linked = features.FIELDS.get(name, frozenset[str]())
         self.renamed = {} if type is None else type.renamed
         self.fields = dict(_SYSTEM)
@@ -85,14 +87,16 @@ class TypeRules:
 
     def search_words(self, doc: Document) -> str:
         """Return the full-text words of a document; "" when there is nothing to find it by."""
-        texts = []
+        texts, terms = list[str](), list[str]()
         for field in self.search:
             value = doc.get(field)
             if isinstance(value, list):
                 texts += [item for item in value if isinstance(item, str)]
+            elif value is not None and field in self._dates:
+                terms += names.date_terms(str(value))
             elif value is not None:
                 texts.append(str(value))
-        return " ".join(term for text in texts for term in names.search_terms(text))
+        return " ".join([*(term for text in texts for term in names.search_terms(text)), *terms])
 
 
 class Rules:

@@ -19,7 +19,7 @@ from fieldsync.replica import receipts as receipts_of
 from fieldsync.replica.formula_lookups import RowLookups, with_standing_records
 from fieldsync.replica.lookup import find_row
 from fieldsync.replica.node import Node, own_name
-from fieldsync.schema import validate
+from fieldsync.schema import given_names, validate
 from fieldsync.schema.expressions.functions import NOW
 from fieldsync.schema.model import Type
 from fieldsync.schema.values import received_normaliser
@@ -219,13 +219,15 @@ def list_records(
     deleted: bool = False,
 ) -> list[Record]:
     """Return records of a type that have all these values; a limit of 0 means all. UnknownType, UnknownField."""
-    kind = node.schema.type(type)
+    kind = given_names.type_named(node.schema, type)
+    type = kind.name
     kept: dict[str, str] = {}
     derived: dict[str, object] = {}
     try:
-        for name, wanted in (where or {}).items():
-            if name != "unit" and kind.field(name).kind == "derived":
-                derived[name] = received_normaliser(kind.field(name))(wanted)
+        for given, wanted in (where or {}).items():
+            name = given_names.condition_name(kind, given)
+            if name != "unit" and kind.fields[name].kind == "derived":
+                derived[name] = received_normaliser(kind.fields[name])(wanted)
             else:
                 kept[name] = wanted
         conditions = selection(kind, kept)
@@ -233,7 +235,7 @@ def list_records(
         error.facts.setdefault("type", type)
         raise
     if sort:
-        kind.field(sort.lstrip("-"))
+        sort = ("-" if sort.startswith("-") else "") + given_names.field_named(kind, sort.lstrip("-")).name
     with node.store.read() as tx:
         shower = RecordShaper(node, tx)
         few = -1 if derived else limit or -1
@@ -252,15 +254,16 @@ def selection(kind: Type, where: Mapping[str, str]) -> dict[str, Any]:
     named: dict[str, str] = {}
     members: dict[str, str] = {}
     unit = None
-    for name, wanted in where.items():
+    for given, wanted in where.items():
+        name = given_names.condition_name(kind, given)
         if name == "unit":
             unit = wanted
-        elif kind.field(name).kind == "set":
-            members[name] = str(validate.check_member(kind.field(name), wanted, stored=True))
-        elif kind.field(name).to:
-            named[name] = str(received_normaliser(kind.field(name))(wanted))
+        elif kind.fields[name].kind == "set":
+            members[name] = str(validate.check_member(kind.fields[name], wanted, stored=True))
+        elif kind.fields[name].to:
+            named[name] = str(received_normaliser(kind.fields[name])(wanted))
         else:
-            equal[name] = cast("Value", received_normaliser(kind.field(name))(wanted))
+            equal[name] = cast("Value", received_normaliser(kind.fields[name])(wanted))
     return {"equal": equal, "named": named, "members": members, "unit": unit}
 
 
@@ -289,11 +292,11 @@ def find(node: Node, text: str, *, limit: int = 20, progress: Progress | None = 
 
 def _scan(node: Node, tx: ReadTx, text: str, limit: int) -> Iterator[Row]:
     """A server keeps no full-text index: it reads."""
-    wanted = [set(names.search_terms(word)) for word in text.split()]
+    wanted = names.query_terms(text) or [names.search_terms(word) for word in text.split()]
     found = 0
     for row in tx.select_rows() if wanted else ():
         words = set(node.rules.type_rules(row.state.type).search_words(row.doc).split())
-        if all(words & terms for terms in wanted):
+        if all(names.terms_match(words, terms) for terms in wanted):
             yield row
             found += 1
             if found == limit:

@@ -17,7 +17,10 @@ def codes(world: World) -> dict[str, str]:
     [
         ("list household --where location", 2, "أو في القوائم --where location=جبلة"),
         ("add household --set family_name=", 2, "لا يُحفظ سجلّ فارغ"),
-        ("add houshold", 3, "لا يوجد نوع سجلّ houshold"),
+        ("add houshold", 3, "هل تقصد: أسرة (household)"),
+        ("list اسرا", 3, "هل تقصد: أسرة (household)؟"),
+        ("add zzz", 3, "كلها: fieldsync schema list"),
+        ("edit FAMILY --set عائلة=علي", 3, "هل تقصد: اسم العائلة (family_name)"),
         ("sync --server Nobody", 5, "لا يُعرف هنا خادوم باسم Nobody؛ لم يُرسَل شيء ولم يُجلَب.\nاختر واحداً من: Office."),
         ("join papers/invite.txt", 3, "لا يمكن قراءة invite.txt"),
         ("duplicates merge FAMILY PERSON", 3, "من نوعين مختلفين: أسرة، فرد"),
@@ -39,3 +42,29 @@ def test_a_mistake_is_told_in_words(world: World, codes: dict[str, str], typed: 
     assert (said.code, said.out) == (code, "")
     assert told in said.err
     assert len(said.err.strip().splitlines()) == 2
+
+
+def test_arabic_names_are_taken_wherever_english_ones_are(world: World, codes: dict[str, str]) -> None:
+    """Of types and fields: adding, changing, listing, files in and out, decisions, forms."""
+    family, who = codes["FAMILY"], "amal"
+    world.json(who, "edit", family, "--set", "اسم العائلة=حسن", "--put", "الفئات=older", "--note", "x")
+    world.json(who, "edit", family, "--unset", "العنوان أو علامة مميزة", "--drop", "الفئات=older")
+    listed = world.json(
+        who, "list", "الأسر", "--where", "اسم العائلة=حسن", "--where", "الوحدة=LAT/JBL", "--sort", "-اسم العائلة"
+    )
+    assert [one["code"] for one in listed] == [family]
+    assert world.json(who, "add", "أسرة", "--set", "اسم العائلة=قاسم")["fields"] == {
+        "family_name": "قاسم",
+        "state": "draft",
+    }
+    assert world.json(who, "schema", "show", "أسرة")["name"] == "household"
+    world.json(who, "export", "أسرة", "--out", "out.csv", "--where", "اسم العائلة=حسن", "--fields", "اسم العائلة")
+    head, row = (world.folder / "out.csv").read_text("utf-8-sig").splitlines()
+    assert "family_name" in head
+    assert "حسن" in row
+    (world.folder / "in.csv").write_text("ع\nنجار\n", "utf-8")
+    told = world.json(who, "import", "in.csv", "--type", "أسرة", "--map", "ع=اسم العائلة", "--key", "اسم العائلة")
+    assert (told["added"], told["columns"]) == (1, {"ع": "family_name"})
+    assert world.json("samar", "review", "list", "--type", "أسرة", "--field", "اسم العائلة") == []
+    assert world.json("samar", "duplicates", "list", "--type", "أسرة") == []
+    assert world.json("samar", "overlaps", "list", "--type", "استفادة") == []

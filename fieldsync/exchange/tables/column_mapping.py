@@ -8,6 +8,7 @@ import difflib
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ from fieldsync.core import names
 from fieldsync.exchange.tables import hxl
 from fieldsync.exchange.tables.survey_columns import is_of_survey
 from fieldsync.exchange.xlsform.names import name_of
+from fieldsync.schema import given_names
 from fieldsync.schema.model import Field, Type
 from fieldsync.store import ReadTx, Tx
 
@@ -77,7 +79,7 @@ def map_columns(file: str, headers: Sequence[str], kind: Type, given: Mapping[st
     asked = {_fold_header(header): name for header, name in given.items()}
     for header, wanted in given.items():
         if wanted and wanted not in SYSTEM:
-            kind.field(wanted.partition("/")[0])
+            given_names.field_named(kind, wanted.partition("/")[0])
         if _fold_header(header) not in {_fold_header(one) for one in headers}:
             raise errors.BadFile(file=file, reason="no_column", column=header, columns=list(headers))
     found: list[ColumnMapping] = []
@@ -108,6 +110,16 @@ def map_columns(file: str, headers: Sequence[str], kind: Type, given: Mapping[st
     # a set's own column beside one for each of its members repeats them
     split = {one.name for one in found if one.member}
     return [one for one in found if one.member or one.name not in split]
+
+
+def with_field_names(given: Mapping[str, str], kind: Type) -> dict[str, str]:
+    """Return what was said of columns with the fields' own names in place of their labels; what names none is refused later."""
+    made = dict(given)
+    for column, words in given.items():
+        field, slash, member = words.partition("/")
+        with suppress(errors.UnknownField):
+            made[column] = given_names.field_named(kind, field).name + slash + member
+    return made
 
 
 def _parse_given(given: Mapping[str, str], headers: Sequence[str]) -> dict[str, str]:

@@ -20,6 +20,7 @@ from fieldsync.exchange.tables.plain_values import plain_value
 from fieldsync.exchange.tables.writers import ExportPlan, TypeTable
 from fieldsync.replica.node import Node
 from fieldsync.replica.queries import Record, RecordShaper, selection
+from fieldsync.schema import given_names
 from fieldsync.schema.model import Field, Type
 from fieldsync.schema.values import is_id
 from fieldsync.store import ReadTx
@@ -75,7 +76,7 @@ def export_records(
         raise errors.Usage(reason="export_several", known=sorted(writers.SEVERAL))
     if wish.sensitive and not any(grant.role in DECIDERS for grant in node.grants):
         raise errors.RoleRefused(role=node.role, needs=list(DECIDERS))
-    kinds = [node.schema.type(name) for name in names]
+    kinds = [node.schema.types[name] for name in names]
     chosen = [_exported_fields(kind, wish) for kind in kinds]
     conditions = [selection(kind, wish.where) for kind in kinds]
     with node.store.read() as tx:
@@ -149,7 +150,8 @@ def _file_kind(out: Path) -> str:
 
 def _exported_types(node: Node, asked: str) -> list[str]:
     if asked != ALL:
-        return list(dict.fromkeys(name.strip() for name in asked.split(",") if name.strip())) or [asked]
+        given = [name.strip() for name in asked.split(",") if name.strip()] or [asked]
+        return list(dict.fromkeys(given_names.type_named(node.schema, name).name for name in given))
     with node.store.read() as tx:
         counts = tx.count_by_type()
     return [name for name in node.schema.types if counts.get(name)] or list(node.schema.types)[:1]
@@ -158,11 +160,13 @@ def _exported_types(node: Node, asked: str) -> list[str]:
 def _exported_fields(kind: Type, wish: ExportOptions) -> list[Field]:
     """The fields that go out: those asked for, or all; a secret that is asked for by name is refused, never left out silently."""
     # a file of those with a certain value tells that value of each
-    for name in (*wish.fields, *(one for one in wish.where if one in kind.fields)):
-        spec = kind.field(name)
+    asked = [given_names.field_named(kind, name).name for name in wish.fields]
+    conditions = [given_names.condition_name(kind, name) for name in wish.where]
+    for name in (*asked, *(one for one in conditions if one in kind.fields)):
+        spec = kind.fields[name]
         if spec.sensitivity >= SECRET or (spec.sensitivity >= SENSITIVE and not wish.sensitive):
             reason = "export_secret" if spec.sensitivity >= SECRET else "export_sensitive"
             raise errors.IllegalValue(type=kind.name, field=name, reason=reason)
-    wanted = wish.fields or list(kind.fields)
+    wanted = asked or list(kind.fields)
     limit = SECRET if wish.sensitive else SENSITIVE
     return [kind.fields[name] for name in dict.fromkeys(wanted) if kind.fields[name].sensitivity < limit]

@@ -17,12 +17,13 @@ def propose_mapping(
 ) -> tuple[list[ColumnProposal], bool]:
     """Return what each column would be taken for, and whether a person said so of such a file before. BadFile."""
     kind = node.schema.type(type)
+    given = column_mapping.with_field_names(given, kind)
     with open_sheet(path, sheet) as table:
         for _ in without_heads(table, kind, given):
             break
         with node.store.read() as tx:
             before, _ = column_mapping.load_mapping(tx, kind, table.names)
-        return column_mapping.propose_columns(table.names, kind, table.tags | before | dict(given)), bool(before)
+        return column_mapping.propose_columns(table.names, kind, table.tags | before | given), bool(before)
 
 
 def without_heads(table: SheetReader, kind: Type, given: Mapping[str, str]) -> Iterator[tuple[int, list[Row]]]:

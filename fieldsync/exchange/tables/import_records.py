@@ -36,7 +36,7 @@ from fieldsync.exchange.tables.repeat_sheets import ParentRows
 from fieldsync.exchange.tables.row_drafts import RowDrafter, RowValues
 from fieldsync.replica import commit_writer, value_reader
 from fieldsync.replica.node import Node
-from fieldsync.schema import dates
+from fieldsync.schema import dates, given_names
 from fieldsync.schema.model import Field, Type
 from fieldsync.store import Tx
 from fieldsync.store.contract import Progress
@@ -197,8 +197,8 @@ class _BatchImporter:
         if kind.retired:
             raise errors.RetiredType(type=kind.name)
         self._node, self._tx, self._kind, self._source, self._outcome = node, tx, kind, source, outcome
-        self._given = options.given
-        self._key = kind.field(options.key) if options.key is not None else None
+        self._given: Mapping[str, str] = column_mapping.with_field_names(options.given, kind)
+        self._key = given_names.field_named(kind, options.key) if options.key is not None else None
         self._matcher = RecordMatcher(node, tx, kind, self._key)
         self._options = options
         self._values_said = value_maps.merge_maps(value_maps.load_maps(tx, kind), options.values)
@@ -245,7 +245,7 @@ class _BatchImporter:
         if self._key is None and key is not None:
             self._key = self._kind.field(key)
             self._matcher = RecordMatcher(self._node, self._tx, self._kind, self._key)
-        self._given = before | dict(self._given)
+        self._given = before | {**self._given}
         found = column_mapping.map_columns(self._source.name, headers, self._kind, {**self.tags, **self._given})
         self._parents.find_columns(headers, {column.name for column in found})
         self._columns = sorted(found, key=lambda column: column.name)

@@ -7,7 +7,7 @@ from typing import Any
 from fieldsync import errors
 from fieldsync.core import names
 from fieldsync.exchange.tables.cells import Normal
-from fieldsync.schema import set_members, validate
+from fieldsync.schema import given_names, set_members, validate
 from fieldsync.schema.model import Field, Type
 from fieldsync.schema.text_cleaning import loose_text
 from fieldsync.store import ReadTx, Tx
@@ -24,7 +24,7 @@ def parse_maps(words: Iterable[str], kind: Type) -> ValueMaps:
         name, colon, rest = word.partition(":")
         if not colon or "=" not in rest:
             raise errors.Usage(reason="value_pair")
-        spec = kind.field(name.strip())
+        spec = given_names.field_named(kind, name.strip())
         told, to = _split_map(spec, rest)
         found.setdefault(spec.name, {})[lookup_key(told)] = to
     return found

@@ -112,6 +112,11 @@ def label_facts(facts: Mapping[str, object], lang: str, schema: Schema | None) -
         named = facts.get(name)
         if isinstance(named, list):
             made[name] = [label_in(types[one].label, lang, one) if one in types else one for one in named]
+    if isinstance(error_type := facts.get("type"), str) and error_type not in types and types:
+        for name in ("known", "near"):
+            named = facts.get(name)
+            if isinstance(named, list):
+                made[name] = [_type_label(types[one], lang) if one in types else one for one in named]
     if facts.get("field") in types:  # an argument of a command: of what type the record is to be
         made["field"] = label_in(types[str(facts["field"])].label, lang, str(facts["field"]))
     if "type" in facts:
@@ -128,6 +133,8 @@ def label_facts(facts: Mapping[str, object], lang: str, schema: Schema | None) -
             made["choices"] = [
                 label_in(one.label, lang, one.code) for one in spec.offered_choices if one.code in choices
             ]
+    if isinstance(near := facts.get("near"), list):
+        made["near"] = [_field_label(kind, kind.fields[one], lang) if one in kind.fields else one for one in near]
     lacking, allowed, state = facts.get("fields"), facts.get("allowed"), kind.fields.get("state")
     if isinstance(lacking, list):
         made["fields"] = [_field_label(kind, kind.fields[name], lang) for name in kind.fields if name in lacking]
@@ -156,6 +163,11 @@ def _role_facts(facts: Mapping[str, object], lang: str) -> dict[str, object]:
     if isinstance(needs, list):
         made["needs"] = [known.get(f"role_{one}", one) for one in needs]
     return made
+
+
+def _type_label(kind: Type, lang: str) -> str:
+    label = label_in(kind.label, lang, kind.name)
+    return kind.name if label.casefold().replace(" ", "_") == kind.name else f"{label} ({kind.name})"
 
 
 def _field_label(kind: Type, field: Field, lang: str) -> str:
