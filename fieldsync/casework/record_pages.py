@@ -11,7 +11,7 @@ from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import asdict
 
 from fieldsync.core import record_ids
-from fieldsync.replica.lookup import RelatedRecords, find_row
+from fieldsync.replica.lookup import RelatedRecords, find_row, rows_below
 from fieldsync.replica.node import Node
 from fieldsync.replica.queries import Record, RecordShaper
 from fieldsync.store import ReadTx
@@ -132,9 +132,9 @@ class _Page:
         self._node, self._tx, self._layout = node, tx, layout
         self._shaper, self._related = RecordShaper(node, tx), RelatedRecords(node, tx)
         self._me = row.state.record
-        below = self._rows_below([self._me])
+        below = rows_below(tx, [self._me])
         if layout.members is None and row.owner is not None:
-            below |= self._beside(self._rows_below([row.owner]), {self._me, *below})
+            below |= self._beside(rows_below(tx, [row.owner]), {self._me, *below})
         merged = [record for record in below if tx.is_merged(record)]
         self._rows = [row for record, row in below.items() if record not in merged and "_deleted" not in row.doc]
 
@@ -153,19 +153,6 @@ class _Page:
         open_ = [one for one in shown if one.conflicts]
         if open_:
             yield PageSection(CONFLICTS, open_)
-
-    def _rows_below(self, roots: Iterable[bytes]) -> dict[bytes, Row]:
-        """All that these own, directly or not, and what those own that gave way to one of them; oldest first."""
-        found: dict[bytes, Row] = {}
-        owners = set(roots)
-        while owners:
-            stands = {record_ids.id_text(owner) for owner in owners}
-            owners |= {record_ids.from_text(gave) for gave, stays in self._tx.merge_targets.items() if stays in stands}
-            new = self._tx.rows(record for record in self._tx.ids_owned_by(owners) if record not in found)
-            found |= new
-            owners = set(new)
-        found.pop(self._me, None)
-        return dict(sorted(found.items()))
 
     def _beside(self, others: Mapping[bytes, Row], mine: set[bytes]) -> dict[bytes, Row]:
         """Those of other records that name one of mine: a referral in a case, a service as a step of its plan."""

@@ -1,11 +1,13 @@
 """What a list says of other records than its own: whom each is about, and what those are called that it names."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from fieldsync.core import record_ids
 from fieldsync.replica.lookup import RelatedRecords
 from fieldsync.replica.node import Node
 from fieldsync.schema.values import is_id
+from fieldsync.store.contract import Row
 
 
 def subject_titles(node: Node, records: Sequence[str]) -> dict[str, str]:
@@ -30,6 +32,41 @@ def reference_titles(node: Node, values: Iterable[str]) -> dict[str, str]:
         people.fetch_records(ids.values())
         rows = {value: people.find_row(record) for value, record in ids.items()}
         return {value: people.title_of(row) or row.code or value for value, row in rows.items() if row is not None}
+
+
+class Particulars(NamedTuple):
+    """What tells a record apart from others of its name; empty where it is not known.
+
+    family: of a person, what the family is called (its name and place), and `family_code` its code.
+    head: of a family, who heads it.
+    """
+
+    born: str = ""
+    mother: str = ""
+    head: str = ""
+    family: str = ""
+    family_code: str = ""
+
+
+def particulars(node: Node, records: Sequence[str]) -> dict[str, Particulars]:
+    """Return, by record id, what tells these apart from others of their names."""
+    with node.store.read() as tx:
+        people = RelatedRecords(node, tx)
+        rows = tx.rows([record_ids.from_text(record) for record in records])
+        people.fetch_records(row.owner for row in rows.values() if row.owner is not None)
+        return {record_ids.id_text(record): _particulars_of(people, row) for record, row in rows.items()}
+
+
+def _particulars_of(people: RelatedRecords, row: Row) -> Particulars:
+    subject = people.subject_of(row)
+    head = people.row_of_reference(row.doc.get("head"))
+    return Particulars(
+        born=birth_year(row.doc),
+        mother=str(row.doc.get("mother") or ""),
+        head="" if head is None else people.title_of(head),
+        family="" if subject is None else people.title_of(subject),
+        family_code="" if subject is None else subject.code or "",
+    )
 
 
 def birth_year(fields: Mapping[str, object]) -> str:

@@ -222,7 +222,7 @@ def _ask_edit(ctx: typer.Context, node: "Node", ref: str, note: str | None) -> N
         conflict_notice.warn_of_conflicts(
             tables(ctx), node, conflict_notice.conflicts_in(node, record, list(kind.fields))
         )
-        changes = LineForm(tables(ctx), node, kind, row.doc).ask_all()
+        changes = LineForm(tables(ctx), node, kind, row).ask_all()
         saved = Session(node).edit(record, changes, note=note, based_on=row.state)
     else:
         from fieldsync.ui.forms import form_app

@@ -76,6 +76,24 @@ def resolve_reference(tx: ReadTx, schema: Schema, field: Field, value: object) -
     return record_ids.id_text(rows[0].state.record) if len(rows) == 1 else value
 
 
+def rows_below(tx: ReadTx, roots: Iterable[bytes], most: int | None = None) -> dict[bytes, Row]:
+    """Return all that these own, directly or not, and what those own that gave way to one of them; oldest first.
+
+    `most`: nothing where it would be more than so many, for whoever wants to choose among them.
+    """
+    found: dict[bytes, Row] = {}
+    given = owners = set(roots)
+    while owners:
+        stands = {record_ids.id_text(owner) for owner in owners}
+        owners = owners | {record_ids.from_text(gave) for gave, stays in tx.merge_targets.items() if stays in stands}
+        new = [record for record in tx.ids_owned_by(owners) if record not in found]
+        if most is not None and len(found) + len(new) > most:
+            return {}
+        found |= tx.rows(new)
+        owners = set(new)
+    return {record: row for record, row in sorted(found.items()) if record not in given}
+
+
 class RelatedRecords:
     """Looks up, many at once, the records that others name: their owners, and whose work they are."""
 

@@ -10,6 +10,7 @@ from fieldsync.core.grants import PARTNER
 from fieldsync.replica import queries, value_reader
 from fieldsync.replica.changes import Changes, set_difference
 from fieldsync.replica.formula_lookups import FormLookups
+from fieldsync.replica.lookup import rows_below
 from fieldsync.replica.node import Node
 from fieldsync.replica.queries import Record
 from fieldsync.schema import dates, label_placeholders, validate
@@ -21,6 +22,7 @@ from fieldsync.store.contract import Row
 from fieldsync.ui.terminal import messages
 
 Json = dict[str, Any]
+_MOST_AROUND = 500  # records of a family; of an institution with thousands one does not choose from a list
 
 
 class FormAnswers:
@@ -40,6 +42,7 @@ class FormAnswers:
         self.logs: dict[str, str] = {}
         self.counts: dict[str, int] = {}
         self.given_along: set[str] = set()  # fields that got their answer from another question
+        self._around: dict[tuple[str, object], list[Record]] = {}
         self._implied: dict[str, Any] = {}  # what a precision was before a year or an age gave it
 
     @property
@@ -80,9 +83,37 @@ class FormAnswers:
         """The id of the record that a text names by its code, or the text where the field takes words. NoRecord, Ambiguous."""
         return str(self.reader.read_value(field, text))
 
-    def find_records(self, field: Field, text: str, limit: int) -> list[Record]:
+    def find_records(self, field: Field, text: str) -> list[Record]:
         """The records that a reference may mean by words."""
-        return [found for found in queries.find(self.node, text, limit=0) if found.type in field.to][:limit]
+        return [found for found in queries.find(self.node, text, limit=0) if found.type in field.to]
+
+    def records_around(self, field: Field) -> list[Record]:
+        """The records that a reference is likely to mean: those that belong to the same family as this one, or to this one."""
+        owner = self.doc.get(self.kind.belongs_to or "")
+        if (field.name, owner) not in self._around:
+            self._around[field.name, owner] = (
+                [] if field.name == self.kind.belongs_to else self._read_around(field, owner)
+            )
+        return self._around[field.name, owner]
+
+    def _read_around(self, field: Field, owner: object) -> list[Record]:
+        with self.node.store.read() as tx:
+            row = self.row or (tx.row(record_ids.from_text(owner)) if isinstance(owner, str) and is_id(owner) else None)
+            if row is None:
+                return []
+            root = row
+            while root.owner is not None and (above := tx.row(root.owner)) is not None:
+                root = above
+            shaper = queries.RecordShaper(self.node, tx)
+            below = rows_below(tx, [root.state.record], _MOST_AROUND)
+            return [
+                shaper.record(one)
+                for record, one in below.items()
+                if one.state.type in field.to
+                and record != self._record
+                and "_deleted" not in one.doc
+                and not tx.is_merged(record)
+            ]
 
     def fill_label(self, text: str) -> str:
         """A label in the words of the answers that it speaks of."""
@@ -236,7 +267,7 @@ def stored_value(node: Node, kind: Type | None, lang: str, name: str, text: str)
     try:
         return filling.find_reference(field, text.strip())
     except errors.NoRecord:
-        found = filling.find_records(field, text.strip(), 2)
+        found = filling.find_records(field, text.strip())
         if len(found) != 1:
             raise
         return str(found[0].id)

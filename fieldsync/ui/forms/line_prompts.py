@@ -4,8 +4,7 @@ What is asked follows the answers so far: a question whose condition no longer h
 for it is not saved.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from fieldsync import errors
 from fieldsync.core import names
@@ -14,6 +13,8 @@ from fieldsync.replica.node import Node
 from fieldsync.schema.labels import label_in
 from fieldsync.schema.model import Choice, Field, Type
 from fieldsync.schema.set_members import typed_members
+from fieldsync.store.contract import Row
+from fieldsync.ui.forms import record_picker
 from fieldsync.ui.forms.answers import FormAnswers, refusal_text
 from fieldsync.ui.views.tables import Tables
 
@@ -31,14 +32,15 @@ class FormFinished(Exception):
 
 
 class LineForm:
-    """One filling-in of a form; `doc` is what the record shows when it is opened, {} for a new one."""
+    """One filling-in of a form; of a record that is there, its `row`."""
 
-    def __init__(self, out: Tables, node: Node, kind: Type, doc: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, out: Tables, node: Node, kind: Type, row: Row | None = None) -> None:
         self._out, self._node, self._kind = out, node, kind
         out.of(node)
-        self._filling = FormAnswers(node, kind, out.lang, doc)
+        self._filling = FormAnswers(node, kind, out.lang, None if row is None else row.doc, row)
         self._asked: list[str] = []
         self._section = ""
+        self._near = record_picker.RecordMatches([])  # records of the same family, for a reference
 
     def ask_all(self) -> Changes:
         """Ask all that is relevant and return what was changed; leaving is KeyboardInterrupt, and saves nothing."""
@@ -86,6 +88,10 @@ class LineForm:
         choices = self._filling.choices_of(field)
         if choices:
             self._show_choices(choices)
+        self._near = record_picker.RecordMatches([])
+        if field.type == "ref":
+            self._near = record_picker.match_records(out, self._filling, field, "", _MATCHES)
+            self._show_records(self._near)
         prompt = self._prompt_text(field)
         while True:
             given = self._read_line(prompt)
@@ -149,6 +155,8 @@ class LineForm:
         plain = names.strip_invisible(given)
         if _can_be_numbered(choices) and plain.isdecimal() and 1 <= int(plain) <= len(choices):
             return choices[int(plain) - 1].code
+        if self._near.options and plain.isdecimal() and 1 <= int(plain) <= len(self._near.options):
+            return self._near.options[int(plain) - 1].record
         return self._find_record(field, given) if field.type == "ref" else given
 
     def _find_record(self, field: Field, given: str) -> str:
@@ -156,15 +164,20 @@ class LineForm:
         try:
             return self._filling.find_reference(field, given)
         except errors.NoRecord:
-            found = self._filling.find_records(field, given, _MATCHES)
-        if not found:
+            found = record_picker.match_records(self._out, self._filling, field, given, _MATCHES)
+        if not found.options:
             raise errors.NoRecord(ref=given)
-        for number, one in enumerate(found, 1):
-            self._out.line(f"  {number}  {self._out.heading(self._node.schema.types.get(one.type), one)}")
+        self._show_records(found)
         chosen = names.strip_invisible(self._read_line(self._out.phrase("form_which") + " "))
-        if not (chosen.isdecimal() and 1 <= int(chosen) <= len(found)):
+        if not (chosen.isdecimal() and 1 <= int(chosen) <= len(found.options)):
             raise errors.NoRecord(ref=chosen)
-        return str(found[int(chosen) - 1].id)
+        return found.options[int(chosen) - 1].record
+
+    def _show_records(self, found: record_picker.RecordMatches) -> None:
+        for number, one in enumerate(found.options, 1):
+            self._out.line(f"  {number}  {one.words}")
+        if found.more:
+            self._out.line("  " + self._out.phrase("picker_more", n=found.more))
 
     # --- choices ---
 

@@ -17,6 +17,7 @@ from fieldsync.schema.label_placeholders import has_placeholders
 from fieldsync.schema.labels import label_in
 from fieldsync.schema.model import Field
 from fieldsync.schema.set_members import typed_members
+from fieldsync.ui.forms import record_picker
 from fieldsync.ui.forms.answers import FormAnswers, matching_choices, refusal_text
 from fieldsync.ui.views import conflict_notice
 from fieldsync.ui.widgets.inputs import TypedLine, TypedText
@@ -24,7 +25,7 @@ from fieldsync.ui.widgets.line_writer import ACCENT, BAD, GOOD, QUIET, WARN, Lin
 from fieldsync.ui.widgets.text_panels import TextPanel, Write
 
 MOST_OPTIONS = 5  # lines of what there is to choose
-_RECORDS = 6  # shown while a reference is typed
+_RECORDS = 20  # to choose from while a reference is typed
 _BOOLS = ("yes", "no")
 
 
@@ -48,6 +49,7 @@ class QuestionRow(Horizontal):
         self.members: list[str] = list(filling.doc.get(field.name) or []) if field.kind == "set" else []
         self._chosen: tuple[str, Any] | None = None  # the words in the line, and what they stand for
         self._needed = False
+        self._more = 0  # records beyond those that are offered
         self._text = self._words_of(filling.doc.get(field.name))
 
     def compose(self) -> ComposeResult:
@@ -118,7 +120,8 @@ class QuestionRow(Horizontal):
     def foot_text(self) -> LinePart:
         """What the foot of the screen says about it: what is wrong, what is odd, or what is asked for."""
         if self.wrong and self.line_text.strip():
-            return LinePart(f"✗ {self.wrong}", BAD)
+            more = "  " + self.pen.out.phrase("picker_more", n=self._more) if self._more else ""
+            return LinePart(f"✗ {self.wrong}{more}", BAD)
         out = self.pen.out
         if (
             self.field.kind == "plain"
@@ -152,7 +155,7 @@ class QuestionRow(Horizontal):
             pairs = [AnswerOption(self.pen.out.phrase(one), one == "yes") for one in _BOOLS]
             return [one for one in pairs if chosen or names.fold_text(text) in names.fold_text(one.words)]
         if field.type == "ref":
-            return [] if chosen or len(text) < 2 else self._record_options(text)
+            return self._record_options("" if chosen else text)
         choices = self.filling.choices_of(field)
         return [
             AnswerOption(self.filling.fill_label(label_in(one.label, self.filling.lang, one.code)), one.code)
@@ -160,9 +163,11 @@ class QuestionRow(Horizontal):
         ]
 
     def _record_options(self, text: str) -> list[AnswerOption]:
-        found = self.filling.find_records(self.field, text, _RECORDS)
-        kinds = self.filling.node.schema.types
-        return [AnswerOption(self.pen.out.heading(kinds.get(one.type), one), one.id) for one in found]
+        found = record_picker.RecordMatches([])
+        if len(text) != 1:  # a letter finds nearly everybody
+            found = record_picker.match_records(self.pen.out, self.filling, self.field, text, _RECORDS)
+        self._more = found.more
+        return [AnswerOption(one.words, one.record) for one in found.options]
 
     def marked_option(self, options: Sequence[AnswerOption]) -> int:
         """The answer that Enter takes: the one that was chosen, the first that fits what is typed, or none (-1)."""
