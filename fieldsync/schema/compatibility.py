@@ -15,7 +15,7 @@ from fieldsync.schema.model import Field, Schema, Type
 Json = dict[str, Any]
 # values of the first are values of the second
 _WIDER = {("int", "number"), ("text", "note"), ("choice", "text"), ("choice", "note"), ("phone", "text")}
-_WORDS = ("label", "plural", "hint", "section", "sections", "title", "search", "version")
+_WORDS = ("label", "plural", "hint", "section", "sections", "title", "search", "version", "notes")
 
 
 class FormChange(msgspec.Struct, frozen=True):
@@ -76,6 +76,7 @@ def _type_changes(old: Type, new: Type) -> Iterator[FormChange]:
         tuple(final_name(new.renamed, one) for one in getattr(old, key)) != getattr(new, key)
         for key in ("title", "search")
     )
+    told = told or msgspec.to_builtins(old.notes) != msgspec.to_builtins(new.notes)
     if told or any(getattr(old, key) != getattr(new, key) for key in ("label", "plural", "sections")):
         yield FormChange(new.name, "words_changed")
 

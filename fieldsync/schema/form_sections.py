@@ -1,10 +1,12 @@
-"""Parts of a type that stand beside its fields: what is due about its records, and which of them are one too many."""
+"""Parts of a type that stand beside its fields: what is due about its records, which of them are one too many, notes of the form."""
 
-from fieldsync.schema.model import DueRule, OverlapRule
+from fieldsync.schema.model import DueRule, FormNote, OverlapRule
 from fieldsync.schema.source_file import NAME, SourceFile
 
 _DUE_KEYS: dict[str, type | tuple[type, ...]] = {"label": dict, "on": str, "when": str, "who": str, "by": list}
 _DOUBLE_KEYS: dict[str, type | tuple[type, ...]] = {"label": dict, "same": list, "against": str, "unless": str}
+
+_NOTE_KEYS: dict[str, type | tuple[type, ...]] = {"label": dict, "before": str, "section": str, "relevant": str}
 
 
 def read_due(file: SourceFile, name: str, given: object) -> DueRule:
@@ -38,4 +40,18 @@ def read_double(file: SourceFile, name: str, given: object) -> OverlapRule:
         same=file.word_list(table.get("same"), (*path, "same")),
         against=table.get("against", ""),
         unless=table.get("unless", ""),
+    )
+
+
+def read_note(file: SourceFile, name: str, given: object) -> FormNote:
+    """Return what a table `[notes.NAME]` says; faults are the file's."""
+    path = ("notes", name)
+    table = file.known_keys(given, path, _NOTE_KEYS)
+    if not NAME.fullmatch(name):
+        file.add_fault(path, "bad_name")
+    return FormNote(
+        label=file.read_label(table, "label", path, needed=True),
+        before=table.get("before", ""),
+        section=table.get("section", ""),
+        relevant=table.get("relevant", ""),
     )

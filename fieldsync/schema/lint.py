@@ -47,6 +47,7 @@ def lint_type(kind: Type, types: Mapping[str, Type], report: FaultReport) -> Non
     _check_owner(kind, types, report)
     _check_due(kind, types, report)
     _check_doubles(kind, types, report)
+    _check_notes(kind, report)
     if kind.version < 1:
         report(("version",), "bad_version")
     for key, names in (("title", kind.title), ("search", kind.search)):
@@ -279,6 +280,17 @@ def _check_doubles(kind: Type, types: Mapping[str, Type], report: FaultReport) -
         for field in double.same:
             _check_path(kind, (*path, "same"), field, types, report)
         _check_path(kind, (*path, "against"), double.against, types, report)
+
+
+def _check_notes(kind: Type, report: FaultReport) -> None:
+    for name, note in kind.notes.items():
+        path = ("notes", name)
+        if note.before and note.before not in kind.fields:
+            report((*path, "before"), "unknown_field", field=note.before, known=list(kind.fields))
+        if note.section and note.section not in kind.sections:
+            report((*path, "section"), "unknown_section", known=list(kind.sections))
+        if note.relevant:
+            _check_expression(kind, (*path, "relevant"), note.relevant, report)
 
 
 def _check_path(kind: Type, path: tuple[str, ...], given: str, types: Mapping[str, Type], report: FaultReport) -> None:

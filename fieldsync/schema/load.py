@@ -51,6 +51,7 @@ _TYPE_KEYS: dict[str, type | tuple[type, ...]] = {
     "due": dict,
     "doubles": dict,
     "retired": bool,
+    "notes": dict,
     "fields": dict,
 }
 _FIELD_KEYS: dict[str, type | tuple[type, ...]] = {
@@ -249,6 +250,7 @@ def _read_type(file: SourceFile, shared: Mapping[str, tuple[Choice, ...]]) -> Ty
             name: form_sections.read_double(file, name, given) for name, given in table.get("doubles", {}).items()
         },
         retired=table.get("retired", False),
+        notes={name: form_sections.read_note(file, name, given) for name, given in table.get("notes", {}).items()},
     )
 
 

@@ -153,6 +153,15 @@ class OverlapRule(msgspec.Struct, frozen=True, eq=False, omit_defaults=True):
     unless: str = ""
 
 
+class FormNote(msgspec.Struct, frozen=True, eq=False, omit_defaults=True):
+    """Words that a form shows and asks nothing by: in front of the question `before`, or at the end; while `relevant` holds."""
+
+    label: Label
+    before: str = ""
+    section: str = ""
+    relevant: str = ""
+
+
 class Type(msgspec.Struct, frozen=True, eq=False, omit_defaults=True):
     """A record type. `belongs_to` names the ref field whose target owns the record (None: a root).
 
@@ -178,6 +187,7 @@ class Type(msgspec.Struct, frozen=True, eq=False, omit_defaults=True):
     due: dict[str, DueRule] = {}
     doubles: dict[str, OverlapRule] = {}
     retired: bool = False  # no new records of it; those there are stay
+    notes: dict[str, FormNote] = {}
 
     def field(self, name: str) -> Field:
         """The field of that name; raises UnknownField."""

@@ -227,7 +227,6 @@ def test_what_a_form_has_no_words_in_is_told(tmp_path: Path) -> None:
     made = convert.read_xlsform(_form(tmp_path, survey))
     assert [(note.row, note.what, note.why) for note in made.notes] == [
         (2, "relevant", "function position"),
-        (3, "question", "type note"),
         (None, "label", "lacking_ar"),
     ]
     assert _fields(made, "form")["who"]["label"] == {"en": "Who?", "ar": "Who?"}

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from fieldsync import errors
 from fieldsync.exchange.xlsform import toml_writer, workbook_reader
 from fieldsync.exchange.xlsform import unsupported as lost
-from fieldsync.exchange.xlsform.model import ConversionNote, FormQuestion
+from fieldsync.exchange.xlsform.model import ConversionNote, FormQuestion, TypeDraft
 from fieldsync.exchange.xlsform.questions import FormDraft
 from fieldsync.schema import load
 
@@ -98,7 +98,8 @@ def _mend_fault(form: FormDraft, fault: Mapping[str, Any]) -> bool:
     """Leave out what a fault is about; say whether that could be done."""
     kind = form.kinds.get(str(fault["file"]).removesuffix(".toml"))
     parts = str(fault["key"]).split(".")
-    question = kind.questions.get(parts[1]) if kind is not None and parts[0] == "fields" and len(parts) > 2 else None
+    drafts = {"fields": kind.questions, "notes": kind.notes}.get(parts[0], {}) if kind is not None else {}
+    question = drafts.get(parts[1]) if len(parts) > 2 else None
     if kind is None or question is None or parts[2] not in _LOOSE or parts[2] not in question.field:
         return False
     form.note_loss(
@@ -127,8 +128,10 @@ def _form_texts(form: FormDraft, comment: str) -> dict[str, str]:
         if named:
             table["search"] = named
         used = {f.get("section") for f in fields.values()}
+        notes = {name: _note_table(kind, one) for name, one in kind.notes.items()}
+        used |= {note.get("section") for note in notes.values()}
         table["sections"] = {name: words for name, words in kind.sections.items() if name in used}
-        texts[f"{kind.name}.toml"] = toml_writer.type_file(comment, table | {"fields": fields})
+        texts[f"{kind.name}.toml"] = toml_writer.type_file(comment, table | {"fields": fields, "notes": notes})
     if shared:
         texts[load.CHOICES] = toml_writer.choices_file(comment, {name: one.choices for name, one in shared.values()})
     return texts
@@ -159,6 +162,11 @@ _ORDER = (
     *("type", "merge", "required", "when", "sensitivity", "section", "to", "relevant", "min", "max", "pattern", "past"),
     *("rule", "formula", "filter", "hxl", "label", "hint"),
 )
+
+
+def _note_table(kind: TypeDraft, note: FormQuestion) -> Table:
+    made = {"before": kind.question_behind(note.name), **note.field}
+    return {key: made[key] for key in ("before", "section", "relevant", "label") if made.get(key) not in (None, "", {})}
 
 
 def _field_table(question: FormQuestion, shared: Mapping[str, tuple[str, FormQuestion]]) -> Table:

@@ -60,9 +60,18 @@ class TypeDraft:
     owner: str = ""
     sections: Table = filled(default_factory=dict)
     questions: dict[str, FormQuestion] = filled(default_factory=dict)
+    notes: dict[str, FormQuestion] = filled(default_factory=dict)  # what is only shown
+    order: list[tuple[str, str]] = filled(
+        default_factory=list
+    )  # (question or note, its name), as they stand in the form
     raw: dict[str, str] = filled(default_factory=dict)  # names in the form → fields
     paths: dict[Place, str] = filled(default_factory=dict)  # places in the form → fields
     title: list[str] = filled(default_factory=list)  # what the form calls its records by
+
+    def question_behind(self, note: str) -> str:
+        """Return the question in front of which a note stands; "" for the end."""
+        behind = self.order[self.order.index(("note", note)) :]
+        return next((name for what, name in behind if what == "question" and name in self.questions), "")
 
     @property
     def has_questions(self) -> bool:

@@ -43,6 +43,8 @@ class QuestionRules:
             for question in list(kind.questions.values()):
                 if question.source:
                     self._translate_question(kind, question, names._replace(place=question.place))
+            for note in kind.notes.values():
+                self._translate_relevant(note, names)
 
     def _inner_names(self, kind: TypeDraft) -> dict[str, str]:
         """The repeats of a type, and the questions in them, by their names in the form."""
@@ -76,12 +78,7 @@ class QuestionRules:
                 made.pop("pattern", None)
         elif bind.get("calculate"):
             self._note(question, "calculation", "question")
-        relevant = [
-            self._translate_text(question, "relevant", one.text, names._replace(place=one.place))
-            for one in question.relevant
-        ]
-        relevant = [one for one in relevant if one]
-        made["relevant"] = relevant[0] if len(relevant) == 1 else " and ".join(f"({one})" for one in relevant)
+        self._translate_relevant(question, names)
         self._translate_required(question, str(bind.get("required") or ""), names)
         if bind.get("constraint"):
             self._translate_constraint(question, str(bind["constraint"]), names)
@@ -90,6 +87,15 @@ class QuestionRules:
                 question, "choice_filter", str(source["choice_filter"]), names, question.marks
             )
         self._set_merge_policy(question)
+
+    def _translate_relevant(self, question: FormQuestion, names: FormNames) -> None:
+        """When it is asked, or shown: as all that is said of it and the groups around it holds."""
+        relevant = [
+            self._translate_text(question, "relevant", one.text, names._replace(place=one.place))
+            for one in question.relevant
+        ]
+        relevant = [one for one in relevant if one]
+        question.field["relevant"] = relevant[0] if len(relevant) == 1 else " and ".join(f"({one})" for one in relevant)
 
     def _translate_text(
         self, question: FormQuestion, what: str, text: str, names: FormNames, marks: Mapping[str, str] | None = None

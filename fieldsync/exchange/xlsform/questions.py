@@ -102,6 +102,8 @@ class FormDraft:
         while empty := [one for one in self.kinds.values() if not (one.has_questions or self._has_inner_repeats(one))]:
             kind = empty[0]
             del self.kinds[kind.name]
+            for note in kind.notes.values():
+                self.note_loss(note, "question", "type note")
             for child in self.kinds.values():
                 if child.owner == kind.name:
                     del child.questions[child.owner]
@@ -127,6 +129,8 @@ class FormDraft:
                 )
             elif type == "repeat":
                 self._add_repeat(child, kind, row, relevant, place)
+            elif type == "note" and child.get("label"):
+                self._add_note(child, kind, section, inner, row, place)
             elif type == "note" or (type not in _TYPES and type not in _OWN):
                 said = self._said.get(row or 0, "").partition(" ")[0] or type
                 self.notes.append(ConversionNote("survey", row, name, "question", f"type {said}"))
@@ -211,6 +215,23 @@ class FormDraft:
         kind.raw.setdefault(raw, name)
         kind.paths[place] = name
         kind.questions[name] = question
+        kind.order.append(("question", name))
+
+    def _add_note(
+        self, child: Table, kind: TypeDraft, section: str, relevant: list[AskedWhen], row: int | None, place: Place
+    ) -> None:
+        """Take over words that ask nothing; a hint stands behind them."""
+        name = name_of(str(child["name"]), set(kind.notes))
+        label, hint = self._labels.label_of(child["label"], name), self._labels.label_of(child.get("hint"), "")
+        words = {key: f"{label[key]} ({hint[key]})" for key in label} if hint else label
+        note = FormQuestion(name, row, child, {"section": section, "label": words}, relevant, place=place)
+        for column in lost.unsupported_of_note(child):
+            self.note_loss(note, column, "no_place")
+        for what in ("label", "hint"):
+            for why in labels.lost_parts(child.get(what)):
+                self.note_loss(note, what, why)
+        kind.notes[name] = note
+        kind.order.append(("note", name))
 
     def _sensitivity(self, child: Table, type: str) -> int:
         given = plain_digits(str(child.get("sensitivity") or "")).partition(".")[0]
@@ -255,6 +276,8 @@ class FormDraft:
                     )
                 for code, words in question.choices.items():
                     self._refer_words(ConversionNote("choices", None, code, "label", ""), words, name)
+            for note in kind.notes.values():
+                self._refer_words(ConversionNote("survey", note.row, note.name, "label", ""), note.field["label"], name)
             for section, words in kind.sections.items():
                 self._refer_words(ConversionNote("survey", None, section, "label", ""), words, name)
             self._refer_words(ConversionNote("survey", None, kind.name, "label", ""), kind.label, lambda _raw: "")

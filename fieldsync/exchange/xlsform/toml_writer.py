@@ -11,12 +11,17 @@ Table = Mapping[str, Any]
 
 
 def type_file(comment: str, table: Table) -> str:
-    """Return the text of a record type's file; `fields` and `sections` stand in tables of their own."""
+    """Return the text of a record type's file; `fields`, `sections` and `notes` stand in tables of their own, each note at its field."""
     lines = [f"# {_escape_invisible(comment)}", ""]
-    lines += [_key_value(key, value) for key, value in table.items() if key not in ("sections", "fields")]
+    lines += [_key_value(key, value) for key, value in table.items() if key not in ("sections", "fields", "notes")]
     if table.get("sections"):
         lines += ["", "[sections]", *(_key_value(name, words) for name, words in table["sections"].items())]
-    for name, field in table["fields"].items():
+    for name, field in [*table["fields"].items(), ("", None)]:
+        for note, words in table.get("notes", {}).items():
+            if words.get("before", "") == name:
+                lines += ["", f"[notes.{_toml_key(note)}]", *(_key_value(key, value) for key, value in words.items())]
+        if field is None:
+            break
         lines += [
             "",
             f"[fields.{_toml_key(name)}]",

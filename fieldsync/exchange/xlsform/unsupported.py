@@ -22,6 +22,13 @@ def unsupported_of_question(child: Table) -> Iterator[str]:
             yield key
 
 
+def unsupported_of_note(child: Table) -> Iterator[str]:
+    """Name the columns of a note that are not carried: one asks nothing, so what is about its answer is nothing to tell."""
+    for key in ("media", "guidance_hint"):
+        if child.get(key):
+            yield key
+
+
 def unsupported_of_choice(choice: Table) -> Iterator[str]:
     """Name the columns of a choice that are not carried."""
     if choice.get("media") or any(choice.get(key) for key in _MEDIA):

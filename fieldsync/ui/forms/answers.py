@@ -13,7 +13,7 @@ from fieldsync.replica.formula_lookups import FormLookups
 from fieldsync.replica.lookup import rows_below
 from fieldsync.replica.node import Node
 from fieldsync.replica.queries import Record
-from fieldsync.schema import dates, label_placeholders, validate
+from fieldsync.schema import dates, form_notes, label_placeholders, validate
 from fieldsync.schema.expressions.functions import NOW
 from fieldsync.schema.labels import label_in
 from fieldsync.schema.model import Choice, Field, Type
@@ -58,6 +58,14 @@ class FormAnswers:
         if self.new:
             return [name for name in found if self.kind.fields[name].kind != "tally"]
         return [*found, "state"] if self.kind.lifecycle is not None and "state" in self.kind.fields else found
+
+    def notes_shown(self) -> dict[str, list[str]]:
+        """The notes to show beside the answers so far, by the field that they stand in front of; "" for the end."""
+        return form_notes.notes_shown(self.kind, self._document_with_time, self.node.today(), self.around)
+
+    def note_text(self, name: str) -> str:
+        """What a note says, in the words of the answers that it speaks of."""
+        return self.fill_label(label_in(self.kind.notes[name].label, self.lang))
 
     def missing_fields(self) -> list[str]:
         """The fields that are still needed, in the form's order."""

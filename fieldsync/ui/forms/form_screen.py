@@ -18,7 +18,7 @@ from fieldsync.replica.node import Node
 from fieldsync.schema.labels import label_in
 from fieldsync.ui.forms.question_row import MOST_OPTIONS, AnswerOption, QuestionRow, option_lines
 from fieldsync.ui.forms.roster import Roster, RosterMember, member_documents, new_member, present_members, tie_fields
-from fieldsync.ui.forms.rows import ActionRow, DerivedRow, QuestionSheet, TextRow
+from fieldsync.ui.forms.rows import ActionRow, DerivedRow, NoteRow, QuestionSheet, TextRow, note_rows
 from fieldsync.ui.views.tables import Tables
 from fieldsync.ui.widgets.dialogs import ChoiceDialog
 from fieldsync.ui.widgets.full_screen_app import DialogScreen
@@ -68,7 +68,7 @@ class FormScreen(DialogScreen[bool]):
         with VerticalScroll(id="form", can_focus=False):
             section: tuple[int, str] | None = None
             for row in self._question_rows():
-                here = id(row.filling), row.field.section
+                here = id(row.filling), row.section
                 if here != section:
                     section = here
                     yield TextRow(self.pen, self._section_of(row), f"bold {ACCENT}", classes="section")
@@ -78,23 +78,26 @@ class FormScreen(DialogScreen[bool]):
         yield TextPanel(self._foot_lines, id="foot")
         yield TextPanel(self._key_lines, id="keys")
 
-    def _question_rows(self) -> Iterator[QuestionRow | DerivedRow]:
-        """The questions of each sheet, and at the end of a section what follows from its answers."""
+    def _question_rows(self) -> Iterator[QuestionRow | DerivedRow | NoteRow]:
+        """The questions of each sheet with the notes between them, and at the end of a section what follows from its answers."""
         for sheet in self.sheets:
             mine = [one for one in self.questions if one.filling is sheet.filling]
             follow = [
                 DerivedRow(self.pen, sheet.filling, sheet.filling.kind.fields[name]) for name in sheet.derived_fields()
             ]
-            last = {one.field.section: one for one in mine}
+            last = {one.section: one for one in mine}
+            notes = note_rows(self.pen, sheet, [one.field.name for one in mine])
             for question in mine:
+                yield from notes.get(question.field.name, ())
                 yield question
-                if last[question.field.section] is question:
-                    yield from (one for one in follow if one.field.section == question.field.section)
-            yield from (one for one in follow if one.field.section not in last)
+                if last[question.section] is question:
+                    yield from (one for one in follow if one.section == question.section)
+            yield from (one for one in follow if one.section not in last)
+            yield from notes.get("", ())
 
-    def _section_of(self, row: QuestionRow | DerivedRow) -> str:
+    def _section_of(self, row: QuestionRow | DerivedRow | NoteRow) -> str:
         kind = row.filling.kind
-        title = label_in(kind.sections.get(row.field.section, {}), self.out.lang)
+        title = label_in(kind.sections.get(row.section, {}), self.out.lang)
         return row.filling.fill_label(title) if title else label_in(kind.label, self.out.lang, kind.name)
 
     def on_mount(self) -> None:
@@ -109,12 +112,17 @@ class FormScreen(DialogScreen[bool]):
     def show_questions(self) -> None:
         """Show the questions that the answers call for, and the sections that have any."""
         asked = {(id(sheet.filling), name) for sheet in self.sheets for name in sheet.filling.fields_to_ask()}
+        noted = {(id(s.filling), one) for s in self.sheets for some in s.filling.notes_shown().values() for one in some}
         shown: dict[Widget, bool] = {}
         section: Widget | None = None
         for child in self.query_one("#form").children:
-            if isinstance(child, QuestionRow | DerivedRow):
-                known = isinstance(child, DerivedRow) and child.words != ""
-                shown[child] = known or (id(child.filling), child.field.name) in asked
+            if isinstance(child, QuestionRow | DerivedRow | NoteRow):
+                if isinstance(child, NoteRow):
+                    shown[child] = (id(child.filling), child.note) in noted
+                    child.redraw()
+                else:
+                    known = isinstance(child, DerivedRow) and child.words != ""
+                    shown[child] = known or (id(child.filling), child.field.name) in asked
                 if section is not None and shown[child]:
                     shown[section] = True
             elif child.has_class("section"):

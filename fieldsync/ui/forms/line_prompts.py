@@ -39,6 +39,7 @@ class LineForm:
         out.of(node)
         self._filling = FormAnswers(node, kind, out.lang, None if row is None else row.doc, row)
         self._asked: list[str] = []
+        self._noted: set[str] = set()  # notes that were shown
         self._section = ""
         self._near = record_picker.RecordMatches([])  # records of the same family, for a reference
 
@@ -57,6 +58,7 @@ class LineForm:
         while True:
             name = self._next_field()
             try:
+                self._show_notes(name)
                 if name == "":
                     missing = self._filling.missing_fields()
                     if missing:
@@ -70,6 +72,7 @@ class LineForm:
                 self._section = ""
                 if self._asked:
                     self._asked.pop()
+                self._forget_notes()
             except FormFinished:
                 return self._filling.build_changes()
 
@@ -77,20 +80,38 @@ class LineForm:
         """The first relevant field that was not asked yet; "" after the last."""
         return next((name for name in self._filling.fields_to_ask() if name not in self._asked), "")
 
+    # --- notes ---
+
+    def _show_notes(self, name: str) -> None:
+        """Show the notes that come before a question, "" being the end, and were not shown yet."""
+        if not self._kind.notes:
+            return
+        here = self._place_of(name)
+        for note in (one for some in self._filling.notes_shown().values() for one in some):
+            if note not in self._noted and self._place_of(self._kind.notes[note].before) <= here:
+                self._noted.add(note)
+                self._show_section(self._kind.notes[note].section)
+                self._out.line(self._out.safe(self._filling.note_text(note)))
+
+    def _forget_notes(self) -> None:
+        """Have the notes behind the last question that was answered shown again."""
+        last = self._place_of(self._asked[-1]) if self._asked else -1
+        self._noted = {one for one in self._noted if self._place_of(self._kind.notes[one].before) <= last}
+
+    def _place_of(self, field: str) -> int:
+        fields = list(self._kind.fields)
+        return fields.index(field) if field else len(fields)
+
     # --- one question ---
 
     def _ask_question(self, field: Field) -> None:
-        out = self._out
-        if field.section != self._section:
-            self._section = field.section
-            label = label_in(self._kind.sections.get(field.section, {}), out.lang, field.section)
-            out.line(f"── {out.safe(self._filling.fill_label(label))} ──" if label else "")
+        self._show_section(field.section)
         choices = self._filling.choices_of(field)
         if choices:
             self._show_choices(choices)
         self._near = record_picker.RecordMatches([])
         if field.type == "ref":
-            self._near = record_picker.match_records(out, self._filling, field, "", _MATCHES)
+            self._near = record_picker.match_records(self._out, self._filling, field, "", _MATCHES)
             self._show_records(self._near)
         prompt = self._prompt_text(field)
         while True:
@@ -99,6 +120,13 @@ class LineForm:
                 self._show_help(field, choices)
             elif given == "" or self._accept_answer(field, choices, given):
                 return
+
+    def _show_section(self, section: str) -> None:
+        """Show the heading of a section that another one went before."""
+        if section != self._section:
+            self._section = section
+            label = label_in(self._kind.sections.get(section, {}), self._out.lang, section)
+            self._out.line(f"── {self._out.safe(self._filling.fill_label(label))} ──" if label else "")
 
     def _prompt_text(self, field: Field) -> str:
         out = self._out

@@ -68,6 +68,11 @@ class QuestionRow(Horizontal):
         yield from reversed(parts) if self.pen.mirrored else parts
 
     @property
+    def section(self) -> str:
+        """The section that it stands in."""
+        return self.field.section
+
+    @property
     def input_line(self) -> Input | TextArea:
         """Where one types."""
         return self.query_one(".line")  # type: ignore[return-value]  # the only one with this class

@@ -1,6 +1,6 @@
 """What a form is made of beside its questions: the sheet of one record, what follows from the answers, lines that do something."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from rich.text import Text
@@ -82,6 +82,32 @@ class TextRow(TextPanel):
         )
 
 
+class NoteRow(TextPanel):
+    """A note of the form: words between its questions, with the answers that they speak of."""
+
+    def __init__(self, pen: LineWriter, filling: FormAnswers, name: str) -> None:
+        super().__init__(self._note_lines, classes="note")
+        self._pen, self.filling, self.note = pen, filling, name
+        self.section = filling.kind.notes[name].section
+
+    def _note_lines(self, width: int) -> list[Text]:
+        return self._pen.wrap_parts([LinePart("  "), LinePart(self.filling.note_text(self.note))], width)
+
+
+def note_rows(pen: LineWriter, sheet: QuestionSheet, questions: Iterable[str]) -> dict[str, list[NoteRow]]:
+    """Return the notes of a sheet by the question that each stands in front of; "" for the end."""
+    if sheet.only is not None:
+        return {}
+    kind, asked = sheet.filling.kind, set(questions)
+    found: dict[str, list[NoteRow]] = {}
+    waiting: list[NoteRow] = []  # in front of a field that is not asked for
+    for field in [*kind.fields, ""]:
+        waiting += [NoteRow(pen, sheet.filling, name) for name, note in kind.notes.items() if note.before == field]
+        if field in asked or not field:
+            found[field], waiting = waiting, []
+    return found
+
+
 class DerivedRow(Horizontal):
     """A field that nobody answers: what follows from the answers, seen as soon as it is known."""
 
@@ -94,6 +120,11 @@ class DerivedRow(Horizontal):
         """Label and value; the label stands where the language begins."""
         parts = [TextPanel(self._label_lines, classes="label"), TextPanel(self._value_lines, classes="follows")]
         yield from reversed(parts) if self._pen.mirrored else parts
+
+    @property
+    def section(self) -> str:
+        """The section that it stands in."""
+        return self.field.section
 
     def _label_lines(self, width: int) -> list[Text]:
         label = self.filling.label_of(self.field)
