@@ -13,9 +13,32 @@ Block = tuple[int, int, int]  # a kind, and what those in it have in common
 
 def block_keys(one: Features) -> set[int]:
     """Return the numbers of the blocks that a record is in, the same on every computer: two that share one are compared."""
-    found = _person_blocks(one) if isinstance(one, Person) else _household_blocks(one)
-    mixed = [(kind * 0x9E3779B1 + a) * 0x85EBCA77 + b * 0xC2B2AE3D for kind, a, b in found]
-    return {(number ^ number >> 32) & 0xFFFFFFFF for number in mixed}
+    return set(map(_block_key, _person_blocks(one) if isinstance(one, Person) else _household_blocks(one)))
+
+
+def contact_keys(one: Features) -> dict[int, str]:
+    """Return the numbers under which families are counted that have this record's phones and place; no candidates meet there.
+
+    Each with the reason that it is of a pair.
+    """
+    found = {phone_key(phone): "phone" for phone in one.phones}
+    return found | {place_key(one.place): "place"} if one.place else found
+
+
+def phone_key(phone: str) -> int:
+    """Return the number under which the families with a phone are counted."""
+    return _block_key((31, _text_hash(phone), 0))
+
+
+def place_key(place: Name) -> int:
+    """Return the number under which the families in a place are counted."""
+    return _block_key((32, _name_hash(place), 0))
+
+
+def _block_key(block: Block) -> int:
+    kind, a, b = block
+    number = (kind * 0x9E3779B1 + a) * 0x85EBCA77 + b * 0xC2B2AE3D
+    return (number ^ number >> 32) & 0xFFFFFFFF
 
 
 def _household_blocks(one: Household) -> list[Block]:

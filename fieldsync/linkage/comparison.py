@@ -14,6 +14,7 @@ from fieldsync.linkage import birth_dates
 from fieldsync.linkage.aliases import Name, NameReading
 from fieldsync.linkage.features import Features, Household, Person
 from fieldsync.linkage.name_lists import are_two, is_common, is_kunya
+from fieldsync.linkage.shared_contacts import NOTHING_SHARED, SharedContacts
 from fieldsync.linkage.similarity import ALIKE, SPELT, name_likeness
 
 LIKELY = 0.5
@@ -25,6 +26,7 @@ Reason = str
 _LIKELY_AT = 7.0  # the weight at which LIKELY stands
 _STEEP = 0.45
 _LINEAGE = 8.0
+_PHONE = 4.2  # of a household: with its name it is enough, wherever the family lives now
 _EXACT = 3.0  # the weight of a birth that is one person's alone in a family
 _SWAP, _SON = 1.5, 5.0  # what exchanged names cost; and with the father besides, where the birth does not speak for it
 _COMMON_GIVEN, _COMMON_FATHER = 1.2, 0.8  # what so common a name says less
@@ -49,16 +51,16 @@ NameWeights = tuple[float, float]  # the weights of the given name and of the li
 NO_MATCH = Likeness(0.0, ())
 
 
-def compare_features(a: Features, b: Features) -> Likeness:
-    """Return how likely two records are one, and why."""
+def compare_features(a: Features, b: Features, shared: SharedContacts = NOTHING_SHARED) -> Likeness:
+    """Return how likely two records are one, and why; a phone or place that many families share counts for nothing."""
     if isinstance(a, Person) and isinstance(b, Person):
-        return _compare_persons(a, b)
+        return _compare_persons(a, b, shared)
     if isinstance(a, Household) and isinstance(b, Household):
-        return _compare_households(a, b)
+        return _compare_households(a, b, shared)
     return NO_MATCH
 
 
-def _compare_households(a: Household, b: Household) -> Likeness:
+def _compare_households(a: Household, b: Household, shared: SharedContacts) -> Likeness:
     """A family is known by its booklet, its phone, its head; name and place alone are shared by relatives and neighbours."""
     reasons: list[Reason] = []
     weight = 0.0
@@ -69,21 +71,21 @@ def _compare_households(a: Household, b: Household) -> Likeness:
         same = a.book == b.book
         reasons.append("book" if same else "book_other")
         weight += 7.0 if same else -4.0
-    if a.phones & b.phones:
+    if shared.of_few(a.phones & b.phones):
         reasons.append("phone")
-        weight += 4.0
-    if a.place and a.place == b.place:
+        weight += _PHONE
+    if a.place and a.place == b.place and not shared.is_shared_place(a.place):
         reasons.append("place")
         weight += 1.5
     if a.head and b.head:
-        heads = _compare_persons(a.head, b.head)
+        heads = _compare_persons(a.head, b.head, shared)
         same = heads.score >= LIKELY
         reasons.append("head" if same else "head_other")
         weight += 6.0 if same else -4.0
     return Likeness(_score(weight), tuple(reasons))
 
 
-def _compare_persons(a: Person, b: Person) -> Likeness:
+def _compare_persons(a: Person, b: Person, shared: SharedContacts) -> Likeness:
     reasons: list[Reason] = []
     named = _name_weights(a, b, reasons)
     several = bool(a.others or b.others)
@@ -91,11 +93,11 @@ def _compare_persons(a: Person, b: Person) -> Likeness:
         return NO_MATCH
     weight, lineage = 0.0, 0.0
     aside: list[Reason] = []
-    if a.phones & b.phones:
+    if shared.of_few(a.phones & b.phones):
         aside.append("phone")
         lineage += 1.5
         weight += 1.0
-    if a.place and b.place and a.place == b.place:
+    if a.place and a.place == b.place and not shared.is_shared_place(a.place):
         aside.append("place")
         lineage += 0.8
     born, why = birth_dates.compare_births(a.birth, b.birth)

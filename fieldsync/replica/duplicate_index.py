@@ -12,6 +12,7 @@ from fieldsync.linkage import blocks, comparison, features
 from fieldsync.linkage.companions import companion_id
 from fieldsync.linkage.comparison import Likeness
 from fieldsync.linkage.features import Features
+from fieldsync.linkage.shared_contacts import MANY_FAMILIES, SharedContacts
 from fieldsync.replica.node import Node
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import ComparedRecord, Document, Progress, block_members
@@ -71,25 +72,36 @@ def update_index(
 def _put_blocks(tx: Tx, numbers: Sequence[int]) -> None:
     standing: list[int] = []
     for one in tx.compared_records(numbers):
-        standing += block_members(blocks.block_keys(features.features_of(one.type, one.doc)), one.n)
+        found = features.features_of(one.type, one.doc)
+        standing += block_members(blocks.block_keys(found) | blocks.contact_keys(found).keys(), one.n)
     tx.put_blocks(numbers, standing)
 
 
 def _put_pairs(tx: Tx, numbers: Sequence[int], comparing: "PairComparison") -> None:
     """Compare these records with all that they meet; of two of them, the later does it."""
     tx.drop_pairs(numbers)
-    among = set(numbers)
+    among, shared = set(numbers), shared_contacts(tx)
     pairs = []
     meets = {}
+    contacts: dict[int, str] = {}
     for one in tx.compared_records(numbers):
-        found = tx.records_in_blocks(blocks.block_keys(features.features_of(one.type, one.doc)), MOST)
+        mine = features.features_of(one.type, one.doc)
+        found = tx.records_in_blocks(blocks.block_keys(mine), MOST)
         meets[one.n] = {n for n in found if n != one.n and not (n in among and n > one.n)}
+        contacts |= blocks.contact_keys(mine)
+    for key, reason in contacts.items():
+        if shared.is_shared(key):
+            tx.reopen_shared_pairs(key, reason)
     comparing.read_records(tx, {*meets, *(n for found in meets.values() for n in found)})
     for n, found in meets.items():
-        pairs += [
-            (n, other, match) for other in found if (match := comparing.match_pair(n, other)).score >= comparison.WORTH
-        ]
+        matches = ((other, comparing.match_pair(n, other, shared)) for other in found)
+        pairs += [(n, other, match) for other, match in matches if match.score >= comparison.WORTH]
     tx.put_pairs(numbers, pairs)
+
+
+def shared_contacts(tx: ReadTx) -> SharedContacts:
+    """Return what says which phones and places many of the families here share."""
+    return SharedContacts(lambda key: tx.count_families(key, MANY_FAMILIES + 1))
 
 
 class PairComparison:
@@ -108,10 +120,12 @@ class PairComparison:
             others = _read_households(tx, part)
             self._features.update((one.n, _features_of(one, others)) for one in part)
 
-    def match_pair(self, a: int, b: int) -> Likeness:
+    def match_pair(self, a: int, b: int, shared: SharedContacts) -> Likeness:
         """Compare two records that were read, whatever was said of them; one that is not here any more matches nothing."""
         one, other = self._features.get(a), self._features.get(b)
-        return comparison.compare_features(one, other) if one is not None and other is not None else comparison.NO_MATCH
+        if one is None or other is None:
+            return comparison.NO_MATCH
+        return comparison.compare_features(one, other, shared)
 
 
 def _read_households(tx: ReadTx, records: Iterable[ComparedRecord]) -> Mapping[bytes, Document]:
@@ -136,10 +150,11 @@ def find_candidates(tx: ReadTx, type: str, doc: Document, owner: bytes | None = 
     new = ComparedRecord(0, b"", type, owner, doc)
     found = list(tx.compared_records(tx.records_in_blocks(blocks.block_keys(features.features_of(type, doc)), MOST)))
     others = _read_households(tx, [new, *found])
-    mine = _features_of(new, others)
+    mine, shared = _features_of(new, others), shared_contacts(tx)
     standing = (one for one in found if "_deleted" not in one.doc and not tx.is_merged(one.record))
     matches = (
-        DuplicateCandidate(one.record, comparison.compare_features(mine, _features_of(one, others))) for one in standing
+        DuplicateCandidate(one.record, comparison.compare_features(mine, _features_of(one, others), shared))
+        for one in standing
     )
     return sorted(
         (one for one in matches if one.match.score >= comparison.LIKELY), key=lambda one: (-one.match.score, one.record)
@@ -150,4 +165,4 @@ def compare_pair(tx: ReadTx, a: int, b: int) -> Likeness:
     """Compare two records as they are now, whatever was said of them."""
     comparing = PairComparison()
     comparing.read_records(tx, (a, b))
-    return comparing.match_pair(a, b)
+    return comparing.match_pair(a, b, shared_contacts(tx))

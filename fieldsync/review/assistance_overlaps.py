@@ -23,6 +23,7 @@ from fieldsync.replica.lookup import find_row
 from fieldsync.replica.node import Node
 from fieldsync.replica.record_units import unit_of
 from fieldsync.review import duplicate_pairs
+from fieldsync.review.renewed_pairs import NOT_SAME
 from fieldsync.schema.expressions import parser
 from fieldsync.schema.model import OverlapRule, Type
 from fieldsync.schema.values import is_id
@@ -175,7 +176,7 @@ class _OverlapSearch:
 
 
 def _are_set_apart(a: _OverlapSide, b: _OverlapSide) -> bool:
-    return b.id in a.doc.get(duplicate_pairs.NOT_SAME, ()) or a.id in b.doc.get(duplicate_pairs.NOT_SAME, ())
+    return b.id in a.doc.get(NOT_SAME, ()) or a.id in b.doc.get(NOT_SAME, ())
 
 
 def list_overlaps(node: Node, *, unit: str | None = None, type: str | None = None) -> list[Overlap]:

@@ -25,10 +25,11 @@ from fieldsync.replica.node import Node
 from fieldsync.replica.queries import Record, RecordShaper
 from fieldsync.replica.record_units import unit_of, units_of
 from fieldsync.replica.save import draft_edit
+from fieldsync.review.renewed_pairs import AGAIN, NOT_SAME, is_renewed, undecided_pairs
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Document, Progress, Row
 
-SAME, NOT_SAME = "_same_as", "_not_same"
+SAME = "_same_as"
 
 
 class DuplicatePair(Struct, frozen=True):
@@ -37,7 +38,7 @@ class DuplicatePair(Struct, frozen=True):
     a: the id of one.
     b: the id of the other.
     score: how likely they are one, from 0 to 1.
-    reasons: what speaks for it, and against it.
+    reasons: what speaks for it, and against it; `again`: some of it came after somebody said that they are two.
     """
 
     a: str
@@ -55,7 +56,7 @@ class ComparedPair(Struct, frozen=True):
     """Two records side by side.
 
     score: how likely they are one, from 0 to 1.
-    reasons: what speaks for it, and against it.
+    reasons: what speaks for it, and against it; `again`: some of it came after somebody said that they are two.
     same: whether they were merged.
     not_same: whether somebody said that they are two.
     """
@@ -111,7 +112,7 @@ def scan_duplicates(node: Node, *, progress: Progress | None = None) -> Duplicat
         compared, _ = tx.uncompared_counts()
     duplicate_index.update_index(node, compare=True, progress=progress)
     with node.store.read() as tx:
-        return DuplicateScan(compared, len(tx.open_pairs(comparison.LIKELY)))
+        return DuplicateScan(compared, len(undecided_pairs(tx, comparison.LIKELY)))
 
 
 def list_pairs(
@@ -129,7 +130,7 @@ def list_pairs(
     duplicate_index.update_index(node, compare=True, progress=progress)
     least = comparison.WORTH if weak else comparison.LIKELY
     with node.store.read() as tx:
-        pairs = tx.open_pairs(least, type)
+        pairs = undecided_pairs(tx, least, type)
         rows = tx.rows({record for a, b, _, _ in pairs for record in (a, b)})
         found = [
             DuplicatePair(
@@ -147,9 +148,11 @@ def show_pair(node: Node, a: str, b: str) -> ComparedPair:
         one, other = _find_two(tx, a, b)
         match = duplicate_index.compare_pair(tx, one.n, other.n)
         shower = RecordShaper(node, tx)
+        distinct = _are_distinct(one, other)
+        again = distinct and is_renewed(tx, one, other, match.reasons, duplicate_index.shared_contacts(tx))
         return ComparedPair(
-            shower.record(one), shower.record(other), match.score, list(match.reasons),
-            same=_merge_target(tx, one) == _merge_target(tx, other), not_same=_are_distinct(one, other),
+            shower.record(one), shower.record(other), match.score, [*match.reasons, *[AGAIN] * again],
+            same=_merge_target(tx, one) == _merge_target(tx, other), not_same=distinct,
         )  # fmt: skip
 
 

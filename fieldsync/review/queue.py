@@ -17,6 +17,7 @@ from fieldsync.replica.queries import Record, RecordShaper, ShownHead, heads_of
 from fieldsync.review import assistance_overlaps
 from fieldsync.review import duplicate_pairs as likely
 from fieldsync.review.decisions import chosen_from, conflict_of
+from fieldsync.review.renewed_pairs import undecided_pairs
 from fieldsync.schema.model import SYSTEM, Schema
 from fieldsync.store import ReadTx
 from fieldsync.store.contract import Progress, Row
@@ -121,7 +122,7 @@ def count_pairs(node: Node) -> PairCounts:
     overlaps = assistance_overlaps.count_overlaps(node, grants)
     with node.store.read() as tx:
         units = {channel.n: home_unit(channel.unit) for channel in tx.channels()}
-        pairs = tx.open_pairs(comparison.LIKELY)
+        pairs = undecided_pairs(tx, comparison.LIKELY)
         places = tx.channels_of({record for a, b, _, _ in pairs for record in (a, b)})
         mine = {record for record, place in places.items() if covering_grant(grants, units.get(place, "")) is not None}
         duplicates = sum(a in mine and b in mine for a, b, _, _ in pairs)

@@ -15,6 +15,7 @@ from fieldsync.replica.node import Node
 from fieldsync.review import assistance_overlaps, duplicate_pairs, queue
 from fieldsync.ui.review.filters import QueueFilter
 from fieldsync.ui.review.line_review import LineReview
+from fieldsync.ui.review.pair_questions import question_of_pair
 from fieldsync.ui.review.questions import history_lines
 from fieldsync.ui.review.review_app import ReviewApp
 from fieldsync.ui.review.review_screen import ReviewScreen
@@ -184,3 +185,17 @@ def test_line_by_line_there_are_pairs_too(
     assert duplicate_pairs.show_pair(samar, pair.a, pair.b).same
     assert said.count(out.phrase("review_place", n=1, total=2)) == 2
     assert out.phrase("review_done", decided=2, left=0) in said
+
+
+def test_a_pair_that_is_asked_about_again_says_why(samar: Node) -> None:
+    """Said to be two, and then both get one paper: the question comes back, and its reasons say so."""
+    (one,) = [item for item in queue.waiting_pairs(samar) if item.kind == queue.DUPLICATE]
+    out = Tables("en")
+    duplicate_pairs.mark_distinct(samar, one.record.hex(), one.other.hex())
+    assert question_of_pair(samar, out, one) is None
+    for record in (one.record, one.other):
+        save.edit_record(samar, record.hex(), Changes(put={"ids": ["national:SY:01010101010"]}))
+    assert [item.kind for item in queue.waiting_pairs(samar)].count(queue.DUPLICATE) == 1
+    question = question_of_pair(samar, out, one)
+    assert question is not None
+    assert question.why.endswith("some of this came after somebody said that they are two")

@@ -66,8 +66,14 @@ class DuplicateReads(Protocol):
     def records_in_blocks(self, keys: Iterable[int], most: int) -> set[int]:
         """Return the records in these blocks; one of more than `most` says nothing, and is passed over."""
 
+    def count_families(self, key: int, most: int) -> int:
+        """Return how many families have records under a key of contacts, or `most` where they are more."""
+
     def open_pairs(self, least: float, type: str | None = None) -> list[OpenPair]:
         """Return the undecided pairs of at least this score, the likeliest first."""
+
+    def pairs_called_two(self, least: float, type: str | None = None) -> list[OpenPair]:
+        """Return the pairs of at least this score of which somebody said that they are two, the likeliest first."""
 
     def pairs_across(self, after: int, channels: Iterable[int], least: float, most: int) -> PairedAcross:
         """Return which records of these channels were paired with others' behind a number.
@@ -113,6 +119,9 @@ class DuplicateWrites(DuplicateReads, Protocol):
 
     def put_blocks(self, numbers: Sequence[int], standing: list[int]) -> None:
         """Put the next `unkeyed` records into blocks (`block_members`); they are to be compared from now on."""
+
+    def reopen_shared_pairs(self, key: int, reason: str) -> None:
+        """Have those compared anew that were paired for a contact which many families share by now; once for a contact."""
 
     def drop_pairs(self, numbers: Iterable[int]) -> None:
         """Forget the pairs of these records."""

@@ -70,18 +70,33 @@ class SqliteDuplicateReads(SqliteNumberReads):
                 found.update(row[0] & _RECORD for row in several)
         return found
 
+    def count_families(self, key: int, most: int) -> int:
+        (first,) = block_members((key,), 0)
+        found = self.sql(
+            "SELECT count(*) FROM (SELECT DISTINCT coalesce(r.owner, r.id) FROM block b JOIN record r ON r.n = b.member & ? "
+            "WHERE b.member BETWEEN ? AND ? LIMIT ?)",
+            (_RECORD, first, first | _RECORD, most),
+        )
+        return int(found.fetchone()[0])
+
     # --- pairs ---
 
     def open_pairs(self, least: float, type: str | None = None) -> list[OpenPair]:
+        apart = self.distinct_pairs
+        return [pair for pair in self._pairs(least, type) if not apart or frozenset(pair[:2]) not in apart]
+
+    def pairs_called_two(self, least: float, type: str | None = None) -> list[OpenPair]:
+        apart = self.distinct_pairs
+        return [pair for pair in self._pairs(least, type) if frozenset(pair[:2]) in apart] if apart else []
+
+    def _pairs(self, least: float, type: str | None) -> Iterator[OpenPair]:
         found = self.sql(
             "SELECT a.id, b.id, pair.score, pair.reasons FROM pair JOIN record a ON a.n = pair.a JOIN record b ON b.n = pair.b "
             f"WHERE pair.score >= ? AND {_SHOWN.format('a')} AND {_SHOWN.format('b')} AND (? IS NULL OR a.type = ?) "
             "ORDER BY pair.score DESC, pair.a, pair.b",
             (least, type, type),
         )
-        apart = self.distinct_pairs
-        pairs = (OpenPair(min(a, b), max(a, b), score, tuple(load_list(reasons))) for a, b, score, reasons in found)
-        return [pair for pair in pairs if not apart or frozenset(pair[:2]) not in apart]
+        return (OpenPair(min(a, b), max(a, b), score, tuple(load_list(reasons))) for a, b, score, reasons in found)
 
     def pairs_across(self, after: int, channels: Iterable[int], least: float, most: int) -> PairedAcross:
         last = int(
@@ -180,11 +195,25 @@ class SqliteDuplicateWrites(SqliteDuplicateReads, SqliteNumberWrites):
         for table in ("unkeyed", "unpaired"):
             self.sql(f"DELETE FROM {table} WHERE n = ?", (n,))
         if type in features.FIELDS:
-            keys = blocks.block_keys(features.features_of(type, doc))
+            found = features.features_of(type, doc)
+            keys = blocks.block_keys(found) | blocks.contact_keys(found).keys()
             self.many("DELETE FROM block WHERE member = ?", [(one,) for one in block_members(keys, n)])
             self.drop_pairs([n])
 
     # --- pairs ---
+
+    def reopen_shared_pairs(self, key: int, reason: str) -> None:
+        (first,) = block_members((key,), 0)
+        mark = self.sql("INSERT OR IGNORE INTO block VALUES (?)", (first,))  # no record has the number 0
+        if not mark.rowcount:
+            return
+        there = "SELECT member & ? FROM block WHERE member BETWEEN ? AND ?"
+        for one in ("a", "b"):
+            self.sql(
+                f"INSERT OR IGNORE INTO unpaired SELECT {one} FROM pair "
+                f"WHERE {one} IN ({there}) AND EXISTS (SELECT 1 FROM json_each(reasons) WHERE value = ?)",
+                (_RECORD, first, first | _RECORD, reason),
+            )
 
     def drop_pairs(self, numbers: Iterable[int]) -> None:
         several = [(n,) for n in numbers]

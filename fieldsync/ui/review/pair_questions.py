@@ -8,6 +8,7 @@ from fieldsync.replica.node import Node
 from fieldsync.replica.queries import Record
 from fieldsync.review import assistance_overlaps, duplicate_pairs
 from fieldsync.review.queue import DUPLICATE, ConflictDetail, QueuedConflict
+from fieldsync.review.renewed_pairs import AGAIN
 from fieldsync.schema.labels import label_in
 from fieldsync.schema.model import Type
 from fieldsync.ui.review.questions import QuestionSide, ReviewQuestion
@@ -33,7 +34,7 @@ def _duplicate_question(node: Node, out: Tables, one: QueuedConflict) -> ReviewQ
         return None
     first, second = item.a, item.b
     gave_way = any(side.deleted or side.same_as for side in (first, second))
-    if item.same or item.not_same or gave_way:
+    if item.same or (item.not_same and AGAIN not in item.reasons) or gave_way:
         return None
     kind = node.schema.types.get(one.type)
     out.of(node)

@@ -23,6 +23,7 @@ WORDS = {
     "reason_part_spelt": "{field}: the same, spelt otherwise",
     "reason_part_like": "{field}: alike",
     "reason_part_other": "{field}: different",
+    "reason_again": "some of this came after somebody said that they are two",
     "reason_alias": "one is also known by the other's name",
     "reason_kunya": "one is only known by a child's name",
     "reason_latin": "the name in Latin letters agrees",

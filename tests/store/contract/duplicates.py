@@ -42,12 +42,31 @@ class DuplicateContract(Contract):
         with store.write() as tx:
             tx.set_distinct(people[0], [name(2)])
             assert tx.open_pairs(0.1) == []
+            assert [pair[:2] for pair in tx.pairs_called_two(0.1)] == [tuple(people[:2])]
+            assert tx.pairs_called_two(0.95) == tx.pairs_called_two(0.1, "household") == []
             assert tx.distinct_pairs == {frozenset(people[:2])}
         with store.write() as tx:
             tx.invalidate_blocks(numbers[:1])
             assert tx.records_without_blocks(99) == numbers[:1]
             tx.invalidate_all_blocks()
             assert set(numbers) <= set(tx.records_without_blocks(99))
+
+    def test_families_are_counted_and_pairs_looked_at_again(self, store: Store) -> None:
+        """A person counts for the family; pairs made for a contact that many share are compared once more, and only once."""
+        with store.write() as tx:
+            homes = [put(tx, which) for which in (8, 9)]
+            people = [put(tx, which, type="person", household=name(9), given_name="Amal") for which in (1, 2, 3)]
+            first, second, a, b, c = (tx.rows([one])[one].n for one in (*homes, *people))
+            every = [first, second, a, b, c]
+            tx.put_blocks(every, [member for n in every for member in block_members([7], n)])
+            assert [tx.count_families(7, most) for most in (9, 1)] == [2, 1]
+            assert tx.count_families(8, 9) == 0
+            tx.put_pairs(every, [(a, b, Likeness(0.9, ("phone",))), (b, c, Likeness(0.5, ("place",)))])
+            tx.reopen_shared_pairs(7, "phone")
+            assert tx.records_without_pairs(99) == [a, b]
+            tx.put_pairs([a, b], [(a, b, Likeness(0.9, ("phone",)))])
+            tx.reopen_shared_pairs(7, "phone")
+            assert tx.records_without_pairs(99) == []
 
     def test_pairs_across_channels_are_told_from_a_number_on(self, store: Store) -> None:
         """To whoever sees one of the two only; nothing new is 0."""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import sqlite_utils
 
-LATEST = 8
+LATEST = 9
 
 
 def bring_up_to_date(db: "sqlite_utils.Database") -> None:
@@ -21,6 +21,7 @@ def bring_up_to_date(db: "sqlite_utils.Database") -> None:
         m0006_left_unheld,
         m0007_verdicts,
         m0008_asked,
+        m0009_contacts,
     )
 
     steps = Migrations("fieldsync")
@@ -32,5 +33,6 @@ def bring_up_to_date(db: "sqlite_utils.Database") -> None:
     steps(name="0006_left_unheld")(m0006_left_unheld.apply)
     steps(name="0007_verdicts")(m0007_verdicts.apply)
     steps(name="0008_asked")(m0008_asked.apply)
+    steps(name="0009_contacts")(m0009_contacts.apply)
     steps.apply(db)
     db.execute(f"PRAGMA user_version = {LATEST}")

@@ -1,0 +1,37 @@
+"""Phones and places that many families have in common: a shelter's, a shop's, a village's. They say nothing of who is one with whom."""
+
+from collections.abc import Callable
+
+from fieldsync.linkage import blocks
+from fieldsync.linkage.aliases import Name
+
+MANY_FAMILIES = 10
+"""A phone or place of more families than that says nothing."""
+
+CountsFamilies = Callable[[int], int]
+"""Returns how many families stand under a key of `blocks.contact_keys`; from MANY_FAMILIES + 1 on it need not count further."""
+
+
+class SharedContacts:
+    """Says of phones and places whether many families share them; counts each once."""
+
+    def __init__(self, families_of: CountsFamilies = lambda _: 0) -> None:
+        self._families_of = families_of
+        self._known: dict[int, bool] = {}
+
+    def of_few(self, phones: frozenset[str]) -> frozenset[str]:
+        """Return the phones that few families have."""
+        return frozenset(one for one in phones if not self.is_shared(blocks.phone_key(one)))
+
+    def is_shared_place(self, place: Name) -> bool:
+        """Say whether many families live there."""
+        return self.is_shared(blocks.place_key(place))
+
+    def is_shared(self, key: int) -> bool:
+        """Say whether many families stand under a key."""
+        if key not in self._known:
+            self._known[key] = self._families_of(key) > MANY_FAMILIES
+        return self._known[key]
+
+
+NOTHING_SHARED = SharedContacts()
