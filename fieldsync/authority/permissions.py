@@ -23,6 +23,7 @@ from fieldsync.schema.values import is_id
 from fieldsync.store import ReadTx
 from fieldsync.store.contract import (
     PERSON,
+    SERVER_ABOVE,
     Device,
     Row,
     commit_key,
@@ -33,8 +34,7 @@ from fieldsync.store.contract import (
     state_key,
 )
 from fieldsync.topology import forked_devices
-
-_BY_GRANTS = (errors.Revoked, errors.UnitRefused, errors.RoleRefused, errors.NoRecord)
+from fieldsync.topology.server_verdicts import BY_GRANTS
 
 
 class Permit(CodeChecks):
@@ -63,7 +63,10 @@ class Permit(CodeChecks):
 
         What the device may not do now, it may have been allowed when the first server took the commit; `word`: the branch that says so.
         """
-        return self._note_outcome(commit, self._judge_as_first_taken(commit))
+        objection = self._judge_as_first_taken(commit)
+        if self._branch and not self.waits_for and isinstance(objection, BY_GRANTS):
+            self.waits_for = (SERVER_ABOVE,)
+        return self._note_outcome(commit, objection)
 
     def _note_outcome(self, commit: Commit, found: errors.FieldsyncError | None) -> errors.FieldsyncError | None:
         today = self.rules.type_rules(commit.type).with_present_names(commit)
@@ -79,7 +82,7 @@ class Permit(CodeChecks):
             return errors.OutOfHands()
         written = dict(self._written)
         objection = self._judge_now(commit)
-        if not isinstance(objection, _BY_GRANTS):
+        if not isinstance(objection, BY_GRANTS):
             return objection
         now, waits_for = self.device, self.waits_for
         for then, word, vouched in self._then.earlier_devices(commit.seq):
@@ -92,7 +95,7 @@ class Permit(CodeChecks):
                 return None
             if again is None:
                 break
-            if self.waits_for and not isinstance(again, _BY_GRANTS):
+            if self.waits_for and not isinstance(again, BY_GRANTS):
                 return again
             waits_for = (*waits_for, *self.waits_for)
         self.waits_for = (*waits_for, *self._then.waits_for)

@@ -14,6 +14,7 @@ from fieldsync.store.contract import RecordQuery, Row
 from fieldsync.topology import upstream
 from fieldsync.topology.accepted_upstream import apply_accepted
 from fieldsync.topology.sender import Sender
+from fieldsync.topology.server_verdicts import GRANT_CODES
 from fieldsync.wire import messages
 
 _JUDGED_HERE = {errors.Undecided.code, errors.DevicePending.code}
@@ -40,13 +41,20 @@ def release_departed(sender: Sender, tx: Tx) -> None:
             and all(lowest.get(units[n], arrival) >= arrival for n, arrival in tx.departure_entries(row.n))
         ]
         _purge_rows(tx, rows)
+    accept_unnamed(sender, tx)
+
+
+def accept_unnamed(sender: Sender, tx: Tx) -> None:
+    """Accept what waits here and the server above, which has told all its refusals, holds without one."""
     for device, seqs in tx.waiting_commits().items():
         held = tx.acknowledged_seq(sender.server.id, device)
-        judged_here = {seq for seq, code, _ in tx.refusals(device) if code in _JUDGED_HERE}
-        elsewhere = _seqs_outside(tx, device, [seq for seq in seqs if seq <= held and seq not in judged_here])
-        for seq in elsewhere:
+        codes = {seq: code for seq, code, _ in tx.refusals(device)}
+        told = [seq for seq in seqs if seq <= held and codes.get(seq) not in _JUDGED_HERE]
+        unnamed = {seq for seq in told if codes.get(seq) in GRANT_CODES}
+        unnamed.update(_seqs_outside(tx, device, [seq for seq in told if seq not in unnamed]))
+        for seq in sorted(unnamed):
             tx.accept_commit(device, seq)
-        apply_accepted(sender.node, tx, {device: elsewhere})
+        apply_accepted(sender.node, tx, {device: sorted(unnamed)})
 
 
 def _seqs_outside(tx: Tx, device: bytes, seqs: Sequence[int]) -> list[int]:

@@ -4,11 +4,17 @@ A server tells its own verdicts only. Where a laptop goes on with another server
 the former one would have the last word for ever.
 """
 
+from fieldsync import errors
 from fieldsync.replica import refusal_errors
 from fieldsync.replica.edit_coverage import WAITS_FOR_OTHERS
 from fieldsync.replica.node import Node
 from fieldsync.replica.refusal_errors import refusal_error
 from fieldsync.store import Tx
+
+BY_GRANTS = (errors.Revoked, errors.UnitRefused, errors.RoleRefused, errors.NoRecord)
+"""Objections that the server above may not have: newer grants come from there, and it knows where records are."""
+
+GRANT_CODES = {one.code for one in BY_GRANTS}
 
 
 def take_verdict(node: Node, tx: Tx, server: bytes, seq: int, code: str, facts: str) -> None:

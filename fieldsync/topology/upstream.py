@@ -18,6 +18,7 @@ from fieldsync.store.settings import PeerMark, ServersAbove
 from fieldsync.topology import device_letters, enrolments, first_receipts
 from fieldsync.topology.accepted_upstream import apply_accepted
 from fieldsync.topology.sender import Sender
+from fieldsync.topology.server_verdicts import GRANT_CODES
 from fieldsync.wire import messages
 from fieldsync.wire.frames import MAX_COMPRESSED, FrameKind
 from fieldsync.wire.messages import Peer
@@ -219,7 +220,7 @@ def apply_from_above(sender: Sender, peer: Peer) -> None:
                     tx.judge_as(device, seq, errors.SaidAgain.code, "{}")
         taken: dict[bytes, list[int]] = {}
         for device, seq, code, facts in peer.refused:
-            tx.judge_as(device, seq, code, facts)
+            tx.judge_as(device, seq, code, facts, ends_wait=code in GRANT_CODES)
             if not code and sender.branch:
                 taken.setdefault(device, []).append(seq)
         if taken:

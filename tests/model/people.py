@@ -94,7 +94,9 @@ def _choose_resident(world: World, chance: random.Random) -> Arguments | None:
 
 @operation(2, "save", "{who} registers {record} in {shelter}", _choose_resident)
 def add_resident(world: World, who: str, record: str, shelter: str) -> None:
-    """Somebody moves into a shelter."""
+    """Somebody moves into a shelter, which a command finds only where the laptop holds it."""
+    if shelter not in world.held(who, SHELTER):
+        return
     id_ = world.record_id(record)
     owner = found(world, who, shelter)
     named = f"{owner[:8]}-{owner[8:12]}-{owner[12:16]}-{owner[16:20]}-{owner[20:]}"

@@ -33,6 +33,7 @@ from fieldsync.store.contract.duplicates import (
 from fieldsync.store.contract.projections import ProjectionEntry, ProjectionReads, ProjectionWrites, SharedPart
 from fieldsync.store.contract.quarantine import (
     PERSON,
+    SERVER_ABOVE,
     QuarantineAction,
     QuarantinedCommit,
     QuarantineReads,
@@ -82,6 +83,7 @@ __all__ = [
     "REVOKED",
     "SECONDS",
     "SERVERS",
+    "SERVER_ABOVE",
     "AuthorityChange",
     "AuthorityReads",
     "AuthorityWrites",

@@ -83,6 +83,9 @@ class QuarantineAction(NamedTuple):
 PERSON = WaitKey("person", b"")
 """The key for: a person releases the commit, or drops it (`quarantine release`, `quarantine drop`); nothing else ends it."""
 
+SERVER_ABOVE = WaitKey("server", b"")
+"""The key for: the server above tells its verdict, or holds the commit and has none: it knows newer grants and where records are."""
+
 
 class Refusal(NamedTuple):
     """A device's quarantined commit: the reason's code, and facts as JSON."""
@@ -158,8 +161,8 @@ class QuarantineWrites(QuarantineReads, Protocol):
     def accept_commit(self, device: bytes, seq: int, facts: dict[str, object] | None = None) -> None:
         """Say that a commit which was quarantined is applied after all; `facts` are told to its author."""
 
-    def judge_as(self, device: bytes, seq: int, code: str, facts: str) -> None:
-        """Take over another server's judgement of a commit."""
+    def judge_as(self, device: bytes, seq: int, code: str, facts: str, *, ends_wait: bool = False) -> None:
+        """Take over another server's judgement of a commit; with `ends_wait` nothing else changes it, though it is the same as here."""
 
     def note_verdict(self, device: bytes, seq: int, server: bytes, code: str) -> None:
         """Remember that a server quarantined a laptop's save, or with no code that it applied it after all."""

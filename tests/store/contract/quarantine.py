@@ -4,7 +4,7 @@ import msgspec
 
 from fieldsync import errors
 from fieldsync.store import Store
-from fieldsync.store.contract import PERSON, QuarantineAction, commit_key, record_key
+from fieldsync.store.contract import PERSON, SERVER_ABOVE, QuarantineAction, commit_key, record_key
 from tests.histories import DEVICES
 from tests.store.contract.support import Contract, log, put, record
 
@@ -72,6 +72,16 @@ class QuarantineContract(Contract):
             assert (news.device, news.seq, news.code, msgspec.json.decode(news.facts)) == (AMAL, 1, "", {"code": "A-1"})
             assert tx.verdicts_since(0, BASIM) == []
             assert [one.seq for one in tx.refusals(AMAL)] == [2]
+
+    def test_a_server_s_word_may_end_a_wait(self, store: Store) -> None:
+        """What another server says as well is waited for no more if that ends it; it is no news for anybody."""
+        with store.write() as tx:
+            log(tx, 0, 1, 2)
+            for seq in (1, 2):
+                tx.quarantine_commit(AMAL, seq, errors.UnitRefused(unit="X"), waits_for=(SERVER_ABOVE,))
+                tx.judge_as(AMAL, seq, "unit_refused", '{"unit":"X"}', ends_wait=seq == 1)
+            assert tx.waiting_commits() == {AMAL: [2]}
+            assert [one.arrival for one in tx.verdicts_since(0)] == [1, 2]
 
     def test_each_server_has_its_own_verdict(self, store: Store) -> None:
         """A laptop remembers which server said what, until the save is applied."""
