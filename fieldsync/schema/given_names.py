@@ -4,6 +4,7 @@ Names that no form has are told with those that are like them. Only what people 
 exactly.
 """
 
+import unicodedata
 from collections.abc import Iterable, Mapping
 
 from fieldsync import errors
@@ -82,5 +83,6 @@ def _lookup(given: str, spoken: Mapping[str, Iterable[str]]) -> str | list[str]:
 
 
 def _key(words: str) -> str:
-    """Return words as they are compared: Arabic spelling, articles, capitals, spaces and underscores make no difference."""
-    return "".join(names.name_tokens(words)) or words.casefold()
+    """Return words as they are compared: Arabic spelling, articles, capitals, spaces and underscores make no difference; signs do."""
+    signs = "".join(one for one in words if (unicodedata.category(one)[:1] in "PS" and one not in "_-") or one < " ")
+    return ("".join(names.name_tokens(words)) or words.casefold()) + signs
