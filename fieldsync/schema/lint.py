@@ -6,12 +6,13 @@ from contextlib import suppress
 from typing import Protocol
 
 from fieldsync.core.lifecycle import Lifecycle
+from fieldsync.schema import form_defaults
 from fieldsync.schema.expressions import lookups, parser
 from fieldsync.schema.model import MERGES, TYPES, Field, Type
 
 ROLES = ("caseworker", "supervisor", "admin", "partner")  # who writes records
 REQUIRED = ("always", "optional", "when")
-EXPRESSIONS = ("when", "relevant", "rule", "warn", "formula", "filter")
+EXPRESSIONS = ("when", "relevant", "rule", "warn", "formula", "filter", "default")
 HASHTAG = r"#[a-z][a-z0-9_]*(\+[a-z][a-z0-9_]*)*"
 MAX_SENSITIVITY = 4
 LISTED_SENSITIVITY = 2  # what is more sensitive stands in no list and no search index
@@ -88,6 +89,7 @@ def _check_field(kind: Type, field: Field, types: Mapping[str, Type], report: Fa
         ("to", field.type == "ref"),
         ("formula", field.merge == "derived"),
         ("filter", field.type == "choice"),
+        ("default", field.kind in ("plain", "set") and field.merge != "server" and field.type != "state"),
         ("past", field.type in ("date", "month")),
         ("pattern", field.type in ("text", "note")),
         ("when", field.required == "when"),
@@ -107,6 +109,8 @@ def _check_field(kind: Type, field: Field, types: Mapping[str, Type], report: Fa
     ):
         if needed and not getattr(field, key):
             report(path, "missing_key", missing=key)
+    if field.default and (reason := form_defaults.illegal_default(field)):
+        report((*path, "default"), "bad_default", reason=reason)
     _check_references(kind, field, types, report)
     _check_limits(field, report)
     _check_steps(field, report)

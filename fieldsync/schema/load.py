@@ -66,6 +66,7 @@ _FIELD_KEYS: dict[str, type | tuple[type, ...]] = {
     "warn": str,
     "formula": str,
     "filter": str,
+    "default": str,
     "sensitivity": int,
     "section": str,
     "choices": (str, dict),
@@ -340,7 +341,7 @@ def _read_field(
         choices = tuple(Choice(state, _APPROVAL_WORDS[state]) for state in APPROVAL.states)
     plain = {
         key: table[key]
-        for key in ("required", "when", "relevant", "rule", "warn", "formula", "filter", "section")
+        for key in ("required", "when", "relevant", "rule", "warn", "formula", "filter", "default", "section")
         if key in table
     } | {key: table[key] for key in ("pattern", "year", "past", "country", "hxl", "retired", "or_text") if key in table}
     return Field(

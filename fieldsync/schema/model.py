@@ -69,7 +69,7 @@ class Field(msgspec.Struct, frozen=True, eq=False, omit_defaults=True):
 
     `type` is that of one value: a set of choices has type "choice" and merge "set". `when`,
     `relevant`, `rule`, `warn` and `formula` are expressions (schema/expressions/parser.py); "" means none.
-    `min` and `max` bound a number or a date; for text they are lengths in characters.
+    `default` is one, too. `min` and `max` bound a number or a date; for text they are lengths in characters.
     `by` says who may write a value: {"closed": roles}, {"closed>registered": roles} for one step
     only, {"": roles} for any value. `forks` are pairs that a `furthest` choice may not settle alone.
     """
@@ -102,6 +102,7 @@ class Field(msgspec.Struct, frozen=True, eq=False, omit_defaults=True):
     country: str = "SY"  # whose numbers a phone without +… is one of
     hxl: str = ""  # its hashtag in exports for other organisations
     retired: bool = False  # no more asked for or filled in; what was written stays readable
+    default: str = ""  # what a new record's form is opened with; an expression
 
     @property
     def kind(self) -> str:

@@ -187,7 +187,7 @@ def test_questions_behave_as_the_form_says(people: Cast, tmp_path: Path) -> None
 
 
 def test_what_cannot_be_carried_is_listed_with_its_row(tmp_path: Path) -> None:
-    """Media, outside data, functions that are not here, defaults, other languages: each is told, and the rest is made."""
+    """Media, outside data, functions that are not here, other languages: each is told, and the rest is made."""
     survey: list[Row | None] = [
         _row("text", "who", "Who?", "من؟", default="x"),
         _row("image", "photo", "Photo", "صورة"),
@@ -207,7 +207,7 @@ def test_what_cannot_be_carried_is_listed_with_its_row(tmp_path: Path) -> None:
     ]
     made = convert.read_xlsform(_form(tmp_path, survey, file="stock take.xlsx"))
     assert {(note.row, note.name, note.what) for note in made.notes} == {
-        (2, "who", "default"), (3, "photo", "question"), (4, "far", "calculation"), (5, "twice", "calculation"), (6, "n", "constraint"),
+        (3, "photo", "question"), (4, "far", "calculation"), (5, "twice", "calculation"), (6, "n", "constraint"),
         (7, "item", "relevant"), (8, "what", "relevant"), (12, "inner", "label"), (15, "id_2", "merge"),
     }  # fmt: skip
     assert made.types == ["stock_take", "stock_take_item", "stock_take_deep", "stock_take_deep_deeper"]

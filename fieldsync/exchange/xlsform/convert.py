@@ -15,7 +15,7 @@ from fieldsync.schema import load
 _SHEETS = ("survey", "choices", "settings", "entities")
 _LAST = 1 << 30  # what is of no row is told behind those that are
 _REF = re.compile(r"\$\{([^}]*)\}")
-_LOOSE = ("rule", "relevant", "when", "pattern", "min", "max", "hxl", "filter", "formula")
+_LOOSE = ("rule", "relevant", "when", "pattern", "min", "max", "hxl", "filter", "formula", "default")
 _THEIRS = {
     "rule": "constraint",
     "pattern": "constraint",
@@ -160,7 +160,7 @@ def _shared_lists(form: FormDraft) -> dict[str, tuple[str, FormQuestion]]:
 
 _ORDER = (
     *("type", "merge", "required", "when", "sensitivity", "section", "to", "relevant", "min", "max", "pattern", "past"),
-    *("rule", "formula", "filter", "hxl", "label", "hint"),
+    *("rule", "formula", "filter", "default", "hxl", "label", "hint"),
 )
 
 

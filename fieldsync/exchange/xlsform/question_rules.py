@@ -3,11 +3,12 @@
 from collections.abc import Callable, Mapping
 
 from fieldsync.exchange.xlsform import expressions as rules
+from fieldsync.exchange.xlsform import workbook_reader
 from fieldsync.exchange.xlsform.expressions import FormNames, Untranslated
 from fieldsync.exchange.xlsform.model import FormQuestion, TypeDraft
 from fieldsync.schema.model import MERGES
 
-_COMPUTED = ("text", "note", "int", "number", "date")  # what a person would answer otherwise
+_COMPUTED = ("text", "note", "int", "number", "date", "choice", "bool")  # what a person would answer otherwise
 
 
 class QuestionRules:
@@ -58,35 +59,45 @@ class QuestionRules:
     def _translate_question(self, kind: TypeDraft, question: FormQuestion, names: FormNames) -> None:
         made, source = question.field, question.source
         bind = source["bind"] if isinstance(source.get("bind"), dict) else {}
-        calculation = bind.get("calculate") if source["type"] in ("calculate", "hidden") else None
-        if source["type"] == "calculate":
+        calculation = str(bind.get("calculate") or "")
+        if source["type"] in ("calculate", "hidden"):
             made["merge"] = "derived"
-            made["formula"] = self._translate_text(question, "calculation", str(calculation or "''"), names)
+            if calculation.strip() in ("", "."):  # it stays what it is from the beginning
+                calculation = self._constant_of(question)
+            made["formula"] = self._translate_text(question, "calculation", calculation, names)
             if not made["formula"]:
                 del kind.questions[question.name]
                 if kind.raw.get(str(source["name"])) == question.name:
                     kind.raw.pop(str(source["name"]))
                 kind.paths.pop(question.place, None)
                 return
-            if rules.makes_number(rules.split_tokens(str(calculation))):
+            if rules.makes_number(rules.split_tokens(calculation)):
                 made["type"] = "number"
             made.pop("pattern", None)
-        elif bind.get("calculate") and made["type"] in _COMPUTED and made.get("merge") is None:
-            formula = self._translate_text(question, "calculation", str(bind["calculate"]), names)
+        elif calculation and made["type"] in _COMPUTED and made.get("merge") is None:
+            formula = self._translate_text(question, "calculation", calculation, names)
             if formula:
                 made |= {"merge": "derived", "formula": formula}
                 made.pop("pattern", None)
-        elif bind.get("calculate"):
+        elif calculation:
             self._note(question, "calculation", "question")
+        self._translate_default(question, str(source.get("default") or ""), names)
         self._translate_relevant(question, names)
         self._translate_required(question, str(bind.get("required") or ""), names)
         if bind.get("constraint"):
             self._translate_constraint(question, str(bind["constraint"]), names)
-        if source.get("choice_filter"):
+        if source.get("choice_filter") and made.get("merge") != "derived":
             made["filter"] = self._translate_text(
                 question, "choice_filter", str(source["choice_filter"]), names, question.marks
             )
         self._set_merge_policy(question)
+
+    def _constant_of(self, question: FormQuestion) -> str:
+        """Return the expression of what nobody answers and nothing computes; whatever another program put there is told."""
+        text = str(question.source.get("default") or "")
+        if not text and question.source["type"] == "hidden":
+            self._note(question, "question", "outside")
+        return text if workbook_reader.is_expression(text, "text") else rules.quote_text(text)
 
     def _translate_relevant(self, question: FormQuestion, names: FormNames) -> None:
         """When it is asked, or shown: as all that is said of it and the groups around it holds."""
@@ -105,6 +116,26 @@ class QuestionRules:
         except Untranslated as fault:
             self._note(question, what, f"{fault.reason} {fault.what}".strip())
             return ""
+
+    def _translate_default(self, question: FormQuestion, text: str, names: FormNames) -> None:
+        """What the form is opened with: words, or an expression; what is computed is computed in place of it."""
+        made, type = question.field, str(question.source["type"])
+        if not text.strip() or made.get("merge") == "derived":
+            return
+        if workbook_reader.is_expression(text, type):
+            made["default"] = self._translate_text(question, "default", text, names)
+            return
+        if made["type"] == "date":
+            text = text[:10]  # a workbook's own dates have a time
+        elif made["type"] == "bool":
+            text = "true" if text.strip().casefold() in ("ok", "yes", "true", "1") else "false"
+        elif question.codes:
+            words = text.split() if made.get("merge") == "set" else [text.strip()]
+            if not all(word in question.codes for word in words):
+                self._note(question, "default", "unknown_value")
+                return
+            text = " ".join(question.codes[word] for word in words)
+        made["default"] = rules.quote_text(text.strip())
 
     def _translate_required(self, question: FormQuestion, text: str, names: FormNames) -> None:
         if text.strip().casefold() in ("yes", "true", "true()"):

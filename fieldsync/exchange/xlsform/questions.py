@@ -198,8 +198,6 @@ class FormDraft:
                 made["type"] = "note"
             else:
                 self.note_loss(question, "appearance", "no_place")
-        if child.get("default") not in (None, ""):
-            self.note_loss(question, "default", "default")
         for column in lost.unsupported_of_question(child):
             self.note_loss(question, column, "no_place")
         for what, words in (

@@ -71,6 +71,13 @@ def read(path: Path) -> Workbook:
     return Workbook(survey, rows, notes)
 
 
+def is_expression(default: str, type: str) -> bool:
+    """Say whether a question's default is an expression, and not words."""
+    from pyxform.utils import default_is_dynamic
+
+    return bool(default_is_dynamic(default, type))
+
+
 def _read_open(path: Path) -> Table:
     """Return the sheets of an .ods file as pyxform has those of an .xlsx file."""
     from pyxform import constants, xls2json_backends

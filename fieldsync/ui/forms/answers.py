@@ -1,5 +1,6 @@
 """One filling-in of a form, whatever it looks like: what is asked, what was answered, and what that changes."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -13,7 +14,7 @@ from fieldsync.replica.formula_lookups import FormLookups
 from fieldsync.replica.lookup import rows_below
 from fieldsync.replica.node import Node
 from fieldsync.replica.queries import Record
-from fieldsync.schema import dates, form_notes, label_placeholders, validate
+from fieldsync.schema import dates, form_defaults, form_notes, label_placeholders, validate
 from fieldsync.schema.expressions.functions import NOW
 from fieldsync.schema.labels import label_in
 from fieldsync.schema.model import Choice, Field, Type
@@ -44,6 +45,9 @@ class FormAnswers:
         self.given_along: set[str] = set()  # fields that got their answer from another question
         self._around: dict[tuple[str, object], list[Record]] = {}
         self._implied: dict[str, Any] = {}  # what a precision was before a year or an age gave it
+        if self.new:
+            self._give_defaults()
+        self.opened_with = dict(self.doc)
 
     @property
     def _document_with_time(self) -> dict[str, Any]:
@@ -210,6 +214,14 @@ class FormAnswers:
             for one in validate.list_warnings(self.kind, self._document_with_time, self.node.today())
         )
 
+    def _give_defaults(self) -> None:
+        """Answer what has a default, in the form's order; one that may not stand beside the other answers is left out."""
+        for field in self.kind.fields.values():
+            if field.default and not field.retired:
+                full = validate.whole_document(self.kind, self._document_with_time, self.node.today())
+                with contextlib.suppress(errors.FieldsyncError):
+                    self.set_answer(field, form_defaults.default_value(field, full, self.node.today()))
+
     # --- what it comes to ---
 
     @cached_property
@@ -260,8 +272,13 @@ class FormAnswers:
 
     @property
     def has_answers(self) -> bool:
-        """Whether anything was answered at all."""
+        """Whether there is any answer, were it a default."""
         return self.doc != self.before or bool(self.logs or self.counts)
+
+    @property
+    def was_touched(self) -> bool:
+        """Whether a person answered anything."""
+        return self.doc != self.opened_with or bool(self.logs or self.counts)
 
 
 def stored_value(node: Node, kind: Type | None, lang: str, name: str, text: str) -> str:

@@ -29,7 +29,9 @@ def count_answers(draft: Json) -> int:
 
 
 def _draft_answers(filling: FormAnswers) -> Json:
-    names = [name for name in {**filling.before, **filling.doc} if filling.doc.get(name) != filling.before.get(name)]
+    # a default too, as it was seen: tomorrow's may be another, and one that was taken out stays out
+    seen = {**filling.before, **filling.opened_with, **filling.doc}
+    names = [n for n in seen if not filling.before.get(n) == filling.opened_with.get(n) == filling.doc.get(n)]
     return {
         "answers": {name: filling.doc.get(name) for name in sorted(names)},
         "was": {name: filling.before.get(name) for name in sorted(names)},

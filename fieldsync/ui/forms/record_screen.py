@@ -100,7 +100,7 @@ class RecordScreen(FormScreen):
 
     async def _leave_form(self) -> None:
         """Leave: keep what was typed, or throw it away."""
-        if not (self.sheets[0].filling.has_answers or self.members):
+        if not (self.sheets[0].filling.was_touched or self.members):
             self._throw_away()
             self.app.exit(None)
             return

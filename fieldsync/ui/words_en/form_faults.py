@@ -2,6 +2,8 @@
 
 WORDS = {
     "form_fault.bad_country": "{key} is not a country. Write its two capital letters, such as SY",
+    "form_fault.bad_default": "{key} is nothing that this field can hold. Write a value that it takes, in quotation marks, "
+    "such as default = \"'yes'\"",
     "form_fault.bad_expression": "{key} cannot be read at character {at}. Correct the expression there",
     "form_fault.bad_hashtag": "{key} is not an HXL hashtag. Write one such as #affected+people",
     "form_fault.bad_name": "{key} is not a name that a type, a field or a choice may have. "
