@@ -1,5 +1,6 @@
 """What supervisors do: look at conflicts, decide, decide many, take back."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,6 +14,7 @@ from fieldsync.commands.support import completion
 from fieldsync.commands.support.settings import at_terminal, draws
 from fieldsync.core.grants import DECIDERS
 from fieldsync.core.register import Value
+from fieldsync.replica.queries import ShownHead
 from fieldsync.schema import given_names
 
 if TYPE_CHECKING:
@@ -24,6 +26,11 @@ Type = Annotated[
     str | None, Option("--type", metavar="TYPE", help="Only records of this type.", autocompletion=completion.types)
 ]
 Field = Annotated[str | None, Option(metavar="FIELD", help="Only this field.")]
+By = Annotated[str | None, Option(metavar="NAME", help="Only those of which this person wrote a value.")]
+Older = Annotated[int | None, Option(metavar="DAYS", min=0, help="Only those open for so many days or longer.")]
+Text = Annotated[
+    str | None, Option(metavar="WORDS", help="Only those with these words in the record's name or a value.")
+]
 OneField = Annotated[str, Argument(metavar="FIELD", help="The field in conflict.")]
 
 
@@ -32,8 +39,11 @@ class BulkItem(Struct, frozen=True):
 
     record: its id.
     code: its code.
+    title: what the record is called, or the person or family that it is about.
     value: the value that the rule chooses.
     head: its name, DEVICE:SEQ.
+    by: its author.
+    over: the values that lose.
     """
 
     record: str
@@ -41,6 +51,9 @@ class BulkItem(Struct, frozen=True):
     field: str
     value: Value
     head: str
+    title: str
+    by: str
+    over: list[ShownHead]
 
 
 class BulkDecision(Struct, frozen=True):
@@ -59,45 +72,58 @@ def review(
     unit: Unit = None,
     type_: Type = None,
     field: Field = None,
+    by: By = None,
+    older: Older = None,
+    text: Text = None,
 ) -> None:
     """Decide one conflict after the other: choose, type another value, note, skip, undo, many alike.
 
     Example: fieldsync review --unit LAT/JBL
     """
     from fieldsync.review import decisions as reviews
+    from fieldsync.review.conflict_filter import ConflictFilter
 
     if settings_of(ctx).json or not at_terminal():
-        list_items(ctx, unit, type_, field)
+        list_items(ctx, unit, type_, field, by, older, text)
         return
     with opened(ctx, shared=True, lasting=True) as node:  # pairs are looked for while the screen reads on
         if not reviews.may_decide_somewhere(node):
             raise errors.RoleRefused(role=node.role, needs=list(DECIDERS))
         type_, field = _chosen(node, type_, field)
+        narrowed = ConflictFilter(unit, type_, field, by, older, text)
         if draws() and not settings_of(ctx).plain:
             from fieldsync.ui.review import review_app
 
-            review_app.run_review(tables(ctx), node, unit=unit, type=type_, field=field)
+            review_app.run_review(tables(ctx), node, narrowed)
             return
         from fieldsync.review import queue
-        from fieldsync.ui.review.filters import QueueFilter
         from fieldsync.ui.review.line_review import LineReview
 
         with bar(ctx) as progress:
             pairs = queue.waiting_pairs(node, progress=progress)
-        LineReview(tables(ctx), node, QueueFilter(unit, type_, field), pairs).run_review()
+        LineReview(tables(ctx), node, narrowed, pairs).run_review()
 
 
-def list_items(ctx: typer.Context, unit: Unit = None, type_: Type = None, field: Field = None) -> None:
+def list_items(
+    ctx: typer.Context,
+    unit: Unit = None,
+    type_: Type = None,
+    field: Field = None,
+    by: By = None,
+    older: Older = None,
+    text: Text = None,
+) -> None:
     """List the open conflicts, the oldest first.
 
-    Example: fieldsync review list --type household
+    Example: fieldsync review list --type household --older 7
     """
     from fieldsync.review import decisions as reviews
+    from fieldsync.review.conflict_filter import ConflictFilter
 
     with opened(ctx) as node:
         type_, field = _chosen(node, type_, field)
         with bar(ctx) as progress:
-            found = reviews.list_conflicts(node, unit=unit, type=type_, field=field, progress=progress)
+            found = reviews.list_conflicts(node, ConflictFilter(unit, type_, field, by, older, text), progress=progress)
         tell(ctx, found, lambda out: out.show_conflict_list(node, found))
 
 
@@ -168,6 +194,9 @@ def bulk(
     where: Annotated[list[str] | None, Option(metavar="FIELD=VALUE", help="Only records with this value.")] = None,
     unit: Unit = None,
     type_: Type = None,
+    by: By = None,
+    older: Older = None,
+    text: Text = None,
     dry_run: Annotated[bool, Option("--dry-run", help="Say what would be decided, and decide nothing.")] = False,
     note: Note = None,
 ) -> None:
@@ -176,13 +205,15 @@ def bulk(
     Example: fieldsync review bulk --newest --field phone --where location=جبلة --dry-run
     """
     from fieldsync.review import decisions as reviews
+    from fieldsync.review.conflict_filter import ConflictFilter
 
-    if not newest or not (field or where or unit or type_):
+    narrowed = ConflictFilter(unit, type_, field, by, older, text)
+    if not newest or not (where or narrowed.is_active):
         raise errors.Usage(reason="bulk")
     with opened(ctx) as node:
         type_, field = _chosen(node, type_, field)
         with bar(ctx) as progress:
-            several = reviews.list_conflicts(node, unit=unit, type=type_, field=field, progress=progress)
+            several = reviews.list_conflicts(node, replace(narrowed, type=type_, field=field), progress=progress)
             items = _matching(node, several, where or [])
             for place in {item.unit for item in items}:
                 node.may_decide(place)
@@ -197,7 +228,16 @@ def bulk(
             decided=0 if dry_run else len(items),
             dry_run=dry_run,
             items=[
-                BulkItem(item.record, item.code, item.field, head.value, head.name)
+                BulkItem(
+                    item.record,
+                    item.code,
+                    item.field,
+                    head.value,
+                    head.name,
+                    item.title,
+                    head.by,
+                    over=[other for other in item.heads if other != head],
+                )
                 for item, head in zip(items, chosen, strict=True)
             ],
         )

@@ -131,6 +131,15 @@ class RelatedRecords:
                 return " ".join(part for part in parts if part)
         return ""
 
+    def name_of(self, row: Row) -> str:
+        """Return by what name a record is known: its own, or that of the person or family with whom it is done."""
+        kind = self._node.schema.types.get(row.state.type)
+        named = kind is not None and any(
+            kind.fields[name].type in _NAMES and row.doc.get(name) for name in kind.title if name in kind.fields
+        )
+        subject = self.subject_of(row) if kind is not None and (kind.due or not named) else None
+        return (self.title_of(subject) if subject is not None else "") or self.title_of(row)
+
     def _name_of_reference(self, value: object) -> str:
         text = str(value)
         named = self.row_of_reference(text)

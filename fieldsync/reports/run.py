@@ -15,6 +15,7 @@ from fieldsync.reports import definitions, period, table_refresh
 from fieldsync.reports.definitions import Report
 from fieldsync.reports.period import Period
 from fieldsync.review import decisions
+from fieldsync.review.conflict_filter import ConflictFilter
 from fieldsync.schema.model import Schema, Type
 from fieldsync.store.contract import SECONDS, IssuedReport, LastSync, Progress, ReportRow, ReportView
 
@@ -263,7 +264,7 @@ def _device_rows(node: Node, unit: str | None) -> Iterable[list[object]]:
     """Yield the devices with how they sync, for the report on it."""
     day, now = 86_400_000, node.clock()
     opened: dict[str, list[float]] = {}
-    for item in decisions.list_conflicts(node, unit=unit):
+    for item in decisions.list_conflicts(node, ConflictFilter(unit=unit)):
         age = (now - _milliseconds_of(item.since)) / day
         for writer in {head.device for head in item.heads}:
             opened.setdefault(writer, []).append(age)

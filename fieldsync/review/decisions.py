@@ -8,7 +8,7 @@ from msgspec import Struct
 from fieldsync import errors
 from fieldsync.core import record_ids, stamp
 from fieldsync.core.deletion import deletion_value
-from fieldsync.core.grants import DECIDERS, Grant, covering_grant
+from fieldsync.core.grants import DECIDERS, covering_grant
 from fieldsync.core.merges import SAME_AS
 from fieldsync.core.register import Head, Value
 from fieldsync.core.settle import DECIDED, REOPENED, candidate_heads, pack_head, settle_member
@@ -17,11 +17,12 @@ from fieldsync.core.units import home_unit
 from fieldsync.replica import merge_arrivals
 from fieldsync.replica.changes import Draft
 from fieldsync.replica.commit_writer import commit_drafts
-from fieldsync.replica.lookup import find_row
+from fieldsync.replica.lookup import RelatedRecords, find_row
 from fieldsync.replica.node import Node
 from fieldsync.replica.queries import ShownHead, heads_of
 from fieldsync.replica.record_units import units_of
 from fieldsync.replica.save import draft_edit
+from fieldsync.review.conflict_filter import EVERYTHING, ConflictFilter
 from fieldsync.schema import validate
 from fieldsync.schema.text_cleaning import plain_digits
 from fieldsync.store import ReadTx, Tx
@@ -37,6 +38,7 @@ class OpenConflict(Struct, frozen=True):
     """A field of a record that somebody has to decide.
 
     record: its id.
+    title: what it is called, or the person or family that it is about.
     unit: where it is; of several units, one of this node's.
     base: the value that the heads were written over.
     heads: the values that stand against each other.
@@ -51,22 +53,19 @@ class OpenConflict(Struct, frozen=True):
     base: Value
     heads: list[ShownHead]
     since: str
+    title: str
 
 
 def list_conflicts(
-    node: Node,
-    *,
-    unit: str | None = None,
-    type: str | None = None,
-    field: str | None = None,
-    progress: Progress | None = None,
+    node: Node, narrowed: ConflictFilter = EVERYTHING, *, progress: Progress | None = None
 ) -> list[OpenConflict]:
     """Return the open conflicts, the oldest first; `progress(done, None, "reading")`."""
     found: list[OpenConflict] = []
     with node.store.read() as tx:
-        for at, row in enumerate(tx.select_rows(RecordQuery(type=type, in_conflict=True))):
-            if unit is None or any(covering_grant((Grant(unit, ""),), tx.channel(n).unit) for n in row.channels):
-                found += (item for item in _conflicts_in(node, tx, row) if field is None or item.field == field)
+        related = RelatedRecords(node, tx)
+        for at, row in enumerate(tx.select_rows(RecordQuery(type=narrowed.type, in_conflict=True))):
+            if narrowed.has_unit(tx.channel(n).unit for n in row.channels):
+                found += conflicts_in(node, tx, related, row, narrowed)
             if progress is not None and at % _PART == 0:
                 progress(at, None, "reading")
     return sorted(found, key=lambda item: (item.since, item.record, item.field))
@@ -75,14 +74,35 @@ def list_conflicts(
 def conflicts_of(node: Node, ref: str) -> list[OpenConflict]:
     """Return one record's open conflicts. NoRecord, Ambiguous."""
     with node.store.read() as tx:
-        return list(_conflicts_in(node, tx, find_row(tx, ref)))
+        return list(conflicts_in(node, tx, RelatedRecords(node, tx), find_row(tx, ref), EVERYTHING))
 
 
-def _conflicts_in(node: Node, tx: ReadTx, row: Row) -> Iterator[OpenConflict]:
-    return (conflict_of(node, tx, row, field) for field in sorted(row.conflicts))
+def conflicts_in(
+    node: Node, tx: ReadTx, related: RelatedRecords, row: Row, narrowed: ConflictFilter
+) -> Iterator[OpenConflict]:
+    """Yield those of a record's open conflicts that belong to a filter, which its unit and type are known to do."""
+    for field in sorted(row.conflicts):
+        if narrowed.field not in (None, field):
+            continue
+        item = conflict_of(node, tx, related, row, field)
+        if not narrowed.reads_values or narrowed.has_values(
+            (head.by for head in item.heads), item.since, _texts_of(node, item), node.clock()
+        ):
+            yield item
 
 
-def conflict_of(node: Node, tx: ReadTx, row: Row, field: str) -> OpenConflict:
+def _texts_of(node: Node, item: OpenConflict) -> Iterator[str]:
+    """Yield what a conflict is found by: its record's code and name, and its values as they are stored and as they are called."""
+    yield from (item.code or "", item.title)
+    kind = node.schema.types.get(item.type)
+    field = kind.fields.get(item.field) if kind is not None else None
+    for value in (item.base, *(head.value for head in item.heads)):
+        yield str(value)
+        if field is not None:
+            yield from (text for one in field.choices if one.code == value for text in one.label.values())
+
+
+def conflict_of(node: Node, tx: ReadTx, related: RelatedRecords, row: Row, field: str) -> OpenConflict:
     """Return one of a record's open conflicts."""
     units = [home_unit(tx.channel(n).unit) for n in row.channels]
     unit = next((unit for unit in units if covering_grant(node.grants, unit)), units[0])
@@ -97,6 +117,7 @@ def conflict_of(node: Node, tx: ReadTx, row: Row, field: str) -> OpenConflict:
         base=row.conflicts[field],
         heads=heads_of(tx, heads),
         since=stamp.stamp_text(stamps[1] if len(stamps) > 1 else stamps[0]),
+        title=related.name_of(row),
     )
 
 

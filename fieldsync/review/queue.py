@@ -1,6 +1,7 @@
 """What waits for a person, the most urgent first: read light, for thousands may wait; and each of them in full when it is looked at."""
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -12,17 +13,20 @@ from fieldsync.core.register import Head, Value
 from fieldsync.core.state import field_of
 from fieldsync.core.units import home_unit
 from fieldsync.linkage import comparison
+from fieldsync.replica.lookup import RelatedRecords
 from fieldsync.replica.node import Node
 from fieldsync.replica.queries import Record, RecordShaper, ShownHead, heads_of
 from fieldsync.review import assistance_overlaps
 from fieldsync.review import duplicate_pairs as likely
-from fieldsync.review.decisions import chosen_from, conflict_of
+from fieldsync.review.conflict_filter import EVERYTHING, ConflictFilter
+from fieldsync.review.decisions import chosen_from, conflict_of, conflicts_in, list_conflicts
 from fieldsync.review.renewed_pairs import undecided_pairs
 from fieldsync.schema.model import SYSTEM, Schema
 from fieldsync.store import ReadTx
 from fieldsync.store.contract import Progress, Row
 
 CONFLICT, DUPLICATE, OVERLAP = "conflict", "duplicate", "overlap"
+_PART = 500  # conflicts read at once
 _PROTECTED = 4  # the highest sensitivity
 _OVERLAPS, _PAIRS = (
     2,
@@ -70,26 +74,60 @@ class ConflictDetail(NamedTuple):
 
 
 def waiting_conflicts(
-    node: Node, *, unit: str | None = None, type: str | None = None, field: str | None = None
+    node: Node, narrowed: ConflictFilter = EVERYTHING, *, progress: Progress | None = None
 ) -> list[QueuedConflict]:
-    """Return the open conflicts, the most urgent first; of equal ones, that whose record has lain still the longest."""
-    wanted = (Grant(unit, ""),) if unit is not None else ()
+    """Return the open conflicts, the most urgent first; of equal ones, that whose record has lain still the longest.
+
+    Where their values have to be read for that, `progress(done, total, "reading")`.
+    """
     found = []
     with node.store.read() as tx:
         units = {channel.n: home_unit(channel.unit) for channel in tx.channels()}
         for record, kind, channels, arrival, code, conflicts in tx.open_conflicts():
             places = [units[n] for n in channels]
-            if (type is not None and kind != type) or (
-                wanted and not any(covering_grant(wanted, place) for place in places)
-            ):
+            if narrowed.type not in (None, kind) or not narrowed.has_unit(places):
                 continue
             place = next((one for one in places if covering_grant(node.grants, one)), places[0])
             found += [
                 QueuedConflict(_urgency_rank(node.schema, kind, name), arrival, record, name, kind, code, place)
                 for name in conflicts
-                if field in (None, name)
+                if narrowed.field in (None, name)
             ]
+        if narrowed.reads_values:
+            found = _with_values(node, tx, found, narrowed, progress)
     return sorted(found, key=lambda one: one[:4])
+
+
+def _with_values(
+    node: Node, tx: ReadTx, found: list[QueuedConflict], narrowed: ConflictFilter, progress: Progress | None
+) -> list[QueuedConflict]:
+    """Those of these conflicts that have the authors, the age or the words that are asked for."""
+    related, kept = RelatedRecords(node, tx), []
+    for start in range(0, len(found), _PART):
+        part = found[start : start + _PART]
+        rows = tx.rows({one.record for one in part})
+        fitting = {
+            (record, item.field)
+            for record, row in rows.items()
+            for item in conflicts_in(node, tx, related, row, narrowed)
+        }
+        kept += [one for one in part if (one.record, one.field) in fitting]
+        if progress is not None:
+            progress(min(start + _PART, len(found)), len(found), "reading")
+    return kept
+
+
+def count_authors(node: Node, narrowed: ConflictFilter = EVERYTHING) -> list[tuple[str, int]]:
+    """Return who wrote values of open conflicts, and of how many; the most frequent first."""
+    found = Counter(by for item in list_conflicts(node, narrowed) for by in {head.by for head in item.heads})
+    return found.most_common()
+
+
+def record_names(node: Node, records: Iterable[bytes]) -> dict[bytes, str]:
+    """Return what records are called, or the person or family that each is about, by id."""
+    with node.store.read() as tx:
+        related = RelatedRecords(node, tx)
+        return {record: related.name_of(row) for record, row in tx.rows(records).items()}
 
 
 def waiting_pairs(node: Node, *, progress: Progress | None = None) -> list[QueuedConflict]:
@@ -147,7 +185,7 @@ def conflict_detail(node: Node, one: QueuedConflict) -> ConflictDetail | None:
         row = tx.row(one.record)
         if row is None or one.field not in row.conflicts:
             return None
-        item = conflict_of(node, tx, row, one.field)
+        item = conflict_of(node, tx, RelatedRecords(node, tx), row, one.field)
         heads = chosen_from(row, one.field)
         weighed = [_head_with_origin(tx, shown, head) for shown, head in zip(item.heads, heads, strict=True)]
         return ConflictDetail(

@@ -18,6 +18,7 @@ from fieldsync.replica import commit_writer, queries, save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
 from fieldsync.review import decisions, queue
+from fieldsync.review.conflict_filter import ConflictFilter
 from fieldsync.schema.compatibility import FormChange
 from fieldsync.server.publish_schema import PublishedForms, publish_schema
 from tests import directly
@@ -314,7 +315,7 @@ def test_what_a_removal_had_seen_is_not_shown_as_news_after_a_rename(people: Cas
     publish_schema(people.hq, book.write(tmp_path / "forms"))
     for node in (people.basim, people.amal, people.samar):
         directly.sync(node, people.hq)
-    (one,) = queue.waiting_conflicts(people.samar, field="_deleted")
+    (one,) = queue.waiting_conflicts(people.samar, ConflictFilter(field="_deleted"))
     detail = queue.conflict_detail(people.samar, one)
     assert detail is not None
     assert [(head.field, head.value) for head in detail.meanwhile] == [(second, "unseen")]

@@ -10,7 +10,7 @@ import pytest
 from tests.cli.conftest import World
 
 RECORD = {"id", "code", "type", "unit", "fields", "conflicts", "deleted", "unsent", "created", "updated"}
-REVIEW = {"record", "code", "type", "unit", "field", "base", "heads", "since"}
+REVIEW = {"record", "code", "type", "unit", "field", "base", "heads", "since", "title"}
 HEAD = {"value", "by", "device", "seq", "at"}
 HISTORY = {"at", "by", "device", "seq", "changes", "note", "lost", "receipt"}
 SYNC = {"server", "up", "down", "requests", "new_conflicts", "digest", "seconds"}

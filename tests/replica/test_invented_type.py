@@ -7,6 +7,7 @@ from fieldsync.exchange.tables.export_records import export_records
 from fieldsync.replica import queries, save
 from fieldsync.replica.changes import Changes
 from fieldsync.review import decisions
+from fieldsync.review.conflict_filter import ConflictFilter
 from fieldsync.schema import load
 from fieldsync.server.publish_schema import publish_schema
 from tests.cast import JBL, rows
@@ -68,7 +69,7 @@ def test_an_invented_type_is_used_like_any_other(office: Office, tmp_path: Path)
     office.sync("amal", "basim", "samar")
     assert queries.list_records(samar, "well")[0].fields["depth"] == 60
     assert queries.show(samar, well.hex()).fields["deep"] is True
-    (item,) = decisions.list_conflicts(samar, type="well")
+    (item,) = decisions.list_conflicts(samar, ConflictFilter(type="well"))
     assert (item.field, len(item.heads)) == ("name", 2)
     decisions.decide_conflict(samar, well.hex(), "name", value="بئر الجبل")
     save.edit_record(samar, well.hex(), Changes(set={"state": "tested"}))

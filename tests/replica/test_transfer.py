@@ -13,6 +13,7 @@ from fieldsync.replica import commit_writer, queries, save, transfer
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
 from fieldsync.review import decisions
+from fieldsync.review.conflict_filter import ConflictFilter
 from fieldsync.server import administration
 from fieldsync.wire import messages
 from tests import directly
@@ -186,13 +187,15 @@ def test_a_family_moved_to_two_places_is_in_both_with_all_that_belongs_to_it(peo
         assert directly.sync(zeina, people.hq).differing == []
         seen = everything if units_of_zeina != [JBL] else []
         assert rows(zeina).keys() == set(seen)
-        assert [item.field for item in decisions.list_conflicts(zeina, unit=units_of_zeina[0])] == ["_unit"] * bool(
-            seen
-        )
+        assert [item.field for item in decisions.list_conflicts(zeina, ConflictFilter(unit=units_of_zeina[0]))] == [
+            "_unit"
+        ] * bool(seen)
         zeina.close()
-    assert [item.field for unit in (QRD, TRT, JBL) for item in decisions.list_conflicts(people.samar, unit=unit)] == [
-        "_unit"
-    ] * 2
+    assert [
+        item.field
+        for unit in (QRD, TRT, JBL)
+        for item in decisions.list_conflicts(people.samar, ConflictFilter(unit=unit))
+    ] == ["_unit"] * 2
     assert [integrity.check_integrity(node).faults for node in (people.hq, *people.laptops)] == [[]] * 4
 
 

@@ -10,6 +10,7 @@ from fieldsync.replica.lookup import find_row
 from fieldsync.replica.node import Node
 from fieldsync.reports import run
 from fieldsync.review import decisions
+from fieldsync.review.conflict_filter import ConflictFilter
 from fieldsync.schema.model import Field, Schema
 
 OCTOBER = "2026-10"
@@ -94,6 +95,6 @@ class Desk:
 
     def decide(self, field: str) -> None:
         """Decide all open conflicts of a field for their newest value."""
-        for item in decisions.list_conflicts(self.node, field=field):
+        for item in decisions.list_conflicts(self.node, ConflictFilter(field=field)):
             newest = max(item.heads, key=lambda head: head.at)
             decisions.decide_conflict(self.node, item.record, field, head=newest.name)

@@ -14,6 +14,7 @@ from fieldsync.protocol import sync_once
 from fieldsync.replica import save
 from fieldsync.replica.changes import Changes, NewRecord
 from fieldsync.review import duplicate_pairs
+from fieldsync.review.conflict_filter import ConflictFilter
 from fieldsync.server import administration, branch_link
 from tests.cast import JBL, QRD, SECRET, ServerProcess, fill, found_office, join_directly, open_node
 from tests.reports.desk import Desk
@@ -323,7 +324,7 @@ class Year:
         """Let the supervisor decide what is open: all four statements are void. Returns how many that were."""
         from fieldsync.review import decisions
 
-        items = decisions.list_conflicts(self.nodes["samar"], field="state")
+        items = decisions.list_conflicts(self.nodes["samar"], ConflictFilter(field="state"))
         for item in items:
             head = next(head for head in item.heads if head.value == "void")
             decisions.decide_conflict(self.nodes["samar"], item.record, "state", head=head.name)

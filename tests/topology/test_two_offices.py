@@ -14,6 +14,7 @@ from fieldsync.core.grants import covering_grant
 from fieldsync.replica import save, transfer
 from fieldsync.replica.changes import Changes
 from fieldsync.review import decisions
+from fieldsync.review.conflict_filter import ConflictFilter
 from fieldsync.server import administration
 from tests import directly
 from tests.cast import JBL, QRD, open_node, rows
@@ -109,7 +110,7 @@ class TwoOffices(Field):
     @rule(who=_who, which=_which, head=_which)
     def take(self, who: str, which: int, head: int) -> None:
         """Somebody who may decides where a family lives."""
-        items = decisions.list_conflicts(self.nodes[who], field="_unit")
+        items = decisions.list_conflicts(self.nodes[who], ConflictFilter(field="_unit"))
         if items:
             item = items[which % len(items)]
             chosen = item.heads[head % len(item.heads)]

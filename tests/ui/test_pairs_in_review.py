@@ -13,7 +13,7 @@ from fieldsync.replica.changes import Changes
 from fieldsync.replica.history import history
 from fieldsync.replica.node import Node
 from fieldsync.review import assistance_overlaps, duplicate_pairs, queue
-from fieldsync.ui.review.filters import QueueFilter
+from fieldsync.review.conflict_filter import ConflictFilter
 from fieldsync.ui.review.line_review import LineReview
 from fieldsync.ui.review.pair_questions import question_of_pair
 from fieldsync.ui.review.questions import history_lines
@@ -172,7 +172,7 @@ def test_line_by_line_there_are_pairs_too(
 
     monkeypatch.setattr("builtins.input", asked)
     out = Tables(lang)
-    LineReview(out, samar, QueueFilter(), queue.waiting_pairs(samar)).run_review()
+    LineReview(out, samar, ConflictFilter(), queue.waiting_pairs(samar)).run_review()
     said = capsys.readouterr().out
     assert out.phrase("review_keys_overlap", n=2) + " " in prompts
     assert out.phrase("review_keys_duplicate", n=2) + " " in prompts

@@ -16,6 +16,7 @@ from fieldsync.replica.history import history
 from fieldsync.replica.node import Node
 from fieldsync.review import decisions as reviews
 from fieldsync.review import queue
+from fieldsync.review.conflict_filter import ConflictFilter
 from fieldsync.ui.review.review_app import ReviewApp
 from fieldsync.ui.review.review_screen import ReviewScreen
 from fieldsync.ui.views.tables import Tables
@@ -88,9 +89,11 @@ def test_protection_comes_first_then_where_a_record_is(disputed: Cast) -> None:
     """The queue goes by what is most sensitive; a narrowed one holds only what was asked for."""
     found = queue.waiting_conflicts(disputed.samar)
     assert [one.field for one in found] == ["_deleted", "displacement", "location", "location"]
-    assert [one.field for one in queue.waiting_conflicts(disputed.samar, field="location")] == ["location"] * 2
-    assert queue.waiting_conflicts(disputed.samar, type="person") == []
-    assert queue.waiting_conflicts(disputed.samar, unit="LAT/QRD") == []
+    assert [one.field for one in queue.waiting_conflicts(disputed.samar, ConflictFilter(field="location"))] == [
+        "location"
+    ] * 2
+    assert queue.waiting_conflicts(disputed.samar, ConflictFilter(type="person")) == []
+    assert queue.waiting_conflicts(disputed.samar, ConflictFilter(unit="LAT/QRD")) == []
     assert {(one.record.hex(), one.field) for one in found} == {
         (item.record.replace("-", ""), item.field) for item in reviews.list_conflicts(disputed.samar)
     }
@@ -232,7 +235,7 @@ def test_another_value_is_judged_while_it_is_typed(disputed: Cast) -> None:
 def test_many_are_decided_after_a_look_at_each(disputed: Cast) -> None:
     """By one rule: the preview names every record with old and new; one save decides them, one undo takes all back."""
     samar = disputed.samar
-    records = [one.record for one in queue.waiting_conflicts(samar, field="location")]
+    records = [one.record for one in queue.waiting_conflicts(samar, ConflictFilter(field="location"))]
 
     async def steps(pilot: Pilot[None], screen: ReviewScreen) -> None:
         await pilot.press("end", "a")
@@ -368,7 +371,7 @@ def test_thousands_of_questions_open_at_once(people: Cast, costs: Any) -> None:
 def test_bulk_is_all_or_nothing(disputed: Cast, tmp_path: Path) -> None:
     """One decision that is refused leaves the others undecided."""
     samar = disputed.samar
-    good, other = queue.waiting_conflicts(samar, field="location")
+    good, other = queue.waiting_conflicts(samar, ConflictFilter(field="location"))
     decisions = [
         reviews.Decision(good.record.hex(), "location", value="جبلة"),
         reviews.Decision(other.record.hex(), "location", "ZZ:1"),

@@ -13,8 +13,8 @@ from fieldsync.replica.history import history
 from fieldsync.replica.node import Node
 from fieldsync.review import assistance_overlaps, duplicate_pairs, queue
 from fieldsync.review import decisions as reviews
+from fieldsync.review.conflict_filter import ConflictFilter
 from fieldsync.ui.review import review_screen
-from fieldsync.ui.review.filters import QueueFilter
 from fieldsync.ui.review.line_review import LineReview
 from fieldsync.ui.review.review_app import ReviewApp
 from fieldsync.ui.review.review_screen import ReviewScreen
@@ -133,7 +133,7 @@ def test_a_value_that_came_in_meanwhile_is_looked_at_first(disputed: Cast, besid
 def test_many_alike_without_those_that_others_settled(disputed: Cast, beside: Node) -> None:  # noqa: F811
     """Between the preview and the decision one is settled elsewhere: it stays as it was settled, the others are decided."""
     node = disputed.samar
-    first, second = queue.waiting_conflicts(node, field="location")
+    first, second = queue.waiting_conflicts(node, ConflictFilter(field="location"))
 
     async def steps(pilot: Pilot[None], screen: ReviewScreen) -> None:
         await pilot.press("end", "a")
@@ -246,7 +246,7 @@ def test_line_by_line_too(
         return answer
 
     monkeypatch.setattr(builtins, "input", asked)
-    LineReview(Tables("en"), node, QueueFilter()).run_review()
+    LineReview(Tables("en"), node, ConflictFilter()).run_review()
     said = capsys.readouterr().out
     assert said.count(GONE) == 2
     assert AGAIN in said

@@ -8,9 +8,11 @@ from textual.app import App
 
 from fieldsync.replica.node import Node
 from fieldsync.review import decisions as reviews
-from fieldsync.review.queue import QueuedConflict
+from fieldsync.review.queue import HeadWithOrigin, QueuedConflict
 from fieldsync.store.contract import Progress
 from fieldsync.ui.review.questions import ReviewQuestion, bulk_rules, question_of_conflict
+from fieldsync.ui.terminal import bidi
+from fieldsync.ui.terminal.messages import SafeText
 from fieldsync.ui.views.tables import Tables
 from fieldsync.ui.widgets import dialogs
 from fieldsync.ui.widgets.line_writer import QUIET, LinePart, LineWriter
@@ -48,23 +50,33 @@ async def choose_alike(
         side = next(side for side in matter.sides if side.decision is not None and side.decision.head == wanted)
         assert side.decision is not None
         many.append((one, side.decision))
-        was = out.shown(matter.kind, matter.item.field, matter.item.base)
-        code = matter.item.code or matter.record[:8]
-        rows.append(
-            [
-                LinePart(f"{code}  ", "bold"),
-                LinePart(was, QUIET),
-                LinePart(" → ", QUIET),
-                *side.value,
-                LinePart("   "),
-                LinePart(matter.name, QUIET),
-            ]
-        )
+        rows.append(_preview_row(out, matter, head, side.value))
     if not rows:
         return []
     title = out.phrase("review_preview", rule=said, n=f"{len(rows):,}", out=f"{len(items) - len(rows):,}")
     agreed = await app.push_screen_wait(dialogs.ConfirmDialog(pen, title, rows, does="key_decide_all"))
     return many if agreed else []
+
+
+def _preview_row(
+    out: Tables, matter: ReviewQuestion, head: HeadWithOrigin, value: Sequence[LinePart]
+) -> list[LinePart]:
+    """Which record, which value wins, whose it is, and what it wins over."""
+    over = [
+        f"{out.shown(matter.kind, matter.item.field, one.value)} ({out.safe(one.by)})"
+        for one in matter.item.heads
+        if one is not head
+    ]
+    code = matter.item.code or matter.record[:8]
+    return [
+        LinePart(f"{code} ", "bold"),
+        LinePart(matter.name, QUIET),
+        LinePart("  "),
+        *value,
+        LinePart(f" ({head.by})"),
+        LinePart("  "),
+        LinePart(bidi.without_isolates(out.phrase("bulk_over", values=out.several(map(SafeText, over)))), QUIET),
+    ]
 
 
 async def _read_questions(

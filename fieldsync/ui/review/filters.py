@@ -1,60 +1,75 @@
-"""What a queue may be narrowed to: a type, a field, a unit, each with how many it leaves."""
+"""What a queue may be narrowed to: a type, a field, a unit, each with how many it leaves; an author, an age, words."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import Any
 
-from fieldsync.core.units import is_within
+from textual.app import App
+
 from fieldsync.replica.node import Node
 from fieldsync.review import queue
+from fieldsync.review.conflict_filter import EVERYTHING, ConflictFilter
 from fieldsync.ui.views.tables import Tables
+from fieldsync.ui.widgets.dialogs import InputDialog, SearchDialog
+from fieldsync.ui.widgets.line_writer import LineWriter
+
+_AGES = (7, 30)  # days
+_BY, _TEXT = "by", "text"
 
 
-@dataclass(frozen=True)
-class QueueFilter:
-    """What the queue is narrowed to."""
-
-    unit: str | None = None
-    type: str | None = None
-    field: str | None = None
-
-    def matches_pair(self, one: queue.QueuedConflict) -> bool:
-        """Say whether a pair belongs to it."""
-        inside = self.unit is None or is_within(one.unit, self.unit)
-        return inside and self.type in (None, one.type) and self.field is None
-
-    @property
-    def is_active(self) -> bool:
-        """Whether it is narrowed at all."""
-        return self != QueueFilter()
-
-
-def filter_words(node: Node, out: Tables, narrowed: QueueFilter, found: Sequence[queue.QueuedConflict]) -> str:
+def filter_words(node: Node, out: Tables, narrowed: ConflictFilter, found: Sequence[queue.QueuedConflict]) -> str:
     """Say what the queue is narrowed to."""
     return "  ".join(
         _value_label(node, out, name, value, found) for name, value in vars(narrowed).items() if value is not None
     )
 
 
+async def ask_filter(
+    app: App[Any], pen: LineWriter, node: Node, narrowed: ConflictFilter, pairs: Sequence[queue.QueuedConflict]
+) -> ConflictFilter | None:
+    """Ask what is to be shown: everything, or what is shown now narrowed further; None where nothing was chosen."""
+    out, title = pen.out, pen.out.phrase("review_filter")
+    found = filter_options(node, out, narrowed, pairs)
+    chosen = await app.push_screen_wait(SearchDialog(pen, title, [told for told, _ in found]))
+    if chosen is None:
+        return None
+    step = found[chosen][1]
+    if isinstance(step, ConflictFilter):
+        return step
+    if step == _TEXT:
+        text = await app.push_screen_wait(InputDialog(pen, out.phrase("review_filter_text"), value=narrowed.text or ""))
+        return None if text is None else replace(narrowed, text=text.strip() or None)
+    authors = queue.count_authors(node, narrowed)
+    options = [out.phrase("review_by_author", name=name, n=f"{n:,}") for name, n in authors]
+    at = await app.push_screen_wait(SearchDialog(pen, title, options))
+    return None if at is None else replace(narrowed, by=authors[at][0])
+
+
 def filter_options(
-    node: Node, out: Tables, narrowed: QueueFilter, pairs: Sequence[queue.QueuedConflict] = ()
-) -> list[tuple[str, QueueFilter]]:
-    """Return what may be shown: everything, or what is shown now narrowed further; each with its words. Pairs have no field."""
+    node: Node, out: Tables, narrowed: ConflictFilter, pairs: Sequence[queue.QueuedConflict] = ()
+) -> list[tuple[str, ConflictFilter | str]]:
+    """Return what may be shown, each with its words; an author and words are asked for afterwards. Pairs have no field."""
     conflicts = queue.waiting_conflicts(node)
     everything = [*conflicts, *pairs]
-    found = [(out.phrase("review_all", n=f"{len(everything):,}"), QueueFilter())]
-    take: dict[str, Callable[[queue.QueuedConflict], str]] = {
-        "type": lambda one: one.type, "field": lambda one: one.field, "unit": lambda one: one.unit,
-    }  # fmt: skip
-    for name, of in take.items():
+    found: list[tuple[str, ConflictFilter | str]] = [(out.phrase("review_all", n=f"{len(everything):,}"), EVERYTHING)]
+    take: dict[str, tuple[Callable[[queue.QueuedConflict], str], Callable[[str], ConflictFilter]]] = {
+        "type": (lambda one: one.type, lambda value: replace(narrowed, type=value)),
+        "field": (lambda one: one.field, lambda value: replace(narrowed, field=value)),
+        "unit": (lambda one: one.unit, lambda value: replace(narrowed, unit=value)),
+    }
+    if conflicts:
+        found += [(out.phrase("review_filter_author"), _BY), (out.phrase("review_filter_words"), _TEXT)]
+        found += [(out.phrase("review_by_age", n=days), replace(narrowed, days=days)) for days in _AGES]
+    for name, (of, narrower) in take.items():
         some = conflicts if name == "field" else everything
         for value, n in Counter(map(of, some)).most_common():
             told = out.phrase(f"review_by_{name}", name=_value_label(node, out, name, value, some), n=f"{n:,}")
-            found.append((told, replace(narrowed, **{name: value})))
+            found.append((told, narrower(value)))
     return found
 
 
-def _value_label(node: Node, out: Tables, name: str, value: str, found: Sequence[queue.QueuedConflict]) -> str:
+def _value_label(node: Node, out: Tables, name: str, value: Any, found: Sequence[queue.QueuedConflict]) -> str:
     """A type's or field's label; a field has one in each type that it is open in."""
     kinds = node.schema.types
     if name == "type":
@@ -62,4 +77,6 @@ def _value_label(node: Node, out: Tables, name: str, value: str, found: Sequence
     if name == "field":
         types = dict.fromkeys(one.type for one in found if one.field == value)
         return " / ".join(dict.fromkeys(out.label(kinds.get(kind), value) for kind in types)) or value
-    return value
+    if name == "days":
+        return out.phrase("review_by_age", n=value)
+    return f"“{value}”" if name == "text" else str(value)

@@ -8,8 +8,10 @@ from textual.containers import Container, VerticalScroll
 
 from fieldsync.replica.node import Node
 from fieldsync.review import queue
+from fieldsync.review.conflict_filter import ConflictFilter
 from fieldsync.review.queue import QueuedConflict
-from fieldsync.ui.review.filters import QueueFilter, filter_words
+from fieldsync.ui.review.filters import filter_words
+from fieldsync.ui.review.keys import KEYS
 from fieldsync.ui.review.questions import ReviewQuestion
 from fieldsync.ui.review.side_by_side import draw_about, draw_sides
 from fieldsync.ui.review.walkthrough import ReviewWalk
@@ -19,12 +21,13 @@ from fieldsync.ui.widgets.line_writer import ACCENT, GOOD, QUIET, WARN, LinePart
 from fieldsync.ui.widgets.text_panels import RowList, TextPanel, key_lines
 
 _BAR = 20  # cells
+_NARROW = 60  # cells: the queue beside the question
 
 
 class ReviewLayout(DialogScreen[None]):
     """What is seen of a walk through the queue."""
 
-    def __init__(self, node: Node, out: Tables, narrowed: QueueFilter, pairs: Sequence[QueuedConflict]) -> None:
+    def __init__(self, node: Node, out: Tables, narrowed: ConflictFilter, pairs: Sequence[QueuedConflict]) -> None:
         super().__init__()
         self.node, self.out, self.pen = node, out, LineWriter(out)
         self.walk = ReviewWalk(node, out, narrowed, pairs)
@@ -90,16 +93,16 @@ class ReviewLayout(DialogScreen[None]):
     def _queue_row(self, index: int, width: int, chosen: bool) -> Text:
         one = self.walk.waiting[index]
         kind = self.node.schema.types.get(one.type)
-        code = (one.code or one.record.hex()[:8]).ljust(14)
+        code = (one.code or one.record.hex()[:8]).ljust(12)
         label = self.out.label(kind, one.field) if one.kind == queue.CONFLICT else self.out.phrase(f"queue_{one.kind}")
         style = "bold" if chosen else QUIET
         mark = ("◂ " if self.pen.mirrored else "▸ ") if chosen else "  "
-        parts = [LinePart(mark, ACCENT), LinePart(code, style), LinePart(" "), LinePart(label, style)]
-        if width > 60:
-            parts += [
-                LinePart(f"  {self.out.type_label(self.node, one.type)}", QUIET),
-                LinePart(f"  {one.unit}", QUIET),
-            ]
+        named = [LinePart(self.walk.name_of(one), style), LinePart("  "), LinePart(label, style)]
+        if width <= _NARROW:  # what is asked must not be cut
+            named.reverse()
+        parts = [LinePart(mark, ACCENT), LinePart(code, style), LinePart(" "), *named]
+        if width > _NARROW:
+            parts.append(LinePart(f"  {one.unit}", QUIET))
         return self.pen.write_line(parts, width)
 
     def _question_lines(self, width: int) -> list[Text]:
@@ -121,10 +124,10 @@ class ReviewLayout(DialogScreen[None]):
         return [self.pen.write_line([LinePart(" "), *self._said, *note], width)]
 
     def _key_lines(self, width: int) -> list[Text]:
-        named = [
-            ("1-9", "key_take"), ("e", "key_edit"), ("n", "key_note"), ("s", "key_skip"), ("u", "key_undo"), ("h", "key_history"),
-            ("f", "key_filter"), ("a", "key_alike"), ("?", "key_help"), ("q", "key_quit"),
-        ]  # fmt: skip
         return key_lines(
-            self.pen, [(key, self.out.phrase(word)) for key, word in named], width, f"bold {ACCENT}", QUIET
+            self.pen,
+            [(one.shown.split()[0], self.out.phrase(one.word)) for one in KEYS if one.word],
+            width,
+            f"bold {ACCENT}",
+            QUIET,
         )

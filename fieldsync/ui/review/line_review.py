@@ -12,9 +12,9 @@ from fieldsync.replica import queries
 from fieldsync.replica.node import Node
 from fieldsync.review import decisions as reviews
 from fieldsync.review import queue
+from fieldsync.review.conflict_filter import ConflictFilter
 from fieldsync.review.queue import QueuedConflict
 from fieldsync.ui.forms.answers import refusal_text, stored_value
-from fieldsync.ui.review.filters import QueueFilter
 from fieldsync.ui.review.questions import ReviewQuestion
 from fieldsync.ui.review.walkthrough import ReviewWalk
 from fieldsync.ui.terminal import messages
@@ -29,7 +29,7 @@ TYPE, NOTE, SKIP, UNDO, QUIT = "t", "n", "s", "u", "q"
 class LineReview:
     """A walk through the queue, line by line."""
 
-    def __init__(self, out: Tables, node: Node, narrowed: QueueFilter, pairs: Sequence[QueuedConflict] = ()) -> None:
+    def __init__(self, out: Tables, node: Node, narrowed: ConflictFilter, pairs: Sequence[QueuedConflict] = ()) -> None:
         self._out, self._node = out, node
         self._walk = ReviewWalk(node, out, narrowed, pairs)
         out.of(node)

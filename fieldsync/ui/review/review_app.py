@@ -6,8 +6,8 @@ from textual.screen import Screen
 
 from fieldsync.replica.node import Node
 from fieldsync.review import queue
+from fieldsync.review.conflict_filter import EVERYTHING, ConflictFilter
 from fieldsync.review.queue import QueuedConflict
-from fieldsync.ui.review.filters import QueueFilter
 from fieldsync.ui.review.review_screen import Looks, ReviewScreen
 from fieldsync.ui.views.tables import Tables
 from fieldsync.ui.widgets.full_screen_app import FullScreen
@@ -20,12 +20,12 @@ class ReviewApp(FullScreen[None]):
         self,
         node: Node,
         out: Tables,
-        narrowed: QueueFilter | None = None,
+        narrowed: ConflictFilter = EVERYTHING,
         pairs: Sequence[QueuedConflict] = (),
         looks: Looks | None = None,
     ) -> None:
         super().__init__()
-        self.review = ReviewScreen(node, out, narrowed or QueueFilter(), pairs, looks)
+        self.review = ReviewScreen(node, out, narrowed, pairs, looks)
 
     def get_default_screen(self) -> Screen[None]:
         """Its only screen."""
@@ -37,11 +37,9 @@ class ReviewApp(FullScreen[None]):
             self.review.action_quit()
 
 
-def run_review(out: Tables, node: Node, *, unit: str | None, type: str | None, field: str | None) -> None:
+def run_review(out: Tables, node: Node, narrowed: ConflictFilter) -> None:
     """Show the screen until somebody leaves it; say what came of it."""
     out.of(node)
-    app = ReviewApp(
-        node, out, QueueFilter(unit, type, field), looks=lambda progress: queue.waiting_pairs(node, progress=progress)
-    )
+    app = ReviewApp(node, out, narrowed, looks=lambda progress: queue.waiting_pairs(node, progress=progress))
     app.show_screen()
     out.say("review_done", decided=app.review.walk.decided, left=app.review.walk.count_left())

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import ClassVar, TypeVar
 
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.events import Key
 
@@ -15,12 +15,14 @@ from fieldsync.replica.history import history
 from fieldsync.replica.node import Node
 from fieldsync.review import decisions as reviews
 from fieldsync.review import queue
+from fieldsync.review.conflict_filter import ConflictFilter
 from fieldsync.review.queue import QueuedConflict
 from fieldsync.store.contract import Progress
 from fieldsync.ui.forms.answers import refusal_text
-from fieldsync.ui.review import bulk
-from fieldsync.ui.review.filters import QueueFilter, filter_options
+from fieldsync.ui.review import bulk, keys
+from fieldsync.ui.review.filters import ask_filter
 from fieldsync.ui.review.layout import ReviewLayout
+from fieldsync.ui.review.open_linked import open_linked
 from fieldsync.ui.review.other_value import ask_value
 from fieldsync.ui.review.questions import history_lines
 from fieldsync.ui.review.walkthrough import same_question
@@ -41,34 +43,13 @@ class ReviewScreen(ReviewLayout):
 
     AUTO_FOCUS = None
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (112, "-wide")]  # noqa: RUF012 - the library's own word
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(pressed, action, show=False)
-        for pressed, action in (
-            ("down,j,ت,s,س,space", "go(1)"),
-            ("up,k,ن", "go(-1)"),
-            ("ctrl+home,home", "go(-1000000)"),
-            ("ctrl+end,end", "go(1000000)"),
-            ("right,tab", "side(1)"),
-            ("left,shift+tab", "side(-1)"),
-            ("pagedown", "scroll(8)"),
-            ("pageup", "scroll(-8)"),
-            ("enter", "take"),
-            ("e,ث,t,ف", "edit"),
-            ("n,ى", "note"),
-            ("u,ع", "undo"),
-            ("h,ا", "history"),
-            ("f,ب", "filter"),
-            ("a,ش", "alike"),
-            ("question_mark,؟", "help"),
-            ("q,ض,escape", "quit"),
-        )
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = keys.BINDINGS
 
     def __init__(
         self,
         node: Node,
         out: Tables,
-        narrowed: QueueFilter,
+        narrowed: ConflictFilter,
         pairs: Sequence[QueuedConflict] = (),
         looks: Looks | None = None,
     ) -> None:
@@ -270,15 +251,13 @@ class ReviewScreen(ReviewLayout):
     # --- the rest ---
 
     def action_filter(self) -> None:
-        """Narrow the queue to a type, a field, or a unit; each with how many it leaves."""
+        """Narrow the queue: to a type, a field, a unit, an author, an age, words."""
         self.run_flow(self._filter_asked)
 
     async def _filter_asked(self) -> None:
-        found = filter_options(self.node, self.out, self.walk.narrowed, self.walk.pairs)
-        title = self.out.phrase("review_filter")
-        chosen = await self.app.push_screen_wait(dialogs.SearchDialog(self.pen, title, [told for told, _ in found]))
-        if chosen is not None:
-            self.walk.set_filter(found[chosen][1])
+        narrowed = await ask_filter(self.app, self.pen, self.node, self.walk.narrowed, self.walk.pairs)
+        if narrowed is not None:
+            await self._run_beside(lambda progress: self.walk.set_filter(narrowed, progress))
             self._said = []
             self._open_question(0)
 
@@ -290,12 +269,42 @@ class ReviewScreen(ReviewLayout):
         paragraphs = history_lines(self.out, matter.kind, history(self.node, matter.record))
         self.app.push_screen(dialogs.NoticeDialog(self.pen, matter.heading, paragraphs))
 
+    def action_open_linked(self) -> None:
+        """Look at a record that this one names, or that belongs to it."""
+        self.run_flow(self._open_linked_asked)
+
+    async def _open_linked_asked(self) -> None:
+        here = self._current_conflict
+        if here is not None:
+            await open_linked(self.app, self.pen, self.node, here)
+
     def action_help(self) -> None:
         """Say what every key does."""
-        lines = self.out.phrase("review_help").split("\n")
-        self.app.push_screen(
-            dialogs.NoticeDialog(self.pen, self.out.phrase("review_title"), [[LinePart(line)] for line in lines])
-        )
+        lines = [[LinePart(text)] for _, text in keys.key_texts(self.out.lang)]
+        self.app.push_screen(dialogs.NoticeDialog(self.pen, self.out.phrase("review_title"), lines))
+
+    def action_palette(self) -> None:
+        """Find what may be done by its words, and do it."""
+        self.run_flow(self._palette_asked)
+
+    async def _palette_asked(self) -> None:
+        known = keys.key_texts(self.out.lang, callable_only=True)
+        title = self.out.phrase("review_palette")
+        at = await self.app.push_screen_wait(dialogs.SearchDialog(self.pen, title, [text for _, text in known]))
+        if at is not None:  # once this flow has ended: until then no other may begin
+            self.call_later(self.run_action, known[at][0].action)
+
+    def action_leave(self) -> None:
+        """Leave if that is meant: Esc is pressed to get out of anything."""
+        self.run_flow(self._leave_asked)
+
+    async def _leave_asked(self) -> None:
+        answers = [("q", "ض", "key_quit"), ("Esc", "escape", "review_go_on")]
+        if (
+            await self.app.push_screen_wait(dialogs.ChoiceDialog(self.pen, self.out.phrase("review_leave"), answers))
+            == "q"
+        ):
+            self.action_quit()
 
     def action_quit(self) -> None:
         """Leave; what was decided is saved already."""

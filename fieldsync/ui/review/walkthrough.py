@@ -1,14 +1,14 @@
 """The queue as one person goes through it, on the screen or line by line: what is open, what was decided here or by others."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from fieldsync.replica.node import Node
 from fieldsync.review import decisions as reviews
 from fieldsync.review import queue
+from fieldsync.review.conflict_filter import EVERYTHING, ConflictFilter
 from fieldsync.review.queue import QueuedConflict
 from fieldsync.store.contract import Progress
-from fieldsync.ui.review.filters import QueueFilter
 from fieldsync.ui.review.pair_questions import question_of_pair
 from fieldsync.ui.review.questions import QuestionSide, ReviewQuestion, question_of_conflict
 from fieldsync.ui.views.tables import Tables
@@ -27,26 +27,28 @@ class _DoneStep:
 class ReviewWalk:
     """What waits, narrowed and in order; and what was decided, to be taken back."""
 
-    def __init__(self, node: Node, out: Tables, narrowed: QueueFilter, pairs: Sequence[QueuedConflict] = ()) -> None:
+    def __init__(self, node: Node, out: Tables, narrowed: ConflictFilter, pairs: Sequence[QueuedConflict] = ()) -> None:
         self.node, self.out = node, out
         self.pairs = list(pairs)
         self.decided = 0
         self.gone = 0  # fell out since somebody was told: others settled it
         self._done: list[_DoneStep] = []
+        self._names: dict[bytes, str] = {}  # of the records that were in sight
         self._stood: dict[tuple[bytes, str, bytes], QueuedConflict] = {}  # taken back: where it stood before
         self.set_filter(narrowed)
 
     # --- the queue ---
 
-    def set_filter(self, narrowed: QueueFilter) -> None:
+    def set_filter(self, narrowed: ConflictFilter, progress: Progress | None = None) -> None:
         """Go through these only."""
         self.narrowed = narrowed
-        self.reload_queue()
+        self.reload_queue(progress)
 
-    def reload_queue(self) -> None:
+    def reload_queue(self, progress: Progress | None = None) -> None:
         """Read anew what is open."""
         self.version = self.node.store.change_counter()
-        conflicts = queue.waiting_conflicts(self.node, **vars(self.narrowed))
+        self._names.clear()
+        conflicts = queue.waiting_conflicts(self.node, self.narrowed, progress=progress)
         self._conflicts = [self._stood.get(_conflict_key(one), one) for one in conflicts]
         self._sort_queue()
 
@@ -57,13 +59,26 @@ class ReviewWalk:
         self._sort_queue()
 
     def _sort_queue(self) -> None:
-        pairs = filter(self.narrowed.matches_pair, self.pairs)
+        names = queue.record_names(self.node, _pair_records(self.pairs)) if self.narrowed.text is not None else {}
+        pairs = [
+            one
+            for one in self.pairs
+            if self.narrowed.has_pair(
+                one.unit, one.type, (one.code or "", names.get(one.record, ""), names.get(one.other, ""))
+            )
+        ]
         self.waiting = sorted([*self._conflicts, *pairs], key=lambda one: one[:4])
 
     @property
     def has_news(self) -> bool:
         """Whether another process has written since the queue was read."""
         return self.node.store.change_counter() != self.version
+
+    def name_of(self, one: QueuedConflict) -> str:
+        """Return what the record is called, or the person or family that it is about."""
+        if one.record not in self._names:
+            self._names |= queue.record_names(self.node, [one.record])
+        return self._names.get(one.record, "")
 
     def place_of(self, one: QueuedConflict | None) -> int | None:
         """Return where something stands in the queue; None where it does not any more."""
@@ -158,7 +173,7 @@ class ReviewWalk:
             self.reload_queue()
             at = self.place_of(last.taken[0])
             if at is None:  # it is not among those that were asked for
-                self.set_filter(QueueFilter())
+                self.set_filter(EVERYTHING)
                 at = self.place_of(last.taken[0])
             return at or 0
 
@@ -168,6 +183,10 @@ class ReviewWalk:
 def same_question(one: ReviewQuestion, other: ReviewQuestion) -> bool:
     """Say whether two readings of a question ask the same: the same values stand against each other."""
     return (one.record, one.head_names) == (other.record, other.head_names)
+
+
+def _pair_records(pairs: Iterable[QueuedConflict]) -> set[bytes]:
+    return {record for one in pairs for record in (one.record, one.other)}
 
 
 def _conflict_key(one: QueuedConflict) -> tuple[bytes, str, bytes]:

@@ -97,8 +97,9 @@ class Tables(DeviceTables):
         for item in found:
             kind = node.schema.types.get(item.type)
             values = SafeText(" / ".join(self.shown(kind, item.field, head.value) for head in in_time(item.heads)))
-            rows.append([item.code or item.record[:8], self.label(kind, item.field), when(item.since), values])
-        columns = ("column_code", "column_field", "column_since", "column_values")
+            code = item.code or item.record[:8]
+            rows.append([code, item.title, self.label(kind, item.field), when(item.since), values])
+        columns = ("column_code", "column_name", "column_field", "column_since", "column_values")
         self.table([self.phrase(column) for column in columns], rows, whole={0})
 
     def show_conflicts(self, node: Node, found: "Sequence[OpenConflict]") -> None:
@@ -108,7 +109,8 @@ class Tables(DeviceTables):
             self.say("no_conflicts")
         for item in found:
             kind = node.schema.types.get(item.type)
-            self.line(f"{item.code or item.record}  {self.safe(self.label(kind, item.field))} [{item.field}]")
+            record = SafeText("  ".join(filter(None, (item.code or item.record, item.title and self.safe(item.title)))))
+            self.line(f"{record}  {self.safe(self.label(kind, item.field))} [{item.field}]")
             self.line(f"{INDENT}{self.phrase('was')}: {self.shown(kind, item.field, item.base)}")
             for head in in_time(item.heads):
                 value = self.shown(kind, item.field, head.value)
@@ -119,9 +121,13 @@ class Tables(DeviceTables):
         self.of(node)
         for item, head in zip(items, chosen, strict=True):
             kind = node.schema.types.get(item.type)
-            label = self.safe(self.label(kind, item.field))
-            value = self.shown(kind, item.field, head.value)
-            self.line(f"{item.code}  {label}: {value}  {head.name}")
+            record = SafeText("  ".join(filter(None, (item.code or item.record[:8], self.safe(item.title)))))
+            value, *over = (
+                f"{self.shown(kind, item.field, one.value)} ({self.safe(one.by)})"
+                for one in (head, *(other for other in in_time(item.heads) if other != head))
+            )
+            self.line(f"{record}  {self.safe(self.label(kind, item.field))}: {value}  {head.name}")
+            self.line(INDENT + self.phrase("bulk_over", values=self.several(map(SafeText, over))))
         self.say("would_decide" if dry_run else "decided", n=len(items))
 
     # --- the office ---

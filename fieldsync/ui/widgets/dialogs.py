@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import ClassVar, TypeVar
 
+from rich.cells import cell_len
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
@@ -20,6 +21,7 @@ from fieldsync.ui.widgets.text_panels import RowList, TextPanel, key_lines
 
 T = TypeVar("T")
 _LONGEST = 12  # rows of a list
+_MARK = 2  # cells before a row of a list
 
 
 class BoxDialog(ModalScreen[T], DialogScreen[T]):
@@ -182,6 +184,7 @@ class ConfirmDialog(BoxDialog[bool]):
             rows.styles.height = min(len(self._rows), _LONGEST)
             rows.styles.margin = (1, 0, 0, 0)
             yield rows
+            yield TextPanel(self._whole_row, id="whole")
             yield self.keys_panel(("↑↓", "key_scroll"), ("Enter", self._does), ("Esc", "key_leave"))
 
     def on_mount(self) -> None:
@@ -192,9 +195,16 @@ class ConfirmDialog(BoxDialog[bool]):
         parts = [LinePart("▸ " if chosen else "  ", ACCENT), *self._rows[index]]
         return self.pen.write_line(parts, width)
 
+    def _whole_row(self, width: int) -> list[Text]:
+        """All of the marked row, where it is longer than its line."""
+        parts = self._rows[self.query_one(RowList).at]
+        long = sum(cell_len(part.text) for part in parts) > width - _MARK
+        return self.pen.wrap_parts(parts, width, most=3) if long else []
+
     def action_move(self, steps: int) -> None:
         """Look further."""
         self.query_one(RowList).move_choice(steps)
+        self.query_one("#whole", TextPanel).redraw()
 
 
 class ChoiceDialog(BoxDialog[str]):

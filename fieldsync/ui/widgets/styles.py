@@ -19,6 +19,7 @@ ModalScreen { align: center middle; background: #0a0d10 60%; }
 .box Input:focus { border: none; background: #10151a; }
 .box .title { text-style: bold; }
 .box .keys { margin-top: 1; color: #8b98a8; }
+#whole { margin-top: 1; color: #8b98a8; }
 .box VerticalScroll { height: auto; max-height: 16; }
 #form { height: 1fr; scrollbar-size: 1 1; scrollbar-background: #12171c; scrollbar-color: #33404d; }
 #members { height: auto; }

@@ -38,21 +38,38 @@ WORDS = {
     "review_by_type": "Type: {name} ({n})",
     "review_by_field": "Field: {name} ({n})",
     "review_by_unit": "Unit: {name} ({n})",
+    "review_by_author": "{name} ({n})",
+    "review_by_age": "Open for {n} days or longer",
+    "review_filter_author": "Somebody's values …",
+    "review_filter_words": "Words in a name or a value …",
+    "review_filter_text": "Which words?",
+    "bulk_over": "instead of {values}",
     "review_filtered_empty": "Nothing is open here. f shows the rest.",
-    "review_help": (
-        "1-9   take that value; 0 the one before\n"
-        "← →   mark a side, Enter takes it\n"
-        "e     type another value\n"
-        "n     write a note, saved with the decision\n"
-        "s ↓   leave it for later, go on\n"
-        "↑     the one before\n"
-        "u     take the last decision back\n"
-        "h     the record's history\n"
-        "f     show only a type, a field, a unit\n"
-        "a     decide all of this field alike, with a preview\n"
-        "PgUp PgDn   read the record around it\n"
-        "q     leave; decisions are saved at once"
-    ),
+    "review_do_take_side": "take that value; 0 the one before",
+    "review_do_mark": "mark a side, Enter takes it",
+    "review_do_take": "take the marked side",
+    "review_do_edit": "type another value",
+    "review_do_note": "write a note, saved with the decision",
+    "review_do_skip": "leave it for later, go on",
+    "review_do_back": "the one before",
+    "review_do_first": "the most urgent",
+    "review_do_last": "the last in the queue",
+    "review_do_undo": "take the last decision back",
+    "review_do_history": "the record's history",
+    "review_do_open": "look at the family and other records around it",
+    "review_do_filter": "show only a type, a field, a unit, an author, an age, words",
+    "review_do_alike": "decide all of this field alike, with a preview",
+    "review_do_down": "read on in the record",
+    "review_do_up": "read back in the record",
+    "review_do_palette": "find any of these by its words",
+    "review_do_help": "this list",
+    "review_do_quit": "leave; decisions are saved at once",
+    "review_do_leave": "leave, after a question",
+    "review_palette": "What is to be done?",
+    "review_linked": "Which record?",
+    "review_no_linked": "No other record is around this one.",
+    "review_leave": "Leave the review? All decisions are saved.",
+    "review_go_on": "go on",
     "their_clock_ahead": "clock {much} ahead",
     "their_clock_behind": "clock {much} behind",
     "key_take": "take",
@@ -63,6 +80,7 @@ WORDS = {
     "key_history": "history",
     "key_filter": "filter",
     "key_alike": "all alike",
+    "key_open": "open",
     "key_help": "help",
     "key_quit": "quit",
     "key_ok": "accept",

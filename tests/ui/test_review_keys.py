@@ -1,0 +1,114 @@
+"""Finding one's way in the review: all keys by their words, records around the one in question, and no way out by accident."""
+
+import pytest
+from textual.pilot import Pilot
+
+from fieldsync.core import record_ids
+from fieldsync.replica import save
+from fieldsync.replica.changes import Changes
+from fieldsync.review import queue
+from fieldsync.ui.review.keys import KEYS
+from fieldsync.ui.review.review_screen import ReviewScreen
+from fieldsync.ui.widgets.dialogs import ChoiceDialog, InputDialog, NoticeDialog, SearchDialog
+from tests.conftest import Cast
+from tests.ui.screens import seen
+from tests.ui.test_review_screen import disputed, meet, play  # noqa: F401 - a fixture
+
+Pilots = Pilot[None]
+
+
+async def press(pilot: Pilots, *keys: str) -> None:
+    """Press keys, and wait for what they do."""
+    for key in keys:
+        await pilot.press(key)
+        await pilot.pause()
+
+
+def test_escape_asks_before_it_leaves(disputed: Cast) -> None:  # noqa: F811
+    """Esc twice stays; Esc and q leaves, in either keyboard's letters."""
+
+    async def steps(pilot: Pilots, screen: ReviewScreen) -> None:
+        await press(pilot, "escape")
+        assert isinstance(pilot.app.screen, ChoiceDialog)
+        await press(pilot, "escape")
+        assert pilot.app.screen is screen
+        assert screen.is_ready
+        await press(pilot, "escape", "ض")
+        assert screen._leaving
+
+    play(disputed.samar, steps)
+
+
+def test_q_leaves_at_once(disputed: Cast) -> None:  # noqa: F811
+    """Whoever presses the key for it means it."""
+
+    async def steps(pilot: Pilots, screen: ReviewScreen) -> None:
+        await press(pilot, "q")
+        assert screen._leaving
+
+    play(disputed.samar, steps)
+
+
+@pytest.mark.parametrize(("lang", "words"), [("en", "another value"), ("ar", "قيمه اخرى")])
+def test_the_palette_finds_by_words_and_does_it(disputed: Cast, lang: str, words: str) -> None:  # noqa: F811
+    """Ctrl-P, a part of what is to be done in any spelling, Enter: the same as its key."""
+
+    async def steps(pilot: Pilots, screen: ReviewScreen) -> None:
+        await press(pilot, "down", "ctrl+p")
+        assert isinstance(pilot.app.screen, SearchDialog)
+        await press(pilot, *words, "enter")
+        assert isinstance(pilot.app.screen, SearchDialog | InputDialog), seen(pilot.app)
+        assert screen.query_one("#queue").at == 1
+
+    play(disputed.samar, steps, lang=lang)
+
+
+def test_the_palette_moves_too(disputed: Cast) -> None:  # noqa: F811
+    """What needs no dialog is done as well, and Esc does nothing."""
+
+    async def steps(pilot: Pilots, screen: ReviewScreen) -> None:
+        await press(pilot, "ctrl+p", *"last in", "enter")
+        assert screen.query_one("#queue").at == 3
+        await press(pilot, "ctrl+p", "escape")
+        assert screen.query_one("#queue").at == 3
+
+    play(disputed.samar, steps)
+
+
+def test_help_lists_every_key(disputed: Cast) -> None:  # noqa: F811
+    """What is bound is explained."""
+
+    async def steps(pilot: Pilots, screen: ReviewScreen) -> None:
+        await press(pilot, "?")
+        assert isinstance(pilot.app.screen, NoticeDialog)
+        first = seen(pilot.app)
+        await press(pilot, "pagedown")
+        assert [one.shown for one in KEYS if one.shown not in first + seen(pilot.app)] == []
+
+    play(disputed.samar, steps)
+
+
+def test_records_around_are_looked_at(people: Cast) -> None:
+    """From a person's disputed birth date to the family, its brothers and sisters stand there, too; and back to the question."""
+    home = record_ids.id_text(save.add_record(people.amal, "household", Changes(set={"family_name": "الحسن"})))
+    told = {"household": home, "given": "ريم", "family": "الحسن", "sex": "f", "birth_date": "2015-05-01"}
+    child = record_ids.id_text(save.add_record(people.amal, "person", Changes(set=told)))
+    save.add_record(people.amal, "service", Changes(set={"person": child, "service_type": "education"}))
+    meet(people)
+    for node, born in ((people.amal, "2015-05-02"), (people.basim, "2015-05-03")):
+        save.edit_record(node, child, Changes(set={"birth_date": born}))
+    meet(people)
+    assert [one.field for one in queue.waiting_conflicts(people.samar)] == ["birth_date"]
+
+    async def steps(pilot: Pilots, screen: ReviewScreen) -> None:
+        assert "ريم الحسن  Birth date" in seen(pilot.app)  # the queue names whom it is about
+        await press(pilot, "o")
+        assert "Household: الحسن" in seen(pilot.app)
+        assert "Service: Education" in seen(pilot.app)
+        await press(pilot, "enter")
+        assert "Family name: الحسن" in seen(pilot.app)
+        await press(pilot, "escape", "escape")
+        assert pilot.app.screen is screen
+        assert screen.is_ready
+
+    play(people.samar, steps)
