@@ -11,7 +11,7 @@ import typer
 
 from fieldsync import errors, office
 from fieldsync.commands.support.settings import Settings
-from fieldsync.schema.labels import SHIPPED
+from fieldsync.schema.labels import SHIPPED, reader_language
 
 if TYPE_CHECKING:
     from fieldsync.commands.support.secrets import Secrets
@@ -75,7 +75,8 @@ def _check_forms(ctx: typer.Context, node: "Node") -> None:
 
 
 def _check_language(settings: Settings) -> None:
-    """Refuse (Usage) a language that neither the program nor any of the forms speaks."""
+    """Refuse (Usage) a language that neither the program nor any of the forms speaks; what rules make of labels is in it."""
+    reader_language.set(settings.language)
     if not settings.lang or settings.lang in SHIPPED:
         return
     assert settings.schema is not None

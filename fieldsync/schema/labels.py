@@ -2,10 +2,13 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from contextvars import ContextVar
 
 LANGUAGE = re.compile(r"[a-z]{2,3}")
 SHIPPED = ("en", "ar")  # languages of the program's own sentences and forms
 _FALLBACK = "en"
+# of whoever looks: what rules make of labels is in it
+reader_language: ContextVar[str] = ContextVar("reader_language", default=_FALLBACK)
 
 
 def label_in(label: Mapping[str, str], lang: str, default: str = "") -> str:

@@ -11,6 +11,7 @@ from fieldsync import errors
 from fieldsync.core.lifecycle import Lifecycle
 from fieldsync.schema import identity_documents
 from fieldsync.schema.expressions import lookups, parser, step_limit
+from fieldsync.schema.expressions.choice_words import CHOICES
 from fieldsync.schema.model import Choice, Field, Type
 from fieldsync.schema.value_text import Normaliser
 from fieldsync.schema.values import received_normaliser, value_normaliser
@@ -208,17 +209,17 @@ def check_new_member(field: Field, value: object) -> str | int:
     return found
 
 
-def missing_fields(kind: Type, doc: Doc, today: str) -> list[str]:
+def missing_fields(kind: Type, doc: Doc, today: str, finder: lookups.RecordSource | None = None) -> list[str]:
     """The fields that a record still needs before it can leave its first state, in form order."""
     plan = _plan_of(kind)
-    full = whole_document(kind, doc, today)
+    full = whole_document(kind, doc, today, finder)
     return [name for name in kind.fields if _is_needed(kind, plan, name, full, today)]
 
 
-def relevant_fields(kind: Type, doc: Doc, today: str) -> list[str]:
+def relevant_fields(kind: Type, doc: Doc, today: str, finder: lookups.RecordSource | None = None) -> list[str]:
     """The fields to ask for now, in form order; states and derived fields are never asked for."""
     plan = _plan_of(kind)
-    full = whole_document(kind, doc, today)
+    full = whole_document(kind, doc, today, finder)
     return [
         name
         for name, field in kind.fields.items()
@@ -233,8 +234,7 @@ def derive_fields(kind: Type, doc: Doc, today: str, finder: lookups.RecordSource
     """
     found: dict[str, object] = {}
     whole = not step_limit.is_limited()  # else somebody else's formula asks for this record
-    if finder is not None:
-        doc = {**doc, lookups.FINDER: finder}
+    doc = {**doc, CHOICES: kind.fields} if finder is None else {**doc, CHOICES: kind.fields, lookups.FINDER: finder}
     with step_limit.limit_steps():
         for name, formula in _plan_of(kind).formulas.items():
             try:
@@ -292,7 +292,7 @@ def _is_empty(value: object) -> bool:
 
 def whole_document(kind: Type, doc: Doc, today: str, finder: lookups.RecordSource | None = None) -> dict[str, object]:
     """The document with its derived fields (see `derive_fields`), and the state that a new record is in."""
-    full = dict(doc)
+    full = {**doc, CHOICES: kind.fields}
     if kind.lifecycle is not None and full.get(STATE) is None:
         full[STATE] = kind.lifecycle.initial_state
     return full | derive_fields(kind, full, today, finder)
@@ -349,8 +349,7 @@ def _check_rules(kind: Type, plan: _TypePlan, changed: Iterable[str], after: Doc
     touched = plan.touching.keys() & changed
     if not touched:
         return
-    if plan.formulas:
-        after = {**after, **derive_fields(kind, after, today)}
+    after = {**after, CHOICES: kind.fields, **(derive_fields(kind, after, today) if plan.formulas else {})}
     for name in sorted(touched):
         for owner, rule in plan.touching[name]:
             if _is_empty(after.get(owner)) or rule.holds_for(after, today):

@@ -13,7 +13,7 @@ from fieldsync.exchange.tables import export_records, import_records
 from fieldsync.exchange.tables.export_records import ExportOptions
 from fieldsync.exchange.tables.import_records import ImportOptions
 from fieldsync.exchange.xlsform import convert, expressions, toml_writer, write_folder
-from fieldsync.exchange.xlsform.expressions import FormNames
+from fieldsync.exchange.xlsform.tokens import FormNames, split_tokens
 from fieldsync.replica import queries, save
 from fieldsync.replica.change_builder import ChangeBuilder
 from fieldsync.replica.changes import Changes
@@ -206,9 +206,9 @@ def test_codes_in_rules(theirs: str, ours: str | None) -> None:
     names = FormNames({"a": "a", "s": "s", "n": "n"}, {"a": same, "s": same}, sets=frozenset("s"))
     if ours is None:
         with pytest.raises(expressions.Untranslated):
-            expressions.translate_expression(expressions.split_tokens(theirs), names)
+            expressions.translate_expression(split_tokens(theirs), names)
         return
-    made = expressions.translate_expression(expressions.split_tokens(theirs), names)
+    made = expressions.translate_expression(split_tokens(theirs), names)
     assert made == ours
     parser.compile_expression(made)
     both = expressions.quote_text('it\'s "odd"')

@@ -1,6 +1,7 @@
 """The choices of an XLSForm's questions: each keeps its code, to the sign."""
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Container, Sequence
 
 from fieldsync.exchange.xlsform import labels
 from fieldsync.exchange.xlsform import unsupported as lost
@@ -9,9 +10,17 @@ from fieldsync.exchange.xlsform.model import ConversionNote, FormQuestion, Table
 from fieldsync.exchange.xlsform.names import name_of, other_code
 from fieldsync.schema.load import is_code
 
+_INSTANCE = re.compile(r"""\binstance\(\s*['"]([^'"]+)['"]""")
+
+
+def asked_lists(survey: Sequence[Table]) -> frozenset[str]:
+    """Return the lists that a form's expressions ask: `instance('list')`."""
+    cells = (cell for row in survey for cell in row.values() if isinstance(cell, str))
+    return frozenset(name for cell in cells if "instance" in cell for name in _INSTANCE.findall(cell))
+
 
 class ChoiceLists:
-    """The lists of a form; `tell` notes something once, `note` what a question loses."""
+    """The lists of a form; `tell` notes something once, `note` what a question loses. Lists that are `asked` keep all columns."""
 
     def __init__(
         self,
@@ -20,7 +29,9 @@ class ChoiceLists:
         names: LabelReader,
         tell: Callable[[ConversionNote], None],
         note: Callable[[FormQuestion, str, str], None],
+        asked: Container[str] = (),
     ) -> None:
+        self._asked = asked
         self._survey, self._labels, self._tell, self._note = survey, names, tell, note
         self._rows: dict[tuple[str, str], list[int]] = {}
         for number, row in enumerate(choices, 2):
@@ -40,6 +51,7 @@ class ChoiceLists:
             return False
         known = {"name", "label", "media", "sms_option", "image", "audio", "video", "geometry"}
         marks: dict[str, str] = {}
+        marked = bool(child.get("choice_filter")) or named in self._asked
         for key in dict.fromkeys(key for one in found for key in one):
             if key not in known and not key.startswith("__"):
                 marks[key] = name_of(key, set(marks.values()))
@@ -66,13 +78,14 @@ class ChoiceLists:
             question.codes.setdefault(raw, code)
             question.choices[code] = self._labels.label_of(one.get("label"), raw)
             own = {marks[key]: str(one[key]) for key in marks if isinstance(one.get(key), str | int | float)}
-            if child.get("choice_filter") and own:
+            if own and marked:
                 question.choices[code] = {**question.choices[code], "marks": own}
         if not question.choices:
             self._note(question, "question", "no_choices")
             return False
         question.marks = marks
-        question.list = f"{named}{' filtered' if child.get('choice_filter') else ''}"
+        question.list = f"{named}{' filtered' if marked else ''}"
+        question.from_list = named
         question.list_name = name_of(named or question.name, set())
         if child["type"] == "select all that apply":
             question.field["merge"] = "set"

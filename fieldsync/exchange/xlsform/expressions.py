@@ -2,17 +2,18 @@
 
 import re
 from collections.abc import Mapping
-from types import MappingProxyType
-from typing import NamedTuple
 
+from fieldsync.exchange.xlsform.calls import rewrite_calls
 from fieldsync.exchange.xlsform.model import Place
-
-_TOKEN = re.compile(
-    r"\s*(?:(?P<path>(?:current\(\)/)?(?:\.\./|\./)+(?:[\w.-]+/)*[^\W\d][\w.-]*(?![\w.(\[/-])"
-    r"|/(?:[^\W\d][\w.-]*/)+[^\W\d][\w.-]*(?![\w.(\[/-]))"
-    r"|(?P<number>\d+(?:\.\d*)?|\.\d+)|(?P<text>'[^']*'|\"[^\"]*\")|(?P<ref>\$\{[^}]*\})"
-    r"|(?P<word>[^\W\d][\w.-]*(?::[\w.-]+)?)|(?P<sign>!=|<=|>=|//|\.\.|[=<>+*(),./|\[\]@-]))"
+from fieldsync.exchange.xlsform.tokens import (
+    JOINING,
+    ExpressionToken,
+    FormNames,
+    Untranslated,
+    quote_text,
+    referenced_question,
 )
+
 # what other names our functions have there; "" is a function that only wraps its argument
 _FUNCTIONS = {
     "count-selected": "count",
@@ -21,6 +22,7 @@ _FUNCTIONS = {
     "format-date-time": "format_date",
     "starts-with": "starts_with",
     "ends-with": "ends_with",
+    "selected-at": "selected_at",
     "date": "",
     "date-time": "",
     "string": "",
@@ -37,69 +39,8 @@ _FUNCTIONS = {
     )
 }
 _OVER = {"count", "sum"}  # functions that ask the records of a repeat
-_JOINING = {"and", "or", "div", "mod"}
 _ARITHMETIC = {"+", "-", "*", "div", "mod"}
 _NUMBERS = {"count", "length", "int", "round", "number", "min", "max", "abs"}
-
-
-class Untranslated(Exception):
-    """An expression that our language does not have: a reason, and what of it."""
-
-    def __init__(self, reason: str, what: str = "") -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.what = what
-
-
-class ExpressionToken(NamedTuple):
-    """A piece of an expression: number, text, ref (a field), path (one by its place in the form), word or sign."""
-
-    kind: str
-    text: str
-
-
-class FormNames(NamedTuple):
-    """What an expression may speak of: fields by their names in the form, and the codes of their choices."""
-
-    fields: Mapping[str, str]
-    codes: Mapping[str, Mapping[str, str]]  # our field's name → code in the form → our code
-    sets: frozenset[str] = frozenset()  # our fields that may have several choices
-    ticks: frozenset[str] = frozenset()  # and those that somebody ticks: OK there, true here
-    repeats: Mapping[str, str] = MappingProxyType({})  # repeats, and the questions in them → our type, or type.field
-    paths: Mapping[Place, str] = MappingProxyType({})  # places in the form → our fields
-    place: Place = ()  # where the expression stands
-    doubled: frozenset[str] = frozenset()  # names in the form that several questions have
-
-
-def split_tokens(text: str) -> list[ExpressionToken]:
-    """Return the pieces of an expression. Untranslated."""
-    found: list[ExpressionToken] = []
-    at, end = 0, len(text.rstrip())
-    while at < end:
-        match = _TOKEN.match(text, at)
-        if match is None:
-            raise Untranslated("unreadable")
-        kind = str(match.lastgroup)
-        if kind == "number" and found and found[-1] == ("sign", "-") and _begins_value(found[:-1]):
-            found[-1] = ExpressionToken(kind, f"-{match[kind]}")
-        else:
-            found.append(ExpressionToken(kind, match[kind]))
-        at = match.end()
-    return found
-
-
-def _begins_value(before: list[ExpressionToken]) -> bool:
-    """Say whether what comes next begins a value: a minus there is the number's own."""
-    return not before or before[-1].text in ("(", ",", "=", "!=", "<", "<=", ">", ">=", *_JOINING)
-
-
-def quote_text(text: str) -> str:
-    """Return a text as expressions write it."""
-    if "'" not in text:
-        return f"'{text}'"
-    if '"' not in text:
-        return f'"{text}"'
-    return "concat(" + ', "\'", '.join(f"'{part}'" for part in text.split("'")) + ")"
 
 
 def split_conditions(found: list[ExpressionToken]) -> list[list[ExpressionToken]]:
@@ -122,6 +63,7 @@ def translate_expression(
 ) -> str:
     """Return an expression in our language; `.` is the field `own`, bare words are a choice's `marks`. Untranslated."""
     made: list[ExpressionToken] = []
+    found = rewrite_calls(found, names, lambda part: translate_expression(part, names, own, marks))
     for at, token in enumerate(found):
         called = at + 1 < len(found) and found[at + 1] == ("sign", "(")
         over = _aggregate_target(found[at - 2 : at + 2], names) if at > 1 else ""
@@ -145,17 +87,10 @@ def _aggregate_target(part: list[ExpressionToken], names: FormNames) -> str:
     """What `count(${repeat})` or `sum(${a question in one})` asks: our type, or type.field."""
     if len(part) < 4 or part[0].text not in _OVER or (part[1].text, part[3].text) != ("(", ")"):
         return ""
-    source = names.repeats.get(_referenced_question(part[2]), "")
+    source = names.repeats.get(referenced_question(part[2]), "")
     if part[0].text == "count" and source:
         return f"{source.partition('.')[0]} where true()"
     return source if "." in source else ""
-
-
-def _referenced_question(token: ExpressionToken) -> str:
-    """The question that a reference or a path names."""
-    if token.kind == "ref":
-        return token.text[2:-1].strip()
-    return token.text.rpartition("/")[2] if token.kind == "path" else ""
 
 
 def _resolve_path(path: str, here: Place) -> Place:
@@ -173,18 +108,18 @@ def _translate_token(
 ) -> ExpressionToken:
     kind, text = token
     if kind in ("ref", "path"):
-        raw = _referenced_question(token)
+        raw = referenced_question(token)
         there = names.paths.get(_resolve_path(text, names.place)) if kind == "path" else None
         if there is None and (raw not in names.fields or (kind == "path" and raw in names.doubled)):
             raise Untranslated("path" if kind == "path" else "unknown", raw)
         return ExpressionToken("ref", there or names.fields[raw])
-    if kind == "word" and called and text not in _JOINING:
+    if kind == "word" and called and text not in JOINING:
         if text not in _FUNCTIONS:
             raise Untranslated("function", text)
         return ExpressionToken("word", _FUNCTIONS[text])
     if kind == "word" and text in ("TRUE", "FALSE") and marks is None:  # as a workbook writes true and false
         return ExpressionToken("said", f"{text.lower()}()")
-    if kind == "word" and text not in _JOINING:
+    if kind == "word" and text not in JOINING:
         if marks is None or text not in marks:
             raise Untranslated("path", text)
         return ExpressionToken("ref", f"choice_{marks[text]}")
@@ -256,7 +191,7 @@ def _join_spaced(made: list[ExpressionToken]) -> str:
         tight = (
             text.endswith("(")
             or token.text in (")", ",")
-            or (token.text == "(" and before.kind == "word" and before.text not in _JOINING)
+            or (token.text == "(" and before.kind == "word" and before.text not in JOINING)
         )
         minus = (
             before == ("sign", "-")

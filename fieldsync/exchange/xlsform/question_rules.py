@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping
 
 from fieldsync.exchange.xlsform import expressions as rules
 from fieldsync.exchange.xlsform import workbook_reader
-from fieldsync.exchange.xlsform.expressions import FormNames, Untranslated
+from fieldsync.exchange.xlsform.above import fields_from_above
 from fieldsync.exchange.xlsform.model import FormQuestion, TypeDraft
+from fieldsync.exchange.xlsform.tokens import FormNames, Untranslated, quote_text, split_tokens
 from fieldsync.schema.model import MERGES
 
 _COMPUTED = ("text", "note", "int", "number", "date", "choice", "bool")  # what a person would answer otherwise
@@ -29,6 +30,8 @@ class QuestionRules:
     def translate_rules(self) -> None:
         """Put conditions, constraints and calculations into our words; what that cannot be done with is left out, and told."""
         for kind in self.kinds.values():
+            mine = list(kind.questions.values())
+            above = self._add_fields_above(kind)
             codes = {name: one.codes for name, one in kind.questions.items() if one.codes}
             sets = frozenset(name for name, one in kind.questions.items() if one.field.get("merge") == "set")
             ticks = frozenset(name for name, one in kind.questions.items() if one.field["type"] == "bool")
@@ -40,12 +43,27 @@ class QuestionRules:
                 self._inner_names(kind),
                 paths=kind.paths,
                 doubled=frozenset(self._doubled),
+                lists={one.from_list: name for name, one in kind.questions.items() if one.from_list},
+                marks={name: one.marks for name, one in kind.questions.items() if one.marks},
+                above=above,
             )
-            for question in list(kind.questions.values()):
+            for question in mine:
                 if question.source:
                     self._translate_question(kind, question, names._replace(place=question.place))
             for note in kind.notes.values():
                 self._translate_relevant(note, names)
+
+    def _add_fields_above(self, kind: TypeDraft) -> dict[str, str]:
+        """Give a repeat what its conditions ask of the record above; return these fields by their names in the form."""
+        if kind.owner not in self.kinds:
+            return {}
+        asked = [one.text for some in (kind.questions, kind.notes) for q in some.values() for one in q.relevant]
+        asked += [
+            str((question.source.get("bind") or {}).get("calculate") or "") for question in kind.questions.values()
+        ]
+        found = fields_from_above(kind, self.kinds[kind.owner], asked)
+        kind.questions.update({one.name: one for one in found.values()})
+        return {raw: one.name for raw, one in found.items()}
 
     def _inner_names(self, kind: TypeDraft) -> dict[str, str]:
         """The repeats of a type, and the questions in them, by their names in the form."""
@@ -60,22 +78,23 @@ class QuestionRules:
         made, source = question.field, question.source
         bind = source["bind"] if isinstance(source.get("bind"), dict) else {}
         calculation = str(bind.get("calculate") or "")
+        computing = names._replace(fields={**names.above, **names.fields})
         if source["type"] in ("calculate", "hidden"):
             made["merge"] = "derived"
             if calculation.strip() in ("", "."):  # it stays what it is from the beginning
                 calculation = self._constant_of(question)
-            made["formula"] = self._translate_text(question, "calculation", calculation, names)
+            made["formula"] = self._translate_text(question, "calculation", calculation, computing)
             if not made["formula"]:
                 del kind.questions[question.name]
                 if kind.raw.get(str(source["name"])) == question.name:
                     kind.raw.pop(str(source["name"]))
                 kind.paths.pop(question.place, None)
                 return
-            if rules.makes_number(rules.split_tokens(calculation)):
+            if rules.makes_number(split_tokens(calculation)):
                 made["type"] = "number"
             made.pop("pattern", None)
         elif calculation and made["type"] in _COMPUTED and made.get("merge") is None:
-            formula = self._translate_text(question, "calculation", calculation, names)
+            formula = self._translate_text(question, "calculation", calculation, computing)
             if formula:
                 made |= {"merge": "derived", "formula": formula}
                 made.pop("pattern", None)
@@ -97,12 +116,14 @@ class QuestionRules:
         text = str(question.source.get("default") or "")
         if not text and question.source["type"] == "hidden":
             self._note(question, "question", "outside")
-        return text if workbook_reader.is_expression(text, "text") else rules.quote_text(text)
+        return text if workbook_reader.is_expression(text, "text") else quote_text(text)
 
     def _translate_relevant(self, question: FormQuestion, names: FormNames) -> None:
         """When it is asked, or shown: as all that is said of it and the groups around it holds."""
         relevant = [
-            self._translate_text(question, "relevant", one.text, names._replace(place=one.place))
+            self._translate_text(
+                question, "relevant", one.text, names._replace(fields={**names.above, **names.fields}, place=one.place)
+            )
             for one in question.relevant
         ]
         relevant = [one for one in relevant if one]
@@ -112,7 +133,7 @@ class QuestionRules:
         self, question: FormQuestion, what: str, text: str, names: FormNames, marks: Mapping[str, str] | None = None
     ) -> str:
         try:
-            return rules.translate_expression(rules.split_tokens(text), names, question.name, marks)
+            return rules.translate_expression(split_tokens(text), names, question.name, marks)
         except Untranslated as fault:
             self._note(question, what, f"{fault.reason} {fault.what}".strip())
             return ""
@@ -135,7 +156,7 @@ class QuestionRules:
                 self._note(question, "default", "unknown_value")
                 return
             text = " ".join(question.codes[word] for word in words)
-        made["default"] = rules.quote_text(text.strip())
+        made["default"] = quote_text(text.strip())
 
     def _translate_required(self, question: FormQuestion, text: str, names: FormNames) -> None:
         if text.strip().casefold() in ("yes", "true", "true()"):
@@ -150,7 +171,7 @@ class QuestionRules:
         made = question.field
         rest: list[str] = []
         try:
-            parts = rules.split_conditions(rules.split_tokens(text))
+            parts = rules.split_conditions(split_tokens(text))
             for part in parts:
                 bound, pattern = rules.limits_of(part), rules.pattern_of(part)
                 if bound is not None and bound[0] == "past" and made["type"] == "date":

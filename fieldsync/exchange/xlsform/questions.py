@@ -6,7 +6,7 @@ from typing import Any
 
 from fieldsync.exchange.xlsform import labels
 from fieldsync.exchange.xlsform import unsupported as lost
-from fieldsync.exchange.xlsform.choices import ChoiceLists
+from fieldsync.exchange.xlsform.choices import ChoiceLists, asked_lists
 from fieldsync.exchange.xlsform.labels import LabelReader
 from fieldsync.exchange.xlsform.model import CLOCK, AskedWhen, ConversionNote, FormQuestion, Place, TypeDraft
 from fieldsync.exchange.xlsform.names import name_of
@@ -66,7 +66,7 @@ class FormDraft:
             self._said[number] = str(row.get("type") or "").strip()
         self._told: set[ConversionNote] = set()
         self._doubled: set[str] = set()  # names that several questions have, in groups of their own
-        self._lists = ChoiceLists(survey, choices, self._labels, self._note_once, self.note_loss)
+        self._lists = ChoiceLists(survey, choices, self._labels, self._note_once, self.note_loss, asked_lists(rows))
         wanted = type or _target_type(survey) or _entity_type(survey) or str(survey.get("id_string") or "") or stem
         self._main = self._make_type(wanted, survey.get("title") or stem)
 

@@ -145,6 +145,16 @@ def _extreme_of(pick: Callable[[list[int | float]], int | float]) -> Function:
     return extreme
 
 
+def _selected_at(given: Sequence[Value]) -> Value:
+    """Return the member at a place, the first being 0: of a set, or of a text with spaces between its members."""
+    members = given[0] if isinstance(given[0], list | tuple) else to_text(given[0]).split()
+    place = to_number(given[1])
+    if place is None or not math.isfinite(place) or not 0 <= place < len(members):
+        return None
+    found: Value = members[math.trunc(place)]
+    return found
+
+
 def _plus_months(given: Sequence[Value]) -> Value:
     """The same day so many months later, or that month's last: as instalments fall due."""
     found, step = to_day(given[0]), to_number(given[1])
@@ -173,5 +183,6 @@ FUNCTIONS: dict[str, tuple[int, int, Function]] = {
     "plus_months": (2, 2, _plus_months),
     "regex": (2, 2, _regex),
     "round": (1, 2, _round),
+    "selected_at": (2, 2, _selected_at),
     "starts_with": (2, 2, lambda given: to_text(given[0]).startswith(to_text(given[1]))),
 }

@@ -1,21 +1,25 @@
 """What a formula asks of other records: those that belong to this one, and those that it names.
 
     count(TYPE where …)   sum(TYPE.field where …)   newest(TYPE.field by DATE where …)   of(ref.field)
+    nth(TYPE.field, number)   join(TYPE.field, ', ')
 
-`count(TYPE.field where …)` counts different values: a person who was entered twice and merged since is one.
+`count(TYPE.field where …)` counts different values: a person who was entered twice and merged since is one. `nth` and `join` take
+the records that belong to this one from the oldest on.
 `where` and `by` speak of the other record's fields. Who evaluates puts a finder into the document under FINDER; where
 there is none, as in sync and in a rule's check, nothing is known of others and the value is empty.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from fieldsync.schema.expressions import step_limit
-from fieldsync.schema.expressions.functions import to_number
+from fieldsync.schema.expressions.functions import to_number, to_text
 from fieldsync.schema.model import Type
 
 Doc = Mapping[str, object]
-FUNCTIONS = ("count", "sum", "newest", "of")
+FUNCTIONS = ("count", "sum", "newest", "of", "nth", "join")
+ARGUED = ("nth", "join")  # those with an argument that speaks of this record's own fields
+LONGEST = 4_000  # characters of what is joined
 FINDER = "*"  # no field can be called so
 
 
@@ -29,6 +33,7 @@ class Lookup(NamedTuple):
     names: frozenset[str]  # the other record's fields that `where` names
     answers: frozenset[tuple[str, str]]
     cost: int = 0  # steps that `where` takes for each record
+    argument: Callable[[Doc, str], object] | None = None
 
 
 class RecordSource(Protocol):
@@ -65,6 +70,8 @@ def lookup_node(ask: Lookup, holds: Callable[[Doc, str], bool]) -> Callable[[Doc
             step_limit.spend_steps(step_limit.RECORD + ask.cost)
             if holds(child, today):
                 chosen.append(child)
+        if ask.argument is not None:
+            return _ordered_value(ask.function, [child.get(ask.field) for child in chosen], ask.argument(doc, today))
         if ask.function == "count":
             return len({str(child[ask.field]) for child in chosen if child.get(ask.field)} if ask.field else chosen)
         if ask.function == "sum":
@@ -74,3 +81,11 @@ def lookup_node(ask: Lookup, holds: Callable[[Doc, str], bool]) -> Callable[[Doc
         return max(dated, key=lambda child: str(child[ask.by]))[ask.field] if dated else None
 
     return answer
+
+
+def _ordered_value(function: str, values: Sequence[object], argument: object) -> object:
+    """Return the value of the record at a place, the first being 1, or all values as one text."""
+    if function == "join":
+        return to_text(argument).join(text for one in values if (text := to_text(one)))[:LONGEST] or None
+    place = to_number(argument)
+    return values[int(place) - 1] if place is not None and 1 <= place < len(values) + 1 else None

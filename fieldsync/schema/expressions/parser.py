@@ -17,7 +17,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 
-from fieldsync.schema.expressions import arithmetic, functions, lookups, step_limit
+from fieldsync.schema.expressions import arithmetic, choice_words, functions, lookups, step_limit
 from fieldsync.schema.expressions.functions import to_number
 
 Doc = Mapping[str, object]
@@ -262,7 +262,7 @@ class _Parser:
     def _parse_call(self, name: str) -> Node:
         if self._asks_other_records(name):
             return self._parse_lookup(name)
-        if name not in _FUNCTIONS and name not in functions.FUNCTIONS:
+        if name not in _FUNCTIONS.keys() | functions.FUNCTIONS.keys() | choice_words.FUNCTIONS.keys():
             raise self._fault("unknown_function")
         self._next += 2
         start = self._next
@@ -281,7 +281,16 @@ class _Parser:
             self._note_answer(*(self._tokens[begin:end] for begin, end in spans))
         if name == "regex" and spans[1][1] - spans[1][0] == 1 and self._tokens[spans[1][0]][0] == "text":
             self.patterns.append(self._tokens[spans[1][0]][1:])
+        if name in choice_words.FUNCTIONS:
+            return choice_words.choice_node(name, self._field_named(*spans[0]), given)
         return _function_node(name, given)
+
+    def _field_named(self, begin: int, end: int) -> str:
+        """The field that an argument is: not what it holds, but whose choices are meant."""
+        if end - begin != 1 or self._tokens[begin][0] not in ("word", "field"):
+            self._next = begin
+            raise self._fault("arguments")
+        return self._tokens[begin][1]
 
     def _asks_other_records(self, name: str) -> bool:
         """`count(TYPE where …)` is told from `count(field)` by its `where` or its point."""
@@ -302,14 +311,19 @@ class _Parser:
             self._need_word("by")
             by = self._peek_token()[1]
             self._next += 1
-        begin = self._next
-        if name != "of" and self._take_token("where"):
+        begin, argument = self._next, None
+        if name in lookups.ARGUED:
+            self._need_sign(",")
+            self.names, self.answers, inner = outer[0], outer[1], (self.names, self.answers)
+            argument = self._parse_or()
+            self.names, self.answers = inner
+        elif name != "of" and self._take_token("where"):
             where = self._parse_or()
         cost = self._next - begin
         if self.asks:
             raise self._fault("too_deep")
         self._need_sign(")")
-        ask = lookups.Lookup(name, of, field, by, frozenset(self.names), frozenset(self.answers), cost)
+        ask = lookups.Lookup(name, of, field, by, frozenset(self.names), frozenset(self.answers), cost, argument)
         self.names, self.answers, self.asks = outer
         self.asks.append(ask)
         return lookups.lookup_node(ask, lambda doc, today: where is None or is_truthy(where(doc, today)))
@@ -355,11 +369,11 @@ def _arithmetic_node(sign: str, left: Node, right: Node) -> Node:
 
 
 def _takes_count(name: str, count: int) -> bool:
-    if name in functions.FUNCTIONS:
-        least, most, _ = functions.FUNCTIONS[name]
-        return least <= count <= most
-    wanted = _FUNCTIONS[name]
-    return count > 0 if wanted is None else count == wanted
+    if name in _FUNCTIONS:
+        wanted = _FUNCTIONS[name]
+        return count > 0 if wanted is None else count == wanted
+    least, most = choice_words.FUNCTIONS.get(name) or functions.FUNCTIONS[name][:2]
+    return least <= count <= most
 
 
 def _function_node(name: str, given: list[Node]) -> Node:

@@ -58,7 +58,7 @@ class FormAnswers:
 
     def fields_to_ask(self) -> list[str]:
         """The fields to ask for now, in the form's order; of an existing record its state, too."""
-        found = validate.relevant_fields(self.kind, self._document_with_time, self.node.today())
+        found = validate.relevant_fields(self.kind, self._document_with_time, self.node.today(), self.around)
         if self.new:
             return [name for name in found if self.kind.fields[name].kind != "tally"]
         return [*found, "state"] if self.kind.lifecycle is not None and "state" in self.kind.fields else found
@@ -73,7 +73,7 @@ class FormAnswers:
 
     def missing_fields(self) -> list[str]:
         """The fields that are still needed, in the form's order."""
-        return validate.missing_fields(self.kind, self._document_with_time, self.node.today())
+        return validate.missing_fields(self.kind, self._document_with_time, self.node.today(), self.around)
 
     def is_needed(self, field: Field) -> bool:
         """Say whether a field is one of those that a complete record has."""
