@@ -1,16 +1,14 @@
 """What people do on their laptops: add, edit, show, list, find, history, remove."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from msgspec.structs import replace
 from typer import Argument, Option
 
 from fieldsync import errors
-from fieldsync.commands import bar, opened, settings_of, tables, tell
+from fieldsync.commands import bar, opened, tell
 from fieldsync.commands.support import completion
-from fieldsync.commands.support.settings import at_terminal, draws
+from fieldsync.commands.support.settings import at_terminal
 from fieldsync.schema import given_names
 
 if TYPE_CHECKING:
@@ -57,7 +55,7 @@ def add(
     Example: fieldsync add household --set family_name=أحمد --set location=جبلة
     """
     from fieldsync.api import Session
-    from fieldsync.commands import batch_save
+    from fieldsync.commands import batch_save, record_forms
     from fieldsync.commands.support.change_arguments import some
 
     asking = not (row or set_ or from_) and at_terminal()
@@ -76,13 +74,13 @@ def add(
                 batch_save.told(ctx, node, session.add_all(type, given, unit=unit, note=note))
             return
         if set_ is None and not from_:
-            _ask_new(ctx, node, type, unit=unit, note=note, stay_open=stay_open)
+            record_forms.ask_new(ctx, node, type, record_forms.NewRecordOptions(unit, note, stay_open, anyway))
             return
         changes = some(_wanted(node, type, {}, set_, from_).build_changes())
         with bar(ctx) as progress:
             alike = session.duplicates(type, changes, progress=progress)
         if anyway or batch_save.may_go_on(ctx, node, alike):
-            _tell_record(ctx, node, session.add(type, changes, unit=unit, note=note), alike)
+            record_forms.tell_record(ctx, node, session.add(type, changes, unit=unit, note=note), alike)
 
 
 def edit(
@@ -105,7 +103,7 @@ def edit(
     Example: fieldsync edit JBL-AK-42 --set location=اللاذقية --put needs=food --note "moved"
     """
     from fieldsync.api import Session
-    from fieldsync.commands import batch_save
+    from fieldsync.commands import batch_save, record_forms
     from fieldsync.commands.support.change_arguments import add_options
 
     written: list[str] = []
@@ -122,11 +120,11 @@ def edit(
         if asking:
             if len(record) > 1:
                 raise errors.Usage(reason="no_changes")
-            _ask_edit(ctx, node, record[0], note)
+            record_forms.ask_edit(ctx, node, record[0], note)
             return
         saved = Session(node).edit_all(record, changes, note=note)
         if len(saved) == 1:
-            _tell_record(ctx, node, saved[0], changed=written)
+            record_forms.tell_record(ctx, node, saved[0], changed=written)
         else:
             batch_save.told(ctx, node, saved)
 
@@ -142,94 +140,6 @@ def _wanted(node: "Node", type: str, doc: dict[str, Any], set_: list[str] | None
         for value in values:
             wanted.set_value(name, value)
     return wanted
-
-
-def _tell_record(
-    ctx: typer.Context,
-    node: "Node",
-    found: "api.SavedRecord",
-    duplicates: "Sequence[api.SimilarRecord]" = (),
-    *,
-    changed: Sequence[str] = (),
-) -> None:
-    if duplicates:
-        found = replace(found, duplicates=[one.brief() for one in duplicates])
-
-    def picture(out: "Tables") -> None:
-        from fieldsync.commands import batch_save
-
-        out.saved(node, found, duplicates=len(duplicates))
-        batch_save.warn_of_overlaps(out, node, found)
-        if not found.conflicts:
-            return
-        from fieldsync.ui.views import conflict_notice
-
-        conflict_notice.warn_of_conflicts(out, node, conflict_notice.conflicts_in(node, found.id, changed))
-
-    tell(ctx, found, picture)
-
-
-def _ask_new(
-    ctx: typer.Context, node: "Node", type: str, *, unit: str | None, note: str | None, stay_open: bool
-) -> None:
-    """Ask for a new record in the form, again and again with `stay_open`."""
-    from fieldsync.api import Session
-    from fieldsync.commands import batch_save
-    from fieldsync.commands.support.change_arguments import some
-
-    kind, session = node.schema.type(type), Session(node)
-    if kind.retired:
-        raise errors.RetiredType(type=type)
-    if not at_terminal() or settings_of(ctx).json:
-        raise errors.Usage(reason="no_changes")
-    node.may_write(unit or (node.units[0] if node.units else ""))
-    while True:
-        if settings_of(ctx).plain or not draws():
-            from fieldsync.ui.forms.line_prompts import LineForm
-
-            changes = some(LineForm(tables(ctx), node, kind).ask_all())
-            with bar(ctx) as progress:
-                alike = session.duplicates(type, changes, progress=progress)
-            if batch_save.may_go_on(ctx, node, alike):
-                _tell_record(ctx, node, session.add(type, changes, unit=unit, note=note))
-        else:
-            from fieldsync.review.saved_records import saved_record
-            from fieldsync.ui.forms import form_app
-
-            saved = form_app.run_form(form_app.new_form(tables(ctx), node, kind, unit=unit, note=note))
-            _tell_record(ctx, node, saved_record(node, saved.hex()))
-        if not stay_open:
-            return
-
-
-def _ask_edit(ctx: typer.Context, node: "Node", ref: str, note: str | None) -> None:
-    """Ask in the form, which remembers what it was opened on: what it did not change, it does not write."""
-    from fieldsync.api import Session
-    from fieldsync.replica import lookup, record_units
-    from fieldsync.review.saved_records import saved_record
-
-    with node.store.read() as tx:
-        row = lookup.find_row(tx, ref)
-        node.may_write(*record_units.units_of(tx, row))
-    if not at_terminal() or settings_of(ctx).json:
-        raise errors.Usage(reason="no_changes")
-    record = row.state.record.hex()
-    if settings_of(ctx).plain or not draws():
-        from fieldsync.ui.forms.line_prompts import LineForm
-        from fieldsync.ui.views import conflict_notice
-
-        kind = node.schema.type(row.state.type)
-        conflict_notice.warn_of_conflicts(
-            tables(ctx), node, conflict_notice.conflicts_in(node, record, list(kind.fields))
-        )
-        changes = LineForm(tables(ctx), node, kind, row).ask_all()
-        saved = Session(node).edit(record, changes, note=note, based_on=row.state)
-    else:
-        from fieldsync.ui.forms import form_app
-
-        form_app.run_form(form_app.edit_form(tables(ctx), node, row, note=note))
-        saved = saved_record(node, record)
-    _tell_record(ctx, node, saved)
 
 
 def show(

@@ -147,18 +147,30 @@ def find_candidates(tx: ReadTx, type: str, doc: Document, owner: bytes | None = 
     """
     if type not in features.FIELDS:
         return []
-    new = ComparedRecord(0, b"", type, owner, doc)
-    found = list(tx.compared_records(tx.records_in_blocks(blocks.block_keys(features.features_of(type, doc)), MOST)))
-    others = _read_households(tx, [new, *found])
-    mine, shared = _features_of(new, others), shared_contacts(tx)
-    standing = (one for one in found if "_deleted" not in one.doc and not tx.is_merged(one.record))
-    matches = (
-        DuplicateCandidate(one.record, comparison.compare_features(mine, _features_of(one, others), shared))
-        for one in standing
-    )
+    matches = match_document(tx, type, doc, meeting_records(tx, type, doc), owner)
     return sorted(
         (one for one in matches if one.match.score >= comparison.LIKELY), key=lambda one: (-one.match.score, one.record)
     )
+
+
+def meeting_records(tx: ReadTx, type: str, doc: Document) -> set[int]:
+    """Return the numbers of the records that share a block with a document."""
+    return tx.records_in_blocks(blocks.block_keys(features.features_of(type, doc)), MOST)
+
+
+def match_document(
+    tx: ReadTx, type: str, doc: Document, numbers: Iterable[int], owner: bytes | None = None
+) -> list[DuplicateCandidate]:
+    """Compare a document with these records of its type, however little they are alike."""
+    new = ComparedRecord(0, b"", type, owner, doc)
+    found = list(tx.compared_records(numbers))
+    others = _read_households(tx, [new, *found])
+    mine, shared = _features_of(new, others), shared_contacts(tx)
+    standing = (one for one in found if "_deleted" not in one.doc and not tx.is_merged(one.record))
+    return [
+        DuplicateCandidate(one.record, comparison.compare_features(mine, _features_of(one, others), shared))
+        for one in standing
+    ]
 
 
 def compare_pair(tx: ReadTx, a: int, b: int) -> Likeness:

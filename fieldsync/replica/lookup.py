@@ -1,17 +1,18 @@
-"""Finding a record by its id, its code, or any unique beginning of either; and what those are called that others name."""
+"""Finding a record by its id, its code, or any unique beginning of either; by words; and what those are called that others name."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from fieldsync import errors
-from fieldsync.core import codes, record_ids
+from fieldsync.core import codes, names, record_ids
 from fieldsync.replica.node import Node
 from fieldsync.schema.model import Field, Schema
 from fieldsync.schema.values import is_id
 from fieldsync.store import ReadTx
-from fieldsync.store.contract import RecordQuery, Row
+from fieldsync.store.contract import Progress, RecordQuery, Row
 
 SHORTEST = 4
+_PART = 5_000  # records whose words are indexed in one transaction
 _NAMES = {"text", "note", "ref", "phone"}  # types of fields that name something
 _HEX = re.compile(r"[0-9a-f]+")
 _ID = re.compile(r"[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}")
@@ -163,3 +164,42 @@ class RelatedRecords:
                 return owner
             row = owner
         return None
+
+
+# --- full text: on a laptop an index, which catches up when somebody searches; a server reads through ---
+
+
+def index_words(node: Node, *, progress: Progress | None = None) -> None:
+    """Index what came in since the last search, in parts: `progress(done, total, "search")`."""
+    if not node.is_laptop:
+        return
+    with node.store.read() as tx:
+        total = tx.count_unindexed()
+    for done in range(0, total, _PART):
+        if progress is not None:
+            progress(done, total, "search")
+        with node.store.write(durable=False) as tx:
+            tx.index_full_text(lambda type_, doc: node.rules.type_rules(type_).search_words(doc), _PART)
+
+
+def found_rows(node: Node, tx: ReadTx, text: str, *, limit: int, type: str | None = None) -> list[Row]:
+    """Return the rows, of one type if that is given, that a text finds; a limit of 0 means all. What was removed is left out."""
+    found = (
+        tx.search_rows(text, limit or -1, type)
+        if node.is_laptop and names.query_terms(text)
+        else _scan(node, tx, text, limit, type)
+    )
+    return [row for row in found if "_deleted" not in row.doc]
+
+
+def _scan(node: Node, tx: ReadTx, text: str, limit: int, type: str | None) -> Iterator[Row]:
+    """A server keeps no full-text index: it reads."""
+    wanted = names.query_terms(text) or [names.search_terms(word) for word in text.split()]
+    found = 0
+    for row in tx.select_rows(RecordQuery(type=type)) if wanted else ():
+        words = set(node.rules.type_rules(row.state.type).search_words(row.doc).split())
+        if all(names.terms_match(words, terms) for terms in wanted):
+            yield row
+            found += 1
+            if found == limit:
+                return

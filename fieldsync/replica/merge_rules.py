@@ -87,16 +87,16 @@ class TypeRules:
 
     def search_words(self, doc: Document) -> str:
         """Return the full-text words of a document; "" when there is nothing to find it by."""
-        texts, terms = list[str](), list[str]()
-        for field in self.search:
-            value = doc.get(field)
-            if isinstance(value, list):
-                texts += [item for item in value if isinstance(item, str)]
-            elif value is not None and field in self._dates:
-                terms += names.date_terms(str(value))
-            elif value is not None:
-                texts.append(str(value))
-        return " ".join([*(term for text in texts for term in names.search_terms(text)), *terms])
+        return " ".join(term for field in self.search for term in self.words_of(field, doc))
+
+    def words_of(self, field: str, doc: Document) -> list[str]:
+        """Return the full-text words of one field that is searched."""
+        value = doc.get(field)
+        if isinstance(value, list):
+            return [term for item in value if isinstance(item, str) for term in names.search_terms(item)]
+        if value is None:
+            return []
+        return names.date_terms(str(value)) if field in self._dates else names.search_terms(str(value))
 
 
 class Rules:

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from fieldsync import errors
-from fieldsync.core import names, record_ids, stamp
+from fieldsync.core import record_ids, stamp
 from fieldsync.core.grants import PARTNER
 from fieldsync.core.register import Head, Value
 from fieldsync.core.settle import DECIDED
@@ -17,7 +17,7 @@ from fieldsync.core.units import unit_of_channel
 from fieldsync.crypto.key_words import key_words
 from fieldsync.replica import receipts as receipts_of
 from fieldsync.replica.formula_lookups import RowLookups, with_standing_records
-from fieldsync.replica.lookup import find_row
+from fieldsync.replica.lookup import find_row, found_rows, index_words
 from fieldsync.replica.node import Node, own_name
 from fieldsync.schema import given_names, validate
 from fieldsync.schema.expressions.functions import NOW
@@ -25,8 +25,6 @@ from fieldsync.schema.model import Type
 from fieldsync.schema.values import received_normaliser
 from fieldsync.store import ReadTx
 from fieldsync.store.contract import Document, KnownServer, Progress, RecordQuery, Row
-
-_PART = 5_000
 
 
 class Written(Struct, frozen=True):
@@ -268,39 +266,11 @@ def selection(kind: Type, where: Mapping[str, str]) -> dict[str, Any]:
 
 
 def find(node: Node, text: str, *, limit: int = 20, progress: Progress | None = None) -> list[Record]:
-    """Return the records that a text finds, Arabic spelling and script forgiven.
-
-    The full-text words of what came in since the last search are made now, in parts: `progress(done, total, "search")`.
-    """
-    if node.is_laptop:
-        with node.store.read() as tx:
-            total = tx.count_unindexed()
-        for done in range(0, total, _PART):
-            if progress is not None:
-                progress(done, total, "search")
-            with node.store.write(durable=False) as tx:
-                tx.index_full_text(lambda type_, doc: node.rules.type_rules(type_).search_words(doc), _PART)
+    """Return the records that a text finds, Arabic spelling and script forgiven."""
+    index_words(node, progress=progress)
     with node.store.read() as tx:
         shower = RecordShaper(node, tx)
-        rows: Iterable[Row] = (
-            tx.search_rows(text, limit or -1)
-            if node.is_laptop and names.query_terms(text)
-            else _scan(node, tx, text, limit)
-        )
-        return [shower.record(row) for row in rows if "_deleted" not in row.doc]
-
-
-def _scan(node: Node, tx: ReadTx, text: str, limit: int) -> Iterator[Row]:
-    """A server keeps no full-text index: it reads."""
-    wanted = names.query_terms(text) or [names.search_terms(word) for word in text.split()]
-    found = 0
-    for row in tx.select_rows() if wanted else ():
-        words = set(node.rules.type_rules(row.state.type).search_words(row.doc).split())
-        if all(names.terms_match(words, terms) for terms in wanted):
-            yield row
-            found += 1
-            if found == limit:
-                return
+        return [shower.record(row) for row in found_rows(node, tx, text, limit=limit)]
 
 
 def _written(tx: ReadTx, device: bytes, seq: int) -> str | None:

@@ -152,6 +152,7 @@ def test_plain_prompts_warn_before_they_save(
     known = world.add("amal", "household", family_name="الحسن", family_book_no="12-34")
     for answer, kept in ((no, 1), (yes, 2)):
         talk = Talk(world, "amal", "add", "household", "--plain", "--lang", lang)
+        talk.answer("): ", "")  # not looked for first
         for prompt, given in zip(asked, ("الحسن", "", "١٢-٣٤", "."), strict=True):
             talk.answer(prompt, given)
         shown = talk.answer(warned, answer)

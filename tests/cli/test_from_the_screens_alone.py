@@ -19,8 +19,11 @@ def test_a_family_a_warning_a_conflict_and_a_duplicate(world: World) -> None:
         world.json(who, "sync")
     with terminal(world) as screen:
         screen.start(*world.command("amal", "--lang", "ar", "add", "household"))
-        screen.until("بأحرف عربية أو لاتينية")
+        screen.until("هل السجل موجود من قبل؟")
         screen.type("الأحمد")
+        screen.until("أحد أفرادها بهذا الاسم")  # Basim's family: not this one
+        screen.press("Enter")
+        screen.until("بأحرف عربية أو لاتينية")  # what was looked for is answered
         screen.press("Enter", "BTab", "BTab", "BTab")  # the last line but one: another member
         screen.until("＋ إضافة فرد")
         screen.press("Enter")

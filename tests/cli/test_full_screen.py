@@ -93,6 +93,8 @@ def test_a_form_survives_a_power_cut(world: World) -> None:
     world.environment["FIELDSYNC_RTL"] = "plain"
     with terminal(world) as screen:
         screen.start(*world.command("amal", "add", "household"))
+        screen.until("registered already?")
+        screen.press("Enter")
         screen.until("In Arabic or Latin letters")  # the first question has the cursor
         screen.type("الأسعد")
         screen.press("Enter", "Tab", "Tab")
@@ -136,6 +138,8 @@ def test_keys_pressed_twice_and_ctrl_c_in_a_question(world: World) -> None:
     world.environment["FIELDSYNC_RTL"] = "plain"
     with terminal(world) as screen:
         screen.start(*world.command("amal", "add", "household"))
+        screen.until("registered already?")
+        screen.press("Enter")
         screen.until("In Arabic or Latin letters")
         screen.type("الأسعد")
         screen.press("Enter", "Escape", "Escape", "Escape")

@@ -31,8 +31,10 @@ nada: join fieldsync:1:nothing
 amal: add household --set family_name=حداد --set location=جبلة
 amal: add person --set given=أحمد --set family=الحسن --set birth_date=1990-05-12
 amal: add household --set family_name=x --set housing=palace  # codes
-amal: add household --plain << x|الحسن|جبلة
-amal: add person --plain << x|y
+amal: add household --plain << |x|الحسن|جبلة
+amal: add household --plain << حداد|قاسم||x|الحسن|جبلة
+amal: add person --plain << أحمد|1
+amal: add person --plain << |x|y
 amal: edit {family} --set family_name=العلي --put groups=orphan --note سبب
 amal: edit {family} --set colour=red  # codes
 amal: edit {family} --set head=nobody

@@ -124,6 +124,7 @@ class Talk:
 def test_the_form_asks_judges_and_goes_back(world: World) -> None:
     """Choices by number and by word, a wrong value refused at once, a condition that opens a question, a way back."""
     talk = Talk(world, "amal", "add", "household", "--plain")
+    talk.answer("go on to the form): ", "")
     talk.answer("Family name *: ", "123")
     talk.answer("✗ not written as it should be", "محمد أحمد")
     talk.answer("Head of family *: ", "")
@@ -177,6 +178,7 @@ def test_a_stale_form_reverts_nothing(world: World) -> None:
 def test_leaving_a_form_saves_nothing(world: World) -> None:
     """Ctrl-C is exit 130, and it is said that nothing was saved, on a line of its own."""
     talk = Talk(world, "amal", "add", "household", "--plain", "--lang", "ar")
+    talk.answer("إلى الاستمارة): ", "")
     talk.answer("اسم العائلة *: ", "علي")
     talk.until("رب الأسرة *: ")
     assert talk.interrupted() == 130
@@ -188,6 +190,7 @@ def test_leaving_a_form_saves_nothing(world: World) -> None:
 def test_a_terminal_that_cannot_be_drawn_on_is_asked_line_by_line(world: World) -> None:
     """An editor's shell says that it is dumb: a full screen would fill it with signs."""
     talk = Talk(world, "amal", "add", "household", TERM="dumb")
+    talk.answer("go on to the form): ", "")
     talk.answer("Family name *: ", "علي")
     talk.answer("Head of family *: ", ".")
     assert talk.end() == 0

@@ -49,18 +49,18 @@ def test_nothing_of_a_seized_disk_can_be_read(people: Cast) -> None:
         b"Amal",
     ]
 
-    def search() -> None:
+    def look_for_it() -> None:
         for path in people.home.rglob("*"):
             if path.is_file():
                 raw = path.read_bytes()
                 assert not [word for word in words if word in raw], path
 
     assert (people.home / "amal" / (FILE + "-wal")).stat().st_size > 0
-    search()
+    look_for_it()
     node.store.run_maintenance()
-    search()
+    look_for_it()
     node.close()
-    search()
+    look_for_it()
     people.amal = people.open("amal")
 
 

@@ -134,7 +134,7 @@ class RecordReads(Protocol):
     def values_by_household(self, type: str, fields: Sequence[str]) -> Iterator[tuple[bytes, tuple[Any, ...]]]:
         """Yield (id of the household, values) of a type's records that have all these fields, without reading the records."""
 
-    def search_rows(self, text: str, limit: int) -> list[Row]:
+    def search_rows(self, text: str, limit: int, type: str | None = None) -> list[Row]:
         """Return up to `limit` rows (-1: all) with every word of a text, in the order of their making; laptops only."""
 
     def count_unindexed(self) -> int:

@@ -12,10 +12,11 @@ from fieldsync.store.sqlite.row_codec import load_json
 class SqliteSearchReads(SqliteRecordQueries):
     """A transaction's full text, to be read."""
 
-    def search_rows(self, text: str, limit: int) -> list[Row]:
+    def search_rows(self, text: str, limit: int, type: str | None = None) -> list[Row]:
         found = self.sql(
-            f"SELECT {READ} FROM search JOIN record ON record.n = search.rowid WHERE search MATCH ? ORDER BY record.n LIMIT ?",
-            (names.match_expression(text), limit),
+            f"SELECT {READ} FROM search JOIN record ON record.n = search.rowid WHERE search MATCH ? "
+            "AND (? IS NULL OR record.type = ?) ORDER BY record.n LIMIT ?",
+            (names.match_expression(text), type, type, limit),
         )
         return list(map(self._read_row, found))
 

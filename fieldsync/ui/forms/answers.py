@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from typing import Any
 
@@ -175,6 +176,13 @@ class FormAnswers:
             self._store_answer(field.name, given or None)
         else:
             self._set_plain(field, value)
+
+    def answer_first(self, answers: Mapping[str, object]) -> None:
+        """Begin with these answers, as far as the form takes them."""
+        for name, value in answers.items():
+            if name in self.kind.fields:
+                with suppress(errors.FieldsyncError):
+                    self.set_answer(self.kind.fields[name], value)
 
     def _set_plain(self, field: Field, value: object) -> None:
         today = self.node.today()

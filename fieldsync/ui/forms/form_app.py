@@ -12,8 +12,10 @@ from fieldsync.ui.forms.roster import new_members, new_records, roster_of
 from fieldsync.ui.views.tables import Tables
 
 
-def new_form(out: Tables, node: Node, kind: Type, *, unit: str | None, note: str | None) -> FormApp:
-    """Return the form of a new record; its members are saved with it."""
+def new_form(
+    out: Tables, node: Node, kind: Type, *, unit: str | None, note: str | None, search_first: bool = False
+) -> FormApp:
+    """Return the form of a new record; its members are saved with it. Before it stands a search, unless a draft waits."""
     out.of(node)
     draft, roster = form_drafts.draft_key(kind.name), roster_of(node.schema, kind)
 
@@ -23,7 +25,9 @@ def new_form(out: Tables, node: Node, kind: Type, *, unit: str | None, note: str
         return save.add_records(node, wanted, unit=unit, note=note, unfinished=draft)[0]
 
     title = out.phrase("form_new", name=label_in(kind.label, out.lang, kind.name))
-    return FormApp(node, out, title, FormAnswers(node, kind, out.lang), save_form, draft=draft, roster=roster)
+    search_first = search_first and form_drafts.load_draft(node, draft) is None
+    filling = FormAnswers(node, kind, out.lang)
+    return FormApp(node, out, title, filling, save_form, draft=draft, roster=roster, search_first=search_first)
 
 
 def edit_form(out: Tables, node: Node, row: Row, *, note: str | None) -> FormApp:

@@ -4,7 +4,7 @@ What is asked follows the answers so far: a question whose condition no longer h
 for it is not saved.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from fieldsync import errors
 from fieldsync.core import names
@@ -42,6 +42,10 @@ class LineForm:
         self._noted: set[str] = set()  # notes that were shown
         self._section = ""
         self._near = record_picker.RecordMatches([])  # records of the same family, for a reference
+
+    def answer_first(self, answers: Mapping[str, object]) -> None:
+        """Begin with these answers; they are asked about all the same."""
+        self._filling.answer_first(answers)
 
     def ask_all(self) -> Changes:
         """Ask all that is relevant and return what was changed; leaving is KeyboardInterrupt, and saves nothing."""

@@ -9,12 +9,13 @@ from textual.screen import Screen
 from fieldsync import errors
 from fieldsync.replica import form_drafts
 from fieldsync.replica.node import Node
-from fieldsync.review import duplicate_pairs
+from fieldsync.review import duplicate_pairs, registered_already
 from fieldsync.ui.forms import drafts
 from fieldsync.ui.forms.answers import FormAnswers
 from fieldsync.ui.forms.form_screen import FormScreen
 from fieldsync.ui.forms.roster import Roster
 from fieldsync.ui.forms.rows import QuestionSheet
+from fieldsync.ui.forms.search_screen import SearchScreen
 from fieldsync.ui.terminal import messages
 from fieldsync.ui.views import duplicate_view
 from fieldsync.ui.views.record_card import when_ms
@@ -133,19 +134,40 @@ class FormApp(FullScreen[bytes | None]):
         *,
         draft: str,
         roster: Roster | None = None,
+        search_first: bool = False,
     ) -> None:
         super().__init__()
         self.node, self.out, self.title_words = node, out, title
         self.filling, self.save, self.draft, self.roster = filling, save, draft, roster
         self.form = RecordScreen(self)
+        self.searching = search_first  # until the form begins
+        self.opened = False  # whether it ends with a record that is there already, in place of a new one
 
-    def get_default_screen(self) -> Screen[bool]:
-        """The form."""
-        return self.form
+    def get_default_screen(self) -> Screen[Any]:
+        """The form, or the search before it."""
+        if not self.searching:
+            return self.form
+        return SearchScreen(
+            self.node, self.out, self.filling.kind, begin=self._begin_form, open_record=self._open_record
+        )
+
+    def _begin_form(self, text: str) -> None:
+        """Begin the form of a new record with what was looked for."""
+        self.filling.answer_first(registered_already.first_answers(self.filling.kind.name, text))
+        self.form = RecordScreen(self)
+        self.searching = False
+        self.push_screen(self.form)
+
+    def _open_record(self, record: bytes) -> None:
+        self.opened = True
+        self.exit(record)
 
     def action_break_off(self) -> None:
         """Leave at once, whatever stands before the form; the draft stays."""
-        self.form.break_off()
+        if self.searching:
+            self.exit(None)
+        else:
+            self.form.break_off()
 
     async def _may_go_over(self, screen: RecordScreen) -> bool:
         """Ask whether it is to be saved where the same fields were changed while the form was open."""

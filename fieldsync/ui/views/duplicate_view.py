@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from fieldsync.core import names
 from fieldsync.replica.node import Node
 from fieldsync.review.duplicate_pairs import ComparedPair, DuplicatePair, SimilarRecord
+from fieldsync.review.registered_already import IN_FIELD
 from fieldsync.schema.model import Type
 from fieldsync.ui.terminal.messages import SafeText
 from fieldsync.ui.views.record_card import INDENT
@@ -20,13 +21,37 @@ def reasons(out: Tables, kind: Type | None, codes: Iterable[str]) -> SafeText:
     return out.several(_reason(out, kind, code) for code in codes)
 
 
+def short_reasons(out: Tables, kind: Type | None, codes: Iterable[str]) -> SafeText:
+    """Return what speaks for a record that was searched for, fields of one kind of evidence together."""
+    fields: dict[str, list[str]] = {}
+    others: list[SafeText] = []
+    for code in codes:
+        how, field = _field_of_reason(kind, code)
+        if field:
+            fields.setdefault(how, []).append(out.label(kind, field))
+        else:
+            others.append(_reason(out, kind, code))
+    told = [SafeText(out.phrase(f"reasons{how}", fields=out.several(named))) for how, named in fields.items()]
+    return SafeText(out.phrase("reasons_between").join([*told, *others]))
+
+
 def _reason(out: Tables, kind: Type | None, code: str) -> SafeText:
+    how, field = _field_of_reason(kind, code)
+    return SafeText(
+        out.phrase(f"reason_part{how}", field=out.label(kind, field)) if field else out.phrase(f"reason_{code}")
+    )
+
+
+def _field_of_reason(kind: Type | None, code: str) -> tuple[str, str]:
+    """Return how a field speaks for a pair, and the field; nothing where it is not one field that does."""
+    if code.startswith(IN_FIELD):
+        return "_in", code.removeprefix(IN_FIELD)
     how = next((how for how in _HOW if code.endswith(how)), "")
     part = code.removesuffix(how)
     if part not in _PARTS:
-        return SafeText(out.phrase(f"reason_{code}"))
+        return "", ""
     field = "family_name" if kind is not None and kind.name == "household" and part == "family" else part
-    return SafeText(out.phrase(f"reason_part{how or '_same'}", field=out.label(kind, field)))
+    return how or "_same", field
 
 
 def percent(score: float) -> str:

@@ -23,6 +23,8 @@ ModalScreen { align: center middle; background: #0a0d10 60%; }
 .box VerticalScroll { height: auto; max-height: 16; }
 #form { height: 1fr; scrollbar-size: 1 1; scrollbar-background: #12171c; scrollbar-color: #33404d; }
 #members { height: auto; }
+.asked, .asked:focus { border: none; height: 1; padding: 0 1; margin: 1 1 0 1; background: #243140; }
+#found { height: 1fr; margin-top: 1; }
 .section { margin-top: 1; }
 QuestionRow, DerivedRow { height: auto; }
 DerivedRow .follows { padding: 0 1; }
