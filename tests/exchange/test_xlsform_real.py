@@ -49,8 +49,8 @@ def test_choices_of_one_name_and_in_any_order(tmp_path: Path) -> None:
     fields = _fields(made, "form")
     assert list(fields["gov"]["choices"]) == ["lat", "tar"]
     assert {code: one["marks"] for code, one in fields["dist"]["choices"].items()} == {
-        "centre": {"gov": "lat"},
-        "centre_2": {"gov": "tar"},
+        "centre": {"gov": "lat", "name": "centre"},
+        "centre_2": {"gov": "tar", "name": "centre"},
     }
     assert list(fields["needs"]["choices"]) == ["food", "other"]
     assert fields["what"]["relevant"] == "selected(needs, 'other')"
@@ -61,12 +61,53 @@ def test_choices_of_one_name_and_in_any_order(tmp_path: Path) -> None:
     }
 
 
+def test_a_list_below_choices_of_one_name(people: Cast, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What depends on such a choice goes by its name in the form; where nothing fits, that is said, and Enter goes on."""
+    lists = [
+        *_LISTS,
+        ["camp", "a", "Camp A", "مخيم", "centre", ""],
+    ]
+    survey = [
+        _row("select_one gov", "gov", "Governorate", "المحافظة"),
+        _row("select_one dist", "dist", "District", "المنطقة", choice_filter="gov = ${gov}"),
+        _row("select_one camp", "camp", "Camp", "المخيم", choice_filter="gov = ${dist}"),
+        _row("text", "why", "Why?", "لماذا؟", relevant="${dist} = 'centre' and selected(${dist}, 'centre')"),
+        _row("select_one camp", "none", "None", "لا شيء", choice_filter="gov = ${gov}"),
+    ]
+    forms = tmp_path / "forms"
+    made = convert.read_xlsform(_form(tmp_path, survey, lists, file="place.xlsx"), beside=load.shipped_texts())
+    write_folder.write_folder(forms, load.shipped_texts() | made.texts)
+    publish_schema(people.hq, forms)
+    person = _Person("en")
+    person.answers = ["tar", "centre_2", "a", "far", "", ""]
+    changes = line_prompts.LineForm(person, people.hq, people.hq.schema.type("place")).ask_all()
+    assert changes.set == {"gov": "tar", "dist": "centre_2", "camp": "a", "why": "far"}
+    assert "With the answers so far there is nothing to choose here." in capsys.readouterr().out
+
+
+def test_what_nobody_may_answer_is_not_asked(tmp_path: Path) -> None:
+    """A read-only question is what it computes or begins with; one that only says something is a note."""
+    survey = [
+        _row("integer", "n", "How many?", "كم؟"),
+        _row("integer", "twice", "Twice", "الضعف", read_only="yes", calculation="${n} * 2"),
+        _row("text", "kind", "Kind", "النوع", read_only="yes", default="camp"),
+        _row("text", "told", "Count everybody.", "عُدّ الجميع.", read_only="yes"),
+        _row("text", "why", "Why?", "لماذا؟", relevant="${told} = ''"),
+    ]
+    made = convert.read_xlsform(_form(tmp_path, survey))
+    assert made.notes == []
+    assert {name: field.get("formula") for name, field in _fields(made, "form").items()} == {
+        "n": None, "twice": "n * 2", "kind": "'camp'", "told": "''", "why": None,
+    }  # fmt: skip
+    assert tomllib.loads(made.texts["form.toml"])["notes"]["told"]["label"]["en"] == "Count everybody."
+
+
 def test_nothing_is_lost_silently(tmp_path: Path) -> None:
     """Media, what is only shown, messages, triggers, conditions around a repeat, settings: each with its row, by the form's own words."""
     more = {"media::image": "x.png", "required_message": "Please", "guidance_hint": "Ask twice"}
     survey = [
         _row("text", "who", "Who?", "من؟", required="yes", **more),
-        _row("integer", "n", "How many?", "كم؟", read_only="yes", trigger="${who}", constraint=". > 0", **{
+        _row("integer", "n", "How many?", "كم؟", read_only="${who} = 'x'", trigger="${who}", constraint=". > 0", **{
             "hint::Arabic (ar)": "عدد", "constraint_message::English (en)": "more than none"}),
         _row("image", "photo", "Photo", "صورة"),
         _row("begin group", "all", "All", "الكل", relevant="${n} > 1"),

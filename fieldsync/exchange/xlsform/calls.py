@@ -53,8 +53,9 @@ def _choice_name(
     field = names.fields.get(asked[1], "") if asked is not None else ""
     if field not in names.codes:
         raise Untranslated("function", "jr:choice-name")
-    code = translate(given[0])
-    return (f"label({field})" if code == field else f"label({field}, {code})"), end
+    if _is_question(given[0], field, names):
+        return f"label({field})", end
+    return f"label({field}, {translate(given[0])})", end
 
 
 def _indexed_repeat(
@@ -92,15 +93,19 @@ def _instance(given: list[Tokens], found: Tokens, end: int, names: FormNames, tr
     code, column = _other_side(condition), found[after + 1].text if after + 1 < len(found) else ""
     if found[after : after + 1] != [ExpressionToken("sign", "/")] or not code:
         raise Untranslated("function", "instance")
-    said = translate(code)
     if column == "name":
-        return said, after + 2
+        return translate(code), after + 2
+    said = "" if _is_question(code, field, names) else f", {translate(code)}"
     if column == "label":
-        return (f"label({field})" if said == field else f"label({field}, {said})"), after + 2
+        return f"label({field}{said})", after + 2
     if column not in names.marks.get(field, {}):
         raise Untranslated("path", column)
-    mark = quote_text(names.marks[field][column])
-    return (f"mark({field}, {mark})" if said == field else f"mark({field}, {mark}, {said})"), after + 2
+    return f"mark({field}, {quote_text(names.marks[field][column])}{said})", after + 2
+
+
+def _is_question(part: Tokens, field: str, names: FormNames) -> bool:
+    """Say whether a part of an expression is a question, and nothing else."""
+    return len(part) == 1 and names.fields.get(referenced_question(part[0])) == field
 
 
 def _other_side(condition: Sequence[Tokens]) -> Tokens:

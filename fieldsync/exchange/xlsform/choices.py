@@ -52,11 +52,15 @@ class ChoiceLists:
         known = {"name", "label", "media", "sms_option", "image", "audio", "video", "geometry"}
         marks: dict[str, str] = {}
         marked = bool(child.get("choice_filter")) or named in self._asked
+        names = [str(one.get("name") or "") for one in found]
+        doubled = bool(child.get("choice_filter")) and len(set(names)) < len(names)
+        if doubled:
+            question.raw_mark = name_of("name", set(marks.values()))
         for key in dict.fromkeys(key for one in found for key in one):
             if key not in known and not key.startswith("__"):
                 marks[key] = name_of(key, set(marks.values()))
         met: dict[str, int] = {}
-        owned = {str(one.get("name") or "") for one in found}
+        owned = set(names)
         for one in found:
             raw = str(one.get("name") or "")
             nth = met[raw] = met.get(raw, -1) + 1
@@ -78,7 +82,9 @@ class ChoiceLists:
             question.codes.setdefault(raw, code)
             question.choices[code] = self._labels.label_of(one.get("label"), raw)
             own = {marks[key]: str(one[key]) for key in marks if isinstance(one.get(key), str | int | float)}
-            if own and marked:
+            if doubled:
+                own[question.raw_mark] = raw
+            if own and (marked or doubled):
                 question.choices[code] = {**question.choices[code], "marks": own}
         if not question.choices:
             self._note(question, "question", "no_choices")

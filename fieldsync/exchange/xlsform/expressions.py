@@ -112,7 +112,7 @@ def _translate_token(
         there = names.paths.get(_resolve_path(text, names.place)) if kind == "path" else None
         if there is None and (raw not in names.fields or (kind == "path" and raw in names.doubled)):
             raise Untranslated("path" if kind == "path" else "unknown", raw)
-        return ExpressionToken("ref", there or names.fields[raw])
+        return _asked_field(there or names.fields[raw], names)
     if kind == "word" and called and text not in JOINING:
         if text not in _FUNCTIONS:
             raise Untranslated("function", text)
@@ -126,7 +126,7 @@ def _translate_token(
     if kind == "sign" and text == ".":
         if not own:
             raise Untranslated("path", text)
-        return ExpressionToken("ref", own)
+        return _asked_field(own, names)
     if kind == "sign" and text in ("..", "/", "//", "|", "[", "]", "@"):
         raise Untranslated("path", text)
     if kind == "number":
@@ -134,6 +134,13 @@ def _translate_token(
         text = text.rstrip(".") if text.endswith(".") else text
         return ExpressionToken("number", minus + (f"0{text}" if text.startswith(".") else text))
     return token
+
+
+def _asked_field(field: str, names: FormNames) -> ExpressionToken:
+    """What a field holds; of choices that have one name there, and codes of their own here, that name."""
+    if field in names.raw_marks:
+        return ExpressionToken("said", f"mark({field}, {quote_text(names.raw_marks[field])})")
+    return ExpressionToken("ref", field)
 
 
 def _recode_choices(made: list[ExpressionToken], names: FormNames) -> None:

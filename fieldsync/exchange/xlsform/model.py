@@ -45,6 +45,7 @@ class FormQuestion:
     relevant: list[AskedWhen]
     list: str = ""
     list_name: str = ""
+    raw_mark: str = ""  # which mark says what a choice is called there, where several have one name
     from_list: str = ""  # the list of its choices, as the form calls it
     choices: Table = filled(default_factory=dict)
     codes: dict[str, str] = filled(default_factory=dict)

@@ -3,12 +3,14 @@
 from collections.abc import Callable, Mapping
 
 from fieldsync.exchange.xlsform import expressions as rules
+from fieldsync.exchange.xlsform import unsupported as lost
 from fieldsync.exchange.xlsform import workbook_reader
 from fieldsync.exchange.xlsform.above import fields_from_above
 from fieldsync.exchange.xlsform.model import FormQuestion, TypeDraft
 from fieldsync.exchange.xlsform.tokens import FormNames, Untranslated, quote_text, split_tokens
 from fieldsync.schema.model import MERGES
 
+_NO = ("no", "false", "false()")
 _COMPUTED = ("text", "note", "int", "number", "date", "choice", "bool")  # what a person would answer otherwise
 
 
@@ -45,6 +47,9 @@ class QuestionRules:
                 doubled=frozenset(self._doubled),
                 lists={one.from_list: name for name, one in kind.questions.items() if one.from_list},
                 marks={name: one.marks for name, one in kind.questions.items() if one.marks},
+                raw_marks={
+                    name: one.raw_mark for name, one in kind.questions.items() if one.raw_mark and name not in sets
+                },
                 above=above,
             )
             for question in mine:
@@ -79,7 +84,11 @@ class QuestionRules:
         bind = source["bind"] if isinstance(source.get("bind"), dict) else {}
         calculation = str(bind.get("calculate") or "")
         computing = names._replace(fields={**names.above, **names.fields})
-        if source["type"] in ("calculate", "hidden"):
+        read_only = str(bind.get("readonly") or "").strip().casefold() not in ("", *_NO)
+        given = lost.is_read_only(source) and made["type"] in _COMPUTED and made.get("merge") is None
+        if read_only and not given:
+            self._note(question, "read_only", "no_place")
+        if source["type"] in ("calculate", "hidden") or given:
             made["merge"] = "derived"
             if calculation.strip() in ("", "."):  # it stays what it is from the beginning
                 calculation = self._constant_of(question)
@@ -90,7 +99,7 @@ class QuestionRules:
                     kind.raw.pop(str(source["name"]))
                 kind.paths.pop(question.place, None)
                 return
-            if rules.makes_number(split_tokens(calculation)):
+            if made["type"] == "text" and rules.makes_number(split_tokens(calculation)):
                 made["type"] = "number"
             made.pop("pattern", None)
         elif calculation and made["type"] in _COMPUTED and made.get("merge") is None:
@@ -161,7 +170,7 @@ class QuestionRules:
     def _translate_required(self, question: FormQuestion, text: str, names: FormNames) -> None:
         if text.strip().casefold() in ("yes", "true", "true()"):
             question.field["required"] = "always"
-        elif text.strip().casefold() not in ("", "no", "false", "false()") and (
+        elif text.strip().casefold() not in ("", *_NO) and (
             when := self._translate_text(question, "required", text, names)
         ):
             question.field |= {"required": "when", "when": when}

@@ -207,6 +207,8 @@ class FormDraft:
         ):
             for why in labels.lost_parts(words):
                 self.note_loss(question, what, why)
+        if lost.is_read_only(child) and not bind.get("calculate") and not child.get("default") and child.get("label"):
+            self._add_note(child, kind, section, relevant, row, place)  # it only says something
         made["hxl"] = "".join(str(child.get("hxl") or "").split())
         if raw in kind.raw:
             self._doubled.add(raw)

@@ -43,6 +43,9 @@ class FormNames(NamedTuple):
     paths: Mapping[Place, str] = MappingProxyType({})  # places in the form → our fields
     place: Place = ()  # where the expression stands
     doubled: frozenset[str] = frozenset()  # names in the form that several questions have
+    raw_marks: Mapping[str, str] = MappingProxyType(
+        {}
+    )  # our field → the mark that says what its choice is called there
     above: Mapping[str, str] = MappingProxyType(
         {}
     )  # questions of the record above → what a condition finds of them here

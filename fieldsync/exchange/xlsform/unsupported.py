@@ -4,11 +4,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 Table = Mapping[str, Any]
-_BIND = {"readonly": "read_only", "jr:noAppErrorString": "noAppErrorString"}
+_BIND = {"jr:noAppErrorString": "noAppErrorString"}
 _NO = ("", "no", "false", "false()")
 _SETTINGS = ("submission_url", "auto_send", "auto_delete")
 _ENTITY = ("create_if", "update_if", "entity_id")
 _MEDIA = ("image", "big-image", "audio", "video")
+
+
+def is_read_only(child: Table) -> bool:
+    """Say whether nobody may answer a question; what depends on other answers is no such."""
+    bind = child["bind"] if isinstance(child.get("bind"), Mapping) else {}
+    return str(bind.get("readonly") or "").strip().casefold() in ("yes", "true", "true()")
 
 
 def unsupported_of_question(child: Table) -> Iterator[str]:

@@ -113,6 +113,8 @@ class LineForm:
         choices = self._filling.choices_of(field)
         if choices:
             self._show_choices(choices)
+        elif field.filter:
+            self._out.say("form_none_offered")
         self._near = record_picker.RecordMatches([])
         if field.type == "ref":
             self._near = record_picker.match_records(self._out, self._filling, field, "", _MATCHES)

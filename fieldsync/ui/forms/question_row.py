@@ -144,6 +144,8 @@ class QuestionRow(Horizontal):
                 return LinePart(standing, WARN)
         hint = label_in(self.field.hint, self.filling.lang)
         kind = "form_pick" if self.filling.choices_of(self.field) else f"form_type_{self.field.type}"
+        if self.field.filter and kind != "form_pick":
+            return LinePart(out.phrase("form_none_offered"), WARN)
         several = "  " + out.phrase("form_set") if self.field.kind == "set" else ""
         hint = self.filling.fill_label(hint) if hint else out.phrase(kind if kind in _EXPLAINED else "form_type")
         label = self.filling.label_of(self.field)

@@ -5,6 +5,7 @@ WORDS = {
     "form_done": "✓ Save",
     "form_add_member": "＋ Add a member",
     "form_choose": "choose one of these, or type more of it",
+    "form_none_offered": "With the answers so far there is nothing to choose here.",
     "form_pick": "One of these: type a part of it, in either language, or use the arrows.",
     "form_tally": "Counted so far: {n}. What is typed here is added to it.",
     "form_log": "A new entry; those there are stay: {n}.",
