@@ -95,6 +95,25 @@ def read_either_date(normal: Callable[[object], object]) -> Callable[[object], o
     return day
 
 
+def read_paper_expiry(normal: Callable[[object], object]) -> Callable[[object], object]:
+    """Take an identity paper's expiry as people write days, too: KIND:COUNTRY:NUMBER:31/10/2030."""
+
+    def paper(value: object) -> object:
+        try:
+            return normal(value)
+        except errors.IllegalValue as refused:
+            parts = str(value).split(":", 3)
+            found = usual_date(parts[3]) if len(parts) == 4 else None
+            if found is None or refused.facts.get("reason") not in (
+                "not_date",
+                "not_paper",
+            ):  # a time of day has colons
+                raise
+            return normal(":".join([*parts[:3], found]))
+
+    return paper
+
+
 def date_of_number(value: object) -> object:
     """Return the day that a spreadsheet's number of it stands for, where the cell lost its format; others as they are."""
     return (_EXCEL + dt.timedelta(value)).isoformat() if type(value) is int and value in _NUMBERED else value

@@ -79,6 +79,11 @@ def _make_received(field: Field) -> Normaliser:
         return made
     from fieldsync.schema import damaged_text  # whoever only looks reads nothing that was typed
 
+    if field.type == "paper":
+        from fieldsync.schema import dates
+
+        made = dates.read_paper_expiry(made)
+
     def text(value: object) -> object:
         # as it was given: signs that nobody sees tell how it was read
         why = damaged_text.damage_reason(value, lines=lines) if isinstance(value, str) else None

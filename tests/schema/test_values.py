@@ -284,10 +284,14 @@ def test_a_reference_is_a_record_id_in_one_form() -> None:
 
 
 def test_an_identity_paper_is_kind_country_and_number() -> None:
-    """Spaces, cases and digit scripts do not make two papers of one."""
+    """Spaces, cases, digit scripts and ways to write the day of its expiry do not make two papers of one."""
     kinds = (Choice("national", WORDS), Choice("passport", WORDS))
     assert stored("paper", "National : sy : ٠٢٠ 1234 5678", choices=kinds) == "national:SY:02012345678"
     assert stored("paper", "passport:SY:n0012:2030/1/5", choices=kinds) == "passport:SY:N0012:2030-01-05"
+    for until in ("5/1/2030", "٥/١/٢٠٣٠", "5 Jan 2030", "٥ كانون الثاني ٢٠٣٠", "05.01.2030", "5/1/2030 00:00:00"):
+        assert stored("paper", f"passport:SY:n0012:{until}", choices=kinds) == "passport:SY:N0012:2030-01-05"
+    for until in ("31/2/2030", "1/2030", "5/1/30"):
+        assert reason("paper", f"passport:SY:12:{until}", choices=kinds) == "not_date"
     assert reason("paper", "licence:SY:12", choices=kinds) == "not_choice"
     assert reason("paper", "national:12345", choices=kinds) == "not_paper"
     assert reason("paper", "passport:SY:12:soon", choices=kinds) == "not_date"
