@@ -68,6 +68,8 @@ COMMANDS = GroupSpec(
                 "list": CommandSpec("review:list_items"),
                 "show": CommandSpec("review:show"),
                 "take": CommandSpec("review:take"),
+                "return": CommandSpec("review:send_back", needs=("question",)),
+                "answer": CommandSpec("review:answer", needs=("question",)),
                 "bulk": CommandSpec("review:bulk"),
                 "undo": CommandSpec("review:undo"),
             },

@@ -18,7 +18,7 @@ from fieldsync.exchange.tables import export_records, import_records
 from fieldsync.replica import history, transfer
 from fieldsync.replica.queries import Record
 from fieldsync.reports import run
-from fieldsync.review import assistance_overlaps, decisions, duplicate_pairs
+from fieldsync.review import asked_questions, assistance_overlaps, decisions, duplicate_pairs
 from fieldsync.review.saved_records import SavedRecord
 from fieldsync.schema import model, type_summaries
 from fieldsync.server import administration, branch_link, publish_schema
@@ -92,6 +92,8 @@ DOCUMENTS: Mapping[str, tuple[Output, ...]] = MappingProxyType(
         "review list": (Output(list[decisions.OpenConflict]),),
         "review show": (Output(list[decisions.OpenConflict]),),
         "review take": (Output(Record),),
+        "review return": (Output(list[asked_questions.AskedQuestion]),),
+        "review answer": (Output(Record),),
         "review bulk": (Output(review.BulkDecision),),
         "review undo": (Output(Record),),
         "overlaps": (Output(list[assistance_overlaps.Overlap]),),

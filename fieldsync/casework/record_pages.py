@@ -48,6 +48,7 @@ class PageLayout(NamedTuple):
 
 _ASSESSMENTS = SectionLayout("assessments", {"assessment": ("done_on", "kind", "risk", "done_by")})
 _REFERRALS = SectionLayout("referrals", {"referral": ("sent_on", "kind", "state", "to_org", ABOUT)})
+_QUESTIONS = SectionLayout("questions", {"question": ("asked_on", "question", "asked_of", "answer")})
 _VISITS = SectionLayout("visits", {"follow_up": ("due_on", "kind", "state", "worker", ABOUT)})
 
 PAGES: Mapping[str, PageLayout] = MappingProxyType(
@@ -67,6 +68,7 @@ PAGES: Mapping[str, PageLayout] = MappingProxyType(
                 SectionLayout("assessments", {"assessment": ("done_on", "kind", "risk", "done_by", ABOUT)}),
                 _REFERRALS,
                 SectionLayout("events", {"household_event": ("event_date", "kind", "state", "person")}),
+                _QUESTIONS,
             ),
         ),
         "case": PageLayout(
@@ -77,6 +79,7 @@ PAGES: Mapping[str, PageLayout] = MappingProxyType(
                 _ASSESSMENTS,
                 SectionLayout("aid", {"service": ("given_on", "service_type", "outcome", "provider")}),
                 SectionLayout("referrals", {"referral": ("sent_on", "kind", "state", "to_org")}),
+                _QUESTIONS,
             ),
         ),
     }
@@ -97,7 +100,7 @@ class PageRecord(Record, frozen=True):
 class PageSection(Struct, frozen=True):
     """A section of a page; one without records is left out.
 
-    section: members, cases, aid, visits, assessments, referrals, events, plan, steps or conflicts.
+    section: members, cases, aid, visits, assessments, referrals, events, questions, plan, steps or conflicts.
     records: the newest first; members who left stand last. In `conflicts`: those with an open conflict, which stand in their own
     section, too.
     """

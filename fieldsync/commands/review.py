@@ -280,3 +280,40 @@ def _field_of(node: "Node", record: str, given: str) -> str:
     if kind is None or given.startswith("_"):
         return given
     return given_names.field_named(kind, given).name
+
+
+def send_back(
+    ctx: typer.Context,
+    record: Record,
+    field: OneField,
+    question: Annotated[str, Option(metavar="TEXT", help="What you want to know.")],
+    of: Annotated[str | None, Option(metavar="NAME", help="Whom you ask (default: all who wrote a value).")] = None,
+) -> None:
+    """Return a conflict to the caseworkers who wrote its values, with a question, which stands in their agenda.
+
+    Example: fieldsync review return JBL-AK-42 location --question "Which of the two did you see yourself?"
+    """
+    from fieldsync.review import returns
+
+    with opened(ctx) as node:
+        item = returns.open_conflict(node, record, _field_of(node, record, field))
+        words = tables(ctx).conflict_values(node, item)
+        asked = returns.return_conflict(node, item, question, what=words, of=of)
+        tell(ctx, asked, lambda out: out.asked(asked))
+
+
+def answer(
+    ctx: typer.Context,
+    question: Annotated[str, Argument(metavar="QUESTION", help="The question: its code in your agenda, or its id.")],
+    text: Annotated[str, Argument(metavar="TEXT", help="The answer.")],
+) -> None:
+    """Answer a question about a conflict, for whoever decides it.
+
+    Example: fieldsync review answer JBL-AK-77 "I was there on Tuesday, they live in Jableh."
+    """
+    from fieldsync.api import Session
+    from fieldsync.review import returns
+
+    with opened(ctx) as node:
+        found = Session(node).show(returns.answer_question(node, question, text).hex())
+        tell(ctx, found, lambda out: out.record(node, found))

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from fieldsync import errors
 from fieldsync.core import record_ids, stamp
@@ -22,6 +22,7 @@ from fieldsync.replica.node import Node
 from fieldsync.replica.queries import ShownHead, heads_of
 from fieldsync.replica.record_units import units_of
 from fieldsync.replica.save import draft_edit
+from fieldsync.review.asked_questions import AskedQuestion, open_questions, settle_questions
 from fieldsync.review.conflict_filter import EVERYTHING, ConflictFilter
 from fieldsync.schema import validate
 from fieldsync.schema.text_cleaning import plain_digits
@@ -43,6 +44,7 @@ class OpenConflict(Struct, frozen=True):
     base: the value that the heads were written over.
     heads: the values that stand against each other.
     since: when the second of them was written.
+    questions: those that were asked of the people who wrote the values; absent where there are none.
     """
 
     record: str
@@ -54,6 +56,7 @@ class OpenConflict(Struct, frozen=True):
     heads: list[ShownHead]
     since: str
     title: str
+    questions: list[AskedQuestion] | UnsetType = UNSET
 
 
 def list_conflicts(
@@ -62,10 +65,10 @@ def list_conflicts(
     """Return the open conflicts, the oldest first; `progress(done, None, "reading")`."""
     found: list[OpenConflict] = []
     with node.store.read() as tx:
-        related = RelatedRecords(node, tx)
+        reader = ConflictReader(node, tx)
         for at, row in enumerate(tx.select_rows(RecordQuery(type=narrowed.type, in_conflict=True))):
             if narrowed.has_unit(tx.channel(n).unit for n in row.channels):
-                found += conflicts_in(node, tx, related, row, narrowed)
+                found += reader.conflicts_in(row, narrowed)
             if progress is not None and at % _PART == 0:
                 progress(at, None, "reading")
     return sorted(found, key=lambda item: (item.since, item.record, item.field))
@@ -74,21 +77,48 @@ def list_conflicts(
 def conflicts_of(node: Node, ref: str) -> list[OpenConflict]:
     """Return one record's open conflicts. NoRecord, Ambiguous."""
     with node.store.read() as tx:
-        return list(conflicts_in(node, tx, RelatedRecords(node, tx), find_row(tx, ref), EVERYTHING))
+        row = find_row(tx, ref)
+        return list(ConflictReader(node, tx, row.state.record).conflicts_in(row))
 
 
-def conflicts_in(
-    node: Node, tx: ReadTx, related: RelatedRecords, row: Row, narrowed: ConflictFilter
-) -> Iterator[OpenConflict]:
-    """Yield those of a record's open conflicts that belong to a filter, which its unit and type are known to do."""
-    for field in sorted(row.conflicts):
-        if narrowed.field not in (None, field):
-            continue
-        item = conflict_of(node, tx, related, row, field)
-        if not narrowed.reads_values or narrowed.has_values(
-            (head.by for head in item.heads), item.since, _texts_of(node, item), node.clock()
-        ):
-            yield item
+class ConflictReader:
+    """Reads open conflicts, of one record `only` or of all; looks up once what they name, and what was asked about them."""
+
+    def __init__(self, node: Node, tx: ReadTx, only: bytes | None = None) -> None:
+        self._node, self._tx = node, tx
+        self._related = RelatedRecords(node, tx)
+        self.questions = open_questions(node, tx, only)
+
+    def conflicts_in(self, row: Row, narrowed: ConflictFilter = EVERYTHING) -> Iterator[OpenConflict]:
+        """Yield those of a record's open conflicts that belong to a filter, which its unit and type are known to do."""
+        for field in sorted(row.conflicts):
+            if narrowed.field not in (None, field):
+                continue
+            item = self.conflict_of(row, field)
+            if not narrowed.reads_values or narrowed.has_values(
+                (head.by for head in item.heads), item.since, _texts_of(self._node, item), self._node.clock()
+            ):
+                yield item
+
+    def conflict_of(self, row: Row, field: str) -> OpenConflict:
+        """Return one of a record's open conflicts."""
+        units = [home_unit(self._tx.channel(n).unit) for n in row.channels]
+        unit = next((unit for unit in units if covering_grant(self._node.grants, unit)), units[0])
+        heads = chosen_from(row, field)
+        stamps = sorted(head.stamp for head in heads)
+        record = record_ids.id_text(row.state.record)
+        return OpenConflict(
+            record=record,
+            code=row.code,
+            type=row.state.type,
+            unit=unit,
+            field=field,
+            base=row.conflicts[field],
+            heads=heads_of(self._tx, heads),
+            since=stamp.stamp_text(stamps[1] if len(stamps) > 1 else stamps[0]),
+            title=self._related.name_of(row),
+            questions=self.questions.get((record, field)) or UNSET,
+        )
 
 
 def _texts_of(node: Node, item: OpenConflict) -> Iterator[str]:
@@ -100,25 +130,6 @@ def _texts_of(node: Node, item: OpenConflict) -> Iterator[str]:
         yield str(value)
         if field is not None:
             yield from (text for one in field.choices if one.code == value for text in one.label.values())
-
-
-def conflict_of(node: Node, tx: ReadTx, related: RelatedRecords, row: Row, field: str) -> OpenConflict:
-    """Return one of a record's open conflicts."""
-    units = [home_unit(tx.channel(n).unit) for n in row.channels]
-    unit = next((unit for unit in units if covering_grant(node.grants, unit)), units[0])
-    heads = chosen_from(row, field)
-    stamps = sorted(head.stamp for head in heads)
-    return OpenConflict(
-        record=record_ids.id_text(row.state.record),
-        code=row.code,
-        type=row.state.type,
-        unit=unit,
-        field=field,
-        base=row.conflicts[field],
-        heads=heads_of(tx, heads),
-        since=stamp.stamp_text(stamps[1] if len(stamps) > 1 else stamps[0]),
-        title=related.name_of(row),
-    )
 
 
 class Decision(NamedTuple):
@@ -147,6 +158,7 @@ def decide_conflicts(
         for part in _in_parts(decisions, progress):
             rows = [find_row(tx, one.record) for one in part]
             drafts = [_draft_decision(node, tx, row, one, note) for row, one in zip(rows, part, strict=True)]
+            drafts += settle_questions(node, tx, [(row, one.field) for row, one in zip(rows, part, strict=True)])
             commit_drafts(node, tx, drafts)
             records += [row.state.record for row in rows]
     return records
@@ -163,7 +175,7 @@ def decide_open_conflicts(
     with node.store.write() as tx:
         for part in _in_parts(decisions, progress):
             rows = tx.rows(record_ids.from_text(one.record) for one in part)
-            drafts = []
+            drafts, decided = [], []
             for one in part:
                 row = rows.get(record_ids.from_text(one.record))
                 if (
@@ -174,8 +186,9 @@ def decide_open_conflicts(
                     past.append(one)
                 else:
                     drafts.append(_draft_decision(node, tx, row, one, note))
+                    decided.append((row, one.field))
             if drafts:
-                commit_drafts(node, tx, drafts)
+                commit_drafts(node, tx, [*drafts, *settle_questions(node, tx, decided)])
     return past
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from msgspec import Struct
 from msgspec.structs import asdict
 
+from fieldsync.core import record_ids
 from fieldsync.core.deletion import unseen_by_deletions
 from fieldsync.core.grants import DECIDERS, Grant, covering_grant
 from fieldsync.core.register import Head, Value
@@ -18,14 +19,16 @@ from fieldsync.replica.node import Node
 from fieldsync.replica.queries import Record, RecordShaper, ShownHead, heads_of
 from fieldsync.review import assistance_overlaps
 from fieldsync.review import duplicate_pairs as likely
+from fieldsync.review.asked_questions import AskedQuestion
 from fieldsync.review.conflict_filter import EVERYTHING, ConflictFilter
-from fieldsync.review.decisions import chosen_from, conflict_of, conflicts_in, list_conflicts
+from fieldsync.review.decisions import ConflictReader, chosen_from, list_conflicts
 from fieldsync.review.renewed_pairs import undecided_pairs
 from fieldsync.schema.model import SYSTEM, Schema
 from fieldsync.store import ReadTx
 from fieldsync.store.contract import Progress, Row
 
 CONFLICT, DUPLICATE, OVERLAP = "conflict", "duplicate", "overlap"
+_RETURNED = 9  # where those stand that wait for an answer: behind all others
 _PART = 500  # conflicts read at once
 _PROTECTED = 4  # the highest sensitivity
 _OVERLAPS, _PAIRS = (
@@ -71,6 +74,7 @@ class ConflictDetail(NamedTuple):
     heads: Sequence[HeadWithOrigin]
     about: Record
     meanwhile: Sequence[MeanwhileEdit] = ()
+    questions: Sequence[AskedQuestion] = ()
 
 
 def waiting_conflicts(
@@ -93,24 +97,31 @@ def waiting_conflicts(
                 for name in conflicts
                 if narrowed.field in (None, name)
             ]
+        reader = ConflictReader(node, tx)
         if narrowed.reads_values:
-            found = _with_values(node, tx, found, narrowed, progress)
+            found = _with_values(reader, tx, found, narrowed, progress)
+        asked = {key for key, several in reader.questions.items() if any(one.answer is None for one in several)}
+        if asked:
+            found = [
+                one._replace(rank=_RETURNED) if (record_ids.id_text(one.record), one.field) in asked else one
+                for one in found
+            ]
     return sorted(found, key=lambda one: one[:4])
 
 
 def _with_values(
-    node: Node, tx: ReadTx, found: list[QueuedConflict], narrowed: ConflictFilter, progress: Progress | None
+    reader: ConflictReader,
+    tx: ReadTx,
+    found: list[QueuedConflict],
+    narrowed: ConflictFilter,
+    progress: Progress | None,
 ) -> list[QueuedConflict]:
     """Those of these conflicts that have the authors, the age or the words that are asked for."""
-    related, kept = RelatedRecords(node, tx), []
+    kept = []
     for start in range(0, len(found), _PART):
         part = found[start : start + _PART]
         rows = tx.rows({one.record for one in part})
-        fitting = {
-            (record, item.field)
-            for record, row in rows.items()
-            for item in conflicts_in(node, tx, related, row, narrowed)
-        }
+        fitting = {(record, item.field) for record, row in rows.items() for item in reader.conflicts_in(row, narrowed)}
         kept += [one for one in part if (one.record, one.field) in fitting]
         if progress is not None:
             progress(min(start + _PART, len(found)), len(found), "reading")
@@ -185,7 +196,7 @@ def conflict_detail(node: Node, one: QueuedConflict) -> ConflictDetail | None:
         row = tx.row(one.record)
         if row is None or one.field not in row.conflicts:
             return None
-        item = conflict_of(node, tx, RelatedRecords(node, tx), row, one.field)
+        item = ConflictReader(node, tx, one.record).conflict_of(row, one.field)
         heads = chosen_from(row, one.field)
         weighed = [_head_with_origin(tx, shown, head) for shown, head in zip(item.heads, heads, strict=True)]
         return ConflictDetail(
@@ -196,6 +207,7 @@ def conflict_detail(node: Node, one: QueuedConflict) -> ConflictDetail | None:
             heads=sorted(weighed, key=lambda head: head.order),
             about=RecordShaper(node, tx).record(row),
             meanwhile=list(_unseen_writes(node, tx, row)) if one.field == "_deleted" else [],
+            questions=item.questions or (),
         )
 
 

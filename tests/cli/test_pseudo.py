@@ -88,6 +88,11 @@ amal: review list
 samar: review show {torn}
 samar: review bulk --newest --field location --dry-run
 samar: review bulk
+samar: review return {torn} location --question سبب
+samar: review return {torn} location --question " "
+amal: review return {torn} location --question سبب
+samar: review answer {torn} سبب
+samar: review answer {asked} سبب  # codes
 samar: review take {torn} location --value حماة --note سبب
 amal: review take {torn} location --value حماة
 samar: review undo {torn} location
@@ -234,6 +239,8 @@ def _prepared(world: World) -> dict[str, str]:
         world.json(who, "edit", made["torn"], "--set", f"location={place}")
     for who in ("amal", "basim", "samar", "huda"):
         world.json(who, "sync")
+    asked = ("review", "return", made["torn"], "location", "--question", "سبب", "--lang", "ar")
+    made["asked"] = world.json("samar", *asked)[0]["code"]
     made["letters"], made["basim"] = (world.json(who, "status")["device"] for who in ("amal", "basim"))
     _files(world)
     return made

@@ -30,6 +30,7 @@ KEYS = (
     ReviewKey("↑", "up,k,ن", "go(-1)", "review_do_back"),
     ReviewKey("Home", "ctrl+home,home", "go(-1000000)", "review_do_first"),
     ReviewKey("End", "ctrl+end,end", "go(1000000)", "review_do_last"),
+    ReviewKey("r", "r,ق", "send_back", "review_do_return"),
     ReviewKey("u", "u,ع", "undo", "review_do_undo", "key_undo"),
     ReviewKey("h", "h,ا", "history", "review_do_history", "key_history"),
     ReviewKey("o", "o,خ", "open_linked", "review_do_open", "key_open"),

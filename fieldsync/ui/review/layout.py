@@ -111,7 +111,8 @@ class ReviewLayout(DialogScreen[None]):
             told = "review_filtered_empty" if self.walk.narrowed.is_active else "no_conflicts"
             return [Text(), *self.pen.wrap_parts(self.out.phrase(told), width, style=GOOD)]
         title = [LinePart(matter.title, f"bold {ACCENT}"), LinePart("   "), LinePart(matter.why, QUIET)]
-        return [self.pen.write_line(matter.heading, width, style="bold"), *self.pen.wrap_parts(title, width)]
+        asked = [line for text in matter.asked for line in self.pen.wrap_parts(text, width, most=4, style=WARN)]
+        return [self.pen.write_line(matter.heading, width, style="bold"), *self.pen.wrap_parts(title, width), *asked]
 
     def _side_lines(self, width: int) -> list[Text]:
         return draw_sides(self.pen, self._matter, width, self._side) if self._matter is not None else []

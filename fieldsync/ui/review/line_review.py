@@ -11,7 +11,7 @@ from fieldsync.core import names
 from fieldsync.replica import queries
 from fieldsync.replica.node import Node
 from fieldsync.review import decisions as reviews
-from fieldsync.review import queue
+from fieldsync.review import queue, returns
 from fieldsync.review.conflict_filter import ConflictFilter
 from fieldsync.review.queue import QueuedConflict
 from fieldsync.ui.forms.answers import refusal_text, stored_value
@@ -23,7 +23,7 @@ from fieldsync.ui.views.record_card import INDENT, when
 from fieldsync.ui.views.tables import Tables
 from fieldsync.ui.widgets.line_writer import LinePart
 
-TYPE, NOTE, SKIP, UNDO, QUIT = "t", "n", "s", "u", "q"
+TYPE, NOTE, SKIP, UNDO, RETURN, QUIT = "t", "n", "s", "u", "r", "q"
 
 
 class LineReview:
@@ -67,6 +67,8 @@ class LineReview:
         out.line(f"── {place} ──")
         out.line(out.safe(matter.heading))
         out.line(out.safe(matter.title))
+        for asked in matter.asked:
+            out.line(INDENT + asked)
         one = walk.waiting[at]
         if one.kind == queue.CONFLICT and one.field != "_deleted":
             self._show_values(matter)
@@ -114,6 +116,9 @@ class LineReview:
                 back = self._undo_last()
                 if back is not None:
                     return back
+            elif given == RETURN and one.kind == queue.CONFLICT:
+                if self._send_back(matter, out.ask(out.phrase("review_ask") + " ").strip()):
+                    return at
             elif given == TYPE and matter.editable:
                 if self._decide_typed(at, matter, out.ask(out.phrase("review_type") + " ").strip()):
                     return at
@@ -122,6 +127,20 @@ class LineReview:
                 told = self._decision_text(side.value) if side.decision is not None else out.safe(side.name)
                 if self._carry_out(at, partial(self._walk.take_side, at, matter, side, self._note), told, matter):
                     return at
+
+    def _send_back(self, matter: ReviewQuestion, text: str) -> bool:
+        """Ask those who wrote the values; the conflict waits behind the others until they answer."""
+        if not text:
+            return False
+        try:
+            item = returns.open_conflict(self._node, matter.record, matter.item.field)
+            asked = returns.return_conflict(self._node, item, text, what=self._out.conflict_values(self._node, item))
+        except errors.FieldsyncError as fault:
+            self._out.line(f"  ✗ {refusal_text(fault, matter.kind, self._out.lang, self._node)}")
+            return False
+        self._out.say("review_returned", of=self._out.several(one.of for one in asked))
+        self._walk.reload_queue()
+        return True
 
     def _decide_typed(self, at: int, matter: ReviewQuestion, text: str) -> bool:
         """Decide for another value: a reference may be typed as a code, or in words."""

@@ -51,6 +51,7 @@ class ReviewQuestion:
     item: ConflictDetail
     kind: Type | None
     editable: bool = True
+    asked: Sequence[str] = ()  # what the people who wrote the values were asked, and what they answered
 
     @property
     def head_names(self) -> frozenset[str]:
@@ -82,6 +83,7 @@ def question_of_conflict(node: Node, out: NodeView, one: QueuedConflict) -> Revi
         item=item,
         kind=kind,
         editable=one.field != "_deleted",
+        asked=[out.question_words(question) for question in item.questions],
     )
 
 

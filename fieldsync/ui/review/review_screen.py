@@ -20,6 +20,7 @@ from fieldsync.review.queue import QueuedConflict
 from fieldsync.store.contract import Progress
 from fieldsync.ui.forms.answers import refusal_text
 from fieldsync.ui.review import bulk, keys
+from fieldsync.ui.review.ask_back import ask_back
 from fieldsync.ui.review.filters import ask_filter
 from fieldsync.ui.review.layout import ReviewLayout
 from fieldsync.ui.review.open_linked import open_linked
@@ -206,6 +207,25 @@ class ReviewScreen(ReviewLayout):
             self._carry_out(
                 partial(self.walk.decide_value, self._position, decision, self._note), f"✓ {matter.title}: {shown}"
             )
+
+    def action_send_back(self) -> None:
+        """Ask those who wrote the values; the conflict waits behind the others until they answer."""
+        self.run_flow(self._send_back_asked)
+
+    async def _send_back_asked(self) -> None:
+        matter, here = self._matter, self._current_conflict
+        if matter is None or here is None or here.kind != queue.CONFLICT:
+            return
+        try:
+            asked = await ask_back(self.app, self.pen, self.node, matter)
+        except errors.FieldsyncError as fault:
+            self._show_refusal(fault)
+            return
+        if asked:
+            at = self._position
+            self.walk.reload_queue()
+            self._said = [LinePart(self.out.phrase("review_returned", of=", ".join(one.of for one in asked)), GOOD)]
+            self._open_question(at)
 
     def action_note(self) -> None:
         """Write why, for whoever reads the history."""

@@ -22,6 +22,7 @@ from fieldsync.ui.terminal.output import Terminal
 if TYPE_CHECKING:
     from fieldsync.replica.history import ChangedValue, SavedChange
     from fieldsync.replica.receipts import CommitReceipt
+    from fieldsync.review.asked_questions import AskedQuestion
     from fieldsync.review.duplicate_pairs import SimilarRecord
 
 _UNITS = (("kB", 1_000), ("MB", 1_000_000), ("GB", 1_000_000_000))
@@ -206,6 +207,18 @@ class RecordCards(Terminal):
             return None, SafeText(("+ " if told.new else "− ") + self.shown(kind, name, member))
         new = self.shown(kind, name, told.new)
         return (None if told.old is None else self.shown(kind, name, told.old)), new
+
+    def asked(self, questions: "Iterable[AskedQuestion]") -> None:
+        """Write questions about a conflict, with whom they were asked of, and the answers."""
+        for one in questions:
+            self.line(INDENT + self.question_words(one))
+
+    def question_words(self, one: "AskedQuestion") -> SafeText:
+        """A question about a conflict in a line."""
+        told = {"of": self.safe(one.of), "code": one.code or one.record[:8], "question": self.safe(one.question)}
+        if one.answer is None:
+            return SafeText(self.phrase("question_open", **told))
+        return SafeText(self.phrase("question_answered", **told, answer=self.safe(one.answer)))
 
     def receipt(self, told: "CommitReceipt") -> None:
         """How far a save has come, where that is known."""

@@ -9,6 +9,7 @@ from fieldsync.replica.node import Node
 from fieldsync.replica.queries import Record, ShownHead
 from fieldsync.schema.labels import label_in
 from fieldsync.schema.model import Field, Type
+from fieldsync.ui.terminal import bidi
 from fieldsync.ui.terminal.messages import SafeText
 from fieldsync.ui.views.devices import DeviceTables
 from fieldsync.ui.views.record_card import INDENT, when
@@ -98,9 +99,11 @@ class Tables(DeviceTables):
             kind = node.schema.types.get(item.type)
             values = SafeText(" / ".join(self.shown(kind, item.field, head.value) for head in in_time(item.heads)))
             code = item.code or item.record[:8]
-            rows.append([code, item.title, self.label(kind, item.field), when(item.since), values])
+            waits = [one.of for one in item.questions or () if one.answer is None]
+            mark = self.phrase("question_waits", of=self.several(waits)) if waits else ""
+            rows.append([code, item.title, self.label(kind, item.field), when(item.since), values, mark])
         columns = ("column_code", "column_name", "column_field", "column_since", "column_values")
-        self.table([self.phrase(column) for column in columns], rows, whole={0})
+        self.table([*(self.phrase(column) for column in columns), ""], rows, whole={0})
 
     def show_conflicts(self, node: Node, found: "Sequence[OpenConflict]") -> None:
         """A record's conflicts: the value they started from, and each head with who, where, when."""
@@ -115,6 +118,18 @@ class Tables(DeviceTables):
             for head in in_time(item.heads):
                 value = self.shown(kind, item.field, head.value)
                 self.line(f"{INDENT}{head.name}  {value}  {self.safe(head.by)}  {when(head.at)}")
+            self.asked(item.questions or ())
+
+    def conflict_values(self, node: Node, item: "OpenConflict") -> str:
+        """What was written, by whom, in words for those who wrote it."""
+        kind = node.schema.types.get(item.type)
+        values = (f"{self.plain_value(node, kind, item.field, head.value)} ({head.by})" for head in in_time(item.heads))
+        return f"{self.label(kind, item.field)}: {' / '.join(values)}"
+
+    def plain_value(self, node: Node, kind: Type | None, name: str, value: object) -> str:
+        """A value in words, without anything that keeps it apart on a screen."""
+        self.of(node)
+        return bidi.without_isolates(self.shown(kind, name, value))
 
     def bulk(self, node: Node, items: "Sequence[OpenConflict]", chosen: Sequence[ShownHead], *, dry_run: bool) -> None:
         """What was, or would be, decided."""

@@ -24,6 +24,7 @@ WORDS = {
     "page_assessments": "Assessments ({n})",
     "page_referrals": "Referrals ({n})",
     "page_events": "Changes in the family ({n})",
+    "page_questions": "Questions of supervisors ({n})",
     "page_plan": "Plan ({n})",
     "page_steps": "Steps of the plan ({n})",
     "page_conflicts": "Conflicts to decide ({n})",

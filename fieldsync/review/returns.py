@@ -1,0 +1,60 @@
+"""A conflict goes back to those who wrote its values, with a question; it waits behind the others until that is answered."""
+
+from collections.abc import Sequence
+
+from fieldsync import errors
+from fieldsync.core import record_ids
+from fieldsync.replica import save
+from fieldsync.replica.changes import Changes, NewRecord
+from fieldsync.replica.lookup import find_row
+from fieldsync.replica.node import Node
+from fieldsync.review.asked_questions import QUESTION, AskedQuestion
+from fieldsync.review.decisions import OpenConflict, conflicts_of
+
+
+def open_conflict(node: Node, ref: str, field: str) -> OpenConflict:
+    """Return one open conflict. NoRecord, Ambiguous, NoConflict."""
+    for item in conflicts_of(node, ref):
+        if item.field == field:
+            return item
+    raise errors.NoConflict(field=field)
+
+
+def authors_to_ask(node: Node, item: OpenConflict) -> list[str]:
+    """Return who wrote the values of a conflict, but the one who asks."""
+    return [name for name in dict.fromkeys(head.by for head in item.heads) if name != node.person]
+
+
+def return_conflict(
+    node: Node, item: OpenConflict, question: str, *, what: str, of: str | None = None
+) -> list[AskedQuestion]:
+    """Ask one person, or all who wrote its values, about a conflict; `what` tells them what was written. RoleRefused, IllegalValue."""
+    node.may_decide(item.unit)
+    if not question.strip():
+        raise errors.IllegalValue(type=QUESTION, field=QUESTION, reason="needed")
+    asked = [of] if of else authors_to_ask(node, item)
+    if not asked:
+        raise errors.IllegalValue(type=QUESTION, field="asked_of", reason="needed")
+    told = {
+        "about": item.record,
+        "conflict_in": item.field,
+        "what": what,
+        "question": question,
+        "asked_on": node.today(),
+    }
+    wanted = [NewRecord(QUESTION, Changes(set={**told, "asked_of": name})) for name in asked]
+    made = {record_ids.id_text(record) for record in save.add_records(node, wanted)}
+    return [one for one in _questions_about(node, item) if one.record in made]
+
+
+def _questions_about(node: Node, item: OpenConflict) -> Sequence[AskedQuestion]:
+    return next((one.questions or () for one in conflicts_of(node, item.record) if one.field == item.field), ())
+
+
+def answer_question(node: Node, ref: str, text: str) -> bytes:
+    """Answer a question; return its id. NoRecord, Ambiguous, IllegalValue where it is no question."""
+    with node.store.read() as tx:
+        row = find_row(tx, ref)
+    if row.state.type != QUESTION:
+        raise errors.IllegalValue(type=row.state.type, field=QUESTION, reason="wrong_type", to=[QUESTION])
+    return save.edit_record(node, row.state.record.hex(), Changes(set={"answer": text}))

@@ -1,0 +1,164 @@
+"""A conflict goes back to those who wrote its values: into their agenda, behind the others, and on when they answer."""
+
+import pytest
+
+from fieldsync import errors
+from fieldsync.casework import agenda
+from fieldsync.core import record_ids
+from fieldsync.replica import queries, save
+from fieldsync.replica.changes import Changes
+from fieldsync.replica.node import Node
+from fieldsync.review import decisions, queue, returns
+from tests import directly
+from tests.conftest import Cast
+
+
+def everybody(people: Cast) -> None:
+    """Have all laptops sync until all know all, and all agree."""
+    for node in (*people.laptops, *people.laptops):
+        told = directly.sync(node, people.hq)
+        assert (told.refused, told.differing) == (0, [])
+
+
+@pytest.fixture
+def disputed(people: Cast) -> Cast:
+    """A family whose place and address Amal and Basim wrote without knowing of each other."""
+    told = {"family_name": "الحسن", "location": "جبلة", "family_book_no": "1"}
+    home = save.add_record(people.amal, "household", Changes(set=told)).hex()
+    everybody(people)
+    for node, word in ((people.amal, "حمص"), (people.basim, "حماة")):
+        save.edit_record(node, home, Changes(set={"location": word, "family_book_no": f"3{word}"}))
+    everybody(people)
+    return people
+
+
+def family(node: Node) -> str:
+    """Return the family's id."""
+    return queries.list_records(node, "household")[0].id
+
+
+def ask(people: Cast, field: str = "family_book_no", **more: str) -> list[str]:
+    """Samar returns a conflict; whom she asked."""
+    item = returns.open_conflict(people.samar, family(people.samar), field)
+    return [one.of for one in returns.return_conflict(people.samar, item, "من رأى البيت؟", what="العنوان", **more)]
+
+
+def due(node: Node) -> list[str]:
+    """Return what a person has to answer."""
+    return [one.record for one in agenda.list_due(node) if one.what == "answer"]
+
+
+def order(node: Node) -> list[str]:
+    """Return the fields in the order of the queue."""
+    return [one.field for one in queue.waiting_conflicts(node)]
+
+
+def test_a_question_is_in_the_agenda_of_those_who_wrote(disputed: Cast) -> None:
+    """Each of them has one of their own, and of others none; answered, it is done with."""
+    assert ask(disputed) == ["Amal", "Basim"]
+    assert due(disputed.samar) == []
+    everybody(disputed)
+    (mine,), (his,) = due(disputed.amal), due(disputed.basim)
+    assert mine != his
+    returns.answer_question(disputed.amal, mine, "زرتهم يوم الثلاثاء")
+    assert due(disputed.amal) == []
+    everybody(disputed)
+    (item,) = [one for one in decisions.list_conflicts(disputed.samar) if one.field == "family_book_no"]
+    assert [(one.of, one.by, one.question, one.answer) for one in item.questions] == [
+        ("Amal", "Samar", "من رأى البيت؟", "زرتهم يوم الثلاثاء"), ("Basim", "Samar", "من رأى البيت؟", None),
+    ]  # fmt: skip
+
+
+def test_what_was_returned_waits_behind_the_others(disputed: Cast) -> None:
+    """It comes back to its place as soon as all who were asked have answered."""
+    before = order(disputed.samar)
+    ask(disputed, before[0])
+    assert order(disputed.samar) == before[::-1]
+    everybody(disputed)
+    for node in (disputed.amal, disputed.basim):
+        returns.answer_question(node, *due(node), "لا أعلم")
+    everybody(disputed)
+    assert order(disputed.samar) == before
+
+
+def test_a_decision_settles_its_questions_only(disputed: Cast) -> None:
+    """Nobody answers about what was decided meanwhile; a question about another field stays."""
+    ask(disputed, "family_book_no", of="Amal")
+    ask(disputed, "location", of="Amal")
+    everybody(disputed)
+    assert len(due(disputed.amal)) == 2
+    decisions.decide_conflict(disputed.samar, family(disputed.samar), "family_book_no", value="7")
+    everybody(disputed)
+    (left,) = due(disputed.amal)
+    assert queries.show(disputed.amal, left).fields["conflict_in"] == "location"
+
+
+def test_bulk_decisions_settle_questions_too(disputed: Cast) -> None:
+    """As on the screen, where many are decided in one save."""
+    ask(disputed, "family_book_no", of="Amal")
+    (item,) = [one for one in decisions.list_conflicts(disputed.samar) if one.field == "family_book_no"]
+    seen = decisions.names_of(item.heads)
+    decisions.decide_open_conflicts(
+        disputed.samar, [decisions.Decision(item.record, "family_book_no", item.heads[0].name, seen=seen)]
+    )
+    everybody(disputed)
+    assert due(disputed.amal) == []
+
+
+def test_who_may_not_decide_may_not_return(disputed: Cast) -> None:
+    """A caseworker who looks at the list cannot give others work."""
+    item = returns.open_conflict(disputed.amal, family(disputed.amal), "family_book_no")
+    with pytest.raises(errors.RoleRefused):
+        returns.return_conflict(disputed.amal, item, "?", what="")
+
+
+def test_a_question_says_something(disputed: Cast) -> None:
+    """Blanks are refused, and nobody's agenda has an empty line."""
+    with pytest.raises(errors.IllegalValue):
+        returns.return_conflict(
+            disputed.samar, returns.open_conflict(disputed.samar, family(disputed.samar), "location"), " ", what=""
+        )
+    assert queries.list_records(disputed.samar, "question") == []
+
+
+def test_only_questions_are_answered(disputed: Cast) -> None:
+    """A household's code in place of the question's changes nothing."""
+    with pytest.raises(errors.IllegalValue):
+        returns.answer_question(disputed.amal, family(disputed.amal), "نعم")
+    with pytest.raises(errors.NoConflict):
+        returns.open_conflict(disputed.samar, family(disputed.samar), "housing")
+
+
+def test_the_screen_returns_and_shows_the_answer(disputed: Cast) -> None:
+    """r, the question, Enter: it goes to the end; the answer stands above the values."""
+    from tests.ui.screens import seen
+    from tests.ui.test_review_screen import play
+
+    before = order(disputed.samar)
+
+    async def steps(pilot, screen) -> None:  # type: ignore[no-untyped-def]
+        await pilot.press("r", *"who?", "enter")
+        await pilot.pause()
+        assert "Asked: Amal, Basim." in seen(pilot.app)
+        assert screen._matter.item.field == before[1]
+
+    play(disputed.samar, steps)
+    everybody(disputed)
+    returns.answer_question(disputed.amal, *due(disputed.amal), "hers")
+    returns.answer_question(disputed.basim, *due(disputed.basim), "his")
+    everybody(disputed)
+
+    async def look(pilot, screen) -> None:  # type: ignore[no-untyped-def]
+        assert screen._matter.item.field == before[0]
+        assert "asked Amal: who? — hers" in seen(pilot.app)
+
+    play(disputed.samar, look)
+
+
+def test_a_question_is_about_the_record_that_it_belongs_to(disputed: Cast) -> None:
+    """It goes where the family goes."""
+    ask(disputed, of="Amal")
+    everybody(disputed)
+    shown = queries.show(disputed.amal, due(disputed.amal)[0])
+    assert shown.fields["about"] == record_ids.id_text(bytes.fromhex(family(disputed.amal).replace("-", "")))
+    assert shown.unit == "LAT/JBL"
