@@ -56,6 +56,11 @@ COMMANDS = GroupSpec(
                 "drop": CommandSpec("quarantine:drop"),
             },
         ),
+        "refused": GroupSpec(
+            "What a server refused of your saves: read, and put aside.",
+            "refused:list_refused",
+            {"list": CommandSpec("refused:list_refused"), "clear": CommandSpec("refused:clear")},
+        ),
         "doctor": GroupSpec(
             "Look whether this computer is fit for the work: store, disk, servers, clock, network, terminal, versions.",
             "doctor:doctor",

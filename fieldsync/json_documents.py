@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from msgspec import Struct
 
-from fieldsync.authority import integrity, quarantine
+from fieldsync.authority import integrity, quarantine, refused_saves
 from fieldsync.casework import agenda, cases, eligibility, record_pages, referrals
 from fieldsync.commands import files, overlaps, overview, reports, review
 from fieldsync.commands.support import completion, secrets
@@ -18,7 +18,7 @@ from fieldsync.exchange.tables import export_records, import_records
 from fieldsync.replica import history, transfer
 from fieldsync.replica.queries import Record
 from fieldsync.reports import run
-from fieldsync.review import asked_questions, assistance_overlaps, decisions, duplicate_pairs
+from fieldsync.review import asked_questions, assistance_overlaps, decisions, duplicate_pairs, removal
 from fieldsync.review.saved_records import SavedRecord
 from fieldsync.schema import model, type_summaries
 from fieldsync.server import administration, branch_link, publish_schema
@@ -68,7 +68,7 @@ DOCUMENTS: Mapping[str, tuple[Output, ...]] = MappingProxyType(
         "list": (Output(list[Record]),),
         "find": (Output(list[Record]),),
         "history": (Output(list[history.SavedChange]),),
-        "remove": (Output(Record),),
+        "remove": (Output(Record), Output(removal.RemovalPlan, "with `--dry-run`")),
         "move": (Output(Record), Output(transfer.MovePlan, "with `--dry-run`")),
         "household birth": (Output(Record),),
         "household death": (Output(Record),),
@@ -87,6 +87,9 @@ DOCUMENTS: Mapping[str, tuple[Output, ...]] = MappingProxyType(
         "quarantine list": (Output(list[quarantine.QuarantinedSave]),),
         "quarantine release": (Output(quarantine.Released),),
         "quarantine drop": (Output(quarantine.DroppedSaves),),
+        "refused": (Output(list[quarantine.QuarantinedSave]),),
+        "refused list": (Output(list[quarantine.QuarantinedSave]),),
+        "refused clear": (Output(refused_saves.ClearedRefusals),),
         "doctor": (Output(list[doctor.Finding]),),
         "review": (Output(list[decisions.OpenConflict]),),
         "review list": (Output(list[decisions.OpenConflict]),),

@@ -146,6 +146,13 @@ def tables(ctx: typer.Context) -> "Tables":
     return Tables(settings.language, settings.rtl)
 
 
+def asks(ctx: typer.Context, *, yes: bool = False) -> bool:
+    """Say whether there is somebody to ask whether a thing is meant: at a terminal, without --json, and who did not say so."""
+    from fieldsync.commands.support.settings import at_terminal
+
+    return not yes and not settings_of(ctx).json and at_terminal()
+
+
 def write_json(value: object) -> None:
     """Write one JSON document and a line's end to standard output, in UTF-8 whatever the locale."""
     sys.stdout.flush()

@@ -6,7 +6,7 @@ import typer
 from typer import Argument, Option
 
 from fieldsync import errors
-from fieldsync.commands import bar, opened, tell
+from fieldsync.commands import asks, bar, opened, tables, tell
 from fieldsync.commands.support import completion
 from fieldsync.commands.support.settings import at_terminal
 from fieldsync.schema import given_names
@@ -28,6 +28,7 @@ Set = Annotated[
     list[str] | None, Option("--set", metavar="FIELD=VALUE", help="A field's value; members of a set with commas.")
 ]
 From = Annotated[str, Option("--from", metavar="FILE.json", help="A JSON object of fields; - reads standard input.")]
+Yes = Annotated[bool, Option("--yes", help="Do not ask whether it is meant.")]
 Note = Annotated[str | None, Option(help="Why, for whoever reads the history.")]
 
 
@@ -223,13 +224,32 @@ def remove(
     ctx: typer.Context,
     record: Record,
     reason: Annotated[str, Option(help="Why it is removed.")],
+    *,
+    dry_run: Annotated[bool, Option("--dry-run", help="Say what hangs on it, and remove nothing.")] = False,
+    yes: Yes = False,
 ) -> None:
     """Remove a record; it stays in the history, and an edit made meanwhile brings it to review.
+
+    On a terminal what belongs to it and what names it is said first.
 
     Example: fieldsync remove JBL-AK-42 --reason "registered twice"
     """
     from fieldsync.api import Session
+    from fieldsync.ui.views import transfers as pictures
 
+    asking = asks(ctx, yes=yes)
     with opened(ctx) as node:
+        if dry_run or asking:
+            from fieldsync.review import removal
+
+            plan = removal.plan_removal(node, record)
+            if dry_run:
+                tell(ctx, plan, lambda out: pictures.hanging(out, node, plan))
+                return
+            out = tables(ctx)
+            pictures.hanging(out, node, plan)
+            if not out.agrees("remove_sure"):
+                out.say("nothing_removed")
+                return
         found = Session(node).remove(record, reason)
         tell(ctx, found, lambda out: out.removed(node, found))

@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 from typer import Option
 
-from fieldsync.commands import opened, tell
-from fieldsync.commands.records import Note, Record
+from fieldsync.commands import asks, opened, tables, tell
+from fieldsync.commands.records import Note, Record, Yes
 
 
 def move(
@@ -16,8 +16,9 @@ def move(
     unit: Annotated[str, Option(metavar="UNIT", help="Where it lives from now on, such as LAT/QRD.")],
     note: Note = None,
     dry_run: Annotated[bool, Option("--dry-run", help="Say who would lose and who gain it, and move nothing.")] = False,
+    yes: Yes = False,
 ) -> None:
-    """Move a record to another unit, with everything that belongs to it.
+    """Move a record to another unit, with everything that belongs to it; on a terminal that is said first.
 
     Example: fieldsync move JBL-AK-42 --unit LAT/QRD --note "found a flat there"
     """
@@ -30,6 +31,12 @@ def move(
             plan = session.move_plan(record, unit)
             tell(ctx, plan, lambda out: pictures.plan(out, node, plan))
             return
+        if asks(ctx, yes=yes):
+            out, plan = tables(ctx), session.move_plan(record, unit)
+            pictures.plan(out, node, plan)
+            if plan.moves and not out.agrees("move_sure"):
+                out.say("nothing_moved")
+                return
         found = session.move(record, unit, note=note)
         seen = session.move_plan(found.id, unit).still_seen
         tell(ctx, found, lambda out: pictures.moved(out, node, found, still_seen=seen))

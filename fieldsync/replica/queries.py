@@ -307,7 +307,7 @@ class NodeStatus(Struct, frozen=True):
     kind: "laptop" or "server".
     records: how many of each type are here.
     unsent: commits that no server has acknowledged.
-    refused: commits that a server quarantined: `seq`, `code` (of the error), `record` (its code, or id), and the facts of the error.
+    refused: commits that a server quarantined and nobody put aside: `seq`, `code` (of the error), `record` (its code, or id), facts.
     conflicts: how many records are in conflict.
     device_pending: the words by which a supervisor approves this device, where it waits for that.
     """
@@ -344,6 +344,7 @@ def status(node: Node) -> NodeStatus:
             refused=[
                 {**msgspec.json.decode(facts), "seq": seq, "code": code, "record": _written(tx, node.device, seq)}
                 for seq, code, facts in tx.refusals(node.device)
+                if tx.settings.cleared_refusals[str(seq)] != code
             ],
             conflicts=tx.in_conflict(),
             last_sync=stamp.stamp_text(synced << stamp.COUNTER_BITS) if synced else None,

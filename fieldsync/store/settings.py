@@ -258,6 +258,7 @@ class NodeSettings(SettingsView):
     epoch_begun = Setting("epoch_begun", NUMBER)  # milliseconds
     serial_series = Setting("serial_series", TEXT)  # of a restored server, whose former numbers are not all known
 
+    cleared_refusals = EntryFamily("refusal cleared ", TEXT)  # by save: the reason, read and put aside by its person
     drafts = EntryFamily("draft ", _maybe_json(dict[str, Any]))
     serial_numbers = EntryFamily("serial ", NUMBER)  # the last of a series
     reserved_entries = EntryFamily("reserved_", MAYBE_BYTES)  # each way: what newer programs say through this one

@@ -51,7 +51,11 @@ amal: list household --limit x
 amal: find الحسن
 amal: find لا
 amal: history {family}
-amal: remove {other} --reason سبب
+amal: remove {other} --reason سبب << ن
+amal: refused
+amal: refused list
+amal: refused clear --all
+amal: refused clear
 amal: show {other}
 amal: household birth {family} --name ليلى --sex f --on today
 amal: household death {family} {boy} --on today

@@ -57,6 +57,7 @@ NODE: list[tuple[str, str, Stored, object]] = [
 ]
 NODE_FAMILIES: list[tuple[str, str, str, Stored, object]] = [
     ("known_texts", "0011", "form texts 0011", b"short", b"short"),
+    ("cleared_refusals", "7", "refusal cleared 7", "unit_refused", "unit_refused"),
     ("drafts", "household", "draft household", b'{"at":5,"b":1,"a":null}', {"at": 5, "b": 1, "a": None}),
     ("serial_numbers", "aid.no LAT-2026", "serial aid.no LAT-2026", 17, 17),
     ("reserved_entries", "up", "reserved_up", b"\x90", b"\x90"),

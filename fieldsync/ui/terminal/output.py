@@ -13,7 +13,7 @@ from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from fieldsync.core import safetext
+from fieldsync.core import names, safetext
 from fieldsync.ui.terminal import bidi, messages
 from fieldsync.ui.terminal.messages import SafeText
 
@@ -70,6 +70,11 @@ class Terminal:
     def say(self, key: str, **facts: object) -> None:
         """Write what is said under a key."""
         self.line(self.phrase(key, **facts))
+
+    def agrees(self, question: str) -> bool:
+        """Ask a person whether something is meant; the question by its key in the catalogue."""
+        answer = names.strip_invisible(self.ask(self.phrase(question) + " ")).casefold()
+        return answer in ("y", "yes", "ن", "نعم")
 
     def ask(self, prompt: str) -> str:
         """Ask a person, with the line editor where there is one; the end of input is the wish to leave.

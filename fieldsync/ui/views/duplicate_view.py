@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 
-from fieldsync.core import names
 from fieldsync.replica.node import Node
 from fieldsync.review.duplicate_pairs import ComparedPair, DuplicatePair, SimilarRecord
 from fieldsync.review.registered_already import IN_FIELD
@@ -109,6 +108,4 @@ def candidates(out: Tables, node: Node, found: Sequence[SimilarRecord]) -> None:
 def go_on(out: Tables, node: Node, found: Sequence[SimilarRecord]) -> bool:
     """Show them, and ask whether to save all the same."""
     candidates(out, node, found)
-    return names.strip_invisible(out.ask(out.phrase("pairs_go_on") + " ")).casefold() in (
-        "y", "yes", "ن", "نعم",
-    )  # fmt: skip
+    return out.agrees("pairs_go_on")

@@ -20,6 +20,16 @@ def listed(out: Tables, node: Node, found: Sequence[QuarantinedSave], *, narrowe
     out.say("quarantine_next" if not node.is_laptop else "quarantine_next_laptop")
 
 
+def refused(out: Tables, node: Node, found: Sequence[QuarantinedSave]) -> None:
+    """A line for each of one's own saves that was refused and one for its reason, and what can be done."""
+    if not found:
+        out.say("refused_none")
+        return
+    for one in found:
+        _line(out, node, one)
+    out.say("refused_next")
+
+
 def released(out: Tables, node: Node, done: Released) -> None:
     """What was applied and what was left; where no save matched, that."""
     if not (done.released or done.left):

@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from fieldsync.replica.node import Node
     from fieldsync.replica.queries import Record
     from fieldsync.replica.transfer import DepartedRecord, MovePlan
+    from fieldsync.review.removal import RemovalPlan
     from fieldsync.ui.views.record_card import RecordCards
 
 _NAMED = 5  # of many that have left, a few by name
@@ -21,6 +22,17 @@ def plan(out: "RecordCards", node: "Node", told: "MovePlan") -> None:
     words = {"record": told.code or told.record, "old": told.from_unit, "new": told.to}
     out.say("would_move", counts=out.several(counts), **words)
     out.say("would_still_see" if told.still_seen else "would_not_see", **words)
+
+
+def hanging(out: "RecordCards", node: "Node", told: "RemovalPlan") -> None:
+    """Draw what hangs on a record that is to be removed."""
+    out.of(node)
+    out.line(out.named(told.record))
+    for words, counts in (("hangs_belongs", told.belongs), ("hangs_named", told.named_by)):
+        if counts:
+            out.say(words, counts=out.several(f"{out.type_label(node, name)} {n}" for name, n in counts.items()))
+    if not (told.belongs or told.named_by):
+        out.say("hangs_nothing")
 
 
 def moved(out: "RecordCards", node: "Node", record: "Record", *, still_seen: bool) -> None:

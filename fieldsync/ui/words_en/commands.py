@@ -157,6 +157,13 @@ WORDS = {
         "{n} records have left your units and this laptop: {records}. "
         "All that was written here went up to the server before."
     ),
+    "hangs_belongs": "Belong to it, and stay without it: {counts}.",
+    "hangs_named": "Name it: {counts}.",
+    "hangs_nothing": "Nothing belongs to it, and nothing names it.",
+    "remove_sure": "Remove it? (y/n)",
+    "nothing_removed": "Nothing was removed.",
+    "move_sure": "Move it? (y/n)",
+    "nothing_moved": "Nothing was moved.",
     "lives_there": "{record} lives in {unit} already.",
     "would_move": "{record} would leave {old} and enter {new}, with {counts}.",
     "would_still_see": "You work in {new}: you will still see it.",
