@@ -12,7 +12,6 @@ from fieldsync import errors
 from fieldsync.casework.agenda import list_due
 from fieldsync.core import record_ids
 from fieldsync.core.lifecycle import Lifecycle
-from fieldsync.core.units import check_unit
 from fieldsync.replica import commit_writer, record_units, save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.lookup import RelatedRecords, find_row
@@ -168,7 +167,7 @@ def transfer_case(
         if unit is None:
             _set_fields(node, tx, row, found, note=note)
             return row.state.record
-        check_unit(unit)
+        record_units.check_known_unit(node, tx, unit)
         *_, root = row, *owners_of(tx, row)  # it has a unit of its own
         node.may_write(*record_units.units_of(tx, root))
         _set_fields(node, tx, row, found | {"state": "transferred"}, note=note)

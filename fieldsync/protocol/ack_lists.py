@@ -32,6 +32,8 @@ def apply_lists(client: AckingClient, tx: Tx, ack: messages.Ack) -> None:
         client.tally.elsewhere += duplicate_hints.note_hints(tx, ack.elsewhere)
     if ack.pairs:
         known.pairs_cursor = ack.pairs
+    if ack.units is not None:
+        known.units = ack.units
     for seq, code, facts in ack.refused:
         server_verdicts.take_verdict(node, tx, client.server.id, seq, code, facts)
     client.tally.refused += sum(bool(code) for _, code, _ in ack.refused)

@@ -30,6 +30,7 @@ from fieldsync.topology import (
     clock_skew,
     departures,
     former_identities,
+    known_units,
     reserved_entries,
     server_verdicts,
     store_epochs,
@@ -102,13 +103,14 @@ class SyncClient:
             told = known.reserved_cursors[reserved_entries.DOWN]
             answers = store_epochs.count_answers(tx, self.server.id, node.device)
             texts = form_texts.held_texts(tx, self.server.id)
+            units = known_units.units_hash(known.units)
         assert me is not None
         if self.protocol < KEEPS_RESERVED or self.bundled or budget:
             pieces = ()
         grants = grants_hash(self.grants)
         hello = messages.Hello(
             self.protocol, self.codec.id, node.clock(), me.head, grants, cursors, where, devices, refused, node.forms, servers,
-            receipts, judged, passed, budget, ahead, epoch, receipt, off, pairs, pieces, told, answers, texts,
+            receipts, judged, passed, budget, ahead, epoch, receipt, off, pairs, pieces, told, answers, texts, units,
         )  # fmt: skip
         return FrameCodec().pack_frame(
             FrameKind.HELLO, messages.encode(hello)
@@ -228,9 +230,8 @@ class SyncClient:
         with node.store.write() as tx:
             known = tx.peer_settings(self.server.id)
             tx.settings.device_pending = ack.pending
-            schema_recovery.note_lacking(
-                tx, self.server.id, older=ack.schema == {}, sent=self._sent_forms and not ack.lacked
-            )
+            sent = self._sent_forms and not ack.lacked
+            schema_recovery.note_lacking(tx, self.server.id, older=ack.schema == {}, sent=sent)
             if self._same_forms:
                 tx.settings.forms_unread = False
             known.reserved_cursors[reserved_entries.UP] = ack.reserved_taken

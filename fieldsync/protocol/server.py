@@ -30,6 +30,7 @@ from fieldsync.topology import (
     first_receipts,
     forked_devices,
     former_identities,
+    known_units,
     made_elsewhere,
     reserved_entries,
     store_epochs,
@@ -211,9 +212,8 @@ class SyncServer:
         if device is None or device.chain is None:
             return []  # a device that this server did not accept from the branch
         forked = device.state == "forked"
-        carried = device.id != self.device.id or (
-            forked and self._bundled
-        )  # packed before its laptop was put back, say
+        # a bundle may have been packed before its laptop was put back
+        carried = device.id != self.device.id or (forked and self._bundled)
         if carried:
             self._carried.setdefault(device.id, 0)
         elif forked:
@@ -232,8 +232,7 @@ class SyncServer:
                     if carried:  # one device's two histories must not stop its branch
                         return self._log_other_history(tx, device, batch)
                     raise errors.Forked(device=device.id.hex(), seq=first + i)
-        fresh = batch.commits[again:]
-        if not fresh:
+        if not (fresh := batch.commits[again:]):
             self._note_proved(device.id, batch)
             return []
         bodies = batch.bodies[again:]
@@ -349,6 +348,8 @@ class SyncServer:
                 if self.hello.where or partner
                 else duplicate_hints.duplicate_hints(tx, device, channels, self.hello.pairs)
             )
+            silent = partner or self.hello.budget
+            units = None if silent else known_units.unit_news(tx, node.serving_key.device, self.hello.units)
             untold = revocations.unsent_changes(tx, device.id, self.hello.devices) if self.relays else []
         other = grants_hash(device.grants) != self.hello.grants
         if untold or other:
@@ -363,7 +364,7 @@ class SyncServer:
         ack = messages.Ack(
             node.clock(), device.head, (device.chain or b"")[:8], refused, grants, named, 0, receipts, servers,
             {} if newer is False else None, epoch, noted, pairs, elsewhere, pending=device.pending, reserved_taken=taken,
-            answers=self._answers, forms=newer is True, lacked=self._lacked,
+            answers=self._answers, forms=newer is True, lacked=self._lacked, units=units,
         )  # fmt: skip
         told = 0
         for frame in ack_frames.ack_frames(self.codec, ack, [arrival for arrival, *_ in judged]):

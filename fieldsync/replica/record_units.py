@@ -1,7 +1,8 @@
 """The units that a record is in, and from which it may be changed."""
 
+from fieldsync import errors
 from fieldsync.core.grants import covering_grant
-from fieldsync.core.units import ABOVE, SHARED, home_unit
+from fieldsync.core.units import ABOVE, SHARED, check_unit, home_unit
 from fieldsync.replica.node import Node
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Row
@@ -14,6 +15,20 @@ def home_of(node: Node, tx: Tx, owner: bytes) -> str | None:
         return None
     units = [unit.removesuffix(SHARED) for unit in units_of(tx, row)]
     return next((unit for unit in units if covering_grant(node.grants, unit)), units[0])
+
+
+def check_known_unit(node: Node, tx: ReadTx, unit: str) -> str:
+    """Return a unit's path if there is such a unit, as far as this node was told. IllegalValue, UnitRefused with those like it.
+
+    Below one's own units there may be one that no record has been in yet.
+    """
+    check_unit(unit)
+    told = {known for server in tx.servers() for known in tx.peer_settings(server.id).units}
+    if not told or unit in told or covering_grant(node.grants, unit) is not None:
+        return unit
+    from difflib import get_close_matches  # only where something is wrong
+
+    raise errors.UnitRefused(unit=unit, reason="unknown", near=get_close_matches(unit, sorted(told), n=3))
 
 
 def unit_of(tx: ReadTx, row: Row) -> str:

@@ -6,13 +6,13 @@ from fieldsync import errors
 from fieldsync.core import record_ids
 from fieldsync.core.grants import covering_grant
 from fieldsync.core.settle import candidate_heads
-from fieldsync.core.units import ABOVE, check_unit, home_unit
+from fieldsync.core.units import ABOVE, home_unit
 from fieldsync.replica.commit_writer import commit_drafts
 from fieldsync.replica.edit_coverage import EditContexts, edit_of_register
 from fieldsync.replica.lookup import find_row
 from fieldsync.replica.node import Node
 from fieldsync.replica.placement import owners_of
-from fieldsync.replica.record_units import unit_of, units_of
+from fieldsync.replica.record_units import check_known_unit, unit_of, units_of
 from fieldsync.replica.save import draft_edit
 from fieldsync.store import ReadTx
 from fieldsync.store.contract import Row
@@ -52,7 +52,7 @@ class DepartedRecord(Struct, frozen=True):
 def transfer_record(node: Node, ref: str, unit: str, *, note: str | None = None) -> bytes:
     """Save that a record lives in another unit from now on, with all that belongs to it; return its id.
 
-    NoRecord, IllegalValue, BelongsTo, UnitRefused, RoleRefused. Whether there is such a unit, only the server knows.
+    NoRecord, IllegalValue, BelongsTo, UnitRefused, RoleRefused.
     """
     with node.store.write() as tx:
         row = _find_transferable(node, tx, ref, unit)
@@ -96,7 +96,7 @@ def list_departed(node: Node) -> list[DepartedRecord]:
 
 def _find_transferable(node: Node, tx: ReadTx, ref: str, unit: str) -> Row:
     row = find_row(tx, ref)
-    check_unit(unit)
+    check_known_unit(node, tx, unit)
     if row.owner is not None:
         raise errors.BelongsTo(type=row.state.type, owner=_top_owner(tx, row))
     node.may_write(*units_of(tx, row))

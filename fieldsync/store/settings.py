@@ -298,6 +298,7 @@ class PeerSettings(SettingsView):
     reserved_cursors = EntryFamily("reserved_", NUMBER)  # each way
     # of a server: its store and its clock
     servers_above: Setting[ServersAbove] = Setting("servers", _msgpack_codec(ServersAbove, ()))
+    units: Setting[tuple[str, ...]] = Setting("units", _msgpack_codec(tuple[str, ...], ()))  # of the organisation
     newest_time = Setting("told", NUMBER)  # that it told, milliseconds
     epoch = Setting("epoch", BYTES)
     suspected = Setting("suspected", FLAG)  # it may have lost what is here

@@ -29,6 +29,10 @@ MOST_FORMS, MOST_FORM_BYTES = 1_000, 32 * 1024 * 1024
 """How many texts of forms there may be, and the bytes of all of them."""
 
 
+MOST_UNITS = 16_384
+"""How many units an acknowledgement may name."""
+
+
 class Reserved(msgspec.Struct, array_like=True, frozen=True):
     """A piece of what a newer protocol says: kept and passed on unread. `source`: the node that said it, `number`: the sender's own."""
 
@@ -82,6 +86,7 @@ class Hello(msgspec.Struct, array_like=True, frozen=True):
     reserved_told: Count = 0  # how far it was told of those that come down
     answers: Count = 0  # of this server, as its last acknowledgement counted them
     forms: _Held = ()  # (first 8 bytes of a text's hash, bytes of it) of forms that had begun to come
+    units: Annotated[bytes, msgspec.Meta(max_length=32)] = b""  # a short hash of the units that this server told
 
 
 class Commits(msgspec.Struct, array_like=True, frozen=True):
@@ -134,6 +139,8 @@ class Ack(msgspec.Struct, array_like=True, frozen=True):
     forms: bool = False  # whether newer forms than the device's are there: FORMS frames bring them
     # (place in the list that the device sent, bytes that are here) of the forms' texts that the server lacks
     lacked: Annotated[tuple[tuple[Count, Count], ...], msgspec.Meta(max_length=MOST_FORMS)] = ()
+    # the organisation's units, when they are others than the hello's
+    units: Annotated[tuple[str, ...], msgspec.Meta(max_length=MOST_UNITS)] | None = None
 
 
 class FormText(msgspec.Struct, array_like=True, frozen=True):

@@ -71,6 +71,9 @@ PEER: list[tuple[str, str, Stored, object]] = [
     *((f"{name}_cursor", name, 6, 6) for name in ("receipts", "judged", "passed", "devices", "refused", "clocks")),
     *((f"{name}_cursor", name, 6, 6) for name in ("pairs", "heard", "enrolled", "noted")),
     (
+        "units", "units", b"\x92\xa3LAT\xa3DAM", ("LAT", "DAM"),
+    ),
+    (
         "servers_above", "servers", b"\x91\x95\xc4\x01h\xa2hq\xa3url\xc4\x01p\xa0", ((b"h", "hq", "url", b"p", ""),),
     ),
     ("newest_time", "told", 8, 8),

@@ -109,6 +109,7 @@ GROWN: tuple[msgspec.Struct, ...] = (
         reserved_told=9,
         answers=11,
         forms=((b"shorthsh", 4_096),),
+        units=b"unit",
     ),
     msgspec.structs.replace(
         next(one for one in MESSAGES if isinstance(one, messages.Ack)),
@@ -118,6 +119,7 @@ GROWN: tuple[msgspec.Struct, ...] = (
         answers=12,
         forms=True,
         lacked=((1, 4_096),),
+        units=("LAT", "LAT/JBL"),
     ),
     msgspec.structs.replace(
         next(one for one in MESSAGES if isinstance(one, messages.Peer)),

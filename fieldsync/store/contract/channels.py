@@ -53,6 +53,9 @@ class ChannelReads(Protocol):
     def channel(self, n: int) -> Channel:
         """Return a channel with the digest that its records have now."""
 
+    def count_channels(self) -> int:
+        """Return how many channels there are."""
+
     def channels(self) -> list[Channel]:
         """Return all channels, by unit."""
 

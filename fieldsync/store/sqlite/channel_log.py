@@ -34,6 +34,9 @@ class SqliteChannelReads(SqliteRecordQueries):
     def channel(self, n: int) -> Channel:
         return self._read_channel(self.sql(f"SELECT {_CHANNEL} FROM channel WHERE n = ?", (n,)).fetchone())
 
+    def count_channels(self) -> int:
+        return int(self.sql("SELECT count(*) FROM channel").fetchone()[0])
+
     def channels(self) -> list[Channel]:
         return [self._read_channel(row) for row in self.sql(f"SELECT {_CHANNEL} FROM channel ORDER BY unit")]
 

@@ -232,6 +232,8 @@ WORDS = {
     "role_refused!": "It takes: {needs}.",
     "other_dictionary": "The server does not know the forms that this was packed with; nothing was changed.",
     "other_dictionary!": "Sync again; if it stays so, tell your office.",
+    "unit_refused.unknown": "There is no unit {unit}; nothing was changed.",
+    "unit_refused.unknown!": "Perhaps: {near}. If it is a new one, sync first: fieldsync sync",
     "unit_refused": "The unit {unit} is not one of yours; nothing was changed.",
     "store_exists": "There is a store in {home} already; nothing was changed.",
     "store_exists!": "Give another folder with --home, or use the one there is.",

@@ -32,6 +32,7 @@ class ChannelContract(Contract):
             assert len(tx.page_forward(channel.n, 0, 2)) == 2
             assert told(tx.page_back(channel.n, channel.arrival, 0, 10)) == [(record(1), False), (record(3), False)]
             assert (tx.has_unit(UNITS[0]), tx.has_unit("LAT")) == (True, False)
+            assert tx.count_channels() == len(tx.channels())
             assert (tx.arrival_of(UNITS[0]), tx.arrival_of("LAT")) == (channel.arrival, 0)
 
     def test_channels_are_found_by_the_units_above_them(self, store: Store) -> None:

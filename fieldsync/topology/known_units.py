@@ -1,0 +1,36 @@
+"""Which units the organisation has: a server tells its devices, which so know of a unit that is none before they sync.
+
+A server knows its channels; a branch knows some of them only, and passes on what the server above told. Partners are told nothing.
+"""
+
+import hashlib
+
+from fieldsync.core.units import LEFT, unit_of_channel
+from fieldsync.store import ReadTx
+from fieldsync.wire import messages
+
+_told: dict[bytes, tuple[int, tuple[str, ...]]] = {}
+"""By server: how many channels it had, and its units; there are only ever more."""
+
+
+def units_to_tell(tx: ReadTx, server: bytes) -> tuple[str, ...]:
+    """Return the units that a server tells its devices; none where it does not know all, or there are too many for a frame."""
+    if tx.settings.upstream is not None:
+        return tx.peer_settings(tx.settings.upstream).units
+    count = tx.count_channels()
+    known = _told.get(server)
+    if known is None or known[0] != count:
+        names = {unit_of_channel(channel.unit) for channel in tx.channels()} - {LEFT}
+        known = _told[server] = count, tuple(sorted(names)) if len(names) <= messages.MOST_UNITS else ()
+    return known[1]
+
+
+def units_hash(units: tuple[str, ...]) -> bytes:
+    """Return four bytes that tell one list of units from another; none for the empty list."""
+    return hashlib.sha256("\n".join(units).encode()).digest()[:4] if units else b""
+
+
+def unit_news(tx: ReadTx, server: bytes, told: bytes) -> tuple[str, ...] | None:
+    """Return the units to tell a device; None where there are none, or it was told these, which have the hash `told`."""
+    units = units_to_tell(tx, server)
+    return units if units and units_hash(units) != told else None

@@ -1,0 +1,57 @@
+"""A unit that there is not is refused before the sync, by what the server told; a branch passes on what it was told itself."""
+
+import pytest
+
+from fieldsync import errors
+from fieldsync.core import record_ids
+from fieldsync.replica import save, transfer
+from fieldsync.replica.changes import Changes
+from fieldsync.replica.node import Node
+from tests import cast
+from tests.cast import QRD
+from tests.conftest import Cast
+from tests.directly import sync
+
+
+def family(node: Node) -> str:
+    """Register a family; return its id."""
+    return record_ids.id_text(save.add_record(node, "household", Changes(set={"family_name": "علي"})))
+
+
+def test_a_unit_that_there_is_not_is_refused_at_once(people: Cast) -> None:
+    """With those that are like it; one that is somebody else's is moved to; without a sync nothing is known of any."""
+    home = family(people.amal)
+    transfer.plan_transfer(people.amal, home, "LAT/XYZ")
+    sync(people.amal, people.hq)
+    for attempt in (transfer.transfer_record, transfer.plan_transfer):
+        with pytest.raises(errors.UnitRefused) as caught:
+            attempt(people.amal, home, "LAT/QRDD")
+        assert caught.value.facts["near"][0] == QRD
+    transfer.transfer_record(people.amal, home, QRD)
+    sync(people.amal, people.hq)
+    sync(people.basim, people.hq)
+    with people.basim.store.read() as tx:
+        assert tx.row(record_ids.from_text(home)) is not None
+
+
+def test_new_units_are_told_and_the_list_once(people: Cast) -> None:
+    """Who has heard of all is told nothing; a new one comes with the next answer. Below one's own units there may be any."""
+    home = family(people.amal)
+    sync(people.amal, people.hq)
+    before = sync(people.amal, people.hq).bytes_down
+    cast.join_directly(people.hq, people.home / "rami", "Rami", "caseworker", ["LAT/HFA"])
+    after = sync(people.amal, people.hq).bytes_down
+    assert after > before
+    transfer.plan_transfer(people.amal, home, "LAT/HFA")
+    sync(people.samar, people.hq)
+    transfer.plan_transfer(people.samar, home, "LAT/NEW")
+
+
+def test_a_partner_is_told_of_no_units(people: Cast) -> None:
+    """Which offices there are is none of its business."""
+    cast.join_directly(people.hq, people.home / "noor", "Noor", "partner", ["LAT/NOOR"])
+    noor = people.open("noor")
+    sync(noor, people.hq)
+    with noor.store.read() as tx:
+        assert all(tx.peer_settings(server.id).units == () for server in tx.servers())
+    noor.close()
