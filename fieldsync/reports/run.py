@@ -16,6 +16,7 @@ from fieldsync.reports.definitions import Report
 from fieldsync.reports.period import Period
 from fieldsync.review import decisions
 from fieldsync.review.conflict_filter import ConflictFilter
+from fieldsync.review.decision_log import LoggedDecision, logged_decisions
 from fieldsync.schema.model import Schema, Type
 from fieldsync.store.contract import SECONDS, IssuedReport, LastSync, Progress, ReportRow, ReportView
 
@@ -184,6 +185,8 @@ def count_rows(
         figures.fill_table("period", ("name", "since", "until"), asked.spans())
         if "sync_device" in report.sql:
             figures.fill_table("sync_device", _DEVICES, _device_rows(node, unit))
+        if "logged_decision" in report.sql:
+            figures.fill_table("logged_decision", LoggedDecision._fields, logged_decisions(node, unit))
         if "suspect" in report.sql:  # pairs that may be one, both ways round
             with node.store.read() as tx:
                 pairs = [pair[:2] for pair in tx.open_pairs(comparison.LIKELY)]

@@ -2,13 +2,14 @@
 number = 11
 whole = true
 label = { en = "Data quality", ar = "جودة البيانات" }
-about = { en = "What is missing or looks wrong in the registers on the last day of the period.", ar = "ما ينقص في السجلات أو يبدو خطأ في آخر يوم من الفترة." }
+about = { en = "What is missing or looks wrong in the registers on the last day of the period, and how conflicts were decided in it.", ar = "ما ينقص في السجلات أو يبدو خطأ في آخر يوم من الفترة، وكيف بُتّ في التعارضات خلالها." }
 
 [columns]
 what = { en = "What", ar = "الملاحظة", kind = "word" }
 n = { en = "Records", ar = "السجلات", kind = "count", bar = true }
 whole = { en = "Of", ar = "من أصل", kind = "count" }
 share = { en = "%", ar = "٪", kind = "share", whole = "whole" }
+seconds = { en = "Seconds each", ar = "ثوانٍ لكل منها", kind = "number", leaves = false }
 
 [words]
 no_paper = { en = "People without an identity paper", ar = "أشخاص بلا وثيقة" }
@@ -20,6 +21,8 @@ size = { en = "Stated size is not the members'", ar = "العدد المصرح �
 no_consent = { en = "People with a case and no consent", ar = "أصحاب حالات بلا موافقة" }
 same_paper = { en = "Identity papers of several people", ar = "وثائق مسجلة لأكثر من شخص" }
 same_book = { en = "Family booklets of several households", ar = "دفاتر عائلة لأكثر من أسرة" }
+decisions = { en = "Conflicts decided, with the median time", ar = "تعارضات بُتّ فيها، والوقت الوسيط" }
+agreed = { en = "Decided alike by two supervisors", ar = "بتّ فيها مشرفان على نحو واحد" }
 two_homes = { en = "People with two open memberships", ar = "أشخاص في أسرتين معا" }
 */
 WITH
@@ -36,6 +39,8 @@ WITH
     SELECT substr(value, 1, instr(value || ':', ':') + 3 + instr(substr(value, instr(value || ':', ':') + 4) || ':', ':') - 1) AS paper,
       count(DISTINCT one.id) AS n, max(one.in_review) AS in_review FROM one, json_each(one.ids) GROUP BY 1),
   totals AS MATERIALIZED (SELECT (SELECT count(*) FROM one) AS people, (SELECT count(*) FROM home) AS homes),
+  made AS MATERIALIZED (SELECT seconds, second, agrees FROM logged_decision WHERE day >= :since AND day < :until),
+  timed AS (SELECT seconds, row_number() OVER (ORDER BY seconds) AS place, count(*) OVER () AS n FROM made WHERE seconds IS NOT NULL),
   line (at, what, n, whole, in_review) AS (
     SELECT 1, 'no_paper', coalesce(sum(ids IS NULL), 0), count(*), sum(ids IS NULL AND in_review) FROM one
     UNION ALL SELECT 2, 'heaped', coalesce(sum(substr(birth_date, 6) IN ('01-01', '07-01')), 0), count(birth_date),
@@ -54,5 +59,9 @@ WITH
     UNION ALL SELECT 9, 'same_book', coalesce(sum(n > 1), 0), count(*), sum(n > 1 AND in_review)
       FROM (SELECT count(*) AS n, max(in_review) AS in_review FROM home WHERE book IS NOT NULL GROUP BY book)
     UNION ALL SELECT 10, 'two_homes', coalesce(sum(n > 1), 0), count(*), sum(n > 1 AND in_review)
-      FROM (SELECT count(DISTINCT household) AS n, max(in_review) AS in_review FROM membership WHERE to_date IS NULL GROUP BY person))
-SELECT what, n, whole, 100.0 * n / nullif(whole, 0) AS share, in_review FROM line ORDER BY at
+      FROM (SELECT count(DISTINCT household) AS n, max(in_review) AS in_review FROM membership WHERE to_date IS NULL GROUP BY person)
+    UNION ALL SELECT 11, 'decisions', count(*), NULL, 0 FROM made
+    UNION ALL SELECT 12, 'agreed', coalesce(sum(agrees), 0), coalesce(sum(second), 0), 0 FROM made)
+SELECT what, n, whole, 100.0 * n / nullif(whole, 0) AS share,
+  CASE what WHEN 'decisions' THEN (SELECT round(seconds) FROM timed WHERE place = (n + 1) / 2) END AS seconds, in_review
+FROM line ORDER BY at

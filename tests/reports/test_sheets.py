@@ -9,6 +9,7 @@ from fieldsync.replica import save, transfer
 from fieldsync.replica.node import Node
 from fieldsync.reports import definitions, run, table_refresh
 from fieldsync.reports.period import Period
+from fieldsync.review.decision_log import LoggedDecision
 from tests import cast
 from tests.cast import JBL, QRD
 from tests.conftest import Cast
@@ -27,6 +28,7 @@ def plainly(node: Node, name: str, unit: str | None) -> list[tuple[object, ...]]
     report, asked = definitions.find_report(node.home, name), Period("2026-10", node.today())
     figures = node.store.open_report_reader(run.report_views(node.schema), unit, sheets=False)
     figures.fill_table("period", ("name", "since", "until"), asked.spans())
+    figures.fill_table("logged_decision", LoggedDecision._fields, ())  # nobody decides in this
     facts = {"since": asked.first_day, "until": asked.end_day, "as_at": asked.as_at}
     columns, rows = figures.run_query(report.sql, facts, name=name, sealed=False)
     figures.close()
