@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from fieldsync import errors, office
+from fieldsync.agent import client
 from fieldsync.replica import node as nodes
 from fieldsync.replica import queries
 from fieldsync.replica.queries import Record, ShownHead, Written
@@ -74,15 +75,18 @@ def __getattr__(name: str) -> Any:
 def open(home: str | PathLike[str], *, passphrase: str | None = None, key_file: bytes | None = None) -> "Session":
     """Open the store in a folder with its passphrase, or with a key file's content. NoStore, NoSecret, WrongPassphrase, StoreBusy.
 
-    The store was made by `fieldsync join` or `fieldsync server init`.
+    With neither, `fieldsync unlock` must hold its key. The store was made by `fieldsync join` or `fieldsync server init`.
     """
 
     def unlock(slots: "Slots") -> bytes:
         if key_file is not None:
             return slots.open_keyfile(key_file)
-        if passphrase is None:
+        if passphrase is not None:
+            return slots.open_passphrase(passphrase)
+        held = client.fetch_key(slots.store, slots.to_bytes())
+        if held is None:
             raise errors.NoSecret
-        return slots.open_passphrase(passphrase)
+        return held
 
     office.register()
     return Session(nodes.open_node(Path(home), unlock))

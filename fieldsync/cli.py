@@ -47,6 +47,8 @@ COMMANDS = GroupSpec(
         "backup": CommandSpec("backup:backup"),
         "restore": CommandSpec("backup:restore"),
         "passphrase": CommandSpec("passphrase:passphrase"),
+        "unlock": CommandSpec("unlock:unlock"),
+        "lock": CommandSpec("unlock:lock"),
         "quarantine": GroupSpec(
             "Saves that a server verified and did not apply: which and why; released or dropped by a person.",
             "quarantine:list_saves",

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from fieldsync.authority import integrity, quarantine, refused_saves
 from fieldsync.casework import agenda, cases, eligibility, record_pages, referrals
-from fieldsync.commands import files, overlaps, overview, reports, review
+from fieldsync.commands import files, overlaps, overview, reports, review, unlock
 from fieldsync.commands.support import completion, secrets
 from fieldsync.demo import results
 from fieldsync.exchange.tables import export_records, import_records
@@ -83,6 +83,8 @@ DOCUMENTS: Mapping[str, tuple[Output, ...]] = MappingProxyType(
         "backup": (Output(backups.BackedUp),),
         "restore": (Output(backups.Restored),),
         "passphrase": (Output(secrets.PassphraseChanged),),
+        "unlock": (Output(unlock.Unlocked),),
+        "lock": (Output(unlock.Locked),),
         "quarantine": (Output(list[quarantine.QuarantinedSave]),),
         "quarantine list": (Output(list[quarantine.QuarantinedSave]),),
         "quarantine release": (Output(quarantine.Released),),

@@ -113,7 +113,7 @@ def test_a_wrong_passphrase_and_none(world: World) -> None:
 
 def test_a_passphrase_opens_what_it_closed_until_it_is_changed(world: World, tmp_path: Path) -> None:
     """Set up with a passphrase and a key file: both open; a changed passphrase opens alone, and so does the recovery key."""
-    (tmp_path / "first").write_text("كلمة أولى\n", encoding="utf-8")
+    (tmp_path / "first").write_text("كلمة أولى هنا\n", encoding="utf-8")
     (tmp_path / "second").write_text("كلمة ثانية\n", encoding="utf-8")
     office = ["server", "init", "--org", "x", "--unit", "LAT", "--address", "https://localhost:1"]
     made = world.json("new", *office, "--passphrase-file", str(tmp_path / "first"))

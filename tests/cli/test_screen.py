@@ -247,10 +247,13 @@ def test_who_may_not_decide_is_told_so(world: World) -> None:
 
 
 def test_a_passphrase_is_asked_for_and_not_shown(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without any secret given, a terminal is asked; what is typed does not show."""
+    """Without any secret given, a terminal is asked, three times where it was wrong; what is typed does not show."""
     talk = Talk(world, "amal", "status", FIELDSYNC_KEY_FILE="")
     talk.answer("Passphrase: ", "not the right one")
-    talk.until("does not open the store")
+    for left in (2, 1):
+        talk.until(f"(tries left: {left}).")
+        talk.answer("Passphrase: ", "not the right one")
+    talk.until("nothing was changed")
     assert talk.end() == 4
     assert "not the right one" not in talk.seen
 

@@ -27,6 +27,14 @@ def seconds(text: str) -> float:
     return found
 
 
+def hold(text: str, most: float) -> float:
+    """Return seconds of `8h`, `90m`: how long something is held; Usage for anything else, for less than a second or more than `most`."""
+    found = _amount(text, _TIMES)
+    if found is None or not 1 <= found <= most:
+        raise errors.Usage(reason="hold", given=text, hours=int(most // 3600))
+    return found
+
+
 def _amount(text: str, units: "dict[str, int] | dict[str, float]") -> float | None:
     match = _AMOUNT.fullmatch(text)
     if match is None or match[2].lower() not in units:

@@ -2,14 +2,17 @@
 
 import os
 import re
+import secrets as random
 from functools import cache
 from pathlib import Path
 
 from msgspec import Struct
 
 from fieldsync import errors
+from fieldsync.agent import client
 from fieldsync.commands.support import text_files
 from fieldsync.commands.support.settings import Settings, at_terminal
+from fieldsync.crypto import passphrases
 from fieldsync.crypto.slots import KEY_SIZE, Slots
 from fieldsync.replica.node import SLOTS
 
@@ -18,6 +21,7 @@ PASSPHRASE_FD = "FIELDSYNC_PASSPHRASE_FD"  # noqa: S105 - where a process that w
 KEY_FILE = "FIELDSYNC_KEY_FILE"
 _RECOVERY = re.compile(r"\s*(?:[A-Za-z0-9]{4}[\s-]*){8}")
 _LARGEST = 64 * 1024
+_TRIES = 3  # of a passphrase at a prompt
 
 
 class Secrets:
@@ -30,8 +34,8 @@ class Secrets:
         self._new: tuple[bytes | None, str | None] = None, None
         self.recovery = ""
 
-    def unlock(self, slots: Slots) -> bytes:
-        """Return the store's key. WrongPassphrase, NoSecret, SlotPolicy."""
+    def unlock(self, slots: Slots, *, agent: bool = True) -> bytes:
+        """Return the store's key, from an agent rather than ask a person. WrongPassphrase, NoSecret, SlotPolicy."""
         if slots.store in self._made:
             return self._made[slots.store]
         secret, passphrase = _key_file(), self._given()
@@ -41,8 +45,25 @@ class Secrets:
             except errors.WrongPassphrase:
                 if passphrase is None:
                     raise
-        if passphrase is None:
-            passphrase = _asked("passphrase_open", self._lang)
+        if passphrase is not None:
+            return self._open(slots, passphrase)
+        held = client.fetch_key(slots.store, slots.to_bytes()) if agent else None
+        return self._ask_and_open(slots) if held is None else held
+
+    def _ask_and_open(self, slots: Slots) -> bytes:
+        """Ask a person for the passphrase, again where it was wrong. WrongPassphrase, NoSecret."""
+        from fieldsync.ui.terminal import messages, output
+
+        for left in reversed(range(_TRIES)):
+            try:
+                return self._open(slots, _asked("passphrase_open", self._lang))
+            except errors.WrongPassphrase:
+                if not left:
+                    raise
+                output.write_stderr(messages.phrase("passphrase_wrong", self._lang, n=left), self._lang)
+        raise AssertionError
+
+    def _open(self, slots: Slots, passphrase: str) -> bytes:
         if "recovery" in slots.kinds and _RECOVERY.fullmatch(passphrase):
             try:
                 return slots.open_recovery(passphrase)
@@ -65,6 +86,8 @@ class Secrets:
                 raise errors.BadInput(reason="short_secret", need=KEY_SIZE)
             if secret is None and passphrase is None:
                 passphrase = new_passphrase(self._lang)
+            elif passphrase is not None:
+                check_new(passphrase, self._lang)
             self._new = secret, passphrase
 
     def fill(self, slots: Slots, key: bytes) -> None:
@@ -105,21 +128,49 @@ def change(settings: Settings, new_file: str) -> PassphraseChanged:
         slots = Slots.from_bytes(path.read_bytes())
     except FileNotFoundError as fault:
         raise errors.NoStore(home=str(settings.folder)) from fault
-    key = Secrets(settings).unlock(slots)
-    slots.replace_passphrase(key, _first_line(Path(new_file)) if new_file else new_passphrase(settings.language))
+    key = Secrets(settings).unlock(
+        slots, agent=False
+    )  # whoever sits down at an unlocked laptop does not make it theirs
+    if new_file:
+        passphrase = _first_line(Path(new_file))
+        check_new(passphrase, settings.language)
+    else:
+        passphrase = new_passphrase(settings.language)
+    client.end(slots.store)  # what it holds was got from other slots
+    slots.replace_passphrase(key, passphrase)
     from fieldsync.replica.node_setup import write_file  # it loads what joins and publishes, which few commands do
 
     write_file(path, slots.to_bytes())
     return PassphraseChanged(changed=True, slots=slots.kinds)
 
 
+def check_new(passphrase: str, lang: str) -> None:
+    """Refuse (BadInput) a new passphrase that is too easy to guess, and offer words; none at all is for others to refuse."""
+    reason = passphrases.easy_reason(passphrase) if passphrase else None
+    if reason is not None:
+        raise errors.BadInput(
+            reason=f"passphrase_{reason}", least=passphrases.LEAST, words=passphrases.offered_words(lang, random.choice)
+        )
+
+
 def new_passphrase(lang: str) -> str:
-    """Ask for a new passphrase until it was typed twice the same. NoSecret."""
+    """Ask for a new passphrase until one that is not too easy was typed twice the same; words are offered. NoSecret."""
     from fieldsync.ui.terminal import messages, output
 
+    if not at_terminal():
+        raise errors.NoSecret
+    words = passphrases.offered_words(lang, random.choice)
+    output.write_stderr(messages.phrase("passphrase_words", lang, words=words), lang)
     while True:
         first = _asked("passphrase_new", lang)
-        if first and first == _asked("passphrase_again", lang):
+        if not first:
+            continue
+        try:
+            check_new(first, lang)
+        except errors.BadInput as fault:
+            output.write_stderr(messages.explain_error(fault, lang, None)[0], lang)
+            continue
+        if first == _asked("passphrase_again", lang):
             return first
         output.write_stderr(messages.phrase("passphrase_differ", lang), lang)
 

@@ -47,6 +47,8 @@ class NodeView(RecordCards):
             at = when(found.last_sync) if found.last_sync else self.phrase("never")
             self.line(INDENT + self.phrase("last_sync", at=at))
         self._saves(found.commits, server=not node.is_laptop)
+        if found.unlocked_until:
+            self.line(INDENT + self.phrase("store_unlocked_until", at=when(found.unlocked_until)))
         if found.refused:
             from fieldsync.ui.views import schema_news
 
@@ -188,6 +190,16 @@ class NodeView(RecordCards):
     def restored(self, made: "Restored") -> None:
         """Whose store it is, and what comes next."""
         self.say(f"restored_{made.kind}", person=made.person, records=f"{made.records:,}")
+
+    def unlocked(self, until: str, *, memory_locked: bool) -> None:
+        """Until when, and what the system does not do for it."""
+        self.say("store_unlocked", at=when(until))
+        if not memory_locked:
+            self.say("store_unlocked_swap")
+
+    def locked(self, *, was_unlocked: bool) -> None:
+        """One line."""
+        self.say("store_locked" if was_unlocked else "store_locked_before")
 
     def passphrase_changed(self) -> None:
         """One line."""

@@ -3,11 +3,13 @@
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import asdict
 
+from fieldsync.agent import client
 from fieldsync.casework import agenda
 from fieldsync.core import stamp
 from fieldsync.core.grants import DECIDERS
+from fieldsync.crypto.slots import Slots
 from fieldsync.replica import queries
-from fieldsync.replica.node import Node
+from fieldsync.replica.node import SLOTS, Node
 from fieldsync.review import queue
 from fieldsync.topology import blocked_checks
 from fieldsync.topology.blocked_checks import BlockedCheck
@@ -29,6 +31,7 @@ class Status(queries.NodeStatus, frozen=True, kw_only=True):
     overlaps: how many that may be the same assistance.
     uncompared: how many records nobody has compared yet.
     clock_off_ms: how far this computer's clock was ahead of the server's at the last sync.
+    unlocked_until: when the store is locked again, where `unlock` holds its key.
     letters_twice: of a server: letters that several devices have.
     health: what is not well, or "ok": "clock_off", "letters_twice", "forms_unread", "refused", "never_sent", "blocked".
     """
@@ -38,6 +41,7 @@ class Status(queries.NodeStatus, frozen=True, kw_only=True):
     uncompared: int
     bundle: BundleUnderway | None
     clock_off_ms: int | None
+    unlocked_until: str | UnsetType = UNSET
     letters_twice: list[str] | UnsetType = UNSET
     blocked: list[BlockedCheck]
     health: list[str]
@@ -74,6 +78,7 @@ def status(node: Node, lang: str) -> Status:
     head = max((one.seq for one in found.receipts), default=0)
     last = next((one for one in packed if one.last > head and found.unsent), None)
     hindered = _blocked(node, lang)
+    held = client.held_until(Slots.from_bytes((node.home / SLOTS).read_bytes()).store)
     ill = {
         "clock_off": off is not None and abs(int(off)) > stamp.TOLERANCE_MS,
         "letters_twice": twice,
@@ -87,6 +92,7 @@ def status(node: Node, lang: str) -> Status:
         **asdict(pairs),
         bundle=BundleUnderway(last.number, stamp.stamp_text(last.at << stamp.COUNTER_BITS), last.last - head) if last else None,
         clock_off_ms=off,
+        unlocked_until=UNSET if held is None else held.text,
         letters_twice=twice or UNSET,
         blocked=hindered,
         health=[name for name, there in ill.items() if there] or ["ok"],
