@@ -140,6 +140,7 @@ COMMANDS = GroupSpec(
                 "merge": CommandSpec("duplicates:merge"),
                 "split": CommandSpec("duplicates:split"),
                 "not-same": CommandSpec("duplicates:not_same"),
+                "bulk": CommandSpec("duplicates:bulk"),
             },
             needs=("person",),
         ),

@@ -18,7 +18,7 @@ from fieldsync.exchange.tables import export_records, import_records
 from fieldsync.replica import history, transfer
 from fieldsync.replica.queries import Record
 from fieldsync.reports import run
-from fieldsync.review import asked_questions, assistance_overlaps, decisions, duplicate_pairs, removal
+from fieldsync.review import asked_questions, assistance_overlaps, decisions, duplicate_bulk, duplicate_pairs, removal
 from fieldsync.review.saved_records import SavedRecord
 from fieldsync.schema import model, type_summaries
 from fieldsync.server import administration, branch_link, publish_schema
@@ -134,6 +134,7 @@ DOCUMENTS: Mapping[str, tuple[Output, ...]] = MappingProxyType(
         "duplicates merge": (Output(duplicate_pairs.ComparedPair),),
         "duplicates split": (Output(duplicate_pairs.ComparedPair),),
         "duplicates not-same": (Output(duplicate_pairs.ComparedPair),),
+        "duplicates bulk": (Output(duplicate_bulk.BulkMerge),),
         "import": (Output(import_records.ImportedFile),),
         "export": (Output(export_records.ExportedFile),),
         "report": (

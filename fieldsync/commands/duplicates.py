@@ -5,9 +5,11 @@ from typing import Annotated, Any
 import typer
 from typer import Argument, Option
 
+from fieldsync import errors
 from fieldsync.commands import bar, opened, tell
 from fieldsync.commands.records import Note, Record
 from fieldsync.commands.review import Type, Unit, chosen_type
+from fieldsync.commands.support import completion
 
 Stays = Annotated[str, Argument(metavar="A", help="The record that stays: its id, its code, or a beginning of either.")]
 Gives = Annotated[str, Argument(metavar="B", help="The record that gives way.")]
@@ -90,6 +92,35 @@ def not_same(ctx: typer.Context, a: Record, b: Other, note: Note = None) -> None
     with opened(ctx) as node:
         pairs.mark_distinct(node, a, b, note=note)
         _tell(ctx, node, a, b, "pairs_apart")
+
+
+def bulk(
+    ctx: typer.Context,
+    type_: Annotated[str, Option("--type", metavar="TYPE", help="Of which type.", autocompletion=completion.types)],
+    *,
+    score: Annotated[int, Option(metavar="PERCENT", help="How likely they are one at least, in percent.")] = 95,
+    unit: Unit = None,
+    dry_run: Annotated[bool, Option("--dry-run", help="Say what would be merged, and merge nothing.")] = False,
+    note: Note = None,
+) -> None:
+    """Merge all pairs that are so likely one; only where such pairs were always merged when people looked at each.
+
+    Example: fieldsync duplicates bulk --type person --score 95 --dry-run
+    """
+    from fieldsync.review import duplicate_bulk as pairs
+    from fieldsync.ui.views import duplicate_view as pictures
+
+    if not 50 <= score <= 100:
+        raise errors.Usage(reason="score")
+    with opened(ctx) as node:
+        type_, least = str(chosen_type(node, type_)), score / 100
+        with bar(ctx) as progress:
+            found = pairs.mergeable_pairs(node, type_, least, unit=unit, progress=progress)
+        past = pairs.past_pairs(node, type_, least)
+        if not dry_run:
+            found = pairs.merge_pairs(node, found, note=note)
+        told = pairs.BulkMerge(type_, least, past, 0 if dry_run else len(found), dry_run, found)
+        tell(ctx, told, lambda out: pictures.merged_together(out, node, told))
 
 
 def _tell(ctx: typer.Context, node: Any, a: str, b: str, said: str) -> None:

@@ -27,3 +27,9 @@ class OpenConflict(MustDecide):
     """A step that cannot be taken while its field is in conflict; facts: field."""
 
     code = "open_conflict"
+
+
+class PastDisagree(MustDecide):
+    """Pairs to be merged together, of whose like people did not always say so; facts: merged, apart, needs, percent."""
+
+    code = "past_disagree"

@@ -20,7 +20,7 @@ from fieldsync.linkage import comparison, features
 from fieldsync.replica import duplicate_index, save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.commit_writer import commit_drafts
-from fieldsync.replica.lookup import find_row
+from fieldsync.replica.lookup import RelatedRecords, find_row
 from fieldsync.replica.node import Node
 from fieldsync.replica.queries import Record, RecordShaper
 from fieldsync.replica.record_units import unit_of, units_of
@@ -50,6 +50,8 @@ class DuplicatePair(Struct, frozen=True):
     b_code: str | None
     a_unit: str
     b_unit: str
+    a_title: str
+    b_title: str
 
 
 class ComparedPair(Struct, frozen=True):
@@ -132,10 +134,12 @@ def list_pairs(
     with node.store.read() as tx:
         pairs = undecided_pairs(tx, least, type)
         rows = tx.rows({record for a, b, _, _ in pairs for record in (a, b)})
+        related = RelatedRecords(node, tx)
         found = [
             DuplicatePair(
                 record_ids.id_text(a), record_ids.id_text(b), score, list(reasons), rows[a].state.type,
                 a_code=rows[a].code, b_code=rows[b].code, a_unit=unit_of(tx, rows[a]), b_unit=unit_of(tx, rows[b]),
+                a_title=related.title_of(rows[a]), b_title=related.title_of(rows[b]),
             )
             for a, b, score, reasons in pairs
         ]  # fmt: skip
@@ -199,39 +203,47 @@ def merge_records(node: Node, a: str, b: str, *, note: str | None = None) -> byt
     Who gave way before stands for the same one: what is written is where the last of B's line gives way to the last of A's.
     """
     with node.store.write() as tx:
-        one, other = _find_decidable(node, tx, a, b)
-        stays, gives = _root_row(tx, one), _root_row(tx, other)
-        if stays.state.record == gives.state.record:
-            raise errors.AlreadyOne
-        _may_decide(node, tx, stays, gives)
-        kept = record_ids.id_text(stays.state.record)
-        fields: dict[bytes, dict[str, Value]] = {gives.state.record: {SAME: kept}}
-        rows = {row.state.record: row for row in (one, other, stays, gives)}
-        for left, right in ((one, other), (stays, gives)):
-            for row, name in ((left, _not_mergeable(right)), (right, _not_mergeable(left))):
-                if settle_member(register_of(row.state, name)):
-                    fields.setdefault(row.state.record, {})[name] = False
-        _write_decisions(node, tx, rows, fields, note)
+        return merge_within(node, tx, a, b, note=note)
+
+
+def merge_within(node: Node, tx: Tx, a: str, b: str, *, note: str | None = None) -> bytes:
+    """Do so within a transaction."""
+    one, other = _find_decidable(node, tx, a, b)
+    stays, gives = _root_row(tx, one), _root_row(tx, other)
+    if stays.state.record == gives.state.record:
+        raise errors.AlreadyOne
+    _may_decide(node, tx, stays, gives)
+    kept = record_ids.id_text(stays.state.record)
+    fields: dict[bytes, dict[str, Value]] = {gives.state.record: {SAME: kept}}
+    rows = {row.state.record: row for row in (one, other, stays, gives)}
+    for left, right in ((one, other), (stays, gives)):
+        for row, name in ((left, _not_mergeable(right)), (right, _not_mergeable(left))):
+            if settle_member(register_of(row.state, name)):
+                fields.setdefault(row.state.record, {})[name] = False
+    _write_decisions(node, tx, rows, fields, note)
     return stays.state.record
 
 
 def split_records(node: Node, a: str, b: str, *, note: str | None = None) -> bytes:
     """Take a merge back: whichever of the two gave way stands for itself again; return its id. NotOne, RoleRefused, UnitRefused."""
     with node.store.write() as tx:
-        one, other = _find_decidable(node, tx, a, b)
-        if _merge_target(tx, one) != _merge_target(tx, other) or one.state.record == other.state.record:
-            raise errors.NotOne
-        # B in A's line, A in B's, or both in a third one's: then B leaves
-        gave = (
-            one if record_ids.id_text(other.state.record) in _merge_chain(tx, one) or SAME not in other.doc else other
-        )
-        leaving = {gave.state.record: gave}
-        stays = _root_row(tx, one)
-        if SAME in stays.doc:  # a ring: the one that stands for all of it gave way to one of them, too
-            leaving[stays.state.record] = stays
-            if stays.state.record == gave.state.record:
-                leaving |= {row.state.record: row for row in (one, other)}
-        _write_decisions(node, tx, leaving, {record: {SAME: None} for record in leaving}, note)
+        return split_within(node, tx, a, b, note=note)
+
+
+def split_within(node: Node, tx: Tx, a: str, b: str, *, note: str | None = None) -> bytes:
+    """Do so within a transaction."""
+    one, other = _find_decidable(node, tx, a, b)
+    if _merge_target(tx, one) != _merge_target(tx, other) or one.state.record == other.state.record:
+        raise errors.NotOne
+    # B in A's line, A in B's, or both in a third one's: then B leaves
+    gave = one if record_ids.id_text(other.state.record) in _merge_chain(tx, one) or SAME not in other.doc else other
+    leaving = {gave.state.record: gave}
+    stays = _root_row(tx, one)
+    if SAME in stays.doc:  # a ring: the one that stands for all of it gave way to one of them, too
+        leaving[stays.state.record] = stays
+        if stays.state.record == gave.state.record:
+            leaving |= {row.state.record: row for row in (one, other)}
+    _write_decisions(node, tx, leaving, {record: {SAME: None} for record in leaving}, note)
     return gave.state.record
 
 

@@ -149,6 +149,8 @@ samar: duplicates show {man} {again}
 samar: duplicates merge {man} {again}
 samar: duplicates show {man} {again}
 samar: duplicates split {man} {again}
+samar: duplicates bulk --type person --dry-run
+samar: duplicates bulk --type person --score 5
 samar: duplicates not-same {man} {again}
 amal: duplicates merge {man} {again}
 amal: import nothere.csv --type household

@@ -1,4 +1,4 @@
-"""Many conflicts decided alike: by which rule, and what that does to every record, looked at before it is done."""
+"""Many decided alike, conflicts by a rule, pairs by how likely they are one: what that does is looked at before it is done."""
 
 import asyncio
 from collections.abc import Sequence
@@ -8,11 +8,14 @@ from textual.app import App
 
 from fieldsync.replica.node import Node
 from fieldsync.review import decisions as reviews
+from fieldsync.review import duplicate_bulk, duplicate_pairs
+from fieldsync.review.duplicate_pairs import DuplicatePair
 from fieldsync.review.queue import HeadWithOrigin, QueuedConflict
 from fieldsync.store.contract import Progress
 from fieldsync.ui.review.questions import ReviewQuestion, bulk_rules, question_of_conflict
 from fieldsync.ui.terminal import bidi
 from fieldsync.ui.terminal.messages import SafeText
+from fieldsync.ui.views.duplicate_view import percent, reasons
 from fieldsync.ui.views.tables import Tables
 from fieldsync.ui.widgets import dialogs
 from fieldsync.ui.widgets.line_writer import QUIET, LinePart, LineWriter
@@ -56,6 +59,35 @@ async def choose_alike(
     title = out.phrase("review_preview", rule=said, n=f"{len(rows):,}", out=f"{len(items) - len(rows):,}")
     agreed = await app.push_screen_wait(dialogs.ConfirmDialog(pen, title, rows, does="key_decide_all"))
     return many if agreed else []
+
+
+def pairs_alike(node: Node, here: QueuedConflict, progress: Progress) -> list[DuplicatePair]:
+    """Return the pairs that are at least as likely one as this. PastDisagree."""
+    score = duplicate_pairs.show_pair(node, here.record.hex(), here.other.hex()).score
+    return duplicate_bulk.mergeable_pairs(node, here.type, score, progress=progress)
+
+
+async def agree_to_merge(
+    app: App[Any], node: Node, out: Tables, pen: LineWriter, pairs: Sequence[DuplicatePair]
+) -> bool:
+    """Show pairs that would be merged, and say whether that is agreed to."""
+    rows = [
+        [
+            LinePart(f"{percent(pair.score)}  ", "bold"),
+            LinePart(f"{pair.a_code or pair.a[:8]} "),
+            LinePart(pair.a_title),
+            LinePart("  ~  ", QUIET),
+            LinePart(f"{pair.b_code or pair.b[:8]} "),
+            LinePart(pair.b_title),
+            LinePart("  "),
+            LinePart(bidi.without_isolates(reasons(out, node.schema.types.get(pair.type), pair.reasons)), QUIET),
+        ]
+        for pair in pairs
+    ]
+    least = percent(min(pair.score for pair in pairs))
+    title = out.phrase("review_merge_preview", score=least, n=f"{len(pairs):,}")
+    agreed = await app.push_screen_wait(dialogs.ConfirmDialog(pen, title, rows, does="key_merge_all"))
+    return bool(agreed)
 
 
 def _preview_row(

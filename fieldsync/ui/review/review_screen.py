@@ -3,43 +3,41 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import ClassVar, TypeVar
+from typing import ClassVar
 
 from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.events import Key
 
 from fieldsync import errors
-from fieldsync.core import names
+from fieldsync.core import names, record_ids
 from fieldsync.replica.history import history
 from fieldsync.replica.node import Node
 from fieldsync.review import decisions as reviews
-from fieldsync.review import queue
+from fieldsync.review import duplicate_bulk, queue
 from fieldsync.review.conflict_filter import ConflictFilter
 from fieldsync.review.queue import QueuedConflict
 from fieldsync.store.contract import Progress
-from fieldsync.ui.forms.answers import refusal_text
 from fieldsync.ui.review import bulk, keys
 from fieldsync.ui.review.ask_back import ask_back
+from fieldsync.ui.review.deciding import DecidingScreen
 from fieldsync.ui.review.filters import ask_filter
-from fieldsync.ui.review.layout import ReviewLayout
 from fieldsync.ui.review.open_linked import open_linked
 from fieldsync.ui.review.other_value import ask_value
 from fieldsync.ui.review.questions import history_lines
 from fieldsync.ui.review.walkthrough import same_question
+from fieldsync.ui.terminal import messages
 from fieldsync.ui.views.tables import Tables
 from fieldsync.ui.widgets import dialogs
-from fieldsync.ui.widgets.line_writer import BAD, GOOD, WARN, LinePart
+from fieldsync.ui.widgets.line_writer import GOOD, WARN, LinePart
 from fieldsync.ui.widgets.text_panels import RowList, TextPanel
 
-T = TypeVar("T")
 _EVERY = 2.0  # seconds between two looks whether another process has written
-_MANY = 50  # decisions that are taken back while a bar shows how far it has got
 
 Looks = Callable[[Progress], Sequence[QueuedConflict]]
 
 
-class ReviewScreen(ReviewLayout):
+class ReviewScreen(DecidingScreen):
     """The one screen of `review`."""
 
     AUTO_FOCUS = None
@@ -66,18 +64,6 @@ class ReviewScreen(ReviewLayout):
         self._open_question(0)
         self.call_after_refresh(self._look_for_pairs)
         self.set_interval(_EVERY, self._look_for_news)
-
-    def _open_question(self, at: int) -> None:
-        """Show the question at a place; one that others have settled meanwhile falls out of the queue, which is said."""
-        at, self._matter = self.walk.open_question(at)
-        self.query_one("#queue", RowList).show_rows(len(self.walk.waiting), at)
-        gone = self.walk.settled_notice()
-        if gone:
-            self._note = ""
-            self._said = [LinePart(gone, WARN), LinePart("   "), *self._said]
-        self._side = min(1, len(self._matter.sides) - 1) if self._matter is not None else 0
-        self.query_one("#matter", VerticalScroll).scroll_home(animate=False)
-        self._redraw()
 
     # --- one thing at a time ---
 
@@ -114,83 +100,6 @@ class ReviewScreen(ReviewLayout):
             event.stop()
             if int(digit) < len(self._matter.sides):
                 self._take_side(int(digit))
-
-    def action_take(self) -> None:
-        """Take the side that is marked."""
-        self._take_side(self._side)
-
-    def _take_side(self, side: int) -> None:
-        matter = self._matter
-        if matter is None or side >= len(matter.sides):
-            return
-        taken = matter.sides[side]
-        if not taken.can_be_taken:
-            return
-        told = "".join(part.text for part in taken.value) if taken.decision is not None else taken.name
-        self._carry_out(
-            partial(self.walk.take_side, self._position, matter, taken, self._note), f"✓ {matter.title}: {told}"
-        )
-
-    def _carry_out(self, decide: Callable[[], bool], told: str) -> None:
-        """Decide, and go on; a question that is not what it was is looked at again."""
-        before = self.walk.waiting[: self._position]
-        try:
-            done = decide()
-        except errors.FieldsyncError as fault:
-            self._show_refusal(fault)
-            return
-        self._go_on(before, told, done=done)
-
-    def _go_on(self, before: Sequence[QueuedConflict], told: str, *, done: bool) -> None:
-        """Go on with what stands after what stood `before`, as far as that is still open."""
-        open_ = set(self.walk.waiting)
-        at = sum(one in open_ for one in before)
-        self._said = [LinePart(told, GOOD)] if done else []
-        self._note = "" if done else self._note
-        self._open_question(at)
-        if not done and not self._said:  # it is still open
-            self._show_notice(self.out.phrase("review_changed"), WARN)
-
-    def _show_refusal(self, fault: errors.FieldsyncError) -> None:
-        here = self._current_conflict
-        if here is not None and self._matter is not None and self.walk.question_of(here) is None:
-            self._said = []
-            self._open_question(self._position)  # settled meanwhile: that is why
-            return
-        kind = self._matter.kind if self._matter is not None else None
-        told = refusal_text(fault, kind, self.out.lang, self.node)
-        self._show_notice(f"✗ {told}", BAD)
-
-    def action_undo(self) -> None:
-        """Take back what was decided last, and go there."""
-        if not self.walk.count_last:
-            self._show_notice(self.out.phrase("review_no_undo"), WARN)
-        elif self.walk.count_last > _MANY:
-            self.run_flow(self._undo_asked)
-        else:
-            try:
-                self._finish_undo(self.walk.undo_last())
-            except errors.FieldsyncError as fault:
-                self._show_refusal(fault)
-
-    async def _undo_asked(self) -> None:
-        try:
-            self._finish_undo(await self._run_beside(self.walk.undo_last))
-        except errors.FieldsyncError as fault:
-            self._show_refusal(fault)
-
-    def _finish_undo(self, back: Callable[[], int]) -> None:
-        self._said = [LinePart(self.out.phrase("review_undone"), GOOD)]
-        self._open_question(back())
-
-    async def _run_beside(self, work: Callable[[Progress], T]) -> T:
-        """Do what takes its time beside the screen, which shows how far it has got."""
-        loop = asyncio.get_running_loop()
-
-        def progress(done: int, total: int | None, what: str) -> None:
-            loop.call_soon_threadsafe(self._show_progress, done, total, what)
-
-        return await asyncio.to_thread(work, progress)
 
     def action_edit(self) -> None:
         """Type another value, judged by the form while it is typed; choices are chosen."""
@@ -248,7 +157,11 @@ class ReviewScreen(ReviewLayout):
     async def _alike_asked(self) -> None:
         if self._matter is None:
             return
-        if self.walk.waiting[self._position].kind != queue.CONFLICT:
+        here = self.walk.waiting[self._position]
+        if here.kind == queue.DUPLICATE:
+            await self._merge_alike(here)
+            return
+        if here.kind != queue.CONFLICT:
             self._show_notice(self.out.phrase("review_pairs_singly"), WARN)
             return
         many = await bulk.choose_alike(
@@ -267,6 +180,27 @@ class ReviewScreen(ReviewLayout):
         before = self.walk.waiting[: self._position]
         done = self.walk.note_decided(many, past)
         self._go_on(before, self.out.phrase("review_bulk", n=f"{done:,}"), done=True)
+
+    async def _merge_alike(self, here: QueuedConflict) -> None:
+        """Merge all pairs that are at least as likely one, where people have always merged such pairs."""
+        try:
+            pairs = await self._run_beside(partial(bulk.pairs_alike, self.node, here))
+            self._show_notice("")
+            if not await bulk.agree_to_merge(self.app, self.node, self.out, self.pen, pairs):
+                return
+            note = self._note or None
+            done = await self._run_beside(lambda _: duplicate_bulk.merge_pairs(self.node, pairs, note=note))
+        except errors.PastDisagree as fault:
+            told = [[LinePart(text)] for text in messages.explain_error(fault, self.out.lang)]
+            await self.app.push_screen_wait(dialogs.NoticeDialog(self.pen, self.out.phrase("review_not_alike"), told))
+            return
+        except errors.FieldsyncError as fault:
+            self._show_refusal(fault)
+            return
+        before = self.walk.waiting[: self._position]
+        merged = [(record_ids.from_text(one.a), record_ids.from_text(one.b)) for one in done]
+        self.walk.note_merged(merged, partial(duplicate_bulk.split_pairs, self.node, done))
+        self._go_on(before, self.out.phrase("review_bulk", n=f"{len(done):,}"), done=True)
 
     # --- the rest ---
 

@@ -124,12 +124,26 @@ class ReviewWalk:
         now = self.question_of(one)
         if side.act is None or now is None or not same_question(now, matter):
             return False
-        undo = side.act(note or None)
-        sharing = [other for other in self.pairs if {other.record, other.other} & {one.record, one.other}]
-        closed = [other for other in sharing if other == one or self.question_of(other) is None]
-        self._drop_settled(closed)
-        self._keep_step(_DoneStep([], undo, closed, 1))
+        self._note_pairs([one], side.act(note or None))
         return True
+
+    def note_merged(self, merged: Iterable[tuple[bytes, bytes]], undo: Callable[[], object]) -> int:
+        """Remember pairs that were merged in one save, and how that is undone; return how many of them were in the queue."""
+        both = set(merged)
+        taken = [one for one in self.pairs if (one.record, one.other) in both]
+        self._note_pairs(taken, undo)
+        return len(taken)
+
+    def _note_pairs(self, taken: Sequence[QueuedConflict], undo: Callable[[], object]) -> None:
+        """Drop what was decided of pairs, and those of the same records that are settled by it."""
+        touched = _pair_records(taken)
+        closed = [
+            other
+            for other in self.pairs
+            if other in taken or ({other.record, other.other} & touched and self.question_of(other) is None)
+        ]
+        self._drop_settled(closed)
+        self._keep_step(_DoneStep([], undo, closed, len(taken)))
 
     def decide_value(self, at: int, decision: reviews.Decision, note: str) -> bool:
         """Decide a conflict; False where it is not as it was looked at any more. Raises as `decide_conflict`."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from fieldsync.replica.node import Node
+from fieldsync.review.duplicate_bulk import BulkMerge
 from fieldsync.review.duplicate_pairs import ComparedPair, DuplicatePair, SimilarRecord
 from fieldsync.review.registered_already import IN_FIELD
 from fieldsync.schema.model import Type
@@ -68,6 +69,18 @@ def listed(out: Tables, node: Node, found: Sequence[DuplicatePair]) -> None:
         out.line(f"{percent(pair.score)}  {out.named(pair.a)}  ~  {out.named(pair.b)}")
         out.line(INDENT + reasons(out, node.schema.types.get(pair.type), pair.reasons))
     out.say("pairs_n", n=len(found))
+
+
+def merged_together(out: Tables, node: Node, told: BulkMerge) -> None:
+    """Each pair with why, what people said of such pairs, and how many."""
+    out.of(node)
+    for pair in told.pairs:
+        out.line(f"{percent(pair.score)}  {out.named(pair.a)}  ~  {out.named(pair.b)}")
+        out.line(INDENT + reasons(out, node.schema.types.get(pair.type), pair.reasons))
+    out.say("bulk_past", n=told.past.merged)
+    if told.past.reaches > told.score:
+        out.say("bulk_reaches", score=percent(told.past.reaches))
+    out.say("bulk_would_merge" if told.dry_run else "bulk_merged", n=len(told.pairs))
 
 
 def shown(out: Tables, node: Node, found: ComparedPair) -> None:

@@ -60,6 +60,17 @@ WORDS = {
     "reason_book_other": "different family booklets",
     "reason_head": "the same head of family",
     "reason_head_other": "different heads of family",
+    "past_disagree": "Of pairs that are one by {percent}% or more, {merged} were merged and {apart} called two; nothing was changed.",
+    "past_disagree!": (
+        "Pairs are merged together only where at least {needs} like them were merged one by one, and none was called two. "
+        "Give a higher --score, or decide them singly: fieldsync review"
+    ),
+    "bulk_past": "Of pairs like these {n} were merged one by one, and none was called two.",
+    "bulk_reaches": "Pairs below {score} are left out: too few like them were merged one by one.",
+    "bulk_would_merge": "Would merge: {n}. Of each the first stays.",
+    "bulk_merged": "Merged: {n}. Of each the first stays; duplicates split A B takes one back.",
+    "usage.score": "--score takes a number from 50 to 100; nothing was done.",
+    "usage.score!": "It is how likely two records are one, in percent: fieldsync duplicates list",
     "two_types": "These two are of different types: {types}; nothing was changed.",
     "two_types!": "Only records of one type can be one.",
     "already_one": "These two are one already; nothing was changed.",

@@ -65,7 +65,7 @@ WORDS = {
     "review_do_history": "the record's history",
     "review_do_open": "look at the family and other records around it",
     "review_do_filter": "show only a type, a field, a unit, an author, an age, words",
-    "review_do_alike": "decide all of this field alike, with a preview",
+    "review_do_alike": "decide all of this field alike, or all pairs as likely, with a preview",
     "review_do_down": "read on in the record",
     "review_do_up": "read back in the record",
     "review_do_palette": "find any of these by its words",

@@ -1,0 +1,121 @@
+"""Many pairs of duplicates merged at once: those that are at least so likely, and only where people have always said so of such pairs."""
+
+from collections.abc import Iterator, Sequence
+
+from msgspec import Struct
+
+from fieldsync import errors
+from fieldsync.core import record_ids
+from fieldsync.core.grants import DECIDERS, covering_grant
+from fieldsync.replica import duplicate_index
+from fieldsync.replica.node import Node
+from fieldsync.review import duplicate_pairs
+from fieldsync.review.duplicate_pairs import DuplicatePair
+from fieldsync.review.renewed_pairs import AGAIN
+from fieldsync.store import ReadTx
+from fieldsync.store.contract import Progress
+
+ENOUGH = 5
+"""How many pairs of that likelihood people must have merged before."""
+NEAR = 0.05
+"""How far below those that people merged a pair is still like them."""
+
+
+class PastPairs(Struct, frozen=True):
+    """What people said of pairs of a type that are at least so likely.
+
+    merged: how many they merged.
+    apart: of how many they said that they are two.
+    reaches: down to which score they merged enough: less likely pairs are left to people, whatever score was asked for.
+    """
+
+    merged: int
+    apart: int
+    reaches: float
+
+    @property
+    def agree(self) -> bool:
+        """Whether they are enough, and all alike."""
+        return self.merged >= ENOUGH and self.apart == 0
+
+
+class BulkMerge(Struct, frozen=True):
+    """Pairs that were merged together, or would be.
+
+    score: how likely they are one at least.
+    past: what people said of such pairs before.
+    merged: how many; 0 in a dry run.
+    pairs: which; of each, `a` stays.
+    """
+
+    type: str
+    score: float
+    past: PastPairs
+    merged: int
+    dry_run: bool
+    pairs: list[DuplicatePair]
+
+
+def past_pairs(node: Node, type: str, least: float) -> PastPairs:
+    """Return what people said of pairs of a type that are at least so likely, as they are now."""
+    with node.store.read() as tx:
+        merged = sorted(score for score in _merged_scores(tx, type) if score >= least)
+        apart = len(tx.pairs_called_two(least, type))
+        return PastPairs(
+            len(merged), apart, max(least, round(merged[ENOUGH - 1] - NEAR, 3)) if len(merged) >= ENOUGH else 1.0
+        )
+
+
+def _merged_scores(tx: ReadTx, type: str) -> Iterator[float]:
+    """How likely those are one that were merged; what is not here is left out."""
+    pairs = [tuple(map(record_ids.from_text, pair)) for pair in tx.merge_targets.items() if pair[0] != pair[1]]
+    rows = tx.rows({record for pair in pairs for record in pair})
+    both = [
+        (rows[gave].n, rows[stays].n)
+        for gave, stays in pairs
+        if gave in rows and stays in rows and rows[gave].state.type == type
+    ]
+    shared, comparing = duplicate_index.shared_contacts(tx), duplicate_index.PairComparison()
+    comparing.read_records(tx, {n for pair in both for n in pair})
+    yield from (comparing.match_pair(one, other, shared).score for one, other in both)
+
+
+def mergeable_pairs(
+    node: Node, type: str, least: float, *, unit: str | None = None, progress: Progress | None = None
+) -> list[DuplicatePair]:
+    """Return the open pairs that are at least so likely and that this person may decide; not those that somebody called two.
+
+    PastDisagree where people did not always merge such pairs, or too few of them.
+    """
+    past = past_pairs(node, type, least)
+    if not past.agree:
+        raise errors.PastDisagree(merged=past.merged, apart=past.apart, needs=ENOUGH, percent=round(100 * least))
+    decides = tuple(grant for grant in node.grants if grant.role in DECIDERS)
+    found = duplicate_pairs.list_pairs(node, type=type, unit=unit, progress=progress)
+    return [
+        one
+        for one in found
+        if one.score >= past.reaches
+        and AGAIN not in one.reasons
+        and all(covering_grant(decides, place) is not None for place in (one.a_unit, one.b_unit))
+    ]
+
+
+def merge_pairs(node: Node, pairs: Sequence[DuplicatePair], *, note: str | None = None) -> list[DuplicatePair]:
+    """Merge pairs in one save, all of them or none; return those that were not one already by those before them."""
+    done = []
+    with node.store.write() as tx:
+        for pair in pairs:
+            try:
+                duplicate_pairs.merge_within(node, tx, pair.a, pair.b, note=note)
+            except errors.AlreadyOne:
+                continue
+            done.append(pair)
+    return done
+
+
+def split_pairs(node: Node, pairs: Sequence[DuplicatePair], *, note: str | None = None) -> None:
+    """Take merges back in one save, the last first."""
+    with node.store.write() as tx:
+        for pair in reversed(pairs):
+            duplicate_pairs.split_within(node, tx, pair.a, pair.b, note=note)

@@ -1,0 +1,60 @@
+"""Pairs merged together on the screen: looked at before, taken back by one key, and refused where people disagreed."""
+
+from textual.pilot import Pilot
+
+from fieldsync.review import duplicate_pairs
+from fieldsync.review.duplicate_bulk import ENOUGH
+from fieldsync.ui.review.review_screen import ReviewScreen
+from fieldsync.ui.widgets.dialogs import ConfirmDialog, NoticeDialog
+from tests.conftest import Cast
+from tests.review.test_duplicate_bulk import decide, twice  # noqa: F401 - a fixture
+from tests.ui.screens import seen
+from tests.ui.test_pairs_in_review import play
+
+
+async def press(pilot: Pilot[None], *keys: str) -> None:
+    """Press keys, and wait for what they do beside the screen."""
+    for key in keys:
+        await pilot.press(key)
+        await pilot.pause()
+    await pilot.app.workers.wait_for_complete()
+    await pilot.pause()
+
+
+def test_all_that_are_as_likely_are_merged_and_taken_back(twice: Cast) -> None:  # noqa: F811
+    """The preview names both of each pair and why; Enter merges, u parts all of them again."""
+    samar = twice.samar
+    decide(samar, ENOUGH)
+
+    async def steps(pilot: Pilot[None], screen: ReviewScreen) -> None:
+        await pilot.press("end", "a")
+        for _ in range(200):
+            await pilot.pause(0.02)
+            if isinstance(pilot.app.screen, ConfirmDialog):
+                break
+        assert "and more: 3 pairs will be merged" in seen(pilot.app)
+        await press(pilot, "enter")
+        assert (len(screen.walk.waiting), screen.walk.decided) == (0, 3)
+        assert duplicate_pairs.list_pairs(samar, type="person") == []
+        await press(pilot, "u")
+        assert (len(screen.walk.waiting), screen.walk.decided) == (3, 0)
+
+    play(samar, steps)
+    assert len(duplicate_pairs.list_pairs(samar, type="person")) == 3
+
+
+def test_where_people_disagreed_it_says_so(twice: Cast) -> None:  # noqa: F811
+    """With the numbers, and what to do instead; nothing is merged."""
+    decide(twice.samar, ENOUGH, apart=1)
+
+    async def steps(pilot: Pilot[None], screen: ReviewScreen) -> None:
+        await pilot.press("a")
+        for _ in range(200):
+            await pilot.pause(0.02)
+            if isinstance(pilot.app.screen, NoticeDialog):
+                break
+        assert f"{ENOUGH} were merged and 1 called two" in " ".join(seen(pilot.app).replace("│", " ").split())
+        await press(pilot, "escape")
+        assert screen.walk.decided == 0
+
+    play(twice.samar, steps)
