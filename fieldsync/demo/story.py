@@ -6,6 +6,7 @@ Each step is this very program, run as a person would run it; what it must come 
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -15,6 +16,7 @@ from typer import Option
 
 from fieldsync import errors
 from fieldsync.commands import settings_of, tables, write_json
+from fieldsync.commands.support.settings import at_terminal, draws
 from fieldsync.demo import results
 from fieldsync.demo.results import StoryFailed, StoryTold, TreeTold
 from fieldsync.demo.story_runner import Story, _NotAsToldError, expect, households, together
@@ -77,7 +79,7 @@ def demo(
 
                 told = tell_tree(story, tell)
             else:
-                told = _tell(story, tell)
+                told = _tell(story, tell, lambda: _show_review(ctx, story, tell))
         except _NotAsToldError as fault:
             _say_fault(ctx, fault)
     seconds = round(time.monotonic() - started, 1)
@@ -96,7 +98,19 @@ def _say_fault(ctx: typer.Context, fault: _NotAsToldError) -> NoReturn:
     raise typer.Exit(1) from fault
 
 
-def _tell(story: Story, tell: Any) -> StoryTold:
+def _show_review(ctx: typer.Context, story: Story, tell: Any) -> None:
+    """Show the supervisor's screen at work, where there is a terminal to draw it on."""
+    settings = settings_of(ctx)
+    if settings.json or settings.plain or not (at_terminal() and sys.stdout.isatty() and draws()):
+        return
+    from fieldsync.demo import review_player
+
+    if review_player.is_large_enough():
+        review_player.play_review(tables(ctx), story.folder / "samar", (story.folder / "key").read_bytes())
+        tell("demo_review_shown")
+
+
+def _tell(story: Story, tell: Any, show_review: Callable[[], None]) -> StoryTold:
     tell("demo_begin")
     made = story.run(
         "hq", "server", "init", "--org", "Social Affairs", "--unit", ROOT, "--address", f"https://{story.listen}"
@@ -131,7 +145,7 @@ def _tell(story: Story, tell: Any) -> StoryTold:
     with story.server():
         for who in ("amal", "basim", "amal", "samar"):
             story.sync(who)
-        _decide(story, tell, code)
+        _decide(story, tell, code, show_review)
         for who in ("samar", "amal", "basim", "samar"):
             story.sync(who)
         digests = _compare(story, tell, code)
@@ -142,14 +156,15 @@ def _tell(story: Story, tell: Any) -> StoryTold:
     return StoryTold(ok=True, seconds=0, record=code, digests=digests, costs=story.costs)
 
 
-def _decide(story: Story, tell: Any, code: str) -> None:
-    """The supervisor finds both values, and takes one."""
+def _decide(story: Story, tell: Any, code: str, show_review: Callable[[], None]) -> None:
+    """The supervisor finds both values, looks at them on the screen, and takes one."""
     found = story.run("samar", "review", "list")
     expect(len(found) == 1 and found[0]["field"] == "location", f"one conflict, not {found}")
     heads = {head["value"]: head for head in found[0]["heads"]}
     expect(set(heads) == {"اللاذقية", "طرطوس"}, "both values")
     expect(story.run("amal", "show", code)["conflicts"] == ["location"], "the caseworker sees it")
     tell("demo_step_conflict", a="اللاذقية", b="طرطوس")
+    show_review()
     chosen = heads["اللاذقية"]
     story.run(
         "samar",

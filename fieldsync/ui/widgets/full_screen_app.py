@@ -1,18 +1,21 @@
 """A program on the whole screen, and screens on which a key that is pressed twice counts once."""
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from typing import ClassVar, TypeVar
 
 from rich.console import RenderableType
 from textual.app import App
 from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
+from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.worker import WorkerFailed
 
 from fieldsync.ui.widgets import styles
 
 T = TypeVar("T")
+_GLANCE = 0.1  # seconds between two looks whether somebody left
 
 
 class FullScreen(App[T]):
@@ -23,9 +26,22 @@ class FullScreen(App[T]):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+c", "break_off", show=False, priority=True)]
     leaving = False
 
-    def show_screen(self, *, headless: bool = False) -> T | None:
-        """Run until somebody leaves; a fault is raised once the terminal is as it was."""
-        ended = self.run(mouse=False, headless=headless)
+    def show_screen(self, *, headless: bool = False, played: Sequence[tuple[str, float]] = ()) -> T | None:
+        """Run until somebody leaves; a fault is raised once the terminal is as it was.
+
+        `played` are keys that are pressed by themselves, each to be looked at for so many seconds; then it ends.
+        """
+
+        async def play(pilot: Pilot[T]) -> None:
+            for key, seconds in played:
+                if key and not self.leaving:
+                    await pilot.press(key)
+                for _ in range(max(round(seconds / _GLANCE), 1)):
+                    if not self.leaving:
+                        await asyncio.sleep(min(seconds, _GLANCE))
+            self.exit()
+
+        ended = self.run(mouse=False, headless=headless, auto_pilot=play if played else None)  # type: ignore[arg-type]
         fault = self._exception
         if fault is not None:
             raise fault.error if isinstance(fault, WorkerFailed) else fault

@@ -20,6 +20,7 @@ WORDS = {
         "All sync. The address merged by itself; the place is in conflict:\n"
         "{a} / {b}. Both values are kept, everybody sees the mark."
     ),
+    "demo_review_shown": "That was her screen, fieldsync review, at work.",
     "demo_step_decided": "Samar decides for {value}, with a note, and all sync again.",
     "demo_step_equal": (
         "All four stores show the decision and are equal; headquarters is sound.\nDigest of {unit}: {digest}"
