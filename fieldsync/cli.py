@@ -27,6 +27,7 @@ COMMANDS = GroupSpec(
         "history": CommandSpec("records:history"),
         "remove": CommandSpec("records:remove"),
         "move": CommandSpec("transfer:move"),
+        "undo": CommandSpec("undo:undo"),
         "household": GroupSpec(
             "What happens in families: reported by whoever hears of it, verified by a supervisor.",
             None,

@@ -18,7 +18,15 @@ from fieldsync.exchange.tables import export_records, import_records
 from fieldsync.replica import history, transfer
 from fieldsync.replica.queries import Record
 from fieldsync.reports import run
-from fieldsync.review import asked_questions, assistance_overlaps, decisions, duplicate_bulk, duplicate_pairs, removal
+from fieldsync.review import (
+    asked_questions,
+    assistance_overlaps,
+    decisions,
+    duplicate_bulk,
+    duplicate_pairs,
+    removal,
+    undo,
+)
 from fieldsync.review.saved_records import SavedRecord
 from fieldsync.schema import model, type_summaries
 from fieldsync.server import administration, branch_link, publish_schema
@@ -70,6 +78,7 @@ DOCUMENTS: Mapping[str, tuple[Output, ...]] = MappingProxyType(
         "history": (Output(list[history.SavedChange]),),
         "remove": (Output(Record), Output(removal.RemovalPlan, "with `--dry-run`")),
         "move": (Output(Record), Output(transfer.MovePlan, "with `--dry-run`")),
+        "undo": (Output(undo.UndoneAct), Output(list[undo.DoneAct], "with `--list`")),
         "household birth": (Output(Record),),
         "household death": (Output(Record),),
         "household move": (Output(Record),),

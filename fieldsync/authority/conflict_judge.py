@@ -179,6 +179,20 @@ class ConflictJudge:
         allowed = any(lifecycle.allows_step(LifecycleState.from_head(one.head).value, new) for one in tops)
         return None if allowed or not tops else LifecycleState.from_head(tops[0].head)
 
+    def takes_back(self, commit: Commit, name: str) -> bool:
+        """Say whether a commit writes again what its device's last write of a field had replaced, and nobody has written since.
+
+        Then it is as if that step had never been taken: whoever took it may take it back.
+        """
+        log, this = self._field_log(commit, name), _field_write(commit, name)
+        own = log.named_writes(this, commit.device)
+        if not own or [one.head.dot for one in self._seen_writes(commit, name, this)] != [own[-1].head.dot]:
+            return False
+        last = own[-1]
+        over = log.covered_by_named(last)
+        before = (one for one in log.last_named_writes(last) if one.head.seq > over.get(one.head.device, 0))
+        return any(one.head.value == this.head.value for one in before)
+
     def preceding_states(self, commit: Commit, name: str) -> list[LifecycleState]:
         """Return the states that a commit's step may follow."""
         row, this = self._known.get(commit.record), _field_write(commit, name)

@@ -174,7 +174,9 @@ class ValueChecks(CommitBatch):
         old = self._conflicts.unfollowed_state(
             self.rules.type_rules(commit.type).with_present_names(commit), name, lifecycle
         )
-        if old is not None:
+        if old is not None and not self._conflicts.takes_back(
+            self.rules.type_rules(commit.type).with_present_names(commit), name
+        ):
             new = str(commit.fields[name])
             # what its device wrote before it of this record may still wait: then this does, too
             waiting = self.tx.last_waiting_before(commit.device, commit.seq, commit.record)

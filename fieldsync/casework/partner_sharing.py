@@ -8,6 +8,7 @@ from typing import Any
 
 from fieldsync import errors
 from fieldsync.core import record_ids
+from fieldsync.core.deletion import DELETED
 from fieldsync.core.grants import CASEWORKER, PARTNER, SUPERVISOR
 from fieldsync.core.state import field_of, registers
 from fieldsync.core.units import shared_with
@@ -33,7 +34,8 @@ OF_REFERRAL = frozenset({
     "answered_on", "reject_reason", "state",
 })  # fmt: skip
 ANSWERS = frozenset({"state", "answered_on", "reject_reason"})
-ANSWER_STATES = frozenset({"accepted", "rejected", "in_progress", "done"})
+ANSWER_STATES = frozenset({"accepted", "rejected", "in_progress", "done", "sent"})
+"""The last where an answer is taken back: it must have been the state before (authority/value_permissions.py)."""
 DELIVERED = frozenset({"person", "service_type", "provider", "given_on", "place", "referral", "outcome"})
 """Fields of a service that a partner delivers, and has in common with the office."""
 
@@ -283,6 +285,8 @@ def check_partner(type: str, fields: Mapping[str, object], *, new: bool) -> None
         if fields.get("state", "accepted") not in ANSWER_STATES:
             raise errors.RoleRefused(role=PARTNER, needs=[CASEWORKER, SUPERVISOR])
         return
+    if type == SERVICE and not new and fields.keys() == {DELETED}:
+        return  # a delivery that is taken back
     allowed = OF_SERVICE if new else DELIVERED - {"person", "referral"}
     if type == SERVICE and fields.keys() <= allowed:
         return

@@ -48,7 +48,7 @@ class NoHead(NotFound):
 
 
 class NoUndo(NotFound):
-    """No decision here that could be taken back; facts: field."""
+    """Nothing here that could be taken back; facts: field of a decision, or reason and what is left of an act."""
 
     code = "no_undo"
 

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from fieldsync import errors
 from fieldsync.core import codes, commit, stamp
 from fieldsync.core.commit import Commit, state_of
-from fieldsync.core.register import Context
+from fieldsync.core.register import Context, Value
+from fieldsync.core.settle import DECIDED, settle_member
+from fieldsync.core.state import field_of, register_of
 from fieldsync.crypto import chain
 from fieldsync.replica import protocol_versions
 from fieldsync.replica.apply import AppliedStates, apply_states
@@ -15,7 +17,13 @@ from fieldsync.replica.extensions import registered_extensions
 from fieldsync.replica.node import Node
 from fieldsync.store import Tx
 from fieldsync.store.contract import LoggedCommit, Row
+from fieldsync.store.settings import SavedAct
 
+NOT_AN_ACT = 0
+"""What `Tx.act` is while something is written that is nobody's act to be taken back: an undoing itself."""
+IN_CONFLICT: Value = {"in conflict": True}
+"""Stands for the former value of a field that was in conflict."""
+_ACTS = 20  # that can be taken back
 _SMALL = 60 * 1024  # bytes that fit a frame however they are packed
 
 _SEALED = bytes(1_024)  # room for what stands beside a commit in its frame
@@ -67,12 +75,47 @@ def commit_drafts(
         if len(body) > _SMALL:
             _check_size(tx, one, body)
     links = chain.extend_chain(device.chain, bodies)
+    if node.is_laptop and tx.act != NOT_AN_ACT:
+        known = _note_act(tx, commits, known)
     tx.append_commits(me, LoggedCommit.from_commits(commits, bodies, links))
     tx.settings.last_stamp = at
     applied = apply_states(tx, node.rules, [state_of(c) for c in commits], index=node.is_laptop, known=known)
     if not node.is_laptop:
         registered_extensions().write_due(node, tx, applied.rows.values())
     return applied
+
+
+def _note_act(tx: Tx, commits: Sequence[Commit], known: dict[bytes, Row] | None) -> dict[bytes, Row]:
+    """Note, for `undo`, what a transaction does at once, and what it writes over; return the stored rows of its records."""
+    if known is None:
+        known = tx.rows(dict.fromkeys(one.record for one in commits))
+    before: dict[str, dict[str, Value]] = {}
+    for one in commits:
+        row = known.get(one.record)
+        if row is not None:
+            values = before.setdefault(one.record.hex(), {})
+            for name in one.fields:
+                values.setdefault(name, _value_before(row, name))
+    first, last, acts = commits[0].seq, commits[-1].seq, tx.settings.acts
+    if tx.act is None:
+        for dropped in acts[: max(0, len(acts) + 1 - _ACTS)]:
+            for part in dropped.parts:
+                tx.settings.values_before[str(part)] = {}
+        acts, tx.act = (*acts[-_ACTS + 1 :], SavedAct(first, last, stamp.milliseconds(commits[0].stamp), ())), first
+    act = acts[-1]
+    tx.settings.acts = (*acts[:-1], SavedAct(act.first, last, act.at, (*act.parts, first)))
+    tx.settings.values_before[str(first)] = before
+    return known
+
+
+def _value_before(row: Row, name: str) -> Value:
+    """Return what a register says before it is written over: its value, whether a member is there; a list where it is in conflict."""
+    heads = register_of(row.state, name).heads
+    if "/" in name and field_of(name) != DECIDED and (not heads or isinstance(heads[0].value, bool)):
+        return settle_member(register_of(row.state, name))
+    if len(heads) > 1:
+        return IN_CONFLICT
+    return heads[0].value if heads else None
 
 
 def _resolve_draft(contexts: EditContexts, draft: Draft) -> tuple[Fields, tuple[commit.Context, ...]]:

@@ -256,13 +256,14 @@ def undo_decisions(
     with node.store.write() as tx:
         for part in _in_parts(decided, progress):
             rows = [find_row(tx, ref) for ref, _ in part]
-            drafts = [_draft_undo(node, tx, row, field, note) for row, (_, field) in zip(rows, part, strict=True)]
+            drafts = [draft_undo(node, tx, row, field, note) for row, (_, field) in zip(rows, part, strict=True)]
             commit_drafts(node, tx, drafts)
             records += [row.state.record for row in rows]
     return records
 
 
-def _draft_undo(node: Node, tx: Tx, row: Row, field: str, note: str | None) -> Draft:
+def draft_undo(node: Node, tx: Tx, row: Row, field: str, note: str | None) -> Draft:
+    """Return the draft by which a decision is taken back. NoUndo, RoleRefused, UnitRefused."""
     node.may_decide(*units_of(tx, row))
     decisions = register_of(row.state, f"{DECIDED}/{field}").heads
     current = register_of(row.state, field).heads

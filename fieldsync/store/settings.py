@@ -21,6 +21,19 @@ TakenAhead = tuple[tuple[str, int, int], ...]
 """Arrivals of a server's channels that were taken before their turn: (unit, low, high)."""
 
 
+class SavedAct(msgspec.Struct, frozen=True, array_like=True):
+    """What a person did at once: the device's commits from `first` to `last`.
+
+    at: when, in milliseconds.
+    parts: the first commit of each part whose former values are kept by themselves.
+    """
+
+    first: int
+    last: int
+    at: int
+    parts: tuple[int, ...] = ()
+
+
 class DailyCount(NamedTuple):
     """How many of something there were on a day (since 1970, UTC)."""
 
@@ -259,6 +272,13 @@ class NodeSettings(SettingsView):
     serial_series = Setting("serial_series", TEXT)  # of a restored server, whose former numbers are not all known
 
     cleared_refusals = EntryFamily("refusal cleared ", TEXT)  # by save: the reason, read and put aside by its person
+    acts: Setting[tuple[SavedAct, ...]] = Setting("acts", _msgpack_codec(tuple[SavedAct, ...], ()))  # the newest last
+    # the first and last commits by which acts were taken back
+    undone: Setting[tuple[tuple[int, int], ...]] = Setting("undone", _msgpack_codec(tuple[tuple[int, int], ...], ()))
+    # of an act's part, by its first commit: record in hex → register → the value that it had; nothing for a new record
+    values_before: EntryFamily[dict[str, dict[str, Any]]] = EntryFamily(
+        "before ", _json_codec(dict[str, dict[str, Any]], {}, absent={})
+    )
     drafts = EntryFamily("draft ", _maybe_json(dict[str, Any]))
     serial_numbers = EntryFamily("serial ", NUMBER)  # the last of a series
     reserved_entries = EntryFamily("reserved_", MAYBE_BYTES)  # each way: what newer programs say through this one

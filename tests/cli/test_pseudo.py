@@ -204,6 +204,11 @@ nobody: demo --office forms
 amal: completion palace  # codes bash zsh fish powershell pwsh
 amal: move {second} --unit LAT/QRD
 amal: move {second} --unit QRD
+amal: undo --list
+amal: undo << ل
+amal: undo << ن
+amal: undo --yes
+nada: undo
 amal: nonsense
 amal: case  # codes
 nobody: sync

@@ -17,6 +17,7 @@ from fieldsync.store.settings import (
     PeerMark,
     PeerSettings,
     PeerSettingsWriter,
+    SavedAct,
     Setting,
     Stored,
 )
@@ -54,10 +55,13 @@ NODE: list[tuple[str, str, Stored, object]] = [
     ("epoch", "epoch", b"e" * 8, b"e" * 8),
     ("epoch_begun", "epoch_begun", 4, 4),
     ("serial_series", "serial_series", "QTX", "QTX"),
+    ("undone", "undone", b"\x91\x92\x03\x04", ((3, 4),)),
+    ("acts", "acts", b"\x91\x94\x03\x04\x05\x91\x03", (SavedAct(3, 4, 5, (3,)),)),
 ]
 NODE_FAMILIES: list[tuple[str, str, str, Stored, object]] = [
     ("known_texts", "0011", "form texts 0011", b"short", b"short"),
     ("cleared_refusals", "7", "refusal cleared 7", "unit_refused", "unit_refused"),
+    ("values_before", "7", "before 7", b'{"aa":{"b":1}}', {"aa": {"b": 1}}),
     ("drafts", "household", "draft household", b'{"at":5,"b":1,"a":null}', {"at": 5, "b": 1, "a": None}),
     ("serial_numbers", "aid.no LAT-2026", "serial aid.no LAT-2026", 17, 17),
     ("reserved_entries", "up", "reserved_up", b"\x90", b"\x90"),

@@ -53,7 +53,12 @@ class Tx(
     ReadTx,
     Protocol,
 ):
-    """What can be asked and changed within one that writes."""
+    """What can be asked and changed within one that writes.
+
+    act: the first commit of the act that is written in it, as replica/commit_writer.py notes it.
+    """
+
+    act: int | None
 
 
 class Store(Protocol):

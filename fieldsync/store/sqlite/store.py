@@ -50,6 +50,8 @@ class SqliteTx(
 ):
     """What can be asked and told within one that writes."""
 
+    act: int | None = None
+
     def make_views(self, types: Mapping[str, Mapping[str, bool]]) -> None:
         from fieldsync.store.sqlite import type_views  # sqlite-utils takes a while to load
 

@@ -1,0 +1,41 @@
+"""Undo: the last thing that one did, taken back."""
+
+from typing import Annotated
+
+import typer
+from typer import Option
+
+from fieldsync.commands import asks, opened, tables, tell
+from fieldsync.commands.records import Note, Yes
+
+
+def undo(
+    ctx: typer.Context,
+    listed: Annotated[
+        bool, Option("--list", help="Say what can be taken back, the newest first, and change nothing.")
+    ] = False,
+    note: Note = None,
+    yes: Yes = False,
+) -> None:
+    """Take back the last thing that you did on this laptop, of whatever kind, also after a sync; again for the one before it.
+
+    It is a save of its own: both stay in the history. What others have written since stays as they wrote it.
+
+    Example: fieldsync undo
+    """
+    from fieldsync.review import undo as undoing
+    from fieldsync.ui.views import undo_view as pictures
+
+    with opened(ctx) as node:
+        acts = undoing.list_acts(node)
+        if listed:
+            tell(ctx, acts, lambda out: pictures.listed(out, node, acts))
+            return
+        if acts and asks(ctx, yes=yes):
+            out = tables(ctx)
+            pictures.described(out, node, acts[0])
+            if not out.agrees("undo_sure"):
+                out.say("undo_left")
+                return
+        done = undoing.undo_last(node, note=note)
+        tell(ctx, done, lambda out: pictures.undone(out, node, done))
