@@ -61,8 +61,8 @@ COMMANDS = GroupSpec(
         ),
         "refused": GroupSpec(
             "What a server refused of your saves: read, and put aside.",
-            "refused:list_refused",
-            {"list": CommandSpec("refused:list_refused"), "clear": CommandSpec("refused:clear")},
+            "quarantine:list_refused",
+            {"list": CommandSpec("quarantine:list_refused"), "clear": CommandSpec("quarantine:clear_refused")},
         ),
         "doctor": GroupSpec(
             "Look whether this computer is fit for the work: store, disk, servers, clock, network, terminal, versions.",
@@ -80,6 +80,8 @@ COMMANDS = GroupSpec(
                 "answer": CommandSpec("review:answer", needs=("question",)),
                 "bulk": CommandSpec("review:bulk"),
                 "undo": CommandSpec("review:undo"),
+                "approvals": CommandSpec("approvals:list_approvals", needs=("case",)),
+                "approve": CommandSpec("approvals:approve", needs=("case",)),
             },
         ),
         "overlaps": GroupSpec(

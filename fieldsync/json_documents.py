@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from msgspec import Struct
 
 from fieldsync.authority import integrity, quarantine, refused_saves
-from fieldsync.casework import agenda, cases, eligibility, record_pages, referrals
+from fieldsync.casework import agenda, approvals, cases, eligibility, record_pages, referrals
 from fieldsync.commands import files, overlaps, overview, reports, review, unlock
 from fieldsync.commands.support import completion, secrets
 from fieldsync.demo import results
@@ -110,6 +110,8 @@ DOCUMENTS: Mapping[str, tuple[Output, ...]] = MappingProxyType(
         "review answer": (Output(Record),),
         "review bulk": (Output(review.BulkDecision),),
         "review undo": (Output(Record),),
+        "review approvals": (Output(list[approvals.PendingApproval]),),
+        "review approve": (Output(approvals.ApprovedMany),),
         "overlaps": (Output(list[assistance_overlaps.Overlap]),),
         "overlaps list": (Output(list[assistance_overlaps.Overlap]),),
         "overlaps both": (Output(overlaps.BothRight),),

@@ -18,7 +18,7 @@ from fieldsync.replica.lookup import RelatedRecords, find_row
 from fieldsync.replica.node import Node
 from fieldsync.replica.placement import owners_of
 from fieldsync.schema import validate
-from fieldsync.store import Tx
+from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import RecordQuery, Row
 
 CASE, ASSESSMENT, PLAN, ITEM = "case", "assessment", "plan", "plan_item"
@@ -100,20 +100,25 @@ def approve_request(node: Node, case: str, what: str | None = None, *, note: str
     """Approve what a case asks approval for: its plan (with the submitted assessments), or its closure, which closes it."""
     with node.store.write() as tx:
         row = _find_case(node, tx, case)
-        chosen = _requested_approval(row, what)
-        if chosen == "closure":
-            closed = {"closure_approved": "approved", "state": "closed", "closed_on": node.today()}
-            _set_fields(node, tx, row, closed, note=note)
-            return row.state.record
-        for plan_row in _submitted_rows(tx, row, PLAN):
-            _set_fields(node, tx, plan_row, {"state": "approved"}, note=note)
-        for assessment in _submitted_rows(tx, row, ASSESSMENT):
-            _set_fields(node, tx, assessment, {"state": "approved"}, note=note)
-        found: dict[str, object] = {"plan_approved": "approved"}
-        if row.doc.get("state") == "assessed":
-            found["state"] = "planned"
-        _set_fields(node, tx, row, found, note=note)
+        approve_within(node, tx, row, _requested_approval(row, what), note=note)
     return row.state.record
+
+
+def approve_within(node: Node, tx: Tx, row: Row, what: str, *, note: str | None = None) -> None:
+    """Approve a case's plan or closure within a transaction."""
+    node.may_write(*record_units.units_of(tx, row))
+    if what == "closure":
+        closed = {"closure_approved": "approved", "state": "closed", "closed_on": node.today()}
+        _set_fields(node, tx, row, closed, note=note)
+        return
+    for plan_row in submitted_rows(tx, row, PLAN):
+        _set_fields(node, tx, plan_row, {"state": "approved"}, note=note)
+    for assessment in submitted_rows(tx, row, ASSESSMENT):
+        _set_fields(node, tx, assessment, {"state": "approved"}, note=note)
+    found: dict[str, object] = {"plan_approved": "approved"}
+    if row.doc.get("state") == "assessed":
+        found["state"] = "planned"
+    _set_fields(node, tx, row, found, note=note)
 
 
 def send_back(node: Node, case: str, comment: str, what: str | None = None) -> bytes:
@@ -126,7 +131,7 @@ def send_back(node: Node, case: str, comment: str, what: str | None = None) -> b
         found: dict[str, object] = {_APPROVALS[chosen]: "rejected"}
         if chosen == "closure" and row.doc.get("state") == "closing":
             found["state"] = "monitoring"
-        for one in _submitted_rows(tx, row, PLAN) if chosen == "plan" else ():
+        for one in submitted_rows(tx, row, PLAN) if chosen == "plan" else ():
             _set_fields(node, tx, one, {"state": "returned"}, note=comment)
         save.save_change(node, tx, row, Changes(set=found, say={"notes": comment}), note=comment)
     return row.state.record
@@ -258,7 +263,7 @@ def _requested_approval(row: Row, what: str | None) -> str:
     return chosen[0]
 
 
-def _submitted_rows(tx: Tx, case: Row, type: str) -> list[Row]:
+def submitted_rows(tx: ReadTx, case: Row, type: str) -> list[Row]:
     """Return a case's submitted plans, or the submitted assessments of its person that name it."""
     owner = case.state.record if type == PLAN else case.owner
     rows = tx.rows(tx.ids_owned_by([owner])).values() if owner is not None else ()

@@ -63,12 +63,28 @@ def verify_event(node: Node, ref: str, *, anyway: bool = False, note: str | None
     """Verify an event, and write what follows from it in the same save. NoRecord, RoleRefused, Incomplete, SameBirth."""
     with node.store.write() as tx:
         row = _check_type(find_row(tx, ref), EVENT)
-        if row.doc.get("state") == "verified":
-            return row.state.record
-        work = _VerificationDrafts(node, tx, row)
-        if not anyway and row.doc.get("kind") == "birth":
-            _refuse_same_birth(work)
-        commit_writer.commit_drafts(node, tx, list(work.drafts(note)))
+        if row.doc.get("state") != "verified":
+            commit_writer.commit_drafts(node, tx, verification_drafts(node, tx, row, anyway=anyway, note=note))
+    return row.state.record
+
+
+def verification_drafts(
+    node: Node, tx: Tx, row: Row, *, anyway: bool = False, note: str | None = None
+) -> list[changes.Draft]:
+    """Return what is written when an event is verified. RoleRefused, Incomplete, SameBirth."""
+    work = _VerificationDrafts(node, tx, row)
+    if not anyway and row.doc.get("kind") == "birth":
+        _refuse_same_birth(work)
+    return list(work.drafts(note))
+
+
+def reject_event(node: Node, ref: str, comment: str) -> bytes:
+    """Reject an event, with why; nothing follows from it. NoRecord, RoleRefused, IllegalValue without a comment."""
+    if not comment.strip():
+        raise errors.IllegalValue(type=EVENT, field="comment", reason="empty")
+    with node.store.write() as tx:
+        row = _check_type(find_row(tx, ref), EVENT)
+        save.save_change(node, tx, row, changes.Changes(set={"state": "rejected"}), note=comment)
     return row.state.record
 
 

@@ -1,10 +1,11 @@
-"""The quarantine: what a server verified and did not apply, and what a person does about it."""
+"""The quarantine: what a server verified and did not apply, and what a person does about it; and what is refused of one's own."""
 
 from typing import Annotated
 
 import typer
 from typer import Argument, Option
 
+from fieldsync import errors
 from fieldsync.commands import opened, tell
 
 Device = Annotated[
@@ -14,6 +15,7 @@ Record = Annotated[str | None, Option(metavar="RECORD", help="Only those about a
 Saves = Annotated[
     list[str] | None, Argument(metavar="DEVICE:SEQ", help="Which saves, as `quarantine list` names them.")
 ]
+Refused = Annotated[list[str] | None, Argument(metavar="SAVE", help="Which, as `refused list` names them.")]
 By = Annotated[str | None, Option(metavar="NAME", help="Who decides (default: the account on this computer).")]
 Reason = Annotated[str | None, Option("--note", metavar="TEXT", help="Why; the author of the save reads it.")]
 
@@ -82,6 +84,37 @@ def drop(
         chosen = quarantine.QuarantineSelection(tuple(saves or ()), device, record)
         done = quarantine.drop_commits(node, chosen, by or _account(), note)
         tell(ctx, done, lambda out: pictures.dropped(out, node, done))
+
+
+def list_refused(ctx: typer.Context) -> None:
+    """List your saves that a server did not apply: about which record, and why. They are safe here.
+
+    Example: fieldsync refused list
+    """
+    from fieldsync.authority import refused_saves
+    from fieldsync.ui.views import quarantine as pictures
+
+    with opened(ctx) as node:
+        found = refused_saves.list_refused(node)
+        tell(ctx, found, lambda out: pictures.refused(out, node, found))
+
+
+def clear_refused(
+    ctx: typer.Context,
+    saves: Refused = None,
+    everything: Annotated[bool, Option("--all", help="All that is listed.")] = False,
+) -> None:
+    """Put refused saves aside once you have read them: `status` speaks of them no more. They stay in the history.
+
+    Example: fieldsync refused clear --all
+    """
+    from fieldsync.authority import refused_saves
+
+    if bool(saves) == everything:
+        raise errors.Usage(reason="which_refused")
+    with opened(ctx) as node:
+        done = refused_saves.clear_refused(node, saves or ())
+        tell(ctx, done, lambda out: out.say("refused_cleared", n=len(done.cleared), left=done.left))
 
 
 def _account() -> str:

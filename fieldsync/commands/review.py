@@ -96,11 +96,11 @@ def review(
 
             review_app.run_review(tables(ctx), node, narrowed)
             return
-        from fieldsync.review import queue
+        from fieldsync.ui.review.approval_questions import waiting_besides
         from fieldsync.ui.review.line_review import LineReview
 
         with bar(ctx) as progress:
-            pairs = queue.waiting_pairs(node, progress=progress)
+            pairs = waiting_besides(node, progress=progress)
         LineReview(tables(ctx), node, narrowed, pairs).run_review()
 
 

@@ -112,7 +112,14 @@ amal: case assess {case} --risk high --answers سبب
 amal: case plan {case} --goal سبب --review 2030-01-01 --step "تسجيله;education;2030-01-01"
 samar: case return {case} --comment سبب
 amal: case plan {case} --goal سبب --review 2030-01-01
+samar: review approvals
+amal: review approvals
+samar: review approve --all --dry-run
+samar: review approve
+samar: review approve nothere
+samar: review approve --all << ل
 samar: case approve {case}
+samar: review approve --all --yes
 amal: case approve {case}
 amal: case advance {case}
 amal: case advance {case} --to registered

@@ -23,7 +23,7 @@ NO_ACT = {
     "", "status", "join", "show", "list", "find", "history", "undo", "sync", "pack", "unpack", "check", "backup", "restore",
     "passphrase", "quarantine", "quarantine list", "quarantine release", "quarantine drop", "refused", "refused list",
     "refused clear", "doctor", "doctor rtl", "review", "review list", "review show", "overlaps", "overlaps list", "referral",
-    "referral list", "consent list", "agenda", "caseload", "eligible", "duplicates", "duplicates list", "duplicates scan",
+    "referral list", "consent list", "review approvals", "agenda", "caseload", "eligible", "duplicates", "duplicates list", "duplicates scan",
     "duplicates show", "export", "report", "schema list", "schema show", "schema check", "schema import", "schema publish",
     "demo", "completion", "lock", "unlock",
     "duplicates bulk",  # it merges where people have merged five such pairs: what it writes, `duplicates merge` writes
@@ -111,7 +111,7 @@ def test_whatever_was_done_is_taken_back(office: tuple[World, dict[str, str]], *
     world, made = office
     done = set[str]()
     for who, path, words, typed in lines(made):
-        if who == "samar" and path in ("case approve", "case return"):
+        if who == "samar" and path in ("case approve", "case return", "review approve"):
             for one in ("amal", "samar"):  # she approves what Amal asks
                 world.json(one, "sync")
         if path not in done:

@@ -48,6 +48,11 @@ def types(ctx: typer.Context, incomplete: str) -> list[str]:
     return sorted(name for name in load.load_texts(load.shipped_texts()).types if name.startswith(incomplete))
 
 
+def approvals(incomplete: str) -> list[str]:
+    """Return what may wait for approval."""
+    return [kind for kind in ("plan", "closure", "event") if kind.startswith(incomplete)]
+
+
 def roles(incomplete: str) -> list[str]:
     """Return the roles that begin so."""
     from fieldsync.core.grants import ROLES

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from textual.screen import Screen
 
 from fieldsync.replica.node import Node
-from fieldsync.review import queue
 from fieldsync.review.conflict_filter import EVERYTHING, ConflictFilter
 from fieldsync.review.queue import QueuedConflict
+from fieldsync.ui.review.approval_questions import waiting_besides
 from fieldsync.ui.review.review_screen import Looks, ReviewScreen
 from fieldsync.ui.views.tables import Tables
 from fieldsync.ui.widgets.full_screen_app import FullScreen
@@ -40,6 +40,6 @@ class ReviewApp(FullScreen[None]):
 def run_review(out: Tables, node: Node, narrowed: ConflictFilter) -> None:
     """Show the screen until somebody leaves it; say what came of it."""
     out.of(node)
-    app = ReviewApp(node, out, narrowed, looks=lambda progress: queue.waiting_pairs(node, progress=progress))
+    app = ReviewApp(node, out, narrowed, looks=lambda progress: waiting_besides(node, progress=progress))
     app.show_screen()
     out.say("review_done", decided=app.review.walk.decided, left=app.review.walk.count_left())

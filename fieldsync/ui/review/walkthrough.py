@@ -9,6 +9,7 @@ from fieldsync.review import queue
 from fieldsync.review.conflict_filter import EVERYTHING, ConflictFilter
 from fieldsync.review.queue import QueuedConflict
 from fieldsync.store.contract import Progress
+from fieldsync.ui.review.approval_questions import APPROVAL, question_of_approval
 from fieldsync.ui.review.pair_questions import question_of_pair
 from fieldsync.ui.review.questions import QuestionSide, ReviewQuestion, question_of_conflict
 from fieldsync.ui.views.tables import Tables
@@ -98,6 +99,8 @@ class ReviewWalk:
 
     def question_of(self, one: QueuedConflict) -> ReviewQuestion | None:
         """Return the question that something is; None where it is open no more."""
+        if one.kind == APPROVAL:
+            return question_of_approval(self.node, self.out, one)
         return (question_of_conflict if one.kind == queue.CONFLICT else question_of_pair)(self.node, self.out, one)
 
     def settled_notice(self) -> str:
@@ -136,14 +139,18 @@ class ReviewWalk:
 
     def _note_pairs(self, taken: Sequence[QueuedConflict], undo: Callable[[], object]) -> None:
         """Drop what was decided of pairs, and those of the same records that are settled by it."""
-        touched = _pair_records(taken)
+        touched, kinds = _pair_records(taken) - {b""}, {one.kind for one in taken}
         closed = [
             other
             for other in self.pairs
-            if other in taken or ({other.record, other.other} & touched and self.question_of(other) is None)
+            if other in taken
+            or (
+                ({other.record, other.other} & touched or other.kind == APPROVAL in kinds)
+                and self.question_of(other) is None
+            )
         ]
         self._drop_settled(closed)
-        self._keep_step(_DoneStep([], undo, closed, len(taken)))
+        self._keep_step(_DoneStep([], undo, closed, len(closed) if APPROVAL in kinds else len(taken)))
 
     def decide_value(self, at: int, decision: reviews.Decision, note: str) -> bool:
         """Decide a conflict; False where it is not as it was looked at any more. Raises as `decide_conflict`."""

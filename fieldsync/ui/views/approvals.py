@@ -1,0 +1,42 @@
+"""What waits for approval, on a terminal."""
+
+from collections.abc import Sequence
+
+from fieldsync.casework.approvals import CLOSURE, EVENT, ApprovedMany, PendingApproval
+from fieldsync.replica.node import Node
+from fieldsync.ui.terminal.messages import SafeText
+from fieldsync.ui.views.record_card import when
+from fieldsync.ui.views.tables import Tables
+
+
+def listed(out: Tables, node: Node, found: Sequence[PendingApproval]) -> None:
+    """A line for each."""
+    out.of(node)
+    if not found:
+        out.say("approvals_none")
+        return
+    head = [
+        out.phrase(word)
+        for word in ("column_code", "column_about", "column_asks", "column_by", "column_since", "column_unit")
+    ]
+    out.table(head, [_cells(out, node, one) for one in found])
+
+
+def approved(out: Tables, node: Node, done: ApprovedMany) -> None:
+    """What was approved, or would be."""
+    listed(out, node, done.items)
+    if done.items:
+        out.say("would_approve" if done.dry_run else "approved_many", n=len(done.items))
+
+
+def asked_for(out: Tables, node: Node, one: PendingApproval) -> SafeText:
+    """What is asked for, in words: the kind, and the goal, reason or event."""
+    kind = node.schema.types.get(one.type)
+    field = {CLOSURE: "closure_reason", EVENT: "kind"}.get(one.kind)
+    what = out.shown(kind, field, one.what) if field is not None and one.what else out.safe(one.what or "")
+    return SafeText(": ".join(part for part in (out.phrase(f"approval_{one.kind}"), what) if part))
+
+
+def _cells(out: Tables, node: Node, one: PendingApproval) -> list[object]:
+    since = when(one.since) if one.since else ""
+    return [one.code or one.record[:8], one.about or "", asked_for(out, node, one), one.by or "", since, one.unit]
