@@ -6,7 +6,7 @@ import typer
 from typer import Argument, Option
 
 from fieldsync import errors
-from fieldsync.commands import opened, tell
+from fieldsync.commands import opened, record_forms, tables, tell
 from fieldsync.commands.records import Note
 
 if TYPE_CHECKING:
@@ -28,9 +28,13 @@ def open_case(
         str, Argument(metavar="PERSON", help="Whose case it is: an id, a code, or a beginning of either.")
     ],
     *,
-    kind: Annotated[str, Option("--type", metavar="TYPE", help="child, woman, older, disability, family, …")],
-    concern: Annotated[list[str], Option(metavar="CONCERN", help="What endangers the person; again for each.")],
-    risk: Annotated[str, Option(metavar="RISK", help="low, medium, high or emergency.")],
+    kind: Annotated[
+        str | None, Option("--type", metavar="TYPE", help="child, woman, older, disability, family, …")
+    ] = None,
+    concern: Annotated[
+        list[str] | None, Option(metavar="CONCERN", help="What endangers the person; again for each.")
+    ] = None,
+    risk: Annotated[str | None, Option(metavar="RISK", help="low, medium, high or emergency.")] = None,
     found_by: Annotated[
         str, Option(metavar="HOW", help="How it was identified: self, school, police, referral, …")
     ] = "self",
@@ -38,45 +42,73 @@ def open_case(
     more: More = None,
     note: Note = None,
 ) -> None:
-    """Open a person's case. It is registered at once where nothing is missing for that.
+    """Open a person's case; on a terminal a form asks for what is not given. It is registered at once where nothing is missing for that.
 
     Example: fieldsync case open JBL-AK-7 --type child --concern dropout --risk medium --found-by school
     """
     from fieldsync.casework import cases
 
     given = {"case_type": kind, "risk": risk, "found_by": found_by, "worker": worker}
-    with opened(ctx) as node:
-        changes = _changes(node, cases.CASE, given, more, put={"concerns": concern})
-        _told(ctx, node, cases.open_case(node, person, changes, note=note))
+    asking = record_forms.lacking(ctx, {"--type": kind, "--concern": concern, "--risk": risk})
+    with opened(ctx, lasting=asking) as node:
+        changes = _changes(node, cases.CASE, given, more, put={"concerns": concern or []})
+        if asking:
+            owner = _found(node, person)
+            first = {**_known(changes), "person": owner}
+            usual = {"opened_on": node.today(), "worker": node.person}
+            if found_by == "self":  # the default: the form asks
+                del first["found_by"]
+
+            def store(asked: "Changes") -> bytes:
+                return cases.open_case(node, owner, asked, note=note)
+
+            _told(ctx, node, record_forms.ask_for(ctx, node, cases.CASE, first, store, about=owner, usual=usual))
+        else:
+            _told(ctx, node, cases.open_case(node, person, changes, note=note))
 
 
 def assess(
     ctx: typer.Context,
     case: Case,
     *,
-    risk: Annotated[str, Option(metavar="RISK", help="The risk that was found: low, medium, high or emergency.")],
-    answers: Annotated[str, Option(metavar="TEXT", help="What was found.")],
+    risk: Annotated[
+        str | None, Option(metavar="RISK", help="The risk that was found: low, medium, high or emergency.")
+    ] = None,
+    answers: Annotated[str | None, Option(metavar="TEXT", help="What was found.")] = None,
     kind: Annotated[str, Option(metavar="KIND", help="initial, full, review, home_visit or closing.")] = "initial",
     more: More = None,
     note: Note = None,
 ) -> None:
-    """Save an assessment of the case's person and submit it; a registered case is assessed with it.
+    """Save an assessment of the case's person and submit it; a registered case is assessed with it. On a terminal a form asks.
 
     Example: fieldsync case assess JBL-AK-9 --risk high --answers "sleeps at a neighbour's" --set fcs_staples=7
     """
     from fieldsync.casework import cases
 
-    with opened(ctx) as node:
+    asking = record_forms.lacking(ctx, {"--risk": risk, "--answers": answers})
+    with opened(ctx, lasting=asking) as node:
         changes = _changes(node, cases.ASSESSMENT, {"risk": risk, "answers": answers, "kind": kind}, more)
-        _told(ctx, node, cases.save_assessment(node, case, changes, note=note))
+        if asking:
+            of, subject = _case_and_person(node, case)
+            first = {**_known(changes), "case": of, "subject": subject}
+            usual = {"done_on": node.today(), "done_by": node.person}
+            if kind == "initial":  # the default: the form asks
+                del first["kind"]
+
+            def store(asked: "Changes") -> bytes:
+                return cases.save_assessment(node, of, asked, note=note)
+
+            _told(ctx, node, record_forms.ask_for(ctx, node, cases.ASSESSMENT, first, store, about=of, usual=usual))
+        else:
+            _told(ctx, node, cases.save_assessment(node, case, changes, note=note))
 
 
 def plan(
     ctx: typer.Context,
     case: Case,
     *,
-    goal: Annotated[str, Option(metavar="TEXT", help="What is to be reached.")],
-    review: Annotated[str, Option(metavar="DATE", help="When the plan is looked at again.")],
+    goal: Annotated[str | None, Option(metavar="TEXT", help="What is to be reached.")] = None,
+    review: Annotated[str | None, Option(metavar="DATE", help="When the plan is looked at again.")] = None,
     step: Annotated[
         list[str] | None,
         Option(
@@ -89,18 +121,31 @@ def plan(
     more: More = None,
     note: Note = None,
 ) -> None:
-    """Write the individual plan of a case with its steps, and ask for its approval.
+    """Write the individual plan of a case with its steps, and ask for its approval; on a terminal forms ask for plan and steps.
 
     Example: fieldsync case plan JBL-AK-9 --goal "back at school" --review 2026-12-01 --step "enrol him;education;2026-11-20"
     """
     from fieldsync.casework import cases
 
-    with opened(ctx) as node:
+    asking = record_forms.lacking(ctx, {"--goal": goal, "--review": review})
+    with opened(ctx, lasting=asking) as node:
         changes = _changes(
             node, cases.PLAN, {"goal": goal, "review_on": review}, more, put={"agreed_with": agreed} if agreed else {}
         )
         items = [_step(node, one) for one in step or ()]
-        _told(ctx, node, cases.save_plan(node, case, changes, items, note=note))
+        if asking:
+            of, subject = _case_and_person(node, case)
+            first = {**_known(changes), "case": of}
+            usual = {"starts_on": node.today(), "agreed_with": [subject]}
+
+            def store(asked: "Changes") -> bytes:
+                return cases.save_plan(node, of, asked, items, note=note)
+
+            made = record_forms.ask_for(ctx, node, cases.PLAN, first, store, about=of, usual=usual)
+            _ask_steps(ctx, node, made)
+            _told(ctx, node, made)
+        else:
+            _told(ctx, node, cases.save_plan(node, case, changes, items, note=note))
 
 
 def advance(
@@ -266,6 +311,46 @@ def _changes(
     for name, values in pairs(more or ()).items():
         wanted.set_value(name, values[-1])
     return wanted.build_changes()
+
+
+def _ask_steps(ctx: typer.Context, node: "Node", plan: bytes) -> None:
+    """Ask for the steps of a plan, one after the other, until there is no more."""
+    from fieldsync.casework.cases import ITEM
+    from fieldsync.core import record_ids
+    from fieldsync.replica import save
+    from fieldsync.replica.changes import Changes
+
+    of = {"plan": record_ids.id_text(plan), "status": "open"}
+
+    def store(asked: Changes) -> bytes:
+        return save.add_record(node, ITEM, Changes(set={**asked.set, **of}, put=asked.put, say=asked.say))
+
+    while tables(ctx).agrees("plan_step_more"):
+        record_forms.ask_for(ctx, node, ITEM, of, store, about=of["plan"], usual={"responsible": node.person})
+
+
+def _known(changes: "Changes") -> dict[str, object]:
+    """Return what was said on the command line, as answers of a form."""
+    plain = {name: value for name, value in changes.set.items() if value is not None}
+    return plain | {name: list(members) for name, members in changes.put.items() if members}
+
+
+def _found(node: "Node", ref: str) -> str:
+    """Return the id of a record. NoRecord, Ambiguous."""
+    from fieldsync.api import Session
+
+    return Session(node).show(ref).id
+
+
+def _case_and_person(node: "Node", ref: str) -> tuple[str, str]:
+    """Return the ids of a case and of its person. NoRecord, Ambiguous, IllegalValue where it is no case."""
+    from fieldsync.api import Session
+    from fieldsync.casework.cases import CASE
+
+    found = Session(node).show(ref)
+    if found.type != CASE:
+        raise errors.IllegalValue(type=found.type, field="case", reason="wrong_type", to=[CASE])
+    return found.id, str(found.fields.get("person") or "")
 
 
 def _step(node: "Node", text: str) -> dict[str, object]:

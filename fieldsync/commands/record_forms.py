@@ -7,11 +7,14 @@ import typer
 from msgspec.structs import replace
 
 from fieldsync import errors
-from fieldsync.commands import bar, settings_of, tables, tell
+from fieldsync.commands import asks, bar, settings_of, tables, tell
 from fieldsync.commands.support.settings import at_terminal, draws
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from fieldsync import api
+    from fieldsync.replica.changes import Changes
     from fieldsync.replica.node import Node
     from fieldsync.schema.model import Type
     from fieldsync.ui.views.tables import Tables
@@ -110,6 +113,43 @@ def _ask_on_screen(
         ask_edit(ctx, node, saved.hex(), options.note)
     else:
         tell_record(ctx, node, saved_record(node, saved.hex()))
+
+
+def ask_for(
+    ctx: typer.Context,
+    node: "Node",
+    type: str,
+    answers: "Mapping[str, object]",
+    store: "Callable[[Changes], bytes]",
+    *,
+    about: str = "",
+    usual: "Mapping[str, object] | None" = None,
+) -> bytes:
+    """Ask in a form for a new record that a command saves; what the command knows already is not asked. Return its id.
+
+    `usual` are answers that are shown, and asked about.
+    """
+    kind = node.schema.type(type)
+    if settings_of(ctx).plain or not draws():
+        from fieldsync.commands.support.change_arguments import some
+        from fieldsync.ui.forms.line_prompts import LineForm
+
+        form = LineForm(tables(ctx), node, kind)
+        form.answer_first(usual or {})
+        form.answer_for_good(answers)
+        return store(some(form.ask_all()))
+    from fieldsync.ui.forms import form_app
+
+    known = form_app.KnownAnswers(answers, usual or {}, about)
+    return form_app.run_form(form_app.command_form(tables(ctx), node, kind, known, store))
+
+
+def lacking(ctx: typer.Context, options: "Mapping[str, object]") -> bool:
+    """Say whether options without which a command cannot work are to be asked for; Usage where there is nobody to ask."""
+    missing = [name for name, value in options.items() if not value]
+    if missing and not asks(ctx):
+        raise errors.Usage(reason="missing", given=missing[0], command=ctx.command_path)
+    return bool(missing)
 
 
 def ask_edit(ctx: typer.Context, node: "Node", ref: str, note: str | None) -> None:

@@ -43,6 +43,7 @@ class FormAnswers:
         self.doc = dict(self.before)  # what the record would show with the answers so far
         self.logs: dict[str, str] = {}
         self.counts: dict[str, int] = {}
+        self.settled: set[str] = set()  # fields that were answered before, and are not asked
         self.given_along: set[str] = set()  # fields that got their answer from another question
         self._around: dict[tuple[str, object], list[Record]] = {}
         self._implied: dict[str, Any] = {}  # what a precision was before a year or an age gave it
@@ -176,6 +177,11 @@ class FormAnswers:
             self._store_answer(field.name, given or None)
         else:
             self._set_plain(field, value)
+
+    def settle_answers(self, answers: Mapping[str, object]) -> None:
+        """Begin with these answers, which are not asked for."""
+        self.answer_first(answers)
+        self.settled |= answers.keys()
 
     def answer_first(self, answers: Mapping[str, object]) -> None:
         """Begin with these answers, as far as the form takes them."""

@@ -1,7 +1,11 @@
 """The full-screen forms of `add` and `edit`: what they begin with, and what saving them means."""
 
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
 from fieldsync.core.grants import PARTNER
 from fieldsync.replica import form_drafts, save
+from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
 from fieldsync.schema.labels import label_in
 from fieldsync.schema.model import Type
@@ -28,6 +32,33 @@ def new_form(
     search_first = search_first and form_drafts.load_draft(node, draft) is None
     filling = FormAnswers(node, kind, out.lang)
     return FormApp(node, out, title, filling, save_form, draft=draft, roster=roster, search_first=search_first)
+
+
+class KnownAnswers(NamedTuple):
+    """What a command knows of a new record: what is `settled` is not asked, what is `usual` is shown; `about` which record it is."""
+
+    settled: Mapping[str, object]
+    usual: Mapping[str, object]
+    about: str
+
+
+def command_form(
+    out: Tables, node: Node, kind: Type, known: KnownAnswers, store: Callable[[Changes], bytes]
+) -> FormApp:
+    """Return the form of a new record that a command saves."""
+    out.of(node)
+    filling = FormAnswers(node, kind, out.lang)
+    filling.answer_first(known.usual)
+    filling.settle_answers(known.settled)
+    draft = f"{form_drafts.draft_key(kind.name)} {known.about}"
+
+    def save_form(screen: RecordScreen) -> bytes:
+        record = store(screen.sheets[0].filling.build_changes())
+        form_drafts.throw_away(node, draft)
+        return record
+
+    title = out.phrase("form_new", name=label_in(kind.label, out.lang, kind.name))
+    return FormApp(node, out, title, filling, save_form, draft=draft)
 
 
 def edit_form(out: Tables, node: Node, row: Row, *, note: str | None) -> FormApp:

@@ -47,6 +47,11 @@ class LineForm:
         """Begin with these answers; they are asked about all the same."""
         self._filling.answer_first(answers)
 
+    def answer_for_good(self, answers: Mapping[str, object]) -> None:
+        """Begin with these answers, which are not asked about."""
+        self._filling.settle_answers(answers)
+        self._asked += answers
+
     def ask_all(self) -> Changes:
         """Ask all that is relevant and return what was changed; leaving is KeyboardInterrupt, and saves nothing."""
         name = label_in(self._kind.label, self._out.lang, self._kind.name)

@@ -32,7 +32,8 @@ class RecordScreen(FormScreen):
 
     def __init__(self, app: "FormApp") -> None:
         filling = app.filling
-        super().__init__(app.node, app.out, app.title_words, [QuestionSheet(filling)], roster=app.roster)
+        sheet = QuestionSheet(filling, without=frozenset(filling.settled))
+        super().__init__(app.node, app.out, app.title_words, [sheet], roster=app.roster)
         self._form = app
         self._kept: Any = None
 

@@ -1,6 +1,7 @@
 """Cases, what is due, and the page of a family or a case."""
 
 WORDS = {
+    "plan_step_more": "Add a step to the plan? (y/n)",
     "agenda_empty": "Nothing is due.",
     "agenda_due": "Due",
     "agenda_late": "Late",
