@@ -1,12 +1,14 @@
 """What people do on their laptops: add, edit, show, list, find, history, remove."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from msgspec.structs import replace
 from typer import Argument, Option
 
 from fieldsync import errors
-from fieldsync.commands import asks, bar, opened, tables, tell
+from fieldsync.commands import asks, bar, opened, settings_of, tables, tell
 from fieldsync.commands.support import completion
 from fieldsync.commands.support.settings import at_terminal
 from fieldsync.schema import given_names
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from fieldsync.replica.change_builder import ChangeBuilder
     from fieldsync.replica.changes import Changes
     from fieldsync.replica.node import Node
+    from fieldsync.schema.model import Type
     from fieldsync.ui.views.tables import Tables
 
 Record = Annotated[
@@ -171,20 +174,59 @@ def list_records(
     where: Annotated[
         list[str] | None, Option(metavar="FIELD=VALUE", help="Only those with this value; also unit=LAT.")
     ] = None,
-    limit: Annotated[int, Option(min=0, help="How many at most; 0 means all.")] = 20,
+    limit: Annotated[int, Option(min=0, help="How many at most; 0 means all, which --csv gives by itself.")] = 20,
     sort: Annotated[str | None, Option(metavar="FIELD", help="In order of a field; -FIELD for falling order.")] = None,
+    columns: Annotated[
+        str | None, Option(metavar="FIELD,…", help="Only these; also code, id, unit, about, updated, by.")
+    ] = None,
+    csv: Annotated[bool, Option("--csv", help="As CSV, for a spreadsheet; sensitive fields stay out of it.")] = False,
 ) -> None:
     """List the records of a type.
 
-    Example: fieldsync list household --where location=جبلة --limit 0
+    Example: fieldsync list household --columns code,family_name,phones --limit 0 --csv > families.csv
     """
     from fieldsync.api import Session
     from fieldsync.commands.support.change_arguments import pairs
 
     wanted = {name: values[-1] for name, values in pairs(where or ()).items()}
+    chosen = list(dict.fromkeys(name.strip() for name in (columns or "").split(",") if name.strip()))
+    as_csv = csv and not settings_of(ctx).json
+    source = ctx.get_parameter_source("limit")
+    if as_csv and (source is None or source.name == "DEFAULT"):
+        limit = 0  # nobody sees that a file ends early
     with opened(ctx) as node:
-        found = Session(node).list(type, wanted, limit=limit, sort=sort)
-        tell(ctx, found, lambda out: out.records(node, found, limit=limit))
+        kind = given_names.type_named(node.schema, type)
+        chosen = [tables(ctx).column_name(kind, name) for name in chosen]  # before anything is read
+        if as_csv:
+            _refuse_sensitive(kind, chosen)
+        found = Session(node).list(kind.name, wanted, limit=limit, sort=sort)
+        if chosen:
+            found = [replace(one, fields={n: one.fields[n] for n in chosen if n in one.fields}) for one in found]
+        if as_csv:
+            _write_csv(tables(ctx).record_rows(node, kind, found, chosen))
+        else:
+            tell(ctx, found, lambda out: out.records(node, found, limit=limit, chosen=chosen))
+
+
+def _refuse_sensitive(kind: "Type", names: Sequence[str]) -> None:
+    """Refuse fields that `export` would leave out of a file, too."""
+    from fieldsync.exchange.tables import export_records
+
+    for name in names:
+        if name in kind.fields and kind.fields[name].sensitivity >= export_records.SENSITIVE:
+            reason = "export_secret" if kind.fields[name].sensitivity >= export_records.SECRET else "export_sensitive"
+            raise errors.IllegalValue(type=kind.name, field=name, reason=reason)
+
+
+def _write_csv(rows: Sequence[Sequence[object]]) -> None:
+    """Write rows to standard output as CSV that spreadsheets open as UTF-8."""
+    import sys
+
+    from fieldsync.exchange.tables import report_files
+
+    sys.stdout.flush()
+    sys.stdout.buffer.write(report_files.csv_bytes(rows))
+    sys.stdout.buffer.flush()
 
 
 def find(
@@ -216,8 +258,8 @@ def history(ctx: typer.Context, record: Record) -> None:
     with opened(ctx) as node:
         session = Session(node)
         found = session.history(record)
-        kind = session.show(record).type
-        tell(ctx, found, lambda out: out.history(node, kind, found))
+        about = session.show(record)
+        tell(ctx, found, lambda out: out.history(node, about, found))
 
 
 def remove(

@@ -1,6 +1,6 @@
 """A record's history: who changed what, when, from what to what, and what lost."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
 from typing import NamedTuple, cast
 
@@ -14,7 +14,7 @@ from fieldsync.core.settle import DECIDED, REOPENED, candidate_heads, unpack_hea
 from fieldsync.core.state import field_of, join_states, registers
 from fieldsync.replica.lookup import find_quarantined, find_row
 from fieldsync.replica.node import Node
-from fieldsync.replica.queries import device_name, server_name
+from fieldsync.replica.queries import ShownHead, device_name, heads_of, server_name
 from fieldsync.replica.receipts import CommitReceipt, RecordReceipts
 from fieldsync.store import ReadTx
 from fieldsync.store.contract import Row
@@ -25,6 +25,16 @@ class ChangedValue(Struct, frozen=True):
 
     old: Value
     new: Value
+
+
+class NamedDecision(Struct, frozen=True):
+    """A decision of a conflict, made in a save.
+
+    over: the values that it was made over, but those that are the same as the one decided for.
+    """
+
+    field: str
+    over: list[ShownHead]
 
 
 class SavedChange(Struct, frozen=True):
@@ -38,6 +48,8 @@ class SavedChange(Struct, frozen=True):
     lost: whether a decision, standing now, was made against a value of it.
     refused: there, and true, where a server quarantined it.
     on_word: the server on whose word it was taken, where it was not checked here.
+    decided: the conflicts that it decided.
+    undone: the fields of which it took a decision back.
     """
 
     at: str
@@ -50,6 +62,8 @@ class SavedChange(Struct, frozen=True):
     receipt: CommitReceipt
     refused: bool | UnsetType = UNSET
     on_word: str | UnsetType = UNSET
+    decided: list[NamedDecision] | UnsetType = UNSET
+    undone: list[str] | UnsetType = UNSET
 
 
 class _Entry(NamedTuple):
@@ -79,7 +93,7 @@ def history(node: Node, ref: str) -> list[SavedChange]:
                 entries[head.dot] = _Entry(head.stamp, head.author, {}, note, None)
             if entries[head.dot].commit is None:
                 entries[head.dot].fields[name] = head.value
-        lost, origins = set(_lost(row)), dict(_origins(row))
+        lost, origins, decisions = set(_lost(row)), dict(_origins(row)), _decisions_heard(row)
         receipts = RecordReceipts(node, tx, row)
         told: list[SavedChange] = []
         known: dict[str, list[tuple[Dot, Value]]] = {}
@@ -94,6 +108,7 @@ def history(node: Node, ref: str) -> list[SavedChange]:
                     old if old is not None else _before(entry.commit, name, known.get(name, ())), new
                 )
                 known.setdefault(name, []).append((dot, new))
+            decided, undone = _decisions_in(tx, entry, decisions.get(dot, {}))
             if changes:
                 receipt, word = receipts.receipt_of(dot), tx.vouching_server(*dot)
                 told.append(SavedChange(
@@ -102,6 +117,8 @@ def history(node: Node, ref: str) -> list[SavedChange]:
                     receipt=receipt,
                     refused=True if receipt.refused else UNSET,
                     on_word=server_name(node, tx, word) if word is not None else UNSET,
+                    decided=decided or UNSET,
+                    undone=undone or UNSET,
                 ))  # fmt: skip
         return told
 
@@ -128,6 +145,42 @@ def _heard(row: Row) -> Iterator[tuple[str, Head, str | None]]:
             continue
         for decision in register.heads:
             yield from ((name.partition("/")[2], head, None) for head in _over(decision.value))
+
+
+def _decisions_heard(row: Row) -> dict[Dot, dict[str, Value]]:
+    """The decisions that stand, by the save that they were made in: what each was made over, by field."""
+    found: dict[Dot, dict[str, Value]] = {}
+    for name, register in row.state.fields.items():
+        if field_of(name) == DECIDED:
+            for head in register.heads:
+                found.setdefault(head.dot, {})[name.partition("/")[2]] = head.value
+    return found
+
+
+def _decisions_in(tx: ReadTx, entry: _Entry, heard: Mapping[str, Value]) -> tuple[list[NamedDecision], list[str]]:
+    """The decisions of a save, and the fields of which it took one back."""
+    told = dict(heard) | {
+        name.partition("/")[2]: value for name, value in entry.fields.items() if field_of(name) == DECIDED
+    }
+    decided = [
+        NamedDecision(
+            field,
+            sorted(
+                heads_of(
+                    tx, [one for one in _over(over) if not names.equal_values(one.value, entry.fields.get(field))]
+                ),
+                key=lambda head: head.order,
+            ),
+        )
+        for field, over in told.items()
+        if isinstance(over, dict)
+    ]
+    undone = [
+        field
+        for field, over in told.items()
+        if over is None and isinstance(again := entry.fields.get(field), dict) and REOPENED in again
+    ]
+    return decided, undone
 
 
 def _decisions(row: Row, field: str) -> tuple[Head, ...]:

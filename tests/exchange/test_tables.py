@@ -163,6 +163,24 @@ def test_dates_are_dates_in_a_workbook(people: Cast, tmp_path: Path) -> None:
     sheet = openpyxl.load_workbook(tmp_path / "out.xlsx").active
     assert sheet is not None
     assert sheet["D3"].value == dt.datetime(2026, 1, 5)  # noqa: DTZ001 - as Excel has them
+    saved = queries.list_records(people.amal, "household")[0].updated
+    assert saved is not None
+    local = dt.datetime.fromisoformat(saved.at).astimezone().replace(second=0, microsecond=0, tzinfo=None)
+    assert (sheet["E3"].value, sheet["E3"].number_format) == (local, "yyyy-mm-dd hh:mm")
+
+
+def test_a_workbook_can_be_filtered(people: Cast, tmp_path: Path) -> None:
+    """The arrows stand on the last row of the head, over all rows; an empty sheet has them, too."""
+    wish = ExportOptions(fields=["family_name"])
+    found = {}
+    for name, add in (("empty.xlsx", 0), ("out.xlsx", 3), ("out.hxl.xlsx", 0)):
+        for _ in range(add):
+            save.add_record(people.amal, "household", Changes(set={"family_name": "علي"}))
+        export_records.export_records(people.amal, "household", tmp_path / name, wish)
+        sheet = openpyxl.load_workbook(tmp_path / name).active
+        assert sheet is not None
+        found[name] = sheet.auto_filter.ref
+    assert found == {"empty.xlsx": "A2:E2", "out.xlsx": "A2:E5", "out.hxl.xlsx": "A3:E6"}
 
 
 def test_hashtags_for_other_organisations(people: Cast, tmp_path: Path) -> None:

@@ -1,10 +1,15 @@
 """A server reads its figures from sheets that it keeps; they never say anything else than the records do."""
 
+import datetime as dt
+import io
+
+import openpyxl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fieldsync import errors
+from fieldsync.exchange.tables import report_files
 from fieldsync.replica import save, transfer
 from fieldsync.replica.node import Node
 from fieldsync.reports import definitions, run, table_refresh
@@ -137,3 +142,13 @@ def test_a_laptop_keeps_none(people: Cast) -> None:
     """It reads its records: its store is small, and what leaves its units leaves nothing behind."""
     assert not table_refresh.refresh_tables(people.amal, definitions.find_report(people.amal.home, "coverage"))
     assert table_refresh.refresh_tables(people.hq, definitions.find_report(people.hq.home, "coverage"))
+
+
+def test_days_are_dates_in_a_workbook() -> None:
+    """A report's due dates sort and filter as dates; what only looks like one in part is text."""
+    rows = [["Due", "Month"], ["2026-10-05", "2026-10"], ["2026-W41-1", "2026-10-05 late"]]
+    sheet = openpyxl.load_workbook(io.BytesIO(report_files.xlsx_bytes(rows, "x", rtl=False))).active
+    assert sheet is not None
+    found = [[cell.value for cell in row] for row in sheet.iter_rows(min_row=2)]
+    assert found == [[dt.datetime(2026, 10, 5), "2026-10"], rows[2]]  # noqa: DTZ001 - as Excel has them
+    assert sheet.auto_filter.ref == "A1:B3"

@@ -1,7 +1,10 @@
 """Stored values as every kind of file can hold them, whatever program wrote them: an export never stops at one of them."""
 
+import datetime as dt
 import math
+import re
 
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _LARGEST = 1 << 63  # SQLite's integers, and most programs', are smaller
 
 
@@ -29,3 +32,20 @@ def _digits(value: int) -> str:
 
 
 UNCOMPUTED = "=?"  # stands in a cell whose formula was never computed
+
+
+def date_cell(value: object) -> object:
+    """Return a day as a date, which spreadsheets sort and filter as one; what is none as it is."""
+    try:
+        return dt.date.fromisoformat(value) if isinstance(value, str) and _DAY.fullmatch(value) else value
+    except ValueError:
+        return value
+
+
+def time_cell(value: object) -> object:
+    """Return a moment of the contract's JSON as the time here, to the minute, as spreadsheets know no zones; what is none as it is."""
+    try:
+        found = dt.datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return value
+    return value if found is None else found.astimezone().replace(second=0, microsecond=0, tzinfo=None)

@@ -8,6 +8,7 @@ from typing import Any
 
 from fieldsync.core import safetext
 from fieldsync.exchange.tables import target_files
+from fieldsync.exchange.tables.plain_values import date_cell
 from fieldsync.reports.definitions import NUMBERS, Report
 from fieldsync.reports.labels import value_label
 from fieldsync.reports.run import OPEN, ReportDocument
@@ -66,14 +67,21 @@ def csv_bytes(rows: Sequence[Sequence[Any]]) -> bytes:
 
 
 def xlsx_bytes(rows: Sequence[Sequence[Any]], title: str, *, rtl: bool) -> bytes:
-    """Return rows as a workbook of one sheet; from right to left for Arabic."""
+    """Return rows as a workbook of one sheet, days as dates; from right to left for Arabic."""
     from fieldsync.exchange.tables import workbook
 
     # a control character has no place in XML: it is shown as on the screen
-    shown = [[safetext.safe_text(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
+    shown = [[_xlsx_cell(cell) for cell in row] for row in rows]
     file = io.BytesIO()
     workbook.write_workbook(file, title, shown[:1], shown[1:], rtl=rtl)
     return file.getvalue()
+
+
+def _xlsx_cell(cell: object) -> object:
+    if not isinstance(cell, str):
+        return cell
+    found = date_cell(cell)
+    return safetext.safe_text(cell) if isinstance(found, str) else found
 
 
 def write_file(out: Path, content: bytes) -> None:

@@ -312,7 +312,7 @@ def write_workbook(
         value = _workbook_cell(value)
         if isinstance(value, dt.date):
             made = WriteOnlyCell(sheet, value)
-            made.number_format = "yyyy-mm-dd"
+            made.number_format = "yyyy-mm-dd hh:mm" if isinstance(value, dt.datetime) else "yyyy-mm-dd"
             return made
         if not isinstance(value, str):
             return value
@@ -336,8 +336,12 @@ def write_workbook(
             sheet._writer.write_top()  # noqa: SLF001
             for head, font in zip(heads, fonts, strict=True):
                 sheet.append([cell(str(name), font) for name in head])
-            for row in rows:
+            last = len(heads)
+            for last, row in enumerate(rows, len(heads) + 1):  # noqa: B007 - how many there were
                 sheet.append([cell(value) for value in row])
+            if heads and heads[0]:
+                corner = f"{_column_letters(len(heads[0]))}{last}"
+                sheet.auto_filter.ref = f"A{len(heads)}:{corner}"
             sheet.close()
         Direct(book, archive).save()
     except BaseException:
@@ -368,7 +372,8 @@ def _workbook_cell(value: object) -> object:
     if isinstance(value, int | float):
         return value if -_EXACT < value < _EXACT else str(value)  # and what is no number at all
     if isinstance(value, dt.date):
-        return value if value >= _FIRST_DAY else value.isoformat()
+        day = value.date() if isinstance(value, dt.datetime) else value
+        return value if day >= _FIRST_DAY else value.isoformat()
     text = _NOT_XML.sub("", str(value))
     if len(text) > MAX_CELL // 2:  # Excel counts as UTF-16 does
         text = text.encode("utf-16-le")[: 2 * MAX_CELL].decode("utf-16-le", "ignore")

@@ -1,7 +1,6 @@
 """The kinds of file that records are written to. Formulas are made harmless; numbers and dates stay what they are."""
 
 import csv
-import datetime as dt
 import sqlite3
 import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -17,6 +16,7 @@ from fieldsync import errors
 from fieldsync.core import safetext
 from fieldsync.exchange.tables import hxl, target_files
 from fieldsync.exchange.tables.column_mapping import OWN_LABELS
+from fieldsync.exchange.tables.plain_values import date_cell, time_cell
 from fieldsync.replica.queries import Record
 from fieldsync.schema import set_members
 from fieldsync.schema.labels import label_in
@@ -122,19 +122,13 @@ def _write_xlsx(out: Path, plan: ExportPlan, *, tags: bool = False) -> None:
 
     def rows() -> Iterator[list[Any]]:
         for row in plan.plain_rows():
-            yield [_date_cell(cell) if at in dates else cell for at, cell in enumerate(row)]
+            *cells, updated = (date_cell(cell) if at in dates else cell for at, cell in enumerate(row))
+            yield [*cells, time_cell(updated)]
 
     heads = [plan.column_labels(), plan.column_names(), *([plan.column_tags()] if tags else [])]
     title = label_in(table.kind.plural, plan.lang, table.kind.name)
     with target_files.open_target(out) as file:
         workbook.write_workbook(file, title, heads, rows(), rtl=plan.lang == "ar")
-
-
-def _date_cell(cell: object) -> object:
-    try:
-        return dt.date.fromisoformat(cell) if isinstance(cell, str) else cell
-    except ValueError:
-        return cell
 
 
 def _write_jsonl(out: Path, plan: ExportPlan) -> None:

@@ -13,6 +13,7 @@ from fieldsync.store.contract import Row
 from fieldsync.ui.forms.answers import FormAnswers
 from fieldsync.ui.forms.record_screen import FormApp, RecordScreen
 from fieldsync.ui.forms.roster import new_members, new_records, roster_of
+from fieldsync.ui.terminal import bidi
 from fieldsync.ui.views.tables import Tables
 
 
@@ -75,7 +76,7 @@ def edit_form(out: Tables, node: Node, row: Row, *, note: str | None) -> FormApp
             node, record.hex(), changes, note=note, based_on=row.state, unfinished=draft, beside=more
         )
 
-    name = " ".join(filter(None, (label_in(kind.label, out.lang, kind.name), row.code)))
+    name = f"{label_in(kind.label, out.lang, kind.name)} {bidi.without_isolates(out.named(record.hex()))}"
     filling = FormAnswers(node, kind, out.lang, row.doc, row)
     return FormApp(node, out, out.phrase("form_edit", name=name), filling, save_form, draft=draft, roster=roster)
 

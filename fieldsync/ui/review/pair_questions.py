@@ -115,7 +115,7 @@ def _pair_question(
 ) -> ReviewQuestion:
     derived = {field.name for field in kind.fields.values() if field.kind == "derived"} if kind is not None else set()
     alike = [name for name, value in a.fields.items() if b.fields.get(name) == value and name not in derived]
-    heading = SafeText(f"{out.heading(kind, a)}  ~  {out.safe(b.code or b.id[:8])}")
+    heading = SafeText(f"{out.heading(kind, a)}  ~  {out.safe(b.code or b.id[:8])} {out.title(kind, b)}")
     return ReviewQuestion(
         record=a.id, heading=heading, name=out.title(kind, a), title=title,
         why=why, sides=sides, about=[(out.label(kind, name), out.shown(kind, name, a.fields[name]), False) for name in alike],

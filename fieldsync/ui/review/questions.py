@@ -194,6 +194,7 @@ def history_lines(out: NodeView, kind: Type | None, entries: Sequence[SavedChang
             old, new = out.change(kind, name, change)
             arrow = [] if old is None else [LinePart(old, QUIET), LinePart(" → ", QUIET)]
             paragraphs.append([LinePart(f"  {out.label(kind, name)}: ", QUIET), *arrow, LinePart(new)])
+        paragraphs += [[LinePart("  "), LinePart(words, GOOD)] for words in out.decision_words(kind, entry)]
         if entry.note:
             paragraphs.append([LinePart("  ✎ ", ACCENT), LinePart(entry.note, "italic")])
     return paragraphs

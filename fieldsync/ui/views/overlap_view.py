@@ -23,7 +23,7 @@ def listed(out: Tables, node: Node, found: Sequence[Overlap]) -> None:
         kind = node.schema.types[one.type]
         agreed = out.several(out.shown(kind, name, value) for name, value in one.values.items())
         label = label_in(kind.doubles[one.rule].label, out.lang, one.rule)
-        out.line("  ".join(part for part in (one.household_code or "", out.safe(label), agreed) if part))
+        out.line("  ".join(part for part in (out.named(one.household), out.safe(label), agreed) if part))
         for side in (one.a, one.b):
             out.line(INDENT + _side(out, kind, side))
     out.say("overlaps_n", n=len(found))

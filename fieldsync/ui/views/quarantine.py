@@ -55,8 +55,9 @@ def _several(out: Tables, node: Node, key: str, found: Sequence[QuarantinedSave]
 
 
 def _line(out: Tables, node: Node, one: QuarantinedSave) -> None:
+    out.of(node)
     out.line(INDENT + out.phrase(
-        "quarantine_save", save=one.save, by=out.safe(one.by), record=one.named or one.record, since=when(one.since),
+        "quarantine_save", save=one.save, by=out.safe(one.by), record=out.named(one.record), since=when(one.since),
         state=SafeText(out.phrase(f"quarantine_is_{one.state}")),
     ))  # fmt: skip
     if one.code:

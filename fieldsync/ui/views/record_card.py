@@ -1,7 +1,7 @@
 """One record as people read it: its card, its fields' words, its history."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import chain, zip_longest
 from typing import TYPE_CHECKING
@@ -184,10 +184,11 @@ class RecordCards(Terminal):
         fields = found.fields
         return [self._word(kind.fields[n], fields[n]) for n in (kind.title if kind else ()) if kind and fields.get(n)]
 
-    def history(self, node: Node, type: str, found: "Iterable[SavedChange]") -> None:
-        """One save after the other: when, who, where; then each field, old → new."""
+    def history(self, node: Node, about: Record, found: "Iterable[SavedChange]") -> None:
+        """The record's name, then one save after the other: when, who, where; then each field, old → new, and what was decided."""
         self.of(node)
-        kind = node.schema.types.get(type)
+        kind = node.schema.types.get(about.type)
+        self.line(self.heading(kind, about))
         for entry in found:
             lost = "  ⚠ " + self.phrase("lost") if entry.lost else ""
             lost += "  ⚠ " + self.phrase("kept_aside") if entry.refused else ""
@@ -196,9 +197,22 @@ class RecordCards(Terminal):
             for name, change in entry.changes.items():
                 old, new = self.change(kind, name, change)
                 self.line(f"{INDENT}{self.safe(self.label(kind, name))}: {new if old is None else f'{old} → {new}'}")
+            for words in self.decision_words(kind, entry):
+                self.line(INDENT + words)
             if entry.note:
                 self.line(f"{INDENT}“{self.safe(entry.note, lines=True)}”")
             self.receipt(entry.receipt)
+
+    def decision_words(self, kind: Type | None, entry: "SavedChange") -> Iterator[str]:
+        """Say of a save what conflicts it decided, and over whose values; and of which it took a decision back."""
+        for one in entry.decided or ():
+            over = self.several(
+                SafeText(f"{self.shown(kind, one.field, head.value)} ({self.safe(head.by)})") for head in one.over
+            )
+            key = "history_decided" if over else "history_decided_alike"
+            yield "⚖ " + self.phrase(key, field=self.safe(self.label(kind, one.field)), over=over)
+        for name in entry.undone or ():
+            yield "⚖ " + self.phrase("history_undone", field=self.safe(self.label(kind, name)))
 
     def change(self, kind: Type | None, name: str, told: "ChangedValue") -> tuple[SafeText | None, SafeText]:
         """What a field of a save was, where it was anything, and what it became; of a set, who came in or went."""
@@ -206,7 +220,7 @@ class RecordCards(Terminal):
         if member and isinstance(told.new, bool):
             return None, SafeText(("+ " if told.new else "− ") + self.shown(kind, name, member))
         new = self.shown(kind, name, told.new)
-        return (None if told.old is None else self.shown(kind, name, told.old)), new
+        return (None if told.old is None or told.old == told.new else self.shown(kind, name, told.old)), new
 
     def asked(self, questions: "Iterable[AskedQuestion]") -> None:
         """Write questions about a conflict, with whom they were asked of, and the answers."""

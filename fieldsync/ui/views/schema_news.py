@@ -41,7 +41,8 @@ def changed(out: RecordCards, types: "Iterable[FormVersion]") -> None:
 def aside(out: RecordCards, node: Node, one: dict[str, Any]) -> None:
     """A save that a server keeps aside: of which record, why, and what to do."""
     said = reason(out, node, one["code"], {k: v for k, v in one.items() if k not in ("seq", "code", "record")})
-    record = one["record"] or "—"
+    out.of(node)
+    record = out.named(one["record"]) if one["record"] else "—"
     key = "commit_undecided" if one["code"] == errors.Undecided.code else "commit_refused"
     out.line("  ⚠ " + out.phrase(key, seq=one["seq"], record=record, reason=said))
     out.line("    " + out.phrase(f"{key}_next"))

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from fieldsync.replica.node import Node
 from fieldsync.replica.queries import Record, ShownHead
+from fieldsync.schema import given_names
 from fieldsync.schema.labels import label_in
 from fieldsync.schema.model import Field, Type
-from fieldsync.ui.terminal import bidi
+from fieldsync.ui.terminal import bidi, messages
 from fieldsync.ui.terminal.messages import SafeText
 from fieldsync.ui.views.devices import DeviceTables
 from fieldsync.ui.views.record_card import INDENT, when
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from fieldsync.schema.type_summaries import TypeSummary
 
 _Column = tuple[str, Callable[[Record], object]]
+_OWN = {  # columns that every record has, and the keys of their words
+    "id": "column_id", "code": "column_code", "unit": "column_unit", "about": "agenda_about", "updated": "column_changed",
+    "by": "column_changed_by",
+}  # fmt: skip
 
 
 class Tables(DeviceTables):
@@ -28,42 +33,99 @@ class Tables(DeviceTables):
 
     # --- many ---
 
-    def records(self, node: Node, found: Sequence[Record], *, limit: int) -> None:
-        """A table of records; columns in Latin letters stand between the Arabic ones."""
+    def records(self, node: Node, found: Sequence[Record], *, limit: int, chosen: Sequence[str] = ()) -> None:
+        """A table of records, with the `chosen` columns where some were."""
         if not found:
             self.say("none_found")
             return
+        kind = node.schema.types.get(found[0].type) if len({record.type for record in found}) == 1 else None
+        heads, *rows = self.record_rows(node, kind, found, chosen)
+        marks = [] if chosen else [self.marks(record) for record in found]
+        if marks:
+            heads, rows = [*heads, ""], [[*row, mark] for row, mark in zip(rows, marks, strict=True)]
+        self.table([str(head) for head in heads], rows, whole={0})
+        if limit and len(found) == limit:
+            self.say("more_exist", limit=limit)
+
+    def record_rows(
+        self, node: Node, kind: Type | None, found: Sequence[Record], chosen: Sequence[str] = ()
+    ) -> list[list[object]]:
+        """Return the heads and rows of a table of records, of one type where they have one; `chosen` as `column_name` gives it."""
         from fieldsync.casework import titles
 
-        self._called = titles.reference_titles(node, _references(node, found))
-        one_type = len({record.type for record in found}) == 1
-        kind = node.schema.types.get(found[0].type) if one_type else None
+        self.of(node)
+        self._called = titles.reference_titles(node, _references(node, found, chosen))
+        if chosen and kind is not None:
+            columns = [self._chosen_column(node, kind, found, name) for name in chosen]
+        else:
+            columns = self._usual_columns(node, kind, found)
+        return [[name for name, _ in columns], *([value(record) for _, value in columns] for record in found)]
+
+    def column_name(self, kind: Type, given: str) -> str:
+        """Return the column that somebody names: a field by its name or label, or one that every record has. UnknownField."""
+        own = {self.label_of_own(name).casefold(): name for name in _OWN}
+        known = given if given in _OWN else own.get(given.casefold())
+        return known or given_names.field_named(kind, given).name
+
+    def label_of_own(self, name: str) -> str:
+        """Return what a column is called that every record has."""
+        return self.phrase(_OWN[name])
+
+    def _chosen_column(self, node: Node, kind: Type, found: Sequence[Record], name: str) -> _Column:
+        if name == "about":
+            return self._about_column(node, found)
+        own: dict[str, Callable[[Record], object]] = {
+            "id": lambda one: one.id,
+            "code": lambda one: one.code or one.id[:8],
+            "unit": lambda one: one.unit,
+            "updated": _changed,
+            "by": lambda one: one.updated and one.updated.by,
+        }
+        return (self.label_of_own(name), own[name]) if name in own else (self.label(kind, name), self._cell(kind, name))
+
+    def _cell(self, kind: Type, name: str) -> Callable[[Record], object]:
+        """What stands of a field in a row: references by what they name, several values with commas, entries one behind the other."""
+        field = kind.fields[name]
+
+        def cell(record: Record) -> str:
+            value = record.fields.get(name)
+            if value is None:
+                return ""
+            if isinstance(value, list) and value and isinstance(value[0], dict):
+                return " · ".join(f"{entry['at'][:10]} {entry['by']}: {entry['text']}" for entry in value)
+            several = value if isinstance(value, list) else [value]
+            return messages.list_comma(self.lang).join(
+                self._called.get(str(one), str(one)) if field.to else self._plain(field, one) for one in several
+            )
+
+        return cell
+
+    def _usual_columns(self, node: Node, kind: Type | None, found: Sequence[Record]) -> list[_Column]:
+        """Code and title, what tells records of one type apart; columns in Latin letters stand between the Arabic ones."""
         more = self._of_type(node, kind, found) if kind else []
         latin: list[_Column] = [] if more else [(self.phrase("column_changed"), _changed)]
         if not more or len({record.unit for record in found}) > 1:
             latin.append((self.phrase("column_unit"), lambda one: one.unit))
         columns: list[_Column] = [(self.phrase("column_code"), lambda one: one.code or one.id[:8])]
-        if not one_type:
+        if kind is None:
             columns.append((self.phrase("column_type"), lambda one: self.type_label(node, one.type)))
         for name in kind.title if kind else ("",):
             label = self.label(kind, name) if name else self.phrase("column_name")
             columns += [(label, partial(self._title, node, name)), *latin[:1]]
             latin = latin[1:]
-        columns += [*more, *latin, ("", self.marks)]
-        self.table(
-            [name for name, _ in columns], [[value(record) for _, value in columns] for record in found], whole={0}
-        )
-        if limit and len(found) == limit:
-            self.say("more_exist", limit=limit)
+        return [*columns, *more, *latin]
+
+    def _about_column(self, node: Node, found: Sequence[Record]) -> _Column:
+        from fieldsync.casework import titles
+
+        whom = titles.subject_titles(node, [record.id for record in found])
+        return self.phrase("agenda_about"), lambda one: whom.get(one.id)
 
     def _of_type(self, node: Node, kind: Type, found: Sequence[Record]) -> list[_Column]:
         """What tells records of one type apart beside their title: whom each is about, and how far it has come."""
-        from fieldsync.casework import titles
-
         columns: list[_Column] = []
         if kind.belongs_to:
-            whom = titles.subject_titles(node, [record.id for record in found])
-            columns.append((self.phrase("agenda_about"), lambda one: whom.get(one.id)))
+            columns.append(self._about_column(node, found))
         if kind.lifecycle is not None and "state" in kind.fields:
             columns.append((self.label(kind, "state"), partial(self._title, node, "state")))
         return columns
@@ -276,9 +338,10 @@ def in_time(heads: Iterable[ShownHead]) -> list[ShownHead]:
     return sorted(heads, key=lambda head: head.order)
 
 
-def _references(node: Node, found: Sequence[Record]) -> Iterator[str]:
+def _references(node: Node, found: Sequence[Record], names: Sequence[str] = ()) -> Iterator[str]:
     for record in found:
         kind = node.schema.types.get(record.type)
-        for name in kind.title if kind else ():
-            if kind and kind.fields[name].type == "ref" and name in record.fields:
-                yield str(record.fields[name])
+        for name in names or (kind.title if kind else ()):
+            if kind and name in kind.fields and kind.fields[name].type == "ref" and name in record.fields:
+                value = record.fields[name]
+                yield from map(str, value if isinstance(value, list) else [value])

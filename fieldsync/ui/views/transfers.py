@@ -15,11 +15,13 @@ _NAMED = 5  # of many that have left, a few by name
 
 def plan(out: "RecordCards", node: "Node", told: "MovePlan") -> None:
     """Draw what a move would do."""
+    out.of(node)
+    record = out.named(told.record)
     counts = [f"{out.type_label(node, name)} {n}" for name, n in told.moves.items()]
     if not counts:
-        out.say("lives_there", record=told.code or told.record, unit=told.to)
+        out.say("lives_there", record=record, unit=told.to)
         return
-    words = {"record": told.code or told.record, "old": told.from_unit, "new": told.to}
+    words = {"record": record, "old": told.from_unit, "new": told.to}
     out.say("would_move", counts=out.several(counts), **words)
     out.say("would_still_see" if told.still_seen else "would_not_see", **words)
 
@@ -39,7 +41,7 @@ def moved(out: "RecordCards", node: "Node", record: "Record", *, still_seen: boo
     """Draw a record that was moved."""
     out.record(node, record)
     if not still_seen:
-        out.say("moved_away", record=record.code or record.id)
+        out.say("moved_away", record=out.named(record.id))
 
 
 def left(out: "RecordCards", found: "Sequence[DepartedRecord]") -> None:

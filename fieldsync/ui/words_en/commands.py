@@ -42,6 +42,8 @@ WORDS = {
     "none_found": "Nothing found.",
     "more_exist": "The first {limit}; --limit 0 shows all.",
     "column_code": "Code",
+    "column_changed_by": "Changed by",
+    "column_id": "Id",
     "column_type": "Type",
     "column_name": "Name",
     "column_changed": "Changed",

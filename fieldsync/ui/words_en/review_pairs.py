@@ -38,6 +38,6 @@ WORDS = {
     "key_merge_all": "merge all of these",
     "review_keys_duplicate": "0 not the same · 1-{n} merge, it stays · n note · s skip · u undo · q quit:",
     "review_keys_overlap": "0 both are right · 1-{n} only it stays · n note · s skip · u undo · q quit:",
-    "review_keys__deleted": "0 keep the record · 1-{n} remove it · n note · r ask them · s skip · u undo · q quit:",
+    "review_keys__deleted": "0 keep the record · 1-{n} remove it · n note · r ask · s skip · u undo · q quit:",
     "review_none_narrowed": "Nothing is open among those.",
 }

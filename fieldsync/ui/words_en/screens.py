@@ -22,7 +22,7 @@ WORDS = {
     "form_type_geopoint": "A place: latitude and longitude, such as 35.36 35.93.",
     "form_type_paper": "An identity paper: KIND:COUNTRY:NUMBER.",
     "review_place": "{n} of {total}",
-    "review_keys_conflict": "1-{n} take · t type another · n note · r ask them · s skip · u undo the last · q quit:",
+    "review_keys_conflict": "1-{n} take · t type another · n note · r ask · s skip · u undo · q quit:",
     "review_note": "Note:",
     "review_type": "The right value:",
     "review_undone": "Taken back.",
