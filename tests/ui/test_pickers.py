@@ -9,7 +9,9 @@ from fieldsync.replica import queries, save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.lookup import find_row
 from fieldsync.replica.node import Node
+from fieldsync.ui.forms.answers import FormAnswers
 from fieldsync.ui.forms.line_prompts import LineForm
+from fieldsync.ui.forms.record_picker import match_records
 from fieldsync.ui.views.tables import Tables
 from tests.conftest import Cast
 from tests.ui.test_forms import Person, edit, fields_of, fill, new
@@ -46,6 +48,17 @@ def test_namesakes_are_told_apart(people: Cast, namesakes: tuple[str, str], lang
         await person.press("down", "enter", "escape", "x")
 
     fill(new(people.amal, "case", lang=lang), steps)
+
+
+def test_what_keeps_parts_apart_is_not_shown(people: Cast, namesakes: tuple[str, str]) -> None:
+    """On a terminal that turns lines by itself, names are kept to themselves, and nobody sees by what."""
+    out = Tables("ar")
+    out.form = "isolates"
+    out.of(people.amal)
+    kind = people.amal.schema.type("case")
+    found = match_records(out, FormAnswers(people.amal, kind, "ar"), kind.field("person"), "هدى", 9).options
+    assert len(found) == 2
+    assert all("\u2068" in one.words and "U+20" not in one.words for one in found)
 
 
 def test_further_records_are_told_of(people: Cast) -> None:

@@ -110,5 +110,9 @@ def test_records_around_are_looked_at(people: Cast) -> None:
         await press(pilot, "escape", "escape")
         assert pilot.app.screen is screen
         assert screen.is_ready
+        screen.out.form = "isolates"  # what keeps names to themselves is not shown
+        await press(pilot, "o")
+        assert isinstance(pilot.app.screen, SearchDialog)
+        assert "U+20" not in seen(pilot.app)
 
     play(people.samar, steps)

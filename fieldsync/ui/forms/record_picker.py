@@ -55,8 +55,8 @@ def _option_words(out: RecordCards, filling: FormAnswers, field: Field, one: Rec
         if value:
             parts.append(out.phrase(f"picker_{name}", value=out.safe(value)))
     if told.family or told.family_code:
-        family = " ".join(filter(None, (told.family and out.safe(told.family), told.family_code)))
-        parts.append(out.phrase("picker_family", value=family))
+        family = filter(None, (told.family and out.safe(told.family), told.family_code))
+        parts.append(out.phrase("picker_family", value=SafeText(" ".join(family))))
     elif one.unit:
         parts.append(out.safe(one.unit))
     return SafeText("  ".join(filter(None, parts)))

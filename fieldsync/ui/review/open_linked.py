@@ -8,6 +8,8 @@ from fieldsync.replica.node import Node
 from fieldsync.replica.queries import Record
 from fieldsync.review.linked_records import LinkedRecord, linked_records
 from fieldsync.review.queue import QueuedConflict
+from fieldsync.ui.terminal import bidi
+from fieldsync.ui.terminal.messages import SafeText
 from fieldsync.ui.views.tables import Tables
 from fieldsync.ui.widgets.dialogs import NoticeDialog, SearchDialog
 from fieldsync.ui.widgets.line_writer import QUIET, WARN, LinePart, LineWriter
@@ -33,7 +35,7 @@ async def open_linked(app: App[Any], pen: LineWriter, node: Node, here: QueuedCo
 def _option_text(out: Tables, node: Node, one: LinkedRecord) -> str:
     kind = node.schema.types.get(one.record.type)
     name = "  ".join(filter(None, (out.title(kind, one.record), one.record.code or one.record.id[:8])))
-    return f"{out.type_label(node, one.record.type)}: {name}"
+    return bidi.without_isolates(SafeText(f"{out.type_label(node, one.record.type)}: {name}"))
 
 
 def _card_lines(out: Tables, node: Node, record: Record) -> list[list[LinePart]]:
