@@ -60,14 +60,33 @@ class FormAnswers:
 
     def fields_to_ask(self) -> list[str]:
         """The fields to ask for now, in the form's order; of an existing record its state, too."""
-        found = validate.relevant_fields(self.kind, self._document_with_time, self.node.today(), self.around)
+        found, _ = self._asked_and_counted()
         if self.new:
             return [name for name in found if self.kind.fields[name].kind != "tally"]
         return [*found, "state"] if self.kind.lifecycle is not None and "state" in self.kind.fields else found
 
+    def _asked_and_counted(self) -> tuple[list[str], dict[str, Any]]:
+        """The fields that are asked for, and the document of the answers that count: what is asked no more is not saved."""
+        doc = self._document_with_time
+        while True:
+            asked = validate.relevant_fields(self.kind, doc, self.node.today(), self.around)
+            gone = {
+                name
+                for name, field in self.kind.fields.items()
+                if field.relevant and name not in asked and doc.get(name) != self.before.get(name)
+            }
+            if not gone:
+                return asked, doc
+            doc |= {name: self.before.get(name) for name in gone}  # others may be asked because of them
+
+    @property
+    def _counted_document(self) -> dict[str, Any]:
+        """The document of the answers that count, with the time."""
+        return self._asked_and_counted()[1]
+
     def notes_shown(self) -> dict[str, list[str]]:
         """The notes to show beside the answers so far, by the field that they stand in front of; "" for the end."""
-        return form_notes.notes_shown(self.kind, self._document_with_time, self.node.today(), self.around)
+        return form_notes.notes_shown(self.kind, self._counted_document, self.node.today(), self.around)
 
     def note_text(self, name: str) -> str:
         """What a note says, in the words of the answers that it speaks of."""
@@ -75,7 +94,7 @@ class FormAnswers:
 
     def missing_fields(self) -> list[str]:
         """The fields that are still needed, in the form's order."""
-        return validate.missing_fields(self.kind, self._document_with_time, self.node.today(), self.around)
+        return validate.missing_fields(self.kind, self._counted_document, self.node.today(), self.around)
 
     def is_needed(self, field: Field) -> bool:
         """Say whether a field is one of those that a complete record has."""
@@ -88,7 +107,7 @@ class FormAnswers:
             after = lifecycle.next_states(self.doc.get(field.name)) if lifecycle is not None else ()
             return [choice for choice in field.offered_choices if choice.code in after]
         return (
-            validate.offered_choices(self.kind, field, self._document_with_time, self.node.today())
+            validate.offered_choices(self.kind, field, self._counted_document, self.node.today())
             if field.type == "choice"
             else ()
         )
@@ -249,7 +268,7 @@ class FormAnswers:
         """What follows from the answers so far and from other records, as far as it is known."""
         if not self.derived_fields:
             return {}
-        full = validate.whole_document(self.kind, self._document_with_time, self.node.today(), self.around)
+        full = validate.whole_document(self.kind, self._counted_document, self.node.today(), self.around)
         return {name: full[name] for name in self.derived_fields if name in full}
 
     def build_changes(self) -> Changes:

@@ -1,7 +1,7 @@
 """A form on a full screen: its questions in sections, judged while one types, those asked for that the answers call for."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import ClassVar
 
@@ -11,14 +11,15 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.events import DescendantFocus
-from textual.widget import Widget
+from textual.widget import AwaitMount, Widget
 from textual.widgets import Input, TextArea
 
 from fieldsync.replica.node import Node
 from fieldsync.schema.labels import label_in
+from fieldsync.ui.forms.form_rows import FormRow, list_rows
 from fieldsync.ui.forms.question_row import MOST_OPTIONS, AnswerOption, QuestionRow, option_lines
 from fieldsync.ui.forms.roster import Roster, RosterMember, member_documents, new_member, present_members, tie_fields
-from fieldsync.ui.forms.rows import ActionRow, DerivedRow, NoteRow, QuestionSheet, TextRow, note_rows
+from fieldsync.ui.forms.rows import ActionRow, DerivedRow, NoteRow, QuestionSheet, TextRow
 from fieldsync.ui.views.tables import Tables
 from fieldsync.ui.widgets.dialogs import ChoiceDialog
 from fieldsync.ui.widgets.full_screen_app import DialogScreen
@@ -59,6 +60,7 @@ class FormScreen(DialogScreen[bool]):
         self._option = -1
         self._options: Sequence[AnswerOption] = ()
         self._said: LinePart | None = None
+        self._mounting: list[AwaitMount] = []  # lines of questions that are asked from now on
 
     # --- what is seen ---
 
@@ -67,7 +69,7 @@ class FormScreen(DialogScreen[bool]):
         yield TextPanel(self._head_lines, id="head")
         with VerticalScroll(id="form", can_focus=False):
             section: tuple[int, str] | None = None
-            for row in self._question_rows():
+            for row in list_rows(self.pen, self.sheets, self.questions):
                 here = id(row.filling), row.section
                 if here != section:
                     section = here
@@ -78,24 +80,7 @@ class FormScreen(DialogScreen[bool]):
         yield TextPanel(self._foot_lines, id="foot")
         yield TextPanel(self._key_lines, id="keys")
 
-    def _question_rows(self) -> Iterator[QuestionRow | DerivedRow | NoteRow]:
-        """The questions of each sheet with the notes between them, and at the end of a section what follows from its answers."""
-        for sheet in self.sheets:
-            mine = [one for one in self.questions if one.filling is sheet.filling]
-            follow = [
-                DerivedRow(self.pen, sheet.filling, sheet.filling.kind.fields[name]) for name in sheet.derived_fields()
-            ]
-            last = {one.section: one for one in mine}
-            notes = note_rows(self.pen, sheet, [one.field.name for one in mine])
-            for question in mine:
-                yield from notes.get(question.field.name, ())
-                yield question
-                if last[question.section] is question:
-                    yield from (one for one in follow if one.section == question.section)
-            yield from (one for one in follow if one.section not in last)
-            yield from notes.get("", ())
-
-    def _section_of(self, row: QuestionRow | DerivedRow | NoteRow) -> str:
+    def _section_of(self, row: FormRow) -> str:
         kind = row.filling.kind
         title = label_in(kind.sections.get(row.section, {}), self.out.lang)
         return row.filling.fill_label(title) if title else label_in(kind.label, self.out.lang, kind.name)
@@ -129,7 +114,9 @@ class FormScreen(DialogScreen[bool]):
                 section = child
                 shown[child] = False
         for widget, display in shown.items():
-            if widget.display is not display:
+            if display and isinstance(widget, QuestionRow) and (mounting := widget.show()) is not None:
+                self._mounting.append(mounting)
+            elif widget.display is not display:
                 widget.display = display
 
     def show_members(self) -> None:
@@ -240,6 +227,8 @@ class FormScreen(DialogScreen[bool]):
 
         The keys that leave a question come before the letters' own way through the question; so they wait for them.
         """
+        while self._mounting:  # nobody can go to a line that is not there yet
+            await self._mounting.pop(0)
         node = self.focused
         while node is not None:
             done = asyncio.Event()
@@ -260,7 +249,8 @@ class FormScreen(DialogScreen[bool]):
         elif question is not None:
             if self._accept_answer(question):
                 question.complete_text()
-                self.focus_next()
+                await self._wait_for_input()
+                self._go_to_row(1)
             else:
                 self._refresh_foot()
         await self._wait_for_input()
@@ -275,15 +265,21 @@ class FormScreen(DialogScreen[bool]):
         self._answer_changed()
         return done
 
+    def _go_to_row(self, steps: int) -> None:
+        """Go to another question or line that does something. The library goes by places on the screen, which new ones lack yet."""
+        rows = [one for one in self.query_one("#form").walk_children() if isinstance(one, QuestionRow | ActionRow)]
+        there = [one for one in rows if one.display]
+        here = self._focused_question() or self.focused
+        at = there.index(here) if here in there else -1
+        found = there[(at + steps) % len(there)]
+        self.set_focus(found.input_line if isinstance(found, QuestionRow) else found)
+
     async def action_field(self, steps: int) -> None:
         """Go to the next question, or the one before."""
         await self._wait_for_input()
         if (question := self._focused_question()) is not None:
             question.complete_text()
-        if steps > 0:
-            self.focus_next()
-        else:
-            self.focus_previous()
+        self._go_to_row(steps)
         await self._wait_for_input()
 
     async def action_down(self, steps: int) -> None:

@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.geometry import Size
 from textual.message import Message
+from textual.widget import AwaitMount, Widget
 from textual.widgets import Input, TextArea
 
 from fieldsync import errors
@@ -49,23 +50,36 @@ class QuestionRow(Horizontal):
         self.members: list[str] = list(filling.doc.get(field.name) or []) if field.kind == "set" else []
         self._chosen: tuple[str, Any] | None = None  # the words in the line, and what they stand for
         self._needed = False
+        self._made = False  # whether its parts are there
         self._more = 0  # records beyond those that are offered
         self._text = self._words_of(filling.doc.get(field.name))
 
     def compose(self) -> ComposeResult:
+        """Its parts, if it is asked: of a large form most questions never are."""
+        if self.display:
+            yield from self._make_parts()
+
+    def show(self) -> AwaitMount | None:
+        """Ask it, from now on; return what to wait for where its parts had to be made."""
+        if not self.display:
+            self.display = True
+        return None if self._made else self.mount(*self._make_parts())
+
+    def _make_parts(self) -> list[Widget]:
         """Label, what is in the set already, line; the label stands where the language begins."""
+        self._made = True
         label = TextPanel(self._label_lines, classes="label")
         line: Input | TextArea
         if self.field.type == "note" and self.field.kind in ("plain", "log"):
             line = TypedText(self.pen, self._text, classes="line")
         else:
             line = TypedLine(self.pen, self._text, classes="line", erased=self.drop_member)
-        parts = (
+        parts: list[Widget] = (
             [label, line]
             if self.field.kind != "set"
             else [label, _MembersPanel(self._member_lines, self._members_text), line]
         )
-        yield from reversed(parts) if self.pen.mirrored else parts
+        return list(reversed(parts) if self.pen.mirrored else parts)
 
     @property
     def section(self) -> str:
@@ -80,11 +94,16 @@ class QuestionRow(Horizontal):
     @property
     def line_text(self) -> str:
         """What stands in the line."""
+        if not self._made:
+            return self._text
         line = self.input_line
         return line.value if isinstance(line, Input) else line.text
 
     def set_text(self, text: str) -> None:
         """Write into the line; nobody typed that, so nothing is judged."""
+        if not self._made:
+            self._text = text
+            return
         line = self.input_line
         with line.prevent(Input.Changed, TextArea.Changed):
             if isinstance(line, Input):
@@ -112,11 +131,13 @@ class QuestionRow(Horizontal):
         """Show whether it is needed."""
         if needed is not self._needed or has_placeholders(label_in(self.field.label, self.filling.lang)):
             self._needed = needed
-            self.query_one(".label", TextPanel).redraw()
+            for paper in self.query(".label").results(TextPanel):
+                paper.redraw()
 
     def redraw(self) -> None:
         """Show anew what is wrong, and what is in the set."""
-        self.query_one(".label", TextPanel).redraw()
+        for paper in self.query(".label").results(TextPanel):
+            paper.redraw()
         for paper in self.query(".members").results(TextPanel):
             if paper.display is not bool(self.members):
                 paper.display = bool(self.members)
