@@ -32,8 +32,8 @@ class ReportColumn(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unkno
 
     `of` is the TYPE.FIELD whose choices a `choice` shows, and a `word` that the header's words lack; `parts` are the columns
     that add up to this one, `whole` the one that this share is a part of; `only` keeps it to months or years; what may not
-    leave the office has `leaves` false; `screen` false: in files only; `as_issued` = [column, months]: that column, so many
-    months before, as it was issued.
+    leave the office has `leaves` false; `screen` false: in files only; `key` false: says more of a row, and tells none from
+    another; `as_issued` = [column, months]: that column, so many months before, as it was issued.
     """
 
     en: str
@@ -46,6 +46,7 @@ class ReportColumn(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unkno
     only: str = ""
     leaves: bool = True
     screen: bool = True
+    key: bool = True
     bar: bool = False
     as_issued: tuple[str, int] | None = None
 
@@ -86,7 +87,11 @@ class Report(msgspec.Struct, frozen=True):
     @property
     def keys(self) -> list[str]:
         """The columns that tell its rows apart."""
-        return [name for name, column in self.header.columns.items() if column.kind not in (*NUMBERS, "trend")]
+        return [
+            name
+            for name, column in self.header.columns.items()
+            if column.key and column.kind not in (*NUMBERS, "trend")
+        ]
 
     @property
     def counts(self) -> list[str]:

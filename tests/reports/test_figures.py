@@ -4,6 +4,8 @@ import pytest
 
 from fieldsync.replica import save
 from fieldsync.replica.changes import Changes
+from fieldsync.reports import run
+from fieldsync.reports.period import Period
 from tests import directly
 from tests.cast import JBL, QRD
 from tests.conftest import Cast
@@ -183,6 +185,18 @@ def test_what_is_overdue(office: Office) -> None:
         ("", "instalment", "2026-09-15", 46),
         ("", "consent", "2026-11-10", -10),
     ]
+    abouts = [row["about"] for row in office.report("overdue").rows]
+    assert abouts == ["مريم", "مريم", "مريم", "مريم", "هدى", "مريم"]  # a code says nothing to whoever has to go there
+
+
+def test_a_name_that_changed_is_no_other_line(office: Office) -> None:
+    """What was issued as overdue stands there once, though its person is called otherwise by now."""
+    office.case(risk="high", opened_on="2026-10-20")
+    office.people.clock.now += 40 * 86_400_000
+    run.issue_reports(office.node, Period("2026-10", office.node.today()), None, ["overdue"])
+    office.edit(office.mariam, given="مريام")
+    (row,) = office.report("overdue").rows
+    assert (row["what"], row["about"]) == ("assessment", "مريم")
 
 
 def test_caseload_and_case_figures(office: Office) -> None:
