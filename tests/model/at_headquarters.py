@@ -3,10 +3,10 @@
 from fieldsync.authority import integrity
 from tests.model import cast
 from tests.model.checks import waits_for_lost
-from tests.model.ending import locked
 from tests.model.endings import End, differing, ending, heads_of
 from tests.model.oracle import judging
 from tests.model.oracle.commits import Commit, Dot, Write, field_of, written
+from tests.model.oracle.records import Office
 from tests.model.world import Broken, World
 
 
@@ -59,7 +59,10 @@ def _vouched_in_vain(world: World, end: End, commit: Commit, refused: str) -> bo
     if refused != "revoked":
         return False
     server = world.server_of[world.ledger.facts[commit.identity].node.removesuffix("'s clone")]
-    units = end.office.units(commit.record) if commit.record in end.office.records else set()
+    # of a record whose making was refused, too, the unit is that in which it was made
+    units = (end.office if commit.record in end.office.records else Office(map(end.present, end.logged))).units(
+        commit.record
+    )
     return server in cast.BRANCHES and not any(f"{unit}/".startswith(f"{cast.BRANCHES[server]}/") for unit in units)
 
 
@@ -116,7 +119,7 @@ def nothing_lost(world: World, end: End) -> None:
     """What any node holds of what was saved is at headquarters: accepted, replaced by what had seen it, or kept aside with a reason."""
     there = {(one.identity, part) for one in end.accepted for part in written(one)}
     aside = {one.identity for one in end.logged if one.dot in end.refused and end.refused[one.dot] != "said_again"}
-    shut = {name for name in world.laptops if locked(world, name)}
+    shut = {name for name in world.laptops if world.locked(name)}
     for identity, held in world.ledger.living().items():
         if held <= shut or identity in aside:
             continue

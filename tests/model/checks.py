@@ -112,8 +112,8 @@ def _refused(world: World, server: str, commit: Commit) -> bool:
 
 
 def waits_for_lost(world: World, commit: Commit) -> bool:
-    """Say whether a commit names, or writes to what was made by, commits that no node holds any more."""
-    living = world.ledger.living()
+    """Say whether a commit names, or writes to what was made by, commits that can reach nobody any more."""
+    lost = world.lost()
     named = world.ledger.named(dot for seen in commit.seen.values() for dot in seen.items())
     made = [one for one in world.ledger.by_record[commit.record] if one.makes]
-    return any(one.identity not in living for one in [*named, *made])
+    return any(one.identity in lost for one in [*named, *made])

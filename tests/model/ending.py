@@ -15,13 +15,12 @@ MOST_ROUNDS = 14
 def settle(world: World) -> None:
     """Let everybody sync until a whole round brings nothing new to anyone."""
     last: Any = None
-    lost = world.ledger.saved.keys() - world.ledger.living().keys()
     for _ in range(MOST_ROUNDS):
         world.now += HOUR
         waited = [name for name in cast.SERVERS if waiting(world, name)]
         approve_all(world)
         moved = _round(world)
-        if lost:  # whoever knew what no log has any more may keep it, and differs for good
+        if world.lost():  # whoever knew it may keep it, and differs for good
             moved = [one for one in moved if not one.endswith(("healed", "units that differ"))]
         waited += [name for name in cast.SERVERS if waiting(world, name)]
         moved += [f"{name}: a device that waits for approval" for name in waited]
@@ -82,17 +81,10 @@ def _nothing_left(world: World) -> None:
                 ]
                 raise Broken("behind", f"{name} still believes that headquarters lacks commits of {', '.join(left)}")
     for name in world.laptops:
-        if locked(world, name):
+        if world.locked(name):
             continue
         node = world.nodes[name]
         with node.store.read() as tx:
             me, server = tx.device(node.device), world.nodes[world.server_of[name]].device
             if me is not None and me.head > tx.acknowledged_seq(server, node.device):
                 raise Broken("behind", f"{name} has commits that {world.server_of[name]} has not acknowledged")
-
-
-def locked(world: World, name: str) -> bool:
-    """Say whether a laptop's server lets it sync no more, or does not know it."""
-    with world.nodes[world.server_of[name]].store.read() as tx:
-        device = tx.device(world.nodes[name].device)
-    return device is None or device.key is None or device.state == "revoked"

@@ -39,9 +39,8 @@ class End:
         self.office = Office(map(self.present, self.accepted))
         self.rows = rows(world.nodes["hq"])
         self.listing = listing(self.office, self.knew, self.knew_of)
-        living = world.ledger.living()
-        self.incomplete = {one.record for one in world.ledger.saved.values() if one.identity not in living}
-        """Records of which something was written that no node has any more: whoever knew it may keep it."""
+        self.incomplete = {world.ledger.saved[one].record for one in world.lost()}
+        """Records of which something was written that can reach nobody any more: whoever knew it may keep it."""
 
     def present(self, commit: Commit) -> Commit:
         """Return a commit with its fields under their present names."""

@@ -10,7 +10,6 @@ from fieldsync.replica.node import Node
 from fieldsync.store.contract import RecordQuery, Row
 from tests.cast import rows
 from tests.model import cast
-from tests.model.ending import locked
 from tests.model.endings import End, differing, ending, heads_of
 from tests.model.oracle import fields
 from tests.model.oracle.commits import field_of
@@ -51,7 +50,7 @@ def _nodes(world: World) -> Iterable[tuple[str, Node]]:
     return (
         (name, node)
         for name, node in world.nodes.items()
-        if node.role != "partner" and not (name in world.laptops and locked(world, name))
+        if node.role != "partner" and not (name in world.laptops and world.locked(name))
     )
 
 
@@ -135,7 +134,7 @@ def _told(world: World, record: Record, field: str) -> str:
 @ending("lists")
 def lists(world: World, end: End) -> None:
     """Of records that are one, lists show one and no fewer; who was merged into one that was removed is asked about."""
-    for name in ("hq", *(["dima"] if "dima" in world.nodes and not locked(world, "dima") else [])):
+    for name in ("hq", *(["dima"] if "dima" in world.nodes and not world.locked("dima") else [])):
         with world.nodes[name].store.read() as tx:
             found = {row.state.record for row in tx.select_rows(RecordQuery(deleted=False, standing=True))}
         held = rows(world.nodes[name])
@@ -186,7 +185,7 @@ def _channels(node: Node) -> dict[str, tuple[int, dict[bytes, dict[str, object]]
 @ending("partners")
 def partners(world: World, end: End) -> None:
     """A partner's laptop holds the referrals that are shared with it, of what they are about the named fields, and nothing else."""
-    if "huda" not in world.nodes or locked(world, "huda"):
+    if "huda" not in world.nodes or world.locked("huda"):
         return
     node = world.nodes["huda"]
     sent = {"sent", "accepted", "in_progress", "done"}

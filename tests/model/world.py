@@ -17,7 +17,7 @@ from fieldsync.store.contract import Row
 from tests.cast import open_node, rows
 from tests.model import cast, line
 from tests.model.forms import Book
-from tests.model.ledger import Fact, Ledger
+from tests.model.ledger import Fact, Identity, Ledger
 from tests.model.oracle.commits import Commit
 from tests.model.oracle.fields import SHELTER
 
@@ -177,6 +177,24 @@ class World:
         """Return the devices that a server knows to be revoked."""
         with self.nodes[server].store.read() as tx:
             return {device.id for device in tx.devices() if device.state == "revoked"}
+
+    def locked(self, name: str) -> bool:
+        """Say whether a laptop's server lets it sync no more, or does not know it."""
+        with self.nodes[self.server_of[name]].store.read() as tx:
+            device = tx.device(self.nodes[name].device)
+        return device is None or device.key is None or device.state == "revoked"
+
+    def lost(self) -> set[Identity]:
+        """Return the saves that can reach nobody any more, and that somebody may know all the same.
+
+        No log has them; or servers had taken them, were put back, and only laptops have them that are locked out (docs/decisions/0015).
+        """
+        shut = {name for name in self.laptops if self.locked(name)}
+        facts = self.ledger.facts
+        return {
+            one for one, held in self.ledger.holders.items()
+            if not held or (held <= shut and one in facts and facts[one].first_taken is not None)
+        }  # fmt: skip
 
     def taken(self, server: str, sender: str, locked: set[bytes]) -> None:
         """Note the commits that a server has taken, and what it knew of their devices."""
