@@ -4,7 +4,7 @@ Whether a commit decides, its steps and its values each server judges for itself
 where it said that the device stood, in the first request that was answered with the news of the change.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -25,6 +25,7 @@ from fieldsync.topology import enrolments
 from fieldsync.wire.messages import Peer
 
 REVOKED = "revoked"
+_MOST_WITHHELD = 3  # answers in a row: the line may be cut, but a branch's word must not count for ever
 Stated = dict[bytes, StatedChange]
 
 
@@ -116,14 +117,26 @@ def unsent_changes(tx: ReadTx, branch: bytes, after: int) -> list[tuple[bytes, A
     ]
 
 
-def note_sent_changes(tx: Tx, branch: bytes, found: Iterable[tuple[bytes, AuthorityChange]], stated: Stated) -> None:
-    """Remember where the devices stood that a branch is now told of: as it stated in this request, or as they are here."""
+def note_sent_changes(
+    tx: Tx, branch: bytes, found: Sequence[tuple[bytes, AuthorityChange]], stated: Stated, *, anew: bool = False
+) -> bool:
+    """Remember where the devices stood that a branch is now told of: as it stated in this request, or as they are here.
+
+    False where it is not told yet: it is to state this `anew`, as what it had stated was lost when this store was put back.
+    """
+    known = tx.peer_settings(branch)
+    if found and anew and known.withheld_news < _MOST_WITHHELD:
+        known.withheld_news += 1
+        return False
+    if found:
+        known.withheld_news = 0
     for device, change in found:
-        known = tx.device(device)
-        assert known is not None
-        here = StatedChange(known.head, known.chain or b"")
+        here_device = tx.device(device)
+        assert here_device is not None
+        here = StatedChange(here_device.head, here_device.chain or b"")
         said = stated.get(device, here)
         tx.note_stated_change(change.n, branch, said if said.head > here.head else here)
+    return True
 
 
 def withdraw_commits(tx: Tx, device: Device, now: int) -> list[bytes]:

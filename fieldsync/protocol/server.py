@@ -352,9 +352,11 @@ class SyncServer:
             units = None if silent else known_units.unit_news(tx, node.serving_key.device, self.hello.units)
             untold = revocations.unsent_changes(tx, device.id, self.hello.devices) if self.relays else []
         other = grants_hash(device.grants) != self.hello.grants
+        told_changes = True
         if untold or other:
             with self.writing() as tx:
-                revocations.note_sent_changes(tx, device.id, untold, self._stated)
+                anew = not by_stick and store_epochs.notices_loss(self.hello, self._epoch, self._answers)
+                told_changes = revocations.note_sent_changes(tx, device.id, untold, self._stated, anew=anew)
                 if other:
                     first_receipts.note_notice(tx, device, max(self.hello.head, device.head))
         grants = tuple((g.unit, g.role) for g in device.grants) if other else None
@@ -378,22 +380,20 @@ class SyncServer:
                 yield frame
         if not (self.hello.budget or by_stick):  # a bundle's are in its manifest
             yield from ack_frames.reserved_frames(self.codec, ack, pieces, self.hello.reserved_told)
-        if self.relays:
-            with self.reading() as tx:
-                parts = list(
-                    upstream.branch_parts(tx, node, device, self.hello, self._carried, self._fresh, by_stick=by_stick)
-                )
-            for part in parts:
-                yield self.codec.pack_frame(FrameKind.PEER, messages.encode(part))
-        elif self.protocol >= NAMES_FORMER:
-            with self.reading() as tx:
+        parts: list[messages.Peer] = []
+        with self.reading() as tx:
+            if self.relays:
+                brought = upstream.BroughtCommits(self._carried, self._fresh)
+                whole = self.hello.where or by_stick
+                parts += upstream.branch_parts(tx, node, device, self.hello, brought, whole=whole, news=told_changes)
+            elif self.protocol >= NAMES_FORMER:
                 told_of = self._carried | self._asked
                 if by_stick:  # of all that it may have brought
                     before = dict.fromkeys(former_identities.predecessors(tx, device), 0)
                     told_of = before | tx.peer_settings(self.device.id).carried | told_of
-                parts = list(former_identities.laptop_parts(tx, device, told_of, self.hello.judged, self._former))
-            for part in parts:
-                yield self.codec.pack_frame(FrameKind.PEER, messages.encode(part))
+                parts += former_identities.laptop_parts(tx, device, told_of, self.hello.judged, self._former)
+        for part in parts:
+            yield self.codec.pack_frame(FrameKind.PEER, messages.encode(part))
         if self.hello.budget:
             yield from byte_budget.answer_within_budget(self, channels, self.hello.budget - told)
         else:

@@ -340,6 +340,7 @@ class PeerSettings(SettingsView):
     # of a branch
     first_letters = Setting("lettered", NUMBER)  # the number of the first that it may give
     mark: Setting[PeerMark] = Setting("mark", _msgpack_codec(PeerMark, PeerMark()))
+    withheld_news = Setting("withheld", NUMBER)  # how many answers in a row did not tell it what changed of devices
     carried: Setting[dict[bytes, int]] = Setting(
         "carried", _msgpack_codec(dict[bytes, int], {})
     )  # device → last commit it has

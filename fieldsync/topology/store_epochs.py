@@ -82,6 +82,11 @@ def note_contact(node: Node, tx: Tx, device: Device, hello: Hello, *, counted: b
     return EpochMeeting(epoch, not lost and hello.epoch in (b"", epoch), answers)
 
 
+def notices_loss(hello: Hello, epoch: bytes, answers: int) -> bool:
+    """Say whether a device will see by an answer that this store was put back: it then tells again how far it is."""
+    return hello.epoch not in (b"", epoch) or answers < hello.answers
+
+
 def _cursors_of_hello(hello: Hello) -> dict[str, int]:
     """Return how far each channel was taken, each once however often it is named."""
     return {unit: taken for unit, taken, _ in hello.cursors}

@@ -6,6 +6,7 @@ A branch is a server that is enrolled at another one with the role `branch`; tow
 import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import takewhile
+from typing import NamedTuple
 
 from fieldsync import errors
 from fieldsync.core.grants import Grant, covering_grant, is_branch
@@ -312,34 +313,39 @@ def _earlier_refusals(
         yield Peer(refused=tuple(row[1:] for row in found[start : start + _PART]))
 
 
+class BroughtCommits(NamedTuple):
+    """The other devices whose commits a branch has just brought; `fresh`: those of which it did for the first time, or again."""
+
+    devices: Collection[bytes]
+    fresh: Collection[bytes]
+
+
 def branch_parts(
     tx: ReadTx,
     node: Node,
     branch: Device,
     hello: messages.Hello,
-    carried: Collection[bytes],
-    fresh: Collection[bytes],
+    brought: BroughtCommits,
     *,
-    by_stick: bool,
+    whole: bool,
+    news: bool = True,
 ) -> Iterator[Peer]:
-    """Yield what a branch is told: devices that are news, how far the commits that it carries have come, what was kept aside.
+    """Yield what a branch is told: devices that are `news`, how far commits have come, what was kept aside.
 
-    `fresh`: devices whose commits it has just brought for the first time, or again.
+    `whole`: how far all commits have, and not only those that it has brought.
     """
     mark = tx.peer_settings(branch.id).mark
-    news = enrolments.changed_enrolments(tx, hello.devices)
+    changed = enrolments.changed_enrolments(tx, hello.devices) if news else []
     devices = tx.devices()
-    asked = [
-        d for d in devices if (hello.where or by_stick or d.id in carried) and d.key is not None and d.id != node.device
-    ]
+    asked = [d for d in devices if (whole or d.id in brought.devices) and d.key is not None and d.id != node.device]
     heads = list(heads_of(tx, asked, tx.peer_settings(branch.id).carried))
     parted = other_histories_of(tx, asked)
     refused, mine = tx.verdicts_since(hello.judged), devices_of_branch(tx, branch)
     receipts = tx.receipts_since(hello.passed)
-    for start in range(0, len(news), _PART):
-        part = news[start : start + _PART]
+    for start in range(0, len(changed), _PART):
+        part = changed[start : start + _PART]
         yield Peer(tuple(one for _, one in part), part[-1][0])
-    yield from _earlier_refusals(tx, branch, hello, fresh, mine, whole=hello.where or by_stick)
+    yield from _earlier_refusals(tx, branch, hello, brought.fresh, mine, whole=whole)
     for start in range(0, len(heads), _PART):
         yield Peer(heads=tuple(heads[start : start + _PART]))
     if parted:

@@ -93,6 +93,7 @@ PEER: list[tuple[str, str, Stored, object]] = [
     ("succession_proof", "heir", b"s", b"s"),
     ("first_letters", "lettered", 30, 30),
     ("mark", "mark", b"\x93\xc4\x01e\x01\x02", PeerMark(b"e", 1, 2)),
+    ("withheld_news", "withheld", 2, 2),
     ("carried", "carried", b"\x81\xc4\x01d\x05", {b"d": 5}),
 ]  # fmt: skip
 PEER_FAMILIES: list[tuple[str, str, str, Stored, object]] = [
