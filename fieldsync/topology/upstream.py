@@ -284,9 +284,9 @@ def proved_heads(tx: ReadTx, peer: Peer) -> dict[bytes, int]:
 
 
 def note_carried(tx: Tx, branch: bytes, proved: Mapping[bytes, int]) -> None:
-    """Remember up to which of each device's commits a branch was found to have what is here."""
+    """Remember up to which of each device's commits a branch was found to have what is here: less than before, if it was put back."""
     known = tx.peer_settings(branch).carried
-    news = known | {device: seq for device, seq in proved.items() if seq > known.get(device, 0)}
+    news = known | {device: seq for device, seq in proved.items() if seq}
     if news != known:
         tx.peer_settings(branch).carried = news
 

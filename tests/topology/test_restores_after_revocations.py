@@ -12,6 +12,7 @@ from fieldsync.replica import queries, save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
 from fieldsync.server import device_locks
+from fieldsync.topology import upstream
 from fieldsync.wire import messages
 from fieldsync.wire.frames import FrameCodec
 from fieldsync.wire.protocols import PROTOCOL
@@ -129,4 +130,29 @@ def test_what_a_restored_headquarters_refused_goes_at_the_branch(tree: Tree) -> 
     for _ in range(2):
         night(tree)
     assert queries.show(hq, home).fields["address"] == "جبلة"
+    assert directly.differing(jbl, hq) == []
+
+
+@pytest.mark.parametrize("way", ["line", "bundle"])
+def test_a_branch_that_was_put_back_sends_nothing_for_ever(tree: Tree, way: str) -> None:
+    """Headquarters has what the branch lost of Amal's, whose laptop was stolen: it says how far it holds what the branch still has."""
+    amal, hq = tree.nodes["amal"], tree.nodes["hq"]
+    tree.settle()
+    home = family(amal, "محمد", location="first")
+    tree.sync("amal", "jbl")
+    back = keep(tree, "jbl")
+    save.edit_record(amal, home, Changes(set={"location": "second"}))
+    tree.sync("amal", "jbl")
+    device_locks.revoke_device(hq, amal.device.hex())
+    night(tree)
+    jbl = back()
+    for _ in range(2):
+        if way == "line":
+            night(tree)
+        else:
+            tree.carry("jbl", "hq", tree.home / "night.age")
+            (tree.home / "night.age").unlink()
+    with jbl.store.read() as tx:
+        assert not upstream.lacks_commits(tx, hq.device)
+    assert queries.show(jbl, home).fields["location"] == "second"
     assert directly.differing(jbl, hq) == []
