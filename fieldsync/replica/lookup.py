@@ -15,6 +15,7 @@ SHORTEST = 4
 _PART = 5_000  # records whose words are indexed in one transaction
 _NAMES = {"text", "note", "ref", "phone"}  # types of fields that name something
 _HEX = re.compile(r"[0-9a-f]+")
+_CODED = re.compile(r".*\(([^()\s]+)\)", re.DOTALL)  # a name with its code: هدى الحسن (JBL-B-2-RG)
 _ID = re.compile(r"[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}")
 
 
@@ -64,6 +65,9 @@ def resolve_reference(tx: ReadTx, schema: Schema, field: Field, value: object) -
     """
     if field.type != "ref" or not isinstance(value, str) or not value.strip() or _ID.fullmatch(value.strip()):
         return value
+    coded = _CODED.fullmatch(value.strip())
+    if coded is not None and codes.parse_code(coded[1]) is not None:
+        value = coded[1]
     if not field.or_text or codes.parse_code(value) is not None:
         return record_ids.id_text(find_id(tx, value))
     known = (schema.types[name] for name in field.to if name in schema.types)

@@ -403,6 +403,28 @@ def test_only_what_is_asked_for_goes_out(people: Cast, tmp_path: Path) -> None:
         export_records.export_records(people.amal, "household", out, ExportOptions(where={"nofield": "1"}))
 
 
+@pytest.mark.parametrize("ending", ["csv", "xlsx"])
+def test_words_name_what_is_referred_to_and_are_read_again(people: Cast, tmp_path: Path, ending: str) -> None:
+    """A code has its name before it, and the file imports as if nothing had been touched; a changed one changes that."""
+    amal = people.amal
+    homes = [
+        save.add_record(amal, "household", Changes(set={"family_name": name})).hex() for name in ("الحسن", "العلي")
+    ]
+    first, second = (queries.show(amal, home) for home in homes)
+    save.add_record(amal, "person", Changes(set={"given": "هدى", "household": first.id}))
+    out = tmp_path / f"out.{ending}"
+    export_records.export_records(amal, "person", out, ExportOptions(labels=True, fields=["given", "household"]))
+    if ending == "csv":
+        assert f"الحسن ({first.code})" in out.read_text(encoding="utf-8-sig")
+    told = import_records.import_file(amal, out, "person")
+    assert (told.added, told.changed, told.unchanged) == (0, 0, 1)
+    if ending == "csv":
+        said = out.read_text(encoding="utf-8-sig").replace(f"الحسن ({first.code})", f"العلي ({second.code})")
+        out.write_text(said, encoding="utf-8-sig")
+        assert import_records.import_file(amal, out, "person").changed == 1
+        assert queries.list_records(amal, "person")[0].fields["household"] == second.id
+
+
 def test_an_export_that_fails_leaves_the_old_file(people: Cast, tmp_path: Path) -> None:
     """A folder that is not there; an ending that nobody knows; a type that is none."""
     with pytest.raises(errors.BadFile):

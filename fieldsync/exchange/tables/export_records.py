@@ -18,6 +18,7 @@ from fieldsync.core.grants import DECIDERS
 from fieldsync.exchange.tables import writers
 from fieldsync.exchange.tables.plain_values import plain_value
 from fieldsync.exchange.tables.writers import ExportPlan, TypeTable
+from fieldsync.replica.lookup import RelatedRecords
 from fieldsync.replica.node import Node
 from fieldsync.replica.queries import Record, RecordShaper, selection
 from fieldsync.schema import given_names
@@ -82,14 +83,14 @@ def export_records(
     with node.store.read() as tx:
         counts = tx.count_by_type()
     labels = wish.labels and ending not in writers.AS_STORED
-    codes = _ReferenceCodes()
+    words = _ReferenceWords()
     total = sum(counts.get(name, 0) for name in names)
     done = 0
 
     def records(kind: Type, found: dict[str, Any]) -> Generator[Record]:
         nonlocal done
         with node.store.read() as tx:
-            shower = RecordShaper(node, tx)
+            shower, related = RecordShaper(node, tx), RelatedRecords(node, tx)
             for row in tx.select_rows(RecordQuery(type=kind.name, deleted=False, standing=True, **found)):
                 done += 1
                 if progress is not None and done % _STEP == 0:
@@ -97,7 +98,7 @@ def export_records(
                 record = shower.record(row)
                 values = {name: plain_value(value) for name, value in record.fields.items()}
                 if labels:
-                    codes.replace_ids(tx, kind, values)
+                    words.replace_ids(tx, related, kind, values)
                 yield replace(record, fields=values)
 
     tables = [
@@ -121,24 +122,25 @@ def export_records(
     return ExportedFile(str(out), names, done, left_out)
 
 
-class _ReferenceCodes(dict[str, str]):
-    """The codes of records that others point at: what people know them by."""
+class _ReferenceWords(dict[str, str]):
+    """Names and codes of records that others point at, as imports read them again: هدى الحسن (JBL-B-2-RG)."""
 
-    def replace_ids(self, tx: ReadTx, kind: Type, fields: Document) -> None:
-        """Put codes in place of the ids that a record points at; an id that is not here stays."""
+    def replace_ids(self, tx: ReadTx, related: RelatedRecords, kind: Type, fields: Document) -> None:
+        """Put names and codes in place of the ids that a record points at; an id that is not here stays."""
         for name in fields.keys() & {one.name for one in kind.fields.values() if one.type == "ref"}:
             value = fields[name]
             several = value if isinstance(value, list) else [value]
-            self._look_up(tx, several)
+            self._look_up(tx, related, several)
             known = [self.get(one, one) for one in several]
             fields[name] = known if isinstance(value, list) else known[0]
 
-    def _look_up(self, tx: ReadTx, values: Sequence[object]) -> None:
+    def _look_up(self, tx: ReadTx, related: RelatedRecords, values: Sequence[object]) -> None:
         if len(self) > _CODES:
             self.clear()
         wanted = {one for one in values if isinstance(one, str) and is_id(one) and one not in self}
         for row in tx.rows(record_ids.from_text(one) for one in wanted).values() if wanted else ():
-            self[record_ids.id_text(row.state.record)] = row.code or record_ids.id_text(row.state.record)
+            code, title = row.code or record_ids.id_text(row.state.record), related.title_of(row)
+            self[record_ids.id_text(row.state.record)] = f"{title} ({code})" if title else code
         for one in wanted:
             self.setdefault(one, one)
 
