@@ -1,4 +1,4 @@
-"""Writes the documentation that code knows better than people: docs/cli.md in both languages, docs/json.md with its schema, and the
+"""Writes the documentation that code knows better than people: docs/cli.md in both languages, docs/man, docs/json.md with its schema, and the
 worked examples on docs/formats' pages.
 
 An example stands between `<!-- example: NAME -->` and `<!-- end -->`; NAME is one of docs/examples.py.
@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from docs import json_page
+from docs import json_page, man_pages
 from docs.examples import EXAMPLES
 
 HERE = Path(__file__).parent
@@ -125,6 +125,11 @@ def cli_page(lang: str) -> str:
     return "\n".join([_INTRODUCTION[lang], *sections])
 
 
+def exit_codes() -> dict[str, str]:
+    """Return the exit codes and what they mean."""
+    return dict(re.findall(r"^\| (\d+) \| (.*) \|$", _INTRODUCTION["en"], re.MULTILINE))
+
+
 def with_examples(page: str) -> str:
     """Return a page with its examples made anew; KeyError for a name that docs/examples.py does not have."""
     return _MARKED.sub(lambda found: f"{found[1]}```text\n{EXAMPLES[found[2]]()}\n```\n{found[3]}", page)
@@ -136,6 +141,7 @@ def pages() -> dict[Path, str]:
     return {
         HERE / "cli.md": cli_page("en"),
         HERE / "cli.ar.md": cli_page("ar"),
+        **{HERE / "man" / name: text for name, text in man_pages.man_pages(exit_codes()).items()},
         HERE / "json.md": json_page.page(),
         HERE / "json-schema.json": json_page.schema_text(),
         **made,
@@ -145,6 +151,7 @@ def pages() -> dict[Path, str]:
 def main() -> None:
     """Write what differs."""
     for page, text in pages().items():
+        page.parent.mkdir(exist_ok=True)
         if not page.exists() or page.read_text("utf-8") != text:
             page.write_text(text, "utf-8")
             sys.stdout.write(f"{page.relative_to(HERE.parent)}\n")

@@ -80,8 +80,8 @@ COMMANDS = GroupSpec(
                 "answer": CommandSpec("review:answer", needs=("question",)),
                 "bulk": CommandSpec("review:bulk"),
                 "undo": CommandSpec("review:undo"),
-                "approvals": CommandSpec("approvals:list_approvals", needs=("case",)),
-                "approve": CommandSpec("approvals:approve", needs=("case",)),
+                "approvals": CommandSpec("waiting_work:list_approvals", needs=("case",)),
+                "approve": CommandSpec("waiting_work:approve", needs=("case",)),
             },
         ),
         "overlaps": GroupSpec(
@@ -130,8 +130,8 @@ COMMANDS = GroupSpec(
             {"list": CommandSpec("referrals:list_shared"), "withdraw": CommandSpec("referrals:withdraw_consent")},
             needs=("consent", "referral"),
         ),
-        "agenda": CommandSpec("cases:agenda"),
-        "caseload": CommandSpec("cases:caseload", needs=("case",)),
+        "agenda": CommandSpec("waiting_work:agenda"),
+        "caseload": CommandSpec("waiting_work:caseload", needs=("case",)),
         "eligible": CommandSpec("programmes:eligible", needs=("programme", "household")),
         "duplicates": GroupSpec(
             "Records that may be one: find them, compare them, say whether they are.",
@@ -189,6 +189,15 @@ COMMANDS = GroupSpec(
         ),
         "demo": CommandSpec("fieldsync.demo.story:demo"),
         "completion": CommandSpec("support.completion:completion"),
+    },
+    parts={
+        "part_records": ("add", "edit", "show", "list", "find", "history", "remove", "move", "undo", "household"),
+        "part_sync": ("status", "sync", "refused", "pack", "unpack", "join"),
+        "part_cases": ("case", "agenda", "caseload", "refer", "referral", "consent", "eligible"),
+        "part_decisions": ("review", "duplicates", "overlaps"),
+        "part_office": ("import", "export", "report", "schema"),
+        "part_laptop": ("passphrase", "unlock", "lock", "check", "backup", "restore", "doctor", "completion", "demo"),
+        "part_server": ("server", "quarantine"),
     },
 )
 

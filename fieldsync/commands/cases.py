@@ -8,6 +8,7 @@ from typer import Argument, Option
 from fieldsync import errors
 from fieldsync.commands import opened, record_forms, tables, tell
 from fieldsync.commands.records import Note
+from fieldsync.commands.support import completion
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,17 +16,32 @@ if TYPE_CHECKING:
     from fieldsync.replica.changes import Changes
     from fieldsync.replica.node import Node
 
-Case = Annotated[str, Argument(metavar="CASE", help="The case: its id, its code, or a beginning of either.")]
-More = Annotated[
-    list[str] | None, Option("--set", metavar="FIELD=VALUE", help="Any other field of the form, as with `add`.")
+Case = Annotated[
+    str,
+    Argument(
+        metavar="CASE", help="The case: its id, its code, or a beginning of either.", autocompletion=completion.codes
+    ),
 ]
-Unit = Annotated[str | None, Option(metavar="UNIT", help="Only this unit and those below it.")]
+More = Annotated[
+    list[str] | None,
+    Option(
+        "--set",
+        metavar="FIELD=VALUE",
+        help="Any other field of the form, as with `add`.",
+        autocompletion=completion.pairs,
+    ),
+]
 
 
 def open_case(
     ctx: typer.Context,
     person: Annotated[
-        str, Argument(metavar="PERSON", help="Whose case it is: an id, a code, or a beginning of either.")
+        str,
+        Argument(
+            metavar="PERSON",
+            help="Whose case it is: an id, a code, or a beginning of either.",
+            autocompletion=completion.codes,
+        ),
     ],
     *,
     kind: Annotated[
@@ -116,7 +132,13 @@ def plan(
         ),
     ] = None,
     agreed: Annotated[
-        list[str] | None, Option("--agreed-with", metavar="PERSON", help="Who agreed; default: the case's person.")
+        list[str] | None,
+        Option(
+            "--agreed-with",
+            metavar="PERSON",
+            help="Who agreed; default: the case's person.",
+            autocompletion=completion.codes,
+        ),
     ] = None,
     more: More = None,
     note: Note = None,
@@ -238,7 +260,11 @@ def transfer(
     worker: Annotated[str | None, Option(metavar="NAME", help="Who works on it from now on.")] = None,
     unit: Annotated[
         str | None,
-        Option(metavar="UNIT", help="The unit that takes it up: its family moves there, with all that belongs to it."),
+        Option(
+            metavar="UNIT",
+            help="The unit that takes it up: its family moves there, with all that belongs to it.",
+            autocompletion=completion.units,
+        ),
     ] = None,
     note: Note = None,
 ) -> None:
@@ -250,43 +276,6 @@ def transfer(
 
     with opened(ctx) as node:
         _told(ctx, node, cases.transfer_case(node, case, worker=worker, unit=unit, note=note))
-
-
-def agenda(
-    ctx: typer.Context,
-    *,
-    until: Annotated[str | None, Option(metavar="DATE", help="Up to this day; default: a week from today.")] = None,
-    overdue: Annotated[bool, Option("--overdue", help="Only what is late.")] = False,
-    worker: Annotated[str | None, Option(metavar="NAME", help="What this worker has to do.")] = None,
-    everybody: Annotated[bool, Option("--everybody", help="What anybody has to do.")] = False,
-    unit: Unit = None,
-) -> None:
-    """Show what is due for me, the oldest first: visits, assessments, plan reviews, approvals, answers.
-
-    Example: fieldsync agenda --overdue
-    """
-    from fieldsync.casework import agenda as agendas
-    from fieldsync.ui.views import agenda as pictures
-
-    with opened(ctx) as node:
-        last = _day(node, until) if until else node.today() if overdue else None
-        found = agendas.list_due(node, until=last, worker=worker, everybody=everybody, unit=unit)
-        if overdue:
-            found = [one for one in found if one.days > 0]
-        tell(ctx, found, lambda out: pictures.agenda(out, node, found))
-
-
-def caseload(ctx: typer.Context, unit: Unit = None) -> None:
-    """Show how many cases each worker has open, by risk and stage, and what is late.
-
-    Example: fieldsync caseload --unit LAT/JBL
-    """
-    from fieldsync.casework import cases
-    from fieldsync.ui.views import agenda as pictures
-
-    with opened(ctx) as node:
-        found = cases.list_caseload(node, unit)
-        tell(ctx, found, lambda out: pictures.caseload(out, node, found))
 
 
 # --- parts ------------------------------------------------------------------------------------------------------------
@@ -365,19 +354,6 @@ def _step(node: "Node", text: str) -> dict[str, object]:
         name: value_reader.reader_for_typing(node).read_value(kind.field(name), part)
         for name, part in zip(("action", "service_type", "due_on", "responsible"), parts, strict=False)
     }
-
-
-def _day(node: "Node", text: str) -> str:
-    """Return a date as it is stored; Usage."""
-    from fieldsync.schema import dates
-    from fieldsync.schema.model import Field
-    from fieldsync.schema.values import value_normaliser
-
-    field = Field("until", "date", "latest", {})
-    try:
-        return str(value_normaliser(field)(dates.read_typed_date(field, text, node.today())))
-    except errors.IllegalValue as fault:
-        raise errors.Usage(reason="day", given=text) from fault
 
 
 def _what(*, plan: bool, closure: bool) -> str | None:

@@ -11,9 +11,16 @@ from fieldsync.commands.records import Note, Record
 from fieldsync.commands.review import Type, Unit, chosen_type
 from fieldsync.commands.support import completion
 
-Stays = Annotated[str, Argument(metavar="A", help="The record that stays: its id, its code, or a beginning of either.")]
-Gives = Annotated[str, Argument(metavar="B", help="The record that gives way.")]
-Other = Annotated[str, Argument(metavar="B", help="The other record.")]
+Stays = Annotated[
+    str,
+    Argument(
+        metavar="A",
+        help="The record that stays: its id, its code, or a beginning of either.",
+        autocompletion=completion.codes,
+    ),
+]
+Gives = Annotated[str, Argument(metavar="B", help="The record that gives way.", autocompletion=completion.codes)]
+Other = Annotated[str, Argument(metavar="B", help="The other record.", autocompletion=completion.codes)]
 Weak = Annotated[bool, Option("--weak", help="Those that are less likely, too.")]
 
 

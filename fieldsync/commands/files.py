@@ -43,10 +43,16 @@ def import_file(
         list[str] | None, Option("--map", metavar="COL=FIELD", help="A column's field; COL= leaves it out.")
     ] = None,
     key: Annotated[
-        str | None, Option(metavar="FIELD", help="The field whose value names the record to change.")
+        str | None,
+        Option(
+            metavar="FIELD", help="The field whose value names the record to change.", autocompletion=completion.fields
+        ),
     ] = None,
     sheet: Annotated[str | None, Option(metavar="NAME", help="A workbook's sheet (default: the first).")] = None,
-    unit: Annotated[str | None, Option(metavar="UNIT", help="The new records' unit (default: yours).")] = None,
+    unit: Annotated[
+        str | None,
+        Option(metavar="UNIT", help="The new records' unit (default: yours).", autocompletion=completion.units),
+    ] = None,
     dry_run: Annotated[bool, Option("--dry-run", help="Say what it would do, and change nothing.")] = False,
     yes: Annotated[bool, Option("--yes", help="Do not ask whether the columns are understood rightly.")] = False,
     map_value: Annotated[
@@ -138,7 +144,12 @@ def export(
     ],
     *,
     where: Annotated[
-        list[str] | None, Option(metavar="FIELD=VALUE", help="Only records with this value, or in this unit.")
+        list[str] | None,
+        Option(
+            metavar="FIELD=VALUE",
+            help="Only records with this value, or in this unit.",
+            autocompletion=completion.pairs,
+        ),
     ] = None,
     fields: Annotated[str | None, Option(metavar="FIELD,…", help="Only these fields, in this order.")] = None,
     labels: Annotated[bool, Option("--labels", help="Words in your language in place of names and codes.")] = False,

@@ -8,11 +8,17 @@ from typer import Argument, Option
 
 from fieldsync.commands import opened, tell
 from fieldsync.commands.records import Note
+from fieldsync.commands.support import completion
 
 Household = Annotated[
-    str, Argument(metavar="HOUSEHOLD", help="The family: its id, its code, or a beginning of either.")
+    str,
+    Argument(
+        metavar="HOUSEHOLD",
+        help="The family: its id, its code, or a beginning of either.",
+        autocompletion=completion.codes,
+    ),
 ]
-Person = Annotated[str, Argument(metavar="PERSON", help="Whom it is about.")]
+Person = Annotated[str, Argument(metavar="PERSON", help="Whom it is about.", autocompletion=completion.codes)]
 On = Annotated[
     str | None, Option(metavar="DATE", help="The day when it happened, such as 31/10/2026 (default: today).")
 ]
@@ -54,7 +60,10 @@ def birth(
     name: Annotated[str, Option(help="The child's given name.")],
     sex: Annotated[str, Option(help="f or m.")],
     on: On = None,
-    mother: Annotated[str | None, Option(metavar="PERSON", help="The mother, where she is registered.")] = None,
+    mother: Annotated[
+        str | None,
+        Option(metavar="PERSON", help="The mother, where she is registered.", autocompletion=completion.codes),
+    ] = None,
     evidence: Evidence = None,
     note: Note = None,
 ) -> None:
@@ -112,7 +121,10 @@ def marry(
     person: Person,
     *,
     into: Annotated[
-        str | None, Option(metavar="HOUSEHOLD", help="The family where he or she lives from now on.")
+        str | None,
+        Option(
+            metavar="HOUSEHOLD", help="The family where he or she lives from now on.", autocompletion=completion.codes
+        ),
     ] = None,
     relation: Annotated[str | None, Option(help="What he or she is to the head there (default: spouse).")] = None,
     on: On = None,
@@ -147,7 +159,9 @@ def split(
 
 def verify(
     ctx: typer.Context,
-    event: Annotated[str, Argument(metavar="EVENT", help="A household event that was reported.")],
+    event: Annotated[
+        str, Argument(metavar="EVENT", help="A household event that was reported.", autocompletion=completion.codes)
+    ],
     *,
     anyway: Annotated[
         bool, Option("--anyway", help="Although a birth of nearly the same day is verified: twins.")

@@ -9,8 +9,9 @@ from typer import Argument, Option
 from fieldsync.commands import opened, tell
 from fieldsync.commands.records import Note, Record
 from fieldsync.commands.review import Type, Unit, chosen_type
+from fieldsync.commands.support import completion
 
-Other = Annotated[str, Argument(metavar="B", help="The other record.")]
+Other = Annotated[str, Argument(metavar="B", help="The other record.", autocompletion=completion.codes)]
 
 
 class BothRight(Struct, frozen=True):

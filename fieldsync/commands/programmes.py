@@ -6,6 +6,7 @@ import typer
 from typer import Argument
 
 from fieldsync.commands import opened, tell
+from fieldsync.commands.support import completion
 
 if TYPE_CHECKING:
     from fieldsync.ui.views.tables import Tables
@@ -14,7 +15,12 @@ if TYPE_CHECKING:
 def eligible(
     ctx: typer.Context,
     record: Annotated[
-        str, Argument(metavar="RECORD", help="A person or a household: an id, a code, or a beginning of either.")
+        str,
+        Argument(
+            metavar="RECORD",
+            help="A person or a household: an id, a code, or a beginning of either.",
+            autocompletion=completion.codes,
+        ),
     ],
 ) -> None:
     """Show which programmes a person or family fits, by each programme's own rule; deciding is a supervisor's step.

@@ -7,11 +7,14 @@ from typer import Argument, Option
 
 from fieldsync import errors
 from fieldsync.commands import opened, tell
+from fieldsync.commands.support import completion
 
 Device = Annotated[
     str | None, Option(metavar="DEVICE", help="Only those of a device: its letters or the beginning of its id.")
 ]
-Record = Annotated[str | None, Option(metavar="RECORD", help="Only those about a record.")]
+Record = Annotated[
+    str | None, Option(metavar="RECORD", help="Only those about a record.", autocompletion=completion.codes)
+]
 Saves = Annotated[
     list[str] | None, Argument(metavar="DEVICE:SEQ", help="Which saves, as `quarantine list` names them.")
 ]

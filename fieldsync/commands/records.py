@@ -22,13 +22,24 @@ if TYPE_CHECKING:
     from fieldsync.ui.views.tables import Tables
 
 Record = Annotated[
-    str, Argument(metavar="RECORD", help="Its id, its code, or a beginning of either (4 characters or more).")
+    str,
+    Argument(
+        metavar="RECORD",
+        help="Its id, its code, or a beginning of either (4 characters or more).",
+        autocompletion=completion.codes,
+    ),
 ]
 Kind = Annotated[
     str, Argument(metavar="TYPE", help="A record type, such as household.", autocompletion=completion.types)
 ]
 Set = Annotated[
-    list[str] | None, Option("--set", metavar="FIELD=VALUE", help="A field's value; members of a set with commas.")
+    list[str] | None,
+    Option(
+        "--set",
+        metavar="FIELD=VALUE",
+        help="A field's value; members of a set with commas.",
+        autocompletion=completion.pairs,
+    ),
 ]
 From = Annotated[str, Option("--from", metavar="FILE.json", help="A JSON object of fields; - reads standard input.")]
 Yes = Annotated[bool, Option("--yes", help="Do not ask whether it is meant.")]
@@ -47,7 +58,10 @@ def add(
         ),
     ] = None,
     from_: From = "",
-    unit: Annotated[str | None, Option(help="The unit that the record belongs to (default: yours).")] = None,
+    unit: Annotated[
+        str | None,
+        Option(help="The unit that the record belongs to (default: yours).", autocompletion=completion.units),
+    ] = None,
     note: Note = None,
     stay_open: Annotated[bool, Option("--stay-open", help="The form for the next one, until you stop.")] = False,
     anyway: Annotated[
@@ -90,16 +104,32 @@ def add(
 def edit(
     ctx: typer.Context,
     record: Annotated[
-        list[str], Argument(metavar="RECORD…", help="Its id, its code, or a beginning of either; or several.")
+        list[str],
+        Argument(
+            metavar="RECORD…",
+            help="Its id, its code, or a beginning of either; or several.",
+            autocompletion=completion.codes,
+        ),
     ],
     *,
     set_: Set = None,
     from_: From = "",
-    unset: Annotated[list[str] | None, Option(metavar="FIELD", help="Take a field's value away.")] = None,
-    put: Annotated[list[str] | None, Option(metavar="FIELD=MEMBER", help="Add a member to a set.")] = None,
-    drop: Annotated[list[str] | None, Option(metavar="FIELD=MEMBER", help="Take a member out of a set.")] = None,
-    count: Annotated[list[str] | None, Option(metavar="TALLY=+2", help="Count up or down.")] = None,
-    say: Annotated[list[str] | None, Option(metavar="LOG=TEXT", help="Add an entry to a log.")] = None,
+    unset: Annotated[
+        list[str] | None, Option(metavar="FIELD", help="Take a field's value away.", autocompletion=completion.fields)
+    ] = None,
+    put: Annotated[
+        list[str] | None, Option(metavar="FIELD=MEMBER", help="Add a member to a set.", autocompletion=completion.pairs)
+    ] = None,
+    drop: Annotated[
+        list[str] | None,
+        Option(metavar="FIELD=MEMBER", help="Take a member out of a set.", autocompletion=completion.pairs),
+    ] = None,
+    count: Annotated[
+        list[str] | None, Option(metavar="TALLY=+2", help="Count up or down.", autocompletion=completion.pairs)
+    ] = None,
+    say: Annotated[
+        list[str] | None, Option(metavar="LOG=TEXT", help="Add an entry to a log.", autocompletion=completion.pairs)
+    ] = None,
     note: Note = None,
 ) -> None:
     """Change only these fields, of one record or of several in one save; without any on a terminal, the form asks.
@@ -172,10 +202,18 @@ def list_records(
     ctx: typer.Context,
     type: Kind,
     where: Annotated[
-        list[str] | None, Option(metavar="FIELD=VALUE", help="Only those with this value; also unit=LAT.")
+        list[str] | None,
+        Option(
+            metavar="FIELD=VALUE", help="Only those with this value; also unit=LAT.", autocompletion=completion.pairs
+        ),
     ] = None,
     limit: Annotated[int, Option(min=0, help="How many at most; 0 means all, which --csv gives by itself.")] = 20,
-    sort: Annotated[str | None, Option(metavar="FIELD", help="In order of a field; -FIELD for falling order.")] = None,
+    sort: Annotated[
+        str | None,
+        Option(
+            metavar="FIELD", help="In order of a field; -FIELD for falling order.", autocompletion=completion.sorting
+        ),
+    ] = None,
     columns: Annotated[
         str | None, Option(metavar="FIELD,…", help="Only these; also code, id, unit, about, updated, by.")
     ] = None,

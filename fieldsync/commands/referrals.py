@@ -7,19 +7,32 @@ from typer import Argument, Option
 
 from fieldsync.commands import opened, tell
 from fieldsync.commands.records import Note, Record
+from fieldsync.commands.support import completion
 
 if TYPE_CHECKING:
     from fieldsync.replica.node import Node
 
-Referral = Annotated[str, Argument(metavar="REFERRAL", help="Its id, its code, or a beginning of either.")]
-Unit = Annotated[str | None, Option(metavar="UNIT", help="Only this unit and those below it.")]
+Referral = Annotated[
+    str,
+    Argument(metavar="REFERRAL", help="Its id, its code, or a beginning of either.", autocompletion=completion.codes),
+]
+Unit = Annotated[
+    str | None, Option(metavar="UNIT", help="Only this unit and those below it.", autocompletion=completion.units)
+]
 
 
 def refer(
     ctx: typer.Context,
     record: Record,
     *,
-    to: Annotated[str, Option(metavar="UNIT", help="The unit of the organisation's people, such as LAT/ALBIR.")],
+    to: Annotated[
+        str,
+        Option(
+            metavar="UNIT",
+            help="The unit of the organisation's people, such as LAT/ALBIR.",
+            autocompletion=completion.units,
+        ),
+    ],
     reason: Annotated[str, Option(metavar="TEXT", help="Why; only what they need to know, for they read it.")],
     kind: Annotated[
         str, Option(metavar="KIND", help="service, charity_help, home_repair, protection, corner or escalation.")
@@ -33,10 +46,16 @@ def refer(
         Option(
             metavar="FIELD",
             help="A field of the person or the household that they see; again for each. Default: the name alone.",
+            autocompletion=completion.fields,
         ),
     ] = None,
     consent: Annotated[
-        str | None, Option(metavar="RECORD", help="The consent to go by (default: the newest that covers it).")
+        str | None,
+        Option(
+            metavar="RECORD",
+            help="The consent to go by (default: the newest that covers it).",
+            autocompletion=completion.codes,
+        ),
     ] = None,
     override: Annotated[
         str | None, Option(metavar="REASON", help="Why it goes without a consent; supervisors only.")
@@ -157,7 +176,12 @@ def list_shared(ctx: typer.Context, record: Record) -> None:
 
 def withdraw_consent(
     ctx: typer.Context,
-    consent: Annotated[str, Argument(metavar="CONSENT", help="Its id, its code, or a beginning of either.")],
+    consent: Annotated[
+        str,
+        Argument(
+            metavar="CONSENT", help="Its id, its code, or a beginning of either.", autocompletion=completion.codes
+        ),
+    ],
     note: Note = None,
 ) -> None:
     """Withdraw a consent: nothing more is shared under it, and what was shared leaves the other organisations.

@@ -60,7 +60,9 @@ def report(
     list_: Annotated[bool, Option("--list", help="Name the reports there are.")] = False,
     month: Annotated[str | None, Option(metavar="MONTH", help="A month such as 2026-10 (default: this one).")] = None,
     year: Annotated[str | None, Option(metavar="YEAR", help="A year instead.")] = None,
-    unit: Annotated[str | None, Option(metavar="UNIT", help="One unit and those below it.")] = None,
+    unit: Annotated[
+        str | None, Option(metavar="UNIT", help="One unit and those below it.", autocompletion=completion.units)
+    ] = None,
     format_: Annotated[
         str, Option("--format", metavar="FORMAT", help="table, csv, xlsx or json.", show_default=False)
     ] = "table",

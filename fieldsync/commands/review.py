@@ -21,17 +21,19 @@ if TYPE_CHECKING:
     from fieldsync.replica.node import Node
     from fieldsync.review.decisions import OpenConflict
 
-Unit = Annotated[str | None, Option(metavar="UNIT", help="Only in this unit and below it.")]
+Unit = Annotated[
+    str | None, Option(metavar="UNIT", help="Only in this unit and below it.", autocompletion=completion.units)
+]
 Type = Annotated[
     str | None, Option("--type", metavar="TYPE", help="Only records of this type.", autocompletion=completion.types)
 ]
-Field = Annotated[str | None, Option(metavar="FIELD", help="Only this field.")]
+Field = Annotated[str | None, Option(metavar="FIELD", help="Only this field.", autocompletion=completion.fields)]
 By = Annotated[str | None, Option(metavar="NAME", help="Only those of which this person wrote a value.")]
 Older = Annotated[int | None, Option(metavar="DAYS", min=0, help="Only those open for so many days or longer.")]
 Text = Annotated[
     str | None, Option(metavar="WORDS", help="Only those with these words in the record's name or a value.")
 ]
-OneField = Annotated[str, Argument(metavar="FIELD", help="The field in conflict.")]
+OneField = Annotated[str, Argument(metavar="FIELD", help="The field in conflict.", autocompletion=completion.fields)]
 
 
 class BulkItem(Struct, frozen=True):
@@ -191,7 +193,10 @@ def bulk(
     *,
     newest: Annotated[bool, Option("--newest", help="The newest value wins.")] = False,
     field: Field = None,
-    where: Annotated[list[str] | None, Option(metavar="FIELD=VALUE", help="Only records with this value.")] = None,
+    where: Annotated[
+        list[str] | None,
+        Option(metavar="FIELD=VALUE", help="Only records with this value.", autocompletion=completion.pairs),
+    ] = None,
     unit: Unit = None,
     type_: Type = None,
     by: By = None,

@@ -79,7 +79,12 @@ def invite(
     name: Annotated[str, Argument(metavar="NAME", help="The person's name.")],
     role: Role,
     unit: Annotated[
-        list[str], Option(metavar="UNIT", help="A unit that the person works in; may be given more than once.")
+        list[str],
+        Option(
+            metavar="UNIT",
+            help="A unit that the person works in; may be given more than once.",
+            autocompletion=completion.units,
+        ),
     ],
     hours: Annotated[int, Option(min=1, max=24 * 90, help="How long the invite is good for.")] = 72,
 ) -> None:
@@ -113,7 +118,12 @@ def grant(
     device: Annotated[str, Argument(metavar="DEVICE", help="Its letters or the beginning of its id.")],
     role: Role,
     unit: Annotated[
-        list[str], Option(metavar="UNIT", help="A unit that it may work in from now on; may be given more than once.")
+        list[str],
+        Option(
+            metavar="UNIT",
+            help="A unit that it may work in from now on; may be given more than once.",
+            autocompletion=completion.units,
+        ),
     ],
     at_once: Annotated[
         bool,

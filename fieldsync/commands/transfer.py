@@ -7,13 +7,17 @@ from typer import Option
 
 from fieldsync.commands import asks, opened, tables, tell
 from fieldsync.commands.records import Note, Record, Yes
+from fieldsync.commands.support import completion
 
 
 def move(
     ctx: typer.Context,
     record: Record,
     *,
-    unit: Annotated[str, Option(metavar="UNIT", help="Where it lives from now on, such as LAT/QRD.")],
+    unit: Annotated[
+        str,
+        Option(metavar="UNIT", help="Where it lives from now on, such as LAT/QRD.", autocompletion=completion.units),
+    ],
     note: Note = None,
     dry_run: Annotated[bool, Option("--dry-run", help="Say who would lose and who gain it, and move nothing.")] = False,
     yes: Yes = False,

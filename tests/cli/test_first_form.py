@@ -109,7 +109,7 @@ def test_what_needs_other_record_types_does_not_show(wells: Wells) -> None:
 def test_completion_offers_nothing_of_the_pack(wells: Wells, typed: str) -> None:
     """Record types and reports that the forms lack are not offered."""
     assert offered(wells, typed)
-    assert offered(wells, typed, FIELDSYNC_HOME=str(wells.folder / "ana")) == []
+    assert offered(wells, typed, who="ana") == []
 
 
 @pytest.mark.parametrize(

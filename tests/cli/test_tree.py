@@ -45,3 +45,16 @@ def test_every_command_has_help_with_an_example(world: World, name: str) -> None
     assert re.search(rf"Example: fieldsync (--home \S+ )?({name}|{name.removeprefix('server ')})\b", said.out)
     assert "--json" in " ".join(said.out.split())
     assert EVERYWHERE.split(":")[0] in said.out
+
+
+def test_help_stands_under_headings_and_is_not_cut(world: World) -> None:
+    """-h is --help; each command with its whole first sentence, in either language; the headings name commands that there are."""
+    told = {name for names in COMMANDS.parts.values() for name in names}
+    assert told == set(COMMANDS.commands), "a new command takes its place under a heading in cli.py"
+    for words in ((), ("review",), ("server", "upstream"), ("add",)):
+        said = world.here("nobody", *words, "-h")
+        assert (said.code, said.out) == (0, world.here("nobody", *words, "--help").out)
+        assert "..." not in said.out.replace("[ARGS]...", "").replace("...]", "")
+    shown = " ".join(world.here("nobody", "-h").out.split())
+    assert "Records: add Save a new record; without --set and --from on a terminal, a form asks edit" in shown
+    assert "السجلات:" in world.here("nobody", "-h", "--lang", "ar").out

@@ -4,7 +4,8 @@ import os
 import re
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import typer
@@ -14,6 +15,7 @@ from fieldsync import errors
 from fieldsync.ui.terminal import bidi, messages
 
 __all__ = ["Command", "Group", "asks_for_help", "translate", "usage"]
+_SENTENCE = re.compile(r"(?<=[.؟])\s")
 _EXTRA = re.compile(r"\s*\[(?:default: (?P<default>[^;\]]*))?(?:; )?(?P<required>required)?\]$")
 
 
@@ -114,7 +116,20 @@ class Command(_Speaking, TyperCommand):
 
 
 class Group(_Speaking, TyperGroup):
-    """A group whose help does."""
+    """A group whose help does; `parts` are headings over its commands, by the key of each in the catalogue."""
+
+    parts: Mapping[str, Sequence[str]] = MappingProxyType({})
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the commands under their headings, each with its whole first sentence: the library would cut it."""
+        left = dict.fromkeys(self.list_commands(ctx))
+        parts = [(heading, [name for name in names if name in left]) for heading, names in self.parts.items()]
+        named = {name for _, names in parts for name in names}
+        parts.append(("more" if named else "commands", [name for name in left if name not in named]))
+        for heading, names in parts:
+            if names:
+                with formatter.section(heading):
+                    formatter.write_dl([(name, _first_sentence(self.get_command(ctx, name))) for name in names])
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Find the command that is meant; Usage names those that are like it."""
@@ -125,6 +140,12 @@ class Group(_Speaking, TyperGroup):
             reason = "like_command" if near else "no_command"
             raise errors.Usage(reason=reason, given=args[0], perhaps=near, command=ctx.command_path)
         return super().resolve_command(ctx, args)
+
+
+def _first_sentence(command: Any) -> str:
+    """Return what a command is about: the first sentence of its help, whole."""
+    paragraph = " ".join((command.help or "").split("\n\n")[0].split())
+    return _SENTENCE.split(paragraph, maxsplit=1)[0].rstrip(".")
 
 
 def translate(command: Any, lang: str) -> None:

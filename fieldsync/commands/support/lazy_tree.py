@@ -6,7 +6,7 @@ import inspect
 import os
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import typer
@@ -38,6 +38,9 @@ class GroupSpec:
     default: str | None
     commands: "Mapping[str, CommandSpec | GroupSpec]"
     needs: tuple[str, ...] = ()  # as of a command, for all of them
+    parts: Mapping[str, tuple[str, ...]] = field(
+        default_factory=dict
+    )  # headings in its help, and the commands under them
 
 
 def command_runner(tree: GroupSpec) -> Callable[[list[str], Settings], int]:
@@ -46,16 +49,18 @@ def command_runner(tree: GroupSpec) -> Callable[[list[str], Settings], int]:
     def run(words: list[str], settings: Settings) -> int:
         group = command("fieldsync", tree, settings)
         if completion.VARIABLE in os.environ:  # a shell asks what may come next
+            from fieldsync.commands.support import shell_words
+
             completion_init()
+            shell = os.environ[completion.VARIABLE].partition("_")[2]
+            return shell_words.answer(
+                shell, settings, lambda: group.main(args=[], prog_name="fieldsync", standalone_mode=False, obj=settings)
+            )
         try:
             code = group.main(args=words, prog_name="fieldsync", standalone_mode=False, obj=settings)
         except typer.Abort:
             raise KeyboardInterrupt from None
-        except (
-            SystemExit
-        ):  # how it ends when it has told a shell, and how typer leaves when nobody reads its output any more
-            if completion.VARIABLE in os.environ:
-                return 0
+        except SystemExit:  # how typer leaves when nobody reads its output any more
             raise BrokenPipeError from None
         except typer.TyperException as fault:
             if settings.json or not help_text.asks_for_help(fault):
@@ -76,12 +81,13 @@ def command(name: str, node: CommandSpec | GroupSpec, settings: Settings) -> Any
     return made
 
 
+_NAMES = {"help_option_names": ["-h", "--help"]}
 _PLAIN: dict[str, Any] = {"add_completion": False, "pretty_exceptions_enable": False, "rich_markup_mode": None}
 
 
 def _make_command(name: str, node: CommandSpec) -> Any:
     app = typer.Typer(**_PLAIN)
-    app.command(name, epilog=EVERYWHERE, cls=help_text.Command)(_function(node.function))
+    app.command(name, epilog=EVERYWHERE, cls=help_text.Command, context_settings=dict(_NAMES))(_function(node.function))
     return typer.main.get_command(app)
 
 
@@ -90,12 +96,12 @@ def _make_group(name: str, node: GroupSpec, settings: Settings) -> Any:
     text = node.help if default is None else f"{node.help}\n\n{_example(_function(default))}"
     app = typer.Typer(
         name=name, help=text, epilog=EVERYWHERE, cls=_Group, invoke_without_command=default is not None,
-        no_args_is_help=default is None, **_PLAIN,
+        no_args_is_help=default is None, context_settings=dict(_NAMES), **_PLAIN,
     )  # fmt: skip
     app.callback()(_alone(_function(default)) if default else _nothing)
     group = typer.main.get_group(app)
     assert isinstance(group, _Group)
-    group.spec, group.settings = node, settings
+    group.spec, group.settings, group.parts = node, settings, node.parts
     group.needs_below = {below: one.needs for below, one in node.commands.items()}
     return group
 

@@ -24,6 +24,17 @@ _LARGEST = 64 * 1024
 _TRIES = 3  # of a passphrase at a prompt
 
 
+def unlock_silently(slots: Slots) -> bytes:
+    """Return the store's key where neither a question nor a derivation is needed: from a key file, or an agent. NoSecret."""
+    secret = _key_file()
+    if secret is not None and "keyfile" in slots.kinds:
+        return slots.open_keyfile(secret)
+    held = client.fetch_key(slots.store, slots.to_bytes())
+    if held is None:
+        raise errors.NoSecret
+    return held
+
+
 class Secrets:
     """The secrets that this command was given; it asks a person only when nothing else opens the store."""
 

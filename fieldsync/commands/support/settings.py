@@ -28,6 +28,9 @@ class Settings:
     passphrase_file: str = ""
     json: bool = False
     plain: bool = False
+    typed: tuple[
+        str, ...
+    ] = ()  # of a line that a shell asks about: the words behind the command's name, but for options
     schema: "Schema | None" = None  # the node's, once it was opened: errors name fields by their labels
 
     @property

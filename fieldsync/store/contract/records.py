@@ -116,6 +116,9 @@ class RecordReads(Protocol):
     def count_by_type(self) -> dict[str, int]:
         """Return how many records there are of each type."""
 
+    def codes_like(self, beginning: str, most: int) -> list[str]:
+        """Return codes of records that begin so, in their order; of what was removed none."""
+
     def ids_like(self, beginning: bytes, last: bytes, code: str) -> list[bytes]:
         """Return the ids (two at most) between two ids, or of codes that begin like this."""
 

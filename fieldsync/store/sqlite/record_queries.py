@@ -102,6 +102,13 @@ class SqliteRecordQueries(SqlitePlacementReads):
     def count_by_type(self) -> dict[str, int]:
         return dict(self.sql("SELECT type, count(*) FROM record GROUP BY type ORDER BY type").fetchall())
 
+    def codes_like(self, beginning: str, most: int) -> list[str]:
+        found = self.sql(
+            "SELECT code FROM record WHERE code >= ? AND code < ? AND json_extract(doc, '$._deleted') IS NULL ORDER BY code LIMIT ?",
+            (beginning, beginning + "\U0010ffff", most),
+        )
+        return [row[0] for row in found]
+
     def ids_like(self, beginning: bytes, last: bytes, code: str) -> list[bytes]:
         found = self.sql(
             "SELECT id FROM record WHERE id BETWEEN ? AND ? UNION SELECT id FROM record WHERE code >= ? AND code < ? LIMIT 2",

@@ -165,6 +165,7 @@ class RecordContract(Contract):
             assert tx.count_unindexed() == 1
             assert tx.index_full_text(lambda type_, doc: rules().type_rules(type_).search_words(doc), 10) == 1
             assert (tx.count_unindexed(), [one.state.record for one in tx.search_rows("haddad", -1)]) == (0, [home])
+            assert (tx.codes_like("", 9), tx.codes_like("~", 9)) == (sorted(tx.codes_like("", 9)), [])
             assert tx.search_rows("aziz haddad", -1) == tx.search_rows("haddad", -1, "person") == []
             assert len(tx.search_rows("haddad", -1, "household")) == 1
             tx.invalidate_search([row.n])

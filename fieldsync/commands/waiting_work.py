@@ -1,6 +1,6 @@
-"""What waits for approval in one list, and many of it approved at once."""
+"""What waits: what is due for whom, how much each has to do, and what asks for approval, many of it approved at once."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from typer import Argument, Option
@@ -10,6 +10,9 @@ from fieldsync.commands import asks, opened, tables, tell
 from fieldsync.commands.records import Note, Yes
 from fieldsync.commands.review import Unit
 from fieldsync.commands.support import completion
+
+if TYPE_CHECKING:
+    from fieldsync.replica.node import Node
 
 Kind = Annotated[
     str | None,
@@ -34,7 +37,12 @@ def list_approvals(ctx: typer.Context, unit: Unit = None, kind: Kind = None) -> 
 def approve(
     ctx: typer.Context,
     records: Annotated[
-        list[str] | None, Argument(metavar="RECORD…", help="Cases and events, by id, code or a beginning of either.")
+        list[str] | None,
+        Argument(
+            metavar="RECORD…",
+            help="Cases and events, by id, code or a beginning of either.",
+            autocompletion=completion.codes,
+        ),
     ] = None,
     *,
     everything: Annotated[bool, Option("--all", help="All that waits, of that kind and unit.")] = False,
@@ -72,3 +80,53 @@ def _check_kind(kind: str | None) -> None:
 
     if kind is not None and kind not in KINDS:
         raise errors.Usage(reason="approval_kind", given=kind, known=list(KINDS))
+
+
+def agenda(
+    ctx: typer.Context,
+    *,
+    until: Annotated[str | None, Option(metavar="DATE", help="Up to this day; default: a week from today.")] = None,
+    overdue: Annotated[bool, Option("--overdue", help="Only what is late.")] = False,
+    worker: Annotated[str | None, Option(metavar="NAME", help="What this worker has to do.")] = None,
+    everybody: Annotated[bool, Option("--everybody", help="What anybody has to do.")] = False,
+    unit: Unit = None,
+) -> None:
+    """Show what is due for me, the oldest first: visits, assessments, plan reviews, approvals, answers.
+
+    Example: fieldsync agenda --overdue
+    """
+    from fieldsync.casework import agenda as agendas
+    from fieldsync.ui.views import agenda as pictures
+
+    with opened(ctx) as node:
+        last = _day(node, until) if until else node.today() if overdue else None
+        found = agendas.list_due(node, until=last, worker=worker, everybody=everybody, unit=unit)
+        if overdue:
+            found = [one for one in found if one.days > 0]
+        tell(ctx, found, lambda out: pictures.agenda(out, node, found))
+
+
+def caseload(ctx: typer.Context, unit: Unit = None) -> None:
+    """Show how many cases each worker has open, by risk and stage, and what is late.
+
+    Example: fieldsync caseload --unit LAT/JBL
+    """
+    from fieldsync.casework import cases
+    from fieldsync.ui.views import agenda as pictures
+
+    with opened(ctx) as node:
+        found = cases.list_caseload(node, unit)
+        tell(ctx, found, lambda out: pictures.caseload(out, node, found))
+
+
+def _day(node: "Node", text: str) -> str:
+    """Return a date as it is stored; Usage."""
+    from fieldsync.schema import dates
+    from fieldsync.schema.model import Field
+    from fieldsync.schema.values import value_normaliser
+
+    field = Field("until", "date", "latest", {})
+    try:
+        return str(value_normaliser(field)(dates.read_typed_date(field, text, node.today())))
+    except errors.IllegalValue as fault:
+        raise errors.Usage(reason="day", given=text) from fault
