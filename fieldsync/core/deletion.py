@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from fieldsync.core.register import Dot, Head, Register, Value
 from fieldsync.core.state import State, head_dots, registers
 
+TAKEN_BACK = "↶"
+"""How the reason of a deletion begins by which somebody took back that the record was made."""
 DELETED, SAW, REGISTERS = "_deleted", "saw", "registers"
 _Seen = Mapping[str, int]
 

@@ -99,6 +99,7 @@ def _note_act(tx: Tx, commits: Sequence[Commit], known: dict[bytes, Row] | None)
     first, last, acts = commits[0].seq, commits[-1].seq, tx.settings.acts
     if tx.act is None:
         for dropped in acts[: max(0, len(acts) + 1 - _ACTS)]:
+            tx.settings.import_marks[str(dropped.first)] = None
             for part in dropped.parts:
                 tx.settings.values_before[str(part)] = {}
         acts, tx.act = (*acts[-_ACTS + 1 :], SavedAct(first, last, stamp.milliseconds(commits[0].stamp), ())), first

@@ -13,7 +13,7 @@ from msgspec import Struct
 from fieldsync import errors
 from fieldsync.core import record_ids, stamp
 from fieldsync.core.commit import Commit
-from fieldsync.core.deletion import deletion_value
+from fieldsync.core.deletion import TAKEN_BACK, deletion_value
 from fieldsync.core.edit_context import is_reopened
 from fieldsync.core.grants import DECIDERS
 from fieldsync.core.register import Head, Value
@@ -94,6 +94,10 @@ def undo_last(node: Node, *, note: str | None = None) -> UndoneAct:
         before = tx.log_head(node.device)
         commit_writer.commit_drafts(node, tx, drafts)
         tx.settings.undone = (*tx.settings.undone, (before + 1, tx.log_head(node.device)))[-_KEPT:]
+        mark = tx.settings.import_marks[str(acts[-1].first)]
+        if mark is not None:  # the file may be imported again
+            tx.settings.imported_files[mark] = False
+            tx.settings.import_marks[str(acts[-1].first)] = None
         for part in acts[-1].parts:
             tx.settings.values_before[str(part)] = {}
         tx.settings.acts = acts[:-1]
@@ -185,7 +189,9 @@ class _Undoing:
             return
         merged = merge_arrivals.merged_into(self._tx, row.state.record)
         self._next += 1
-        gone: dict[str, Value] = {"_deleted": deletion_value(self._note or "↶", row.state, merged)}
+        gone: dict[str, Value] = {
+            "_deleted": deletion_value(f"{TAKEN_BACK} {self._note or ''}".strip(), row.state, merged)
+        }
         yield draft_edit(self._node, row, kind, gone, note=self._note)
 
     def _restoration(self, row: Row, kind: Type, fields: dict[str, int], *, decides: bool) -> Iterator[Draft]:
@@ -220,7 +226,7 @@ class _Undoing:
         """Return the register that says what a field was before, and the value; what a log was told is told to be taken back."""
         field = kind.fields.get(field_of(name))
         if field is not None and field.kind == "log":
-            return f"{field.name}/{self._node.device.hex()[:8]}-{self._next}", f"↶ {said}"
+            return f"{field.name}/{self._node.device.hex()[:8]}-{self._next}", f"{TAKEN_BACK} {said}"
         if field is not None and field.kind == "tally":
             return name, before if type(before) is int else 0
         return name, before is True if "/" in name else before

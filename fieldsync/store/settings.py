@@ -288,6 +288,9 @@ class NodeSettings(SettingsView):
     column_choices = EntryFamily("columns/", _maybe_json(tuple[dict[str, str], str | None]))
     parent_rows = EntryFamily("parents/", MAYBE_BYTES)
     imported_files = EntryFamily("taken/", PRESENT)
+    import_marks = EntryFamily(
+        "taken by ", MAYBE_TEXT
+    )  # of imports that can be taken back: by the first commit, which file
 
 
 class NodeSettingsWriter(NodeSettings, SettingsWriter):

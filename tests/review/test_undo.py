@@ -4,6 +4,7 @@ import pytest
 
 from fieldsync import errors
 from fieldsync.core import record_ids
+from fieldsync.exchange.tables import import_records
 from fieldsync.replica import commit_writer, history, lookup, queries, save, transfer
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
@@ -84,6 +85,20 @@ def test_twenty_acts_are_kept_and_a_save_of_many_is_one(people: Cast) -> None:
     for _ in range(20):
         undo.undo_last(amal)
     assert queries.show(amal, home).fields["address"] == "4"
+
+
+def test_a_file_can_be_imported_again_once_that_was_taken_back(people: Cast) -> None:
+    """Nothing of it counts as imported any more; what was removed by hand still does."""
+    amal, file = people.amal, people.home / "in.csv"
+    file.write_text("family_name,location\nسيد,جبلة\nبدران,حمص\n", "utf-8")
+    for _ in range(2):
+        assert import_records.import_file(amal, file, "household").added == 2
+        assert import_records.import_file(amal, file, "household").added == 0
+        undo.undo_last(amal, note="wrong file")
+        assert queries.list_records(amal, "household") == []
+    assert import_records.import_file(amal, file, "household").added == 2
+    save.remove_record(amal, queries.list_records(amal, "household")[0].id, "twice")
+    assert import_records.import_file(amal, file, "household").added == 0
 
 
 def case_state(node: Node, case: str, state: str) -> None:

@@ -68,6 +68,7 @@ NODE_FAMILIES: list[tuple[str, str, str, Stored, object]] = [
     ("value_maps", "person", "values/person", b'{"sex":{"f":"female"}}', {"sex": {"f": "female"}}),
     ("column_choices", "person/ab", "columns/person/ab", b'[{"Name":"name"},null]', ({"Name": "name"}, None)),
     ("parent_rows", "person", "parents/person", b"\x90", b"\x90"),
+    ("import_marks", "7", "taken by 7", "abc", "abc"),
     ("imported_files", "abc", "taken/abc", b"", True),
 ]
 PEER: list[tuple[str, str, Stored, object]] = [

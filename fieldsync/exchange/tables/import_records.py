@@ -221,6 +221,8 @@ class _BatchImporter:
         self.remember_columns(self._tx, self._names)
         self._parents.store_rows()
         self._tx.settings.imported_files[self._import_mark()] = True
+        if self._tx.act:
+            self._tx.settings.import_marks[str(self._tx.act)] = self._import_mark()
 
     def remember_columns(self, tx: Tx, headers: Sequence[str], *, keyed: bool = True) -> None:
         """Remember what was said of the columns for files of this header; the key of a file that was refused may have been why."""

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fieldsync.core import commit
+from fieldsync.core.deletion import DELETED, TAKEN_BACK
 from fieldsync.core.state import field_of
 from fieldsync.replica.node import Node
 from fieldsync.store import Tx
@@ -31,8 +32,8 @@ class ImportedRecords:
 
     def _note_row(self, row: Row) -> None:
         state = row.state
-        if state.base is None:
-            return
+        if state.base is None or str(row.doc.get(DELETED, "")).startswith(TAKEN_BACK):
+            return  # what an undo took back was not imported
         changed = frozenset(field_of(name) for name in state.fields if not name.startswith("_"))
         values: Values = state.values
         if changed and (made := self._original_values(row)) is not None:
