@@ -15,7 +15,9 @@ from fieldsync.schema.model import Field, Schema, Type
 Json = dict[str, Any]
 # values of the first are values of the second
 _WIDER = {("int", "number"), ("text", "note"), ("choice", "text"), ("choice", "note"), ("phone", "text")}
-_WORDS = ("label", "plural", "hint", "section", "sections", "title", "search", "version", "notes")
+_WORDS = ("label", "plural", "hint", "message", "section", "sections", "title", "search", "version", "notes")
+
+_SAID = ("label", "hint", "message", "section")  # of a field
 
 
 class FormChange(msgspec.Struct, frozen=True):
@@ -68,7 +70,7 @@ def _type_changes(old: Type, new: Type) -> Iterator[FormChange]:
             code for code in before.codes if code in order
         ]:
             yield FormChange(new.name, "field_changed", field=name)
-        told = told or (before.label, before.hint, before.section) != (field.label, field.hint, field.section)
+        told = told or [getattr(before, one) for one in _SAID] != [getattr(field, one) for one in _SAID]
         told = told or [c.label for c in before.choices] != [c.label for c in field.choices[: len(before.choices)]]
     if old.lifecycle != new.lifecycle:
         yield FormChange(new.name, "states_changed")

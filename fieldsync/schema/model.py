@@ -103,6 +103,7 @@ class Field(msgspec.Struct, frozen=True, eq=False, omit_defaults=True):
     hxl: str = ""  # its hashtag in exports for other organisations
     retired: bool = False  # no more asked for or filled in; what was written stays readable
     default: str = ""  # what a new record's form is opened with; an expression
+    message: Label = {}  # what is said of a value that its rule, pattern or limits refuse
 
     @property
     def kind(self) -> str:

@@ -113,7 +113,7 @@ def test_a_visit_becomes_forms_that_a_person_would_have_written(tmp_path: Path) 
     assert fields["visited"]["past"] is True
     assert (fields["members"]["min"], fields["members"]["max"]) == (1, 29)
     assert (fields["under5"]["relevant"], fields["under5"]["rule"]) == ("members > 1", "under5 <= members")
-    assert fields["under5"]["hint"]["en"] == "not more than members"
+    assert fields["under5"]["message"]["en"] == "not more than members"
     assert (fields["gov"]["relevant"], fields["gov"]["hxl"]) == ("members != ''", "#adm1+code")
     assert fields["dist"]["filter"] == "choice_gov = gov"
     assert fields["dist"]["choices"]["jbl"] == {"en": "Jableh", "ar": "جبلة", "marks": {"gov": "LAT"}}

@@ -16,6 +16,8 @@ from fieldsync.schema import load
 from fieldsync.schema.expressions import parser
 from fieldsync.server.publish_schema import publish_schema
 from fieldsync.ui.forms import line_prompts
+from fieldsync.ui.forms.answers import FormAnswers, refusal_text
+from fieldsync.ui.terminal import messages
 from fieldsync.ui.views.tables import Tables
 from tests.conftest import Cast
 from tests.exchange.test_xlsform import _form, _row
@@ -85,6 +87,39 @@ def test_a_list_below_choices_of_one_name(people: Cast, tmp_path: Path, capsys: 
     assert "With the answers so far there is nothing to choose here." in capsys.readouterr().out
 
 
+def test_a_refusal_is_in_the_form_s_own_words(people: Cast, tmp_path: Path) -> None:
+    """What its makers say of a limit, a pattern or a rule, with the labels of what they speak of; other refusals are ours."""
+    said = {
+        "constraint_message::English (en)": "Not more than ${all}!",
+        "constraint_message::Arabic (ar)": "ليس أكثر من ${all}!",
+    }
+    survey = [
+        _row("integer", "all", "All", "الكل", constraint=". < 100", **{"constraint_message::English (en)": "Ask again.", "constraint_message::Arabic (ar)": "اسأل ثانية."}),
+        _row("integer", "some", "Some", "البعض", constraint=". <= ${all}", **said),
+        _row("text", "letters", "Code", "الرمز", constraint="regex(., '[A-Z]{2}')", **{"constraint_message::English (en)": "Two capitals.", "constraint_message::Arabic (ar)": "حرفان كبيران."}),
+        _row("date", "day", "Day", "اليوم", constraint=". <= today()"),
+    ]  # fmt: skip
+    made = convert.read_xlsform(_form(tmp_path, survey, file="count.xlsx"), beside=load.shipped_texts())
+    write_folder.write_folder(tmp_path / "forms", load.shipped_texts() | made.texts)
+    publish_schema(people.hq, tmp_path / "forms")
+    kind = people.hq.schema.type("count")
+
+    def refusal(lang: str, name: str, value: object) -> str:
+        answers = FormAnswers(people.hq, kind, lang)
+        answers.set_answer(kind.field("all"), 7)
+        with pytest.raises(errors.IllegalValue) as refused:
+            answers.set_answer(kind.field(name), value)
+        return refusal_text(refused.value, kind, lang, people.hq)
+
+    assert [refusal("en", name, value) for name, value in (("all", 100), ("some", 8), ("letters", "x"))] == ["Ask again.", "Not more than [All]!", "Two capitals."]  # fmt: skip
+    assert [refusal("ar", name, value) for name, value in (("all", 100), ("some", 8), ("letters", "x"))] == ["اسأل ثانية.", "ليس أكثر من [الكل]!", "حرفان كبيران."]  # fmt: skip
+    assert refusal("en", "all", "many") == "a whole number is needed"
+    assert refusal("en", "day", "2199-01-01") == "lies in the future"
+    with pytest.raises(errors.IllegalValue) as refused:
+        save.add_record(people.hq, "count", Changes(set={"letters": "x"}))
+    assert "Two capitals." in messages.explain_error(refused.value, "en", people.hq.schema)[0]
+
+
 def test_what_nobody_may_answer_is_not_asked(tmp_path: Path) -> None:
     """A read-only question is what it computes or begins with; one that only says something is a note."""
     survey = [
@@ -133,7 +168,8 @@ def test_nothing_is_lost_silently(tmp_path: Path) -> None:
         ("settings", 2, "", "submission_url", "no_place"),
     }
     assert tomllib.loads(made.texts["stock.toml"])["title"] == ["who", "n"]
-    assert _fields(made, "stock")["n"]["hint"] == {"en": "عدد (more than none)", "ar": "عدد (more than none)"}
+    assert _fields(made, "stock")["n"]["hint"] == {"en": "عدد", "ar": "عدد"}
+    assert _fields(made, "stock")["n"]["message"] == {"en": "more than none", "ar": "more than none"}
 
 
 def test_a_form_that_only_asks_in_its_repeats(tmp_path: Path) -> None:

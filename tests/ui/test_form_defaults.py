@@ -46,7 +46,7 @@ def test_a_form_opens_with_its_defaults(people: Cast, tmp_path: Path) -> None:
     made = publish(people, tmp_path)
     assert [(note.name, note.what, note.why) for note in made.notes] == [
         ("user", "question", "outside"),
-        ("wrong", "default", "unknown last-saved#what"),
+        ("wrong", "default", "last_saved"),
         ("none", "default", "unknown_value"),
     ]
     kind = people.hq.schema.type("camp")

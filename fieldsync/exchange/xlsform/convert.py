@@ -160,7 +160,7 @@ def _shared_lists(form: FormDraft) -> dict[str, tuple[str, FormQuestion]]:
 
 _ORDER = (
     *("type", "merge", "required", "when", "sensitivity", "section", "to", "relevant", "min", "max", "pattern", "past"),
-    *("rule", "formula", "filter", "default", "hxl", "label", "hint"),
+    *("rule", "formula", "filter", "default", "hxl", "label", "hint", "message"),
 )
 
 

@@ -38,6 +38,7 @@ _FUNCTIONS = {
         *("int", "round", "number", "min", "max", "abs", "contains", "floor", "ceiling"),
     )
 }
+_LAST_SAVED = "last-saved#"
 _OVER = {"count", "sum"}  # functions that ask the records of a repeat
 _ARITHMETIC = {"+", "-", "*", "div", "mod"}
 _NUMBERS = {"count", "length", "int", "round", "number", "min", "max", "abs"}
@@ -109,6 +110,8 @@ def _translate_token(
     kind, text = token
     if kind in ("ref", "path"):
         raw = referenced_question(token)
+        if raw.startswith(_LAST_SAVED):
+            raise Untranslated("last_saved")
         there = names.paths.get(_resolve_path(text, names.place)) if kind == "path" else None
         if there is None and (raw not in names.fields or (kind == "path" and raw in names.doubled)):
             raise Untranslated("path" if kind == "path" else "unknown", raw)

@@ -183,10 +183,9 @@ class FormDraft:
             self.note_loss(question, "record", "other_type")
         made["label"] = self._labels.label_of(child.get("label"), raw)
         hint = self._labels.label_of(child.get("hint"), "")
-        for told in (bind.get("jr:constraintMsg"), bind.get("jr:requiredMsg")):
-            message = self._labels.label_of(told, "")
-            hint = {key: f"{hint[key]} ({message[key]})" for key in hint} if hint and message else hint or message
-        made["hint"] = hint
+        needed = self._labels.label_of(bind.get("jr:requiredMsg"), "")
+        made["hint"] = {key: f"{hint[key]} ({needed[key]})" for key in hint} if hint and needed else hint or needed
+        made["message"] = self._labels.label_of(bind.get("jr:constraintMsg"), "")
         if made["type"] == "choice" and not self._lists.take_choices(question, child):
             return
         if type in CLOCK:
@@ -270,7 +269,7 @@ class FormDraft:
                 return ours if ours in kind.questions else ""
 
             for question in kind.questions.values():
-                for what in ("label", "hint"):
+                for what in ("label", "hint", "message"):
                     self._refer_words(
                         ConversionNote("survey", question.row, question.name, what, ""), question.field.get(what), name
                     )

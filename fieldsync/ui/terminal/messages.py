@@ -23,6 +23,7 @@ Catalogue = Mapping[str, str]
 EXAMPLE = "Example: "  # how the last paragraph of a command's help begins
 HELP = "help"  # the context of what is said about commands
 LOCALE = Path(__file__).parents[2] / "locale"
+_JUDGED = {"rule", "pattern", "out_of_range", "too_short", "too_long", "future"}  # what a form's own limits refuse
 _ORDER = re.compile(r"(?:empty\(\w+\) or )?(?P<one>\w+) (?P<how>>=?) (?P<other>\w+)")  # rules that most forms have
 _LONGEST = 12  # of a list of choices; more of them help nobody in one line
 
@@ -126,7 +127,9 @@ def label_facts(facts: Mapping[str, object], lang: str, schema: Schema | None) -
     spec = kind.fields.get(str(facts.get("field")))
     if spec is not None:
         made["field"] = _field_label(kind, spec, lang)
-        if facts.get("reason") == "rule":
+        if spec.message and facts.get("reason") in _JUDGED:
+            made["message"] = label_placeholders.with_field_names(kind, label_in(spec.message, lang), lang)
+        elif facts.get("reason") == "rule":
             made |= _rule_facts(kind, spec, str(facts.get("rule", "")), lang)
         choices = facts.get("choices")
         if isinstance(choices, list):
@@ -177,6 +180,8 @@ def _field_label(kind: Type, field: Field, lang: str) -> str:
 
 def reason_text(facts: Mapping[str, object], lang: str) -> str:
     """Return why a value is not legal, from the facts of an IllegalValue: the words behind the field's name."""
+    if facts.get("message"):  # the form's makers have said it
+        return str(facts["message"])
     words = load_catalogue(lang)
     reason = f"because.{facts.get('reason')}"
     new = words.get(f"{reason}.new") if facts.get("old", "") is None else None

@@ -12,6 +12,7 @@ WORDS = {
     "form_why_path": "it speaks of {what}, which is no question of this form",
     "form_why_unknown": "{what} is not a question of the same record, or was not carried",
     "form_why_unreadable": "it cannot be read",
+    "form_why_last_saved": "it says what the record saved before said: each record here stands alone",
     "form_why_outside": "nobody answers it: its value comes from another program, and is empty here",
     "form_why_bad_default": "the question cannot hold it",
     "form_what_default": "its default",
