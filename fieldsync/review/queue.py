@@ -128,9 +128,20 @@ def _with_values(
     return kept
 
 
-def count_authors(node: Node, narrowed: ConflictFilter = EVERYTHING) -> list[tuple[str, int]]:
-    """Return who wrote values of open conflicts, and of how many; the most frequent first."""
-    found = Counter(by for item in list_conflicts(node, narrowed) for by in {head.by for head in item.heads})
+def count_authors(
+    node: Node, narrowed: ConflictFilter = EVERYTHING, *, progress: Progress | None = None
+) -> list[tuple[str, int]]:
+    """Return who wrote values of open conflicts, and of how many; the most frequent first. `progress(done, total, "reading")`."""
+    with node.store.read() as tx:
+        total = tx.in_conflict()
+
+    def read(done: int, _: int | None, what: str) -> None:
+        if progress is not None:
+            progress(done, total, what)
+
+    found = Counter(
+        by for item in list_conflicts(node, narrowed, progress=read) for by in {head.by for head in item.heads}
+    )
     return found.most_common()
 
 

@@ -9,6 +9,9 @@ from fieldsync.replica import queries, save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
 from fieldsync.review import decisions, queue, returns
+from fieldsync.review.conflict_filter import EVERYTHING
+from fieldsync.ui.review.line_review import LineReview
+from fieldsync.ui.views.tables import Tables
 from tests import directly
 from tests.conftest import Cast
 
@@ -153,6 +156,21 @@ def test_the_screen_returns_and_shows_the_answer(disputed: Cast) -> None:
         assert "asked Amal: who? — hers" in seen(pilot.app)
 
     play(disputed.samar, look)
+
+
+def test_line_by_line_it_is_returned_too(disputed: Cast) -> None:
+    """r and the question; without one nothing is asked. It comes last then, with what was asked above its values."""
+    before = order(disputed.samar)
+    typed = iter(["r", "", "r", "من رأى البيت؟", "s", "q"])
+    out = Tables("en")
+    said: list[str] = []
+    out.ask = lambda _: next(typed)  # type: ignore[method-assign]
+    out.line = lambda text="": said.append(text)  # type: ignore[method-assign]
+    LineReview(out, disputed.samar, EVERYTHING).run_review()
+    assert order(disputed.samar) == before[::-1]
+    assert "↩ Asked: Amal, Basim. It waits behind the others for the answer." in said
+    assert sum("asked Amal: من رأى البيت؟ (no answer yet)" in line for line in said) == 1
+    assert len(queries.list_records(disputed.samar, "question")) == 2
 
 
 def test_a_question_is_about_the_record_that_it_belongs_to(disputed: Cast) -> None:

@@ -75,6 +75,28 @@ def test_the_palette_moves_too(disputed: Cast) -> None:  # noqa: F811
     play(disputed.samar, steps)
 
 
+@pytest.mark.parametrize(
+    ("typed", "then", "left"),
+    [("somebody", ("enter",), 4), ("words", (*"بانياس", "enter"), 1), ("7 days", (), 0), ("unit", (), 4)],
+)
+def test_the_queue_is_narrowed_further(disputed: Cast, typed: str, then: tuple[str, ...], left: int) -> None:  # noqa: F811
+    """By an author, by words, by age, each found in one list; what it is narrowed to stands above."""
+
+    async def steps(pilot: Pilots, screen: ReviewScreen) -> None:
+        await press(pilot, "f", *typed, "enter")
+        for _ in range(100):
+            await pilot.pause(0.02)
+            if not then or pilot.app.screen is not screen:
+                break
+        await press(pilot, *then)
+        await pilot.app.workers.wait_for_complete()
+        await pilot.pause()
+        assert len(screen.walk.waiting) == left
+        assert "⧩" in seen(pilot.app)
+
+    play(disputed.samar, steps)
+
+
 def test_help_lists_every_key(disputed: Cast) -> None:  # noqa: F811
     """What is bound is explained."""
 

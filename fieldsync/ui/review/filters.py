@@ -1,7 +1,7 @@
 """What a queue may be narrowed to: a type, a field, a unit, each with how many it leaves; an author, an age, words."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,9 +10,12 @@ from textual.app import App
 from fieldsync.replica.node import Node
 from fieldsync.review import queue
 from fieldsync.review.conflict_filter import EVERYTHING, ConflictFilter
+from fieldsync.store.contract import Progress
 from fieldsync.ui.views.tables import Tables
 from fieldsync.ui.widgets.dialogs import InputDialog, SearchDialog
 from fieldsync.ui.widgets.line_writer import LineWriter
+
+Beside = Callable[[Callable[[Progress], list[tuple[str, int]]]], Awaitable[list[tuple[str, int]]]]
 
 _AGES = (7, 30)  # days
 _BY, _TEXT = "by", "text"
@@ -26,9 +29,18 @@ def filter_words(node: Node, out: Tables, narrowed: ConflictFilter, found: Seque
 
 
 async def ask_filter(
-    app: App[Any], pen: LineWriter, node: Node, narrowed: ConflictFilter, pairs: Sequence[queue.QueuedConflict]
+    app: App[Any],
+    pen: LineWriter,
+    node: Node,
+    narrowed: ConflictFilter,
+    pairs: Sequence[queue.QueuedConflict],
+    *,
+    beside: Beside,
 ) -> ConflictFilter | None:
-    """Ask what is to be shown: everything, or what is shown now narrowed further; None where nothing was chosen."""
+    """Ask what is to be shown: everything, or what is shown now narrowed further; None where nothing was chosen.
+
+    `beside` does beside the screen what takes its time, and shows how far it has got.
+    """
     out, title = pen.out, pen.out.phrase("review_filter")
     found = filter_options(node, out, narrowed, pairs)
     chosen = await app.push_screen_wait(SearchDialog(pen, title, [told for told, _ in found]))
@@ -40,7 +52,7 @@ async def ask_filter(
     if step == _TEXT:
         text = await app.push_screen_wait(InputDialog(pen, out.phrase("review_filter_text"), value=narrowed.text or ""))
         return None if text is None else replace(narrowed, text=text.strip() or None)
-    authors = queue.count_authors(node, narrowed)
+    authors = await beside(lambda progress: queue.count_authors(node, narrowed, progress=progress))
     options = [out.phrase("review_by_author", name=name, n=f"{n:,}") for name, n in authors]
     at = await app.push_screen_wait(SearchDialog(pen, title, options))
     return None if at is None else replace(narrowed, by=authors[at][0])

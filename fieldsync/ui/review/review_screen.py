@@ -209,7 +209,9 @@ class ReviewScreen(DecidingScreen):
         self.run_flow(self._filter_asked)
 
     async def _filter_asked(self) -> None:
-        narrowed = await ask_filter(self.app, self.pen, self.node, self.walk.narrowed, self.walk.pairs)
+        narrowed = await ask_filter(
+            self.app, self.pen, self.node, self.walk.narrowed, self.walk.pairs, beside=self._run_beside
+        )
         if narrowed is not None:
             await self._run_beside(lambda progress: self.walk.set_filter(narrowed, progress))
             self._said = []
