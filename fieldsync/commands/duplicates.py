@@ -3,11 +3,12 @@
 from typing import Annotated, Any
 
 import typer
+from msgspec.structs import replace
 from typer import Argument, Option
 
 from fieldsync import errors
-from fieldsync.commands import bar, opened, tell
-from fieldsync.commands.records import Note, Record
+from fieldsync.commands import asks, bar, opened, tables, tell
+from fieldsync.commands.records import Note, Record, Yes
 from fieldsync.commands.review import Type, Unit, chosen_type
 from fieldsync.commands.support import completion
 
@@ -109,8 +110,11 @@ def bulk(
     unit: Unit = None,
     dry_run: Annotated[bool, Option("--dry-run", help="Say what would be merged, and merge nothing.")] = False,
     note: Note = None,
+    yes: Yes = False,
 ) -> None:
     """Merge all pairs that are so likely one; only where such pairs were always merged when people looked at each.
+
+    On a terminal they are shown first.
 
     Example: fieldsync duplicates bulk --type person --score 95 --dry-run
     """
@@ -124,10 +128,18 @@ def bulk(
         with bar(ctx) as progress:
             found = pairs.mergeable_pairs(node, type_, least, unit=unit, progress=progress)
         past = pairs.past_pairs(node, type_, least)
+        told = pairs.BulkMerge(type_, least, past, 0, dry_run=True, pairs=found)
+        asked = bool(not dry_run and found and asks(ctx, yes=yes))
+        if asked:
+            out = tables(ctx)
+            pictures.merged_together(out, node, told)
+            if not out.agrees("bulk_sure"):
+                out.say("nothing_merged")
+                return
         if not dry_run:
-            found = pairs.merge_pairs(node, found, note=note)
-        told = pairs.BulkMerge(type_, least, past, 0 if dry_run else len(found), dry_run, found)
-        tell(ctx, told, lambda out: pictures.merged_together(out, node, told))
+            done = pairs.merge_pairs(node, found, note=note)
+            told = replace(told, merged=len(done), dry_run=False, pairs=done)
+        tell(ctx, told, lambda out: pictures.merged_together(out, node, told, known=asked))
 
 
 def _tell(ctx: typer.Context, node: Any, a: str, b: str, said: str) -> None:

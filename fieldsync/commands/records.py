@@ -221,7 +221,7 @@ def list_records(
 ) -> None:
     """List the records of a type.
 
-    Example: fieldsync list household --columns code,family_name,phones --limit 0 --csv > families.csv
+    Example: fieldsync list household --columns code,family_name,phones --csv > families.csv
     """
     from fieldsync.api import Session
     from fieldsync.commands.support.change_arguments import pairs

@@ -71,15 +71,16 @@ def listed(out: Tables, node: Node, found: Sequence[DuplicatePair]) -> None:
     out.say("pairs_n", n=len(found))
 
 
-def merged_together(out: Tables, node: Node, told: BulkMerge) -> None:
-    """Each pair with why, what people said of such pairs, and how many."""
+def merged_together(out: Tables, node: Node, told: BulkMerge, *, known: bool = False) -> None:
+    """Each pair with why, and what people said of such pairs, unless that is known already; and how many."""
     out.of(node)
-    for pair in told.pairs:
+    for pair in told.pairs if not known else ():
         out.line(f"{percent(pair.score)}  {out.named(pair.a)}  ~  {out.named(pair.b)}")
         out.line(INDENT + reasons(out, node.schema.types.get(pair.type), pair.reasons))
-    out.say("bulk_past", n=told.past.merged)
-    if told.past.reaches > told.score:
-        out.say("bulk_reaches", score=percent(told.past.reaches))
+    if not known:
+        out.say("bulk_past", n=told.past.merged)
+        if told.past.reaches > told.score:
+            out.say("bulk_reaches", score=percent(told.past.reaches))
     out.say("bulk_would_merge" if told.dry_run else "bulk_merged", n=len(told.pairs))
 
 

@@ -67,6 +67,8 @@ WORDS = {
     ),
     "bulk_past": "Of pairs like these {n} were merged one by one, and none was called two.",
     "bulk_reaches": "Pairs below {score} are left out: too few like them were merged one by one.",
+    "bulk_sure": "Merge all of these? (y/n)",
+    "nothing_merged": "Nothing was merged.",
     "bulk_would_merge": "Would merge: {n}. Of each the first stays.",
     "bulk_merged": "Merged: {n}. Of each the first stays; duplicates split A B takes one back.",
     "usage.score": "--score takes a number from 50 to 100; nothing was done.",
