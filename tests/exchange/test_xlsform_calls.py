@@ -133,6 +133,9 @@ def test_what_is_asked_elsewhere_is_told(tmp_path: Path, calculation: str, why: 
     ("text", "doc", "value"),
     [
         ("selected_at(a, 0)", {"a": ["x", "y"]}, "x"), ("selected_at(a, 2)", {"a": ["x", "y"]}, None), ("selected_at(a, 0 - 1)", {"a": ["x"]}, None),
+        ("day_number(a)", {"a": "2026-11-30"}, 20787), ("day_number(a)", {"a": "1970-01-02 12:00"}, 1.5), ("day_number(a)", {"a": "soon"}, None),
+        ("day_of(day_number(a) + 280)", {"a": "2026-01-01"}, "2026-10-08"), ("day_of(a)", {"a": "2026-01-01"}, "2026-01-01"), ("day_of(a)", {"a": 10**12}, None),
+        ("months_between(a, today())", {"a": "2025-11-02"}, 1), ("months_between(a, today())", {"a": "2026-03-01"}, -2), ("months_between(a, b)", {"a": "2026-01-31", "b": "2026-02-28"}, 0),
         ("selected_at(a, 1)", {"a": "x  y"}, "y"), ("selected_at(a, 0)", {}, None), ("label(a)", {"a": "x"}, None),
     ],
 )  # fmt: skip

@@ -24,7 +24,9 @@ _FUNCTIONS = {
     "ends-with": "ends_with",
     "selected-at": "selected_at",
     "date": "",
-    "date-time": "",
+    "date-time": "day_of",
+    "decimal-date-time": "day_number",
+    "difference-in-months": "months_between",
     "string": "",
     "boolean-from-string": "",
     "normalize-space": "",
@@ -41,7 +43,20 @@ _FUNCTIONS = {
 _LAST_SAVED = "last-saved#"
 _OVER = {"count", "sum"}  # functions that ask the records of a repeat
 _ARITHMETIC = {"+", "-", "*", "div", "mod"}
-_NUMBERS = {"count", "length", "int", "round", "number", "min", "max", "abs"}
+_NUMBERS = {
+    "count",
+    "length",
+    "int",
+    "round",
+    "number",
+    "min",
+    "max",
+    "abs",
+    "day_number",
+    "months_between",
+    "floor",
+    "ceiling",
+}
 
 
 def split_conditions(found: list[ExpressionToken]) -> list[list[ExpressionToken]]:

@@ -15,6 +15,7 @@ _MOMENT = re.compile(r"(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2}(?::\d{2})?)", re.ASCI
 _FORMS = {"Y": "%Y", "y": "%y", "m": "%m", "n": "%m", "d": "%d", "e": "%d", "b": "%b", "a": "%a"} | {
     "H": "%H", "h": "%H", "M": "%M", "S": "%S",
 }  # fmt: skip
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - on the clock of whoever wrote a time
 NOW = "now()"  # where a document carries the time for which it is judged; no field can be called so
 
 
@@ -166,17 +167,51 @@ def _plus_months(given: Sequence[Value]) -> Value:
     return str(date(year, month + 1, min(found.day, monthrange(year, month + 1)[1])))
 
 
+def _day_number(given: Sequence[Value]) -> Value:
+    """How many days a day or time lies behind the first of January 1970."""
+    found = to_moment(given[0])
+    if found is None:
+        return None
+    days = round((found - _EPOCH) / timedelta(days=1), 6)
+    return int(days) if days.is_integer() else days
+
+
+def _day_of(given: Sequence[Value]) -> Value:
+    """The day of such a number; a day or time is itself."""
+    found = to_number(given[0])
+    if found is None:
+        return given[0] if to_moment(given[0]) is not None else None
+    try:
+        return str((_EPOCH + timedelta(days=math.floor(found))).date()) if math.isfinite(found) else None
+    except OverflowError:
+        return None
+
+
+def _months_between(given: Sequence[Value]) -> Value:
+    """Whole months from one day to another; less than none where the other is earlier."""
+    first, last = to_day(given[0]), to_day(given[1])
+    if first is None or last is None:
+        return None
+    if last < first:
+        back = _months_between((given[1], given[0]))
+        return -back if isinstance(back, int) else None
+    return (last.year - first.year) * 12 + last.month - first.month - (last.day < first.day)
+
+
 # name → (how many arguments at least, at most, what it does)
 FUNCTIONS: dict[str, tuple[int, int, Function]] = {
     "abs": (1, 1, lambda given: None if (found := to_number(given[0])) is None else abs(found)),
     "coalesce": (2, 20, _coalesce),
     "concat": (1, 50, lambda given: "".join(map(to_text, given))[: 4 * LONGEST] or None),
     "contains": (2, 2, lambda given: to_text(given[1]) in to_text(given[0])),
+    "day_number": (1, 1, _day_number),
+    "day_of": (1, 1, _day_of),
     "ends_with": (2, 2, lambda given: to_text(given[0]).endswith(to_text(given[1]))),
     "floor": (1, 1, lambda given: _whole(given[0], math.floor)),
     "ceiling": (1, 1, lambda given: _whole(given[0], math.ceil)),
     "format_date": (2, 2, _format_date),
     "int": (1, 1, _int),
+    "months_between": (2, 2, _months_between),
     "max": (1, 50, _extreme_of(max)),
     "min": (1, 50, _extreme_of(min)),
     "number": (1, 1, lambda given: to_number(given[0])),
