@@ -137,7 +137,7 @@ def bulk(
                 out.say("nothing_merged")
                 return
         if not dry_run:
-            done = pairs.merge_pairs(node, found, note=note)
+            done = pairs.merge_pairs(node, found, note=note).pairs
             told = replace(told, merged=len(done), dry_run=False, pairs=done)
         tell(ctx, told, lambda out: pictures.merged_together(out, node, told, known=asked))
 

@@ -1,6 +1,7 @@
 """Many pairs of duplicates merged at once: those that are at least so likely, and only where people have always said so of such pairs."""
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -11,7 +12,7 @@ from fieldsync.replica import duplicate_index
 from fieldsync.replica.node import Node
 from fieldsync.review import duplicate_pairs
 from fieldsync.review.duplicate_pairs import DuplicatePair
-from fieldsync.review.renewed_pairs import AGAIN
+from fieldsync.review.renewed_pairs import AGAIN, undecided_pairs
 from fieldsync.store import ReadTx
 from fieldsync.store.contract import Progress
 
@@ -60,7 +61,10 @@ def past_pairs(node: Node, type: str, least: float) -> PastPairs:
     """Return what people said of pairs of a type that are at least so likely, as they are now."""
     with node.store.read() as tx:
         merged = sorted(score for score in _merged_scores(tx, type) if score >= least)
-        apart = len(tx.pairs_called_two(least, type))
+        again = sum(
+            AGAIN in pair.reasons for pair in undecided_pairs(tx, least, type)
+        )  # of these nobody says so any more
+        apart = len(tx.pairs_called_two(least, type)) - again
         return PastPairs(
             len(merged), apart, max(least, round(merged[ENOUGH - 1] - NEAR, 3)) if len(merged) >= ENOUGH else 1.0
         )
@@ -87,11 +91,11 @@ def mergeable_pairs(
 
     PastDisagree where people did not always merge such pairs, or too few of them.
     """
+    decides = tuple(grant for grant in node.grants if grant.role in DECIDERS)
+    found = duplicate_pairs.list_pairs(node, type=type, unit=unit, progress=progress)  # what came in is compared first
     past = past_pairs(node, type, least)
     if not past.agree:
         raise errors.PastDisagree(merged=past.merged, apart=past.apart, needs=ENOUGH, percent=round(100 * least))
-    decides = tuple(grant for grant in node.grants if grant.role in DECIDERS)
-    found = duplicate_pairs.list_pairs(node, type=type, unit=unit, progress=progress)
     return [
         one
         for one in found
@@ -101,21 +105,22 @@ def mergeable_pairs(
     ]
 
 
-def merge_pairs(node: Node, pairs: Sequence[DuplicatePair], *, note: str | None = None) -> list[DuplicatePair]:
-    """Merge pairs in one save, all of them or none; return those that were not one already by those before them."""
-    done = []
+class MergedPairs(NamedTuple):
+    """Pairs that were merged in one save, and the records that gave way: to be taken back."""
+
+    pairs: list[DuplicatePair]
+    gave: list[bytes]
+
+
+def merge_pairs(node: Node, pairs: Sequence[DuplicatePair], *, note: str | None = None) -> MergedPairs:
+    """Merge pairs in one save, all of them or none; those are left out that are one already by those before them."""
+    done = MergedPairs([], [])
     with node.store.write() as tx:
         for pair in pairs:
             try:
-                duplicate_pairs.merge_within(node, tx, pair.a, pair.b, note=note)
+                merged = duplicate_pairs.merge_within(node, tx, pair.a, pair.b, note=note)
             except errors.AlreadyOne:
                 continue
-            done.append(pair)
+            done.pairs.append(pair)
+            done.gave.append(merged.gave)
     return done
-
-
-def split_pairs(node: Node, pairs: Sequence[DuplicatePair], *, note: str | None = None) -> None:
-    """Take merges back in one save, the last first."""
-    with node.store.write() as tx:
-        for pair in reversed(pairs):
-            duplicate_pairs.split_within(node, tx, pair.a, pair.b, note=note)

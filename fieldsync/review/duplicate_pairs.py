@@ -5,7 +5,7 @@ changed, so it can be split at any time; who reads follows `_same_as`. "Not the 
 supervisors who decide differently are a conflict of `_same_as`, decided in review like any other.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from msgspec import Struct
@@ -203,10 +203,17 @@ def merge_records(node: Node, a: str, b: str, *, note: str | None = None) -> byt
     Who gave way before stands for the same one: what is written is where the last of B's line gives way to the last of A's.
     """
     with node.store.write() as tx:
-        return merge_within(node, tx, a, b, note=note)
+        return merge_within(node, tx, a, b, note=note).stays
 
 
-def merge_within(node: Node, tx: Tx, a: str, b: str, *, note: str | None = None) -> bytes:
+class MergedRecords(NamedTuple):
+    """Two records that are one now: which stays, and which gave way to it."""
+
+    stays: bytes
+    gave: bytes
+
+
+def merge_within(node: Node, tx: Tx, a: str, b: str, *, note: str | None = None) -> MergedRecords:
     """Do so within a transaction."""
     one, other = _find_decidable(node, tx, a, b)
     stays, gives = _root_row(tx, one), _root_row(tx, other)
@@ -221,30 +228,37 @@ def merge_within(node: Node, tx: Tx, a: str, b: str, *, note: str | None = None)
             if settle_member(register_of(row.state, name)):
                 fields.setdefault(row.state.record, {})[name] = False
     _write_decisions(node, tx, rows, fields, note)
-    return stays.state.record
+    return MergedRecords(stays.state.record, gives.state.record)
 
 
 def split_records(node: Node, a: str, b: str, *, note: str | None = None) -> bytes:
     """Take a merge back: whichever of the two gave way stands for itself again; return its id. NotOne, RoleRefused, UnitRefused."""
     with node.store.write() as tx:
-        return split_within(node, tx, a, b, note=note)
-
-
-def split_within(node: Node, tx: Tx, a: str, b: str, *, note: str | None = None) -> bytes:
-    """Do so within a transaction."""
-    one, other = _find_decidable(node, tx, a, b)
-    if _merge_target(tx, one) != _merge_target(tx, other) or one.state.record == other.state.record:
-        raise errors.NotOne
-    # B in A's line, A in B's, or both in a third one's: then B leaves
-    gave = one if record_ids.id_text(other.state.record) in _merge_chain(tx, one) or SAME not in other.doc else other
-    leaving = {gave.state.record: gave}
-    stays = _root_row(tx, one)
-    if SAME in stays.doc:  # a ring: the one that stands for all of it gave way to one of them, too
-        leaving[stays.state.record] = stays
-        if stays.state.record == gave.state.record:
-            leaving |= {row.state.record: row for row in (one, other)}
-    _write_decisions(node, tx, leaving, {record: {SAME: None} for record in leaving}, note)
+        one, other = _find_decidable(node, tx, a, b)
+        if _merge_target(tx, one) != _merge_target(tx, other) or one.state.record == other.state.record:
+            raise errors.NotOne
+        # B in A's line, A in B's, or both in a third one's: then B leaves
+        gave = (
+            one if record_ids.id_text(other.state.record) in _merge_chain(tx, one) or SAME not in other.doc else other
+        )
+        leaving = {gave.state.record: gave}
+        stays = _root_row(tx, one)
+        if SAME in stays.doc:  # a ring: the one that stands for all of it gave way to one of them, too
+            leaving[stays.state.record] = stays
+            if stays.state.record == gave.state.record:
+                leaving |= {row.state.record: row for row in (one, other)}
+        _write_decisions(node, tx, leaving, {record: {SAME: None} for record in leaving}, note)
     return gave.state.record
+
+
+def part_records(node: Node, gave: Sequence[bytes], *, note: str | None = None) -> None:
+    """Have records that gave way stand for themselves again, in one save. NotOne where one does already, RoleRefused, UnitRefused."""
+    with node.store.write() as tx:
+        rows = tx.rows(gave)
+        if len(rows) < len(gave) or any(SAME not in row.doc for row in rows.values()):
+            raise errors.NotOne
+        _may_decide(node, tx, *rows.values())
+        _write_decisions(node, tx, rows, {record: {SAME: None} for record in gave}, note)
 
 
 def mark_distinct(node: Node, a: str, b: str, *, note: str | None = None) -> None:

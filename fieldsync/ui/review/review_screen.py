@@ -14,7 +14,7 @@ from fieldsync.core import names, record_ids
 from fieldsync.replica.history import history
 from fieldsync.replica.node import Node
 from fieldsync.review import decisions as reviews
-from fieldsync.review import duplicate_bulk, queue
+from fieldsync.review import duplicate_bulk, duplicate_pairs, queue
 from fieldsync.review.conflict_filter import ConflictFilter
 from fieldsync.review.queue import QueuedConflict
 from fieldsync.store.contract import Progress
@@ -198,9 +198,9 @@ class ReviewScreen(DecidingScreen):
             self._show_refusal(fault)
             return
         before = self.walk.waiting[: self._position]
-        merged = [(record_ids.from_text(one.a), record_ids.from_text(one.b)) for one in done]
-        self.walk.note_merged(merged, partial(duplicate_bulk.split_pairs, self.node, done))
-        self._go_on(before, self.out.phrase("review_bulk", n=f"{len(done):,}"), done=True)
+        merged = [(record_ids.from_text(one.a), record_ids.from_text(one.b)) for one in done.pairs]
+        self.walk.note_merged(merged, partial(duplicate_pairs.part_records, self.node, done.gave))
+        self._go_on(before, self.out.phrase("review_bulk", n=f"{len(done.pairs):,}"), done=True)
 
     # --- the rest ---
 
