@@ -304,15 +304,16 @@ def _changes(
 
 def _ask_steps(ctx: typer.Context, node: "Node", plan: bytes) -> None:
     """Ask for the steps of a plan, one after the other, until there is no more."""
+    from fieldsync.api import Session
     from fieldsync.casework.cases import ITEM
     from fieldsync.core import record_ids
-    from fieldsync.replica import save
     from fieldsync.replica.changes import Changes
 
     of = {"plan": record_ids.id_text(plan), "status": "open"}
 
     def store(asked: Changes) -> bytes:
-        return save.add_record(node, ITEM, Changes(set={**asked.set, **of}, put=asked.put, say=asked.say))
+        step = Changes(set={**asked.set, **of}, put=asked.put, say=asked.say)
+        return record_ids.from_text(Session(node).add(ITEM, step).id)
 
     while tables(ctx).agrees("plan_step_more"):
         record_forms.ask_for(ctx, node, ITEM, of, store, about=of["plan"], usual={"responsible": node.person})

@@ -211,6 +211,8 @@ nobody: demo --office forms
 amal: completion palace  # codes bash zsh fish powershell pwsh
 amal: move {second} --unit LAT/QRD
 amal: move {second} --unit QRD
+nobody: lock
+nobody: unlock
 amal: undo --list
 amal: undo << ل
 amal: undo << ن

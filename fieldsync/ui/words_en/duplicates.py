@@ -40,7 +40,6 @@ WORDS = {
     "reasons_spelt": "the same, spelt otherwise: {fields}",
     "reasons_like": "alike: {fields}",
     "reasons_other": "different: {fields}",
-    "reasons_between": "; ",
     "reason_member": "a member is called so",
     "reason_kunya": "one is only known by a child's name",
     "reason_latin": "the name in Latin letters agrees",

@@ -4,6 +4,7 @@ WORDS = {
     "thing_backup": "backup",
     "thing_bundle": "bundle",
     "thing_commit": "save",
+    "thing_refused_save": "refused save",
     "thing_file": "file",
     "thing_forms": "forms",
     "thing_frame": "piece of a sync",
