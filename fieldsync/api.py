@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from fieldsync import errors, office
-from fieldsync.agent import client
 from fieldsync.replica import node as nodes
 from fieldsync.replica import queries
 from fieldsync.replica.queries import Record, ShownHead, Written
@@ -83,6 +82,8 @@ def open(home: str | PathLike[str], *, passphrase: str | None = None, key_file: 
             return slots.open_keyfile(key_file)
         if passphrase is not None:
             return slots.open_passphrase(passphrase)
+        from fieldsync.agent import client
+
         held = client.fetch_key(slots.store, slots.to_bytes())
         if held is None:
             raise errors.NoSecret

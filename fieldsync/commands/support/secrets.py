@@ -2,17 +2,14 @@
 
 import os
 import re
-import secrets as random
 from functools import cache
 from pathlib import Path
 
 from msgspec import Struct
 
 from fieldsync import errors
-from fieldsync.agent import client
 from fieldsync.commands.support import text_files
 from fieldsync.commands.support.settings import Settings, at_terminal
-from fieldsync.crypto import passphrases
 from fieldsync.crypto.slots import KEY_SIZE, Slots
 from fieldsync.replica.node import SLOTS
 
@@ -29,6 +26,8 @@ def unlock_silently(slots: Slots) -> bytes:
     secret = _key_file()
     if secret is not None and "keyfile" in slots.kinds:
         return slots.open_keyfile(secret)
+    from fieldsync.agent import client
+
     held = client.fetch_key(slots.store, slots.to_bytes())
     if held is None:
         raise errors.NoSecret
@@ -58,6 +57,8 @@ class Secrets:
                     raise
         if passphrase is not None:
             return self._open(slots, passphrase)
+        from fieldsync.agent import client  # most commands of a server are given a key file
+
         held = client.fetch_key(slots.store, slots.to_bytes()) if agent else None
         return self._ask_and_open(slots) if held is None else held
 
@@ -147,6 +148,8 @@ def change(settings: Settings, new_file: str) -> PassphraseChanged:
         check_new(passphrase, settings.language)
     else:
         passphrase = new_passphrase(settings.language)
+    from fieldsync.agent import client
+
     client.end(slots.store)  # what it holds was got from other slots
     slots.replace_passphrase(key, passphrase)
     from fieldsync.replica.node_setup import write_file  # it loads what joins and publishes, which few commands do
@@ -157,11 +160,19 @@ def change(settings: Settings, new_file: str) -> PassphraseChanged:
 
 def check_new(passphrase: str, lang: str) -> None:
     """Refuse (BadInput) a new passphrase that is too easy to guess, and offer words; none at all is for others to refuse."""
+    from fieldsync.crypto import passphrases
+
     reason = passphrases.easy_reason(passphrase) if passphrase else None
     if reason is not None:
-        raise errors.BadInput(
-            reason=f"passphrase_{reason}", least=passphrases.LEAST, words=passphrases.offered_words(lang, random.choice)
-        )
+        raise errors.BadInput(reason=f"passphrase_{reason}", least=passphrases.LEAST, words=_offered_words(lang))
+
+
+def _offered_words(lang: str) -> str:
+    from secrets import choice
+
+    from fieldsync.crypto import passphrases
+
+    return passphrases.offered_words(lang, choice)
 
 
 def new_passphrase(lang: str) -> str:
@@ -170,8 +181,7 @@ def new_passphrase(lang: str) -> str:
 
     if not at_terminal():
         raise errors.NoSecret
-    words = passphrases.offered_words(lang, random.choice)
-    output.write_stderr(messages.phrase("passphrase_words", lang, words=words), lang)
+    output.write_stderr(messages.phrase("passphrase_words", lang, words=_offered_words(lang)), lang)
     while True:
         first = _asked("passphrase_new", lang)
         if not first:
