@@ -79,28 +79,40 @@ def list_acts(node: Node) -> list[DoneAct]:
         return [_described(node, tx, act) for act in reversed(tx.settings.acts)]
 
 
+def last_act(node: Node) -> int:
+    """Return the first commit of the last act, by which `undo_act` knows it; 0 where there is none."""
+    with node.store.read() as tx:
+        return tx.settings.acts[-1].first if tx.settings.acts else 0
+
+
 def undo_last(node: Node, *, note: str | None = None) -> UndoneAct:
     """Take the last act back that was not taken back yet. NoUndo where there is none, or nothing of it can be."""
+    return undo_act(node, last_act(node), note=note)
+
+
+def undo_act(node: Node, first: int, *, note: str | None = None) -> UndoneAct:
+    """Take an act back, whatever came after it. NoUndo where it was taken back already, or nothing of it can be."""
     with node.store.write() as tx:
         tx.act = NOT_AN_ACT
         acts = tx.settings.acts
-        if not acts:
+        act = next((one for one in acts if one.first == first), None)
+        if act is None:
             raise errors.NoUndo(reason="nothing")
-        work = _Undoing(node, tx, acts[-1], note)
+        work = _Undoing(node, tx, act, note)
         drafts = list(work.drafts())
         if not drafts:
             raise errors.NoUndo(reason="left", why=sorted({one.reason for one in work.left}))
-        told = UndoneAct(_described(node, tx, acts[-1]), work.left)
+        told = UndoneAct(_described(node, tx, act), work.left)
         before = tx.log_head(node.device)
         commit_writer.commit_drafts(node, tx, drafts)
         tx.settings.undone = (*tx.settings.undone, (before + 1, tx.log_head(node.device)))[-_KEPT:]
-        mark = tx.settings.import_marks[str(acts[-1].first)]
+        mark = tx.settings.import_marks[str(act.first)]
         if mark is not None:  # the file may be imported again
             tx.settings.imported_files[mark] = False
-            tx.settings.import_marks[str(acts[-1].first)] = None
-        for part in acts[-1].parts:
+            tx.settings.import_marks[str(act.first)] = None
+        for part in act.parts:
             tx.settings.values_before[str(part)] = {}
-        tx.settings.acts = acts[:-1]
+        tx.settings.acts = tuple(one for one in acts if one.first != first)
     return told
 
 

@@ -119,6 +119,21 @@ def test_approvals_stand_in_the_review_queue(people: Cast, waiting: dict[str, st
     assert waiting["سمير"] not in {one.record for one in approvals.list_approvals(samar)}
 
 
+def test_each_key_takes_its_own_decision_back(people: Cast, waiting: dict[str, str]) -> None:
+    """An approval, then something else, and both taken back, the last first."""
+    samar, out = people.samar, Tables("en")
+    walk = ReviewWalk(samar, out, EVERYTHING, waiting_besides(samar))
+    at, matter = walk.open_question(0)
+    assert matter is not None
+    assert walk.take_side(at, matter, matter.sides[1], "")
+    home = queries.list_records(samar, "household")[0].id
+    save.edit_record(samar, home, Changes(set={"location": "حمص"}))  # in another window
+    walk.undo_last()()
+    assert len(approvals.list_approvals(samar)) == 3
+    assert queries.show(samar, home).fields["location"] == "حمص"
+    assert waiting
+
+
 def test_how_an_approval_looks(people: Cast, waiting: dict[str, str]) -> None:
     """On the screen of `review`, beside what is known of the case."""
     out = Tables("en")

@@ -74,7 +74,7 @@ Act = Callable[[str | None], Callable[[], object]]
 def _undoable(node: Node, do: Callable[..., object]) -> Act:
     def act(note: str | None) -> Callable[[], object]:
         do(note=note)
-        return partial(undo.undo_last, node)
+        return partial(undo.undo_act, node, undo.last_act(node))
 
     return act
 
@@ -82,6 +82,6 @@ def _undoable(node: Node, do: Callable[..., object]) -> Act:
 def _sending_back(node: Node, out: Tables, asked: PendingApproval) -> Act:
     def act(note: str | None) -> Callable[[], object]:
         approvals.send_back(node, asked.record, asked.kind, note or out.phrase("approval_returned"))
-        return partial(undo.undo_last, node)
+        return partial(undo.undo_act, node, undo.last_act(node))
 
     return act

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from fieldsync.casework import approvals
 from fieldsync.replica.node import Node
 from fieldsync.review import decisions as reviews
 from fieldsync.review import queue
@@ -103,6 +104,12 @@ class ReviewWalk:
             return question_of_approval(self.node, self.out, one)
         return (question_of_conflict if one.kind == queue.CONFLICT else question_of_pair)(self.node, self.out, one)
 
+    def _is_settled(self, one: QueuedConflict) -> bool:
+        """Say whether something is open no more; of approvals many are asked about at once."""
+        if one.kind == APPROVAL:
+            return not approvals.still_waits(self.node, one.record, one.field)
+        return self.question_of(one) is None
+
     def settled_notice(self) -> str:
         """Say, once, what fell out because others settled it; nothing if nothing did."""
         gone, self.gone = self.gone, 0
@@ -144,10 +151,7 @@ class ReviewWalk:
             other
             for other in self.pairs
             if other in taken
-            or (
-                ({other.record, other.other} & touched or other.kind == APPROVAL in kinds)
-                and self.question_of(other) is None
-            )
+            or (({other.record, other.other} & touched or other.kind == APPROVAL in kinds) and self._is_settled(other))
         ]
         self._drop_settled(closed)
         self._keep_step(_DoneStep([], undo, closed, len(closed) if APPROVAL in kinds else len(taken)))
