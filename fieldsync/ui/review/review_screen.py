@@ -123,7 +123,10 @@ class ReviewScreen(DecidingScreen):
 
     async def _send_back_asked(self) -> None:
         matter, here = self._matter, self._current_conflict
-        if matter is None or here is None or here.kind != queue.CONFLICT:
+        if matter is None or here is None:
+            return
+        if here.kind != queue.CONFLICT:
+            self._show_notice(self.out.phrase("review_return_conflicts"), WARN)
             return
         try:
             asked = await ask_back(self.app, self.pen, self.node, matter)
@@ -162,7 +165,7 @@ class ReviewScreen(DecidingScreen):
             await self._merge_alike(here)
             return
         if here.kind != queue.CONFLICT:
-            self._show_notice(self.out.phrase("review_pairs_singly"), WARN)
+            self._show_notice(self.out.phrase(f"review_singly_{here.kind}"), WARN)
             return
         many = await bulk.choose_alike(
             self.app, self.node, self.out, self.pen, self.walk.waiting, self._position, self._show_progress
