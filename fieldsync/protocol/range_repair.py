@@ -6,7 +6,6 @@ Each question cuts a differing range into 16; short ranges are listed. So d diff
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from functools import cache
 from itertools import pairwise
 
 from fieldsync import errors
@@ -17,17 +16,14 @@ from fieldsync.core.state import (
     canonical_bytes,
     join_all_states,
     join_states,
-    register_of,
-    registers,
     split_state,
-    state_from_registers,
     without_heads_behind,
 )
 from fieldsync.core.units import SHARED
+from fieldsync.protocol import refused_registers
 from fieldsync.protocol.channel_delta import states_payload
 from fieldsync.replica import known_contexts, merge_arrivals
 from fieldsync.replica.apply import apply_states
-from fieldsync.replica.edit_coverage import WAITS_FOR_OTHERS
 from fieldsync.replica.merge_rules import Rules
 from fieldsync.replica.node import Node
 from fieldsync.store import ReadTx, Tx
@@ -94,6 +90,7 @@ class RangeRepair:
         self._gone: set[bytes] = set()
         self._asked: set[bytes] = set()
         self._over: dict[bytes, int] = {}
+        self._refused: dict[bytes, list[Dot]] = {}  # of records: what the server has refused about them
 
     def questions(self) -> Iterator[Ask]:
         """Yield questions; take the answer to each before the next."""
@@ -122,6 +119,8 @@ class RangeRepair:
 
     def _apply_found(self, found: Found) -> None:
         self._over.update(found.over)
+        for record, device, seq in found.refused:
+            self._refused.setdefault(record, []).append((device, seq))
         for theirs in found.ranges:
             mine = self._terms.digest_range(theirs.low, theirs.high)
             if (mine.count, mine.digest) != (theirs.count, theirs.digest):
@@ -142,7 +141,10 @@ class RangeRepair:
         with self.node.store.write() as tx:
             unsent = self._unsent(tx)
             healed = set(batch) - unsent
-            ours = self._without_copied(tx, fetched) | self._without_refused(tx, healed, fetched) if self._join else {}
+            ours: dict[bytes, State | None] = {}
+            if self._join:
+                ours = self._without_copied(tx, fetched)
+                ours |= refused_registers.without_refused(tx, self.node, tx.rows(healed), fetched, self._refused)
             purged = tx.rows(healed & (self._gone | ours.keys()) if self._join else healed)
             if self.node.is_laptop:  # what nobody has applied stays with whoever wrote it
                 kept = tx.unapplied_records() - {state.record for state in fetched}
@@ -174,54 +176,6 @@ class RangeRepair:
                 found[theirs.record] = None
         return found
 
-    def _without_refused(self, tx: ReadTx, records: set[bytes], fetched: list[State]) -> dict[bytes, State | None]:
-        """Return what is to stay of our own of the records in which something is that was refused since; None where nothing is.
-
-        A join cannot bring back what a refused commit had covered: its registers are made anew from the other commits in our log.
-        """
-        found: dict[bytes, State | None] = {}
-        there = {state.record for state in fetched}
-        codes = cache(lambda device: {seq: code for seq, code, _ in tx.refusals(device)})
-        for record, row in tx.rows(records).items():
-            if not tx.verdicts_on_record(record):
-                continue
-            refused: list[State] = []
-            left: list[State] = []
-            for logged in tx.commits_of(record):
-                said = logged.commit()
-                if said is None:
-                    continue
-                state = self.node.rules.upgrade_state(state_of(said))
-                code = codes(logged.device).get(logged.seq)
-                applied = (
-                    code is None or self.node.is_laptop or _includes(row.state, state, (logged.device, logged.seq))
-                )
-                if code is not None and code not in WAITS_FOR_OTHERS:
-                    refused += [state] if applied else []
-                elif applied:
-                    left.append(state)
-            if refused:
-                found[record] = _remade_state(row.state, refused, left, there=record in there)
-        return found
-
-
-def _includes(state: State, commit: State, dot: Dot) -> bool:
-    """Say whether a state includes what a commit wrote: a server applies nothing that it quarantines itself."""
-    return all(register_of(state, name).seen.get(dot[0], 0) >= dot[1] for name in registers(commit))
-
-
-def _remade_state(ours: State, refused: list[State], left: list[State], *, there: bool) -> State | None:
-    """Return our state of a record with the registers of refused commits from others alone; `there`: the server has the record."""
-    rest = join_all_states(left) if left else None
-    if ours.base is not None and ours.base in {state.base for state in refused}:
-        return rest if there or (rest is not None and rest.base is not None) else None
-    names = set[str]().union(*map(registers, refused))
-    kept = {name: register for name, register in registers(ours).items() if name not in names}
-    if rest is not None:
-        kept |= {name: register for name, register in registers(rest).items() if name in names}
-    # without a base, as a join takes from a state with the same one nothing that only the base wrote
-    return state_from_registers(ours.record, ours.type, None if there else ours.base, kept.items())
-
 
 def check_question(ask: Ask) -> None:
     """Refuse a question with ranges that overlap: no program asks so, and each may cost as much as the whole channel. BadFrame."""
@@ -251,6 +205,10 @@ def answer_question(node: Node, ask: Ask, codec: FrameCodec, *, contexts: bool =
         wanted = tx.requested_records(number, ask.want)
         known = tx.projected_rows(number, wanted.here) if ask.unit.endswith(SHARED) else tx.rows(wanted.here)
         found = list(known.values())
+        refused = refused_registers.refused_commits(tx, number, ask)
+    for start in range(0, len(refused), _FULL):
+        part = Found(ask.unit, refused=tuple(refused[start : start + _FULL]))
+        yield codec.pack_frame(FrameKind.FOUND, messages.encode(part))
     if wanted.left:
         gone = messages.States(ask.unit, 0, row_batches.pack_states([]), tuple(wanted.left))
         yield codec.pack_frame(FrameKind.STATES, messages.encode(gone))

@@ -291,6 +291,9 @@ class Found(msgspec.Struct, array_like=True, frozen=True):
     over: tuple[
         tuple[bytes, Count], ...
     ] = ()  # copied devices, and behind which of their commits a number may be two commits'
+    refused: tuple[
+        tuple[bytes, bytes, Count], ...
+    ] = ()  # (record, device, number) of commits about records that were asked for and that are not applied
 
 
 class JoinRequest(msgspec.Struct, array_like=True, frozen=True):

@@ -52,6 +52,21 @@ def test_healing_tells_nothing_of_other_units(people: Cast, monkeypatch: pytest.
     assert rows(hq)[damaged].doc["address"] == "invented", "nobody of another unit sets the server to work on it"
 
 
+def test_healing_tells_refused_work_of_her_unit_alone(people: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A family that Basim's laptop made up in his unit, and that was refused, is nothing to Amal; one of her unit's is told."""
+    made = {"_code": "JBL-XX-1-00", "family_name": 7}
+    mine, theirs = people.amal.new_id(), people.basim.new_id()
+    write(people.amal, mine, made | {"_unit": JBL})
+    write(people.basim, theirs, made | {"_unit": QRD})
+    for node in (people.amal, people.basim):
+        directly.sync(node, people.hq)
+        with people.hq.store.read() as tx:
+            assert [code for _, code, _ in tx.refusals(node.device)] == ["illegal_value"]
+    nothing = asked(people, monkeypatch, JBL, NOBODY)
+    assert asked(people, monkeypatch, JBL, theirs) == nothing
+    assert asked(people, monkeypatch, JBL, mine)[0] != nothing[0]
+
+
 def test_what_left_her_unit_is_told(people: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
     """A family that moved away is said to have left: that much Amal knew of it. Where to, nobody says."""
     family = household(people.amal, JBL)

@@ -135,6 +135,9 @@ GROWN: tuple[msgspec.Struct, ...] = (
     msgspec.structs.replace(
         next(one for one in MESSAGES if isinstance(one, messages.JoinAnswer)), schema={}, forms=True
     ),
+    msgspec.structs.replace(
+        next(one for one in MESSAGES if isinstance(one, messages.Found)), refused=((FAMILY, BASIM, 5),)
+    ),
 )
 
 

@@ -17,6 +17,7 @@ from fieldsync.store.contract.channels import (
     ChannelReads,
     ChannelWrites,
     DepartedRecord,
+    RefusedAbout,
     RequestedRecords,
 )
 from fieldsync.store.contract.commits import ClockNote, CommitReads, CommitWrites, LoggedCommit, OtherHistory
@@ -135,6 +136,7 @@ __all__ = [
     "RecordReads",
     "RecordWrites",
     "Refusal",
+    "RefusedAbout",
     "ReportReader",
     "ReportReads",
     "ReportRow",

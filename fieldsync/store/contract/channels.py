@@ -24,6 +24,17 @@ class RequestedRecords(NamedTuple):
     lost: list[bytes]  # stored nowhere, although commits about them were applied: damage
 
 
+class RefusedAbout(NamedTuple):
+    """A refused commit about a record that a device names by its id; `here`: the record is in the channel, else it is nowhere."""
+
+    record: bytes
+    device: bytes
+    seq: int
+    code: str
+    here: bool
+    body: bytes | None
+
+
 class ChannelEntry(NamedTuple):
     """A record's place in a channel; `gone` entries tell late devices that it left. No row: not asked for."""
 
@@ -70,6 +81,9 @@ class ChannelReads(Protocol):
 
     def requested_records(self, channel: int, records: Iterable[bytes]) -> RequestedRecords:
         """Return what there is of records that somebody asks for by id; those of other channels cost and give what none costs and gives."""
+
+    def refused_about(self, channel: int, records: Iterable[bytes]) -> list[RefusedAbout]:
+        """Return the quarantined commits about such records that wait for nothing, as far as these are in the channel or nowhere."""
 
     def digest_terms(self, channel: int) -> Iterator[tuple[bytes, int]]:
         """Yield (record id, digest term) of a channel's records, by id."""

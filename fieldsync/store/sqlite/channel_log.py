@@ -4,7 +4,7 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import Any
 
 from fieldsync.core.state import digest_term
-from fieldsync.store.contract import Channel, ChannelEntry, RequestedRecords, Row
+from fieldsync.store.contract import Channel, ChannelEntry, RefusedAbout, RequestedRecords, Row
 from fieldsync.store.sqlite.encryption import Connection
 from fieldsync.store.sqlite.interning import NumberCache
 from fieldsync.store.sqlite.placements import SqlitePlacementWrites
@@ -13,6 +13,12 @@ from fieldsync.store.sqlite.row_codec import dump_json
 
 _CHANNEL = "n, unit, arrival, digest, records"
 _MASK = (1 << 64) - 1
+_NAMED = "WITH named AS (SELECT unhex(value) AS id FROM json_each(?1))"
+_HERE = (
+    "SELECT id FROM record JOIN named USING (id) WHERE channel = ?2 UNION "
+    "SELECT id FROM record JOIN named USING (id) JOIN channel_also AS a ON a.record = record.n WHERE a.channel = ?2 UNION "
+    "SELECT id FROM record JOIN named USING (id) JOIN share AS s ON s.record = record.n WHERE s.channel = ?2"
+)
 
 
 def to_signed(number: int) -> int:
@@ -85,14 +91,8 @@ class SqliteChannelReads(SqliteRecordQueries):
 
     def requested_records(self, channel: int, records: Iterable[bytes]) -> RequestedRecords:
         ids = dump_json([record.hex() for record in records]).decode()
-        named = "WITH named AS (SELECT unhex(value) AS id FROM json_each(?1))"
-        here = (
-            f"{named} SELECT id FROM record JOIN named USING (id) WHERE channel = ?2 UNION "
-            "SELECT id FROM record JOIN named USING (id) JOIN channel_also AS a ON a.record = record.n WHERE a.channel = ?2 UNION "
-            "SELECT id FROM record JOIN named USING (id) JOIN share AS s ON s.record = record.n WHERE s.channel = ?2"
-        )
         left = (
-            f"{named} SELECT id FROM record JOIN named USING (id) JOIN channel_entry AS e ON e.record = record.n AND e.gone "
+            f"{_NAMED} SELECT id FROM record JOIN named USING (id) JOIN channel_entry AS e ON e.record = record.n AND e.gone "
             "WHERE e.channel = ?2"
         )
         about = " OR ".join(
@@ -100,11 +100,28 @@ class SqliteChannelReads(SqliteRecordQueries):
             "(SELECT 1 FROM refusal AS r WHERE r.device = a.device AND r.seq = a.seq))"
             for table in ("commit_about", "commit_about_new")
         )
-        lost = f"{named} SELECT id FROM named WHERE id NOT IN (SELECT id FROM record) AND ({about})"
-        unheld = f"{named} SELECT record FROM left_unheld WHERE channel = ?2 AND record IN (SELECT id FROM named)"
-        found = {row[0] for row in self.sql(here, (ids, channel))}
+        lost = f"{_NAMED} SELECT id FROM named WHERE id NOT IN (SELECT id FROM record) AND ({about})"
+        unheld = f"{_NAMED} SELECT record FROM left_unheld WHERE channel = ?2 AND record IN (SELECT id FROM named)"
+        found = {row[0] for row in self.sql(f"{_NAMED} {_HERE}", (ids, channel))}
         gone = {row[0] for query in (left, unheld) for row in self.sql(query, (ids, channel))} - found
         return RequestedRecords(sorted(found), sorted(gone), sorted(row[0] for row in self.sql(lost, (ids,))))
+
+    def refused_about(self, channel: int, records: Iterable[bytes]) -> list[RefusedAbout]:
+        ids = dump_json([record.hex() for record in records]).decode()
+        about = " UNION ALL ".join(
+            f"SELECT id, device, seq FROM named JOIN {table} AS a ON a.record = substr(id, 11)"
+            for table in ("commit_about", "commit_about_new")
+        )
+        query = (
+            f"{_NAMED}, here AS ({_HERE}), about AS ({about}) "
+            "SELECT id, device, seq, r.reason, id IN here, c.body FROM about JOIN refusal AS r USING (device, seq) "
+            "JOIN commit_log AS c USING (device, seq) WHERE c.record = id AND r.reason <> '' AND NOT r.waits "
+            "AND (id IN here OR id NOT IN (SELECT id FROM record)) ORDER BY id, device, seq"
+        )
+        found: Sequence[Any] = self.sql(query, (ids, channel)).fetchall()
+        return [
+            RefusedAbout(id_, self.device_id(n), seq, code, bool(here), body) for id_, n, seq, code, here, body in found
+        ]
 
     def digest_terms(self, channel: int) -> Iterator[tuple[bytes, int]]:
         query = (

@@ -1,9 +1,11 @@
 """Channels and projections: who is told of what, in which order, and what has left."""
 
+from fieldsync import errors
 from fieldsync.core.state import digest_term, project_state
 from fieldsync.store import Store
-from fieldsync.store.contract import ChannelEntry
-from tests.store.contract.support import UNITS, Contract, check_digests, put, record
+from fieldsync.store.contract import PERSON, ChannelEntry
+from tests.histories import DEVICES
+from tests.store.contract.support import UNITS, Contract, check_digests, log, put, record
 
 
 def told(entries: list[ChannelEntry]) -> list[tuple[bytes, bool]]:
@@ -42,6 +44,22 @@ class ChannelContract(Contract):
                 assert tx.channel_number(unit) == tx.channel_number(unit)
             assert [one.unit for one in tx.channels_in(["LAT"])] == ["LAT", "LAT/JBL", "LAT/JBL/1"]
             assert [one.unit for one in tx.channels_in(["LAT/JBL"], ["LATAKIA"])] == ["LAT/JBL", "LAT/JBL/1", "LATAKIA"]
+
+    def test_what_was_refused_about_records_is_told_where_they_are_or_would_be(self, store: Store) -> None:
+        """Of the channel's records, and of one that is nowhere; not of another channel's, nor what waits for something."""
+        with store.write() as tx:
+            for which in (1, 2):
+                put(tx, which)
+            put(tx, 2, 3, _unit=UNITS[1])
+            old, new = map(tx.channel_number, UNITS)
+            log(tx, 0, 1, 1, 2, 9)
+            for seq in (2, 3, 4):
+                tx.quarantine_commit(DEVICES[0], seq, errors.Revoked())
+            tx.quarantine_commit(DEVICES[0], 1, errors.Revoked(), waits_for=[PERSON])
+            asked = [record(1), record(2), record(8), record(9)]
+            for unit, which, seq in ((old, 1, 2), (new, 2, 3)):
+                found = [(one.record, one.seq, one.code, one.here) for one in tx.refused_about(unit, asked)]
+                assert found == [(record(which), seq, "revoked", True), (record(9), 4, "revoked", False)]
 
     def test_whoever_asks_for_records_hears_what_became_of_them(self, store: Store) -> None:
         """Here, or left for another channel; one that is in none says nothing."""
