@@ -28,7 +28,8 @@ def check_known_unit(node: Node, tx: ReadTx, unit: str) -> str:
         return unit
     from difflib import get_close_matches  # only where something is wrong
 
-    raise errors.UnitRefused(unit=unit, reason="unknown", near=get_close_matches(unit, sorted(told), n=3))
+    near = get_close_matches(unit, sorted(told), n=3)
+    raise errors.UnitRefused(unit=unit, reason="unknown" if near else "no_unit", near=near)
 
 
 def unit_of(tx: ReadTx, row: Row) -> str:

@@ -234,7 +234,12 @@ def test_nothing_is_told_of_the_removed_record(apart: Apart) -> None:
         assert removed not in rows(apart.nodes[name])
         with apart.nodes[name].store.read() as tx:
             held = str(
-                [tuple(row) for table in ("record", "asked", "meta") for row in tx.sql(f"SELECT * FROM {table}")]
+                [
+                    tuple(row)
+                    for table in ("record", "asked", "meta")
+                    for row in tx.sql(f"SELECT * FROM {table}")
+                    if not str(row[0]).startswith("units")  # which units there are, every device is told
+                ]
             )
         assert "nobody's business" not in held
         assert "LAT/QRD" not in held

@@ -397,9 +397,11 @@ def test_what_belongs_to_another_is_not_moved_by_itself(people: Cast) -> None:
 
 
 def test_a_move_to_a_unit_that_is_none_is_kept_aside_and_the_family_stays(people: Cast) -> None:
-    """Only the server knows all units: what it refuses is undone on the laptop, and nothing has left."""
+    """Of a laptop that was told of no units, by a server of 0.1 say: what the server refuses is undone there, and nothing has left."""
     family = save.add_record(people.amal, "household", Changes(set={"family_name": "محمد"}))
     everybody(people)
+    with people.amal.store.write() as tx:
+        tx.peer_settings(people.hq.device).units = ()
     transfer.transfer_record(people.amal, family.hex(), "DAM/NOWHERE")
     told = directly.sync(people.amal, people.hq)
     assert (told.refused, told.differing, told.healed) == (1, [JBL], 1)

@@ -243,6 +243,8 @@ WORDS = {
     "role_refused!": "It takes: {needs}.",
     "other_dictionary": "The server does not know the forms that this was packed with; nothing was changed.",
     "other_dictionary!": "Sync again; if it stays so, tell your office.",
+    "unit_refused.no_unit": "There is no unit {unit}; nothing was changed.",
+    "unit_refused.no_unit!": "Your units stand in: fieldsync status. If it is a new one, sync first: fieldsync sync",
     "unit_refused.unknown": "There is no unit {unit}; nothing was changed.",
     "unit_refused.unknown!": "Perhaps: {near}. If it is a new one, sync first: fieldsync sync",
     "unit_refused": "The unit {unit} is not one of yours; nothing was changed.",
