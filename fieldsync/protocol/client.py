@@ -311,7 +311,7 @@ class SyncClient:
                 tx.release_records(left)
                 merge_arrivals.reopen_after_release(tx, [row.state.record for row in left])
                 tx.note_unheld(channel, (record for record in message.gone if record not in there))
-                departures.note_returned(tx, (row for record, row in applied.rows.items() if record not in before))
+                departures.take_returned(node, tx, applied.rows, before)
             if message.unit not in self._kept:
                 tx.set_cursor(self.server.id, channel, message.arrival)
             tx.settings.last_stamp = _newest_stamp(states, tx.settings.last_stamp, node.clock() - self.tally.clock_off)

@@ -27,7 +27,7 @@ from fieldsync.replica.apply import apply_states
 from fieldsync.replica.merge_rules import Rules
 from fieldsync.replica.node import Node
 from fieldsync.store import ReadTx, Tx
-from fieldsync.topology import forked_devices
+from fieldsync.topology import departures, forked_devices
 from fieldsync.wire import messages, row_batches
 from fieldsync.wire.frames import FrameCodec, FrameKind
 from fieldsync.wire.messages import MOST_RANGES, MOST_WANTED, Ask, Found, Range
@@ -142,9 +142,10 @@ class RangeRepair:
             unsent = self._unsent(tx)
             healed = set(batch) - unsent
             ours: dict[bytes, State | None] = {}
+            before = tx.rows(healed)
             if self._join:
                 ours = self._without_copied(tx, fetched)
-                ours |= refused_registers.without_refused(tx, self.node, tx.rows(healed), fetched, self._refused)
+                ours |= refused_registers.without_refused(tx, self.node, before, fetched, self._refused)
             purged = tx.rows(healed & (self._gone | ours.keys()) if self._join else healed)
             if self.node.is_laptop:  # what nobody has applied stays with whoever wrote it
                 kept = tx.unapplied_records() - {state.record for state in fetched}
@@ -156,6 +157,9 @@ class RangeRepair:
             fetched += [state for state in ours.values() if state is not None]
             states = [state for state in fetched if state.record not in unsent]
             applied = apply_states(tx, self.node.rules, states, unit=self.unit, index=self.node.is_laptop)
+            if self._join and not self.node.is_laptop:
+                new = {record: row for record, row in applied.rows.items() if record not in before}
+                departures.rejoin_logged(self.node, tx, new)
             merge_arrivals.reopen_stored(tx, told)
             merge_arrivals.reopen_after_release(tx, healed)
         self.healed += len(purged.keys() | applied.rows.keys()) if self._join else len(healed)

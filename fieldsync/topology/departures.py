@@ -3,12 +3,15 @@
 Until then a late edit finds its record, and a laptop that comes is told to drop it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 from fieldsync import errors
+from fieldsync.core.commit import state_of
 from fieldsync.core.grants import may_see_channel
 from fieldsync.core.units import LEFT
 from fieldsync.replica import merge_arrivals
+from fieldsync.replica.apply import apply_states
+from fieldsync.replica.node import Node
 from fieldsync.store import Tx
 from fieldsync.store.contract import RecordQuery, Row
 from fieldsync.topology import upstream
@@ -79,15 +82,25 @@ def _purge_rows(tx: Tx, rows: Sequence[Row]) -> None:
     merge_arrivals.reopen_after_release(tx, [row.state.record for row in rows])
 
 
-def note_returned(tx: Tx, rows: Iterable[Row]) -> None:
-    """Note of records that are new here although what made them came through here: whoever made one has let go of it, too."""
-    made = [(row, row.state.base) for row in rows if row.state.base is not None]
-    if not made:
-        return
-    heads = {device.id: device.head for device in tx.devices()}
-    for row, base in made:
-        if base.seq <= heads.get(base.device, 0):
+def take_returned(node: Node, tx: Tx, rows: Mapping[bytes, Row], before: Container[bytes]) -> None:
+    """Take in of the records that are new here (not `before`) what had become of them here, and was purged with them."""
+    new = {record: row for record, row in rows.items() if record not in before}
+    heads = {device.id: device.head for device in tx.devices() if device.head} if new else {}
+    if not heads:
+        return  # nothing is new, or nothing was ever written here
+    rejoin_logged(node, tx, new)
+    for row in new.values():  # what made it came through here: whoever made it has let go of it, too
+        base = row.state.base
+        if base is not None and base.seq <= heads.get(base.device, 0):
             tx.add_gone_entry(tx.channel_number(LEFT), row.n)
+
+
+def rejoin_logged(node: Node, tx: Tx, rows: Mapping[bytes, Row]) -> None:
+    """Join to records what the log has of them: a server above that was put back may not have it again yet."""
+    logged = (one.commit() for record in rows for one in tx.commits_of(record, refused=False))
+    states = [node.rules.upgrade_state(state_of(said)) for said in logged if said is not None]
+    if states:
+        apply_states(tx, node.rules, states, index=node.is_laptop, known=dict(rows))
 
 
 def _arrivals_taken(sender: Sender, tx: Tx, units: list[str]) -> dict[str, int]:

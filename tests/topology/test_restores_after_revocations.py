@@ -1,4 +1,4 @@
-"""A store put back beside a revocation: what was delivered before it is accepted again, what was refused goes everywhere."""
+"""A store put back, beside a revocation or a move: what was delivered is accepted again, what was refused goes everywhere."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from fieldsync.authority import integrity
 from fieldsync.protocol.bundles import bundle_sync
 from fieldsync.protocol.server import SyncServer
-from fieldsync.replica import queries, save
+from fieldsync.replica import queries, save, transfer
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
 from fieldsync.server import device_locks
@@ -17,7 +18,7 @@ from fieldsync.wire import messages
 from fieldsync.wire.frames import FrameCodec
 from fieldsync.wire.protocols import PROTOCOL
 from tests import directly
-from tests.cast import open_node, rows
+from tests.cast import QRD, open_node, rows
 from tests.topology.test_backup import family
 from tests.tree import Tree
 
@@ -156,3 +157,26 @@ def test_a_branch_that_was_put_back_sends_nothing_for_ever(tree: Tree, way: str)
         assert not upstream.lacks_commits(tx, hq.device)
     assert queries.show(jbl, home).fields["location"] == "second"
     assert directly.differing(jbl, hq) == []
+
+
+def test_a_record_that_had_left_a_branch_comes_again_as_it_left(tree: Tree) -> None:
+    """Headquarters, put back, sends the branch the family that Amal had moved: the branch's log knows better, and `check` finds nothing."""
+    amal, jbl = tree.nodes["amal"], tree.nodes["jbl"]
+    tree.settle()
+    home = family(amal, "محمد")
+    tree.sync("amal", "jbl")
+    night(tree)
+    back = keep(tree, "hq")
+    transfer.transfer_record(amal, home, QRD)
+    for _ in range(3):
+        tree.sync("amal", "jbl")
+        tree.sync("basim", "jbl")
+        tree.sync("rima", "old")
+        tree.sync("old", "jbl")
+        night(tree)
+    assert home not in {record.hex() for record in rows(jbl)}
+    hq = back()
+    night(tree)
+    assert [row.doc["_unit"] for record, row in rows(jbl).items() if record.hex() == home] == [QRD]
+    assert integrity.check_integrity(jbl).ok
+    assert queries.show(hq, home).unit == QRD
