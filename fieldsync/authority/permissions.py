@@ -222,7 +222,7 @@ class Permit(CodeChecks):
             return self._unit_held(row) or self._unit_left(row) or (self.units(row.channel) if row.channel else "")
         if commit.record in self._made:
             return self._made[commit.record][0]
-        if "_unit" not in commit.fields:
+        if not {"_unit", "_code"} <= commit.fields.keys():  # an edit, or a move, of what has yet to come
             self.waits_for = (record_key(commit.record),)
             raise errors.NoRecord(ref=commit.record.hex())
         unit = str(commit.fields["_unit"])

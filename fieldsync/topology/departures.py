@@ -54,16 +54,17 @@ def accept_unnamed(sender: Sender, tx: Tx) -> None:
         codes = {seq: code for seq, code, _ in tx.refusals(device)}
         told = [seq for seq in seqs if seq <= held and codes.get(seq) not in _JUDGED_HERE]
         unnamed = {seq for seq in told if codes.get(seq) in GRANT_CODES}
-        unnamed.update(_seqs_outside(tx, device, [seq for seq in told if seq not in unnamed]))
+        unnamed.update(_seqs_outside(sender, tx, device, [seq for seq in told if seq not in unnamed]))
         for seq in sorted(unnamed):
             tx.accept_commit(device, seq)
         apply_accepted(sender.node, tx, {device: sorted(unnamed)})
 
 
-def _seqs_outside(tx: Tx, device: bytes, seqs: Sequence[int]) -> list[int]:
-    """Return those of a device's commits whose records are not in this branch's channels: these get no state from above."""
+def _seqs_outside(sender: Sender, tx: Tx, device: bytes, seqs: Sequence[int]) -> list[int]:
+    """Return those of a device's commits whose records are in none of this branch's units: these get no state from above."""
     about = {one.seq: one.record for seq in seqs for one in tx.commits_behind(device, seq - 1, 1)}
-    here = {record for record, row in tx.rows(set(about.values())).items() if row.channels != [tx.departed_channel]}
+    inside = {one.n for one in tx.channels() if may_see_channel(sender.grants, one.unit)} if about else set()
+    here = {record for record, row in tx.rows(set(about.values())).items() if not inside.isdisjoint(row.channels)}
     return [seq for seq, record in about.items() if record not in here]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from fieldsync.core.grants import covering_grant
 from fieldsync.core.state import registers
-from fieldsync.core.units import is_within
+from fieldsync.core.units import LEFT, is_within
 from fieldsync.protocol.channel_delta import visible_channels
 from fieldsync.replica.node import Node
 from fieldsync.store.contract import RecordQuery, Row
@@ -60,6 +60,7 @@ def scope(world: World, end: End) -> None:
     for name, _ in _nodes(world):
         found = _held(world, name).keys()
         kept = {one.record for one in end.logged if one.dot in end.refused and one.device == world.nodes[name].device}
+        kept |= _unserved(world, name)
         for record in found - _may(world, end, name) - end.incomplete - kept:  # what waits keeps its record
             raise Broken(
                 "scope", f"{name} holds {world.label_of(record)}, which lives in {sorted(_units(end, record))}"
@@ -68,6 +69,18 @@ def scope(world: World, end: End) -> None:
             raise Broken(
                 "scope", f"{name} lacks {world.label_of(record)}, which lives in {sorted(_units(end, record))}"
             )
+
+
+def _unserved(world: World, name: str) -> set[bytes]:
+    """Return what a laptop holds only in units outside its branch's: what leaves those it hears from a server that has them."""
+    branch = world.server_of.get(name)
+    if branch not in cast.BRANCHES:
+        return set()
+    with world.nodes[name].store.read() as tx:
+        outside = {
+            one.n for one in tx.channels() if one.unit != LEFT and not is_within(one.unit, cast.BRANCHES[branch])
+        }
+    return {record for record, row in _held(world, name).items() if row.channels and outside.issuperset(row.channels)}
 
 
 def _units(end: End, record: bytes) -> set[str]:
