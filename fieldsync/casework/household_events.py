@@ -7,6 +7,8 @@ same event, each without contact, make the same records.
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 
+from msgspec import structs
+
 from fieldsync import errors
 from fieldsync.core import codes, record_ids
 from fieldsync.core.register import Value
@@ -51,7 +53,7 @@ def complete_event(node: Node, tx: Tx, event: changes.Draft) -> list[changes.Dra
     kind, home = str(event.fields.get("kind")), record_ids.parse_id(event.fields.get("household"))
     if kind in _KEPT:
         event.fields["new_code"] = commit_writer.next_code(node, tx, str(event.fields["_unit"]), count=_KEPT[kind])[0]
-    drafts = [event._replace(fields=dict(sorted(event.fields.items())))]
+    drafts = [structs.replace(event, fields=dict(sorted(event.fields.items())))]
     row = tx.row(home) if home is not None and kind == "birth" else None
     if row is not None:  # two who report one birth write it both, and so it is noticed
         told: dict[str, Value] = {"last_birth": record_ids.id_text(event.record)}

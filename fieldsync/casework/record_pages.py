@@ -5,7 +5,6 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
-from typing import NamedTuple
 
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import asdict
@@ -21,7 +20,7 @@ MEMBERS, CONFLICTS = "members", "conflicts"
 ABOUT = "@about"  # in a layout: whom the record is about
 
 
-class Membership(NamedTuple):
+class Membership(Struct, frozen=True):
     """The type that says who belongs to the record and until when, its field that names the person, and its date of leaving."""
 
     type: str
@@ -29,7 +28,7 @@ class Membership(NamedTuple):
     until: str
 
 
-class SectionLayout(NamedTuple):
+class SectionLayout(Struct, frozen=True):
     """A section: its name, and by record type what stands in its columns. The first is what it is sorted by, the newest first.
 
     A column is a field, or several with spaces between.
@@ -39,7 +38,7 @@ class SectionLayout(NamedTuple):
     columns: Mapping[str, tuple[str, ...]]
 
 
-class PageLayout(NamedTuple):
+class PageLayout(Struct, frozen=True):
     """What a page has."""
 
     sections: tuple[SectionLayout, ...]

@@ -72,6 +72,8 @@ def _invite_text(given: str) -> str:
 
 
 def _rename_server(node: "Node", name: str) -> None:
+    from msgspec import structs
+
     with node.store.write() as tx:
         for server in tx.servers():
-            tx.add_server(server._replace(name=name))
+            tx.add_server(structs.replace(server, name=name))

@@ -4,9 +4,9 @@ Byte by byte: docs/formats/commit.md. What was signed is kept as it was; it is o
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import msgspec
+from msgspec import Struct
 
 from fieldsync import errors
 from fieldsync.core import stamp
@@ -76,7 +76,7 @@ def decode_stored(body: bytes) -> Commit | None:
         return None
 
 
-class OpaqueCommit(NamedTuple):
+class OpaqueCommit(Struct, frozen=True):
     """A commit whose bytes cannot be read, as release 0.1 logged some: carried as they are, and never applied.
 
     What the log shows of it is taken from the bytes as far as it goes, and proves nothing.

@@ -6,13 +6,14 @@ has written over. A register is open if two of its heads disagree: then an edit 
 
 from collections.abc import Mapping
 from itertools import combinations
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from fieldsync.core.register import Context, Dot, Head, Register, contexts_of, union_contexts
 from fieldsync.core.settle import REOPENED, Person, Policy, are_in_sequence, heads_disagree, newest_head
 
 
-class Editor(NamedTuple):
+class Editor(Struct, frozen=True):
     """Who edits: the device, whose each device is, the commit that made the record, and this device's last context.
 
     `last` is the context of the device's last commit to the field where the register does not include that commit.
@@ -21,7 +22,7 @@ class Editor(NamedTuple):
     device: bytes
     person: Person
     base: Dot | None = None
-    last: Context = {}  # noqa: RUF012 - nobody adds to it
+    last: Context = {}
 
 
 def is_open(register: Register, policy: Policy, person: Person) -> bool:

@@ -15,7 +15,8 @@ import unicodedata
 from collections.abc import Collection, Iterable
 from functools import lru_cache
 from operator import itemgetter
-from typing import NamedTuple
+
+from msgspec import Struct
 
 _LONG_NUMBER = re.compile(r"\+?[0-9]{9,20}")
 TOKENIZER = "ascii tokenchars '_'"
@@ -107,14 +108,14 @@ _REDUCE_LATIN = (
 _HAS_LATIN = re.compile("[a-z]")
 
 
-class _Word(NamedTuple):
+class _Word(Struct, frozen=True):
     """What one written word gives: its folded pieces, and its terms if it can stand by itself."""
 
     pieces: tuple[str, ...]
     terms: tuple[str, ...] | None
 
 
-class _Token(NamedTuple):
+class _Token(Struct, frozen=True):
     """A folded token and the smaller words in it that people may search for as well."""
 
     text: str

@@ -5,7 +5,9 @@ stands in a short one.
 """
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
 
 from fieldsync.core import names
 from fieldsync.linkage.name_lists import is_first
@@ -17,7 +19,7 @@ _MOST = 8  # aliases that are read: each is compared with each of another record
 _WHOLE = 2  # words that may be a given and a family name
 
 
-class NameReading(NamedTuple):
+class NameReading(Struct, frozen=True):
     """One of a person's names; a part that it does not tell is the person's own. `why` is the reason that it gives."""
 
     given: Name

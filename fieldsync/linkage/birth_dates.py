@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
 
 _HEAPED = ("01-01", "07-01")
 _DAY = re.compile(r"[0-9]{2}-[0-9]{2}")
@@ -13,7 +15,7 @@ _YEARS = (
 _ROUGHLY = 0.8
 
 
-class BirthDate(NamedTuple):
+class BirthDate(Struct, frozen=True):
     """A year (0: not known), MM-DD ("" where only the year is known), and how many years it may be off by its own account."""
 
     year: int

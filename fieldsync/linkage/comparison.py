@@ -8,7 +8,8 @@ most counts, never two. Nothing here merges anything.
 
 import math
 from itertools import product
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from fieldsync.linkage import birth_dates
 from fieldsync.linkage.aliases import Name, NameReading
@@ -40,7 +41,7 @@ _FAMILY = ((1.0, 2.8), (0.9, 2.4), (0.74, 1.4), (0.6, -0.5), (0.0, -3.0))
 _MOTHER = ((1.0, 2.8), (0.9, 2.5), (0.74, 1.2), (0.6, -0.5), (0.0, -3.0))
 
 
-class Likeness(NamedTuple):
+class Likeness(Struct, frozen=True):
     """How likely two records are one, from 0 to 1, and why: codes of what speaks for it, and against."""
 
     score: float

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from msgspec import Struct
+
 from fieldsync.core import names
 from fieldsync.linkage import birth_dates
 from fieldsync.linkage.aliases import NOTHING, Name, NameReading, name_readings
@@ -28,7 +30,7 @@ class Person(NamedTuple):
     others: tuple[NameReading, ...] = ()
 
 
-class Household(NamedTuple):
+class Household(Struct, frozen=True):
     """What of a household is compared; `head` where the record of its head is known."""
 
     family: Name

@@ -2,8 +2,6 @@
 
 from functools import lru_cache
 
-from rapidfuzz.distance import OSA
-
 from fieldsync.core import names
 from fieldsync.linkage.name_lists import full_names, is_first, known_meanings
 
@@ -54,7 +52,7 @@ def _token_likeness(a: str, b: str) -> float:
     same_bones = bones == others and bones != ""
     if all(arabic):  # vowels that are written are letters: حسن and حسين are two names
         like = _shared_part(a, b)
-        return max(like, SLIP) if (mine or its) and OSA.distance(a, b) == 1 else like
+        return max(like, SLIP) if (mine or its) and _edits(a, b) == 1 else like
     if same_bones:
         wrong = _contradictions(names.vowels(a), names.vowels(b), arabic)
         return (SPELT, _ONE_VOWEL)[wrong] if wrong < 2 else _VOWELS
@@ -62,9 +60,16 @@ def _token_likeness(a: str, b: str) -> float:
     return across if any(arabic) else max(across, _shared_part(a, b))
 
 
+def _edits(a: str, b: str) -> int:
+    """Count the letters that are added, dropped, changed or swapped with the next."""
+    from rapidfuzz.distance import OSA  # late: most commands compare no names
+
+    return OSA.distance(a, b)
+
+
 def _shared_part(a: str, b: str) -> float:
     longest = max(len(a), len(b))
-    return 1 - OSA.distance(a, b) / longest if longest else 0.0
+    return 1 - _edits(a, b) / longest if longest else 0.0
 
 
 def _is_arabic(token: str) -> bool:

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from fieldsync.core.register import Context, Value
 from fieldsync.replica.edit_coverage import RegisterEdit
@@ -28,7 +29,7 @@ class Changes:
         return all(value is None or value in ("", [], ()) for value in told)
 
 
-class Draft(NamedTuple):
+class Draft(Struct, frozen=True):
     """A commit that lacks only its number and time: fields by name in order, and what each is written over, or had seen."""
 
     record: bytes
@@ -39,7 +40,7 @@ class Draft(NamedTuple):
     note: str | None = None
 
 
-class NewRecord(NamedTuple):
+class NewRecord(Struct, frozen=True):
     """A record to be added; with an id where others of the same save name it, with a code where one was kept for it."""
 
     type: str

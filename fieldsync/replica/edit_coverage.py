@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from functools import cache
-from typing import NamedTuple
+
+from msgspec import Struct, structs
 
 from fieldsync import errors
 from fieldsync.core.edit_context import Editor, covered_heads, edit_context, is_open
@@ -20,7 +21,7 @@ WAITS_FOR_OTHERS = frozenset(
 _MAY_CHANGE = WAITS_FOR_OTHERS | {errors.Undecided.code}
 
 
-class RegisterEdit(NamedTuple):
+class RegisterEdit(Struct, frozen=True):
     """A register that is written over, as it was shown, and how it settles; `fresh`: nothing has come since it was shown."""
 
     register: Register
@@ -39,7 +40,7 @@ def edit_of_register(
     return RegisterEdit(register_of(state, name), policy, base, decides, fresh)
 
 
-class Coverage(NamedTuple):
+class Coverage(Struct, frozen=True):
     """The heads that a write replaces, its context, and whether they are all that stand."""
 
     heads: tuple[Head, ...]
@@ -64,7 +65,7 @@ class EditContexts:
         writer = Editor(device, self._person, over.base)
         undecided = is_open(register, over.policy, self._person)
         if undecided or self._quarantined or not over.fresh:
-            writer = writer._replace(last=self._last_context(record, type, name))
+            writer = structs.replace(writer, last=self._last_context(record, type, name))
         heads = covered_heads(register, over.policy, writer) if undecided else register.heads
         return Coverage(heads, edit_context(register, heads, writer), heads == register.heads)
 

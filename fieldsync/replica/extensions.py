@@ -3,7 +3,9 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple, Protocol
+from typing import Protocol
+
+from msgspec import Struct
 
 from fieldsync.core.commit import Commit
 from fieldsync.core.register import Value
@@ -61,7 +63,7 @@ class JudgedBatch(Protocol):
         """Return a record as it will be with a further commit."""
 
 
-class ReservedCodes(NamedTuple):
+class ReservedCodes(Struct, frozen=True):
     """Codes that a record reserves for those made from it, whose ids begin as its own: `most`, from the one in `field` on."""
 
     field: str

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from fieldsync.core import names
 from fieldsync.core.commit import Commit
@@ -19,7 +20,7 @@ from fieldsync.schema.values import received_normaliser
 Document = dict[str, Any]
 
 
-class FieldRule(NamedTuple):
+class FieldRule(Struct, frozen=True):
     """A field's kind (plain, set, tally, log) and its policy."""
 
     kind: str

@@ -3,10 +3,11 @@
 import re
 from collections.abc import Callable
 from functools import lru_cache
-from typing import NamedTuple
+
+from msgspec import Struct
 
 
-class NumberPlan(NamedTuple):
+class NumberPlan(Struct, frozen=True):
     """A country's code, the first digits of its mobile numbers and how many digits these have; so of its other numbers."""
 
     code: str

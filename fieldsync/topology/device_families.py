@@ -4,6 +4,8 @@ Of a device's successors one is taken at once. Further ones are pending: they pu
 headquarters approves them. A device whose original is revoked is locked with it (store/sqlite/device_families.py).
 """
 
+from msgspec import structs
+
 from fieldsync import errors
 from fieldsync.core.grants import Grant, covering_grant
 from fieldsync.store import ReadTx, Tx
@@ -77,7 +79,7 @@ def inherit_history(
     for change in reversed(tx.authority_changes(original)):
         if change.kind != GRANTS:
             continue  # one that is locked with its original stays locked, whatever that might do before
-        n = tx.inherit_change(new, change._replace(grants=tuple(filter(may, change.grants))))
+        n = tx.inherit_change(new, structs.replace(change, grants=tuple(filter(may, change.grants))))
         if after is not None and (stood := tx.stated_change(change.n, original)) is not None:
             tx.note_stated_change(n, new, StatedChange(max(0, stood.head - after), b""))
 

@@ -372,6 +372,7 @@ def test_all_help_can_be_translated() -> None:
 
     def walk(name: str, node: lazy_tree.CommandSpec | lazy_tree.GroupSpec) -> None:
         made = lazy_tree.command(name, node, Settings(lang="ar"))
+        made.translate()
         told = [made.help, made.epilog, *(getattr(param, "help", None) for param in made.params)]
         bare.extend(part for text in told if text for part in text.split("\n\n") if re.match("[A-Za-z]", part))
         if isinstance(node, lazy_tree.GroupSpec):

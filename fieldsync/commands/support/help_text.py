@@ -12,11 +12,12 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from fieldsync import errors
-from fieldsync.ui.terminal import bidi, messages
 
-__all__ = ["Command", "Group", "asks_for_help", "translate", "usage"]
-_SENTENCE = re.compile(r"(?<=[.؟])\s")
-_EXTRA = re.compile(r"\s*\[(?:default: (?P<default>[^;\]]*))?(?:; )?(?P<required>required)?\]$")
+# late imports: a command that is not asked for help needs no words of it
+
+__all__ = ["Command", "Group", "asks_for_help", "usage"]
+_SENTENCE = r"(?<=[.؟])\s"
+_EXTRA = r"\s*\[(?:default: (?P<default>[^;\]]*))?(?:; )?(?P<required>required)?\]$"
 
 
 class Formatter(typer.Context.formatter_class):  # type: ignore[misc,valid-type]  # its only public name
@@ -27,6 +28,8 @@ class Formatter(typer.Context.formatter_class):  # type: ignore[misc,valid-type]
 
     def _sentence(self, text: str, width: int) -> list[str]:
         """Return a paragraph in lines, each kept to itself."""
+        from fieldsync.ui.terminal import bidi
+
         rtl = self.lang == "ar"
         # an Arabic line that begins with a Latin word is an Arabic line all the same
         first = "\u200f" if rtl and self.form == "isolates" else ""
@@ -42,6 +45,8 @@ class Formatter(typer.Context.formatter_class):  # type: ignore[misc,valid-type]
 
     def write_heading(self, heading: str) -> None:
         """Write a heading in the person's language."""
+        from fieldsync.ui.terminal import bidi, messages
+
         said = messages.phrase(f"help_{heading.lower()}", self.lang) + ":"
         self.write(bidi.write_line(f"{'':>{self.current_indent}}{said}", self.form, rtl=self.lang == "ar") + "\n")
 
@@ -50,6 +55,8 @@ class Formatter(typer.Context.formatter_class):  # type: ignore[misc,valid-type]
         if self.lang == "en":
             super().write_text(text)
             return
+        from fieldsync.ui.terminal import bidi
+
         inset = " " * self.current_indent
         parts = []
         for part in text.split("\n\n"):
@@ -76,7 +83,9 @@ class Formatter(typer.Context.formatter_class):  # type: ignore[misc,valid-type]
 
     def _told(self, meaning: str) -> str:
         """Put what the library adds to a meaning into the person's language, too."""
-        found = _EXTRA.search(meaning)
+        from fieldsync.ui.terminal import messages
+
+        found = re.search(_EXTRA, meaning)
         if not found or not found[0].strip():
             return meaning
         parts = [f"{messages.phrase('help_default', self.lang)}: {found['default']}"] if found["default"] else []
@@ -94,10 +103,16 @@ class _Speaking:
 
     lang = "en"
     rtl = ""
+    help: str | None = None
+    epilog: str | None = None
+    _translated = False
     needs: tuple[str, ...] = ()  # the record types without which it cannot work
 
     def get_help(self, ctx: Any) -> str:
         """Return the help as it is to be written."""
+        from fieldsync.ui.terminal import messages
+
+        self.translate()
         option = self.get_help_option(ctx)  # type: ignore[attr-defined]  # of the library's class beside this one
         if option is not None:
             option.help = messages.phrase("help_help", self.lang)
@@ -105,9 +120,29 @@ class _Speaking:
         ctx.formatter_class = made
         return super().get_help(ctx)  # type: ignore[misc,no-any-return]  # as above
 
+    def get_short_help_str(self, limit: int = 45) -> str:
+        """Return the help's first sentence, for a list of commands."""
+        self.translate()
+        return super().get_short_help_str(limit)  # type: ignore[misc,no-any-return]  # as above
+
+    def translate(self) -> None:
+        """Put the help and the options' into the person's language."""
+        if self._translated:
+            return
+        from fieldsync.ui.terminal import messages
+
+        self._translated = True
+        self.help = messages.translate_help(self.help or "", self.lang)
+        self.epilog = messages.translate_help(self.epilog or "", self.lang)
+        for param in self.params:  # type: ignore[attr-defined]  # as above
+            if getattr(param, "help", None):
+                param.help = messages.translate_help(param.help, self.lang)
+
     def _form(self) -> str:
         if self.lang == "en":
             return "plain"
+        from fieldsync.ui.terminal import bidi
+
         return bidi.form_for(os.environ, tty=sys.stdout.isatty(), asked=self.rtl)
 
 
@@ -144,17 +179,9 @@ class Group(_Speaking, TyperGroup):
 
 def _first_sentence(command: Any) -> str:
     """Return what a command is about: the first sentence of its help, whole."""
+    command.translate()
     paragraph = " ".join((command.help or "").split("\n\n")[0].split())
-    return _SENTENCE.split(paragraph, maxsplit=1)[0].rstrip(".")
-
-
-def translate(command: Any, lang: str) -> None:
-    """Put a command's help and its options' into a language."""
-    command.help = messages.translate_help(command.help or "", lang)
-    command.epilog = messages.translate_help(command.epilog or "", lang)
-    for param in command.params:
-        if getattr(param, "help", None):
-            param.help = messages.translate_help(param.help, lang)
+    return re.split(_SENTENCE, paragraph, maxsplit=1)[0].rstrip(".")
 
 
 def usage(fault: typer.TyperException) -> errors.Usage:

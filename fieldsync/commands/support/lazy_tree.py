@@ -77,7 +77,8 @@ def command(name: str, node: CommandSpec | GroupSpec, settings: Settings) -> Any
     made = _make_command(name, node) if isinstance(node, CommandSpec) else _make_group(name, node, settings)
     made.needs = node.needs
     made.lang, made.rtl = settings.language_of_sentences, settings.rtl
-    help_text.translate(made, settings.language_of_sentences)
+    if completion.VARIABLE in os.environ:  # a shell shows what options mean
+        made.translate()
     return made
 
 

@@ -10,7 +10,9 @@ there is none, as in sync and in a rule's check, nothing is known of others and 
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
+
+from msgspec import Struct
 
 from fieldsync.schema.expressions import step_limit
 from fieldsync.schema.expressions.functions import to_number, to_text
@@ -23,7 +25,7 @@ LONGEST = 4_000  # characters of what is joined
 FINDER = "*"  # no field can be called so
 
 
-class Lookup(NamedTuple):
+class Lookup(Struct, frozen=True):
     """One question to other records."""
 
     function: str

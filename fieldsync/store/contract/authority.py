@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
+from msgspec import Struct
+
 from fieldsync.core.grants import Grant
 
 GRANTS, REVOKED = "grants", "revoked"
@@ -10,7 +12,7 @@ GRACE_MS = 60 * 24 * 60 * 60 * 1000
 """How long what was signed before a device was told of other grants counts, unless these were set at once."""
 
 
-class AuthorityChange(NamedTuple):
+class AuthorityChange(Struct, frozen=True):
     """A device's revocation, or other grants, with the grants and state before it (times in milliseconds)."""
 
     n: int  # in this store's order
@@ -41,7 +43,7 @@ class FirstReceipt(NamedTuple):
     signature: bytes = b""
 
 
-class StatedChange(NamedTuple):
+class StatedChange(Struct, frozen=True):
     """Where a device's commits stood, as somebody had said who was then told of a change."""
 
     head: int

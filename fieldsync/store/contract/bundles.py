@@ -1,13 +1,15 @@
 """Bundles that a node packed or took, and for whom it can seal them."""
 
 from collections.abc import Iterable
-from typing import NamedTuple, Protocol
+from typing import Protocol
+
+from msgspec import Struct
 
 SERVERS = b""
 """The peer of bundles that go up: any of the organisation's servers can read them."""
 
 
-class PackedPart(NamedTuple):
+class PackedPart(Struct, frozen=True):
     """One device's commits in a bundle that this node packed: those behind `after`, up to `last`; `at` milliseconds."""
 
     number: int

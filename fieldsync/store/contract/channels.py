@@ -1,12 +1,14 @@
 """Channels: one unit's records in the order of their arrival, and what has left."""
 
 from collections.abc import Container, Iterable, Iterator, Mapping
-from typing import NamedTuple, Protocol
+from typing import Protocol
+
+from msgspec import Struct
 
 from fieldsync.store.contract.records import Row
 
 
-class Channel(NamedTuple):
+class Channel(Struct, frozen=True):
     """One unit's records: the last arrival handed out, the digest (64 bits) over them, and how many they are."""
 
     n: int
@@ -16,7 +18,7 @@ class Channel(NamedTuple):
     records: int
 
 
-class RequestedRecords(NamedTuple):
+class RequestedRecords(Struct, frozen=True):
     """What there is of the records that a device names by their ids, as far as one channel goes."""
 
     here: list[bytes]  # in the channel
@@ -24,7 +26,7 @@ class RequestedRecords(NamedTuple):
     lost: list[bytes]  # stored nowhere, although commits about them were applied: damage
 
 
-class RefusedAbout(NamedTuple):
+class RefusedAbout(Struct, frozen=True):
     """A refused commit about a record that a device names by its id; `here`: the record is in the channel, else it is nowhere."""
 
     record: bytes
@@ -35,7 +37,7 @@ class RefusedAbout(NamedTuple):
     body: bytes | None
 
 
-class ChannelEntry(NamedTuple):
+class ChannelEntry(Struct, frozen=True):
     """A record's place in a channel; `gone` entries tell late devices that it left. No row: not asked for."""
 
     arrival: int
@@ -43,7 +45,7 @@ class ChannelEntry(NamedTuple):
     row: Row | None
 
 
-class DepartedRecord(NamedTuple):
+class DepartedRecord(Struct, frozen=True):
     """A record that was taken off this node; `unit` is where it went, where that is known."""
 
     record: bytes

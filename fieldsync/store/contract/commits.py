@@ -3,12 +3,14 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
+from msgspec import Struct
+
 from fieldsync import errors
 from fieldsync.core.commit import Commit, OpaqueCommit, decode_stored
 from fieldsync.crypto.chain import body_hash
 
 
-class LoggedCommit(NamedTuple):
+class LoggedCommit(Struct, frozen=True):
     """One commit in the log; `body` is None when it was erased."""
 
     device: bytes

@@ -3,6 +3,8 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
+from msgspec import Struct
+
 from fieldsync.linkage import comparison
 from fieldsync.store.contract.records import Document
 
@@ -12,7 +14,7 @@ def block_members(keys: Iterable[int], n: int) -> list[int]:
     return [key << 31 | n for key in keys]
 
 
-class ComparedRecord(NamedTuple):
+class ComparedRecord(Struct, frozen=True):
     """What of a record is compared: its number, id, type and document, and its owner's id."""
 
     n: int

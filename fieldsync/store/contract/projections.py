@@ -1,7 +1,9 @@
 """Projections: the parts of records that are shared with other units."""
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple, Protocol
+from typing import Protocol
+
+from msgspec import Struct
 
 from fieldsync.store.contract.records import Row
 
@@ -9,7 +11,7 @@ SharedPart = tuple[bytes, int]
 """A record and a channel that (some fields of) it is shared with; 0 for a record that the sharing only depends on."""
 
 
-class ProjectionEntry(NamedTuple):
+class ProjectionEntry(Struct, frozen=True):
     """A record's place in a shared channel: its last arrival there, and what its part adds to the digest."""
 
     arrival: int

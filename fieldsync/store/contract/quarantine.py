@@ -4,10 +4,12 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
 
+from msgspec import Struct
+
 from fieldsync import errors
 
 
-class WaitKey(NamedTuple):
+class WaitKey(Struct, frozen=True):
     """Something that a quarantined commit waits for; the functions below name what there is to wait for.
 
     A commit may wait for several of these: it is judged again when any of them comes, and may then wait anew. Until then no
@@ -54,7 +56,7 @@ def device_key(device: bytes) -> WaitKey:
     return WaitKey("device", device)
 
 
-class QuarantinedCommit(NamedTuple):
+class QuarantinedCommit(Struct, frozen=True):
     """A quarantined commit as its log has it; `reason` "" where it was taken after all. Times are milliseconds."""
 
     device: bytes
@@ -69,7 +71,7 @@ class QuarantinedCommit(NamedTuple):
     waits_for: tuple[str, ...]  # kinds of WaitKey
 
 
-class QuarantineAction(NamedTuple):
+class QuarantineAction(Struct, frozen=True):
     """What a person did about a quarantined commit: `release` or `drop`; who, when (milliseconds), and why."""
 
     device: bytes

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
+from msgspec import Struct
+
 from fieldsync.core.register import Value
 from fieldsync.core.state import State
 
@@ -52,7 +54,7 @@ class Row:
         return [n for n in (self.channel, *self.also) if n is not None]
 
 
-class RecordQuery(NamedTuple):
+class RecordQuery(Struct, frozen=True):
     """Which rows: those that are all of what is given, in the order of their making or by a field (`-field`: falling).
 
     `equal` are plain fields' values, `members` one member each of sets, `named` records (UUIDs) that references name; both

@@ -12,7 +12,7 @@ ReportRow = dict[str, Any]
 SECONDS = 60.0
 
 
-class ReportView(NamedTuple):
+class ReportView(Struct, frozen=True):
     """A record type as reports see it: its plain fields, those that refer to records, those nobody needs to count by."""
 
     name: str

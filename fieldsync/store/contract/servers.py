@@ -2,8 +2,10 @@
 
 from typing import NamedTuple, Protocol
 
+from msgspec import Struct
 
-class KnownServer(NamedTuple):
+
+class KnownServer(Struct, frozen=True):
     """A server that this node syncs with; `unsure` while a push's acknowledgement is outstanding.
 
     `mixed` while this node may hold what that server does not have: it has taken something from another one since.

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 import msgspec
+from msgspec import structs
 
 from fieldsync.core.grants import Grant
 from fieldsync.store.contract import GRANTS, KnownServer, LoggedCommit
@@ -125,7 +126,7 @@ class SqliteCommitWrites(SqliteCommitReads, SqliteDeviceWrites):
     # --- servers that this node syncs with ---
 
     def add_server(self, server: KnownServer) -> None:
-        self.sql(f"INSERT OR REPLACE INTO server ({SERVER}) VALUES (?,?,?,?,?,?,?,?)", tuple(server))
+        self.sql(f"INSERT OR REPLACE INTO server ({SERVER}) VALUES (?,?,?,?,?,?,?,?)", structs.astuple(server))
 
     def set_server(
         self, server: bytes, *, nonce: bytes | None = None, unsure: bool | None = None, synced: int | None = None

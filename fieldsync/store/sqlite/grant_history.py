@@ -103,7 +103,8 @@ class SqliteAuthorityWrites(SqliteAuthorityReads, SqliteQuarantineWrites):
 
     def note_stated_change(self, change: int, other: bytes, told: StatedChange, *, again: bool = False) -> None:
         self.sql(
-            f"INSERT OR {'REPLACE' if again else 'IGNORE'} INTO news_told VALUES (?,?,?,?)", (change, other, *told)
+            f"INSERT OR {'REPLACE' if again else 'IGNORE'} INTO news_told VALUES (?,?,?,?)",
+            (change, other, told.head, told.link),
         )
 
     def add_first_receipts(self, takings: Iterable[FirstReceipt]) -> None:

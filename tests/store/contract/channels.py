@@ -3,7 +3,7 @@
 from fieldsync import errors
 from fieldsync.core.state import digest_term, project_state
 from fieldsync.store import Store
-from fieldsync.store.contract import PERSON, ChannelEntry
+from fieldsync.store.contract import PERSON, ChannelEntry, RequestedRecords
 from tests.histories import DEVICES
 from tests.store.contract.support import UNITS, Contract, check_digests, log, put, record
 
@@ -69,8 +69,8 @@ class ChannelContract(Contract):
             put(tx, 2, 3, _unit=UNITS[1])
             old, new = map(tx.channel_number, UNITS)
             asked = [record(1), record(2), record(9)]
-            assert tx.requested_records(old, asked) == ([record(1)], [record(2)], [])
-            assert tx.requested_records(new, asked) == ([record(2)], [], [])
+            assert tx.requested_records(old, asked) == RequestedRecords([record(1)], [record(2)], [])
+            assert tx.requested_records(new, asked) == RequestedRecords([record(2)], [], [])
             assert tx.channels_of(asked) == {record(1): old, record(2): new}
             moved = tx.rows([record(2)])[record(2)]
             assert tx.channels_left(moved.n) == [old]

@@ -1,6 +1,7 @@
 """The commit log, the servers that acknowledged it, and the bundles that carried it."""
 
 import pytest
+from msgspec import structs
 
 from fieldsync import errors
 from fieldsync.crypto import chain
@@ -25,7 +26,7 @@ class CommitContract(Contract):
             enrol(tx, 0)
             tx.append_commits(DEVICES[0], commits[:3])
             tx.append_commits(DEVICES[0], commits[3:], b"seal")
-        commits[-1] = commits[-1]._replace(seal=b"seal")  # it stands with the last of what it seals
+        commits[-1] = structs.replace(commits[-1], seal=b"seal")  # it stands with the last of what it seals
         with store.read() as tx:
             assert list(tx.commits_behind(DEVICES[0], 0)) == commits
             assert list(tx.commits_behind(DEVICES[0], 2, 2)) == commits[2:4]

@@ -1,5 +1,7 @@
 """Devices: enrolment, letters, states that only rise, families of copies, invites; and changes of what they may do."""
 
+from msgspec import structs
+
 from fieldsync.core.grants import BRANCH, Grant
 from fieldsync.store import Store
 from fieldsync.store.contract import FirstReceipt, StatedChange
@@ -149,7 +151,7 @@ class AuthorityContract(Contract):
             assert (change.number, change.until, change.since) == (5_000, 77, 66)
             enrol(tx, 2)
             n = tx.inherit_change(SAMAR, change)
-            assert tx.authority_changes(SAMAR) == [change._replace(n=n)]
+            assert tx.authority_changes(SAMAR) == [structs.replace(change, n=n)]
 
     def test_where_a_device_stood_when_somebody_was_told(self, store: Store) -> None:
         """The first time counts; the last where it is told again."""
