@@ -59,7 +59,7 @@ def scope(world: World, end: End) -> None:
     """Every node holds what lives in its units, and nothing else."""
     for name, _ in _nodes(world):
         found = _held(world, name).keys()
-        kept = {one.record for one in end.logged if one.dot in end.refused and one.device == world.nodes[name].device}
+        kept = {one.record for one in end.logged if one.dot in end.refused and one.device in _identities(world, name)}
         kept |= _unserved(world, name)
         for record in found - _may(world, end, name) - end.incomplete - kept:  # what waits keeps its record
             raise Broken(
@@ -69,6 +69,14 @@ def scope(world: World, end: End) -> None:
             raise Broken(
                 "scope", f"{name} lacks {world.label_of(record)}, which lives in {sorted(_units(end, record))}"
             )
+
+
+def _identities(world: World, name: str) -> set[bytes]:
+    """Return a laptop's device and those that it was before, whose work is in its log: what is refused of it stays with its author."""
+    node = world.nodes[name]
+    with node.store.read() as tx:
+        former = {one.id for one in tx.devices() if one.head} if node.is_laptop else set()
+    return {node.device} | former
 
 
 def _unserved(world: World, name: str) -> set[bytes]:
