@@ -5,7 +5,7 @@ import pytest
 from fieldsync.core import record_ids
 from fieldsync.core.units import SHARED
 from fieldsync.protocol import range_repair
-from fieldsync.replica import queries, save, transfer
+from fieldsync.replica import commit_writer, queries, save, transfer
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
 from tests import directly
@@ -115,8 +115,11 @@ def test_a_consent_of_another_unit_is_as_none(people: Cast) -> None:
     mine = save.add_record(
         amal, "person", Changes(set={"given": "سلمى", "household": record_ids.id_text(household(amal, JBL))})
     )
-    for one in (consent, NOBODY):
+    with amal.store.write() as tx:
+        codes = commit_writer.next_code(amal, tx, JBL, count=2)
+    for one, code in zip((consent, NOBODY), codes, strict=True):
         fields = {
+            "_code": code,
             "_unit": JBL,
             "person": record_ids.id_text(mine),
             "consent": record_ids.id_text(one),

@@ -8,10 +8,10 @@ from fieldsync.authority.permissions import Permit
 from fieldsync.core import record_ids
 from fieldsync.core.commit import Commit
 from fieldsync.crypto.keys import random_bytes
-from fieldsync.replica import queries, save, transfer
+from fieldsync.replica import commit_writer, queries, save, transfer
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
-from fieldsync.store.contract import PERSON, commit_key, form_key, record_key
+from fieldsync.store.contract import PERSON, WaitKey, commit_key, form_key, record_key
 from tests import directly
 from tests.cast import JBL, QRD, open_node, rows
 from tests.conftest import Cast
@@ -24,10 +24,10 @@ def waiting(node: Node) -> int:
         return sum(map(len, tx.waiting_commits().values()))
 
 
-def awaited(node: Node) -> list[tuple[str, bytes]]:
+def awaited(node: Node) -> list[WaitKey]:
     """Return what commits wait for on a server."""
     with node.store.read() as tx:
-        return [(kind, what) for kind, what, *_ in tx.sql("SELECT * FROM awaited ORDER BY kind, what")]
+        return [WaitKey(kind, what) for kind, what, *_ in tx.sql("SELECT * FROM awaited ORDER BY kind, what")]
 
 
 @pytest.fixture
@@ -87,10 +87,12 @@ def test_saves_wait_for_the_move_that_brings_their_family(people: Cast, judged: 
     directly.sync(people.samar, people.hq)
     write(people.amal, family, {"location": "by the well"})
     write(people.amal, child, {"family": "حسن"}, type="person")
+    with people.amal.store.write() as tx:
+        code = commit_writer.next_code(people.amal, tx, JBL)[0]
     write(
         people.amal,
         people.amal.new_id(),
-        {"_unit": JBL, "given": "سلمى", "household": record_ids.id_text(family)},
+        {"_code": code, "_unit": JBL, "given": "سلمى", "household": record_ids.id_text(family)},
         type="person",
     )
     directly.sync(people.amal, people.hq)
@@ -152,7 +154,7 @@ def test_only_a_person_ends_what_waits_for_one(people: Cast) -> None:
         assert reason[1] == "no_record"
         for seq, key in ((1, PERSON), (2, commit_key(me, 1)), (3, form_key("household"))):
             tx.sql("DELETE FROM awaited WHERE seq = ?", (seq,))
-            tx.sql("INSERT INTO awaited VALUES (?,?,?,?)", (*key, tx.device_number(me), seq))
+            tx.sql("INSERT INTO awaited VALUES (?,?,?,?)", (key.kind, key.what, tx.device_number(me), seq))
         tx.wake_waiting([record_key(random_bytes(16)), form_key("person")])
         tx.wake_commits(random_bytes(16))
         assert tx.due_commits(9) == {}
