@@ -343,11 +343,9 @@ class SyncServer:
             noted = tuple(tx.clock_notes(self.hello.clocks))
             pieces = () if device.pending else reserved_entries.stored_entries(tx, reserved_entries.DOWN)
             taken = reserved_entries.last_taken_from(tx, device.id)
-            pairs, elsewhere = (
-                (0, ())
-                if self.hello.where or partner
-                else duplicate_hints.duplicate_hints(tx, device, channels, self.hello.pairs)
-            )
+            pairs, elsewhere = 0, tuple[bytes, ...]()
+            if not (self.hello.where or partner):
+                pairs, elsewhere = duplicate_hints.duplicate_hints(tx, device, channels, self.hello.pairs)
             silent = partner or self.hello.budget
             units = None if silent else known_units.unit_news(tx, node.serving_key.device, self.hello.units)
             untold = revocations.unsent_changes(tx, device.id, self.hello.devices) if self.relays else []
