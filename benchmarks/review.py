@@ -138,11 +138,11 @@ def alike(home: Path, checkout: Path) -> None:
     terminal = Terminal(home, checkout)
     terminal.until(" of ")
     many = (
-        ("a", "By which rule", "rules"),
+        ("a", "by one rule", "rules"),
         ("\r", "will be decided", "preview"),
-        ("\r", "takes all of it back", "decided"),
+        ("\r", "undoes all of them", "decided"),
     )
-    back = (("u", "Taken back", "taken back"),)
+    back = (("u", "Undone", "taken back"),)
     for told, steps in (("none unsent", many), ("as many unsent", back), ("twice as many", many)):
         for keys, shows, what in steps:
             terminal.press(keys)

@@ -17,7 +17,7 @@ def test_an_edit_in_a_conflict_says_that_it_ends_nothing(world: World) -> None:
     said = world.here("amal", "--lang", "en", "edit", code, "--set", "location=اللاذقية")
     shown = said.out + said.err
     assert said.code == 0
-    assert "replaces your own only; a supervisor decides" in shown
+    assert "replaces only your own; a supervisor decides" in shown
     assert all(value in shown for value in ("بانياس", "اللاذقية", "Basim"))
     assert "طرطوس" not in shown  # her own, which it replaced
     said = world.here("samar", "--lang", "ar", "edit", code, "--set", "location=صافيتا")

@@ -123,7 +123,7 @@ def test_a_store_that_is_gone_is_no_fresh_computer(world: World, tmp_path: Path)
     """Its key slots say that there was one: nobody is told to join anew, which would leave all that was unsent behind."""
     (tmp_path / "amal" / FILE).unlink()
     assert states(world.json("amal", "doctor", code=errors.NoStore.exit))["store"] == "bad"
-    assert "restore a copy" in world.here("amal", "doctor").out
+    assert "restore a backup" in world.here("amal", "doctor").out
     error = world.json("amal", "status", code=errors.NoStore.exit)["error"]
     assert (error["facts"]["reason"], "restore" in error["hint"], "join" in error["hint"]) == ("gone", True, False)
 

@@ -42,7 +42,7 @@ def test_a_supervisor_settles_what_is_open(world: World) -> None:
         screen.press("1")
         screen.until("decided: 1")
         screen.press("u")
-        screen.until("Taken back")
+        screen.until("Undone")
         screen.press("2")
         screen.until("1 of 2")
         screen.press("f")
@@ -51,11 +51,11 @@ def test_a_supervisor_settles_what_is_open(world: World) -> None:
         screen.press("Enter")
         screen.until("⧩ Current place")
         screen.press("a")
-        screen.until("By which rule?")
+        screen.until("by one rule")
         screen.press("Enter")
         screen.until("The newest value: 2 will be decided.")
         screen.press("Enter")
-        screen.until("u takes all of it back")
+        screen.until("u undoes all of them")
         screen.press("u")
         screen.until("1 of 2")
         screen.resize(120, 30)
@@ -93,7 +93,7 @@ def test_a_form_survives_a_power_cut(world: World) -> None:
     world.environment["FIELDSYNC_RTL"] = "plain"
     with terminal(world) as screen:
         screen.start(*world.command("amal", "add", "household"))
-        screen.until("registered already?")
+        screen.until("already registered?")
         screen.press("Enter")
         screen.until("In Arabic or Latin letters")  # the first question has the cursor
         screen.type("الأسعد")
@@ -138,7 +138,7 @@ def test_keys_pressed_twice_and_ctrl_c_in_a_question(world: World) -> None:
     world.environment["FIELDSYNC_RTL"] = "plain"
     with terminal(world) as screen:
         screen.start(*world.command("amal", "add", "household"))
-        screen.until("registered already?")
+        screen.until("already registered?")
         screen.press("Enter")
         screen.until("In Arabic or Latin letters")
         screen.type("الأسعد")

@@ -10,7 +10,7 @@ from tests.cli.tmux import terminal
 
 
 def cloned(world: World) -> str:
-    """Sync Amal's laptop and a clone of it until the clone waits for approval; return the clone's letters."""
+    """Sync Amal's laptop and a clone of it until the clone awaits approval; return the clone's letters."""
     world.start()
     world.add("amal", "household", family_name="محمد")
     shutil.copytree(world.folder / "amal", world.folder / "clone")
@@ -57,7 +57,7 @@ def test_what_a_pending_laptop_saved_is_listed_there_and_at_headquarters(world: 
     world.json("amal", "sync")
     (waiting,) = world.json("amal", "quarantine", "list")
     assert waiting["code"] == "device_pending"
-    assert "waits for approval" in world.here("hq", "quarantine", "list").out
+    assert "awaits approval" in world.here("hq", "quarantine", "list").out
     told = world.json("hq", "quarantine", "release", f"{waiting['device']}:99", code=5)["error"]
     assert "quarantine list" in told["hint"]
     assert "server approve" in world.here("hq", "server", "pending", screen=True).out

@@ -59,6 +59,6 @@ def test_a_disagreement_and_a_wrong_score_are_told(office: World) -> None:
     node.close()
     said = office.here("samar", "duplicates", "bulk", "--type", "person", "--score", "80", "--yes")
     assert (said.code, said.out) == (9, "")
-    assert f"{ENOUGH} were merged and 1 called two" in said.err
+    assert f"{ENOUGH} were merged and 1 marked as different" in said.err
     assert left(office) == 1
     assert office.here("samar", "duplicates", "bulk", "--type", "person", "--score", "5").code == 2

@@ -165,7 +165,7 @@ def test_whom_a_programme_is_for(world: World) -> None:
     world.json("samar", "eligible", net, code=errors.IllegalValue.exit)
     world.json("samar", "eligible", "JBL-B-99", code=errors.NoRecord.exit)
     assert (
-        "no programmes here"
+        "no programmes yet"
         in world.here("amal", "eligible", world.add("amal", "household", family_name="x")["code"]).out
     )
 
@@ -370,7 +370,7 @@ def test_a_violation_report(world: World) -> None:
     report = world.add("amal", "violation_report", **said)["code"]
     step(world, "amal", report, "acted", code=errors.IllegalStep.exit)
     sent = world.here("amal", "sync")
-    assert f"{report} → those above LAT/JBL." in sent.out  # it has left, she is told where to
+    assert f"{report} → units above LAT/JBL." in sent.out  # it has left, she is told where to
     world.json("amal", "show", report, code=errors.NoRecord.exit)
     world.json("samar", "sync")
     assert due(world, "samar") == ["triage"]

@@ -221,7 +221,7 @@ def test_a_supervisor_decides_at_the_terminal(world: World) -> None:
     assert max(len(line) for line in re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", shown).splitlines()) <= COLUMNS
     talk.answer("2 of 3", "")
     talk.answer(keys, "u")
-    talk.until("Taken back.")
+    talk.until("Undone.")
     talk.answer(keys, "n")
     talk.answer("Note: ", "اتصلنا بهم")
     talk.answer(keys, "t")

@@ -4,7 +4,7 @@ import pytest
 
 from tests.cli.conftest import World
 
-ASKED = "registered already?"
+ASKED = "already registered?"
 
 
 def test_who_is_there_is_edited_in_place_of_a_new_record(world: World) -> None:

@@ -83,8 +83,8 @@ def test_pairs_that_wait_are_counted_for_those_who_decide(world: World) -> None:
     told = world.json("samar", "status")
     assert (told["duplicates"], told["overlaps"], told["uncompared"]) == (1, 1, 0)
     said = world.here("samar").out
-    assert "pairs that may be one: 1" in said
-    assert "given twice, perhaps: 1" in said
+    assert "possible duplicates: 1" in said
+    assert "overlaps: 1" in said
     asked = world.json("amal")
     assert (asked["duplicates"], asked["overlaps"], asked["uncompared"]) == (0, 0, 0)
     assert "review" not in asked["next"]

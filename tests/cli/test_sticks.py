@@ -74,7 +74,7 @@ def test_what_people_are_told(world: World) -> None:
     assert world.json("hq", "unpack", "2.age", code=3)["error"]["facts"] == {"number": 1}
     device = letters(world, "amal")
     assert world.here("hq", "unpack", "1.age").out == f"Bundle 1 of {device}: 1 saves taken.\n"
-    assert world.here("hq", "unpack", "1.age").out == f"Bundle 1 of {device} was taken before; nothing is new.\n"
+    assert world.here("hq", "unpack", "1.age").out == f"Bundle 1 of {device} was unpacked before; nothing is new.\n"
     assert world.here("hq", "unpack", "2.age").code == 0
     assert world.here("hq", "pack", "r.age", "--for", device).code == 0
     assert world.here("amal", "unpack", "r.age").out == (

@@ -26,7 +26,7 @@ def test_a_removal_says_what_hangs_on_the_record(world: World, family: str) -> N
     assert world.json("amal", "remove", head["code"], "--reason", "x", "--dry-run")["named_by"] == {"household": 1}
     assert not world.json("amal", "show", family)["deleted"]
     said = world.here("amal", "remove", family, "--reason", "twice", typed="y\n")
-    assert "Belong to it, and stay without it: Person 2." in said.out
+    assert "Records that belong to it, and stay without it: Person 2." in said.out
     assert world.json("amal", "show", family)["deleted"]
     for code, words, typed in ((head["code"], ("--yes",), "n\n"), (family, (), "")):
         said = world.here("amal", "remove", code, "--reason", "twice", *words, typed=typed)

@@ -66,10 +66,10 @@ def test_a_new_passphrase_is_judged(world: World) -> None:
     assert "telephone" in told["message"]
     assert len(told["hint"].rpartition(": ")[2].split()) == 4
     talk = Talk(world, "amal", "passphrase")
-    talk.until("take these words")
+    talk.until("hard to guess")
     talk.answer("New passphrase:", "qwertyuiop")
     talk.until("a row of the keyboard")
     talk.answer("New passphrase:", "bread and olives")
-    talk.answer("The same once more:", "bread and olives")
+    talk.answer("Repeat the new passphrase:", "bread and olives")
     talk.until("was changed")
     assert talk.end() == 0

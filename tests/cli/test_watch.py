@@ -63,7 +63,7 @@ def test_watch_waits_for_the_server(own_office: Office) -> None:
         assert process.stdout is not None
         assert process.stderr is not None
         assert process.stderr.readline().startswith("Syncing with Office")
-        assert process.stderr.readline() == "No line; it goes on when there is one (5 saves to send).\n"
+        assert process.stderr.readline() == "No connection; syncing goes on when there is one (5 saves to send).\n"
         own_office.server.start()
         assert process.stdout.readline().startswith("Synced with Office: 5 sent")
         code, out, err = end(process, signal.SIGINT)
@@ -98,7 +98,7 @@ def test_a_budget_holds_on_the_line(own_office: Office) -> None:
     assert told[-1]["digest"] == "equal"
     assert all(one["digest"] == "unchecked" and one["partial"] for one in told[:-1])
     said = own_office.run("samar", "sync", "--budget", "4KB").stdout.splitlines()
-    assert said[1] == "The budget is spent: 0 saves and older records wait for the next sync."
+    assert said[1] == "The byte budget is used up: 0 saves and older records wait for the next sync."
 
 
 def test_ctrl_c_ends_politely(own_office: Office) -> None:

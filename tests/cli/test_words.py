@@ -115,7 +115,7 @@ def test_lists_have_the_comma_of_the_language() -> None:
     """Roles that a step takes are named in words, with the commas of their script."""
     refused = errors.RoleRefused(role="caseworker", needs=["supervisor", "admin"])
     assert messages.explain_error(refused, "ar")[1] == "يلزم له: مشرف، مدير النظام."
-    assert messages.explain_error(refused, "en")[1] == "It takes: supervisor, administrator."
+    assert messages.explain_error(refused, "en")[1] == "Needed role: supervisor, administrator."
 
 
 def test_every_key_that_is_said_is_there() -> None:

@@ -168,7 +168,7 @@ def test_line_by_line_it_is_returned_too(disputed: Cast) -> None:
     out.line = lambda text="": said.append(text)  # type: ignore[method-assign]
     LineReview(out, disputed.samar, EVERYTHING).run_review()
     assert order(disputed.samar) == before[::-1]
-    assert "↩ Asked: Amal, Basim. It waits behind the others for the answer." in said
+    assert "↩ Asked: Amal, Basim. The conflict waits for the answer." in said
     assert sum("asked Amal: من رأى البيت؟ (no answer yet)" in line for line in said) == 1
     assert len(queries.list_records(disputed.samar, "question")) == 2
 

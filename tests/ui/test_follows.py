@@ -73,7 +73,7 @@ def test_a_member_that_is_taken_out_again_is_not_counted(people: Cast) -> None:
             assert told(person) == {"size": str(at)}
         await person.until(lambda: "＋ Add a member" in person.seen)
         await person.press("up", "delete")
-        await person.until(lambda: "out of the list?" in person.seen)
+        await person.until(lambda: "from the list?" in person.seen)
         await person.press("enter")
         await person.until(lambda: told(person) == {"size": "1"})
         await person.press("ctrl+c")

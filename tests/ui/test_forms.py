@@ -418,12 +418,12 @@ def test_who_may_be_registered_already_is_shown_before_saving(people: Cast) -> N
             person.question(name).set_text(text)
             person.question(name).judge_text()
         await person.press("ctrl+s")
-        await person.until(lambda: "May be registered already (1)" in person.seen)
+        await person.until(lambda: "Possible duplicates (1)" in person.seen)
         await person.press("escape")
-        await person.until(lambda: "May be registered" not in person.seen)
+        await person.until(lambda: "Possible duplicates" not in person.seen)
         assert len(queries.list_records(amal, "person")) == 1
         await person.press("ctrl+s")
-        await person.until(lambda: "May be registered already (1)" in person.seen)
+        await person.until(lambda: "Possible duplicates (1)" in person.seen)
         await person.press("enter")
 
     assert fill(new(amal, "person"), steps) is not None

@@ -35,7 +35,7 @@ def test_a_full_disk_does_not_end_a_form(people: Cast) -> None:
     async def steps(person: Person) -> None:
         no_room(amal)
         person.question("address").input_line.insert_text_at_cursor("ع" * 900)  # pasted
-        await person.until(lambda: "cannot be kept for later now: The disk is full" in person.seen)
+        await person.until(lambda: "cannot be kept now: The disk is full" in person.seen)
         await person.press("ctrl+c")
         assert person.app.is_running
         assert "The disk is full" in person.seen
@@ -175,7 +175,7 @@ def test_why_two_may_be_one_is_told_in_full(people: Cast) -> None:
             person.question(name).set_text(text)
             person.question(name).judge_text()
         await person.press("ctrl+s")
-        await person.until(lambda: "May be registered already (1)" in person.seen)
+        await person.until(lambda: "Possible duplicates (1)" in person.seen)
         assert all(
             word in person.seen
             for word in ("Given name: the same", "Family name or nisba: the same", "the same birth date")
@@ -249,10 +249,10 @@ def test_a_member_is_taken_out_only_when_that_is_meant(people: Cast) -> None:
         await person.until(lambda: person.app.screen is family and len(family.members) == 1)
         await person.until(lambda: "Add a member" in str(getattr(family.focused, "_words", str)()))
         await person.press("shift+tab")
-        await person.until(lambda: "Delete takes it out" in person.seen)
+        await person.until(lambda: "Delete removes it" in person.seen)
         for key, left in (("escape", 1), ("enter", 0)):
             await person.press("delete")
-            await person.until(lambda: "Take سمير out of the list?" in person.seen)
+            await person.until(lambda: "Remove سمير from the list?" in person.seen)
             await person.press(key)
             await person.until(lambda: person.app.screen is family)
             await person.until(lambda left=left: len(family.members) == left)  # type: ignore[misc]

@@ -53,7 +53,7 @@ def test_where_people_disagreed_it_says_so(twice: Cast) -> None:  # noqa: F811
             await pilot.pause(0.02)
             if isinstance(pilot.app.screen, NoticeDialog):
                 break
-        assert f"{ENOUGH} were merged and 1 called two" in " ".join(seen(pilot.app).replace("│", " ").split())
+        assert f"{ENOUGH} were merged and 1 marked as different" in " ".join(seen(pilot.app).replace("│", " ").split())
         await press(pilot, "escape")
         assert screen.walk.decided == 0
 

@@ -198,4 +198,4 @@ def test_a_pair_that_is_asked_about_again_says_why(samar: Node) -> None:
     assert [item.kind for item in queue.waiting_pairs(samar)].count(queue.DUPLICATE) == 1
     question = question_of_pair(samar, out, one)
     assert question is not None
-    assert question.why.endswith("some of this came after somebody said that they are two")
+    assert question.why.endswith("some of this was added after they were marked as different")

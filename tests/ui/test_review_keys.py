@@ -152,6 +152,6 @@ def test_what_cannot_be_done_here_is_said(people: Cast) -> None:
         screen.walk.add_pairs(pairs)
         screen._open_question(0)
         await press(pilot, "r")
-        assert "Only conflicts go back to those who wrote them." in seen(pilot.app)
+        assert "Only conflicts can be sent back to their authors." in seen(pilot.app)
 
     play(people.samar, steps)

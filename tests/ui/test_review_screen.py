@@ -173,9 +173,9 @@ def test_take_undo_and_note(disputed: Cast) -> None:
         assert "3 of 3" in seen(pilot.app)
         await pilot.press("u")
         assert "3 of 4" in seen(pilot.app)
-        assert "Taken back" in seen(pilot.app)
+        assert "Undone" in seen(pilot.app)
         await pilot.press("u")
-        assert "Nothing was decided" in seen(pilot.app)
+        assert "Nothing to undo" in seen(pilot.app)
         await pilot.press("right", "left", "left", "enter")  # 1 → 2 → 1 → 0, as it was
         assert fields_of(samar, place.record)["location"] == "جبلة"
 

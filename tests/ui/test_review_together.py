@@ -26,7 +26,7 @@ from tests.ui.test_pairs_in_review import samar  # noqa: F401 - a fixture
 from tests.ui.test_review_screen import add, disputed, edit, fields_of, meet  # noqa: F401 - a fixture
 
 Steps = Callable[[Pilot[None], ReviewScreen], Awaitable[None]]
-GONE, AGAIN = "Settled meanwhile by somebody else: 1.", "look again"
+GONE, AGAIN = "Decided meanwhile by somebody else: 1.", "check again"
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ WORDS = {
     "page_older": "… and {n} older: fieldsync show {record} --whole",
     "page_born": "Born",
     "page_name": "Name",
-    "usage.transfer": "A transfer needs somebody who takes the case.",
+    "usage.transfer": "A transfer needs a new worker or a new unit.",
     "usage.transfer!": "Give --worker NAME, --unit UNIT, or both.",
     "usage.plan_step": "A step is written ACTION;SERVICE;DUE or ACTION;SERVICE;DUE;WHO; nothing was changed.",
     "usage.plan_step!": 'For example: --step "enrol him at school;education;2026-11-20"',

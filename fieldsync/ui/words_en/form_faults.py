@@ -2,14 +2,16 @@
 
 WORDS = {
     "form_fault.bad_country": "{key} is not a country. Write its two capital letters, such as SY",
-    "form_fault.bad_default": "{key} is nothing that this field can hold. Write a value that it takes, in quotation marks, "
-    "such as default = \"'yes'\"",
+    "form_fault.bad_default": (
+        "{key} is not a value that this field can hold. Write a value that it takes, in quotation "
+        "marks, such as default = \"'yes'\""
+    ),
     "form_fault.bad_expression": "{key} cannot be read at character {at}. Correct the expression there",
     "form_fault.bad_hashtag": "{key} is not an HXL hashtag. Write one such as #affected+people",
     "form_fault.bad_name": "{key} is not a name that a type, a field or a choice may have. "
     "Take small Latin letters, digits and _, and none of the program's own names",
     "form_fault.bad_version": "{key} is less than 1. Count versions from 1",
-    "form_fault.belongs_in_circle": "{key}: by way of {field}, the type belongs to itself. Choose another owner",
+    "form_fault.belongs_in_circle": "{key}: through {field}, the type belongs to itself. Choose another owner",
     "form_fault.file_too_large": "the file has more than {limit} characters. Make it smaller",
     "form_fault.key_does_not_fit": "{key} does not fit a field of this type and merge. Take it away",
     "form_fault.merge_does_not_fit": "{key}: {merge} does not fit a field of type {type}. Choose another merge",

@@ -1,10 +1,10 @@
 """Programmes and whom they are for."""
 
 WORDS = {
-    "left_above": "those above {unit}",
-    "because.no_rule": "this is no rule: it cannot be read at character {at}",
-    "because.rule_field": "the rule asks for fields that there are not: {unknown}",
-    "eligible_none": "There are no programmes here. A supervisor adds them: fieldsync add programme",
+    "left_above": "units above {unit}",
+    "because.no_rule": "the rule cannot be read at character {at}",
+    "because.rule_field": "the rule uses fields that do not exist: {unknown}",
+    "eligible_none": "There are no programmes yet. A supervisor adds them: fieldsync add programme",
     "eligible_code": "Code",
     "eligible_name": "Programme",
     "eligible_kind": "Kind",

@@ -3,7 +3,7 @@
 WORDS = {
     "no_store.joining": "Joining from {home} was cut off; nothing is lost.",
     "no_store.joining!": "Join again with the same invite: fieldsync join INVITE.",
-    "cut_off.joining": "The line to {server} was cut before it answered; nothing is lost.",
+    "cut_off.joining": "The connection to {server} was lost before it answered; nothing is lost.",
     "cut_off.joining!": "Join again with the same invite: it goes on where it stopped.",
     "invite_invalid.enrolled": "The server knows this laptop already; the invite was not used.",
     "invite_invalid.enrolled!": "Go on as before: fieldsync sync.",
@@ -14,9 +14,9 @@ WORDS = {
     "saves_received": "{n} received by {server}",
     "saves_review": "{n} in review",
     "saves_settled": "{n} settled",
-    "saves_refused": "{n} kept aside",
-    "unchecked": "The two sides differ, and the budget does not reach to make them equal: the next fieldsync sync without --budget does.",
-    "not_found.upstream": "This server is no branch of another one.",
+    "saves_refused": "{n} quarantined",
+    "unchecked": "The two sides differ, and the byte budget is too small to make them equal: run fieldsync sync without --budget.",
+    "not_found.upstream": "This server has no upstream server.",
     "not_found.upstream!": "Make it one by an invite for the role branch, from the server above: fieldsync server upstream set INVITE",
     "scheduled_user": "It is this user's own timer: so that it runs while nobody is logged in, once: loginctl enable-linger",
     "health_letters_twice": (
