@@ -29,7 +29,7 @@ COMMANDS = GroupSpec(
         "move": CommandSpec("transfer:move"),
         "undo": CommandSpec("undo:undo"),
         "household": GroupSpec(
-            "What happens in families: reported by whoever hears of it, verified by a supervisor.",
+            "Household events: reported by anyone, verified by a supervisor.",
             None,
             {
                 "birth": CommandSpec("households:birth"),
@@ -60,17 +60,17 @@ COMMANDS = GroupSpec(
             },
         ),
         "refused": GroupSpec(
-            "What a server refused of your saves: read, and put aside.",
+            "Your saves that a server refused: list them, clear them.",
             "quarantine:list_refused",
             {"list": CommandSpec("quarantine:list_refused"), "clear": CommandSpec("quarantine:clear_refused")},
         ),
         "doctor": GroupSpec(
-            "Look whether this computer is fit for the work: store, disk, servers, clock, network, terminal, versions.",
+            "Check this computer: store, disk, servers, clock, network, terminal, versions.",
             "doctor:doctor",
             {"rtl": CommandSpec("doctor:rtl")},
         ),
         "review": GroupSpec(
-            "Decide what machines cannot: one conflict at a time, or as scripts do it.",
+            "Decide conflicts, possible duplicates and overlaps, one by one or in scripts.",
             "review:review",
             {
                 "list": CommandSpec("review:list_items"),
@@ -85,7 +85,7 @@ COMMANDS = GroupSpec(
             },
         ),
         "overlaps": GroupSpec(
-            "Aid without duplication: what a household has twice.",
+            "Overlaps: aid that a household may have received twice.",
             "overlaps:overlaps",
             {
                 "list": CommandSpec("overlaps:overlaps"),
@@ -112,7 +112,7 @@ COMMANDS = GroupSpec(
         ),
         "refer": CommandSpec("referrals:refer", needs=("referral",)),
         "referral": GroupSpec(
-            "What was referred to other organisations: answered, delivered, taken back, still open.",
+            "Referrals to other organisations: list, answer, deliver, withdraw.",
             "referrals:list_referrals",
             {
                 "list": CommandSpec("referrals:list_referrals"),
@@ -125,7 +125,7 @@ COMMANDS = GroupSpec(
             needs=("referral",),
         ),
         "consent": GroupSpec(
-            "What may be shared of whom, and what was.",
+            "Consents: what may be shared, and what was shared.",
             None,
             {"list": CommandSpec("referrals:list_shared"), "withdraw": CommandSpec("referrals:withdraw_consent")},
             needs=("consent", "referral"),
@@ -134,7 +134,7 @@ COMMANDS = GroupSpec(
         "caseload": CommandSpec("waiting_work:caseload", needs=("case",)),
         "eligible": CommandSpec("programmes:eligible", needs=("programme", "household")),
         "duplicates": GroupSpec(
-            "Records that may be one: find them, compare them, say whether they are.",
+            "Possible duplicates: find, compare, merge or reject them.",
             "duplicates:duplicates",
             {
                 "list": CommandSpec("duplicates:duplicates"),
@@ -174,7 +174,7 @@ COMMANDS = GroupSpec(
                 "approve": CommandSpec("device_locks:approve"),
                 "grant": CommandSpec("server:grant"),
                 "upstream": GroupSpec(
-                    "The server above this one: become its branch, sync with it, every night by itself.",
+                    "The upstream server: become its branch, sync with it, schedule the nightly sync.",
                     None,
                     {
                         "set": CommandSpec("upstream:attach"),

@@ -37,7 +37,7 @@ class HeldUntil(NamedTuple):
 
 
 def is_supported() -> bool:
-    """Say whether this system tells who is at the other end of a socket: else no key is given to anybody."""
+    """Return whether this system reveals a socket peer's user; without that, keys are given to nobody."""
     return hasattr(socket, "AF_UNIX") and (hasattr(socket, "SO_PEERCRED") or sys.platform == "darwin")
 
 
@@ -63,7 +63,7 @@ def end(store: bytes) -> bool:
 
 def start(store: bytes, slots: bytes, key: bytes, seconds: float) -> HeldUntil:
     """Start an agent, in the place of one that there is. Usage where this system has no safe place for one."""
-    import subprocess  # who only asks starts nothing
+    import subprocess  # a query starts no agent
 
     folder = _folder(create=True) if is_supported() else None
     if folder is None:
@@ -85,7 +85,7 @@ def start(store: bytes, slots: bytes, key: bytes, seconds: float) -> HeldUntil:
         if held is None:
             agent.kill()
             raise errors.Usage(reason="no_agent")
-        agent.returncode = 0  # it lives on: nobody waits for it
+        agent.returncode = 0  # it outlives this process: nobody waits for it
     return held
 
 

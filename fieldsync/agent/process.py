@@ -33,7 +33,7 @@ _LONGEST = 8 + NAME_SIZE
 
 
 class Moment(NamedTuple):
-    """What the clocks say: all time that went by, that while the computer was awake, and the time of day."""
+    """Three clocks: elapsed time with sleep, elapsed time awake, and the time of day."""
 
     elapsed: float
     awake: float
@@ -59,7 +59,7 @@ class Span:
         return self.start.wall + self.seconds
 
     def is_over(self, now: Moment) -> bool:
-        """Say whether the key is to be forgotten."""
+        """Return whether the key has expired."""
         start = self.start
         slept = (now.elapsed - start.elapsed) - (now.awake - start.awake)
         longest = max(now.elapsed - start.elapsed, now.awake - start.awake, now.wall - start.wall)
@@ -67,7 +67,7 @@ class Span:
 
 
 def peer_user(connection: socket.socket) -> int | None:
-    """Return who is at the other end of a local socket, None where the system does not say."""
+    """Return the user id of a local socket's peer, None where the system does not reveal it."""
     try:
         if hasattr(socket, "SO_PEERCRED"):
             return int(struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[1])
@@ -107,7 +107,7 @@ class _HeldKey:
 
 
 def serve(listening: socket.socket, path: str, held: _HeldKey, span: Span) -> None:
-    """Answer until it is over: by its time, a sleep of the computer, `lock`, or because the socket has gone."""
+    """Serve until the key expires, the computer sleeps, `lock` is called, or the socket is gone."""
     own = os.lstat(path).st_ino
     while not span.is_over(clock()):
         try:
@@ -121,7 +121,7 @@ def serve(listening: socket.socket, path: str, held: _HeldKey, span: Span) -> No
 
 
 def _answer(listening: socket.socket, held: _HeldKey, span: Span) -> bool:
-    """Answer one program; say whether that was the last."""
+    """Answer one program; return whether it was the last."""
     try:
         connection, _ = listening.accept()
     except OSError:

@@ -1,4 +1,4 @@
-"""What a server refused of this laptop's saves: listed until its person has read it and put it aside. Nothing of it is deleted."""
+"""This laptop's saves that a server refused: listed until their author clears them. Nothing is deleted."""
 
 from collections.abc import Collection
 
@@ -21,7 +21,7 @@ class ClearedRefusals(Struct, frozen=True):
 
 
 def list_refused(node: Node) -> list[QuarantinedSave]:
-    """Return this node's own saves that a server did not apply, but for those that were put aside."""
+    """Return this node's own saves that a server did not apply, without the cleared ones."""
     with node.store.read() as tx:
         cleared = {seq for seq, code, _ in tx.refusals(node.device) if tx.settings.cleared_refusals[str(seq)] == code}
     return [

@@ -36,7 +36,7 @@ _WAITS = {PLAN: "requested", CLOSURE: "requested", EVENT: "reported"}
 
 
 class PendingApproval(Struct, frozen=True):
-    """Something that waits for approval.
+    """A pending approval.
 
     kind: "plan", "closure" or "event".
     record: the id of the case or event.
@@ -108,7 +108,7 @@ def approve_within(node: Node, tx: Tx, record: str, kind: str, *, note: str | No
 
 
 def send_back(node: Node, record: str, kind: str, comment: str) -> None:
-    """Return one to who asked for it, with what is to be done about it; an event is rejected."""
+    """Send one back to its author with a note; an event is rejected."""
     if kind != EVENT:
         cases.send_back(node, record, comment, kind)
     else:
@@ -116,7 +116,7 @@ def send_back(node: Node, record: str, kind: str, comment: str) -> None:
 
 
 def choose(found: Iterable[PendingApproval], refs: Sequence[str]) -> list[PendingApproval]:
-    """Return of what waits what is named by code or id, or a beginning of either. NothingToApprove."""
+    """Return the pending approvals named by a code or id, or a prefix of either. NothingToApprove."""
     listed = list(found)
     chosen: dict[tuple[str, str], PendingApproval] = {}
     for ref in refs:
@@ -132,7 +132,7 @@ def choose(found: Iterable[PendingApproval], refs: Sequence[str]) -> list[Pendin
 
 
 def still_waits(node: Node, record: bytes, kind: str) -> bool:
-    """Say whether something still waits."""
+    """Return whether an approval is still pending."""
     with node.store.read() as tx:
         row = tx.row(record)
         return row is not None and "_deleted" not in row.doc and _waits(row, kind)

@@ -1,4 +1,4 @@
-"""The page of a family or a case: the record with what belongs to it, in sections.
+"""The page of a household or a case: the record with its related records, in sections.
 
 `PAGES` is the layout, by the record type that a page is of; the rest reads it and knows no type by name.
 """
@@ -157,7 +157,7 @@ class _Page:
             yield PageSection(CONFLICTS, open_)
 
     def _beside(self, others: Mapping[bytes, Row], mine: set[bytes]) -> dict[bytes, Row]:
-        """Those of other records that name one of mine: a referral in a case, a service as a step of its plan."""
+        """Records that refer to one of these: a referral in a case, a service as a step of its plan."""
         names = {record_ids.id_text(record) for record in mine}
         return {
             record: row
@@ -175,7 +175,7 @@ class _Page:
             if row.state.type == tie.type and isinstance(row.doc.get(tie.person), str):
                 person = self._tx.merge_targets.get(row.doc[tie.person], row.doc[tie.person])
                 known = ties.get(person)
-                if known is None or known.get(tie.until):  # who came back is a member again
+                if known is None or known.get(tie.until):  # a member who came back counts as present
                     ties[person] = {name: value for name, value in row.doc.items() if not name.startswith("_")}
         kind = self._node.schema.types.get(tie.type)
         types = kind.fields[tie.person].to if kind is not None else ()

@@ -26,7 +26,7 @@ def check(ctx: typer.Context) -> None:
 def backup(
     ctx: typer.Context, file: Annotated[str, Argument(metavar="FILE", help="The copy to be; it must not be there yet.")]
 ) -> None:
-    """Write a sealed copy of the store into one file, while it is in use. What opens the store opens the copy.
+    """Write an encrypted backup of the store into one file, while it is in use. It opens with the same passphrase or key file.
 
     Example: fieldsync backup /media/stick/amal.fsbackup
     """

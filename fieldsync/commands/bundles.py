@@ -25,10 +25,10 @@ def pack(
         ),
     ] = "",
     again: Annotated[
-        bool, Option("--again", help="All that was not acknowledged, also what earlier bundles carry.")
+        bool, Option("--again", help="All unacknowledged saves, including those in earlier bundles.")
     ] = False,
 ) -> None:
-    """Pack what is new into an encrypted file for the office, or from a branch for the server above; with --for, an answer.
+    """Pack new saves into an encrypted bundle for the office, or from a branch for its upstream server; with --for, an answer.
 
     Example: fieldsync pack /media/stick/to-office.age
     """
@@ -59,7 +59,7 @@ def _is_branch(node: "Node") -> bool:
 
 
 def unpack(ctx: typer.Context, file: File) -> None:
-    """Take what a bundle brings: proved as a whole first, then applied as a sync would.
+    """Unpack a bundle: it is verified completely, then applied like a sync.
 
     Example: fieldsync unpack /media/stick/from-office.age
     """

@@ -13,25 +13,25 @@ if TYPE_CHECKING:
     from fieldsync.replica.node import Node
     from fieldsync.topology.device_summaries import FamilyMember
 
-Device = Annotated[str, Argument(metavar="DEVICE", help="Its letters or the beginning of its id.")]
+Device = Annotated[str, Argument(metavar="DEVICE", help="Its code letters or the beginning of its id.")]
 
 
 def revoke(
     ctx: typer.Context,
     device: Device,
     everything: Annotated[
-        bool, Option("--all", help="Lock its whole family: all copies of it, and what it is a copy of.")
+        bool, Option("--all", help="Revoke its whole family: all copies of it, and its original.")
     ] = False,
     since: Annotated[
         str | None,
         Option(
             metavar="DATE",
-            help="When it was out of its person's hands: a date, or a date with the time: 2026-10-31T14:30. What a server first "
-            "took after that is quarantined.",
+            help="When it was lost or stolen: a date, or a date with the time: 2026-10-31T14:30. "
+            "Saves first received after that are quarantined.",
         ),
     ] = None,
 ) -> None:
-    """Lock a device out for ever, from its next request on; what it had sent stays.
+    """Revoke a device for ever, from its next request; what it sent before stays.
 
     Its family is shown: every device that was restored or cloned from it, or that it came from, with where and when each was
     enrolled. On a terminal you are asked for each of them. Without one, or with --json, only DEVICE is locked, unless --all is given.
@@ -98,7 +98,7 @@ def _asked_since(ctx: typer.Context) -> int | None:
 
 
 def pending(ctx: typer.Context) -> None:
-    """List the devices that wait for approval: what they push is quarantined, and they get nothing.
+    """List devices that await approval: their saves are quarantined, and they receive nothing.
 
     A device is pending where another one has already gone on for the same original, after a restore or a clone.
 

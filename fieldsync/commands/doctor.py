@@ -34,7 +34,7 @@ _ANYWHERE = (
 
 
 def doctor(ctx: typer.Context) -> None:
-    """Look whether this computer is fit for the work: store, disk, servers, clock, network, terminal, versions.
+    """Check this computer: store, disk, servers, clock, network, terminal, versions.
 
     Changes nothing, and sends nothing but a greeting to the servers that it knows. The exit code is that of the worst fault.
 

@@ -26,7 +26,7 @@ Weak = Annotated[bool, Option("--weak", help="Those that are less likely, too.")
 
 
 def duplicates(ctx: typer.Context, unit: Unit = None, type_: Type = None, *, weak: Weak = False) -> None:
-    """List the records that may be one, the likeliest first. Nothing is merged unless a supervisor says so.
+    """List possible duplicates, the likeliest first. Nothing is merged unless a supervisor says so.
 
     Example: fieldsync duplicates list --type person
     """
@@ -67,7 +67,7 @@ def show(ctx: typer.Context, a: Record, b: Other) -> None:
 
 
 def merge(ctx: typer.Context, a: Stays, b: Gives, note: Note = None) -> None:
-    """Say that two records are one: A stays, B gives way. Every value and reference is kept, and split takes it back.
+    """Merge two records: A stays, B is merged into it. Every value and reference is kept, and split undoes it.
 
     Example: fieldsync duplicates merge JBL-AK-7 JBL-BH-12 --note "same booklet"
     """
@@ -79,7 +79,7 @@ def merge(ctx: typer.Context, a: Stays, b: Gives, note: Note = None) -> None:
 
 
 def split(ctx: typer.Context, a: Record, b: Other, note: Note = None) -> None:
-    """Take a merge back, however long ago it was: each stands for itself again.
+    """Undo a merge, however long ago it was: both records are separate again.
 
     Example: fieldsync duplicates split JBL-AK-7 JBL-BH-12
     """
@@ -106,13 +106,13 @@ def bulk(
     ctx: typer.Context,
     type_: Annotated[str, Option("--type", metavar="TYPE", help="Of which type.", autocompletion=completion.types)],
     *,
-    score: Annotated[int, Option(metavar="PERCENT", help="How likely they are one at least, in percent.")] = 95,
+    score: Annotated[int, Option(metavar="PERCENT", help="The least likelihood of a duplicate, in percent.")] = 95,
     unit: Unit = None,
     dry_run: Annotated[bool, Option("--dry-run", help="Say what would be merged, and merge nothing.")] = False,
     note: Note = None,
     yes: Yes = False,
 ) -> None:
-    """Merge all pairs that are so likely one; only where such pairs were always merged when people looked at each.
+    """Merge all pairs above a score, if such pairs were always merged in individual review.
 
     On a terminal they are shown first.
 

@@ -262,7 +262,7 @@ def import_form(
     ] = None,
     type_: Annotated[str | None, Option("--type", metavar="NAME", help="What the record type is called.")] = None,
 ) -> None:
-    """Make record types of an XLSForm, as files that can be read and changed; what they cannot carry is listed.
+    """Make record types from an XLSForm, as editable files; everything that cannot be carried over is listed.
 
     Example: fieldsync schema import survey.xlsx --out forms
     """

@@ -24,8 +24,8 @@ def join(
 ) -> None:
     """Enrol this laptop with an invite and fetch its records.
 
-    Where the line was cut, the same invite goes on. Where a server that was restored has lost this laptop, a new invite brings it
-    back: all that is here stays, and is sent again.
+    If the connection was lost, run it again with the same invite.
+    If a restored server has lost this laptop, a new invite brings it back: all work here stays, and is sent again.
 
     Example: fieldsync join fieldsync:1:lKdodHRwczov...
     """

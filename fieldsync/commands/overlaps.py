@@ -23,7 +23,7 @@ class BothRight(Struct, frozen=True):
 
 
 def overlaps(ctx: typer.Context, unit: Unit = None, type_: Type = None) -> None:
-    """List what a household has twice: the same aid in one month, programmes that exclude each other, one thing entered twice.
+    """List overlaps: the same aid in one month, programmes that exclude each other, double entries.
 
     Example: fieldsync overlaps list --unit LAT/JBL
     """
@@ -52,9 +52,9 @@ def drop(
     ctx: typer.Context,
     record: Record,
     *,
-    reason: Annotated[str, Option(metavar="TEXT", help="Why it is the one too many.")],
+    reason: Annotated[str, Option(metavar="TEXT", help="Why it was given in error.")],
 ) -> None:
-    """Cancel the one that is too many; it stays in the history.
+    """Cancel the entry given in error; it stays in the history.
 
     Example: fieldsync overlaps drop JBL-BH-12 --reason "entered twice"
     """

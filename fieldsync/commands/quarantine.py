@@ -10,7 +10,7 @@ from fieldsync.commands import opened, tell
 from fieldsync.commands.support import completion
 
 Device = Annotated[
-    str | None, Option(metavar="DEVICE", help="Only those of a device: its letters or the beginning of its id.")
+    str | None, Option(metavar="DEVICE", help="Only those of a device: its code letters or the beginning of its id.")
 ]
 Record = Annotated[
     str | None, Option(metavar="RECORD", help="Only those about a record.", autocompletion=completion.codes)

@@ -37,7 +37,7 @@ def tell_record(
     *,
     changed: Sequence[str] = (),
 ) -> None:
-    """Tell what became of a record that was saved: what it lacks, whom it may duplicate, what in it is in conflict."""
+    """Report on a saved record: missing fields, possible duplicates, fields in conflict."""
     if duplicates:
         found = replace(found, duplicates=[one.brief() for one in duplicates])
 

@@ -287,7 +287,7 @@ def find(
 
 
 def history(ctx: typer.Context, record: Record) -> None:
-    """Show who changed what, when, from what to what, and what lost.
+    """Show a record's changes: author, time, old and new values, and values that lost a conflict.
 
     Example: fieldsync history JBL-AK-42
     """
@@ -305,12 +305,14 @@ def remove(
     record: Record,
     reason: Annotated[str, Option(help="Why it is removed.")],
     *,
-    dry_run: Annotated[bool, Option("--dry-run", help="Say what hangs on it, and remove nothing.")] = False,
+    dry_run: Annotated[
+        bool, Option("--dry-run", help="Show the records that belong or refer to it, and remove nothing.")
+    ] = False,
     yes: Yes = False,
 ) -> None:
     """Remove a record; it stays in the history, and an edit made meanwhile brings it to review.
 
-    On a terminal what belongs to it and what names it is said first.
+    On a terminal the records that belong to it or refer to it are shown first.
 
     Example: fieldsync remove JBL-AK-42 --reason "registered twice"
     """

@@ -115,7 +115,7 @@ def devices(ctx: typer.Context) -> None:
 
 def grant(
     ctx: typer.Context,
-    device: Annotated[str, Argument(metavar="DEVICE", help="Its letters or the beginning of its id.")],
+    device: Annotated[str, Argument(metavar="DEVICE", help="Its code letters or the beginning of its id.")],
     role: Role,
     unit: Annotated[
         list[str],
@@ -130,7 +130,7 @@ def grant(
         Option("--at-once", help="Take nothing any more that it signed under its old grants, as if it had been told."),
     ] = False,
 ) -> None:
-    """Set what a device may do, in place of all it was granted before; it takes effect at its next sync.
+    """Set a device's grants, replacing all earlier ones; they take effect at its next sync.
 
     What it had signed before it was told counts for 60 days, unless --at-once is given.
 

@@ -19,17 +19,19 @@ def sync(
     *,
     dry_run: Annotated[bool, Option("--dry-run", help="Say what it would send, and send nothing.")] = False,
     tries: Annotated[
-        int | None, Option(min=1, help="How many tries in a row may bring nothing (default: 6 once the line was cut).")
+        int | None, Option(min=1, help="How many tries in a row may fail (default: 6 once the connection was lost).")
     ] = None,
     budget: Annotated[
         str, Option(metavar="SIZE", help="At most so many bytes both ways, such as 200KB: what matters most first.")
     ] = "",
-    watch: Annotated[bool, Option("--watch", help="Go on: sync whenever there is a line. Ctrl-C ends it.")] = False,
+    watch: Annotated[
+        bool, Option("--watch", help="Keep running: sync whenever the server can be reached. Ctrl-C ends it.")
+    ] = False,
     every: Annotated[
         str, Option(metavar="TIME", help="With --watch: how often to ask when there is nothing to send.")
     ] = "60s",
 ) -> None:
-    """Send what is new here and fetch what is new there; where the line is cut, try again and go on where it stopped.
+    """Send new saves and fetch new ones; after a lost connection, try again and resume.
 
     Example: fieldsync sync --budget 200KB
     """
@@ -87,7 +89,7 @@ def _watch(
 
 
 def status(ctx: typer.Context) -> None:
-    """Show who this laptop is, what is unsent, what is in conflict, when it last synced.
+    """Show this laptop's identity, pending saves, conflicts and last sync.
 
     Supervisors also see pairs awaiting review: "duplicates" and "overlaps" with --json; "uncompared" records may bring more.
     "blocked" lists whatever has kept this store and a server from being compared.

@@ -19,7 +19,9 @@ def move(
         Option(metavar="UNIT", help="Where it lives from now on, such as LAT/QRD.", autocompletion=completion.units),
     ],
     note: Note = None,
-    dry_run: Annotated[bool, Option("--dry-run", help="Say who would lose and who gain it, and move nothing.")] = False,
+    dry_run: Annotated[
+        bool, Option("--dry-run", help="Show who would lose and who would gain access, and move nothing.")
+    ] = False,
     yes: Yes = False,
 ) -> None:
     """Move a record to another unit, with everything that belongs to it; on a terminal that is said first.

@@ -1,4 +1,4 @@
-"""Undo: the last thing that one did, taken back."""
+"""Undo: revert one's last action."""
 
 from typing import Annotated
 
@@ -12,12 +12,12 @@ from fieldsync.commands.records import Note, Yes
 def undo(
     ctx: typer.Context,
     listed: Annotated[
-        bool, Option("--list", help="Say what can be taken back, the newest first, and change nothing.")
+        bool, Option("--list", help="List what can be undone, the newest first, and change nothing.")
     ] = False,
     note: Note = None,
     yes: Yes = False,
 ) -> None:
-    """Take back the last thing that you did on this laptop, of whatever kind, also after a sync; again for the one before it.
+    """Undo your last action on this laptop, before or after a sync; run it again for the one before.
 
     It is a save of its own: both stay in the history. What others have written since stays as they wrote it.
 

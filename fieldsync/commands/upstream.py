@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def attach(
-    ctx: typer.Context, invite: Annotated[str, Argument(metavar="INVITE", help="From the server above.")]
+    ctx: typer.Context, invite: Annotated[str, Argument(metavar="INVITE", help="The upstream server's invite.")]
 ) -> None:
     """Make this server a branch of another one, by an invite for the role `branch`.
 
@@ -39,7 +39,7 @@ def sync(
         int, Option(min=0, max=24 * 60, metavar="MINUTES", help="Wait up to so long first, by chance.")
     ] = 0,
 ) -> None:
-    """Sync with the server above: what laptops brought goes up as they signed it, what is new comes down.
+    """Sync with the upstream server: laptops' saves go up as they were signed, new ones come down.
 
     Example: fieldsync server upstream sync
     """
@@ -60,7 +60,7 @@ def schedule(
     ctx: typer.Context,
     at: Annotated[str, Option(metavar="HH:MM", help="When, by this computer's clock.")],
 ) -> None:
-    """Sync with the server above every night: a systemd timer, or a cron line where there is no systemd.
+    """Sync with the upstream server every night: a systemd timer, or a cron line where there is no systemd.
 
     Some minutes are added by chance, so that not all branches call at once. The store must open by FIELDSYNC_KEY_FILE.
 

@@ -1,4 +1,4 @@
-"""What waits: what is due for whom, how much each has to do, and what asks for approval, many of it approved at once."""
+"""The agenda, the caseload, and pending approvals, approved one by one or in bulk."""
 
 from typing import TYPE_CHECKING, Annotated
 

@@ -12,7 +12,7 @@ from fieldsync.ui.views.tables import Tables
 
 # what is pressed, and how many seconds one can look at it: both sides, who wrote what, the decision
 STEPS: Sequence[tuple[str, float]] = (("", 2.0), ("right", 0.8), ("left", 0.8), ("h", 2.0), ("escape", 0.6), ("1", 1.8))
-_COLUMNS, _LINES = 60, 16  # in less nothing is to be seen
+_COLUMNS, _LINES = 60, 16  # a smaller terminal shows too little
 
 
 def is_large_enough() -> bool:

@@ -1,4 +1,4 @@
-"""Phones and places that many families have in common: a shelter's, a shop's, a village's. They say nothing of who is one with whom."""
+"""Phones and places shared by many families (a shelter's, a shop's, a village's): no evidence of a duplicate."""
 
 from collections.abc import Callable
 
@@ -6,14 +6,14 @@ from fieldsync.linkage import blocks
 from fieldsync.linkage.aliases import Name
 
 MANY_FAMILIES = 10
-"""A phone or place of more families than that says nothing."""
+"""A phone or place shared by more families than this is no evidence."""
 
 CountsFamilies = Callable[[int], int]
 """Returns how many families stand under a key of `blocks.contact_keys`; from MANY_FAMILIES + 1 on it need not count further."""
 
 
 class SharedContacts:
-    """Says of phones and places whether many families share them; counts each once."""
+    """Tells whether many families share a phone or place; each is counted once."""
 
     def __init__(self, families_of: CountsFamilies = lambda _: 0) -> None:
         self._families_of = families_of

@@ -17,7 +17,7 @@ from fieldsync.replica.node import Node
 from fieldsync.replica.record_units import unit_of
 from fieldsync.store import ReadTx
 
-_LONGEST = 10 * 60  # seconds: who has not saved for longer did something else meanwhile
+_LONGEST = 10 * 60  # seconds: a longer pause was spent on something else
 
 
 class LoggedDecision(NamedTuple):

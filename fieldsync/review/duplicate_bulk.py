@@ -1,4 +1,4 @@
-"""Many pairs of duplicates merged at once: those that are at least so likely, and only where people have always said so of such pairs."""
+"""Bulk merges of likely duplicates: pairs above a score, and only if such pairs were always merged in individual review."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -23,7 +23,7 @@ NEAR = 0.05
 
 
 class PastPairs(Struct, frozen=True):
-    """What people said of pairs of a type that are at least so likely.
+    """Past decisions on pairs of a type at or above a score.
 
     merged: how many they merged.
     apart: of how many they said that they are two.
@@ -36,7 +36,7 @@ class PastPairs(Struct, frozen=True):
 
     @property
     def agree(self) -> bool:
-        """Whether they are enough, and all alike."""
+        """Whether there are enough of them, and all were merged."""
         return self.merged >= ENOUGH and self.apart == 0
 
 
@@ -71,7 +71,7 @@ def past_pairs(node: Node, type: str, least: float) -> PastPairs:
 
 
 def _merged_scores(tx: ReadTx, type: str) -> Iterator[float]:
-    """How likely those are one that were merged; what is not here is left out."""
+    """The scores of merged pairs; records that are not here are left out."""
     pairs = [tuple(map(record_ids.from_text, pair)) for pair in tx.merge_targets.items() if pair[0] != pair[1]]
     rows = tx.rows({record for pair in pairs for record in pair})
     both = [
@@ -106,7 +106,7 @@ def mergeable_pairs(
 
 
 class MergedPairs(NamedTuple):
-    """Pairs that were merged in one save, and the records that gave way: to be taken back."""
+    """Pairs merged in one save, and the records merged away: for undoing."""
 
     pairs: list[DuplicatePair]
     gave: list[bytes]

@@ -1,4 +1,4 @@
-"""Records that somebody who decides looks at beside the one in question: those that it names, and those that belong to it."""
+"""Related records for a decision: those that a record refers to, and those that belong to it."""
 
 from collections.abc import Iterator
 from typing import NamedTuple

@@ -154,7 +154,7 @@ def _fields_found(node: Node, row: Row, wanted: Sequence[Sequence[str]]) -> tupl
 
 
 def _reasons(match: Likeness, fields: Iterable[str], *, member: bool) -> Iterator[str]:
-    """Yield what speaks for a record: what the comparison says, a word for each field that it leaves out, a member."""
+    """Yield the reasons for a record: those of the comparison, one for each field it leaves out, a member."""
     told = set[str]()
     for reason in match.reasons:
         if not reason.endswith("_other"):

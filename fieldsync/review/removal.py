@@ -1,4 +1,4 @@
-"""What hangs on a record that is to be removed: what belongs to it, and what names it. Told before, for nothing of it goes along."""
+"""A record's dependants, shown before its removal: records that belong to it or refer to it. They are not removed with it."""
 
 from msgspec import Struct
 
@@ -26,7 +26,7 @@ class RemovalPlan(Struct, frozen=True):
 
 
 def plan_removal(node: Node, ref: str) -> RemovalPlan:
-    """Return what hangs on a record. NoRecord, Ambiguous, UnitRefused, RoleRefused."""
+    """Return a record's dependants. NoRecord, Ambiguous, UnitRefused, RoleRefused."""
     with node.store.read() as tx:
         row = find_row(tx, ref)
         node.may_write(*units_of(tx, row))
@@ -39,7 +39,7 @@ def plan_removal(node: Node, ref: str) -> RemovalPlan:
 
 
 def _naming_rows(node: Node, tx: ReadTx, row: Row) -> dict[bytes, Row]:
-    """Return the records that name another one in a field that is for such."""
+    """Return the records that refer to another one in a reference field."""
     me, found = record_ids.id_text(row.state.record), dict[bytes, Row]()
     for kind in node.schema.types.values():
         for field in kind.fields.values():

@@ -1,4 +1,4 @@
-"""Pairs of which somebody said that they are two, and that data has come since which speaks for their being one.
+"""Rejected pairs that are asked about again because new evidence for a duplicate has arrived since.
 
 What was known then need not be stored: the decision is a register like what speaks against it, and what was written, or has
 arrived, after it is new. Names do not count: correcting how one is spelt asks nobody again.
@@ -67,7 +67,7 @@ def _renewed_pairs(tx: ReadTx, least: float, type: str | None) -> Iterator[OpenP
 
 
 def is_renewed(tx: ReadTx, one: Row, other: Row, reasons: Iterable[str], shared: SharedContacts) -> bool:
-    """Say whether any of these reasons for their being one has come after somebody said that two records are two."""
+    """Return whether any of these reasons is newer than the decision that the two records differ."""
     told = {field for reason in reasons for field in _FIELDS.get(reason, ())}
     if not told:
         return False
@@ -81,7 +81,7 @@ def is_renewed(tx: ReadTx, one: Row, other: Row, reasons: Iterable[str], shared:
 
 
 def _decision(row: Row, second: Row) -> _Moment | None:
-    """Return when a record was said not to be another one."""
+    """Return when a record was marked as different from another one."""
     name = f"{NOT_SAME}/{record_ids.id_text(second.state.record)}"
     return _moment(row, name) if settle_member(register_of(row.state, name)) else None
 
@@ -106,7 +106,7 @@ def _common_members(one: list[Row], other: list[Row], shared: SharedContacts) ->
 
 
 def _writes(row: Row, fields: set[str], common: set[str]) -> Iterator[_Moment]:
-    """Yield when what speaks for it was written in a record."""
+    """Yield when the evidence in a record was written."""
     for field in fields & row.doc.keys():
         if field not in _COMMON:
             yield _moment(row, field)

@@ -33,7 +33,7 @@ from fieldsync.store.settings import SavedAct
 
 
 class DoneAct(Struct, frozen=True):
-    """Something that a person did at once.
+    """One action of a person.
 
     saves: its first and its last commit, DEVICE:SEQ.
     made: how many records it made, by type.
@@ -50,7 +50,7 @@ class DoneAct(Struct, frozen=True):
 
 
 class NotUndone(Struct, frozen=True):
-    """What of an act was not taken back.
+    """A part of an action that was not undone.
 
     record: its code, or its id.
     field: null for the whole record.
@@ -63,7 +63,7 @@ class NotUndone(Struct, frozen=True):
 
 
 class UndoneAct(Struct, frozen=True):
-    """An act that was taken back."""
+    """An action that was undone."""
 
     act: DoneAct
     left: list[NotUndone]
@@ -74,7 +74,7 @@ _KEPT = 20  # as many as there are acts
 
 
 def list_acts(node: Node) -> list[DoneAct]:
-    """Return what can be taken back, the newest first."""
+    """Return the actions that can be undone, the newest first."""
     with node.store.read() as tx:
         return [_described(node, tx, act) for act in reversed(tx.settings.acts)]
 
@@ -161,7 +161,7 @@ class _Undoing:
                     known.setdefault(name, value)
 
     def drafts(self) -> Iterator[Draft]:
-        """Yield what takes it back, the newest first."""
+        """Yield the drafts that undo it, the newest first."""
         commits = _commits_of(self._node, self._tx, self._act)
         written: dict[bytes, dict[str, int]] = {}  # by record: field → the last commit of the act to it
         for one in commits:

@@ -74,7 +74,7 @@ def _lookup(given: str, spoken: Mapping[str, Iterable[str]]) -> str | list[str]:
         return meant[0]
     if meant:
         return meant[:_NEAR]
-    from difflib import get_close_matches  # only where something is wrong
+    from difflib import get_close_matches  # computed only for an error
 
     near = get_close_matches(asked, keys, n=_NEAR, cutoff=_ALIKE)
     if len(asked) >= _ENOUGH:

@@ -1,4 +1,4 @@
-"""Which units the organisation has: a server tells its devices, which so know of a unit that is none before they sync.
+"""The organisation's units: servers tell their devices, so that a mistyped unit is refused before a sync.
 
 A server knows its channels; a branch knows some of them only, and passes on what the server above told. Partners are told nothing.
 """

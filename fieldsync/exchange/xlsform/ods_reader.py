@@ -42,7 +42,7 @@ def read_sheets(path: Path) -> dict[str, list[tuple[Cell, ...]]]:
             for name in book.sheet_names
             for rows in [book.get_sheet_by_name(name).to_python(skip_empty_area=False)]
         }
-    except Exception as fault:  # a foreign file makes it raise anything
+    except Exception as fault:  # the library raises anything for a malformed file
         raise errors.BadFile(file=path.name, reason="workbook") from fault
 
 

@@ -17,7 +17,7 @@ JOINING = {"and", "or", "div", "mod"}
 
 
 class Untranslated(Exception):
-    """An expression that our language does not have: a reason, and what of it."""
+    """An expression with no equivalent in record types: the reason, and the part of it."""
 
     def __init__(self, reason: str, what: str = "") -> None:
         super().__init__(reason)

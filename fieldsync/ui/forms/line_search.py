@@ -1,4 +1,4 @@
-"""The search before a new record line by line, where the terminal is not drawn on."""
+"""The search before a new record, line by line, for terminals without a full screen."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""The first screen of `add`: whoever is to be registered is looked for, and who is there already can be opened instead."""
+"""The first screen of `add`: a search for existing records, which can be opened instead of making a new one."""
 
 from collections.abc import Callable, Sequence
 from typing import ClassVar
@@ -110,7 +110,7 @@ class SearchScreen(DialogScreen[None]):
 
     @on(Input.Changed)
     def words_typed(self, event: Input.Changed) -> None:
-        """Look for it once the fingers rest."""
+        """Search after a pause in typing."""
         event.stop()
         if self._timer is not None:
             self._timer.stop()

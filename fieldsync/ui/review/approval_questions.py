@@ -1,4 +1,4 @@
-"""What waits for approval as questions of the review screen: approve, send back, or approve all of the kind at once."""
+"""Pending approvals as questions of the review screen: approve, send back, or approve all of the kind at once."""
 
 from collections.abc import Callable
 from functools import partial
@@ -23,7 +23,7 @@ _MOST = 5  # records that are named before many are approved
 
 
 def waiting_besides(node: Node, *, progress: Progress | None = None) -> list[QueuedConflict]:
-    """Return what waits beside conflicts: pairs of records, and approvals."""
+    """Return the questions beside conflicts: pairs of records, and approvals."""
     waiting = [
         QueuedConflict(_RANK, at, record_ids.from_text(one.record), one.kind, one.type, one.code, one.unit, APPROVAL)
         for at, one in enumerate(approvals.list_approvals(node))

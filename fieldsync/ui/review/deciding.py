@@ -1,4 +1,4 @@
-"""Deciding on the full screen, and taking back: one question is open, and what is done to it leads to the next."""
+"""Deciding and undoing on the full screen: one question is open, and its decision leads to the next."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -105,7 +105,7 @@ class DecidingScreen(ReviewLayout):
         self._open_question(back())
 
     async def _run_beside(self, work: Callable[[Progress], T]) -> T:
-        """Do what takes its time beside the screen, which shows how far it has got."""
+        """Run slow work beside the screen, which shows its progress."""
         loop = asyncio.get_running_loop()
 
         def progress(done: int, total: int | None, what: str) -> None:

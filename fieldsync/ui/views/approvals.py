@@ -1,4 +1,4 @@
-"""What waits for approval, on a terminal."""
+"""Views of pending approvals."""
 
 from collections.abc import Sequence
 
@@ -30,7 +30,7 @@ def approved(out: Tables, node: Node, done: ApprovedMany) -> None:
 
 
 def asked_for(out: Tables, node: Node, one: PendingApproval) -> SafeText:
-    """What is asked for, in words: the kind, and the goal, reason or event."""
+    """The requested approval in words: its kind, and the goal, reason or event."""
     kind = node.schema.types.get(one.type)
     field = {CLOSURE: "closure_reason", EVENT: "kind"}.get(one.kind)
     what = out.shown(kind, field, one.what) if field is not None and one.what else out.safe(one.what or "")

@@ -1,4 +1,4 @@
-"""What can be taken back, and what was, on a terminal."""
+"""Views of actions that can be undone, and of those that were."""
 
 from collections.abc import Mapping, Sequence
 
@@ -31,7 +31,7 @@ def described(out: Tables, node: Node, act: DoneAct) -> None:
 
 
 def undone(out: Tables, node: Node, done: UndoneAct) -> None:
-    """What was taken back, and what of it was not."""
+    """The undone action, and the parts of it that were left."""
     out.say("undone")
     described(out, node, done.act)
     for one in done.left:

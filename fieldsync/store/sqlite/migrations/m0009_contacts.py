@@ -9,5 +9,5 @@ UNKEYED = "INSERT OR IGNORE INTO unkeyed SELECT n FROM record WHERE type IN ('ho
 
 
 def apply(db: "sqlite_utils.Database") -> None:
-    """Have all of it looked at the next time."""
+    """Mark every record for comparison."""
     db.execute(UNKEYED)
