@@ -25,7 +25,7 @@ _TRIED_FIRST = (
     "computer internet google facebook whatsapp samsung kobo odk data syria damascus latakia egypt cairo saudi lebanon iraq jordan",
     "monkey dragon master sunshine princess",
     "كلمه السر المرور سر سري باسورد مرحبا اهلا حبيبي حبيبتي بسم الله الرحمن الرحيم محمد احمد علي سوريا دمشق اللاذقيه حلب مصر القاهره",
-    "السعوديه لبنان العراق الاردن مكتب المكتب خادوم جمعيه",
+    "السعوديه لبنان العراق الاردن مكتب المكتب خادوم خادم جمعيه",
 )
 _COMMON = frozenset(" ".join(_TRIED_FIRST).split())
 

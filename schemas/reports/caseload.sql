@@ -1,10 +1,10 @@
 /*
 number = 6
 label = { en = "Caseload", ar = "عبء الحالات" }
-about = { en = "Open cases of each worker on the last day of the period, by risk and stage; who has too many.", ar = "الحالات المفتوحة لكل باحث في آخر يوم من الفترة بحسب الخطورة والمرحلة؛ ومن زاد عبؤه." }
+about = { en = "Open cases of each worker on the last day of the period, by risk and stage; who has too many.", ar = "الحالات المفتوحة لكل باحث اجتماعي في آخر يوم من الفترة بحسب الخطورة والمرحلة؛ ومن زاد عبؤه." }
 
 [columns]
-worker = { en = "Worker", ar = "الباحث", kind = "text", leaves = false }
+worker = { en = "Worker", ar = "الباحث الاجتماعي", kind = "text", leaves = false }
 band = { en = "Band", ar = "الشريحة", kind = "word" }
 open = { en = "Open", ar = "مفتوحة", kind = "count", bar = true }
 low = { en = "Low", ar = "منخفض", kind = "count" }

@@ -31,16 +31,16 @@ found = { en = "Identified by", ar = "طريقة الرصد" }
 risk = { en = "Risk", ar = "الخطورة" }
 satisfied = { en = "Satisfied", ar = "الرضا" }
 total = { en = "all", ar = "الكل" }
-d03 = { en = "3 days or less", ar = "٣ أيام أو أقل" }
-d05 = { en = "4-5 days", ar = "٤-٥ أيام" }
-d14 = { en = "6-14 days", ar = "٦-١٤ يوما" }
-d30 = { en = "15-30 days", ar = "١٥-٣٠ يوما" }
-d90 = { en = "31-90 days", ar = "٣١-٩٠ يوما" }
-more = { en = "more than 90 days", ar = "أكثر من ٩٠ يوما" }
-c030 = { en = "30 days or less", ar = "٣٠ يوما أو أقل" }
-c090 = { en = "31-90 days", ar = "٣١-٩٠ يوما" }
-c180 = { en = "91-180 days", ar = "٩١-١٨٠ يوما" }
-c999 = { en = "more than 180 days", ar = "أكثر من ١٨٠ يوما" }
+d03 = { en = "3 days or less", ar = "3 أيام أو أقل" }
+d05 = { en = "4-5 days", ar = "4-5 أيام" }
+d14 = { en = "6-14 days", ar = "6-14 يوماً" }
+d30 = { en = "15-30 days", ar = "15-30 يوماً" }
+d90 = { en = "31-90 days", ar = "31-90 يوماً" }
+more = { en = "more than 90 days", ar = "أكثر من 90 يوماً" }
+c030 = { en = "30 days or less", ar = "30 يوماً أو أقل" }
+c090 = { en = "31-90 days", ar = "31-90 يوماً" }
+c180 = { en = "91-180 days", ar = "91-180 يوماً" }
+c999 = { en = "more than 180 days", ar = "أكثر من 180 يوماً" }
 child = { en = "child", ar = "طفل" }
 woman = { en = "woman", ar = "امرأة" }
 older = { en = "older person", ar = "مسنّ" }
@@ -71,7 +71,7 @@ none = { en = "none yet", ar = "لا تقدم" }
 in_progress = { en = "in progress", ar = "قيد التقدم" }
 met = { en = "met", ar = "تحقق" }
 yes = { en = "yes", ar = "نعم" }
-partly = { en = "partly", ar = "جزئيا" }
+partly = { en = "partly", ar = "جزئياً" }
 no = { en = "no", ar = "لا" }
 vaccination = { en = "vaccination", ar = "تطعيم" }
 mhpss = { en = "psychosocial", ar = "دعم نفسي" }

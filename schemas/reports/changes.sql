@@ -12,7 +12,7 @@ reported = { en = "Reported only", ar = "مبلّغ عنها فقط", kind = "co
 
 [words]
 households = { en = "Households with a change", ar = "أسر طرأ عليها تغيّر" }
-stale = { en = "Households unconfirmed for 12 months", ar = "أسر لم تُحدَّث منذ ١٢ شهرا" }
+stale = { en = "Households unconfirmed for 12 months", ar = "أسر لم تُحدَّث منذ 12 شهراً" }
 */
 WITH
   changed AS MATERIALIZED (

@@ -15,13 +15,13 @@ applied = { en = "Training: applied", ar = "تدريب: متقدمون" }
 accepted = { en = "  accepted or waiting", ar = "  مقبولون أو منتظرون" }
 attending = { en = "  attending", ar = "  ملتحقون" }
 passed = { en = "  passed", ar = "  ناجحون" }
-employed_3 = { en = "  at work within 3 months", ar = "  عملوا خلال ٣ أشهر" }
-employed_6 = { en = "  at work within 6 months", ar = "  عملوا خلال ٦ أشهر" }
+employed_3 = { en = "  at work within 3 months", ar = "  عملوا خلال 3 أشهر" }
+employed_6 = { en = "  at work within 6 months", ar = "  عملوا خلال 6 أشهر" }
 lent = { en = "Loans and grants out (amount)", ar = "قروض ومنح مصروفة (المبلغ)" }
 repaid = { en = "Paid back (amount)", ar = "المسدد (المبلغ)" }
-arrears_30 = { en = "In arrears 30 days (loans)", ar = "متأخرات ٣٠ يوما (قروض)" }
-arrears_60 = { en = "In arrears 60 days (loans)", ar = "متأخرات ٦٠ يوما (قروض)" }
-arrears_90 = { en = "In arrears 90 days (loans)", ar = "متأخرات ٩٠ يوما (قروض)" }
+arrears_30 = { en = "In arrears 30 days (loans)", ar = "متأخرات 30 يوماً (قروض)" }
+arrears_60 = { en = "In arrears 60 days (loans)", ar = "متأخرات 60 يوماً (قروض)" }
+arrears_90 = { en = "In arrears 90 days (loans)", ar = "متأخرات 90 يوماً (قروض)" }
 jobs = { en = "Jobs created (jobs)", ar = "فرص عمل محدثة (فرصة)" }
 temporary = { en = "Temporary work (person-days)", ar = "عمل مؤقت (أيام عمل)" }
 */

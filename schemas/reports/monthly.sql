@@ -11,7 +11,7 @@ this = { en = "Period", ar = "الفترة", kind = "count", hxl = "#indicator+v
 last = { en = "Before", ar = "السابقة", kind = "count", hxl = "#indicator+value+num+before", as_issued = ["this", 1] }
 ytd = { en = "In the year", ar = "منذ بداية السنة", kind = "count", hxl = "#indicator+value+num+ytd", only = "month" }
 same = { en = "Year ago", ar = "قبل سنة", kind = "count", hxl = "#indicator+value+num+year_ago", only = "month", as_issued = ["this", 12] }
-months = { en = "12 months", ar = "١٢ شهرا", kind = "trend" }
+months = { en = "12 months", ar = "12 شهراً", kind = "trend" }
 f = { en = "Women", ar = "نساء", kind = "count", hxl = "#reached+f", screen = false }
 m = { en = "Men", ar = "رجال", kind = "count", hxl = "#reached+m", screen = false }
 
@@ -31,7 +31,7 @@ served = { en = "People served in corners", ar = "المخدومون في الأ
 served_f = { en = "  women", ar = "  مواطنات" }
 served_m = { en = "  men", ar = "  مواطنون" }
 served_unnamed = { en = "  of these unnamed", ar = "  منهم دون اسم" }
-researchers = { en = "Researchers active", ar = "باحثون وباحثات عاملون" }
+researchers = { en = "Researchers active", ar = "الباحثون الاجتماعيون العاملون" }
 charities = { en = "Charities active", ar = "جمعيات عاملة" }
 statement = { en = "Statements", ar = "الإفادات" }
 finding = { en = "Findings", ar = "الرصد" }

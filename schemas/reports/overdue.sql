@@ -1,12 +1,12 @@
 /*
 number = 5
 label = { en = "Overdue", ar = "المتأخرات" }
-about = { en = "What should have been done by the last day of the period, by worker, the oldest first.", ar = "ما كان يجب إنجازه حتى آخر يوم من الفترة، بحسب الباحث، الأقدم أولا." }
+about = { en = "What should have been done by the last day of the period, by worker, the oldest first.", ar = "ما كان يجب إنجازه حتى آخر يوم من الفترة، بحسب الباحث الاجتماعي، الأقدم أولاً." }
 
 [columns]
-worker = { en = "Worker", ar = "الباحث", kind = "text", leaves = false }
+worker = { en = "Worker", ar = "الباحث الاجتماعي", kind = "text", leaves = false }
 what = { en = "What", ar = "المتأخر", kind = "word" }
-about = { en = "About", ar = "بشأن", kind = "text", leaves = false, key = false }
+about = { en = "About", ar = "صاحب السجل", kind = "text", leaves = false, key = false }
 record = { en = "Of", ar = "السجل", kind = "code", leaves = false }
 due = { en = "Due", ar = "الموعد", kind = "date" }
 days = { en = "Days late", ar = "أيام التأخر", kind = "number", bar = true }

@@ -23,7 +23,7 @@ ended = { en = "Graduated or left", ar = "متخرجون أو خارجون" }
 enrolled = { en = "Enrolled at the end", ar = "مستفيدون في النهاية" }
 sponsorship = { en = "Sponsorships", ar = "الكفالات" }
 sponsored = { en = "Children sponsored", ar = "أطفال مكفولون" }
-lapsing = { en = "Ending within 30 days", ar = "تنتهي خلال ٣٠ يوما" }
+lapsing = { en = "Ending within 30 days", ar = "تنتهي خلال 30 يوماً" }
 volunteer = { en = "Volunteers", ar = "المتطوعون" }
 begun = { en = "Duties begun", ar = "تكليفات جديدة" }
 on_duty = { en = "On duty at the end", ar = "على رأس التكليف في النهاية" }

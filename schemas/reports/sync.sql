@@ -18,7 +18,7 @@ age = { en = "Days", ar = "أيام", kind = "number" }
 clock = { en = "Clock", ar = "الساعة", kind = "number" }
 
 [words]
-yes = { en = "14+ days", ar = "١٤+ يوما" }
+yes = { en = "14+ days", ar = "14+ يوماً" }
 no = { en = "", ar = "" }
 */
 SELECT device, person, unit, seen, CASE WHEN silent_days > 14 THEN 'yes' ELSE 'no' END AS silent, sent, refused,

@@ -116,7 +116,7 @@ def test_a_damaged_or_missing_store_is_told(world: World, tmp_path: Path) -> Non
     file.write_bytes(b"\0" * 4_096 + file.read_bytes()[4_096:])
     assert states(world.json("amal", "doctor", code=errors.StoreDamaged.exit))["store"] == "bad"
     assert "✗ Store: it is damaged (store)" in world.here("amal", "doctor").out
-    assert "✗ المخزن: متضرر (المخزن)" in world.here("amal", "--lang", "ar", "doctor").out
+    assert "✗ المخزن: تالف (المخزن)" in world.here("amal", "--lang", "ar", "doctor").out
 
 
 def test_a_store_that_is_gone_is_no_fresh_computer(world: World, tmp_path: Path) -> None:

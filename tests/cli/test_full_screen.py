@@ -126,9 +126,9 @@ def test_a_form_in_arabic_left_with_what_was_typed(world: World) -> None:
         screen.press("Tab", "Tab")
         screen.type("12")
         screen.press("Escape")
-        screen.until("لم يُحفظ بعد")
+        screen.until("لم يُحفظ السجل بعد")
         screen.press("Enter")
-        screen.until("ما كتبتَه باقٍ")
+        screen.until("ما كتبتَه محفوظ")
         screen.until("ended with 130")
     assert "family_book_no" not in world.json("amal", "show", code)["fields"]
 

@@ -183,7 +183,7 @@ def test_leaving_a_form_saves_nothing(world: World) -> None:
     talk.until("رب الأسرة *: ")
     assert talk.interrupted() == 130
     assert "Traceback" not in talk.seen
-    assert "رب الأسرة *: ^C\nخرجتَ؛ لم يُحفظ شيء.\n" in talk.seen.replace("\r", "").replace(": \n", ": ^C\n")
+    assert "رب الأسرة *: ^C\nأُلغي الإدخال؛ لم يُحفظ شيء.\n" in talk.seen.replace("\r", "").replace(": \n", ": ^C\n")
     assert world.json("amal", "list", "household") == []
 
 

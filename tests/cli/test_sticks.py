@@ -70,7 +70,7 @@ def test_what_people_are_told(world: World) -> None:
     early = world.here("hq", "unpack", "2.age")
     assert (early.code, early.err.splitlines()[0]) == (3, "This needs bundle 1 first; nothing was changed.")
     arabic = world.here("hq", "unpack", "2.age", "--lang", "ar")
-    assert arabic.err.startswith("تلزم الحزمة 1 أولاً")
+    assert arabic.err.startswith("يجب فتح الحزمة 1 أولاً")
     assert world.json("hq", "unpack", "2.age", code=3)["error"]["facts"] == {"number": 1}
     device = letters(world, "amal")
     assert world.here("hq", "unpack", "1.age").out == f"Bundle 1 of {device}: 1 saves taken.\n"

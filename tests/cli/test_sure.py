@@ -18,7 +18,7 @@ def family(world: World) -> str:
 def test_a_removal_says_what_hangs_on_the_record(world: World, family: str) -> None:
     """In both languages; no leaves it, yes removes it; a script, or --yes, is not asked."""
     said = world.here("amal", "remove", family, "--reason", "مكرر", "--lang", "ar", "--rtl", "plain", typed="ل\n")
-    assert "تابع له، ويبقى من دونه: فرد 2." in said.out
+    assert "سجلات تتبعه وتبقى بعد حذفه: فرد 2." in said.out
     assert "لم يُحذف شيء." in said.out
     plan = world.json("amal", "remove", family, "--reason", "x", "--dry-run")
     assert (plan["belongs"], plan["named_by"]) == ({"person": 2}, {})

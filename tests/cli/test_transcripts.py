@@ -19,7 +19,7 @@ FOLDER = Path(__file__).parent / "transcripts"
 _CHANGING = (
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"), "<time>"),
     (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d"), "<time>"),
-    (re.compile(r"[\d,]+ (?:B|kB)(?=[,،])"), "<size>"),
+    (re.compile(r"[\d,]+ (?:B|kB|بايت|كيلوبايت)(?=[,،])"), "<size>"),
     (re.compile(r"\d+\.\d (?=s\b|ث)"), "<n> "),
     (re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"), "<id>"),
     (re.compile(r"127\.0\.0\.1:\d+"), "<address>"),

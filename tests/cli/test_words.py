@@ -41,7 +41,7 @@ def test_both_languages_say_the_same() -> None:
     assert [key for key in ENGLISH if _facts(ENGLISH[key]) != _facts(ARABIC[key])] == []
     # a sentence without a translation is shown in English: CONTRIBUTING.md tells how words are added
     silent = [key for key, text in ARABIC.items() if not re.search("[\u0621-\u064a]", re.sub(r"\{\w+\}", "", text))]
-    assert set(silent) <= {"in_conflict_n"}
+    assert set(silent) <= {"between_clauses", "between_words", "in_conflict_n"}
 
 
 @pytest.mark.parametrize("kind", _kinds(errors.FieldsyncError), ids=lambda kind: kind.code)
@@ -59,7 +59,7 @@ _KEPT = {
         r"nothing|none was|not taken|not sent|was not used|\bkept\b|\bsafe\b|\blost\b|left as it is|it waits|the record shows"
     ),
     "ar": re.compile(
-        "لم ي.* (شيء|أي صف)|لم تؤخذ|لم تستعمل|لم يرسل|لم يضع|لا يضيع|محفوظ|ترك كما هو|تنتظر|السجل يعرضه|سليم"
+        "لم ي.* (شيء|أي صف)|لم تؤخذ|لم تستخدم|لم يرسل|لم يضع|لا يضيع|محفوظ|ترك كما هو|تنتظر|السجل يعرضه|سليم"
     ),
 }
 
@@ -108,14 +108,51 @@ def test_what_an_error_is_about_is_a_word_of_the_language() -> None:
     assert len(about) > 10
     assert {one for one in about if f"thing_{one}" not in ENGLISH} == set()
     message, _ = messages.explain_error(errors.TooLarge(what="frame", limit=65_536), "ar")
-    assert message == "أكبر من المسموح (دفعة من البيانات، الحد الأعلى 65536)؛ لم يتغيّر شيء."
+    assert message == "أكبر من المسموح (دفعة بيانات، الحد الأعلى 65536)؛ لم يتغيّر شيء."
 
 
 def test_lists_have_the_comma_of_the_language() -> None:
     """Roles that a step takes are named in words, with the commas of their script."""
     refused = errors.RoleRefused(role="caseworker", needs=["supervisor", "admin"])
-    assert messages.explain_error(refused, "ar")[1] == "يلزم له: مشرف، مدير النظام."
+    assert messages.explain_error(refused, "ar")[1] == "الدور المطلوب: مشرف، مدير النظام."
     assert messages.explain_error(refused, "en")[1] == "Needed role: supervisor, administrator."
+
+
+@pytest.mark.parametrize(
+    ("n", "said"),
+    [
+        (0, "لا عمليات حفظ"),
+        (1, "عملية حفظ واحدة"),
+        (2, "عمليتا حفظ"),
+        (3, "3 عمليات حفظ"),
+        (11, "11 عملية حفظ"),
+        (100, "100 عملية حفظ"),
+        (103, "103 عمليات حفظ"),
+    ],
+)
+def test_arabic_counts_in_six_forms(n: int, said: str) -> None:
+    """Nothing, one, two, a few, many, hundreds: each number has the noun in its own form."""
+    assert messages.phrase("would_send", "ar", n=n, server="hq") == f"سيُرسَل إلى hq: {said}."
+
+
+def test_a_count_in_thousands_chooses_its_form_too() -> None:
+    """A number that was written with a comma is a number still; days are spoken of in the accusative."""
+    assert messages.phrase("exported", "ar", n="1,142", file="a.csv") == "كُتب 1,142 سجلاً في a.csv."
+    assert messages.phrase("clock_ahead", "ar", much=messages.phrase("span_days", "ar", n=295)).count("295 يوماً") == 1
+    assert messages.phrase("span_days", "ar", n=6) == "6 أيام"
+
+
+def test_counts_have_all_the_forms_of_their_language() -> None:
+    """A form too few, and a number would be said in the wrong one."""
+    specs = [spec for text in ARABIC.values() for _, _, spec, _ in string.Formatter().parse(text) if spec]
+    assert len(specs) > 30
+    assert [spec for spec in specs if spec.count("|") != 5] == []
+
+
+def test_clauses_have_the_separator_of_the_language() -> None:
+    """What is said of a record's saves stands in one line, with the semicolon of the script."""
+    assert messages.join_clauses(["أ", "ب"], "ar") == "أ؛ ب"
+    assert messages.join_clauses(["a", "b"], "en") == "a; b"
 
 
 def test_every_key_that_is_said_is_there() -> None:

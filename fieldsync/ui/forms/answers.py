@@ -172,7 +172,9 @@ class FormAnswers:
         field, value = kind.fields.get(of), doc.get(of)
         if field is None or value is None or field.type == "ref":
             return ""
-        return ", ".join(field.value_words(one, self.lang) for one in (value if isinstance(value, list) else [value]))
+        return messages.list_comma(self.lang).join(
+            field.value_words(one, self.lang) for one in (value if isinstance(value, list) else [value])
+        )
 
     # --- what is answered ---
 

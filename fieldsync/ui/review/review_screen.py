@@ -136,7 +136,9 @@ class ReviewScreen(DecidingScreen):
         if asked:
             at = self._position
             self.walk.reload_queue()
-            self._said = [LinePart(self.out.phrase("review_returned", of=", ".join(one.of for one in asked)), GOOD)]
+            self._said = [
+                LinePart(self.out.phrase("review_returned", of=self.out.several(one.of for one in asked)), GOOD)
+            ]
             self._open_question(at)
 
     def action_note(self) -> None:

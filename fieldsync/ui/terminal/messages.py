@@ -8,7 +8,7 @@ import gettext
 import importlib
 import pkgutil
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -199,17 +199,51 @@ class SafeText(str):
 class _Facts(dict[str, object]):
     """Facts that were not given are left open, never a second error."""
 
-    def __missing__(self, key: str) -> str:
-        return "…"
+    def __missing__(self, key: str) -> "_Fact":
+        return _Fact("…")
+
+
+class _Fact(str):
+    """A fact in words; in a sentence a count may choose among forms, `{n:one save|# saves}`, # being the number.
+
+    Two forms: one, other. Six, as Arabic has: zero, one, two, few (3 to 10), many (11 to 99), other (100, 101, 102).
+    gettext's own plurals allow one count in a sentence, and here many have two.
+    """
+
+    __slots__ = ()
+
+    def __format__(self, spec: str) -> str:
+        forms = spec.split("|")
+        if len(forms) == 1:
+            return str(self)
+        digits = self.replace(",", "")
+        n = int(digits) if digits.isdecimal() else None
+        return forms[_plural_form(n, len(forms))].replace("#", str(self))
+
+
+def _plural_form(n: int | None, forms: int) -> int:
+    if n is None:
+        return forms - 1
+    if forms == 2:
+        return int(n != 1)
+    if n <= 2:
+        return n
+    few, many = 3 <= n % 100 <= 10, n % 100 >= 11
+    return 3 if few else 4 if many else 5
 
 
 def list_comma(lang: str) -> str:
     """Return what stands between the parts of a list."""
-    return "، " if lang == "ar" else ", "
+    return load_catalogue(lang)["between_words"]
+
+
+def join_clauses(parts: Iterable[str], lang: str) -> SafeText:
+    """Return clauses in one line, with what the language writes between them; each is safe already."""
+    return SafeText(load_catalogue(lang)["between_clauses"].join(parts))
 
 
 def _fill_facts(text: str, facts: Mapping[str, object], lang: str) -> str:
-    return text.format_map(_Facts({name: _fact_text(value, lang) for name, value in facts.items()}))
+    return text.format_map(_Facts({name: _Fact(_fact_text(value, lang)) for name, value in facts.items()}))
 
 
 def _fact_text(value: Any, lang: str) -> str:

@@ -41,7 +41,7 @@ class DeviceTables(NodeView):
 
     def _named(self, device: EnrolledDevice) -> list[object]:
         role = self.phrase(f"role_{device.role}") if device.role else ""
-        return [device.device, device.person, role, ", ".join(device.units)]
+        return [device.device, device.person, role, self.several(device.units)]
 
     def _state(self, device: EnrolledDevice) -> str:
         state = "waiting" if device.pending and device.state == "enrolled" else device.state
@@ -55,7 +55,7 @@ class DeviceTables(NodeView):
         self.family(found.family)
         left = [one.device or one.id for one in found.family if one.state != "revoked"]
         if left:
-            self.say("family_left", devices=", ".join(left))
+            self.say("family_left", devices=self.several(left))
 
     def pending_devices(self, found: Sequence[PendingDevice]) -> None:
         """A table of the devices that wait for approval."""

@@ -29,7 +29,7 @@ def show(out: Terminal, found: list[Finding]) -> None:
     for one in found:
         facts: dict[str, object] = dict(one.facts)
         if isinstance(free := facts.get("free"), int):
-            facts["free"] = size(free)
+            facts["free"] = size(free, out.lang)
         if isinstance(off := facts.get("off_ms"), int):
             facts["off"] = f"{off / 60_000:+.0f}"
         if "part" in facts:

@@ -32,7 +32,7 @@ def short_reasons(out: Tables, kind: Type | None, codes: Iterable[str]) -> SafeT
         else:
             others.append(_reason(out, kind, code))
     told = [SafeText(out.phrase(f"reasons{how}", fields=out.several(named))) for how, named in fields.items()]
-    return SafeText(("؛ " if out.lang == "ar" else "; ").join([*told, *others]))
+    return out.clauses([*told, *others])
 
 
 def _reason(out: Tables, kind: Type | None, code: str) -> SafeText:

@@ -40,4 +40,4 @@ def _why(out: Tables, node: Node, one: Eligibility, states: Field) -> SafeText:
     parts += map(out.safe, one.who)
     if one.contributory:
         parts.append(out.phrase("eligible_contributory"))
-    return SafeText("; ".join(map(str, parts)))  # each is safe already
+    return out.clauses(parts)

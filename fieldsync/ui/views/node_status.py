@@ -25,7 +25,7 @@ class NodeView(RecordCards):
 
     def status(self, node: Node, found: "Status") -> None:
         """Who this is, what waits, how it is."""
-        units = ", ".join(found.units)
+        units = self.several(found.units)
         role = self.phrase(f"role_{found.role}") if found.role else ""
         self.line(f"{self.safe(found.person)}  {role}  {units}  {self.phrase('device', device=found.device)}")
         for name, count in found.records.items():
@@ -60,7 +60,7 @@ class NodeView(RecordCards):
             words_ = {"server": self.safe(check.server), "since": when(check.since), "hint": check.hint}
             self.line(f"{INDENT}⚠ " + self.phrase("blocked", **words_))
         self.line(
-            INDENT + self.phrase("health", health=", ".join(self.phrase(f"health_{one}") for one in found.health))
+            INDENT + self.phrase("health", health=self.several(self.phrase(f"health_{one}") for one in found.health))
         )
 
     def pairs_waiting(self, found: "Status") -> None:
@@ -82,7 +82,7 @@ class NodeView(RecordCards):
         unsent = {"here": told.here, "in_bundle": told.in_bundle}
         waiting = [self.phrase(f"saves_{name}", n=n) for name, n in unsent.items() if n]
         if parts or (waiting and server):  # of a laptop what is unsent says it all
-            self.line(INDENT + self.phrase("saves", n=told.saved) + " " + "; ".join(waiting + parts))
+            self.line(INDENT + self.phrase("saves", n=told.saved) + " " + self.clauses(waiting + parts))
 
     def clock(self, off_ms: int) -> str:
         """How far this computer's clock is off."""
@@ -101,7 +101,7 @@ class NodeView(RecordCards):
         """One line, and what a person should know besides."""
         self.say(
             "synced", server=told.server, up=told.up.commits, down=told.down.states,
-            size=size(told.up.bytes + told.down.bytes), seconds=f"{told.seconds:.1f}",
+            size=size(told.up.bytes + told.down.bytes, self.lang), seconds=f"{told.seconds:.1f}",
         )  # fmt: skip
         if told.forms:
             from fieldsync.ui.views import schema_news
@@ -131,7 +131,7 @@ class NodeView(RecordCards):
             new = told.renewed
             self.say("renewed", device=new.device, n=new.carried)
             if new.codes:
-                self.say("renewed_codes", codes=", ".join(f"{old} → {code}" for old, code in new.codes.items()))
+                self.say("renewed_codes", codes=self.several(f"{old} → {code}" for old, code in new.codes.items()))
         if abs(told.clock_off_ms) > 10 * 60_000:
             self.line(self.clock(told.clock_off_ms))
 
@@ -144,7 +144,7 @@ class NodeView(RecordCards):
         key = "packed_reply" if server else "packed"
         self.say(
             key, number=told.number, to=told.recipients, commits=told.commits, states=told.states,
-            size=size(told.bytes), file=told.file,
+            size=size(told.bytes, self.lang), file=told.file,
         )  # fmt: skip
 
     def unpacked(self, told: "UnpackedBundle", *, server: bool) -> None:
@@ -163,7 +163,7 @@ class NodeView(RecordCards):
 
     def joined(self, told: "Joined") -> None:
         """Who this laptop is now."""
-        self.say("joined", org=told.org, person=told.person, units=", ".join(told.units), device=told.device)
+        self.say("joined", org=told.org, person=told.person, units=self.several(told.units), device=told.device)
         self.synced(told.sync)
 
     def checked(self, told: "Checked") -> None:
@@ -185,7 +185,7 @@ class NodeView(RecordCards):
 
     def backed_up(self, made: "BackedUp") -> None:
         """Where the copy is."""
-        self.say("backed_up", file=made.file, size=size(made.bytes))
+        self.say("backed_up", file=made.file, size=size(made.bytes, self.lang))
 
     def restored(self, made: "Restored") -> None:
         """Whose store it is, and what comes next."""

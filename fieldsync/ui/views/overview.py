@@ -32,7 +32,7 @@ def begin(out: Tables, folder: str) -> None:
 def stands(out: Tables, found: "Overview", schema: Schema, *, laptop: bool) -> None:
     """What waits, and for whom."""
     role = out.phrase(f"role_{found.role}") if found.role else ""
-    out.line("  ".join(filter(None, (out.safe(found.person), role, ", ".join(found.units)))))
+    out.line("  ".join(filter(None, (out.safe(found.person), role, out.several(found.units)))))
     if laptop:
         due = out.phrase("stands_due", n=found.due, late=found.late) if found.due else out.phrase("stands_no_due")
         out.line(INDENT + due)

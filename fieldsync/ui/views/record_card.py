@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from fieldsync.review.asked_questions import AskedQuestion
     from fieldsync.review.duplicate_pairs import SimilarRecord
 
-_UNITS = (("kB", 1_000), ("MB", 1_000_000), ("GB", 1_000_000_000))
+_UNITS = (("kilobytes", 1_000), ("megabytes", 1_000_000), ("gigabytes", 1_000_000_000))
 INDENT = "  "
 _ID = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 _SYSTEM = ("_code", "_deleted", "_unit", "_same_as", "_not_same", "_shared", "_shares")
@@ -110,6 +110,10 @@ class RecordCards(Terminal):
     def several(self, parts: Iterable[object]) -> SafeText:
         """Several words in one line, with the language's comma."""
         return SafeText(messages.list_comma(self.lang).join(map(self.safe, parts)))
+
+    def clauses(self, parts: Iterable[str]) -> SafeText:
+        """Clauses in one line, with what the language writes between them."""
+        return messages.join_clauses(parts, self.lang)
 
     def heading(self, kind: Type | None, found: "Record | SimilarRecord") -> SafeText:
         """What names a record: its code, its title, type and unit, and whether it waits to be sent."""
@@ -238,13 +242,13 @@ class RecordCards(Terminal):
         """How far a save has come, where that is known."""
         parts = []
         if told.bundles and not told.received:
-            parts.append(self.phrase("bundled", numbers=", ".join(map(str, told.bundles))))
+            parts.append(self.phrase("bundled", numbers=self.several(told.bundles)))
         if told.received:
-            parts.append(self.phrase("received_by", servers=", ".join(map(self.safe, told.received))))
+            parts.append(self.phrase("received_by", servers=self.several(told.received)))
         if told.review:
             parts.append(self.phrase({"open": "review_open", "settled": "review_settled"}[told.review]))
         if parts:
-            self.line(INDENT + "; ".join(parts))
+            self.line(INDENT + self.clauses(parts))
 
 
 def when(at: str) -> str:
@@ -257,9 +261,9 @@ def when_ms(at: int) -> str:
     return datetime.fromtimestamp(at / 1000).astimezone().strftime("%Y-%m-%d %H:%M")
 
 
-def size(count: int) -> str:
+def size(count: int, lang: str) -> str:
     """A number of bytes as people read it."""
     if count < 10_000:
-        return f"{count:,} B"
+        return messages.phrase("bytes", lang, n=f"{count:,}")
     unit, divisor = next((one for one in _UNITS if count < one[1] * 10_000), _UNITS[-1])
-    return f"{count / divisor:,.0f} {unit}"
+    return messages.phrase(unit, lang, n=f"{count / divisor:,.0f}")

@@ -20,7 +20,7 @@ def referrals(out: Tables, node: Node, found: list[ListedReferral]) -> None:
         fields = one.fields
         to_org = str(fields.get("to_org") or "—")
         late = out.phrase("referral_late") if one.overdue else ""
-        to = ", ".join(one.shared_with) or (one.unit if node.role == PARTNER else called.get(to_org, to_org))
+        to = out.several(one.shared_with) or (one.unit if node.role == PARTNER else called.get(to_org, to_org))
         rows.append([
             one.code or one.id, one.due or "—", late, out.shown(kind, "state", fields.get("state")), one.about or "—", to,
         ])  # fmt: skip

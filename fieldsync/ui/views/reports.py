@@ -169,12 +169,12 @@ def _notes(out: RecordCards, document: ReportDocument, rows: Sequence[ReportRow]
         out.say("report_left_out", n=document.left_out)
     reach = [f"{one.unit} {when(one.at) if one.at else out.phrase('never')}" for one in document.as_of]
     if reach:
-        out.say("report_as_of", offices=", ".join(reach))
+        out.say("report_as_of", offices=out.several(reach))
 
 
 def issued(out: RecordCards, told: IssuedReports) -> None:
     """What was kept as issued."""
     if told.issued:
-        out.say("reports_issued", period=told.period, reports=", ".join(told.issued))
+        out.say("reports_issued", period=told.period, reports=out.several(told.issued))
     if told.already:
-        out.say("reports_already", period=told.period, reports=", ".join(told.already))
+        out.say("reports_already", period=told.period, reports=out.several(told.already))

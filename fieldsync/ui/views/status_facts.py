@@ -105,7 +105,7 @@ def _blocked(node: Node, lang: str) -> list[BlockedCheck]:
     for one in blocked_checks.list_blocked(node):
         what = one.obstacle.what
         key = f"blocked.{what}" if what in blocked_checks.REASONS else "blocked.other"
-        told.append(one.with_hint(messages.phrase(key, lang, devices=", ".join(one.devices), code=what)))
+        told.append(one.with_hint(messages.phrase(key, lang, devices=list(one.devices), code=what)))
     return told
 
 

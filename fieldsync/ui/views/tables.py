@@ -73,7 +73,7 @@ class Tables(DeviceTables):
 
     def _chosen_column(self, node: Node, kind: Type, found: Sequence[Record], name: str) -> _Column:
         if name == "about":
-            return self._about_column(node, found)
+            return self._about_column(node, kind, found)
         own: dict[str, Callable[[Record], object]] = {
             "id": lambda one: one.id,
             "code": lambda one: one.code or one.id[:8],
@@ -115,17 +115,18 @@ class Tables(DeviceTables):
             latin = latin[1:]
         return [*columns, *more, *latin]
 
-    def _about_column(self, node: Node, found: Sequence[Record]) -> _Column:
+    def _about_column(self, node: Node, kind: Type | None, found: Sequence[Record]) -> _Column:
         from fieldsync.casework import titles
 
         whom = titles.subject_titles(node, [record.id for record in found])
-        return self.phrase("agenda_about"), lambda one: whom.get(one.id)
+        key = "about_household" if kind is not None and kind.belongs_to == "household" else "agenda_about"
+        return self.phrase(key), lambda one: whom.get(one.id)
 
     def _of_type(self, node: Node, kind: Type, found: Sequence[Record]) -> list[_Column]:
         """What tells records of one type apart beside their title: whom each is about, and how far it has come."""
         columns: list[_Column] = []
         if kind.belongs_to:
-            columns.append(self._about_column(node, found))
+            columns.append(self._about_column(node, kind, found))
         if kind.lifecycle is not None and "state" in kind.fields:
             columns.append((self.label(kind, "state"), partial(self._title, node, "state")))
         return columns
@@ -226,11 +227,11 @@ class Tables(DeviceTables):
 
     def attached(self, server: str, address: str, units: Sequence[str], device: str) -> None:
         """Whose branch this server is now."""
-        self.say("attached", server=server, address=address, units=", ".join(units), device=device)
+        self.say("attached", server=server, address=address, units=self.several(units), device=device)
 
     def scheduled_timer(self, at: str, minutes: int, files: Sequence[str], *, active: bool, user: bool) -> None:
         """When systemd will sync, and what was written for that."""
-        self.say("scheduled", at=at, minutes=minutes, files=", ".join(files))
+        self.say("scheduled", at=at, minutes=minutes, files=self.several(files))
         if user:
             self.say("scheduled_user")
         if not active:
@@ -326,7 +327,7 @@ class Tables(DeviceTables):
 
     def folder_good(self, types: Sequence[str], version: str) -> None:
         """One line."""
-        self.say("folder_good", types=", ".join(types), version=version)
+        self.say("folder_good", types=self.several(types), version=version)
 
 
 def _changed(record: Record) -> str:

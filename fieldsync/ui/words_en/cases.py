@@ -6,6 +6,7 @@ WORDS = {
     "agenda_due": "Due",
     "agenda_late": "Late",
     "agenda_what": "What",
+    "about_household": "Household",
     "agenda_about": "About",
     "agenda_code": "Code",
     "agenda_worker": "Worker",

@@ -1,6 +1,12 @@
 """Forms and review."""
 
 WORDS = {
+    "between_clauses": "; ",
+    "between_words": ", ",
+    "bytes": "{n} B",
+    "gigabytes": "{n} GB",
+    "kilobytes": "{n} kB",
+    "megabytes": "{n} MB",
     "form_new": "New: {name}",
     "form_edit": "Edit: {name}",
     "form_keys": "Enter keeps or skips, ? help, < back, - empties, . saves now, Ctrl-C leaves",
