@@ -73,7 +73,7 @@ def test_in_arabic_with_an_arabic_keyboard(world: World) -> None:
         screen.start(*world.command("samar", "--lang", "ar", "review"))
         screen.until("المراجعة   1 من 1")
         screen.type("ى")
-        screen.until("لماذا؟")
+        screen.until("ما السبب؟")
         screen.type("اتصلنا بهم")
         screen.press("Enter")
         screen.until("✎ اتصلنا بهم")
@@ -81,9 +81,9 @@ def test_in_arabic_with_an_arabic_keyboard(world: World) -> None:
         screen.until("قبول")
         screen.type("بانياس")
         screen.press("Enter")
-        screen.until("لا تعارض")
+        screen.until("لا توجد تعارضات")
         screen.type("ض")
-        screen.until("تقرّر: 1")
+        screen.until("بُتّ في: 1")
     assert world.json("samar", "show", code)["fields"]["location"] == "بانياس"
     assert world.json("samar", "history", code)[-1]["note"] == "اتصلنا بهم"
 
