@@ -265,7 +265,7 @@ def test_a_damaged_workbook_is_refused_or_read(people: Cast, tmp_path: Path, dat
     except (errors.BadFile, errors.BadRows):
         assert len(_records(people.amal)) == before
     else:
-        assert len(_records(people.amal)) == before + told["added"]
+        assert len(_records(people.amal)) == before + told.added
 
 
 def test_hostile_headers_and_cells(people: Cast, tmp_path: Path) -> None:
