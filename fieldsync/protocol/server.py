@@ -212,8 +212,7 @@ class SyncServer:
         if device is None or device.chain is None:
             return []  # a device that this server did not accept from the branch
         forked = device.state == "forked"
-        # a bundle may have been packed before its laptop was put back
-        carried = device.id != self.device.id or (forked and self._bundled)
+        carried = device.id != self.device.id or (forked and self._bundled)  # packed before its laptop was put back
         if carried:
             self._carried.setdefault(device.id, 0)
         elif forked:
@@ -238,6 +237,8 @@ class SyncServer:
         bodies = batch.bodies[again:]
         links = chain.extend_chain(device.chain, bodies)
         if device.key is None or not chain.check_seal(device.key, fresh[-1].seq, links[-1][1], batch.seal):
+            if carried and device.state != "enrolled":  # it goes on from a history that is not here
+                return self._log_other_history(tx, device, batch)
             raise errors.ChainBroken(device=device.id.hex(), seq=fresh[0].seq)
         logged = LoggedCommit.from_commits(fresh, bodies, links)
         tx.append_commits(device.id, logged, batch.seal)
