@@ -70,7 +70,7 @@ def office(home: Path) -> Office:
 def frames(node: Node, lang: str = "en") -> list[str]:
     """Press the keys, and return a picture (SVG) after each; what follows one that changes nothing is left out."""
     out = Tables(lang)
-    out.of(node)
+    out.use_node(node)
 
     async def record() -> list[str]:
         app, found = ReviewApp(node, out, pairs=queue.waiting_pairs(node)), []

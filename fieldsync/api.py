@@ -233,7 +233,7 @@ class Session:
         from fieldsync.replica import commit_writer, lookup, save
 
         asked = [*refs]
-        named = _named if len(asked) > 1 else nullcontext
+        named = _naming_record if len(asked) > 1 else nullcontext
         wanted: dict[str, tuple[str, Changes]] = {}
         for ref in asked:
             with named(ref):
@@ -316,7 +316,7 @@ class Session:
 
 
 @contextmanager
-def _named(which: str) -> "Iterator[None]":
+def _naming_record(which: str) -> "Iterator[None]":
     """Say of an error which of several records it is about."""
     try:
         yield

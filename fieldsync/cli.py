@@ -216,7 +216,7 @@ def run(words: list[str]) -> int:
 
         loss = code_pages.prepare_streams()
         settings = Settings(json="--json" in words)
-        code = _run(words, settings, shows_arabic=code_pages.holds_arabic(sys.stdout))
+        code = _run_command(words, settings, shows_arabic=code_pages.holds_arabic(sys.stdout))
         if loss.letters and not settings.json:
             from fieldsync.ui.terminal import output
             from fieldsync.ui.terminal.messages import phrase
@@ -228,7 +228,7 @@ def run(words: list[str]) -> int:
     return code
 
 
-def _run(words: list[str], settings: Settings, *, shows_arabic: bool) -> int:
+def _run_command(words: list[str], settings: Settings, *, shows_arabic: bool) -> int:
     try:
         try:
             rest = take_settings(words, settings)
@@ -244,12 +244,12 @@ def _run(words: list[str], settings: Settings, *, shows_arabic: bool) -> int:
     except KeyboardInterrupt:
         return 130
     except errors.FieldsyncError as error:
-        return _say(error, settings)
+        return _report_error(error, settings)
     except OSError as fault:
         if fault.errno == errno.ENOSPC:
-            return _say(errors.DiskFull(), settings)
+            return _report_error(errors.DiskFull(), settings)
         if fault.errno == errno.EROFS:
-            return _say(errors.StoreReadOnly(), settings)
+            return _report_error(errors.StoreReadOnly(), settings)
         return _unforeseen(fault, settings)
     except Exception as fault:  # noqa: BLE001 - the last place: a person gets one line, never a traceback
         return _unforeseen(fault, settings)
@@ -260,10 +260,10 @@ def _unforeseen(fault: Exception, settings: Settings) -> int:
     """Say that it is our fault; whoever looks for it gets the traceback."""
     if os.environ.get("FIELDSYNC_DEBUG") == "1":
         raise fault
-    return _say(errors.Unexpected(where=f"{type(fault).__name__}{_where(fault)}"), settings)
+    return _report_error(errors.Unexpected(where=f"{type(fault).__name__}{_fault_place(fault)}"), settings)
 
 
-def _where(fault: BaseException) -> str:
+def _fault_place(fault: BaseException) -> str:
     """Where it happened, without what it was about: no value gets into an error."""
     at = fault.__traceback__
     while at is not None and at.tb_next is not None:
@@ -271,7 +271,7 @@ def _where(fault: BaseException) -> str:
     return "" if at is None else f" in {Path(at.tb_frame.f_code.co_filename).name}:{at.tb_lineno}"
 
 
-def _say(error: errors.FieldsyncError, settings: Settings) -> int:
+def _report_error(error: errors.FieldsyncError, settings: Settings) -> int:
     from fieldsync.ui.terminal import messages, output
 
     message, hint = messages.explain_error(error, settings.language, settings.schema)

@@ -43,13 +43,13 @@ def is_supported() -> bool:
 
 def fetch_key(store: bytes, slots: bytes) -> bytes | None:
     """Return the key of a store whose slots file has these bytes, None where no agent holds it."""
-    found = _ask(store, b"key " + hashlib.sha256(slots).digest(), process.KEY_SIZE)
+    found = _request(store, b"key " + hashlib.sha256(slots).digest(), process.KEY_SIZE)
     return found if found is not None and len(found) == process.KEY_SIZE else None
 
 
 def held_until(store: bytes) -> HeldUntil | None:
     """Return until when an agent holds a store's key, None where there is none."""
-    at, _, memory = (_ask(store, b"until", 64) or b"").partition(b" ")
+    at, _, memory = (_request(store, b"until", 64) or b"").partition(b" ")
     try:
         return HeldUntil(float(at), memory == b"locked")
     except ValueError:
@@ -58,7 +58,7 @@ def held_until(store: bytes) -> HeldUntil | None:
 
 def end(store: bytes) -> bool:
     """Have an agent forget a store's key; say whether there was one."""
-    return _ask(store, b"lock", 2) == b"ok"
+    return _request(store, b"lock", 2) == b"ok"
 
 
 def start(store: bytes, slots: bytes, key: bytes, seconds: float) -> HeldUntil:
@@ -89,7 +89,7 @@ def start(store: bytes, slots: bytes, key: bytes, seconds: float) -> HeldUntil:
     return held
 
 
-def _ask(store: bytes, message: bytes, most: int) -> bytes | None:
+def _request(store: bytes, message: bytes, most: int) -> bytes | None:
     """Return an agent's answer, None where there is no agent of this person."""
     folder = _folder() if is_supported() else None
     if folder is None:

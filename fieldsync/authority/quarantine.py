@@ -159,7 +159,7 @@ def list_quarantined(
     """
     with node.store.read() as tx:
         found = [one for one in _select_commits(node, tx, chosen) if everything or one.reason]
-        return [one for one in _shown(node, tx, found) if one.days >= days]
+        return [one for one in _describe_commits(node, tx, found) if one.days >= days]
 
 
 def _select_commits(node: Node, tx: ReadTx, chosen: QuarantineSelection) -> list[QuarantinedCommit]:
@@ -199,17 +199,18 @@ def _parse_seq(text: str) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < _DIGITS else 0
 
 
-def _shown(node: Node, tx: ReadTx, found: Sequence[QuarantinedCommit]) -> list[QuarantinedSave]:
+def _describe_commits(node: Node, tx: ReadTx, found: Sequence[QuarantinedCommit]) -> list[QuarantinedSave]:
     """Return commits as the commands tell of them."""
     now, acts = node.clock(), tx.quarantine_actions()
     rows = tx.rows(dict.fromkeys(one.record for one in found))
     names = {device: queries.device_name(tx, device) for device in {one.device for one in found}}
     return [
-        _one(one, names[one.device], rows.get(one.record), acts.get((one.device, one.seq), ()), now) for one in found
+        _describe_commit(one, names[one.device], rows.get(one.record), acts.get((one.device, one.seq), ()), now)
+        for one in found
     ]
 
 
-def _one(
+def _describe_commit(
     one: QuarantinedCommit, device: str, row: Row | None, acts: Sequence[QuarantineAction], now: int
 ) -> QuarantinedSave:
     since, facts = one.since or stamp.milliseconds(one.stamp), facts_of(one.facts)
@@ -250,7 +251,7 @@ def release_commits(node: Node, chosen: QuarantineSelection, by: str, note: str 
             (now,) = tx.quarantined_commits(one.device, seq=one.seq)
             (left if now.reason else done).append(now)
         judge_due(node, tx, sys.maxsize)
-        return Released(_shown(node, tx, done), _shown(node, tx, left))
+        return Released(_describe_commits(node, tx, done), _describe_commits(node, tx, left))
 
 
 def drop_commits(node: Node, chosen: QuarantineSelection, by: str, note: str | None = None) -> DroppedSaves:
@@ -266,7 +267,7 @@ def drop_commits(node: Node, chosen: QuarantineSelection, by: str, note: str | N
             tx.quarantine_commit(one.device, one.seq, errors.Dropped(was=one.reason, note=note))
         judge_due(node, tx, sys.maxsize)
         now = [one for was in found for one in tx.quarantined_commits(was.device, seq=was.seq)]
-        return DroppedSaves(_shown(node, tx, now))
+        return DroppedSaves(_describe_commits(node, tx, now))
 
 
 def _check_place(node: Node, tx: ReadTx, chosen: QuarantineSelection) -> None:

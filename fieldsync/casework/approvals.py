@@ -91,7 +91,7 @@ def approve_many(
     if not dry_run:
         with node.store.write() as tx:
             for one in wanted:
-                with _named(one.code or one.record):
+                with _naming_record(one.code or one.record):
                     approve_within(node, tx, one.record, one.kind, note=note)
     return ApprovedMany(0 if dry_run else len(wanted), dry_run, list(wanted))
 
@@ -167,7 +167,7 @@ def _described(tx: ReadTx, people: RelatedRecords, kind: str, row: Row, unit: st
 
 
 @contextmanager
-def _named(which: str) -> "Iterator[None]":
+def _naming_record(which: str) -> "Iterator[None]":
     try:
         yield
     except errors.FieldsyncError as error:

@@ -21,7 +21,7 @@ _BETWEEN = re.compile("[;؛]")
 
 
 @contextmanager
-def _named(which: object) -> Iterator[None]:
+def _naming_item(which: object) -> Iterator[None]:
     """Say of an error which of several it is about."""
     try:
         yield
@@ -45,7 +45,7 @@ def asked(
     alike: list[SimilarRecord] = []
     with bar(ctx) as progress:
         for at, row in enumerate(rows, 1):
-            with _named(f"--row {at}"):
+            with _naming_item(f"--row {at}"):
                 given.append(made(_parted(row)))
                 session.check(type, given[-1])
                 alike += session.duplicates(type, given[-1], progress=progress)
@@ -65,7 +65,7 @@ def may_go_on(ctx: typer.Context, node: "Node", alike: "Sequence[SimilarRecord]"
     return False
 
 
-def told(ctx: typer.Context, node: "Node", found: "Sequence[SavedRecord]") -> None:
+def show_saved(ctx: typer.Context, node: "Node", found: "Sequence[SavedRecord]") -> None:
     """Tell what became of several records: a list, and what they have one too many."""
 
     def picture(out: "Tables") -> None:

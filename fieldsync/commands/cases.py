@@ -69,7 +69,7 @@ def open_case(
     with opened(ctx, lasting=asking) as node:
         changes = _changes(node, cases.CASE, given, more, put={"concerns": concern or []})
         if asking:
-            owner = _found(node, person)
+            owner = _record_id(node, person)
             first = {**_known(changes), "person": owner}
             usual = {"opened_on": node.today(), "worker": node.person}
             if found_by == "self":  # the default: the form asks
@@ -78,9 +78,9 @@ def open_case(
             def store(asked: "Changes") -> bytes:
                 return cases.open_case(node, owner, asked, note=note)
 
-            _told(ctx, node, record_forms.ask_for(ctx, node, cases.CASE, first, store, about=owner, usual=usual))
+            _show_case(ctx, node, record_forms.ask_for(ctx, node, cases.CASE, first, store, about=owner, usual=usual))
         else:
-            _told(ctx, node, cases.open_case(node, person, changes, note=note))
+            _show_case(ctx, node, cases.open_case(node, person, changes, note=note))
 
 
 def assess(
@@ -114,9 +114,11 @@ def assess(
             def store(asked: "Changes") -> bytes:
                 return cases.save_assessment(node, of, asked, note=note)
 
-            _told(ctx, node, record_forms.ask_for(ctx, node, cases.ASSESSMENT, first, store, about=of, usual=usual))
+            _show_case(
+                ctx, node, record_forms.ask_for(ctx, node, cases.ASSESSMENT, first, store, about=of, usual=usual)
+            )
         else:
-            _told(ctx, node, cases.save_assessment(node, case, changes, note=note))
+            _show_case(ctx, node, cases.save_assessment(node, case, changes, note=note))
 
 
 def plan(
@@ -165,9 +167,9 @@ def plan(
 
             made = record_forms.ask_for(ctx, node, cases.PLAN, first, store, about=of, usual=usual)
             _ask_steps(ctx, node, made)
-            _told(ctx, node, made)
+            _show_case(ctx, node, made)
         else:
-            _told(ctx, node, cases.save_plan(node, case, changes, items, note=note))
+            _show_case(ctx, node, cases.save_plan(node, case, changes, items, note=note))
 
 
 def advance(
@@ -185,7 +187,7 @@ def advance(
     from fieldsync.casework import cases
 
     with opened(ctx) as node:
-        _told(ctx, node, cases.advance_case(node, case, to, note=note))
+        _show_case(ctx, node, cases.advance_case(node, case, to, note=note))
 
 
 _What = Annotated[bool, Option("--plan", help="The plan, where both are asked for.")]
@@ -202,7 +204,7 @@ def approve(
     from fieldsync.casework import cases
 
     with opened(ctx) as node:
-        _told(ctx, node, cases.approve_request(node, case, _what(plan=plan, closure=closure), note=note))
+        _show_case(ctx, node, cases.approve_request(node, case, _requested_part(plan=plan, closure=closure), note=note))
 
 
 def send_back(
@@ -220,7 +222,7 @@ def send_back(
     from fieldsync.casework import cases
 
     with opened(ctx) as node:
-        _told(ctx, node, cases.send_back(node, case, comment, _what(plan=plan, closure=closure)))
+        _show_case(ctx, node, cases.send_back(node, case, comment, _requested_part(plan=plan, closure=closure)))
 
 
 def close(
@@ -237,7 +239,7 @@ def close(
     from fieldsync.casework import cases
 
     with opened(ctx) as node:
-        _told(ctx, node, cases.request_closure(node, case, reason, note=note))
+        _show_case(ctx, node, cases.request_closure(node, case, reason, note=note))
 
 
 def reopen(
@@ -250,7 +252,7 @@ def reopen(
     from fieldsync.casework import cases
 
     with opened(ctx) as node:
-        _told(ctx, node, cases.reopen_case(node, case, reason))
+        _show_case(ctx, node, cases.reopen_case(node, case, reason))
 
 
 def transfer(
@@ -275,7 +277,7 @@ def transfer(
     from fieldsync.casework import cases
 
     with opened(ctx) as node:
-        _told(ctx, node, cases.transfer_case(node, case, worker=worker, unit=unit, note=note))
+        _show_case(ctx, node, cases.transfer_case(node, case, worker=worker, unit=unit, note=note))
 
 
 # --- parts ------------------------------------------------------------------------------------------------------------
@@ -325,7 +327,7 @@ def _known(changes: "Changes") -> dict[str, object]:
     return plain | {name: list(members) for name, members in changes.put.items() if members}
 
 
-def _found(node: "Node", ref: str) -> str:
+def _record_id(node: "Node", ref: str) -> str:
     """Return the id of a record. NoRecord, Ambiguous."""
     from fieldsync.api import Session
 
@@ -357,11 +359,11 @@ def _step(node: "Node", text: str) -> dict[str, object]:
     }
 
 
-def _what(*, plan: bool, closure: bool) -> str | None:
+def _requested_part(*, plan: bool, closure: bool) -> str | None:
     return "plan" if plan and not closure else "closure" if closure and not plan else None
 
 
-def _told(ctx: typer.Context, node: "Node", record: bytes) -> None:
+def _show_case(ctx: typer.Context, node: "Node", record: bytes) -> None:
     from fieldsync.api import Session
 
     found = Session(node).show(record.hex())

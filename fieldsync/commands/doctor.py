@@ -122,13 +122,13 @@ def _own_clock(synced: int) -> Finding:
     shown = stamp.stamp_text(now << stamp.COUNTER_BITS)[:16].replace("T", " ")
     if now < synced - stamp.TOLERANCE_MS:
         return _finding("clock", "bad", exit=errors.BadInput.exit, reason="back", now=shown)
-    made = _made()
+    made = _python_built()
     if made is not None and now < made.timestamp() * 1_000:
         return _finding("clock", "bad", exit=errors.BadInput.exit, reason="early", now=shown, made=f"{made:%Y-%m-%d}")
     return _finding("clock", "good", reason="alone", now=shown)
 
 
-def _made() -> dt.datetime | None:
+def _python_built() -> dt.datetime | None:
     """When the Python that runs this was built: no right clock can be before."""
     with contextlib.suppress(ValueError):
         return dt.datetime.strptime(platform.python_build()[1], "%b %d %Y %H:%M:%S").replace(tzinfo=dt.UTC)

@@ -63,7 +63,7 @@ def show(ctx: typer.Context, a: Record, b: Other) -> None:
 
     with opened(ctx) as node:
         found = pairs.show_pair(node, a, b)
-        tell(ctx, found, lambda out: pictures.shown(out, node, found))
+        tell(ctx, found, lambda out: pictures.draw_pair(out, node, found))
 
 
 def merge(ctx: typer.Context, a: Stays, b: Gives, note: Note = None) -> None:
@@ -75,7 +75,7 @@ def merge(ctx: typer.Context, a: Stays, b: Gives, note: Note = None) -> None:
 
     with opened(ctx) as node:
         pairs.merge_records(node, a, b, note=note)
-        _tell(ctx, node, a, b, "pairs_merged")
+        _show_pair(ctx, node, a, b, "pairs_merged")
 
 
 def split(ctx: typer.Context, a: Record, b: Other, note: Note = None) -> None:
@@ -87,7 +87,7 @@ def split(ctx: typer.Context, a: Record, b: Other, note: Note = None) -> None:
 
     with opened(ctx) as node:
         pairs.split_records(node, a, b, note=note)
-        _tell(ctx, node, a, b, "pairs_split")
+        _show_pair(ctx, node, a, b, "pairs_split")
 
 
 def not_same(ctx: typer.Context, a: Record, b: Other, note: Note = None) -> None:
@@ -99,7 +99,7 @@ def not_same(ctx: typer.Context, a: Record, b: Other, note: Note = None) -> None
 
     with opened(ctx) as node:
         pairs.mark_distinct(node, a, b, note=note)
-        _tell(ctx, node, a, b, "pairs_apart")
+        _show_pair(ctx, node, a, b, "pairs_apart")
 
 
 def bulk(
@@ -142,7 +142,7 @@ def bulk(
         tell(ctx, told, lambda out: pictures.merged_together(out, node, told, known=asked))
 
 
-def _tell(ctx: typer.Context, node: Any, a: str, b: str, said: str) -> None:
+def _show_pair(ctx: typer.Context, node: Any, a: str, b: str, said: str) -> None:
     """Show the two as they are now, and what it means."""
     from fieldsync.review import duplicate_pairs as pairs
     from fieldsync.ui.views import duplicate_view as pictures

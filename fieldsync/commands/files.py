@@ -280,7 +280,7 @@ def import_form(
     except errors.BadFile as refused:
         left = refused.facts.get("left")
         if isinstance(left, list) and not settings_of(ctx).json:
-            schema_news.left(tables(ctx), msgspec.convert(left, list[LeftPart]))
+            schema_news.draw_left_parts(tables(ctx), msgspec.convert(left, list[LeftPart]))
         raise
     if folder is not None:
         write_folder(folder, made.texts)
@@ -290,7 +290,7 @@ def import_form(
         tell(ctx, written, lambda screen: schema_news.written(screen, made.types, out, notes))
     else:
         shown = ShownForm(made.types, None, made.texts, notes)
-        tell(ctx, shown, lambda screen: schema_news.shown(screen, made.texts, notes))
+        tell(ctx, shown, lambda screen: schema_news.draw_types(screen, made.texts, notes))
 
 
 def publish(

@@ -81,7 +81,7 @@ def _ask_in_lines(
 ) -> None:
     from fieldsync.api import Session
     from fieldsync.commands import batch_save
-    from fieldsync.commands.support.change_arguments import some
+    from fieldsync.commands.support.change_arguments import require_values
     from fieldsync.ui.forms.line_prompts import LineForm
 
     form, session = LineForm(tables(ctx), node, kind), Session(node)
@@ -94,7 +94,7 @@ def _ask_in_lines(
             ask_edit(ctx, node, asked.record, options.note)
             return
         form.answer_first(registered_already.first_answers(kind.name, asked.text))
-    changes = some(form.ask_all())
+    changes = require_values(form.ask_all())
     with bar(ctx) as progress:
         alike = [] if options.anyway else session.duplicates(kind.name, changes, progress=progress)
     if batch_save.may_go_on(ctx, node, alike):
@@ -131,13 +131,13 @@ def ask_for(
     """
     kind = node.schema.type(type)
     if settings_of(ctx).plain or not draws():
-        from fieldsync.commands.support.change_arguments import some
+        from fieldsync.commands.support.change_arguments import require_values
         from fieldsync.ui.forms.line_prompts import LineForm
 
         form = LineForm(tables(ctx), node, kind)
         form.answer_first(usual or {})
         form.answer_for_good(answers)
-        return store(some(form.ask_all()))
+        return store(require_values(form.ask_all()))
     from fieldsync.ui.forms import form_app
 
     known = form_app.KnownAnswers(answers, usual or {}, about)

@@ -74,7 +74,7 @@ def add(
     """
     from fieldsync.api import Session
     from fieldsync.commands import batch_save, record_forms
-    from fieldsync.commands.support.change_arguments import some
+    from fieldsync.commands.support.change_arguments import require_values
 
     asking = not (row or set_ or from_) and at_terminal()
     with opened(ctx, lasting=asking) as node:
@@ -89,12 +89,12 @@ def add(
                 lambda words: _wanted(node, type, {}, [*(set_ or ()), *words], from_).build_changes(),
             )
             if anyway or batch_save.may_go_on(ctx, node, alike):
-                batch_save.told(ctx, node, session.add_all(type, given, unit=unit, note=note))
+                batch_save.show_saved(ctx, node, session.add_all(type, given, unit=unit, note=note))
             return
         if set_ is None and not from_:
             record_forms.ask_new(ctx, node, type, record_forms.NewRecordOptions(unit, note, stay_open, anyway))
             return
-        changes = some(_wanted(node, type, {}, set_, from_).build_changes())
+        changes = require_values(_wanted(node, type, {}, set_, from_).build_changes())
         with bar(ctx) as progress:
             alike = session.duplicates(type, changes, progress=progress)
         if anyway or batch_save.may_go_on(ctx, node, alike):
@@ -160,7 +160,7 @@ def edit(
         if len(saved) == 1:
             record_forms.tell_record(ctx, node, saved[0], changed=written)
         else:
-            batch_save.told(ctx, node, saved)
+            batch_save.show_saved(ctx, node, saved)
 
 
 def _wanted(node: "Node", type: str, doc: dict[str, Any], set_: list[str] | None, from_: str) -> "ChangeBuilder":

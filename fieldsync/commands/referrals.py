@@ -73,7 +73,7 @@ def refer(
             to, reason, kind, services or (), urgency, share=share or (), consent=consent, override=override
         )
         made = referrals.refer_record(node, record, request, note=note)
-        _told(ctx, node, made)
+        _show_referral(ctx, node, made)
 
 
 def accept(ctx: typer.Context, record: Referral, note: Note = None) -> None:
@@ -127,7 +127,7 @@ def deliver(
     from fieldsync.casework import referrals
 
     with opened(ctx) as node:
-        _told(ctx, node, referrals.deliver_service(node, record, service, on=on, outcome=outcome, note=note))
+        _show_referral(ctx, node, referrals.deliver_service(node, record, service, on=on, outcome=outcome, note=note))
 
 
 def withdraw(ctx: typer.Context, record: Referral, note: Note = None) -> None:
@@ -138,7 +138,7 @@ def withdraw(ctx: typer.Context, record: Referral, note: Note = None) -> None:
     from fieldsync.casework import referrals
 
     with opened(ctx) as node:
-        _told(ctx, node, referrals.withdraw_referral(node, record, note=note))
+        _show_referral(ctx, node, referrals.withdraw_referral(node, record, note=note))
 
 
 def list_referrals(
@@ -191,17 +191,17 @@ def withdraw_consent(
     from fieldsync.casework import referrals
 
     with opened(ctx) as node:
-        _told(ctx, node, referrals.withdraw_consent(node, consent, note=note))
+        _show_referral(ctx, node, referrals.withdraw_consent(node, consent, note=note))
 
 
 def _answer(ctx: typer.Context, record: str, state: str, *, why: str | None = None, note: str | None = None) -> None:
     from fieldsync.casework import referrals
 
     with opened(ctx) as node:
-        _told(ctx, node, referrals.answer_referral(node, record, state, why=why, note=note))
+        _show_referral(ctx, node, referrals.answer_referral(node, record, state, why=why, note=note))
 
 
-def _told(ctx: typer.Context, node: "Node", record: bytes) -> None:
+def _show_referral(ctx: typer.Context, node: "Node", record: bytes) -> None:
     from fieldsync.api import Session
 
     found = Session(node).show(record.hex())

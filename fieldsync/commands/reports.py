@@ -125,7 +125,7 @@ def report(
         else:
             from fieldsync.ui.views import reports as pictures
 
-            pictures.shown(tables(ctx), chosen, node.schema, document, limit)
+            pictures.draw_report(tables(ctx), chosen, node.schema, document, limit)
 
 
 def _list(ctx: typer.Context, node: "Node") -> None:

@@ -19,7 +19,7 @@ _PEOPLE = (
 )
 
 
-class _Line:
+class _BreakingLine:
     """A line to a server that breaks after so many bytes, as often as it is told; otherwise it carries everything."""
 
     def __init__(self, port: int) -> None:
@@ -67,7 +67,7 @@ def tell_tree(story: Story, tell: Any) -> TreeTold:
     """Tell the story, and return what it came to."""
     tell("demo_tree_begin")
     ports = {name: free_port() for name in ("hq", "jbl", "qrd")}
-    line = _Line(ports["jbl"])
+    line = _BreakingLine(ports["jbl"])
     at = ports | {"jbl": line.port}
     try:
         for name, unit in (("hq", ROOT), ("jbl", JBL), ("qrd", QRD)):
@@ -75,7 +75,7 @@ def tell_tree(story: Story, tell: Any) -> TreeTold:
                 name, "server", "init", "--org", name, "--unit", unit, "--address", f"https://127.0.0.1:{at[name]}"
             )
         with _serving(story, ports):
-            _found(story, tell)
+            _found_branch(story, tell)
             _cut_line(story, tell, line)
             code = _move(story, tell)
             _stick(story, tell)
@@ -85,7 +85,7 @@ def tell_tree(story: Story, tell: Any) -> TreeTold:
     return TreeTold(ok=True, seconds=0, record=code, digests=digests, costs=story.costs)
 
 
-def _found(story: Story, tell: Any) -> None:
+def _found_branch(story: Story, tell: Any) -> None:
     for name, unit in (("jbl", JBL), ("qrd", QRD)):
         invite = story.run("hq", "server", "invite", unit, "--role", "branch", "--unit", unit)["invite"]
         story.run(name, "server", "upstream", "set", invite)
@@ -96,7 +96,7 @@ def _found(story: Story, tell: Any) -> None:
     tell("demo_tree_step_join")
 
 
-def _cut_line(story: Story, tell: Any, line: _Line) -> None:
+def _cut_line(story: Story, tell: Any, line: _BreakingLine) -> None:
     """Amal's first big sync breaks twice, and goes on by itself; at night the branch carries it up."""
     added = story.run("amal", "import", str(households()), "--type", "household")["added"]
     line.cuts = list(_CUTS)

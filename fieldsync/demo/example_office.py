@@ -59,7 +59,7 @@ class _Office:
         self.nodes[name] = nodes.open_node(self.folder / name, unlock, shared=name == "hq")
         return self.nodes[name]
 
-    def found(self) -> None:
+    def found_headquarters(self) -> None:
         """Set up the headquarters, and let everybody join once it serves."""
         from fieldsync.schema import load
         from fieldsync.server import administration
@@ -117,36 +117,36 @@ def build(ctx: typer.Context, folder: Path) -> None:
 
 
 def _built(made: _Office, progress: Any) -> ExampleOffice:
-    made.found()
+    made.found_headquarters()
     with made.story.server():
         made.join()
         work = Work(made.nodes)
-        work.found()
+        work.found_partners()
         writers = [home for home, *_ in PEOPLE if home not in _OFFICE]
-        work.right()
+        work.reset_clocks()
         made.sync(*writers)
         for number in range(QUARTERS):
             work.quarter(number, progress)
-            work.right()
+            work.reset_clocks()
             made.sync(*writers)
             made.sync("samar")
             work.approve(number)
-            work.right()
+            work.reset_clocks()
             made.sync("samar")
             made.sync(*writers)
             work.carry_out(number)
-            work.right()
+            work.reset_clocks()
             made.sync(*writers)
         work.disagree()
         work.elsewhere()
-        example_programmes.run(work)
-        work.right()
+        example_programmes.play_programmes(work)
+        work.reset_clocks()
         for _ in range(2):
             made.sync(*writers, *_OFFICE)
-    return _told(made)
+    return _example_office(made)
 
 
-def _told(made: _Office) -> ExampleOffice:
+def _example_office(made: _Office) -> ExampleOffice:
     from fieldsync.replica import queries
     from fieldsync.review import assistance_overlaps, duplicate_pairs
 

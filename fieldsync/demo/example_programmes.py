@@ -9,7 +9,7 @@ from fieldsync.replica.changes import Changes, NewRecord
 from fieldsync.store.contract import RecordQuery
 
 
-def run(work: Work) -> None:
+def play_programmes(work: Work) -> None:
     """Pensions, insurance, a sponsorship, an inspection, a loan paid back, a violation, volunteers, a course of singing."""
     work.back(60)
     with work.nodes["samar"].store.read() as tx:

@@ -53,7 +53,7 @@ class Work:
         for node in self.nodes.values():
             node.clock = lambda: then
 
-    def right(self) -> None:
+    def reset_clocks(self) -> None:
         """Set everybody's clock right again, as it is when they sync."""
         for node in self.nodes.values():
             node.clock = wall_clock
@@ -72,7 +72,7 @@ class Work:
 
     # --- the office
 
-    def found(self) -> None:
+    def found_partners(self) -> None:
         """Write down at headquarters who works with whom: it reaches everybody below."""
         self.back(366)
         new = [

@@ -37,7 +37,7 @@ def play_review(
 
     node = nodes.open_node(copy, unlock)
     try:
-        out.of(node)
+        out.use_node(node)
         app = ReviewApp(node, out, pairs=queue.waiting_pairs(node))
 
         app.show_screen(headless=headless, played=steps)

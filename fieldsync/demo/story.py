@@ -79,7 +79,7 @@ def demo(
 
                 told = tell_tree(story, tell)
             else:
-                told = _tell(story, tell, lambda: _show_review(ctx, story, tell))
+                told = _play_story(story, tell, lambda: _show_review(ctx, story, tell))
         except _NotAsToldError as fault:
             _say_fault(ctx, fault)
     seconds = round(time.monotonic() - started, 1)
@@ -110,7 +110,7 @@ def _show_review(ctx: typer.Context, story: Story, tell: Any) -> None:
         tell("demo_review_shown")
 
 
-def _tell(story: Story, tell: Any, show_review: Callable[[], None]) -> StoryTold:
+def _play_story(story: Story, tell: Any, show_review: Callable[[], None]) -> StoryTold:
     tell("demo_begin")
     made = story.run(
         "hq", "server", "init", "--org", "Social Affairs", "--unit", ROOT, "--address", f"https://{story.listen}"

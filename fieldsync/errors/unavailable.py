@@ -56,7 +56,7 @@ class Outdated(FieldsyncError):
     exit = 11
     status = 409
 
-    def told(self) -> "Outdated":
+    def for_other_side(self) -> "Outdated":
         """Return the same as the other side is to be told it."""
         turned = self.facts | {"theirs": self.facts.get("ours"), "ours": self.facts.get("theirs")}
         return (PeerOutdated if isinstance(self, BadVersion) else BadVersion)(**turned)

@@ -36,7 +36,7 @@ class LoggedDecision(NamedTuple):
     agrees: bool
 
 
-class _Made(NamedTuple):
+class _LoggedDecision(NamedTuple):
     """A decision as its commit says it; `dots` are what it was made over, and itself."""
 
     commit: Commit
@@ -52,7 +52,7 @@ def logged_decisions(node: Node, unit: str | None = None) -> list[LoggedDecision
         made = sorted(_decisions_made(tx), key=lambda one: (one.commit.stamp, one.commit.device))
         rows = tx.rows({one.commit.record for one in made}) if unit is not None else {}
         units = {record: unit_of(tx, row) for record, row in rows.items()}
-    before: dict[tuple[bytes, str], list[_Made]] = defaultdict(list)
+    before: dict[tuple[bytes, str], list[_LoggedDecision]] = defaultdict(list)
     found = []
     for one in made:
         commit = one.commit
@@ -66,12 +66,12 @@ def logged_decisions(node: Node, unit: str | None = None) -> list[LoggedDecision
     return found
 
 
-def _is_second(was: _Made, one: _Made) -> bool:
+def _is_second(was: _LoggedDecision, one: _LoggedDecision) -> bool:
     """Say whether somebody else's decision was about the same values, or about that decision itself."""
     return was.commit.author != one.commit.author and not was.dots.isdisjoint(one.dots)
 
 
-def _decisions_made(tx: ReadTx) -> Iterator[_Made]:
+def _decisions_made(tx: ReadTx) -> Iterator[_LoggedDecision]:
     for device in tx.devices():
         if not any(grant.role in DECIDERS for grant in device.grants):
             continue
@@ -86,9 +86,11 @@ def _decisions_made(tx: ReadTx) -> Iterator[_Made]:
             last = at
 
 
-def _decisions_of(commit: Commit, seconds: float | None) -> Iterator[_Made]:
+def _decisions_of(commit: Commit, seconds: float | None) -> Iterator[_LoggedDecision]:
     for name, over in commit.fields.items():
         field = name.partition("/")[2]
         if name.startswith(f"{DECIDED}/") and isinstance(over, dict) and field in commit.fields:
             dots = {head.dot for head in unpack_heads(over.get("heads"))}
-            yield _Made(commit, field, commit.fields[field], frozenset({*dots, (commit.device, commit.seq)}), seconds)
+            yield _LoggedDecision(
+                commit, field, commit.fields[field], frozenset({*dots, (commit.device, commit.seq)}), seconds
+            )

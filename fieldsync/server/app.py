@@ -336,7 +336,7 @@ class ServerApp:
         if isinstance(error, errors.StoreBusy):
             error = errors.Busy()  # whoever asked may come again
         if isinstance(error, errors.Outdated):
-            error = error.told()
+            error = error.for_other_side()
         self.metrics.refusals.labels(error.code).inc()
         nonce = getattr(error, "nonce", None) or getattr(request.state, "nonce", None)
         headers = {NONCE_HEADER: to_base64(nonce)} if nonce is not None else {}

@@ -80,7 +80,7 @@ class RevokedDevice(EnrolledDevice, frozen=True):
 def summarise_device(device: Device) -> EnrolledDevice:
     """Return a device as `server devices` lists it."""
 
-    def when(at: int | None) -> str | None:
+    def iso_time(at: int | None) -> str | None:
         return stamp.stamp_text(at << stamp.COUNTER_BITS) if at else None
 
     return EnrolledDevice(
@@ -92,8 +92,8 @@ def summarise_device(device: Device) -> EnrolledDevice:
         state=device.state,
         pending=device.pending,
         commits=device.head,
-        enrolled=when(device.enrolled),
-        seen=when(device.seen),
+        enrolled=iso_time(device.enrolled),
+        seen=iso_time(device.seen),
     )
 
 

@@ -137,7 +137,7 @@ def test_each_key_takes_its_own_decision_back(people: Cast, waiting: dict[str, s
 def test_how_an_approval_looks(people: Cast, waiting: dict[str, str]) -> None:
     """On the screen of `review`, beside what is known of the case."""
     out = Tables("en")
-    out.of(people.samar)
+    out.use_node(people.samar)
 
     async def run() -> str:
         app = ReviewApp(people.samar, out, pairs=waiting_besides(people.samar))

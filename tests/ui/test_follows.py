@@ -88,11 +88,11 @@ def test_what_is_made_of_ids_is_read_as_names(people: Cast) -> None:
     person = add(amal, "person", household=family, given="سمير")
     benefit = add(amal, "benefit", recipient=person, kind="food", period="2026-10")
     out = RecordCards("en")
-    out.of(amal)
+    out.use_node(amal)
     fields = fields_of(amal, record_ids.from_text(benefit))
-    shown = out.shown(amal.schema.type("benefit"), "dup_key", fields["dup_key"])
+    shown = out.format_value(amal.schema.type("benefit"), "dup_key", fields["dup_key"])
     assert family in str(fields["dup_key"])
-    assert shown == f"{out.named(family)} food 2026-10"
+    assert shown == f"{out.format_reference(family)} food 2026-10"
     assert "علي" in shown
 
 

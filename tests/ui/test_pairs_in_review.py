@@ -52,7 +52,7 @@ def samar(people: Cast, monkeypatch: pytest.MonkeyPatch) -> Node:
 def play(node: Node, steps: Callable[[Pilot[None], ReviewScreen], Awaitable[None]], lang: str = "en") -> ReviewApp:
     """Open the screen on a node and do what a person does."""
     out = Tables(lang)
-    out.of(node)
+    out.use_node(node)
 
     async def run() -> ReviewApp:
         app = ReviewApp(node, out, pairs=queue.waiting_pairs(node))
@@ -101,7 +101,7 @@ def test_the_history_on_the_screen_names_members_of_sets(people: Cast) -> None:
     family = save.add_record(amal, "household", Changes(set={"family_name": "علي"}, put={"groups": ["orphan"]}))
     save.edit_record(amal, family.hex(), Changes(drop={"groups": ["orphan"]}))
     save.edit_record(amal, family.hex(), Changes(put={"groups": ["orphan"]}))
-    out.of(amal)
+    out.use_node(amal)
     told = history_lines(out, amal.schema.type("household"), history(amal, family.hex()))
     lines = ["".join(part.text for part in one) for one in told]
     assert "  Groups: + Orphan" in lines

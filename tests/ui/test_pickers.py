@@ -54,7 +54,7 @@ def test_what_keeps_parts_apart_is_not_shown(people: Cast, namesakes: tuple[str,
     """On a terminal that turns lines by itself, names are kept to themselves, and nobody sees by what."""
     out = Tables("ar")
     out.form = "isolates"
-    out.of(people.amal)
+    out.use_node(people.amal)
     kind = people.amal.schema.type("case")
     found = match_records(out, FormAnswers(people.amal, kind, "ar"), kind.field("person"), "هدى", 9).options
     assert len(found) == 2

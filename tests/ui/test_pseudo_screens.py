@@ -62,7 +62,7 @@ def test_the_review_can_be_translated(tmp_path: Path) -> None:
     """A conflict, a duplicate and an overlap; every dialog that a key opens; decided, taken back, and all done."""
     made = office(tmp_path)
     out = Tables("ar")
-    out.of(made.samar)
+    out.use_node(made.samar)
     app = ReviewApp(made.samar, out, pairs=queue.waiting_pairs(made.samar))
     dialogs = [key for one in ("question_mark", "h", "n", "f", "e") for key in (one, "escape")]
     odd, pictures = english(

@@ -69,7 +69,7 @@ def disputed(people: Cast, monkeypatch: pytest.MonkeyPatch) -> Cast:
 def play(node: Node, steps: Play, *, lang: str = "en", size: tuple[int, int] = (80, 24)) -> ReviewApp:
     """Open the screen on a node and do what a person does."""
     out = Tables(lang)
-    out.of(node)
+    out.use_node(node)
 
     async def run() -> ReviewApp:
         app = ReviewApp(node, out)

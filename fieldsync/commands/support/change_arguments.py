@@ -37,7 +37,7 @@ def columns(words: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def some(changes: Changes) -> Changes:
+def require_values(changes: Changes) -> Changes:
     """Return what a new record is to say; Usage where that is nothing."""
     if changes.is_empty:
         raise errors.Usage(reason="empty_record")

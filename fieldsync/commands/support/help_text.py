@@ -77,11 +77,11 @@ class Formatter(typer.Context.formatter_class):  # type: ignore[misc,valid-type]
         inset = " " * (first + self.current_indent)
         for name, meaning in rows:
             self.write(f"{'':>{self.current_indent}}{name}")
-            lines = self._sentence(self._told(meaning), max(self.width - first - 2, 10))
+            lines = self._sentence(self._translate_extra(meaning), max(self.width - first - 2, 10))
             self.write("\n" + inset if len(name) > first - col_spacing else " " * (first - len(name)))
             self.write(f"\n{inset}".join(lines) + "\n")
 
-    def _told(self, meaning: str) -> str:
+    def _translate_extra(self, meaning: str) -> str:
         """Put what the library adds to a meaning into the person's language, too."""
         from fieldsync.ui.terminal import messages
 

@@ -48,7 +48,7 @@ class Secrets:
         """Return the store's key, from an agent rather than ask a person. WrongPassphrase, NoSecret, SlotPolicy."""
         if slots.store in self._made:
             return self._made[slots.store]
-        secret, passphrase = _key_file(), self._given()
+        secret, passphrase = _key_file(), self._given_passphrase()
         if secret is not None and "keyfile" in slots.kinds:
             try:
                 return slots.open_keyfile(secret)
@@ -93,7 +93,7 @@ class Secrets:
         """Have ready what a new store will be opened with, before a server is asked. NoSecret, BadInput."""
         secret, passphrase = self._new
         if secret is None and passphrase is None:
-            secret, passphrase = _key_file(), self._given()
+            secret, passphrase = _key_file(), self._given_passphrase()
             if secret is not None and len(secret) < KEY_SIZE:
                 raise errors.BadInput(reason="short_secret", need=KEY_SIZE)
             if secret is None and passphrase is None:
@@ -117,7 +117,7 @@ class Secrets:
         self.fill(slots, key)
         self.recovery = slots.make_recovery(key)
 
-    def _given(self) -> str | None:
+    def _given_passphrase(self) -> str | None:
         if self._file:
             return _first_line(Path(self._file))
         return os.environ.get(PASSPHRASE) or _handed_over()

@@ -21,7 +21,7 @@ def new_form(
     out: Tables, node: Node, kind: Type, *, unit: str | None, note: str | None, search_first: bool = False
 ) -> FormApp:
     """Return the form of a new record; its members are saved with it. Before it stands a search, unless a draft waits."""
-    out.of(node)
+    out.use_node(node)
     draft, roster = form_drafts.draft_key(kind.name), roster_of(node.schema, kind)
 
     def save_form(screen: RecordScreen) -> bytes:
@@ -47,7 +47,7 @@ def command_form(
     out: Tables, node: Node, kind: Type, known: KnownAnswers, store: Callable[[Changes], bytes]
 ) -> FormApp:
     """Return the form of a new record that a command saves."""
-    out.of(node)
+    out.use_node(node)
     filling = FormAnswers(node, kind, out.lang)
     filling.answer_first(known.usual)
     filling.settle_answers(known.settled)
@@ -64,7 +64,7 @@ def command_form(
 
 def edit_form(out: Tables, node: Node, row: Row, *, note: str | None) -> FormApp:
     """Return the form of a record: what is not changed in it is not written; members may be added to it."""
-    out.of(node)
+    out.use_node(node)
     kind, record = node.schema.type(row.state.type), row.state.record
     draft = form_drafts.draft_key(kind.name, record)
     roster = roster_of(node.schema, kind) if node.role != PARTNER else None
@@ -76,7 +76,7 @@ def edit_form(out: Tables, node: Node, row: Row, *, note: str | None) -> FormApp
             node, record.hex(), changes, note=note, based_on=row.state, unfinished=draft, beside=more
         )
 
-    name = f"{label_in(kind.label, out.lang, kind.name)} {bidi.without_isolates(out.named(record.hex()))}"
+    name = f"{label_in(kind.label, out.lang, kind.name)} {bidi.without_isolates(out.format_reference(record.hex()))}"
     filling = FormAnswers(node, kind, out.lang, row.doc, row)
     return FormApp(node, out, out.phrase("form_edit", name=name), filling, save_form, draft=draft, roster=roster)
 

@@ -217,7 +217,7 @@ class FormScreen(DialogScreen[bool]):
         known = {id(sheet.filling): sheet.filling.derived_values() for sheet in self.sheets if sheet.derived_fields()}
         for row in self.query(DerivedRow):
             value = known[id(row.filling)].get(row.field.name)
-            row.show("" if value is None else self.out.shown(row.filling.kind, row.field.name, value))
+            row.show("" if value is None else self.out.format_value(row.filling.kind, row.field.name, value))
 
     def _is_missing(self, question: QuestionRow) -> bool:
         return question.field.name in self._missing.get(id(question.filling), ())

@@ -36,7 +36,7 @@ class LineForm:
 
     def __init__(self, out: Tables, node: Node, kind: Type, row: Row | None = None) -> None:
         self._out, self._node, self._kind = out, node, kind
-        out.of(node)
+        out.use_node(node)
         self._filling = FormAnswers(node, kind, out.lang, None if row is None else row.doc, row)
         self._asked: list[str] = []
         self._noted: set[str] = set()  # notes that were shown
@@ -143,7 +143,7 @@ class LineForm:
         out = self._out
         needed = self._filling.is_needed(field)
         value = self._filling.doc.get(field.name)
-        shown = "" if value is None or field.kind == "log" else f" [{out.shown(self._kind, field.name, value)}]"
+        shown = "" if value is None or field.kind == "log" else f" [{out.format_value(self._kind, field.name, value)}]"
         several = f" ({out.phrase('form_several')})" if field.kind == "set" else ""
         return f"{out.safe(self._filling.label_of(field))}{' *' if needed else ''}{several}{shown}: "
 

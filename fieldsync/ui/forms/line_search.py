@@ -23,7 +23,7 @@ class SearchedFirst(NamedTuple):
 
 def ask_first(out: Tables, node: Node, kind: Type) -> SearchedFirst:
     """Ask for words until a person opens what they find or wants a new record; leaving is KeyboardInterrupt."""
-    out.of(node)
+    out.use_node(node)
     try:
         return _ask_words(out, node, kind)
     except KeyboardInterrupt:

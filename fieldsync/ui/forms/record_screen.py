@@ -180,7 +180,7 @@ class FormApp(FullScreen[bytes | None]):
             if theirs not in (filling.before.get(field), yours):
                 rows.append([LinePart(out.label(filling.kind, field), "bold")])
                 for said, value in (("form_theirs", theirs), ("form_yours", yours)):
-                    words = out.shown(filling.kind, field, value)
+                    words = out.format_value(filling.kind, field, value)
                     rows.append([LinePart("    "), LinePart(out.phrase(said) + ": ", QUIET), LinePart(words)])
         if not rows:
             return True

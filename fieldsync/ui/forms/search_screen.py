@@ -58,7 +58,7 @@ class SearchScreen(DialogScreen[None]):
         yield TextPanel(lambda width: [self.pen.write_line(title, width)], id="head")
         yield TypedLine(self.pen, classes="asked")
         yield TextPanel(
-            lambda width: self.pen.wrap_parts([LinePart(" "), LinePart(self._said(), QUIET)], width), id="told"
+            lambda width: self.pen.wrap_parts([LinePart(" "), LinePart(self._typed_words(), QUIET)], width), id="told"
         )
         yield RowList(self._row, id="found")
         yield TextPanel(self._key_lines, id="keys")
@@ -68,7 +68,7 @@ class SearchScreen(DialogScreen[None]):
         self.query_one(RowList).show_rows(1)
         self.query_one(TypedLine).focus()
 
-    def _said(self) -> str:
+    def _typed_words(self) -> str:
         if not self._looked_for:
             return self.out.phrase("search_how")
         return self.out.phrase("search_found", n=len(self.found)) if self.found else self.out.phrase("search_none")

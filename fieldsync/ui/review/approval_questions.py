@@ -13,7 +13,7 @@ from fieldsync.review.queue import ConflictDetail, QueuedConflict
 from fieldsync.store.contract import Progress
 from fieldsync.ui.review.questions import QuestionSide, ReviewQuestion
 from fieldsync.ui.views import approvals as pictures
-from fieldsync.ui.views.record_card import when
+from fieldsync.ui.views.record_card import local_time
 from fieldsync.ui.views.tables import Tables
 from fieldsync.ui.widgets.line_writer import GOOD, QUIET, WARN, LinePart
 
@@ -37,9 +37,9 @@ def question_of_approval(node: Node, out: Tables, one: QueuedConflict) -> Review
     asked = next((item for item in found if item.record == record_ids.id_text(one.record)), None)
     if asked is None:
         return None
-    out.of(node)
+    out.use_node(node)
     kind, about = node.schema.types.get(one.type), queries.show(node, asked.record)
-    source = [[LinePart("  ".join(filter(None, (asked.by, when(asked.since) if asked.since else ""))), QUIET)]]
+    source = [[LinePart("  ".join(filter(None, (asked.by, local_time(asked.since) if asked.since else ""))), QUIET)]]
     sides = [  # the first is what the key 0 takes, and the second is the one that is marked
         QuestionSide(
             out.phrase("approval_return"), [LinePart(out.phrase("approval_return_means"), WARN)],
@@ -63,7 +63,7 @@ def question_of_approval(node: Node, out: Tables, one: QueuedConflict) -> Review
     return ReviewQuestion(
         record=asked.record, heading=out.heading(kind, about), name=asked.about or out.title(kind, about),
         title=out.phrase("queue_approval"), why=out.phrase(f"approval_{asked.kind}"), sides=sides,
-        about=[(out.label(kind, name), out.shown(kind, name, value), False) for name, value in about.fields.items()],
+        about=[(out.label(kind, name), out.format_value(kind, name, value), False) for name, value in about.fields.items()],
         item=ConflictDetail(asked.record, asked.code, one.kind, base=None, heads=(), about=about), kind=kind, editable=False,
     )  # fmt: skip
 

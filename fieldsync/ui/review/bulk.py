@@ -95,7 +95,7 @@ def _preview_row(
 ) -> list[LinePart]:
     """Which record, which value wins, whose it is, and what it wins over."""
     over = [
-        f"{out.shown(matter.kind, matter.item.field, one.value)} ({out.safe(one.by)})"
+        f"{out.format_value(matter.kind, matter.item.field, one.value)} ({out.safe(one.by)})"
         for one in matter.item.heads
         if one is not head
     ]

@@ -19,7 +19,7 @@ from fieldsync.ui.review.questions import ReviewQuestion
 from fieldsync.ui.review.walkthrough import ReviewWalk
 from fieldsync.ui.terminal import messages
 from fieldsync.ui.terminal.messages import SafeText
-from fieldsync.ui.views.record_card import INDENT, when
+from fieldsync.ui.views.record_card import INDENT, local_time
 from fieldsync.ui.views.tables import Tables
 from fieldsync.ui.widgets.line_writer import LinePart
 
@@ -32,7 +32,7 @@ class LineReview:
     def __init__(self, out: Tables, node: Node, narrowed: ConflictFilter, pairs: Sequence[QueuedConflict] = ()) -> None:
         self._out, self._node = out, node
         self._walk = ReviewWalk(node, out, narrowed, pairs)
-        out.of(node)
+        out.use_node(node)
         self._note = ""
 
     def run_review(self) -> None:
@@ -81,13 +81,13 @@ class LineReview:
 
     def _show_values(self, matter: ReviewQuestion) -> None:
         out, item = self._out, matter.item
-        out.line(f"     {out.phrase('was')}: {out.shown(matter.kind, item.field, item.base)}")
+        out.line(f"     {out.phrase('was')}: {out.format_value(matter.kind, item.field, item.base)}")
         rows: list[list[object]] = [
             [
                 number,
                 head.name,
-                out.shown(matter.kind, item.field, head.value),
-                when(head.at),
+                out.format_value(matter.kind, item.field, head.value),
+                local_time(head.at),
                 head.by,
             ]
             for number, head in enumerate(item.heads, 1)
@@ -167,7 +167,7 @@ class LineReview:
         if done:
             if told is None:
                 value = queries.show(self._node, matter.record).fields.get(matter.item.field)
-                told = self._out.shown(matter.kind, matter.item.field, value)
+                told = self._out.format_value(matter.kind, matter.item.field, value)
             self._out.line(f"  ✓ {told}")
         elif self._walk.question_of(one) is not None:
             self._out.say("review_changed")

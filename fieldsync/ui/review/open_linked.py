@@ -44,7 +44,7 @@ def _card_lines(out: Tables, node: Node, record: Record) -> list[list[LinePart]]
         [
             LinePart("⚠ " if name in record.conflicts else "", WARN),
             LinePart(out.label(kind, name) + ": ", QUIET),
-            LinePart(out.shown(kind, name, value)),
+            LinePart(out.format_value(kind, name, value)),
         ]
         for name, value in record.fields.items()
     ]

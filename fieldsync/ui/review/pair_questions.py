@@ -14,7 +14,7 @@ from fieldsync.schema.model import Type
 from fieldsync.ui.review.questions import QuestionSide, ReviewQuestion
 from fieldsync.ui.terminal.messages import SafeText
 from fieldsync.ui.views import duplicate_view
-from fieldsync.ui.views.record_card import when
+from fieldsync.ui.views.record_card import local_time
 from fieldsync.ui.views.tables import Tables
 from fieldsync.ui.widgets.line_writer import QUIET, LinePart, mark_changes
 
@@ -37,7 +37,7 @@ def _duplicate_question(node: Node, out: Tables, one: QueuedConflict) -> ReviewQ
     if item.same or (item.not_same and AGAIN not in item.reasons) or gave_way:
         return None
     kind = node.schema.types.get(one.type)
-    out.of(node)
+    out.use_node(node)
     title = out.phrase("queue_duplicate")
     two = QuestionSide(
         out.phrase("pair_two"), [LinePart(out.phrase("pair_two_means"))], act=_undoable_decision(
@@ -82,7 +82,7 @@ def _overlap_question(node: Node, out: Tables, one: QueuedConflict) -> ReviewQue
     if found is None:
         return None
     kind = node.schema.types[one.type]
-    out.of(node)
+    out.use_node(node)
     both = QuestionSide(
         out.phrase("pair_both"), [LinePart(out.phrase("pair_both_means"))], act=_undoable_decision(
             partial(assistance_overlaps.keep_both, node, a, b), partial(duplicate_pairs.unmark_distinct, node, a, b)
@@ -118,7 +118,7 @@ def _pair_question(
     heading = SafeText(f"{out.heading(kind, a)}  ~  {out.safe(b.code or b.id[:8])} {out.title(kind, b)}")
     return ReviewQuestion(
         record=a.id, heading=heading, name=out.title(kind, a), title=title,
-        why=why, sides=sides, about=[(out.label(kind, name), out.shown(kind, name, a.fields[name]), False) for name in alike],
+        why=why, sides=sides, about=[(out.label(kind, name), out.format_value(kind, name, a.fields[name]), False) for name in alike],
         item=ConflictDetail(a.id, a.code, one.kind, base=None, heads=(), about=a), kind=kind, editable=False,
     )  # fmt: skip
 
@@ -127,10 +127,10 @@ def _side_lines(out: Tables, kind: Type | None, here: Record, other: Record) -> 
     """Where and when a record is from, and what it says that the other one does not; the words that differ are marked."""
     lines = [[LinePart("  ".join(filter(None, (here.code, here.unit))), QUIET)]]
     if here.updated:
-        lines.append([LinePart(f"{here.updated.by}  {when(here.updated.at)}", QUIET)])
+        lines.append([LinePart(f"{here.updated.by}  {local_time(here.updated.at)}", QUIET)])
     told = [name for name in here.fields if here.fields[name] != other.fields.get(name)]
     for name in told[:_MOST]:
-        mine, its = (out.shown(kind, name, one.fields.get(name)) for one in (here, other))
+        mine, its = (out.format_value(kind, name, one.fields.get(name)) for one in (here, other))
         value = mark_changes(its, mine) if other.fields.get(name) is not None else [LinePart(mine)]
         lines.append([LinePart(out.label(kind, name) + ": ", QUIET), *value])
     return lines

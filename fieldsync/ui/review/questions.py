@@ -13,7 +13,7 @@ from fieldsync.review import queue
 from fieldsync.review.queue import ConflictDetail, HeadWithOrigin, QueuedConflict
 from fieldsync.schema.model import Type
 from fieldsync.ui.views.node_status import NodeView
-from fieldsync.ui.views.record_card import when
+from fieldsync.ui.views.record_card import local_time
 from fieldsync.ui.widgets.line_writer import ACCENT, GOOD, QUIET, WARN, LinePart, mark_changes
 
 _MOST_EDITS = 5  # of a record that was removed meanwhile; the history has them all
@@ -64,7 +64,7 @@ def question_of_conflict(node: Node, out: NodeView, one: QueuedConflict) -> Revi
     item = queue.conflict_detail(node, one)
     if item is None:
         return None
-    out.of(node)
+    out.use_node(node)
     kind = node.schema.types.get(one.type)
     about = item.about
     sides = (_deletion_sides if one.field == "_deleted" else _value_sides)(out, kind, item)
@@ -76,7 +76,7 @@ def question_of_conflict(node: Node, out: NodeView, one: QueuedConflict) -> Revi
         why=out.phrase(_conflict_reason(kind, item)),
         sides=sides,
         about=[
-            (out.label(kind, name), out.shown(kind, name, value), name in about.conflicts)
+            (out.label(kind, name), out.format_value(kind, name, value), name in about.conflicts)
             for name, value in about.fields.items()
             if name != one.field
         ],
@@ -105,12 +105,12 @@ def _conflict_reason(kind: Type | None, item: ConflictDetail) -> str:
 def _value_sides(out: NodeView, kind: Type | None, item: ConflictDetail) -> list[QuestionSide]:
     """How it was, and each value that stands against another."""
     name, base = item.field, item.base
-    was = out.shown(kind, name, base)
+    was = out.format_value(kind, name, base)
     seen = reviews.names_of(item.heads)
     first = None if base is None else reviews.Decision(item.record, name, value=base, seen=seen)
     sides = [QuestionSide(out.phrase("was"), [LinePart(was)], decision=first)]
     for head in item.heads:
-        shown = out.shown(kind, name, head.value)
+        shown = out.format_value(kind, name, head.value)
         value = [LinePart(shown)] if base is None else mark_changes(was, shown)
         if head.value is None:
             value = [LinePart(out.phrase("pair_two" if name == "_same_as" else "review_emptied"), QUIET)]
@@ -125,12 +125,15 @@ def _value_sides(out: NodeView, kind: Type | None, item: ConflictDetail) -> list
 def _deletion_sides(out: NodeView, kind: Type | None, item: ConflictDetail) -> list[QuestionSide]:
     """The record as it stands, with what was written meanwhile; and each removal."""
     edits = [
-        [LinePart(out.label(kind, edit.field) + ": ", QUIET), LinePart(out.shown(kind, edit.field, edit.value), "")]
+        [
+            LinePart(out.label(kind, edit.field) + ": ", QUIET),
+            LinePart(out.format_value(kind, edit.field, edit.value), ""),
+        ]
         for edit in item.meanwhile
     ]
     more = len(edits) - _MOST_EDITS
     edits = edits[:_MOST_EDITS] + ([[LinePart(out.phrase("review_more", n=more), QUIET)]] if more > 0 else [])
-    by = sorted({(edit.by, when(edit.at)) for edit in item.meanwhile})
+    by = sorted({(edit.by, local_time(edit.at)) for edit in item.meanwhile})
     sources = [[LinePart(f"{person}  {at}", QUIET)] for person, at in by[:_MOST_EDITS]]
     seen = reviews.names_of(item.heads)
     stays = reviews.Decision(item.record, "_deleted", value=None, seen=seen)
@@ -144,7 +147,7 @@ def _deletion_sides(out: NodeView, kind: Type | None, item: ConflictDetail) -> l
             value = [
                 LinePart(out.phrase("review_removed"), WARN),
                 LinePart(" "),
-                LinePart(out.shown(kind, "_deleted", head.value)),
+                LinePart(out.format_value(kind, "_deleted", head.value)),
             ]
             decision = reviews.Decision(item.record, "_deleted", head.name, seen=seen)
             sides.append(QuestionSide(head.by, value, _source_lines(out, head), decision))
@@ -154,7 +157,7 @@ def _deletion_sides(out: NodeView, kind: Type | None, item: ConflictDetail) -> l
 def _source_lines(out: NodeView, head: HeadWithOrigin) -> list[list[LinePart]]:
     """From where and when; a clock that was wrong is marked."""
     place = "  ".join([*head.office, head.name])
-    lines = [[LinePart(place, QUIET)], [LinePart(when(head.at), QUIET)]]
+    lines = [[LinePart(place, QUIET)], [LinePart(local_time(head.at), QUIET)]]
     if head.clock_off_ms:
         lines.append([LinePart("⚠ " + out.their_clock(head.clock_off_ms), WARN)])
     return lines
@@ -188,7 +191,7 @@ def history_lines(out: NodeView, kind: Type | None, entries: Sequence[SavedChang
     paragraphs: list[list[LinePart]] = []
     for entry in reversed(entries):
         lost = "  ⚠ " + out.phrase("lost") if entry.lost else ""
-        source = f"{when(entry.at)}  {entry.device}:{entry.seq}  "
+        source = f"{local_time(entry.at)}  {entry.device}:{entry.seq}  "
         paragraphs.append([LinePart(source, QUIET), LinePart(entry.by, "bold"), LinePart(lost, WARN)])
         for name, change in entry.changes.items():
             old, new = out.change(kind, name, change)

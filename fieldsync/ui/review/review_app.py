@@ -39,7 +39,7 @@ class ReviewApp(FullScreen[None]):
 
 def run_review(out: Tables, node: Node, narrowed: ConflictFilter) -> None:
     """Show the screen until somebody leaves it; say what came of it."""
-    out.of(node)
+    out.use_node(node)
     app = ReviewApp(node, out, narrowed, looks=lambda progress: waiting_besides(node, progress=progress))
     app.show_screen()
     out.say("review_done", decided=app.review.walk.decided, left=app.review.walk.count_left())

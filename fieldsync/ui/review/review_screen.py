@@ -112,7 +112,7 @@ class ReviewScreen(DecidingScreen):
         value = await ask_value(self.app, self.node, self.pen, matter)
         if value is not None:
             decision = reviews.Decision(matter.record, matter.item.field, value=value, seen=matter.head_names)
-            shown = self.out.shown(matter.kind, matter.item.field, value)
+            shown = self.out.format_value(matter.kind, matter.item.field, value)
             self._carry_out(
                 partial(self.walk.decide_value, self._position, decision, self._note), f"✓ {matter.title}: {shown}"
             )

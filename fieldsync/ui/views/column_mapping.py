@@ -71,7 +71,7 @@ def _value(out: Tables, kind: Type, spec: Field, word: str, reading: Reading) ->
     key = "values_ask_near" if near else "values_ask"
     while True:
         given = out.ask(
-            out.phrase(key, word=out.safe(word), near=out.shown(kind, spec.name, near) if near else "") + " "
+            out.phrase(key, word=out.safe(word), near=out.format_value(kind, spec.name, near) if near else "") + " "
         ).strip()
         plain = names.strip_invisible(given)
         if not given:

@@ -28,5 +28,5 @@ def conflict_line(out: Tables, kind: Type, row: Row, field: str) -> str:
     if field not in row.conflicts:
         return ""
     heads = sorted(decisions.chosen_from(row, field), key=lambda head: (head.stamp, head.device, head.seq))
-    told = (f"{out.shown(kind, field, head.value)} ({out.safe(head.author)})" for head in heads)
+    told = (f"{out.format_value(kind, field, head.value)} ({out.safe(head.author)})" for head in heads)
     return out.phrase("open_field", values=out.several(told))

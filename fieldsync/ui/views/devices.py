@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from fieldsync.topology.device_summaries import EnrolledDevice, FamilyMember, PendingDevice, RevokedDevice
 from fieldsync.ui.views.node_status import NodeView
-from fieldsync.ui.views.record_card import when
+from fieldsync.ui.views.record_card import local_time
 
 _YES = {"y", "yes", "نعم", "ن"}
 _NO = {"n", "no", "لا", "ل"}
@@ -16,7 +16,9 @@ class DeviceTables(NodeView):
     def devices(self, found: Sequence[EnrolledDevice]) -> None:
         """A table of devices."""
         names = ("column_device", "column_person", "column_role", "column_unit", "column_seen", "column_state")
-        rows: list[list[object]] = [[*self._named(d), when(d.seen) if d.seen else "", self._state(d)] for d in found]
+        rows: list[list[object]] = [
+            [*self._name_cells(d), local_time(d.seen) if d.seen else "", self._state(d)] for d in found
+        ]
         self.table([self.phrase(name) for name in names], rows)
 
     def family(self, found: Sequence[FamilyMember]) -> None:
@@ -31,15 +33,15 @@ class DeviceTables(NodeView):
                 d.person,
                 d.copy_of or "",
                 d.enrolled_by or "",
-                when(d.enrolled) if d.enrolled else "",
-                when(d.seen) if d.seen else "",
+                local_time(d.enrolled) if d.enrolled else "",
+                local_time(d.seen) if d.seen else "",
                 self._state(d),
             ]
             for d in found
         ]
         self.table([self.phrase(name) for name in names], rows, whole={0, 5, 6})
 
-    def _named(self, device: EnrolledDevice) -> list[object]:
+    def _name_cells(self, device: EnrolledDevice) -> list[object]:
         role = self.phrase(f"role_{device.role}") if device.role else ""
         return [device.device, device.person, role, self.several(device.units)]
 

@@ -61,21 +61,21 @@ def percent(score: float) -> str:
 
 def listed(out: Tables, node: Node, found: Sequence[DuplicatePair]) -> None:
     """Each pair in two lines: who with whom and how likely, then why."""
-    out.of(node)
+    out.use_node(node)
     if not found:
         out.say("pairs_none")
         return
     for pair in found:
-        out.line(f"{percent(pair.score)}  {out.named(pair.a)}  ~  {out.named(pair.b)}")
+        out.line(f"{percent(pair.score)}  {out.format_reference(pair.a)}  ~  {out.format_reference(pair.b)}")
         out.line(INDENT + reasons(out, node.schema.types.get(pair.type), pair.reasons))
     out.say("pairs_n", n=len(found))
 
 
 def merged_together(out: Tables, node: Node, told: BulkMerge, *, known: bool = False) -> None:
     """Each pair with why, and what people said of such pairs, unless that is known already; and how many."""
-    out.of(node)
+    out.use_node(node)
     for pair in told.pairs if not known else ():
-        out.line(f"{percent(pair.score)}  {out.named(pair.a)}  ~  {out.named(pair.b)}")
+        out.line(f"{percent(pair.score)}  {out.format_reference(pair.a)}  ~  {out.format_reference(pair.b)}")
         out.line(INDENT + reasons(out, node.schema.types.get(pair.type), pair.reasons))
     if not known:
         out.say("bulk_past", n=told.past.merged)
@@ -84,16 +84,16 @@ def merged_together(out: Tables, node: Node, told: BulkMerge, *, known: bool = F
     out.say("bulk_would_merge" if told.dry_run else "bulk_merged", n=len(told.pairs))
 
 
-def shown(out: Tables, node: Node, found: ComparedPair) -> None:
+def draw_pair(out: Tables, node: Node, found: ComparedPair) -> None:
     """Two records side by side, field by field, and why they may be one."""
-    out.of(node)
+    out.use_node(node)
     a, b = found.a, found.b
     kind = node.schema.types.get(a.type)
     for one in (a, b):
         out.line(out.heading(kind, one))
     rows: list[list[object]] = []
     for name in dict.fromkeys((*a.fields, *b.fields)):
-        mine, its = (out.shown(kind, name, one.fields.get(name)) for one in (a, b))
+        mine, its = (out.format_value(kind, name, one.fields.get(name)) for one in (a, b))
         rows.append([out.label(kind, name), mine, its, "" if mine == its else "≠"])
     out.table(["", a.code or a.id[:8], b.code or b.id[:8], ""], rows)
     out.line(f"{percent(found.score)}  {reasons(out, kind, found.reasons)}")
@@ -105,13 +105,13 @@ def shown(out: Tables, node: Node, found: ComparedPair) -> None:
 
 def decided(out: Tables, node: Node, found: ComparedPair, said: str) -> None:
     """What was decided, in a line."""
-    out.of(node)
-    out.say(said, a=out.named(found.a.id), b=out.named(found.b.id))
+    out.use_node(node)
+    out.say(said, a=out.format_reference(found.a.id), b=out.format_reference(found.b.id))
 
 
 def candidates(out: Tables, node: Node, found: Sequence[SimilarRecord]) -> None:
     """Whom a new record may be a duplicate of, and why."""
-    out.of(node)
+    out.use_node(node)
     out.say("pairs_candidates", n=len(found))
     for one in found[:_MOST]:
         kind = node.schema.types.get(one.type)

@@ -18,11 +18,13 @@ def eligible(out: Tables, node: Node, found: list[Eligibility]) -> None:
     rows: list[list[object]] = []
     for one in found:
         kind = kinds.fields["kind"].value_words(one.kind, out.lang) if one.kind else ""
-        rows.append([one.code, one.name, kind, out.phrase(f"eligible_{one.answer}"), _why(out, node, one, states)])
+        rows.append(
+            [one.code, one.name, kind, out.phrase(f"eligible_{one.answer}"), _explanation(out, node, one, states)]
+        )
     out.table([out.phrase(f"eligible_{name}") for name in ("code", "name", "kind", "answer", "why")], rows, whole={0})
 
 
-def _why(out: Tables, node: Node, one: Eligibility, states: Field) -> SafeText:
+def _explanation(out: Tables, node: Node, one: Eligibility, states: Field) -> SafeText:
     """What is to be known about an answer, in a few words."""
     parts: list[str] = []
     if one.enrolled:

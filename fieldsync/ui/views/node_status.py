@@ -7,7 +7,7 @@ from msgspec import structs
 from fieldsync.replica.node import Node
 from fieldsync.schema.labels import label_in
 from fieldsync.ui.views import transfers
-from fieldsync.ui.views.record_card import INDENT, RecordCards, size, when
+from fieldsync.ui.views.record_card import INDENT, RecordCards, local_time, size
 
 if TYPE_CHECKING:
     from fieldsync.authority.integrity import Checked
@@ -38,17 +38,17 @@ class NodeView(RecordCards):
             self.line(f"{INDENT}⚠ " + self.phrase("waits_for_approval", words=found.device_pending))
         if found.bundle:
             told = found.bundle
-            self.line(2 * INDENT + self.phrase("in_bundle", n=told.commits, number=told.number, at=when(told.at)))
+            self.line(2 * INDENT + self.phrase("in_bundle", n=told.commits, number=told.number, at=local_time(told.at)))
         self.line(
             INDENT + (self.phrase("n_conflicts", n=found.conflicts) if found.conflicts else self.phrase("no_conflicts"))
         )
         self.pairs_waiting(found)
         if node.is_laptop:
-            at = when(found.last_sync) if found.last_sync else self.phrase("never")
+            at = local_time(found.last_sync) if found.last_sync else self.phrase("never")
             self.line(INDENT + self.phrase("last_sync", at=at))
         self._saves(found.commits, server=not node.is_laptop)
         if found.unlocked_until:
-            self.line(INDENT + self.phrase("store_unlocked_until", at=when(found.unlocked_until)))
+            self.line(INDENT + self.phrase("store_unlocked_until", at=local_time(found.unlocked_until)))
         if found.refused:
             from fieldsync.ui.views import schema_news
 
@@ -57,7 +57,7 @@ class NodeView(RecordCards):
         if "clock_off" in found.health:
             self.line(f"{INDENT}⚠ " + self.clock(found.clock_off_ms or 0))
         for check in found.blocked:
-            words_ = {"server": self.safe(check.server), "since": when(check.since), "hint": check.hint}
+            words_ = {"server": self.safe(check.server), "since": local_time(check.since), "hint": check.hint}
             self.line(f"{INDENT}⚠ " + self.phrase("blocked", **words_))
         self.line(
             INDENT + self.phrase("health", health=self.several(self.phrase(f"health_{one}") for one in found.health))
@@ -117,7 +117,7 @@ class NodeView(RecordCards):
             self.say("n_taken_after_all", n=told.taken_after_all)
         if told.elsewhere:
             self.say("pairs_elsewhere", n=told.elsewhere)
-        transfers.left(self, told.left)
+        transfers.draw_departed(self, told.left)
         judged = told.refused or told.taken_after_all
         if told.digest == "healed" and not judged:  # what was kept aside, or is no more, is so here, too: no fault
             self.say("healed")
@@ -193,7 +193,7 @@ class NodeView(RecordCards):
 
     def unlocked(self, until: str, *, memory_locked: bool) -> None:
         """Until when, and what the system does not do for it."""
-        self.say("store_unlocked", at=when(until))
+        self.say("store_unlocked", at=local_time(until))
         if not memory_locked:
             self.say("store_unlocked_swap")
 

@@ -7,7 +7,7 @@ from fieldsync.review.assistance_overlaps import Overlap, OverlapSide, RecordOve
 from fieldsync.schema.labels import label_in
 from fieldsync.schema.model import Type
 from fieldsync.ui.terminal.messages import SafeText
-from fieldsync.ui.views.record_card import INDENT, when
+from fieldsync.ui.views.record_card import INDENT, local_time
 from fieldsync.ui.views.tables import Tables
 
 _WHO = "provider"
@@ -15,15 +15,15 @@ _WHO = "provider"
 
 def listed(out: Tables, node: Node, found: Sequence[Overlap]) -> None:
     """Each pair in three lines: which household and what, then the two."""
-    out.of(node)
+    out.use_node(node)
     if not found:
         out.say("overlaps_none")
         return
     for one in found:
         kind = node.schema.types[one.type]
-        agreed = out.several(out.shown(kind, name, value) for name, value in one.values.items())
+        agreed = out.several(out.format_value(kind, name, value) for name, value in one.values.items())
         label = label_in(kind.doubles[one.rule].label, out.lang, one.rule)
-        out.line("  ".join(part for part in (out.named(one.household), out.safe(label), agreed) if part))
+        out.line("  ".join(part for part in (out.format_reference(one.household), out.safe(label), agreed) if part))
         for side in (one.a, one.b):
             out.line(INDENT + _side(out, kind, side))
     out.say("overlaps_n", n=len(found))
@@ -31,7 +31,7 @@ def listed(out: Tables, node: Node, found: Sequence[Overlap]) -> None:
 
 def warned(out: Tables, node: Node, type: str, found: Sequence[RecordOverlap]) -> None:
     """What a record is a double of, said as no more than this node knows."""
-    out.of(node)
+    out.use_node(node)
     kind = node.schema.types[type]
     for one in found:
         label = label_in(kind.doubles[one.rule].label, out.lang, one.rule)
@@ -40,6 +40,6 @@ def warned(out: Tables, node: Node, type: str, found: Sequence[RecordOverlap]) -
 
 def _side(out: Tables, kind: Type, side: OverlapSide) -> SafeText:
     named = [name for name in (_WHO, "programme", "state", "amount", "quantity") if side.fields.get(name) is not None]
-    values = [out.shown(kind, name, side.fields[name]) for name in named]
-    by = out.phrase("overlap_by", by=out.safe(side.by or "—"), at=when(side.at))
+    values = [out.format_value(kind, name, side.fields[name]) for name in named]
+    by = out.phrase("overlap_by", by=out.safe(side.by or "—"), at=local_time(side.at))
     return SafeText("  ".join((side.code or side.record, *values, by)))

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from fieldsync.schema.labels import label_in
 from fieldsync.schema.model import Schema, Type
-from fieldsync.ui.views.record_card import INDENT, when
+from fieldsync.ui.views.record_card import INDENT, local_time
 from fieldsync.ui.views.tables import Tables
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def stands(out: Tables, found: "Overview", schema: Schema, *, laptop: bool) -> N
     if found.aside:
         out.line(INDENT + out.phrase("stands_aside", n=found.aside))
     if laptop:
-        at = when(found.last_sync) if found.last_sync else out.phrase("never")
+        at = local_time(found.last_sync) if found.last_sync else out.phrase("never")
         out.line(INDENT + out.phrase("last_sync", at=at))
     _next(out, found.next, None if _FIRST in schema.types else _first_type(schema))
 

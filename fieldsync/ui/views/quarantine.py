@@ -6,7 +6,7 @@ from fieldsync.authority.quarantine import DroppedSaves, QuarantinedSave, Releas
 from fieldsync.replica.node import Node
 from fieldsync.ui.terminal.messages import SafeText
 from fieldsync.ui.views import schema_news
-from fieldsync.ui.views.record_card import INDENT, when
+from fieldsync.ui.views.record_card import INDENT, local_time
 from fieldsync.ui.views.tables import Tables
 
 
@@ -16,7 +16,7 @@ def listed(out: Tables, node: Node, found: Sequence[QuarantinedSave], *, narrowe
         out.say("quarantine_no_match" if narrowed else "quarantine_empty")
         return
     for one in found:
-        _line(out, node, one)
+        _draw_save(out, node, one)
     out.say("quarantine_next" if not node.is_laptop else "quarantine_next_laptop")
 
 
@@ -26,7 +26,7 @@ def refused(out: Tables, node: Node, found: Sequence[QuarantinedSave]) -> None:
         out.say("refused_none")
         return
     for one in found:
-        _line(out, node, one)
+        _draw_save(out, node, one)
     out.say("refused_next")
 
 
@@ -51,17 +51,17 @@ def dropped(out: Tables, node: Node, done: DroppedSaves) -> None:
 def _several(out: Tables, node: Node, key: str, found: Sequence[QuarantinedSave]) -> None:
     out.say(key, n=len(found))
     for one in found:
-        _line(out, node, one)
+        _draw_save(out, node, one)
 
 
-def _line(out: Tables, node: Node, one: QuarantinedSave) -> None:
-    out.of(node)
+def _draw_save(out: Tables, node: Node, one: QuarantinedSave) -> None:
+    out.use_node(node)
     out.line(INDENT + out.phrase(
-        "quarantine_save", save=one.save, by=out.safe(one.by), record=out.named(one.record), since=when(one.since),
+        "quarantine_save", save=one.save, by=out.safe(one.by), record=out.format_reference(one.record), since=local_time(one.since),
         state=SafeText(out.phrase(f"quarantine_is_{one.state}")),
     ))  # fmt: skip
     if one.code:
         out.line(INDENT * 2 + schema_news.reason(out, node, one.code, one.facts))
     for act in one.acts:
-        said = {"by": out.safe(act.by), "at": when(act.at), "note": out.safe(act.note or "—")}
+        said = {"by": out.safe(act.by), "at": local_time(act.at), "note": out.safe(act.note or "—")}
         out.line(INDENT * 2 + out.phrase(f"quarantine_act_{act.act}", **said))

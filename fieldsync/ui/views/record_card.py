@@ -36,17 +36,17 @@ class RecordCards(Terminal):
 
     _node: Node | None = None
 
-    def of(self, node: Node) -> None:
+    def use_node(self, node: Node) -> None:
         """Look up in this node's store what references name."""
         self._node = node
 
     def record(self, node: Node, found: Record) -> None:
         """A card: who it is, then label and value, one field a line; what is in conflict is marked."""
-        self.of(node)
+        self.use_node(node)
         kind = node.schema.types.get(found.type)
         self.line(self.heading(kind, found))
         fields = found.fields
-        rows = [(self.label(kind, name), self.shown(kind, name, value), name) for name, value in fields.items()]
+        rows = [(self.label(kind, name), self.format_value(kind, name, value), name) for name, value in fields.items()]
         for label, value, name in rows:
             mark = "  ⚠ " + self.phrase("in_conflict") if name in found.conflicts else ""
             self.line(f"{INDENT}{self.safe(label)}: {value}{mark}")
@@ -56,20 +56,20 @@ class RecordCards(Terminal):
         if found.deleted:
             self.line(INDENT + self.phrase("is_deleted"))
         if found.same_as:
-            self.say("is_same_as", record=self.named(found.same_as))
+            self.say("is_same_as", record=self.format_reference(found.same_as))
         if found.merged:
             self.say("has_merged", n=len(found.merged))
         if found.elsewhere:
             self.say("is_elsewhere")
         if found.updated is not None:
-            by, at = found.updated.by, when(found.updated.at)
+            by, at = found.updated.by, local_time(found.updated.at)
             self.line(INDENT + self.phrase("last_changed", by=self.safe(by), at=at))
         for name, heads in (found.registers or {}).items():
             for head in heads:
                 source = f"{head.device}:{head.seq}"
-                value = self.shown(kind, name, head.value)
+                value = self.format_value(kind, name, head.value)
                 known = f"{self.safe(self.label(kind, name))} ({self.safe(name)})"
-                self.line(f"{INDENT}{known} = {value}  [{source}  {self.safe(head.by)}  {when(head.at)}]")
+                self.line(f"{INDENT}{known} = {value}  [{source}  {self.safe(head.by)}  {local_time(head.at)}]")
 
     def saved(self, node: Node, found: Record, *, duplicates: int = 0) -> None:
         """The record as it is now, what it may be a duplicate of, what is still missing, and what looks odd."""
@@ -141,23 +141,23 @@ class RecordCards(Terminal):
         system = name.partition("/")[0]
         return self.phrase(f"field{system}") if system in _SYSTEM else name
 
-    def shown(self, kind: Type | None, name: str, value: object) -> SafeText:
+    def format_value(self, kind: Type | None, name: str, value: object) -> SafeText:
         """A value as people read it: labels for choices, commas between a set's members, a log's entries one a line."""
         field = kind.fields.get(name.partition("/")[0]) if kind else None
         if value is None:
             return SafeText("—")
         if name.startswith(("_same_as", "_not_same")) and isinstance(value, str):
-            return self.named(value)
+            return self.format_reference(value)
         if not isinstance(value, list):
             return self._word(field, value)
         if value and isinstance(value[0], dict):
-            entries = (f"{when(one['at'])} {self.safe(one['by'])}: {self.safe(one['text'])}" for one in value)
+            entries = (f"{local_time(one['at'])} {self.safe(one['by'])}: {self.safe(one['text'])}" for one in value)
             return SafeText("".join(f"\n{INDENT * 2}{entry}" for entry in entries))
         return self.several(self._word(field, member) for member in value)
 
     def plain_words(self, kind: Type, name: str, value: object) -> str:
         """A value as it is written into a line where one can change it: without anything that keeps it apart."""
-        return bidi.without_isolates(self.shown(kind, name, value))
+        return bidi.without_isolates(self.format_value(kind, name, value))
 
     def _word(self, field: Field | None, value: object) -> SafeText:
         if isinstance(value, bool):
@@ -168,10 +168,14 @@ class RecordCards(Terminal):
             return self.safe(value)
         if field.kind == "derived" and field.type == "text":  # it may be made of others' ids
             ids, rest = _ID.findall(str(value)), map(self.safe, _ID.split(str(value)))
-            return SafeText("".join(chain.from_iterable(zip_longest(rest, map(self.named, ids), fillvalue=""))))
-        return self.named(str(value)) if field.type == "ref" else self.safe(field.value_words(value, self.lang))
+            return SafeText(
+                "".join(chain.from_iterable(zip_longest(rest, map(self.format_reference, ids), fillvalue="")))
+            )
+        return (
+            self.format_reference(str(value)) if field.type == "ref" else self.safe(field.value_words(value, self.lang))
+        )
 
-    def named(self, record: str) -> SafeText:
+    def format_reference(self, record: str) -> SafeText:
         """What names a record that another one points to: its code and title, where it is here."""
         try:
             found = queries.show(self._node, record) if self._node is not None else None
@@ -190,14 +194,14 @@ class RecordCards(Terminal):
 
     def history(self, node: Node, about: Record, found: "Iterable[SavedChange]") -> None:
         """The record's name, then one save after the other: when, who, where; then each field, old → new, and what was decided."""
-        self.of(node)
+        self.use_node(node)
         kind = node.schema.types.get(about.type)
         self.line(self.heading(kind, about))
         for entry in found:
             lost = "  ⚠ " + self.phrase("lost") if entry.lost else ""
             lost += "  ⚠ " + self.phrase("kept_aside") if entry.refused else ""
             lost += "  " + self.phrase("on_word", server=self.safe(entry.on_word)) if entry.on_word else ""
-            self.line(f"{when(entry.at)}  {self.safe(entry.by)}  {entry.device}:{entry.seq}{lost}")
+            self.line(f"{local_time(entry.at)}  {self.safe(entry.by)}  {entry.device}:{entry.seq}{lost}")
             for name, change in entry.changes.items():
                 old, new = self.change(kind, name, change)
                 self.line(f"{INDENT}{self.safe(self.label(kind, name))}: {new if old is None else f'{old} → {new}'}")
@@ -211,7 +215,8 @@ class RecordCards(Terminal):
         """Say of a save what conflicts it decided, and over whose values; and of which it took a decision back."""
         for one in entry.decided or ():
             over = self.several(
-                SafeText(f"{self.shown(kind, one.field, head.value)} ({self.safe(head.by)})") for head in one.over
+                SafeText(f"{self.format_value(kind, one.field, head.value)} ({self.safe(head.by)})")
+                for head in one.over
             )
             key = "history_decided" if over else "history_decided_alike"
             yield "⚖ " + self.phrase(key, field=self.safe(self.label(kind, one.field)), over=over)
@@ -222,9 +227,9 @@ class RecordCards(Terminal):
         """What a field of a save was, where it was anything, and what it became; of a set, who came in or went."""
         member = name.partition("/")[2]
         if member and isinstance(told.new, bool):
-            return None, SafeText(("+ " if told.new else "− ") + self.shown(kind, name, member))
-        new = self.shown(kind, name, told.new)
-        return (None if told.old is None or told.old == told.new else self.shown(kind, name, told.old)), new
+            return None, SafeText(("+ " if told.new else "− ") + self.format_value(kind, name, member))
+        new = self.format_value(kind, name, told.new)
+        return (None if told.old is None or told.old == told.new else self.format_value(kind, name, told.old)), new
 
     def asked(self, questions: "Iterable[AskedQuestion]") -> None:
         """Write questions about a conflict, with whom they were asked of, and the answers."""
@@ -251,7 +256,7 @@ class RecordCards(Terminal):
             self.line(INDENT + self.clauses(parts))
 
 
-def when(at: str) -> str:
+def local_time(at: str) -> str:
     """A time of the contract's JSON as people read it here: local, to the minute, in ASCII digits."""
     return datetime.fromisoformat(at).astimezone().strftime("%Y-%m-%d %H:%M")
 

@@ -107,7 +107,7 @@ def _column(out: Tables, kind: Type | None, column: str, one: PageRecord, called
 
 
 def _value(out: Tables, kind: Type | None, name: str, value: object) -> SafeText:
-    return SafeText("") if value is None else out.shown(kind, name, value)
+    return SafeText("") if value is None else out.format_value(kind, name, value)
 
 
 def _references(node: Node, layout: record_pages.SectionLayout, records: Sequence[PageRecord]) -> Iterator[str]:

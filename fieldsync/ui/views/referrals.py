@@ -13,7 +13,7 @@ def referrals(out: Tables, node: Node, found: list[ListedReferral]) -> None:
         out.say("referrals_empty")
         return
     kind = node.schema.type("referral")
-    out.of(node)
+    out.use_node(node)
     called = titles.reference_titles(node, (str(one.fields.get("to_org")) for one in found))
     rows: list[list[object]] = []
     for one in found:
@@ -22,7 +22,7 @@ def referrals(out: Tables, node: Node, found: list[ListedReferral]) -> None:
         late = out.phrase("referral_late") if one.overdue else ""
         to = out.several(one.shared_with) or (one.unit if node.role == PARTNER else called.get(to_org, to_org))
         rows.append([
-            one.code or one.id, one.due or "—", late, out.shown(kind, "state", fields.get("state")), one.about or "—", to,
+            one.code or one.id, one.due or "—", late, out.format_value(kind, "state", fields.get("state")), one.about or "—", to,
         ])  # fmt: skip
     out.table(
         [out.phrase(f"referral_{name}") for name in ("code", "due", "late_", "state", "whom", "to")],
@@ -40,7 +40,7 @@ def shared(out: Tables, node: Node, found: list[SharedData]) -> None:
     consent = node.schema.type("consent")
     rows: list[list[object]] = []
     for one in found:
-        under = out.shown(consent, "state", one.consent_state) if one.consent else out.phrase("shared_override")
+        under = out.format_value(consent, "state", one.consent_state) if one.consent else out.phrase("shared_override")
         if not one.shared and one.consent_state in ("given", None):
             under = out.phrase("shared_no_more")  # the referral was taken back or declined; else the consent says it
         fields = out.several(_label(out, node, field) for field in one.fields if not field.startswith("organisation."))

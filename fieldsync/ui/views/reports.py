@@ -10,7 +10,7 @@ from fieldsync.reports.run import OPEN, IssuedReports, ReportDocument
 from fieldsync.schema.labels import label_in
 from fieldsync.schema.model import Schema
 from fieldsync.store.contract import ReportRow
-from fieldsync.ui.views.record_card import RecordCards, when
+from fieldsync.ui.views.record_card import RecordCards, local_time
 
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
@@ -34,7 +34,7 @@ def listed(out: RecordCards, reports: Mapping[str, Report]) -> None:
     out.table(["", out.phrase("column_report"), out.phrase("column_label"), ""], rows)
 
 
-def shown(out: RecordCards, report: Report, schema: Schema, document: ReportDocument, limit: int) -> None:
+def draw_report(out: RecordCards, report: Report, schema: Schema, document: ReportDocument, limit: int) -> None:
     """A report: title, table, what its marks mean, how far it reaches."""
     period = document.period
     of = period.name if report.header.issued else period.as_at
@@ -54,17 +54,17 @@ def _table(
     out: RecordCards, report: Report, schema: Schema, document: ReportDocument, rows: Sequence[ReportRow]
 ) -> None:
     pictures = out.tty and _drawn(out)
-    made = _made(out, report, schema, document, rows, pictures=pictures)
+    made = _report_table(out, report, schema, document, rows, pictures=pictures)
     # words are read, pictures looked at: these go first where there is no room for both
     if (
         pictures
         and out.console.measure(made, options=out.console.options.update(width=_ANY)).maximum > out.console.width
     ):
-        made = _made(out, report, schema, document, rows, pictures=False)
+        made = _report_table(out, report, schema, document, rows, pictures=False)
     out.console.print(made)
 
 
-def _made(
+def _report_table(
     out: RecordCards,
     report: Report,
     schema: Schema,
@@ -156,7 +156,7 @@ def spark(values: Sequence[float | None]) -> str:
 def _notes(out: RecordCards, document: ReportDocument, rows: Sequence[ReportRow]) -> None:
     issued = document.issued
     if issued is not None:
-        out.say("report_issued", at=when(issued.at), by=issued.by)
+        out.say("report_issued", at=local_time(issued.at), by=issued.by)
     elif not document.period.over:
         out.say("report_running", as_at=document.period.as_at)
     if any(row.get("late") for row in rows):
@@ -167,7 +167,7 @@ def _notes(out: RecordCards, document: ReportDocument, rows: Sequence[ReportRow]
         out.say("report_hidden", small=disclosure_control.SMALL)
     if document.left_out:
         out.say("report_left_out", n=document.left_out)
-    reach = [f"{one.unit} {when(one.at) if one.at else out.phrase('never')}" for one in document.as_of]
+    reach = [f"{one.unit} {local_time(one.at) if one.at else out.phrase('never')}" for one in document.as_of]
     if reach:
         out.say("report_as_of", offices=out.several(reach))
 

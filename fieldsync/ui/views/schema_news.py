@@ -41,8 +41,8 @@ def changed(out: RecordCards, types: "Iterable[FormVersion]") -> None:
 def aside(out: RecordCards, node: Node, one: dict[str, Any]) -> None:
     """A save that a server keeps aside: of which record, why, and what to do."""
     said = reason(out, node, one["code"], {k: v for k, v in one.items() if k not in ("seq", "code", "record")})
-    out.of(node)
-    record = out.named(one["record"]) if one["record"] else "—"
+    out.use_node(node)
+    record = out.format_reference(one["record"]) if one["record"] else "—"
     key = "commit_undecided" if one["code"] == errors.Undecided.code else "commit_refused"
     out.line("  ⚠ " + out.phrase(key, seq=one["seq"], record=record, reason=said))
     out.line("    " + out.phrase(f"{key}_next"))
@@ -77,37 +77,37 @@ class LeftPart(Struct, frozen=True):
     why: str
 
 
-def shown(out: RecordCards, texts: Mapping[str, str], notes: Sequence[LeftPart]) -> None:
+def draw_types(out: RecordCards, texts: Mapping[str, str], notes: Sequence[LeftPart]) -> None:
     """The text of the types that were made, and what could not be carried."""
     for name, text in texts.items():
         out.line(f"# --- {out.safe(name)} ---")
         out.line(out.safe(text, lines=True))
-    left(out, notes)
+    draw_left_parts(out, notes)
 
 
 def written(out: RecordCards, types: Sequence[str], folder: str, notes: Sequence[LeftPart]) -> None:
     """What could not be carried, and where the types are that were made."""
-    left(out, notes)
+    draw_left_parts(out, notes)
     out.say("form_written", types=types, out=folder)
 
 
-def left(out: RecordCards, notes: Sequence[LeftPart]) -> None:
+def draw_left_parts(out: RecordCards, notes: Sequence[LeftPart]) -> None:
     """What could not be carried."""
     if notes:
         out.say("form_left")
         for one in notes:  # whole lines: a row that is cut cannot be found, nor a reason understood
             place = f"{one.sheet} {one.row or ''}".strip()
-            said = {"place": place, "name": one.name, "what": _what(out, one.what), "why": _why(out, one)}
+            said = {"place": place, "name": one.name, "what": _part_name(out, one.what), "why": _reason(out, one)}
             out.say("form_left_line" if one.name else "form_left_nameless", **said)
 
 
-def _what(out: RecordCards, what: str) -> str:
+def _part_name(out: RecordCards, what: str) -> str:
     """What of a question was left: the question itself, or a column of its sheet, by the column's name."""
     key = f"form_what_{what}"
     return out.phrase(key) if key in messages.load_catalogue("en") else what
 
 
-def _why(out: RecordCards, one: LeftPart) -> str:
+def _reason(out: RecordCards, one: LeftPart) -> str:
     reason, _, what = one.why.partition(" ") if one.what != "language" else ("language", "", one.why)
     key = f"form_why_{reason}"
     return (

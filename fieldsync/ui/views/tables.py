@@ -13,7 +13,7 @@ from fieldsync.schema.model import Field, Type
 from fieldsync.ui.terminal import bidi, messages
 from fieldsync.ui.terminal.messages import SafeText
 from fieldsync.ui.views.devices import DeviceTables
-from fieldsync.ui.views.record_card import INDENT, when
+from fieldsync.ui.views.record_card import INDENT, local_time
 
 if TYPE_CHECKING:
     from fieldsync.review.decisions import OpenConflict
@@ -53,7 +53,7 @@ class Tables(DeviceTables):
         """Return the heads and rows of a table of records, of one type where they have one; `chosen` as `column_name` gives it."""
         from fieldsync.casework import titles
 
-        self.of(node)
+        self.use_node(node)
         self._called = titles.reference_titles(node, _references(node, found, chosen))
         if chosen and kind is not None:
             columns = [self._chosen_column(node, kind, found, name) for name in chosen]
@@ -153,34 +153,36 @@ class Tables(DeviceTables):
 
     def show_conflict_list(self, node: Node, found: "Sequence[OpenConflict]") -> None:
         """A table of conflicts."""
-        self.of(node)
+        self.use_node(node)
         if not found:
             self.say("no_conflicts")
             return
         rows: list[list[object]] = []
         for item in found:
             kind = node.schema.types.get(item.type)
-            values = SafeText(" / ".join(self.shown(kind, item.field, head.value) for head in in_time(item.heads)))
+            values = SafeText(
+                " / ".join(self.format_value(kind, item.field, head.value) for head in in_time(item.heads))
+            )
             code = item.code or item.record[:8]
             waits = [one.of for one in item.questions or () if one.answer is None]
             mark = self.phrase("question_waits", of=self.several(waits)) if waits else ""
-            rows.append([code, item.title, self.label(kind, item.field), when(item.since), values, mark])
+            rows.append([code, item.title, self.label(kind, item.field), local_time(item.since), values, mark])
         columns = ("column_code", "column_name", "column_field", "column_since", "column_values")
         self.table([*(self.phrase(column) for column in columns), ""], rows, whole={0})
 
     def show_conflicts(self, node: Node, found: "Sequence[OpenConflict]") -> None:
         """A record's conflicts: the value they started from, and each head with who, where, when."""
-        self.of(node)
+        self.use_node(node)
         if not found:
             self.say("no_conflicts")
         for item in found:
             kind = node.schema.types.get(item.type)
             record = SafeText("  ".join(filter(None, (item.code or item.record, item.title and self.safe(item.title)))))
             self.line(f"{record}  {self.safe(self.label(kind, item.field))} [{item.field}]")
-            self.line(f"{INDENT}{self.phrase('was')}: {self.shown(kind, item.field, item.base)}")
+            self.line(f"{INDENT}{self.phrase('was')}: {self.format_value(kind, item.field, item.base)}")
             for head in in_time(item.heads):
-                value = self.shown(kind, item.field, head.value)
-                self.line(f"{INDENT}{head.name}  {value}  {self.safe(head.by)}  {when(head.at)}")
+                value = self.format_value(kind, item.field, head.value)
+                self.line(f"{INDENT}{head.name}  {value}  {self.safe(head.by)}  {local_time(head.at)}")
             self.asked(item.questions or ())
 
     def conflict_values(self, node: Node, item: "OpenConflict") -> str:
@@ -191,17 +193,17 @@ class Tables(DeviceTables):
 
     def plain_value(self, node: Node, kind: Type | None, name: str, value: object) -> str:
         """A value in words, without anything that keeps it apart on a screen."""
-        self.of(node)
-        return bidi.without_isolates(self.shown(kind, name, value))
+        self.use_node(node)
+        return bidi.without_isolates(self.format_value(kind, name, value))
 
     def bulk(self, node: Node, items: "Sequence[OpenConflict]", chosen: Sequence[ShownHead], *, dry_run: bool) -> None:
         """What was, or would be, decided."""
-        self.of(node)
+        self.use_node(node)
         for item, head in zip(items, chosen, strict=True):
             kind = node.schema.types.get(item.type)
             record = SafeText("  ".join(filter(None, (item.code or item.record[:8], self.safe(item.title)))))
             value, *over = (
-                f"{self.shown(kind, item.field, one.value)} ({self.safe(one.by)})"
+                f"{self.format_value(kind, item.field, one.value)} ({self.safe(one.by)})"
                 for one in (head, *(other for other in in_time(item.heads) if other != head))
             )
             self.line(f"{record}  {self.safe(self.label(kind, item.field))}: {value}  {head.name}")
@@ -218,7 +220,7 @@ class Tables(DeviceTables):
 
     def invited(self, name: str, invite: str, expires: str, fingerprint: str) -> None:
         """The invite, ready to be copied."""
-        self.say("invited", name=name, expires=when(expires), fingerprint=fingerprint)
+        self.say("invited", name=name, expires=local_time(expires), fingerprint=fingerprint)
         self.line(invite)
         if self.tty:  # a camera reads it; a pipe wants the one line
             import segno
@@ -331,7 +333,7 @@ class Tables(DeviceTables):
 
 
 def _changed(record: Record) -> str:
-    return when(record.updated.at) if record.updated else ""
+    return local_time(record.updated.at) if record.updated else ""
 
 
 def in_time(heads: Iterable[ShownHead]) -> list[ShownHead]:

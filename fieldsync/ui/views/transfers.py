@@ -15,8 +15,8 @@ _NAMED = 5  # of many that have left, a few by name
 
 def plan(out: "RecordCards", node: "Node", told: "MovePlan") -> None:
     """Draw what a move would do."""
-    out.of(node)
-    record = out.named(told.record)
+    out.use_node(node)
+    record = out.format_reference(told.record)
     counts = [f"{out.type_label(node, name)} {n}" for name, n in told.moves.items()]
     if not counts:
         out.say("lives_there", record=record, unit=told.to)
@@ -28,8 +28,8 @@ def plan(out: "RecordCards", node: "Node", told: "MovePlan") -> None:
 
 def hanging(out: "RecordCards", node: "Node", told: "RemovalPlan") -> None:
     """Draw what hangs on a record that is to be removed."""
-    out.of(node)
-    out.line(out.named(told.record))
+    out.use_node(node)
+    out.line(out.format_reference(told.record))
     for words, counts in (("hangs_belongs", told.belongs), ("hangs_named", told.named_by)):
         if counts:
             out.say(words, counts=out.several(f"{out.type_label(node, name)} {n}" for name, n in counts.items()))
@@ -41,10 +41,10 @@ def moved(out: "RecordCards", node: "Node", record: "Record", *, still_seen: boo
     """Draw a record that was moved."""
     out.record(node, record)
     if not still_seen:
-        out.say("moved_away", record=out.named(record.id))
+        out.say("moved_away", record=out.format_reference(record.id))
 
 
-def left(out: "RecordCards", found: "Sequence[DepartedRecord]") -> None:
+def draw_departed(out: "RecordCards", found: "Sequence[DepartedRecord]") -> None:
     """Say in one line what has left this laptop."""
     if not found:
         return

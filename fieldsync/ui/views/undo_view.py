@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from fieldsync.replica.node import Node
 from fieldsync.review.undo import DoneAct, UndoneAct
 from fieldsync.ui.terminal.messages import SafeText
-from fieldsync.ui.views.record_card import INDENT, when
+from fieldsync.ui.views.record_card import INDENT, local_time
 from fieldsync.ui.views.tables import Tables
 
 
@@ -27,7 +27,7 @@ def described(out: Tables, node: Node, act: DoneAct) -> None:
     more = sum(act.made.values()) + sum(act.changed.values()) - len(act.records)
     records = out.several([*act.records, *(["…"] if more > 0 else [])])
     note = [out.safe(act.note)] if act.note else []
-    out.line(SafeText("  ".join([when(act.at), *parts, records, *note])))
+    out.line(SafeText("  ".join([local_time(act.at), *parts, records, *note])))
 
 
 def undone(out: Tables, node: Node, done: UndoneAct) -> None:
