@@ -1,7 +1,6 @@
 """The whole command tree on one screen; errors become words and exit codes here, and nowhere else."""
 
 import errno
-import gc
 import os
 import sys
 from pathlib import Path
@@ -11,8 +10,6 @@ from fieldsync.commands.support import process
 from fieldsync.commands.support.lazy_tree import CommandSpec, GroupSpec, command_runner
 from fieldsync.commands.support.settings import Settings, take_settings
 
-# a sync makes a million small objects and no cycles: look for garbage seldom
-GARBAGE = 1_000_000, 20, 100
 COMMANDS = GroupSpec(
     "Offline-first records for people who work where there is no signal.",
     "overview:standing",
@@ -204,7 +201,6 @@ COMMANDS = GroupSpec(
 
 def main() -> None:
     """Run one command and exit as docs/cli.md says."""
-    gc.set_threshold(*GARBAGE)
     process.harden()
     sys.exit(run(sys.argv[1:]))
 

@@ -18,10 +18,11 @@ _TRAIL = (
     "\u0688\u0691\u0698\u06a9\u06af\u06ba\u06be"
 )
 _SUSPECT = re.compile(f"[?\ufffd\u0080-\u00ff\u2500-\u257f#\\\\]|^[Nn(<u]|[\u0637-\u063a][{_TRAIL}]")
-# nearly no text begins so or has one of these signs, and to look for single ones is quick: the others are not suspect
-_BEGINS = frozenset("Nn(<u")
-_SIGN = re.compile(f"[?\ufffd\u2500-\u257f#\\\\{_TRAIL}]")
 _NUMBER_BEGINS = frozenset("+-0123456789")
+SUSPECT_BEGINS = _NUMBER_BEGINS | frozenset("Nn(<u")
+"""With what text begins that has to be looked at; other text, unless `has_suspect_sign` finds something."""
+has_suspect_sign = re.compile(f"[?\ufffd\u2500-\u257f#\\\\{_TRAIL}]").search
+"""Nearly no text has one of these signs, and to look for single ones is quick."""
 _LOST = re.compile(r"(?<!\S)\?{2,}(?!\S)|(?<![\w?!؟])\?{3,}|[^\W\d_]\?+[^\W\d_]")
 _MARKS = re.compile(r"(?<!\S)\?{2,}(?!\S)|(?<![\w?!؟])\?{3,}")
 _SCIENTIFIC = re.compile(r"[+-]?\d(?:[.,]\d+)?[eE][+-]\d{1,3}", re.ASCII)
@@ -42,10 +43,9 @@ def means_nothing(text: str) -> bool:
 
 def damage_reason(text: str, *, lines: bool = False) -> str | None:
     """Return why a text cannot be what somebody meant, as a reason code; in several `lines` a few question marks are some."""
-    begin = text[:1]
-    if begin in _NUMBER_BEGINS and _SCIENTIFIC.fullmatch(text):
+    if text[:1] in _NUMBER_BEGINS and _SCIENTIFIC.fullmatch(text):
         return "scientific"
-    if (begin not in _BEGINS and not _SIGN.search(text)) or not _SUSPECT.search(text):
+    if not _SUSPECT.search(text):
         return None
     if means_nothing(text) or text == "NA":
         return "no_value"

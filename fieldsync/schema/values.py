@@ -77,7 +77,11 @@ def _make_received(field: Field) -> Normaliser:
         return phone
     if field.type not in ("text", "note", "paper") and not field.or_text:
         return made
-    from fieldsync.schema import damaged_text  # whoever only looks reads nothing that was typed
+    from fieldsync.schema.damaged_text import (  # whoever only looks reads nothing that was typed
+        SUSPECT_BEGINS,
+        damage_reason,
+        has_suspect_sign,
+    )
 
     if field.type == "paper":
         from fieldsync.schema import dates
@@ -86,15 +90,17 @@ def _make_received(field: Field) -> Normaliser:
 
     def text(value: object) -> object:
         # as it was given: signs that nobody sees tell how it was read
-        why = damaged_text.damage_reason(value, lines=lines) if isinstance(value, str) else None
-        if why is None:
-            found = made(value)
-            if found is value or type(found) is not str:
-                return found
-            why = damaged_text.damage_reason(found, lines=lines)
-            if why is None:
-                return found
-        raise illegal_value(field, why)
+        if isinstance(value, str) and (value[:1] in SUSPECT_BEGINS or has_suspect_sign(value)):
+            refuse_damaged(value)
+        found = made(value)
+        if found is not value and type(found) is str:
+            refuse_damaged(found)
+        return found
+
+    def refuse_damaged(given: str) -> None:
+        why = damage_reason(given, lines=lines)
+        if why is not None:
+            raise illegal_value(field, why)
 
     return text
 

@@ -29,11 +29,12 @@ Normal = Callable[[object], object]
 
 
 class CellMemory(dict[Any, Any]):
-    """What a column's cells became before: most columns of a file hold few different values."""
+    """What a column's cells became before: most columns of a file hold few different values. `typed`: for columns without text."""
 
-    def __init__(self, normal: Normal) -> None:
+    def __init__(self, normal: Normal, typed: Normal | None = None) -> None:
         super().__init__()
         self.normal = normal
+        self._typed = typed
         self._seen = 0
         self._worth = True
 
@@ -43,7 +44,10 @@ class CellMemory(dict[Any, Any]):
 
     def values_of(self, cells: Sequence[Any]) -> list[Any]:
         """Return the stored values of a column's cells; the first one that is refused raises."""
-        kept = self._worth and set(map(type, cells)) <= _HASHED
+        types = set(map(type, cells))
+        if self._typed is not None and str not in types:
+            return list(map(self._typed, cells))
+        kept = self._worth and types <= _HASHED
         values = list(map(self.__getitem__ if kept else self.normal, cells))
         if kept:
             self._seen += len(cells)

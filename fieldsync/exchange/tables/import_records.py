@@ -27,7 +27,7 @@ from fieldsync.exchange.tables.cells import (
 )
 from fieldsync.exchange.tables.column_mapping import ColumnMapping
 from fieldsync.exchange.tables.header_detection import without_heads
-from fieldsync.exchange.tables.normalisers import cell_normaliser
+from fieldsync.exchange.tables.normalisers import cell_normaliser, typed_normaliser
 from fieldsync.exchange.tables.plain_values import UNCOMPUTED
 from fieldsync.exchange.tables.readers import Row, open_sheet
 from fieldsync.exchange.tables.record_matching import RecordMatcher
@@ -258,7 +258,9 @@ class _BatchImporter:
                 self._drafter.split.setdefault(column.name, set()).add(column.member)
                 self._memory[f"{column.name}/{column.member}"] = CellMemory(read_tick(column.field, column.member))
             elif column.field is not None:
-                self._memory.setdefault(column.name, CellMemory(self._cell_normaliser(column.field)))
+                self._memory.setdefault(
+                    column.name, CellMemory(self._cell_normaliser(column.field), typed_normaliser(column.field))
+                )
         self._check_key()
         self._imported_before = self._tx.settings.imported_files[self._import_mark()]
 

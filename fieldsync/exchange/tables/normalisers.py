@@ -20,8 +20,8 @@ _TIME = re.compile(
 def cell_normaliser(spec: Field, reader: ValueReader) -> Normal:
     """Return what gives a cell's stored value, or refuses it; a cell that says n/a or NULL is an empty one."""
     normal = _kind_normaliser(spec, reader)
-    # a number that is one has no sign to look at
-    typed = validate.value_normaliser(spec) if spec.kind != "set" and spec.type in _NUMBERS else normal
+    typed = typed_normaliser(spec) or normal
+    begins = damaged_text.NOTHING_BEGINS
     said = {
         word for one in spec.choices for word in (one.code, *one.label.values()) if damaged_text.means_nothing(word)
     }
@@ -29,13 +29,18 @@ def cell_normaliser(spec: Field, reader: ValueReader) -> Normal:
     def value(cell: object) -> object:
         if not isinstance(cell, str):
             return typed(cell)
-        if cell[:1] in damaged_text.NOTHING_BEGINS or cell[:1].isspace():
+        if cell[:1] in begins or cell[:1].isspace():
             text = cell.strip()
             if damaged_text.means_nothing(text) and text not in said:
                 return None
         return normal(cell)
 
     return value
+
+
+def typed_normaliser(spec: Field) -> Normal | None:
+    """Return what gives the stored value of a cell that is no text, if that is less work: a number has no sign to look at."""
+    return validate.value_normaliser(spec) if spec.kind != "set" and spec.type in _NUMBERS else None
 
 
 def _kind_normaliser(spec: Field, reader: ValueReader) -> Normal:
