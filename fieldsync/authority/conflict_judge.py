@@ -8,7 +8,8 @@ nobody has: no two of them may disagree. So acceptance only ever grows, and any 
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from fieldsync import errors
 from fieldsync.authority.field_log import FieldLog, FieldWrite
@@ -25,7 +26,7 @@ from fieldsync.store import ReadTx
 from fieldsync.store.contract import Device, Row, WaitKey, commit_key, record_key, state_key
 
 
-class LifecycleState(NamedTuple):
+class LifecycleState(Struct, frozen=True):
     """A state of a record, None for none."""
 
     value: str | None
@@ -36,7 +37,7 @@ class LifecycleState(NamedTuple):
         return cls(None if head.value is None else str(head.value))
 
 
-class ConflictVerdict(NamedTuple):
+class ConflictVerdict(Struct, frozen=True):
     """Why a commit is not accepted yet, and what may change that."""
 
     reason: errors.FieldsyncError

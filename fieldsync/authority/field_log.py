@@ -2,12 +2,13 @@
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from fieldsync.core.register import Context, Dot, Head, union_contexts
 
 
-class FieldWrite(NamedTuple):
+class FieldWrite(Struct, frozen=True):
     """One commit as far as one register goes."""
 
     head: Head

@@ -85,13 +85,13 @@ class Permit(CodeChecks):
         if not isinstance(objection, BY_GRANTS):
             return objection
         now, waits_for = self.device, self.waits_for
-        for then, word, vouched in self._then.earlier_devices(commit.seq):
-            self.judge_as(then)
+        for then in self._then.earlier_devices(commit.seq):
+            self.judge_as(then.device)
             self._written = dict(written)
             again = self._judge_now(commit)
             self.judge_as(now)
-            if again is None and (word is None or not vouched or self._may_vouch_for(word, commit)):
-                self.word = word
+            if again is None and (then.word is None or not then.vouched or self._may_vouch_for(then.word, commit)):
+                self.word = then.word
                 return None
             if again is None:
                 break

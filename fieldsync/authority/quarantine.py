@@ -5,7 +5,6 @@ What nothing else ends a person does: a supervisor, or whoever runs the server, 
 
 import sys
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -76,7 +75,7 @@ def _judge_due(node: Node, tx: Tx, author: bytes, seqs: list[int]) -> None:
 # --- what people see and do -------------------------------------------------------------------------------------------
 
 
-class QuarantineSelection(NamedTuple):
+class QuarantineSelection(Struct, frozen=True):
     """Which quarantined commits: these (`DEVICE:SEQ`), or all of a device, of a record."""
 
     saves: Sequence[str] = ()

@@ -5,9 +5,9 @@ where it said that the device stood, in the first request that was answered with
 """
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 import msgspec
+from msgspec import Struct
 
 from fieldsync.errors import OutOfHands
 from fieldsync.store import ReadTx, Tx
@@ -29,7 +29,7 @@ _MOST_WITHHELD = 3  # answers in a row: the line may be cut, but a branch's word
 Stated = dict[bytes, StatedChange]
 
 
-class EarlierDevice(NamedTuple):
+class EarlierDevice(Struct, frozen=True):
     """A device as it was before some changes; `word`: the branch that says so, `vouched`: whether nothing else does."""
 
     device: Device

@@ -8,7 +8,9 @@ its number alone; the new device's must name them.
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple, cast
+from typing import cast
+
+from msgspec import Struct
 
 from fieldsync.core.commit import Commit, group_contexts, state_of
 from fieldsync.core.deletion import REGISTERS, SAW
@@ -20,7 +22,7 @@ _ENTRY = re.compile(r"([0-9a-f]{8})-([0-9]+)")
 _HEADS = {"heads", REOPENED}
 
 
-class OldWrites(NamedTuple):
+class OldWrites(Struct, frozen=True):
     """What the old device had written of one record up to the last shared commit: register → its last (seq, head)."""
 
     heads: Mapping[str, Head]

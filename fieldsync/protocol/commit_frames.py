@@ -1,7 +1,8 @@
 """A COMMITS frame of a request, read: its commits with the bytes that were signed. Nothing here needs a store."""
 
 from collections.abc import Container
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from fieldsync import errors
 from fieldsync.core.commit import MAX_BODY, Commit, OpaqueCommit
@@ -17,7 +18,7 @@ MOST_BEFORE = 4_096
 Read = Commit | OpaqueCommit
 
 
-class FrameCommits(NamedTuple):
+class FrameCommits(Struct, frozen=True):
     """A frame's commits with their bytes and seal: read, and not yet checked against the store."""
 
     commits: list[Read]

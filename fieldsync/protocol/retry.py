@@ -6,8 +6,8 @@ A try that brought something new starts the count anew: over a line that lets a 
 import random
 import time
 from collections.abc import Callable
-from typing import NamedTuple
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from fieldsync import errors
@@ -29,7 +29,7 @@ Chance = Callable[[], float]  # from 0 to 1
 Pause = Callable[[float], None]  # seconds
 
 
-class RetryWait(NamedTuple):
+class RetryWait(Struct, frozen=True):
     """What a person is told while they wait: why, how long, which try comes next and how many there are, what is unsent."""
 
     reason: str

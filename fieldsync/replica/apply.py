@@ -5,7 +5,8 @@ Follow one save through: commands/records.py → replica/save.py → here → pr
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import itemgetter
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from fieldsync.core import stamp
 from fieldsync.core.deletion import DELETED, unseen_by_deletions
@@ -40,7 +41,7 @@ _SETTLED = {str, int, float, bool, type(None)}  # values that say nothing but th
 _BY_TIME = itemgetter(2, 0, 1)  # a head's stamp, then its dot
 
 
-class DeviceFacts(NamedTuple):
+class DeviceFacts(Struct, frozen=True):
     """What a node knows of devices: of a head whether its clock is known to have been off, and whose a device is."""
 
     off: Callable[[Head], bool] = trusts_all
@@ -50,7 +51,7 @@ class DeviceFacts(NamedTuple):
 NO_FACTS = DeviceFacts()
 
 
-class AppliedStates(NamedTuple):
+class AppliedStates(Struct, frozen=True):
     """What an apply did: the rows it changed, by record id, and how many conflicts it opened."""
 
     rows: dict[bytes, Row]

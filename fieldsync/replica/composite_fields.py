@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from fieldsync import errors
 from fieldsync.core.settle import settle_member, settle_tally_part
@@ -15,14 +16,14 @@ from fieldsync.store import ReadTx
 from fieldsync.store.contract import Row
 
 
-class EntryAuthor(NamedTuple):
+class EntryAuthor(Struct, frozen=True):
     """Whose counts and entries they are: a device, and the sequence number of the commit that they come with."""
 
     device: bytes
     seq: int
 
 
-class ExpandedFields(NamedTuple):
+class ExpandedFields(Struct, frozen=True):
     """What a save makes of such fields: the registers to write, and what its sets and logs show after it."""
 
     registers: Fields

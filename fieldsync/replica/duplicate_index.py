@@ -6,7 +6,8 @@ meets there. A laptop does the first before an `add` and the second before `dupl
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from fieldsync.linkage import blocks, comparison, features
 from fieldsync.linkage.companions import companion_id
@@ -25,7 +26,7 @@ _COMPARED = 500  # in one transaction: others write meanwhile
 _HELD = 20_000  # records whose features are kept while many are compared
 
 
-class DuplicateCandidate(NamedTuple):
+class DuplicateCandidate(Struct, frozen=True):
     """A record that may be one with the one that is asked about."""
 
     record: bytes

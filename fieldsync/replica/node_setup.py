@@ -5,9 +5,9 @@ import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
+from msgspec import Struct
 
 from fieldsync import errors
 from fieldsync.core.grants import Grant
@@ -61,7 +61,7 @@ def write_file(path: Path, content: bytes) -> None:
         raise
 
 
-class NodeIdentity(NamedTuple):
+class NodeIdentity(Struct, frozen=True):
     """Who a new node is: `kind` is laptop or server, `age_identity` what bundles are sealed for (default: a new one)."""
 
     kind: str

@@ -1,7 +1,5 @@
 """What keeps the digests of two sides from being compared: noted for each server, shown in `status`, forgotten once they are."""
 
-from typing import NamedTuple
-
 from msgspec import Struct
 
 from fieldsync.core import stamp
@@ -37,7 +35,7 @@ class BlockedCheck(Struct, frozen=True):
     devices: list[str]
 
 
-class CheckObstacle(NamedTuple):
+class CheckObstacle(Struct, frozen=True):
     """An obstacle as `status` tells it; `devices` are the letters of those whose commits the server does not hold."""
 
     server: KnownServer

@@ -8,7 +8,8 @@ goes on; with both, any server that knows the first of them takes the commits of
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from types import MappingProxyType
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from fieldsync.core import codes
 from fieldsync.crypto import chain
@@ -85,7 +86,7 @@ def question_frames(sender: Sender, after: Mapping[bytes, int] = MappingProxyTyp
 # --- the server -------------------------------------------------------------------------------------------------------
 
 
-class FormerIdentity(NamedTuple):
+class FormerIdentity(Struct, frozen=True):
     """A former identity in the line that leads to a laptop's device: it went on for `original` (none: not said), `heir` for it."""
 
     device: bytes

@@ -6,7 +6,8 @@ A branch is a server that is enrolled at another one with the role `branch`; tow
 import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import takewhile
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from fieldsync import errors
 from fieldsync.core.grants import Grant, covering_grant, is_branch
@@ -313,7 +314,7 @@ def _earlier_refusals(
         yield Peer(refused=tuple(row[1:] for row in found[start : start + _PART]))
 
 
-class BroughtCommits(NamedTuple):
+class BroughtCommits(Struct, frozen=True):
     """The other devices whose commits a branch has just brought; `fresh`: those of which it did for the first time, or again."""
 
     devices: Collection[bytes]
