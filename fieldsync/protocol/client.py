@@ -6,8 +6,7 @@ The laptop's side is SyncClient, here; the server's is SyncServer (server.py). F
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-
-from msgspec import Struct
+from typing import NamedTuple
 
 from fieldsync import errors
 from fieldsync.authority import form_texts, quarantine, schema_recovery, schema_rollout
@@ -42,11 +41,11 @@ from fieldsync.wire.frames import MAX_COMPRESSED, FrameCodec, FrameKind, http_si
 from fieldsync.wire.protocols import CUTS_FRAMES, KEEPS_RESERVED, NAMES_FORMER, PROTOCOL
 
 
-class AnswerFrame(Struct, frozen=True):
+class AnswerFrame(NamedTuple):
     """A frame of an answer: read, and not yet taken."""
 
     message: messages.Ack | messages.Forms | messages.Peer | messages.States | messages.End
-    states: list[State] = []
+    states: list[State] = []  # noqa: RUF012 - those of a STATES frame; nobody adds to them
 
 
 class SyncClient:
