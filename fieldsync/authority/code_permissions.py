@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from functools import cached_property
 
 from fieldsync import errors
-from fieldsync.authority.value_permissions import ValueChecks
+from fieldsync.authority.value_permissions import ValueChecks, possible_values
 from fieldsync.core import codes
 from fieldsync.core.commit import Commit
 from fieldsync.core.grants import covering_grant
+from fieldsync.core.settle import DECIDED
 from fieldsync.core.state import register_of
 from fieldsync.replica.extensions import registered_extensions
 from fieldsync.store.contract import sibling_key
@@ -34,6 +35,7 @@ class CodeChecks(ValueChecks):
             code is None
             or self._may_give(code, unit, anywhere=self._by_server)
             or self._is_reserved(commit.record, code)
+            or self._is_decided(commit)
         ):
             return
         if not commit.context and commit.record not in self.known:
@@ -64,6 +66,12 @@ class CodeChecks(ValueChecks):
         )
         return frozenset(
             letters for letters in (*known, device_letters.first_letters(self.tx, self.device.id)) if letters
+        )
+
+    def _is_decided(self, commit: Commit) -> bool:
+        """Say whether a decision chooses among codes that the record was given: copies of a laptop may give it two."""
+        return f"{DECIDED}/_code" in commit.fields and all(
+            self._conflicts.had_seen(commit, "_code", value) for value in possible_values(commit.fields["_code"])
         )
 
     def _is_reserved(self, record: bytes, code: object) -> bool:

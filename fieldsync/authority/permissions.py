@@ -9,12 +9,12 @@ from fieldsync.authority.code_permissions import CodeChecks
 from fieldsync.authority.commit_limits import check_bounds
 from fieldsync.authority.conflict_judge import ConflictJudge, RecordCommits
 from fieldsync.authority.revocations import DeviceHistory
+from fieldsync.authority.value_permissions import possible_values
 from fieldsync.core import record_ids
 from fieldsync.core.commit import Commit
 from fieldsync.core.deletion import DELETED, seen_by_deletion
 from fieldsync.core.grants import DECIDERS, PARTNER, WRITERS, covering_grant
-from fieldsync.core.register import Value
-from fieldsync.core.settle import DECIDED, REOPENED, unpack_heads
+from fieldsync.core.settle import DECIDED
 from fieldsync.core.state import State, field_of, register_of
 from fieldsync.core.units import ABOVE, BELOW, is_unit
 from fieldsync.replica.extensions import registered_extensions
@@ -255,7 +255,7 @@ class Permit(CodeChecks):
                 if row is None or any(register_of(row.state, name).seen.get(device, 0) < seq for name in names):
                     self.waits_for = (commit_key(device, seq), state_key(commit.record))
                     raise errors.Gap(device=device.hex(), need=held + 1)
-        for value in _possible_values(commit.fields[DELETED]) if DELETED in commit.fields else ():
+        for value in possible_values(commit.fields[DELETED]) if DELETED in commit.fields else ():
             self._check_deleted(commit, row, seen_by_deletion(value))
 
     def _check_deleted(self, commit: Commit, row: Row | None, seen: Mapping[bytes, int]) -> None:
@@ -290,7 +290,7 @@ class Permit(CodeChecks):
         It follows one that has left the device's units: a child that was added before anybody there knew. A decision may
         choose a value that somebody else was allowed to write, although its own author may not write to the record that this names.
         """
-        for one in _possible_values(commit.fields.get("_unit")):
+        for one in possible_values(commit.fields.get("_unit")):
             if one is None or (isinstance(one, str) and self._known_unit(one)):
                 continue
             if self._branch and isinstance(one, str) and is_unit(one):
@@ -299,7 +299,7 @@ class Permit(CodeChecks):
                 raise errors.UnitRefused(unit=str(one))
         fields = commit.fields
         of_type = self.rules.type_rules(commit.type)
-        named = [*_possible_values(fields.get(of_type.belongs_to or "")), *_possible_values(fields.get("_same_as"))]
+        named = [*possible_values(fields.get(of_type.belongs_to or "")), *possible_values(fields.get("_same_as"))]
         named += [name.partition("/")[2] for name in system if field_of(name) == "_not_same"]
         above = of_type.above  # whom it belongs to may be words there
         for owner in (one for one in named if isinstance(one, str) and (not above or is_id(one))):
@@ -318,7 +318,7 @@ class Permit(CodeChecks):
         """Say whether a decision takes a value that somebody else has written where it decides."""
         decided = [name for name in commit.fields if f"{DECIDED}/{name}" in commit.fields]
         return any(
-            value in _possible_values(commit.fields[name]) and self._conflicts.had_seen(commit, name, value)
+            value in possible_values(commit.fields[name]) and self._conflicts.had_seen(commit, name, value)
             for name in decided
         )
 
@@ -349,13 +349,6 @@ class Permit(CodeChecks):
         if found is not None:
             self.waits_for = found.waits_for
             raise found.reason
-
-
-def _possible_values(value: Value) -> list[Value]:
-    """Return what a field may come to: the value, or those between which a decision that is taken back leaves the choice."""
-    if isinstance(value, dict) and REOPENED in value:
-        return [head.value for head in unpack_heads(value[REOPENED])]
-    return [value]
 
 
 def _seen_by_state(state: State) -> dict[bytes, int]:

@@ -304,3 +304,10 @@ _SYSTEM: dict[str, Callable[[object], bool]] = {
     "_shares": lambda value: isinstance(value, list) and all(isinstance(one, str) for one in value),
     DECIDED + "/": lambda value: value is None or (isinstance(value, dict) and _are_heads(value.get("heads"))),
 }
+
+
+def possible_values(value: Value) -> list[Value]:
+    """Return what a field may come to: the value, or those between which a decision that is taken back leaves the choice."""
+    if isinstance(value, dict) and REOPENED in value:
+        return [head.value for head in unpack_heads(value[REOPENED])]
+    return [value]
