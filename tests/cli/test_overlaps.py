@@ -15,7 +15,7 @@ def test_a_double_is_told_when_it_is_entered_and_settled_by_a_supervisor(world: 
     assert [one["code"] for one in second["overlaps"]] == [first["code"]]
     words = [word for name, value in aid.items() for word in ("--set", f"{name}={value}")]
     said = world.here("amal", "add", "benefit", *words, "--set", "provider=جمعية البر", "--lang", "ar")
-    assert "المساعدة نفسها في شهر واحد، بقدر ما هو معروف هنا" in said.out
+    assert "المساعدة نفسها في شهر واحد، بحسب المعروف هنا" in said.out
     assert world.json("amal", "overlaps", "drop", second["code"], "--reason", "x", code=errors.RoleRefused.exit)
     for who in ("amal", "samar"):
         world.json(who, "sync")
