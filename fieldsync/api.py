@@ -6,7 +6,7 @@ session.sync()
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from datetime import date
 from importlib import import_module
 from os import PathLike
@@ -20,7 +20,6 @@ from fieldsync.replica.queries import Record, ShownHead, Written
 from fieldsync.schema import given_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from types import TracebackType
 
     from fieldsync.core.state import State
@@ -233,7 +232,7 @@ class Session:
         from fieldsync.replica import commit_writer, lookup, save
 
         asked = [*refs]
-        named = _naming_record if len(asked) > 1 else nullcontext
+        named = errors.naming_which if len(asked) > 1 else nullcontext
         wanted: dict[str, tuple[str, Changes]] = {}
         for ref in asked:
             with named(ref):
@@ -313,16 +312,6 @@ class Session:
             else:
                 builder.set_value(name, _as_given(value))
         return builder.build_changes()
-
-
-@contextmanager
-def _naming_record(which: str) -> "Iterator[None]":
-    """Say of an error which of several records it is about."""
-    try:
-        yield
-    except errors.FieldsyncError as error:
-        error.facts["which"] = which
-        raise
 
 
 def _as_given(value: object) -> object:

@@ -5,7 +5,6 @@ follows from it: what `case approve` and `household verify` do of one.
 """
 
 from collections.abc import Iterable, Sequence
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -91,7 +90,7 @@ def approve_many(
     if not dry_run:
         with node.store.write() as tx:
             for one in wanted:
-                with _naming_record(one.code or one.record):
+                with errors.naming_which(one.code or one.record):
                     approve_within(node, tx, one.record, one.kind, note=note)
     return ApprovedMany(0 if dry_run else len(wanted), dry_run, list(wanted))
 
@@ -164,12 +163,3 @@ def _described(tx: ReadTx, people: RelatedRecords, kind: str, row: Row, unit: st
         about=None if about is None else people.title_of(about), what=None if what is None else str(what),
         by=heads[0].author if heads else None, since=stamp.stamp_text(heads[0].stamp) if heads else None,
     )  # fmt: skip
-
-
-@contextmanager
-def _naming_record(which: str) -> "Iterator[None]":
-    try:
-        yield
-    except errors.FieldsyncError as error:
-        error.facts["which"] = which
-        raise

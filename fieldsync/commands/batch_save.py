@@ -1,8 +1,7 @@
 """Several records in one save: new ones that have much in common, or one change to many."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import typer
@@ -20,16 +19,6 @@ if TYPE_CHECKING:
 _BETWEEN = re.compile("[;؛]")
 
 
-@contextmanager
-def _naming_item(which: object) -> Iterator[None]:
-    """Say of an error which of several it is about."""
-    try:
-        yield
-    except errors.FieldsyncError as error:
-        error.facts["which"] = which
-        raise
-
-
 def _parted(row: str) -> list[str]:
     words = [part.strip() for part in _BETWEEN.split(row) if part.strip()]
     if not words or not all("=" in word for word in words):
@@ -45,7 +34,7 @@ def asked(
     alike: list[SimilarRecord] = []
     with bar(ctx) as progress:
         for at, row in enumerate(rows, 1):
-            with _naming_item(f"--row {at}"):
+            with errors.naming_which(f"--row {at}"):
                 given.append(made(_parted(row)))
                 session.check(type, given[-1])
                 alike += session.duplicates(type, given[-1], progress=progress)

@@ -1,6 +1,7 @@
 """The base of all errors, and those that concern no request: faults of ours, wrong usage, an end by the person."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 
 def _plain(fact: object) -> object:
@@ -29,6 +30,16 @@ class FieldsyncError(Exception):
 
     def __str__(self) -> str:
         return f"{self.code} {self.facts}" if self.facts else self.code
+
+
+@contextmanager
+def naming_which(which: object) -> Iterator[None]:
+    """Say of an error which of several, records or rows, it is about."""
+    try:
+        yield
+    except FieldsyncError as error:
+        error.facts["which"] = which
+        raise
 
 
 class Fault(FieldsyncError):
