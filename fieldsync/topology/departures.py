@@ -44,10 +44,10 @@ def release_departed(sender: Sender, tx: Tx) -> None:
             and all(lowest.get(units[n], arrival) >= arrival for n, arrival in tx.departure_entries(row.n))
         ]
         _purge_rows(tx, rows)
-    accept_unnamed(sender, tx)
+    _accept_unnamed(sender, tx)
 
 
-def accept_unnamed(sender: Sender, tx: Tx) -> None:
+def _accept_unnamed(sender: Sender, tx: Tx) -> None:
     """Accept what waits here and the server above, which has told all its refusals, holds without one."""
     for device, seqs in tx.waiting_commits().items():
         held = tx.acknowledged_seq(sender.server.id, device)

@@ -120,11 +120,6 @@ class _Speaking:
         ctx.formatter_class = made
         return super().get_help(ctx)  # type: ignore[misc,no-any-return]  # as above
 
-    def get_short_help_str(self, limit: int = 45) -> str:
-        """Return the help's first sentence, for a list of commands."""
-        self.translate()
-        return super().get_short_help_str(limit)  # type: ignore[misc,no-any-return]  # as above
-
     def translate(self) -> None:
         """Put the help and the options' into the person's language."""
         if self._translated:
