@@ -1,4 +1,4 @@
-"""A seized disk: whatever a thief reads of a laptop's or a server's folder, no planted word is in it."""
+"""A seized disk: raw reads of a laptop's or server's folder reveal no planted word."""
 
 import tarfile
 from pathlib import Path
@@ -17,7 +17,7 @@ def everything(folder: Path) -> bytes:
 
 
 def test_no_planted_word_is_on_the_disk(own_office: Office, tmp_path_factory: object) -> None:
-    """Names, places, phones and notes saved, searched, synced, conflicting, deleted: on no disk, in no journal, in no temporary file."""
+    """Names, places, phones and notes are saved, searched, synced and in conflict; no disk file, journal or temporary file has them."""
     temporary = own_office.home / "tmp"
     temporary.mkdir()
     here = {"TMPDIR": str(temporary), "SQLITE_TMPDIR": str(temporary)}

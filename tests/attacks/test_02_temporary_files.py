@@ -1,4 +1,4 @@
-"""A sort larger than the cache stays in memory, and nobody can turn that off."""
+"""Temporary files: a sort larger than the cache stays in memory, and this cannot be turned off."""
 
 import sys
 from pathlib import Path
@@ -16,7 +16,7 @@ def opened() -> set[str]:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
 def test_a_large_sort_opens_no_file(people: Cast) -> None:
-    """Forty megabytes are sorted with a small cache: no file is opened beside the store's own."""
+    """Sorting forty megabytes with a small cache opens no file besides the store's own."""
     with people.amal.store.write() as tx:
         before = {name for name in opened() if name.startswith("/")}
         tx.sql("PRAGMA cache_size = 20")
@@ -33,8 +33,8 @@ def test_a_large_sort_opens_no_file(people: Cast) -> None:
      "ATTACH DATABASE '/tmp/plain.db' AS plain", "ATTACH '' AS plain", "PRAGMA rekey = ''", "PRAGMA key = ''",
      "PRAGMA cipher_log = stderr", "PRAGMA writable_schema = ON", "VACUUM INTO '/tmp/plain.db'"],
 )  # fmt: skip
-def test_what_would_write_plain_text_is_denied(people: Cast, statement: str) -> None:
-    """Temporary files, other databases, other keys, a log of the cipher: refused by the store itself."""
+def test_statements_that_would_write_plain_text_are_denied(people: Cast, statement: str) -> None:
+    """The store refuses temporary files, other databases, other keys and the cipher's log."""
     with people.amal.store.write() as tx, pytest.raises(sqlcipher.DatabaseError):
         tx.connection.execute(statement)
     assert not Path("/tmp/plain.db").exists()

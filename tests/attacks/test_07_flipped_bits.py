@@ -1,4 +1,4 @@
-"""Any bit flipped in the store or its log: an error of ours or what was saved, never anything else."""
+"""Bit flips: after any flipped bit in the store or its log, reads return the saved data or raise one of our errors."""
 
 import random
 import shutil
@@ -48,8 +48,8 @@ def saved(people: Cast) -> Path:
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_a_flipped_bit_is_an_error_or_nothing(saved: Path, file: str) -> None:
-    """One bit of any byte, in the head, in any page, at the end: refused, or read as it was saved."""
+def test_a_flipped_bit_is_detected_or_harmless(saved: Path, file: str) -> None:
+    """A flipped bit in the header, any page or the last page is either refused or leaves the saved data readable."""
     before = contents_of(saved)
     size, chance = (saved / file).stat().st_size, random.Random(file)
     places = [*range(0, min(size, 120), 9), *(chance.randrange(size) for _ in range(25 * SCALE)), size - 1]

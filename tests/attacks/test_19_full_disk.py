@@ -1,4 +1,4 @@
-"""A full disk: one clear error, nothing half, and work goes on where it stopped as soon as there is room."""
+"""A full disk: one clear error, no partial writes, and work resumes as soon as there is space."""
 
 import contextlib
 import json
@@ -44,8 +44,8 @@ def fill_up(place: Path, leave: int) -> Path:
     return filler
 
 
-def test_a_laptop_s_disk_is_full(own_office: Office, small: Path) -> None:
-    """Saving, importing and syncing stop with `disk_full` wherever it happens; nothing saved is lost, and all goes on afterwards."""
+def test_a_full_laptop_disk_loses_no_saves(own_office: Office, small: Path) -> None:
+    """Saving, importing and syncing stop with `disk_full` at any write; no save is lost, and work resumes afterwards."""
     own_office.register("basim", 3_000)
     own_office.sync("basim")
     file = own_office.home / "basim.csv"
@@ -76,8 +76,8 @@ def test_a_laptop_s_disk_is_full(own_office: Office, small: Path) -> None:
 
 
 @pytest.mark.parametrize("ending", ["csv", "jsonl", "xlsx", "hxl.csv", "sqlite"])
-def test_no_room_for_a_file(own_office: Office, small: Path, ending: str) -> None:
-    """Exports and reports say that the disk is full, leave nothing half there, and print no traceback."""
+def test_a_full_disk_leaves_no_partial_export(own_office: Office, small: Path, ending: str) -> None:
+    """Exports and reports report a full disk without a traceback and leave no partial file."""
     own_office.register("amal", 1_000)
     own_office.shut("amal")
     wanted = [("export", "household")]
@@ -95,8 +95,8 @@ def test_no_room_for_a_file(own_office: Office, small: Path, ending: str) -> Non
         assert [one.name for one in small.iterdir() if one.name != "filler"] == []
 
 
-def test_no_room_for_a_copy_of_the_store(own_office: Office, small: Path) -> None:
-    """A backup, and a store made from one, say that the disk is full wherever that happens, and leave nothing; with room both are whole."""
+def test_a_full_disk_leaves_no_partial_backup(own_office: Office, small: Path) -> None:
+    """Backup and restore report a full disk at any write and leave no file; with space, both succeed."""
     own_office.register("amal", 1_000)
     amal, whole = own_office["amal"], own_office.home / "amal.backup"
     backups.write_backup(amal, whole)
@@ -113,8 +113,8 @@ def test_no_room_for_a_copy_of_the_store(own_office: Office, small: Path) -> Non
     backups.write_backup(amal, small / "amal.backup")
 
 
-def test_a_store_opens_or_says_that_the_disk_is_full(own_office: Office, small: Path) -> None:
-    """However little room there is for its log and that log's index: nothing is called damaged that is not."""
+def test_opening_on_a_full_disk_never_reports_damage(own_office: Office, small: Path) -> None:
+    """With little space for the log and its index, the store opens or reports `disk_full`, never damage."""
     own_office.register("amal", 200)
     own_office.shut("amal")
     for leave in range(0, 72, 4):
@@ -128,8 +128,8 @@ def test_a_store_opens_or_says_that_the_disk_is_full(own_office: Office, small: 
         shutil.rmtree(small / "amal")
 
 
-def test_a_server_s_disk_is_full(own_office: Office, small: Path) -> None:
-    """The push is refused with `disk_full`, the server goes on; with room again the very push goes through."""
+def test_a_full_server_disk_refuses_the_push(own_office: Office, small: Path) -> None:
+    """The push is refused with `disk_full`, the server keeps running, and the same push succeeds once there is space."""
     own_office.register("amal", 4_000)
     own_office.server.stop()
     own_office.shut("hq")
@@ -147,8 +147,8 @@ def test_a_server_s_disk_is_full(own_office: Office, small: Path) -> None:
     assert integrity.check_integrity(own_office["hq"]).ok
 
 
-def test_files_may_not_grow(own_office: Office) -> None:
-    """Files may have 64 KB and no more, as by a quota: an error, no traceback, and the work is there."""
+def test_a_file_size_limit_loses_no_work(own_office: Office) -> None:
+    """With files limited to 64 KB, as by a quota, there is an error without a traceback, and earlier work is intact."""
     own_office.register("amal", 500)
     own_office.shut("amal")
     file = own_office.home / "amal.csv"

@@ -1,4 +1,4 @@
-"""Case 27: few bytes that would cost a server seconds, or its composure: lists named a hundred thousand times, forms that are none."""
+"""Case 27: small requests that are expensive to process: lists with a hundred thousand entries, malformed forms."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -38,7 +38,7 @@ def hand(office: Office) -> Iterator[Hand]:
 def test_a_hello_names_each_channel_once(
     hand: Hand, field: str, costs: Callable[..., AbstractContextManager[None]]
 ) -> None:
-    """100,000 times one channel in a hundred bytes: refused before anything is looked up."""
+    """A hello that names one channel 100,000 times in a hundred bytes is refused before any look-up."""
     hello = hand.hello(**{field: [(JBL, 0, 0)] * MANY}) if field == "cursors" else _with_ahead(hand)
     assert len(hello) < 400
     with costs(seconds=1, megabytes=60):
@@ -63,8 +63,8 @@ def _with_ahead(hand: Hand) -> bytes:
         "\0",
     ],
 )
-def test_forms_that_are_none(hand: Hand, office: Office, published: str) -> None:
-    """Nested a hundred thousand deep, a number of 6,000 digits, a hundred thousand lines: from any laptop, and nothing becomes of them."""
+def test_malformed_forms_are_ignored(hand: Hand, office: Office, published: str) -> None:
+    """Forms nested 100,000 deep, a number of 6,000 digits or 100,000 lines, sent by any laptop, have no effect."""
     before = office["hq"].forms
     claim = schema_recovery.forms_claim({"published.toml": published, "household.toml": published})
     frame = FrameCodec(b"").pack_frame(FrameKind.FORMS, messages.encode(claim))
@@ -73,8 +73,8 @@ def test_forms_that_are_none(hand: Hand, office: Office, published: str) -> None
     assert office["hq"].forms == before
 
 
-def test_a_branch_s_lists_have_an_end() -> None:
-    """Receipts, enrolments, notes and judgements told a hundred thousand times in a few hundred bytes: a frame of ours tells 200."""
+def test_lists_from_a_branch_are_limited() -> None:
+    """Receipts, enrolments, notes and verdicts repeated 100,000 times are refused; our own frames hold at most 200."""
     device, key = b"d" * 16, b"k" * 32
     taking = Taking(device, 1, 2, b"", 0, 0, device, b"")
     enrolment = Enrolment(device, key, "B", "x", (), "enrolled", 0, 0)
@@ -91,10 +91,10 @@ def test_a_branch_s_lists_have_an_end() -> None:
             messages.decode_message(Peer, messages.encode(peer))
 
 
-def test_receipts_are_proved_with_their_commits_only(
+def test_receipts_are_verified_only_with_their_commits(
     people: Cast, costs: Callable[..., AbstractContextManager[None]]
 ) -> None:
-    """A thousand receipts of what is not brought cost nobody a signature's proof."""
+    """A thousand receipts for commits that were not sent cause no signature verification."""
     taking = Taking(people.amal.device, 1, BIG, b"y" * 32, 0, 0, people.hq.device, b"z" * 64)
     brought = first_receipts.BroughtReceipts()
     with costs(seconds=0.3, megabytes=5), people.hq.store.read() as tx:
@@ -102,8 +102,8 @@ def test_receipts_are_proved_with_their_commits_only(
             brought.add_receipts(tx, Peer(taken=(taking,) * 1_000))
 
 
-def test_odd_words_from_a_server_stop_no_laptop(people: Cast) -> None:
-    """Reasons nested without end, forms with a number of 6,000 digits: whatever a branch answers, its laptop goes on."""
+def test_malformed_server_answers_do_not_stop_a_laptop(people: Cast) -> None:
+    """A branch answers with endlessly nested reasons and numbers of 6,000 digits; its laptop carries on."""
     node = people.amal
     with node.store.read() as tx:
         server, me = tx.servers()[0], tx.device(node.device)
@@ -116,8 +116,8 @@ def test_odd_words_from_a_server_stop_no_laptop(people: Cast) -> None:
     assert rows(node) == {}
 
 
-def test_a_bundle_of_a_version_with_5_000_digits(people: Cast, tmp_path: Path) -> None:
-    """Its first line names a version that nobody can count to: no bundle."""
+def test_a_bundle_version_of_5_000_digits_is_refused(people: Cast, tmp_path: Path) -> None:
+    """A first line with a version of 5,000 digits is not accepted as a bundle."""
     with people.hq.store.read() as tx:
         to = age.public_recipient(tx.settings.age_identity)
     for digits, code in ((9, "bad_version"), (5_000, "bad_bundle")):

@@ -1,4 +1,4 @@
-"""Workbooks of a few kilobytes that would unpack to a cell of megabytes, or to billions of cells: refused at once."""
+"""Workbooks of a few kilobytes that would unpack to megabytes in one cell, or to billions of cells, are refused at once."""
 
 import json
 import time
@@ -52,8 +52,8 @@ def workbook(path: Path, part: str) -> Path:
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_refused_at_once(people: Cast, tmp_path: Path, name: str) -> None:
-    """Neither an import nor a form is made of one, nothing is changed, and it takes no time."""
+def test_an_oversized_workbook_is_refused_at_once(people: Cast, tmp_path: Path, name: str) -> None:
+    """Importing records or a form from such a workbook fails immediately and changes nothing."""
     path = workbook(tmp_path / "small.xlsx", HOSTILE[name])
     assert path.stat().st_size < 200_000
     started = time.process_time()
@@ -64,8 +64,8 @@ def test_refused_at_once(people: Cast, tmp_path: Path, name: str) -> None:
     assert time.process_time() - started < 2
 
 
-def test_a_header_that_is_all_but_refused(people: Cast, tmp_path: Path) -> None:
-    """A header as long as a cell may be, of the signs that are looked through, is one that nobody knows, and cut where it is told."""
+def test_a_header_of_maximum_length_is_truncated_in_errors(people: Cast, tmp_path: Path) -> None:
+    """A header of the maximum cell length is reported as unknown, truncated."""
     rows = f'<row r="1">{cell("family_name")}{cell("x" + " *" * 16_000 + "y", "B1")}</row><row r="2">{cell("أحمد", "A2")}</row>'
     started = time.process_time()
     with pytest.raises(errors.BadFile) as refused:
@@ -77,8 +77,8 @@ def test_a_header_that_is_all_but_refused(people: Cast, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "run", [" " * 30_000, " \n" * 15_000, "\u00a0" * 30_000, " *" * 15_000, "1," * 15_000, " و" * 15_000]
 )
-def test_a_cell_of_signs_between_others(people: Cast, tmp_path: Path, run: str) -> None:
-    """Long runs of what stands between two values, in a cell or a name, take no longer than other text."""
+def test_long_runs_of_separators_are_read_quickly(people: Cast, tmp_path: Path, run: str) -> None:
+    """Long runs of separators in a cell or a name take no longer to read than other text."""
     started = time.process_time()
     for name in ("household", "person"):
         kind = people.amal.schema.type(name)
@@ -95,8 +95,8 @@ def test_a_cell_of_signs_between_others(people: Cast, tmp_path: Path, run: str) 
     assert time.process_time() - started < 3
 
 
-def test_a_sheet_that_says_it_is_as_large_as_can_be(people: Cast, tmp_path: Path) -> None:
-    """What it says of its size costs nothing: its two rows are read."""
+def test_a_sheet_s_declared_size_costs_nothing(people: Cast, tmp_path: Path) -> None:
+    """A sheet that declares the maximum size but has two rows is read as two rows."""
     rows = f'<row r="1">{cell("family_name")}</row><row r="2">{cell("أحمد", "A2")}</row><row r="1048576"/>'
     path = workbook(tmp_path / "sparse.xlsx", sheet(rows, dimension=DIMENSIONS))
     started = time.process_time()

@@ -1,4 +1,4 @@
-"""Five hundred connections that say one byte a second: everybody else is served meanwhile, and the server outlives them."""
+"""Five hundred connections that send one byte a second: other clients are served meanwhile, and the server stays up."""
 
 import contextlib
 import socket
@@ -65,7 +65,7 @@ def dribbling(port: int) -> Iterator[Dribble]:
 
 
 def test_five_hundred_slow_connections_keep_nobody_waiting(own_office: Office) -> None:
-    """Laptops sync while they dribble, each at its first try; afterwards the server stops cleanly."""
+    """Laptops sync at the first attempt during the attack; afterwards the server stops cleanly."""
     open_many()
     own_office.register("amal", 200)
     with dribbling(own_office.port) as slow:

@@ -1,4 +1,4 @@
-"""Full-text syntax as a question: words are found or not found, in bounded time, and no SQL shows."""
+"""Full-text syntax as a search query: bounded time, and no SQL in the output."""
 
 import time
 
@@ -16,8 +16,8 @@ QUESTIONS = [
 ]  # fmt: skip
 
 
-def test_no_question_breaks_the_search(people: Cast) -> None:
-    """Each is answered with records or none, on a laptop's index and by a server that reads through."""
+def test_no_query_breaks_the_search(people: Cast) -> None:
+    """Each query returns records or none, from a laptop's index and from a server that scans."""
     for i in range(50):
         save.add_record(people.amal, "household", Changes(set={"family_name": "محمد", "location": f"{i}"}))
     for node in (people.amal, people.hq):
@@ -31,8 +31,8 @@ def test_no_question_breaks_the_search(people: Cast) -> None:
 @pytest.mark.parametrize(
     "name", ["'; DROP TABLE record; --", "a') OR 1=1", "doc", "\0", "family_name'", 'x"y', "rowid", "x" * 10_000]
 )
-def test_no_name_reaches_the_sql(people: Cast, name: str) -> None:
-    """Types and fields that the forms do not have are refused before any SQL is made of them."""
+def test_unknown_names_never_reach_the_sql(people: Cast, name: str) -> None:
+    """Types and fields that the forms lack are refused before any SQL is built from them."""
     with pytest.raises(errors.UnknownType):
         queries.list_records(people.amal, name)
     with pytest.raises(errors.UnknownField):

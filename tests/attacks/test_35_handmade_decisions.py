@@ -1,4 +1,4 @@
-"""Case 35: decisions, their undoing and deletions made by hand: what nobody decided over, what nobody can have seen."""
+"""Case 35: forged decisions, undone decisions and deletions, with heads that nobody could have seen."""
 
 from typing import Any
 
@@ -50,8 +50,8 @@ HEADS: list[Any] = [
 
 
 @pytest.mark.parametrize("field", ["location", "_unit", "_deleted", "_same_as", "state", "_not_same/x"])
-def test_nothing_is_open_again_that_was_never_decided(people: Cast, field: str) -> None:
-    """No heads, heads that are none, values that the field cannot have: refused, and everybody can read the record all the same."""
+def test_a_decision_that_was_never_made_cannot_be_undone(people: Cast, field: str) -> None:
+    """Empty heads, malformed heads and illegal values are refused, and the record stays readable for everybody."""
     record = family(people)
     before = rows(people.hq)[record].doc
     for author in (people.samar, people.amal):
@@ -63,8 +63,8 @@ def test_nothing_is_open_again_that_was_never_decided(people: Cast, field: str) 
     read_by_all(people, record)
 
 
-def test_a_decision_names_heads_that_there_can_be(people: Cast) -> None:
-    """What a decision says it was made over is shown in the history: numbers and times that nothing keeps are refused."""
+def test_a_decision_with_impossible_heads_is_refused(people: Cast) -> None:
+    """Numbers and times outside the storable range are refused in a decision, as history would show them."""
     record = family(people)
     hand = HandMade(people.samar, people.hq)
     for heads in HEADS[:7]:
@@ -84,8 +84,8 @@ def read_by_all(people: Cast, record: bytes) -> None:
         assert check_integrity(node).ok
 
 
-def test_what_was_decided_can_be_taken_back(people: Cast) -> None:
-    """An honest decision and its undoing: taken as before, also in one frame."""
+def test_an_honest_decision_can_be_undone(people: Cast) -> None:
+    """A decision and its undoing are accepted, also in one frame."""
     record = family(people)
     for node, place in ((people.amal, "اللاذقية"), (people.basim, "القرداحة")):
         save.edit_record(node, record.hex(), Changes(set={"location": place}))
@@ -98,8 +98,8 @@ def test_what_was_decided_can_be_taken_back(people: Cast) -> None:
     assert "location" in rows(people.hq)[record].conflicts
 
 
-def test_odd_values_in_a_state_stop_nobody(people: Cast) -> None:
-    """A server that says such things to a laptop, as an earlier release took them: the laptop goes on, and lists what there is."""
+def test_odd_values_in_a_state_do_not_stop_a_laptop(people: Cast) -> None:
+    """A server sends odd values that an earlier release accepted; the laptop goes on and lists its records."""
     node = people.amal
     family(people)
     with node.store.read() as tx:
@@ -125,8 +125,8 @@ def test_odd_values_in_a_state_stop_nobody(people: Cast) -> None:
     queries.list_records(node, "household")
 
 
-def test_an_undoing_without_heads_hides_no_value() -> None:
-    """What names no heads to choose from is shown as it is: a value does not vanish."""
+def test_an_undone_decision_without_heads_hides_no_value() -> None:
+    """An undone decision that names no heads leaves the shown value unchanged."""
     head = Head(b"a" * 16, 2, 5, "x", {"reopened": []})
     assert candidate_heads(Register((head,), {head.device: 2})) == (head,)
     good = Head(b"b" * 16, 1, 4, "y", "z")
@@ -134,8 +134,8 @@ def test_an_undoing_without_heads_hides_no_value() -> None:
     assert candidate_heads(Register((again,), {head.device: 2})) == (good,)
 
 
-def test_no_record_is_hung_onto_another_unit_s_by_taking_back(people: Cast) -> None:
-    """A supervisor of one unit takes a decision back that names another unit's household: no more hers than in a plain edit."""
+def test_undoing_a_decision_cannot_attach_a_record_to_another_unit(people: Cast) -> None:
+    """A supervisor undoes a decision so that it names another unit's household; refused like a plain edit."""
     join_directly(people.hq, people.home / "nour", "Nour", "supervisor", [QRD])
     nour = open_node(people.home / "nour", people.clock)
     other = family(people)
@@ -159,8 +159,8 @@ def test_no_record_is_hung_onto_another_unit_s_by_taking_back(people: Cast) -> N
 
 @pytest.mark.parametrize("seq", [10**9, (1 << 64) - 1])
 @pytest.mark.parametrize("where", ["saw", "location", ""])
-def test_a_deletion_has_not_seen_what_is_to_come(people: Cast, where: str, seq: int) -> None:
-    """It names commits that nobody has made: it waits, and whoever edits meanwhile keeps the record."""
+def test_a_deletion_that_names_future_commits_is_quarantined(people: Cast, where: str, seq: int) -> None:
+    """The deletion names commits that do not exist yet; a concurrent edit keeps the record."""
     record = family(people)
     mine, other = people.amal.device.hex(), people.basim.device.hex()
     told: dict[str, Value] = {"reason": "x", "saw": {mine: 1}, "registers": {"": {mine: 1}}}
@@ -176,8 +176,8 @@ def test_a_deletion_has_not_seen_what_is_to_come(people: Cast, where: str, seq: 
     assert check_integrity(people.hq).ok
 
 
-def test_a_deletion_of_what_is_not_here_yet_waits_for_it(people: Cast) -> None:
-    """Samar removed what she saw of Basim's; it is here before what he wrote, waits, and is judged when that is here."""
+def test_a_deletion_that_arrives_before_its_commits_is_quarantined(people: Cast) -> None:
+    """Samar's deletion names a commit of Basim's that arrives later; it is judged once that commit is here."""
     record = family(people)
     theirs = people.basim.device
     told: Value = {"reason": "x", "saw": {people.amal.device.hex(): 1, theirs.hex(): 1}}
@@ -189,8 +189,8 @@ def test_a_deletion_of_what_is_not_here_yet_waits_for_it(people: Cast) -> None:
 
 
 @pytest.mark.parametrize("device", ["zz", "AA" * 16, "0 0", 5])
-def test_a_deletion_names_devices(people: Cast, device: Any) -> None:
-    """What is no device's id in a deletion is refused."""
+def test_a_deletion_with_invalid_device_ids_is_refused(people: Cast, device: Any) -> None:
+    """A deletion whose keys are not device ids is refused."""
     record = family(people)
     told: Value = {"reason": "x", "saw": {device: 1}}
     try:
@@ -199,8 +199,8 @@ def test_a_deletion_names_devices(people: Cast, device: Any) -> None:
         assert 400 <= refused.status < 500
 
 
-def test_a_removal_ends_no_conflict_about_a_removal(people: Cast) -> None:
-    """Amal removed what Basim edited meanwhile. Neither she nor a third removes it again over that: it waits until somebody decides."""
+def test_a_second_removal_does_not_end_a_removal_conflict(people: Cast) -> None:
+    """Amal removed a record that Basim edited meanwhile; another removal is quarantined until somebody decides."""
     record = family(people)
     save.remove_record(people.amal, record.hex(), "moved away")
     save.edit_record(people.basim, record.hex(), Changes(set={"location": "بيت"}))
@@ -227,8 +227,8 @@ def test_a_removal_ends_no_conflict_about_a_removal(people: Cast) -> None:
 
 
 @pytest.mark.parametrize("edited", [True, False])
-def test_what_others_removed_is_restored_by_a_decision_only(people: Cast, edited: bool) -> None:
-    """Amal removed a record, which Basim may have edited meanwhile: a third's nil over that waits, Samar's decision does not."""
+def test_only_a_decision_restores_a_record_removed_by_others(people: Cast, edited: bool) -> None:
+    """Another caseworker's attempt to restore Amal's removed record is quarantined; Samar's decision is accepted."""
     record = family(people)
     save.remove_record(people.amal, record.hex(), "moved away")
     if edited:
@@ -248,8 +248,8 @@ def test_what_others_removed_is_restored_by_a_decision_only(people: Cast, edited
     assert "_deleted" not in rows(people.hq)[record].doc
 
 
-def test_who_removed_a_record_may_restore_it(people: Cast) -> None:
-    """Amal takes her own removal back: nobody is asked."""
+def test_the_author_of_a_removal_may_restore_the_record(people: Cast) -> None:
+    """Amal undoes her own removal without review."""
     record = family(people)
     save.remove_record(people.amal, record.hex(), "moved away")
     directly.sync(people.amal, people.hq)
@@ -259,8 +259,8 @@ def test_who_removed_a_record_may_restore_it(people: Cast) -> None:
     assert "_deleted" not in rows(people.hq)[record].doc
 
 
-def test_a_removal_after_a_restoring_is_taken(people: Cast) -> None:
-    """Removed, restored by a decision, and removed again by somebody who has seen all: nobody is asked."""
+def test_a_removal_after_a_restore_is_accepted(people: Cast) -> None:
+    """A record is removed, restored by a decision and removed again by somebody who has seen both; no review is needed."""
     record = family(people)
     save.remove_record(people.amal, record.hex(), "x")
     save.edit_record(people.basim, record.hex(), Changes(set={"location": "بيت"}))

@@ -1,4 +1,4 @@
-"""Old client with newer forms, and the reverse: what one side does not know is kept or clearly refused; nothing is dropped."""
+"""Old client with newer forms, and the reverse: unknown content is kept or clearly refused, never silently dropped."""
 
 import re
 from pathlib import Path
@@ -30,8 +30,8 @@ def newer(texts: dict[str, str]) -> dict[str, str]:
     return texts | {HOUSEHOLD: f'{head}\n[renamed]\nlocation = "village"\n\n[fields.{rest}'}
 
 
-def test_published_beside_a_running_server(own_office: Office, tmp_path: Path) -> None:
-    """Two laptops save under the old form, headquarters publishes while it serves: both sync, and all have all under its name."""
+def test_forms_are_published_while_the_server_runs(own_office: Office, tmp_path: Path) -> None:
+    """Two laptops save under the old form while headquarters publishes a new one; after sync, every value is under its new name."""
     office = own_office
     made = {}
     for name in ("amal", "basim"):
@@ -59,8 +59,8 @@ def test_published_beside_a_running_server(own_office: Office, tmp_path: Path) -
     assert (shown["version"], shown["retired"]) == (2, False)
 
 
-def test_a_form_that_would_lose_something_is_refused(people: Cast, tmp_path: Path) -> None:
-    """Gone fields, choices and types, a version that stands still, a name for two things: each with its file and line."""
+def test_a_form_that_would_lose_data_is_refused(people: Cast, tmp_path: Path) -> None:
+    """Removed fields, choices and types, an unchanged version and a reused name are reported with file and line."""
     book = Book()
     folder = tmp_path / "forms"
     publish_schema(people.hq, book.write(folder))
@@ -100,8 +100,8 @@ def test_a_form_that_would_lose_something_is_refused(people: Cast, tmp_path: Pat
     assert "fields_mixed" in [code for code, _ in refused(mixed)]
 
 
-def test_a_name_is_never_given_to_something_else(people: Cast, tmp_path: Path) -> None:
-    """An old name must go on leading to its field: commits under it are still on their way."""
+def test_a_field_name_is_never_reused(people: Cast, tmp_path: Path) -> None:
+    """An old name must keep leading to its field, as commits under it may still arrive."""
     book = Book()
     publish_schema(people.hq, book.write(tmp_path / "forms"))
     book.rename(0)
@@ -113,15 +113,15 @@ def test_a_name_is_never_given_to_something_else(people: Cast, tmp_path: Path) -
     assert {fault["code"] for fault in found.value.facts["faults"]} >= {"rename_dropped"}  # type: ignore[attr-defined]
 
 
-def test_only_an_admin_changes_forms_and_only_at_headquarters(people: Cast, tmp_path: Path) -> None:
-    """A laptop has no forms of its own to publish."""
+def test_forms_are_published_only_by_an_admin_at_headquarters(people: Cast, tmp_path: Path) -> None:
+    """A laptop cannot publish forms of its own."""
     folder = Book().write(tmp_path / "forms")
     with pytest.raises(errors.Usage):
         publish_schema(people.samar, folder)
 
 
-def test_forms_that_this_program_cannot_read_stop_no_sync(people: Cast, tmp_path: Path) -> None:
-    """A newer program's forms have words that this one does not know: it goes on with its own, says so, and loses nothing."""
+def test_unreadable_newer_forms_do_not_stop_a_sync(people: Cast, tmp_path: Path) -> None:
+    """Forms with keys that this version does not know: it keeps its own forms, reports that, and loses nothing."""
     record = save.add_record(people.amal, "household", Changes(set={"family_name": "أحمد"}), unit=JBL)
     texts = load.shipped_texts() | {
         "published.toml": "number = 1\n",
@@ -138,8 +138,8 @@ def test_forms_that_this_program_cannot_read_stop_no_sync(people: Cast, tmp_path
     assert "forms_unread" in status_facts.status(people.amal, "en").health
 
 
-def test_a_server_without_the_clients_dictionary_is_sent_none(own_office: Office, tmp_path: Path) -> None:
-    """A laptop whose forms the server never had packs without a dictionary after one refusal, and loses nothing."""
+def test_a_server_that_lacks_the_dictionary_gets_plain_frames(own_office: Office, tmp_path: Path) -> None:
+    """A laptop whose forms the server never had packs without a dictionary after one refusal and loses nothing."""
     office = own_office
     amal = office["amal"]
     with amal.store.write() as tx:

@@ -1,4 +1,4 @@
-"""Nothing that a command or a server says when it fails has a value, a name or a key in it."""
+"""Leaks: no error of a command or a server contains a value, a name or a key."""
 
 import subprocess
 
@@ -10,8 +10,8 @@ from tests.offices import Hand, Office, write
 PLANTED = "المزروعيPlanted"
 
 
-def test_no_failure_tells_a_value(own_office: Office) -> None:
-    """Values in every wrong place, with debugging on as well: the errors name fields and reasons, never what was typed or kept."""
+def test_no_error_contains_a_value(own_office: Office) -> None:
+    """Errors for values in wrong places, also with debugging on, name fields and reasons but never the value."""
     record = save.add_record(
         own_office["amal"], "household", Changes(set={"family_name": PLANTED, "location": PLANTED})
     ).hex()
@@ -45,7 +45,7 @@ def test_no_failure_tells_a_value(own_office: Office) -> None:
 
 
 def test_no_secret_is_an_argument(own_office: Office) -> None:
-    """The passphrase and the key file's content are in no process's command line."""
+    """No process has the passphrase or the key file's content on its command line."""
     listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
     assert SECRET.decode() not in listed
     helped = own_office.run("amal", "--help").stdout + own_office.run("amal", "join", "--help").stdout

@@ -1,4 +1,4 @@
-"""A form's pattern that would keep a backtracking matcher busy for years: neither a laptop nor the server notices it."""
+"""A form's pattern that would keep a backtracking matcher busy for years has no effect on a laptop or the server."""
 
 import time
 from pathlib import Path
@@ -14,8 +14,8 @@ LETTERS = "a" * 40 + "!"
 ADDRESS = "[fields.address]\n"
 
 
-def test_a_pattern_hangs_nobody(own_office: Office, tmp_path: Path) -> None:
-    """A careless admin publishes `(a+)+x`; Amal types forty letters, and a program that is not ours sends them unasked."""
+def test_a_pattern_cannot_hang_a_laptop_or_the_server(own_office: Office, tmp_path: Path) -> None:
+    """An admin publishes `(a+)+x`; Amal types forty letters, and a foreign program sends them unasked."""
     office = own_office
     texts = load.shipped_texts()
     form = texts["household.toml"].replace("version = 1", "version = 2", 1)
@@ -37,8 +37,8 @@ def test_a_pattern_hangs_nobody(own_office: Office, tmp_path: Path) -> None:
     assert office.server.stop() == 0, "it still minds SIGTERM"
 
 
-def test_what_cannot_run_in_linear_time_is_never_published(own_office: Office, tmp_path: Path) -> None:
-    """`schema check` and `publish` name the line; headquarters and laptops go on with the forms they had."""
+def test_a_pattern_without_linear_time_is_not_published(own_office: Office, tmp_path: Path) -> None:
+    """`schema check` and `publish` name the line; headquarters and laptops keep their previous forms."""
     office = own_office
     texts = load.shipped_texts()
     form = texts["household.toml"].replace("version = 1", "version = 2", 1)

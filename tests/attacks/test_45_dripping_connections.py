@@ -1,4 +1,4 @@
-"""Connections that drip a header byte a second: they give way to laptops, from one address or many, before TLS or within it."""
+"""Connections that send a header byte a second are dropped in favour of laptops, before and after the TLS handshake."""
 
 import asyncio
 import contextlib
@@ -80,8 +80,8 @@ def within(seconds: float, office: Office, name: str) -> None:
     assert time.monotonic() - started < seconds
 
 
-def test_from_one_address(own_office: Office) -> None:
-    """Of 260 connections the first 60 give way, and Amal syncs beside the others as ever."""
+def test_connections_from_one_address_are_limited(own_office: Office) -> None:
+    """Of 260 connections the oldest 60 are dropped, and Amal syncs as usual."""
     open_many()
     own_office.register("amal", 20)
     with closing(Drips(own_office.port, addresses(1, 260))) as drips:
@@ -92,8 +92,8 @@ def test_from_one_address(own_office: Office) -> None:
     assert own_office.server.stop() == 0
 
 
-def test_from_many_addresses(own_office: Office) -> None:
-    """There are so many strangers and no more; a laptop that has proved itself is none of them, however many come after it."""
+def test_connections_from_many_addresses_are_limited(own_office: Office) -> None:
+    """Unauthenticated connections have a fixed limit; an authenticated laptop does not count, however many follow it."""
     office = own_office
     office.server.stop()
     listen = f"127.0.0.1:{office.port}"
@@ -125,8 +125,8 @@ def test_from_many_addresses(own_office: Office) -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("count", [1, 12, 500])
-def test_two_thousand_and_ten(own_office: Office, count: int) -> None:
-    """As many as once shut everybody out: laptops sync in two seconds all the same."""
+def test_laptops_sync_beside_2_010_connections(own_office: Office, count: int) -> None:
+    """With as many connections as once locked everybody out, laptops sync within two seconds."""
     open_many()
     own_office.register("amal", 50)
     with closing(Drips(own_office.port, [*addresses(count, 2_010 // count), *addresses(1, 2_010 % count)])) as drips:
@@ -136,8 +136,8 @@ def test_two_thousand_and_ten(own_office: Office, count: int) -> None:
         assert len(drips.standing()) <= (200 if count == 1 else 1_500)
 
 
-def test_who_counts() -> None:
-    """The oldest is dropped, of its own address first; a network of IPv6 is one address; nobody is forgotten or counted twice."""
+def test_which_connection_is_dropped() -> None:
+    """The oldest of the same address is dropped first; an IPv6 network counts as one address; each connection is counted once."""
 
     class Line(asyncio.Transport):
         aborted = False
@@ -200,8 +200,8 @@ def serving(office: Office, folder: Path) -> Iterator[int]:
         thread.join(10)
 
 
-def test_headers_come_in_time_or_not_at_all(office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A request that drips is cut off, the first of a connection and a later one; who only waits for the next one is not."""
+def test_late_headers_end_a_connection(office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slow request is cut off, whether first or later on its connection; an idle keep-alive connection is not."""
     monkeypatch.setattr(connections, "HEADER_SECONDS", 0.3)
     whole = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
     with serving(office, tmp_path) as port:
@@ -224,8 +224,8 @@ def test_headers_come_in_time_or_not_at_all(office: Office, tmp_path: Path, monk
 # --- the laptop's side ------------------------------------------------------------------------------------------------
 
 
-def test_who_was_dropped_comes_again_within_a_second(own_office: Office) -> None:
-    """A laptop whose connection ended before it was answered waits a second at most; later tries take their time."""
+def test_a_dropped_laptop_retries_within_a_second(own_office: Office) -> None:
+    """A laptop dropped before its first answer waits at most a second; later retries back off."""
     own_office.register("amal", 3)
     pauses: list[float] = []
     with closing(Relay(own_office.port)) as line:

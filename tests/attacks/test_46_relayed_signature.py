@@ -1,4 +1,4 @@
-"""A branch that was taken over has a laptop sign for it, and shows that to headquarters: the signature names another server."""
+"""A compromised branch relays a laptop's signature to headquarters; it is refused because it names another server."""
 
 import msgspec
 import pytest
@@ -15,8 +15,8 @@ from tests.cast import JBL
 from tests.offices import Answer, Hand, Office
 
 
-def test_a_signature_for_another_server_opens_nothing(own_office: Office) -> None:
-    """With headquarters' own nonce and a hello that headquarters would answer, Basim's signature for his branch is no signature here."""
+def test_a_signature_for_another_server_is_refused(own_office: Office) -> None:
+    """Basim signs for his branch, with headquarters' own nonce and hello; headquarters rejects the signature."""
     office = own_office
     save.add_record(office["basim"], "household", Changes(set={"family_name": "محمد"}), unit=JBL)
     office.sync("basim")
@@ -64,8 +64,8 @@ def read_by(answer: Answer) -> bytes:
     return b"".join(payload for _, payload in answer.frames)
 
 
-def test_a_branch_that_plays_an_old_one_reads_nothing_either(own_office: Office, victim: Victim) -> None:
-    """Told that its server is of 0.1, a laptop signs by protocol 1, which names no server: headquarters takes, and tells nothing."""
+def test_a_downgraded_signature_reads_nothing(own_office: Office, victim: Victim) -> None:
+    """Led to believe that its server is version 0.1, a laptop signs by protocol 1; headquarters accepts commits but returns nothing."""
     save.add_record(own_office["amal"], "household", FAMILY, unit=JBL)
     victim.post("/v1/sync", victim.hello(protocol=1, where=True))
     answer = victim.post("/v1/sync", victim.hello(protocol=1), victim.commits())
@@ -83,7 +83,7 @@ def test_a_branch_that_plays_an_old_one_reads_nothing_either(own_office: Office,
 
 
 def test_protocols_are_not_mixed(own_office: Office) -> None:
-    """A hello of one protocol is refused on the path of another, a signature of one as that of another."""
+    """A hello or signature of one protocol is refused on the path of another."""
     hand = Hand(own_office["amal"], own_office.port)
     hand.post("/v2/sync", hand.hello(where=True))
     for path, protocol in (("/v1/sync", 2), ("/v2/sync", 1)):
@@ -97,8 +97,8 @@ def test_protocols_are_not_mixed(own_office: Office) -> None:
         assert hand.post(path, hello).code == ("bad_version" if path == "/v0/sync" else "peer_outdated")
 
 
-def test_what_follows_the_hello_is_signed(own_office: Office) -> None:
-    """A question that was changed after it was signed, or a second one behind it, is refused."""
+def test_frames_after_the_hello_are_signed(own_office: Office) -> None:
+    """A question changed after signing, or a second one appended, is refused."""
     hand = Hand(own_office["amal"], own_office.port)
     hand.post("/v2/sync", hand.hello(where=True))
     ask, other = (hand.pack(FrameKind.ASK, messages.encode(messages.Ask(unit))) for unit in (JBL, "LAT/QRD"))

@@ -1,4 +1,4 @@
-"""Ids that a device should not know: a server says of them, and does for them, what it says and does for ids that nobody has."""
+"""Guessed ids: a server answers for an id outside the device's units exactly as for an id that does not exist."""
 
 import pytest
 
@@ -33,8 +33,8 @@ def asked(people: Cast, monkeypatch: pytest.MonkeyPatch, unit: str, *ids: bytes)
 
 
 @pytest.mark.parametrize("unit", [JBL, "LAT/*", JBL + SHARED])
-def test_healing_tells_nothing_of_other_units(people: Cast, monkeypatch: pytest.MonkeyPatch, unit: str) -> None:
-    """Amal asks after a family of another unit, a child of it, one that is damaged there, and after nobody: one answer, one work."""
+def test_range_repair_reveals_nothing_of_other_units(people: Cast, monkeypatch: pytest.MonkeyPatch, unit: str) -> None:
+    """Amal asks for another unit's family, its child, a damaged record and an unknown id; answer and work are the same."""
     basim, hq = people.basim, people.hq
     mine = household(people.amal, JBL)
     theirs, damaged = household(basim, QRD), household(basim, QRD)
@@ -52,8 +52,8 @@ def test_healing_tells_nothing_of_other_units(people: Cast, monkeypatch: pytest.
     assert rows(hq)[damaged].doc["address"] == "invented", "nobody of another unit sets the server to work on it"
 
 
-def test_healing_tells_refused_work_of_her_unit_alone(people: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A family that Basim's laptop made up in his unit, and that was refused, is nothing to Amal; one of her unit's is told."""
+def test_range_repair_reveals_refusals_of_her_unit_only(people: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A refused family of Basim's unit is unknown to Amal; a refused one of her own unit is reported to her."""
     made = {"_code": "JBL-XX-1-00", "family_name": 7}
     mine, theirs = people.amal.new_id(), people.basim.new_id()
     write(people.amal, mine, made | {"_unit": JBL})
@@ -67,8 +67,8 @@ def test_healing_tells_refused_work_of_her_unit_alone(people: Cast, monkeypatch:
     assert asked(people, monkeypatch, JBL, mine)[0] != nothing[0]
 
 
-def test_what_left_her_unit_is_told(people: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A family that moved away is said to have left: that much Amal knew of it. Where to, nobody says."""
+def test_range_repair_reports_departed_records(people: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A family that moved away is reported as departed, without its new unit."""
     family = household(people.amal, JBL)
     directly.sync(people.amal, people.hq)
     directly.sync(people.samar, people.hq)
@@ -82,8 +82,8 @@ def test_what_left_her_unit_is_told(people: Cast, monkeypatch: pytest.MonkeyPatc
     assert QRD.encode() not in told
 
 
-def test_hanging_a_record_onto_another_unit_s_says_not_where_that_is(people: Cast) -> None:
-    """A program that is not ours names another unit's family as its child's: there is no such record, and no unit is named."""
+def test_attaching_to_another_unit_s_record_does_not_reveal_its_unit(people: Cast) -> None:
+    """A foreign program attaches a child to another unit's family; the error says no such record and names no unit."""
     amal, basim, hq = people.amal, people.basim, people.hq
     theirs = household(basim, QRD)
     directly.sync(basim, hq)
@@ -101,8 +101,8 @@ def test_hanging_a_record_onto_another_unit_s_says_not_where_that_is(people: Cas
     assert QRD not in str(told)
 
 
-def test_a_consent_of_another_unit_is_as_none(people: Cast) -> None:
-    """A referral that leans on one learns nothing of what it says: it is unknown, as one that nobody has."""
+def test_a_consent_of_another_unit_is_unknown(people: Cast) -> None:
+    """A referral based on another unit's consent gets the answer for an unknown consent."""
     amal, basim, hq = people.amal, people.basim, people.hq
     theirs = household(basim, QRD)
     who = save.add_record(basim, "person", Changes(set={"given": "ليلى", "household": record_ids.id_text(theirs)}))

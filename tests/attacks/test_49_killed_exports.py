@@ -1,4 +1,4 @@
-"""Exports killed while they write: no plain name is anywhere but in a file that is whole and was asked for."""
+"""Killed exports: plain names are only ever in the complete, requested file."""
 
 import random
 import zlib
@@ -65,8 +65,8 @@ def begun(office: Office, folder: Path, role: str, *words: str) -> Process:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("before", [False, True])
-def test_killed_in_the_middle(planted: Office, tmp_path: Path, kind: str, before: bool) -> None:
-    """After five hundred records nothing is left behind; a file that was there before is as it was."""
+def test_an_export_killed_midway_leaves_nothing(planted: Office, tmp_path: Path, kind: str, before: bool) -> None:
+    """Killed after five hundred records, an export leaves nothing behind, and an existing file is unchanged."""
     out = tmp_path / "out" / f"families.{kind}"
     out.parent.mkdir()
     if before:
@@ -88,8 +88,10 @@ def test_killed_in_the_middle(planted: Office, tmp_path: Path, kind: str, before
         (("import", "bad.xlsx", "--type", "household"), "bad.xlsx.rejected.xlsx", 3),
     ],
 )  # fmt: skip
-def test_killed_anywhere(planted: Office, tmp_path: Path, words: tuple[str, ...], target: str, status: int) -> None:
-    """Whole commands, killed all over their run: what is there afterwards is the whole file, or no file."""
+def test_an_export_killed_at_any_moment_leaves_a_whole_file_or_none(
+    planted: Office, tmp_path: Path, words: tuple[str, ...], target: str, status: int
+) -> None:
+    """Commands are killed throughout their run; afterwards there is the whole file or no file."""
     out = tmp_path / "out"
     given = [out / word for word in words if word.startswith("bad.")]
     command = [str(out / word) if "." in word else word for word in words]

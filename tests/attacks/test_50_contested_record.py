@@ -1,4 +1,4 @@
-"""Case 50: one device's thousands of commits to a field that people disagree on: they are read once, and few are judged again."""
+"""Case 50: thousands of commits by one device to a contested field are read once, and few are judged again."""
 
 import pytest
 
@@ -47,7 +47,7 @@ def made(people: Cast, hand: HandMade, record: bytes, count: int, *others: Node)
 
 
 def test_a_push_reads_a_record_s_commits_once(people: Cast, contested: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    """2,000 commits of one push are judged in slices, and what the log tells of the field is worked out once for all of them."""
+    """2,000 commits of one push are judged in slices, and the field's log is evaluated once for all of them."""
     hand = HandMade(people.amal, people.hq)
     logs: list[FieldLog] = []
     real = FieldLog.__init__
@@ -56,8 +56,8 @@ def test_a_push_reads_a_record_s_commits_once(people: Cast, contested: bytes, mo
     assert len(logs) == 1
 
 
-def test_what_waits_behind_a_commit_that_waits_is_not_judged_for_others_work(people: Cast, contested: bytes) -> None:
-    """600 commits that would decide: whoever edits the record wakes the first of them, and all are taken when it is."""
+def test_commits_behind_a_quarantined_one_are_not_judged_again(people: Cast, contested: bytes) -> None:
+    """600 undecidable commits: an edit by somebody else re-judges the first only, and all when that is accepted."""
     hand = HandMade(people.amal, people.hq)
     batch = made(people, hand, contested, 600, people.basim)
     assert {code for _, code in hand.push(*batch)} == {"undecided"}
@@ -75,10 +75,10 @@ def test_what_waits_behind_a_commit_that_waits_is_not_judged_for_others_work(peo
     assert directly.differing(people.basim, people.hq) == []
 
 
-def test_a_device_s_commits_about_one_record_have_an_end(
+def test_a_device_s_commits_to_one_record_are_limited(
     people: Cast, contested: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What one device writes to one record beyond anybody's work is refused, in one push or in many; other records take it."""
+    """Commits beyond the limit for one record are refused, in one push or many; other records still accept them."""
     monkeypatch.setattr(value_permissions, "MOST_COMMITS", 300)
     hand = HandMade(people.amal, people.hq)
     refused = hand.push(*made(people, hand, contested, 400))

@@ -1,4 +1,4 @@
-"""Case 50: a record that a device's key makes larger than anybody's work, so that each save of others would cost seconds."""
+"""Case 50: a device inflates a record until every save by others would take seconds."""
 
 from fieldsync.authority.integrity import check_integrity
 from fieldsync.authority.value_permissions import MOST_REGISTERS
@@ -32,8 +32,8 @@ def begin(people: Cast, hand: HandMade, kind: Type) -> bytes:
     return record
 
 
-def test_an_entry_of_a_log_bears_its_commit_s_number(people: Cast) -> None:
-    """Thousands of entries in one commit, or another commit's: refused; what our program writes is taken."""
+def test_a_log_entry_has_its_commit_s_number(people: Cast) -> None:
+    """Thousands of entries in one commit, or entries with another commit's number, are refused; our own commits are accepted."""
     hand = HandMade(people.amal, people.hq)
     kind, log = with_field(people, "log")
     record = begin(people, hand, kind)
@@ -50,8 +50,8 @@ def test_an_entry_of_a_log_bears_its_commit_s_number(people: Cast) -> None:
     assert [one["text"] for one in rows(people.hq)[record].doc[log.name]] == ["x"]
 
 
-def test_a_count_is_one_that_a_database_keeps(people: Cast) -> None:
-    """2^64 - 1 in a tally would be a fraction in every table: refused."""
+def test_a_count_beyond_the_storable_range_is_refused(people: Cast) -> None:
+    """2^64 - 1 in a tally would become a float in every table, so it is refused."""
     hand = HandMade(people.amal, people.hq)
     kind, tally = with_field(people, "tally")
     record = begin(people, hand, kind)
@@ -61,8 +61,8 @@ def test_a_count_is_one_that_a_database_keeps(people: Cast) -> None:
     assert rows(people.hq)[record].doc[tally.name] == 7
 
 
-def test_a_record_has_a_size(people: Cast) -> None:
-    """Ten thousand members again and again: taken up to a bound, told why beyond it, and everybody goes on working with the record."""
+def test_a_record_s_size_is_limited(people: Cast) -> None:
+    """Members are accepted up to the limit and refused with a reason beyond it; others keep working with the record."""
     hand = HandMade(people.amal, people.hq)
     kind, members = with_field(people, "set", "text")
     record = begin(people, hand, kind)

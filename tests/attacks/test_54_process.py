@@ -1,4 +1,4 @@
-"""What other programs of the computer see of ours: no passphrase in the environment of what runs for long, no core dump, no file of a store."""
+"""Other programs on the computer: no passphrase in a long-running environment, no core dump, no readable store file."""
 
 import os
 import resource
@@ -46,8 +46,8 @@ def hidden(process: int) -> None:
 
 
 @pytest.mark.usefixtures("loose")
-def test_a_store_is_its_owner_s_only(tmp_path: Path) -> None:
-    """A new one, one that 0.1 left for everybody to read, a copy of it, and what is restored; with its logs, while it is open."""
+def test_a_store_is_readable_by_its_owner_only(tmp_path: Path) -> None:
+    """New stores, world-readable ones from 0.1, copies and restored ones, with their open logs, are private."""
     found_office(tmp_path / "hq")
     hq = open_node(tmp_path / "hq")
     with hq.store.write() as tx:
@@ -69,8 +69,8 @@ def test_a_store_is_its_owner_s_only(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("loose")
-def test_commands_make_files_for_their_user_only(tmp_path: Path, cast_template: Path) -> None:
-    """A folder that was there already, drafts, bundles, exports, forms: nobody else may read any of it."""
+def test_command_output_files_are_private(tmp_path: Path, cast_template: Path) -> None:
+    """Drafts, bundles, exports and forms are private, also in a folder that existed before."""
     there = Office(cast_template, tmp_path / "office")
     there.server.stop()
     try:
@@ -96,7 +96,7 @@ def test_commands_make_files_for_their_user_only(tmp_path: Path, cast_template: 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="the system shows no environments")
 def test_a_server_s_passphrase_is_not_in_its_environment(tmp_path: Path) -> None:
-    """While it serves, nothing that the system tells of its process has it; it opened the store with it all the same."""
+    """While serving, the process's environment lacks the passphrase that opened the store."""
 
     def both(slots: Slots, key: bytes) -> None:
         fill(slots, key)
@@ -131,7 +131,7 @@ def test_a_server_s_passphrase_is_not_in_its_environment(tmp_path: Path) -> None
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="the system shows no environments")
 def test_a_watching_laptop_s_passphrase_is_not_in_its_environment(tmp_path: Path, cast_template: Path) -> None:
-    """`sync --watch` runs for days: it shows no passphrase, dumps no core, and syncs what it opened with it."""
+    """`sync --watch` runs for days: its environment has no passphrase, it dumps no core, and it still syncs."""
     office = Office(cast_template, tmp_path / "office")
     try:
         slots = office["amal"].home / nodes.SLOTS
@@ -158,7 +158,7 @@ def test_a_watching_laptop_s_passphrase_is_not_in_its_environment(tmp_path: Path
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a system of its own")
 def test_no_core_is_dumped(tmp_path: Path) -> None:
-    """A process that hardened itself, and crashes, leaves no dump, whatever its shell allows."""
+    """A hardened process that crashes leaves no core dump, whatever the shell allows."""
     code = (
         "import ctypes, os, signal; from fieldsync.commands.support import process; process.harden(); "
         "print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0), flush=True); os.kill(os.getpid(), signal.SIGABRT)"
@@ -177,8 +177,8 @@ def test_no_core_is_dumped(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_laptop_s_store_is_private_where_its_folder_is_shared(people: Cast) -> None:
-    """A folder with other things in it keeps its rights; the store's files in it are private."""
+def test_store_files_are_private_in_a_shared_folder(people: Cast) -> None:
+    """A folder with other content keeps its permissions; the store's files in it are private."""
     home = people.amal.home
     people.amal.close()
     (home / "other.txt").write_text("x")

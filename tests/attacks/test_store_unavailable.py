@@ -1,4 +1,4 @@
-"""A store that another program holds, or that lies where nothing can be written: told as such, soon, and with an exit code of its own."""
+"""A store locked by another program or on a read-only file system: reported as such, quickly, with its own exit code."""
 
 import json
 import shutil
@@ -51,8 +51,8 @@ def _key(home: Path) -> bytes:
 
 
 @pytest.mark.usefixtures("hurried")
-def test_a_save_waits_for_another_program_and_says_so(own_office: Office) -> None:
-    """While an import holds the store, Amal's save is told of each second, and ends with `store_busy`; then it goes through."""
+def test_a_save_reports_that_the_store_is_busy(own_office: Office) -> None:
+    """While an import holds the store, Amal's save reports each second and ends with `store_busy`; later it succeeds."""
     home = own_office.home / "amal"
     own_office.shut("amal")
     seconds: list[int] = []
@@ -69,8 +69,8 @@ def test_a_save_waits_for_another_program_and_says_so(own_office: Office) -> Non
             tx.settings.restored = False
 
 
-def test_a_command_tells_after_a_second_that_it_waits(own_office: Office) -> None:
-    """A command at a store that another program holds says so while it waits, and does its work as soon as it may."""
+def test_a_command_reports_after_a_second_that_it_waits(own_office: Office) -> None:
+    """A command reports that another program holds the store, and runs as soon as it is free."""
     home = own_office.home / "amal"
     own_office.shut("amal")
     with closing(open_store(home, _key(home))) as other:
@@ -87,8 +87,8 @@ def test_a_command_tells_after_a_second_that_it_waits(own_office: Office) -> Non
     assert len(own_office.json("amal", "list", "household")) == 1
 
 
-def test_a_read_only_file_system_is_told_as_such(own_office: Office, read_only: Path) -> None:
-    """Every command on a read-only medium says that it cannot be written to, at once, with the exit code for the computer."""
+def test_a_read_only_file_system_is_reported(own_office: Office, read_only: Path) -> None:
+    """Every command on a read-only medium fails at once, with the exit code for the computer."""
     for command in (
         ("status",),
         ("add", "household", "--set", "family_name=الخطيب"),
@@ -104,8 +104,8 @@ def test_a_read_only_file_system_is_told_as_such(own_office: Office, read_only: 
         assert "waiting" not in done.stderr
 
 
-def test_a_server_s_own_trouble_is_told_as_the_server_s(own_office: Office) -> None:
-    """A server whose disk cannot be written is named in the laptop's message: the laptop's own disk is not blamed."""
+def test_a_server_s_disk_error_is_attributed_to_the_server(own_office: Office) -> None:
+    """When the server's disk is read-only, the laptop's message names the server, not the laptop."""
     body = b'{"error": {"code": "store_read_only", "facts": {}}}'
     head = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: %d\r\n\r\n" % len(body)
     own_office.register("amal", 1)
@@ -119,8 +119,8 @@ def test_a_server_s_own_trouble_is_told_as_the_server_s(own_office: Office) -> N
 
 
 @pytest.mark.long
-def test_a_server_whose_store_is_held_asks_to_come_again(own_office: Office) -> None:
-    """While an operator's program holds the server's store, a sync is told that the server is busy, and goes through later."""
+def test_a_sync_with_a_busy_server_is_retried(own_office: Office) -> None:
+    """While an operator's program holds the server's store, a sync reports that the server is busy; later it succeeds."""
     home = own_office.home / "hq"
     own_office.register("amal", 1)
     with closing(open_store(home, _key(home))) as other, other.write() as tx:

@@ -1,4 +1,4 @@
-"""What an edit covers, and what a server accepts: a conflict between people ends by the decision of somebody who may, and by nothing else."""
+"""The conflict rule: which heads an edit covers, and that only an authorised decision ends a conflict between people."""
 
 from collections.abc import Iterator
 
@@ -90,8 +90,8 @@ def refusals(node: Node) -> list[str]:
     return [one["code"] for one in queries.status(node).refused]
 
 
-def test_an_edit_over_one_s_own_value_leaves_the_other_s(people: Cast, family: bytes) -> None:
-    """Amal's head and Basim's stand, and his is shown: her next edit replaces hers alone, and the conflict stays."""
+def test_an_edit_replaces_only_the_author_s_own_head(people: Cast, family: bytes) -> None:
+    """Amal's and Basim's heads conflict and his is shown: her next edit replaces hers only, and the conflict stays open."""
     edit(people.amal, family, "amal")
     people.clock.now += 1_000
     edit(people.basim, family, "basim")
@@ -104,8 +104,8 @@ def test_an_edit_over_one_s_own_value_leaves_the_other_s(people: Cast, family: b
     equal(people, people.amal, people.basim, people.samar)
 
 
-def test_one_commit_that_takes_the_other_side_s_value_hides_nothing(people: Cast, family: bytes) -> None:
-    """Amal writes x and Basim y over Samar's value; Huda, who had only seen Amal's, writes y over it: x is not gone unseen."""
+def test_adopting_the_other_value_hides_no_head(people: Cast, family: bytes) -> None:
+    """Over Samar's value Amal writes x and Basim y; Huda, who saw only Amal's, writes y over it: x stays visible."""
     join_directly(people.hq, people.home / "huda", "Huda", "caseworker", [JBL])
     huda = people.open("huda")
     edit(people.amal, family, "x")
@@ -124,8 +124,8 @@ def test_one_commit_that_takes_the_other_side_s_value_hides_nothing(people: Cast
     huda.close()
 
 
-def test_a_tampered_laptop_takes_the_other_side_s_value(people: Cast, family: bytes) -> None:
-    """Huda names Amal's value and Basim's, or leaves out what Amal's had been written over: neither ends anything."""
+def test_a_forged_context_ends_no_conflict(people: Cast, family: bytes) -> None:
+    """Huda's commit names both values, or omits what Amal's had replaced; neither ends the conflict."""
     join_directly(people.hq, people.home / "huda", "Huda", "caseworker", [JBL])
     huda = people.open("huda")
     edit(people.amal, family, "x")
@@ -143,8 +143,8 @@ def test_a_tampered_laptop_takes_the_other_side_s_value(people: Cast, family: by
     huda.close()
 
 
-def test_contexts_that_leave_out_what_was_named_before(people: Cast, family: bytes) -> None:
-    """Amal replaces Basim's value, then says that her next had seen hers alone: nobody's value is left out of sight that way."""
+def test_an_incomplete_context_hides_no_value(people: Cast, family: bytes) -> None:
+    """Amal replaces Basim's value, then claims in the next commit to have seen only hers: no value is hidden."""
     edit(people.basim, family, "x")
     sync(people, people.basim, people.amal)
     edit(people.amal, family, "z")
@@ -161,8 +161,8 @@ def test_contexts_that_leave_out_what_was_named_before(people: Cast, family: byt
     huda.close()
 
 
-def test_a_person_s_two_devices_are_no_conflict_of_others(people: Cast, family: bytes, phone: Node) -> None:
-    """Amal wrote on her laptop and on her phone: she may settle that herself, as long as nobody else has written."""
+def test_a_person_may_settle_between_own_devices(people: Cast, family: bytes, phone: Node) -> None:
+    """Amal wrote on two devices; she may settle that herself as long as nobody else has written."""
     sync(people, phone)
     edit(people.amal, family, "laptop")
     edit(phone, family, "phone")
@@ -184,8 +184,8 @@ def test_a_person_s_two_devices_are_no_conflict_of_others(people: Cast, family: 
     equal(people, people.amal, phone)
 
 
-def test_an_edit_over_equal_values_is_not_stuck(people: Cast, family: bytes) -> None:
-    """Amal and Basim wrote the same, and Huda, who knew only Amal's, wrote on: Basim's stands beside hers, and all are taken."""
+def test_an_edit_over_equal_values_is_accepted(people: Cast, family: bytes) -> None:
+    """Amal and Basim wrote the same value; Huda, who saw only Amal's, edits it: both heads stay, and all commits are accepted."""
     join_directly(people.hq, people.home / "huda", "Huda", "caseworker", [JBL])
     huda = people.open("huda")
     edit(people.amal, family, "same")
@@ -207,8 +207,8 @@ def test_an_edit_over_equal_values_is_not_stuck(people: Cast, family: bytes) -> 
     huda.close()
 
 
-def test_members_that_were_added_meanwhile_are_dropped(people: Cast, family: bytes) -> None:
-    """Two added a member to a set; Amal, who has seen both, takes it out again: it goes, and nobody is asked."""
+def test_a_set_member_added_twice_can_be_removed(people: Cast, family: bytes) -> None:
+    """Two people added the same set member; Amal, who has seen both, removes it without review."""
     for node in (people.amal, people.basim):
         save.edit_record(node, family.hex(), Changes(put={"groups": ["disability"]}))
     sync(people, people.amal, people.basim, people.amal)
@@ -219,8 +219,8 @@ def test_members_that_were_added_meanwhile_are_dropped(people: Cast, family: byt
     equal(people, people.amal, people.basim)
 
 
-def test_a_supervisor_s_edit_ends_nothing(people: Cast, family: bytes) -> None:
-    """Samar edits a field in conflict: a third opinion. What she decides in review covers all three."""
+def test_a_supervisor_s_edit_does_not_end_a_conflict(people: Cast, family: bytes) -> None:
+    """Samar's edit of a field in conflict is a third head; her decision in review covers all three."""
     edit(people.amal, family, "amal")
     edit(people.basim, family, "basim")
     sync(people, people.amal, people.basim, people.samar)
@@ -233,8 +233,8 @@ def test_a_supervisor_s_edit_ends_nothing(people: Cast, family: bytes) -> None:
     equal(people, people.amal, people.basim, people.samar)
 
 
-def test_what_waited_comes_back_when_somebody_has_decided(people: Cast, family: bytes) -> None:
-    """Amal's tampered laptop decides; what it and she write after waits, laptops are as headquarters, and nothing is lost."""
+def test_quarantined_commits_are_applied_after_a_decision(people: Cast, family: bytes) -> None:
+    """Amal's tampered laptop decides; later commits on the field are quarantined, and applied after a real decision."""
     edit(people.basim, family, "basim")
     edit(people.samar, family, "samar")
     sync(people, people.basim, people.samar, people.amal)
@@ -255,8 +255,8 @@ def test_what_waited_comes_back_when_somebody_has_decided(people: Cast, family: 
     equal(people, people.amal, people.basim, people.samar)
 
 
-def test_a_refused_commit_counts_as_present(people: Cast, family: bytes) -> None:
-    """A value that no form allows was refused; Amal's next edit, which had seen it, is taken."""
+def test_a_refused_commit_still_counts_in_contexts(people: Cast, family: bytes) -> None:
+    """An illegal value was refused; Amal's next edit, which names it in its context, is accepted."""
     forge(people.amal, family, 5, seen(people.amal, family))
     assert rows(people.amal)[family].doc[FIELD] == 5
     edit(people.amal, family, "right")
@@ -266,8 +266,8 @@ def test_a_refused_commit_counts_as_present(people: Cast, family: bytes) -> None
     equal(people, people.amal, people.basim)
 
 
-def test_an_edit_that_changes_nothing_writes_nothing(people: Cast, family: bytes) -> None:
-    """Amal says in a conflict what she has said already: no new commit makes hers the newest."""
+def test_an_unchanged_value_makes_no_commit(people: Cast, family: bytes) -> None:
+    """Amal repeats her own value in a conflict: no commit is made, so hers does not become the newest."""
     edit(people.amal, family, "amal")
     edit(people.basim, family, "basim")
     sync(people, people.amal, people.basim, people.amal)
@@ -279,8 +279,8 @@ def test_an_edit_that_changes_nothing_writes_nothing(people: Cast, family: bytes
     assert values(people.hq, family) == []
 
 
-def test_a_deletion_does_not_swallow_what_was_quarantined(people: Cast, family: bytes) -> None:
-    """Basim's save waits and his next one is taken; Amal removes the family as she sees it: what waited keeps it, once it is taken."""
+def test_a_deletion_does_not_cover_a_quarantined_save(people: Cast, family: bytes) -> None:
+    """Basim's first save is quarantined and his next accepted; Amal removes the family: once accepted, the first save restores it."""
     edit(people.amal, family, "amal")
     edit(people.samar, family, "samar")
     sync(people, people.amal, people.samar, people.basim)
@@ -298,8 +298,8 @@ def test_a_deletion_does_not_swallow_what_was_quarantined(people: Cast, family: 
     equal(people, people.amal, people.basim, people.samar)
 
 
-def test_a_step_in_a_conflict_leads_on_from_one_s_own(people: Cast) -> None:
-    """Amal and Basim took a plan two ways: each goes on along their own; who is part of neither has to wait for the decision."""
+def test_a_step_in_a_conflict_continues_the_author_s_own_branch(people: Cast) -> None:
+    """Amal and Basim took a plan two ways: each may continue their own; anybody else awaits the decision."""
     home = save.add_record(people.samar, "household", Changes(set={"family_name": "محمد"}), unit=JBL)
     person = save.add_record(
         people.samar, "person", Changes(set={"household": record_ids.id_text(home), "given": "أحمد"}), unit=JBL
@@ -329,8 +329,8 @@ def test_a_step_in_a_conflict_leads_on_from_one_s_own(people: Cast) -> None:
     huda.close()
 
 
-def test_coming_round_to_what_two_others_say_asks_nobody(people: Cast, family: bytes) -> None:
-    """Basim and Huda say the same and Amal otherwise: she comes round to theirs, having saved much else, and all three agree."""
+def test_agreeing_with_the_other_heads_needs_no_review(people: Cast, family: bytes) -> None:
+    """Basim and Huda agree against Amal; after many other saves she adopts their value, and the conflict closes."""
     join_directly(people.hq, people.home / "huda", "Huda", "caseworker", [JBL])
     huda = people.open("huda")
     sync(people, huda)
@@ -346,10 +346,10 @@ def test_coming_round_to_what_two_others_say_asks_nobody(people: Cast, family: b
     huda.close()
 
 
-def test_a_record_s_commits_are_read_once_for_all_slices_of_a_frame(
+def test_a_record_s_commits_are_read_once_per_frame(
     people: Cast, family: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Amal's 700 edits of a field in conflict come in few frames, judged 256 at a time: its log is read once for each frame."""
+    """Amal's 700 edits of a contested field are judged 256 at a time; the log is read once for each frame."""
     edit(people.amal, family, "amal")
     edit(people.basim, family, "basim")
     sync(people, people.amal, people.basim, people.amal)
@@ -379,10 +379,8 @@ def test_a_record_s_commits_are_read_once_for_all_slices_of_a_frame(
     assert counted["slices"] > counted["frames"] >= counted["read"] > 0
 
 
-def test_what_an_answer_lists_is_taken_with_one_look_at_what_was_saved(
-    people: Cast, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Fifty receipts in one answer: what this laptop has saved is read once."""
+def test_an_answer_s_receipts_read_the_log_once(people: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fifty receipts in one answer cause one read of this laptop's saves."""
     save.add_record(people.amal, "household", Changes())
     sync(people, people.amal)
     looks: list[bytes] = []

@@ -1,4 +1,4 @@
-"""A branch judges by the commits that it has, and follows headquarters: every node is equal after a refusal."""
+"""Conflicts across servers: a branch judges by the commits it has and then follows headquarters; all nodes end equal."""
 
 from collections.abc import Iterator
 
@@ -44,8 +44,8 @@ def equal(tree: Tree, record: bytes) -> None:
         assert (row.doc, row.conflicts.keys()) == (hq.doc, hq.conflicts.keys()), name
 
 
-def test_everybody_is_equal_after_a_branch_took_what_headquarters_does_not(tree: Tree) -> None:
-    """The branch had not heard of Dima's value, which Amal names: it keeps hers back as headquarters does; then Dima decides."""
+def test_a_refusal_at_headquarters_is_followed_by_the_branch(tree: Tree) -> None:
+    """Amal's commit names Dima's value, which the branch lacks; both servers quarantine it until Dima decides."""
     (record,) = rows(tree.nodes["hq"])
     edit(tree.nodes["dima"], record, "dima")
     edit(tree.nodes["basim"], record, "basim")
@@ -69,8 +69,8 @@ def test_everybody_is_equal_after_a_branch_took_what_headquarters_does_not(tree:
     assert not any(one.refused for one in history.history(amal, record.hex()))
 
 
-def test_an_edit_ahead_of_its_branch_is_judged_when_that_has_come(tree: Tree) -> None:
-    """Amal edits over what only the branch has, and syncs with headquarters first: taken in the night, and nothing is in conflict."""
+def test_an_edit_ahead_of_its_branch_is_accepted_after_the_nightly_sync(tree: Tree) -> None:
+    """Amal edits a value known only to the branch and syncs with headquarters first: accepted after the branch syncs."""
     (record,) = rows(tree.nodes["hq"])
     edit(tree.nodes["basim"], record, "basim")
     tree.sync("basim", "jbl")

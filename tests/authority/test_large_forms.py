@@ -1,4 +1,4 @@
-"""Forms that fit no frame: whole assessments beside the shipped ones, by line and by stick, cut off anywhere, and from liars."""
+"""Forms larger than a frame: sent online and by bundle, interrupted anywhere, and forged."""
 
 import random
 from collections.abc import Callable
@@ -91,8 +91,8 @@ def cuts(sync: Callable[[int], object]) -> int:
 # --- on their way down ------------------------------------------------------------------------------------------------
 
 
-def test_forms_come_in_many_frames_and_then_only_what_changed(people: Cast, large: Path) -> None:
-    """500 kB of forms reach Amal with one sync; of a form that changes afterwards she is sent that one."""
+def test_large_forms_arrive_in_frames_then_only_changes(people: Cast, large: Path) -> None:
+    """500 kB of forms reach Amal in one sync; afterwards only a changed form is sent."""
     tally = directly.sync(people.amal, people.hq)
     assert (tally.requests, len(tally.forms)) == (1, TYPES)
     assert in_force(people.amal) == in_force(people.hq)
@@ -109,8 +109,8 @@ def test_forms_come_in_many_frames_and_then_only_what_changed(people: Cast, larg
     equal(people.hq, people.amal)
 
 
-def test_a_sync_cut_within_the_forms_goes_on_from_there(people: Cast, large: Path) -> None:
-    """Cut after any frame Amal has her old forms, whole, and what came is not sent again: all in all it costs little more than once."""
+def test_an_interrupted_transfer_of_forms_resumes(people: Cast, large: Path) -> None:
+    """Interrupted after any frame, Amal keeps her complete old forms, and nothing received is sent again."""
     before, sent = in_force(people.amal), 0
 
     def sync(cut: int) -> None:
@@ -134,8 +134,8 @@ def test_a_sync_cut_within_the_forms_goes_on_from_there(people: Cast, large: Pat
     assert record in rows(people.hq)
 
 
-def test_what_came_of_forms_that_were_outdone_is_used_and_the_rest_forgotten(people: Cast, large: Path) -> None:
-    """While Amal is cut off one of the forms changes: the others that came count."""
+def test_received_texts_of_superseded_forms_are_reused(people: Cast, large: Path) -> None:
+    """A form changes while Amal is disconnected: the unchanged texts that she already received are used."""
     with pytest.raises(errors.CutOff):
         directly.sync(people.amal, people.hq, cut=5)
     with people.amal.store.read() as tx:
@@ -149,8 +149,8 @@ def test_what_came_of_forms_that_were_outdone_is_used_and_the_rest_forgotten(peo
     assert leftovers(people.amal) == []
 
 
-def test_small_budgets_bring_forms_in_the_end(people: Cast, large: Path) -> None:
-    """40 kB a day: no day costs more, and after some days the forms are in force and all is equal."""
+def test_forms_arrive_within_small_byte_budgets(people: Cast, large: Path) -> None:
+    """At 40 kB a day, no day exceeds the budget, and after some days the forms are in force."""
     save.add_record(people.hq, "msna_1", Changes(set={"q0": "x"}), unit=JBL)
     days = 0
     while people.amal.forms != people.hq.forms:
@@ -163,8 +163,8 @@ def test_small_budgets_bring_forms_in_the_end(people: Cast, large: Path) -> None
     equal(people.hq, people.amal)
 
 
-def test_joining_brings_all_of_them(served: Served, tmp_path: Path) -> None:
-    """A new laptop starts with them, over a real line; then a real sync brings it a change."""
+def test_joining_brings_all_forms(served: Served, tmp_path: Path) -> None:
+    """A new laptop gets all forms when it joins over a real connection; a later sync brings a change."""
     folder = write(tmp_path / "large", many())
     publish_schema(served.hq, folder)
     invite = invites.parse_invite(administration.make_invite(served.hq, "Huda", "caseworker", [JBL]).invite)
@@ -181,8 +181,8 @@ def test_joining_brings_all_of_them(served: Served, tmp_path: Path) -> None:
     huda.close()
 
 
-def test_a_branch_gets_them_by_night_and_hands_them_on(tmp_path: Path) -> None:
-    """Jableh syncs at night, cut off once, and Amal with Jableh in the morning; Rima's laptop is below a branch below."""
+def test_a_branch_forwards_large_forms(tmp_path: Path) -> None:
+    """Jableh's nightly sync is interrupted once, Amal syncs in the morning, and Rima's laptop is two branches down."""
     tree = Tree()
     try:
         publish_schema(tree.nodes["hq"], write(tmp_path / "large", many()))
@@ -198,8 +198,8 @@ def test_a_branch_gets_them_by_night_and_hands_them_on(tmp_path: Path) -> None:
         tree.close()
 
 
-def test_by_stick_all_comes_that_is_not_known_to_be_there(people: Cast, large: Path, tmp_path: Path) -> None:
-    """The answer to a bundle brings all forms; the next one, when one changed, that one."""
+def test_a_bundle_carries_all_forms_not_known_to_be_present(people: Cast, large: Path, tmp_path: Path) -> None:
+    """The first answer by bundle carries all forms; the next carries only the changed one."""
     hq, amal = people.hq, people.amal
 
     def carried(name: str) -> int:
@@ -241,8 +241,8 @@ def lost(people: Cast, tmp_path: Path) -> dict[str, str]:
     return texts
 
 
-def test_restored_headquarters_asks_for_what_it_lacks(people: Cast, lost: dict[str, str]) -> None:
-    """Amal tells which forms she has, and sends the texts that the server asks for: cut off anywhere it goes on."""
+def test_a_restored_headquarters_requests_missing_forms(people: Cast, lost: dict[str, str]) -> None:
+    """Amal lists her forms and sends the texts requested; interrupted anywhere, the transfer resumes."""
     directly.sync(people.amal, people.hq)
     sent: list[int] = []
 
@@ -262,8 +262,8 @@ def test_restored_headquarters_asks_for_what_it_lacks(people: Cast, lost: dict[s
     assert directly.sync(people.amal, people.hq).requests == 1
 
 
-def test_restored_headquarters_gets_them_by_stick(people: Cast, lost: dict[str, str], tmp_path: Path) -> None:
-    """A bundle brings all texts beside the claim."""
+def test_a_restored_headquarters_gets_forms_by_bundle(people: Cast, lost: dict[str, str], tmp_path: Path) -> None:
+    """A bundle carries all texts with the claim."""
     directly.sync(people.amal, people.hq)
     save.add_record(people.amal, "household", Changes(set={"location": "x"}), unit=JBL)
     bundle_sync.pack_bundle(people.amal, tmp_path / "up.age")
@@ -274,8 +274,8 @@ def test_restored_headquarters_gets_them_by_stick(people: Cast, lost: dict[str, 
 # --- one alone --------------------------------------------------------------------------------------------------------
 
 
-def test_one_file_is_published_alone(people: Cast, large: Path, tmp_path: Path) -> None:
-    """Its text alone is given; all others stay as they are, and what is wrong with it is told as of a folder."""
+def test_a_single_form_file_can_be_published(people: Cast, large: Path, tmp_path: Path) -> None:
+    """Only the given file changes; its faults are reported as for a folder."""
     before = in_force(people.hq)
     alone = tmp_path / "msna_2.toml"
     alone.write_text(reworded(assessment(2)))
@@ -296,8 +296,8 @@ def test_one_file_is_published_alone(people: Cast, large: Path, tmp_path: Path) 
     assert in_force(people.hq) == now
 
 
-def test_there_is_an_end_to_them(people: Cast, tmp_path: Path) -> None:
-    """More files than may be are refused where they are published."""
+def test_the_number_of_forms_is_limited(people: Cast, tmp_path: Path) -> None:
+    """Publishing more files than the limit is refused."""
     folder = write(tmp_path / "forms", load.shipped_texts() | {f"t{n}.toml": assessment(n, 1) for n in range(1_000)})
     with pytest.raises(errors.TooLarge):
         publish_schema(people.hq, folder)
@@ -325,8 +325,8 @@ def take(client: SyncClient, message: Ack | Forms | End) -> None:
     )
 
 
-def test_a_list_that_names_what_never_comes(people: Cast) -> None:
-    """The answer ends without the texts: the old forms stay in force, digests are not compared, and the next hello tells what is there."""
+def test_a_form_list_with_missing_texts_changes_nothing(people: Cast) -> None:
+    """The answer ends without the texts: old forms stay in force, no digests are compared, the next hello lists what is here."""
     amal, before = people.amal, in_force(people.amal)
     text = assessment(1).encode()
     for _ in range(3):
@@ -345,8 +345,8 @@ def test_a_list_that_names_what_never_comes(people: Cast) -> None:
     equal(people.hq, amal)
 
 
-def test_a_text_that_is_another_than_was_listed_is_forgotten(people: Cast) -> None:
-    """Junk of the right length takes the place of a text: it is thrown away, and the text may come again."""
+def test_a_text_with_the_wrong_hash_is_discarded(people: Cast) -> None:
+    """Junk of the right length is discarded, and the text is requested again."""
     amal = people.amal
     text = assessment(1).encode()
     client = asking(amal, people.hq)
@@ -374,16 +374,16 @@ def test_a_text_that_is_another_than_was_listed_is_forgotten(people: Cast) -> No
         (Forms((FormText("a.toml", bytes(32), 9),), ((0, 0, b"x" * 10),)), errors.BadFrame),
     ],
 )
-def test_lists_and_pieces_that_cannot_be(people: Cast, said: Forms, error: type[Exception]) -> None:
-    """Named twice, empty and not empty, a terabyte, too many, of no place, behind a hole, too long: nothing of it is kept."""
+def test_malformed_form_lists_and_pieces_are_refused(people: Cast, said: Forms, error: type[Exception]) -> None:
+    """Duplicates, wrong sizes, too many entries, unknown positions and gaps: nothing is stored."""
     client = asking(people.amal, people.hq)
     with pytest.raises(error):
         take(client, said)
     assert leftovers(people.amal) == []
 
 
-def test_a_server_keeps_nothing_that_its_headquarters_did_not_sign(people: Cast) -> None:
-    """Basim's laptop claims forms that it signed itself, and sends pieces without a claim: not a byte is kept."""
+def test_forms_not_signed_by_headquarters_are_not_stored(people: Cast) -> None:
+    """Basim's laptop claims forms that it signed itself, and sends pieces without a claim: no byte is stored."""
     hq = people.hq
     forged = schema_recovery.sign_forms(many(), 9, people.basim.key)
     unsigned = many() | {load.PUBLISHED: "number = 9\n"}
@@ -397,8 +397,8 @@ def test_a_server_keeps_nothing_that_its_headquarters_did_not_sign(people: Cast)
     assert "msna_0" not in hq.schema.types
 
 
-def test_one_laptop_s_junk_is_not_another_s(people: Cast, lost: dict[str, str]) -> None:
-    """The claim that Basim's laptop repeats is genuine, its texts are not: Amal's forms come in force all the same."""
+def test_a_laptop_s_junk_does_not_block_another_s_forms(people: Cast, lost: dict[str, str]) -> None:
+    """Basim's laptop repeats a genuine claim with false texts: Amal's genuine texts still take effect."""
     hq = people.hq
     claim = schema_recovery.forms_claim(lost)
     assert "msna_0" not in hq.schema.types
@@ -413,7 +413,7 @@ def test_one_laptop_s_junk_is_not_another_s(people: Cast, lost: dict[str, str]) 
 
 
 def test_forms_for_a_newer_program_are_sent_once(people: Cast, large: Path) -> None:
-    """Amal's program cannot read them: it keeps the texts, and the next sync tells so and brings no text again."""
+    """Amal's older program cannot read them: it keeps the texts, reports this, and the next sync sends none again."""
     texts = in_force(people.hq) | {"msna_0.toml": "colour = 1\n" + assessment(0)}
     with people.hq.store.write() as tx:
         tx.settings.schema_texts, tx.settings.forms = texts, node_setup.forms_mark(texts)

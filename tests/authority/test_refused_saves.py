@@ -1,4 +1,4 @@
-"""What a server refused of a laptop's saves: listed with its reason, put aside, and listed again when there is another reason."""
+"""Refused saves on a laptop: listed with the reason, cleared by their author, and listed again for a new reason."""
 
 import pytest
 
@@ -25,8 +25,8 @@ def refused(people: Cast) -> str:
     return found.save
 
 
-def test_what_was_refused_is_listed_and_put_aside(people: Cast) -> None:
-    """`status` speaks of it until then; the save itself, and what the server says of it, stays."""
+def test_refused_saves_are_listed_until_cleared(people: Cast) -> None:
+    """`status` counts refused saves until they are cleared; the save and the server's reason stay."""
     name = refused(people)
     assert len(queries.status(people.amal).refused) == 1
     with pytest.raises(errors.NotFound):
@@ -40,8 +40,8 @@ def test_what_was_refused_is_listed_and_put_aside(people: Cast) -> None:
     assert refused_saves.list_refused(people.amal) == []
 
 
-def test_all_are_put_aside_and_another_reason_shows_again(people: Cast) -> None:
-    """What was read is that reason; a later one is news."""
+def test_a_cleared_save_is_listed_again_for_a_new_reason(people: Cast) -> None:
+    """Clearing applies to the reason that was read; a later reason is listed anew."""
     refused(people)
     assert refused_saves.clear_refused(people.amal).left == 0
     with people.amal.store.write() as tx:

@@ -1,4 +1,4 @@
-"""Revocations and other grants: what a branch had taken before it heard counts, up to where it said that the device stood."""
+"""Revocations and grant changes: commits that a branch acknowledged before it knew of the change stay accepted."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -48,8 +48,8 @@ def reasons(server: Node, author: Node) -> dict[int, str]:
 # --- an honest branch -------------------------------------------------------------------------------------------------
 
 
-def test_what_a_branch_had_acknowledged_stays_when_its_author_is_revoked(tree: Tree) -> None:
-    """Amal delivers her day at the branch, then her laptop is stolen and revoked: the night brings all of it up, marked as the branch's word."""
+def test_commits_acknowledged_before_a_revocation_stay(tree: Tree) -> None:
+    """Amal syncs at the branch, then her laptop is stolen and revoked: the nightly sync brings her commits up with the branch's receipt."""
     hq, jbl, amal = (tree.nodes[name] for name in ("hq", "jbl", "amal"))
     old = household(amal, "old")
     tree.settle()
@@ -70,8 +70,8 @@ def test_what_a_branch_had_acknowledged_stays_when_its_author_is_revoked(tree: T
     assert rows(tree.nodes["dima"])[new].doc["family_name"] == "new"
 
 
-def test_what_comes_after_the_branch_has_heard_is_refused_there_and_above(tree: Tree) -> None:
-    """The branch heard by night; a request that was admitted before brings a family: refused on both, and readable where it is."""
+def test_commits_after_the_branch_knows_of_a_revocation_are_refused(tree: Tree) -> None:
+    """A request admitted before the news brings a family afterwards: refused on both servers."""
     hq, jbl, amal = (tree.nodes[name] for name in ("hq", "jbl", "amal"))
     device_locks.revoke_device(hq, amal.letters)
     tree.sync("jbl", "hq")
@@ -85,8 +85,8 @@ def test_what_comes_after_the_branch_has_heard_is_refused_there_and_above(tree: 
     assert directly.differing(jbl, hq) == []
 
 
-def test_a_branch_that_is_cut_off_after_the_news_keeps_its_word(tree: Tree) -> None:
-    """The line breaks right behind the news: what the branch had stated counts in the next night, and what it takes meanwhile does not."""
+def test_a_branch_interrupted_after_the_news_keeps_its_receipts(tree: Tree) -> None:
+    """The connection breaks right after the news: commits stated before count in the next nightly sync, later ones do not."""
     hq, jbl, amal = (tree.nodes[name] for name in ("hq", "jbl", "amal"))
     before = household(amal, "before")
     tree.sync("amal", "jbl")
@@ -133,8 +133,8 @@ class Liar:
 
 
 @pytest.mark.parametrize("at", [0, 1])
-def test_a_branch_that_declares_late_or_backdates_is_not_believed(tree: Tree, at: int) -> None:
-    """It was told of the revocation with Amal's first family stated; later ones are refused, whatever their receipts say."""
+def test_late_or_backdated_receipts_are_not_believed(tree: Tree, at: int) -> None:
+    """The branch learned of the revocation with one family stated; later ones are refused, whatever their receipts say."""
     hq, amal = tree.nodes["hq"], tree.nodes["amal"]
     liar = Liar(tree, at)
     stated = liar.take("stated")
@@ -147,8 +147,8 @@ def test_a_branch_that_declares_late_or_backdates_is_not_believed(tree: Tree, at
     assert reasons(hq, amal) == {2: "revoked"}
 
 
-def test_a_branch_that_states_more_than_it_has_is_not_believed(tree: Tree) -> None:
-    """Before it is told it states a thousand commits that Amal's laptop has not signed: what then comes waits, and is never applied."""
+def test_a_branch_cannot_state_commits_in_advance(tree: Tree) -> None:
+    """Before the news it states a thousand unsigned commits; those that then arrive are quarantined and never applied."""
     hq, jbl, amal = (tree.nodes[name] for name in ("hq", "jbl", "amal"))
     device_locks.revoke_device(hq, amal.letters)
     claim = talk(jbl, hq, None).client.codec.pack_frame(
@@ -162,8 +162,8 @@ def test_a_branch_that_states_more_than_it_has_is_not_believed(tree: Tree) -> No
 
 
 @pytest.mark.parametrize("forged", ["signature", "server", "device"])
-def test_a_receipt_that_is_not_signed_by_the_branch_it_names_counts_for_nothing(tree: Tree, forged: str) -> None:
-    """Altered on its way, in the name of another branch, or for no device that there is: the commits are judged as of today."""
+def test_a_receipt_not_signed_by_its_branch_is_ignored(tree: Tree, forged: str) -> None:
+    """Altered receipts, another branch's name and unknown devices: the commits are judged by today's grants."""
     hq, jbl, amal = (tree.nodes[name] for name in ("hq", "jbl", "amal"))
     made = household(amal, "made")
     tree.sync("amal", "jbl")
@@ -190,8 +190,8 @@ def test_a_receipt_that_is_not_signed_by_the_branch_it_names_counts_for_nothing(
 # --- other grants -----------------------------------------------------------------------------------------------------
 
 
-def test_a_role_taken_away_does_not_undo_what_was_decided_before(tree: Tree) -> None:
-    """Dima decides at a branch, and is a supervisor no more when the night brings it up: it stands; what she decides once told does not."""
+def test_a_decision_stands_after_its_author_loses_the_role(tree: Tree) -> None:
+    """Dima decides at a branch and loses the supervisor role before the nightly sync: that decision stands, later ones do not."""
     hq, jbl, amal, basim = (tree.nodes[name] for name in ("hq", "jbl", "amal", "basim"))
     family = household(amal, "before")
     administration.set_grants(hq, amal.letters, "supervisor", [JBL])
@@ -215,8 +215,8 @@ def test_a_role_taken_away_does_not_undo_what_was_decided_before(tree: Tree) -> 
     assert directly.differing(jbl, hq) == []
 
 
-def test_a_caseworker_who_moves_units_loses_nothing_that_she_had_not_sent(people: Cast) -> None:
-    """Amal is granted Qardaha while two families of Jableh are unsent: both are applied, and only then let go; what she signs once told is not."""
+def test_pending_commits_survive_a_change_of_unit(people: Cast) -> None:
+    """Amal is granted Qardaha with two pending families of Jableh: both are applied and then released; later ones are refused."""
     hq, amal = people.hq, people.amal
     old = household(amal, "old")
     directly.sync(amal, hq)
@@ -238,8 +238,8 @@ def pretend(node: Node, unit: str) -> None:
     node.reload_identity()
 
 
-def test_it_is_so_through_a_branch_too(tree: Tree) -> None:
-    """The branch has heard of Amal's new unit before she comes: what she had signed by then is taken there and above, on its word."""
+def test_pending_commits_survive_a_change_of_unit_through_a_branch(tree: Tree) -> None:
+    """The branch knows of Amal's new unit before she syncs: her earlier commits are accepted there and above."""
     hq, jbl, amal = (tree.nodes[name] for name in ("hq", "jbl", "amal"))
     made = household(amal, "made")
     administration.set_grants(hq, amal.letters, "caseworker", ["LAT/JBL/OLD"])
@@ -261,8 +261,8 @@ def test_it_is_so_through_a_branch_too(tree: Tree) -> None:
     assert reasons(hq, amal) == reasons(jbl, amal) == {2: "unit_refused"}
 
 
-def test_what_she_signs_before_the_news_has_reached_her_counts(people: Cast) -> None:
-    """The answer that told Amal of her new unit is lost on its way; she goes on in the old one, and all of it is applied."""
+def test_commits_signed_before_the_news_arrives_count(people: Cast) -> None:
+    """The answer with Amal's new unit is lost; she continues in the old one, and all of it is applied."""
     hq, amal = people.hq, people.amal
     first = household(amal, "first")
     administration.set_grants(hq, amal.letters, "caseworker", [QRD])
@@ -277,8 +277,8 @@ def test_what_she_signs_before_the_news_has_reached_her_counts(people: Cast) -> 
 
 
 @pytest.mark.parametrize("days", [59, 61])
-def test_what_was_signed_before_counts_for_sixty_days(people: Cast, days: int) -> None:
-    """A laptop was away for long: up to sixty days its old units take what it signed before it was told."""
+def test_earlier_grants_count_for_sixty_days(people: Cast, days: int) -> None:
+    """A laptop offline for up to sixty days may still write to its former units."""
     hq, amal = people.hq, people.amal
     made = household(amal, "made")
     administration.set_grants(hq, amal.letters, "caseworker", [QRD])
@@ -287,8 +287,8 @@ def test_what_was_signed_before_counts_for_sixty_days(people: Cast, days: int) -
     assert (made in rows(hq)) is (days < 60)
 
 
-def test_a_laptop_that_pretends_not_to_have_been_told_is_believed_for_sixty_days(people: Cast) -> None:
-    """A tampered laptop says in each hello that it works with its old grants: its old unit takes that for sixty days, and no longer."""
+def test_a_laptop_that_hides_the_news_is_believed_for_sixty_days(people: Cast) -> None:
+    """A tampered laptop keeps claiming its old grants: its old unit accepts that for sixty days only."""
     hq, amal = people.hq, people.amal
     administration.set_grants(hq, amal.letters, "caseworker", [QRD])
     directly.sync(amal, hq)
@@ -302,8 +302,8 @@ def test_a_laptop_that_pretends_not_to_have_been_told_is_believed_for_sixty_days
     assert reasons(hq, amal) == {2: "unit_refused"}
 
 
-def test_grants_taken_away_at_once_count_at_once(people: Cast) -> None:
-    """`server grant --at-once`: what comes afterwards is refused; it stays on the laptop, and is seen there."""
+def test_grants_withdrawn_at_once_take_effect_at_once(people: Cast) -> None:
+    """After `server grant --at-once` later commits are refused; they stay on the laptop and are shown there."""
     hq, amal = people.hq, people.amal
     directly.sync(amal, hq)
     made = household(amal, "made")
@@ -320,8 +320,8 @@ def test_grants_taken_away_at_once_count_at_once(people: Cast) -> None:
 # --- since when it was out of her hands -------------------------------------------------------------------------------
 
 
-def test_what_was_taken_after_the_theft_waits_for_a_person_everywhere(tree: Tree) -> None:
-    """Revoked with --since: yesterday's family stays, today's leaves all nodes and waits; dropped or released it is by a supervisor."""
+def test_commits_after_a_theft_are_quarantined_on_all_nodes(tree: Tree) -> None:
+    """Revoked with --since: earlier commits stay, later ones are withdrawn everywhere until a supervisor releases or drops them."""
     hq, jbl, amal, basim = (tree.nodes[name] for name in ("hq", "jbl", "amal", "basim"))
     honest = household(amal, "honest")
     tree.settle()
@@ -352,8 +352,8 @@ def test_what_was_taken_after_the_theft_waits_for_a_person_everywhere(tree: Tree
     assert directly.differing(jbl, hq) == directly.differing(basim, jbl) == []
 
 
-def test_by_stick_the_same_holds(tree: Tree, tmp_path: Path) -> None:
-    """The branch has no line: its bundle states how far Amal's laptop was; the answer brings the news, and what comes later is refused."""
+def test_revocations_by_bundle_work_the_same(tree: Tree, tmp_path: Path) -> None:
+    """An offline branch states Amal's position in its bundle; the answer brings the news, and later commits are refused."""
     hq, amal = tree.nodes["hq"], tree.nodes["amal"]
     before = household(amal, "before")
     tree.sync("amal", "jbl")

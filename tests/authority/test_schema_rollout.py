@@ -1,4 +1,4 @@
-"""Forms that change between edits and syncs: everybody ends with the same registers, and no old form is refused."""
+"""Forms that change between edits and syncs: all nodes end with the same registers, and no commit under an old form is refused."""
 
 import shutil
 import tempfile
@@ -184,7 +184,7 @@ def founded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @settings(max_examples=12)
 @given(steps=_steps)
 def test_forms_change_between_edits_and_syncs(founded: Path, steps: list[tuple[Any, ...]]) -> None:
-    """Fields come, get other names, more choices or leave, at any moment: all nodes end equal, and every value is there."""
+    """Fields are added, renamed, extended or retired at any moment: all nodes end equal, and every value is present."""
     home = Path(tempfile.mkdtemp(prefix="fieldsync-"))
     copy_cast(founded, home)
     story = _Story(home)
@@ -216,8 +216,8 @@ def _visit(node: Node) -> bytes:
     return next(record for record, row in rows(node).items() if row.state.type == "visit")
 
 
-def test_both_names_of_a_field_are_one_conflict(people: Cast, book: Book, tmp_path: Path) -> None:
-    """Amal writes under the old name while Basim writes under the new one: two values of one field, decided as any."""
+def test_writes_under_both_names_of_a_field_conflict(people: Cast, book: Book, tmp_path: Path) -> None:
+    """Amal writes under the old name and Basim under the new: two heads of one field, decided as usual."""
     record = _visit(people.amal).hex()
     save.edit_record(people.amal, record, Changes(set={"q0": "old form"}))
     book.rename(0)
@@ -236,8 +236,8 @@ def test_both_names_of_a_field_are_one_conflict(people: Cast, book: Book, tmp_pa
         assert directly.differing(node, people.hq) == []
 
 
-def test_an_old_form_decides_nothing_by_its_names(people: Cast, book: Book, tmp_path: Path) -> None:
-    """A caseworker's commit that covers both heads under the old name is a decision under the new one, and kept aside."""
+def test_an_unauthorised_decision_under_an_old_name_is_quarantined(people: Cast, book: Book, tmp_path: Path) -> None:
+    """A caseworker's commit that covers both heads under the old name counts as a decision and is quarantined."""
     record = _visit(people.amal)
     directly.sync(people.samar, people.hq)
     for node, value in ((people.samar, "one"), (people.basim, "two")):
@@ -256,8 +256,8 @@ def test_an_old_form_decides_nothing_by_its_names(people: Cast, book: Book, tmp_
     assert set(rows(people.hq)[record].conflicts) == {book.questions[0].name}
 
 
-def test_what_was_legal_under_its_own_form_is_taken(people: Cast, book: Book, tmp_path: Path) -> None:
-    """A limit was drawn tighter and a choice retired while Amal was away: her saves count; new ones are told."""
+def test_values_legal_under_their_own_form_are_accepted(people: Cast, book: Book, tmp_path: Path) -> None:
+    """A limit was tightened and a choice retired while Amal was offline: her saves count; new ones are refused."""
     record = _visit(people.amal).hex()
     save.edit_record(people.amal, record, Changes(set={"q0": "a long answer"}))
     made = save.add_record(people.amal, "visit", Changes(set={"q1": "a"}), unit=JBL)
@@ -275,8 +275,8 @@ def test_what_was_legal_under_its_own_form_is_taken(people: Cast, book: Book, tm
     assert refused.value.facts["reason"] == "retired_choice"
 
 
-def test_a_retired_type_is_read_and_not_added(people: Cast, book: Book, tmp_path: Path) -> None:
-    """Visits are made no more: those there are stay, one that was made meanwhile arrives."""
+def test_a_retired_type_is_readable_but_not_addable(people: Cast, book: Book, tmp_path: Path) -> None:
+    """Existing visits stay, a concurrent one is accepted, and no new one can be added."""
     made = save.add_record(people.basim, "visit", Changes(set={"q0": "late"}), unit=JBL)
     book.version, book.retired = book.version + 1, True
     told = publish_schema(people.hq, book.write(tmp_path / "forms"))
@@ -288,8 +288,8 @@ def test_a_retired_type_is_read_and_not_added(people: Cast, book: Book, tmp_path
     assert len(queries.list_records(people.basim, "visit")) == 2
 
 
-def test_search_follows_a_form(people: Cast, book: Book, tmp_path: Path) -> None:
-    """A field that becomes one to be found by is found by on the laptop."""
+def test_a_field_made_searchable_is_found(people: Cast, book: Book, tmp_path: Path) -> None:
+    """Records are found by a field once the form marks it searchable."""
     assert queries.find(people.amal, "Jableh") == []
     book.rename(0)
     texts = book.texts()
@@ -299,8 +299,8 @@ def test_search_follows_a_form(people: Cast, book: Book, tmp_path: Path) -> None
     assert len(queries.find(people.amal, "Jableh")) == 1
 
 
-def test_what_a_removal_had_seen_is_not_shown_as_news_after_a_rename(people: Cast, book: Book, tmp_path: Path) -> None:
-    """Amal removes what she had changed under an older name, while Basim writes a note: the decider is shown his alone."""
+def test_a_removal_s_context_survives_a_rename(people: Cast, book: Book, tmp_path: Path) -> None:
+    """Amal removes a record she edited under an older name while Basim adds a note: review shows Basim's change only."""
     book.add("text")
     publish_schema(people.hq, book.write(tmp_path / "forms"))
     for node in (people.amal, people.basim):
@@ -321,8 +321,8 @@ def test_what_a_removal_had_seen_is_not_shown_as_news_after_a_rename(people: Cas
     assert [(head.field, head.value) for head in detail.meanwhile] == [(second, "unseen")]
 
 
-def test_the_views_have_the_present_names(people: Cast, book: Book, tmp_path: Path) -> None:
-    """A rename is a rename of the column, on the server and on the laptop; the dry run changes nothing."""
+def test_report_views_use_current_names(people: Cast, book: Book, tmp_path: Path) -> None:
+    """A renamed field is a renamed column on server and laptop; a dry run changes nothing."""
     book.rename(0)
     folder = book.write(tmp_path / "forms")
     name = book.questions[0].name
@@ -337,8 +337,8 @@ def test_the_views_have_the_present_names(people: Cast, book: Book, tmp_path: Pa
     assert publish_schema(people.hq, folder) == PublishedForms(told.number, published=False, changes=[])
 
 
-def test_a_commit_of_unknown_words_waits_and_blocks_nothing(people: Cast, book: Book, tmp_path: Path) -> None:
-    """A save with a type or field that no form here knows is kept aside, told of, and taken once a form has it."""
+def test_a_commit_with_unknown_fields_is_quarantined(people: Cast, book: Book, tmp_path: Path) -> None:
+    """A save with an unknown type or field is quarantined, reported, and applied once a form has it."""
     record, other = _visit(people.amal), people.amal.new_id()
     write_commits(people.amal, record, {"q9": "x"}, type="visit")
     write_commits(
@@ -360,8 +360,8 @@ def test_a_commit_of_unknown_words_waits_and_blocks_nothing(people: Cast, book: 
         assert tx.refusals(people.amal.device) != []
 
 
-def test_a_rename_reaches_a_record_that_is_in_two_places(people: Cast, book: Book, tmp_path: Path) -> None:
-    """Two moved it to two units, and it is in the digests of both: the new names change these alike on every node."""
+def test_a_rename_reaches_a_record_in_two_channels(people: Cast, book: Book, tmp_path: Path) -> None:
+    """Two people moved the record to different units: the rename changes both channels' digests alike on every node."""
     record = _visit(people.basim)
     save.edit_record(people.basim, record.hex(), Changes(set={"q0": "by a commit of its own"}))
     for node in (people.basim, people.samar):
@@ -379,8 +379,8 @@ def test_a_rename_reaches_a_record_that_is_in_two_places(people: Cast, book: Boo
         check_store(node)
 
 
-def test_a_newer_form_waits_under_its_own_names(people: Cast, book: Book, tmp_path: Path) -> None:
-    """A laptop that has the newest forms meets a server that has not: its values are kept, and found once the server has them."""
+def test_values_under_a_newer_form_are_kept_until_the_server_has_it(people: Cast, book: Book, tmp_path: Path) -> None:
+    """A laptop with the newest forms syncs with an older server: its values are kept, and searchable once the server has the form."""
     record = _visit(people.amal)
     book.rename(0)
     book.add("text")

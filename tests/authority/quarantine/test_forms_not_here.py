@@ -1,4 +1,4 @@
-"""A commit's form number switches no check off: what was made under a form that is not here waits until it is, and is judged then."""
+"""Commits under an unknown form are quarantined until that form arrives, and judged then; no check is skipped."""
 
 import pytest
 
@@ -26,10 +26,10 @@ def a_family(people: Cast) -> bytes:
 @pytest.mark.parametrize(
     "fields", [{"location": 7}, {"location": ["x"]}, {"state": "verified"}, {"location": "x"}, {"no_such": {"a": None}}]
 )
-def test_under_a_form_that_is_not_here_nothing_is_applied(
+def test_commits_under_an_unpublished_form_are_quarantined(
     people: Cast, form: int, fields: dict[str, save.Value]
 ) -> None:
-    """Amal's key writes under a form that nobody published, legal values and illegal ones: all wait, the record stays."""
+    """Amal's key signs legal and illegal values under a form that nobody published: all are quarantined, the record is unchanged."""
     record = a_family(people)
     before = canonical_bytes(rows(people.hq)[record].state)
     assert HandMade(people.amal, people.hq).write(fields, record=record, form=form) == "unknown_form"
@@ -40,7 +40,7 @@ def test_under_a_form_that_is_not_here_nothing_is_applied(
 
 @pytest.mark.parametrize("form", [0, -1, -(1 << 63), 1_000_001, 1 << 62, (1 << 64) - 1])
 def test_an_absurd_form_number_is_refused(people: Cast, form: int) -> None:
-    """No such form was or will be published: refused for good, and what comes after it is taken."""
+    """A form number that can never be published is refused permanently; later commits are accepted."""
     record = a_family(people)
     hand = HandMade(people.amal, people.hq)
     assert hand.write({"location": "x"}, record=record, form=form) == "illegal_value"
@@ -50,8 +50,8 @@ def test_an_absurd_form_number_is_refused(people: Cast, form: int) -> None:
         assert tx.waiting_commits() == {}
 
 
-def test_it_is_judged_when_its_form_is_here(people: Cast) -> None:
-    """Three saves under the next form wait; once it is published, the legal one is applied, and the others are refused."""
+def test_quarantined_commits_are_judged_when_their_form_arrives(people: Cast) -> None:
+    """Three saves await the next form; once it is published, the legal one is applied and the others are refused."""
     record = a_family(people)
     hand = HandMade(people.amal, people.hq)
     for fields in ({"location": "by the well"}, {"location": 7}, {"state": "no such state"}):
@@ -76,8 +76,8 @@ def test_it_is_judged_when_its_form_is_here(people: Cast) -> None:
     assert rows(people.basim)[made].code == code
 
 
-def test_a_laptop_that_is_ahead_of_its_server_loses_nothing(people: Cast) -> None:
-    """Amal's laptop has forms that this server will get: her save waits there, her laptop shows it, and says why it waits."""
+def test_a_save_under_a_form_newer_than_the_server_s_is_kept(people: Cast) -> None:
+    """The server quarantines Amal's save until it has her form; her laptop shows it with the reason."""
     record = a_family(people)
     hand = HandMade(people.amal, people.hq)
     assert hand.write({"location": "x"}, record=record, form=2) == "unknown_form"

@@ -1,4 +1,4 @@
-"""Commits that no program of ours makes, made by hand with MessagePack and a device's key: servers refuse them, whatever wrote them."""
+"""Commits encoded by hand with MessagePack and a device's key: servers refuse malformed ones, whatever program made them."""
 
 import json
 from typing import Any
@@ -55,8 +55,8 @@ def made(
 
 
 @pytest.mark.parametrize("value", [4.0, True, "4", [4], 1 << 70])
-def test_a_whole_number_is_nothing_else(people: Cast, hand: HandMade, value: Any) -> None:
-    """A float, a truth, a text in a field of whole numbers: refused, and 4 is taken."""
+def test_a_whole_number_field_accepts_only_integers(people: Cast, hand: HandMade, value: Any) -> None:
+    """A float, a boolean and a text in a whole-number field are refused; 4 is accepted."""
     record = family(people, people.amal)
     number = next(
         n for n, f in people.hq.schema.type("household").fields.items() if f.type == "int" and f.kind == "plain"
@@ -71,8 +71,8 @@ def test_a_whole_number_is_nothing_else(people: Cast, hand: HandMade, value: Any
     assert rows(people.hq)[record].doc[number] == 4
 
 
-def test_whatever_the_program_stores_is_stored_the_same_when_read_again(people: Cast) -> None:
-    """What 0.1's keyboard made of what people typed is what a server makes of it, types and all: nothing honest is refused."""
+def test_stored_values_are_stable_when_read_again(people: Cast) -> None:
+    """A server reads values saved by 0.1's keyboard input unchanged, types included, and refuses none."""
     typed: dict[str, list[object]] = {
         "int": ["4", 4, 4.0, "٤"], "decimal": ["4", "4.50", 4, 4.5], "money": ["4", 4, "4.5"], "bool": ["yes", True, "1", 0],
         "date": ["2026-1-2", "2026-01-02"], "text": ["x", 7, 1.5], "phone": ["0933123456"],
@@ -95,8 +95,8 @@ def test_whatever_the_program_stores_is_stored_the_same_when_read_again(people: 
 # --- contexts, stamps, forms ------------------------------------------------------------------------------------------
 
 
-def test_a_context_is_written_in_one_way_and_names_the_past(people: Cast, hand: HandMade) -> None:
-    """One's own future, an empty group, fields twice or out of order: refused; what comes after them is taken."""
+def test_malformed_contexts_are_refused(people: Cast, hand: HandMade) -> None:
+    """Future commits, empty groups and repeated or unordered fields in a context are refused; later commits are accepted."""
     record = family(people, people.amal)
     me, other = people.amal.device, people.basim.device
     low, high = sorted((me, other))
@@ -118,8 +118,8 @@ def test_a_context_is_written_in_one_way_and_names_the_past(people: Cast, hand: 
 
 
 @pytest.mark.parametrize("at", [stamp.LAST_LOGGED + 1, stamp.LARGEST, (1 << 64) - 1])
-def test_a_stamp_that_no_log_keeps_is_refused(people: Cast, hand: HandMade, at: int) -> None:
-    """The year 9998 was a fault of ours in the middle of a sync: now it is 4xx; the last that fits is taken, and shown."""
+def test_a_stamp_out_of_range_is_refused(people: Cast, hand: HandMade, at: int) -> None:
+    """A stamp in the year 9998 gets a 4xx; the largest valid one is accepted and shown."""
     record = family(people, people.amal)
     with pytest.raises(errors.BadFrame):
         hand.write({"location": "x"}, record=record, stamp=at)
@@ -131,8 +131,8 @@ def test_a_stamp_that_no_log_keeps_is_refused(people: Cast, hand: HandMade, at: 
 # --- steps ------------------------------------------------------------------------------------------------------------
 
 
-def test_no_lifecycle_is_skipped(people: Cast, hand: HandMade) -> None:
-    """Made in a later state, in one frame with its first, without saying what it followed: a step is a step."""
+def test_lifecycle_steps_cannot_be_skipped(people: Cast, hand: HandMade) -> None:
+    """Creating a record in a later state, or jumping there in one frame without naming the previous state, is refused."""
     assert hand.write(made(people.amal, 900, state="verified")) == "illegal_step"
     record = people.amal.new_id()
     first = hand.commit(record=record, fields=made(people.amal, 901))
@@ -151,8 +151,8 @@ def test_no_lifecycle_is_skipped(people: Cast, hand: HandMade) -> None:
     assert rows(people.hq)[theirs].doc["state"] == "draft"
 
 
-def test_a_record_is_registered_when_what_it_needs_is_there(people: Cast, hand: HandMade) -> None:
-    """draft → registered without the required fields waits, and is applied once they have come, also in the same frame."""
+def test_registration_awaits_its_required_fields(people: Cast, hand: HandMade) -> None:
+    """The step from draft to registered is quarantined until the required fields arrive, also within one frame."""
     kind = people.hq.schema.type("household")
     record = family(people, people.amal)
     needs = validate.missing_fields(kind, rows(people.hq)[record].doc, people.hq.today())
@@ -187,8 +187,8 @@ def complete(node: Node, hq: Node, record: bytes) -> None:
     directly.sync(node, hq)
 
 
-def test_an_honest_step_over_a_value_that_was_replaced_is_taken(people: Cast) -> None:
-    """Amal and Basim register one family apart, and Amal goes on: each step followed what its author had seen."""
+def test_a_step_from_a_replaced_value_is_accepted(people: Cast) -> None:
+    """Amal and Basim register one family independently and Amal goes on: each step follows the value its author had seen."""
     record = family(people, people.amal)
     complete(people.amal, people.hq, record)
     directly.sync(people.basim, people.hq)
@@ -205,8 +205,8 @@ def test_an_honest_step_over_a_value_that_was_replaced_is_taken(people: Cast) ->
 # --- codes ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_code_of_another_family_is_refused(people: Cast, hand: HandMade) -> None:
-    """Basim's letters, nobody's, another unit's name, another code for a record that has one: none is Amal's to give."""
+def test_foreign_codes_are_refused(people: Cast, hand: HandMade) -> None:
+    """A code with another device's letters or another unit's name, or a second code for a record, is refused."""
     theirs = family(people, people.basim)
     code = rows(people.hq)[theirs].code
     mine = family(people, people.amal)
@@ -226,8 +226,8 @@ def test_a_code_of_another_family_is_refused(people: Cast, hand: HandMade) -> No
     assert hand.write(made(people.amal, 900)) == ""
 
 
-def test_a_code_kept_for_a_birth_is_given_by_whoever_verifies_it(people: Cast) -> None:
-    """Amal reports a birth with codes of hers; Samar verifies it, and the child has Amal's code everywhere, in whatever order they come."""
+def test_a_reserved_code_is_assigned_at_verification(people: Cast) -> None:
+    """Amal reports a birth with reserved codes; Samar verifies it, and the child has Amal's code on all nodes, in any order."""
     home = family(people, people.amal)
     event = household_events.report_event(
         people.amal, "birth", home.hex(), {"child_name": "سمير", "child_sex": "male", "evidence": "registry"}
@@ -240,8 +240,8 @@ def test_a_code_kept_for_a_birth_is_given_by_whoever_verifies_it(people: Cast) -
     assert codes.parse_code(str(child.code))[1] == people.amal.letters  # type: ignore[index]
 
 
-def test_codes_cannot_be_planted_by_an_event(people: Cast, hand: HandMade) -> None:
-    """An event that keeps Basim's codes is refused, and so is a person made with one of them."""
+def test_an_event_cannot_reserve_foreign_codes(people: Cast, hand: HandMade) -> None:
+    """An event that reserves Basim's codes is refused, and so is a person created with one of them."""
     home = family(people, people.amal)
     other = family(people, people.basim)
     theirs = rows(people.hq)[other].code
@@ -256,8 +256,8 @@ def test_codes_cannot_be_planted_by_an_event(people: Cast, hand: HandMade) -> No
     assert child not in rows(people.hq)
 
 
-def test_a_copied_laptop_gives_its_codes_under_its_new_letters(people: Cast) -> None:
-    """Amal's laptop is restored from a copy and goes on as a new device: what it had not sent, and what it kept codes for, is taken."""
+def test_a_restored_laptop_uses_its_new_letters_for_codes(people: Cast) -> None:
+    """Amal's laptop is restored and becomes a new device; its unsent saves and reserved codes are accepted."""
     home = family(people, people.amal)
     people.amal.close()
     copy_cast(people.home / "amal", people.home / "copy")
@@ -295,8 +295,8 @@ _values = st.recursive(
 
 @examples(40)
 @given(st.data())
-def test_whatever_a_device_signs_leaves_a_sound_server(template: Any, data: st.DataObject) -> None:
-    """Any commits at all from a case worker's key: applied, quarantined or 4xx; the server stays sound, and serves others."""
+def test_arbitrary_signed_commits_leave_the_server_intact(template: Any, data: st.DataObject) -> None:
+    """Arbitrary commits from a caseworker's key are applied, quarantined or refused with 4xx; the server keeps serving others."""
     people: Cast = template
     hand = HandMade(people.amal, people.hq)
     known = sorted(rows(people.hq))
@@ -349,8 +349,8 @@ def template(cast_template: Any, tmp_path_factory: pytest.TempPathFactory) -> An
 @pytest.mark.parametrize(
     "format_", [float("nan"), b"\x00\xff", [b"x"], {"a": float("inf")}, "x" * 70_000, 1 << 63, None]
 )
-def test_odd_facts_of_an_error_are_4xx(own_office: Office, format_: Any) -> None:
-    """A version that is bytes, or no number: the refusal that tells of it is JSON, and no fault of ours."""
+def test_errors_with_odd_facts_are_4xx(own_office: Office, format_: Any) -> None:
+    """A version that is bytes or out of range yields a JSON error with status 4xx."""
     hand = Hand(own_office["amal"], own_office.port)
     devices, authors, types, body = msgspec.msgpack.decode(wire_rows.pack_commits([ADD]))
     body[0] = format_
@@ -363,8 +363,8 @@ def test_odd_facts_of_an_error_are_4xx(own_office: Office, format_: Any) -> None
     assert json.loads(json.dumps(error.facts, allow_nan=False))["what"] == "commit"
 
 
-def test_the_facts_of_a_refusal_are_read_whatever_they_are() -> None:
-    """A server's reasons are shown to people: odd ones are no reason to stop a sync."""
+def test_malformed_refusal_facts_do_not_stop_a_sync() -> None:
+    """A server's malformed reasons are still shown, and the sync continues."""
     for facts in ('{"self": 1}', "[]", "{", '{"a": NaN}', '"x"', "\ud800"):
         assert refusal_error("illegal_value", facts).code == "illegal_value"
     assert refusal_error("no_such_code", "{}").code == "refused"

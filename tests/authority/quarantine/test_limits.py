@@ -1,4 +1,4 @@
-"""Few bytes that stand for very many commits, and one device that never stops: bounded, and nobody else waits for it."""
+"""Limits: small frames that expand to very many commits, and a device that never stops, do not delay others."""
 
 import asyncio
 import time
@@ -43,8 +43,8 @@ def many(count: int, device: bytes) -> bytes:
 
 
 @pytest.mark.parametrize(("count", "taken"), [(MOST_COMMITS, True), (MOST_COMMITS + 1, False), (60_000, False)])
-def test_few_bytes_that_stand_for_very_many_commits_are_refused(people: Cast, count: int, taken: bool) -> None:
-    """A frame of a few hundred bytes holds 2,000 commits at most: with more it is refused before they are made."""
+def test_a_small_frame_with_too_many_commits_is_refused(people: Cast, count: int, taken: bool) -> None:
+    """A frame holds at most 2,000 commits; more are refused before they are decoded."""
     device = people.amal.device
     frame = FrameCodec().pack_frame(
         FrameKind.COMMITS, messages.encode(messages.Commits(device, bytes(64), many(count, device)))
@@ -62,8 +62,8 @@ def test_few_bytes_that_stand_for_very_many_commits_are_refused(people: Cast, co
         serving.read_frame(kind, payload)
 
 
-def test_what_the_last_release_sealed_as_one_is_taken(people: Cast) -> None:
-    """Its frames held up to 4,000 commits: from a laptop of protocol 1 and by a branch they come; a bundle has no limit of this kind."""
+def test_frames_of_4_000_commits_from_0_1_are_accepted(people: Cast) -> None:
+    """Protocol 1 frames hold up to 4,000 commits and are accepted from laptops and branches; bundles have no such limit."""
     device = people.amal.device
     with people.hq.store.read() as tx:
         known = tx.device(device)
@@ -77,8 +77,8 @@ def test_what_the_last_release_sealed_as_one_is_taken(people: Cast) -> None:
         assert len(serving.read_frame(FrameKind.COMMITS, payload).commits) == most
 
 
-def test_a_long_import_goes_up_in_frames_within_the_limit(people: Cast) -> None:
-    """Amal's laptop has 4,500 saves to send: each of its frames holds 2,000 at most, on the line and on a stick."""
+def test_a_long_import_is_split_into_frames_within_the_limit(people: Cast) -> None:
+    """Amal's laptop has 4,500 pending commits: each frame holds at most 2,000, online and in a bundle."""
     record = save.add_record(people.amal, "household", Changes(set={"family_name": "أحمد"}), unit=JBL)
     write(people.amal, record, *({"location": "x"} for _ in range(4_500)))
     talk = directly.Direct(people.amal, people.hq)
@@ -91,8 +91,8 @@ def test_a_long_import_goes_up_in_frames_within_the_limit(people: Cast) -> None:
     assert bundle_sync.unpack_bundle(people.hq, people.home / "up").up.commits == 4_501
 
 
-def test_the_commits_of_a_frame_have_a_size(people: Cast) -> None:
-    """2,000 commits of 45 KB each in one frame would be 90 MB of log."""
+def test_the_commits_of_a_frame_are_limited_in_size(people: Cast) -> None:
+    """2,000 commits of 45 KB in one frame, 90 MB of log, are refused."""
     device, count = people.amal.device, 2_000
     devices, authors, types, body = msgspec.msgpack.decode(many(count, device))
     body[6] = (["address", "location", "origin"], [[0, 1, 2]], const(0), [const("x" * 15_000)] * 3)
@@ -107,8 +107,8 @@ def test_the_commits_of_a_frame_have_a_size(people: Cast) -> None:
 # --- one device's pace ------------------------------------------------------------------------------------------------
 
 
-def test_a_pace_lets_a_minute_s_work_through_at_once_and_no_more() -> None:
-    """20,000 commits at once do not wait; what comes beyond waits as long as it should have taken; rest is credit again."""
+def test_a_rate_limit_allows_a_burst_of_one_minute() -> None:
+    """20,000 commits pass at once; further ones wait their share of time; idle time restores the allowance."""
     now = [0.0]
     pace = RateLimit(20_000, 60.0, lambda: now[0])
     amal, basim = b"a" * 16, b"b" * 16
@@ -122,8 +122,8 @@ def test_a_pace_lets_a_minute_s_work_through_at_once_and_no_more() -> None:
     assert [pace.waiting_seconds(amal, 20_000), pace.waiting_seconds(amal, 1)] == [0.0, pytest.approx(0.003)]
 
 
-def test_thousands_of_devices_at_rest_are_forgotten() -> None:
-    """The table of paces does not grow for ever."""
+def test_idle_devices_leave_the_rate_limit_table() -> None:
+    """The rate-limit table does not grow without bound."""
     now = [0.0]
     pace = RateLimit(20_000, 60.0, lambda: now[0])
     for i in range(25_000):
@@ -146,8 +146,8 @@ async def _frames_of(node: Node, hand: HandMade, count: int, each: int) -> Async
         yield frame[0], frame[5:], frame
 
 
-def test_a_device_that_never_stops_is_slowed_down_and_loses_nothing(people: Cast) -> None:
-    """Basim's program pushes 600 saves where 200 in half a second are allowed: all are taken, at that rate; Amal's go through meanwhile."""
+def test_a_flooding_device_is_slowed_down_without_loss(people: Cast) -> None:
+    """Basim's program pushes 600 saves at a limit of 200 per half second: all are accepted at that rate; Amal's pass meanwhile."""
     save.add_record(people.amal, "household", Changes(set={"family_name": "أحمد"}), unit=JBL)
 
     async def scene() -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""A person looks at the quarantine, releases what was right and drops what was not: everybody hears of it, and all stay equal."""
+"""Releasing and dropping quarantined commits: authors and all servers learn the result, and all nodes stay equal."""
 
 import json
 from typing import Any
@@ -42,8 +42,8 @@ def only(found: list[Any]) -> Any:
     return one
 
 
-def test_what_is_quarantined_is_listed_with_its_reason_and_age(people: Cast) -> None:
-    """On the server all of it, by device, record and age; on Amal's laptop her own, with the server's reason."""
+def test_quarantined_commits_are_listed_with_reason_and_age(people: Cast) -> None:
+    """The server lists all by device, record and age; Amal's laptop lists her own with the server's reason."""
     record, name = smuggled(people)
     write_commits(people.basim, people.basim.new_id(), {"location": "x"})
     directly.sync(people.basim, people.hq)
@@ -66,8 +66,8 @@ def test_what_is_quarantined_is_listed_with_its_reason_and_age(people: Cast) -> 
     assert [one.days for one in quarantine.list_quarantined(people.hq, QuarantineSelection(), days=3)] == [3, 3]
 
 
-def test_a_device_alone_is_no_save(people: Cast) -> None:
-    """Who gives a device's letters without a number is told how saves are named."""
+def test_a_device_without_a_number_is_a_usage_error(people: Cast) -> None:
+    """Device letters without a number are refused with the expected form of a save's name."""
     smuggled(people)
     with pytest.raises(errors.Usage) as refused:
         quarantine.release_commits(people.hq, QuarantineSelection((people.amal.letters,)), "Samar")
@@ -80,13 +80,13 @@ def test_a_device_alone_is_no_save(people: Cast) -> None:
 
 @pytest.mark.parametrize("lang", ["en", "ar"])
 @pytest.mark.parametrize("code", ["device_pending", "out_of_hands", "undecided", "consent_needed", "same_birth"])
-def test_a_reason_is_a_sentence(lang: str, code: str) -> None:
-    """Whatever a server judges has words in both languages; a code says nothing to a caseworker."""
+def test_every_reason_is_worded_in_both_languages(lang: str, code: str) -> None:
+    """Every refusal reason has a sentence in English and Arabic, not just a code."""
     assert f"aside.{code}" in messages.load_catalogue(lang)
 
 
-def test_what_is_released_is_applied_everywhere(people: Cast) -> None:
-    """Samar releases Amal's family at headquarters: it is in its unit on all nodes, digests are equal, and Amal is told."""
+def test_a_released_commit_is_applied_on_all_nodes(people: Cast) -> None:
+    """Samar releases Amal's family at headquarters: it is in its unit on all nodes, digests match, and Amal is informed."""
     record, name = smuggled(people)
     done = quarantine.release_commits(people.hq, QuarantineSelection((name,)), "Samar", "she works there since May")
     assert (only(done.released).state, done.left) == ("released", [])
@@ -101,8 +101,8 @@ def test_what_is_released_is_applied_everywhere(people: Cast) -> None:
     assert check_integrity(people.hq).faults == []
 
 
-def test_what_is_dropped_stays_refused(people: Cast) -> None:
-    """Samar drops it: its author is told why, it stays in the log, and a waiting one is never applied when its record comes."""
+def test_a_dropped_commit_stays_refused(people: Cast) -> None:
+    """Samar drops it: the author sees the reason, it stays in the log, and is not applied when its record arrives."""
     _, name = smuggled(people)
     record = save.add_record(people.samar, "household", Changes(set={"family_name": "سمير"}), unit=JBL)
     write_commits(people.basim, record, {"location": "by the well"})
@@ -124,8 +124,8 @@ def test_what_is_dropped_stays_refused(people: Cast) -> None:
     assert rows(people.hq)[record].doc["location"] == "by the well"
 
 
-def test_what_cannot_be_applied_is_not_released(people: Cast) -> None:
-    """Nobody's word makes an illegal value legal, or a record be there: it stays, and what waits is applied once that comes."""
+def test_an_illegal_commit_cannot_be_released(people: Cast) -> None:
+    """Release does not make an illegal value legal; a commit whose record is missing is applied once that arrives."""
     record = save.add_record(people.amal, "household", Changes(set={"family_name": "أحمد"}), unit=JBL)
     directly.sync(people.amal, people.hq)
     hand = HandMade(people.basim, people.hq)
@@ -146,8 +146,8 @@ def test_what_cannot_be_applied_is_not_released(people: Cast) -> None:
     assert rows(people.hq)[later].doc["location"] == "x"
 
 
-def test_what_is_released_to_a_removed_record_asks_a_person(people: Cast) -> None:
-    """The record was removed while Basim's edit was in quarantine: the edit is applied beside the removal, and review shows it."""
+def test_a_release_to_a_removed_record_opens_a_conflict(people: Cast) -> None:
+    """The record was removed while Basim's edit was quarantined: the edit is applied, and review shows both."""
     record = save.add_record(people.samar, "household", Changes(set={"family_name": "أحمد"}), unit=JBL)
     directly.sync(people.samar, people.hq)
     hand = HandMade(people.basim, people.hq)
@@ -164,8 +164,8 @@ def test_what_is_released_to_a_removed_record_asks_a_person(people: Cast) -> Non
     assert [one.field for one in decisions.conflicts_of(people.samar, record.hex())] == ["_deleted"]
 
 
-def test_a_branch_hears_what_headquarters_decides() -> None:
-    """Rima's family for another unit is refused at every hop; headquarters releases it, and drops another: all hops are equal."""
+def test_decisions_at_headquarters_reach_the_branch() -> None:
+    """Rima's two families for another unit are quarantined at every hop; one is released, one dropped: all servers agree."""
     tree = Tree()
     try:
         hq, jbl, old, rima = (tree.nodes[name] for name in ("hq", "jbl", "old", "rima"))
@@ -200,8 +200,8 @@ def test_a_branch_hears_what_headquarters_decides() -> None:
         tree.close()
 
 
-def test_names_that_are_none_change_nothing(people: Cast) -> None:
-    """A save that is not in quarantine, a device that nobody has, nothing at all, a laptop: each told in words of its own."""
+def test_invalid_save_names_change_nothing(people: Cast) -> None:
+    """A save outside the quarantine, an unknown device, an empty name and a laptop each get their own error."""
     _, name = smuggled(people)
     for chosen, kind in (
         (QuarantineSelection((f"{people.amal.letters}:7",)), errors.NotFound), (QuarantineSelection(("x",)), errors.NoDevice), (QuarantineSelection(("ZZ:1",)), errors.NoDevice),
@@ -216,8 +216,8 @@ def test_names_that_are_none_change_nothing(people: Cast) -> None:
     assert only(quarantine.list_quarantined(people.hq, QuarantineSelection())).acts == []
 
 
-def test_the_commands_speak(own_office: Office) -> None:
-    """`quarantine list`, `release` and `drop` beside a running server, in English and Arabic, as JSON and for people."""
+def test_quarantine_commands_in_text_and_json(own_office: Office) -> None:
+    """`quarantine list`, `release` and `drop` beside a running server, in English and Arabic, as text and JSON."""
     office = own_office
     amal = office["amal"]
     tamper(amal, Grant(JBL, "caseworker"), Grant(QRD, "caseworker"))
@@ -245,8 +245,8 @@ def test_the_commands_speak(own_office: Office) -> None:
     assert [one["code"] for one in office.json("amal", "quarantine", "list")] == ["dropped"]
 
 
-def test_a_decision_that_no_save_matches_says_so(own_office: Office) -> None:
-    """`release` and `drop` of a device without quarantined saves tell what to do next, not "0"; scripts get the same shapes as ever."""
+def test_a_decision_that_matches_no_save_says_so(own_office: Office) -> None:
+    """`release` and `drop` of a device without quarantined saves print the next step; the JSON shape stays the same."""
     office = own_office
     shapes = {"release": {"released": [], "left": []}, "drop": {"dropped": []}}
     for lang in ("en", "ar"):

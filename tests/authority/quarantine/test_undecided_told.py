@@ -1,4 +1,4 @@
-"""A save that waits for a decision: what a caseworker is told of it is no fault, and nothing for her to mend."""
+"""Undecided saves: a caseworker is not shown an error for a save that a supervisor still has to decide."""
 
 import pytest
 
@@ -12,8 +12,8 @@ from tests.offices import Office
 
 
 @pytest.mark.parametrize("lang", ["en", "ar"])
-def test_a_save_that_waits_for_a_decision_reads_like_no_fault(own_office: Office, lang: str) -> None:
-    """Basim's save would end Amal's part in a conflict: he is told that a supervisor decides, and later that it was applied after all."""
+def test_a_save_awaiting_a_decision_is_not_shown_as_an_error(own_office: Office, lang: str) -> None:
+    """Basim's save would end a conflict that Amal is part of: he sees that a supervisor decides, and later that it was applied."""
     office = own_office
     samar, amal, basim = office["samar"], office["amal"], office["basim"]
     family = save.add_record(samar, "household", Changes(set={"family_name": "محمد", FIELD: "m"}), unit=JBL)

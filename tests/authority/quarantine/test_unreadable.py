@@ -1,4 +1,4 @@
-"""What the wire takes, every reader of the log can read; what an earlier release logged all the same is carried, named, and stops nothing."""
+"""Unreadable commits: the wire accepts only commits that the log's readers can decode; older ones are carried and reported."""
 
 from pathlib import Path
 from typing import Any
@@ -80,8 +80,8 @@ def payloads(draw: st.DrawFn) -> bytes:
 
 @examples(200)
 @given(payloads())
-def test_what_the_wire_accepts_decode_accepts(payload: bytes) -> None:
-    """Anything at all in the columns: refused with an error of ours, or each commit is read back as it is, types and all."""
+def test_commits_accepted_by_the_wire_can_be_decoded(payload: bytes) -> None:
+    """Arbitrary columns are refused with one of our errors, or every commit decodes to the same values and types."""
     try:
         found, bodies = row_batches.unpack_bodies(payload)
     except errors.FieldsyncError:
@@ -105,8 +105,8 @@ POISON: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("name", POISON)
-def test_a_poison_commit_is_not_logged(people: Cast, name: str) -> None:
-    """Amal's key signs what no reader of the log could read: 4xx, nothing is kept, and her next commit is taken."""
+def test_an_undecodable_commit_is_not_logged(people: Cast, name: str) -> None:
+    """Amal's key signs an undecodable commit: it gets a 4xx, nothing is kept, and her next commit is accepted."""
     hand = HandMade(people.amal, people.hq)
     with pytest.raises(errors.FieldsyncError) as refused:
         hand.push(hand.commit(**{"fields": {"location": "x"}} | POISON[name]))
@@ -136,8 +136,8 @@ def poisoned(node: Node, author: Node, one: Commit) -> int:
 
 
 @pytest.mark.parametrize("by_stick", [False, True])
-def test_what_a_branch_logged_before_stops_nothing(tmp_path: Path, by_stick: bool) -> None:
-    """A branch of 0.1 logged Amal's poison: after the update its night, its bundle, `check` and `history` go on, and name it."""
+def test_an_undecodable_commit_logged_by_0_1_stops_nothing(tmp_path: Path, by_stick: bool) -> None:
+    """A branch of 0.1 logged such a commit: after the update its syncs, bundles, `check` and `history` work and report it."""
     tree = Tree()
     try:
         amal, jbl, hq = (tree.nodes[name] for name in ("amal", "jbl", "hq"))
@@ -171,8 +171,8 @@ def test_what_a_branch_logged_before_stops_nothing(tmp_path: Path, by_stick: boo
         tree.close()
 
 
-def test_an_older_server_gets_what_comes_before_it(people: Cast) -> None:
-    """Towards a headquarters of 0.1, which takes no opaque bytes, that device's commits wait behind it, and others' do not."""
+def test_an_older_server_gets_the_commits_before_an_opaque_one(people: Cast) -> None:
+    """A headquarters of 0.1 takes no opaque bytes: that device's later commits are held back, others' are not."""
     tree = Tree()
     try:
         amal, jbl, hq = (tree.nodes[name] for name in ("amal", "jbl", "hq"))
@@ -192,8 +192,8 @@ def test_an_older_server_gets_what_comes_before_it(people: Cast) -> None:
         tree.close()
 
 
-def test_opaque_bytes_that_can_be_read_are_refused(people: Cast) -> None:
-    """There is one way for a commit that can be read; huge ones, and two with one number, are refused, too."""
+def test_decodable_commits_sent_as_opaque_are_refused(people: Cast) -> None:
+    """A decodable commit has one encoding; oversized opaque ones and duplicate numbers are refused too."""
     hand = HandMade(people.amal, people.hq)
     one = hand.commit(fields={"location": "x"})
     good = messages.decode_message(messages.Commits, hand.payload([one]))
@@ -215,8 +215,8 @@ def test_opaque_bytes_that_can_be_read_are_refused(people: Cast) -> None:
         hand.take(messages.encode(alone))
 
 
-def test_junk_that_a_device_signs_is_kept_and_never_applied(people: Cast) -> None:
-    """Whoever has Amal's key signs bytes that are nothing: they stand in the log with their reason, and the next commit counts."""
+def test_signed_junk_is_kept_and_never_applied(people: Cast) -> None:
+    """Junk signed with Amal's key stays in the log with its reason, and the next commit is accepted."""
     me = people.amal
     bodies = [
         b"",
@@ -245,8 +245,8 @@ def _device(node: Node, device: bytes) -> Any:
         return tx.device(device)
 
 
-def test_check_lists_what_an_earlier_release_applied_unjudged(people: Cast) -> None:
-    """Under form 999 release 0.1 applied Amal's `verified` and a number for a place: listed by `check`, and left as it is."""
+def test_check_lists_values_applied_unjudged_by_0_1(people: Cast) -> None:
+    """0.1 applied illegal values under form 999: `check` lists them and leaves them unchanged."""
     record = save.add_record(people.amal, "household", Changes(set={"family_name": "أحمد"}), unit=JBL)
     directly.sync(people.amal, people.hq)
     assert check_integrity(people.hq).listed == []

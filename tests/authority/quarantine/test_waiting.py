@@ -1,4 +1,4 @@
-"""A quarantined commit waits for something, is judged again when that comes, and costs nobody anything until then."""
+"""Quarantined commits are judged again when the record, commit or form they await arrives, and cost nothing until then."""
 
 from typing import Any
 
@@ -44,8 +44,8 @@ def judged(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return found
 
 
-def test_what_waits_for_a_record_that_never_comes_is_not_judged_by_others(people: Cast, judged: list[int]) -> None:
-    """Basim's laptop edits 300 records that nobody has: kept, and when Amal syncs, only her own commits are judged."""
+def test_commits_awaiting_a_missing_record_are_not_judged_by_other_syncs(people: Cast, judged: list[int]) -> None:
+    """Basim edits 300 unknown records; when Amal syncs, only her own commits are judged."""
     for _ in range(300):
         write(people.basim, random_bytes(16), {"location": "x"})
     assert directly.sync(people.basim, people.hq).refused == 300
@@ -58,8 +58,8 @@ def test_what_waits_for_a_record_that_never_comes_is_not_judged_by_others(people
     assert waiting(people.hq) == 300
 
 
-def test_an_edit_that_comes_before_its_record_is_applied_when_that_comes(people: Cast, judged: list[int]) -> None:
-    """Basim edits Amal's record, which reached him by another way: his edit waits for hers, alone, and is then applied."""
+def test_an_edit_that_arrives_before_its_record_is_applied_later(people: Cast, judged: list[int]) -> None:
+    """Basim's edit of Amal's record arrives first; it is quarantined and applied once hers arrives."""
     record = save.add_record(people.amal, "household", Changes(set={"family_name": "أحمد"}), unit=JBL)
     write(people.basim, record, {"location": "by the well"})
     write(people.basim, random_bytes(16), {"location": "x"})
@@ -74,7 +74,7 @@ def test_an_edit_that_comes_before_its_record_is_applied_when_that_comes(people:
     assert [one["seq"] for one in queries.status(people.basim).refused] == [2]
 
 
-def test_saves_wait_for_the_move_that_brings_their_family(people: Cast, judged: list[int]) -> None:
+def test_saves_await_the_move_of_their_family(people: Cast, judged: list[int]) -> None:
     """Headquarters has not heard that Basim's family moved to Amal's unit: her saves are kept until it has, and judged once.
 
     She is told what anybody is told of a record that nobody has, and edits of the family judge nothing of hers.
@@ -110,8 +110,8 @@ def test_saves_wait_for_the_move_that_brings_their_family(people: Cast, judged: 
     assert queries.status(people.amal).refused == []
 
 
-def test_what_is_due_is_judged_in_portions(people: Cast, judged: list[int]) -> None:
-    """Basim's 50 edits wait for Amal's record: her sync judges twenty of them, the next ones what is left."""
+def test_due_commits_are_judged_in_portions(people: Cast, judged: list[int]) -> None:
+    """Basim's 50 edits await Amal's record: her sync judges twenty, the next syncs the rest."""
     record = save.add_record(people.amal, "household", Changes(set={"family_name": "أحمد"}), unit=JBL)
     write(people.basim, record, *({"location": f"x {i}"} for i in range(50)))
     directly.sync(people.basim, people.hq)
@@ -124,8 +124,8 @@ def test_what_is_due_is_judged_in_portions(people: Cast, judged: list[int]) -> N
     assert waiting(people.hq) == 0
 
 
-def test_a_store_of_the_last_release_judges_once_what_waited_there(people: Cast) -> None:
-    """A server is updated while Basim's edit waits: it is in the new index, and is applied when Amal's record comes."""
+def test_quarantined_commits_survive_an_upgrade(people: Cast) -> None:
+    """A server is upgraded while Basim's edit is quarantined; it is indexed, and applied when Amal's record arrives."""
     record = save.add_record(people.amal, "household", Changes(set={"family_name": "أحمد"}), unit=JBL)
     write(people.basim, record, {"location": "by the well"})
     directly.sync(people.basim, people.hq)
@@ -144,8 +144,8 @@ def test_a_store_of_the_last_release_judges_once_what_waited_there(people: Cast)
     assert (waiting(people.hq), awaited(people.hq)) == (0, [])
 
 
-def test_only_a_person_ends_what_waits_for_one(people: Cast) -> None:
-    """What waits for a person is due for no commit, record or form; what waits for a commit is due when that is judged anew."""
+def test_commits_awaiting_a_person_are_due_for_nothing_else(people: Cast) -> None:
+    """A commit that awaits a person is not judged by arrivals; one that awaits a commit is due when that is judged."""
     write(people.basim, random_bytes(16), {"location": "x"}, {"location": "y"}, {"location": "z"})
     directly.sync(people.basim, people.hq)
     me = people.basim.device
