@@ -275,7 +275,7 @@ def test_values_legal_under_their_own_form_are_accepted(people: Cast, book: Book
     assert refused.value.facts["reason"] == "retired_choice"
 
 
-def test_a_retired_type_is_readable_but_not_addable(people: Cast, book: Book, tmp_path: Path) -> None:
+def test_a_retired_type_can_be_read_but_not_added(people: Cast, book: Book, tmp_path: Path) -> None:
     """Existing visits stay, a concurrent one is accepted, and no new one can be added."""
     made = save.add_record(people.basim, "visit", Changes(set={"q0": "late"}), unit=JBL)
     book.version, book.retired = book.version + 1, True

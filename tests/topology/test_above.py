@@ -1,4 +1,4 @@
-"""What is about an institution goes only to those above it: its operator never learns who reported a violation there."""
+"""Records for units above: reports about an institution go only to the units above it; its operator never learns the reporter."""
 
 import shutil
 import tempfile
@@ -43,8 +43,8 @@ _roles = st.sampled_from(["caseworker", "supervisor", "admin", "auditor", "partn
 
 
 @given(grants=st.lists(st.builds(Grant, _units, _roles), max_size=4).map(tuple), unit=_units)
-def test_it_opens_from_above_and_to_nobody_with_a_role_inside(grants: tuple[Grant, ...], unit: str) -> None:
-    """Whoever has a role in the unit, or below it, has nothing of it; at the very top, those who supervise do."""
+def test_the_channel_opens_to_units_above_only(grants: tuple[Grant, ...], unit: str) -> None:
+    """Anybody with a role in the unit or below it gets none of it; in the topmost unit, supervisors and admins do."""
     opens = may_see_channel(grants, unit + ABOVE)
     above = [one for one in grants if unit.startswith(one.unit + "/") and one.role != "partner"]
     inside = [one for one in grants if one.unit == unit or one.unit.startswith(unit + "/")]
@@ -134,16 +134,16 @@ def unit_of(node: Node, record: bytes) -> str:
         return tx.channel(one).unit
 
 
-def test_the_dump_would_find_it(nodes: dict[str, Node]) -> None:
-    """What these tests look for is found where it is: at those above."""
+def test_the_leak_search_finds_reports_above(nodes: dict[str, Node]) -> None:
+    """The search used by these tests does find the report at the units above."""
     told = report(nodes["samar"], institution(nodes["samar"]))
     for secret in (NAME, NUMBER):
         assert secret.encode() in everything(nodes["samar"])
     assert unit_of(nodes["samar"], told) == HOME + ABOVE
 
 
-def test_a_report_goes_to_those_above_and_leaves_whoever_took_it(nodes: dict[str, Node]) -> None:
-    """Dalia of the home writes down what her colleague saw; once sent it is with Amal and Samar, and on no laptop of the home."""
+def test_a_report_goes_up_and_leaves_its_author_s_laptop(nodes: dict[str, Node]) -> None:
+    """Dalia of the home reports a colleague's account; after sync Amal and Samar have it, and no laptop of the home does."""
     home = institution(nodes["samar"])
     sync(nodes, "samar", *OPERATORS, "amal")
     told = report(nodes["dalia"], home)
@@ -159,8 +159,8 @@ def test_a_report_goes_to_those_above_and_leaves_whoever_took_it(nodes: dict[str
     assert left.type == "violation_report"  # she is told that it has gone where it belongs
 
 
-def test_nor_by_anything_that_is_done_with_it(nodes: dict[str, Node], tmp_path: Path) -> None:
-    """Conflicts and their decision, a stick, a budget, a move of the home, deletion: nothing brings it there."""
+def test_no_operation_brings_a_report_to_the_home(nodes: dict[str, Node], tmp_path: Path) -> None:
+    """Conflicts, decisions, bundles, byte budgets, a move of the home and deletion never bring it there."""
     home = institution(nodes["samar"])
     sync(nodes, "samar", *OPERATORS, "amal")
     told = report(nodes["amal"], home)
@@ -205,8 +205,8 @@ def test_nor_by_anything_that_is_done_with_it(nodes: dict[str, Node], tmp_path: 
 
 
 @pytest.mark.parametrize("about", ["words", None, "unknown"])
-def test_where_it_is_not_known_whom_it_is_about_it_goes_to_the_top(nodes: dict[str, Node], about: str | None) -> None:
-    """A home in words, none at all, one that has not come yet: those who supervise the whole have it until that is clear."""
+def test_a_report_about_an_unknown_home_goes_to_the_topmost_unit(nodes: dict[str, Node], about: str | None) -> None:
+    """With a home in words, none or not yet received, the report is in the topmost unit until that is clear."""
     home = institution(nodes["dani"] if about == "unknown" else nodes["samar"])
     if about != "unknown":
         sync(nodes, "samar")
@@ -226,8 +226,8 @@ def test_where_it_is_not_known_whom_it_is_about_it_goes_to_the_top(nodes: dict[s
     nobody_there_knows(nodes)
 
 
-def test_two_who_name_different_homes_keep_it_from_both(nodes: dict[str, Node]) -> None:
-    """While people disagree about which home it was, nobody but the top has it, and no home's people."""
+def test_a_disputed_home_sends_the_report_to_the_topmost_unit(nodes: dict[str, Node]) -> None:
+    """While people disagree which home it concerns, only the topmost unit has it."""
     one, other = institution(nodes["samar"]), institution(nodes["samar"], JBL)
     sync(nodes, "samar", "amal")
     told = report(nodes["amal"], None)
@@ -250,8 +250,8 @@ def test_two_who_name_different_homes_keep_it_from_both(nodes: dict[str, Node]) 
     nobody_there_knows(nodes)
 
 
-def test_a_home_that_is_in_two_units_keeps_it_from_both(nodes: dict[str, Node]) -> None:
-    """While two disagree where the home is, its reports are at the top, and come back when that is settled."""
+def test_a_home_in_two_units_sends_its_reports_to_the_topmost_unit(nodes: dict[str, Node]) -> None:
+    """While the home's unit is in conflict, its reports are in the topmost unit, and return once that is settled."""
     home = institution(nodes["samar"])
     told = report(nodes["samar"], home)
     sync(nodes, "samar", "dalia", "amal")
@@ -268,8 +268,8 @@ def test_a_home_that_is_in_two_units_keeps_it_from_both(nodes: dict[str, Node]) 
     nobody_there_knows(nodes)
 
 
-def test_asking_for_it_tells_nothing(nodes: dict[str, Node]) -> None:
-    """A healing question about a report, in a channel that the home's people do see, says no more than that it is not there."""
+def test_range_repair_reveals_no_report(nodes: dict[str, Node]) -> None:
+    """A range repair question about a report, in a channel that the home's people see, is answered as for a missing record."""
     told = report(nodes["amal"], None)
     home = institution(nodes["samar"])
     sync(nodes, "amal", "samar")
@@ -288,8 +288,8 @@ def test_asking_for_it_tells_nothing(nodes: dict[str, Node]) -> None:
     assert row["reports"] == 1
 
 
-def test_a_referral_cannot_carry_it_to_a_partner(nodes: dict[str, Node]) -> None:
-    """Not by naming the report in place of a person, nor a field of it: a referral shares of those whom it is about."""
+def test_a_referral_cannot_share_a_report(nodes: dict[str, Node]) -> None:
+    """A referral shares records only of the types it may name; neither a report nor its fields."""
     amal, huda = nodes["amal"], nodes["huda"]
     told = report(nodes["samar"], institution(nodes["samar"]))
     stage.organisation(nodes["samar"], ALBIR, ALBIR)
@@ -454,7 +454,7 @@ class Reports(RuleBasedStateMachine):
 
 
 def test_no_reporter_ever_becomes_known_to_the_operator(template: Path) -> None:
-    """Whatever people do in whatever order, cut at any frame."""
+    """Random actions in any order, interrupted at any frame, never bring a reporter to the operator."""
     Reports.template = template
     from hypothesis.stateful import run_state_machine_as_test
 
@@ -466,6 +466,6 @@ def test_no_reporter_ever_becomes_known_to_the_operator(template: Path) -> None:
     )  # type: ignore[arg-type]
 
 
-def test_who_writes_is_said_by_the_unit_itself() -> None:
+def test_the_home_s_own_unit_may_write_reports() -> None:
     """A report may be written from the home's own unit, as from any at or above it."""
     assert covering_grant((Grant(HOME, "caseworker"),), home_unit(HOME + ABOVE)) is not None

@@ -1,4 +1,4 @@
-"""What is for those above only, where branches stand between: it passes a branch on its way up, and does not stay there."""
+"""Records for units above, with branches between: they pass a branch on their way up and do not stay there."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -44,8 +44,8 @@ def play(tree: Tree, steps: Sequence[Any], homes: list[bytes], reports: list[byt
             tree.sync(name, more[0])
 
 
-def test_one_whose_home_has_moved_meanwhile_is_left_with_nobody() -> None:
-    """Amal, above the home as far as she knew, lets go of her report, and so does her branch."""
+def test_a_report_about_a_moved_home_is_released_below() -> None:
+    """The home had moved when Amal reported: her laptop and her branch release the report."""
     tree = Tree()
     try:
         homes = [institution(tree.nodes["dima"], unit) for unit in UNITS]
@@ -59,8 +59,8 @@ def test_one_whose_home_has_moved_meanwhile_is_left_with_nobody() -> None:
         tree.close()
 
 
-def test_who_made_one_may_add_to_it_until_it_is_sent() -> None:
-    """Samar in Qardaha names no home that she knows: it is for the top, and hers until she syncs."""
+def test_the_author_may_edit_a_report_until_it_is_sent() -> None:
+    """Samar names no known home: the report is for the topmost unit, and editable by her until she syncs."""
     tree = Tree()
     try:
         reports: list[bytes] = []
@@ -74,8 +74,8 @@ def test_who_made_one_may_add_to_it_until_it_is_sent() -> None:
 
 @settings(max_examples=6 * SCALE, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(_step, max_size=30))
-def test_a_report_passes_a_branch_and_stays_with_those_above(steps: list[Any]) -> None:
-    """All agree at the end, no report is lost, and none is left with anybody who has a role where the home is."""
+def test_a_report_passes_a_branch_and_stays_above(steps: list[Any]) -> None:
+    """All nodes agree, no report is lost, and nobody with a role in the home's unit has one."""
     tree = Tree()
     try:
         homes, reports = [institution(tree.nodes["dima"], unit) for unit in UNITS], list[bytes]()

@@ -1,4 +1,4 @@
-"""Restores and clones: each is found at the next contact, goes on as a device of its own, and nothing is lost or doubled."""
+"""Restored and cloned stores: detected at the next contact, they become new devices; nothing is lost or duplicated."""
 
 import random
 import shutil
@@ -50,8 +50,8 @@ def equal(hq: Node, *laptops: Node) -> None:
     assert integrity.check_integrity(hq).faults == []
 
 
-def test_a_restored_laptop_goes_on_as_a_device_of_its_own(people: Cast) -> None:
-    """Amal's laptop is put back to last week; what she then saved, and what she had sent meanwhile, are all there, once."""
+def test_a_restored_laptop_becomes_a_new_device(people: Cast) -> None:
+    """Amal's laptop is restored to last week; her later saves, sent or not, are all present once."""
     hq, amal = people.hq, people.amal
     home = family(amal, "محمد", location="last week")
     directly.sync(amal, hq)
@@ -87,8 +87,8 @@ def test_a_restored_laptop_goes_on_as_a_device_of_its_own(people: Cast) -> None:
         back.close()
 
 
-def test_both_of_two_clones_keep_all_their_work(people: Cast) -> None:
-    """One disk in two laptops, which save and sync by turns: both go on, and every save of both is there once."""
+def test_two_clones_keep_all_their_work(people: Cast) -> None:
+    """One disk image in two laptops that save and sync alternately: every save of both is present once."""
     hq = people.hq
     home = family(people.amal, "محمد", location="before")
     clone = open_node(image(people, "amal"), people.clock)
@@ -116,8 +116,8 @@ def test_both_of_two_clones_keep_all_their_work(people: Cast) -> None:
         clone.close()
 
 
-def test_who_has_the_store_open_meanwhile_writes_nothing_under_the_old_name(people: Cast) -> None:
-    """A review stays open while a sync in another process makes the store a new device: its next save is asked for again."""
+def test_an_open_store_writes_nothing_as_the_old_device(people: Cast) -> None:
+    """A review stays open while a sync in another process renews the device: its next save has to be repeated."""
     home = family(people.amal, "محمد")
     clone = open_node(image(people, "amal"), people.clock)
     directly.sync(people.amal, people.hq)
@@ -137,8 +137,8 @@ def test_who_has_the_store_open_meanwhile_writes_nothing_under_the_old_name(peop
         clone.close()
 
 
-def test_one_unsent_work_on_three_copies_is_there_once(people: Cast) -> None:
-    """Two saves that nobody has sent are on three disks, and a fourth, older one has cut them off: each copy brings them, once."""
+def test_pending_commits_on_three_copies_appear_once(people: Cast) -> None:
+    """Two pending commits are on three copies, and a fourth, older one forks before them: each appears once."""
     home = family(people.amal, "محمد")
     directly.sync(people.amal, people.hq)
     older = open_node(image(people, "amal"), people.clock)
@@ -292,8 +292,8 @@ class Story:
 
 
 @pytest.mark.parametrize("seed", range(40 if LONG else 6))
-def test_whatever_is_copied_and_put_back_nothing_is_lost_or_doubled(people: Cast, seed: int) -> None:
-    """Images, clones, work and syncs in any order: each piece of work that a living disk held is there exactly once, all are equal."""
+def test_random_copies_and_restores_lose_and_duplicate_nothing(people: Cast, seed: int) -> None:
+    """Images, clones, work and syncs in any order: work on a surviving disk is present exactly once, all nodes are equal."""
     story = Story(people, seed)
     try:
         story.play(80 if LONG else 45)

@@ -1,4 +1,4 @@
-"""What a unit keeps for everybody below it: organisations, programmes, places that are named without contact."""
+"""Records shared with all units below: organisations, programmes and places that are referenced offline."""
 
 import pytest
 from hypothesis import given
@@ -18,8 +18,8 @@ _units = st.lists(st.sampled_from("AB"), min_size=1, max_size=4).map("/".join)
 
 
 @given(mine=_units, theirs=_units)
-def test_what_is_kept_for_all_below_goes_up_and_down_and_nowhere_aside(mine: str, theirs: str) -> None:
-    """Someone sees a unit's own records from above it, and what it keeps for all also from below; a sister's neither."""
+def test_visibility_of_records_shared_below(mine: str, theirs: str) -> None:
+    """A unit's own records are seen from above, its shared ones also from below, and neither from a sibling unit."""
     grants = (Grant(mine, "caseworker"),)
     above = theirs == mine or theirs.startswith(mine + "/")
     below = mine.startswith(theirs + "/")
@@ -38,8 +38,8 @@ def charity(node: Node, name: str, unit: str = "LAT") -> bytes:
     return add(node, "organisation", unit, name_ar=name, kind="charity")
 
 
-def test_a_case_worker_has_the_charities_of_the_unit_above(office: Office) -> None:
-    """They come with a sync, are named by their name, and are hers to use but not to change."""
+def test_a_caseworker_gets_the_charities_of_the_unit_above(office: Office) -> None:
+    """They arrive with a sync and can be referenced by name, but not changed."""
     samar, amal = office["samar"], office["amal"]
     with pytest.raises(errors.UnitRefused):
         charity(amal, "جمعية لا أحد")
@@ -62,8 +62,8 @@ def test_a_case_worker_has_the_charities_of_the_unit_above(office: Office) -> No
     assert integrity.check_integrity(amal).ok
 
 
-def test_a_tampered_laptop_changes_nothing_above_it(office: Office) -> None:
-    """The server keeps the edit aside, and the laptop comes to hold what the server holds."""
+def test_a_tampered_laptop_cannot_edit_records_of_the_unit_above(office: Office) -> None:
+    """The server quarantines the edit, and the laptop returns to the server's version."""
     samar, amal = office["samar"], office["amal"]
     known = charity(samar, "جمعية")
     office.sync("samar", "amal")
@@ -75,8 +75,8 @@ def test_a_tampered_laptop_changes_nothing_above_it(office: Office) -> None:
     assert rows(office["hq"])[known].doc["name_ar"] == "جمعية"
 
 
-def test_what_moves_down_is_for_those_there(office: Office) -> None:
-    """A charity that LAT gives to Jableh leaves everybody else, and comes back with the next move."""
+def test_a_shared_record_moved_down_leaves_the_other_units(office: Office) -> None:
+    """A charity moved from LAT to Jableh leaves all other units, and returns with the next move."""
     samar = office["samar"]
     known = charity(samar, "جمعية")
     office.sync("samar", "amal", "basim")

@@ -1,4 +1,4 @@
-"""Claims of an evil branch about devices, clocks and pieces: it speaks for its own units only, and nothing that it says breaks a server."""
+"""False claims of a compromised branch about devices, clocks and reserved entries have no effect outside its units."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -62,8 +62,8 @@ def known(node: Node, device: bytes) -> Device | None:
         return tx.device(device)
 
 
-def test_a_branch_gives_no_letters_of_another_device(tree: Tree) -> None:
-    """Named like Dima's laptop, or headquarters: the device gets letters of its own, and Dima's can be revoked by hers."""
+def test_a_branch_cannot_reuse_another_device_s_letters(tree: Tree) -> None:
+    """A device with Dima's or headquarters' letters gets new ones, and Dima's device can be revoked by hers."""
     hq, jbl, dima = tree.nodes["hq"], tree.nodes["jbl"], tree.nodes["dima"]
     taken = {dima.letters, hq.letters, tree.nodes["samar"].letters}
     for letters in taken:
@@ -79,15 +79,15 @@ def test_a_branch_gives_no_letters_of_another_device(tree: Tree) -> None:
 
 
 @pytest.mark.parametrize("letters", ["", "I", "abc", "\x1b[31m\u202e", "A" * 100_000, "٣", "Z0"])
-def test_letters_that_are_none_are_replaced(tree: Tree, letters: str) -> None:
-    """Control characters, none, a hundred thousand: the device is named as headquarters names its own."""
+def test_malformed_device_letters_are_replaced(tree: Tree, letters: str) -> None:
+    """Control characters, empty letters or a hundred thousand of them: headquarters assigns its own."""
     made = claim(tree.nodes["jbl"], tree.nodes["hq"], letters=letters)
     assert made is not None
     assert codes.are_letters(made.letters or "")
 
 
-def test_a_branch_takes_no_letters_that_another_is_to_give(tree: Tree) -> None:
-    """The next laptop of the branch in Qardaha keeps its letters: the branch in Jableh cannot have used them up before."""
+def test_a_branch_cannot_take_another_branch_s_letters(tree: Tree) -> None:
+    """Jableh claims letters of Qardaha's range: Qardaha's next laptop still gets them."""
     hq, qrd = tree.nodes["hq"], tree.nodes["qrd"]
     with qrd.store.read() as tx:
         coming = codes.letters_of(tx.settings.next_letters)
@@ -99,8 +99,8 @@ def test_a_branch_takes_no_letters_that_another_is_to_give(tree: Tree) -> None:
     assert own.letters == coming
 
 
-def test_who_joins_takes_no_letters_that_a_branch_is_to_give(tree: Tree) -> None:
-    """A laptop that joins at headquarters asks for those of the branch's next laptop: it gets others."""
+def test_a_joining_laptop_cannot_take_letters_of_a_branch_s_range(tree: Tree) -> None:
+    """A laptop joining at headquarters asks for letters of a branch's range: it gets others."""
     hq, jbl = tree.nodes["hq"], tree.nodes["jbl"]
     with jbl.store.read() as tx:
         coming = codes.letters_of(tx.settings.next_letters)
@@ -111,8 +111,8 @@ def test_who_joins_takes_no_letters_that_a_branch_is_to_give(tree: Tree) -> None
         assert not tx.has_letters(coming)
 
 
-def test_what_the_second_of_two_with_the_same_letters_writes_is_valid(tree: Tree) -> None:
-    """An older backup had given Nour's letters away: her branch gave them as it might, and her families are known at headquarters."""
+def test_a_device_with_duplicate_letters_writes_valid_codes(tree: Tree) -> None:
+    """A restored backup had assigned Nour's letters elsewhere: her families are accepted at headquarters all the same."""
     hq, jbl = tree.nodes["hq"], tree.nodes["jbl"]
     with jbl.store.read() as tx:
         coming = codes.letters_of(tx.settings.next_letters)
@@ -130,8 +130,8 @@ def test_what_the_second_of_two_with_the_same_letters_writes_is_valid(tree: Tree
     assert record in rows(hq)
 
 
-def test_replaced_letters_come_to_all_that_knew_others(tree: Tree) -> None:
-    """Headquarters replaces letters that the lowest branch gave Nour: all servers and laptops say the same, and what she writes stays valid."""
+def test_replaced_letters_reach_all_nodes(tree: Tree) -> None:
+    """Headquarters replaces letters that the lowest branch assigned: all nodes agree, and Nour's codes stay valid."""
     hq, jbl, old, rima, amal = (tree.nodes[name] for name in ("hq", "jbl", "old", "rima", "amal"))
     with old.store.read() as tx:
         coming = codes.letters_of(tx.settings.next_letters)
@@ -158,8 +158,8 @@ def test_replaced_letters_come_to_all_that_knew_others(tree: Tree) -> None:
         assert tx.letters_twice() == []
 
 
-def test_a_range_for_a_branch_has_no_letters_that_are_held(tree: Tree) -> None:
-    """Letters that came back behind the counter are in nobody's range: the next branch gets a thousand behind them."""
+def test_a_branch_s_range_contains_no_assigned_letters(tree: Tree) -> None:
+    """Letters reported from beyond the counter are skipped: the next branch gets a thousand after them."""
     hq = tree.nodes["hq"]
     with hq.store.write() as tx:
         held = tx.settings.next_letters + 500
@@ -171,8 +171,8 @@ def test_a_range_for_a_branch_has_no_letters_that_are_held(tree: Tree) -> None:
     "grant",
     [(JBL, "bogus"), (f"{JBL}/\u202e~", "caseworker"), (f"{JBL}/~", "partner"), (f"{JBL}/" + "X" * 9_000, "admin")],
 )
-def test_roles_and_units_that_are_none_are_not_taken(tree: Tree, grant: tuple[str, str]) -> None:
-    """A device with such a grant is not enrolled; one that is known keeps those that it has."""
+def test_invalid_roles_and_units_are_refused(tree: Tree, grant: tuple[str, str]) -> None:
+    """A device with an invalid grant is not enrolled; a known device keeps its grants."""
     hq, jbl, amal = tree.nodes["hq"], tree.nodes["jbl"], tree.nodes["amal"]
     assert claim(jbl, hq, grants=(grant,)) is None
     before = known(hq, amal.device)
@@ -180,8 +180,8 @@ def test_roles_and_units_that_are_none_are_not_taken(tree: Tree, grant: tuple[st
     assert known(hq, amal.device) == before
 
 
-def test_a_name_can_be_shown(tree: Tree) -> None:
-    """A name that moves the cursor, turns the line round or fills the screen loses what is too much, at enrolment and later."""
+def test_device_names_are_made_safe(tree: Tree) -> None:
+    """Control characters, direction marks and excess length are removed from names, at enrolment and later."""
     hq, jbl, amal = tree.nodes["hq"], tree.nodes["jbl"], tree.nodes["amal"]
     odd = "\x1b]0;x\x07\u202eAmal\n" + "م" * 100_000
     tree.clock.tick()
@@ -194,8 +194,8 @@ def test_a_name_can_be_shown(tree: Tree) -> None:
 
 
 @pytest.mark.parametrize("state", ["enrolled", "revoked"])
-def test_an_enrolment_of_the_far_future_is_of_today(tree: Tree, state: str) -> None:
-    """A time that no database can count on breaks nothing, and what headquarters grants a moment later is the later word."""
+def test_an_enrolment_in_the_far_future_counts_as_today(tree: Tree, state: str) -> None:
+    """A time outside the storable range is clamped, and a later grant by headquarters wins."""
     hq, jbl, amal = tree.nodes["hq"], tree.nodes["jbl"], tree.nodes["amal"]
     made = claim(jbl, hq, state=state, enrolled=FAR, changed=FAR, approved=FAR, spared=FAR, until=FAR, since=FAR)
     assert made is not None
@@ -213,8 +213,8 @@ def test_an_enrolment_of_the_far_future_is_of_today(tree: Tree, state: str) -> N
     assert [grant.role for grant in now.grants] == ["supervisor"]
 
 
-def test_times_from_above_break_no_branch(tree: Tree) -> None:
-    """A headquarters that is mad itself tells its branch of such times: the branch can keep them."""
+def test_absurd_times_from_above_do_not_break_a_branch(tree: Tree) -> None:
+    """A branch can store the absurd times that its headquarters sends."""
     from fieldsync.topology import enrolments
 
     jbl, amal = tree.nodes["jbl"], tree.nodes["amal"]
@@ -230,13 +230,13 @@ def test_times_from_above_break_no_branch(tree: Tree) -> None:
 
 
 @pytest.mark.parametrize("changes", [{"key": b"short"}, {"copy_of": b"x"}, {"copy_of": bytes(17)}])
-def test_keys_and_ids_that_are_none_are_not_taken(tree: Tree, changes: dict[str, Any]) -> None:
-    """A key or an id of another length names no device."""
+def test_keys_and_ids_of_the_wrong_length_are_refused(tree: Tree, changes: dict[str, Any]) -> None:
+    """A key or an id of the wrong length enrols no device."""
     assert claim(tree.nodes["jbl"], tree.nodes["hq"], **changes) is None
 
 
-def test_a_branch_does_not_say_that_headquarters_enrolled_its_device(tree: Tree) -> None:
-    """Whoever looks a family through sees which devices a branch enrolled, whatever it says."""
+def test_a_branch_cannot_claim_that_headquarters_enrolled_a_device(tree: Tree) -> None:
+    """The family view shows which devices a branch enrolled, whatever it claims."""
     hq, jbl, qrd, old = (tree.nodes[name] for name in ("hq", "jbl", "qrd", "old"))
     for named, shown in [(hq, jbl), (qrd, jbl), (old, old)]:
         made = claim(jbl, hq, enrolled_by=named.device)
@@ -269,8 +269,8 @@ def meets(laptop: Node, server: Node) -> None:
         protocol_versions.remember_protocol(tx, server.device, PROTOCOL)
 
 
-def test_a_branch_calls_no_clock_wrong_that_is_not_its_own(tree: Tree) -> None:
-    """What it says of Dima's and Samar's commits, of headquarters' and of those to come is passed over: their ties settle by themselves."""
+def test_a_branch_cannot_report_other_devices_clocks(tree: Tree) -> None:
+    """Its reports about Dima's, Samar's and headquarters' commits are ignored: their ties settle without review."""
     hq, jbl, amal, dima, samar = (tree.nodes[name] for name in ("hq", "jbl", "amal", "dima", "samar"))
     for node in (amal, dima, samar):
         save.add_record(node, "household", Changes(set={"family_name": "محمد"}))
@@ -282,8 +282,8 @@ def test_a_branch_calls_no_clock_wrong_that_is_not_its_own(tree: Tree) -> None:
     assert noted(hq) == [(amal.device, 1, 1, 10**12)]
 
 
-def test_a_branch_tells_of_its_laptop_s_clock_whoever_brought_the_commits(tree: Tree) -> None:
-    """Basim's laptop came to headquarters itself, for once: his branch, which knows his clock, may tell of it."""
+def test_a_branch_reports_its_own_laptop_s_clock(tree: Tree) -> None:
+    """Basim's laptop syncs with headquarters directly: his branch may still report his clock."""
     hq, jbl, basim = tree.nodes["hq"], tree.nodes["jbl"], tree.nodes["basim"]
     meets(basim, hq)
     save.add_record(basim, "household", Changes(set={"family_name": "محمد"}))
@@ -292,8 +292,8 @@ def test_a_branch_tells_of_its_laptop_s_clock_whoever_brought_the_commits(tree: 
     assert noted(hq) == [(basim.device, 1, 1, 10**12)]
 
 
-def test_a_branch_tells_of_a_visitor_s_clock(tree: Tree) -> None:
-    """Dima works for all of Latakia and syncs at the branch in Jableh, her clock years behind: what the branch brought it may tell of."""
+def test_a_branch_reports_a_visiting_laptop_s_clock(tree: Tree) -> None:
+    """Dima works for all of Latakia and syncs at Jableh, her clock years behind: Jableh may report it for the commits it brought."""
     hq, jbl, dima = tree.nodes["hq"], tree.nodes["jbl"], tree.nodes["dima"]
     meets(dima, jbl)
     dima.clock = Clock(tree.clock.now - 3 * YEAR)
@@ -324,8 +324,8 @@ def kept(node: Node) -> list[tuple[bytes, bytes]]:
         return sorted((piece.source, piece.data) for piece in reserved_entries.stored_entries(tx, reserved_entries.UP))
 
 
-def test_a_branch_says_nothing_in_other_devices_names(tree: Tree) -> None:
-    """Samar's piece, Dima's and headquarters' own are not its to say anew; those of its laptops are, and its own."""
+def test_a_branch_cannot_replace_other_devices_entries(tree: Tree) -> None:
+    """It may replace reserved entries of its own laptops and itself, not those of Samar, Dima or headquarters."""
     hq, jbl, samar, dima, amal = (tree.nodes[name] for name in ("hq", "jbl", "samar", "dima", "amal"))
     with hq.store.write() as tx:
         reserved_entries.store_entries(tx, reserved_entries.UP, [Reserved(1, samar.device, b"k", b"Samar's")], 1)
@@ -335,8 +335,8 @@ def test_a_branch_says_nothing_in_other_devices_names(tree: Tree) -> None:
     assert len(kept(hq)) == 4
 
 
-def test_a_branch_says_what_a_visitor_said(tree: Tree) -> None:
-    """Dima synced at the branch in Jableh, which has brought her commits: it may bring her piece as well."""
+def test_a_branch_forwards_a_visiting_laptop_s_entry(tree: Tree) -> None:
+    """Dima synced at Jableh, which has brought her commits: it may bring her reserved entry too."""
     hq, jbl, dima = tree.nodes["hq"], tree.nodes["jbl"], tree.nodes["dima"]
     meets(dima, jbl)
     save.add_record(dima, "household", Changes(set={"family_name": "محمد"}), unit=JBL)
@@ -346,8 +346,8 @@ def test_a_branch_says_what_a_visitor_said(tree: Tree) -> None:
     assert kept(hq) == [(dima.device, b"Dima's")]
 
 
-def test_invented_devices_take_little_room(tree: Tree) -> None:
-    """A branch that invents sources fills an eighth of the room, and that once; a laptop's piece is kept all the same."""
+def test_entries_of_invented_devices_are_limited(tree: Tree) -> None:
+    """Invented sources fill an eighth of the space at most, once; a real laptop's entry is still stored."""
     hq, jbl, amal = tree.nodes["hq"], tree.nodes["jbl"], tree.nodes["amal"]
     for turn in range(3):
         say(jbl, hq, *(Reserved(1, bytes([turn, n]) * 8, b"k", bytes(16_000)) for n in range(80)))
@@ -373,8 +373,8 @@ def bring(branch: Node, hq: Node, *peers: messages.Peer) -> None:
     serving.take_commits([FrameCommits([], [], b"", peer) for peer in peers])
 
 
-def test_one_branch_s_many_devices_leave_the_others_their_room(tree: Tree) -> None:
-    """Jableh makes up forty devices, and a branch below that comes by itself; Qardaha's pieces are kept all the same."""
+def test_one_branch_s_entries_leave_space_for_others(tree: Tree) -> None:
+    """Jableh invents forty devices, as does a branch below it; Qardaha's entries are still stored."""
     hq, jbl, old, qrd, samar = (tree.nodes[name] for name in ("hq", "jbl", "old", "qrd", "samar"))
     keys = [DeviceKey.generate() for _ in range(40)]
     tell(jbl, hq, *(enrolment(JBL, key) for key in keys))
@@ -394,8 +394,8 @@ def test_one_branch_s_many_devices_leave_the_others_their_room(tree: Tree) -> No
     assert {(one.source, one.data) for one in honest} | {(samar.device, b"by herself")} <= set(kept(hq))
 
 
-def test_what_is_stored_of_a_piece_s_way_goes_to_nobody(tree: Tree) -> None:
-    """Headquarters keeps by whom a piece came; what it hands on is the piece."""
+def test_the_route_of_a_reserved_entry_is_not_forwarded(tree: Tree) -> None:
+    """Headquarters records who brought an entry, and forwards only the entry."""
     hq, jbl, amal = tree.nodes["hq"], tree.nodes["jbl"], tree.nodes["amal"]
     say(jbl, hq, Reserved(1, amal.device, b"k", b"Amal's"))
     with hq.store.read() as tx:
@@ -403,8 +403,8 @@ def test_what_is_stored_of_a_piece_s_way_goes_to_nobody(tree: Tree) -> None:
     assert type(piece) is Reserved
 
 
-def test_a_branch_s_devices_beyond_a_day_s_wait_and_are_told_again(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Jableh tells of more than a day allows, by itself and by the branch below it: what is left is not passed over, and Qardaha enrols."""
+def test_enrolments_beyond_the_daily_limit_are_repeated(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Jableh and the branch below it report more devices than a day allows: the rest is sent again, and Qardaha still enrols."""
     monkeypatch.setattr(enrolments, "MOST_A_DAY", 5)
     hq, jbl, old, qrd = (tree.nodes[name] for name in ("hq", "jbl", "old", "qrd"))
     keys = [DeviceKey.generate() for _ in range(12)]
@@ -439,8 +439,8 @@ def test_a_branch_s_devices_beyond_a_day_s_wait_and_are_told_again(tree: Tree, m
         assert tx.peer_settings(jbl.device).mark[1] == 40_000
 
 
-def test_a_laptop_that_waits_for_another_day_loses_nothing(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Amal joined Jableh on a day on which it had enrolled too many: her household comes up the day after."""
+def test_a_laptop_delayed_by_the_daily_limit_loses_nothing(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Amal joined Jableh beyond its daily limit: her household arrives the next day."""
     hq, jbl = tree.nodes["hq"], tree.nodes["jbl"]
     home = tree.home / "late"
     join_directly(jbl, home, "Late", "caseworker", [JBL])

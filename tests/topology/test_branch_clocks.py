@@ -1,4 +1,4 @@
-"""A branch whose clock is days ahead or behind: what was taken before a theft, and what after it, goes by headquarters' time."""
+"""Branch clocks that are days off: whether commits came before or after a theft goes by headquarters' time."""
 
 from collections.abc import Iterator
 
@@ -25,7 +25,7 @@ def tree() -> Iterator[Tree]:
 
 @pytest.mark.parametrize("hours", [72, -72])
 def test_a_theft_is_judged_by_headquarters_time(tree: Tree, hours: int) -> None:
-    """Amal's laptop is stolen: what she brought to the branch before stays, what the thief brought waits, everywhere."""
+    """Amal's laptop is stolen: commits brought to the branch before stay, the thief's are quarantined everywhere."""
     hq, jbl, amal = (tree.nodes[name] for name in ("hq", "jbl", "amal"))
     jbl.clock = lambda: tree.clock.now + hours * _HOUR
     tree.settle()

@@ -1,4 +1,4 @@
-"""A branch whose key was used elsewhere, by the server that it was restored from say: it goes on as a device of its own, for all its laptops."""
+"""A branch whose key is in use elsewhere, for example after a restore, becomes a new device for all its laptops."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,12 +34,8 @@ def restored(tree: Tree, name: str) -> None:
 
 
 @pytest.mark.parametrize("times", [1, 2])
-def test_a_restored_branch_syncs_up_again(tree: Tree, times: int, tmp_path: Path) -> None:
-    """The branch gave a number, brought it to headquarters and was put back; what it writes then has numbers that are taken.
-
-    It renews as a laptop does: nothing is lost, every number stands on every node, and its laptops and the branch below it,
-    on the line and by stick, know it as they did.
-    """
+def test_a_restored_branch_becomes_a_new_device(tree: Tree, times: int, tmp_path: Path) -> None:
+    """The branch reuses sequence numbers after a restore: it renews, nothing is lost, and all nodes below still know it."""
     home = save.add_record(tree.nodes["amal"], "household", Changes(set={"location": "x"}))
     papers = [statement(tree, "amal", home)]
     issue(tree, "amal", papers[0])

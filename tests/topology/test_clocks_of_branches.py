@@ -1,4 +1,4 @@
-"""Branches whose clocks are hours off: a grant that has heard of another one is the later one, at all servers."""
+"""Branch clocks that are hours off: a grant made in knowledge of another counts as the later one on all servers."""
 
 from collections.abc import Iterator
 
@@ -32,8 +32,8 @@ def granted(tree: Tree, server: str, laptop: str) -> tuple[Grant, ...]:
 
 
 @pytest.mark.parametrize("laptop", ["amal", "rima"])
-def test_later_grants_from_above_reach_a_branch_that_is_ahead(tree: Tree, laptop: str) -> None:
-    """JBL grants something, its clock ahead; what headquarters grants after that stands at all servers."""
+def test_a_later_grant_from_headquarters_wins_over_a_fast_clock(tree: Tree, laptop: str) -> None:
+    """JBL grants something with its clock ahead; headquarters' later grant stands on all servers."""
     unit = tree.nodes[laptop].units[0]
     administration.set_grants(tree.nodes["jbl"], tree.nodes[laptop].device.hex(), "supervisor", [unit], at_once=True)
     for branch, above in (("old", "jbl"), ("jbl", "hq"), ("old", "jbl")):
@@ -48,8 +48,8 @@ def test_later_grants_from_above_reach_a_branch_that_is_ahead(tree: Tree, laptop
         assert granted(tree, server, laptop) == (Grant(unit, "auditor"),), server
 
 
-def test_a_branch_that_is_behind_changes_what_headquarters_granted(tree: Tree) -> None:
-    """Headquarters grants something; JBL, its clock five hours behind, has heard of it and grants something else."""
+def test_a_branch_with_a_slow_clock_can_change_a_grant(tree: Tree) -> None:
+    """JBL, five hours behind, changes a grant of headquarters that it knows of; JBL's stands on all servers."""
     amal, unit = tree.nodes["amal"].device.hex(), "LAT/JBL"
     administration.set_grants(tree.nodes["hq"], amal, "supervisor", [unit])
     tree.sync("jbl", "hq")

@@ -1,4 +1,4 @@
-"""Copies of a device: one goes on, further ones wait for approval; revoking shows and locks them all; a state only rises."""
+"""Device families: one copy continues, further ones are pending; revoking locks them all; a state only rises."""
 
 import shutil
 from pathlib import Path
@@ -37,8 +37,8 @@ ALL = quarantine.QuarantineSelection()
 
 @pytest.mark.parametrize("held", DEVICE_STATES[1:])
 @pytest.mark.parametrize("told", [*DEVICE_STATES, "immortal"])
-def test_a_state_only_rises_whoever_tells_it(tree: Tree, held: str, told: str) -> None:
-    """From above, from below, with other grants or the same, by a renewal or an enrolment: the higher of two states stands."""
+def test_a_device_state_only_rises(tree: Tree, held: str, told: str) -> None:
+    """From above or below, by renewal or enrolment, the higher of two states stands."""
     hq, key = tree.nodes["hq"], tree.nodes["basim"].key
     tree.settle()
     branch = known(hq, tree.nodes["jbl"].device)
@@ -66,8 +66,8 @@ def test_a_state_only_rises_whoever_tells_it(tree: Tree, held: str, told: str) -
                 raise ZeroDivisionError  # nothing of it stays
 
 
-def test_a_branch_that_tells_enrolled_does_not_bring_a_revoked_device_back(tree: Tree) -> None:
-    """The branch's word is newer than the revocation, and says that Amal's laptop is enrolled, spared and approved: she stays locked out."""
+def test_a_branch_cannot_reinstate_a_revoked_device(tree: Tree) -> None:
+    """The branch's newer report says that Amal's laptop is enrolled, spared and approved: it stays revoked."""
     hq, amal = tree.nodes["hq"], tree.nodes["amal"]
     tree.settle()
     device_locks.revoke_device(hq, amal.letters)
@@ -87,8 +87,8 @@ def test_a_branch_that_tells_enrolled_does_not_bring_a_revoked_device_back(tree:
 # --- one successor, and those that wait -------------------------------------------------------------------------------
 
 
-def test_a_second_clone_pushes_into_quarantine_and_pulls_nothing_until_it_is_approved(people: Cast) -> None:
-    """Amal's clone goes on; her own laptop comes second: its work is kept and waits, it gets nothing, and then all is as if it had not."""
+def test_a_second_clone_is_pending_until_approved(people: Cast) -> None:
+    """Amal's clone renews first; her own laptop's work is quarantined and it pulls nothing until it is approved."""
     hq, amal = people.hq, people.amal
     household(amal)
     directly.sync(amal, hq)
@@ -131,8 +131,8 @@ def test_a_second_clone_pushes_into_quarantine_and_pulls_nothing_until_it_is_app
         clone.close()
 
 
-def test_what_waits_gets_nothing_by_any_way(people: Cast, tmp_path: Path) -> None:
-    """A pending laptop is told of no record, no colleague and no possible duplicate; by stick it gets an acknowledgement only."""
+def test_a_pending_device_receives_no_data(people: Cast, tmp_path: Path) -> None:
+    """A pending laptop gets no record, colleague or duplicate hint; a bundle for it has an acknowledgement only."""
     hq, amal = people.hq, people.amal
     household(people.basim)
     directly.sync(people.basim, hq)
@@ -158,10 +158,8 @@ def test_what_waits_gets_nothing_by_any_way(people: Cast, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("order", [(0, 1, 2, 3), (1, 0, 2, 3), (3, 2, 1, 0)])
 @pytest.mark.parametrize("chosen", [2, 3])
-def test_a_successor_of_a_pending_device_waits_too_whatever_comes_first(
-    tree: Tree, order: tuple[int, ...], chosen: int
-) -> None:
-    """A chain of devices minted at a branch reaches headquarters in any order: none of it pulls; approving one frees the heirs before it."""
+def test_successors_of_a_pending_device_are_pending(tree: Tree, order: tuple[int, ...], chosen: int) -> None:
+    """A chain of minted devices reaches headquarters in any order: none pulls; approving one frees the successors before it."""
     hq, jbl, amal = tree.nodes["hq"], tree.nodes["jbl"], tree.nodes["amal"]
     tree.settle()
     mint(hq, amal.key)  # the live one
@@ -183,8 +181,8 @@ def test_a_successor_of_a_pending_device_waits_too_whatever_comes_first(
     assert [known(jbl, key.device).pending for key in minted] == after
 
 
-def test_a_successor_that_was_told_of_as_of_a_fresh_device_is_locked_with_its_original(tree: Tree) -> None:
-    """An evil branch first says that a minted device is nobody's copy: once it is told of as one, it is one for good."""
+def test_a_successor_reported_late_is_locked_with_its_original(tree: Tree) -> None:
+    """A compromised branch reports a minted device as fresh at first; once reported as a copy, it stays one."""
     hq, jbl, amal = tree.nodes["hq"], tree.nodes["jbl"], tree.nodes["amal"]
     tree.settle()
     minted = mint(jbl, amal.key)
@@ -200,8 +198,8 @@ def test_a_successor_that_was_told_of_as_of_a_fresh_device_is_locked_with_its_or
     assert known(hq, amal.device).state == "revoked"
 
 
-def test_two_successors_in_one_transaction_are_one_and_a_pending_one(tree: Tree) -> None:
-    """An evil branch tells two live successors of one device at once: headquarters takes the first, and tells the branch so."""
+def test_of_two_successors_at_once_one_is_pending(tree: Tree) -> None:
+    """A compromised branch reports two live successors at once: headquarters accepts the first and informs the branch."""
     hq, jbl, amal = tree.nodes["hq"], tree.nodes["jbl"], tree.nodes["amal"]
     tree.settle()
     branch, keys = known(hq, jbl.device), [DeviceKey.generate() for _ in range(2)]
@@ -219,8 +217,8 @@ def test_two_successors_in_one_transaction_are_one_and_a_pending_one(tree: Tree)
     assert [known(jbl, key.device).pending for key in keys] == [False, True]
 
 
-def test_a_branch_marks_no_other_branch_s_device_as_copied(tree: Tree) -> None:
-    """An evil branch tells a successor of Samar's laptop, which is none of its devices: it is not taken, and she works on."""
+def test_a_branch_cannot_mark_another_branch_s_device_as_copied(tree: Tree) -> None:
+    """A compromised branch reports a successor of Samar's laptop in another unit: refused, and she keeps working."""
     hq, samar, key = tree.nodes["hq"], tree.nodes["samar"], DeviceKey.generate()
     tree.settle()
     claim = Enrolment(
@@ -234,11 +232,8 @@ def test_a_branch_marks_no_other_branch_s_device_as_copied(tree: Tree) -> None:
 
 
 @pytest.mark.parametrize("heard", [False, True])
-def test_copies_of_somebody_who_moved_are_listed_at_headquarters(tree: Tree, heard: bool) -> None:
-    """Amal was granted another unit when she and her clone renew at the branch, which has heard of it or not: both wait for approval.
-
-    What they had written in the old unit before they were told is applied once they are approved.
-    """
+def test_copies_of_a_moved_caseworker_are_pending_at_headquarters(tree: Tree, heard: bool) -> None:
+    """Amal and her clone renew after her change of unit: both are pending, and their earlier work is applied once approved."""
     hq, jbl = tree.nodes["hq"], tree.nodes["jbl"]
     tree.settle()
     old = tree.nodes["amal"].device
@@ -276,8 +271,8 @@ def test_copies_of_somebody_who_moved_are_listed_at_headquarters(tree: Tree, hea
     assert device_locks.list_pending(jbl) == device_locks.list_pending(hq) == []
 
 
-def test_a_pending_device_brings_no_former_identities_past_the_quarantine(people: Cast) -> None:
-    """A thief who joined says that he went on for a copy of Amal's, whose commits he brings: that one waits, too."""
+def test_former_identities_of_a_pending_device_are_quarantined(people: Cast) -> None:
+    """A thief's device claims to continue a copy of Amal's and brings its commits: they are quarantined too."""
     hq, amal = people.hq, people.amal
     mint(hq, amal.key)
     between, thief = DeviceKey.generate(), people.basim.key
@@ -297,7 +292,7 @@ def test_a_pending_device_brings_no_former_identities_past_the_quarantine(people
 
 
 def test_devices_are_approved_at_headquarters_only(tree: Tree) -> None:
-    """At a branch the command says where; what a branch claims to have approved waits all the same."""
+    """At a branch the command names headquarters; a device that a branch claims to have approved stays pending."""
     hq, jbl, amal = tree.nodes["hq"], tree.nodes["jbl"], tree.nodes["amal"]
     tree.settle()
     mint(jbl, amal.key)
@@ -312,8 +307,8 @@ def test_devices_are_approved_at_headquarters_only(tree: Tree) -> None:
     assert known(jbl, second.device).pending
 
 
-def test_a_branch_applies_what_waited_once_headquarters_has_approved(tree: Tree) -> None:
-    """A clone that came second at the branch: its family is quarantined there and above, and is on all three after the approval's night."""
+def test_a_branch_applies_quarantined_work_after_approval(tree: Tree) -> None:
+    """A second clone's family is quarantined at the branch and above, and on all three nodes after the approval arrives."""
     jbl = tree.nodes["jbl"]
     tree.settle()
     tree.nodes["amal"].close()
@@ -347,7 +342,7 @@ def test_a_branch_applies_what_waited_once_headquarters_has_approved(tree: Tree)
 
 
 def test_a_renewal_needs_the_signature_of_the_old_key(people: Cast) -> None:
-    """Somebody without the old device's key asks to go on in its place: refused, and so is a mere question about its commits."""
+    """A renewal, or a question about the device's commits, without the old device's key is refused."""
     hq, amal, other, new = people.hq, people.amal, DeviceKey.generate(), DeviceKey.generate()
     signed = device_renewal.renewal_message(amal.device, new.public, None)
     with pytest.raises(errors.BadSignature):
@@ -361,7 +356,7 @@ def test_a_renewal_needs_the_signature_of_the_old_key(people: Cast) -> None:
 
 
 def test_a_renewal_needs_the_signature_of_the_new_key(people: Cast) -> None:
-    """Amal's key asks for a device whose key it does not have, such as one that somebody else is about to join with: refused."""
+    """Amal's key asks to renew to a device whose key it lacks, such as one about to join: refused."""
     hq, amal, new = people.hq, people.amal, DeviceKey.generate()
     signed = device_renewal.renewal_message(amal.device, new.public, None)
     with pytest.raises(errors.BadSignature):
@@ -372,8 +367,8 @@ def test_a_renewal_needs_the_signature_of_the_new_key(people: Cast) -> None:
 
 
 @pytest.mark.parametrize("state", ["revoked", "known"])
-def test_a_renewal_needs_a_device_that_is_enrolled(people: Cast, state: str) -> None:
-    """A request that was admitted before the device was locked out, or of a device that is known by name only, mints nothing."""
+def test_a_renewal_needs_an_enrolled_device(people: Cast, state: str) -> None:
+    """A request admitted before the device was locked, or of a device known by name only, enrols no successor."""
     hq, amal = people.hq, people.amal
     before = known(hq, amal.device)
     with hq.store.write() as tx:
@@ -389,8 +384,8 @@ def test_a_renewal_needs_a_device_that_is_enrolled(people: Cast, state: str) -> 
         )
 
 
-def test_a_renewal_takes_nobody_else_s_device(people: Cast) -> None:
-    """Amal's key, and Basim's, agree that Basim's laptop goes on for Amal's: it stays Basim's, with his grants."""
+def test_a_renewal_cannot_take_over_another_device(people: Cast) -> None:
+    """Amal's and Basim's keys agree that Basim's laptop succeeds Amal's: it stays Basim's, with his grants."""
     hq, amal, basim = people.hq, people.amal, people.basim
     with pytest.raises(errors.Revoked):
         device_renewal.enrol_successor(hq, known(hq, amal.device), successor(amal.key, basim.key), 1)
@@ -398,8 +393,8 @@ def test_a_renewal_takes_nobody_else_s_device(people: Cast) -> None:
     assert known(hq, basim.device).copy_of is None
 
 
-def test_joining_needs_the_signature_of_the_key_that_joins(people: Cast) -> None:
-    """Whoever sees an invite on its way cannot have another's public key enrolled with it, and the invite stays good."""
+def test_joining_needs_the_signature_of_the_joining_key(people: Cast) -> None:
+    """An intercepted invite cannot enrol another's public key, and stays valid."""
     hq, own, other = people.hq, DeviceKey.generate(), DeviceKey.generate()
     invite = invites.parse_invite(administration.make_invite(hq, "Huda", "caseworker", [JBL]).invite)
     with pytest.raises(errors.BadSignature):

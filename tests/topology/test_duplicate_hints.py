@@ -1,4 +1,4 @@
-"""One person registered at two branches: the caseworkers hear that theirs may be elsewhere too, whoever may see both sees the pair."""
+"""Duplicate hints: a person registered at two branches; caseworkers get a hint, and those who see both get the pair."""
 
 import json
 from collections.abc import Iterator
@@ -31,8 +31,8 @@ def told(tree: Tree, name: str, record: str) -> bool:
     return bool(queries.show(tree.nodes[name], record).elsewhere)
 
 
-def test_what_only_the_headquarters_can_know_reaches_the_laptop_through_its_branches(tree: Tree) -> None:
-    """Two branches hold one of the two each; both laptops are told, the one below two branches too, and nothing of the other."""
+def test_a_hint_reaches_laptops_through_their_branches(tree: Tree) -> None:
+    """Each of two branches holds one record; both laptops get the hint, and no data of the other record."""
     far, near = person(tree.nodes["rima"], "LAT/JBL/OLD", AHMAD), person(tree.nodes["samar"], "LAT/QRD", AGAIN)
     tree.settle()
     assert told(tree, "rima", far)
@@ -44,8 +44,8 @@ def test_what_only_the_headquarters_can_know_reaches_the_laptop_through_its_bran
     assert not told(tree, "rima", again)  # it is told of what is so, not of all
 
 
-def test_who_may_see_both_sees_the_pair(tree: Tree) -> None:
-    """A pair across branches is in the queue of the supervisor above both, and its decision ends what the caseworkers were told."""
+def test_those_who_see_both_records_see_the_pair(tree: Tree) -> None:
+    """A pair across branches is in the queue of the supervisor above both; the decision removes the hints."""
     far, near = person(tree.nodes["rima"], "LAT/JBL/OLD", AHMAD), person(tree.nodes["samar"], "LAT/QRD", AGAIN)
     tree.settle()
     dima = tree.nodes["dima"]
@@ -58,8 +58,8 @@ def test_who_may_see_both_sees_the_pair(tree: Tree) -> None:
     assert queries.show(tree.nodes["samar"], near).same_as == far
 
 
-def test_a_pair_within_a_branch_is_told_below_it(tree: Tree) -> None:
-    """A branch that holds both compares them itself: who sees both sees the pair, who sees one is told."""
+def test_a_pair_within_a_branch_gives_hints_below_it(tree: Tree) -> None:
+    """A branch that holds both compares them itself: those who see both get the pair, others a hint."""
     far, near = person(tree.nodes["rima"], "LAT/JBL/OLD", AHMAD), person(tree.nodes["amal"], "LAT/JBL", AGAIN)
     for name, server in (("amal", "jbl"), ("rima", "old"), ("old", "jbl"), ("old", "jbl"), ("rima", "old")):
         tree.sync(name, server)  # the headquarters has heard of neither
@@ -70,8 +70,8 @@ def test_a_pair_within_a_branch_is_told_below_it(tree: Tree) -> None:
     assert not told(tree, "amal", near)
 
 
-def test_a_merged_person_counts_once_and_is_missed_nowhere(tree: Tree, tmp_path: Path) -> None:
-    """Lists and files have the one that stays where it may be seen, else the one that is there; what names either names that one."""
+def test_a_merged_person_is_listed_once_everywhere(tree: Tree, tmp_path: Path) -> None:
+    """Lists and exports have the surviving record where visible, else the one present; references follow."""
     samar, dima = tree.nodes["samar"], tree.nodes["dima"]
     far, near = person(tree.nodes["rima"], "LAT/JBL/OLD", AHMAD), person(samar, "LAT/QRD", AGAIN)
     home = record_ids.id_text(

@@ -1,4 +1,4 @@
-"""Revoking shows and locks all copies of a device; no successor of a revoked device is taken, by whichever way it comes."""
+"""Revoking locks all copies of a device; no successor of a revoked device is accepted by any route."""
 
 from pathlib import Path
 
@@ -22,8 +22,8 @@ __all__ = ["fresh_tree"]
 DAY_MS = 24 * 60 * 60 * 1000
 
 
-def test_revoking_shows_the_family_and_locks_what_is_confirmed(people: Cast) -> None:
-    """Amal's laptop is stolen, her new one was restored from its backup: both are shown, and the new one is spared; `--all` locks both."""
+def test_revoking_shows_the_family_and_locks_the_confirmed_devices(people: Cast) -> None:
+    """Amal's laptop is stolen and her new one was restored from its backup: the new one is spared; `--all` locks both."""
     hq, amal = people.hq, people.amal
     backups.write_backup(amal, people.home / "backup")
     backups.restore_backup(people.home / "backup", people.home / "new laptop", unlock)
@@ -53,8 +53,8 @@ def test_revoking_shows_the_family_and_locks_what_is_confirmed(people: Cast) -> 
         new.close()
 
 
-def test_an_approved_device_is_a_family_of_its_own(people: Cast) -> None:
-    """One disk image in two offices: the approved one is not in the other's family, and is not locked with it."""
+def test_an_approved_device_forms_its_own_family(people: Cast) -> None:
+    """One disk image in two offices: the approved device is not locked with the other's family."""
     hq, amal = people.hq, people.amal
     first, second = mint(hq, amal.key), mint(hq, amal.key)
     device_locks.approve_device(hq, second.device.hex())
@@ -66,7 +66,7 @@ def test_an_approved_device_is_a_family_of_its_own(people: Cast) -> None:
 
 
 def test_a_pending_device_is_locked_with_its_original(people: Cast) -> None:
-    """Whoever waits has no claim to go on: the script locks one device, the pending copy with it, and the one at work is spared."""
+    """A pending copy is locked with the revoked device; the spared device keeps working."""
     hq, amal = people.hq, people.amal
     live, waiting = mint(hq, amal.key), mint(hq, amal.key)
     device_locks.revoke_device(hq, amal.letters)
@@ -76,8 +76,8 @@ def test_a_pending_device_is_locked_with_its_original(people: Cast) -> None:
         device_locks.approve_device(hq, waiting.device.hex())
 
 
-def test_a_few_copies_wait_at_a_time(people: Cast) -> None:
-    """A thief has Amal's key go on as many devices, one after the other too: eight wait; a further one when some were approved or locked."""
+def test_pending_copies_are_limited(people: Cast) -> None:
+    """A thief renews Amal's key into many devices: at most eight are pending until some are approved or locked."""
     hq, amal = people.hq, people.amal
     mint(hq, amal.key)
     waiting = [mint(hq, amal.key) for _ in range(4)]
@@ -106,8 +106,8 @@ def test_a_few_copies_wait_at_a_time(people: Cast) -> None:
     mint(hq, amal.key)
 
 
-def test_a_few_devices_go_on_for_one_another_a_day(people: Cast) -> None:
-    """A thief has Amal's key go on as one device after the other: sixteen a day of her family, and nobody else's are counted with them."""
+def test_renewals_per_family_and_day_are_limited(people: Cast) -> None:
+    """A thief renews Amal's key again and again: sixteen a day for her family, independent of other families."""
     hq, amal, basim = people.hq, people.amal, people.basim
     line = [amal.key]
     for _ in range(16):
@@ -141,8 +141,8 @@ def test_a_few_devices_go_on_for_one_another_a_day(people: Cast) -> None:
     mint(hq, waiting)  # a family of its own
 
 
-def test_a_laptop_whose_renewal_is_one_too_many_keeps_its_work_until_the_next_day(people: Cast) -> None:
-    """Amal's laptop turns out to be a copy when its family had sixteen devices today: it says so, and goes on tomorrow."""
+def test_a_renewal_beyond_the_daily_limit_succeeds_the_next_day(people: Cast) -> None:
+    """Amal's laptop is a copy when her family has had sixteen renewals today: it reports so, and renews tomorrow."""
     hq = people.hq
     household(people.amal)
     directly.sync(people.amal, hq)
@@ -162,8 +162,8 @@ def test_a_laptop_whose_renewal_is_one_too_many_keeps_its_work_until_the_next_da
         clone.close()
 
 
-def test_a_laptop_whose_copy_is_refused_keeps_its_work_until_some_are_approved(people: Cast) -> None:
-    """Amal's laptop is the copy too many: her save stays on it, unsent; when headquarters has approved one, it goes up."""
+def test_a_copy_beyond_the_limit_keeps_its_pending_commits(people: Cast) -> None:
+    """Amal's laptop is the ninth copy: its save stays pending, and is sent once headquarters has approved one."""
     hq = people.hq
     household(people.amal)
     directly.sync(people.amal, hq)
@@ -184,8 +184,8 @@ def test_a_laptop_whose_copy_is_refused_keeps_its_work_until_some_are_approved(p
         clone.close()
 
 
-def test_a_thief_mints_devices_at_a_branch_that_has_not_heard_yet(tree: Tree, tmp_path: Path) -> None:
-    """Amal's laptop is revoked at headquarters; at her branch its key mints two more: after one night nobody serves any of them."""
+def test_devices_minted_after_a_revocation_are_locked(tree: Tree, tmp_path: Path) -> None:
+    """Amal's laptop is revoked at headquarters; its key mints two devices at her branch: after one nightly sync both are locked."""
     hq, jbl, amal = tree.nodes["hq"], tree.nodes["jbl"], tree.nodes["amal"]
     tree.settle()
     device_locks.revoke_device(hq, amal.letters)
@@ -201,8 +201,8 @@ def test_a_thief_mints_devices_at_a_branch_that_has_not_heard_yet(tree: Tree, tm
         bundle_sync.pack_reply(hq, tmp_path / "answer.age", known(hq, minted[0].device))
 
 
-def test_a_thief_s_successor_arrives_by_bundle(tree: Tree, tmp_path: Path) -> None:
-    """The branch's stick brings the successor of a revoked device, with a commit: it is known, locked, and nothing of it is applied."""
+def test_a_successor_of_a_revoked_device_by_bundle_is_locked(tree: Tree, tmp_path: Path) -> None:
+    """The branch's bundle brings the successor with a commit: it is enrolled as locked, and nothing is applied."""
     hq, jbl, amal = tree.nodes["hq"], tree.nodes["jbl"], tree.nodes["amal"]
     tree.settle()
     backups.write_backup(amal, tmp_path / "backup")
@@ -220,8 +220,8 @@ def test_a_thief_s_successor_arrives_by_bundle(tree: Tree, tmp_path: Path) -> No
         assert [code for _, code, _ in tx.refusals(thief.device)] == [errors.Revoked.code]
 
 
-def test_a_branch_s_revocation_spares_above_whom_it_spares_there(tree: Tree) -> None:
-    """The branch itself locks Amal's stolen laptop and spares the restored one: so does headquarters, at once and later."""
+def test_a_branch_s_revocation_spares_the_same_device_above(tree: Tree) -> None:
+    """The branch revokes Amal's stolen laptop and spares the restored one: so does headquarters, at once and later."""
     hq, jbl, amal = tree.nodes["hq"], tree.nodes["jbl"], tree.nodes["amal"]
     tree.settle()
     new = mint(jbl, amal.key)
@@ -232,8 +232,8 @@ def test_a_branch_s_revocation_spares_above_whom_it_spares_there(tree: Tree) -> 
             assert [known(server, key.device).state for key in (amal.key, new)] == ["revoked", "enrolled"]
 
 
-def test_a_branch_spares_nobody_of_whom_headquarters_has_not_heard(tree: Tree) -> None:
-    """A minted device is told of as nobody's copy and as spared, before the branch tells whose it is: it is locked all the same."""
+def test_a_branch_cannot_spare_a_device_unknown_to_headquarters(tree: Tree) -> None:
+    """A minted device is reported as spared before its original is known: it is locked all the same."""
     hq, jbl, amal = tree.nodes["hq"], tree.nodes["jbl"], tree.nodes["amal"]
     tree.settle()
     device_locks.revoke_device(hq, amal.letters)
@@ -247,8 +247,8 @@ def test_a_branch_spares_nobody_of_whom_headquarters_has_not_heard(tree: Tree) -
     assert known(hq, minted.device).state == "revoked"
 
 
-def test_the_spared_replacement_goes_on_at_its_branch(tree: Tree) -> None:
-    """Headquarters revokes the stolen laptop and spares the one that was restored from it: her branch, which hears both, serves her on."""
+def test_a_spared_replacement_keeps_working_at_its_branch(tree: Tree) -> None:
+    """Headquarters revokes the stolen laptop and spares the restored one: her branch continues to serve it."""
     hq, jbl, amal = tree.nodes["hq"], tree.nodes["jbl"], tree.nodes["amal"]
     tree.settle()
     new = mint(jbl, amal.key)
@@ -259,8 +259,8 @@ def test_the_spared_replacement_goes_on_at_its_branch(tree: Tree) -> None:
         assert [known(server, key.device).state for key in (amal.key, new)] == ["revoked", "enrolled"]
 
 
-def test_a_restored_headquarters_takes_no_successor_of_a_device_that_its_branch_knows_to_be_revoked(tree: Tree) -> None:
-    """Headquarters is put back to before the revocation; the branch tells it again, after it had told of a minted device: both are locked."""
+def test_a_restored_headquarters_relearns_a_revocation(tree: Tree) -> None:
+    """Headquarters is restored to before the revocation; the branch reports it after a minted device: both are locked."""
     hq, jbl, amal = tree.nodes["hq"], tree.nodes["jbl"], tree.nodes["amal"]
     tree.settle()
     backups.write_backup(hq, tree.home / "hq.backup")

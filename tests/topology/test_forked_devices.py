@@ -1,4 +1,4 @@
-"""A copied laptop whose two copies sync with two servers before these meet: both copies' work stands, once, everywhere."""
+"""Forked devices: two copies of a laptop sync with two servers; both copies' work is kept, once, everywhere."""
 
 import shutil
 from typing import Any
@@ -54,8 +54,8 @@ def alike(tree: Tree, name: str = "amal") -> None:
             assert canonical_bytes(row.state) == canonical_bytes(held[record].state)
 
 
-def test_both_copies_values_stand_and_are_for_review() -> None:
-    """One field, two values of one number: nobody's is swallowed, and a decision made over them holds."""
+def test_values_of_both_copies_go_to_review() -> None:
+    """Two values of one field under one commit number: both are kept, and a decision over them holds."""
     tree = Tree()
     try:
         amal, basim = tree.nodes["amal"], tree.nodes["basim"]
@@ -93,8 +93,8 @@ def test_both_copies_values_stand_and_are_for_review() -> None:
         tree.close()
 
 
-def test_by_stick_too_and_with_what_a_copy_said_again_itself() -> None:
-    """The branch never heard that it has all of Amal's; she goes on at headquarters; then the branch's stick comes with the same."""
+def test_a_fork_by_bundle_with_commits_re_issued_by_the_laptop() -> None:
+    """Amal's laptop re-issues commits at headquarters; then the branch's bundle brings the same ones."""
     tree = Tree()
     try:
         amal = tree.nodes["amal"]
@@ -123,8 +123,8 @@ def test_by_stick_too_and_with_what_a_copy_said_again_itself() -> None:
         tree.close()
 
 
-def test_a_removal_of_what_one_copy_made_does_not_ask_once_it_is_said_again() -> None:
-    """Amal registers a family, corrects it and removes it as twice; headquarters, where her clone was first, says it again: nobody is asked."""
+def test_a_removal_covers_re_issued_commits_of_the_record() -> None:
+    """Amal adds, corrects and removes a duplicate family; headquarters re-issues it for her clone: no review is needed."""
     tree = Tree()
     try:
         record = save.add_record(tree.nodes["amal"], "household", Changes(set={"family_name": "x"}))
@@ -145,8 +145,8 @@ def test_a_removal_of_what_one_copy_made_does_not_ask_once_it_is_said_again() ->
         tree.close()
 
 
-def test_a_removal_does_not_ask_once_the_server_has_said_what_it_removed_again() -> None:
-    """The clone corrects and removes a family at headquarters; Amal, who was at the branch, comes there herself: nobody is asked."""
+def test_a_removal_covers_commits_re_issued_by_the_server() -> None:
+    """The clone corrects and removes a family at headquarters; Amal then syncs there herself: no review is needed."""
     tree = Tree()
     try:
         amal = tree.nodes["amal"]
@@ -189,8 +189,8 @@ _step = st.one_of(
 
 @settings(max_examples=12 * SCALE, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.sampled_from(tuple(_SERVERS)), st.lists(_step, max_size=25))
-def test_whatever_the_order_nothing_is_lost_or_doubled(one: str, steps: list[Any]) -> None:
-    """Notes, counts and records of both copies are there once, and both values of a field that both wrote."""
+def test_forks_in_any_order_lose_and_duplicate_nothing(one: str, steps: list[Any]) -> None:
+    """Notes, counts and records of both copies are present once, with both values of a field that both wrote."""
     tree = Tree()
     try:
         unit = "LAT/JBL/OLD" if one == "rima" else "LAT/JBL"

@@ -1,4 +1,4 @@
-"""Restored laptop, then restored server: what the laptop's former identities wrote goes up again, as they signed it."""
+"""Former identities: after a restore of the laptop and then of the server, the old devices' commits are sent again as signed."""
 
 import shutil
 import uuid
@@ -131,8 +131,8 @@ class Story:
 
 
 @pytest.mark.parametrize("kind", ["sent", "unsent", "heir"])
-def test_what_a_former_identity_wrote_goes_up_again(people: Cast, kind: str) -> None:
-    """Restore × restore: Amal joins again as her new device; what she had written as the old one, and as its heir, is all there."""
+def test_commits_of_a_former_identity_are_sent_again(people: Cast, kind: str) -> None:
+    """Both are restored, and Amal joins again: all that her old device and its successor wrote is present."""
     story = Story(people, kind)
     join_again(story.amal, story.hq)
     assert held(story.hq) == {story.first: 1}
@@ -141,8 +141,8 @@ def test_what_a_former_identity_wrote_goes_up_again(people: Cast, kind: str) -> 
 
 
 @pytest.mark.parametrize("kind", ["sent", "heir"])
-def test_it_counts_although_she_was_moved_meanwhile(people: Cast, kind: str) -> None:
-    """The restored headquarters grants the old device another unit before the laptop brings what it, and its heir, had written."""
+def test_former_commits_count_after_a_change_of_unit(people: Cast, kind: str) -> None:
+    """The restored headquarters grants the old device another unit before the laptop brings its commits."""
     story = Story(people, kind)
     people.clock.tick(1_000)
     administration.set_grants(story.hq, story.first.hex(), "caseworker", [QRD])
@@ -151,8 +151,8 @@ def test_it_counts_although_she_was_moved_meanwhile(people: Cast, kind: str) -> 
     story.check()
 
 
-def test_it_goes_up_by_stick_too(people: Cast, tmp_path: Path) -> None:
-    """The same without a line: the first stick tells headquarters that it was restored, the second brings all, and no third is needed."""
+def test_former_commits_are_sent_by_bundle(people: Cast, tmp_path: Path) -> None:
+    """The first bundle reports the restore, the second brings all commits, and no third is needed."""
     story = Story(people, "heir")
     amal, hq = story.amal, story.hq
     join_again(amal, hq)
@@ -171,8 +171,8 @@ def test_it_goes_up_by_stick_too(people: Cast, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("cut", range(1, 9))
-def test_a_cut_line_loses_nothing(people: Cast, cut: int) -> None:
-    """Cut after any frame of it, and tried again."""
+def test_an_interrupted_transfer_of_former_commits_resumes(people: Cast, cut: int) -> None:
+    """Interrupted after any frame and retried, nothing is lost."""
     story = Story(people, "heir")
     join_again(story.amal, story.hq)
     with pytest.raises(errors.CutOff):
@@ -182,8 +182,8 @@ def test_a_cut_line_loses_nothing(people: Cast, cut: int) -> None:
     story.check()
 
 
-def test_a_long_log_is_sealed_so_that_it_fits_its_frames(people: Cast) -> None:
-    """Six hundred commits of a former identity, some of them long."""
+def test_a_long_former_log_fits_its_frames(people: Cast) -> None:
+    """Six hundred commits of a former identity, some of them long, are sealed in frame-sized parts."""
     with people.amal.store.write() as tx:
         for i in range(600):
             place = f"{i} " + "جبلة " * (150 if i % 5 == 0 else 1)
@@ -203,8 +203,8 @@ def test_a_long_log_is_sealed_so_that_it_fits_its_frames(people: Cast) -> None:
     equal(people.hq, amal)
 
 
-def test_what_was_refused_of_a_former_identity_is_not_missing(people: Cast) -> None:
-    """Amal's copy has a commit that the server kept aside before the copy came back: she is told, and `check` finds nothing missing."""
+def test_a_refused_former_commit_is_not_reported_missing(people: Cast) -> None:
+    """A commit was quarantined before the device was renewed: Amal sees the refusal, and `check` reports nothing missing."""
     hq = people.hq
     home = family(people.amal, "محمد")
     other = family(people.amal, "محمد")
@@ -239,8 +239,8 @@ def brought(story: Story, by: Node, named: tuple[Former, ...], commits: Callable
         pass
 
 
-def test_nobody_else_brings_them(people: Cast) -> None:
-    """Basim has Amal's sealed frames, and names her as his former self: only her old key could have said so."""
+def test_another_device_cannot_bring_former_commits(people: Cast) -> None:
+    """Basim has Amal's sealed frames and claims her as his former identity: refused without her old key's signature."""
     story = Story(people)
     basim = people.basim
     with story.amal.store.read() as tx:
@@ -264,8 +264,8 @@ def test_nobody_else_brings_them(people: Cast) -> None:
     assert held(story.hq)[story.first] == 1
 
 
-def test_of_one_that_is_locked_out_nobody_goes_on(people: Cast) -> None:
-    """Amal's old device was revoked at the restored headquarters: its heir is not taken in by its signature."""
+def test_a_revoked_device_has_no_successor(people: Cast) -> None:
+    """Amal's old device was revoked at the restored headquarters: its successor is refused despite its signature."""
     story = Story(people, "heir")
     join_again(story.amal, story.hq)
     with story.hq.store.write() as tx:
@@ -278,8 +278,8 @@ def test_of_one_that_is_locked_out_nobody_goes_on(people: Cast) -> None:
     assert {code for _, code, _ in refused} == {errors.Revoked.code}
 
 
-def test_a_frame_of_theirs_that_was_changed_is_refused(people: Cast) -> None:
-    """Amal's laptop brings her old device's commits under a seal of its own."""
+def test_an_altered_former_frame_is_refused(people: Cast) -> None:
+    """Amal's laptop brings her old device's commits under a chain signature of its own."""
     story = Story(people)
     join_again(story.amal, story.hq)
     talk = directly.Direct(story.amal, story.hq)
@@ -297,8 +297,8 @@ def test_a_frame_of_theirs_that_was_changed_is_refused(people: Cast) -> None:
 
 
 @pytest.mark.parametrize("last", ["jbl", "hq"])
-def test_what_a_branch_has_another_history_of_goes_up_once_by_stick_too(last: str) -> None:
-    """Amal's save is at headquarters, her clone's at the branch; whichever she synced with last, the branch's stick says that it has hers."""
+def test_forked_history_of_a_branch_is_sent_once_by_bundle(last: str) -> None:
+    """Amal's save is at headquarters, her clone's at the branch; the branch's bundle states that it has hers."""
     tree = Tree()
     try:
         record = save.add_record(tree.nodes["amal"], "household", Changes(set={"family_name": "x"})).hex()
@@ -375,8 +375,8 @@ def peer(keys: list[DeviceKey]) -> bytes:
     return FrameCodec().pack_frame(FrameKind.PEER, messages.encode(Peer(heads=heads, former=line(keys))))
 
 
-def test_a_long_line_of_invented_identities_makes_few_devices(people: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A thief with two laptops' keys names 250 between them: none without commits, eight a day with them, and copies worked out once."""
+def test_invented_former_identities_are_limited(people: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thief with two laptops' keys names 250 identities: none without commits are enrolled, eight a day with them."""
     hq, thief = people.hq, people.basim.key
     keys = [people.amal.key, *(DeviceKey.generate() for _ in range(250)), thief]
     worked_out: list[int] = []
@@ -396,8 +396,8 @@ def test_a_long_line_of_invented_identities_makes_few_devices(people: Cast, monk
         people.clock.tick(24 * 60 * 60 * 1000)
 
 
-def test_a_device_known_as_one_s_successor_leads_back_to_no_other(people: Cast) -> None:
-    """Amal's laptop went on as another; that one then names one in between, with its commit: nothing of it is taken."""
+def test_a_successor_cannot_claim_a_second_predecessor(people: Cast) -> None:
+    """The successor of Amal's laptop claims another device in between, with its commit: nothing is accepted."""
     hq, amal = people.hq, people.amal.key
     new, between = DeviceKey.generate(), DeviceKey.generate()
     with hq.store.read() as tx:

@@ -1,4 +1,4 @@
-"""A unit that there is not is refused before the sync, by what the server told; a branch passes on what it was told itself."""
+"""Known units: a mistyped unit is refused before the sync; a branch passes on the list from above."""
 
 import pytest
 
@@ -18,8 +18,8 @@ def family(node: Node) -> str:
     return record_ids.id_text(save.add_record(node, "household", Changes(set={"family_name": "علي"})))
 
 
-def test_a_unit_that_there_is_not_is_refused_at_once(people: Cast) -> None:
-    """With those that are like it; one that is somebody else's is moved to; without a sync nothing is known of any."""
+def test_an_unknown_unit_is_refused_at_once(people: Cast) -> None:
+    """The error lists similar units; other units' names are accepted for a move; before the first sync nothing is refused."""
     home = family(people.amal)
     transfer.plan_transfer(people.amal, home, "LAT/XYZ")
     sync(people.amal, people.hq)
@@ -34,8 +34,8 @@ def test_a_unit_that_there_is_not_is_refused_at_once(people: Cast) -> None:
         assert tx.row(record_ids.from_text(home)) is not None
 
 
-def test_new_units_are_told_and_the_list_once(people: Cast) -> None:
-    """Who has heard of all is told nothing; a new one comes with the next answer. Below one's own units there may be any."""
+def test_the_unit_list_is_sent_once(people: Cast) -> None:
+    """An informed device gets nothing; a new unit comes with the next answer; below one's own units any name is allowed."""
     home = family(people.amal)
     sync(people.amal, people.hq)
     before = sync(people.amal, people.hq).bytes_down
@@ -47,8 +47,8 @@ def test_new_units_are_told_and_the_list_once(people: Cast) -> None:
     transfer.plan_transfer(people.samar, home, "LAT/NEW")
 
 
-def test_a_partner_is_told_of_no_units(people: Cast) -> None:
-    """Which offices there are is none of its business."""
+def test_a_partner_gets_no_unit_list(people: Cast) -> None:
+    """The organisation's offices are not disclosed to partners."""
     cast.join_directly(people.hq, people.home / "noor", "Noor", "partner", ["LAT/NOOR"])
     noor = people.open("noor")
     sync(noor, people.hq)

@@ -1,4 +1,4 @@
-"""A server that was taken over answers its laptops with numbers that no server says: refused whole, and nothing of it stays."""
+"""A compromised server answers with impossible numbers: the answer is refused whole, and nothing of it is stored."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -55,10 +55,8 @@ def _lies(number: int) -> list[tuple[dict[str, Any], tuple[FrameKind, bytes] | N
 
 @pytest.mark.parametrize("number", NUMBERS)
 @pytest.mark.parametrize("which", range(6))
-def test_a_number_that_no_server_says_is_refused_and_the_next_sync_is_as_ever(
-    people: Cast, number: int, which: int
-) -> None:
-    """Amal's server lies once; her laptop stores nothing of it, and then syncs with the honest one."""
+def test_an_impossible_number_is_refused_without_lasting_effect(people: Cast, number: int, which: int) -> None:
+    """Amal's server lies once; her laptop stores nothing of it and then syncs normally."""
     save.add_record(people.amal, "household", FAMILY)
     talk = Lying(people.amal, people.hq)
     talk.facts, talk.then = _lies(number)[which]
@@ -68,8 +66,8 @@ def test_a_number_that_no_server_says_is_refused_and_the_next_sync_is_as_ever(
     assert directly.differing(people.amal, people.hq) == []
 
 
-def test_a_receipt_for_what_was_never_saved_is_not_believed(people: Cast) -> None:
-    """A server says that another one has more of Amal's saves than there are: her laptop goes on, and sends what is not there."""
+def test_a_receipt_for_unsaved_commits_is_ignored(people: Cast) -> None:
+    """A server claims that another has more of Amal's commits than exist: her laptop still sends the missing ones."""
     save.add_record(people.amal, "household", FAMILY)
     talk = Lying(people.amal, people.hq)
     talk.facts = {"receipts": ((1, b"s" * 16, (1 << 63) - 1, 1),)}

@@ -1,4 +1,4 @@
-"""Copies of laptops whose person was granted other units: what they signed before they were told counts, and what was taken away stays so."""
+"""Copies of laptops whose person changed units: earlier work counts, and withdrawn grants stay withdrawn."""
 
 import contextlib
 import shutil
@@ -103,8 +103,8 @@ def settle(tree: Tree, *laptops: str) -> None:
 # --- what was signed before the news ----------------------------------------------------------------------------------
 
 
-def test_a_clone_s_unsent_work_counts_at_headquarters(people: Cast) -> None:
-    """Amal's clone was offline while she was moved and told so: what it had written in the old unit is applied, and then let go."""
+def test_a_clone_s_pending_commits_count_at_headquarters(people: Cast) -> None:
+    """Amal's clone was offline during her change of unit: its work in the old unit is applied, then released."""
     hq, amal = people.hq, people.amal
     household(amal)
     directly.sync(amal, hq)
@@ -131,8 +131,8 @@ def test_a_clone_s_unsent_work_counts_at_headquarters(people: Cast) -> None:
 
 
 @pytest.mark.parametrize("heard", [False, True])
-def test_a_clone_s_unsent_work_counts_through_a_branch(tree: Tree, heard: bool) -> None:
-    """The branch has heard of the move or not when the clone renews there; it waits for approval, and nothing of it is refused."""
+def test_a_clone_s_pending_commits_count_through_a_branch(tree: Tree, heard: bool) -> None:
+    """Whether or not the branch knows of the change, the clone is pending at renewal, and its work is not refused."""
     copy = copied(tree)
     hq, jbl, amal = (tree.nodes[name] for name in ("hq", "jbl", "amal"))
     grant(tree, amal.device, [QRD])
@@ -153,8 +153,8 @@ def test_a_clone_s_unsent_work_counts_through_a_branch(tree: Tree, heard: bool) 
 
 
 @pytest.mark.parametrize("heard", [False, True])
-def test_a_laptop_that_was_restored_to_before_the_move(tree: Tree, heard: bool) -> None:
-    """Moved, then restored: what the backup had unsent, and what was written since, counts; the branch has heard or not."""
+def test_a_laptop_restored_to_before_the_change_of_unit(tree: Tree, heard: bool) -> None:
+    """Pending commits of the backup and later ones count, whether or not the branch knows of the change."""
     hq, jbl, amal = (tree.nodes[name] for name in ("hq", "jbl", "amal"))
     unsent = household(amal, "unsent in the backup")
     backups.write_backup(amal, tree.home / "backup")
@@ -176,8 +176,8 @@ def test_a_laptop_that_was_restored_to_before_the_move(tree: Tree, heard: bool) 
 
 
 @pytest.mark.parametrize("heard", [False, True])
-def test_a_laptop_that_was_restored_and_then_moved(tree: Tree, heard: bool) -> None:
-    """Restored, then moved: headquarters grants Qardaha to the identity of before the restore, or the one of after it, if it has heard."""
+def test_a_laptop_restored_before_the_change_of_unit(tree: Tree, heard: bool) -> None:
+    """Headquarters grants Qardaha to the identity before the restore, or after it if known; all commits count."""
     hq, jbl, amal = (tree.nodes[name] for name in ("hq", "jbl", "amal"))
     backups.write_backup(amal, tree.home / "backup")
     household(amal, "lost laptop")
@@ -198,8 +198,8 @@ def test_a_laptop_that_was_restored_and_then_moved(tree: Tree, heard: bool) -> N
 
 
 @pytest.mark.parametrize("heard", [False, True])
-def test_clones_of_a_clone(tree: Tree, heard: bool) -> None:
-    """One renewal after another: each copy says again what it had unsent, some of it as the other does, and all of it counts."""
+def test_clones_of_a_clone_keep_their_pending_commits(tree: Tree, heard: bool) -> None:
+    """Each renewed copy re-issues its pending commits, some of them shared: all of them count."""
     hq, jbl = tree.nodes["hq"], tree.nodes["jbl"]
     copied(tree)
     tree.sync("amal's clone", "jbl")
@@ -225,8 +225,8 @@ def test_clones_of_a_clone(tree: Tree, heard: bool) -> None:
         assert rows(one) == {}
 
 
-def test_whoever_is_granted_the_old_unit_again_has_it_whole(tree: Tree) -> None:
-    """The clone gave Jableh back when it was told, and is granted it again: what it had written itself comes down, too."""
+def test_a_unit_granted_again_is_complete(tree: Tree) -> None:
+    """The clone released Jableh and is granted it again: its own records come down too."""
     copy = copied(tree)
     amal = tree.nodes["amal"]
     grant(tree, amal.device, [QRD])
@@ -241,8 +241,8 @@ def test_whoever_is_granted_the_old_unit_again_has_it_whole(tree: Tree) -> None:
     assert directly.differing(copy, tree.nodes["jbl"]) == []
 
 
-def test_a_clone_that_renewed_at_headquarters_is_copied_again_at_its_old_branch(tree: Tree) -> None:
-    """The successor was enrolled at headquarters, in Qardaha, and is copied; the copy renews in Jableh: headquarters hears of it."""
+def test_a_successor_from_headquarters_is_copied_again_at_the_branch(tree: Tree) -> None:
+    """The successor enrolled in Qardaha is copied; the copy renews in Jableh, and headquarters learns of it."""
     copy = clone(tree, "amal")
     hq, amal = tree.nodes["hq"], tree.nodes["amal"]
     household(amal, "sent")
@@ -262,8 +262,8 @@ def test_a_clone_that_renewed_at_headquarters_is_copied_again_at_its_old_branch(
     settle(tree, "amal's clone", "amal's clone's clone")
 
 
-def test_a_successor_of_which_headquarters_told_the_branch(tree: Tree) -> None:
-    """The line broke when the clone had renewed at headquarters; by night its branch hears of it, and applies what it then brings."""
+def test_a_branch_accepts_a_successor_reported_by_headquarters(tree: Tree) -> None:
+    """The connection broke when the clone renewed at headquarters; later its branch learns of it and applies its work."""
     copy = copied(tree)
     hq, jbl, amal = (tree.nodes[name] for name in ("hq", "jbl", "amal"))
     grant(tree, amal.device, [QRD])
@@ -282,8 +282,8 @@ def test_a_successor_of_which_headquarters_told_the_branch(tree: Tree) -> None:
 
 
 @pytest.mark.parametrize("heard", [False, True])
-def test_two_histories_of_somebody_who_moved(tree: Tree, heard: bool) -> None:
-    """Amal's laptop delivered at headquarters, its clone at the branch, under one name; what headquarters says again of it counts as it did there."""
+def test_a_fork_of_a_laptop_whose_person_changed_units(tree: Tree, heard: bool) -> None:
+    """Amal's laptop syncs at headquarters, its clone at the branch, under one key; re-issued commits count as at first."""
     copy = clone(tree, "amal")
     hq, jbl, amal = (tree.nodes[name] for name in ("hq", "jbl", "amal"))
     household(amal, "sent")
@@ -304,8 +304,8 @@ def test_two_histories_of_somebody_who_moved(tree: Tree, heard: bool) -> None:
     assert (copy.units, rows(copy)) == ([QRD], {})
 
 
-def test_a_child_that_waited_in_quarantine_does_not_stay_on_its_author_s_laptop(tree: Tree) -> None:
-    """Amal's laptop is a second copy, and waits for approval with a child of a family that has moved: approved, it goes to the new unit."""
+def test_a_quarantined_child_of_a_moved_family_is_released(tree: Tree) -> None:
+    """Amal's laptop is a pending copy with a child of a moved family: once approved, the child goes to the new unit."""
     hq, jbl, amal = (tree.nodes[name] for name in ("hq", "jbl", "amal"))
     family = household(tree.nodes["basim"], "family")
     tree.settle()
@@ -331,8 +331,8 @@ def test_a_child_that_waited_in_quarantine_does_not_stay_on_its_author_s_laptop(
 
 
 @pytest.mark.parametrize("now", [[QRD], [OLD]])
-def test_a_successor_does_not_keep_a_unit_that_the_branch_had_not_heard_was_taken(tree: Tree, now: list[str]) -> None:
-    """Amal had two units, and lost one; her laptop's copy renews where that was not heard: after the night nobody serves it the lost one."""
+def test_a_successor_loses_a_unit_withdrawn_earlier(tree: Tree, now: list[str]) -> None:
+    """Amal lost one of two units; her copy renews where that is unknown: after the nightly sync it is not served that unit."""
     hq, jbl, amal = (tree.nodes[name] for name in ("hq", "jbl", "amal"))
     grant(tree, amal.device, [JBL, QRD])
     for _ in range(2):
@@ -356,8 +356,8 @@ def test_a_successor_does_not_keep_a_unit_that_the_branch_had_not_heard_was_take
 
 
 @pytest.mark.parametrize(("role", "unit"), [("caseworker", OLD), ("auditor", JBL)])
-def test_a_narrower_grant_within_the_branch_stands_for_the_successor_too(tree: Tree, role: str, unit: str) -> None:
-    """Amal's unit or role was narrowed within the branch, which had not heard when her laptop's copy renewed: so is the copy's."""
+def test_a_narrower_grant_applies_to_the_successor(tree: Tree, role: str, unit: str) -> None:
+    """Amal's unit or role was narrowed before the branch knew, and her copy renewed there: the copy's is narrowed too."""
     copy = copied(tree)
     hq, jbl, amal = (tree.nodes[name] for name in ("hq", "jbl", "amal"))
     grant(tree, amal.device, [unit], role)
@@ -371,8 +371,8 @@ def test_a_narrower_grant_within_the_branch_stands_for_the_successor_too(tree: T
     assert (copy.units, copy.role) == ([unit], role)
 
 
-def test_what_the_branch_itself_granted_stands(tree: Tree) -> None:
-    """The branch makes Amal auditor, and her laptop's copy renews before the night: headquarters hears of both, and judges rightly."""
+def test_a_grant_made_by_the_branch_stands(tree: Tree) -> None:
+    """The branch makes Amal an auditor, and her copy renews before the nightly sync: headquarters applies both."""
     copy = copied(tree)
     hq, jbl, amal = (tree.nodes[name] for name in ("hq", "jbl", "amal"))
     grant(tree, amal.device, [JBL], "auditor", at="jbl")
@@ -384,8 +384,8 @@ def test_what_the_branch_itself_granted_stands(tree: Tree) -> None:
         assert reasons(node, copy) == {}
 
 
-def test_a_copy_of_somebody_who_went_and_came_back(tree: Tree) -> None:
-    """The branch knows that Amal went to Qardaha, and not that she is back, when her laptop's copy renews: headquarters takes it as back."""
+def test_a_copy_of_a_person_who_returned_to_the_unit(tree: Tree) -> None:
+    """The branch knows that Amal left for Qardaha but not that she returned: headquarters treats the copy as returned."""
     copy = copied(tree)
     hq, jbl, amal = (tree.nodes[name] for name in ("hq", "jbl", "amal"))
     grant(tree, amal.device, [QRD])
@@ -402,8 +402,8 @@ def test_a_copy_of_somebody_who_went_and_came_back(tree: Tree) -> None:
 
 
 @pytest.mark.parametrize("heard", [False, True])
-def test_a_copy_of_somebody_who_moved_and_was_locked_out_gets_nothing(tree: Tree, heard: bool) -> None:
-    """Moved, then revoked; the branch has heard of the move at most: the copy that renewed there is locked, and nothing of it is applied."""
+def test_a_copy_of_a_moved_and_revoked_person_is_locked(tree: Tree, heard: bool) -> None:
+    """Revoked after the change of unit: the copy that renewed at the branch is locked, and nothing is applied."""
     copy = copied(tree)
     hq, jbl, amal = (tree.nodes[name] for name in ("hq", "jbl", "amal"))
     grant(tree, amal.device, [QRD])
@@ -422,8 +422,8 @@ def test_a_copy_of_somebody_who_moved_and_was_locked_out_gets_nothing(tree: Tree
             mint(node, copy.key)
 
 
-def test_units_taken_away_at_once_count_at_once_for_a_copy(tree: Tree) -> None:
-    """`server grant --at-once`: what the copy had written in the old unit is refused at headquarters and below."""
+def test_units_withdrawn_at_once_apply_to_a_copy(tree: Tree) -> None:
+    """After `server grant --at-once` the copy's commits in the old unit are refused at headquarters and below."""
     copy = copied(tree)
     hq, jbl, amal = (tree.nodes[name] for name in ("hq", "jbl", "amal"))
     grant(tree, amal.device, [QRD], at_once=True)
@@ -434,8 +434,8 @@ def test_units_taken_away_at_once_count_at_once_for_a_copy(tree: Tree) -> None:
     assert units(hq, copy.device) == units(jbl, copy.device) == [QRD]
 
 
-def test_a_branch_makes_no_successor_that_writes_where_its_original_was_before(tree: Tree) -> None:
-    """Samar came from Qardaha to Jableh; an evil branch claims her successor, whose key it has: what that writes in Qardaha is refused."""
+def test_a_minted_successor_cannot_write_in_a_former_unit(tree: Tree) -> None:
+    """Samar came from Qardaha to Jableh; a compromised branch mints her successor: its commits in Qardaha are refused."""
     hq, jbl, samar = (tree.nodes[name] for name in ("hq", "jbl", "samar"))
     there = household(samar, "qardaha", QRD)
     tree.settle()

@@ -1,4 +1,4 @@
-"""Receipts of first taking that are another branch's to give: a branch speaks for what it brings, and in its own units."""
+"""First receipts: a branch may state only commits that it brings itself, in its own units."""
 
 from collections.abc import Iterator
 
@@ -63,8 +63,8 @@ def only(node: Node) -> bytes:
 
 
 @pytest.mark.parametrize("last", [2, 9, 1 << 62])
-def test_a_receipt_of_what_another_branch_will_bring_is_nothing(tree: Tree, last: int) -> None:
-    """QRD's key says that it took Amal's next commits; what JBL then took before her revocation stays all the same."""
+def test_a_receipt_for_another_branch_s_commits_is_ignored(tree: Tree, last: int) -> None:
+    """QRD's key claims Amal's next commits; those that JBL received before her revocation stay all the same."""
     hq, jbl, qrd, amal = (tree.nodes[name] for name in ("hq", "jbl", "qrd", "amal"))
     tell(said(hq, qrd), Peer(taken=(receipt(qrd, amal.device, 2, last, tree.clock()),)))
     tree.clock.tick(1_000)
@@ -80,8 +80,8 @@ def test_a_receipt_of_what_another_branch_will_bring_is_nothing(tree: Tree, last
     assert taken.server == jbl.device
 
 
-def test_a_receipt_of_what_comes_to_headquarters_itself_is_nothing(tree: Tree) -> None:
-    """Planted years back for Dima's next commits, that a theft might not be found later: headquarters' own word counts."""
+def test_a_receipt_for_commits_sent_to_headquarters_is_ignored(tree: Tree) -> None:
+    """A receipt planted years back for Dima's next commits: headquarters' own receipt counts."""
     hq, qrd, dima = (tree.nodes[name] for name in ("hq", "qrd", "dima"))
     save.add_record(dima, "household", Changes(set={"family_name": "ديمة"}), unit=JBL)
     with hq.store.read() as tx:
@@ -99,8 +99,8 @@ def test_a_receipt_of_what_comes_to_headquarters_itself_is_nothing(tree: Tree) -
     assert taken.server == hq.device
 
 
-def test_a_branch_speaks_for_no_record_of_other_units(tree: Tree) -> None:
-    """A revoked laptop's key and QRD's key: what they make up three days later about a family of JBL is refused."""
+def test_a_branch_s_receipt_does_not_cover_other_units(tree: Tree) -> None:
+    """With a revoked laptop's key QRD forges commits about a family of JBL, three days later: refused."""
     hq, qrd, amal = (tree.nodes[name] for name in ("hq", "qrd", "amal"))
     record = only(hq)
     device_locks.revoke_device(hq, amal.device.hex())

@@ -1,4 +1,4 @@
-"""A copy that becomes a device, killed with kill -9 on the way: the next sync finishes, and nothing is lost or doubled."""
+"""Device renewal killed with kill -9: the next sync completes it, and nothing is lost or duplicated."""
 
 import random
 import shutil
@@ -14,8 +14,8 @@ from tests.scale import LONG
 PARTS = 40 if LONG else 6
 
 
-def test_killed_while_it_becomes_another_device(own_office: Office) -> None:
-    """The clone's `sync` is killed sooner and later; each time both hold everything in the end, once."""
+def test_a_killed_renewal_is_completed_by_the_next_sync(own_office: Office) -> None:
+    """The clone's `sync` is killed at different moments; both copies' work is present once in the end."""
     office = own_office
     office.register("amal", 3)
     case = save.add_record(office["amal"], "case", Changes(count={"reopen_count": 1}), unit=JBL)

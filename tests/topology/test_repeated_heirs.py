@@ -1,4 +1,4 @@
-"""What an heir says again and a server refuses, as another had said the same: laptops that had it as values let it go."""
+"""Re-issued commits that a server refuses as already present are withdrawn from laptops that had applied them."""
 
 import msgspec
 
@@ -17,8 +17,8 @@ from tests.cast import JBL, rows
 from tests.conftest import Cast
 
 
-def test_a_laptop_that_had_an_heir_s_work_from_another_server(people: Cast) -> None:
-    """A server that may have lost something is asked by joining: what it refused as said again goes all the same, and nothing else does."""
+def test_a_refused_re_issued_commit_is_withdrawn_from_laptops(people: Cast) -> None:
+    """The laptop received it as values from another server; only the refused re-issued commit is withdrawn."""
     record = save.add_record(people.basim, "household", Changes(set={"family_name": "محمد", "location": "x"}), unit=JBL)
     for node in (people.basim, people.amal):
         directly.sync(node, people.hq)

@@ -1,4 +1,4 @@
-"""Places for what comes in protocol 3: a program of 0.2 keeps what stands there, unread, and passes it on, up and down."""
+"""Entries reserved for protocol 3: release 0.2 stores them unread and forwards them, up and down."""
 
 import random
 from pathlib import Path
@@ -43,8 +43,8 @@ def heard(node: Node, way: str) -> dict[tuple[bytes, bytes], bytes]:
         return {(piece.source, piece.key): piece.data for piece in reserved_entries.stored_entries(tx, way)}
 
 
-def test_what_a_laptop_says_reaches_headquarters_and_what_that_says_reaches_her(tree: Tree) -> None:
-    """Through two branches, in frames of 64 KiB, once; what is said anew takes the older one's place."""
+def test_reserved_entries_travel_both_ways(tree: Tree) -> None:
+    """Through two branches in 64 KiB frames, each once; an entry issued again replaces the older one."""
     rima, old, jbl, hq = (tree.nodes[name] for name in ("rima", "old", "jbl", "hq"))
     said = {(rima.device, b"certificate/%d" % i): noise(15_000, i) for i in range(4)}
     for (_, key), data in said.items():
@@ -68,7 +68,7 @@ def test_what_a_laptop_says_reaches_headquarters_and_what_that_says_reaches_her(
         assert reserved_entries.stored_entries(tx, reserved_entries.DOWN) == before  # nothing comes twice
 
 
-def test_they_travel_by_stick(tree: Tree, tmp_path: Path) -> None:
+def test_reserved_entries_travel_by_bundle(tree: Tree, tmp_path: Path) -> None:
     """In the manifest, both ways."""
     amal, jbl = tree.nodes["amal"], tree.nodes["jbl"]
     say(amal, reserved_entries.UP, b"certificate", noise(60_000)[:16_000])
@@ -80,8 +80,8 @@ def test_they_travel_by_stick(tree: Tree, tmp_path: Path) -> None:
     bundle_sync.pack_bundle(amal, tmp_path / "again")
 
 
-def test_nobody_takes_all_the_room(people) -> None:
-    """1 MB each way in all, and 64 KiB of one device: what is beyond is passed over, and the sync goes on."""
+def test_reserved_entries_are_limited_in_size(people) -> None:
+    """1 MB each way in total and 64 KiB per device: the rest is skipped, and the sync continues."""
     with people.hq.store.write() as tx:
         take = _taking(tx, people.hq.clock())
         for who in range(40):
@@ -103,8 +103,8 @@ def _taking(tx: Tx, now: int):
     return take
 
 
-def test_a_device_speaks_for_itself_only_and_not_too_much(own_office: Office) -> None:
-    """What Amal's laptop says in Basim's name is kept as hers; a piece that is too large is refused, and changes nothing."""
+def test_a_device_sends_entries_in_its_own_name_only(own_office: Office) -> None:
+    """An entry that Amal's laptop sends in Basim's name is stored as hers; an oversized one is refused without effect."""
     office = own_office
     hand = Hand(office["amal"], office.port)
     hand.post("/v2/sync", hand.hello(where=True))

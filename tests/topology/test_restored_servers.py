@@ -1,4 +1,4 @@
-"""A server that was put back to last night: it asks for what it lost, and nothing that a laptop holds is lost or skipped."""
+"""Restored servers: lost commits are requested from laptops, and nothing that a laptop holds is lost or skipped."""
 
 import shutil
 from collections.abc import Callable
@@ -54,8 +54,8 @@ def put_back(people: Cast, request: pytest.FixtureRequest) -> Callable[[], Again
     return keep
 
 
-def test_a_restored_server_gets_back_what_the_laptops_hold(people: Cast, put_back: Callable[[], Again]) -> None:
-    """Amal's and Basim's work of a day was lost with the server: both sync, and it is all there; nothing new is skipped."""
+def test_a_restored_server_recovers_commits_from_laptops(people: Cast, put_back: Callable[[], Again]) -> None:
+    """Amal's and Basim's work of a day was lost with the server: after both sync it is present, and nothing new is skipped."""
     amal, basim, samar = people.laptops
     home = family(amal, "محمد", location="first")
     for node in people.laptops:
@@ -79,10 +79,8 @@ def test_a_restored_server_gets_back_what_the_laptops_hold(people: Cast, put_bac
         assert (tally.commits, tally.states, tally.requests) == (0, 0, 1)
 
 
-def test_what_only_a_lost_laptop_had_written_stays_where_it_is_known(
-    people: Cast, put_back: Callable[[], Again]
-) -> None:
-    """The server lost a family whose author's laptop is gone: the laptops that know it keep it."""
+def test_records_of_a_lost_laptop_stay_where_they_are_held(people: Cast, put_back: Callable[[], Again]) -> None:
+    """The server lost a family whose author's laptop is gone: the laptops that hold it keep it."""
     back = put_back()
     lost = family(people.amal, "محمد", location="only here")
     directly.sync(people.amal, people.hq)
@@ -100,8 +98,8 @@ def test_what_only_a_lost_laptop_had_written_stays_where_it_is_known(
     equal(hq, people.samar, people.amal)
 
 
-def test_a_laptop_notices_a_restore_that_new_arrivals_make_up_for(people: Cast) -> None:
-    """Basim's new family takes the arrival of the lost one before Samar comes, and Amal's laptop is gone: Samar keeps what she knows."""
+def test_a_laptop_detects_a_restore_hidden_by_new_arrivals(people: Cast) -> None:
+    """Basim's family takes the lost one's sequence number before Samar syncs: her laptop keeps its records."""
     folder = people.home / "hq as it was"
     people.hq.close()
     shutil.copytree(people.home / "hq", folder)
@@ -119,8 +117,8 @@ def test_a_laptop_notices_a_restore_that_new_arrivals_make_up_for(people: Cast) 
 
 
 @pytest.mark.parametrize("way", ["line", "bundle", "line after bundles that nobody asked for"])
-def test_a_branch_notices_a_restore_that_new_arrivals_make_up_for(way: str, tmp_path: Path) -> None:
-    """Headquarters lost Amal's edit, and Dima's came into the branch's units meanwhile: the branch brings Amal's again."""
+def test_a_branch_detects_a_restore_hidden_by_new_arrivals(way: str, tmp_path: Path) -> None:
+    """Headquarters lost Amal's edit and received Dima's meanwhile: the branch sends Amal's again."""
     tree = Tree()
     try:
 
@@ -165,8 +163,8 @@ def test_a_branch_notices_a_restore_that_new_arrivals_make_up_for(way: str, tmp_
         tree.close()
 
 
-def test_a_branch_notices_a_second_restore_within_the_hour() -> None:
-    """Headquarters was put back within an hour of its last restore, and begins no epoch yet: its count of answers tells the branch."""
+def test_a_branch_detects_a_second_restore_within_the_hour() -> None:
+    """Headquarters is restored twice in an hour without a new epoch: its answer count reveals it to the branch."""
     tree = Tree()
     try:
         amal, jbl, hq = tree.nodes["amal"], tree.nodes["jbl"], tree.nodes["hq"]
@@ -193,8 +191,8 @@ def test_a_branch_notices_a_second_restore_within_the_hour() -> None:
         tree.close()
 
 
-def test_a_restored_server_begins_one_epoch_however_many_notice(people: Cast, put_back: Callable[[], Again]) -> None:
-    """Everybody had more answers than the server remembers: one of them tells, the others hear of it and count anew."""
+def test_a_restored_server_begins_only_one_epoch(people: Cast, put_back: Callable[[], Again]) -> None:
+    """Every client counts more answers than the server: one reports the restore, the others reset their counts."""
     back = put_back()
     for _ in range(3):
         for node in people.laptops:
@@ -209,10 +207,8 @@ def test_a_restored_server_begins_one_epoch_however_many_notice(people: Cast, pu
     assert len(epochs_seen) == 1
 
 
-def test_an_edit_that_comes_before_what_it_had_seen_is_taken_in_the_end(
-    people: Cast, put_back: Callable[[], Again]
-) -> None:
-    """Basim edits what Amal wrote and the server lost, and syncs first: kept aside, and taken when Amal has synced."""
+def test_an_edit_of_a_lost_commit_is_accepted_once_that_returns(people: Cast, put_back: Callable[[], Again]) -> None:
+    """Basim edits Amal's lost value and syncs first: quarantined, and applied when Amal has synced."""
     back = put_back()
     home = family(people.amal, "محمد", location="Amal's")
     for node in people.laptops:
@@ -226,8 +222,8 @@ def test_an_edit_that_comes_before_what_it_had_seen_is_taken_in_the_end(
     assert queries.status(people.basim).refused == []
 
 
-def test_a_backup_is_whole_or_nothing(people: Cast, tmp_path: Path) -> None:
-    """A copy that was cut, or is no copy, restores nothing; a good one holds all, under the same key and no other."""
+def test_a_backup_restores_completely_or_not_at_all(people: Cast, tmp_path: Path) -> None:
+    """A truncated or foreign file restores nothing; a good backup restores all, under the same key only."""
     from fieldsync import errors
     from fieldsync.crypto.slots import Slots
 
@@ -267,10 +263,8 @@ def test_a_backup_is_whole_or_nothing(people: Cast, tmp_path: Path) -> None:
     node.close()
 
 
-def test_a_restored_server_gets_its_last_forms_back(
-    people: Cast, put_back: Callable[[], Again], tmp_path: Path
-) -> None:
-    """Headquarters renamed a question of the visits and lost that with its disk: Amal's laptop, which has it, brings the forms back."""
+def test_a_restored_server_recovers_its_forms(people: Cast, put_back: Callable[[], Again], tmp_path: Path) -> None:
+    """Headquarters renamed a field and lost that with its disk: Amal's laptop brings the forms back."""
     book = Book()
     publish_schema(people.hq, book.write(tmp_path / "forms"))
     directly.sync(people.amal, people.hq)
@@ -290,8 +284,8 @@ def test_a_restored_server_gets_its_last_forms_back(
     assert directly.sync(people.amal, hq).requests == 1
 
 
-def test_nobody_else_puts_forms_in_force(people: Cast, tmp_path: Path) -> None:
-    """Basim's laptop has been tampered with: it brings forms that it signed itself, or with headquarters' name on them."""
+def test_forms_signed_by_others_are_refused(people: Cast, tmp_path: Path) -> None:
+    """Basim's tampered laptop brings forms signed by itself, or in headquarters' name: refused."""
     book = Book()
     publish_schema(people.hq, book.write(tmp_path / "forms"))
     before = people.hq.forms
@@ -308,8 +302,8 @@ def test_nobody_else_puts_forms_in_force(people: Cast, tmp_path: Path) -> None:
         assert people.hq.forms == before
 
 
-def test_lost_forms_that_others_have_followed_are_outdone(people: Cast, tmp_path: Path) -> None:
-    """Since it was put back headquarters has published other forms than it lost: its next ones get a higher number than those."""
+def test_lost_forms_are_superseded_by_later_ones(people: Cast, tmp_path: Path) -> None:
+    """The restored headquarters published other forms than it lost: its next forms get a higher number."""
     book = Book()
     publish_schema(people.hq, book.write(tmp_path / "forms"))
     lost = schema_recovery.sign_forms(book.texts(), 7, people.hq.key)
@@ -322,10 +316,8 @@ def test_lost_forms_that_others_have_followed_are_outdone(people: Cast, tmp_path
     assert publish_schema(people.hq, book.write(tmp_path / "forms")).number == 8
 
 
-def test_forms_under_the_number_of_lost_ones_end_everywhere(
-    people: Cast, put_back: Callable[[], Again], tmp_path: Path
-) -> None:
-    """Headquarters lost the forms that Amal has and published others: whoever has which, all end with headquarters', and so it stays."""
+def test_forms_with_a_reused_number_converge(people: Cast, put_back: Callable[[], Again], tmp_path: Path) -> None:
+    """Headquarters lost forms and published others under the same number: all nodes end with headquarters' forms."""
     hq, amal, samar = people.hq, people.amal, people.samar
     book = Book()
     publish_schema(hq, book.write(tmp_path / "forms"))
@@ -353,8 +345,8 @@ def test_forms_under_the_number_of_lost_ones_end_everywhere(
     assert hq.forms == before
 
 
-def test_a_branch_with_lost_forms_hands_them_to_nobody(tmp_path: Path) -> None:
-    """Jableh has the lost forms, headquarters others of the same number: it hears so from Basim, and Amal keeps what she has from there."""
+def test_a_branch_does_not_forward_lost_forms(tmp_path: Path) -> None:
+    """Jableh has the lost forms, headquarters others of that number: Basim's sync reveals it, and Amal keeps her forms."""
     tree = Tree()
     try:
         hq, jbl, amal, basim = (tree.nodes[name] for name in ("hq", "jbl", "amal", "basim"))

@@ -1,4 +1,4 @@
-"""A store put back, beside a revocation or a move: what was delivered is accepted again, what was refused goes everywhere."""
+"""Restores combined with revocations or changes of unit: delivered commits are accepted again, refused ones go everywhere."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -55,7 +55,7 @@ def night(tree: Tree) -> None:
 @pytest.mark.parametrize("known", [False, True], ids=["revocation lost, too", "revocation in the backup"])
 @pytest.mark.parametrize("cut", [None, 1, 2, 3, 4, 5])
 def test_a_save_delivered_before_a_revocation_is_accepted_again(tree: Tree, cut: int | None, *, known: bool) -> None:
-    """Amal's branch had her family before it heard that she is revoked; headquarters, put back, takes it again as it did."""
+    """Amal's branch had her family before it knew of her revocation; the restored headquarters accepts it again."""
     amal, hq = tree.nodes["amal"], tree.nodes["hq"]
     tree.settle()
     if known:
@@ -82,8 +82,8 @@ def test_a_save_delivered_before_a_revocation_is_accepted_again(tree: Tree, cut:
     assert told.head == 1
 
 
-def test_a_branch_hears_of_revocations_whatever_life_of_the_store_it_names(tree: Tree) -> None:
-    """One that would have its word count for ever by never naming this life is told all the same, and what it had stated is noted."""
+def test_a_branch_learns_of_revocations_under_any_store_epoch(tree: Tree) -> None:
+    """A branch that never names the current epoch is informed all the same, and what it had stated is recorded."""
     amal, hq, jbl = tree.nodes["amal"], tree.nodes["hq"], tree.nodes["jbl"]
     tree.settle()
     device_locks.revoke_device(hq, amal.device.hex())
@@ -100,8 +100,8 @@ def test_a_branch_hears_of_revocations_whatever_life_of_the_store_it_names(tree:
         assert tx.stated_change(change.n, jbl.device) is not None
 
 
-def test_what_a_restored_headquarters_refused_goes_at_the_branch(tree: Tree) -> None:
-    """Amal's family and edit came to the branch too late, by a bundle's news: they go there too, and what else it knows stays."""
+def test_refusals_of_a_restored_headquarters_reach_the_branch(tree: Tree) -> None:
+    """Amal's family and edit came to the branch after her revocation: they are withdrawn there too, and other records stay."""
     amal, basim, dima, jbl = (tree.nodes[name] for name in ("amal", "basim", "dima", "jbl"))
     home = family(basim, "حسن", location="first")
     tree.sync("basim", "jbl")
@@ -135,8 +135,8 @@ def test_what_a_restored_headquarters_refused_goes_at_the_branch(tree: Tree) -> 
 
 
 @pytest.mark.parametrize("way", ["line", "bundle"])
-def test_a_branch_that_was_put_back_sends_nothing_for_ever(tree: Tree, way: str) -> None:
-    """Headquarters has what the branch lost of Amal's, whose laptop was stolen: it says how far it holds what the branch still has."""
+def test_a_restored_branch_stops_sending_acknowledged_commits(tree: Tree, way: str) -> None:
+    """Headquarters has more of stolen Amal's commits than the restored branch, and states how far it holds the branch's."""
     amal, hq = tree.nodes["amal"], tree.nodes["hq"]
     tree.settle()
     home = family(amal, "محمد", location="first")
@@ -159,8 +159,8 @@ def test_a_branch_that_was_put_back_sends_nothing_for_ever(tree: Tree, way: str)
     assert directly.differing(jbl, hq) == []
 
 
-def test_a_record_that_had_left_a_branch_comes_again_as_it_left(tree: Tree) -> None:
-    """Headquarters, put back, sends the branch the family that Amal had moved: the branch's log knows better, and `check` finds nothing."""
+def test_a_departed_record_sent_again_stays_departed(tree: Tree) -> None:
+    """The restored headquarters sends a family that Amal had moved: the branch's log is newer, and `check` finds nothing."""
     amal, jbl = tree.nodes["amal"], tree.nodes["jbl"]
     tree.settle()
     home = family(amal, "محمد")

@@ -1,4 +1,4 @@
-"""Serials run unbroken through an office's year: given once, by the lowest server that covers the unit, in whatever order all meet."""
+"""Serial numbers are unbroken per office and year: each given once, by the lowest server that covers the unit."""
 
 import re
 from collections import defaultdict
@@ -42,8 +42,8 @@ def serials(tree: Tree, server: str = "hq") -> dict[bytes, str | None]:
     }
 
 
-def test_a_branch_numbers_what_is_its_own_and_headquarters_the_rest() -> None:
-    """Amal's goes to her branch, or to headquarters first: the branch gives the number either way; nobody types one."""
+def test_a_branch_numbers_its_own_records() -> None:
+    """Amal's record goes to her branch or to headquarters first: the branch gives the number; nobody types one."""
     tree = Tree()
     try:
         homes = {
@@ -77,7 +77,7 @@ def test_a_branch_numbers_what_is_its_own_and_headquarters_the_rest() -> None:
 
 @pytest.mark.parametrize(("day", "since"), [("2026-03-01", 1), ("2025-05-01", 1), ("2026-03-01", 60)])
 def test_a_restored_server_gives_no_number_twice(day: str, since: int) -> None:
-    """Whatever the branch gave after its backup, in a series that this knows or not: another statement is never called so."""
+    """The restored branch begins a series of its own, so that no other statement has the same number."""
     tree = Tree()
     try:
         home = save.add_record(tree.nodes["amal"], "household", Changes(set={"location": "x"}))
@@ -115,8 +115,8 @@ _step = st.one_of(
 
 @settings(max_examples=8 * SCALE, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(_step, max_size=25))
-def test_no_number_is_missing_or_given_twice(steps: list[Any]) -> None:
-    """Whatever the order, the cuts and the server: from 1 on, each once, per office and year."""
+def test_serial_numbers_have_no_gaps_or_duplicates(steps: list[Any]) -> None:
+    """In any order, with interruptions and any server: from 1 on, each number once per office and year."""
     tree = Tree()
     try:
         homes = {

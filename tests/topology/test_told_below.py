@@ -1,4 +1,4 @@
-"""A branch is told what became of commits that are its business, all of it, and nothing of others."""
+"""Verdicts for a branch: it learns all verdicts on its own units' commits and none on others'."""
 
 import shutil
 from collections.abc import Iterator
@@ -42,8 +42,8 @@ def overstep(laptop: Node, own: str, other: str) -> None:
     save.add_record(laptop, "household", Changes(set={"family_name": "محمد"}), unit=other)
 
 
-def test_a_branch_hears_of_its_own_refusals_only(tree: Tree) -> None:
-    """Samar of Qardaha oversteps, and so does Amal of Jableh: each branch hears of its own, and a later one of its own, too."""
+def test_a_branch_learns_its_own_refusals_only(tree: Tree) -> None:
+    """Samar of Qardaha and Amal of Jableh exceed their grants: each branch learns of its own, and of later ones too."""
     hq, jbl, qrd, amal, samar = (tree.nodes[name] for name in ("hq", "jbl", "qrd", "amal", "samar"))
     for _ in range(2):
         overstep(samar, QRD, JBL)
@@ -56,8 +56,8 @@ def test_a_branch_hears_of_its_own_refusals_only(tree: Tree) -> None:
 
 
 @pytest.mark.parametrize("cut", [None, *range(2, 12)])
-def test_a_visitor_s_earlier_refusals_are_told_when_its_commits_come(tree: Tree, cut: int | None) -> None:
-    """What Samar saved was dropped at headquarters, then syncs in Jableh: that branch hears why, wherever the line is cut."""
+def test_a_visitor_s_earlier_refusals_arrive_with_its_commits(tree: Tree, cut: int | None) -> None:
+    """Samar's save was dropped at headquarters, then she syncs in Jableh: that branch gets the reason, even if interrupted."""
     hq, jbl, samar, amal = (tree.nodes[name] for name in ("hq", "jbl", "samar", "amal"))
     meets(samar, hq)
     overstep(samar, QRD, JBL)
@@ -79,8 +79,8 @@ def test_a_visitor_s_earlier_refusals_are_told_when_its_commits_come(tree: Tree,
     assert refused(jbl, samar) == refused(hq, samar) != []
 
 
-def test_a_restored_headquarters_verdicts_are_told_though_it_numbers_them_anew(people: Cast) -> None:
-    """It refused three of Amal's saves, is put back to before that, and refuses them again: she hears so, and of the next one."""
+def test_verdicts_of_a_restored_headquarters_arrive_again(people: Cast) -> None:
+    """It refused three of Amal's saves, is restored to before that and refuses them again: she gets all of them, and the next."""
     hq, amal = people.hq, people.amal
     hq.close()
     shutil.copytree(people.home / "hq", people.home / "hq as it was")
@@ -100,8 +100,8 @@ def test_a_restored_headquarters_verdicts_are_told_though_it_numbers_them_anew(p
 
 
 @pytest.mark.parametrize("cut", [None, *range(1, 9)])
-def test_a_restored_headquarters_revocations_are_told_wherever_the_line_was_cut(tree: Tree, cut: int | None) -> None:
-    """It had told Jableh of much that it lost; the line is cut as it tells of its restore: Jableh hears of Amal's revocation."""
+def test_revocations_of_a_restored_headquarters_arrive_after_any_interruption(tree: Tree, cut: int | None) -> None:
+    """The connection breaks while headquarters reports its restore: Jableh still learns of Amal's revocation."""
     hq, jbl, amal, samar = (tree.nodes[name] for name in ("hq", "jbl", "amal", "samar"))
     hq.close()
     shutil.copytree(tree.home / "hq", tree.home / "hq before")

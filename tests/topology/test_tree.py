@@ -1,4 +1,4 @@
-"""A headquarters, two branches, one below one of them, five laptops: any order of edits, syncs with either server, cuts; at the end all are equal."""
+"""A tree of servers: headquarters, two branches, a third below one of them, and five laptops end equal after random histories."""
 
 import hashlib
 import shutil
@@ -53,8 +53,8 @@ def play(tree: Tree, steps: Sequence[Any]) -> None:
 
 @settings(max_examples=25 * SCALE, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(_step, max_size=30))
-def test_a_tree_comes_to_the_same_state(steps: list[Any]) -> None:
-    """Same commits, same registers, whatever the path; nothing is healed that nobody broke."""
+def test_a_tree_of_servers_converges(steps: list[Any]) -> None:
+    """Same commits, same registers, by any path; range repair fetches only damaged records."""
     tree = Tree()
     try:
         play(tree, steps)
@@ -64,8 +64,8 @@ def test_a_tree_comes_to_the_same_state(steps: list[Any]) -> None:
         tree.close()
 
 
-def test_what_a_laptop_carries_ahead_of_its_branch_waits_for_it() -> None:
-    """Amal's edit of a record that only the branch has yet comes to the headquarters first: it waits, and is applied at night."""
+def test_an_edit_that_overtakes_its_branch_is_quarantined() -> None:
+    """Amal's edit of a record known only to the branch reaches headquarters first: applied after the nightly sync."""
     tree = Tree()
     try:
         save.add_record(tree.nodes["basim"], "household", Changes(set={"location": "جبلة"}))
@@ -92,8 +92,8 @@ def test_what_a_laptop_carries_ahead_of_its_branch_waits_for_it() -> None:
         tree.close()
 
 
-def test_a_revoked_device_is_locked_out_at_the_branch_from_its_next_night_on() -> None:
-    """Headquarters revokes, the branch hears of it at its next sync; what the device had sent before stays."""
+def test_a_branch_locks_a_revoked_device_after_its_next_sync() -> None:
+    """The branch learns of the revocation at its next sync; earlier commits of the device stay."""
     tree = Tree()
     try:
         save.add_record(tree.nodes["amal"], "household", Changes(set={"location": "جبلة"}))
@@ -110,8 +110,8 @@ def test_a_revoked_device_is_locked_out_at_the_branch_from_its_next_night_on() -
 
 
 @pytest.mark.parametrize("who", ["dima", "amal"])
-def test_what_moved_away_goes_from_a_branch_when_all_its_laptops_have_heard(who: str) -> None:
-    """Moved by headquarters or by Amal: Basim, who was away, is told, his edit made meanwhile follows it, and then the branch lets go."""
+def test_a_branch_releases_a_moved_record_once_all_laptops_know(who: str) -> None:
+    """Basim, offline during the move, is informed and his edit follows the record; then the branch releases it."""
     tree = Tree()
     try:
         record = save.add_record(tree.nodes["amal"], "household", Changes(set={"location": "جبلة"}))
@@ -145,8 +145,8 @@ def test_what_moved_away_goes_from_a_branch_when_all_its_laptops_have_heard(who:
         tree.close()
 
 
-def test_a_laptop_that_was_locked_out_keeps_nothing_at_the_branch() -> None:
-    """Basim never comes again: once he is locked out, nobody waits for him."""
+def test_a_locked_laptop_delays_no_release() -> None:
+    """Basim's laptop never returns: once it is revoked, the branch releases the record."""
     tree = Tree()
     try:
         record = save.add_record(tree.nodes["amal"], "household", Changes(set={"location": "جبلة"}))
@@ -164,8 +164,8 @@ def test_a_laptop_that_was_locked_out_keeps_nothing_at_the_branch() -> None:
         tree.close()
 
 
-def test_one_laptop_s_two_histories_do_not_stop_its_branch() -> None:
-    """Amal's disk was copied; one copy saves and syncs at the branch, the other at headquarters: the branch's night goes on."""
+def test_a_forked_laptop_does_not_block_its_branch() -> None:
+    """Copies of Amal's disk sync at the branch and at headquarters: the branch's nightly sync still succeeds."""
     tree = Tree()
     try:
         record = save.add_record(tree.nodes["amal"], "household", Changes(set={"location": "جبلة"}))
@@ -202,8 +202,8 @@ def test_one_laptop_s_two_histories_do_not_stop_its_branch() -> None:
         tree.close()
 
 
-def test_a_branch_syncs_with_the_server_right_above_it_only() -> None:
-    """It knows those further up, for its laptops; over the head of the one between it would bring what that one has not judged."""
+def test_a_branch_syncs_only_with_its_direct_upstream() -> None:
+    """It knows the servers further up for its laptops, but does not bypass the one between."""
     tree = Tree()
     try:
         tree.settle()
@@ -214,8 +214,8 @@ def test_a_branch_syncs_with_the_server_right_above_it_only() -> None:
         tree.close()
 
 
-def test_a_branch_enrols_nobody_beyond_its_units() -> None:
-    """A branch that tells of a device with grants outside of its own units is not believed."""
+def test_a_branch_cannot_enrol_outside_its_units() -> None:
+    """A device with grants outside the branch's units is refused."""
     tree = Tree()
     try:
         jbl, hq = tree.nodes["jbl"], tree.nodes["hq"]
@@ -233,8 +233,8 @@ def test_a_branch_enrols_nobody_beyond_its_units() -> None:
         tree.close()
 
 
-def test_a_restored_headquarters_learns_from_its_branches_who_has_joined_since() -> None:
-    """Rana joined at the branch after the backup of headquarters: at the next nights she and her saves are known there again."""
+def test_a_restored_headquarters_relearns_enrolments_from_branches() -> None:
+    """Rana joined at the branch after the backup: after the next nightly syncs her device and saves are known again."""
     tree = Tree()
     try:
         tree.sync("jbl", "hq")
@@ -261,8 +261,8 @@ def test_a_restored_headquarters_learns_from_its_branches_who_has_joined_since()
         tree.close()
 
 
-def test_a_removal_that_comes_up_before_an_edit_that_it_had_seen_asks_nobody_in_the_end() -> None:
-    """Basim edits over Dima's edit, Amal sees it and removes the family; at night the branch brings hers first."""
+def test_a_removal_that_overtakes_an_edit_needs_no_review() -> None:
+    """Basim edits Dima's value, Amal sees that and removes the family; the branch brings her removal first."""
     tree = Tree()
     try:
         amal, basim, dima = (tree.nodes[name] for name in ("amal", "basim", "dima"))
@@ -285,8 +285,8 @@ def test_a_removal_that_comes_up_before_an_edit_that_it_had_seen_asks_nobody_in_
         tree.close()
 
 
-def test_a_wrong_clock_that_only_the_branch_saw_is_known_above() -> None:
-    """Amal's clock is off when she syncs with her branch: her tie with Dima goes to review at headquarters, and everywhere."""
+def test_a_wrong_clock_seen_by_a_branch_is_known_above() -> None:
+    """Amal's clock is wrong when she syncs with her branch: her tie with Dima goes to review on all nodes."""
     tree = Tree()
     try:
         record = save.add_record(tree.nodes["amal"], "household", Changes(set={"location": "جبلة"}))

@@ -132,7 +132,7 @@ def test_a_stamp_out_of_range_is_refused(people: Cast, hand: HandMade, at: int) 
 
 
 def test_lifecycle_steps_cannot_be_skipped(people: Cast, hand: HandMade) -> None:
-    """Creating a record in a later state, or jumping there in one frame without naming the previous state, is refused."""
+    """A record created in a later state and a step that the lifecycle lacks are refused, whatever the context names."""
     assert hand.write(made(people.amal, 900, state="verified")) == "illegal_step"
     record = people.amal.new_id()
     first = hand.commit(record=record, fields=made(people.amal, 901))

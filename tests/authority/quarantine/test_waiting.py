@@ -75,10 +75,7 @@ def test_an_edit_that_arrives_before_its_record_is_applied_later(people: Cast, j
 
 
 def test_saves_await_the_move_of_their_family(people: Cast, judged: list[int]) -> None:
-    """Headquarters has not heard that Basim's family moved to Amal's unit: her saves are kept until it has, and judged once.
-
-    She is told what anybody is told of a record that nobody has, and edits of the family judge nothing of hers.
-    """
+    """Basim's family moved to Amal's unit, unknown to headquarters: her saves are quarantined until the move arrives, then judged once."""
     family = save.add_record(people.basim, "household", Changes(set={"family_name": "أحمد"}), unit=QRD)
     child = save.add_record(
         people.basim, "person", Changes(set={"given": "علي", "household": record_ids.id_text(family)})
