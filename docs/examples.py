@@ -22,6 +22,7 @@ from fieldsync.crypto import chain, slots
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.store.contract import Row
 from fieldsync.store.sqlite.row_codec import encode_registers
+from fieldsync.topology.device_renewal import renewal_message
 from fieldsync.protocol.invites import Invite
 from fieldsync.wire import bundle_format, columns, messages, row_batches
 from fieldsync.wire.frames import FrameCodec, FrameKind
@@ -142,90 +143,8 @@ def _column(name: str) -> Callable[[], str]:
 EXAMPLES.update({f"column-{name}": _column(name) for name in _COLUMNS})
 
 
-# --- frames.md --------------------------------------------------------------------------------------------------------
-
-
-def _frame(kind: FrameKind, message: msgspec.Struct, labels: dict[anatomy.Path, anatomy.Label] | None = None) -> str:
-    payload = messages.encode(message)
-    frame = FrameCodec().pack_frame(kind, payload)
-    named: dict[anatomy.Path, anatomy.Label] = {(i,): name for i, name in enumerate(message.__struct_fields__)}
-    head = anatomy.dump((frame[:1], f"kind {kind.value}: {kind.name}"), (frame[1:5], f"{len(payload)} bytes follow"))
-    assert frame[5:] == payload  # small enough to stay as it is
-    return f"{head}\n{anatomy.msgpack(payload, named | (labels or {}))}"
-
-
 def hello() -> messages.Hello:
     return messages.Hello(PROTOCOL, bytes.fromhex("a1b2c3d4"), AT, 2, bytes.fromhex("01020304"), (("LAT/JBL", 9, 9),))
-
-
-@example("frame-hello")
-def frame_hello() -> str:
-    return _frame(FrameKind.HELLO, hello())
-
-
-@example("frame-ack")
-def frame_ack() -> str:
-    _, (_, chain2) = chain.extend_chain(chain.chain_start(AMAL.device), [commits.encode(ADD), commits.encode(EDIT)])
-    return _frame(FrameKind.ACK, messages.Ack(AT, 2, chain2[:8], ((2, "unit_refused", '{"unit":"HOM"}'),)))
-
-
-@example("frame-end")
-def frame_end() -> str:
-    return _frame(FrameKind.END, messages.End((messages.Summary("LAT/JBL", 12, digest_term(conflict()), 1),)))
-
-
-def _pairs(at: anatomy.Path, count: int, total: int) -> dict[anatomy.Path, anatomy.Label]:
-    found: dict[anatomy.Path, anatomy.Label] = {
-        (*at, 0): "lists",
-        (*at, 1): ("length of each", count),
-        (*at, 2): "pairs",
-    }
-    for i, name in enumerate(("device", "seq")):
-        found[*at, 3, i] = (name, total)
-    return found
-
-
-def _writes(at: anatomy.Path, count: int) -> dict[anatomy.Path, anatomy.Label]:
-    found: dict[anatomy.Path, anatomy.Label] = {(*at, 0): "heads", (*at, 1): "seen"}
-    for i, name in enumerate(("device", "seq", "stamp", "author")):
-        found[*at, 0, i] = (name, count)
-    return found | _pairs((*at, 1), count, 0)
-
-
-@example("commits-rows")
-def commits_rows() -> str:
-    labels: dict[anatomy.Path, anatomy.Label] = {
-        (0,): "devices", (1,): "authors", (2,): "types", (3,): "body", (3, 0): "format", (3, 1): "commits", (3, 2): "rows",
-        (3, 3): ("kinds", 2), (3, 4): "record ids in planes", (3, 5): ("notes", 2), (3, 6): "values", (3, 6, 0): "fields",
-        (3, 6, 1): "shapes", (3, 6, 2): ("shape of each row", 2), (3, 6, 3): "columns", (3, 7): ("contexts of each", 2),
-        (3, 8): "contexts", (3, 9): "partial",
-    }  # fmt: skip
-    for i, name in enumerate(FIELDS):
-        labels[3, 6, 3, i] = (name, 2 if name == "location" else 1)
-    labels |= _writes((3, 2), 2) | _pairs((3, 8), 1, 1)
-    payload = row_batches.pack_commits([ADD, EDIT])
-    assert row_batches.unpack_commits(payload) == [ADD, EDIT]
-    return anatomy.msgpack(payload, labels)
-
-
-@example("states-rows")
-def states_rows() -> str:
-    state = conflict()
-    labels: dict[anatomy.Path, anatomy.Label] = {
-        (0,): "devices", (1,): "authors", (2,): "blocks", (2, 0): "block", (2, 0, 0): "type", (2, 0, 1): "records",
-        (2, 0, 2): "record ids in planes", (2, 0, 3): ("has a base", 1), (2, 0, 4): "bases", (2, 0, 5): "values",
-        (2, 0, 5, 0): "fields", (2, 0, 5, 1): "shapes", (2, 0, 5, 2): ("shape of each row", 1), (2, 0, 5, 3): "columns",
-        (2, 0, 6): ("writes of each", 1), (2, 0, 7): "writes", (2, 0, 8): "fields of each write", (2, 0, 9): "register names",
-        (2, 0, 10): "their values", (2, 0, 11): "forked", (2, 0, 11, 0): "one forked register", (2, 0, 11, 0, 0): "row",
-        (2, 0, 11, 0, 1): "register", (2, 0, 11, 0, 2): "heads", (2, 0, 11, 0, 3): "seen", (2, 0, 11, 0, 4): "origin",
-        (2, 0, 11, 0, 5): "contexts",
-    }  # fmt: skip
-    labels |= _writes((2, 0, 4), 1) | _writes((2, 0, 7), 0)
-    for i, name in enumerate(state.values):
-        labels[2, 0, 5, 3, i] = (name, 1)
-    payload = row_batches.pack_states([state._replace(origins={"location": "جبلة"})])
-    assert row_batches.unpack_states(payload)[0] == state._replace(origins={"location": "جبلة"})
-    return anatomy.msgpack(payload, labels)
 
 
 # --- store.md ---------------------------------------------------------------------------------------------------------
@@ -236,6 +155,14 @@ def registers() -> str:
     state = conflict()
     row = Row(1, state, {**state.values, "location": "اللاذقية"}, {"": 1, "location": 3})
     numbers = {AMAL.device: 2, BASIM.device: 3, "أمل": 1, "basim": 2}
+    return anatomy.msgpack(encode_registers(row, numbers.__getitem__, numbers.__getitem__))
+
+
+@example("registers-plain")
+def registers_plain() -> str:
+    state, _ = join_states(commits.state_of(ADD), commits.state_of(EDIT))
+    row = Row(1, state, {**state.values, "location": "القرداحة"}, {"": 1, "location": 2})
+    numbers = {AMAL.device: 2, "أمل": 1}
     return anatomy.msgpack(encode_registers(row, numbers.__getitem__, numbers.__getitem__))
 
 
@@ -292,6 +219,15 @@ def slots_() -> str:
         (secret, "key file"), (salt, "salt"), (wrapping, "wrapping key: HKDF-SHA256"), (nonce, "nonce"),
         (wrapped, "wrapped: ChaCha20-Poly1305"), (key, "the store's key"),
     )  # fmt: skip
+
+
+@example("slots-checksum")
+def slots_checksum() -> str:
+    file = json.loads((_HERE.parent / "tests/crypto/slots-1.json").read_text())
+    told, file["checksum"] = file["checksum"], ""
+    hashed = json.dumps(file, separators=(",", ":"))
+    assert hashlib.sha256(hashed.encode()).hexdigest() == told
+    return "\n".join(hashed[i : i + 120] for i in range(0, len(hashed), 120))
 
 
 @example("slots-file")
@@ -369,6 +305,22 @@ def request() -> str:
         anatomy.dump((moment, "issued, microseconds since 1970"), (nonce[8:], "tag")), "", anatomy.dump(*parts), "",
         anatomy.dump((signature, "signature")), "", "Authorization: " + header,
     ])  # fmt: skip
+
+
+@example("successor")
+def successor() -> str:
+    link = chain.extend_chain(chain.chain_start(AMAL.device), [commits.encode(ADD), commits.encode(EDIT)])[1][1]
+    hashed = b"fieldsync heir 1" + AMAL.to_bytes() + link
+    private = hashlib.sha256(hashed).digest()
+    key = AMAL.successor_key(link)
+    assert key.to_bytes() == private
+    signed = renewal_message(AMAL.device, key.public, BASIM.device)
+    return anatomy.dump(
+        (b"fieldsync heir 1", "its own words"), (AMAL.to_bytes(), "the old key, 32 private bytes"),
+        (link, "chain hash of the first commit that is carried over: 2"), (private, "→ SHA-256: the successor's private bytes"),
+        (key.public, "its public key"), (key.device, "its id"), (signed, "what by_old and by_new sign, for the server above"),
+        (AMAL.sign(signed), "→ by_old"), (key.sign(signed), "→ by_new"),
+    )  # fmt: skip
 
 
 @example("join-message")

@@ -1,7 +1,8 @@
 """Writes the documentation that code knows better than people: docs/cli.md in both languages, docs/man, docs/json.md with its schema, and the
 worked examples on docs/formats' pages.
 
-An example stands between `<!-- example: NAME -->` and `<!-- end -->`; NAME is one of docs/examples.py.
+An example stands between `<!-- example: NAME -->` and `<!-- end -->`; NAME is one of docs/examples.py or docs/frame_examples.py. A table
+stands between `<!-- table: NAME -->` and `<!-- end -->`; NAME is one of docs/tables.py.
 """
 
 import contextlib
@@ -12,11 +13,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from docs import json_page, man_pages
+from docs import frame_examples, json_page, man_pages  # noqa: F401 - the first adds its examples
 from docs.examples import EXAMPLES
+from docs.tables import TABLES
 
 HERE = Path(__file__).parent
-_MARKED = re.compile(r"(<!-- example: ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_MARKED = re.compile(r"(<!-- (example|table): ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _INTRODUCTION = {
     "en": """\
 # Commands
@@ -131,8 +133,13 @@ def exit_codes() -> dict[str, str]:
 
 
 def with_examples(page: str) -> str:
-    """Return a page with its examples made anew; KeyError for a name that docs/examples.py does not have."""
-    return _MARKED.sub(lambda found: f"{found[1]}```text\n{EXAMPLES[found[2]]()}\n```\n{found[3]}", page)
+    """Return a page with its examples and tables made anew; KeyError for a name that docs/examples.py or docs/tables.py does not have."""
+
+    def made(found: re.Match[str]) -> str:
+        text = f"```text\n{EXAMPLES[found[3]]()}\n```" if found[2] == "example" else f"\n{TABLES[found[3]]()}\n"
+        return f"{found[1]}{text}\n{found[4]}"
+
+    return _MARKED.sub(made, page)
 
 
 def pages() -> dict[Path, str]:

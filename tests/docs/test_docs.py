@@ -34,7 +34,10 @@ def test_every_example_stands_on_a_page(made):
     """No worked example is made for nobody, and every page of bytes has one."""
     shown = {name for text in made.values() for name in re.findall(r"<!-- example: ([a-z-]+) -->", text)}
     assert shown == set(generate.EXAMPLES)
-    bare = {page.stem for page, text in made.items() if "<!-- example: " not in text and page.suffix != ".1"}
+    tabled = {name for text in made.values() for name in re.findall(r"<!-- table: ([a-z-]+) -->", text)}
+    assert tabled == set(generate.TABLES)
+    marked = re.compile("<!-- (?:example|table): ")
+    bare = {page.stem for page, text in made.items() if not marked.search(text) and page.suffix != ".1"}
     assert bare == {"cli", "cli.ar", "json", "json-schema", "schema"}
 
 
@@ -132,6 +135,14 @@ def test_tests_that_the_threat_model_claims_are_there():
         for folder, file, name in claimed:
             source = (ROOT / "tests" / folder / f"{file}.py").read_text("utf-8")
             assert re.search(rf"(def |class |^){name}\b", source, re.MULTILINE), f"case {number}: {name}"
+
+
+def test_decisions_bear_the_numbers_of_their_files():
+    """No two share one, and the heading says it."""
+    pages = sorted((ROOT / "docs/decisions").glob("*.md"))
+    numbers = [page.name[:4] for page in pages]
+    assert len(set(numbers)) == len(numbers) > 40
+    assert [page.name for page in pages if not page.read_text("utf-8").startswith(f"# {page.name[:4]} ")] == []
 
 
 def test_pages_that_the_code_names_are_there():

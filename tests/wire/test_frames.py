@@ -145,3 +145,18 @@ def test_a_frame_of_another_dictionary_is_no_content() -> None:
     frame = FrameCodec(DICTIONARY).pack_frame(FrameKind.STATES, DICTIONARY)
     with pytest.raises(errors.BadFrame):
         FrameCodec().unpack_payload(frame[0], frame[HEAD:])
+
+
+def test_what_a_reader_takes_is_what_the_page_says() -> None:
+    """Long payloads without compression, short ones with it, a declared size, a checksum; behind the first zstd frame nothing is read."""
+    plain = b"fieldsync " * 60
+    assert FrameCodec(DICTIONARY).unpack_payload(FrameKind.JOINED, plain) == (FrameKind.JOINED, plain)
+    tag = FrameKind.STATES | COMPRESSED
+    sized = zstandard.ZstdCompressor(level=19, write_content_size=True, write_checksum=True)
+    for content in (plain, b"x"):
+        small = sized.compress(content)
+        for frame in (small, small + sized.compress(b"more"), small + b"\0"):
+            assert FrameCodec().unpack_payload(tag, frame) == (FrameKind.STATES, content)
+    named = zstandard.train_dictionary(256, [f"{n} أحمد {n * n}".encode() for n in range(500)])
+    with pytest.raises(errors.BadFrame):
+        FrameCodec().unpack_payload(tag, zstandard.ZstdCompressor(dict_data=named).compress(plain))

@@ -1,0 +1,125 @@
+"""The pages of formats are what the code does: tables of items, codes, tables of the store."""
+
+import ast
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from docs.items import items_of, items_on
+from docs.tables import error_classes
+from fieldsync import errors
+from fieldsync.core.commit import Commit
+from fieldsync.protocol.invites import Invite
+from fieldsync.store import open_store
+from fieldsync.wire import bundle_format, messages
+
+ROOT = Path(__file__).parents[2]
+FORMATS = ROOT / "docs/formats"
+
+# struct → the page, and the heading or bold words that its table stands behind
+PLACES: dict[type[msgspec.Struct], tuple[str, str]] = {
+    messages.Hello: ("messages.md", "HELLO"), messages.OpaqueCommits: ("messages.md", "COMMITS"), messages.Ack: ("messages.md", "ACK"),
+    messages.States: ("messages.md", "STATES"), messages.End: ("messages.md", "END"), messages.Summary: ("messages.md", "Summary"),
+    messages.Ask: ("messages.md", "ASK"), messages.Range: ("messages.md", "Range"), messages.Found: ("messages.md", "FOUND"),
+    messages.JoinAnswer: ("messages.md", "JOINED"), messages.Peer: ("messages.md", "PEER"), messages.Enrolment: ("messages.md", "Enrolment"),
+    messages.Taking: ("messages.md", "Taking"), messages.Former: ("messages.md", "Former"), messages.Forms: ("messages.md", "FORMS"),
+    messages.FormText: ("messages.md", "FormText"), messages.RenewRequest: ("messages.md", "RENEW"),
+    messages.RenewAnswer: ("messages.md", "RENEWED"), messages.Reserved: ("messages.md", "Reserved"),
+    messages.JoinRequest: ("requests.md", "Joining"), bundle_format.Manifest: ("bundle.md", "Manifest"),
+    bundle_format.CarriedCommits: ("bundle.md", "CarriedCommits"), bundle_format.EarlierCommits: ("bundle.md", "EarlierCommits"),
+}  # fmt: skip
+WITHIN = {messages.Commits}  # OpaqueCommits has its items, too
+
+# what judges a commit, and what answers a request
+JUDGES = [
+    *(f"authority/{name}.py" for name in ("permissions", "code_permissions", "value_permissions", "commit_limits", "conflict_judge")),
+    *("authority/revocations.py", "authority/quarantine.py", "casework/partner_permissions.py", "schema/validate.py"),
+]  # fmt: skip
+ANSWERS = [
+    *("server/app.py", "server/request_frames.py", "server/enrolment.py", "protocol/server.py", "protocol/commit_frames.py"),
+    *("protocol/push_only.py", "wire/frames.py", "topology/device_families.py", "replica/protocol_versions.py"),
+]  # fmt: skip
+COMMANDS_ONLY = {"usage", "no_device", "not_found"}  # of authority/quarantine.py: about what somebody types
+
+
+@pytest.mark.parametrize("kind", PLACES, ids=lambda kind: kind.__name__)
+def test_tables_of_items_are_the_structs(kind: type[msgspec.Struct]) -> None:
+    """Each item with its number, name, type and what stands for it where it is missing."""
+    page, place = PLACES[kind]
+    assert items_on((FORMATS / page).read_text("utf-8"), place) == items_of(kind)
+
+
+def test_every_message_has_a_table() -> None:
+    """A message that is added is described."""
+    defined = {
+        one
+        for module in (messages, bundle_format)
+        for one in vars(module).values()
+        if isinstance(one, type) and issubclass(one, msgspec.Struct) and one.__module__ == module.__name__
+    }
+    assert defined - WITHIN == PLACES.keys()
+
+
+@pytest.mark.parametrize(("kind", "page"), [(Commit, "commit.md"), (Invite, "invite.md")])
+def test_items_of_commits_and_invites_are_named_in_order(kind: type[msgspec.Struct], page: str) -> None:
+    """Their tables have words for types."""
+    named = re.findall(r"^\| \d+ \| `(\w+)` \|", (FORMATS / page).read_text("utf-8"), re.MULTILINE)
+    assert tuple(named) == kind.__struct_fields__
+
+
+def codes_in(files: list[str]) -> set[str]:
+    """Return the codes of the errors that modules make."""
+    made = {
+        node.func.attr if isinstance(node.func, ast.Attribute) else node.func.id
+        for file in files
+        for node in ast.walk(ast.parse((ROOT / "fieldsync" / file).read_text("utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute | ast.Name)
+    }
+    raised = {
+        name
+        for file in files
+        for name in re.findall(r"raise errors\.(\w+)", (ROOT / "fieldsync" / file).read_text("utf-8"))
+    }
+    return {one.code for one in error_classes() if one.__name__ in made | raised}
+
+
+def codes_on(heading: str) -> set[str]:
+    """Return the codes in the first column of the table behind a heading of errors.md."""
+    page = (FORMATS / "errors.md").read_text("utf-8")
+    section = re.split(r"^#+ ", page.partition(f"# {heading}\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
+    rows = re.findall(r"^\| (`.*?) \|", section, re.MULTILINE)
+    return {code for row in rows for code in re.findall(r"`(\w+)`", row)}
+
+
+def test_reasons_of_quarantined_commits_are_all_told() -> None:
+    """What a judge of commits may say stands on the page, and nothing else does."""
+    told, known = codes_on("Quarantined commits"), codes_in(JUDGES) - COMMANDS_ONLY
+    from_forms = {"unknown_type", "unknown_field"}  # schema/model.py raises them for all
+    assert told - from_forms == known
+    assert told <= {one.code for one in error_classes()}
+
+
+def test_refusals_of_requests_are_all_told() -> None:
+    """What the server's face may answer stands on the page."""
+    told = codes_on("Refused requests")
+    assert codes_in(ANSWERS) - told == {"unreadable"}  # a reason for a commit, see above
+    assert told <= {one.code for one in error_classes()}
+    assert {errors.UnknownDevice.code, errors.StaleNonce.code} <= told
+
+
+def test_the_tables_of_a_store_are_all_told(tmp_path: Path) -> None:
+    """Each table of a new store has its row on the page; a row without one is of a table that is made when it is needed."""
+    store = open_store(tmp_path, bytes(32), create=True)
+    with store.read() as tx:
+        there = {name for (name,) in tx.sql("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    store.close()
+    page = (FORMATS / "store.md").read_text("utf-8")
+    section = page[page.index("## Tables") : page.index("## Copies")]
+    told = {
+        name for row in re.findall(r"^\| (`.*?) \|", section, re.MULTILINE) for name in re.findall(r"`([\w/]+)`", row)
+    }
+    told |= set(re.findall(r"`(_sqlite_\w+)`", section))
+    assert {name for name in there if not name.startswith("sqlite_")} - told == set()
+    assert told - there == {"search", "sheet/TYPE"}
