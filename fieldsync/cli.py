@@ -1,4 +1,4 @@
-"""The whole command tree on one screen; errors become words and exit codes here, and nowhere else."""
+"""The command tree on one screen; errors become messages and exit codes here only."""
 
 import errno
 import os

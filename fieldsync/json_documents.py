@@ -1,6 +1,6 @@
-"""Which JSON document each command gives with --json: docs/json.md and docs/json-schema.json are made from this list.
+"""The JSON document of each command with --json: docs/json.md and docs/json-schema.json are generated from this list.
 
-Commands do not read it, as it imports what all of them compute; tests compare their output with it.
+Commands do not import it, as it imports the results of all of them; tests compare their output with it.
 """
 
 from collections.abc import Mapping

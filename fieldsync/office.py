@@ -1,4 +1,4 @@
-"""The composition root: what knows record types is registered here with the kernel, which knows none."""
+"""The composition root: registers the modules that know record types with the kernel, which knows none."""
 
 from collections.abc import Iterable, Mapping
 

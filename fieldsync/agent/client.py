@@ -1,7 +1,7 @@
-"""What programs do with an agent: start one with a store's key, get the key from it, ask until when it holds it, end it.
+"""The agent's client: starts an agent with a store's key, gets the key and its expiry from it, ends it.
 
-Its socket lies in a folder that only this person can enter: in the runtime folder that the system makes at login and removes at
-logout, else in one of its own among temporary files. Where it is not as it must be, there is no agent.
+The socket lies in a folder that only this user can enter: the runtime folder that the system creates at login and removes at
+logout, else a private folder among temporary files. If its permissions are wrong, the agent is treated as absent.
 """
 
 import datetime as dt

@@ -1,12 +1,12 @@
-"""The agent's process: holds one store's key for a while and gives it to programs of the same person, over a socket.
+"""The agent's process: holds one store's key for a limited time and gives it to the same user's programs over a socket.
 
-`client.py` starts this file as a program of its own. It needs nothing but the standard library, so that little stands in its memory.
-The key is only ever in one page, which is locked where the system allows it, is in no core dump, and is wiped in the end.
+`client.py` starts this file as a program of its own. It imports only the standard library, so that little stands in its memory.
+The key is in a single page, which is locked where the system allows it, excluded from core dumps, and wiped at the end.
 
-    process.py SOCKET SECONDS      standard input: the key, and what names the slots that it was got from, 32 bytes each
+    process.py SOCKET SECONDS      standard input: the key and the fingerprint of its slots, 32 bytes each
 
-A program asks with one message and gets one answer: `key` and the name of its slots (the key, or nothing where they are others),
-`until` (the time of its end, in seconds), `lock` (`ok`, and it ends). Whoever is another user gets nothing.
+A client sends one message and gets one answer: `key` and the fingerprint of its slots (the key, or nothing if that differs),
+`until` (the expiry, in seconds), `lock` (`ok`, and the agent ends). Other users get nothing.
 """
 
 import ctypes

@@ -1,4 +1,4 @@
-"""What a server checks of codes: each is made of its device's letters and its record's unit, or was reserved for it."""
+"""Server checks of record codes: a code has its device's letters and its record's unit, or was reserved for the record."""
 
 from collections.abc import Iterator
 from functools import cached_property

@@ -1,4 +1,4 @@
-"""The commits of one device that a server judges together, and the records as these commits leave them."""
+"""The commits of one device that a server judges together, with the records as these commits change them."""
 
 from collections.abc import Callable
 from functools import cache

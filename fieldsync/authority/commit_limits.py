@@ -1,4 +1,4 @@
-"""What no commit of any device may be, whatever it says: checked by servers, whatever program wrote it."""
+"""Limits that a server enforces on every commit, whatever program made it."""
 
 from fieldsync import errors
 from fieldsync.core.commit import Commit

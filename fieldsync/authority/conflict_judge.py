@@ -1,8 +1,8 @@
-"""Whether a commit of somebody who may not decide would end a conflict: it then waits until somebody has decided.
+"""Judges whether a commit by somebody who may not decide would end a conflict; if so it is quarantined until a decision.
 
-A commit is accepted when every commit that its context names is accepted and has its own context inside it, and nothing is
-decided by it. Of those named, others' values count that nobody but its author has written over, and the author's own that
-nobody has: no two of them may disagree. So acceptance only ever grows, and any order of arrival has one outcome
+A commit is accepted when every commit that its context names is accepted and has its own context inside it, and it decides
+nothing. Of the commits named, others' values count unless somebody but its author has written over them, and the author's own
+unless anybody has; no two of these may disagree. So acceptance only ever grows, and any order of arrival has one outcome
 (tests/core/conflict_model.py; docs/architecture.md, "The algebra").
 """
 

@@ -1,4 +1,4 @@
-"""The accepted commits to one register, by device: the judge of conflicts takes steps that grow with devices, not with commits."""
+"""The accepted commits to one register, by device, so that judging conflicts costs steps per device, not per commit."""
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Iterator

@@ -1,6 +1,6 @@
-"""Forms between two nodes: a list of their texts by hash, and the texts that the other side lacks, in pieces.
+"""Exchange of forms between two nodes: a list of text hashes, then the texts that the other side lacks, in pieces.
 
-What has come of them is kept, so that an exchange that is cut off goes on from there; nothing is in force before all is here.
+Received texts are kept, so that an interrupted exchange resumes; the new forms take effect once all texts are here.
 """
 
 import hashlib

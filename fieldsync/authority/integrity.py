@@ -1,4 +1,4 @@
-"""Does everything that a node holds fit together? Reports what does not, naming device and commit; never repairs."""
+"""Integrity check of a node: reports inconsistencies with their device and commit; repairs nothing."""
 
 from collections.abc import Iterable, Iterator
 

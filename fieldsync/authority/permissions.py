@@ -1,4 +1,4 @@
-"""Who may write what, checked by a server for each commit: unit, role, form. What may not is kept aside, and said why."""
+"""Write permissions, checked by a server for each commit: unit, role, form. Commits without permission are quarantined with a reason."""
 
 from collections.abc import Mapping, Sequence
 from functools import cache

@@ -1,6 +1,6 @@
-"""The quarantine: what waits is judged again when what it waits for has come, and not before (store/contract/quarantine.py, WaitKey).
+"""The quarantine: commits are judged again when the thing they await arrives, and not before (store/contract/quarantine.py, WaitKey).
 
-What nothing else ends a person does: a supervisor, or whoever runs the server, releases a commit or drops it.
+A commit that only a person can resolve is released or dropped by a supervisor or the server's operator.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""This laptop's saves that a server refused: listed until their author clears them. Nothing is deleted."""
+"""This laptop's saves that a server refused: listed until their author clears them; nothing is deleted."""
 
 from collections.abc import Collection
 

@@ -1,7 +1,7 @@
-"""What a device might do when the first server took its commits: state, role and units are judged as of then.
+"""A device's permissions in the past: state, role and units are judged as of the first receipt of its commits by a server.
 
-Whether a commit decides, its steps and its values each server judges for itself, from contexts. The word of a branch counts up to
-where it said that the device stood, in the first request that was answered with the news of the change.
+Whether a commit decides, its lifecycle steps and its values are judged by each server itself, from contexts. A branch's statement
+counts up to the position it gave for the device in the first request that was answered with the news of the change.
 """
 
 from collections.abc import Iterator, Sequence

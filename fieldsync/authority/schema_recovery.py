@@ -1,6 +1,6 @@
-"""Forms that come back up: a server that was put back to before its last forms gets them again from whoever has them.
+"""Recovery of forms: a server restored to before its last forms gets them back from any device or branch that has them.
 
-Headquarters signs its forms as it publishes them, in `published.toml`. So their signature says whose they are, whoever brings
+Headquarters signs its forms as it publishes them, in `published.toml`. The signature proves their origin, whoever brings
 them, and nobody else can put forms in force.
 """
 

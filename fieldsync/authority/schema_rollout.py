@@ -1,6 +1,6 @@
-"""New forms on a node: taken over whole, in one transaction, with all that is stored brought under their names.
+"""New forms on a node: adopted in one transaction, which renames stored fields accordingly.
 
-docs/decisions/0013-field-names-never-reused.md says why this gives the same registers everywhere, whoever learns of them when.
+docs/decisions/0013-field-names-never-reused.md explains why all nodes get the same registers, in whatever order forms arrive.
 """
 
 import sys

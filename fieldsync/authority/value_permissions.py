@@ -1,4 +1,4 @@
-"""What a server checks of a commit's values: each by the form that it was written under, and the steps that they take."""
+"""Server checks of a commit's values and lifecycle steps, by the form that it was written under."""
 
 from collections.abc import Callable
 from functools import partial

@@ -1,1 +1,1 @@
-"""The parts that know record types: cases, household events, referrals, sharing with partners."""
+"""The modules that know record types: cases, household events, referrals, sharing with partners."""

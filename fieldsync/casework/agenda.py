@@ -1,4 +1,4 @@
-"""What is due: the lines that the forms say there are to do, of the records that this node holds, the oldest first."""
+"""The agenda: tasks that the forms declare as due, for the records on this node, oldest first."""
 
 import datetime
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,7 @@
-"""What waits for somebody's approval: plans and closures of cases, and what was reported of families; approved many at once.
+"""Pending approvals: plans and closures of cases, and reported household events; one by one or in bulk.
 
-A plan is approved with the submitted assessments that belong to it, a closure closes its case, and an event is verified with all that
-follows from it: what `case approve` and `household verify` do of one.
+A plan is approved with its submitted assessments, a closure closes its case, and an event is verified with all its consequences:
+as `case approve` and `household verify` do for one.
 """
 
 from collections.abc import Iterable, Sequence

@@ -1,6 +1,6 @@
-"""Case management: opened, assessed, planned, carried out, closed. Each step is a plain edit underneath, or several in one save.
+"""Case management: open, assess, plan, act, close. Each step is an ordinary edit, or several in one save.
 
-An approval is an ordinary commit of somebody who may give it (`by` in the forms): offline, and merged like any other.
+An approval is an ordinary commit by somebody with the required role (`by` in the forms): it works offline and merges like any other.
 """
 
 from collections.abc import Mapping, Sequence

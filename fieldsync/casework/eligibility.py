@@ -1,7 +1,7 @@
-"""Which programmes a person or family may be enrolled in: each programme's own rule, asked of what is known of them here.
+"""Eligibility: the programmes that a person or family may be enrolled in, by each programme's own rule.
 
 A programme's `eligibility` is an expression in the language of the forms' rules over the fields of a person and of their
-household; without one its target groups say whom it is for. Nothing is decided by it: that is a supervisor's step.
+household; without one its target groups apply. The result is advice: enrolling is a supervisor's step.
 """
 
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,7 @@
-"""Households change: an event is reported by whoever hears of it, and what follows is written by whoever verifies it.
+"""Household events: reported by a caseworker, with their consequences written by the supervisor who verifies them.
 
-Both are ordinary commits. What a verification makes anew has its id and code from the event, so that two who verify the
-same event, each without contact, make the same records.
+Both are ordinary commits. Records created by a verification take their id and code from the event, so that two supervisors who
+verify the same event offline create the same records.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""What a server checks of commits that share something, and of a partner's."""
+"""Server checks of commits that share data, and of commits by partners."""
 
 from fieldsync import errors
 from fieldsync.casework import partner_sharing

@@ -1,6 +1,6 @@
-"""What is shared with whom: a referral's `_shared` names units, its `_shares` the fields that go with it; and what a partner may write.
+"""Sharing with partners: a referral's `_shared` names units, its `_shares` the shared fields; and the commits a partner may make.
 
-All of it follows from records alone, so that every server that holds the same records gives a partner the same.
+It is computed from records alone, so that all servers with the same records share the same with a partner.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -1,6 +1,6 @@
 """The page of a household or a case: the record with its related records, in sections.
 
-`PAGES` is the layout, by the record type that a page is of; the rest reads it and knows no type by name.
+`PAGES` is the layout by record type; the rest of the module is generic.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Referrals: sent, answered, taken back, listed; and what of a person was ever shared, with whom, under which consent."""
+"""Referrals: send, answer, withdraw, list; and which data of a person was ever shared, with whom, under which consent."""
 
 import datetime
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""What a list says of other records than its own: whom each is about, and what those are called that it names."""
+"""Titles for lists of records: the person or household a record is about, and the names of the records it refers to."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""Parse, call, show. Here: what every command is given: where the store is, how it opens, who is told and how."""
+"""Commands: parse, call, show. This module has their shared options and opens the store."""
 
 import sys
 from collections.abc import Callable, Iterator

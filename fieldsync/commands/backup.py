@@ -1,4 +1,4 @@
-"""Is the store sound; a sealed copy of it; and a store made from such a copy. The same for laptops and servers."""
+"""Integrity check, sealed backup and restore of a store; the same for laptops and servers."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Several records in one save: new ones that have much in common, or one change to many."""
+"""Saving several records at once: new ones with common values, or one change to many."""
 
 import re
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""Where there is no line: pack what is new into a file, unpack what came in one."""
+"""Sync by file: pack pending changes into a bundle, and unpack one."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated

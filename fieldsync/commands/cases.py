@@ -1,4 +1,4 @@
-"""Case management in the words of those who do it; each command is a plain edit underneath, or several in one save."""
+"""Case management commands; each is an ordinary edit, or several in one save."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 

@@ -1,4 +1,4 @@
-"""Locking devices out, and approving those that wait."""
+"""Locking devices, and approving pending ones."""
 
 from typing import TYPE_CHECKING, Annotated
 

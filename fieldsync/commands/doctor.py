@@ -1,4 +1,4 @@
-"""Is this computer fit for the work: store, disk, servers, clock, network, terminal, versions; and which way Arabic reads right here."""
+"""Diagnostics of this computer: store, disk, servers, clock, network, terminal, versions, and how it displays Arabic."""
 
 import contextlib
 import datetime as dt

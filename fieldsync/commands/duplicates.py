@@ -1,4 +1,4 @@
-"""Duplicates: which records may be one, and what a supervisor says of them."""
+"""Duplicates: candidate pairs, and a supervisor's decisions about them."""
 
 from typing import Annotated, Any
 

@@ -1,4 +1,4 @@
-"""What an office does with files: import, export, forms."""
+"""Import and export of records; forms."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

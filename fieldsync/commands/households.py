@@ -1,4 +1,4 @@
-"""What happens in families: births, deaths, moves, marriages, splits; reported, then verified."""
+"""Household events: births, deaths, moves, marriages and splits are reported, then verified."""
 
 from collections.abc import Sequence
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""Joining an office: this laptop is enrolled with an invite, and fetches its records."""
+"""Joining an organisation: this laptop is enrolled with an invite and fetches its records."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated

@@ -1,4 +1,4 @@
-"""Aid without duplication: what a household has twice, and what a supervisor says of it."""
+"""Overlaps: possible duplicate assistance for a household, and a supervisor's decisions about it."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Where one stands: what `fieldsync` alone says."""
+"""The overview: the output of `fieldsync` without arguments."""
 
 from typing import Annotated
 

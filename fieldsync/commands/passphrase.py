@@ -1,4 +1,4 @@
-"""The passphrase, changed."""
+"""Changing the passphrase."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Programmes: whom they are for."""
+"""Programmes and eligibility for them."""
 
 from typing import TYPE_CHECKING, Annotated
 

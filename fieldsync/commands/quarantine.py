@@ -1,4 +1,4 @@
-"""The quarantine: what a server verified and did not apply, and what a person does about it; and what is refused of one's own."""
+"""The quarantine on a server: list, release, drop; and a laptop's own refused saves."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""The forms of `add` and `edit` as commands open them, and what is told of a record that was saved."""
+"""The forms of `add` and `edit`, and the messages after a save."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple

@@ -1,4 +1,4 @@
-"""What people do on their laptops: add, edit, show, list, find, history, remove."""
+"""Commands for records: add, edit, show, list, find, history, remove."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any

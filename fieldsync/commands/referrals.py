@@ -1,4 +1,4 @@
-"""Referrals to other organisations, their answers, and the consents that stand behind them."""
+"""Referrals to other organisations, their answers, and the consents behind them."""
 
 from typing import TYPE_CHECKING, Annotated
 

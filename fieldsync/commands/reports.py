@@ -1,4 +1,4 @@
-"""The figures: reports on a terminal or into files, and months that are issued."""
+"""Reports on the terminal or into files, and issued months."""
 
 import sys
 from pathlib import Path

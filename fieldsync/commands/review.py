@@ -1,4 +1,4 @@
-"""What supervisors do: look at conflicts, decide, decide many, take back."""
+"""Review for supervisors: list conflicts, decide one or many, undo."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated

@@ -1,4 +1,4 @@
-"""An office's server: set up, run, invite, list devices and set what they may do."""
+"""Server administration: set up, run, invite, list devices and change their grants."""
 
 from typing import Annotated
 

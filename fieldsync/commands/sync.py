@@ -1,4 +1,4 @@
-"""Sync, once or again and again, and where this node stands."""
+"""Sync, once or repeatedly, and the status of this node."""
 
 from typing import TYPE_CHECKING, Annotated
 

@@ -1,4 +1,4 @@
-"""Watching: a sync whenever the server can be reached and there is something to send, or it is time to ask."""
+"""`sync --watch`: syncs when the server is reachable and there are pending commits, or at an interval."""
 
 import contextlib
 import random

@@ -1,4 +1,4 @@
-"""A family moves: its record changes unit, with everything that belongs to it."""
+"""Transfer of a family: its record changes unit, with all records that belong to it."""
 
 from typing import Annotated
 

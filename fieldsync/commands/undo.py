@@ -1,4 +1,4 @@
-"""Undo: revert one's last action."""
+"""Undo of the user's last action."""
 
 from typing import Annotated
 

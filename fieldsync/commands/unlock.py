@@ -1,4 +1,4 @@
-"""Unlocking a store for a while, so that its passphrase is typed once a day; and locking it."""
+"""Unlocking a store for a limited time, so that its passphrase is typed once a day; and locking it."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""A branch server and the one above it."""
+"""A branch server and its upstream server."""
 
 import os
 import random

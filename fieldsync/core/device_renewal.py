@@ -1,8 +1,8 @@
-"""A copy of a store goes on as a device of its own: what it alone had written is said again in the new device's name.
+"""A copied store becomes a new device: commits that only the copy has are re-issued in the new device's name.
 
-Dots (old, seq) behind the last commit that both copies share become (new, 1, 2, …): a renaming, so what each write had
-seen stays what it was. What the renaming must not lose: a write of the old device covered that device's earlier ones by
-its number alone; the new device's must name them.
+Dots (old, seq) after the last commit that both copies share become (new, 1, 2, …). This is a renaming, so each write's context
+stays what it was. One thing must be added: a write of the old device covered that device's earlier ones by its number alone;
+the new device's write must name them.
 """
 
 import re

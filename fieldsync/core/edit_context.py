@@ -1,4 +1,4 @@
-"""The context of an ordinary edit: which heads it covers, and which commits it names. Pure; docs/architecture.md, "The algebra".
+"""The context of an ordinary edit: the heads it covers and the commits it names. Pure; docs/architecture.md, "The algebra".
 
 Two heads agree if their values are equal and neither has written over another person's commit that the other neither is nor
 has written over. A register is open if two of its heads disagree: then an edit covers only what is the writer's own.

@@ -1,4 +1,4 @@
-"""Grants: a role in a unit and all below it, and what each role may see and do. Pure."""
+"""Grants: a role in a unit and all units below it, and the permissions of each role. Pure."""
 
 import hashlib
 from collections.abc import Iterable, Sequence

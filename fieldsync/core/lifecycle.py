@@ -1,4 +1,4 @@
-"""States and transitions as data: which step is allowed, which of two states is further along."""
+"""States and transitions as data: which steps are allowed, and which of two states is further along."""
 
 import msgspec
 

@@ -1,6 +1,6 @@
-"""Merges: which record stands. A record that gave way names another in `_same_as`; nothing else about it changes.
+"""Merges: which record survives. A merged record names another in `_same_as`; nothing else about it changes.
 
-Whatever shows, counts or compares records asks `standing`; stores keep its answer in the table `same`.
+Code that shows, counts or compares records asks `standing`; stores keep its answer in the table `same`.
 """
 
 from collections.abc import Mapping

@@ -1,13 +1,13 @@
-"""Arabic and Latin names made comparable: for equality, for search, for finding duplicates.
+"""Normalised Arabic and Latin names, for equality, search and duplicate detection.
 
 Three strengths, each for its own use, none ever stored in place of the name itself:
-`strip_invisible` ignores what nobody can see; `fold_text` ignores how Arabic is spelled (أحمد = احمد);
+`strip_invisible` ignores invisible characters; `fold_text` ignores how Arabic is spelled (أحمد = احمد);
 `skeleton` ignores the script (محمد = Mohamed). Folded-equal is evidence, never proof: هدى and هدي
-are two people. Keys made here are derived data: when the rules change they are to be made anew.
+are two people. Keys made here are derived data: when the rules change they are rebuilt.
 
 Full text: store `" ".join(search_terms(text))` in an FTS5 column with `tokenize=TOKENIZER` and ask
-it `MATCH match(words)`. The ascii tokenizer leaves letters beyond ASCII whole, as they come from
-here folded already; unicode61 would only do its own folding a second time.
+it `MATCH match(words)`. The ascii tokenizer leaves letters beyond ASCII alone, as they are folded
+here already; unicode61 would only fold them a second time.
 """
 
 import re

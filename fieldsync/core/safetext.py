@@ -1,8 +1,7 @@
-"""Text from records made harmless where it is shown: on a terminal, and in a spreadsheet.
+"""Text from records made harmless for display on a terminal and in a spreadsheet.
 
-A name cannot move a supervisor's cursor, turn the line round or hide a letter: whatever acts
-instead of being seen is written out, as ⟨U+202E⟩. Markup of the screen library is not its business:
-the ui hands it text, never markup.
+A name cannot move a supervisor's cursor, reverse the line or hide a letter: control characters are
+written out, as ⟨U+202E⟩. Markup of the screen library is handled by the ui, which passes text, never markup.
 """
 
 import re

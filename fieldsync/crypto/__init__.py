@@ -1,1 +1,1 @@
-"""Keys, slots, chains: the only importer of cryptography, but for the server's TLS."""
+"""Keys, slots, chains: the only importer of cryptography, except for the server's TLS."""

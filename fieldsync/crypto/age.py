@@ -1,4 +1,4 @@
-"""age files, by pyrage: who may read a bundle. Contents flow through: they are never in memory as a whole, and never plain on a disk."""
+"""age files, by pyrage: encryption of bundles to recipients. Contents are streamed: never whole in memory, never plain on disk."""
 
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence

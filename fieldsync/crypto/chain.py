@@ -1,4 +1,4 @@
-"""The hash chain over a device's commits, its seal, and the bytes that a request signs.
+"""The hash chain over a device's commits, its signature, and the bytes that a request's signature covers.
 
 Every message that is hashed or signed begins with its own versioned words and has parts of fixed
 or written length, so that no message of one kind can be read as one of another.

@@ -1,4 +1,4 @@
-"""Six words of a device's key, to be read out over a telephone: proquints (arXiv:0901.4016), 16 bits each."""
+"""Six words of a device's key, to compare over a telephone: proquints (arXiv:0901.4016), 16 bits each."""
 
 import hashlib
 

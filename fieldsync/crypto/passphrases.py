@@ -1,4 +1,4 @@
-"""New passphrases: which are too easy to guess, and words to take instead.
+"""New passphrases: the check for easily guessed ones, and suggested words.
 
 Argon2 makes each guess slow; it does not make the first million of them rare.
 """

@@ -1,6 +1,6 @@
 """The slots file: the store's random key, wrapped once for each secret that may open the store.
 
-Bytes in, bytes out. JSON, so that a person can see which slots there are; every slot's kind,
+Bytes in, bytes out. JSON, so that the slots can be inspected; every slot's kind,
 parameters and store are authenticated by its own wrapping, and a checksum tells a worn disk from a
 wrong passphrase.
 """

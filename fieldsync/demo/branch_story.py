@@ -1,4 +1,4 @@
-"""The story of a tree: headquarters, two branches, four laptops, a line that is cut, a family that moves, a USB stick."""
+"""The branch story: headquarters, two branches, four laptops, an interrupted connection, a family that moves, a USB stick."""
 
 import contextlib
 import socket

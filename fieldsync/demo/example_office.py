@@ -1,4 +1,4 @@
-"""An invented office that stays: a headquarters, eight laptops and a year of work, to try every command on."""
+"""A permanent example office to try every command on: a headquarters, eight laptops and a year of work."""
 
 import contextlib
 import errno

@@ -1,4 +1,4 @@
-"""The example office's other programmes, a few records of each: so that no list and no report of it is empty."""
+"""The example office's other programmes, with a few records each, so that every list and report has content."""
 
 from typing import Any
 

@@ -1,6 +1,6 @@
-"""A year of an invented office: families, aid, cases, referrals, and what waits for somebody at its end.
+"""A year of work of the example office: families, aid, cases, referrals, and items pending at its end.
 
-All of it goes through the saves that commands use, on the laptops' own stores; only their clocks are set back.
+All of it is saved through the commands' own functions, on the laptops' stores; only their clocks are set back.
 """
 
 import datetime as dt

@@ -1,4 +1,4 @@
-"""What the demo comes to, and how that is shown."""
+"""The results of the demo and their display."""
 
 from collections.abc import Sequence
 

@@ -1,6 +1,6 @@
-"""The review screen in the demo: a supervisor's own, at work for a few seconds where there is a terminal to draw on.
+"""The review screen in the demo, played for a few seconds where there is a terminal.
 
-It runs on a copy of the supervisor's store: whatever is pressed meanwhile, the story goes on as it is told.
+It runs on a copy of the supervisor's store, so that keys pressed meanwhile do not change the story.
 """
 
 import shutil

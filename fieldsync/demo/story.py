@@ -1,6 +1,6 @@
-"""The main job told in half a minute, on real processes: a server, three laptops, no line, a conflict, a decision.
+"""The main story, in half a minute, on real processes: a server, three laptops, no connection, a conflict, a decision.
 
-Each step is this very program, run as a person would run it; what it must come to is checked, not only shown.
+Each step runs this program as a user would, and its outcome is verified, not only shown.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""What a story runs on: a folder with a server and laptops, each step a process of this very program."""
+"""The environment of a story: a folder with a server and laptops; each step is a process of this program."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""What was given is not acceptable (exit 3)."""
+"""Invalid input (exit 3)."""
 
 import errno
 from collections.abc import Mapping

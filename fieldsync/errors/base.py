@@ -1,4 +1,4 @@
-"""The base of all errors, and those that concern no request: faults of ours, wrong usage, an end by the person."""
+"""The base of all errors, and those unrelated to a request: internal faults, wrong usage, cancellation by the user."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""What was damaged or tampered with (exit 8)."""
+"""Damaged or tampered data (exit 8)."""
 
 from fieldsync.errors.base import FieldsyncError
 

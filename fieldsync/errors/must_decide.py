@@ -1,4 +1,4 @@
-"""What a person must decide first (exit 9)."""
+"""Decisions that a person must make first (exit 9)."""
 
 from fieldsync.errors.base import FieldsyncError
 

@@ -1,4 +1,4 @@
-"""What was asked for is not there (exit 5)."""
+"""Missing records, stores and other things (exit 5)."""
 
 from fieldsync.errors.base import FieldsyncError
 

@@ -1,4 +1,4 @@
-"""What is not allowed (exit 7), and a store that stays locked (exit 4)."""
+"""Refused operations (exit 7), and a store that stays locked (exit 4)."""
 
 from fieldsync.errors.base import FieldsyncError
 

@@ -1,4 +1,4 @@
-"""What is out of reach: the server (exit 6), the store (10), a program of another version (11)."""
+"""Unavailable resources: the server (exit 6), the store (10), a program of another version (11)."""
 
 from fieldsync.errors.base import FieldsyncError
 

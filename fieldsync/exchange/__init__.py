@@ -1,1 +1,1 @@
-"""Records from and to files of other programs."""
+"""Import from and export to other programs' files."""

@@ -1,6 +1,6 @@
-"""A person's other names, each read into the parts that are compared: in Latin letters as on a passport, and aliases.
+"""A person's other names, each split into comparable parts: Latin spellings as on a passport, and aliases.
 
-A whole name is read as given name, father, grandfather, family; the person's own parts tell where the family or the father
+A full name is read as given name, father, grandfather, family; the person's own names show where the family or the father
 stands in a short one.
 """
 

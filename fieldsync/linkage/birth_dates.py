@@ -1,4 +1,4 @@
-"""When two persons were born, compared: how much it says for or against their being one, by how exactly it is known."""
+"""Comparison of birth dates: evidence for or against a match, weighted by how exactly each date is known."""
 
 import re
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The blocks by which records meet: two that share a key are compared."""
+"""Blocking keys: two records that share a key are compared."""
 
 import zlib
 from functools import lru_cache

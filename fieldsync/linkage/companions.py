@@ -1,4 +1,4 @@
-"""Which other record is compared beside one: a person's household, the head of a household."""
+"""The related record compared along with one: a person's household, the head of a household."""
 
 from collections.abc import Mapping
 from typing import Any

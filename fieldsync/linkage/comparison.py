@@ -1,9 +1,9 @@
-"""Are two records one person, or one household? Evidence for and against, added up.
+"""Comparison of two persons or two households: evidence for and against a match, summed up.
 
-Each piece of evidence has a weight: about the logarithm of how much likelier it is for one person than for two. What siblings
-share (father, grandfather, family, mother, phone, place) counts as ONE piece of evidence, up to `_LINEAGE`; the given name and
-the birth date must tell them apart, and the given name has a bar of its own. Of a person's several names the one that says
-most counts, never two. Nothing here merges anything.
+Each piece of evidence has a weight: about the logarithm of how much likelier it is for one person than for two. Attributes that
+siblings share (father, grandfather, family, mother, phone, place) count as ONE piece of evidence, up to `_LINEAGE`; the given name
+and the birth date must tell them apart, and the given name has a threshold of its own. Of a person's several names only the
+strongest counts. Nothing here merges anything.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""What of a person's or a household's document is compared."""
+"""The features of a person's or a household's document that are compared."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple

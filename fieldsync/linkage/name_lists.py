@@ -1,7 +1,7 @@
-"""Names that are names: two of them that differ by a letter are two people's, while what is none may be one of them, mistyped.
+"""Known given names: two listed names that differ by a letter are different names, while an unlisted one may be a typing error.
 
-Common given names of the Levant, folded (names.py), how those are written in Latin letters that share their consonants with another, and
-what people are called for short. A name that is not here is only compared by its letters.
+Common given names of the Levant, folded (names.py), their Latin spellings that share their consonants with another name, and
+short forms. A name that is not listed is only compared by its letters.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Phones and places shared by many families (a shelter's, a shop's, a village's): no evidence of a duplicate."""
+"""Phones and places shared by many families (a shelter, a shop, a village), which are no evidence of a duplicate."""
 
 from collections.abc import Callable
 

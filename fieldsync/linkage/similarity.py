@@ -1,4 +1,4 @@
-"""How alike two spelt names are, in one script or in two: letters within a script, consonants and written vowels across."""
+"""Similarity of two spelt names, within a script by letters, across scripts by consonants and written vowels."""
 
 from functools import lru_cache
 

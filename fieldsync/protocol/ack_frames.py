@@ -1,4 +1,4 @@
-"""An acknowledgement that tells more than fits a frame goes on in further ones: thousands of devices, or of saves kept aside."""
+"""Acknowledgements too large for one frame, with thousands of devices or quarantined saves, continue in further frames."""
 
 from collections.abc import Iterator, Sequence
 

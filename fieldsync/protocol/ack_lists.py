@@ -1,4 +1,4 @@
-"""What an acknowledgement lists, on its way into a device's store."""
+"""The lists in an acknowledgement, and how a device stores them."""
 
 from typing import Protocol
 

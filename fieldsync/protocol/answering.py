@@ -1,4 +1,4 @@
-"""A server's side of one exchange, as far as the parts of its answer need it; protocol/server.py is it."""
+"""The interface of a server's session that the parts of its answer need; protocol/server.py implements it."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager

@@ -1,8 +1,8 @@
-"""A sync that may cost only so much: what matters most goes first, and it stops before it costs more.
+"""A sync with a byte budget: the most important data goes first, and the sync stops at the budget.
 
-Up go the device's own commits, in order. Down come open conflicts that its person may decide, then the newest of each
-channel. What comes out of turn moves no cursor; the device remembers, for each channel, one stretch of arrivals that it
-took ahead, so that the next sync need not send them again and a small budget, spent daily, gets through everything.
+Up go the device's own commits, in order. Down come open conflicts that its person may decide, then the newest records of each
+channel. Prefetched records move no cursor; the device remembers, for each channel, one range of prefetched sequence numbers,
+so that the next sync does not repeat them and a small daily budget gets through everything.
 """
 
 from collections import deque

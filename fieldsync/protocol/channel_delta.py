@@ -1,4 +1,4 @@
-"""Who sees what: the channels of a device, and what of a record a late device still lacks."""
+"""The channels that a device may see, and the parts of a record that it still lacks."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""A COMMITS frame of a request, read: its commits with the bytes that were signed. Nothing here needs a store."""
+"""Decoding of a request's COMMITS frame: its commits with the bytes that were signed. Needs no store."""
 
 from collections.abc import Container
 

@@ -1,4 +1,4 @@
-"""How many rows go into a frame."""
+"""The number of rows that fit a frame."""
 
 from fieldsync.wire.frames import MAX_COMPRESSED
 

@@ -1,4 +1,4 @@
-"""The requests client: one pinned server. Nothing is sent before the certificate is the pinned one."""
+"""The requests client for one pinned server. Nothing is sent unless the certificate is the pinned one."""
 
 import socket
 import ssl

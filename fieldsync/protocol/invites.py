@@ -1,4 +1,4 @@
-"""An invite: what a person needs to join, as one line of text that also fits a QR code."""
+"""Invites: the data needed to join, as one line of text that also fits a QR code."""
 
 import base64
 import binascii

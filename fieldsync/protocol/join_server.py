@@ -1,4 +1,4 @@
-"""Joining: this computer becomes a device of an organisation, by an invite."""
+"""Joining: this computer becomes a device of an organisation by an invite."""
 
 import random
 import time

@@ -1,4 +1,4 @@
-"""Making what comes next while whoever takes it is at work: a store's commit leaves the interpreter free for that."""
+"""Prefetching the next item in a thread while the current one is used: commits to the store release the interpreter lock."""
 
 import threading
 from collections.abc import Iterable, Iterator

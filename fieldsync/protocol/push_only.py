@@ -1,7 +1,7 @@
-"""What a server answers an older program: how far it holds its commits, and nothing to read.
+"""The answer to an older program: how far the server holds its commits, and nothing to read.
 
-Signatures of protocol 1 name no server, so whoever answers cannot know for whom they were made. Why a program of 0.1 is told so in
-this way: docs/decisions/0044-older-versions.md.
+Signatures of protocol 1 name no server, so the answering server cannot know for whom they were made. The reasons for this answer
+to 0.1 programs: docs/decisions/0044-older-versions.md.
 """
 
 from collections.abc import Collection, Iterator

@@ -1,4 +1,4 @@
-"""Digests that heal: where a channel differs although all was sent, the differing records are found by ranges and fetched.
+"""Range repair: if a channel's digests differ after a complete sync, the differing records are found by ranges and fetched.
 
 Each question cuts a differing range into 16; short ranges are listed. So d differences in n records take O(d log n) parts.
 """

@@ -1,8 +1,8 @@
-"""What was refused and is in a node's registers all the same: where it joins what a server sends, it would keep it for ever.
+"""Registers with refused commits: removes the refused values from a node's registers, as a join alone would keep them for ever.
 
-A branch has applied what the server above refuses; a laptop its own saves, and what another server has sent of somebody else's.
-A join cannot bring back what a refused commit had covered: its registers are made anew from the other commits in the log, and
-the server's are joined with these.
+A branch has applied commits that its upstream refuses; a laptop its own saves, and others' that it got from another server.
+A join cannot restore values that a refused commit covered: the registers are rebuilt from the other commits in the log, and
+joined with the server's.
 """
 
 from collections.abc import Mapping, Sequence

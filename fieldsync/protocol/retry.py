@@ -1,6 +1,6 @@
-"""Trying again where the line is bad: which errors are worth it, how long to wait, when to give up, what remains.
+"""Retries over an unreliable connection: which errors to retry, backoff, when to give up, what remains to be sent.
 
-A try that brought something new starts the count anew: over a line that lets a little through each time the work ends.
+An attempt that made progress resets the count, so that a connection that passes a little each time gets the work done.
 """
 
 import random

@@ -1,4 +1,4 @@
-"""A sync's other side: what a server does with the frames of a request, and what it answers. No sockets here either."""
+"""The server's side of a sync: processes the frames of a request and makes the answer. Without sockets."""
 
 import sys
 from collections import defaultdict

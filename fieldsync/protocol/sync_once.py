@@ -1,4 +1,4 @@
-"""One sync with one server: signed requests, resuming, and the check at its end."""
+"""One sync with one server: signed requests, resumption, and the digest check at its end."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""What a sync has done so far, for the person who waits."""
+"""Progress of a sync, for display."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""The answer to a sync without a budget: channel by channel, in the order of their sequence numbers."""
+"""The answer to a sync without a byte budget: channel by channel, in the order of their sequence numbers."""
 
 from collections.abc import Generator, Iterator, Sequence
 

@@ -1,1 +1,1 @@
-"""A node at work: saving, applying, syncing, reviewing. Everything above the store and the wire."""
+"""A node's own work: saving, applying, reading, placement. Above the store and the wire."""

@@ -1,4 +1,4 @@
-"""Builds the changes of one record field by field: codes become ids, a whole set its members, words counts."""
+"""Builds the changes of one record field by field: resolves codes to ids, a whole set to its members, words to counts."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any

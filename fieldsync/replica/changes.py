@@ -1,4 +1,4 @@
-"""A save before it is a commit: what a person changed, and drafts that lack only their number and time."""
+"""A save before it becomes a commit: the user's changes, and drafts without number and time."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""The only way in which a node writes anything of its own: drafts become commits, logged, chained and applied."""
+"""The only writer of a node's own commits: drafts are numbered, logged, chained and applied."""
 
 from collections.abc import Sequence
 

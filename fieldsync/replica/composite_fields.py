@@ -1,4 +1,4 @@
-"""Fields that are several registers: members of a set, counts of a tally, entries of a log."""
+"""Composite fields, made of several registers: members of a set, counts of a tally, entries of a log."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager

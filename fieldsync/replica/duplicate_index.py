@@ -1,7 +1,7 @@
-"""Candidates: who may be one with whom, among the records that this node holds. Nothing here merges anything.
+"""The duplicate index: candidate pairs among the records that this node holds. Nothing here merges anything.
 
-The index is derived, and caught up in two steps like full text: a record is put into its blocks, then compared with whom it
-meets there. A laptop does the first before an `add` and the second before `duplicates`; a server does both as records arrive.
+The index is derived, and updated in two steps like full text: a record is put into its blocks, then compared with the others
+there. A laptop does the first before an `add` and the second before `duplicates`; a server does both as records arrive.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence

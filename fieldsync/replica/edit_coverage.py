@@ -1,4 +1,4 @@
-"""What a save covers of each field, from what this node knows: whose a device is, and what this device wrote before."""
+"""The coverage of a save, field by field, from this node's data: the persons behind devices and this device's earlier writes."""
 
 from collections.abc import Mapping
 from functools import cache

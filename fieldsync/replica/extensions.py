@@ -1,4 +1,4 @@
-"""Hooks by which parts that know record types take part in a node's work; fieldsync/office.py registers them."""
+"""Hooks by which modules that know record types take part in a node's work; fieldsync/office.py registers them."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass

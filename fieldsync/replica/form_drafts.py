@@ -1,7 +1,7 @@
-"""Forms that were left unfinished: what was typed is kept in the encrypted store, and offered again.
+"""Drafts of unfinished forms, kept in the encrypted store and offered again.
 
-A draft is this node's own, never sent. Of an edit it keeps beside each answer what the record showed then, so that an old draft
-reverts nothing that came in since.
+A draft is local and never sent. A draft of an edit keeps, beside each answer, the value shown at the time, so that an old draft
+reverts no later change.
 """
 
 from typing import Any

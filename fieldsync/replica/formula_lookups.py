@@ -1,4 +1,4 @@
-"""Other records for formulas (schema/expressions/lookups.py), read when somebody looks; sync never asks."""
+"""Lookups of other records by formulas (schema/expressions/lookups.py), done when a record is read; sync does none."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""A record's history: who changed what, when, from what to what, and what lost."""
+"""A record's history: author, time, old and new values, and values that lost."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce

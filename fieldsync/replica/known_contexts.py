@@ -1,4 +1,4 @@
-"""Contexts of heads that 0.1 kept without: read again from the commits, where this node has them."""
+"""Contexts of heads stored by 0.1, which kept none: rebuilt from the commits, where this node has them."""
 
 from collections.abc import Iterable, Mapping
 

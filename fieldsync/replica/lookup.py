@@ -1,4 +1,4 @@
-"""Finding a record by its id, its code, or any unique beginning of either; by words; and what those are called that others name."""
+"""Finding a record by its id, its code or a unique prefix of either, or by words; and names of referenced records."""
 
 import re
 from collections.abc import Iterable, Iterator

@@ -1,6 +1,6 @@
-"""Merges as states arrive: a merge into a record that was removed elsewhere asks a person; the table `same` follows the registers.
+"""Merges in arriving states: a merge into a record removed elsewhere opens a question; the table `same` follows the registers.
 
-Where the record that stays is not here, the server above says whether it asks, and nothing else of that record.
+If the surviving record is not on this node, the upstream tells whether there is a question, and nothing else about that record.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What the schema says about registers, made ready: how each field settles, who owns a record, what is searched."""
+"""The schema's rules for registers, precomputed: how each field settles, who owns a record, which fields are searched."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property

@@ -1,4 +1,4 @@
-"""A node: an open store with its identity, schema and clock. A laptop, a branch server, a headquarters: all are one of these."""
+"""A node: an open store with its identity, schema and clock. Laptops, branch servers and headquarters are all nodes."""
 
 import datetime
 import time

@@ -1,4 +1,4 @@
-"""A node's folder and its first facts: made whole, or not at all."""
+"""Creation of a node's folder and first settings: complete, or not at all."""
 
 import hashlib
 import os

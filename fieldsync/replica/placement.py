@@ -1,4 +1,4 @@
-"""Where records live: in the unit that they name, or in that of the record which they belong to, wherever this moves."""
+"""Placement: a record is in the unit that it names, or in that of the record it belongs to, wherever this moves."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence

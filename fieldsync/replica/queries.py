@@ -1,4 +1,4 @@
-"""Reading: records, lists, history and status in the shapes that docs/json.md promises. Nothing here writes."""
+"""Queries: records, lists, history and status in the shapes that docs/json.md promises. Read-only."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice

@@ -1,4 +1,4 @@
-"""How far each commit has come: in which bundle, received by which server, kept aside and why, in review, settled; and all summed up."""
+"""The progress of each commit: packed in a bundle, received by servers, quarantined, in review, settled; and a summary."""
 
 from msgspec import UNSET, Struct, UnsetType
 

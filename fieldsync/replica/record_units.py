@@ -1,4 +1,4 @@
-"""The units that a record is in, and from which it may be changed."""
+"""The units that a record is in, and those from which it may be changed."""
 
 from fieldsync import errors
 from fieldsync.core.grants import covering_grant

@@ -1,4 +1,4 @@
-"""A node's reasons for a refusal, as another node told them: read back as errors."""
+"""Another node's refusal reasons, converted back to errors."""
 
 from collections.abc import Iterator
 

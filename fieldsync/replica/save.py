@@ -1,7 +1,7 @@
-"""Saving: what a person changed becomes a commit, logged, chained and applied in one transaction.
+"""Saving: a user's changes become a commit, logged, chained and applied in one transaction.
 
-Four steps: normalise (`value_reader`, `composite_fields.expand_changes`, `validate.normalise_changes`), keep what differs from what was
-shown (`differing_values`), check (`save_checks`), commit (`commit_writer`).
+Four steps: normalise (`value_reader`, `composite_fields.expand_changes`, `validate.normalise_changes`), keep changes that differ from
+the values shown (`differing_values`), check (`save_checks`), commit (`commit_writer`).
 """
 
 from collections.abc import Mapping, Sequence

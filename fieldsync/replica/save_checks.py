@@ -1,4 +1,4 @@
-"""What every save is asked before it is a commit: may its values stand, and may this person write them."""
+"""Checks of every save before it is a commit: legal values, and the user's permission to write them."""
 
 from collections.abc import Container, Iterable, Mapping
 

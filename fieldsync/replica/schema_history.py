@@ -1,4 +1,4 @@
-"""The forms that a node has worked with before: what was legal under them, and the dictionaries made from them."""
+"""Earlier forms of a node: their legal values, and the compression dictionaries made from them."""
 
 import hashlib
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Moving a record to another unit, with everything that belongs to it; and what has left this node by then."""
+"""Transfer of a record to another unit, with all records that belong to it; and records that have left this node."""
 
 from msgspec import UNSET, Struct, UnsetType
 

@@ -1,6 +1,6 @@
-"""What a person typed for a field, read alike from the keyboard, a form and a file.
+"""Reads a field's value as the user typed it, alike from the keyboard, a form and a file.
 
-Words for a record become its id, one text the members of a set; what a value may be is for the form to say (schema/values.py).
+A record's code or name becomes its id, one text the members of a set; the legal values are defined by the form (schema/values.py).
 """
 
 import re

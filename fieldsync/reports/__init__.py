@@ -1,1 +1,1 @@
-"""A named report and a period in, rows out. One SQL file each, over the views of store/sqlite/report_reader.py; how they look is ui's."""
+"""Reports: a name and a period in, rows out. One SQL file each, over the views of store/sqlite/report_reader.py; ui displays them."""

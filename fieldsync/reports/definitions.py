@@ -1,7 +1,7 @@
-"""The only reader of report files: an SQL query behind a comment that says, in TOML, what its columns are.
+"""The only reader of report files: an SQL query after a comment that describes its columns in TOML.
 
-Those that come with the program lie in schemas/reports, an office's own in the folder `reports` of its store; one of the
-same name takes the place of ours. docs/reports.md tells how to write one.
+Shipped reports lie in schemas/reports, an organisation's own in the folder `reports` of its store; one with the
+same name replaces the shipped one. docs/reports.md explains how to write one.
 """
 
 import re

@@ -1,7 +1,7 @@
-"""What stays behind when a report leaves the organisation: columns and rows that are ours alone, and small numbers.
+"""Disclosure control for reports that leave the organisation: internal columns and rows are removed, small numbers suppressed.
 
-A number from 1 to 4 can point to a person. Where the others of its sum are shown, it could be worked out from them: then the
-smallest of those is hidden with it.
+A number from 1 to 4 can identify a person. If it could be computed from a total and the other numbers shown, the
+smallest of those is suppressed with it.
 """
 
 from collections.abc import Iterable, Sequence

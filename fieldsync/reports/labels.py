@@ -1,4 +1,4 @@
-"""A report's values in a person's language: its own words, the forms' choices; anything else as it is."""
+"""Labels for a report's values in the reader's language: the report's own words and the forms' choices; other values unchanged."""
 
 from fieldsync.reports.definitions import Report
 from fieldsync.schema.labels import label_in

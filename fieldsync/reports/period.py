@@ -1,4 +1,4 @@
-"""Which days a report is about: a month or a year, those that it is compared with, and the day that it looks from."""
+"""The period of a report: a month or a year, the periods it is compared with, and its reference day."""
 
 import datetime as dt
 import re

@@ -1,4 +1,4 @@
-"""A report and a period in, its rows out: counted now, and beside them as they were issued."""
+"""Runs a report for a period: the current rows, and beside them the issued ones."""
 
 import json
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""Keeps a server's sheets up to date: which fields they need is read off the queries themselves."""
+"""Keeps a server's report tables up to date; the fields they need are read from the queries themselves."""
 
 import re
 import time

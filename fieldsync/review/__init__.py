@@ -1,1 +1,1 @@
-"""Decisions of people: conflicts, possible duplicates, overlaps."""
+"""People's decisions: conflicts, possible duplicates, overlaps."""

@@ -1,4 +1,4 @@
-"""Questions about conflicts, asked of those who wrote the values: records of their own, which belong to what they are about."""
+"""Questions to the authors of conflicting values: child records of the record in conflict."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping

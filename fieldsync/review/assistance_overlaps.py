@@ -1,7 +1,7 @@
-"""One too many: two records of a household that the forms call doubles, such as the same aid in one month from two providers.
+"""Overlaps: two records of a household that the forms define as possible duplicates, such as the same aid twice in one month.
 
-Nothing is stored of a pair that is open: whoever holds the same records finds the same pairs. "Both are right" is `_not_same/ID`
-on both of them, as with records that are not one person; the one that is a double is cancelled, or removed.
+Open pairs are not stored: nodes with the same records find the same pairs. "Both are right" is `_not_same/ID`
+on both of them, as with records that are not one person; a record given twice is cancelled or removed.
 """
 
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""Which of the open conflicts somebody wants to see: of a unit, a type, a field; by whom, how old, with which words."""
+"""Filters for open conflicts: by unit, type, field, author, age or words."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace

@@ -1,6 +1,6 @@
-"""What supervisors decided: how long each decision took them, and whether two who decided one conflict decided alike.
+"""Statistics of supervisors' decisions: the time each took, and agreement between two who decided the same conflict.
 
-Read from the commits of those who may decide now: on a server all of them, on a laptop its own.
+Read from the commits of people who may decide at present: on a server all of them, on a laptop its own.
 """
 
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""Review: what machines cannot settle, decided by a person who may. A decision is an ordinary commit that covers all heads."""
+"""Review: conflicts that need a person, and decisions about them. A decision is an ordinary commit that covers all heads."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeVar

@@ -1,8 +1,8 @@
-"""Duplicates: pairs of records that may be one, and what a person says of them: they are, they are not, they are not after all.
+"""Duplicate pairs: candidates for one person or household, merged, split again or marked as different.
 
-A merge is an ordinary commit: `_same_as` on the record that gives way names the one that stays. No value and no reference is
-changed, so it can be split at any time; who reads follows `_same_as`. "Not the same" is `_not_same/ID` on both of them. Two
-supervisors who decide differently are a conflict of `_same_as`, decided in review like any other.
+A merge is an ordinary commit: `_same_as` on the merged record names the surviving one. No value and no reference is
+changed, so it can be split at any time; readers follow `_same_as`. "Not the same" is `_not_same/ID` on both of them. Two
+supervisors who decide differently make a conflict of `_same_as`, decided in review like any other.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What waits for a person, the most urgent first: read light, for thousands may wait; and each of them in full when it is looked at."""
+"""The review queue, most urgent first: light entries, as there may be thousands, with details loaded when one is opened."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence

@@ -1,4 +1,4 @@
-"""Is somebody registered already? Asked before a form is filled in, by whatever words there are: names, a phone, a year, a number."""
+"""The search for an existing registration before a form is filled in: by names, phone, year or number."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence

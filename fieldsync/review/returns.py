@@ -1,4 +1,4 @@
-"""A conflict goes back to those who wrote its values, with a question; it waits behind the others until that is answered."""
+"""Returning a conflict to the authors of its values with a question; it goes to the end of the queue until answered."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""A record as it is after a save: what it may be a duplicate of, and what it is one too many of."""
+"""Warnings after a save: possible duplicates and overlaps of the record."""
 
 from msgspec import UNSET, UnsetType
 from msgspec.structs import asdict

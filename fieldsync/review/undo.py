@@ -1,8 +1,8 @@
-"""Undo: a person's last act, of whatever kind, taken back by a further save; both stay in the history.
+"""Undo: a person's last action, of any kind, is reverted by a further save; both stay in the history.
 
-An act is what one transaction wrote (replica/commit_writer.py notes it). A field gets the value that it had, unless somebody has
-written over it since; a record that was made is removed, unless others have written to it; a decision is taken back as
-`review undo` does. What cannot be taken back is said, and left.
+An action is all that one transaction wrote (recorded by replica/commit_writer.py). A field gets its former value, unless somebody
+has changed it since; a created record is removed, unless others have written to it; a decision is undone as by
+`review undo`. Parts that cannot be undone are reported and left.
 """
 
 from collections.abc import Iterator

@@ -1,1 +1,1 @@
-"""The forms: what record types and fields there are, and which values they take."""
+"""The forms: record types, fields, and legal values."""

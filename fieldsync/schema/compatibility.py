@@ -1,6 +1,6 @@
-"""What new forms change, and what they may not: lose a field, a choice or a type, or give a name to something else.
+"""Compatibility of new forms: they may not drop a field, a choice or a type, nor reuse a name.
 
-Commits under every form that was ever in force go on arriving: so each is held against all of them.
+Commits under every form that was ever in force may still arrive, so new forms are compared with all of them.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -1,6 +1,6 @@
-"""Text that a program has ruined before it came here: letters that were lost, numbers that a spreadsheet rounded, words for nothing.
+"""Detection of text damaged by other programs: lost letters, numbers rounded by a spreadsheet, placeholders for nothing.
 
-The reader of values refuses such text, whether it is typed or stands in a file. What an earlier release took is still read and synced.
+The reader of values refuses such text from the keyboard and from files. Values saved by earlier releases are still read and synced.
 """
 
 import re

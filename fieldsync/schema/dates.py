@@ -1,4 +1,4 @@
-"""Days, months and years as people write them, at the keyboard, in options and in files: the day first, or with the month's name."""
+"""Notations of days, months and years at the keyboard, in options and in files: day first, or with the month's name."""
 
 import datetime as dt
 import re

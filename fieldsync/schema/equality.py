@@ -1,4 +1,4 @@
-"""When a stored value is what somebody gives, so that nothing is to be saved."""
+"""Equality of a stored and a given value; equal values are not saved again."""
 
 from fieldsync.core import names
 from fieldsync.schema.model import Field

@@ -1,7 +1,7 @@
-"""What was written under an older form, under the names that its fields have now.
+"""Converts states and registers written under an older form to present field names.
 
-Names are never used again for another field (schema/compatibility.py), so an old name says by itself what it is today: states
-and stored registers need no form's version to be upgraded, and upgrading twice is upgrading once.
+Names are never reused for another field (schema/compatibility.py), so an old name identifies its present one: no form
+version is needed for the conversion, and converting twice equals converting once.
 """
 
 from collections.abc import Iterator, Mapping

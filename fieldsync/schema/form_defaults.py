@@ -1,6 +1,6 @@
-"""What the form of a new record is opened with: each field's `default`. Whoever fills it in sees it, and may say otherwise.
+"""Initial values of a new record's form: each field's `default`, which the user sees and may change.
 
-Records that are made without a form (`add --set`, files) get none: nothing is written that nobody has seen.
+Records made without a form (`add --set`, files) get none, as nobody would have seen them.
 """
 
 from collections.abc import Mapping

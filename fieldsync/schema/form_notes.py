@@ -1,4 +1,4 @@
-"""Which notes a form shows beside its questions, and where: they ask nothing, and nothing of them is kept."""
+"""Notes that a form shows beside its questions, and their position; they take no answer and are not stored."""
 
 from functools import lru_cache
 

@@ -1,4 +1,4 @@
-"""Parts of a type that stand beside its fields: what is due about its records, which of them are one too many, notes of the form."""
+"""Parts of a type besides its fields: due dates, overlap rules, notes."""
 
 from fieldsync.schema.model import DueRule, FormNote, OverlapRule
 from fieldsync.schema.source_file import NAME, SourceFile

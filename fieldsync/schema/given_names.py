@@ -1,6 +1,6 @@
-"""Record types and fields by the names that people give them: the form's own name, or a label in any language.
+"""Record types and fields by user-given names: the form's own name, or a label in any language.
 
-Names that no form has are told with those that are like them. Only what people type is read here: commits name types and fields
+Unknown names are reported with similar ones. Only user input is resolved here: commits name types and fields
 exactly.
 """
 

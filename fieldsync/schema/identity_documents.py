@@ -1,6 +1,6 @@
-"""Identity papers as members of a set, KIND:COUNTRY:NUMBER[:EXPIRY], and what looks wrong in one.
+"""Identity papers as members of a set, KIND:COUNTRY:NUMBER[:EXPIRY], and warnings about them.
 
-A number that fails its country's pattern is a warning with a reason, never a block: papers of war
+A number that fails its country's pattern is a warning with a reason, never an error: papers of war
 years hold mistakes, and a family is not sent away for one.
 """
 

@@ -1,4 +1,4 @@
-"""Labels that speak of answers: "How old is ${person}?" is shown with the person's name, or with what that question is called."""
+"""Placeholders in labels: "How old is ${person}?" shows the person's name, or that question's label."""
 
 import re
 from collections.abc import Callable

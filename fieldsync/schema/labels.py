@@ -1,4 +1,4 @@
-"""Labels are words in the languages that the forms' makers chose: which of these somebody is shown."""
+"""Labels in the languages that the forms' authors chose, and the choice among them for a reader."""
 
 import re
 from collections.abc import Iterable, Mapping

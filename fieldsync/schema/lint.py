@@ -1,4 +1,4 @@
-"""What must hold among the parts of a record type; each breach is a fault at its key."""
+"""Consistency rules among the parts of a record type; each violation is a fault at its key."""
 
 import re
 from collections.abc import Mapping

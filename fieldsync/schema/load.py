@@ -1,7 +1,7 @@
 """The only reader of schema files: TOML texts in, a checked Schema or all their faults out.
 
-A folder holds one file per record type, named after it, and `choices.toml` with the lists that
-types share. docs/formats/schema.md tells the keys; schema/lint.py what must hold among them.
+A folder holds one file per record type, named after it, and `choices.toml` with shared lists of choices.
+docs/formats/schema.md describes the keys; schema/lint.py checks their consistency.
 """
 
 import datetime as dt

@@ -1,6 +1,6 @@
-"""What a record type is made of: fields, choices, lifecycle. Immutable, and quick to load compiled.
+"""Structs of a record type: fields, choices, lifecycle. Immutable, and quick to load compiled.
 
-Types and fields are compared by identity, so that what is made from them (checkers, rules) can be
+Types and fields are compared by identity, so that objects made from them (checkers, rules) can be
 kept per object; two schemas are the same when their `version` is.
 """
 

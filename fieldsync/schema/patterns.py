@@ -1,8 +1,8 @@
-r"""Patterns of forms, matched in linear time: read here as Python's `re` reads them, run by RE2.
+r"""Patterns of forms, matched in linear time: parsed with the syntax of Python's `re`, run by RE2.
 
 A form is written by one person and its patterns run on everybody's computer: `(a+)+x` and forty letters would keep `re` busy for years.
-RE2 means other things by some signs (its `\d \w \s` are ASCII, `\u0621` is an error there, `{,3}` is text), so that none reaches it
-as it was written: each sign is translated, or the pattern refused. docs/decisions tells what is refused, and why.
+RE2 reads some syntax differently (its `\d \w \s` are ASCII, `\u0621` is an error, `{,3}` is literal text), so no pattern reaches it
+unchanged: each element is translated, or the pattern refused. docs/decisions/0035-patterns-run-by-re2.md lists refused syntax.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Numbers, dates and places: from what is given to what is stored, or why it is not legal."""
+"""Numbers, dates and places: normalises a given value, or raises the reason why it is illegal."""
 
 import math
 import re

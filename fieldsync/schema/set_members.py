@@ -1,4 +1,4 @@
-"""The members of a set in one text: with commas of either script between them, in quotes where a member has such a sign itself."""
+"""The members of a set in one text: separated by Arabic or Latin commas, in quotes where a member contains one."""
 
 import re
 from collections.abc import Iterable

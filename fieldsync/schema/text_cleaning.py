@@ -1,4 +1,4 @@
-"""Text as it is stored: NFC, stripped, without control and invisible characters."""
+"""Normalisation of text for storage: NFC, stripped, without control and invisible characters."""
 
 import re
 from unicodedata import is_normalized, normalize

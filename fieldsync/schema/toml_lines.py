@@ -1,4 +1,4 @@
-"""Where in a TOML text a key stands, so that a fault can name the line; tomllib does not tell."""
+"""Line numbers of the keys in a TOML text, for fault messages; tomllib does not provide them."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The record types of an organisation, a line for each."""
+"""Summaries of an organisation's record types, one line each."""
 
 from msgspec import Struct
 

@@ -1,6 +1,6 @@
-"""A save against its type: legal values, rules across fields, lifecycle steps, what is missing.
+"""Validation of a save against its type: legal values, rules across fields, lifecycle steps, missing fields.
 
-A record may be saved before it is complete; what is missing keeps it in its first state.
+A record may be saved before it is complete; missing fields keep it in its first state.
 """
 
 from collections.abc import Container, Iterable, Mapping

@@ -1,4 +1,4 @@
-"""What all readers of values share: a given value as plain text, and the error that says why one is not legal."""
+"""Shared by all value readers: a given value as plain text, and the error with the reason why it is illegal."""
 
 from collections.abc import Callable
 

@@ -1,8 +1,8 @@
-"""One value: from what people, CSV files and JSON give to what is stored, or why it is not legal.
+"""One value: normalises input from people, CSV files and JSON, or raises the reason why it is illegal.
 
-Every field type has a maker of a closure here, built once per field: a file of 100,000 rows goes
-through these, so the ordinary value takes the shortest way and only the odd one is looked at.
-Nothing given (None, "" or blanks) is None: no value.
+Every field type has a closure factory here, called once per field: a file of 100,000 rows passes through these,
+so ordinary values take the shortest path and only unusual ones are examined.
+Empty input (None, "" or blanks) is None: no value.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""Who may write which value: the roles that a form asks for (`by`), at the keyboard and again on each server."""
+"""Roles that a form requires for writing a value (`by`), checked at the keyboard and again on each server."""
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache

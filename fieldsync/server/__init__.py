@@ -1,1 +1,1 @@
-"""The HTTP face of a replica, and the office that runs it."""
+"""The HTTP face of a replica, and its administration."""

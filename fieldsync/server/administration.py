@@ -1,4 +1,4 @@
-"""Running an office: set up a server, invite people, list devices. Works beside a running server."""
+"""Administration: set up a server, invite people, list devices. Works beside a running server."""
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence

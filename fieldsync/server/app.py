@@ -1,4 +1,4 @@
-"""The HTTP face of a replica: who asks, frames in, frames out, errors as statuses. Never SQL."""
+"""The HTTP face of a replica: authenticates requests, passes frames in and out, maps errors to statuses. Never SQL."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""A branch: the server above it, the nightly sync with it, and the timer that starts that."""
+"""A branch's link to its upstream: the nightly sync, and the timer that starts it."""
 
 import os
 import shlex

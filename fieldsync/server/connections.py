@@ -1,7 +1,7 @@
-"""Connections that have not yet proved a device: few, and each for a short time; where there are too many, the oldest is dropped.
+"""Unauthenticated connections: limited in number and time; at the limit the oldest is dropped.
 
-Whoever connects costs the server memory and a file descriptor before it knows them. A device proves itself with its first request and
-leaves the count; everybody else gives way to who comes later, so that no number of idle connections keeps a laptop out.
+Each connection costs the server memory and a file descriptor before it knows the client. A device authenticates with its first
+request and is no longer counted; others give way to newer ones, so that no number of idle connections keeps a laptop out.
 """
 
 import asyncio.sslproto

@@ -1,4 +1,4 @@
-"""Locking devices out: the family of a device is shown, what a person confirms is revoked; pending devices are approved."""
+"""Locking devices: shows the family of a device, revokes the confirmed ones; and approving pending devices."""
 
 from collections.abc import Collection
 

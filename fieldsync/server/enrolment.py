@@ -1,4 +1,4 @@
-"""Enrolling the device that brings an invite."""
+"""Enrolment of a device that brings an invite."""
 
 import hashlib
 import hmac

@@ -1,7 +1,7 @@
-"""What strangers may ask for: whether the server is there. However often they do, the store is read once a second for it.
+"""The public health check. However often it is asked, the store is read once a second for it.
 
-Nobody is refused, as a load balancer would take a server that refuses for one that is down: whoever asks very often waits a little, and
-so asks no more often than the number of connections allows (connections.py). Monitoring on this computer never waits.
+Nobody is refused, as a load balancer would take that for an outage: frequent clients are delayed a little, and so limited
+by the number of connections (connections.py). Monitoring on this computer is never delayed.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""What the server counts for Prometheus; never who or what."""
+"""Prometheus metrics: counts only, no names and no data."""
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 

@@ -1,4 +1,4 @@
-"""Nonces that need no table (docs/decisions/0005-nonces-without-a-table.md)."""
+"""Nonces without a table (docs/decisions/0005-nonces-without-a-table.md)."""
 
 import hashlib
 import hmac

@@ -1,4 +1,4 @@
-"""Changing the forms at headquarters: compared with all that were in force before, then put in force, for everybody."""
+"""Publishing forms at headquarters: compared with all earlier ones, then in force for everybody."""
 
 from pathlib import Path
 

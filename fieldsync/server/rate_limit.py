@@ -1,4 +1,4 @@
-"""How fast one device's commits are taken: a program gone wild, or its thief, makes nobody else wait."""
+"""The rate limit for one device's commits: a faulty program, or a stolen device, does not delay others."""
 
 import time
 from collections.abc import Callable

@@ -1,7 +1,7 @@
-"""A request's body, read as it comes, whatever else is going on: what arrived before a line was cut is kept.
+"""A request's body, read as it arrives, so that data received before a lost connection is kept.
 
-The web server drops what it holds of a body when the connection is lost. So a task of its own is always there to take it,
-up to a limit: over a thin line it is always ahead, and only a fast one is held up while the store works.
+The web server drops its buffer when the connection is lost. So a separate task always takes the data, up to a limit: on a slow
+connection it is always ahead, and only a fast one is held up while the store works.
 """
 
 import asyncio

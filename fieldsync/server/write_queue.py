@@ -1,7 +1,7 @@
-"""Turns at the store: what waits is written in the order in which it came, several requests' work in one transaction.
+"""The write queue of a server's store: requests are served in order of arrival, several in one transaction.
 
-So a thousand laptops that come at once cost one wait for the disk for many of them, and none is passed over. A large push
-is many turns: whoever comes meanwhile has theirs in between.
+So a thousand laptops that sync at once share the cost of waiting for the disk, and none is passed over. A large push
+is split into many turns, so that later requests have theirs in between.
 """
 
 import asyncio

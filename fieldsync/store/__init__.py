@@ -1,4 +1,4 @@
-"""Where a node keeps what it knows; the only place with SQL. Here it is chosen which database that is."""
+"""A node's store; the only package with SQL. This module selects the database."""
 
 from pathlib import Path
 

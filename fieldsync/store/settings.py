@@ -1,7 +1,7 @@
-"""What a node remembers by name: of itself, and of each other node. Typed views over one table of names and values.
+"""Node settings by name, its own and those of each peer: typed views over one table of names and values.
 
-Each setting is declared once, with the name and the encoding that stores have had since it first was. A reading transaction gives
-a view that cannot be assigned to; a writing one gives the view with `SettingsWriter` in its name. Assigning None removes a setting.
+Each setting is declared once, with its permanent name and encoding. A reading transaction gives a view that cannot be
+assigned to; a writing one gives the view with `SettingsWriter` in its name. Assigning None removes a setting.
 """
 
 from collections.abc import Callable

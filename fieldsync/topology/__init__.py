@@ -1,1 +1,1 @@
-"""Servers above and below, and the devices that copies become."""
+"""Servers above and below, and copied devices."""

@@ -1,6 +1,6 @@
-"""Commits that were quarantined on a branch and that the server above has taken: they are applied on the branch, too.
+"""Commits that were quarantined on a branch and accepted by its upstream: they are applied on the branch too.
 
-A state brings what they say, but not of a record that has left the branch's units and is still held here.
+A state brings their values, except for a record that has left the branch's units and is still held here.
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,7 +1,7 @@
-"""Sealed copies of a store: one tar file with its slots and its encrypted database, made while it is in use; and back.
+"""Sealed backups of a store in use: one tar file with its slots and its encrypted database; and restoring them.
 
-Byte by byte: docs/formats/store.md, "Copies". A restored laptop knows it, and becomes a new device at its next contact; a restored
-server begins a new epoch.
+Byte by byte: docs/formats/store.md, "Copies". A restored laptop becomes a new device at its next contact; a restored
+server begins a new store epoch.
 """
 
 import io

@@ -1,4 +1,4 @@
-"""What keeps the digests of two sides from being compared: noted for each server, shown in `status`, forgotten once they are."""
+"""Reasons that prevent the digest check: recorded per server, shown in `status`, removed after the next check."""
 
 from msgspec import Struct
 

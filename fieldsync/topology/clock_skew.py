@@ -1,6 +1,6 @@
-"""Clocks known to be off: a server sees them at each contact, and notes which commits were stamped by one.
+"""Clock skew: a server notices wrong clocks at each contact and marks the commits stamped by one.
 
-The notes travel down, and every node that has them sends ties with these commits to review.
+The marks travel down, and every node that has them sends ties with these commits to review.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -1,6 +1,6 @@
-"""A branch lets go of what has left its units: once the server above holds all that was written to it here, and all laptops have heard.
+"""Release by a branch: a record that left its units is deleted once the upstream holds all writes to it and all laptops know.
 
-Until then a late edit finds its record, and a laptop that comes is told to drop it.
+Until then a late edit finds its record, and a syncing laptop is told to release it.
 """
 
 from collections.abc import Container, Mapping, Sequence

@@ -1,6 +1,6 @@
-"""Device families: a copied device, the devices that go on in its place, and how many of these may work unasked.
+"""Device families: a copied device, its successors, and how many of them may work without approval.
 
-Of a device's successors one is taken at once. Further ones are pending: they push into quarantine and pull nothing until
+The first successor of a device is accepted at once. Further ones are pending: they push into quarantine and pull nothing until
 headquarters approves them. A device whose original is revoked is locked with it (store/sqlite/device_families.py).
 """
 

@@ -1,4 +1,4 @@
-"""Device letters: no two devices have the same. Each branch gives letters of a range of its own, so that it need not ask.
+"""Device letters, unique in an organisation. Each branch assigns letters from a range of its own, without asking.
 
 A branch of the top server may name a thousand devices, one further below thirty.
 """

@@ -1,7 +1,7 @@
-"""A store that is a copy (a restored image, a cloned disk) goes on as a device of its own; nothing is lost, nothing doubled.
+"""Device renewal: a copied store (a restored image, a cloned disk) becomes a new device; nothing is lost or duplicated.
 
-Three steps, each of which may be the last before the power goes: the new key is kept; the server enrols it, as often as it
-is asked; one transaction puts the new device in the old one's place. The next sync goes on where this one stopped.
+Three steps, each safe against power loss: the new key is stored; the server enrols it, idempotently;
+one transaction replaces the old device by the new one. The next sync resumes where this one stopped.
 """
 
 from functools import partial

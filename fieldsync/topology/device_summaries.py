@@ -1,4 +1,4 @@
-"""What people are told of devices: what each may do, how far it is, its family."""
+"""Summaries of devices for display: grants, progress, family."""
 
 from msgspec import Struct, structs
 

@@ -1,8 +1,8 @@
-"""What a server says of pairs to those who may not see both: that a record may be registered elsewhere, too, and no more.
+"""Duplicate hints: a server tells people who may not see both records of a pair that one may be registered elsewhere too.
 
-A server holds what no laptop does, so each record that arrives is compared here with the whole register. Nothing is said of the
-other record, not even that it is one only. Pairs themselves do not travel: who holds both records finds the pair by itself.
-A branch hears it from the server above like a laptop, and hands it on.
+A server holds records that no laptop does, so each arriving record is compared with all. A hint tells nothing of the
+other record, not even how many there are. Pairs themselves are not sent: nodes with both records find the pair themselves.
+A branch receives hints from its upstream like a laptop, and forwards them.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
-"""Enrolments as servers tell them to each other: which devices there are, their states, marks and grants.
+"""Enrolments exchanged between servers: devices, their states, marks and grants.
 
-States only rise, whoever tells them. Headquarters orders the rest: which of two successors is pending, who is approved or spared,
-is taken from above and never from below.
+States only rise, whichever server reports them. Headquarters orders the rest: which of two successors is pending, and which
+devices are approved or spared, is accepted from above and never from below.
 """
 
 import re

@@ -1,7 +1,7 @@
-"""Receipts of first taking: which server took a device's commits first, when, and what it knew of the device's grants then.
+"""First receipts: the first server to receive a device's commits, the time, and the grants it then knew of.
 
-A branch signs them, and sends them up before the commits, with where each device stands: what a device might do is judged as of
-then (revocations.py). How far the branch's word goes is bounded by what it had stated when it was told of a change.
+A branch signs them, and sends them up before the commits, with the position of each device: permissions are judged as of
+then (revocations.py). How far they count is limited by the positions it had stated when it learned of a change.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -1,8 +1,8 @@
-"""A device that signed two histories, at two servers that had not met: where they meet, both must stand.
+"""Forked devices: one key, two commit chains at two servers that had not met; both are kept.
 
-Two commits of it bear one number then, and whoever has seen "number 7" has seen one of them. So the history that comes
-second is said again as the commits of an heir, whose key this server makes; and of the first, what stands in the same
-records is said again in this server's own name. The numbers in question stand nowhere any more, and so hide nothing.
+The chains share commit numbers, so a context with "number 7" has seen only one of the two commits. The chain that arrives
+second is re-issued as the commits of a successor device, whose key this server makes; of the first, commits to the same
+records are re-issued in this server's own name. The ambiguous numbers then occur nowhere, and so hide nothing.
 """
 
 from collections import Counter

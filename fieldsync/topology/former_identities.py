@@ -1,8 +1,8 @@
-"""A laptop's former identities: their commits go up, too, wherever a server lacks them, as they were signed.
+"""A laptop's former identities: their commits are sent to any server that lacks them, as they were signed.
 
-A store that was a copy goes on as a device of its own (device_renewal.py). Where the server is then put back to an older backup, only this
-laptop may still hold what its old devices wrote. So before it gives a key up it seals their chain, and has the old key sign who
-goes on; with both, any server that knows the first of them takes the commits of all, from whoever brings them.
+A copied store becomes a device of its own (device_renewal.py). If the server is then restored from an older backup, this laptop may
+be the only holder of its old devices' commits. So before it deletes a key it signs their chain, and has the old key sign its
+successor; with both, any server that knows the first of them accepts the commits of all, from any carrier.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

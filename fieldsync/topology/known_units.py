@@ -1,6 +1,6 @@
-"""The organisation's units: servers tell their devices, so that a mistyped unit is refused before a sync.
+"""The organisation's units, sent to devices, so that a mistyped unit is refused before a sync.
 
-A server knows its channels; a branch knows some of them only, and passes on what the server above told. Partners are told nothing.
+A server knows its channels; a branch knows some of them only, and forwards the list from its upstream. Partners get no list.
 """
 
 import hashlib

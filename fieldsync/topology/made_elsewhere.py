@@ -1,4 +1,4 @@
-"""Records that turn out not to be in a unit that a commit named: they, or what they belong to, have moved on meanwhile."""
+"""Records that turn out to be in another unit than a commit named, as they or their owners have been moved."""
 
 from collections.abc import Container, Iterable, Mapping
 from functools import cache

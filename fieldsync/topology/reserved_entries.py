@@ -1,7 +1,7 @@
-"""What newer programs say through this one: kept unread, and passed on (docs/formats/frames.md, "Reserved").
+"""Entries of newer programs: stored unread and forwarded (docs/formats/frames.md, "Reserved").
 
-Up go pieces that devices said, to the server above; down those of servers, to whoever syncs. A piece that its source says anew under the
-same key takes the older one's place.
+Devices' entries go up to the upstream; servers' entries go down to every device. An entry issued again by its source under the same
+key replaces the older one.
 """
 
 from collections import Counter

@@ -1,7 +1,7 @@
-"""Serial numbers that run unbroken through an office's year: `LAT-JBL-2026-17`. Servers give them, nobody types them.
+"""Unbroken serial numbers per office and year: `LAT-JBL-2026-17`. Servers give them, nobody types them.
 
 The lowest server whose units a record is in gives the number, in the transaction in which it learns that one is due, as a
-commit of its own that travels like any other. So no two servers count for one office, and no number is given and lost.
+commit of its own that travels like any other. So only one server counts for an office, and no given number is lost.
 A server restored from a backup may have given more than it knows: it begins a series of its own, `LAT-JBL-2026-QTX-1`.
 """
 

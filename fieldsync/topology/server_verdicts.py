@@ -1,7 +1,7 @@
-"""Servers' verdicts on a laptop's saves: which servers quarantined a save, and which have applied it since.
+"""Servers' verdicts on a laptop's saves: the servers that quarantined a save, and those that have applied it since.
 
-A server tells its own verdicts only. Where a laptop goes on with another server that applies what its former one had quarantined,
-the former one would have the last word for ever.
+A server sends its own verdicts only. If a laptop changes to another server that applies a save, the former server's
+verdict must not stand for ever.
 """
 
 from fieldsync import errors

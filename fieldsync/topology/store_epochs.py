@@ -1,8 +1,8 @@
-"""A server's store has a life, named by its epoch: one that was restored begins another, and cursors into the old one count no more.
+"""Store epochs: each life of a server's store has one; a restored store begins another, and cursors into the old one are void.
 
-`server restore` knows that it restores. A store that was put back by copying files finds out from the first device that
-had more from it than it has: an arrival, an acknowledgement, or an answer. New arrivals and commits soon make up for lost ones;
-answers are counted for each device, so that only this device's own contacts could.
+`server restore` begins one. A store restored by copying files learns of it from the first device that
+has more from it than it has: a sequence number, an acknowledgement, or an answer. New sequence numbers and commits soon hide lost
+ones; answers are counted for each device, so that only this device's own contacts could.
 """
 
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""What a sync did, or would do; what a bundle carries, or brought."""
+"""Results of a sync, of a dry run, and of bundles."""
 
 from msgspec import UNSET, Struct, UnsetType
 

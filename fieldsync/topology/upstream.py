@@ -1,4 +1,4 @@
-"""Servers above and below each other: commits go up as they were signed, and who is enrolled, what arrived where goes both ways.
+"""Branch and upstream: commits go up as they were signed; enrolments and receipts go both ways.
 
 A branch is a server that is enrolled at another one with the role `branch`; towards it, it is a client like any laptop.
 """

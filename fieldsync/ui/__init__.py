@@ -1,1 +1,1 @@
-"""What people see and are asked; the only importer of rich."""
+"""The terminal's user interface; the only importer of rich."""

@@ -1,4 +1,4 @@
-"""What is inside a bundle: its first words, a signed manifest, then frames as on the line. Byte by byte: docs/formats/bundle.md."""
+"""The content of a bundle: its magic bytes, a signed manifest, then frames as sent online. Byte by byte: docs/formats/bundle.md."""
 
 from collections.abc import Callable, Iterator
 from hashlib import sha256

@@ -1,6 +1,6 @@
-"""A column: many values of one field in few bytes. Each picks the tightest of a few plain encodings; zstd does the rest.
+"""Column encodings: many values of one field in few bytes. Each picks the smallest of a few plain encodings; zstd does the rest.
 
-Byte by byte: docs/formats/columns.md. Every encoding gives back the very values, their types included, or is not used.
+Byte by byte: docs/formats/columns.md. An encoding is only used if it restores exactly the same values, types included.
 """
 
 import sys

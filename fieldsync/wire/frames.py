@@ -1,7 +1,7 @@
-"""Frames: one byte of kind, four of length (big-endian), the payload, compressed or not. Each stands on its own.
+"""Frames: one byte of kind, four of length (big-endian), the payload, compressed or not. Each is self-contained.
 
-From protocol 2 on a payload that is too large for one frame, a register of thousands of devices say, is cut: PART frames hold all of
-it but the end, and the frame behind them, which says what it is, the end. Readers see one frame.
+From protocol 2 on a payload that is too large for one frame, such as a register of thousands of devices, is split: PART frames hold
+all of it but the end, and the frame after them, which has the kind, the end. Readers see one frame.
 
 Byte by byte: docs/formats/frames.md.
 """

@@ -1,4 +1,4 @@
-"""The small frames: what is said besides records and commits. Byte by byte: docs/formats/messages.md."""
+"""The small frames: everything sent besides records and commits. Byte by byte: docs/formats/messages.md."""
 
 import base64
 from typing import Annotated, TypeVar

@@ -1,7 +1,7 @@
-"""The protocol's versions: what each brought, and from which on something is said or done.
+"""Protocol versions and the features of each.
 
-1 (2026-11, release 0.1): hello, commits, acknowledgement, states, end; ask and found for healing.
-2 (2026-12, release 0.2): a request's signature names the server and covers what follows the hello; places are reserved for
+1 (2026-11, release 0.1): hello, commits, acknowledgement, states, end; ask and found for range repair.
+2 (2026-12, release 0.2): a request's signature names the server and covers the frames after the hello; places are reserved for
   protocol 3. Messages are those of 1, with new items at their ends.
 """
 

@@ -1,4 +1,4 @@
-"""Paths of requests: each protocol has its own, so that a server that does not speak one answers 404. See docs/formats/requests.md."""
+"""Request paths: each protocol has its own, so that a server that does not support one answers 404. See docs/formats/requests.md."""
 
 SYNC, HEAL, JOIN, RENEW = "sync", "heal", "join", "renew"
 

@@ -1,4 +1,4 @@
-"""Records and commits as columns: what a COMMITS or STATES frame holds. Byte by byte: docs/formats/frames.md."""
+"""Records and commits as columns: the content of COMMITS and STATES frames. Byte by byte: docs/formats/frames.md."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence

@@ -1,1 +1,1 @@
-"""How commands are found and read: settings, secrets, help, completion, arguments."""
+"""Support for commands: settings, secrets, help, completion, arguments."""

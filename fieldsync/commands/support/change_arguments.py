@@ -1,4 +1,4 @@
-"""What a person wants changed, from the command line's words or a JSON object."""
+"""Changes of a record, parsed from command-line arguments or a JSON object."""
 
 import sys
 from collections.abc import Iterable

@@ -1,6 +1,6 @@
-"""Completion: what a shell fills in when a person presses Tab.
+"""Shell completion.
 
-No passphrase is asked for it. Where a key file or an unlocked store opens the store without one, its own forms, codes and units are
+It never asks for a passphrase. If a key file or an unlocked store opens the store without one, its own forms, codes and units are
 offered; else the shipped forms are.
 """
 

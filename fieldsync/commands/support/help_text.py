@@ -1,4 +1,4 @@
-"""Help in the person's language, in the direction that the terminal wants, and what is said of words that no command knows."""
+"""Help in the user's language and the terminal's text direction, and errors for unknown commands and options."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""The command tree, made only as far as a command line reaches: a `show` must not pay for the server's modules."""
+"""The command tree, built only as far as a command line needs, so that `show` does not import the server's modules."""
 
 import functools
 import importlib

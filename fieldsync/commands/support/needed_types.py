@@ -1,7 +1,6 @@
-"""Commands that need record types which an organisation's forms may lack: those do not show in help, and say so when called.
+"""Commands whose record types an organisation's forms lack: hidden in help, with an explanation when called.
 
-Help asks for no passphrase, so which commands are hidden stands in a file of its own beside the store: names of commands,
-and nothing of what the forms hold.
+Help asks for no passphrase, so the names of hidden commands are kept in a file beside the store; it has nothing else of the forms.
 """
 
 from collections.abc import Iterable, Mapping

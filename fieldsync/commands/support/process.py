@@ -1,4 +1,4 @@
-"""What a process keeps to itself: the files it makes, its memory, and the passphrase that it was started with."""
+"""Privacy of a process: permissions of the files it makes, its memory, and the passphrase in its environment."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""Amounts as people type them: 200KB, 1 MB, 90s, 5m."""
+"""Sizes and durations as users type them: 200KB, 1 MB, 90s, 5m."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What opens the store: a passphrase from a file, the environment or a prompt; or a key file. Never an argument."""
+"""Secrets that open the store: a passphrase from a file, the environment or a prompt, or a key file. Never an argument."""
 
 import os
 import re

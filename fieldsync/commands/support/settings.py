@@ -1,4 +1,4 @@
-"""The settings of every command: where the store is, who is told and how."""
+"""The settings of every command: location of the store, language, output."""
 
 import os
 import sys

@@ -1,7 +1,7 @@
-"""What a shell asks when a person presses Tab: its words made ready for the command tree, and options that stand everywhere.
+"""Shell completion requests: the words of the command line, prepared for the command tree, and the global options.
 
-bash parts FIELD=VALUE into three words and replaces the last one only; zsh and fish send the line as it is. Options that stand before or
-after any command (--home, --lang) belong to no command, and are taken out before the tree is asked.
+bash splits FIELD=VALUE into three words and replaces only the last; zsh and fish send the line as it is. Global options
+(--home, --lang) may stand before or after any command, and are removed before the tree is asked.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""Small text files that people and their programs write: passphrases, invites, JSON; in UTF-8, or in UTF-16 as PowerShell has it."""
+"""Small text files written by people and their programs (passphrases, invites, JSON), in UTF-8 or PowerShell's UTF-16."""
 
 import codecs
 

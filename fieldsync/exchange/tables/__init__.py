@@ -1,1 +1,1 @@
-"""Tables in files: CSV, XLSX, HXL and SQLite, in and out."""
+"""Tables in files: CSV, XLSX, HXL and SQLite, import and export."""

@@ -1,4 +1,4 @@
-"""Cells of a file on their way to stored values."""
+"""Conversion of file cells to stored values."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence

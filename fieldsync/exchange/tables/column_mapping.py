@@ -1,7 +1,7 @@
-"""Which column is which field: by the field's name, by its label in either language, as before, or as the person says.
+"""Mapping of columns to fields: by field name, by label in either language, as last time, or as the user says.
 
-A set may have a column for each member: `needs/food`, or the labels of both. A header of labels may have the fields' names
-below it, and HXL hashtags: the program's own exports do.
+A set may have a column for each member: `needs/food`, or the labels of both. Below a header of labels there may be
+field names and HXL hashtags, as in the program's own exports.
 """
 
 import difflib

@@ -1,7 +1,7 @@
-"""Records into a file for other programs: CSV and workbooks, JSON lines, HXL, or a plain SQLite file.
+"""Export of records for other programs: CSV and workbooks, JSON lines, HXL, or a plain SQLite file.
 
-Such a file is not encrypted. Fields of the highest sensitivity never go into one; those below it only when somebody who
-decides reviews asks for them. What was deleted, or turned out to be another record, stays behind.
+Such a file is not encrypted. Fields of the highest sensitivity are never exported; those below it only when somebody who
+may decide reviews asks for them. Deleted and merged records are left out.
 """
 
 from collections.abc import Generator, Mapping, Sequence

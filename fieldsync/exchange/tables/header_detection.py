@@ -1,4 +1,4 @@
-"""The top of a file: what its columns would be taken for, and where its records begin."""
+"""Header detection: the mapping that a file's first rows suggest, and where its records begin."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""HXL hashtags (hxlstandard.org 1.1): what a column is about, for whoever puts tables of many organisations together."""
+"""HXL hashtags (hxlstandard.org 1.1), which describe columns so that tables of several organisations can be combined."""
 
 from fieldsync.schema.model import Field
 

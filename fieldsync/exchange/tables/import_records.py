@@ -1,7 +1,7 @@
-"""Records from a file, all or none: every row is judged, and one transaction takes them if all are good.
+"""Import of records, all or none: every row is validated, and one transaction saves them if all are valid.
 
-Columns are normalised one at a time, a batch of rows at once: the odd value is looked at alone. An empty cell says
-nothing about its field; to take a value away is an edit.
+Columns are normalised one at a time, in batches of rows; only unusual values are handled singly. An empty cell leaves
+its field unchanged; removing a value is an edit.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""What turns a column's cells into stored values: as at the keyboard, and as people write them in tables besides."""
+"""Normalisers: turn a column's cells into stored values, as at the keyboard, plus notations common in tables."""
 
 import re
 from typing import Any

@@ -1,4 +1,4 @@
-"""Numbers and phone numbers as people and spreadsheets write them in tables."""
+"""Notations of numbers and phone numbers in spreadsheets."""
 
 import re
 from collections.abc import Callable

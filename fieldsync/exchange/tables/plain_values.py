@@ -1,4 +1,4 @@
-"""Stored values as every kind of file can hold them, whatever program wrote them: an export never stops at one of them."""
+"""Stored values as plain types for every file format, whatever program wrote them, so that no value stops an export."""
 
 import datetime as dt
 import math

@@ -1,4 +1,4 @@
-"""Files with one record a row, read in batches: CSV and workbooks as spreadsheets save them, JSON lines. Nothing is judged here."""
+"""Readers of files with one record per row, in batches: CSV and workbooks as spreadsheets save them, JSON lines. They validate nothing."""
 
 import codecs
 import csv

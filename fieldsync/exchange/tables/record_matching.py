@@ -1,4 +1,4 @@
-"""Which record a row is: the one of its id, of its code, of its value in the key field, or a new one; and in which unit."""
+"""Matching of rows to records: by id, by code, by the key field, or as a new record; and the unit of each."""
 
 import re
 from collections.abc import Mapping, Sequence

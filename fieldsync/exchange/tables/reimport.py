@@ -1,8 +1,8 @@
-"""Rows without an id or a key that were imported before: known again by what the record was made with.
+"""Reimported rows without an id or a key, matched by the values that their record was created with.
 
-A record keeps what made it apart from what changed since (core/state.py), on whatever laptop it arrives. Fields that changed
-are looked up in the log; where the making commit is not here, they are left out on both sides, if enough is left to compare:
-a new family that is taken for another would be lost, one that is there twice is found and merged.
+A record keeps its original values apart from later changes (core/state.py), on whatever laptop it arrives. Changed fields
+are looked up in the log; if the creating commit is missing, they are ignored on both sides, provided that enough is left to compare:
+a new family mistaken for another would be lost, while a duplicate is found and merged.
 """
 
 from collections import Counter

@@ -1,4 +1,4 @@
-"""What a file's rows are refused for: the faults found, row by row, and the file beside it that tells them."""
+"""Rejected rows: the faults found, row by row, and the file beside the import that lists them."""
 
 import csv
 from collections.abc import Callable, Iterator, Mapping, Sequence

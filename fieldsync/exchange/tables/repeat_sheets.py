@@ -1,4 +1,4 @@
-"""Sheets of repeats, as Kobo and ODK write them: each row names its parent's row, in the sheet of the records it belongs to."""
+"""Sheets of repeats, as Kobo and ODK write them: each row names its parent's row in the parent's sheet."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any

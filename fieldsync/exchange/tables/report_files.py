@@ -1,4 +1,4 @@
-"""Reports as files: CSV and XLSX, labels above, HXL tags under them where the report has any. No cell becomes a formula."""
+"""Reports as files: CSV and XLSX, with labels and, where the report has any, HXL tags. No cell becomes a formula."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""What an imported file's rows write: drafts of new records, and of what rows change in records that are here."""
+"""Drafts from an imported file's rows: new records, and changes of existing ones."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple

@@ -1,4 +1,4 @@
-"""Values of a file that were said before: what others made of them since stays."""
+"""Stale values in a file: values that were saved before and changed since; the later changes are kept."""
 
 from fieldsync.core import names
 from fieldsync.core.register import EMPTY, Value

@@ -1,4 +1,4 @@
-"""Columns of Kobo and ODK Central that are about a submission itself, and say nothing of its answers."""
+"""Columns of Kobo and ODK Central about a submission itself, such as its upload time; they are not imported."""
 
 import re
 

@@ -1,7 +1,7 @@
-"""Files for other programs, which are not encrypted: each is there whole or not at all, and no plain byte is anywhere else.
+"""Output files for other programs, unencrypted: each is written completely or not at all, and no plain byte is left elsewhere.
 
-Until it is whole a file has no name, where the system knows such files (Linux), so that a process that is killed leaves nothing behind.
-Elsewhere it is called NAME.new, beside the file that it becomes; the next one of that name takes its place.
+Where the system supports it (Linux), an incomplete file has no name, so that a killed process leaves nothing behind.
+Elsewhere it is called NAME.new, beside the target; the next export of that name replaces it.
 """
 
 import io

@@ -1,4 +1,4 @@
-"""What a file's words mean where they are none of a field's choices: as a person said, remembered for the next file of the type."""
+"""Value maps: a file's words that are not among a field's choices, as the user translated them; remembered for the record type."""
 
 import difflib
 from collections.abc import Iterable, Mapping

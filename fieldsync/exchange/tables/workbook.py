@@ -1,6 +1,6 @@
-"""Excel workbooks (.xlsx), the only place that knows openpyxl: one sheet's rows in batches, and sheets written row by row.
+"""Excel workbooks (.xlsx), the only module that knows openpyxl: reads one sheet's rows in batches and writes sheets row by row.
 
-A workbook comes from anybody: what it unpacks to is bounded before anything is unpacked, and no fault of the library gets out.
+Workbooks come from anybody: their unpacked size is limited beforehand, and none of the library's exceptions escapes.
 """
 
 import datetime as dt

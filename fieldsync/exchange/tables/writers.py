@@ -1,4 +1,4 @@
-"""The kinds of file that records are written to. Formulas are made harmless; numbers and dates stay what they are."""
+"""Writers for each kind of file. Formulas are made harmless; numbers and dates keep their types."""
 
 import csv
 import sqlite3

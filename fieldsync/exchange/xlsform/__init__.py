@@ -1,1 +1,1 @@
-"""XLSForms, made into record types."""
+"""XLSForms, converted to record types."""

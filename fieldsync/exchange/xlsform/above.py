@@ -1,4 +1,4 @@
-"""Questions of the record above that a repeat's own conditions and calculations speak of: each becomes a computed field of the repeat."""
+"""Questions of a parent record in a repeat's conditions and calculations: each becomes a computed field of the repeat."""
 
 from collections.abc import Iterable
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Calls in XLSForm expressions that name what they ask for in a way of their own: a choice's words, a repeat's records, a list."""
+"""Function calls in XLSForm expressions with an argument syntax of their own: a choice's label, a repeat's records, a list."""
 
 import re
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""The choices of an XLSForm's questions: each keeps its code, to the sign."""
+"""The choices of an XLSForm's questions; each keeps its exact code."""
 
 import re
 from collections.abc import Callable, Container, Sequence

@@ -1,4 +1,4 @@
-"""XLSForms into record types: what a workbook asks becomes TOML that a person would have written, and a list of what was left."""
+"""Conversion of XLSForms to record types: TOML as a person would write it, and a list of unsupported parts."""
 
 import re
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Expressions of XLSForms in the words of our own small language (schema/expressions/parser.py); what that does not have is refused."""
+"""XLSForm expressions, translated to our expression language (schema/expressions/parser.py); untranslatable ones are refused."""
 
 import re
 from collections.abc import Mapping

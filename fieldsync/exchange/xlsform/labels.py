@@ -1,4 +1,4 @@
-"""The words of an XLSForm: labels and hints in the form's languages, without markup, and with the questions that they speak of."""
+"""Labels and hints of an XLSForm in its languages, without markup, and with references to other questions."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping

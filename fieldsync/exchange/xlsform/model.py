@@ -1,4 +1,4 @@
-"""What an XLSForm is taken apart into on its way to our forms: record types, questions, and what was left."""
+"""Intermediate structs of the XLSForm conversion: record types, questions, unsupported parts."""
 
 from dataclasses import dataclass
 from dataclasses import field as filled

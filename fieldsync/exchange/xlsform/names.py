@@ -1,4 +1,4 @@
-"""What XLSForms call things, as our forms can: names, codes of choices, languages."""
+"""Names in XLSForms, converted to names, choice codes and languages that our forms allow."""
 
 import re
 import unicodedata

@@ -1,7 +1,7 @@
-"""OpenDocument workbooks (.ods), the only place that knows python-calamine: the rows of each sheet.
+"""OpenDocument workbooks (.ods), the only module that knows python-calamine: the rows of each sheet.
 
-A cell, a row or a space may say how often it is repeated, so that a few bytes stand for a sheet of billions of cells: what that
-comes to is counted before the library, which would make all of them, sees the file.
+A cell, row or space may carry a repeat count, so that a few bytes expand to a sheet of billions of cells. The expanded size
+is counted before the library, which would expand it, sees the file.
 """
 
 import datetime as dt

@@ -1,4 +1,4 @@
-"""The conditions, constraints and calculations of an XLSForm's questions, in the expressions of record types."""
+"""The conditions, constraints and calculations of an XLSForm's questions, as expressions of record types."""
 
 from collections.abc import Callable, Mapping
 

@@ -1,4 +1,4 @@
-"""The questions of an XLSForm as fields: groups are sections, repeats are types that belong to the one above them."""
+"""The questions of an XLSForm as fields: groups become sections, repeats become child types."""
 
 import re
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""The pieces of an XLSForm's expressions, and what these may speak of."""
+"""Tokens of an XLSForm's expressions, and the names they may refer to."""
 
 import re
 from collections.abc import Mapping

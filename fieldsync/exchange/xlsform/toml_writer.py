@@ -1,4 +1,4 @@
-"""Record types as TOML that a person would have written: short tables in one line, longer ones spread, a blank line between."""
+"""Record types as TOML in the style of a person: short tables on one line, longer ones spread, a blank line between."""
 
 import re
 from collections.abc import Mapping

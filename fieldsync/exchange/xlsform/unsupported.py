@@ -1,4 +1,4 @@
-"""What of an XLSForm has no place in our forms, and would be lost silently: each is listed with the question that has it."""
+"""Unsupported parts of an XLSForm, each listed with its question instead of being lost silently."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any

@@ -1,6 +1,6 @@
-"""The workbook of an XLSForm, read by pyxform: what its own check refuses is left out, and told.
+"""The workbook of an XLSForm, read by pyxform; rows that its own check refuses are left out and reported.
 
-pyxform is an optional part of the program; a foreign file makes it raise anything, and nothing of that gets out.
+pyxform is an optional dependency; it may raise any exception on a foreign file, and none of them escapes.
 """
 
 import copy

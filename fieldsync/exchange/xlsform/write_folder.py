@@ -1,4 +1,4 @@
-"""Forms into a folder: all files or none, and none that is there already."""
+"""Writing forms into a folder: all files or none, without replacing existing ones."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,7 +1,7 @@
-"""Syncs by file: a bundle carries a session's frames, up to servers or down to one device. Bytes: docs/formats/bundle.md.
+"""Sync by file: a bundle carries a session's frames, up to servers or down to one device. Bytes: docs/formats/bundle.md.
 
-A bundle is read twice: first everything in it is proved, and nothing done; then its frames are applied as a sync applies them,
-each proved again. Nothing of it is ever plain on a disk or whole in memory.
+A bundle is read twice: it is verified completely before any of it is applied; then its frames are applied as in a sync,
+each verified again. Nothing of it is ever plain on a disk or whole in memory.
 """
 
 import os

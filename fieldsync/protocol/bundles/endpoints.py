@@ -1,6 +1,6 @@
-"""The two ends of a bundle: a server that takes a device's commits, a device that takes a server's answer.
+"""The two ends of a bundle: a server that receives a device's commits, a device that receives a server's answer.
 
-Each is shown all frames first, to prove them; then it applies them through the session, as a sync does.
+Each verifies all frames first; then it applies them through the session, as in a sync.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""Sums and comparisons of the rules' language: what they make of values that may be unknown."""
+"""Arithmetic and comparisons of expressions, with unknown values."""
 
 import math
 

@@ -1,6 +1,6 @@
-"""What a rule says of a field's choices, beside their codes: `label(field)` and `mark(field, 'name')`.
+"""Functions for a field's choices beside their codes: `label(field)` and `mark(field, 'name')`.
 
-Each is that of the choice that is given, or of the code that is its last argument. A label is in the language of whoever looks.
+Each applies to the field's choice, or to the code in its last argument. A label is in the reader's language.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""More functions of the rules' language: those that forms of other programs lean on. Each takes values, and gives one or None."""
+"""Further functions of expressions, as other programs' forms need them. Each takes values and returns one or None."""
 
 import math
 import re

@@ -1,12 +1,12 @@
-"""What a formula asks of other records: those that belong to this one, and those that it names.
+"""Lookups in formulas: records that belong to this one, and records that it refers to.
 
     count(TYPE where …)   sum(TYPE.field where …)   newest(TYPE.field by DATE where …)   of(ref.field)
     nth(TYPE.field, number)   join(TYPE.field, ', ')
 
-`count(TYPE.field where …)` counts different values: a person who was entered twice and merged since is one. `nth` and `join` take
+`count(TYPE.field where …)` counts distinct values: a person entered twice and merged since counts once. `nth` and `join` take
 the records that belong to this one from the oldest on.
-`where` and `by` speak of the other record's fields. Who evaluates puts a finder into the document under FINDER; where
-there is none, as in sync and in a rule's check, nothing is known of others and the value is empty.
+`where` and `by` refer to the other record's fields. The evaluating code puts a finder into the document under FINDER; without
+one, as in sync and in a rule's check, other records are unknown and the value is empty.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Rules that people write into records, such as whom a programme is for: read before they are saved, as a form's own are."""
+"""Expressions stored in records, such as a programme's eligibility: checked before they are saved, like a form's own."""
 
 from collections.abc import Mapping
 

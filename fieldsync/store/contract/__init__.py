@@ -1,4 +1,4 @@
-"""What a store holds and does, as the rest of the program sees it: Protocols by role and the structs they return. No SQL here."""
+"""The store's contract: Protocols by role and the structs they return. No SQL here."""
 
 from fieldsync.store.contract.authority import (
     GRACE_MS,

@@ -1,4 +1,4 @@
-"""What devices were allowed when: changes of grants, revocations, and who took which commits first."""
+"""Past permissions of devices: changes of grants, revocations, and first receipts of commits."""
 
 from collections.abc import Iterable
 from typing import NamedTuple, Protocol

@@ -1,4 +1,4 @@
-"""Bundles that a node packed or took, and for whom it can seal them."""
+"""Bundles that a node packed or received, and the recipients it can seal them for."""
 
 from collections.abc import Iterable
 from typing import Protocol

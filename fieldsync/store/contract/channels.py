@@ -1,4 +1,4 @@
-"""Channels: one unit's records in the order of their arrival, and what has left."""
+"""Channels: one unit's records in order of their sequence numbers, and departed records."""
 
 from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Protocol

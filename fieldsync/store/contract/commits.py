@@ -1,4 +1,4 @@
-"""The commit log: what each device wrote, as it was signed; chains, and the clocks they were stamped by."""
+"""The commit log: each device's commits as signed, their chains, and their clocks."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol

@@ -1,4 +1,4 @@
-"""Devices as a node knows them: enrolment, families of copies, invites, nonces."""
+"""Devices known to a node: enrolment, families of copies, invites, nonces."""
 
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager

@@ -1,4 +1,4 @@
-"""Records that may be one, and those that were merged into another."""
+"""Candidate pairs and merged records."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol

@@ -1,4 +1,4 @@
-"""Quarantined commits: why, what they wait for, and what people and servers decided about them."""
+"""Quarantined commits: the reason, the awaited item, and decisions by people and servers."""
 
 import hashlib
 from collections.abc import Iterable, Sequence

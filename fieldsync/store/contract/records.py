@@ -1,4 +1,4 @@
-"""Records: states, documents, and what finds them."""
+"""Records: states, documents and search."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType

@@ -1,4 +1,4 @@
-"""Reports: narrow tables made for them, and figures as issued."""
+"""Reports: their narrow tables, and issued figures."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol

@@ -1,4 +1,4 @@
-"""Servers that a node syncs with: how far it has taken their channels, and how far they hold its commits."""
+"""Servers that a node syncs with: its cursors into their channels, and how far they hold its commits."""
 
 from typing import NamedTuple, Protocol
 

@@ -1,4 +1,4 @@
-"""What a node remembers by name, of itself and of each other node; and the record types it has worked with."""
+"""Node settings by name, its own and those of each peer; and the record types it has worked with."""
 
 from collections.abc import Mapping
 from typing import Protocol

@@ -1,4 +1,4 @@
-"""A store and its transactions: what open_store returns, whichever database is behind it."""
+"""A store and its transactions, as open_store returns them for any database."""
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager

@@ -1,4 +1,4 @@
-"""What bundles need to know: who can read them, how far others said they are, which were packed and taken."""
+"""Bundles in SQL: recipients, positions stated by peers, packed and received bundles."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""Channels in SQL: which records are in one, in order of arrival, and what digest they have together."""
+"""Channels in SQL: the records of each, in order of sequence numbers, and their common digest."""
 
 from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Who wrote what: devices, their commits, the servers that acknowledged them, invites; and this node's own facts."""
+"""The commit log in SQL: devices, their commits, the servers that acknowledged them, invites, and this node's own data."""
 
 from collections.abc import Iterable, Sequence
 

@@ -1,4 +1,4 @@
-"""Who wrote what, to be read: devices, their commits, the servers that acknowledged them, invites, and this node's own facts."""
+"""Queries of the commit log: devices, their commits, the servers that acknowledged them, invites, and this node's own data."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any

@@ -1,8 +1,8 @@
 """Device families in SQL: states that only rise, copies and their originals, and the marks beside a state.
 
 A device whose original is revoked is locked with it (`locked_with`), unless it was approved or spared; one whose original is
-pending waits with it (`waits_with`), unless it was approved. Both are worked out anew whenever a state or a mark changes, so that
-the order in which enrolments come does not matter. They are never told to other servers: each works them out for itself.
+pending is pending with it (`waits_with`), unless it was approved. Both are recomputed whenever a state or a mark changes, so that
+the order in which enrolments arrive does not matter. They are never sent to other servers: each computes them itself.
 """
 
 from collections.abc import Iterator

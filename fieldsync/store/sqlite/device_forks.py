@@ -1,4 +1,4 @@
-"""Copies and restores: a device that goes on as another, cursors that count for nothing any more, clocks known to be off."""
+"""Copies and restores in SQL: successor devices, invalidated cursors, wrong clocks."""
 
 from collections.abc import Iterable
 

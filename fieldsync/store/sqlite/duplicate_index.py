@@ -1,7 +1,7 @@
-"""Who may be one with whom, in SQL: the blocks that candidates meet in, the pairs found, and the records that gave way.
+"""The duplicate index in SQL: blocks, candidate pairs, and merged records.
 
-All of it is derived: `block` from the documents, `pair` from the blocks, `same` from the registers `_same_as`. A key that a
-record has no more may stay: it brings a candidate too many, and candidates are compared.
+All of it is derived: `block` from the documents, `pair` from the blocks, `same` from the registers `_same_as`. An outdated
+block key of a record may stay: it only adds a candidate, and candidates are compared.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Opens the encrypted file. Nobody else knows how; no exception of SQLCipher's leaves the store (`translate_errors`)."""
+"""Opens the encrypted file; the only module that can. No SQLCipher exception leaves the store (`translate_errors`)."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""Full text in SQL: it catches up when somebody searches."""
+"""The full-text index in SQL, updated at search time."""
 
 from collections.abc import Callable, Iterable
 

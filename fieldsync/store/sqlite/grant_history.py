@@ -1,4 +1,4 @@
-"""What a device might do, and when, in SQL: changes of its grants and state, and who took its commits first."""
+"""Grant history in SQL: changes of devices' grants and states, and first receipts of their commits."""
 
 from collections.abc import Iterable, Sequence
 

@@ -1,4 +1,4 @@
-"""Which household a record is about: what its owner belongs to, or its owner, or itself."""
+"""The household that a record is about: its owner's household, its owner, or itself."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any

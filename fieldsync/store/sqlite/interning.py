@@ -1,4 +1,4 @@
-"""Devices and authors have short local numbers in a store's rows; here they are looked up and given out."""
+"""Interning: short local numbers for devices and authors in a store's rows."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Months that were issued: a report's rows as they stood when its figures were given out."""
+"""Issued reports: a month's rows as they were when its figures were published."""
 
 import msgspec
 

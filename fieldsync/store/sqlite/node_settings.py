@@ -1,4 +1,4 @@
-"""Settings in SQL: one table of names and values, seen through the typed views of store/settings.py."""
+"""Settings in SQL: one table of names and values, behind the typed views of store/settings.py."""
 
 from fieldsync.store.settings import NodeSettings, NodeSettingsWriter, PeerSettings, PeerSettingsWriter, Stored
 from fieldsync.store.sqlite.interning import SqliteNumberReads, SqliteNumberWrites

@@ -1,7 +1,7 @@
-"""Records that are in several channels at once, and those that have left this node: the rarer half of where a record lives.
+"""Records that are in several channels at once, and those that have left this node: the rarer part of placement.
 
 A record whose unit is in conflict is in the channel of every unit that somebody moved it to. `record.channel` is the one shown;
-the others are in `channel_also`, each with the record's arrival there. It is a small table: a transaction reads it once.
+the others are in `channel_also`, each with the record's sequence number there. The table is small: a transaction reads it once.
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,6 +1,6 @@
-"""Quarantined commits: verified, kept in the log and not applied, each with its reason and, where it waits, with what it waits for.
+"""Quarantined commits in SQL: verified and logged but not applied, each with its reason and the item it awaits, if any.
 
-`awaited` is the index from what a commit waits for to the commit: nothing else looks at it until that comes. Then it is due,
+`awaited` is the index from awaited items to commits: nothing else reads it until the item arrives. Then the commit is due
 and judged again (authority/quarantine.py).
 """
 

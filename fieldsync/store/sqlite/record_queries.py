@@ -1,4 +1,4 @@
-"""Records read from SQL: rows by id, by what they hold, by what names them."""
+"""Queries of records: by id, by their content, by references to them."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Records in SQL: how they are written, and where each then stands."""
+"""Writes of records in SQL, and their placement in channels."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any

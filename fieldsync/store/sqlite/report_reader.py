@@ -1,7 +1,7 @@
-"""What reports read: one view per record type, on a connection that can only read, and not for ever.
+"""The reports' reader: one view per record type, on a read-only connection with a time limit.
 
-A report's views hold living records only. What gave way to another record (`_same_as`) is not among them, and every
-reference to it points to the one that stays, so that counting distinct ids counts people. Ids are 16-byte blobs.
+A report's views hold existing records only. Merged records (`_same_as`) are left out, and every
+reference to one points to the surviving record, so that counting distinct ids counts people. Ids are 16-byte blobs.
 """
 
 import re

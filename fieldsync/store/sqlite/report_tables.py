@@ -1,9 +1,9 @@
-"""Sheets: of each record type the fields that reports ask for, in narrow tables of their own. Derived, and made on servers only.
+"""Report tables: the fields of each record type that reports need, in narrow tables. Derived, and on servers only.
 
-Records of a type stand scattered over a large store, and a page must be decrypted for each: on half a million people that
-alone takes seconds. A sheet is caught up when a report is asked for, by the channels' arrivals, as a device would be: what
-saves and syncs do is not slowed down. A new sheet is made in slices, so that others write in between; how far it has come
-stands in the store, so that two who make it at once help each other, and a killed one's work is not lost.
+Records of a type are scattered over a large store, and a page must be decrypted for each: on half a million people that
+alone takes seconds. A report table is updated when a report is run, by the channels' sequence numbers, as a device would be:
+saves and syncs are not slowed down. A new table is built in slices, so that others can write in between; its progress is
+stored, so that two processes share the work and a killed one's is kept.
 """
 
 from collections.abc import Sequence

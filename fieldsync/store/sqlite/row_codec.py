@@ -4,7 +4,7 @@ registers = msgpack [base | nil, plain, others, hidden?]; base = [device, seq, s
 plain = one [arrival, device, seq, stamp, author, seen, names] for the fields that one write set and the document shows;
 others = {name: [arrival, heads, seen, contexts?]} with a head = [device, seq, stamp, author, value]; seen = the pairs beyond the
 heads; contexts = for each head where its context differs from `seen` without the heads' devices (device, seq …; 0 for none), or nil.
-hidden = what the document cannot tell of the base, where another program wrote one name both as a set and as a plain field.
+hidden = values of the base that the document lacks, where another program wrote one name both as a set and as a plain field.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -1,8 +1,8 @@
-"""Shared records in SQL: what of a record is in the channel of a unit that it was shared with, and why.
+"""Projections in SQL: the parts of a record in the channel of a unit that it is shared with, and the reason for sharing.
 
-`update_projections` has a row for each (channel, record): the fields that go, and what the record so cut down adds to the channel's digest.
-`share_part` says which record (a referral, say) shares it; without a channel it is one that the sharing depends on.
-What is read from a shared channel comes out cut down: nobody above can forget to do it.
+`update_projections` has a row for each (channel, record): the shared fields, and the projected record's part of the channel's digest.
+`share_part` names the record (a referral, say) that shares it; a row without a channel is a record that the sharing depends on.
+Reads of a shared channel are projected here, so that no caller can forget to.
 """
 
 from collections.abc import Container, Iterable, Mapping, Sequence

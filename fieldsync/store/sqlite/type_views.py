@@ -1,4 +1,4 @@
-"""A view per record type, with the form's own words as columns, and the full-text table: all derived, made anew at will."""
+"""A view per record type, with the form's field names as columns, and the full-text table: derived, rebuilt at any time."""
 
 from collections.abc import Mapping
 

@@ -1,1 +1,1 @@
-"""Forms on a terminal: a question a line, or a screen."""
+"""Forms on a terminal: line by line, or full-screen."""

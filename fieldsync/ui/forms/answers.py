@@ -1,4 +1,4 @@
-"""One filling-in of a form, whatever it looks like: what is asked, what was answered, and what that changes."""
+"""The answers to a form, independent of its display: questions, answers, and resulting changes."""
 
 import contextlib
 from collections.abc import Mapping, Sequence

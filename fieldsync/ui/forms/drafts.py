@@ -1,4 +1,4 @@
-"""What a form that was left unfinished consists of, and how it is taken up again."""
+"""The content of an unfinished form's draft, and resuming it."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -1,4 +1,4 @@
-"""The full-screen forms of `add` and `edit`: what they begin with, and what saving them means."""
+"""The full-screen forms of `add` and `edit`: initial values and saving."""
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple

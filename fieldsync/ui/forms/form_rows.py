@@ -1,4 +1,4 @@
-"""All rows of a form in their order: questions, the notes between them, what follows from the answers."""
+"""All rows of a form in order: questions, notes between them, computed values."""
 
 from collections.abc import Iterator, Sequence
 

@@ -1,4 +1,4 @@
-"""A form on a full screen: its questions in sections, judged while one types, those asked for that the answers call for."""
+"""A full-screen form: questions in sections, validated while typing; questions appear as the answers require."""
 
 import asyncio
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
-"""The form in prompts, made from the schema: one question at a time, judged at once, with a way back.
+"""The form as prompts, one question at a time, each answer validated at once, with a way back.
 
-What is asked follows the answers so far: a question whose condition no longer holds is not asked, and what was typed
-for it is not saved.
+The questions follow the answers so far: a question whose condition no longer holds is skipped, and its
+answer is not saved.
 """
 
 from collections.abc import Mapping, Sequence

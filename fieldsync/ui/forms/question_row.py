@@ -1,4 +1,4 @@
-"""One question of a form on the screen: its label, what was answered, what is wrong with it, what there is to choose from."""
+"""One question of a form on the screen: its label, answer, error and choices."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple

@@ -1,4 +1,4 @@
-"""Records to choose from for a reference: found by words, or those around the record that the form is about."""
+"""The choice of a record for a reference: by search, or among records related to the form's record."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

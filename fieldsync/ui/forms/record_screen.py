@@ -1,4 +1,4 @@
-"""The form of `add` and `edit` on a full screen: it keeps a draft, warns of what may be there already, and saves."""
+"""The full-screen form of `add` and `edit`: keeps a draft, warns of possible duplicates, and saves."""
 
 import contextlib
 from collections.abc import Callable

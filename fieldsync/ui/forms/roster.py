@@ -1,7 +1,7 @@
-"""Members of a household, asked for with it: found in the forms, not written into the program.
+"""Rosters: household members added together with their household; found in the forms, not built into the program.
 
-A roster is a type that belongs to the one being added and names one record of a third that belongs to it, too: a membership with
-its person. Both are added in the same save.
+A roster is a type that belongs to the one being added and refers to one record of a third type that belongs to it too: a membership
+and its person. Both are added in the same save.
 """
 
 from collections.abc import Collection, Mapping, Sequence

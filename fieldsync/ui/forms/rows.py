@@ -1,4 +1,4 @@
-"""What a form is made of beside its questions: the sheet of one record, what follows from the answers, lines that do something."""
+"""Rows of a form besides its questions: the sheet of one record, computed values, action rows."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The first screen of `add`: a search for existing records, which can be opened instead of making a new one."""
+"""The first screen of `add`: a search for existing records, which can be opened instead of adding a new one."""
 
 from collections.abc import Callable, Sequence
 from typing import ClassVar

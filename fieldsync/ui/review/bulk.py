@@ -1,4 +1,4 @@
-"""Many decided alike, conflicts by a rule, pairs by how likely they are one: what that does is looked at before it is done."""
+"""Bulk decisions: conflicts by a rule, pairs by score; previewed before they are made."""
 
 import asyncio
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Deciding and undoing on the full screen: one question is open, and its decision leads to the next."""
+"""Deciding and undoing on the full screen: one question at a time, and each decision leads to the next."""
 
 import asyncio
 from collections.abc import Callable, Sequence

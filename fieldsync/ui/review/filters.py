@@ -1,4 +1,4 @@
-"""What a queue may be narrowed to: a type, a field, a unit, each with how many it leaves; an author, an age, words."""
+"""Filters of the review queue: type, field and unit, each with its count; author, age, words."""
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence

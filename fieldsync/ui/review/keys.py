@@ -1,4 +1,4 @@
-"""What every key of the review does: bound, listed under `?`, and found by its words in the palette, from one table."""
+"""The keys of the review screen: bindings, the list under `?` and the command palette, from one table."""
 
 from typing import NamedTuple
 

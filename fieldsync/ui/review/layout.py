@@ -1,4 +1,4 @@
-"""How a review looks: the queue, one question with all its sides, the last word, the keys."""
+"""Layout of the review screen: the queue, one question with all its sides, the last message, the keys."""
 
 from collections.abc import Sequence
 

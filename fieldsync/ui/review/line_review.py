@@ -1,6 +1,6 @@
-"""Deciding in the terminal: one question at a time, its sides one under the other with who, where and when.
+"""Review line by line: one question at a time, its sides one below the other with author, place and time.
 
-Plain prompts, so that it works on any terminal of 80 columns, over any line and with a screen reader.
+Plain prompts, which work on any terminal of 80 columns, over any connection and with a screen reader.
 """
 
 from collections.abc import Callable, Sequence

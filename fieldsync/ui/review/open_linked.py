@@ -1,4 +1,4 @@
-"""Looking at records around the one in question, one after the other, without leaving it."""
+"""Viewing records related to the one in question, without leaving the review."""
 
 from typing import Any
 

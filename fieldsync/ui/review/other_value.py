@@ -1,4 +1,4 @@
-"""Deciding for a value that is on no side: typed and judged by the form, or chosen."""
+"""Deciding for a value that is on no side: typed and validated, or chosen."""
 
 from textual.app import App
 

@@ -1,4 +1,4 @@
-"""Two records as one question: are they one person, is one of them one aid too many? Made for the screen of `review`."""
+"""Questions about two records, possible duplicates and overlaps, for the `review` screen."""
 
 from collections.abc import Callable
 from functools import partial

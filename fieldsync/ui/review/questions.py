@@ -1,6 +1,6 @@
-"""What is to be decided, as a screen shows it: the sides one chooses from, what differs, and what happens when one is taken.
+"""Review questions as a screen shows them: sides to choose from, differences, and the consequence of each choice.
 
-Whatever waits in the queue becomes a ReviewQuestion; a further kind of question needs a function that makes one, and no screen.
+Every kind of queue entry becomes a ReviewQuestion; a further kind needs a function that makes one, and no screen.
 """
 
 from collections.abc import Callable, Sequence

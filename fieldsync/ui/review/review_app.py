@@ -1,4 +1,4 @@
-"""`review` on a terminal: the screen, and what is said when somebody leaves it."""
+"""`review` on a terminal: the screen, and the summary on leaving it."""
 
 from collections.abc import Sequence
 

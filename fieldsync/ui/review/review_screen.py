@@ -1,4 +1,4 @@
-"""Deciding on a full screen: the queue, one question with all its sides next to each other, and a key for whatever may be done."""
+"""The full-screen review: the queue, one question with its sides next to each other, and a key for each action."""
 
 import asyncio
 from collections.abc import Callable, Sequence

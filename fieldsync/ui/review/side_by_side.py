@@ -1,4 +1,4 @@
-"""The sides of a question next to each other in boxes of one height, and the record around it."""
+"""The sides of a question next to each other in boxes of equal height, with the surrounding record."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""The queue as one person goes through it, on the screen or line by line: what is open, what was decided here or by others."""
+"""One person's way through the queue, on the screen or line by line: open entries, and decisions made here or by others."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass

@@ -1,1 +1,1 @@
-"""Output on terminals of every kind: direction, code pages, messages."""
+"""Terminal output: text direction, encodings, messages."""

@@ -1,6 +1,6 @@
-"""Which way Arabic is written on this terminal: kept apart by controls, turned beforehand, or left alone.
+"""Arabic on this terminal: isolated by control characters, reordered beforehand, or left alone.
 
-What real terminals do with it is told in docs/decisions/0011-arabic-on-terminals.md. Nothing of this ever gets into a file,
+docs/decisions/0011-arabic-on-terminals.md describes how real terminals behave. None of these characters ever gets into a file,
 a pipe or a record.
 """
 

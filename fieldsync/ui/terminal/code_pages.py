@@ -1,4 +1,4 @@
-"""Output in whatever encoding a terminal or pipe has: what it cannot hold is written with what it can, and that is said once."""
+"""Output in the encoding of a terminal or pipe: characters that it lacks are replaced, and a note is printed once."""
 
 import codecs
 import sys

@@ -1,7 +1,7 @@
-"""Words for people, in English and Arabic: errors by their code with their facts filled in, and what commands say.
+"""Messages for users in English and Arabic: errors by code with their facts filled in, and command output.
 
-An error says what happened and what was kept; its hint says what to do next. English stands in the package words_en and in the
-commands' own help; other languages are gettext catalogues in fieldsync/locale (`make words` keeps them).
+An error says what happened and what was kept; its hint says what to do next. English texts are in the package words_en and in the
+commands' own help; other languages are gettext catalogues in fieldsync/locale (`make words` updates them).
 """
 
 import gettext

@@ -1,6 +1,6 @@
-"""The terminal and its manners: colours and bars only where somebody sees them, Arabic in the direction that it wants.
+"""Terminal output: colours and progress bars only on a terminal, Arabic in the direction the terminal needs.
 
-Nothing from a record reaches the screen but through `safe`.
+All text from records passes through `safe`.
 """
 
 import contextlib

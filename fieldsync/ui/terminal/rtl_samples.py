@@ -1,4 +1,4 @@
-"""A line in every form that Arabic can be written in: a person says which one reads right."""
+"""A sample line in each way of writing Arabic; the user picks the one that reads correctly."""
 
 from fieldsync.ui.terminal import bidi
 from fieldsync.ui.terminal.output import Terminal

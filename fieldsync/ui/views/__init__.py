@@ -1,1 +1,1 @@
-"""A result each, as people see it."""
+"""Views: each displays one kind of result."""

@@ -1,4 +1,4 @@
-"""What is due, and who has how much to do: two tables."""
+"""Tables of the agenda and the caseload."""
 
 from fieldsync.casework.agenda import AgendaLine
 from fieldsync.casework.cases import RISKS, Caseload

@@ -1,4 +1,4 @@
-"""What the columns and words of a file are taken for: shown, and confirmed by a person before anything is imported."""
+"""The mapping of a file's columns and words, shown for confirmation before an import."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""Fields in conflict, shown to whoever edits them: the values that stand, and what an edit does beside them."""
+"""A notice of fields in conflict when a record is edited: the current values, and the effect of an edit."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Tables of devices, their families, and the questions asked before one is locked out or approved."""
+"""Tables of devices, their families, and the confirmations before locking or approving one."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What `doctor` found, line by line: a mark, what it is about, and what to do where it is not well."""
+"""The findings of `doctor`, one line each: a mark, the subject, and the remedy for a problem."""
 
 from msgspec import Struct
 

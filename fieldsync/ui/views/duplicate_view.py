@@ -1,4 +1,4 @@
-"""Pairs of records as people read them: the two names, and what speaks for their being one."""
+"""Pairs of records for display: the two names, and the evidence for a match."""
 
 from collections.abc import Iterable, Sequence
 

@@ -1,4 +1,4 @@
-"""Which programmes somebody fits: a table, and what its answers rest on."""
+"""A person's or family's eligible programmes as a table, with the basis of each answer."""
 
 from fieldsync.casework.eligibility import ENROLMENT, HOUSEHOLD, PERSON, PROGRAMME, Eligibility
 from fieldsync.replica.node import Node

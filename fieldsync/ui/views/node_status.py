@@ -1,4 +1,4 @@
-"""This node as people see it: how it is, what a sync or a bundle did, where a copy is."""
+"""The status of this node, and the results of syncs, bundles and backups."""
 
 from typing import TYPE_CHECKING
 

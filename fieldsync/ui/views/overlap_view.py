@@ -1,4 +1,4 @@
-"""What a household has twice, as people read it."""
+"""Overlaps of a household for display."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Where one stands, in a few lines, and the commands that come next."""
+"""The overview in a few lines, with suggested next commands."""
 
 from typing import TYPE_CHECKING
 

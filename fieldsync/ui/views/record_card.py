@@ -1,4 +1,4 @@
-"""One record as people read it: its card, its fields' words, its history."""
+"""One record for display: its card, its fields' labels, its history."""
 
 import re
 from collections.abc import Iterable, Iterator

@@ -1,4 +1,4 @@
-"""Referrals with what is late about them, and what was shared with whom: two tables."""
+"""Tables of referrals, with overdue ones marked, and of shared data."""
 
 from fieldsync.casework import titles
 from fieldsync.casework.referrals import ListedReferral, SharedData

@@ -1,4 +1,4 @@
-"""Reports on a terminal: a table that fits, small pictures where they say more, and how far the figures reach."""
+"""Reports on a terminal: a fitting table, small charts where they help, and the completeness of the figures."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any

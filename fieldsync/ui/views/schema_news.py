@@ -1,4 +1,4 @@
-"""Forms that change, and saves that a server keeps aside: what people are told of both."""
+"""Messages about changed forms and quarantined saves."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any

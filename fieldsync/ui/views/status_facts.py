@@ -1,4 +1,4 @@
-"""How a node is: what `fieldsync status`, and `fieldsync` alone, tell of it."""
+"""The facts shown by `fieldsync status` and by `fieldsync` alone."""
 
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import asdict

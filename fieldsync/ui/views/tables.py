@@ -1,4 +1,4 @@
-"""Pictures of what commands found, for people: cards for one record, tables for many, a line where a line is enough."""
+"""Command results for display: cards for one record, tables for many, single lines."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial

@@ -1,4 +1,4 @@
-"""What people see of a move: who would gain and lose a record, and what has left this laptop."""
+"""Transfers for display: the people who would gain and lose a record, and records that have left this laptop."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING

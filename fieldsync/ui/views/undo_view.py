@@ -1,4 +1,4 @@
-"""Views of actions that can be undone, and of those that were."""
+"""Tables of actions that can be undone, and of undone ones."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,1 +1,1 @@
-"""Parts that the full screens share."""
+"""Parts shared by the full screens."""

@@ -1,4 +1,4 @@
-"""Small questions on top of a full screen: one line to type, one of many to choose, something to read, something to agree to."""
+"""Dialogs on top of a full screen: a text input, a list of choices, a text to read, a confirmation."""
 
 from collections.abc import Callable, Sequence
 from typing import ClassVar, TypeVar

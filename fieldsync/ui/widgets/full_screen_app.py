@@ -1,4 +1,4 @@
-"""A program on the whole screen, and screens on which a key that is pressed twice counts once."""
+"""The full-screen application, and screens that ignore an accidentally repeated key."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence

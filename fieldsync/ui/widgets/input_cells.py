@@ -1,6 +1,6 @@
-"""Lines in which somebody types, drawn cell by cell in the order in which the terminal is to show them.
+"""Text inputs drawn cell by cell in the order that the terminal displays.
 
-The library draws what is typed in stored order: on a terminal that turns nothing, Arabic would stand there backwards and unjoined.
+The library draws typed text in stored order: on a terminal without reordering, Arabic would appear reversed and unjoined.
 """
 
 from rich.cells import cell_len

@@ -1,7 +1,7 @@
-"""Lines to type in that take keys in the order in which they come.
+"""Text inputs that handle keys in the order typed.
 
-Textual hands letters to a line at once, but what Backspace or Ctrl-U do it looks up only after the key has passed the line and all
-that is around it. On a slow line keys come in one piece: letters then overtake the Backspace before them, and are deleted by it.
+Textual inserts letters at once, but looks up the action of Backspace or Ctrl-U only after the key has passed the input and its
+parents. On a slow connection keys arrive in one block: letters then overtake the Backspace before them and are deleted by it.
 """
 
 from collections.abc import Callable

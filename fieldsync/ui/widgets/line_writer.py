@@ -1,6 +1,6 @@
-"""How text is written on a full screen: made safe, cut to the width there is, and turned for terminals that do not turn lines.
+"""Text on a full screen: made safe, cut to the width, and reordered for terminals that do not reorder lines.
 
-Lines are cut before they are turned: what the terminal shows is not the order in which a line is read.
+Lines are cut before they are reordered, as the displayed order is not the reading order.
 """
 
 from collections.abc import Iterable

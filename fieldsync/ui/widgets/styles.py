@@ -1,4 +1,4 @@
-"""How full screens look: colours, sizes, places."""
+"""Styles of the full screens: colours, sizes, positions."""
 
 ALL = """
 Screen { background: #12171c; color: #d9e0e8; }

@@ -1,4 +1,4 @@
-"""What full screens are built of: a paper of written lines, and a list of rows of which only those in sight are written."""
+"""Building blocks of the full screens: a panel of text lines, and a list of rows that renders only visible ones."""
 
 from collections.abc import Callable, Sequence
 

@@ -1,1 +1,1 @@
-"""English words, a module for each matter; `words.catalogue` puts them together."""
+"""English texts, a module per topic; `words.catalogue` combines them."""

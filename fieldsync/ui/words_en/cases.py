@@ -1,4 +1,4 @@
-"""Cases, what is due, and the page of a family or a case."""
+"""Texts of cases, the agenda, and the page of a family or a case."""
 
 WORDS = {
     "plan_step_more": "Add a step to the plan? (y/n)",

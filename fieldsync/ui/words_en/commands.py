@@ -1,4 +1,4 @@
-"""What commands say."""
+"""Texts of command output."""
 
 WORDS = {
     "passphrase_open": "Passphrase:",

@@ -1,4 +1,4 @@
-"""The demo."""
+"""Texts of the demo."""
 
 WORDS = {
     "demo_begin": (

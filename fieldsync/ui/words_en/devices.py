@@ -1,4 +1,4 @@
-"""Devices: how each stands with its server, locking them out, approving them."""
+"""Texts of devices: status, locking, approval."""
 
 WORDS = {
     "device_known": "not enrolled",

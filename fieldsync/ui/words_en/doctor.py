@@ -1,4 +1,4 @@
-"""What `doctor` says."""
+"""Texts of `doctor`."""
 
 WORDS = {
     "doctor_versions_good": "fieldsync {fieldsync}, Python {python}, {system}",

@@ -1,4 +1,4 @@
-"""Duplicates."""
+"""Texts of duplicates."""
 
 WORDS = {
     "bar_linking": "Comparing",

@@ -1,4 +1,4 @@
-"""What went wrong: errors by code (`code` or `code.reason`), hints with a `!`; what happened, what was kept, what to do next."""
+"""Error messages by code (`code` or `code.reason`), hints with a `!`: what happened, what was kept, what to do next."""
 
 WORDS = {
     "error": "This did not work ({code}); nothing was changed.",

@@ -1,4 +1,4 @@
-"""What `demo --office` says."""
+"""Texts of `demo --office`."""
 
 WORDS = {
     "bar_office": "Working through a year",

@@ -1,4 +1,4 @@
-"""Files in and out."""
+"""Texts of import and export."""
 
 WORDS = {
     "columns_column": "Column",

@@ -1,4 +1,4 @@
-"""Faults in forms: what is wrong at a key, and what to write there."""
+"""Texts of faults in forms: the error at a key, and its correction."""
 
 WORDS = {
     "form_fault.bad_country": "{key} is not a country. Write its two capital letters, such as SY",

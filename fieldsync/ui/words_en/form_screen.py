@@ -1,4 +1,4 @@
-"""Forms on a full screen, and their drafts."""
+"""Texts of full-screen forms and their drafts."""
 
 WORDS = {
     "form_missing": "still needed: {n}",

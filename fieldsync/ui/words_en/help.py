@@ -1,4 +1,4 @@
-"""What stands around a command's help, and what is said of words that no command knows."""
+"""Texts around a command's help, and errors for unknown commands and options."""
 
 WORDS = {
     "help_usage": "Usage",

@@ -1,4 +1,4 @@
-"""What to do next, where an error's own module does not say it."""
+"""Hints for errors whose own module has none."""
 
 WORDS = {
     "bad_file!": "Check its name and your permission to read it, then try again.",

@@ -1,4 +1,4 @@
-"""What is said of saves: several records together, what is odd."""
+"""Texts of saving several records together, and warnings about unusual values."""
 
 WORDS = {
     "which": "{which}: ",

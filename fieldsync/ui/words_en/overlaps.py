@@ -1,4 +1,4 @@
-"""What a household has twice."""
+"""Texts of overlaps."""
 
 WORDS = {
     "overlaps_none": "No overlaps are known here.",

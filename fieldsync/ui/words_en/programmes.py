@@ -1,4 +1,4 @@
-"""Programmes and whom they are for."""
+"""Texts of programmes and eligibility."""
 
 WORDS = {
     "left_above": "units above {unit}",

@@ -1,4 +1,4 @@
-"""The quarantine: saves that a server verified and did not apply."""
+"""Texts of the quarantine: saves that a server verified and did not apply."""
 
 WORDS = {
     "quarantine_empty": "Nothing is in quarantine.",

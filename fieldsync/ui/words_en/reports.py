@@ -1,4 +1,4 @@
-"""Reports: the figures, how far they reach, what their marks mean."""
+"""Texts of reports: figures, completeness, marks."""
 
 WORDS = {
     "bar_figures": "Gathering figures",

@@ -1,4 +1,4 @@
-"""The review screen."""
+"""Texts of the review screen."""
 
 WORDS = {
     "review_title": "Review",

@@ -1,4 +1,4 @@
-"""Words of pairs in review."""
+"""Texts of pairs in review."""
 
 WORDS = {
     "queue_approval": "Approval",

@@ -1,4 +1,4 @@
-"""Forms and review."""
+"""Texts of forms and review."""
 
 WORDS = {
     "between_clauses": "; ",

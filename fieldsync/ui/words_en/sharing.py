@@ -1,4 +1,4 @@
-"""Referrals, consent and what is shared with partners."""
+"""Texts of referrals, consent and sharing with partners."""
 
 WORDS = {
     "field_shares": "Fields shared",

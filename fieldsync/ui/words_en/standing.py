@@ -1,4 +1,4 @@
-"""What `fieldsync` alone says."""
+"""Texts of the overview."""
 
 WORDS = {
     "stands_empty": "This computer has no store yet (looked for in {folder}).",

@@ -1,4 +1,4 @@
-"""What errors are about, where they name it by a code: too large, of another version, damaged, not there."""
+"""Names of the objects that an error identifies by a code: too large, of another version, damaged, missing."""
 
 WORDS = {
     "thing_backup": "backup",

@@ -1,4 +1,4 @@
-"""Branches, sticks, bad lines: joining that was cut off, receipts, budgets, letters."""
+"""Texts of branches, bundles, unreliable connections: interrupted joining, receipts, byte budgets, device letters."""
 
 WORDS = {
     "no_store.joining": "Joining from {home} was cut off; nothing is lost.",

@@ -1,4 +1,4 @@
-"""English: what a record type may ask for, and changes in a household."""
+"""Texts of record types' questions, and of household events."""
 
 WORDS = {
     "same_birth": "In this family the birth {other} is verified already, of nearly the same day; nothing was changed.",

@@ -1,4 +1,4 @@
-"""Why a value is not legal."""
+"""Reasons why a value is illegal."""
 
 WORDS = {
     "because": "this value is not allowed",

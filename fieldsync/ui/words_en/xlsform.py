@@ -1,4 +1,4 @@
-"""XLSForms."""
+"""Texts of XLSForms."""
 
 WORDS = {
     "form_left": "Not carried over:",

@@ -1,4 +1,4 @@
-"""The quarantine: an index of what its commits wait for, since when each is there, and what people did about them."""
+"""The quarantine: an index of awaited items, the time of each commit's arrival, and people's decisions."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Device families: marks beside a device's state, and which server enrolled it."""
+"""Device families: marks beside a device's state, and the server that enrolled it."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Merges: which of them people disagree on; what gave way to a removed record is asked about."""
+"""Merges: the disputed ones are marked, and those into a removed record open a question."""
 
 from typing import TYPE_CHECKING
 

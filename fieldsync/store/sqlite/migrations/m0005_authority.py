@@ -1,4 +1,4 @@
-"""Who might do what, and when: changes of devices' grants and states, who was told of them, and who took which commits first."""
+"""Past permissions: changes of devices' grants and states, peers informed of them, and first receipts of commits."""
 
 from typing import TYPE_CHECKING
 

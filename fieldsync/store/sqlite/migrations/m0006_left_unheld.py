@@ -1,4 +1,4 @@
-"""What left a branch's channels before the branch ever held it: a laptop may have got it from the server above."""
+"""Records that left a branch's channels before it ever held them; a laptop may have got them from the upstream."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Which servers quarantined which of a laptop's saves; server x'': whichever had told of it before this was kept."""
+"""Servers that quarantined a laptop's saves; server x'' stands for an unknown one from before this migration."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Which merges the server above asks about, and the heads of the merge that it speaks of."""
+"""Merges that the upstream has a question about, with the heads of the merge concerned."""
 
 from typing import TYPE_CHECKING
 

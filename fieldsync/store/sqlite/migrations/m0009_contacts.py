@@ -1,4 +1,4 @@
-"""Families are counted by phone and place: what is compared is put into its blocks anew, these counts among them."""
+"""Families are counted by phone and place: block keys are rebuilt to include these counts."""
 
 from typing import TYPE_CHECKING
 
