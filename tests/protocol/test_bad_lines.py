@@ -1,4 +1,4 @@
-"""Bad lines: cut at any byte again and again, thin, slow, still, with requests that come twice. Work only goes forward."""
+"""Unreliable connections: cut at any byte, slow, stalled, with duplicate requests. Progress is never lost."""
 
 import random
 from collections.abc import Iterator
@@ -78,8 +78,8 @@ def small_frames(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_cut_costs_less_than_a_frame_up(own_office: Office, small_frames: None, seed: int) -> None:
-    """Cut after any number of bytes, often before anything useful came: in all less than a frame more for each cut."""
+def test_an_interrupted_push_repeats_less_than_a_frame(own_office: Office, small_frames: None, seed: int) -> None:
+    """Cut after any number of bytes, often before any progress: less than one frame extra for each cut."""
     chance = random.Random(seed)
     for name in ("amal", "basim"):
         own_office.register(name, 900)
@@ -95,8 +95,8 @@ def test_a_cut_costs_less_than_a_frame_up(own_office: Office, small_frames: None
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_cut_costs_less_than_a_frame_down(own_office: Office, seed: int) -> None:
-    """The same for what is fetched."""
+def test_an_interrupted_pull_repeats_less_than_a_frame(own_office: Office, seed: int) -> None:
+    """The same for fetched data."""
     chance = random.Random(seed)
     own_office.register("amal", 2_500)
     own_office.sync("amal")
@@ -110,8 +110,8 @@ def test_a_cut_costs_less_than_a_frame_down(own_office: Office, seed: int) -> No
     assert down - ideal < cuts * (largest + HEADS_DOWN)
 
 
-def test_what_a_try_brought_is_there_at_the_next(own_office: Office, small_frames: None) -> None:
-    """Cut ever later: what the server has acknowledged never falls, and at the end all is there."""
+def test_progress_of_an_attempt_is_kept(own_office: Office, small_frames: None) -> None:
+    """Cut ever later: the acknowledged number never falls, and all data arrives in the end."""
     own_office.register("amal", 900)
     amal, held = own_office["amal"], []
     with closing(Relay(own_office.port)) as line:
@@ -131,8 +131,8 @@ def test_what_a_try_brought_is_there_at_the_next(own_office: Office, small_frame
     own_office.equal("amal")
 
 
-def test_requests_that_come_twice(own_office: Office) -> None:
-    """All that goes up is also sent on a second connection: nothing of it is done twice, and nobody is disturbed."""
+def test_duplicate_requests_have_no_effect(own_office: Office) -> None:
+    """All requests are also sent on a second connection: nothing is applied twice, and no client is disturbed."""
     own_office.register("amal", 50)
     with closing(Thin(own_office.port)) as line:
         line.twice = True
@@ -143,10 +143,8 @@ def test_requests_that_come_twice(own_office: Office) -> None:
     own_office.equal("amal")
 
 
-def test_a_line_that_stands_still_is_hung_up_and_tried_again(
-    own_office: Office, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Nothing moves any more and nobody hangs up: after a while it is a cut line like any other."""
+def test_a_stalled_connection_is_closed_and_retried(own_office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No data and no close: after a timeout it counts as interrupted."""
     monkeypatch.setattr(lines, "READ_SECONDS", 0.3)
     own_office.register("amal", 50)
     told: list[RetryWait] = []
@@ -164,8 +162,8 @@ def test_a_line_that_stands_still_is_hung_up_and_tried_again(
     assert (synced.tries, synced.up.commits, synced.digest) == (2, 50, "equal")
 
 
-def test_a_thin_line(own_office: Office) -> None:
-    """So many bytes a second and a while each way, cut twice: it arrives."""
+def test_a_slow_connection_syncs(own_office: Office) -> None:
+    """Limited bandwidth and latency, cut twice: the sync completes."""
     own_office.register("amal", 600)
     chance = random.Random(1)
     cuts = (chance.randrange(3_000, 6_000) for _ in range(2))
@@ -177,8 +175,8 @@ def test_a_thin_line(own_office: Office) -> None:
 
 
 @pytest.mark.long
-def test_twenty_kilobits_and_six_hundred_milliseconds(own_office: Office) -> None:
-    """The line of the promise, as it is: more than the send buffer holds goes up, larger than a frame, and cuts in between."""
+def test_a_sync_at_20_kbit_s_and_600_ms(own_office: Office) -> None:
+    """The promised worst connection: more data than the send buffer, larger than a frame, with interruptions."""
     own_office.register("amal", 2_500)
     chance = random.Random(1)
     cuts = (chance.randrange(4_000, 9_000) for _ in range(3))
@@ -194,8 +192,8 @@ def test_twenty_kilobits_and_six_hundred_milliseconds(own_office: Office) -> Non
 # --- when to try again ------------------------------------------------------------------------------------------------
 
 
-def test_a_server_that_was_never_met_is_not_asked_again(own_office: Office) -> None:
-    """Said at once, with what remains; with --tries it is asked that often, each pause within its bounds."""
+def test_an_unknown_unreachable_server_is_not_retried(own_office: Office) -> None:
+    """It fails at once and lists the pending commits; with --tries it retries within the backoff limits."""
     own_office.register("amal", 3)
     own_office.meets("amal", free_port())
     pauses: list[float] = []
@@ -208,8 +206,8 @@ def test_a_server_that_was_never_met_is_not_asked_again(own_office: Office) -> N
     assert pauses == [2, 4, 8, 16, 32, 60, 60, 60]
 
 
-def test_a_line_that_brings_nothing_is_given_up(own_office: Office) -> None:
-    """Six tries in a row that brought nothing; jitter may make a pause as short as it likes."""
+def test_retries_without_progress_end(own_office: Office) -> None:
+    """Six attempts in a row without progress; jitter may shorten a pause to nothing."""
     own_office.register("amal", 3)
     pauses: list[float] = []
     told: list[RetryWait] = []
@@ -234,8 +232,8 @@ def test_a_line_that_brings_nothing_is_given_up(own_office: Office) -> None:
         (b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n", 0),
     ],
 )
-def test_a_busy_server_is_asked_when_it_said(own_office: Office, answer: bytes, least: int) -> None:
-    """Retry-After is waited for, and some more, so that not all come back at once."""
+def test_retry_after_is_respected(own_office: Office, answer: bytes, least: int) -> None:
+    """The client waits for Retry-After plus jitter, so that clients do not return at once."""
     own_office.register("amal", 2)
     pauses: list[float] = []
     with closing(Answering(certificate_of(own_office), [answer])) as busy:
@@ -250,8 +248,8 @@ def test_a_busy_server_is_asked_when_it_said(own_office: Office, answer: bytes, 
     assert pauses == [least + 1]
 
 
-def test_a_server_that_asks_for_hours_is_believed(own_office: Office) -> None:
-    """It is not waited for: the person is told."""
+def test_a_long_retry_after_ends_the_sync(own_office: Office) -> None:
+    """It does not wait for hours: the user is informed."""
     hours = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 7200\r\nContent-Length: 0\r\n\r\n"
     with closing(Answering(certificate_of(own_office), [hours])) as busy:
         own_office.meets("amal", busy.port)
@@ -274,8 +272,8 @@ ODD = [
 
 
 @pytest.mark.parametrize("knows", [True, False])
-def test_whatever_a_server_answers_is_an_error_with_a_name(own_office: Office, knows: bool) -> None:
-    """Nested without end, numbers of 6,000 digits, nonces that are none: the laptop says what is the matter, and syncs with the next."""
+def test_malformed_answers_are_typed_errors(own_office: Office, knows: bool) -> None:
+    """Endless nesting, numbers of 6,000 digits, invalid nonces: the laptop reports an error and syncs with the next server."""
     own_office.register("amal", 1)
     node = own_office["amal"]
     for answer in ODD:
@@ -290,8 +288,8 @@ def test_whatever_a_server_answers_is_an_error_with_a_name(own_office: Office, k
     assert own_office.sync("amal")[0].digest == "equal"
 
 
-def test_a_refusal_is_final(own_office: Office) -> None:
-    """Only a bad line is worth another try."""
+def test_a_refusal_is_not_retried(own_office: Office) -> None:
+    """Only connection errors are retried."""
     own_office.meets("amal", own_office.port)
     with own_office["amal"].store.write() as tx:
         tx.sql("UPDATE server SET pin = ?", (bytes(32),))

@@ -1,4 +1,4 @@
-"""Branches without a line: what their laptops brought goes up by stick as it was signed, and all that comes down by line comes by stick."""
+"""Offline branches: laptops' commits go up by bundle as signed, and everything that comes down online also comes by bundle."""
 
 import os
 import random
@@ -73,8 +73,8 @@ def nights(tree: Tree, file: Path) -> None:
 # --- the way up and back ----------------------------------------------------------------------------------------------
 
 
-def test_a_branch_that_never_sees_a_line(tree: Tree, tmp_path: Path) -> None:
-    """Amal's and Basim's saves come to headquarters as they signed them; a decision made there comes back to both, with receipts."""
+def test_a_branch_without_a_connection(tree: Tree, tmp_path: Path) -> None:
+    """Amal's and Basim's saves reach headquarters as signed; a decision made there returns to both, with receipts."""
     file = tmp_path / "night.age"
     hq, jbl, amal, basim = (tree.nodes[name] for name in ("hq", "jbl", "amal", "basim"))
     record = family(tree, "amal")
@@ -107,8 +107,8 @@ def test_a_branch_that_never_sees_a_line(tree: Tree, tmp_path: Path) -> None:
         assert integrity.check_integrity(node).faults == []
 
 
-def test_a_save_is_followed_from_the_laptop_to_the_decision(tree: Tree, tmp_path: Path) -> None:
-    """Only here; in bundle 1; received by the branch; by headquarters; in review; settled: `history` of each, `status` in sum."""
+def test_receipts_follow_a_save_to_the_decision(tree: Tree, tmp_path: Path) -> None:
+    """Local; in bundle 1; received by the branch, by headquarters; in review; settled: `history` for each, `status` in sum."""
     amal, dima, jbl, file = tree.nodes["amal"], tree.nodes["dima"], tree.nodes["jbl"], tmp_path / "stick.age"
     record = save.add_record(amal, "household", Changes(set={"family_name": "محمد"}))
 
@@ -150,8 +150,8 @@ def test_a_save_is_followed_from_the_laptop_to_the_decision(tree: Tree, tmp_path
     assert (summed.review, summed.settled, one.review) == (0, 1, "settled")
 
 
-def test_what_headquarters_does_reaches_a_branch_by_stick(tree: Tree, tmp_path: Path) -> None:
-    """A lock-out, other grants, a device enrolled there, and new forms: each is in force at the branch once the answer is unpacked."""
+def test_changes_at_headquarters_reach_a_branch_by_bundle(tree: Tree, tmp_path: Path) -> None:
+    """A revocation, other grants, a new device and new forms are in force at the branch once the answer is unpacked."""
     hq, jbl = tree.nodes["hq"], tree.nodes["jbl"]
     tree.carry("jbl", "hq", tmp_path / "first.age")  # so that headquarters knows the branch's laptops
     tree.clock.tick(365 * 86_400_000)  # later than they were enrolled
@@ -177,8 +177,8 @@ def test_what_headquarters_does_reaches_a_branch_by_stick(tree: Tree, tmp_path: 
     huda.close()
 
 
-def test_a_device_of_the_branch_is_enrolled_above_by_stick(tree: Tree, tmp_path: Path) -> None:
-    """Rana joins at the branch, without a line: the bundle that brings her first save also says who she is."""
+def test_a_branch_s_device_is_enrolled_above_by_bundle(tree: Tree, tmp_path: Path) -> None:
+    """Rana joins at the offline branch: the bundle with her first save also carries her enrolment."""
     jbl, hq = tree.nodes["jbl"], tree.nodes["hq"]
     tree.carry("jbl", "hq", tmp_path / "first.age")
     join_directly(jbl, tmp_path / "rana", "Rana", "caseworker", ["LAT/JBL"])
@@ -203,8 +203,8 @@ def test_a_device_of_the_branch_is_enrolled_above_by_stick(tree: Tree, tmp_path:
     rana.close()
 
 
-def test_a_branch_s_bundle_too_early_and_too_often(tree: Tree, tmp_path: Path) -> None:
-    """Bundles of several devices: the third before the second says so and changes nothing; the first twenty times is one."""
+def test_branch_bundles_out_of_order_and_repeated(tree: Tree, tmp_path: Path) -> None:
+    """Bundles of several devices: the third before the second is refused without effect; the first, twenty times, counts once."""
     hq, jbl = tree.nodes["hq"], tree.nodes["jbl"]
     files = []
     for n, name in enumerate(("amal", "basim", "amal"), 1):
@@ -226,8 +226,8 @@ def test_a_branch_s_bundle_too_early_and_too_often(tree: Tree, tmp_path: Path) -
     assert bundle_sync.unpack_bundle(hq, tmp_path / "all.age").up.commits == 0
 
 
-def test_no_flipped_cut_or_spliced_byte_of_a_branch_gets_in(tree: Tree, tmp_path: Path) -> None:
-    """Every thirteenth byte flipped, every twenty-ninth cut, two bundles glued: exit code 8, and not one row changed; both ways."""
+def test_damaged_branch_bundles_are_refused(tree: Tree, tmp_path: Path) -> None:
+    """Every thirteenth byte flipped, every twenty-ninth cut, two bundles joined: exit code 8 and no changed row, both ways."""
     hq, jbl = tree.nodes["hq"], tree.nodes["jbl"]
     file, other, odd = tmp_path / "up.age", tmp_path / "second.age", tmp_path / "odd.age"
     family(tree, "amal")
@@ -255,8 +255,8 @@ def test_no_flipped_cut_or_spliced_byte_of_a_branch_gets_in(tree: Tree, tmp_path
     check(tree)
 
 
-def test_a_branch_s_word_on_a_stick_goes_no_further_than_on_the_line(tree: Tree, tmp_path: Path) -> None:
-    """A bundle that enrols a device beyond the branch's units: the rest of it is taken, that device is not."""
+def test_a_branch_s_bundle_has_no_more_authority_than_its_sync(tree: Tree, tmp_path: Path) -> None:
+    """A bundle that enrols a device outside the branch's units: that device is refused, the rest accepted."""
     hq, jbl = tree.nodes["hq"], tree.nodes["jbl"]
     join_directly(jbl, tmp_path / "rana", "Rana", "caseworker", ["LAT/JBL"])
     with jbl.store.write() as tx:
@@ -269,8 +269,8 @@ def test_a_branch_s_word_on_a_stick_goes_no_further_than_on_the_line(tree: Tree,
         assert tx.device(rana.id) is None
 
 
-def test_a_laptop_s_bundle_can_be_read_by_the_servers_above(tree: Tree, tmp_path: Path) -> None:
-    """Once Amal's laptop heard of headquarters, what she packs for the branch can be unpacked at either."""
+def test_a_laptop_s_bundle_can_be_read_by_any_upstream(tree: Tree, tmp_path: Path) -> None:
+    """Once Amal's laptop knows headquarters, her bundles can be unpacked at the branch or at headquarters."""
     family(tree, "amal")
     tree.settle()
     amal, hq = tree.nodes["amal"], tree.nodes["hq"]
@@ -280,8 +280,8 @@ def test_a_laptop_s_bundle_can_be_read_by_the_servers_above(tree: Tree, tmp_path
     assert bundle_sync.unpack_bundle(tree.nodes["jbl"], tmp_path / "up.age").up.commits == 1
 
 
-def test_a_bundle_behind_what_went_elsewhere_is_packed_again(tree: Tree, tmp_path: Path) -> None:
-    """Amal saved at headquarters by line; her next stick goes to the branch, which has not met headquarters since."""
+def test_a_bundle_with_a_gap_is_packed_again(tree: Tree, tmp_path: Path) -> None:
+    """Amal synced at headquarters; her next bundle goes to the branch, which lacks those commits."""
     family(tree, "amal")
     tree.settle()
     amal, jbl = tree.nodes["amal"], tree.nodes["jbl"]
@@ -298,8 +298,8 @@ def test_a_bundle_behind_what_went_elsewhere_is_packed_again(tree: Tree, tmp_pat
     check(tree)
 
 
-def test_unpacking_is_killed_again_and_again(tree: Tree, tmp_path: Path) -> None:
-    """The real command, killed with kill -9 wherever it is: unpacked once more, everything is there once."""
+def test_a_killed_unpack_can_be_repeated(tree: Tree, tmp_path: Path) -> None:
+    """The real command is killed with kill -9 at any moment: after another unpack everything is present once."""
     for name in LAPTOPS[:2]:
         for _ in range(30):
             save.add_record(tree.nodes[name], "household", Changes(set={"location": "جبلة"}))
@@ -375,8 +375,8 @@ def play(tree: Tree, steps: list[Any], home: Path) -> None:
 
 @settings(max_examples=12 * SCALE, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(_step, max_size=25))
-def test_sticks_of_branches_in_any_order_converge(steps: list[Any]) -> None:
-    """Bundles late, twice, never, beside a line: at the end all hold the same commits and registers."""
+def test_branch_bundles_in_any_order_converge(steps: list[Any]) -> None:
+    """Bundles late, repeated, lost, beside a connection: all nodes end with the same commits and registers."""
     tree = Tree()
     home = tree.home / "sticks"
     home.mkdir()

@@ -1,4 +1,4 @@
-"""Syncs by stick: whole laptops that never see a line, in any order, twice, beside a line; and what a changed bundle can do: nothing."""
+"""Sync by bundle: laptops that are always offline, in any order, repeated, beside online syncs."""
 
 import random
 import shutil
@@ -62,8 +62,8 @@ def unsent(node: Node) -> int:
 # --- the way there and back -------------------------------------------------------------------------------------------
 
 
-def test_laptops_that_never_see_a_line_work_together(people: Cast, tmp_path: Path) -> None:
-    """Amal's and Basim's edits meet as a conflict, Samar decides, everybody has the decision: all of it by stick."""
+def test_offline_laptops_work_together_by_bundle(people: Cast, tmp_path: Path) -> None:
+    """Amal's and Basim's edits conflict, Samar decides, everybody gets the decision, by bundle only."""
     file = tmp_path / "stick.age"
     record = family(people.amal)
     assert up(people.amal, people.hq, file).up.commits == 1
@@ -84,8 +84,8 @@ def test_laptops_that_never_see_a_line_work_together(people: Cast, tmp_path: Pat
     equal(people, *people.laptops)
 
 
-def test_the_same_bundle_a_hundred_times(people: Cast, tmp_path: Path) -> None:
-    """The first time it is applied, afterwards it is known: both ways, and not one row of the store changes."""
+def test_a_repeated_bundle_has_no_effect(people: Cast, tmp_path: Path) -> None:
+    """Applied the first time; repeated a hundred times both ways, no row changes."""
     family(people.amal)
     file = tmp_path / "a.age"
     told = up(people.amal, people.hq, file)
@@ -103,8 +103,8 @@ def test_the_same_bundle_a_hundred_times(people: Cast, tmp_path: Path) -> None:
     assert contents(people.amal) == once
 
 
-def test_the_same_commits_by_stick_and_by_line(people: Cast, tmp_path: Path) -> None:
-    """Whatever comes first, the other brings nothing: one entry for each commit, and the laptop's cursors never go back."""
+def test_the_same_commits_by_bundle_and_online(people: Cast, tmp_path: Path) -> None:
+    """Whichever comes first, the other adds nothing: one entry per commit, and cursors never go back."""
     for i in range(3):
         family(people.amal, str(i))
     file, answer = tmp_path / "a.age", tmp_path / "b.age"
@@ -126,8 +126,8 @@ def test_the_same_commits_by_stick_and_by_line(people: Cast, tmp_path: Path) -> 
     equal(people, people.amal)
 
 
-def test_a_bundle_too_early_says_which_one_is_needed_first(people: Cast, tmp_path: Path) -> None:
-    """Bundle 2 or 3 before 1: refused with what is needed, nothing changed; in order all is well."""
+def test_an_early_bundle_names_the_missing_one(people: Cast, tmp_path: Path) -> None:
+    """Bundle 2 or 3 before 1: refused with the missing one and no effect; in order all are accepted."""
     files = [tmp_path / f"{n}.age" for n in (1, 2, 3)]
     for n, file in enumerate(files, 1):
         family(people.amal)
@@ -143,8 +143,8 @@ def test_a_bundle_too_early_says_which_one_is_needed_first(people: Cast, tmp_pat
     equal(people)
 
 
-def test_a_lost_stick_costs_only_a_bundle(people: Cast, tmp_path: Path) -> None:
-    """`again` packs all that was not acknowledged; so does packing when nothing is new, and over a file that is there."""
+def test_a_lost_bundle_is_packed_again(people: Cast, tmp_path: Path) -> None:
+    """`again` packs all unacknowledged commits; so does packing with nothing new, and over an existing file."""
     first, second = tmp_path / "lost.age", tmp_path / "second.age"
     family(people.amal)
     bundle_sync.pack_bundle(people.amal, first)
@@ -160,8 +160,8 @@ def test_a_lost_stick_costs_only_a_bundle(people: Cast, tmp_path: Path) -> None:
     assert bundle_sync.pack_bundle(people.amal, tmp_path / "none.age").commits == 0
 
 
-def test_an_answer_goes_on_from_what_the_last_bundle_told(people: Cast, tmp_path: Path) -> None:
-    """What Basim has is not packed for him again; an answer that goes on from what a store does not have is refused."""
+def test_an_answer_continues_from_the_last_bundle(people: Cast, tmp_path: Path) -> None:
+    """Records that Basim has are not packed again; an answer that continues from an unknown position is refused."""
     for i in range(20):
         family(people.amal, str(i))
     directly.sync(people.amal, people.hq)
@@ -181,8 +181,8 @@ def test_an_answer_goes_on_from_what_the_last_bundle_told(people: Cast, tmp_path
     equal(people, people.basim)
 
 
-def test_an_older_answer_takes_nothing_back(people: Cast, tmp_path: Path) -> None:
-    """Grants, refusals and acknowledgements of an answer that lay in a drawer while a sync told of newer ones."""
+def test_an_outdated_answer_reverts_nothing(people: Cast, tmp_path: Path) -> None:
+    """Grants, refusals and acknowledgements of an answer unpacked after a newer sync."""
     old = tmp_path / "old.age"
     family(people.amal)
     up(people.amal, people.hq, tmp_path / "a.age")
@@ -206,8 +206,8 @@ def test_an_older_answer_takes_nothing_back(people: Cast, tmp_path: Path) -> Non
     assert unsent(people.amal) == 0
 
 
-def test_nothing_is_purged_before_it_is_acknowledged(people: Cast, tmp_path: Path) -> None:
-    """A family leaves Amal's unit while she edits it: the answer does not take it from her until her edit has arrived."""
+def test_a_departed_record_stays_until_its_edit_is_acknowledged(people: Cast, tmp_path: Path) -> None:
+    """A family leaves Amal's unit while she edits it: the answer does not delete it before her edit has arrived."""
     record, other = family(people.amal), family(people.amal)
     for node in (people.amal, people.samar):
         directly.sync(node, people.hq)
@@ -227,8 +227,8 @@ def test_nothing_is_purged_before_it_is_acknowledged(people: Cast, tmp_path: Pat
     equal(people, people.amal, people.basim)
 
 
-def test_a_refused_commit_comes_back_with_its_reason(people: Cast, tmp_path: Path) -> None:
-    """What the role does not allow is kept aside, and the answer says so."""
+def test_a_quarantined_commit_is_reported_with_its_reason(people: Cast, tmp_path: Path) -> None:
+    """A commit beyond the role is quarantined, and the answer names the reason."""
     record = family(people.amal)
     with people.hq.store.write() as tx:
         tx.sql(
@@ -243,8 +243,8 @@ def test_a_refused_commit_comes_back_with_its_reason(people: Cast, tmp_path: Pat
     assert people.amal.grants == (Grant(JBL, "auditor"),)
 
 
-def test_another_server_of_the_organisation_goes_by_its_own_arrivals(people: Cast, tmp_path: Path) -> None:
-    """A bundle tells its first server's cursors: for the others they mean nothing, and a state must not be left out by them."""
+def test_another_server_ignores_foreign_cursors(people: Cast, tmp_path: Path) -> None:
+    """A bundle states its first server's cursors: another server does not omit states because of them."""
     family(people.amal)
     directly.sync(people.amal, people.hq)
     bundle_sync.pack_bundle(people.amal, tmp_path / "a.age")
@@ -257,8 +257,8 @@ def test_another_server_of_the_organisation_goes_by_its_own_arrivals(people: Cas
     assert hello.cursors == ()
 
 
-def test_a_server_restored_from_a_backup_gets_back_by_stick_what_it_lost(people: Cast, tmp_path: Path) -> None:
-    """It cannot take what goes on behind the lost; its answer says how far it is, and the next bundle brings the rest."""
+def test_a_restored_server_recovers_commits_by_bundle(people: Cast, tmp_path: Path) -> None:
+    """It refuses commits that follow lost ones; its answer states its position, and the next bundle brings the rest."""
     family(people.amal)
     directly.sync(people.amal, people.hq)
     people.hq.close()
@@ -288,8 +288,8 @@ def test_a_server_restored_from_a_backup_gets_back_by_stick_what_it_lost(people:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_sticks_and_lines_in_any_order_converge(people: Cast, tmp_path: Path, seed: int) -> None:
-    """Saves, syncs, bundles packed, lost, late, repeated, in random order: once all have met, all are equal, and nothing is lost."""
+def test_bundles_and_syncs_in_any_order_converge(people: Cast, tmp_path: Path, seed: int) -> None:
+    """Saves, syncs and bundles packed, lost, late and repeated at random: in the end all nodes are equal, and nothing is lost."""
     chance = random.Random(seed)
     lying: list[tuple[Node, Path]] = []
     known = [family(people.amal)]

@@ -1,4 +1,4 @@
-"""A sync that may cost only so much: own work first, then what the person must decide, then the newest; and nothing is skipped."""
+"""Byte budgets: own commits first, then conflicts that the person may decide, then the newest records; nothing is skipped."""
 
 import random
 
@@ -39,8 +39,8 @@ def equal(people: Cast, *names: str) -> None:
         )
 
 
-def test_what_fits_is_an_ordinary_sync(people: Cast) -> None:
-    """Budget enough: complete, checked, and the next sync has nothing to do."""
+def test_a_sufficient_budget_is_an_ordinary_sync(people: Cast) -> None:
+    """The sync is complete and checked, and the next has nothing to do."""
     for i in range(20):
         family(people.amal, f"{i}")
     tally = directly.sync(people.amal, people.hq, budget=100_000)
@@ -51,8 +51,8 @@ def test_what_fits_is_an_ordinary_sync(people: Cast) -> None:
 
 
 @pytest.mark.parametrize("budget", [4_000, 9_000])
-def test_it_never_costs_more(people: Cast, budget: int) -> None:
-    """Own commits in order, as many as fit; fetched is what fits; each sync goes on where the last one stopped, to the end."""
+def test_a_sync_never_exceeds_its_budget(people: Cast, budget: int) -> None:
+    """As many own commits as fit, in order, then as many states; each sync continues where the last one stopped."""
     for i in range(300):
         family(people.amal, f"{i}")
     acked = [0]
@@ -77,8 +77,8 @@ def test_it_never_costs_more(people: Cast, budget: int) -> None:
     equal(people, "amal", "basim")
 
 
-def test_what_matters_most_comes_first(people: Cast) -> None:
-    """Samar gets the conflict that she may decide, although it is the oldest; then the newest families of each unit."""
+def test_conflicts_to_decide_come_first(people: Cast) -> None:
+    """Samar gets the oldest record first, as it has a conflict that she may decide; then the newest families of each unit."""
     disputed = family(people.amal, "disputed")
     directly.sync(people.amal, people.hq)
     directly.sync(people.basim, people.hq)
@@ -106,8 +106,8 @@ def test_what_matters_most_comes_first(people: Cast) -> None:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_budgets_cuts_and_edits_in_any_order_lose_nothing(people: Cast, seed: int) -> None:
-    """Small budgets, whole syncs, cuts, edits, moves and new families mixed: in the end all are equal."""
+def test_budgets_and_interruptions_lose_nothing(people: Cast, seed: int) -> None:
+    """Small budgets, complete syncs, interruptions, edits and moves mixed at random: in the end all nodes are equal."""
     chance = random.Random(seed)
     known = [family(people.basim, f"first {i}", chance.choice([JBL, QRD])) for i in range(40)]
     for step in range(60):
@@ -138,8 +138,8 @@ def test_budgets_cuts_and_edits_in_any_order_lose_nothing(people: Cast, seed: in
     equal(people, "amal", "basim", "samar")
 
 
-def test_what_was_taken_ahead_is_not_sent_again(people: Cast) -> None:
-    """A whole sync after a partial one brings the rest only."""
+def test_prefetched_records_are_not_sent_again(people: Cast) -> None:
+    """A complete sync after a partial one brings only the rest."""
     for i in range(300):
         family(people.amal, f"{i}")
     directly.sync(people.amal, people.hq)

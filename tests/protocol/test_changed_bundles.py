@@ -1,4 +1,4 @@
-"""What a changed, cut, stolen or forged bundle can do: nothing."""
+"""Damaged, truncated, stolen and forged bundles have no effect."""
 
 import os
 import random
@@ -33,8 +33,8 @@ def refused(node: Node, file: Path, content: bytes) -> errors.FieldsyncError:
     return fault.value
 
 
-def test_no_flipped_or_cut_byte_gets_in(people: Cast, tmp_path: Path) -> None:
-    """Every byte of a small bundle flipped, the file cut at every length, bytes behind its end: exit code 8, no row changed."""
+def test_damaged_bundles_are_refused(people: Cast, tmp_path: Path) -> None:
+    """Every byte of a small bundle flipped, every truncation, trailing bytes: exit code 8, no row changed."""
     family(people.amal)
     file = tmp_path / "a.age"
     bundle_sync.pack_bundle(people.amal, file)
@@ -50,7 +50,7 @@ def test_no_flipped_or_cut_byte_gets_in(people: Cast, tmp_path: Path) -> None:
     assert bundle_sync.unpack_bundle(people.hq, file).up.commits == 1
 
 
-def test_no_flipped_or_cut_answer_gets_in(people: Cast, tmp_path: Path) -> None:
+def test_damaged_answers_are_refused(people: Cast, tmp_path: Path) -> None:
     """The same on the laptop's side."""
     for _ in range(3):
         family(people.amal)
@@ -93,8 +93,8 @@ def large(people: Cast, tmp_path: Path, name: str) -> bytes:
     return (tmp_path / f"{name}.age").read_bytes()
 
 
-def test_a_large_bundle_is_proved_as_a_whole_first(people: Cast, tmp_path: Path) -> None:
-    """Cut or changed anywhere, at chunk boundaries and between, with chunks exchanged or spliced from another: no row changes."""
+def test_a_large_bundle_is_verified_completely_first(people: Cast, tmp_path: Path) -> None:
+    """Truncated or changed anywhere, chunks swapped or taken from another bundle: no row changes."""
     one, two = large(people, tmp_path, "one"), large(people, tmp_path, "two")
     before = contents(people.hq)
     file, chunk = tmp_path / "x.age", 64 * 1024 + 16
@@ -118,8 +118,8 @@ def test_a_large_bundle_is_proved_as_a_whole_first(people: Cast, tmp_path: Path)
     assert bundle_sync.unpack_bundle(people.hq, tmp_path / "two.age").up.commits == 2_500
 
 
-def test_whoever_can_read_it_cannot_make_another_of_it(people: Cast, tmp_path: Path) -> None:
-    """A recipient takes it apart: frames dropped, doubled, exchanged, of another bundle, another manifest: refused, no row changed."""
+def test_a_recipient_cannot_forge_a_bundle(people: Cast, tmp_path: Path) -> None:
+    """With frames dropped, repeated, swapped or from another bundle, or another manifest: refused, no row changed."""
     file = tmp_path / "x.age"
     for i in range(300):
         family(people.amal, f"{i}")
@@ -159,8 +159,8 @@ def test_whoever_can_read_it_cannot_make_another_of_it(people: Cast, tmp_path: P
     assert contents(people.hq) == before
 
 
-def test_a_bundle_in_the_wrong_hands(people: Cast, tmp_path: Path) -> None:
-    """Whom it was not packed for cannot read it; wrapped anew for them by somebody who can, it is still not theirs."""
+def test_a_bundle_for_another_recipient_is_unreadable(people: Cast, tmp_path: Path) -> None:
+    """Others cannot read it; re-encrypted for them by a recipient, it is still refused."""
     family(people.amal)
     file = tmp_path / "a.age"
     bundle_sync.pack_bundle(people.amal, file)
@@ -187,8 +187,8 @@ def test_a_bundle_in_the_wrong_hands(people: Cast, tmp_path: Path) -> None:
     assert contents(people.amal) == own
 
 
-def test_a_locked_out_device_gets_nothing_in_and_nothing_out(people: Cast, tmp_path: Path) -> None:
-    """What a revoked laptop packed, before or after, is refused with exit code 7; nothing is packed for it."""
+def test_a_revoked_device_s_bundles_are_refused(people: Cast, tmp_path: Path) -> None:
+    """Bundles packed before or after the revocation are refused with exit code 7; none is packed for it."""
     family(people.amal)
     file = tmp_path / "a.age"
     bundle_sync.pack_bundle(people.amal, file)
@@ -202,8 +202,8 @@ def test_a_locked_out_device_gets_nothing_in_and_nothing_out(people: Cast, tmp_p
         bundle_sync.pack_reply(people.hq, file, device)
 
 
-def test_a_history_that_was_written_anew_is_refused(people: Cast, tmp_path: Path) -> None:
-    """The laptop's own key signs another commit 1 than the one that arrived: forked, before anything of it is applied."""
+def test_a_rewritten_history_is_refused(people: Cast, tmp_path: Path) -> None:
+    """The laptop's key signs a different commit 1 than the one received: reported as forked before anything is applied."""
     file = tmp_path / "a.age"
     family(people.amal)
     bundle_sync.pack_bundle(people.amal, tmp_path / "first.age")
@@ -230,8 +230,8 @@ def test_a_history_that_was_written_anew_is_refused(people: Cast, tmp_path: Path
     assert contents(people.hq) == before
 
 
-def test_a_file_that_changes_while_it_is_read(people: Cast, tmp_path: Path) -> None:
-    """Proved, and then another on the stick: nothing of the other is applied."""
+def test_a_file_replaced_after_verification_is_not_applied(people: Cast, tmp_path: Path) -> None:
+    """The file is verified, then replaced: nothing of the other is applied."""
     large(people, tmp_path, "one")
     other = large(people, tmp_path, "two")
     file = tmp_path / "x.age"
@@ -248,7 +248,7 @@ def test_a_file_that_changes_while_it_is_read(people: Cast, tmp_path: Path) -> N
 
 
 def test_a_carrier_learns_only_sizes(people: Cast, tmp_path: Path) -> None:
-    """No name, place, unit, id, letter or person is among the bytes; the same content is other bytes each time."""
+    """No name, place, unit, id, letter or person is among the bytes; packing the same content gives other bytes each time."""
     planted = "WISTERIA-7741"
     record = family(people.amal, planted)
     files = [tmp_path / "a.age", tmp_path / "b.age"]
@@ -280,8 +280,8 @@ def test_a_carrier_learns_only_sizes(people: Cast, tmp_path: Path) -> None:
     assert left <= {"slots.json", "store.db", "store.db-wal", "store.db-shm"}
 
 
-def test_a_bundle_that_cannot_be_written_leaves_nothing(people: Cast, tmp_path: Path) -> None:
-    """No folder, a folder in its place: a clear error, no draft, and the next bundle has the number."""
+def test_a_failed_pack_leaves_no_file(people: Cast, tmp_path: Path) -> None:
+    """Missing folder, a folder as the target: a clear error, no temporary file, and the next bundle has the number."""
     family(people.amal)
     (tmp_path / "folder").mkdir()
     os.mkfifo(tmp_path / "pipe")

@@ -1,4 +1,4 @@
-"""Delivered twice, out of order, in pieces, or with the answer lost: what was signed arrives once, in order, and stays."""
+"""Delivery: repeated, out of order, in pieces or with lost answers, signed commits arrive once and in order."""
 
 import contextlib
 import json
@@ -28,8 +28,8 @@ def seqs(office: Office, name: str) -> list[int]:
         return [one.seq for one in tx.commits_behind(office[name].device, 0)]
 
 
-def test_the_same_commits_a_hundred_times(office: Office) -> None:
-    """One frame a hundred times in a request, and in a hundred requests: one entry each in the log, and nothing changes any more."""
+def test_repeated_commits_are_logged_once(office: Office) -> None:
+    """One frame a hundred times in one request, and in a hundred requests: one log entry each, no further change."""
     office.register("amal", 5)
     hand = Hand(office["amal"], office.port)
     frame = hand.commits()
@@ -42,8 +42,8 @@ def test_the_same_commits_a_hundred_times(office: Office) -> None:
     assert seqs(office, "amal") == [1, 2, 3, 4, 5]
 
 
-def test_what_comes_too_early_is_refused_with_what_is_needed(office: Office) -> None:
-    """Commits 4 and 5 before 1 to 3: `gap` and what is needed, nothing kept; in order, and overlapping, all is well."""
+def test_early_commits_are_refused_with_the_missing_number(office: Office) -> None:
+    """Commits 4 and 5 before 1 to 3: `gap`, nothing kept; in order or overlapping, all are accepted."""
     office.register("amal", 5)
     hand = Hand(office["amal"], office.port)
     empty = office.snapshot()
@@ -57,8 +57,8 @@ def test_what_comes_too_early_is_refused_with_what_is_needed(office: Office) -> 
     assert seqs(office, "amal") == [1, 2, 3, 4, 5]
 
 
-def test_frames_before_a_bad_one_stay(office: Office) -> None:
-    """Each frame is taken on its own: those before a gap are kept, and the laptop goes on from there."""
+def test_frames_before_a_refused_one_are_kept(office: Office) -> None:
+    """Each frame is applied on its own: those before a gap are kept, and the laptop resumes there."""
     office.register("amal", 9)
     hand = Hand(office["amal"], office.port)
     answer = hand.post("/v2/sync", hand.hello(), hand.commits(0, upto=4) + hand.commits(6))
@@ -69,8 +69,8 @@ def test_frames_before_a_bad_one_stay(office: Office) -> None:
     assert seqs(office, "amal") == list(range(1, 10))
 
 
-def test_a_frame_taken_out_of_its_chain_is_refused(office: Office) -> None:
-    """Commits with the seal of others are nobody's chain, and are not kept."""
+def test_a_frame_with_a_foreign_chain_signature_is_refused(office: Office) -> None:
+    """Commits with another frame's chain signature are refused and not kept."""
     office.register("amal", 4)
     hand = Hand(office["amal"], office.port)
     first, second = hand.commits(0, upto=2), hand.commits(2)
@@ -84,8 +84,8 @@ def test_a_frame_taken_out_of_its_chain_is_refused(office: Office) -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_an_answer_lost_anywhere_only_delays(people: Cast, seed: int) -> None:
-    """The server has taken all, and its answer ends after any frame: trying again ends in the same, with nothing twice."""
+def test_a_lost_answer_only_delays(people: Cast, seed: int) -> None:
+    """The server has all commits, and its answer ends after any frame: a retry gives the same result, without duplicates."""
     chance = random.Random(seed)
     families = [
         save.add_record(people.amal, "household", Changes(set={"family_name": "محمد", "location": f"{i}"})).hex()
@@ -105,8 +105,8 @@ def test_an_answer_lost_anywhere_only_delays(people: Cast, seed: int) -> None:
     }
 
 
-def test_the_same_file_read_in_on_two_laptops(office: Office) -> None:
-    """Both bring the same families with the same ids: one record each, equal everywhere, and no conflict about equal values."""
+def test_the_same_file_imported_on_two_laptops(office: Office) -> None:
+    """Both make the same families with the same ids: one record each, equal everywhere, no conflict."""
     ids = [str(uuid.UUID(int=(0x01A20000 << 96) | (0x7 << 76) | (0x2 << 62) | i)) for i in range(1, 61)]
     for name, place in (("amal", "جبلة"), ("basim", "جبلة "), ("samar", "اللاذقية")):
         file = office.home / f"{name}.csv"

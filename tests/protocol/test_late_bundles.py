@@ -1,4 +1,4 @@
-"""Bundles that arrive after their sender was put back to a copy: what they carry may be nowhere else."""
+"""Late bundles, unpacked after their sender was restored from a copy: their commits may exist nowhere else."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,10 +38,8 @@ def pack_and_lose(tree: Tree, file: Path) -> bytes:
 
 @pytest.mark.parametrize("unsent", [True, False])
 @pytest.mark.parametrize("server", ["jbl", "hq"])
-def test_what_a_laptop_packed_before_it_was_put_back_is_taken(
-    tree: Tree, tmp_path: Path, server: str, unsent: bool
-) -> None:
-    """Amal's restored laptop has become another device everywhere when her stick arrives: its work is taken, once, and told to all."""
+def test_a_bundle_packed_before_a_restore_is_accepted(tree: Tree, tmp_path: Path, server: str, unsent: bool) -> None:
+    """Amal's restored laptop is a new device when her bundle arrives: its commits are applied once, everywhere."""
     tree.settle()
     packed = pack_and_lose(tree, tmp_path / "stick")
     made = [save.add_record(tree.nodes["amal"], "household", Changes(set={"location": "new"}))] if unsent else []
@@ -57,8 +55,8 @@ def test_what_a_laptop_packed_before_it_was_put_back_is_taken(
     assert all(directly.differing(tree.nodes[name], tree.nodes["hq"]) == [] for name in ("jbl", "amal", "basim"))
 
 
-def test_a_revoked_laptop_s_is_not(tree: Tree, tmp_path: Path) -> None:
-    """Its family was locked since: whoever has the stick brings nothing in."""
+def test_a_late_bundle_of_a_revoked_laptop_is_refused(tree: Tree, tmp_path: Path) -> None:
+    """Its family was locked since: the bundle's holder gets nothing in."""
     tree.settle()
     old = tree.nodes["amal"].device
     packed = pack_and_lose(tree, tmp_path / "stick")

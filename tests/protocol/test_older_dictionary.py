@@ -1,4 +1,4 @@
-"""A server with older forms than a laptop's cannot read what was packed with their dictionary: all of it is packed anew."""
+"""A server with older forms cannot decode commits packed with the laptop's dictionary; they are packed again without it."""
 
 from collections.abc import Iterator
 
@@ -30,8 +30,8 @@ def amal(office: Office) -> Iterator[Node]:
 
 
 @pytest.mark.parametrize("budget", [0, 50_000, 5_000])
-def test_a_sync_packs_its_commits_anew(office: Office, amal: Node, budget: int) -> None:
-    """Within a budget, too, of which the refused request has cost a part."""
+def test_a_sync_repacks_its_commits(office: Office, amal: Node, budget: int) -> None:
+    """Also within a byte budget, which counts the refused request."""
     for i in range(3):
         save.add_record(amal, "household", Changes(set=FAMILY | {"address": f"{i}"}), unit=JBL)
     told = sync_once.sync_once(amal, budget=budget)
@@ -42,8 +42,8 @@ def test_a_sync_packs_its_commits_anew(office: Office, amal: Node, budget: int) 
         assert tx.log_head(amal.device) == 3
 
 
-def test_a_renewal_that_was_cut_off_goes_on(office: Office, amal: Node) -> None:
-    """Also where it is the first that the laptop asks of that server."""
+def test_an_interrupted_renewal_repacks_its_commits(office: Office, amal: Node) -> None:
+    """Also if it is the laptop's first request to that server."""
     save.add_record(amal, "household", Changes(set=FAMILY), unit=JBL)
     with amal.store.write() as tx:
         tx.settings.renewing_key = DeviceKey.generate().to_bytes()

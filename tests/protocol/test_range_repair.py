@@ -1,4 +1,4 @@
-"""What broke on one side, by whatever hand, is found by the digests, healed in few requests, and reported."""
+"""Range repair: damage on either side is found by digests, repaired in few requests, and reported."""
 
 import math
 import random
@@ -89,16 +89,16 @@ def heals(office: Office, name: str, differing: int) -> None:
 
 
 @pytest.mark.parametrize("count", [1, 20, MANY])
-def test_rows_lost_on_a_laptop_come_back(full: Office, count: int) -> None:
-    """One, some, many, all: fetched again from the server."""
+def test_rows_lost_on_a_laptop_are_fetched_again(full: Office, count: int) -> None:
+    """One, some, many, all."""
     lose(full["amal"], random.Random(count).sample(sorted(rows(full["amal"])), count))
     heals(full, "amal", count)
     assert len(rows(full["amal"])) == MANY
 
 
 @pytest.mark.parametrize("count", [1, 400])
-def test_rows_lost_on_the_server_come_back(full: Office, count: int) -> None:
-    """The server rebuilds them from the commits that it holds; no laptop loses them, and all get them as they were."""
+def test_rows_lost_on_the_server_are_rebuilt(full: Office, count: int) -> None:
+    """The server rebuilds them from its commits; no laptop loses them, and all nodes get them unchanged."""
     lost = random.Random(count).sample(sorted(rows(full["hq"])), count)
     before = {record: canonical_bytes(row.state) for record, row in rows(full["samar"]).items()}
     lose(full["hq"], lost)
@@ -110,8 +110,8 @@ def test_rows_lost_on_the_server_come_back(full: Office, count: int) -> None:
 
 
 @pytest.mark.parametrize("where", ["amal", "hq"])
-def test_registers_changed_by_hand_are_put_right(full: Office, where: str) -> None:
-    """A register that no commit wrote, on either side: only what was signed stays."""
+def test_altered_registers_are_repaired(full: Office, where: str) -> None:
+    """A register that no commit wrote, on either side: only signed commits count."""
     record = sorted(rows(full["hq"]))[MANY // 2]
     before = canonical_bytes(rows(full["samar"])[record].state)
     spoil(full[where], record)
@@ -121,8 +121,8 @@ def test_registers_changed_by_hand_are_put_right(full: Office, where: str) -> No
     assert canonical_bytes(rows(full["hq"])[record].state) == before
 
 
-def test_records_that_nobody_sent_are_dropped(full: Office) -> None:
-    """A laptop with records that no commit made loses them again: they were never anybody's."""
+def test_records_without_commits_are_dropped(full: Office) -> None:
+    """A laptop drops records that no commit created."""
     row = rows(full["basim"])[sorted(rows(full["basim"]))[0]]
     with full["basim"].store.write() as tx:
         invented = type(row)(0, row.state._replace(record=b"\x02" * 16), dict(row.doc), dict(row.arrivals))
@@ -132,8 +132,8 @@ def test_records_that_nobody_sent_are_dropped(full: Office) -> None:
     assert b"\x02" * 16 not in rows(full["basim"])
 
 
-def test_both_sides_broken_at_once(full: Office) -> None:
-    """Different rows lost on the server and on two laptops: two rounds of syncs, and all hold everything."""
+def test_damage_on_both_sides_is_repaired(full: Office) -> None:
+    """Different rows lost on the server and on two laptops: after two rounds of syncs all nodes have everything."""
     everything = sorted(rows(full["hq"]))
     for i, name in enumerate(("hq", "amal", "basim")):
         lose(full[name], everything[i * 400 : i * 400 + 300])
@@ -145,8 +145,8 @@ def test_both_sides_broken_at_once(full: Office) -> None:
     assert integrity.check_integrity(full["hq"]).faults == []
 
 
-def test_a_healing_that_is_cut_loses_nothing(full: Office) -> None:
-    """The line dies in the middle of a healing, again and again: a laptop never holds less than before, and is healed at last."""
+def test_an_interrupted_repair_loses_nothing(full: Office) -> None:
+    """The connection breaks during repair, repeatedly: a laptop never holds less than before, and is repaired in the end."""
     lose(full["amal"], sorted(rows(full["amal"]))[:600])
     with closing(Relay(full.port)) as line:
         full.meets("amal", line.port)
@@ -161,8 +161,8 @@ def test_a_healing_that_is_cut_loses_nothing(full: Office) -> None:
     heals(full, "amal", 600)
 
 
-def test_what_is_not_sent_yet_is_left_alone(full: Office) -> None:
-    """An edit saved while a healing runs is not undone by it, and goes up with the next sync."""
+def test_pending_commits_survive_a_repair(full: Office) -> None:
+    """An edit saved during a repair is kept and sent with the next sync."""
     record = sorted(rows(full["amal"]))[7]
     spoil(full["amal"], record)
     talk = directly.Direct(full["amal"], full["hq"])
@@ -175,8 +175,8 @@ def test_what_is_not_sent_yet_is_left_alone(full: Office) -> None:
     assert rows(full["basim"])[record].doc["location"] == "later"
 
 
-def test_many_differences_do_not_fit_one_frame(people: Cast) -> None:
-    """A thousand of six thousand rows lost: the lists of what differs come in several frames, and all is healed."""
+def test_many_differences_span_several_frames(people: Cast) -> None:
+    """A thousand of six thousand rows lost: the lists of differences take several frames, and all is repaired."""
     file = people.home / "families.csv"
     file.write_text("\n".join(["family_name,location", *(f"محمد,{i}" for i in range(6_000))]) + "\n", encoding="utf-8")
     import_records.import_file(people.amal, file, "household")
@@ -190,8 +190,8 @@ def test_many_differences_do_not_fit_one_frame(people: Cast) -> None:
     assert sorted(rows(people.amal)) == before
 
 
-def test_a_refused_edit_is_healed_away(full: Office) -> None:
-    """An edit that the server kept aside does not stay on its author's screen as if it were everybody's."""
+def test_a_quarantined_edit_is_removed_by_repair(full: Office) -> None:
+    """An edit quarantined by the server does not stay in its author's record."""
     amal = full["amal"]
     record = sorted(rows(amal))[0]
     write(amal, record, {"nonsense": 1})
@@ -202,8 +202,8 @@ def test_a_refused_edit_is_healed_away(full: Office) -> None:
 
 
 @pytest.mark.parametrize("change", ["doc", "term", "digest", "row"])
-def test_check_names_what_the_digests_do_not_see(people: Cast, change: str) -> None:
-    """A file changed behind the program's back, counters and all, is found by `check`, record by record."""
+def test_check_finds_damage_hidden_from_digests(people: Cast, change: str) -> None:
+    """A file altered together with its counters is found by `check`, record by record."""
     record = save.add_record(people.amal, "household", Changes(set={"family_name": "محمد", "location": "جبلة"}))
     save.edit_record(people.amal, record.hex(), Changes(set={"location": "اللاذقية"}))
     directly.sync(people.amal, people.hq)
@@ -222,7 +222,7 @@ def test_check_names_what_the_digests_do_not_see(people: Cast, change: str) -> N
         assert {fault.what for fault in found.faults} & {"document", "term", "digest", "registers"}
 
 
-def test_a_term_tells_registers_apart(people: Cast) -> None:
+def test_every_write_changes_the_digest_term(people: Cast) -> None:
     """The digest's term of a record changes with every write to it."""
     record = save.add_record(people.amal, "household", Changes(set={"family_name": "محمد"}))
     seen = {digest_term(rows(people.amal)[record].state)}

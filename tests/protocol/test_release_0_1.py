@@ -1,4 +1,4 @@
-"""No flag day: the program of 0.1 itself against today's, in every direction, and its stores after an update."""
+"""Compatibility with release 0.1: its program against the present one, in every direction, and its stores after an upgrade."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -77,8 +77,8 @@ def told_to_update(at: Computer, *words: str) -> None:
     assert error["hint"] == "Update fieldsync."
 
 
-def test_an_old_laptop_pushes_and_is_told_to_update(world: World) -> None:
-    """Amal is back from weeks away: her work is taken and acknowledged, she reads nothing new, and updates."""
+def test_an_old_laptop_pushes_and_is_asked_to_update(world: World) -> None:
+    """Amal returns after weeks: her commits are acknowledged, she receives nothing new, and updates."""
     hq, amal, samar = world.hq, world.amal, world.samar
     hq.update()
     samar.update()
@@ -99,8 +99,8 @@ def test_an_old_laptop_pushes_and_is_told_to_update(world: World) -> None:
     assert "news for Jableh" in places(amal)
 
 
-def test_a_store_of_0_1_goes_on_after_the_update(world: World) -> None:
-    """Both update: every command works, the conflict is there to decide, and what was unsent arrives."""
+def test_a_0_1_store_works_after_the_update(world: World) -> None:
+    """Both update: every command works, the conflict can be decided, and pending commits arrive."""
     for one in (world.hq, world.amal, world.samar):
         one.update()
     samar = world.samar
@@ -126,7 +126,7 @@ def test_a_store_of_0_1_goes_on_after_the_update(world: World) -> None:
 
 
 def test_a_new_laptop_works_fully_with_an_old_server(world: World) -> None:
-    """Huda's laptop is new, and Samar has updated: they join, push and pull as ever, by protocol 1; then the server updates, too."""
+    """Huda's laptop is new, and Samar's is updated: they join, push and pull by protocol 1; then the server is updated."""
     hq, samar = world.hq, world.samar
     samar.update()
     huda = Computer(world.home / "huda", None)
@@ -147,8 +147,8 @@ def test_a_new_laptop_works_fully_with_an_old_server(world: World) -> None:
         assert (code, error["code"]) == (11, "peer_outdated")
 
 
-def test_an_old_branch_pushes_all_it_carries(world: World) -> None:
-    """The branch of Jableh carries Nora's enrolment and her work up, once, hears of lock-outs, and is told to update."""
+def test_an_old_branch_pushes_everything(world: World) -> None:
+    """Jableh forwards Nora's enrolment and commits once, learns of revocations, and is asked to update."""
     hq, jbl, nora = world.hq, world.jbl, world.nora
     hq.update()
     with jbl.serving():
@@ -170,7 +170,7 @@ def test_an_old_branch_pushes_all_it_carries(world: World) -> None:
 
 
 def test_a_new_branch_works_fully_with_an_old_headquarters(world: World) -> None:
-    """It was updated first: work and states go both ways."""
+    """The branch is updated first: commits and states travel both ways."""
     world.jbl.update()
     with world.jbl.serving():
         told_to_update(world.nora, "sync")  # her work is taken
@@ -180,8 +180,8 @@ def test_a_new_branch_works_fully_with_an_old_headquarters(world: World) -> None
     assert places(world.jbl) & {"by Amal", "by Samar"}
 
 
-def test_sticks_between_old_and_new(world: World) -> None:
-    """What 0.1 packed is read; its answer acknowledges, and has its status say "update"; a new laptop's is read by 0.1, and answered in full."""
+def test_bundles_between_old_and_new_releases(world: World) -> None:
+    """0.1's bundle is read and acknowledged, with "update" in its status; a new laptop's is read and answered by 0.1."""
     hq, amal, stick = world.hq, world.amal, str(world.home / "stick.age")
     letters = amal.json("status")["device"]
     amal.json("pack", stick)
@@ -199,8 +199,8 @@ def test_sticks_between_old_and_new(world: World) -> None:
     assert amal.json("unpack", stick)["digest"] == "equal"
 
 
-def test_a_new_laptop_s_stick_is_read_by_an_old_server(world: World) -> None:
-    """Samar's updated laptop packs what 0.1 can read, and gets the states that 0.1 packs for her."""
+def test_a_new_laptop_s_bundle_is_read_by_an_old_server(world: World) -> None:
+    """Samar's updated laptop packs for 0.1 and reads 0.1's answer."""
     hq, samar, stick = world.hq, world.samar, str(world.home / "stick.age")
     world.amal.update()
     with hq.serving():
@@ -214,8 +214,8 @@ def test_a_new_laptop_s_stick_is_read_by_an_old_server(world: World) -> None:
 
 
 @pytest.mark.parametrize("old", ["server", "laptop"])
-def test_a_copied_store_renews_across_releases(world: World, old: str) -> None:
-    """Amal's laptop was put back from a copy and has worked on: nothing of both is lost, whichever side is of 0.1."""
+def test_a_copied_store_is_renewed_across_releases(world: World, old: str) -> None:
+    """Amal's laptop was restored and used since: nothing of both is lost, whichever side has 0.1."""
     hq, amal = world.hq, world.amal
     copy = amal.copy(world.home / "copy")
     add(copy, "of the copy")
@@ -232,8 +232,8 @@ def test_a_copied_store_renews_across_releases(world: World, old: str) -> None:
         assert {"pending of Amal", "of the copy"} <= places(hq)
 
 
-def test_a_conflict_that_0_1_ended_by_accident_waits_for_a_decision(world: World) -> None:
-    """Amal's 0.1 wrote over Samar's value and her own, unsent yet; updated, it waits, nothing is lost, and Samar decides."""
+def test_a_conflict_wrongly_ended_by_0_1_awaits_a_decision(world: World) -> None:
+    """Amal's 0.1 overwrote Samar's value and her own pending one; after the update it is quarantined until Samar decides."""
     hq, amal, samar = world.hq, world.amal, world.samar
     (item,) = samar.json("review", "list")
     family = item["record"]

@@ -1,4 +1,4 @@
-"""Every sync ends with a check; what keeps it from being made is shown, and ends."""
+"""Blocked digest checks: every sync ends with a check; a reason that prevents it is shown until it is gone."""
 
 import shutil
 from collections.abc import Iterator
@@ -62,8 +62,8 @@ def night(tree: Tree) -> int:
     return tally.commits
 
 
-def test_a_laptop_that_went_on_to_headquarters_leaves_no_branch_behind(tree: Tree) -> None:
-    """Headquarters holds Amal's commits up to 42 and Jableh only 40 of them: one night acknowledges these, the next sends none."""
+def test_a_laptop_that_skips_its_branch_does_not_block_the_check(tree: Tree) -> None:
+    """Headquarters holds Amal's commits up to 42, Jableh only 40: one nightly sync acknowledges these, the next sends none."""
     families(tree, "amal", 40)
     tree.sync("amal", "jbl")
     families(tree, "amal", 2)
@@ -79,8 +79,10 @@ def test_a_laptop_that_went_on_to_headquarters_leaves_no_branch_behind(tree: Tre
 
 
 @pytest.mark.parametrize("meanwhile", [False, True], ids=["before", "meanwhile"])
-def test_nor_does_one_whose_branch_sends_sticks(tree: Tree, tmp_path: Path, meanwhile: bool) -> None:
-    """The same where the branch has no line; Amal may go on to headquarters before the stick is unpacked, or after."""
+def test_a_laptop_that_overtakes_its_branch_s_bundle_does_not_block_the_check(
+    tree: Tree, tmp_path: Path, meanwhile: bool
+) -> None:
+    """The branch is offline; Amal may sync with headquarters before or after its bundle is unpacked."""
     hq, jbl = tree.nodes["hq"], tree.nodes["jbl"]
     families(tree, "amal", 5)
     tree.sync("amal", "jbl")
@@ -100,8 +102,8 @@ def test_nor_does_one_whose_branch_sends_sticks(tree: Tree, tmp_path: Path, mean
     assert blocked(tree, "jbl") == []
 
 
-def test_a_clones_commits_are_not_acknowledged_by_the_number_of_others(tree: Tree) -> None:
-    """Headquarters has other commits under Amal's numbers than Jableh: that it has more of them acknowledges nothing of these."""
+def test_a_clone_s_commits_are_not_acknowledged_by_number_alone(tree: Tree) -> None:
+    """Headquarters has other commits under Amal's numbers than Jableh: their number acknowledges nothing here."""
     clone = tree.home / "clone"
     tree.nodes["amal"].close()
     shutil.copytree(tree.home / "amal", clone)
@@ -123,8 +125,8 @@ def test_a_clones_commits_are_not_acknowledged_by_the_number_of_others(tree: Tre
     assert directly.differing(tree.nodes["jbl"], tree.nodes["hq"]) == []
 
 
-def test_commits_that_headquarters_does_not_take_keep_the_check_for_one_night_only(tree: Tree) -> None:
-    """Jableh enrolled Zaid for a unit that is not its own. It is told which device that is; from the second night on the rest is compared."""
+def test_refused_commits_block_the_check_for_one_night_only(tree: Tree) -> None:
+    """Jableh enrolled Zaid for a foreign unit: it learns which device that is, and from the second night the rest is checked."""
     jbl, hq = tree.nodes["jbl"], tree.nodes["hq"]
     join_directly(jbl, tree.home / "zaid", "Zaid", "caseworker", ["LAT/JBL"])
     zaid = tree.nodes["zaid"] = open_node(tree.home / "zaid", tree.clock)
@@ -153,8 +155,8 @@ def test_commits_that_headquarters_does_not_take_keep_the_check_for_one_night_on
     assert "blocked" in status_facts.status(jbl, "en").health
 
 
-def test_other_forms_are_told_after_a_night_and_end(tree: Tree, tmp_path: Path) -> None:
-    """Amal has headquarters' new forms and her branch has not: no check; a day later she sees it, and when the branch has them it is over."""
+def test_different_forms_are_reported_after_a_day(tree: Tree, tmp_path: Path) -> None:
+    """Amal has headquarters' new forms and her branch does not: no check; she sees the reason after a day, until the branch has them."""
     amal, jbl, hq = (tree.nodes[name] for name in ("amal", "jbl", "hq"))
     tree.sync("amal", "hq")
     publish_schema(hq, Book().write(tmp_path / "forms"))
@@ -173,8 +175,8 @@ def test_other_forms_are_told_after_a_night_and_end(tree: Tree, tmp_path: Path) 
     assert blocked(tree, "amal") == []
 
 
-def test_signed_forms_that_a_laptop_brings_hinder_no_check(tree: Tree, tmp_path: Path) -> None:
-    """Amal has headquarters' new forms and her branch has not: the branch takes them from her, by their signature."""
+def test_signed_forms_from_a_laptop_unblock_the_check(tree: Tree, tmp_path: Path) -> None:
+    """Amal has headquarters' new forms and her branch does not: the branch adopts them from her, by their signature."""
     amal, jbl, hq = (tree.nodes[name] for name in ("amal", "jbl", "hq"))
     tree.sync("amal", "hq")
     publish_schema(hq, Book().write(tmp_path / "forms"))
@@ -186,8 +188,8 @@ def test_signed_forms_that_a_laptop_brings_hinder_no_check(tree: Tree, tmp_path:
     assert blocked(tree, "amal") == []
 
 
-def test_a_branch_without_a_line_is_told_a_laptop_is_not(tree: Tree) -> None:
-    """Nobody answers at headquarters' address: a branch's operator sees since when; for a laptop in the field that is daily life."""
+def test_an_offline_branch_is_reported_but_not_an_offline_laptop(tree: Tree) -> None:
+    """Headquarters is unreachable: a branch's operator sees since when; for a laptop in the field that is normal."""
     for name in ("jbl", "amal"):
         for _ in range(2):
             with pytest.raises(errors.NoContact):
@@ -199,8 +201,8 @@ def test_a_branch_without_a_line_is_told_a_laptop_is_not(tree: Tree) -> None:
     assert blocked(tree, "jbl") == []
 
 
-def test_a_budget_that_never_suffices_is_told(tree: Tree) -> None:
-    """A branch that syncs by budget only gets through, yet nothing is compared until one sync was whole."""
+def test_a_byte_budget_that_is_always_too_small_is_reported(tree: Tree) -> None:
+    """A branch syncs only within a byte budget: all data gets through, but nothing is checked until a complete sync."""
     jbl, hq = tree.nodes["jbl"], tree.nodes["hq"]
     families(tree, "samar", 400)
     with tree.nodes["samar"].store.write() as tx:
@@ -218,8 +220,8 @@ def test_a_budget_that_never_suffices_is_told(tree: Tree) -> None:
     assert directly.differing(jbl, hq) == []
 
 
-def test_what_left_before_the_branch_held_it_leaves_the_laptop(tree: Tree) -> None:
-    """Amal once met headquarters and got a family that Jableh never held; it moves, and her next sync with Jableh takes it off her laptop."""
+def test_a_departure_before_the_branch_held_the_record_reaches_the_laptop(tree: Tree) -> None:
+    """Amal got a family from headquarters that Jableh never held; it moves, and her next sync with Jableh removes it."""
     amal, jbl, hq = (tree.nodes[name] for name in ("amal", "jbl", "hq"))
     (stays,) = families(tree, "amal", 1)
     tree.sync("amal", "jbl")

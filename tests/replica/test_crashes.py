@@ -1,4 +1,4 @@
-"""Real processes, real sockets, real files: killed at any moment, cut at any byte; at the end nothing is lost and all are equal."""
+"""Crashes on real processes, sockets and files: killed at any moment, interrupted at any byte; nothing is lost and all nodes are equal."""
 
 import random
 import signal
@@ -135,7 +135,7 @@ def settled(home: Path, server: ServerProcess) -> None:
 
 @pytest.mark.parametrize("seed", range(ROUNDS))
 def test_killed_at_any_moment_no_acknowledged_save_is_lost(tmp_path: Path, port: int, seed: int) -> None:
-    """Three laptops work and sync while they and the server are killed with kill -9; every save that returned is there."""
+    """Three laptops work and sync while they and the server are killed with kill -9; every save that returned is present."""
     chance = random.Random(seed)
     found(tmp_path, port)
     server = ServerProcess(tmp_path / "hq", port)
@@ -181,8 +181,8 @@ def test_killed_at_any_moment_no_acknowledged_save_is_lost(tmp_path: Path, port:
     assert sum(acknowledged.values()) > 0
 
 
-def test_a_line_cut_after_any_number_of_bytes_only_delays(tmp_path: Path, port: int) -> None:
-    """The TCP connection breaks after N bytes, again and again: each sync ends in an error of ours and none undoes another's work."""
+def test_a_connection_cut_after_any_byte_only_delays(tmp_path: Path, port: int) -> None:
+    """The TCP connection breaks after N bytes, repeatedly: each sync ends with one of our errors and undoes nothing."""
     proxy = Proxy(port)
     found(tmp_path, proxy.port)
     server = ServerProcess(tmp_path / "hq", port)
@@ -223,8 +223,8 @@ def test_a_line_cut_after_any_number_of_bytes_only_delays(tmp_path: Path, port: 
             server.stop()
 
 
-def test_a_server_that_was_killed_after_it_acknowledged_still_has_it_all(tmp_path: Path, port: int) -> None:
-    """An acknowledgement is a promise: kill -9 right behind it, and the commits are on its disk."""
+def test_acknowledged_commits_survive_kill_9(tmp_path: Path, port: int) -> None:
+    """Right after an acknowledgement the server is killed with kill -9: the commits are on its disk."""
     found(tmp_path, port)
     server = ServerProcess(tmp_path / "hq", port)
     server.start()

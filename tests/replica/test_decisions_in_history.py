@@ -1,4 +1,4 @@
-"""A record's history names what was decided, over whose values, and what was taken back, wherever it is read."""
+"""Decisions in history: who decided, over which values, and what was undone, on every node."""
 
 from fieldsync.replica import queries, save
 from fieldsync.replica.changes import Changes
@@ -36,7 +36,7 @@ def decided(node: Node, home: str) -> list[tuple[str, str, list[tuple[object, st
 
 
 def test_a_decision_is_named_on_every_node(people: Cast) -> None:
-    """Samar's own, the headquarters', and that of Amal, who has only heard of it."""
+    """On Samar's laptop, at headquarters, and on Amal's, which only received it."""
     home = disputed(people)
     decisions.decide_conflict(people.samar, home, "location", value="حمص")
     everybody(people)
@@ -44,8 +44,8 @@ def test_a_decision_is_named_on_every_node(people: Cast) -> None:
         assert decided(node, home) == [("Samar", "location", [("حماة", "Basim")])]
 
 
-def test_what_was_taken_back_is_named(people: Cast) -> None:
-    """On nodes that have its commit; those that only hear of it have the values again, and nothing to name."""
+def test_an_undone_decision_is_named(people: Cast) -> None:
+    """On nodes with its commit; other nodes show the restored values only."""
     home = disputed(people)
     decisions.decide_conflict(people.samar, home, "location", value="طرطوس")
     decisions.undo_decision(people.samar, home, "location")
@@ -55,8 +55,8 @@ def test_what_was_taken_back_is_named(people: Cast) -> None:
         assert [entry.undone for entry in history(node, home) if entry.undone] == [["location"]]
 
 
-def test_people_read_it_in_words(people: Cast) -> None:
-    """In both languages, with the field's label; what was shown all along has no arrow to itself."""
+def test_decisions_are_displayed_in_both_languages(people: Cast) -> None:
+    """With the field's label; an unchanged value has no arrow."""
     home = disputed(people)
     (item,) = decisions.conflicts_of(people.samar, home)
     place = queries.show(people.samar, home).fields["location"]

@@ -1,4 +1,4 @@
-"""What a search finds on a laptop, by its index, and on a server, which reads through its records."""
+"""Search: on a laptop by its index, on a server by scanning records."""
 
 import pytest
 
@@ -31,15 +31,15 @@ def persons(people: Cast) -> dict[str, str]:
         ("احمد الحس", ["أحمد"]),
     ],
 )
-def test_a_name_and_a_year_find_who_was_born_then(
+def test_a_name_and_a_birth_year_find_the_person(
     people: Cast, persons: dict[str, str], asked: str, found: list[str]
 ) -> None:
-    """Also the beginning of a name with its article; at headquarters, which has no index, the same."""
+    """Also the beginning of a name with its article; a server without an index finds the same."""
     for node in (people.amal, people.hq):
         assert [one.id for one in queries.find(node, asked)] == [persons[name] for name in found]
 
 
-def test_no_day_is_found_as_if_it_were_a_number(people: Cast, persons: dict[str, str]) -> None:
-    """The month and day of a birth date are found in the whole of it only: 03 says nothing of anybody."""
+def test_parts_of_a_date_are_not_found_as_numbers(people: Cast, persons: dict[str, str]) -> None:
+    """The month and day of a birth date match only within the whole date: 03 finds nobody."""
     assert persons
     assert queries.find(people.amal, "أحمد 03") == []

@@ -1,4 +1,4 @@
-"""Values that rest on other records, as they show on laptops that have them."""
+"""Computed values that depend on other records, as shown on laptops that have them."""
 
 from fieldsync.core import record_ids
 from fieldsync.replica import queries, save
@@ -22,8 +22,8 @@ def shown(node: Node, record: str) -> dict[str, object]:
     return fields
 
 
-def test_a_family_is_as_large_as_its_open_memberships(people: Cast) -> None:
-    """One who left is not counted, nor is one who was removed; nothing is said of a family nobody was counted in."""
+def test_family_size_counts_open_memberships(people: Cast) -> None:
+    """Members who left or were removed are not counted; a family without memberships has no size."""
     amal = people.amal
     family = add(amal, "household", family_name="الحسن")
     assert "size" not in shown(amal, family)
@@ -40,8 +40,8 @@ def test_a_family_is_as_large_as_its_open_memberships(people: Cast) -> None:
     assert shown(amal, family)["size"] == 1
 
 
-def test_a_family_without_memberships_is_as_large_as_its_living_persons(people: Cast) -> None:
-    """Two of one name are two; who died is not counted."""
+def test_family_size_without_memberships_counts_living_persons(people: Cast) -> None:
+    """Two persons with the same name count twice; a dead person does not count."""
     amal = people.amal
     family = add(amal, "household", family_name="الحسن")
     persons = [add(amal, "person", given="علي", family="الحسن", sex="m", household=family) for _ in range(3)]
@@ -50,8 +50,8 @@ def test_a_family_without_memberships_is_as_large_as_its_living_persons(people: 
     assert shown(amal, family)["size"] == 2
 
 
-def test_a_merged_familys_members_are_one_familys(people: Cast) -> None:
-    """The one that stays has the members of both, and a person who was entered twice once."""
+def test_a_merged_family_has_the_members_of_both(people: Cast) -> None:
+    """The surviving record has the members of both, and a person entered twice counts once."""
     amal = people.amal
     one, two = (add(amal, "household", family_name="الحسن") for _ in range(2))
     persons = [add(amal, "person", given="علي", family="الحسن", sex="m", household=family) for family in (one, two)]
@@ -65,8 +65,8 @@ def test_a_merged_familys_members_are_one_familys(people: Cast) -> None:
     assert shown(amal, one)["size"] == 1
 
 
-def test_aid_for_a_person_is_aid_for_the_family(people: Cast) -> None:
-    """The key of two benefits of a kind in a month is the same, whichever of the family they name."""
+def test_aid_for_a_person_counts_for_the_family(people: Cast) -> None:
+    """Two benefits of a kind in a month have the same key, whichever family member they name."""
     amal = people.amal
     family = add(amal, "household", family_name="الحسن")
     person = add(amal, "person", given="علي", family="الحسن", sex="m", household=family)
@@ -77,8 +77,8 @@ def test_aid_for_a_person_is_aid_for_the_family(people: Cast) -> None:
     assert keys == {f"{family} food 2026-10"}
 
 
-def test_a_home_shows_its_posts_and_a_loan_what_came_back(people: Cast) -> None:
-    """Sums are of what is known; a payment taken back lessens them."""
+def test_sums_of_related_records(people: Cast) -> None:
+    """A home's posts and a loan's repayments are summed over known values; a reversed payment is subtracted."""
     samar = people.samar
     home = add(samar, "institution", name_ar="دار الرحمة")
     assert shown(samar, home)["residents"] == 0
@@ -94,8 +94,8 @@ def test_a_home_shows_its_posts_and_a_loan_what_came_back(people: Cast) -> None:
     assert shown(samar, loan)["repaid"] == 500
 
 
-def test_an_inspection_grades_by_its_scores(people: Cast) -> None:
-    """A grade takes a team of two; an institution shows the grade of what was reviewed, not of what was only done."""
+def test_an_inspection_is_graded_by_its_scores(people: Cast) -> None:
+    """A grade needs a team of two; an institution shows the grade of the reviewed inspection."""
     samar = people.samar
     home = add(samar, "institution", name_ar="دار الرحمة")
     visit = add(samar, "inspection", {"team": ["رنا", "هدى"]}, institution=home, done_on="2026-10-01")
@@ -113,8 +113,8 @@ def test_an_inspection_grades_by_its_scores(people: Cast) -> None:
     assert shown(samar, home)["grade"] == "b"
 
 
-def test_while_a_form_is_filled_in_others_are_read_once(people: Cast) -> None:
-    """What a formula asks of a record that is there, of none, and of a set of them; a record saved meanwhile is not seen."""
+def test_a_form_reads_related_records_once(people: Cast) -> None:
+    """While a form is open, lookups of one record, of none and of several are cached; a record saved meanwhile is not seen."""
     amal = people.amal
     family = add(amal, "household", family_name="الحسن")
     around = FormLookups(amal, None)

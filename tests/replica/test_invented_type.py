@@ -53,8 +53,8 @@ label = { en = "Deep", ar = "عميقة" }
 """
 
 
-def test_an_invented_type_is_used_like_any_other(office: Office, tmp_path: Path) -> None:
-    """Published once, it is added, edited, listed, found, synced, in conflict, decided and exported."""
+def test_a_new_type_works_like_any_other(office: Office, tmp_path: Path) -> None:
+    """Once published, it is added, edited, listed, found, synced, in conflict, decided and exported."""
     forms = tmp_path / "forms"
     forms.mkdir()
     for name, text in {**load.shipped_texts(), "well.toml": WELL}.items():

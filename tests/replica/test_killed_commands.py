@@ -1,4 +1,4 @@
-"""The commands as people run them, killed with kill -9 wherever they are, over a line that breaks: what exited with 0 is there."""
+"""Commands killed with kill -9 at any moment, over an unreliable connection: the effects of exit code 0 survive."""
 
 import json
 import random
@@ -95,8 +95,8 @@ def another(workers: list[Worker]) -> bool:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_what_exited_with_0_survives_everything(office: Office, seed: int) -> None:
-    """Two laptops add, edit and sync; commands and the server are killed, the line is cut: nothing acknowledged is lost, all equal."""
+def test_effects_of_exit_code_0_survive_kills(office: Office, seed: int) -> None:
+    """Two laptops add, edit and sync; commands and the server are killed, connections cut: no acknowledged work is lost."""
     chance = random.Random(seed)
     office.register("amal", 3)
     office.sync("amal", "basim")

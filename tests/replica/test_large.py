@@ -1,4 +1,4 @@
-"""Records and saves that are larger than a frame: they pass in parts, or are refused at the keyboard; none blocks a line."""
+"""Records and saves larger than a frame: sent in parts, or refused at the keyboard; none blocks a connection."""
 
 import hashlib
 import random
@@ -27,8 +27,8 @@ def story(seed: int, length: int) -> str:
     return "".join(random.Random(seed).choices(_LETTERS, k=length)).strip()
 
 
-def test_a_case_with_years_of_notes_reaches_a_new_laptop(people: Cast) -> None:
-    """A record whose state fits no frame comes in parts."""
+def test_a_record_larger_than_a_frame_is_sent_in_parts(people: Cast) -> None:
+    """A case with years of notes reaches a new laptop."""
     case = save.add_record(people.amal, "case", Changes()).hex()
     for i in range(40):
         save.edit_record(people.amal, case, Changes(say={"notes": story(i, 5_000)}))
@@ -41,8 +41,8 @@ def test_a_case_with_years_of_notes_reaches_a_new_laptop(people: Cast) -> None:
     ] * 3
 
 
-def test_a_save_that_fits_no_frame_is_refused_at_the_keyboard(people: Cast) -> None:
-    """It would stand in the way of all that comes after it: TooLarge, and nothing is saved."""
+def test_a_save_larger_than_a_frame_is_refused_at_the_keyboard(people: Cast) -> None:
+    """It would block all later commits: TooLarge, and nothing is saved."""
     case = save.add_record(people.amal, "case", Changes()).hex()
     directly.sync(people.amal, people.hq)
     concerns = {f"note {i}": story(i, 19_000) for i in range(9)}
@@ -55,8 +55,8 @@ def test_a_save_that_fits_no_frame_is_refused_at_the_keyboard(people: Cast) -> N
     assert directly.sync(people.amal, people.hq).commits == 1
 
 
-def test_an_acknowledgement_goes_on_in_further_frames(people: Cast, tmp_path: Path) -> None:
-    """Three thousand devices to be named, three thousand saves kept aside: by line and by stick, in one sync, and told once."""
+def test_a_large_acknowledgement_spans_several_frames(people: Cast, tmp_path: Path) -> None:
+    """Three thousand devices and three thousand quarantined saves: online and by bundle, in one sync, each once."""
     with people.hq.store.write() as tx:
         for i in range(3_000):
             key = DeviceKey.from_bytes(hashlib.sha256(b"%d" % i).digest())
@@ -84,8 +84,8 @@ def test_an_acknowledgement_goes_on_in_further_frames(people: Cast, tmp_path: Pa
     assert integrity.check_integrity(people.hq).faults == []
 
 
-def test_one_more_note_among_three_thousand_comes_down(people: Cast) -> None:
-    """A log of thousands takes further entries and comes down whole; what one of them costs benchmarks/logs.py measures."""
+def test_a_log_of_thousands_accepts_further_entries(people: Cast) -> None:
+    """A log with 3,000 entries gets another and comes down whole; benchmarks/logs.py measures the cost."""
     from benchmarks import logs
 
     record = logs.long_log(people.amal, 3_000)

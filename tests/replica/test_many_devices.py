@@ -1,4 +1,4 @@
-"""One field that thousands of devices have written: saved, sent, decided, healed, carried by stick, over several frames."""
+"""A field written by thousands of devices: saved, sent, decided, repaired and carried by bundle over several frames."""
 
 import hashlib
 from collections.abc import Iterator
@@ -81,8 +81,8 @@ def crowd(people: Cast) -> Iterator[tuple[Cast, str]]:
     return people, home  # type: ignore[return-value]
 
 
-def test_it_is_sent_decided_and_healed(crowd: tuple[Cast, str], tmp_path: Path) -> None:
-    """All come down, a supervisor decides over all of them, that goes up and down, on both sides what breaks is healed, by stick too."""
+def test_a_field_of_thousands_of_devices_syncs_and_is_decided(crowd: tuple[Cast, str], tmp_path: Path) -> None:
+    """All heads come down, a supervisor decides over them, range repair mends both sides, also by bundle."""
     people, home = crowd
     hq, amal, samar = people.hq, people.amal, people.samar
     record = bytes.fromhex(home.replace("-", ""))
@@ -128,8 +128,8 @@ def equal_state(hq: Node, node: Node, record: bytes) -> None:
 
 @pytest.mark.parametrize("size", [MAX_COMPRESSED, MAX_COMPRESSED + 1, 3 * MAX_COMPRESSED, MAX_LARGE])
 @pytest.mark.parametrize("step", [4_096, 70_001])
-def test_a_large_payload_is_cut_and_read_as_one(size: int, step: int) -> None:
-    """However the bytes come; between others; of no more than a megabyte."""
+def test_a_large_payload_is_split_and_reassembled(size: int, step: int) -> None:
+    """In any chunks of bytes, between other frames; only payloads above one megabyte are split."""
     codec, noise = FrameCodec(), hashlib.shake_128(b"x").digest(size)
     raw = (
         codec.pack_frame(FrameKind.ACK, b"first")
@@ -145,8 +145,8 @@ def test_a_large_payload_is_cut_and_read_as_one(size: int, step: int) -> None:
     assert reader.pending == 0
 
 
-def test_what_is_cut_has_bounds() -> None:
-    """Too much of it, a stream that begins with it, an end that never comes: refused, or not read."""
+def test_split_payloads_are_limited() -> None:
+    """Too many parts, a stream that starts with a part, and a missing end are refused or not read."""
     codec = FrameCodec()
     with pytest.raises(errors.TooLarge):
         codec.pack_frame(FrameKind.STATES, hashlib.shake_128(b"x").digest(MAX_LARGE + 1), large=True)

@@ -1,4 +1,4 @@
-"""Merges that cross: rings, disagreement, removal elsewhere. Somebody always stands, on every node and in every list, and a person is asked."""
+"""Concurrent merges: cycles, disagreement, removal elsewhere. One record always survives, on every node, and disputes go to review."""
 
 import json
 from pathlib import Path
@@ -99,8 +99,8 @@ def story(people: Cast) -> Story:
 # --- rings ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_pair_merged_in_opposite_directions_leaves_the_older(story: Story) -> None:
-    """Samar merges B into A while Zaid merges A into B: the smaller id stands, in every list and count, and nobody is asked."""
+def test_a_pair_merged_both_ways_leaves_the_older_record(story: Story) -> None:
+    """Samar merges B into A while Zaid merges A into B: the smaller id survives, in every list and count, without review."""
     a, b, *others = story.persons
     duplicate_pairs.merge_records(story.samar, b, a)
     duplicate_pairs.merge_records(story.zaid, a, b)
@@ -116,8 +116,8 @@ def test_a_pair_merged_in_opposite_directions_leaves_the_older(story: Story) -> 
 
 
 @pytest.mark.parametrize("size", [3, 4])
-def test_a_ring_leaves_the_oldest_and_can_be_taken_apart(story: Story, size: int) -> None:
-    """Each gave way to the next, by two supervisors who had not met: one stands; one of them taken out, the rest stay one."""
+def test_a_cycle_of_merges_leaves_the_oldest_record(story: Story, size: int) -> None:
+    """Two supervisors merge three records in a cycle: one survives; when one is split off, the rest stay merged."""
     ring, others = story.persons[:size], story.persons[size:]
     for at, (gives, stays) in enumerate(zip(ring, [*ring[1:], ring[0]], strict=True)):
         node = (story.samar, story.zaid)[at % 2]
@@ -150,8 +150,8 @@ def test_a_ring_leaves_the_oldest_and_can_be_taken_apart(story: Story, size: int
 # --- disagreement -----------------------------------------------------------------------------------------------------
 
 
-def test_two_who_merge_one_into_different_records_leave_it_standing(story: Story) -> None:
-    """A into B, says Samar, into C, says Zaid: A stands beside both, and a supervisor is asked; the decision is followed everywhere."""
+def test_conflicting_merges_leave_the_record_unmerged(story: Story) -> None:
+    """Samar merges A into B, Zaid into C: A stays separate and goes to review; the decision is followed everywhere."""
     a, b, c, d = story.persons
     duplicate_pairs.merge_records(story.samar, b, a)
     duplicate_pairs.merge_records(story.zaid, c, a)
@@ -168,8 +168,8 @@ def test_two_who_merge_one_into_different_records_leave_it_standing(story: Story
     story.asked(a)
 
 
-def test_a_split_beside_a_merge_leaves_it_standing(story: Story) -> None:
-    """Samar takes a merge back while Zaid merges the same one into another: it stands until that is decided."""
+def test_a_split_against_a_merge_leaves_the_record_unmerged(story: Story) -> None:
+    """Samar splits a merge while Zaid merges the same record elsewhere: it stays separate until that is decided."""
     a, b, c, d = story.persons
     duplicate_pairs.merge_records(story.samar, b, a)
     story.meet()
@@ -188,8 +188,8 @@ def test_a_split_beside_a_merge_leaves_it_standing(story: Story) -> None:
     story.asked()
 
 
-def test_both_of_two_who_agree_are_no_conflict(story: Story) -> None:
-    """Samar and Zaid merge the same pair the same way: it is done."""
+def test_identical_merges_are_not_a_conflict(story: Story) -> None:
+    """Samar and Zaid merge the same pair the same way: no review."""
     a, b, c, d = story.persons
     for node in (story.samar, story.zaid):
         duplicate_pairs.merge_records(node, b, a)
@@ -202,8 +202,8 @@ def test_both_of_two_who_agree_are_no_conflict(story: Story) -> None:
 
 
 @pytest.mark.parametrize("first", ["merge", "removal"])
-def test_a_merge_into_a_removed_record_asks(story: Story, first: str) -> None:
-    """Samar merges B into A while Amal removes A, whichever comes first: B is listed, and a supervisor decides."""
+def test_a_merge_into_a_removed_record_goes_to_review(story: Story, first: str) -> None:
+    """Samar merges B into A while Amal removes A, in either order: B is listed, and a supervisor decides."""
     a, b, c, d = story.persons
     duplicate_pairs.merge_records(story.samar, a, b)
     save.remove_record(story.people.amal, a, "entered by mistake")
@@ -224,8 +224,8 @@ def test_a_merge_into_a_removed_record_asks(story: Story, first: str) -> None:
     story.asked()
 
 
-def test_it_goes_with_the_removed_one_if_a_person_says_so(story: Story) -> None:
-    """The supervisor says that they are one, and so removed; the removal taken back, the one that stays stands for both."""
+def test_a_merged_record_is_removed_with_the_surviving_one_by_decision(story: Story) -> None:
+    """The supervisor confirms the merge, so B is removed too; if the removal is undone, A survives for both."""
     a, b, c, d = story.persons
     duplicate_pairs.merge_records(story.samar, a, b)
     save.remove_record(story.people.amal, a, "entered by mistake")
@@ -246,8 +246,8 @@ def test_it_goes_with_the_removed_one_if_a_person_says_so(story: Story) -> None:
     story.asked()
 
 
-def test_a_removal_that_knew_of_the_merge_asks_nobody(story: Story) -> None:
-    """Amal sees that A stands for B as well, and removes it: both are gone, as she meant."""
+def test_a_removal_after_a_merge_needs_no_review(story: Story) -> None:
+    """Amal sees that A is merged with B and removes it: both are gone, as intended."""
     a, b, c, d = story.persons
     duplicate_pairs.merge_records(story.samar, a, b)
     story.meet()
@@ -257,8 +257,8 @@ def test_a_removal_that_knew_of_the_merge_asks_nobody(story: Story) -> None:
     story.asked()
 
 
-def test_the_end_of_a_line_removed_asks_of_the_one_before_it(story: Story) -> None:
-    """B gave way to A and C to B; A is removed elsewhere: B stands for itself and C, and is asked about."""
+def test_removing_the_end_of_a_merge_chain_goes_to_review(story: Story) -> None:
+    """B was merged into A and C into B; A is removed elsewhere: B survives for itself and C, and goes to review."""
     a, b, c, d = story.persons
     duplicate_pairs.merge_records(story.samar, a, b)
     with story.zaid.store.write() as tx:
@@ -272,8 +272,8 @@ def test_the_end_of_a_line_removed_asks_of_the_one_before_it(story: Story) -> No
     story.asked(b)
 
 
-def test_a_store_of_0_1_finds_out_anew(story: Story) -> None:
-    """The table as release 0.1 had it is brought up to date: rings, disagreement, removed ones."""
+def test_merges_of_a_0_1_store_are_recomputed(story: Story) -> None:
+    """The table of release 0.1 is migrated: cycles, disputes and removed records are recognised."""
     a, b, c, d = story.persons
     duplicate_pairs.merge_records(story.samar, b, a)
     duplicate_pairs.merge_records(story.zaid, a, b)
@@ -299,8 +299,8 @@ def test_a_store_of_0_1_finds_out_anew(story: Story) -> None:
 
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(gave_way=st.dictionaries(st.sampled_from("abcdef"), st.sampled_from([*"abcdefgh", None])))
-def test_somebody_always_stands(gave_way: dict[str, str | None]) -> None:
-    """Whoever stands stands for itself, whatever the merges say; one that gave way to none, or is disagreed on, does."""
+def test_one_record_of_a_merge_always_survives(gave_way: dict[str, str | None]) -> None:
+    """For random merges: a surviving record survives for itself; an unmerged or disputed record survives."""
     roots = standing_records(gave_way)
     assert roots.keys() == gave_way.keys()
     for record, root in roots.items():

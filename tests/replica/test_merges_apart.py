@@ -1,4 +1,4 @@
-"""Merges of records that live under two branches: nobody below headquarters holds both, and all ask a person about the same."""
+"""Merges of records below two branches: only headquarters holds both, and all nodes open the same question."""
 
 import shutil
 from collections.abc import Iterator
@@ -86,8 +86,8 @@ def apart() -> Iterator[Apart]:
 
 
 @pytest.mark.parametrize("first", ["merge", "removal"])
-def test_a_removal_where_the_merge_is_not_known_asks_everywhere(apart: Apart, first: str) -> None:
-    """Samar removes the one that stays while Dima merges: Jableh, which never held that one, asks like headquarters, and until it is back."""
+def test_a_removal_concurrent_with_a_merge_opens_a_question_everywhere(apart: Apart, first: str) -> None:
+    """Samar removes the surviving record while Dima merges: Jableh, which never held it, opens the question too."""
     apart.merge()
     save.remove_record(apart.nodes["samar"], apart.stays, "entered by mistake")
     order = ["dima", "samar"] if first == "merge" else ["samar", "dima"]
@@ -104,8 +104,8 @@ def test_a_removal_where_the_merge_is_not_known_asks_everywhere(apart: Apart, fi
     assert apart.ask() == set()
 
 
-def test_what_comes_by_stick_asks_like_what_comes_by_line(apart: Apart, tmp_path: Path) -> None:
-    """The branches have no line; sticks go between them and headquarters."""
+def test_merges_by_bundle_open_the_same_questions(apart: Apart, tmp_path: Path) -> None:
+    """The branches are offline; bundles travel between them and headquarters."""
     apart.merge()
     save.remove_record(apart.nodes["samar"], apart.stays, "entered by mistake")
     nights(apart, tmp_path / "night.age")
@@ -114,8 +114,8 @@ def test_what_comes_by_stick_asks_like_what_comes_by_line(apart: Apart, tmp_path
 
 
 @pytest.mark.parametrize("answer", ["head", "apart"])
-def test_a_supervisor_who_never_saw_the_other_record_decides(apart: Apart, answer: str) -> None:
-    """Nadia says that the family goes with the removed one, or stands by itself: headquarters takes either, and nobody is asked again."""
+def test_a_supervisor_without_the_other_record_can_decide(apart: Apart, answer: str) -> None:
+    """Nadia decides that her family is removed too, or stays separate: headquarters accepts either, and the question closes."""
     apart.merge()
     save.remove_record(apart.nodes["samar"], apart.stays, "entered by mistake")
     apart.meet()
@@ -137,8 +137,8 @@ def test_a_supervisor_who_never_saw_the_other_record_decides(apart: Apart, answe
     assert apart.ask() == EVERYBODY
 
 
-def test_one_of_two_merges_is_chosen_by_somebody_of_one_unit(apart: Apart) -> None:
-    """Dima merges into Qardaha's family, Nadia into one of her own: Nadia takes Dima's word, and undoes it, and takes it again."""
+def test_a_supervisor_of_one_unit_can_choose_between_two_merges(apart: Apart) -> None:
+    """Dima merges into Qardaha's family, Nadia into hers: Nadia chooses Dima's merge, undoes that, and chooses it again."""
     other = apart.family("amal", "LAT/JBL")
     apart.meet()
     nadia = apart.nodes["nadia"]
@@ -158,8 +158,8 @@ def test_one_of_two_merges_is_chosen_by_somebody_of_one_unit(apart: Apart) -> No
         assert apart.ask() == EVERYBODY
 
 
-def test_nobody_names_a_record_of_another_unit_by_deciding(apart: Apart) -> None:
-    """Nadia may choose what Dima said, and name no other record of Qardaha: her program says so, and headquarters."""
+def test_a_decision_cannot_name_a_record_of_another_unit(apart: Apart) -> None:
+    """Nadia may choose Dima's merge but no other record of Qardaha: her program refuses, and so does headquarters."""
     other, hidden = apart.family("amal", "LAT/JBL"), apart.family("samar", "LAT/QRD")
     apart.meet()
     nadia = apart.nodes["nadia"]
@@ -184,8 +184,8 @@ def test_nobody_names_a_record_of_another_unit_by_deciding(apart: Apart) -> None
     assert before == EVERYBODY
 
 
-def test_a_merge_of_what_moved_away_and_was_removed_there(apart: Apart) -> None:
-    """The one that stays was Jableh's, moved to Qardaha, and is removed there: what Jableh held of it has no say any more."""
+def test_a_merge_into_a_record_moved_and_removed_elsewhere(apart: Apart) -> None:
+    """The surviving record moved from Jableh to Qardaha and is removed there: Jableh's old copy of it does not count."""
     nadia, samar = apart.nodes["nadia"], apart.nodes["samar"]
     stays = apart.family("amal", "LAT/JBL")
     apart.meet()
@@ -207,8 +207,8 @@ def test_a_merge_of_what_moved_away_and_was_removed_there(apart: Apart) -> None:
 
 
 @pytest.mark.parametrize("which", ["hq", "jbl"])
-def test_a_server_that_was_put_back_asks_again(apart: Apart, which: str) -> None:
-    """Headquarters lost the removal, or the branch what it was told of it: both come again, and all ask."""
+def test_a_restored_server_opens_the_question_again(apart: Apart, which: str) -> None:
+    """Headquarters lost the removal, or the branch the question: both return."""
     apart.merge()
     apart.meet()
     kept = apart.home / "kept"
@@ -224,8 +224,8 @@ def test_a_server_that_was_put_back_asks_again(apart: Apart, which: str) -> None
     assert apart.ask() == EVERYBODY
 
 
-def test_nothing_is_told_of_the_removed_record(apart: Apart) -> None:
-    """Of the removed one Jableh learns no more than that there is something to decide: no value, no reason, no time, no place."""
+def test_a_question_reveals_nothing_of_the_removed_record(apart: Apart) -> None:
+    """Jableh learns that there is a question, but no value, reason, time or place."""
     apart.merge()
     save.remove_record(apart.nodes["samar"], apart.stays, "a reason that is nobody's business")
     apart.meet()
@@ -245,8 +245,8 @@ def test_nothing_is_told_of_the_removed_record(apart: Apart) -> None:
         assert "LAT/QRD" not in held
 
 
-def test_a_merge_by_hand_tells_nothing_of_other_units(apart: Apart) -> None:
-    """Nadia's own program merges her families into ids of Qardaha's removed one and of nobody: she is asked about neither."""
+def test_a_forged_merge_reveals_nothing_of_other_units(apart: Apart) -> None:
+    """Nadia's own program merges her families into a removed id of Qardaha and an unknown id: no question for either."""
     save.remove_record(apart.nodes["samar"], apart.stays, "entered by mistake")
     mine = [apart.family("amal", "LAT/JBL") for _ in range(2)]
     apart.meet()
@@ -259,8 +259,8 @@ def test_a_merge_by_hand_tells_nothing_of_other_units(apart: Apart) -> None:
         assert all(SAME not in row.conflicts for row in rows(apart.nodes[name]).values()), name
 
 
-def test_a_ring_across_two_branches_stands_once(apart: Apart) -> None:
-    """Dima merges the two in one direction, another supervisor of both in the other: the older stands, and nobody is asked."""
+def test_a_cycle_across_two_branches_leaves_one_record(apart: Apart) -> None:
+    """Dima merges in one direction, another supervisor in the other: the older record survives, without review."""
     join_directly(apart.nodes["hq"], apart.home / "hala", "Hala", "supervisor", ["LAT"])
     hala = apart.nodes["hala"] = open_node(apart.home / "hala", apart.clock)
     apart.sync("hala", "hq")

@@ -1,4 +1,4 @@
-"""A server that loses its power: what it told others is on its disk, and no number that it gave out is given again."""
+"""Power loss on a server: data it reported is on its disk, and no sequence number is given twice."""
 
 import shutil
 from collections.abc import Iterator
@@ -91,8 +91,8 @@ def families(tree: Tree, name: str, count: int, unit: str = "LAT/JBL") -> None:
         save.add_record(tree.nodes[name], "household", Changes(set={"location": f"{name} {i}"}), unit=unit)
 
 
-def test_arrivals_that_a_laptop_took_are_not_given_again(tree: Tree) -> None:
-    """Amal takes from Jableh what comes down at that moment; the power goes, and as much is new before she comes again: she gets it."""
+def test_sequence_numbers_are_not_reused_after_power_loss(tree: Tree) -> None:
+    """Amal syncs with Jableh at the moment of power loss; equally many new records arrive: she gets all of them."""
     disk = Disk(tree, "jbl")
     families(tree, "dima", 5)
     tree.sync("dima", "hq")
@@ -114,8 +114,8 @@ def test_arrivals_that_a_laptop_took_are_not_given_again(tree: Tree) -> None:
     assert directly.differing(tree.nodes["jbl"], tree.nodes["hq"]) == []
 
 
-def test_no_server_gives_out_a_number_that_is_not_on_its_disk(tree: Tree, tmp_path: Path) -> None:
-    """Syncs up and down, sticks, moves, releases, refusals, duplicates, wrong clocks: each number that others are told is durable first."""
+def test_reported_sequence_numbers_are_durable(tree: Tree, tmp_path: Path) -> None:
+    """Syncs up and down, bundles, moves, releases, refusals, duplicates, wrong clocks: each reported number is durable first."""
     disks = [Disk(tree, name) for name in ("hq", "jbl", "qrd", "old")]
     people: dict[str, Any] = {"amal": "LAT/JBL", "dima": "LAT/QRD", "samar": "LAT/QRD", "rima": "LAT/JBL/OLD"}
     for name, unit in people.items():

@@ -1,4 +1,4 @@
-"""References to removed records: refused with the record's code, wherever they are given; what was named before stays."""
+"""References to removed records: new ones are refused with the record's code; existing ones stay."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ def _removed(node: Node, type: str, **values: object) -> tuple[str, str]:
     return record_ids.id_text(record), code
 
 
-def test_nothing_new_is_said_of_a_removed_record(people: Cast) -> None:
+def test_new_references_to_removed_records_are_refused(people: Cast) -> None:
     """A service for a removed person, a family's head, a case: refused, and the error names the record by its code."""
     amal = people.amal
     gone, code = _removed(amal, "person", given="هدى", sex="f")
@@ -42,8 +42,8 @@ def test_nothing_new_is_said_of_a_removed_record(people: Cast) -> None:
         save.add_record(people.basim, "service", Changes(set={"person": gone, "given_on": "2026-01-05"}))
 
 
-def test_what_was_named_before_stays(people: Cast) -> None:
-    """A family whose head was removed later is edited as before, also by a form that gives all its answers again."""
+def test_existing_references_to_removed_records_stay(people: Cast) -> None:
+    """A family whose head was removed later can still be edited, also by a form that submits all answers."""
     amal = people.amal
     head = save.add_record(amal, "person", Changes(set={"given": "هدى", "sex": "f"}))
     family = save.add_record(
@@ -54,8 +54,8 @@ def test_what_was_named_before_stays(people: Cast) -> None:
     assert queries.show(amal, family).fields["family_name"] == "العلي"
 
 
-def test_a_file_that_names_removed_records(people: Cast, tmp_path: Path) -> None:
-    """By code or id, in new rows and in changes: the row is refused, and the rest of the file judged."""
+def test_imported_references_to_removed_records_are_refused(people: Cast, tmp_path: Path) -> None:
+    """By code or id, in new rows and changes: the row is rejected, and the other rows are validated."""
     amal = people.amal
     gone, code = _removed(amal, "person", given="هدى", sex="f")
     here = save.add_record(amal, "person", Changes(set={"given": "سمر", "sex": "f"}))
@@ -77,8 +77,8 @@ def test_a_file_that_names_removed_records(people: Cast, tmp_path: Path) -> None
     assert [one["reason"] for one in refused.value.facts["rows"]] == ["was_removed"]  # type: ignore[attr-defined]
 
 
-def test_a_removed_place_gives_its_name_free(people: Cast) -> None:
-    """Of two places called the same, one of them removed, the name means the other."""
+def test_the_name_of_a_removed_place_is_free(people: Cast) -> None:
+    """Of two places with the same name, one removed, the name refers to the other."""
     save.add_record(people.samar, "location", Changes(set={"name_ar": "جبلة", "level": 3}))
     _removed(people.samar, "location", name_ar="جبلة", level=3)
     family = save.add_record(people.samar, "household", Changes(set={"family_name": "علي"})).hex()

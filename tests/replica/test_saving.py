@@ -1,4 +1,4 @@
-"""A save's four steps: one reader of values, what differs from what was shown, one check, one commit."""
+"""The four steps of a save: read values, keep differences, check, commit."""
 
 from pathlib import Path
 
@@ -20,8 +20,8 @@ from tests.exchange.test_xlsform import _visit
 
 
 @pytest.mark.parametrize("word", ["today", "Today ", "اليوم"])
-def test_today_is_read_alike_at_the_keyboard_and_in_a_form(people: Cast, word: str) -> None:
-    """A form took only days as they are written, the command line also the word."""
+def test_the_word_today_is_read_in_commands_and_forms(people: Cast, word: str) -> None:
+    """Both accept the word as well as a date."""
     kind = people.amal.schema.type("household")
     typed = ChangeBuilder(people.amal, kind, {})
     typed.set_value("registered_on", word)
@@ -30,8 +30,8 @@ def test_today_is_read_alike_at_the_keyboard_and_in_a_form(people: Cast, word: s
     assert typed.build_changes().set == form.build_changes().set == {"registered_on": people.amal.today()}
 
 
-def test_members_are_read_alike_at_the_keyboard_and_in_a_form(people: Cast) -> None:
-    """One text with commas of either script, in both; what is there already is not put in again."""
+def test_set_members_are_read_alike_in_commands_and_forms(people: Cast) -> None:
+    """One text with Arabic or Latin commas in both; existing members are not added again."""
     kind = people.amal.schema.type("case")
     shown = {"concerns": ["dropout", "child_labour"]}
     typed = ChangeBuilder(people.amal, kind, shown)
@@ -43,15 +43,15 @@ def test_members_are_read_alike_at_the_keyboard_and_in_a_form(people: Cast) -> N
 
 
 @pytest.mark.parametrize("changes", [Changes(say={"notes": " "}), Changes(count={"reopen_count": "?"})])  # type: ignore[dict-item]
-def test_a_refused_entry_or_count_says_of_which_form(people: Cast, changes: Changes) -> None:
-    """Its words are the field's label in that form; sets had it, logs and tallies did not."""
+def test_errors_of_logs_and_tallies_use_the_form_s_label(people: Cast, changes: Changes) -> None:
+    """Errors name the field by its label in that form, as for sets."""
     with pytest.raises(errors.IllegalValue) as refused:
         save.add_record(people.amal, "case", changes)
     assert refused.value.facts["type"] == "case"
 
 
-def test_what_says_nothing_new_is_judged_no_more(people: Cast) -> None:
-    """A form that sends again what was legal once is no save: only what was changed is judged and written."""
+def test_unchanged_values_are_not_validated_again(people: Cast) -> None:
+    """A form that submits formerly legal values makes no commit: only changes are validated and written."""
     today = people.amal.today()
     record = save.add_record(
         people.amal, "household", Changes(set={"family_name": "Saleh", "registered_on": today})
@@ -63,8 +63,8 @@ def test_what_says_nothing_new_is_judged_no_more(people: Cast) -> None:
     assert len(history(people.amal, record)) == 2
 
 
-def test_a_file_s_sets_are_judged_as_at_the_keyboard(people: Cast, tmp_path: Path) -> None:
-    """A rule about a set's members held for new rows and at the keyboard, and not for rows that change a record."""
+def test_imported_sets_are_validated_as_at_the_keyboard(people: Cast, tmp_path: Path) -> None:
+    """A rule about a set's members applies to new rows and to rows that change a record."""
     forms = tmp_path / "forms"
     for name, text in load.shipped_texts().items():
         write_folder.write_folder(forms, {name: text})

@@ -1,4 +1,4 @@
-"""What one server quarantined and another has applied: the laptop of its author hears the last word, whoever says it."""
+"""Server verdicts: of one server that quarantined a save and another that applied it, the author's laptop gets the final verdict."""
 
 from collections.abc import Iterator
 
@@ -40,8 +40,8 @@ def early(tree: Tree) -> bytes:
     return record
 
 
-def test_a_save_that_waits_at_the_branch_is_applied_by_headquarters(tree: Tree) -> None:
-    """Amal's save waits at her branch; she goes on with headquarters, which applies it, and the family that moved away leaves her."""
+def test_headquarters_applies_a_save_quarantined_at_the_branch(tree: Tree) -> None:
+    """Amal changes to headquarters, which applies it, and the family that moved away is released."""
     record = early(tree)
     transfer.transfer_record(tree.nodes["dima"], record.hex(), QRD)
     tree.sync("amal", "jbl")
@@ -54,8 +54,8 @@ def test_a_save_that_waits_at_the_branch_is_applied_by_headquarters(tree: Tree) 
     assert record not in rows(tree.nodes["amal"])
 
 
-def test_what_headquarters_has_applied_no_longer_waits_at_the_branch(tree: Tree) -> None:
-    """Headquarters has applied Amal's save before her branch gets it, where it waits: to her that is no news."""
+def test_a_later_quarantine_at_the_branch_is_not_news(tree: Tree) -> None:
+    """Headquarters has applied Amal's save before her branch receives and quarantines it: she sees no change."""
     early(tree)
     tree.sync("amal", "hq")
     tree.sync("amal", "jbl")
@@ -75,8 +75,8 @@ def test_what_headquarters_has_applied_no_longer_waits_at_the_branch(tree: Tree)
         ("", "hq", "gap", ["gap"]),
     ],
 )
-def test_whose_word_is_the_last(tree: Tree, first: str, second: str, code: str, left: list[str]) -> None:
-    """A server above has the last word; of two branches, one that applied a save ends that it waits at the other."""
+def test_which_verdict_is_final(tree: Tree, first: str, second: str, code: str, left: list[str]) -> None:
+    """The upstream's verdict is final; between two branches, an applied save overrides the other's quarantine."""
     amal, known = tree.nodes["amal"], {name: tree.nodes[name].serving_key.device for name in ("hq", "jbl", "qrd")}
     save.add_record(amal, "household", Changes(), unit=JBL)
     with amal.store.write() as tx:

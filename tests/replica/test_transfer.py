@@ -1,4 +1,4 @@
-"""Families that move: nothing is lost on the way, nobody keeps what is no longer theirs, and no digest needs healing."""
+"""Transfers of families: nothing is lost, records are released where they no longer belong, and digests match without range repair."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -40,8 +40,8 @@ def units(node: Node) -> dict[bytes, str]:
         return {row.state.record: tx.channel(row.channel or 0).unit for row in tx.select_rows()}
 
 
-def test_what_amal_herself_moves_out_of_her_sight_leaves_her_laptop(people: Cast) -> None:
-    """Pushed, acknowledged, and only then purged: the family and all that belongs to it, search words included."""
+def test_a_family_moved_away_leaves_its_author_s_laptop(people: Cast) -> None:
+    """Pushed, acknowledged, and only then deleted: the family with all that belongs to it, search index included."""
     family = save.add_record(people.amal, "household", Changes(set={"family_name": "محمد"}))
     everybody(people)
     person = save.add_record(people.amal, "person", Changes(set={"household": family.hex()}))
@@ -54,8 +54,8 @@ def test_what_amal_herself_moves_out_of_her_sight_leaves_her_laptop(people: Cast
     assert units(people.basim) == units(people.hq)
 
 
-def test_a_family_made_and_moved_before_any_sync_leaves_too(people: Cast) -> None:
-    """It was never in the old unit as far as the server knows: there is no leaving to be told of."""
+def test_a_family_added_and_moved_before_any_sync_leaves_too(people: Cast) -> None:
+    """The server never had it in the old unit, so no departure is reported."""
     family = save.add_record(people.amal, "household", Changes(set={"family_name": "محمد"}))
     move(people.amal, family, QRD)
     everybody(people)
@@ -63,8 +63,8 @@ def test_a_family_made_and_moved_before_any_sync_leaves_too(people: Cast) -> Non
     assert units(people.basim) == {family: QRD}
 
 
-def test_a_child_added_offline_after_the_move_arrives_in_the_new_unit_by_itself(people: Cast) -> None:
-    """Amal did not know that the family had moved; her child is not refused, and does not stay on her laptop."""
+def test_a_child_added_after_the_move_arrives_in_the_new_unit(people: Cast) -> None:
+    """Amal did not know of the move; her child is accepted and leaves her laptop."""
     family = save.add_record(people.amal, "household", Changes(set={"family_name": "محمد"}))
     everybody(people)
     move(people.samar, family, QRD)
@@ -79,8 +79,8 @@ def test_a_child_added_offline_after_the_move_arrives_in_the_new_unit_by_itself(
     assert queries.show(people.basim, family.hex()).fields["location"] == "جبلة"
 
 
-def test_who_sees_both_units_keeps_his_own_records_through_a_move(people: Cast) -> None:
-    """All of them are Basim's own writes; leaving one channel and arriving in another, none is dropped on the way."""
+def test_a_move_between_visible_units_keeps_the_records(people: Cast) -> None:
+    """Basim sees both units: his records leave one channel and arrive in the other, none is lost."""
     family = save.add_record(people.basim, "household", Changes(set={"family_name": "محمد"}), unit=JBL)
     persons = [save.add_record(people.basim, "person", Changes(set={"household": family.hex()})) for _ in range(3)]
     everybody(people)
@@ -93,8 +93,8 @@ def test_who_sees_both_units_keeps_his_own_records_through_a_move(people: Cast) 
         assert len(rows(people.amal)) == (0 if unit == QRD else len(persons) + 1)
 
 
-def test_a_family_that_comes_back_is_whole_again(people: Cast) -> None:
-    """What Amal wrote and what was purged comes back to her, her own writes too."""
+def test_a_returning_family_is_complete(people: Cast) -> None:
+    """Deleted records come back to Amal, her own commits included."""
     family = save.add_record(people.amal, "household", Changes(set={"family_name": "محمد"}))
     child = save.add_record(people.amal, "person", Changes(set={"household": family.hex()}))
     everybody(people)
@@ -109,8 +109,8 @@ def test_a_family_that_comes_back_is_whole_again(people: Cast) -> None:
     }
 
 
-def test_two_who_move_a_family_to_two_places_are_a_conflict(people: Cast) -> None:
-    """Where a family lives is for a person to decide, as any other field under review."""
+def test_concurrent_moves_are_a_conflict(people: Cast) -> None:
+    """A family's unit is decided in review like any other field."""
     family = save.add_record(people.samar, "household", Changes(set={"family_name": "محمد"}), unit="LAT")
     everybody(people)
     move(people.samar, family, JBL)
@@ -126,8 +126,8 @@ def test_two_who_move_a_family_to_two_places_are_a_conflict(people: Cast) -> Non
     assert units(people.hq) == units(people.basim) == {family: QRD}
 
 
-def test_a_deletion_that_is_in_conflict_can_be_decided_and_undone_and_sent(people: Cast) -> None:
-    """Decisions about a deletion carry what it had seen: deep values, which the server takes like any other."""
+def test_a_deletion_conflict_can_be_decided_and_undone(people: Cast) -> None:
+    """Decisions about a deletion carry its context, a nested value that the server accepts."""
     family = save.add_record(people.amal, "household", Changes(set={"family_name": "محمد"}))
     everybody(people)
     save.remove_record(people.amal, family.hex(), "twice")
@@ -173,8 +173,8 @@ def everywhere(records: list[bytes], units_: set[str]) -> dict[bytes, set[str]]:
     return dict.fromkeys(records, units_)
 
 
-def test_a_family_moved_to_two_places_is_in_both_with_all_that_belongs_to_it(people: Cast) -> None:
-    """Whoever sees only one of the two units, the older head's as well, has the family and sees the conflict."""
+def test_a_family_with_two_units_is_in_both_channels(people: Cast) -> None:
+    """People who see either unit have the family with all that belongs to it and see the conflict."""
     _, everything = two_offices(people)
     people.clock.tick()
     everybody(people, people.amal, people.basim, people.samar)
@@ -199,8 +199,8 @@ def test_a_family_moved_to_two_places_is_in_both_with_all_that_belongs_to_it(peo
     assert [integrity.check_integrity(node).faults for node in (people.hq, *people.laptops)] == [[]] * 4
 
 
-def test_what_is_added_while_two_disagree_is_in_both_and_goes_with_the_family(people: Cast) -> None:
-    """Children follow to both; once a supervisor of one of them settles it, the other is told that all of it is gone."""
+def test_children_of_a_disputed_family_are_in_both_channels(people: Cast) -> None:
+    """Once a supervisor decides, the other unit releases all of it."""
     family, everything = two_offices(people)
     everybody(people, people.amal, people.basim)
     join_directly(people.hq, people.home / "zeina", "Zeina", "supervisor", [TRT])
@@ -232,8 +232,8 @@ def test_what_is_added_while_two_disagree_is_in_both_and_goes_with_the_family(pe
     zeina.close()
 
 
-def test_the_loser_s_office_is_told_that_the_family_is_gone(people: Cast) -> None:
-    """The unit that was settled against purges it, though it held it only as the second of two."""
+def test_the_losing_unit_releases_the_family(people: Cast) -> None:
+    """The unit that lost the decision deletes it, though it held it only as the second of two."""
     family, everything = two_offices(people)
     everybody(people, people.amal, people.basim, people.samar)
     (item,) = decisions.list_conflicts(people.samar)
@@ -248,8 +248,8 @@ def test_the_loser_s_office_is_told_that_the_family_is_gone(people: Cast) -> Non
     assert transfer.list_departed(people.basim) == []
 
 
-def test_a_case_worker_who_moves_it_on_settles_nothing(people: Cast) -> None:
-    """Zeina works in one of the two, and moves the family once more: a third opinion, and both of the others still stand."""
+def test_a_third_move_does_not_end_the_conflict(people: Cast) -> None:
+    """Zeina of one unit moves the family again: a third head, and both others stay."""
     family, _ = two_offices(people)
     everybody(people, people.amal, people.basim, people.samar)
     join_directly(people.hq, people.home / "zeina", "Zeina", "caseworker", [TRT])
@@ -265,8 +265,8 @@ def test_a_case_worker_who_moves_it_on_settles_nothing(people: Cast) -> None:
     zeina.close()
 
 
-def test_what_is_lost_of_a_family_in_two_places_is_healed_by_either(people: Cast) -> None:
-    """Zeina's laptop, which has it by one of the two units only, lost records by a fault of its own: found and fetched."""
+def test_range_repair_works_in_either_channel_of_a_disputed_family(people: Cast) -> None:
+    """Zeina's laptop has it by one unit only and lost records: they are found and fetched."""
     _, everything = two_offices(people)
     everybody(people, people.amal, people.basim)
     for unit in (QRD, TRT):
@@ -290,8 +290,8 @@ def grant(people: Cast, device: str, role: str, *units_: str) -> None:
     administration.set_grants(people.hq, device, role, list(units_))
 
 
-def test_a_new_grant_brings_what_it_adds_and_a_withdrawn_one_takes_it_away(people: Cast) -> None:
-    """Given, withdrawn and given again, whatever is sent is sent once; her own records come back too."""
+def test_granting_and_withdrawing_a_unit(people: Cast) -> None:
+    """Granted, withdrawn and granted again, every record is sent once; her own records return too."""
     here = save.add_record(people.amal, "household", Changes(set={"family_name": "علي"}))
     there = [
         save.add_record(people.basim, "household", Changes(set={"family_name": "محمد"}), unit=QRD) for _ in range(3)
@@ -313,8 +313,8 @@ def test_a_new_grant_brings_what_it_adds_and_a_withdrawn_one_takes_it_away(peopl
         assert [one.unit for one in transfer.list_departed(people.amal)] == [QRD] * len(there)
 
 
-def test_what_was_written_under_a_withdrawn_grant_is_kept_aside_with_the_reason(people: Cast) -> None:
-    """Taken away at once: she is told which unit refused it, and the server and her laptop keep her words."""
+def test_commits_under_a_withdrawn_grant_are_quarantined(people: Cast) -> None:
+    """Withdrawn at once: she sees which unit refused her commit, and the server and her laptop keep it."""
     family = save.add_record(people.basim, "household", Changes(set={"family_name": "محمد"}), unit=JBL)
     everybody(people)
     save.edit_record(people.amal, family.hex(), Changes(set={"location": "جبلة"}))
@@ -330,8 +330,8 @@ def test_what_was_written_under_a_withdrawn_grant_is_kept_aside_with_the_reason(
     assert "location" not in queries.show(people.hq, family.hex()).fields
 
 
-def test_a_record_saved_while_its_leaving_arrives_stays_until_that_is_acknowledged(people: Cast) -> None:
-    """Amal edits while the laptop syncs: the family is not purged before the server has what she wrote."""
+def test_a_record_edited_during_its_departure_stays_until_acknowledged(people: Cast) -> None:
+    """Amal edits while the laptop syncs: the family is not deleted before the server has her edit."""
     family = save.add_record(people.amal, "household", Changes(set={"family_name": "محمد"}))
     everybody(people)
     move(people.samar, family, QRD)
@@ -355,8 +355,8 @@ def test_a_record_saved_while_its_leaving_arrives_stays_until_that_is_acknowledg
 # --- the move itself --------------------------------------------------------------------------------------------------
 
 
-def test_a_move_says_who_gains_and_loses_before_it_is_made(people: Cast) -> None:
-    """The plan counts everything that belongs to the family, changes nothing, and says whether Amal will still see it."""
+def test_a_planned_move_shows_who_gains_and_loses(people: Cast) -> None:
+    """The plan counts everything that belongs to the family, changes nothing, and shows whether Amal will still see it."""
     family = save.add_record(people.amal, "household", Changes(set={"family_name": "محمد"}))
     person = save.add_record(people.amal, "person", Changes(set={"household": family.hex()}))
     save.add_record(people.amal, "person", Changes(set={"household": family.hex()}))
@@ -370,8 +370,8 @@ def test_a_move_says_who_gains_and_loses_before_it_is_made(people: Cast) -> None
     assert set(units(people.amal).values()) == {JBL}
 
 
-def test_a_move_by_mistake_is_taken_back_before_the_next_sync(people: Cast) -> None:
-    """The family stands in a unit that is not Amal's, but it has left hers only on this laptop: she may bring it back."""
+def test_a_move_can_be_undone_before_the_next_sync(people: Cast) -> None:
+    """The family is in a unit outside Amal's grants, but only on this laptop: she may move it back."""
     family = save.add_record(people.amal, "household", Changes(set={"family_name": "محمد"}))
     transfer.transfer_record(people.amal, family.hex(), QRD)
     child = save.add_record(people.amal, "person", Changes(set={"household": family.hex()}))
@@ -381,8 +381,8 @@ def test_a_move_by_mistake_is_taken_back_before_the_next_sync(people: Cast) -> N
     assert units(people.hq) == units(people.amal) == {family: JBL, child: JBL}
 
 
-def test_what_belongs_to_another_is_not_moved_by_itself(people: Cast) -> None:
-    """The refusal names the family, which is what can be moved; a unit that cannot be one is refused as well."""
+def test_a_child_record_cannot_be_moved_alone(people: Cast) -> None:
+    """The error names the family to move instead; an invalid unit is refused as well."""
     family = save.add_record(people.amal, "household", Changes(set={"family_name": "محمد"}))
     person = save.add_record(people.amal, "person", Changes(set={"household": family.hex()}))
     case = save.add_record(people.amal, "case", Changes(set={"person": person.hex()}))
@@ -396,8 +396,8 @@ def test_what_belongs_to_another_is_not_moved_by_itself(people: Cast) -> None:
     assert set(units(people.amal).values()) == {JBL}
 
 
-def test_a_move_to_a_unit_that_is_none_is_kept_aside_and_the_family_stays(people: Cast) -> None:
-    """Of a laptop that was told of no units, by a server of 0.1 say: what the server refuses is undone there, and nothing has left."""
+def test_a_move_to_an_invalid_unit_is_quarantined(people: Cast) -> None:
+    """A laptop without a unit list, from a server of 0.1 say: the server's refusal is applied there, and nothing has left."""
     family = save.add_record(people.amal, "household", Changes(set={"family_name": "محمد"}))
     everybody(people)
     with people.amal.store.write() as tx:

@@ -1,4 +1,4 @@
-"""Which channels a device's grants open, as the store finds them: the same as asking of each channel."""
+"""Visible channels: those that a device's grants open, as computed in SQL and by a check of each channel."""
 
 from pathlib import Path
 
@@ -28,8 +28,8 @@ def hq(tmp_path_factory: pytest.TempPathFactory) -> Node:
     st.lists(_unit | st.builds("{}/{}".format, _unit, st.sampled_from("*^~")), max_size=8),
     st.lists(st.tuples(_unit, st.sampled_from(["caseworker", "supervisor", "partner"])), max_size=3),
 )
-def test_the_channels_that_grants_open(hq: Node, made: list[str], granted: list[tuple[str, str]]) -> None:
-    """Units whose names begin alike are others; what a unit above keeps for all below is seen."""
+def test_visible_channels_match_a_check_of_each(hq: Node, made: list[str], granted: list[tuple[str, str]]) -> None:
+    """Units with a common name prefix are distinct; channels shared with all units below are included."""
     grants = tuple(Grant(unit, role) for unit, role in granted)
     with hq.store.write() as tx:
         for name in made:
