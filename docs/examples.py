@@ -16,7 +16,7 @@ from fieldsync.core import commit as commits
 from fieldsync.core.commit import Commit
 from fieldsync.core.edit_context import Editor, covered_heads, edit_context, is_open
 from fieldsync.core.register import Value
-from fieldsync.core.settle import REVIEW
+from fieldsync.core.settle import REVIEW, pack_head
 from fieldsync.core.state import State, join_states, register_of, digest_term
 from fieldsync.crypto import chain, slots
 from fieldsync.crypto.keys import DeviceKey
@@ -31,6 +31,7 @@ EXAMPLES: dict[str, Callable[[], str]] = {}
 _HERE = Path(__file__).parent
 
 AMAL, BASIM = DeviceKey.from_bytes(bytes(range(32))), DeviceKey.from_bytes(bytes(range(32, 64)))
+SAMAR = DeviceKey.from_bytes(bytes(range(64, 96)))
 AT = 1_793_607_300_000  # 2026-11-02T08:15:00Z
 RECORD = ((AT << 80) | (7 << 76) | (2 << 62) | 0x42).to_bytes(16, "big")
 FIELDS: dict[str, Value] = {
@@ -98,6 +99,28 @@ def open_edit() -> str:
     seen = {"location": edit_context(register, heads, writer)}
     edit = msgspec.structs.replace(EDIT, seq=3, stamp=EDIT.stamp + 1, note=None, context=commits.group_contexts(seen))
     return _commit(msgspec.structs.replace(edit, fields={"location": "جبلة"}))
+
+
+def _decision(*, undone: bool) -> str:
+    heads: Value = [pack_head(head) for head in register_of(conflict(), "location").heads]  # type: ignore[assignment]  # lists in a list
+    fields: dict[str, Value] = {"_decided/location": {"heads": heads, "base": "جبلة", "note": "asked them"}, "location": "اللاذقية"}
+    seen = {"location": {AMAL.device: 2, BASIM.device: 1}}
+    made = Commit(1, SAMAR.device, 1, AT + 120_000 << 16, "samar", "household", 1, RECORD, None, fields, commits.group_contexts(seen))
+    if undone:
+        back: dict[str, Value] = {"_decided/location": None, "location": {"reopened": heads, "base": "جبلة"}}
+        over = {"_decided/location": {SAMAR.device: 1}, "location": {**seen["location"], SAMAR.device: 1}}
+        made = msgspec.structs.replace(made, seq=2, stamp=AT + 180_000 << 16, fields=back, context=commits.group_contexts(over))
+    return _commit(made)
+
+
+@example("decision")
+def decision() -> str:
+    return _decision(undone=False)
+
+
+@example("undo")
+def undo() -> str:
+    return _decision(undone=True)
 
 
 @example("chain")

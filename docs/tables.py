@@ -1,5 +1,6 @@
 """The tables on docs/formats' pages that code knows by heart: made by `make docs`, as the examples are."""
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -41,3 +42,22 @@ def errors_table() -> str:
 def _meaning(kind: type[errors.FieldsyncError]) -> str:
     first = re.split(r"\n\s*\n", str(kind.__doc__))[0]
     return re.sub(r"\s+", " ", first).strip().replace("|", "\\|")
+
+
+@table("vectors")
+def vectors_table() -> str:
+    """Each vector with the words at its head, and what a reader makes of it where it is refused."""
+    folder = _ROOT / "tests/wire/vectors"
+    told = json.loads((folder / "expected.json").read_text("utf-8"))
+    rows = []
+    for file in sorted(folder.glob("*.hex")):
+        words = file.read_text("utf-8").splitlines()[0].removeprefix("# ").replace("|", "\\|")
+        if file.stem.startswith("hostile"):
+            reads = f"refuses it: `{told[file.stem]['refused']}`"
+        elif file.stem.startswith("column"):
+            reads = f"reads {len(told[file.stem])} values"
+        else:
+            reads = "reads it"
+        rows.append(f"| `{file.name}` | {words} | {reads} |")
+    return "\n".join(["| file | what it holds | a reader |", "|---|---|---|", *rows])
+

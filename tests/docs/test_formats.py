@@ -10,10 +10,12 @@ import pytest
 from docs.items import items_of, items_on
 from docs.tables import error_classes
 from fieldsync import errors
+from fieldsync.core import stamp
 from fieldsync.core.commit import Commit
 from fieldsync.protocol.invites import Invite
 from fieldsync.store import open_store
 from fieldsync.wire import bundle_format, messages
+from tests.wire import expected, frozen
 
 ROOT = Path(__file__).parents[2]
 FORMATS = ROOT / "docs/formats"
@@ -123,3 +125,31 @@ def test_the_tables_of_a_store_are_all_told(tmp_path: Path) -> None:
     told |= set(re.findall(r"`(_sqlite_\w+)`", section))
     assert {name for name in there if not name.startswith("sqlite_")} - told == set()
     assert told - there == {"search", "sheet/TYPE"}
+
+
+def test_the_stamps_on_the_page_are_those_that_are_made() -> None:
+    """Each line of the table, one after the other."""
+    page = (FORMATS / "registers.md").read_text("utf-8")
+    rows = re.findall(r"^\| (\d+) \| (\d+) \| (make|take) ?(\d*)[^|]*\| (\d+) \|$", page, re.MULTILINE)
+    assert len(rows) == 5
+    for now, last, act, remote, then in rows:
+        made = (
+            stamp.next_stamp(int(last), int(now))
+            if act == "make"
+            else stamp.stamp_after_receiving(int(last), int(remote), int(now))
+        )
+        assert made == int(then)
+
+
+def test_every_vector_that_the_page_names_is_there_with_its_secrets() -> None:
+    """Whoever reads them in another language needs the files, the ids and the keys."""
+    page = (FORMATS / "vectors.md").read_text("utf-8")
+    files = re.findall(r"`(tests/[\w/.*-]+)`", page)
+    assert len(files) == 8
+    assert [one for one in files if not any(ROOT.glob(one))] == []
+    for device in (frozen.LAPTOP, frozen.SERVER):
+        assert f"32 private bytes `{device.to_bytes()[:1].hex()}`; device id `{device.device.hex()}`" in page
+        assert len(set(device.to_bytes())) == 1
+    assert f"`{expected.IDENTITY}`" in page
+    opened = expected.sealed(ROOT / "tests/crypto/bundle-1.age")
+    assert opened == b"fieldsync bundle 1\n" + bytes(range(256)) * 300

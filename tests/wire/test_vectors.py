@@ -11,7 +11,7 @@ from fieldsync.core.state import canonical_bytes
 from fieldsync.wire import columns, messages, row_batches
 from fieldsync.wire.bundle_format import BundleOpener, Manifest
 from fieldsync.wire.frames import HEAD, FrameCodec, FrameKind, FrameReader
-from tests.wire import frozen
+from tests.wire import expected, frozen
 from tests.wire.test_columns import exact
 
 HOSTILE = sorted(path.stem for path in frozen.FOLDER.glob("hostile-*.hex"))
@@ -169,3 +169,9 @@ def test_every_vector_is_read_by_a_test_and_says_what_it_holds() -> None:
     )
     assert all(path.read_text(encoding="utf-8").startswith("# ") for path in frozen.FOLDER.glob("*.hex"))
     assert len(HOSTILE) == len(frozen.hostile())
+
+
+def test_what_the_vectors_say_is_told_to_other_languages() -> None:
+    """expected.json is what this program reads in them; the bundle in an age file is the one beside it."""
+    assert expected.FILE.read_text(encoding="utf-8") == expected.text()
+    assert expected.sealed() == content("bundle-up")
