@@ -44,7 +44,7 @@ def _type(told: inspect.Type) -> str:
         case inspect.Metadata():
             return _type(told.type)
         case inspect.IntType(ge=ge):
-            return "int" if ge is None else "count"
+            return "count" if ge == 0 else "int"
         case inspect.BytesType(min_length=low, max_length=high):
             return "bytes" if high is None else f"{high} bytes" if low == high else f"bytes (≤ {high})"
         case inspect.StrType(max_length=high):

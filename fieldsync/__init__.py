@@ -5,10 +5,12 @@ Read docs/architecture.md first; it follows one save through six files. docs/pyt
 
 from typing import TYPE_CHECKING, Any
 
+from fieldsync.core.version import VERSION
+
 if TYPE_CHECKING:
     from fieldsync.api import Record, Session, Synced, open  # noqa: A004 - as in gzip.open
 
-__version__ = "0.1.0"
+__version__ = VERSION
 __all__ = ["Record", "Session", "Synced", "__version__", "open"]
 
 

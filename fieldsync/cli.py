@@ -166,6 +166,7 @@ COMMANDS = GroupSpec(
                 "run": CommandSpec("server:run"),
                 "invite": CommandSpec("server:invite"),
                 "devices": CommandSpec("server:devices"),
+                "fleet": CommandSpec("servers.fleet:fleet"),
                 "revoke": CommandSpec("device_locks:revoke"),
                 "pending": CommandSpec("device_locks:pending"),
                 "approve": CommandSpec("device_locks:approve"),

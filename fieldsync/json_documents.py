@@ -30,7 +30,7 @@ from fieldsync.review import (
 from fieldsync.review.saved_records import SavedRecord
 from fieldsync.schema import model, type_summaries
 from fieldsync.server import administration, branch_link, publish_schema
-from fieldsync.topology import backups, device_summaries, sync_results
+from fieldsync.topology import backups, device_summaries, fleet, sync_results
 from fieldsync.ui.views import doctor, status_facts
 
 
@@ -165,6 +165,7 @@ DOCUMENTS: Mapping[str, tuple[Output, ...]] = MappingProxyType(
         "server init": (Output(administration.NewServer),),
         "server invite": (Output(administration.MadeInvite),),
         "server devices": (Output(list[device_summaries.ListedDevice]),),
+        "server fleet": (Output(list[fleet.FleetDevice]),),
         "server revoke": (Output(device_summaries.RevokedDevice),),
         "server pending": (Output(list[device_summaries.PendingDevice]),),
         "server approve": (Output(device_summaries.PendingDevice),),

@@ -31,6 +31,7 @@ from fieldsync.topology import (
     departures,
     former_identities,
     known_units,
+    node_reports,
     reserved_entries,
     server_verdicts,
     store_epochs,
@@ -83,11 +84,8 @@ class SyncClient:
         node, self._whole = self.node, not budget
         with node.store.read() as tx:
             me = tx.device(node.device)
-            cursors = (
-                tuple((c.unit, *tx.channel_cursor(self.server.id, c.n)) for c in visible_channels(tx, self.grants))
-                if not where
-                else ()
-            )
+            channels = () if where else visible_channels(tx, self.grants)
+            cursors = tuple((c.unit, *tx.channel_cursor(self.server.id, c.n)) for c in channels)
             known = tx.peer_settings(self.server.id)
             receipts, judged, passed = known.receipts_cursor, known.judged_cursor, known.passed_cursor
             devices, refused = known.devices_cursor, known.refused_cursor
@@ -104,6 +102,7 @@ class SyncClient:
             answers = store_epochs.count_answers(tx, self.server.id, node.device)
             texts = form_texts.held_texts(tx, self.server.id)
             units = known_units.units_hash(known.units)
+            report = node_reports.own_report(node, tx, self.server.id)
         assert me is not None
         if self.protocol < KEEPS_RESERVED or self.bundled or budget:
             pieces = ()
@@ -111,10 +110,11 @@ class SyncClient:
         hello = messages.Hello(
             self.protocol, self.codec.id, node.clock(), me.head, grants, cursors, where, devices, refused, node.forms, servers,
             receipts, judged, passed, budget, ahead, epoch, receipt, off, pairs, pieces, told, answers, texts, units,
+            report,
         )  # fmt: skip
         return FrameCodec().pack_frame(
             FrameKind.HELLO, messages.encode(hello)
-        )  # which dictionary is ours it says itself
+        )  # it says itself which dictionary is ours
 
     def commit_frames(
         self, room: int = sys.maxsize, since: Mapping[bytes, int] = MappingProxyType({})

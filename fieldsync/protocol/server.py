@@ -26,6 +26,7 @@ from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Device, LoggedCommit, Row
 from fieldsync.topology import (
     clock_skew,
+    contacts,
     duplicate_hints,
     first_receipts,
     forked_devices,
@@ -120,8 +121,10 @@ class SyncServer:
                 self.hello = store_epochs.without_cursors(self.hello)
             self._whole = self._counts
             protocol_versions.remember_protocol(tx, self.device.id, self.protocol)
+            now = self.node.clock()
+            if counted:
+                contacts.note_contact(tx, self.device.id, self.hello, self._off, now)
             if self.protocol >= KEEPS_RESERVED and not self.device.pending:
-                now = self.node.clock()
                 said, own = self.hello.reserved, self.node.device
                 reserved_entries.store_entries_from(tx, self.device.id, said, now, relays=self.relays, own=own)
             self.cursors = {unit: (taken, whole) for unit, taken, whole in self.hello.cursors}
@@ -274,9 +277,7 @@ class SyncServer:
         for record, row in known.items():
             told, echoes = whole(row.channel), self.echoes[row.channel or 0]
             arrivals = row.arrivals.values()
-            if max(arrivals, default=0) > told and any(
-                arrival > told and arrival not in echoes for arrival in arrivals
-            ):
+            if max(arrivals, default=0) > told and any(one > told and one not in echoes for one in arrivals):
                 more.add(record)
         held = set(known)
         applied = apply_states(tx, self.node.rules, states, index=self.node.is_laptop, known=known)
@@ -335,9 +336,8 @@ class SyncServer:
             # who works here is none of a partner's business
             named = () if partner else tuple(tx.named_devices(self.hello.devices))
             judged = tx.verdicts_since(self.hello.refused, self.device.id)
-            receipts = tuple(
-                (n, s, seq, at) for n, _, s, seq, at in tx.receipts_since(self.hello.receipts, self.device.id)
-            )
+            further = tx.receipts_since(self.hello.receipts, self.device.id)
+            receipts = tuple((n, s, seq, at) for n, _, s, seq, at in further)
             above = upstream.servers_above(tx)
             self.forms = tx.settings.forms
             newer = form_texts.is_newer(self.forms, self.hello.schema)

@@ -10,6 +10,7 @@ from typing import Any, Generic, NamedTuple, Self, TypeVar, overload
 import msgspec
 
 from fieldsync.core.grants import Grant
+from fieldsync.store.node_notes import BackupNote, Contact, RehearsalNote
 
 T = TypeVar("T")
 Stored = str | bytes | int | None
@@ -99,6 +100,14 @@ def _msgpack_codec(type: type[T], default: T) -> SettingCodec[T]:
     """MessagePack."""
     decode = msgspec.msgpack.Decoder(type).decode
     return SettingCodec(lambda kept: default if kept is None else decode(kept), msgspec.msgpack.encode)
+
+
+def _maybe_msgpack(type: type[T]) -> SettingCodec[T | None]:
+    decode = msgspec.msgpack.Decoder(type).decode
+    return SettingCodec(
+        lambda kept: None if kept is None else decode(kept),
+        lambda value: None if value is None else msgspec.msgpack.encode(value),
+    )
 
 
 def _parse_daily(kept: str | None) -> DailyCount:
@@ -269,6 +278,9 @@ class NodeSettings(SettingsView):
     next_letters = Setting("lettered", NUMBER)  # the number of the letters that the next device gets
     epoch = Setting("epoch", BYTES)
     epoch_begun = Setting("epoch_begun", NUMBER)  # milliseconds
+    backup_note: Setting[BackupNote | None] = Setting("backup", _maybe_msgpack(BackupNote))
+    rehearsal_note: Setting[RehearsalNote | None] = Setting("rehearsal", _maybe_msgpack(RehearsalNote))
+    last_contact = Setting("contacts", NUMBER)  # the number of the last contact with a device
     serial_series = Setting("serial_series", TEXT)  # of a restored server, whose former numbers are not all known
 
     cleared_refusals = EntryFamily("refusal cleared ", TEXT)  # by save: the reason, read and put aside by its person
@@ -318,6 +330,7 @@ class PeerSettings(SettingsView):
     # of a server: how far this node has told it
     enrolled_cursor = Setting("enrolled", NUMBER)
     noted_cursor = Setting("noted", NUMBER)  # clock notes
+    reported_cursor = Setting("reported", NUMBER)  # contacts
     reserved_cursors = EntryFamily("reserved_", NUMBER)  # each way
     # of a server: its store and its clock
     servers_above: Setting[ServersAbove] = Setting("servers", _msgpack_codec(ServersAbove, ()))
@@ -340,7 +353,9 @@ class PeerSettings(SettingsView):
     )  # those that it was first given, where it has others by now
     succession_proof = Setting("heir", BYTES)  # the former key's signature that this device goes on for it
     daily_counts = EntryFamily("", DAILY)  # of a family: what is counted, and how many on the last day
+    contact: Setting[Contact | None] = Setting("contact", _maybe_msgpack(Contact))
     # of a branch
+    reports_taken = Setting("reports_taken", NUMBER)  # the number of the last of its reports on those below it
     first_letters = Setting("lettered", NUMBER)  # the number of the first that it may give
     mark: Setting[PeerMark] = Setting("mark", _msgpack_codec(PeerMark, PeerMark()))
     withheld_news = Setting("withheld", NUMBER)  # how many answers in a row did not tell it what changed of devices

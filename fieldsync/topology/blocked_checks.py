@@ -4,7 +4,7 @@ from msgspec import Struct
 
 from fieldsync.core import stamp
 from fieldsync.replica.node import Node
-from fieldsync.store import Tx
+from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import KnownServer
 from fieldsync.store.settings import Obstacle
 from fieldsync.topology import upstream
@@ -58,14 +58,21 @@ def note_check(tx: Tx, server: bytes, what: str | None, now: int) -> None:
         known.blocked_check = None
 
 
-def list_blocked(node: Node) -> list[CheckObstacle]:
+def obstacles(node: Node, tx: ReadTx) -> list[tuple[KnownServer, Obstacle]]:
     """Return what has kept checks from being made for a night: a branch syncs by night, a laptop at any time."""
     found = []
+    for server in tx.servers():
+        one = tx.peer_settings(server.id).blocked_check
+        if one is not None and not (node.is_laptop and one.last - one.since < NIGHT_MS):
+            found.append((server, one))
+    return found
+
+
+def list_blocked(node: Node) -> list[CheckObstacle]:
+    """Return the same for people, with the devices that it is about."""
+    found = []
     with node.store.read() as tx:
-        for server in tx.servers():
-            one = tx.peer_settings(server.id).blocked_check
-            if one is None or (node.is_laptop and one.last - one.since < NIGHT_MS):
-                continue
+        for server, one in obstacles(node, tx):
             mine = [
                 d for d in (tx.device(node.device), *upstream.carried_devices(tx, node, server.id)) if d is not None
             ]

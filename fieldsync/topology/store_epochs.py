@@ -138,6 +138,7 @@ def suspect_loss(tx: Tx, server: bytes) -> None:
     known = tx.peer_settings(server)
     known.devices_cursor = known.refused_cursor = known.receipts_cursor = known.judged_cursor = known.passed_cursor = 0
     known.clocks_cursor = known.pairs_cursor = known.heard_cursor = known.enrolled_cursor = known.noted_cursor = 0
+    known.reported_cursor = 0
     known.suspected = True
 
 

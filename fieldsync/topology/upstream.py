@@ -17,7 +17,7 @@ from fieldsync.replica.node import Node
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Device, KnownServer, LoggedCommit
 from fieldsync.store.settings import PeerMark, ServersAbove
-from fieldsync.topology import device_letters, enrolments, first_receipts
+from fieldsync.topology import contacts, device_letters, enrolments, first_receipts
 from fieldsync.topology.accepted_upstream import apply_accepted
 from fieldsync.topology.sender import Sender
 from fieldsync.topology.server_verdicts import GRANT_CODES
@@ -131,7 +131,7 @@ def frames_first(sender: Sender, after: Mapping[bytes, int]) -> Iterator[bytes]:
 
 
 def frames_last(sender: Sender, after: Mapping[bytes, int]) -> Iterator[bytes]:
-    """Yield the commits of the other devices, and what is news of clocks."""
+    """Yield the commits of the other devices, what is news of clocks, and how the devices below are."""
     yield from sealed_frames(sender, after, copied=False)
     node = sender.node
     with node.store.read() as tx:
@@ -139,6 +139,9 @@ def frames_last(sender: Sender, after: Mapping[bytes, int]) -> Iterator[bytes]:
         enrolled, noted = known.enrolled_cursor, known.noted_cursor
         notes = tx.clock_notes(noted)
         epoch = tx.settings.epoch
+        reports = list(contacts.report_frames(tx, node, sender.server.id))
+    for peer in reports:
+        yield sender.codec.pack_frame(FrameKind.PEER, messages.encode(peer))
     for start in range(0, len(notes), _PART):  # last: by then the server knows what they are about
         some = notes[start : start + _PART]
         noted = some[-1][0]
@@ -238,6 +241,7 @@ def apply_from_above(sender: Sender, peer: Peer) -> None:
             ours = peer.mark[0] == tx.settings.epoch
             known.enrolled_cursor = peer.mark[1] if ours else 0
             known.noted_cursor = peer.mark[2] if ours else 0
+            contacts.note_reported(tx, server, peer.reported)
 
 
 # --- the side above ---------------------------------------------------------------------------------------------------
@@ -249,6 +253,7 @@ def apply_from_below(tx: Tx, branch: Device, peer: Peer, now: int, *, own: bytes
     `whole` unless it goes on from what this store had and has lost, or some wait: these are to be told again. `own`: this server's device.
     """
     whole = enrolments.take_all_from_below(tx, branch, peer.devices, now, own) and whole
+    contacts.take_reports(tx, branch, peer, now)
     if peer.mark is not None and whole:
         epoch, enrolled, noted = peer.mark
         told = tx.peer_settings(branch.id)
@@ -356,4 +361,4 @@ def branch_parts(
         yield Peer(refused=tuple(row[1:] for row in some if row[1] in mine), judged=some[-1][0])
     for start in range(0, len(receipts), _PART):
         yield Peer(receipts=tuple(receipts[start : start + _PART]))
-    yield Peer(mark=mark)
+    yield Peer(mark=mark, reported=tx.peer_settings(branch.id).reports_taken)

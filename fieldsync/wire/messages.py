@@ -6,6 +6,7 @@ from typing import Annotated, TypeVar
 import msgspec
 
 from fieldsync import errors
+from fieldsync.wire.node_reports import NodeReport, ReportBelow
 
 _M = TypeVar("_M", bound=msgspec.Struct)
 Count = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]  # what a database keeps in one number
@@ -87,6 +88,7 @@ class Hello(msgspec.Struct, array_like=True, frozen=True):
     answers: Count = 0  # of this server, as its last acknowledgement counted them
     forms: _Held = ()  # (first 8 bytes of a text's hash, bytes of it) of forms that had begun to come
     units: Annotated[bytes, msgspec.Meta(max_length=32)] = b""  # a short hash of the units that this server told
+    report: NodeReport | None = None  # how the sender is
 
 
 class Commits(msgspec.Struct, array_like=True, frozen=True):
@@ -235,6 +237,8 @@ class Peer(msgspec.Struct, array_like=True, frozen=True):
     parted: Annotated[tuple[tuple[bytes, Count, Count, _Link], ...], msgspec.Meta(max_length=MOST_HEADS)] = ()
     former: Annotated[tuple[Former, ...], msgspec.Meta(max_length=MOST_FORMER)] = ()
     taken: Annotated[tuple[Taking, ...], _Few] = ()  # going up: who took first the commits that the server above lacks
+    reports: Annotated[tuple[ReportBelow, ...], _Few] = ()  # going up: how the devices below the branch are
+    reported: Count = 0  # coming down: the number of the last of these reports that was taken
 
 
 class States(msgspec.Struct, array_like=True, frozen=True):

@@ -14,7 +14,7 @@ from fieldsync.core import stamp
 from fieldsync.core.commit import Commit
 from fieldsync.protocol.invites import Invite
 from fieldsync.store import open_store
-from fieldsync.wire import bundle_format, messages
+from fieldsync.wire import bundle_format, messages, node_reports
 from tests.wire import expected, frozen
 
 ROOT = Path(__file__).parents[2]
@@ -29,6 +29,7 @@ PLACES: dict[type[msgspec.Struct], tuple[str, str]] = {
     messages.Taking: ("messages.md", "Taking"), messages.Former: ("messages.md", "Former"), messages.Forms: ("messages.md", "FORMS"),
     messages.FormText: ("messages.md", "FormText"), messages.RenewRequest: ("messages.md", "RENEW"),
     messages.RenewAnswer: ("messages.md", "RENEWED"), messages.Reserved: ("messages.md", "Reserved"),
+    node_reports.NodeReport: ("messages.md", "NodeReport"), node_reports.ReportBelow: ("messages.md", "ReportBelow"),
     messages.JoinRequest: ("requests.md", "Joining"), bundle_format.Manifest: ("bundle.md", "Manifest"),
     bundle_format.CarriedCommits: ("bundle.md", "CarriedCommits"), bundle_format.EarlierCommits: ("bundle.md", "EarlierCommits"),
 }  # fmt: skip
@@ -57,7 +58,7 @@ def test_every_message_has_a_table() -> None:
     """A message that is added is described."""
     defined = {
         one
-        for module in (messages, bundle_format)
+        for module in (messages, node_reports, bundle_format)
         for one in vars(module).values()
         if isinstance(one, type) and issubclass(one, msgspec.Struct) and one.__module__ == module.__name__
     }

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import pytest
 
+from fieldsync.core.version import VERSION
 from tests.older import Computer, Release
 
 FAMILY = ("--set", "family_name=الخطيب", "--set", "housing=rented")
@@ -93,6 +94,9 @@ def test_an_old_laptop_pushes_and_is_asked_to_update(world: World) -> None:
         assert "pending of Amal" in places(hq)
         told = amal.json("status")
         assert (told["unsent"], told["receipts"][0]["seq"]) == (0, 3)
+        fleet = {one["person"]: one for one in hq.json("server", "fleet")}
+        assert (fleet["Amal"]["version"], fleet["Samar"]["version"]) == (None, VERSION)
+        assert [need["what"] for need in fleet["Amal"]["needs"]] == ["unknown"]
         assert "news for Jableh" not in places(amal)
         amal.update()
         assert amal.json("sync")["digest"] == "equal"

@@ -8,6 +8,7 @@ import pytest
 from mypy import api as mypy
 
 from fieldsync.core.grants import Grant
+from fieldsync.store.node_notes import BackupNote, Contact, RehearsalNote
 from fieldsync.store.settings import (
     DailyCount,
     EntryFamily,
@@ -54,6 +55,9 @@ NODE: list[tuple[str, str, Stored, object]] = [
     ("next_letters", "lettered", 3, 3),
     ("epoch", "epoch", b"e" * 8, b"e" * 8),
     ("epoch_begun", "epoch_begun", 4, 4),
+    ("last_contact", "contacts", 9, 9),
+    ("backup_note", "backup", b"\x95\x07\xa0\x00\xa1f\x08", BackupNote(7, "", 0, "f", 8)),
+    ("rehearsal_note", "rehearsal", b"\x94\x07\xa1x\xa1f\x02", RehearsalNote(7, "x", "f", 2)),
     ("serial_series", "serial_series", "QTX", "QTX"),
     ("undone", "undone", b"\x91\x92\x03\x04", ((3, 4),)),
     ("acts", "acts", b"\x91\x94\x03\x04\x05\x91\x03", (SavedAct(3, 4, 5, (3,)),)),
@@ -74,7 +78,7 @@ NODE_FAMILIES: list[tuple[str, str, str, Stored, object]] = [
 PEER: list[tuple[str, str, Stored, object]] = [
     ("protocol", "protocol", 4, 4),
     *((f"{name}_cursor", name, 6, 6) for name in ("receipts", "judged", "passed", "devices", "refused", "clocks")),
-    *((f"{name}_cursor", name, 6, 6) for name in ("pairs", "heard", "enrolled", "noted")),
+    *((f"{name}_cursor", name, 6, 6) for name in ("pairs", "heard", "enrolled", "noted", "reported")),
     (
         "units", "units", b"\x92\xa3LAT\xa3DAM", ("LAT", "DAM"),
     ),
@@ -92,6 +96,8 @@ PEER: list[tuple[str, str, Stored, object]] = [
     ("reserved_taken", "reserved_taken", 3, 3),
     ("letters_at_branch", "letters_at_branch", "CD", "CD"),
     ("succession_proof", "heir", b"s", b"s"),
+    ("contact", "contact", b"\x95\x01\x02\xfd\xc0\xc4\x01b", Contact(1, 2, -3, None, b"b")),
+    ("reports_taken", "reports_taken", 4, 4),
     ("first_letters", "lettered", 30, 30),
     ("mark", "mark", b"\x93\xc4\x01e\x01\x02", PeerMark(b"e", 1, 2)),
     ("withheld_news", "withheld", 2, 2),

@@ -21,6 +21,7 @@ from fieldsync.crypto.keys import DeviceKey
 from fieldsync.wire import bundle_format, columns, messages, row_batches
 from fieldsync.wire.bundle_format import CarriedCommits, EarlierCommits, Manifest
 from fieldsync.wire.frames import COMPRESSED, MAX_COMPRESSED, PART, FrameCodec, FrameKind
+from fieldsync.wire.node_reports import NodeReport, ReportBelow
 
 FOLDER = Path(__file__).with_name("vectors")
 AMAL, BASIM, SAMAR = (bytes([n]) * 16 for n in (0xA1, 0xB2, 0xC3))
@@ -99,6 +100,7 @@ MESSAGES: tuple[msgspec.Struct, ...] = (
 )  # fmt: skip
 
 
+REPORT = NodeReport("0.2.0", 9_000, AT, "disk_full", AT + 1, "store_damaged", 3, 2, (("forms", AT),))
 PIECE = messages.Reserved(9, SAMAR, b"register/1", b"unread")
 # messages that have grown since 0.1, with all that they may have now
 GROWN: tuple[msgspec.Struct, ...] = (
@@ -110,6 +112,7 @@ GROWN: tuple[msgspec.Struct, ...] = (
         answers=11,
         forms=((b"shorthsh", 4_096),),
         units=b"unit",
+        report=REPORT,
     ),
     msgspec.structs.replace(
         next(one for one in MESSAGES if isinstance(one, messages.Ack)),
@@ -130,6 +133,8 @@ GROWN: tuple[msgspec.Struct, ...] = (
         ),
         taken=(messages.Taking(AMAL, 1, 7, b"h" * 32, AT, 1, SAMAR, b"s" * 64),),
         former=(messages.Former(b"k" * 32, AMAL, "AK", b"s" * 64),),
+        reports=(ReportBelow(5, AMAL, AT, -60_000, REPORT), ReportBelow(6, BASIM, AT, 0)),
+        reported=6,
     ),
     messages.States("LAT/JBL", 12, b"rows", (CASE,), (FAMILY,)),
     msgspec.structs.replace(

@@ -3,9 +3,11 @@
 import re
 
 from fieldsync import errors
+from fieldsync.schema.text_cleaning import plain_digits
 
 _SIZES = {"": 1, "b": 1, "k": 1_000, "kb": 1_000, "m": 1_000_000, "mb": 1_000_000, "kib": 1 << 10, "mib": 1 << 20}
 _TIMES = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3_600.0}
+_AGES = {"": 86_400.0, "h": 3_600.0, "d": 86_400.0, "w": 7 * 86_400.0}
 _AMOUNT = re.compile(r"\s*(\d{1,12}(?:\.\d{1,6})?)\s*([A-Za-z]*)\s*")
 
 
@@ -32,6 +34,14 @@ def hold(text: str, most: float) -> float:
     found = _amount(text, _TIMES)
     if found is None or not 1 <= found <= most:
         raise errors.Usage(reason="hold", given=text, hours=int(most // 3600))
+    return found
+
+
+def age(text: str) -> float:
+    """Return seconds of `12h`, `7d`, `2w` or plain `7` (days); Usage for anything else, for nothing and for more than ten years."""
+    found = _amount(plain_digits(text), _AGES)
+    if found is None or not 0 < found <= 3_660 * 86_400:
+        raise errors.Usage(reason="age", given=text)
     return found
 
 

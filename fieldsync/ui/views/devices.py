@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 
 from fieldsync.topology.device_summaries import EnrolledDevice, FamilyMember, PendingDevice, RevokedDevice
-from fieldsync.ui.views.node_status import NodeView
+from fieldsync.ui.views.fleet import FleetTable
 from fieldsync.ui.views.record_card import local_time
 
 _YES = {"y", "yes", "نعم", "ن"}
 _NO = {"n", "no", "لا", "ل"}
 
 
-class DeviceTables(NodeView):
+class DeviceTables(FleetTable):
     """What is drawn of devices."""
 
     def devices(self, found: Sequence[EnrolledDevice]) -> None:

@@ -72,6 +72,8 @@ WORDS = {
     "usage.budget_small!": "Give {least} bytes or more.",
     "usage.every": '"{given}" is not a valid interval (one second to seven days); nothing was sent.',
     "usage.every!": "For example: --every 60s, --every 5m, --every 1h",
+    "usage.age": '"{given}" is not a valid time span.',
+    "usage.age!": "For example: --late 7d, --late 12h, --late 2w",
     "usage.watch_dry_run": "--watch and --dry-run exclude each other: give one of them.",
     "usage.export_format": "A file of this kind cannot be written.",
     "usage.export_format!": "Give --out a name that ends in one of: {known}.",

@@ -1,0 +1,1 @@
+"""Commands for whoever looks after an office's servers: the fleet, backups by schedule."""

@@ -1,0 +1,53 @@
+"""What a node notes of contacts, backups and rehearsals, as its settings keep it."""
+
+import msgspec
+
+from fieldsync.wire.node_reports import NodeReport
+
+
+class Contact(msgspec.Struct, frozen=True, array_like=True):
+    """A device's last contact with a server, and how it was then.
+
+    number: its place in this node's order of contacts, for the server above.
+    at: when, in milliseconds.
+    skew: milliseconds that the device's clock was ahead.
+    via: the branch that told of it, empty where the device came itself.
+    """
+
+    number: int
+    at: int
+    skew: int
+    report: NodeReport | None = None
+    via: bytes = b""
+
+
+class BackupNote(msgspec.Struct, frozen=True, array_like=True):
+    """The last backup of this store that was made, and why a later one was not.
+
+    at: when, in milliseconds; 0: there was none.
+    fault: the code of the error, empty where all is well.
+    failed: when that was, in milliseconds.
+    file: the name of the file.
+    bytes: its size.
+    """
+
+    at: int = 0
+    fault: str = ""
+    failed: int = 0
+    file: str = ""
+    bytes: int = 0
+
+
+class RehearsalNote(msgspec.Struct, frozen=True, array_like=True):
+    """The last rehearsal of a restore.
+
+    at: when, in milliseconds.
+    fault: the code of the error, empty where the backup is good.
+    file: the name of the backup.
+    records: how many it holds.
+    """
+
+    at: int
+    fault: str = ""
+    file: str = ""
+    records: int = 0

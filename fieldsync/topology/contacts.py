@@ -1,0 +1,62 @@
+"""When each device was last in contact, and how it was then: kept by the server that it came to, and passed on to the servers above.
+
+A branch tells of a contact until the server above says that it has taken it; a server takes from a branch what is about devices that
+are the branch's business.
+"""
+
+from collections.abc import Iterator
+
+from fieldsync.replica.node import Node
+from fieldsync.store import ReadTx, Tx
+from fieldsync.store.contract import Device
+from fieldsync.store.node_notes import Contact
+from fieldsync.topology import enrolments
+from fieldsync.wire.messages import Hello, Peer
+from fieldsync.wire.node_reports import ReportBelow
+
+_PART = 100  # reports in one frame, each of the longest
+
+
+def note_contact(tx: Tx, device: bytes, hello: Hello, skew: int, now: int) -> None:
+    """Remember that a device came, `skew` milliseconds being how far its clock is ahead."""
+    _keep_contact(tx, device, Contact(0, now, skew, hello.report), now)
+
+
+def _keep_contact(tx: Tx, device: bytes, contact: Contact, now: int) -> None:
+    number = max(tx.settings.last_contact + 1, now)  # later than any number that a store had which was put back
+    tx.settings.last_contact = number
+    tx.peer_settings(device).contact = Contact(number, contact.at, contact.skew, contact.report, contact.via)
+
+
+def report_frames(tx: ReadTx, node: Node, server: bytes) -> Iterator[Peer]:
+    """Yield what a server above has not taken yet of contacts with the devices below this branch."""
+    told = tx.peer_settings(server).reported_cursor
+    fresh = []
+    for device in tx.devices():
+        contact = tx.peer_settings(device.id).contact
+        if contact is not None and contact.number > told and device.id not in (node.device, server):
+            fresh.append(ReportBelow(contact.number, device.id, contact.at, contact.skew, contact.report))
+    fresh.sort(key=lambda one: one.number)
+    for start in range(0, len(fresh), _PART):
+        yield Peer(reports=tuple(fresh[start : start + _PART]))
+
+
+def note_reported(tx: Tx, server: bytes, number: int) -> None:
+    """Remember how far a server above has taken these reports; of a number that this store never gave, nothing is concluded."""
+    tx.peer_settings(server).reported_cursor = number if number <= tx.settings.last_contact else 0
+
+
+def take_reports(tx: Tx, branch: Device, peer: Peer, now: int) -> None:
+    """Take what a branch tells of devices in its units, or of those whose commits it has brought; the later contact counts."""
+    if not peer.reports:
+        return
+    settings = tx.peer_settings(branch.id)
+    brought = settings.carried
+    for said in peer.reports:
+        device = tx.device(said.device)
+        if device is None or not (said.device in brought or enrolments.is_within(branch, device)):
+            continue
+        at, before = min(said.at, now), tx.peer_settings(said.device).contact
+        if before is None or before.at < at:
+            _keep_contact(tx, said.device, Contact(0, at, said.skew, said.report, branch.id), now)
+    settings.reports_taken = peer.reports[-1].number

@@ -1,0 +1,50 @@
+"""What this node reports of itself to its server: versions, times and counts, nothing about persons."""
+
+import shutil
+
+from fieldsync.core.version import VERSION
+from fieldsync.replica.node import Node
+from fieldsync.store import ReadTx
+from fieldsync.topology import blocked_checks, upstream
+from fieldsync.wire.node_reports import MOST_BLOCKED, NodeReport
+
+MIB = 1 << 20
+
+
+def own_report(node: Node, tx: ReadTx, server: bytes | None = None) -> NodeReport:
+    """Return how this node is; `pending` are the commits that a server has not acknowledged."""
+    settings = tx.settings
+    backup, rehearsal = settings.backup_note, settings.rehearsal_note
+    blocked = [(one.what, one.since) for _, one in blocked_checks.obstacles(node, tx)]
+    return NodeReport(
+        VERSION,
+        free_space(node),
+        backup.at if backup is not None else 0,
+        backup.fault if backup is not None else "",
+        rehearsal.at if rehearsal is not None else 0,
+        rehearsal.fault if rehearsal is not None else "",
+        0 if server is None else _count_pending(node, tx, server),
+        _count_quarantined(node, tx),
+        tuple((what[:32], since) for what, since in blocked[:MOST_BLOCKED]),
+    )
+
+
+def free_space(node: Node) -> int | None:
+    """Return the room on the store's disk in MiB, None where the system does not tell."""
+    try:
+        return shutil.disk_usage(node.home).free // MIB
+    except OSError:
+        return None
+
+
+def _count_pending(node: Node, tx: ReadTx, server: bytes) -> int:
+    mine = tx.device(node.device)
+    devices = [*upstream.carried_devices(tx, node, server), *([mine] if mine is not None else [])]
+    return sum(max(0, one.head - tx.acknowledged_seq(server, one.id)) for one in devices)
+
+
+def _count_quarantined(node: Node, tx: ReadTx) -> int:
+    if not node.is_laptop:
+        return sum(map(len, tx.waiting_commits().values()))
+    cleared = tx.settings.cleared_refusals
+    return sum(cleared[str(one.seq)] != one.code for one in tx.refusals(node.device))

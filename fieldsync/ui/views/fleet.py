@@ -1,0 +1,56 @@
+"""The fleet as people see it: a table of servers and laptops that fits 80 columns, and below it what to do for which of them."""
+
+from collections.abc import Sequence
+
+from fieldsync.topology.fleet import NEEDS, FleetDevice
+from fieldsync.ui.views.node_status import NodeView
+from fieldsync.ui.views.record_card import size
+
+_COLUMNS = (
+    "column_device",
+    "column_person",
+    "column_last_sync",
+    "column_backup",
+    "column_disk_free",
+    "column_version",
+    "column_needs",
+)
+
+
+class FleetTable(NodeView):
+    """What is drawn of a fleet."""
+
+    def fleet(self, found: Sequence[FleetDevice]) -> None:
+        """A table of servers and laptops, and a line for each kind of need."""
+        if not found:
+            self.say("fleet_empty")
+            return
+        self.table([self.phrase(name) for name in _COLUMNS], [self._fleet_row(one) for one in found], whole={0, 6})
+        if not any(one.needs for one in found):
+            self.say("fleet_good")
+        for what in NEEDS:
+            needing = [(one, need) for one in found for need in one.needs if need.what == what]
+            if needing:
+                days = max((need.days for _, need in needing if need.days is not None), default=None)
+                told = self.phrase(f"fleet_need.{what}", days=self.phrase("fleet_days", n=days or 0))
+                self.line(f"⚠ {self.several(one.device or one.id[:8] for one, _ in needing)}: {told}")
+
+    def _fleet_row(self, one: FleetDevice) -> list[object]:
+        needs = [self.phrase(f"fleet_short.{need.what}") for need in one.needs]
+        if len(needs) > 1:
+            needs = [self.phrase("fleet_more", need=needs[0], n=len(needs) - 1)]
+        no_backup = one.kind == "laptop" and one.backup is None  # nothing is expected there
+        return [
+            one.device or one.id[:8],
+            self.phrase("fleet_this") if one.kind == "server" else one.person,
+            "" if one.kind == "server" and one.server is None else self._ago(one.last_sync_age_days),
+            "" if no_backup else self._ago(one.backup_age_days),
+            "" if one.disk_free is None else size(one.disk_free, self.lang),
+            one.version or self.phrase("fleet_unknown"),
+            *(needs or [""]),
+        ]
+
+    def _ago(self, days: int | None) -> str:
+        if days is None:
+            return self.phrase("never")
+        return self.phrase("fleet_days", n=days) if days else self.phrase("fleet_today")
