@@ -1,4 +1,4 @@
-"""A headquarters, Amal and Basim who refer, Samar who supervises, and two charities with a laptop each; without any process."""
+"""A headquarters, the caseworkers Amal and Basim, the supervisor Samar, and two charities with a laptop each; in one process."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What waits for approval: in one list and in the review queue, approved many at once, sent back, and taken back."""
+"""Pending approvals: in one list and in the review queue, approved in bulk, returned, undone."""
 
 import asyncio
 
@@ -50,8 +50,8 @@ def waiting(people: Cast) -> dict[str, str]:
     return made
 
 
-def test_what_waits_is_listed_for_whom_may_approve_it(people: Cast, waiting: dict[str, str]) -> None:
-    """Whom it is about, what is asked for, by whom; a caseworker has nothing to approve."""
+def test_pending_approvals_are_listed_for_approvers(people: Cast, waiting: dict[str, str]) -> None:
+    """Each with its person, request and author; a caseworker's list is empty."""
     found = approvals.list_approvals(people.samar)
     assert [(one.kind, one.record) for one in found] == [
         ("plan", waiting["سمير"]), ("plan", waiting["هدى"]), ("event", waiting["birth"]),
@@ -64,8 +64,8 @@ def test_what_waits_is_listed_for_whom_may_approve_it(people: Cast, waiting: dic
     assert approvals.list_approvals(people.samar, unit="LAT/QRD") == []
 
 
-def test_many_are_approved_in_one_save_and_taken_back_in_one(people: Cast, waiting: dict[str, str]) -> None:
-    """Plans, and a birth with the child that it makes; a dry run approves nothing."""
+def test_a_bulk_approval_is_one_save_and_one_undo(people: Cast, waiting: dict[str, str]) -> None:
+    """Plans, and a birth with the child it creates; a dry run approves nothing."""
     samar = people.samar
     found = approvals.list_approvals(samar)
     assert approvals.approve_many(samar, found, dry_run=True).approved == 0
@@ -78,8 +78,8 @@ def test_many_are_approved_in_one_save_and_taken_back_in_one(people: Cast, waiti
     assert len(queries.list_records(samar, "person", limit=0)) == children - 1
 
 
-def test_one_that_cannot_be_approved_stops_them_all(people: Cast, waiting: dict[str, str]) -> None:
-    """It is named; nothing of the others is saved."""
+def test_one_failing_approval_stops_the_bulk(people: Cast, waiting: dict[str, str]) -> None:
+    """The failing one is named; none of the others is saved."""
     samar = people.samar
     found = approvals.list_approvals(samar)
     cases.approve_request(samar, waiting["هدى"])
@@ -92,16 +92,16 @@ def test_one_that_cannot_be_approved_stops_them_all(people: Cast, waiting: dict[
         approvals.choose(found, ["JBL"])
 
 
-def test_an_event_is_sent_back_with_a_word(people: Cast, waiting: dict[str, str]) -> None:
-    """It is rejected, and the worker reads why."""
+def test_an_event_is_returned_with_a_note(people: Cast, waiting: dict[str, str]) -> None:
+    """It is rejected, and the caseworker reads the reason."""
     with pytest.raises(errors.IllegalValue):
         approvals.send_back(people.samar, waiting["birth"], "event", " ")
     approvals.send_back(people.samar, waiting["birth"], "event", "twice")
     assert queries.show(people.samar, waiting["birth"]).fields["state"] == "rejected"
 
 
-def test_approvals_stand_in_the_review_queue(people: Cast, waiting: dict[str, str]) -> None:
-    """All plans of a unit by one side, undone by one key; one sent back with its note."""
+def test_approvals_are_in_the_review_queue(people: Cast, waiting: dict[str, str]) -> None:
+    """All plans of a unit approved at once, undone by one key; one returned with its note."""
     samar, out = people.samar, Tables("en")
     walk = ReviewWalk(samar, out, EVERYTHING, waiting_besides(samar))
     assert [one.kind for one in walk.waiting] == ["approval"] * 3
@@ -119,8 +119,8 @@ def test_approvals_stand_in_the_review_queue(people: Cast, waiting: dict[str, st
     assert waiting["سمير"] not in {one.record for one in approvals.list_approvals(samar)}
 
 
-def test_each_key_takes_its_own_decision_back(people: Cast, waiting: dict[str, str]) -> None:
-    """An approval, then something else, and both taken back, the last first."""
+def test_each_undo_reverts_one_decision(people: Cast, waiting: dict[str, str]) -> None:
+    """An approval, then something else, both undone in reverse order."""
     samar, out = people.samar, Tables("en")
     walk = ReviewWalk(samar, out, EVERYTHING, waiting_besides(samar))
     at, matter = walk.open_question(0)
@@ -134,8 +134,8 @@ def test_each_key_takes_its_own_decision_back(people: Cast, waiting: dict[str, s
     assert waiting
 
 
-def test_how_an_approval_looks(people: Cast, waiting: dict[str, str]) -> None:
-    """On the screen of `review`, beside what is known of the case."""
+def test_an_approval_on_the_review_screen(people: Cast, waiting: dict[str, str]) -> None:
+    """Beside the case's known data."""
     out = Tables("en")
     out.use_node(people.samar)
 

@@ -1,4 +1,4 @@
-"""A case from the first sign to its closing, offline on two laptops, and what is due for whom meanwhile."""
+"""A case from opening to closure, offline on two laptops, and its agenda."""
 
 import uuid
 
@@ -59,8 +59,8 @@ def what(found: list[dict[str, object]]) -> list[tuple[object, object]]:
     return [(one.what, one.days) for one in found]
 
 
-def test_a_case_from_the_first_sign_to_its_closing(people: Cast, clock: Clock) -> None:
-    """Each step by who may take it; a plan returned once, approved then; a closure asked for and approved; opened again."""
+def test_a_case_from_opening_to_closure(people: Cast, clock: Clock) -> None:
+    """Each step by the role that may take it; a plan returned once, then approved; a closure requested and approved; reopened."""
     amal, samar = people.amal, people.samar
     case = opened(amal)
     assert fields(amal, case)["state"] == "registered"
@@ -98,8 +98,8 @@ def test_a_case_from_the_first_sign_to_its_closing(people: Cast, clock: Clock) -
     assert "closed_on" not in again
 
 
-def test_a_case_that_lacks_something_waits_until_it_is_there(people: Cast) -> None:
-    """It is opened all the same; the next step says what is missing, and nothing of it is written."""
+def test_an_incomplete_case_cannot_advance(people: Cast) -> None:
+    """It can be opened; the next step lists the missing fields and saves nothing."""
     case = cases.open_case(people.amal, child(people.amal).hex(), Changes(set={"case_type": "child"})).hex()
     assert fields(people.amal, case)["state"] == "identified"
     with pytest.raises(errors.Incomplete) as lacking:
@@ -111,8 +111,8 @@ def test_a_case_that_lacks_something_waits_until_it_is_there(people: Cast) -> No
         cases.approve_request(people.amal, case)
 
 
-def test_a_step_that_fails_leaves_nothing_behind(people: Cast) -> None:
-    """A plan with a wrong step: neither plan nor request is saved, and no number is used up by half of it."""
+def test_a_failed_step_saves_nothing(people: Cast) -> None:
+    """A plan with an illegal step: neither plan nor request is saved, and no number is used up."""
     case = opened(people.amal)
     before = queries.status(people.amal)
     with pytest.raises(errors.IllegalValue):
@@ -125,8 +125,8 @@ def test_a_step_that_fails_leaves_nothing_behind(people: Cast) -> None:
     assert fields(people.amal, case)["state"] == "registered"
 
 
-def test_closed_here_while_work_went_on_there_is_for_a_person(people: Cast) -> None:
-    """Samar closes what Amal takes on with offline: both stand until somebody decides."""
+def test_a_closure_concurrent_with_work_goes_to_review(people: Cast) -> None:
+    """Samar closes a case that Amal continues offline: both stand until somebody decides."""
     amal, samar = people.amal, people.samar
     case = opened(amal)
     cases.request_closure(amal, case, "moved")
@@ -140,8 +140,8 @@ def test_closed_here_while_work_went_on_there_is_for_a_person(people: Cast) -> N
     assert (fields(amal, case)["state"], fields(amal, case)["conflicts"]) == ("closed", [])
 
 
-def test_the_agenda_says_what_is_due_for_whom(people: Cast, clock: Clock) -> None:
-    """Mine and nobody's, the oldest first and a week ahead; approvals for those who give them; a colleague's by name."""
+def test_the_agenda_lists_due_tasks(people: Cast, clock: Clock) -> None:
+    """One's own and unassigned ones, oldest first and a week ahead; approvals for approvers; a colleague's by name."""
     amal, samar = people.amal, people.samar
     case = opened(amal)
     assert what(agenda.list_due(amal)) == [("assessment", -7)]
@@ -164,8 +164,8 @@ def test_the_agenda_says_what_is_due_for_whom(people: Cast, clock: Clock) -> Non
     assert [one.what for one in agenda.list_due(samar, until="2027-06-01", worker="Amal")] == ["step", "review"]
 
 
-def test_caseload_counts_each_worker_s_open_cases(people: Cast) -> None:
-    """By risk and state, what is late and what was closed this month; a unit's own."""
+def test_the_caseload_counts_each_worker_s_open_cases(people: Cast) -> None:
+    """By risk and state, overdue ones and those closed this month; per unit."""
     amal, samar = people.amal, people.samar
     first, second = opened(amal), opened(amal)
     cases.transfer_case(amal, second, worker="Basim")
@@ -180,8 +180,8 @@ def test_caseload_counts_each_worker_s_open_cases(people: Cast) -> None:
     assert cases.list_caseload(samar, unit=QRD) == []
 
 
-def test_a_case_handed_to_another_unit_goes_with_its_family(people: Cast) -> None:
-    """It leaves Amal's laptop once the server has it, and waits at the other unit to be taken up."""
+def test_a_case_is_transferred_with_its_family(people: Cast) -> None:
+    """It leaves Amal's laptop once the server has it, and awaits acceptance in the other unit."""
     case = opened(people.amal)
     everybody(people)
     cases.transfer_case(people.amal, case, unit=QRD)
@@ -196,8 +196,8 @@ def test_a_case_handed_to_another_unit_goes_with_its_family(people: Cast) -> Non
         cases.transfer_case(people.basim, case)
 
 
-def test_a_transfer_ends_where_owners_form_a_ring(people: Cast) -> None:
-    """Two records that somebody hung onto each other by hand: a transfer looked for the end of that for ever."""
+def test_a_transfer_of_a_cycle_of_owners_terminates(people: Cast) -> None:
+    """Two records that were made each other's owner by hand: a transfer used to loop for ever."""
     amal = people.amal
     one, other = (save.add_record(amal, "person", Changes(set={"given": name})) for name in ("هدى", "رامي"))
     case = cases.open_case(amal, one.hex(), OPENING).hex()

@@ -1,4 +1,4 @@
-"""Families change: an event is reported by whoever hears of it; what follows is written by whoever verifies it."""
+"""Household events: reported by a caseworker; the supervisor who verifies one writes its consequences."""
 
 import pytest
 
@@ -77,7 +77,7 @@ def family(office: Office) -> Family:
 
 
 def test_a_birth_is_reported_offline_and_verified_by_a_supervisor(office: Office, family: Family) -> None:
-    """Nothing changes before; then the child is a person and a member, on everybody's laptop."""
+    """Nothing changes before; then the child is a person and a member, on all laptops."""
     amal, samar = office["amal"], office["samar"]
     event = family.report("birth", child_name="ليلى", child_sex="f")
     assert len(of_type(amal, "person")) == 3
@@ -96,8 +96,8 @@ def test_a_birth_is_reported_offline_and_verified_by_a_supervisor(office: Office
     assert len(of_type(samar, "person")) == 4
 
 
-def test_two_who_verify_the_same_birth_make_one_child(office: Office, family: Family) -> None:
-    """Each without contact: the same records with the same codes, and nothing to decide."""
+def test_concurrent_verifications_of_a_birth_make_one_child(office: Office, family: Family) -> None:
+    """Two supervisors verify offline: the same records with the same codes, and no conflict."""
     samar = office["samar"]
     event = family.report("birth", child_name="ليلى", child_sex="f")
     office.sync("amal", "samar")
@@ -111,8 +111,8 @@ def test_two_who_verify_the_same_birth_make_one_child(office: Office, family: Fa
     assert decisions.list_conflicts(samar) == []
 
 
-def test_two_caseworkers_who_record_the_same_birth_are_noticed(office: Office, family: Family) -> None:
-    """It stands in the review of their supervisor, who verifies one; the other is refused unless they are twins."""
+def test_a_birth_reported_twice_goes_to_review(office: Office, family: Family) -> None:
+    """Their supervisor verifies one; the other is refused unless they are twins."""
     first = family.report("birth", child_name="ليلى", child_sex="f")
     second = household_events.report_event(
         office["basim"],
@@ -134,7 +134,7 @@ def test_two_caseworkers_who_record_the_same_birth_are_noticed(office: Office, f
 
 
 def test_a_death_ends_a_membership(office: Office, family: Family) -> None:
-    """The person stays, as somebody who died."""
+    """The person's record stays, marked as dead."""
     event = family.report("death", person=text(family.father))
     office.sync("amal", "samar")
     household_events.verify_event(office["samar"], event.hex())
@@ -146,7 +146,7 @@ def test_a_death_ends_a_membership(office: Office, family: Family) -> None:
     assert [(doc["to_date"], doc["end_reason"]) for doc in ended] == [(DAY, "death")]
 
 
-def test_a_move_changes_the_place(office: Office, family: Family) -> None:
+def test_a_move_changes_the_location(office: Office, family: Family) -> None:
     """Two verified moves to two places are a conflict like any other."""
     event = family.report("move", from_location="جبلة", to_location="القرداحة")
     office.sync("amal", "samar")
@@ -154,8 +154,8 @@ def test_a_move_changes_the_place(office: Office, family: Family) -> None:
     assert rows(office["samar"])[family.home].doc["location"] == "القرداحة"
 
 
-def test_who_marries_lives_in_the_other_family(office: Office, family: Family) -> None:
-    """The membership here ends, one there begins, and the person's records go along."""
+def test_a_marriage_moves_the_person_to_the_other_family(office: Office, family: Family) -> None:
+    """One membership ends, another begins, and the person's records follow."""
     other = Family(office["amal"], "حسن")
     event = family.report("marriage", person=text(family.son), other_household=text(other.home))
     office.sync("amal", "samar")
@@ -169,8 +169,8 @@ def test_who_marries_lives_in_the_other_family(office: Office, family: Family) -
     office.equal("amal", "samar")
 
 
-def test_a_split_makes_a_family_of_those_chosen(office: Office, family: Family) -> None:
-    """Whoever verifies it, and however often, there is one new family, with its head."""
+def test_a_split_makes_one_new_family(office: Office, family: Family) -> None:
+    """Verified by anybody, repeatedly, there is one new family with its head."""
     event = family.report("split", (family.son, family.mother), person=text(family.son))
     office.sync("amal", "samar")
     household_events.verify_event(office["hq"], event.hex())
@@ -187,8 +187,8 @@ def test_a_split_makes_a_family_of_those_chosen(office: Office, family: Family) 
 
 
 @pytest.mark.parametrize("kind", ["join", "leave", "merge", "divorce", "head_change", "return"])
-def test_every_other_event_is_verified_too(office: Office, family: Family, kind: str) -> None:
-    """Twice, by two people apart: the same state on both."""
+def test_other_events_are_verified_alike_by_two_people(office: Office, family: Family, kind: str) -> None:
+    """Two people verify each offline: the same state on both."""
     other = Family(office["amal"], "حسن")
     person = other.son if kind == "join" else family.son
     fields = {} if kind in ("merge", "return") else {"person": text(person)}
@@ -216,8 +216,8 @@ def test_every_other_event_is_verified_too(office: Office, family: Family, kind:
     assert canonical_bytes(rows(amal)[event].state) == canonical_bytes(rows(office["hq"])[event].state)
 
 
-def test_an_event_added_plainly_is_as_good_as_a_reported_one(office: Office, family: Family) -> None:
-    """By `add` or a form: codes are kept for the child, and another's report of a birth nearby is noticed."""
+def test_an_event_made_with_add_equals_a_reported_one(office: Office, family: Family) -> None:
+    """By `add` or a form: codes are reserved for the child, and another report of a birth nearby is noticed."""
     amal = office["amal"]
     event = save.add_record(
         amal,

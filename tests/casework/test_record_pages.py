@@ -1,4 +1,4 @@
-"""The page of a family and of a case: all that belongs to it, wherever it hangs, and nothing that is gone."""
+"""The page of a family or a case: all records that belong to it at any depth, without removed ones."""
 
 from fieldsync.casework import record_pages
 from fieldsync.core import record_ids
@@ -31,8 +31,8 @@ def sections(node: Node, record: str) -> dict[str, list[str]]:
     return {one.section: [record.id for record in one.records] for one in found}
 
 
-def test_a_family_has_its_members_and_what_is_theirs(people: Cast) -> None:
-    """The head stands first, who left last; cases, aid and visits of members are on the family's page, the newest first."""
+def test_a_family_page_lists_members_and_their_records(people: Cast) -> None:
+    """The head is first, former members last; cases, aid and visits of members are listed, newest first."""
     amal = people.amal
     home = family(amal)
     child, mother, gone = (person(amal, home, name, birth_date=born) for name, born in
@@ -56,8 +56,8 @@ def test_a_family_has_its_members_and_what_is_theirs(people: Cast) -> None:
     assert by_name["members"][2].membership["to_date"] == "2026-03-01"
 
 
-def test_who_came_back_is_a_member(people: Cast) -> None:
-    """A membership that ended does not hide a later one."""
+def test_a_returned_member_is_listed_as_present(people: Cast) -> None:
+    """An ended membership does not hide a later one."""
     home = family(people.amal)
     one = person(people.amal, home, "ريم")
     told = {"household": home, "person": one, "relation": "head"}
@@ -67,8 +67,8 @@ def test_who_came_back_is_a_member(people: Cast) -> None:
     assert [record.membership["from_date"] for record in members.records] == ["2024-01-01"]
 
 
-def test_two_families_that_are_one_have_one_page(people: Cast) -> None:
-    """What belonged to the record that gave way is on the page of the one that stays; a member that gave way is not."""
+def test_merged_families_share_one_page(people: Cast) -> None:
+    """Records of the merged family are on the surviving one's page; merged members are not listed twice."""
     home, other = family(people.samar), family(people.samar)
     one, twin = person(people.samar, home, "ريم"), person(people.samar, other, "ريم")
     aid = added(people.samar, "service", person=twin, service_type="education", given_on="2026-01-01")
@@ -77,8 +77,8 @@ def test_two_families_that_are_one_have_one_page(people: Cast) -> None:
     assert sections(people.samar, home) == {"members": [one], "aid": [aid]}
 
 
-def test_a_case_has_its_plan_and_visits_and_what_names_it(people: Cast) -> None:
-    """Steps hang on the plan, not on the case; a referral and a service belong to the person, and name the case or a step."""
+def test_a_case_page_lists_its_plan_and_related_records(people: Cast) -> None:
+    """Steps belong to the plan; a referral or service belongs to the person and refers to the case or a step."""
     amal = people.amal
     child = person(amal, family(amal), "ريم")
     case, second = (added(amal, "case", person=child, case_type=kind) for kind in ("child", "woman"))
@@ -94,8 +94,8 @@ def test_a_case_has_its_plan_and_visits_and_what_names_it(people: Cast) -> None:
     }  # fmt: skip
 
 
-def test_conflicts_of_the_members_are_on_the_page(people: Cast) -> None:
-    """Whoever looks at the family sees that a member's birth date is disputed."""
+def test_members_conflicts_are_on_the_family_page(people: Cast) -> None:
+    """The family page shows that a member's birth date is in conflict."""
     home = family(people.amal)
     one = person(people.amal, home, "ريم", birth_date="2015-05-01")
     for node in (people.amal, people.basim):
@@ -106,7 +106,7 @@ def test_conflicts_of_the_members_are_on_the_page(people: Cast) -> None:
     assert sections(people.basim, home) == {"members": [one], "conflicts": [one]}
 
 
-def test_other_records_have_no_page(people: Cast) -> None:
-    """A person is shown as before."""
+def test_other_record_types_have_no_page(people: Cast) -> None:
+    """A person is shown as a card."""
     one = person(people.amal, family(people.amal), "ريم")
     assert record_pages.show_record(people.amal, one).sections is record_pages.UNSET

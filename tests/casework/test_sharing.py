@@ -1,4 +1,4 @@
-"""What is shared with a partner reaches it; nothing else ever does, whatever people do in whatever order."""
+"""Sharing: a partner receives exactly what is shared with it, in any order of actions."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,8 +56,8 @@ def referred(nodes: dict[str, Node], *share: str) -> tuple[bytes, bytes, bytes]:
     return who, consent, referral
 
 
-def test_a_partner_has_only_what_is_shared(nodes: dict[str, Node]) -> None:
-    """A charity's laptop gets the referral and the fields named in it; the other charity's gets nothing."""
+def test_a_partner_gets_only_shared_fields(nodes: dict[str, Node]) -> None:
+    """A charity's laptop gets the referral and its named fields; the other charity's gets nothing."""
     who, _, referral = referred(nodes, "sex", "household.family_name")
     held = shared(nodes)
     assert held.keys() == {"referral", "person", "household", "organisation"}
@@ -75,8 +75,8 @@ def test_a_partner_has_only_what_is_shared(nodes: dict[str, Node]) -> None:
     assert queries.show(nodes["huda"], record_ids.id_text(referral)).unit == ALBIR
 
 
-def test_an_answer_and_what_was_delivered_travel_back(nodes: dict[str, Node]) -> None:
-    """The charity accepts and delivers offline; the unit that referred has both, and both sides agree."""
+def test_answers_and_deliveries_travel_back(nodes: dict[str, Node]) -> None:
+    """The charity accepts and delivers offline; the referring unit gets both, and the digests match."""
     who, _, referral = referred(nodes)
     referrals.answer_referral(nodes["huda"], record_ids.id_text(referral), "accepted")
     service = deliver(nodes["huda"], who, referral)
@@ -89,8 +89,8 @@ def test_an_answer_and_what_was_delivered_travel_back(nodes: dict[str, Node]) ->
     assert queries.show(nodes["huda"], record_ids.id_text(service)).fields["outcome"] == "partly"
 
 
-def test_what_is_not_shared_costs_a_partner_nothing(nodes: dict[str, Node]) -> None:
-    """An edit of a field that is not shared does not even move the channel: a partner cannot tell that there was one."""
+def test_edits_of_unshared_fields_are_invisible_to_a_partner(nodes: dict[str, Node]) -> None:
+    """Such an edit does not even advance the channel."""
     who, _, _ = referred(nodes)
     with nodes["hq"].store.read() as tx:
         before = next(channel for channel in tx.channels() if channel.unit == ALBIR + SHARED)
@@ -104,8 +104,8 @@ def test_what_is_not_shared_costs_a_partner_nothing(nodes: dict[str, Node]) -> N
 
 
 @pytest.mark.parametrize("way", ["stick", "budget"])
-def test_other_ways_bring_no_more(nodes: dict[str, Node], tmp_path: Path, way: str) -> None:
-    """By stick and by a sync that may cost little a partner gets the same, and its answer goes up."""
+def test_bundles_and_byte_budgets_share_no_more(nodes: dict[str, Node], tmp_path: Path, way: str) -> None:
+    """A partner gets the same by bundle and with a byte budget, and its answers go up."""
     _, who = stage.family(nodes["amal"], JBL)
     stage.consent(nodes["amal"], who, ALBIR)
     referral = stage.refer(nodes["amal"], who, ALBIR)
@@ -130,8 +130,8 @@ def test_other_ways_bring_no_more(nodes: dict[str, Node], tmp_path: Path, way: s
 
 
 @pytest.mark.parametrize("how", ["referral", "consent", "deleted", "person"])
-def test_what_is_taken_back_leaves_the_partner(nodes: dict[str, Node], how: str) -> None:
-    """A withdrawn referral, a withdrawn consent, a deleted referral or person: it leaves, once what the partner wrote is acknowledged."""
+def test_a_withdrawn_referral_leaves_the_partner(nodes: dict[str, Node], how: str) -> None:
+    """A withdrawn or deleted referral, consent or person leaves once the partner's commits are acknowledged."""
     who, consent, referral = referred(nodes)
     referrals.answer_referral(nodes["huda"], record_ids.id_text(referral), "accepted")
     service = deliver(nodes["huda"], who, referral)
@@ -154,8 +154,8 @@ def test_what_is_taken_back_leaves_the_partner(nodes: dict[str, Node], how: str)
         assert "state" in shown.conflicts  # accepted there, taken back here: a person looks
 
 
-def test_it_comes_back_with_a_new_referral(nodes: dict[str, Node]) -> None:
-    """What had left comes again whole, the partner's own service too, when the same referral stands again."""
+def test_shared_records_return_with_a_renewed_referral(nodes: dict[str, Node]) -> None:
+    """They return complete, with the partner's own service."""
     who, consent, referral = referred(nodes)
     service = deliver(nodes["huda"], who, referral)
     sync(nodes, "huda")
@@ -170,8 +170,8 @@ def test_it_comes_back_with_a_new_referral(nodes: dict[str, Node]) -> None:
 # --- consent ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_withdrawn_consent_stops_a_referral_here(nodes: dict[str, Node]) -> None:
-    """Where the withdrawal is known, no new referral is even saved, and the reason is said."""
+def test_a_withdrawn_consent_prevents_a_referral(nodes: dict[str, Node]) -> None:
+    """Where the withdrawal is known, no new referral can be saved, and the reason is given."""
     who, consent, _ = referred(nodes)
     referrals.withdraw_consent(nodes["amal"], record_ids.id_text(consent))
     before = stage.held(nodes["amal"])
@@ -181,8 +181,8 @@ def test_a_withdrawn_consent_stops_a_referral_here(nodes: dict[str, Node]) -> No
     assert stage.held(nodes["amal"]) == before
 
 
-def test_a_referral_made_before_the_news_is_kept_aside(nodes: dict[str, Node]) -> None:
-    """Basim refers offline under a consent that Amal has seen withdrawn: his sending waits with its reason, nothing is shared."""
+def test_a_referral_under_a_withdrawn_consent_is_quarantined(nodes: dict[str, Node]) -> None:
+    """Basim refers offline under a consent withdrawn elsewhere: quarantined with the reason, nothing is shared."""
     _, who = stage.family(nodes["amal"], JBL)
     consent = stage.consent(nodes["amal"], who, ALBIR)
     sync(nodes, "amal", "basim")
@@ -199,8 +199,8 @@ def test_a_referral_made_before_the_news_is_kept_aside(nodes: dict[str, Node]) -
     ]
 
 
-def test_sharing_so_far_is_listed(nodes: dict[str, Node]) -> None:
-    """What was shared with whom, since when, under which consent stays on the list when it is taken back."""
+def test_past_sharing_is_listed(nodes: dict[str, Node]) -> None:
+    """The list keeps the data, partner, date and consent after a withdrawal."""
     who, consent, referral = referred(nodes, "sex")
     referrals.withdraw_consent(nodes["amal"], record_ids.id_text(consent))
     (told,) = referrals.list_shared(nodes["amal"], record_ids.id_text(who))
@@ -221,8 +221,8 @@ def test_sharing_so_far_is_listed(nodes: dict[str, Node]) -> None:
         ({"state": "refused"}, "refused"),
     ],
 )
-def test_a_consent_must_cover_it(nodes: dict[str, Node], said: dict[str, Any], reason: str) -> None:
-    """A consent for something else, one that has run out, one that was refused: each is said."""
+def test_a_consent_must_cover_the_referral(nodes: dict[str, Node], said: dict[str, Any], reason: str) -> None:
+    """Another purpose, an expired and a refused consent are each named as the reason."""
     _, who = stage.family(nodes["amal"], JBL)
     stage.consent(nodes["amal"], who, ALBIR, **said)
     with pytest.raises(errors.ConsentNeeded) as caught:
@@ -230,8 +230,8 @@ def test_a_consent_must_cover_it(nodes: dict[str, Node], said: dict[str, Any], r
     assert caught.value.facts["reason"] == reason
 
 
-def test_a_consent_names_the_organisation(nodes: dict[str, Node]) -> None:
-    """A consent for one charity is none for another."""
+def test_a_consent_is_for_one_organisation(nodes: dict[str, Node]) -> None:
+    """A consent for one charity does not cover another."""
     _, who = stage.family(nodes["amal"], JBL)
     stage.consent(nodes["amal"], who, NOOR)
     with pytest.raises(errors.ConsentNeeded) as caught:
@@ -239,8 +239,8 @@ def test_a_consent_names_the_organisation(nodes: dict[str, Node]) -> None:
     assert caught.value.facts["reason"] == "organisation"
 
 
-def test_an_override_is_a_supervisor_s(nodes: dict[str, Node]) -> None:
-    """A supervisor may do without a consent, saying why; a case worker may not, nor with a tampered laptop."""
+def test_only_a_supervisor_may_override_consent(nodes: dict[str, Node]) -> None:
+    """A supervisor may share without consent, giving a reason; a caseworker may not, nor with a tampered laptop."""
     _, who = stage.family(nodes["amal"], JBL)
     sync(nodes, "amal", "samar")
     with pytest.raises(errors.RoleRefused):
@@ -262,8 +262,8 @@ def test_an_override_is_a_supervisor_s(nodes: dict[str, Node]) -> None:
 
 
 @pytest.mark.parametrize("first", ["given", "withdrawn"])
-def test_withdrawn_beats_given(nodes: dict[str, Node], clock: Clock, first: str) -> None:
-    """Given anew on one laptop, withdrawn on another, at whatever time: it is withdrawn on all, and shared with nobody."""
+def test_a_withdrawal_wins_over_a_concurrent_consent(nodes: dict[str, Node], clock: Clock, first: str) -> None:
+    """Given on one laptop and withdrawn on another, at any time: withdrawn everywhere, and shared with nobody."""
     _, consent, _ = referred(nodes)
     sync(nodes, "basim")
     referrals.withdraw_consent(nodes["amal"], record_ids.id_text(consent))
@@ -297,8 +297,8 @@ def write_raw(node: Node, type: str, record: bytes, fields: dict[str, Any], seen
         )
 
 
-def test_a_partner_writes_nothing_else(nodes: dict[str, Node]) -> None:
-    """At the keyboard and with a tampered laptop: no other field, no other record, no other state, nothing for others' people."""
+def test_a_partner_writes_only_answers_and_deliveries(nodes: dict[str, Node]) -> None:
+    """No other field, record, state or person, at the keyboard or with a tampered laptop."""
     who, _, referral = referred(nodes)
     huda = nodes["huda"]
     for attempt in (
@@ -343,8 +343,8 @@ def test_a_partner_writes_nothing_else(nodes: dict[str, Node]) -> None:
     sync(nodes, "huda", "amal", "noor")
 
 
-def test_asking_by_id_tells_nothing(nodes: dict[str, Node]) -> None:
-    """Healing questions about other people's records are answered as those about none, and shared ones come cut down."""
+def test_range_repair_reveals_nothing_unshared(nodes: dict[str, Node]) -> None:
+    """Questions about unshared records are answered as for unknown ids, and shared ones come projected."""
     who, _, _ = referred(nodes)
     home, other = stage.family(nodes["amal"], JBL)
     sync(nodes, "amal")

@@ -1,4 +1,4 @@
-"""A partner's files hold what was shared with it, and nothing that follows from more."""
+"""A partner's exports contain shared data only, and nothing computed from more."""
 
 import csv
 import sqlite3
@@ -35,8 +35,8 @@ def nodes(template: Path, tmp_path: Path, clock: Clock) -> Iterator[dict[str, No
         node.close()
 
 
-def test_a_partner_s_files_hold_what_was_shared(nodes: dict[str, Node], tmp_path: Path) -> None:
-    """One referral: its person's shared fields, no code, no derived value, nobody else; the other charity's file is empty."""
+def test_a_partner_s_export_has_shared_fields_only(nodes: dict[str, Node], tmp_path: Path) -> None:
+    """One referral: its person's shared fields, no code, no computed value; the other charity's file is empty."""
     who, _, _ = sharing.referred(nodes, "sex", "household.family_name")
     stage.family(nodes["amal"], "LAT/JBL")
     sharing.sync(nodes, "amal", "huda", "noor")
@@ -64,8 +64,8 @@ def test_a_partner_s_files_hold_what_was_shared(nodes: dict[str, Node], tmp_path
         export_records.export_records(huda, "person", tmp_path / "out.csv", ExportOptions(sensitive=True))
 
 
-def test_a_partner_s_file_changes_nothing_of_others(nodes: dict[str, Node], tmp_path: Path) -> None:
-    """Its own export, changed and read in again, is refused as at the keyboard: what was shared is not its to write."""
+def test_a_partner_cannot_import_changes_to_shared_records(nodes: dict[str, Node], tmp_path: Path) -> None:
+    """Its own export, edited and imported, is refused as at the keyboard."""
     sharing.referred(nodes, "sex")
     huda = nodes["huda"]
     path = tmp_path / "person.csv"

@@ -1,4 +1,4 @@
-"""Whatever people do in whatever order, a partner gets nothing but what was shared with it."""
+"""Random histories: a partner receives only what is shared with it."""
 
 import shutil
 import tempfile
@@ -264,8 +264,8 @@ class Sharing(RuleBasedStateMachine):
             assert not any(secret.encode() in text for secret in stage.SECRETS)
 
 
-def test_nothing_else_ever_reaches_a_partner(template: Path) -> None:
-    """Whatever people do in whatever order: partners hold what is shared and nothing else, all agree, nothing is lost."""
+def test_random_histories_share_nothing_else(template: Path) -> None:
+    """Random actions in any order: partners hold shared data only, all nodes agree, nothing is lost."""
     Sharing.template = template
     from hypothesis.stateful import run_state_machine_as_test
 

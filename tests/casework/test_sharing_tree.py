@@ -1,4 +1,4 @@
-"""Sharing where branches stand between: a branch and the headquarters work out the same, whoever hears of what first."""
+"""Sharing with branches between: a branch and headquarters compute the same, in any order of arrival."""
 
 from collections.abc import Iterator
 
@@ -49,8 +49,8 @@ def refer(tree: Tree) -> tuple[bytes, bytes, bytes]:
     return who, consent, stage.refer(amal, who, ALBIR, "sex")
 
 
-def test_a_branch_and_the_headquarters_offer_the_same(tree: Tree) -> None:
-    """The charity gets it from its branch; the headquarters works out the very same, and an answer goes all the way up."""
+def test_a_branch_and_headquarters_share_the_same(tree: Tree) -> None:
+    """The charity syncs with its branch; headquarters computes the same projection, and an answer goes all the way up."""
     who, _, referral = refer(tree)
     tree.sync("amal", "jbl")
     tree.sync("jbl", "hq")
@@ -67,8 +67,8 @@ def test_a_branch_and_the_headquarters_offer_the_same(tree: Tree) -> None:
         assert integrity.check_integrity(tree.nodes[name]).faults == []
 
 
-def test_a_withdrawal_at_the_top_outruns_a_referral_from_below(tree: Tree) -> None:
-    """The branch has shared in good faith; the headquarters knew of the withdrawal: the sending is kept aside there, then everywhere."""
+def test_a_withdrawal_at_headquarters_overrides_a_branch_s_referral(tree: Tree) -> None:
+    """The branch shared before it knew; headquarters quarantines the referral, and so do all nodes then."""
     amal, dima, jbl, hq = (tree.nodes[name] for name in ("amal", "dima", "jbl", "hq"))
     _, who = stage.family(amal, "LAT/JBL")
     consent = stage.consent(amal, who, ALBIR)
@@ -93,8 +93,8 @@ def test_a_withdrawal_at_the_top_outruns_a_referral_from_below(tree: Tree) -> No
         assert directly.differing(tree.nodes[name], server) == []
 
 
-def test_a_partner_goes_to_its_branch_and_to_the_headquarters(tree: Tree) -> None:
-    """What another branch's people share is at the headquarters alone: neither server takes away what the other gave."""
+def test_a_partner_may_sync_with_branch_and_headquarters(tree: Tree) -> None:
+    """Records of another branch are at headquarters only: neither server removes the other's."""
     samar, huda = tree.nodes["samar"], tree.nodes["huda"]
     who, _, referral = refer(tree)
     _, other = stage.family(samar, "LAT/QRD")

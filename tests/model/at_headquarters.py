@@ -1,4 +1,4 @@
-"""What must hold at headquarters in the end: sound stores, right verdicts, the maxima as heads, and nothing lost."""
+"""Final checks at headquarters: sound stores, correct verdicts, the maxima as heads, and nothing lost."""
 
 from fieldsync.authority import integrity
 from tests.model import cast

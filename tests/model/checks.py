@@ -1,4 +1,4 @@
-"""What is checked after each step of a history; what must hold at its end is in `endings.py`."""
+"""Checks after each step of a history; those at its end are in `endings.py`."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""The end of a history: everybody syncs in rounds until nothing changes; a bounded number of them, or something is sent for ever."""
+"""The end of a history: everybody syncs in rounds until nothing changes; the number of rounds is limited."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What must hold when everybody has synced to the end: the registry of these checks, and the end as the model sees it."""
+"""Final checks after everybody has synced: the registry of these checks, and the end state by the model."""
 
 from collections.abc import Callable, Mapping
 

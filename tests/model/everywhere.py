@@ -1,4 +1,4 @@
-"""What must hold on every node in the end: what the model says, all that may be there, and nothing where it may not be."""
+"""Final checks on every node: the model's values, all permitted records, and no others."""
 
 from collections.abc import Iterable
 

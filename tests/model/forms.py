@@ -1,4 +1,4 @@
-"""The forms of the histories as files: the model's own table of fields (oracle/fields.py), and what offices publish later."""
+"""The forms of the histories as files: the model's own table of fields (oracle/fields.py), and forms published later."""
 
 from pathlib import Path
 

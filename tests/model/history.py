@@ -1,4 +1,4 @@
-"""One history: made up step by step from a seed, or played from a script; and what it broke, if anything."""
+"""One history, generated step by step from a seed or played from a script, and its failure, if any."""
 
 import random
 from collections.abc import Callable, Sequence

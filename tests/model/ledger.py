@@ -1,4 +1,4 @@
-"""What the driver notes of a history: every commit that was ever saved, by whom knowing what, and where it has got to."""
+"""The driver's notes of a history: every commit, its author and their knowledge, and its progress."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""Syncs without sockets, with what a server checks before it answers: that the device is known, and not locked out."""
+"""Syncs without sockets, with a server's admission check: the device is known and not locked."""
 
 from collections.abc import Iterator
 from typing import Any

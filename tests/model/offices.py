@@ -1,4 +1,4 @@
-"""What happens between nodes and to them: syncs, bundles, cut lines, restores, clones, grants, revocations, forms, clocks."""
+"""Operations between nodes: syncs, bundles, interrupted connections, restores, clones, grants, revocations, forms, clocks."""
 
 import contextlib
 import random

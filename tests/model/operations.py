@@ -1,4 +1,4 @@
-"""What may happen in a history: a registry of operations, each with how to choose its arguments, how to do it, and how to tell it."""
+"""The registry of operations in a history: how to choose the arguments, perform and describe each."""
 
 import json
 import random

@@ -1,4 +1,4 @@
-"""What people do on their laptops."""
+"""People's operations on their laptops."""
 
 import random
 from typing import Any

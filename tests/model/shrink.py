@@ -1,4 +1,4 @@
-"""A failing history made short: steps are dropped, many at once and then one by one, for as long as it still fails in the same check."""
+"""Shrinks a failing history: steps are dropped while it still fails in the same check."""
 
 from collections.abc import Sequence
 

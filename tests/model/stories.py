@@ -1,4 +1,4 @@
-"""Shrunken scripts that once broke a promise: kept as files, told as stories, and played by the tests."""
+"""Shrunken scripts of past failures, kept as files and played by the tests."""
 
 import functools
 import json

@@ -1,4 +1,4 @@
-"""Random histories against the model: a fixed number of them in `make test`, an hour's worth under `long`; and the stories kept."""
+"""Random histories against the model: a fixed number in `make test`, an hour's worth under `long`; and the kept stories."""
 
 import os
 import subprocess
@@ -24,30 +24,30 @@ def _live(seed: int, steps: int) -> None:
 
 @pytest.mark.timeout(300)  # a history that fails is shrunken, which takes a hundred lives
 @pytest.mark.parametrize("seed", range(FIRST, FIRST + HISTORIES))
-def test_a_random_history_ends_as_the_model_says(seed: int) -> None:
-    """Whatever people, lines, disks and clocks did: nothing is lost, and everybody has what the design promises."""
+def test_a_random_history_matches_the_model(seed: int) -> None:
+    """Random people, connections, disks and clocks: nothing is lost, and every node is as the design promises."""
     _live(seed, STEPS)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(0)
-def test_many_long_histories_end_as_the_model_says() -> None:
-    """As many as FIELDSYNC_HISTORIES says (200), from FIELDSYNC_SEED on, each twice as long."""
+def test_many_long_histories_match_the_model() -> None:
+    """FIELDSYNC_HISTORIES of them (200), from FIELDSYNC_SEED on, each twice as long."""
     first = int(os.environ.get("FIELDSYNC_SEED", "1000000"))
     for seed in range(first, first + int(os.environ.get("FIELDSYNC_HISTORIES", "200"))):
         _live(seed, 2 * STEPS)
 
 
 @pytest.mark.parametrize("file", sorted(stories.FOLDER.glob("*.json")), ids=lambda file: file.stem)
-def test_what_once_went_wrong_does_no_more(file: Path) -> None:
-    """Each story broke a promise in some version; what it was, its file and README.md say."""
+def test_past_failures_do_not_return(file: Path) -> None:
+    """Each story failed in some version, as its file and README.md describe."""
     story = stories.load(file)
     failure = play(story.seed, story.people, story.steps)
     assert failure is None, f"{failure.check}: {failure.what}\n{stories.told(story.steps)}"
 
 
-def test_one_seed_is_one_history() -> None:
-    """What failed once fails again: the same seed gives the same steps, ids and stamps."""
+def test_a_seed_determines_the_history() -> None:
+    """The same seed gives the same steps, ids and stamps, so that failures can be repeated."""
     from tests.model import history
     from tests.model.world import World
 
@@ -66,7 +66,7 @@ def test_one_seed_is_one_history() -> None:
 
 
 @pytest.mark.parametrize("module", ["tests.model.history", "benchmarks", "docs.recorded"])
-def test_programs_without_the_command_line_register_the_extensions(module: str) -> None:
+def test_programs_register_the_extensions_themselves(module: str) -> None:
     """`python -m tests.model`, the benchmarks and docs.recorded save records too, and pytest registers nothing for them."""
     script = f"import {module}; from fieldsync.replica.extensions import registered_extensions; registered_extensions()"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)

@@ -1,4 +1,4 @@
-"""The model stands on its own, and knows the design's own examples."""
+"""The model is independent of the program and reproduces the design's own examples."""
 
 import ast
 from pathlib import Path
@@ -23,7 +23,7 @@ def write(device: bytes, seq: int, value: object, **over: int) -> Write:
     return Write(commit, value, seen)
 
 
-def test_the_model_imports_nothing_of_the_program() -> None:
+def test_the_model_does_not_import_the_program() -> None:
     """A misunderstanding in the program cannot be shared by the model."""
     for file in ORACLE.glob("*.py"):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
@@ -35,15 +35,15 @@ def test_the_model_imports_nothing_of_the_program() -> None:
                 assert not name.startswith("tests.") or name.startswith("tests.model.oracle"), file.name
 
 
-def test_heads_are_what_nobody_has_replaced() -> None:
-    """Amal's and Basim's writes over the first both stand; Huda's, over both, stands alone."""
+def test_heads_are_the_unreplaced_writes() -> None:
+    """Amal's and Basim's writes over the first are both heads; Huda's, over both, is the only one."""
     first, amal, basim = write(HUDA, 1, "x"), write(AMAL, 1, "a", huda=1), write(BASIM, 1, "b", huda=1)
     assert heads([first, amal, basim]) == [amal, basim]
     assert heads([first, amal, basim, last := write(HUDA, 2, "c", amal=1, basim=1)]) == [last]
 
 
-def test_a_value_that_was_taken_from_the_other_side_does_not_hide_a_third() -> None:
-    """Amal wrote x, Basim y; Huda writes y over Amal's x: the heads are equal and do not agree, so a person looks."""
+def test_adopting_the_other_value_does_not_hide_a_third() -> None:
+    """Amal wrote x, Basim y; Huda writes y over Amal's x: equal heads that do not agree, so review is needed."""
     first, amal, basim = write(HUDA, 1, "m"), write(AMAL, 1, "x", huda=1), write(BASIM, 1, "y", huda=1)
     huda = write(HUDA, 2, "y", huda=1, amal=1)
     written = [first, amal, basim, huda]
@@ -52,8 +52,8 @@ def test_a_value_that_was_taken_from_the_other_side_does_not_hide_a_third() -> N
     assert settle("shelter", "name", written, lambda *_: Must.NO).look is Must.YES
 
 
-def test_ones_own_value_may_give_way_to_the_other_sides() -> None:
-    """Amal wrote x, Basim y; Amal takes y over her own x: nobody else's value has vanished, and nobody need look."""
+def test_an_author_may_adopt_the_other_value() -> None:
+    """Amal wrote x, Basim y; Amal writes y over her own x: no value of others has vanished, so no review."""
     first, amal, basim = write(HUDA, 1, "m"), write(AMAL, 1, "x", huda=1), write(BASIM, 1, "y", huda=1)
     written = [first, amal, basim, write(AMAL, 2, "y", huda=1, amal=1)]
     assert not disagree(heads(written), written)
@@ -68,8 +68,8 @@ def test_ones_own_value_may_give_way_to_the_other_sides() -> None:
         ({"amal": 1}, False),
     ],
 )
-def test_a_server_takes_no_silent_decision(over: dict[str, int], good: bool) -> None:
-    """Huda's write over one side of a conflict is taken, over both sides it waits, and so does one that leaves out what they had seen."""
+def test_a_server_quarantines_a_silent_decision(over: dict[str, int], good: bool) -> None:
+    """Huda's write over one side is accepted; over both sides, or with an incomplete context, it is quarantined."""
     first, amal, basim = write(HUDA, 1, "m"), write(AMAL, 1, "x", huda=1), write(BASIM, 1, "y", huda=1)
     made = Write(Commit(PHONE, 1, 9, "Samar", "shelter", 1, b"r" * 16, {}, {}, b""), "z", {
         {"amal": AMAL, "basim": BASIM, "huda": HUDA}[name]: n for name, n in over.items()
@@ -79,8 +79,8 @@ def test_a_server_takes_no_silent_decision(over: dict[str, int], good: bool) -> 
     assert judging.accepted("shelter", "name", made, [first, amal, basim], first.dot, present) is good
 
 
-def test_an_edit_in_a_conflict_covers_ones_own_head() -> None:
-    """In an open register Amal's edit covers her own head; where nobody else has written beyond the base, her phone's too."""
+def test_an_edit_in_a_conflict_covers_the_author_s_heads() -> None:
+    """In an open register Amal's edit covers her device's head; if nobody else wrote since, her other device's too."""
     first, amal, basim = write(HUDA, 1, "m"), write(AMAL, 1, "x", huda=1), write(BASIM, 1, "y", huda=1)
     covered = judging.covered("shelter", "name", [amal, basim], [first, amal, basim], AMAL, "Amal", first.dot)
     assert covered == {amal.dot}

@@ -1,4 +1,4 @@
-"""Which conflicts somebody wants to see: by whom, how old, with which words; the same in lists and in the queue."""
+"""Filters of conflicts by author, age and words: the same in lists and in the queue."""
 
 import pytest
 
@@ -56,15 +56,13 @@ def everybody(people: Cast) -> None:
         (ConflictFilter(text="لاذقية"), set()),
     ],
 )
-def test_a_filter_leaves_the_same_in_the_list_and_in_the_queue(
-    disputed: Cast, narrowed: ConflictFilter, fields: set[str]
-) -> None:
-    """Authors, age and words are judged by the values, alike in both."""
+def test_a_filter_gives_the_same_list_and_queue(disputed: Cast, narrowed: ConflictFilter, fields: set[str]) -> None:
+    """Authors, age and words are matched against the values, alike in both."""
     assert {one.field for one in decisions.list_conflicts(disputed.samar, narrowed)} == fields
     assert {one.field for one in queue.waiting_conflicts(disputed.samar, narrowed)} == fields
 
 
-def test_a_conflict_names_whom_it_is_about(disputed: Cast) -> None:
+def test_a_conflict_names_its_family_or_person(disputed: Cast) -> None:
     """A family by its name and place, a case by its person."""
     titles = {one.field: one.title for one in decisions.list_conflicts(disputed.samar)}
     assert titles["case_type"] == "ريم الحسن"
@@ -72,5 +70,5 @@ def test_a_conflict_names_whom_it_is_about(disputed: Cast) -> None:
 
 
 def test_authors_are_counted(disputed: Cast) -> None:
-    """Who wrote values of how many open conflicts."""
+    """The number of open conflicts with a value by each author."""
     assert dict(queue.count_authors(disputed.samar)) == {"Amal": 3, "Basim": 2, "Samar": 1}

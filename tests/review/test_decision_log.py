@@ -1,4 +1,4 @@
-"""How long supervisors take for a decision, and how often two of them decide alike."""
+"""Statistics of decisions: their duration, and agreement between supervisors."""
 
 from fieldsync.replica import save
 from fieldsync.replica.changes import Changes
@@ -39,8 +39,8 @@ def decide(node: Node, home: str, value: str) -> None:
     decisions.decide_conflict(node, home, "location", value=value)
 
 
-def test_seconds_are_those_between_two_saves(people: Cast, clock: Clock) -> None:
-    """A pause is no decision, and of many in one save none took any time."""
+def test_a_decision_s_duration_is_the_time_between_saves(people: Cast, clock: Clock) -> None:
+    """Pauses do not count, and of several in one save none took any time."""
     clock.now = OCTOBER
     homes = disputed(people, JBL, 5)
     for pause, home in zip((3_600 * SECOND, 20 * SECOND, 40 * SECOND), homes, strict=False):
@@ -54,8 +54,8 @@ def test_seconds_are_those_between_two_saves(people: Cast, clock: Clock) -> None
     assert logged_decisions(people.amal) == []
 
 
-def test_two_supervisors_agree_or_not(people: Cast, clock: Clock) -> None:
-    """On one conflict, without knowing of each other; and the second thoughts of one person are nobody's disagreement."""
+def test_agreement_of_two_supervisors_is_counted(people: Cast, clock: Clock) -> None:
+    """On one conflict decided independently; one person's changed mind is not a disagreement."""
     clock.now = OCTOBER
     join_directly(people.hq, people.home / "zaid", "Zaid", "supervisor", ["LAT"])
     zaid = open_node(people.home / "zaid", clock)

@@ -1,4 +1,4 @@
-"""Pairs merged together: only those like which people merged enough, one by one, and never called two."""
+"""Bulk merges: only pairs of a score at which people merged enough pairs individually and rejected none."""
 
 from itertools import permutations
 
@@ -46,16 +46,16 @@ def decide(node: Node, merge: int, apart: int = 0) -> None:
         duplicate_pairs.mark_distinct(node, one.a, one.b)
 
 
-def test_too_few_were_merged(twice: Cast) -> None:
-    """Nothing is merged together before people have looked at some."""
+def test_a_bulk_merge_needs_enough_individual_merges(twice: Cast) -> None:
+    """Nothing is merged in bulk before people have reviewed some pairs."""
     decide(twice.samar, ENOUGH - 1)
     with pytest.raises(errors.PastDisagree) as caught:
         duplicate_bulk.mergeable_pairs(twice.samar, "person", LEAST)
     assert caught.value.facts == {"merged": ENOUGH - 1, "apart": 0, "needs": ENOUGH, "percent": 90}
 
 
-def test_the_rest_is_merged_where_all_agree(twice: Cast) -> None:
-    """In one save, on every computer alike; and taken back in one."""
+def test_a_bulk_merge_is_one_save_and_one_undo(twice: Cast) -> None:
+    """The remaining pairs are merged alike on every node, and undone together."""
     samar = twice.samar
     decide(samar, ENOUGH)
     past = duplicate_bulk.past_pairs(samar, "person", LEAST)
@@ -74,22 +74,22 @@ def test_the_rest_is_merged_where_all_agree(twice: Cast) -> None:
     assert len(duplicate_pairs.list_pairs(samar, type="person")) == 3
 
 
-def test_one_pair_that_was_two_stops_it(twice: Cast) -> None:
-    """Where people disagreed even once, each is looked at; above that likelihood not."""
+def test_one_rejected_pair_stops_bulk_merges_at_its_score(twice: Cast) -> None:
+    """A single rejection requires individual review; above that score bulk merges go on."""
     decide(twice.samar, ENOUGH, apart=1)
     with pytest.raises(errors.PastDisagree):
         duplicate_bulk.mergeable_pairs(twice.samar, "person", LEAST)
     assert duplicate_bulk.past_pairs(twice.samar, "person", 1.1) == PastPairs(0, 0, 1.0)
 
 
-def test_other_types_say_nothing(twice: Cast) -> None:
-    """Merged persons are no reason to merge households."""
+def test_merges_of_other_types_do_not_count(twice: Cast) -> None:
+    """Merged persons do not justify a bulk merge of households."""
     decide(twice.samar, ENOUGH)
     assert duplicate_bulk.past_pairs(twice.samar, "household", LEAST) == PastPairs(0, 0, 1.0)
 
 
-def test_only_pairs_that_one_may_decide(people: Cast) -> None:
-    """A pair with one record in a unit that is not hers is for others: Basim, who only writes there, gets none."""
+def test_bulk_merges_skip_pairs_of_other_units(people: Cast) -> None:
+    """A pair with a record outside her units is skipped; a caseworker may not merge any."""
     for number, given in enumerate(GIVEN[: ENOUGH + 1]):
         person(people.basim, given, number, JBL)
         person(people.basim, given, number, QRD)
@@ -103,8 +103,8 @@ def test_only_pairs_that_one_may_decide(people: Cast) -> None:
 
 
 @pytest.mark.parametrize("order", list(permutations(range(3))))
-def test_pairs_of_three_records_are_merged_once(people: Cast, order: tuple[int, ...]) -> None:
-    """Of three records of one man, which make three pairs, one stays, in whatever order; taken back, all three stand again."""
+def test_three_records_of_one_person_are_merged_once(people: Cast, order: tuple[int, ...]) -> None:
+    """Three records make three pairs; one survives, in any order; undone, all three are back."""
     for _ in range(3):
         person(people.samar, GIVEN[0], 0)
     pairs = duplicate_pairs.list_pairs(people.samar, type="person")
@@ -117,8 +117,8 @@ def test_pairs_of_three_records_are_merged_once(people: Cast, order: tuple[int, 
         duplicate_pairs.part_records(people.samar, done.gave)
 
 
-def test_unlikelier_pairs_than_people_merged_are_left_to_them(twice: Cast) -> None:
-    """Five sure pairs are no reason to merge doubtful ones, whatever score somebody asks for."""
+def test_pairs_below_the_merged_scores_are_left(twice: Cast) -> None:
+    """Five confident merges do not justify doubtful ones, whatever score is requested."""
     for given in ("سليم", "عادل"):
         for born in ("1970-01-02", "1974-05-06"):
             told = {"given": given, "father": "كمال", "family": "الأسعد", "sex": "m", "birth_date": born}
@@ -135,8 +135,8 @@ def test_unlikelier_pairs_than_people_merged_are_left_to_them(twice: Cast) -> No
     assert [one for one in duplicate_bulk.mergeable_pairs(twice.samar, "person", 0.5) if "كمال" in one.a_title] == []
 
 
-def test_a_pair_that_is_asked_about_again_is_looked_at(twice: Cast) -> None:
-    """Somebody called them two, and a paper in common came since: it stops no others, and is not merged with them."""
+def test_a_reopened_pair_is_not_merged_in_bulk(twice: Cast) -> None:
+    """A rejected pair with a new common document does not block others and is left for review."""
     samar = twice.samar
     decide(samar, ENOUGH, apart=1)
     (two,) = [

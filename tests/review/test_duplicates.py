@@ -1,4 +1,4 @@
-"""Two records, one person: seen at `add`, decided by supervisors, split again, and the same on every node."""
+"""Duplicate records: warned about at `add`, decided by supervisors, split again, and the same on every node."""
 
 from typing import Any
 
@@ -49,8 +49,8 @@ def meet(people: Cast, *nodes: Node) -> None:
             people.clock.tick(1_000)
 
 
-def test_the_person_at_the_keyboard_is_warned(people: Cast) -> None:
-    """Before anything is saved, with reasons; a brother is no duplicate; what is removed warns nobody."""
+def test_add_warns_of_possible_duplicates(people: Cast) -> None:
+    """Before anything is saved, with reasons; not for a brother or a removed record."""
     amal = people.amal
     known = person(amal, JBL, AHMAD)
     (found,) = duplicate_pairs.likely_duplicates(amal, "person", Changes(set={k: v for k, v in AGAIN.items() if v}))
@@ -66,7 +66,7 @@ def test_the_person_at_the_keyboard_is_warned(people: Cast) -> None:
 
 
 def test_pairs_are_listed_once_and_follow_edits(people: Cast) -> None:
-    """The list has the contract's shape, catches up by itself, and forgets a pair that an edit has taken apart."""
+    """The list has the contract's shape, updates itself, and drops a pair that an edit has separated."""
     amal = people.amal
     a, b = person(amal, JBL, AHMAD), person(amal, JBL, AGAIN)
     person(amal, JBL, SAMIR)
@@ -81,8 +81,8 @@ def test_pairs_are_listed_once_and_follow_edits(people: Cast) -> None:
     assert duplicate_pairs.list_pairs(amal) == []
 
 
-def test_what_people_call_somebody_is_seen_beyond_the_office(people: Cast) -> None:
-    """One office writes a name with another one, the next has that alone: a pair as soon as it is told, without it a doubtful one."""
+def test_an_alias_finds_a_duplicate_in_another_office(people: Cast) -> None:
+    """One office records two names, the next only the alias: a pair, which without the alias is doubtful."""
     amal, basim, samar = people.amal, people.basim, people.samar
     a = record_ids.id_text(save.add_record(amal, "person", Changes(set=AHMAD, put={"aliases": ["أبو خالد"]}), unit=JBL))
     b = person(basim, QRD, AGAIN, given="Abu Khaled")
@@ -103,8 +103,8 @@ def test_what_people_call_somebody_is_seen_beyond_the_office(people: Cast) -> No
     assert doubtful.score < pair.score
 
 
-def test_households_are_compared_too(people: Cast) -> None:
-    """A booklet registered twice is a pair; its members' references follow the household that stays."""
+def test_households_are_compared(people: Cast) -> None:
+    """A booklet registered twice is a pair; references of members follow the surviving household."""
     samar = people.samar
     one, other = (
         record_ids.id_text(
@@ -122,8 +122,8 @@ def test_households_are_compared_too(people: Cast) -> None:
     assert queries.show(samar, child).unit == QRD
 
 
-def test_a_merge_keeps_everything_and_is_split_again(people: Cast) -> None:
-    """References follow, lists count once, and months later both are as they were, with what was written meanwhile."""
+def test_a_merge_is_lossless_and_can_be_split(people: Cast) -> None:
+    """References follow, lists count once, and after a split both are as before, with later changes."""
     samar = people.samar
     home = record_ids.id_text(save.add_record(samar, "household", Changes(set={"family_name": "الحسن"}), unit=JBL))
     a, b = person(samar, JBL, AHMAD, household=home), person(samar, QRD, AGAIN)
@@ -153,8 +153,8 @@ def test_a_merge_keeps_everything_and_is_split_again(people: Cast) -> None:
     assert not after[a].merged
 
 
-def test_a_set_names_what_is_one_once(people: Cast) -> None:
-    """Two records of one charity among an event's partners are one: shown once, found by either, and dropped together."""
+def test_a_set_shows_merged_members_once(people: Cast) -> None:
+    """Two merged charities in a set are shown once, found by either and removed together."""
     samar = people.samar
     a, b, c = (
         record_ids.id_text(save.add_record(samar, "organisation", Changes(set={"name_ar": name, "kind": "charity"})))
@@ -176,8 +176,8 @@ def test_a_set_names_what_is_one_once(people: Cast) -> None:
     assert queries.show(samar, event).fields["partners"] == [c]
 
 
-def test_not_the_same_is_remembered(people: Cast) -> None:
-    """Nobody is asked again, on no node; a merge later says otherwise, and both decisions are in the history."""
+def test_a_rejected_pair_is_remembered(people: Cast) -> None:
+    """The pair is not offered again on any node; a later merge overrides it, and history has both decisions."""
     samar = people.samar
     a, b = person(people.amal, JBL, AHMAD), person(people.basim, QRD, AGAIN)
     meet(people)
@@ -201,8 +201,8 @@ def test_not_the_same_is_remembered(people: Cast) -> None:
         duplicate_pairs.split_records(samar, a, b)
 
 
-def test_two_supervisors_who_differ_are_a_conflict(people: Cast, zaid: Node) -> None:
-    """One merges what the other calls two: a conflict of `_same_as`, the two decisions its heads, decided and undone like any."""
+def test_contradicting_decisions_are_a_conflict(people: Cast, zaid: Node) -> None:
+    """One merges, the other rejects: a conflict of `_same_as`, decided and undone like any other."""
     samar = people.samar
     a, b = person(samar, JBL, AHMAD), person(samar, QRD, AGAIN)
     meet(people, samar, zaid)
@@ -227,8 +227,8 @@ def test_two_supervisors_who_differ_are_a_conflict(people: Cast, zaid: Node) -> 
     assert not differing(samar, people.hq)
 
 
-def test_only_those_with_the_right_to_both_decide(people: Cast) -> None:
-    """A caseworker may not, on the laptop or by commits of her own; nor a supervisor of one of the two units."""
+def test_deciding_needs_permission_for_both_records(people: Cast) -> None:
+    """Refused for a caseworker, by command or by forged commits, and for a supervisor of only one of the units."""
     amal, hq = people.amal, people.hq
     a, b = person(amal, JBL, AHMAD), person(amal, JBL, AGAIN)
     for decide in (duplicate_pairs.merge_records, duplicate_pairs.mark_distinct):
@@ -258,8 +258,8 @@ def test_only_those_with_the_right_to_both_decide(people: Cast) -> None:
     huda.close()
 
 
-def test_who_gave_way_to_each_other_stand_for_the_older(people: Cast, zaid: Node) -> None:
-    """Two supervisors merge the same pair, each the other way round: one person, and every node shows the same one."""
+def test_opposite_merges_leave_the_older_record(people: Cast, zaid: Node) -> None:
+    """Two supervisors merge the same pair in opposite directions: every node shows the same survivor."""
     samar = people.samar
     a, b = person(samar, JBL, AHMAD), person(samar, QRD, AGAIN)
     c = person(samar, JBL, AHMAD, mother=None)
@@ -291,7 +291,7 @@ STEPS = st.lists(
 def test_decisions_in_any_order_converge(
     cast_template: Any, tmp_path_factory: Any, steps: list[tuple[str, str, int, int]]
 ) -> None:
-    """Merges, splits and not-sames by two supervisors, synced at any time: the same registers, the same groups, no value lost."""
+    """Merges, splits and rejections by two supervisors, synced at any time: equal registers and groups, no value lost."""
     home = tmp_path_factory.mktemp("steps")
     cast.copy_cast(cast_template, home)
     people = Cast(home, cast.Clock())
@@ -339,8 +339,8 @@ def test_decisions_in_any_order_converge(
     nodes["zaid"].close()
 
 
-def test_the_index_is_what_it_would_be_if_made_anew(people: Cast) -> None:
-    """Caught up in parts, after edits and removals, the pairs are those of a scan."""
+def test_an_updated_index_equals_a_rebuilt_one(people: Cast) -> None:
+    """Updated in parts, after edits and removals, its pairs are those of a full scan."""
     amal = people.amal
     made = [person(amal, JBL, one) for one in (AHMAD, SAMIR, AGAIN, SAMIR)]
     duplicate_pairs.list_pairs(amal)
@@ -353,8 +353,8 @@ def test_the_index_is_what_it_would_be_if_made_anew(people: Cast) -> None:
     assert len(caught_up) == 4
 
 
-def test_a_server_knows_of_those_elsewhere_and_says_no_more(people: Cast) -> None:
-    """The caseworkers learn that theirs may be registered elsewhere, nothing of the other; who may see both sees the pair."""
+def test_a_server_gives_hints_without_data(people: Cast) -> None:
+    """Caseworkers learn that a record may be registered elsewhere, and nothing of the other; those who see both get the pair."""
     amal, samar, hq = people.amal, people.samar, people.hq
     cast.join_directly(hq, people.home / "rami", "Rami", "caseworker", [QRD])
     rami = people.open("rami")
@@ -377,7 +377,7 @@ def test_a_server_knows_of_those_elsewhere_and_says_no_more(people: Cast) -> Non
     rami.close()
 
 
-def test_what_leaves_a_laptop_leaves_no_keys(people: Cast) -> None:
+def test_a_departed_record_leaves_no_index_keys(people: Cast) -> None:
     """A family that moves away takes its blocks, pairs and decisions with it."""
     amal, hq, samar = people.amal, people.hq, people.samar
     person(amal, JBL, AHMAD)

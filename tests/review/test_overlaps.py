@@ -1,4 +1,4 @@
-"""Aid without duplication: found where both are known, whoever entered them and in whatever order they came."""
+"""Overlaps: possible duplicate assistance is found where both records are known, whoever entered them, in any order."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,8 +49,8 @@ def pairs(node: Node) -> set[tuple[str, frozenset[str]]]:
     return {(one.rule, frozenset((one.a.record, one.b.record))) for one in assistance_overlaps.list_overlaps(node)}
 
 
-def test_two_providers_for_one_household_are_flagged_on_entry_and_settled(people: Cast) -> None:
-    """One gave to the household, the other to a person of it: told at once where both are known; a supervisor cancels one."""
+def test_aid_from_two_providers_is_flagged_and_settled(people: Cast) -> None:
+    """One gave to the household, the other to a member: warned at entry where both are known; a supervisor cancels one."""
     amal, basim, samar, hq = people.amal, people.basim, people.samar, people.hq
     home, person = family(amal)
     everybody(people)
@@ -70,8 +70,8 @@ def test_two_providers_for_one_household_are_flagged_on_entry_and_settled(people
     assert [pairs(node) for node in (amal, basim, samar, hq)] == [set()] * 4
 
 
-def test_both_may_be_right_and_nobody_is_asked_again(people: Cast) -> None:
-    """Half a basket each: said once, known everywhere; a third one is a new question."""
+def test_an_overlap_confirmed_as_right_is_not_offered_again(people: Cast) -> None:
+    """Half a basket each: confirmed once, known everywhere; a third basket is a new question."""
     home, _ = family(people.amal)
     first, second = aid(people.amal, home, "جمعية البر"), aid(people.amal, home, "الهلال الأحمر")
     everybody(people)
@@ -85,8 +85,8 @@ def test_both_may_be_right_and_nobody_is_asked_again(people: Cast) -> None:
     assert pairs(people.hq) == {("aid", frozenset((text(one), text(third)))) for one in (first, second)}
 
 
-def test_what_is_no_double(people: Cast) -> None:
-    """Another kind, another month, another household, what was cancelled or removed."""
+def test_differing_aid_is_not_an_overlap(people: Cast) -> None:
+    """Another kind, month or household, and cancelled or removed records."""
     home, _ = family(people.amal)
     other, _ = family(people.amal, "العلي")
     aid(people.amal, home, "جمعية البر")
@@ -99,8 +99,8 @@ def test_what_is_no_double(people: Cast) -> None:
     assert pairs(people.amal) == set()
 
 
-def test_two_records_of_one_household_are_one_household(people: Cast) -> None:
-    """Merged by a supervisor, what each was given is what one was given; split, it is not."""
+def test_merged_households_share_their_aid(people: Cast) -> None:
+    """After a merge the aid of both counts together; after a split it does not."""
     home, _ = family(people.amal)
     again, _ = family(people.amal)
     aid(people.amal, home, "جمعية البر")
@@ -114,8 +114,8 @@ def test_two_records_of_one_household_are_one_household(people: Cast) -> None:
     assert pairs(people.samar) == set()
 
 
-def test_programmes_that_exclude_each_other(people: Cast) -> None:
-    """It is enough that one of them says so; the same programme twice is a double too, an ended enrolment is none."""
+def test_exclusive_programmes_overlap(people: Cast) -> None:
+    """One of the two must name the other; the same programme twice overlaps too, an ended enrolment does not."""
     samar = people.samar
 
     def programme(name: str, *without: bytes) -> bytes:
@@ -159,10 +159,10 @@ def offices(cast_template: Path, tmp_path_factory: pytest.TempPathFactory) -> It
     ),
     order=st.permutations(["amal", "basim", "samar"]),
 )  # fmt: skip
-def test_who_holds_the_same_records_finds_the_same_pairs(
+def test_nodes_with_the_same_records_find_the_same_overlaps(
     offices: Cast, entries: list[tuple[str, int, str]], order: list[str]
 ) -> None:
-    """Whoever enters what and syncs in whatever order: the server and everybody agree, and no pair is missing or invented."""
+    """With random entries and syncs the server and all laptops agree, and no pair is missing or extra."""
     home, person = family(offices.amal)
     everybody(offices)
     before = pairs(offices.hq)

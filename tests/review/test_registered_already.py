@@ -1,4 +1,4 @@
-"""Who is registered already, by whatever words there are: who is found, and by what it is said to be."""
+"""The search for existing registrations by any words: results and the reasons given."""
 
 import pytest
 
@@ -59,7 +59,7 @@ def found(node: Node, type: str, text: str) -> dict[str, list[str]]:
 def test_a_person_is_found_by_words(
     people: Cast, known: dict[str, str], text: str, who: list[str], why: set[str]
 ) -> None:
-    """Whole names, beginnings, other scripts, a year, a letter wrong; each says why."""
+    """Full names, prefixes, other scripts, a year, a wrong letter; each result has its reason."""
     told = found(people.amal, "person", text)
     assert list(told) == [known[name] for name in who]
     if who:
@@ -80,14 +80,14 @@ def test_a_person_is_found_by_words(
 def test_a_family_is_found_by_words(
     people: Cast, known: dict[str, str], text: str, who: list[str], why: set[str]
 ) -> None:
-    """By its name, phone, booklet and place, and by the name of a member."""
+    """By its name, phone, booklet and place, and by a member's name."""
     told = found(people.amal, "household", text)
     assert list(told)[:1] == [known[name] for name in who]
     assert set(told[known[who[0]]]) >= why
 
 
-def test_what_is_gone_is_not_found_and_a_server_finds_the_same(people: Cast, known: dict[str, str]) -> None:
-    """A record that was removed is not offered; headquarters has no index, and reads."""
+def test_removed_records_are_not_found(people: Cast, known: dict[str, str]) -> None:
+    """A removed record is not offered; headquarters has no index, scans, and finds the same."""
     sync(people.amal, people.hq)
     assert list(found(people.hq, "person", "أحمد 1985")) == [known["أحمد"]]
     save.remove_record(people.amal, known["أحمد"], "twice")
@@ -109,6 +109,6 @@ def test_what_is_gone_is_not_found_and_a_server_finds_the_same(people: Cast, kno
         ("household", "+963 944 123 456", {"phones": ["+963944123456"]}),
     ],
 )
-def test_the_words_begin_the_form(type: str, text: str, answers: dict[str, object]) -> None:
-    """What is clear is answered; what a person must say is left open."""
+def test_the_search_words_prefill_the_form(type: str, text: str, answers: dict[str, object]) -> None:
+    """Unambiguous words become answers; the others are left open."""
     assert registered_already.first_answers(type, text) == answers

@@ -1,4 +1,4 @@
-"""A conflict goes back to those who wrote its values: into their agenda, behind the others, and on when they answer."""
+"""Returned conflicts: questions to the authors in their agenda; the conflict waits until they are answered."""
 
 import pytest
 
@@ -56,8 +56,8 @@ def order(node: Node) -> list[str]:
     return [one.field for one in queue.waiting_conflicts(node)]
 
 
-def test_a_question_is_in_the_agenda_of_those_who_wrote(disputed: Cast) -> None:
-    """Each of them has one of their own, and of others none; answered, it is done with."""
+def test_a_question_is_in_each_author_s_agenda(disputed: Cast) -> None:
+    """Each author has their own question only; answering it closes it."""
     assert ask(disputed) == ["Amal", "Basim"]
     assert due(disputed.samar) == []
     everybody(disputed)
@@ -72,8 +72,8 @@ def test_a_question_is_in_the_agenda_of_those_who_wrote(disputed: Cast) -> None:
     ]  # fmt: skip
 
 
-def test_what_was_returned_waits_behind_the_others(disputed: Cast) -> None:
-    """It comes back to its place as soon as all who were asked have answered."""
+def test_a_returned_conflict_goes_to_the_end_of_the_queue(disputed: Cast) -> None:
+    """It returns to its position once all questions are answered."""
     before = order(disputed.samar)
     ask(disputed, before[0])
     assert order(disputed.samar) == before[::-1]
@@ -84,8 +84,8 @@ def test_what_was_returned_waits_behind_the_others(disputed: Cast) -> None:
     assert order(disputed.samar) == before
 
 
-def test_a_decision_settles_its_questions_only(disputed: Cast) -> None:
-    """Nobody answers about what was decided meanwhile; a question about another field stays."""
+def test_a_decision_closes_its_questions_only(disputed: Cast) -> None:
+    """Questions about the decided field are closed; those about other fields stay."""
     ask(disputed, "family_book_no", of="Amal")
     ask(disputed, "location", of="Amal")
     everybody(disputed)
@@ -96,7 +96,7 @@ def test_a_decision_settles_its_questions_only(disputed: Cast) -> None:
     assert queries.show(disputed.amal, left).fields["conflict_in"] == "location"
 
 
-def test_bulk_decisions_settle_questions_too(disputed: Cast) -> None:
+def test_bulk_decisions_close_questions(disputed: Cast) -> None:
     """As on the screen, where many are decided in one save."""
     ask(disputed, "family_book_no", of="Amal")
     (item,) = [one for one in decisions.list_conflicts(disputed.samar) if one.field == "family_book_no"]
@@ -108,15 +108,15 @@ def test_bulk_decisions_settle_questions_too(disputed: Cast) -> None:
     assert due(disputed.amal) == []
 
 
-def test_who_may_not_decide_may_not_return(disputed: Cast) -> None:
-    """A caseworker who looks at the list cannot give others work."""
+def test_returning_needs_the_right_to_decide(disputed: Cast) -> None:
+    """A caseworker who sees the list cannot send questions."""
     item = returns.open_conflict(disputed.amal, family(disputed.amal), "family_book_no")
     with pytest.raises(errors.RoleRefused):
         returns.return_conflict(disputed.amal, item, "?", what="")
 
 
-def test_a_question_says_something(disputed: Cast) -> None:
-    """Blanks are refused, and nobody's agenda has an empty line."""
+def test_a_blank_question_is_refused(disputed: Cast) -> None:
+    """No agenda has an empty entry."""
     with pytest.raises(errors.IllegalValue):
         returns.return_conflict(
             disputed.samar, returns.open_conflict(disputed.samar, family(disputed.samar), "location"), " ", what=""
@@ -124,7 +124,7 @@ def test_a_question_says_something(disputed: Cast) -> None:
     assert queries.list_records(disputed.samar, "question") == []
 
 
-def test_only_questions_are_answered(disputed: Cast) -> None:
+def test_an_answer_needs_a_question_s_code(disputed: Cast) -> None:
     """A household's code in place of the question's changes nothing."""
     with pytest.raises(errors.IllegalValue):
         returns.answer_question(disputed.amal, family(disputed.amal), "نعم")
@@ -132,8 +132,8 @@ def test_only_questions_are_answered(disputed: Cast) -> None:
         returns.open_conflict(disputed.samar, family(disputed.samar), "housing")
 
 
-def test_the_screen_returns_and_shows_the_answer(disputed: Cast) -> None:
-    """r, the question, Enter: it goes to the end; the answer stands above the values."""
+def test_a_conflict_is_returned_on_the_screen(disputed: Cast) -> None:
+    """r, the question, Enter: it goes to the end of the queue; the answer is shown above the values."""
     from tests.ui.screens import seen
     from tests.ui.test_review_screen import play
 
@@ -158,8 +158,8 @@ def test_the_screen_returns_and_shows_the_answer(disputed: Cast) -> None:
     play(disputed.samar, look)
 
 
-def test_line_by_line_it_is_returned_too(disputed: Cast) -> None:
-    """r and the question; without one nothing is asked. It comes last then, with what was asked above its values."""
+def test_a_conflict_is_returned_line_by_line(disputed: Cast) -> None:
+    """r and the question; an empty one is not sent. The conflict then comes last, with the question above its values."""
     before = order(disputed.samar)
     typed = iter(["r", "", "r", "من رأى البيت؟", "s", "q"])
     out = Tables("en")
@@ -173,8 +173,8 @@ def test_line_by_line_it_is_returned_too(disputed: Cast) -> None:
     assert len(queries.list_records(disputed.samar, "question")) == 2
 
 
-def test_a_question_is_about_the_record_that_it_belongs_to(disputed: Cast) -> None:
-    """It goes where the family goes."""
+def test_a_question_belongs_to_its_record(disputed: Cast) -> None:
+    """It moves with the family."""
     ask(disputed, of="Amal")
     everybody(disputed)
     shown = queries.show(disputed.amal, due(disputed.amal)[0])

@@ -1,4 +1,4 @@
-"""Phones and places that many families share, and decisions that look again when data arrives."""
+"""Phones and places shared by many families, and rejected pairs that reopen with new data."""
 
 from typing import Any
 
@@ -32,8 +32,8 @@ def fill(node: Node, n: int) -> None:
 
 
 @pytest.mark.parametrize("scanned", [False, True])
-def test_a_phone_that_many_families_have_makes_no_pair(people: Cast, *, scanned: bool) -> None:
-    """A family name and a phone are enough, until more than ten families have that phone; what was found before goes, too."""
+def test_a_phone_of_many_families_is_no_evidence(people: Cast, *, scanned: bool) -> None:
+    """A family name and a phone make a pair, until more than ten families have that phone; earlier pairs then go too."""
     amal = people.amal
     a, b = family(amal, "الحسن", location="جبلة"), family(amal, "حسن", location="حمص")
     (pair,) = duplicate_pairs.list_pairs(amal)
@@ -50,8 +50,8 @@ def test_a_phone_that_many_families_have_makes_no_pair(people: Cast, *, scanned:
     assert duplicate_pairs.likely_duplicates(amal, "household", again) == []
 
 
-def test_a_place_where_many_families_live_speaks_for_nothing(people: Cast) -> None:
-    """Not of families, not of persons in them; their members count once for each family."""
+def test_a_place_of_many_families_is_no_evidence(people: Cast) -> None:
+    """Neither for families nor for persons; each family counts once."""
     amal = people.amal
     a, b = (family(amal, "الحسن", phones=(), location="المدرسة") for _ in range(2))
     for _ in range(MANY_FAMILIES):
@@ -82,8 +82,8 @@ def everybody(people: Cast) -> None:
             people.clock.tick(1_000)
 
 
-def test_a_decision_looks_again_when_a_booklet_comes(people: Cast) -> None:
-    """Then the pair waits again, here and at headquarters, and says why; decided once more, it is closed."""
+def test_a_rejected_pair_reopens_with_a_common_booklet(people: Cast) -> None:
+    """The pair is pending again, here and at headquarters, with the reason; decided again, it is closed."""
     a, b = two_families(people)
     save.edit_record(people.basim, b, Changes(set={"family_book_no": "12/7"}))
     everybody(people)
@@ -97,8 +97,8 @@ def test_a_decision_looks_again_when_a_booklet_comes(people: Cast) -> None:
     assert duplicate_pairs.list_pairs(people.hq) == []
 
 
-def test_a_decision_looks_again_at_what_was_written_before_and_arrives_after(people: Cast) -> None:
-    """Whoever decided had not seen it, whatever the clocks say."""
+def test_a_rejected_pair_reopens_with_evidence_that_arrives_later(people: Cast) -> None:
+    """Data unseen at the decision counts, whatever the clocks show."""
     a = family(people.amal, "الحسن", family_book_no="12/7")
     b = family(people.basim, "حسن", unit=QRD)
     everybody(people)
@@ -112,8 +112,8 @@ def test_a_decision_looks_again_at_what_was_written_before_and_arrives_after(peo
     assert pair.reasons[-1] == "again"
 
 
-def test_other_data_asks_nobody_again(people: Cast) -> None:
-    """A name spelt otherwise, a phone of one of them, a note: the decision stands."""
+def test_other_data_does_not_reopen_a_rejected_pair(people: Cast) -> None:
+    """A corrected name, one side's phone, a note: the decision stands."""
     a, b = two_families(people)
     save.edit_record(people.basim, b, Changes(set={"family_name": "الحسن", "address": "قرب المدرسة"}))
     save.edit_record(people.amal, a, Changes(put={"phones": [OWN]}))
@@ -121,8 +121,8 @@ def test_other_data_asks_nobody_again(people: Cast) -> None:
     assert duplicate_pairs.list_pairs(people.samar) == []
 
 
-def test_a_person_whose_family_gets_the_others_phone_is_looked_at_again(people: Cast) -> None:
-    """The family's phone speaks for the person, as when they are compared."""
+def test_a_family_s_phone_reopens_a_pair_of_persons(people: Cast) -> None:
+    """The family's phone is evidence for the person, as in the comparison."""
     amal, samar = people.amal, people.samar
     named = {"given": "أحمد", "father": "علي", "grandfather": "سليم", "family": "الحسن", "sex": "m"}
     one, other = (family(amal, "الحسن", phones=phones) for phones in ((OWN,), ()))

@@ -1,4 +1,4 @@
-"""Undo in its particulars: one act after the other, what others wrote since, what cannot be taken back; and who may step back."""
+"""Undo in detail: successive actions, others' later changes, actions that cannot be undone, and lifecycle steps."""
 
 import pytest
 
@@ -19,8 +19,8 @@ def family(node: Node, **fields: object) -> str:
     return record_ids.id_text(save.add_record(node, "household", Changes(set={"family_name": "علي", **fields})))
 
 
-def test_one_act_after_the_other_is_taken_back(people: Cast) -> None:
-    """The last first; each with its note in the history; what was taken back is not taken back again."""
+def test_actions_are_undone_in_reverse_order(people: Cast) -> None:
+    """Each undo has a note in the history; an undone action is not undone again."""
     amal = people.amal
     home = family(amal, location="جبلة")
     save.edit_record(amal, home, Changes(set={"location": "حمص"}), note="moved")
@@ -38,8 +38,8 @@ def test_one_act_after_the_other_is_taken_back(people: Cast) -> None:
         undo.undo_last(amal)
 
 
-def test_what_others_wrote_since_stays(people: Cast) -> None:
-    """Of several fields those are taken back that nobody has written over; a record with others' work is not removed."""
+def test_undo_keeps_others_later_changes(people: Cast) -> None:
+    """Only fields that nobody has changed since are reverted; a record with others' work is not removed."""
     amal, basim = people.amal, people.basim
     home = family(amal, location="جبلة", address="قرب المدرسة")
     for node in (amal, basim, amal):
@@ -60,8 +60,8 @@ def test_what_others_wrote_since_stays(people: Cast) -> None:
     assert caught.value.facts["why"] == ["others"]
 
 
-def test_a_family_that_has_left_is_said(people: Cast) -> None:
-    """It is somebody else's to move by then."""
+def test_undoing_a_completed_transfer_is_refused(people: Cast) -> None:
+    """The family is then in a unit outside the user's grants."""
     amal = people.amal
     home = family(amal)
     sync(amal, people.hq)
@@ -72,8 +72,8 @@ def test_a_family_that_has_left_is_said(people: Cast) -> None:
     assert caught.value.facts["why"] == ["elsewhere"]
 
 
-def test_twenty_acts_are_kept_and_a_save_of_many_is_one(people: Cast) -> None:
-    """What fell out leaves nothing behind."""
+def test_twenty_actions_can_be_undone(people: Cast) -> None:
+    """A save of many records is one action; older ones leave no data behind."""
     amal = people.amal
     home = family(amal)
     for number in range(25):
@@ -87,8 +87,8 @@ def test_twenty_acts_are_kept_and_a_save_of_many_is_one(people: Cast) -> None:
     assert queries.show(amal, home).fields["address"] == "4"
 
 
-def test_a_file_can_be_imported_again_once_that_was_taken_back(people: Cast) -> None:
-    """Nothing of it counts as imported any more; what was removed by hand still does."""
+def test_an_undone_import_can_be_repeated(people: Cast) -> None:
+    """Its rows no longer count as imported; rows removed by hand still do."""
     amal, file = people.amal, people.home / "in.csv"
     file.write_text("family_name,location\nسيد,جبلة\nبدران,حمص\n", "utf-8")
     for _ in range(2):
@@ -109,8 +109,8 @@ def case_state(node: Node, case: str, state: str) -> None:
         commit_writer.commit_drafts(node, tx, [save.draft_edit(node, row, kind, {"state": state})])
 
 
-def test_only_ones_own_last_step_is_taken_back(people: Cast) -> None:
-    """A caseworker may not step back over another's step, nor over more than one's own last one; headquarters refuses it."""
+def test_only_the_author_s_last_lifecycle_step_can_be_undone(people: Cast) -> None:
+    """A caseworker cannot undo another's step or more than the last own one; headquarters refuses it."""
     amal, basim, hq = people.amal, people.basim, people.hq
     person = record_ids.id_text(
         save.add_record(amal, "person", Changes(set={"given": "هدى", "household": family(amal)}))

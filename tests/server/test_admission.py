@@ -1,4 +1,4 @@
-"""Who is let in, as somebody on the line sees it: what was heard cannot be said again, and a refusal is told as what it is."""
+"""Admission of requests: replays are refused, and each refusal has its own error."""
 
 import json
 import socket
@@ -35,8 +35,8 @@ def add(office: Office, name: str, **fields: object) -> bytes:
     return save.add_record(office[name], "household", Changes(set={"family_name": "محمد", **fields}), unit="LAT/JBL")
 
 
-def test_a_captured_request_cannot_be_sent_again(office: Office) -> None:
-    """Somebody who hears a whole signed push sends it again, twice: refused, and nothing has changed."""
+def test_a_captured_request_cannot_be_replayed(office: Office) -> None:
+    """A recorded signed push is sent again twice: refused, and nothing has changed."""
     add(office, "amal", location="جبلة")
     with closing(Tap(certificate_of(office), office.port)) as tap:
         office.meets("amal", tap.port)
@@ -54,8 +54,8 @@ def test_a_captured_request_cannot_be_sent_again(office: Office) -> None:
     assert office.sync("amal")[0].requests == 1  # and the replay has cost the laptop nothing
 
 
-def test_two_syncs_of_one_device_at_once(own_office: Office) -> None:
-    """Two windows of one laptop sync at the same moment, again and again: both succeed, and no commit is lost or doubled."""
+def test_two_concurrent_syncs_of_one_device_succeed(own_office: Office) -> None:
+    """Two windows of one laptop sync at the same moment, repeatedly: both succeed, and no commit is lost or duplicated."""
     for round_ in range(2):
         for i in range(5):
             add(own_office, "amal", location=f"{round_} {i}")
@@ -82,16 +82,16 @@ def test_two_syncs_of_one_device_at_once(own_office: Office) -> None:
 @pytest.mark.parametrize(
     ("protocol", "code"), [(0, "bad_version"), (PROTOCOL + 1, "peer_outdated"), (-1, "bad_version")]
 )
-def test_another_protocol_is_refused(office: Office, protocol: int, code: str) -> None:
-    """A version that this server does not speak, however well signed, gets a clear refusal: whoever is behind is named."""
+def test_an_unknown_protocol_is_refused(office: Office, protocol: int, code: str) -> None:
+    """A protocol version unknown to this server gets a refusal that names the outdated side."""
     hand = Hand(office["amal"], office.port)
     told = hand.post("/v2/sync", hand.hello(protocol=protocol))
     assert (told.status, told.code) == (409, code)
     assert told.error["facts"] == {"what": "protocol", "theirs": PROTOCOL, "ours": protocol}  # as the laptop sees it
 
 
-def test_a_refusal_hands_out_the_next_nonce_as_well(office: Office) -> None:
-    """A request that was let in and then refused leaves the laptop with a good nonce: the next one goes through at once."""
+def test_a_refusal_includes_the_next_nonce(office: Office) -> None:
+    """A request that was admitted and then refused leaves the laptop with a valid nonce."""
     hand = Hand(office["samar"], office.port)
     hand.post("/v2/sync", hand.hello())
     assert hand.post("/v2/sync", hand.hello(protocol=0)).code == "bad_version"
@@ -99,8 +99,8 @@ def test_a_refusal_hands_out_the_next_nonce_as_well(office: Office) -> None:
     assert hand.post("/v2/sync", hand.hello()).status == 200
 
 
-def test_a_hello_cannot_be_left_out(office: Office) -> None:
-    """A request that begins with commits, or with nothing, is none."""
+def test_a_request_without_a_hello_is_refused(office: Office) -> None:
+    """A request that begins with commits, or is empty, is refused."""
     add(office, "amal")
     hand = Hand(office["amal"], office.port)
     for first in (hand.commits(), hand.pack(FrameKind.END, messages.encode(messages.End())), b""):
@@ -108,8 +108,8 @@ def test_a_hello_cannot_be_left_out(office: Office) -> None:
         assert (answer.status, answer.code) == (400, "bad_frame")
 
 
-def test_a_revoked_laptop_is_told_so_however_much_it_has_to_send(own_office: Office) -> None:
-    """Revoked while the server runs, with megabytes unsent: exit code 7 at the first try, and the server has not changed."""
+def test_a_revoked_laptop_is_refused_at_the_first_attempt(own_office: Office) -> None:
+    """Revoked while the server runs, with megabytes pending: exit code 7 at the first attempt, and the server is unchanged."""
     own_office.register("amal", 6_000)
     device_locks.revoke_device(own_office["hq"], own_office["amal"].letters)
     before = own_office.snapshot()
@@ -120,7 +120,7 @@ def test_a_revoked_laptop_is_told_so_however_much_it_has_to_send(own_office: Off
     assert own_office.snapshot() == before
 
 
-def test_health_and_metrics_need_no_proof_and_tell_no_secret(office: Office) -> None:
+def test_health_and_metrics_are_public_and_reveal_no_names(office: Office) -> None:
     """/health answers; /metrics counts, and names nobody."""
     office.sync("amal")
     health = get(office.port, "/health")
@@ -136,8 +136,8 @@ def test_health_and_metrics_need_no_proof_and_tell_no_secret(office: Office) -> 
         assert secret not in text
 
 
-def test_what_a_sync_says_it_cost_is_what_the_line_carried(office: Office) -> None:
-    """The bytes that a sync reports are those of HTTP as a listener counts them."""
+def test_the_reported_bytes_of_a_sync_match_the_connection(office: Office) -> None:
+    """A sync reports the HTTP bytes that a proxy counts."""
     add(office, "amal")
     with closing(Tap(certificate_of(office), office.port)) as tap:
         office.meets("amal", tap.port)
@@ -146,8 +146,8 @@ def test_what_a_sync_says_it_cost_is_what_the_line_carried(office: Office) -> No
     assert [one.up.bytes for one in synced] == list(map(len, tap.heard))
 
 
-def test_nothing_older_than_tls_1_3_is_spoken(office: Office) -> None:
-    """A program that offers TLS 1.2 at most is not met; no cipher is chosen with it."""
+def test_tls_below_1_3_is_refused(office: Office) -> None:
+    """A client that offers TLS 1.2 at most gets no connection."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -161,8 +161,8 @@ def test_nothing_older_than_tls_1_3_is_spoken(office: Office) -> None:
         assert line.version() == "TLSv1.3"
 
 
-def test_a_renewed_server_is_known_by_its_first_key(own_office: Office) -> None:
-    """It writes with another key since: requests name the server as its laptops know it, and a laptop that joins now does so, too."""
+def test_a_renewed_server_keeps_its_first_identity(own_office: Office) -> None:
+    """It signs with another key since: requests name the server by its first identity, also those of new laptops."""
     office = own_office
     office.server.stop()
     hq, key = office["hq"], DeviceKey.generate()
@@ -183,8 +183,8 @@ def test_a_renewed_server_is_known_by_its_first_key(own_office: Office) -> None:
         assert [server.id for server in tx.servers()] == [first]
 
 
-def test_commits_of_a_later_format_tell_that_the_server_is_behind(own_office: Office) -> None:
-    """A newer laptop is not told that it must update, and nothing of what it sent is taken."""
+def test_commits_of_a_later_format_report_an_outdated_server(own_office: Office) -> None:
+    """A newer laptop is not asked to update, and none of its commits is stored."""
     add(own_office, "amal")
     hand = Hand(own_office["amal"], own_office.port)
     hand.post("/v2/sync", hand.hello(where=True))

@@ -62,8 +62,8 @@ def tree(tmp_path: Path) -> Iterator[Tree]:
             server.stop()
 
 
-def test_a_branch_carries_a_case_workers_save_up_and_a_decision_down(tree: Tree) -> None:
-    """Amal at the branch and Basim at headquarters change one family; each hears of the other, and Amal sees her receipts."""
+def test_a_branch_forwards_saves_up_and_decisions_down(tree: Tree) -> None:
+    """Amal at the branch and Basim at headquarters change one family; each gets the other's change, and Amal her receipts."""
     invite = tree.json("hq", "server", "invite", "Jableh", "--role", "branch", "--unit", "LAT/JBL")["invite"]
     assert tree.json("branch", "server", "upstream", "set", invite)["server"] == "Office"
     assert tree.json("branch", "server", "upstream", "set", invite, code=2)["error"]["code"] == "usage"
@@ -101,8 +101,8 @@ def test_a_branch_carries_a_case_workers_save_up_and_a_decision_down(tree: Tree)
     assert tree.json("amal", "sync", "--server", "LAT/JBL", code=7)["error"]["code"] == "revoked"
 
 
-def test_a_night_is_a_cron_line_where_there_is_no_systemd(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The crontab keeps its other lines, and gets ours once, however often it is asked for."""
+def test_the_nightly_sync_is_a_cron_line_without_systemd(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The crontab keeps its other lines and gets ours once, however often the command runs."""
     if Path("/run/systemd/system").is_dir():
         pytest.skip("systemd runs here")
     tools, table = tree.home / "bin", tree.home / "table"
@@ -128,8 +128,8 @@ def test_a_night_is_a_cron_line_where_there_is_no_systemd(tree: Tree, monkeypatc
     branch.close()
 
 
-def test_odd_folders_are_written_as_cron_and_systemd_read_them() -> None:
-    """Spaces, quotes, percent signs and dollars in a path: a shell behind cron, and systemd's own rules, read the same words."""
+def test_special_characters_in_paths_are_quoted_for_cron_and_systemd() -> None:
+    """Spaces, quotes, percent signs and dollars in a path are read back unchanged by cron's shell and by systemd."""
     command = ["/opt/my tools/fieldsync", "--home", '/srv/50% of $it\'s "own"', "server", "upstream", "sync"]
     line = branch_link.cron_line(command, 2, 5, "/etc/key file")
     minute, hour, *_, run = line.split(" ", 5)

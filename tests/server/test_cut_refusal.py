@@ -1,4 +1,4 @@
-"""A refusal that is cut off on its way is a line that was cut, and nothing else."""
+"""A refusal interrupted in transit counts as an interrupted connection."""
 
 import socket
 import ssl
@@ -13,8 +13,8 @@ from fieldsync.protocol import sync_once
 from tests.conftest import Cast
 
 
-def test_a_refusal_cut_in_its_body_is_a_cut_line(people: Cast, tmp_path: Path) -> None:
-    """The server says 401 and 43 bytes to come, and is gone: CutOff, not the HTTP library's own exception."""
+def test_a_refusal_cut_in_its_body_is_cut_off(people: Cast, tmp_path: Path) -> None:
+    """The server announces 401 and 43 bytes, then closes: CutOff, not the HTTP library's own exception."""
     certificate, key = make_certificate(["127.0.0.1"])
     (tmp_path / "server.pem").write_bytes(certificate + key)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -1,4 +1,4 @@
-"""Requests of a device that is let in, and of anybody, with anything in them: each is answered with a 4xx or well, never with a 500."""
+"""Fuzzed requests, by an enrolled device and by anybody: each gets a 4xx or a valid answer, never a 500."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -72,7 +72,7 @@ def message(draw: st.DrawFn, hand: Hand, kind: FrameKind) -> bytes:
 
 @settings(max_examples=60 * SCALE, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
-def test_a_device_may_send_anything(office: Office, hand: Hand, data: st.DataObject) -> None:
+def test_a_device_s_random_requests_never_cause_500(office: Office, hand: Hand, data: st.DataObject) -> None:
     """Hellos, commits, questions and renewals with wrong types, NaN, bytes, far times and too many parts, on every path."""
     path = data.draw(st.sampled_from(["/v1/sync", "/v2/sync", "/v2/heal", "/v2/renew"]))
     hello = hand.hello(where=data.draw(st.booleans()))
@@ -88,8 +88,8 @@ def test_a_device_may_send_anything(office: Office, hand: Hand, data: st.DataObj
 
 @settings(max_examples=60 * SCALE, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
-def test_anybody_may_send_anything(office: Office, data: st.DataObject) -> None:
-    """Invites that are none, proofs that are none, other methods, paths, queries and headers."""
+def test_anonymous_random_requests_never_cause_500(office: Office, data: st.DataObject) -> None:
+    """Invalid invites and proofs, other methods, paths, queries and headers."""
     invite = messages.JoinRequest(1, b"i" * 16, b"s" * 16, b"k" * 32, b"z" * 64, "", "")
     body = spoiled(data.draw, invite)
     path = data.draw(
@@ -140,8 +140,8 @@ def test_anybody_may_send_anything(office: Office, data: st.DataObject) -> None:
     type=st.sampled_from(["household", "person", "", "no such type", "record"]),
     form=st.sampled_from([1, 0, -1, 999, 2**63]),
 )  # fmt: skip
-def test_commits_of_a_program_that_is_not_ours(fuzzed: Office, fields: dict[str, Any], type: str, form: int) -> None:
-    """Values, types and forms that no form has, signed by a device that is let in: taken and judged, or refused, and told as JSON."""
+def test_random_signed_commits_never_cause_500(fuzzed: Office, fields: dict[str, Any], type: str, form: int) -> None:
+    """Values, types and forms that no form has, signed by an enrolled device: judged, or refused with a JSON error."""
     amal = fuzzed["amal"]
     hand = Hand(amal, fuzzed.port)
     with amal.store.read() as tx:

@@ -1,4 +1,4 @@
-"""Units given and taken by `server grant` beside a running server: what comes, what goes, and only once it is acknowledged."""
+"""Changing grants with `server grant` beside a running server: records arrive and depart only as acknowledged."""
 
 import json
 from typing import Any
@@ -28,8 +28,8 @@ def families(office: Office, who: str, unit: str, count: int) -> set[bytes]:
     return made
 
 
-def test_a_new_grant_brings_exactly_what_it_adds(own_office: Office) -> None:
-    """Nothing that Amal holds already is sent again, and nothing of a unit that is still not hers."""
+def test_a_new_grant_sends_only_new_records(own_office: Office) -> None:
+    """Records that Amal holds already are not sent again, and none of units outside her grants."""
     here, there, elsewhere = (
         families(own_office, *given) for given in (("amal", JBL, 5), ("basim", QRD, 7), ("samar", "LAT", 3))
     )
@@ -46,8 +46,8 @@ def test_a_new_grant_brings_exactly_what_it_adds(own_office: Office) -> None:
 
 
 @pytest.mark.parametrize("at_once", [False, True])
-def test_a_withdrawn_grant_purges_only_what_is_applied(own_office: Office, at_once: bool) -> None:
-    """While the line is cut Amal keeps all she has; then her edits go up, and she lets go of what is applied; `--at-once` quarantines them."""
+def test_a_withdrawn_grant_releases_only_applied_edits(own_office: Office, at_once: bool) -> None:
+    """Offline, Amal keeps all records; then her edits go up and are released once applied; `--at-once` quarantines them."""
     kept = families(own_office, "samar", JBL, 3)
     own_office.sync("samar", "amal")
     relay = Relay(own_office.port)
@@ -97,8 +97,8 @@ def test_a_withdrawn_grant_purges_only_what_is_applied(own_office: Office, at_on
     assert directly.differing(own_office["amal"], own_office["hq"]) == []
 
 
-def test_her_own_records_come_back_with_the_grant_though_the_line_is_cut(own_office: Office) -> None:
-    """A device is not sent what it wrote itself, but for what it had to give back; a cut on the way does not change that."""
+def test_own_records_return_with_the_grant_despite_interruptions(own_office: Office) -> None:
+    """A device is not sent its own commits, except for records it had released; an interruption does not change that."""
     mine = families(own_office, "amal", JBL, 60)
     own_office.sync("amal")
     grant(own_office, "amal", QRD)
@@ -132,8 +132,8 @@ def test_her_own_records_come_back_with_the_grant_though_the_line_is_cut(own_off
         (["ZZZZ", "--role", "auditor", "--unit", JBL], "no_device"),
     ],
 )
-def test_what_cannot_be_granted_changes_nothing(office: Office, words: list[str], code: str) -> None:
-    """Only roles that there are, in units of the server's own, to a device that it knows and is not itself."""
+def test_invalid_grants_change_nothing(office: Office, words: list[str], code: str) -> None:
+    """Only existing roles, in the server's own units, to a known device other than the server."""
     before = office.json("hq", "server", "devices")
     letters = str(office["amal"].letters)
     done = office.run("hq", "server", "grant", *[letters if word == "AMAL" else word for word in words], "--json")

@@ -1,4 +1,4 @@
-"""`/health` from strangers: however often they ask, the store is read once a second, and nobody is refused."""
+"""`/health`: however often it is asked, the store is read once a second, and nobody is refused."""
 
 import asyncio
 import time
@@ -12,8 +12,8 @@ from tests.conftest import Cast
 STRANGER, OTHER = "203.0.113.7", "203.0.113.8"
 
 
-def test_one_look_counts_for_all_who_ask_in_a_second() -> None:
-    """A thousand ask at the same moment, and more right after: one look; a second later the next one."""
+def test_one_store_read_serves_a_second_of_health_checks() -> None:
+    """A thousand concurrent requests and more right after cause one read; a second later the next."""
     looks: list[float] = []
     now = [0.0]
 
@@ -33,8 +33,8 @@ def test_one_look_counts_for_all_who_ask_in_a_second() -> None:
     asyncio.run(ask())
 
 
-def test_a_store_that_does_not_answer_is_told_and_looked_at_again() -> None:
-    """A failed look is told to all who waited for it, and counts for nobody else."""
+def test_a_failed_health_read_is_not_cached() -> None:
+    """All waiting requests get the failure; the next request reads again."""
     faults = [OSError("disk"), None]
 
     def look() -> None:
@@ -53,8 +53,8 @@ def test_a_store_that_does_not_answer_is_told_and_looked_at_again() -> None:
 
 
 @pytest.mark.parametrize("here", ["127.0.0.1", "::1", "::ffff:127.0.0.1"])
-def test_whoever_asks_without_end_waits_and_monitoring_does_not(here: str) -> None:
-    """One address has its share a minute at once; others, the same a minute later, and this computer itself always."""
+def test_frequent_health_checks_are_delayed_except_local_ones(here: str) -> None:
+    """Each address has an allowance per minute; requests from this computer are never delayed."""
     now = [0.0]
     health = StoreHealth(lambda: None, lambda: now[0])
     assert [health.waiting_seconds(STRANGER) for _ in range(MOST)] == [0.0] * MOST
@@ -67,8 +67,8 @@ def test_whoever_asks_without_end_waits_and_monitoring_does_not(here: str) -> No
     assert health.waiting_seconds(STRANGER) == 0
 
 
-def test_a_stranger_s_thousand_questions_are_slowed_down(people: Cast) -> None:
-    """At the server itself: beyond its share an address gets its answers later, and always 200; a load balancer's checks beside it too."""
+def test_a_thousand_health_checks_are_delayed_not_refused(people: Cast) -> None:
+    """Beyond its allowance an address gets 200 later; a load balancer beside it is not delayed."""
     app = ServerApp(people.hq)
 
     async def ask(host: str, path: str = "/health") -> int:

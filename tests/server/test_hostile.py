@@ -1,4 +1,4 @@
-"""Requests that only an enemy makes: each is refused with a 4xx in little time, and the server goes on as if nothing had been."""
+"""Hostile requests: each gets a 4xx quickly, and the server keeps running."""
 
 import gzip
 import json
@@ -66,8 +66,8 @@ ODD_PATHS = [
 ]
 
 
-def test_a_question_asks_for_each_record_once(office: Office, hand: Hand) -> None:
-    """256 times the whole channel in one ASK, or ranges that overlap, cost the server much work: refused; side by side in any order they are not."""
+def test_overlapping_repair_questions_are_refused(office: Office, hand: Hand) -> None:
+    """The whole channel 256 times in one ASK, or overlapping ranges, are refused; disjoint ranges in any order are accepted."""
     office.sync("amal")
     whole, lower, upper = (
         messages.Range(low, high, 1, 1)
@@ -82,8 +82,8 @@ def test_a_question_asks_for_each_record_once(office: Office, hand: Hand) -> Non
 
 
 @pytest.mark.parametrize("path", ODD_PATHS, ids=lambda path: f"{path[:12]} of {len(path)}")
-def test_a_path_that_is_none_is_refused(office: Office, path: str) -> None:
-    """Versions of thousands of digits, in other digits, none at all: each is answered with a 4xx, before anybody is asked for a key."""
+def test_an_invalid_path_is_refused(office: Office, path: str) -> None:
+    """Versions of thousands of digits, non-ASCII digits or none: 4xx, before any key is looked up."""
     asked = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"
     assert 400 <= lines.say(office.port, asked.encode()).status < 500
 
@@ -117,7 +117,7 @@ BODIES: dict[str, Callable[[], bytes]] = {
 
 @pytest.mark.parametrize("name", BODIES)
 def test_a_hostile_body_is_refused(office: Office, hand: Hand, name: str) -> None:
-    """Behind a good hello, or in its place: 4xx, one JSON error, no state changed, memory bounded."""
+    """After a valid hello, or instead of one: 4xx, one JSON error, no state changed, memory bounded."""
     before, body = office.snapshot(), BODIES[name]()
     for path in ("/v2/sync", "/v2/heal"):
         for answer in (hand.post(path, hand.hello(), body), hand.post(path, body)):
@@ -137,8 +137,8 @@ def join(office: Office, body: bytes, length: int | None = None) -> Answer:
     return Answer(got.status, [], json.loads(got.body)["error"] if got.status != 200 else {})
 
 
-def test_noise_of_all_sizes_is_refused(office: Office, hand: Hand) -> None:
-    """A hundred random bodies, with and without proof: 4xx each time."""
+def test_random_bodies_are_refused(office: Office, hand: Hand) -> None:
+    """A hundred random bodies, with and without a signature: 4xx each time."""
     chance = random.Random(7)
     for _ in range(50):
         body = chance.randbytes(chance.choice([1, 4, 5, 6, 60, 600, 6_000]))
@@ -153,7 +153,7 @@ def log(office: Office, node: Node) -> list[bytes]:
 
 
 def test_a_damaged_push_changes_nothing(own_office: Office) -> None:
-    """One byte of a push is another: 4xx and nothing changed, unless what was signed can be read from it all the same."""
+    """A push with one changed byte gets a 4xx without effect, unless the signed content can still be decoded."""
     hand = Hand(own_office["amal"], own_office.port)
     own_office.register("amal", 3)
     with hand.node.store.read() as tx:
@@ -185,8 +185,8 @@ def test_a_damaged_push_changes_nothing(own_office: Office) -> None:
     ],
     ids=lambda changes: str(changes)[:40],
 )  # fmt: skip
-def test_odd_numbers_in_a_hello_break_nothing(office: Office, hand: Hand, changes: dict[str, Any]) -> None:
-    """Numbers at the ends of what fits, cursors of units that nobody has: an answer or a 4xx, and no channel is made of them."""
+def test_extreme_numbers_in_a_hello_are_harmless(office: Office, hand: Hand, changes: dict[str, Any]) -> None:
+    """Numbers at the limits of their range and cursors of unknown units: an answer or a 4xx, and no channel is created."""
     with office["hq"].store.read() as tx:
         channels = [channel.unit for channel in tx.channels()]
     save.add_record(hand.node, "household", Changes(set={"family_name": "محمد"}))
@@ -200,8 +200,8 @@ def test_odd_numbers_in_a_hello_break_nothing(office: Office, hand: Hand, change
 
 
 @pytest.mark.parametrize("value", [b"\xca\x7f\xc0\x00\x00", b"\xcb\x7f\xf8" + bytes(6), b"\xc3", b"\xa1x", b"\xc0"])
-def test_a_hello_of_other_types_is_refused(hand: Hand, value: bytes) -> None:
-    """NaN, true, text, nothing where a number stands."""
+def test_a_hello_with_wrong_types_is_refused(hand: Hand, value: bytes) -> None:
+    """NaN, true, a text or nil in place of a number."""
     hello = hand.pack(FrameKind.HELLO, b"\x95\x01\xc4\x00" + value + b"\x00\xc4\x00")
     assert hand.post("/v2/sync", hello).code == "bad_frame"
 
@@ -216,8 +216,8 @@ def test_a_hello_of_other_types_is_refused(hand: Hand, value: bytes) -> None:
     ],
     ids=range(7),
 )  # fmt: skip
-def test_odd_questions_break_nothing(office: Office, hand: Hand, ask: messages.Ask) -> None:
-    """Ranges of no ids, upside down, or by the ten thousand: an answer or a 4xx, in bounded time and memory."""
+def test_odd_repair_questions_are_harmless(office: Office, hand: Hand, ask: messages.Ask) -> None:
+    """Empty, reversed or thousands of ranges: an answer or a 4xx, in bounded time and memory."""
     with office["hq"].store.read() as tx:
         channels = [channel.unit for channel in tx.channels()]
     answer = hand.post("/v2/heal", hand.hello(where=True), hand.pack(FrameKind.ASK, messages.encode(ask)))
@@ -227,8 +227,8 @@ def test_odd_questions_break_nothing(office: Office, hand: Hand, ask: messages.A
     assert peak(office) < MEGABYTES
 
 
-def test_another_unit_cannot_be_asked_about(hand: Hand) -> None:
-    """Healing answers for one's own units only, and for a unit that does not exist as for another's."""
+def test_range_repair_answers_for_own_units_only(hand: Hand) -> None:
+    """A question about another unit is answered like one about an unknown unit."""
     for unit in (QRD, "LAT", "DAM/NONE"):
         ask = hand.pack(
             FrameKind.ASK, messages.encode(messages.Ask(unit, (messages.Range(bytes(16), b"\xff" * 16, 9, 9),)))
@@ -237,8 +237,8 @@ def test_another_unit_cannot_be_asked_about(hand: Hand) -> None:
         assert (answer.status, answer.code) == (403, "unit_refused")
 
 
-def test_a_gigabyte_is_refused_when_it_is_announced(office: Office, hand: Hand) -> None:
-    """A body that says it has 1 GB is refused at its first bad frame, long before all of it came."""
+def test_an_announced_gigabyte_is_refused_at_once(office: Office, hand: Hand) -> None:
+    """A body that declares 1 GB is refused at its first bad frame, long before it has arrived."""
     for path in ("/v2/sync", "/v2/heal"):
         answer = hand.post(path, hand.hello(), frame(FrameKind.COMMITS, b"x" * 100, length=1 << 30), length=1 << 30)
         assert answer.code == "too_large"
@@ -256,12 +256,12 @@ def test_a_gigabyte_is_refused_when_it_is_announced(office: Office, hand: Hand) 
     ],
     ids=range(10),
 )  # fmt: skip
-def test_what_is_no_request_of_ours_is_refused(office: Office, raw: bytes) -> None:
+def test_foreign_requests_are_refused(office: Office, raw: bytes) -> None:
     """Other protocols, other methods, other paths, broken HTTP: 4xx."""
     assert 400 <= lines.say(office.port, raw).status < 500
     assert lines.get(office.port, "/health").status == 200
 
 
-def test_no_traceback_and_no_value_in_what_the_server_said(office: Office) -> None:
-    """After all of this its standard error has no word of what came, and no traceback."""
+def test_the_server_s_output_has_no_traceback_and_no_value(office: Office) -> None:
+    """After all these requests its standard error has none of their content, and no traceback."""
     assert set(office.server.said) <= {"WARNING:  Invalid HTTP request received.\n"}

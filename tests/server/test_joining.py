@@ -1,4 +1,4 @@
-"""Joining over bad lines, and coming back to a server that was restored from before one had joined."""
+"""Joining over unreliable connections, and rejoining a server restored from before the enrolment."""
 
 from pathlib import Path
 
@@ -33,8 +33,8 @@ def enrolled(served: Served, name: str) -> list[ListedDevice]:
     return [one for one in administration.list_devices(served.hq) if one.person == name]
 
 
-def test_a_line_cut_at_any_place_spends_no_invite(served: Served, tmp_path: Path) -> None:
-    """Huda joins over a line that is cut after ever more bytes of the answer: the same invite goes on, and makes one device."""
+def test_an_interrupted_join_does_not_use_up_the_invite(served: Served, tmp_path: Path) -> None:
+    """Huda's connection breaks after ever more bytes of the answer: the same invite still works, and enrols one device."""
     home = tmp_path / "huda"
     with closing(Relay(served.server.port)) as line:
         invite = invited(served, "Huda", line.port)
@@ -63,11 +63,8 @@ def test_a_line_cut_at_any_place_spends_no_invite(served: Served, tmp_path: Path
         huda.close()
 
 
-def test_one_who_joined_after_the_backup_comes_back(served: Served, tmp_path: Path) -> None:
-    """Headquarters is restored from before Huda joined: she is told what to do, joins once more, and all her work is there again.
-
-    Her letters are hers again, and whoever joins meanwhile gets others: no two records have one code.
-    """
+def test_a_laptop_enrolled_after_the_backup_rejoins(served: Served, tmp_path: Path) -> None:
+    """Headquarters is restored to before Huda joined: she rejoins with her letters and work, and no two records share a code."""
     backups.write_backup(served.hq, tmp_path / "hq.backup")
     join_server.join_server(invited(served, "Huda"), tmp_path / "huda", cast.fill)
     huda = cast.open_node(tmp_path / "huda")
@@ -110,8 +107,8 @@ def test_one_who_joined_after_the_backup_comes_back(served: Served, tmp_path: Pa
         server.stop()
 
 
-def test_letters_of_one_who_came_back_are_not_given_again(served: Served, tmp_path: Path) -> None:
-    """A server whose files were put back by hand gives Huda's letters away; once she is back nobody else gets them."""
+def test_letters_of_a_rejoined_device_are_not_reassigned(served: Served, tmp_path: Path) -> None:
+    """A server restored by copying files assigns Huda's letters elsewhere; once she has rejoined nobody else gets them."""
     with served.hq.store.write() as tx:
         from fieldsync.topology import device_letters
 

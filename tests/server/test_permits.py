@@ -1,4 +1,4 @@
-"""What a device may not write is kept aside, told to its author, and holds up nothing that comes after it."""
+"""Permits: commits beyond a device's permissions are quarantined, reported to the author, and block no later ones."""
 
 from typing import Any
 
@@ -43,8 +43,8 @@ def amal(office: Office) -> Node:
     return office["amal"]
 
 
-def test_another_unit_s_record_is_kept_aside(office: Office, amal: Node) -> None:
-    """A case worker's tampered laptop registers a family in a unit that is not hers: it goes no further, all else does."""
+def test_a_record_in_another_unit_is_quarantined(office: Office, amal: Node) -> None:
+    """A caseworker's tampered laptop adds a family in a foreign unit: only that commit is quarantined."""
     tamper(amal, Grant(JBL, "caseworker"), Grant(QRD, "caseworker"))
     before = len(refused(amal))
     first = household(amal, location="one")
@@ -68,8 +68,8 @@ def test_another_unit_s_record_is_kept_aside(office: Office, amal: Node) -> None
 
 
 @pytest.mark.parametrize("there", [True, False])
-def test_a_guessed_id_tells_nothing(office: Office, amal: Node, there: bool) -> None:
-    """Writing to a record of another unit is answered as writing to none at all: nobody learns which ids exist."""
+def test_a_guessed_id_reveals_nothing(office: Office, amal: Node, there: bool) -> None:
+    """A write to another unit's record is answered like one to an unknown id."""
     theirs = household(office["basim"], unit=QRD, location="secret")
     office.sync("basim")
     state = canonical_bytes(rows(office["hq"])[theirs].state)
@@ -83,8 +83,8 @@ def test_a_guessed_id_tells_nothing(office: Office, amal: Node, there: bool) -> 
     office.equal("amal", "basim")
 
 
-def test_a_decision_above_the_role_is_kept_aside(office: Office, amal: Node) -> None:
-    """A case worker's tampered laptop decides between two others: it waits, and the conflict stays open, everywhere."""
+def test_a_decision_without_the_role_is_quarantined(office: Office, amal: Node) -> None:
+    """A caseworker's tampered laptop decides between two others: quarantined, and the conflict stays open everywhere."""
     record = household(amal, location="a")
     office.sync("amal", "basim", "samar")
     for name in ("basim", "samar"):
@@ -114,8 +114,8 @@ def test_a_decision_above_the_role_is_kept_aside(office: Office, amal: Node) -> 
 
 
 @pytest.mark.parametrize("at_once", [True, False])
-def test_a_decision_in_parts_is_kept_aside(office: Office, amal: Node, at_once: bool) -> None:
-    """A tampered laptop replaces one of two others' values in a first commit, and the other in a second: that one decides."""
+def test_a_decision_in_parts_is_quarantined(office: Office, amal: Node, at_once: bool) -> None:
+    """A tampered laptop replaces one of two others' values in a first commit and the other in a second, which is a decision."""
     before = len(refused(amal))
     record = household(amal, location="a")
     office.sync("amal", "basim", "samar")
@@ -144,8 +144,8 @@ def test_a_decision_in_parts_is_kept_aside(office: Office, amal: Node, at_once: 
 
 
 @pytest.mark.parametrize("third", [True, False])
-def test_who_is_one_of_several_decides_nothing_by_editing_twice(office: Office, amal: Node, third: bool) -> None:
-    """Amal edits a field that she and Basim (and Samar) disagree on, then again over Basim's next value: still for review."""
+def test_editing_twice_does_not_decide_a_conflict(office: Office, amal: Node, third: bool) -> None:
+    """Amal edits a field in conflict with Basim (and Samar), then again over Basim's next value: it stays in review."""
     record = household(amal, location="a")
     office.sync("amal", "basim", "samar")
     if third:
@@ -164,8 +164,8 @@ def test_who_is_one_of_several_decides_nothing_by_editing_twice(office: Office, 
     assert values == {"amal 2", "basim 2"} | ({"samar"} if third else set())
 
 
-def test_a_decision_s_undoing_is_one_too(office: Office, amal: Node) -> None:
-    """What only a supervisor may write is refused from anybody else, in whatever words."""
+def test_undoing_a_decision_needs_the_role_too(office: Office, amal: Node) -> None:
+    """Values that only a supervisor may write are refused from anybody else, in any form."""
     record = household(amal, location="a")
     office.sync("amal")
     heads: Value = [["00" * 16, 1, 1, "x", "b"]]
@@ -181,8 +181,8 @@ def test_a_decision_s_undoing_is_one_too(office: Office, amal: Node) -> None:
 
 
 @pytest.mark.parametrize("seq", [2, 1 << 40, (1 << 63) - 1])
-def test_nobody_swallows_what_another_has_yet_to_write(office: Office, amal: Node, seq: int) -> None:
-    """A tampered laptop says that it has seen what Basim has not written yet: kept aside, and his next edit is everybody's."""
+def test_a_context_with_future_commits_is_quarantined(office: Office, amal: Node, seq: int) -> None:
+    """A tampered laptop claims to have seen Basim's next commit: quarantined, and his next edit is applied everywhere."""
     basim = office["basim"]
     record = household(basim, location="first")
     office.sync("basim", "amal")
@@ -200,8 +200,8 @@ def test_nobody_swallows_what_another_has_yet_to_write(office: Office, amal: Nod
     assert rows(office["samar"])[record].doc["location"] == "later"
 
 
-def test_nobody_signs_with_another_s_name(office: Office, amal: Node) -> None:
-    """A commit says who wrote it, and that is the person whose laptop it is."""
+def test_a_commit_in_another_s_name_is_quarantined(office: Office, amal: Node) -> None:
+    """A commit's author must be the person of its device."""
     amal.person = "Samar"
     record = household(amal)
     amal.person = "Amal"
@@ -212,7 +212,7 @@ def test_nobody_signs_with_another_s_name(office: Office, amal: Node) -> None:
 
 
 def test_a_record_keeps_its_type(office: Office, amal: Node) -> None:
-    """A commit that calls a household a case, to write what a household does not have, is kept aside; so in one breath."""
+    """A commit that calls a household a case, to write foreign fields, is quarantined; also within one frame."""
     record, fresh = household(amal), bytes(15) + b"\2"
     office.sync("amal")
     write(amal, record, {"notes/" + amal.device.hex()[:8] + "-9": "text"}, type="case")
@@ -225,8 +225,8 @@ def test_a_record_keeps_its_type(office: Office, amal: Node) -> None:
     office.equal("amal")
 
 
-def test_what_builds_on_a_refused_record_is_refused_with_it(office: Office, amal: Node) -> None:
-    """A family that was not let in is not let in by halves, when an edit of it comes in the same frame or in the next sync."""
+def test_edits_of_a_refused_record_are_refused(office: Office, amal: Node) -> None:
+    """An edit of a refused family is refused too, in the same frame or the next sync."""
     fresh = bytes(15) + b"\3"
     with amal.store.write() as tx:
         code = commit_writer.next_code(amal, tx, JBL)[0]
@@ -261,8 +261,8 @@ ODD: list[Value] = [
 ]
 
 
-def test_no_value_whatever_stops_a_server(office: Office, amal: Node) -> None:
-    """Every kind of field with values of every kind, known forms and unknown: taken or kept aside, and none is in the way."""
+def test_arbitrary_values_do_not_stop_a_server(office: Office, amal: Node) -> None:
+    """Every kind of field with every kind of value, under known and unknown forms: accepted or quarantined."""
     sent = 0
     met: set[tuple[str, str, bool]] = set()
     for type_ in amal.schema.types.values():
@@ -317,8 +317,8 @@ def test_no_value_whatever_stops_a_server(office: Office, amal: Node) -> None:
     ],
     ids=str,
 )  # fmt: skip
-def test_what_the_forms_do_not_know_is_kept_aside(office: Office, amal: Node, fields: dict[str, Value]) -> None:
-    """Roles, schemas, units out of nowhere, values that no form lets through: none of it gets into a record."""
+def test_values_unknown_to_the_forms_are_quarantined(office: Office, amal: Node, fields: dict[str, Value]) -> None:
+    """Invented roles, schemas and units, and illegal values: none reaches a record."""
     record = household(amal)
     office.sync("amal")
     state = canonical_bytes(rows(office["hq"])[record].state)
@@ -328,8 +328,8 @@ def test_what_the_forms_do_not_know_is_kept_aside(office: Office, amal: Node, fi
     office.equal("amal")
 
 
-def test_an_auditor_writes_nothing(office: Office, amal: Node) -> None:
-    """Who may only read gets all, and what their laptop writes is kept aside."""
+def test_an_auditor_s_commits_are_quarantined(office: Office, amal: Node) -> None:
+    """An auditor receives everything, and commits of the auditor's laptop are quarantined."""
     with office["hq"].store.write() as tx:
         tx.sql("UPDATE device SET grants = ? WHERE id = ?", ('[["LAT/JBL","auditor"]]', amal.device))
     try:

@@ -1,4 +1,4 @@
-"""A server at work: it stops cleanly in the middle of a sync, is not held up by the slow, and is managed while it runs."""
+"""A running server: a clean stop during a sync, slow clients, and administration meanwhile."""
 
 import signal
 import threading
@@ -30,8 +30,8 @@ def push(hand: Hand) -> tuple[bytes, bytes]:
     return head.encode() + hello + one, two
 
 
-def test_a_server_told_to_stop_finishes_the_syncs_that_it_has_begun(own_office: Office) -> None:
-    """SIGTERM in the middle of a push: what is under way gets its answer, then the process ends with 0, everything on the disk."""
+def test_sigterm_lets_running_syncs_finish(own_office: Office) -> None:
+    """SIGTERM during a push: running requests get their answers, then the process exits with 0 and everything is on disk."""
     own_office.register("amal", 1_400)
     hand = Hand(own_office["amal"], own_office.port)
     first, second = push(hand)
@@ -70,8 +70,8 @@ def accepts(port: int) -> bool:
     return True
 
 
-def test_a_server_stops_at_once_when_nobody_is_in_the_middle_of_anything(own_office: Office) -> None:
-    """Connections that are only open do not hold it up."""
+def test_an_idle_server_stops_at_once(own_office: Office) -> None:
+    """Open but idle connections do not delay it."""
     idle = [tls(own_office.port) for _ in range(3)]
     started = time.monotonic()
     assert own_office.server.stop(signal.SIGTERM) == 0
@@ -80,8 +80,8 @@ def test_a_server_stops_at_once_when_nobody_is_in_the_middle_of_anything(own_off
         one.close()
 
 
-def test_the_slow_do_not_hold_up_the_others(own_office: Office) -> None:
-    """Fifty clients dribble their requests a byte at a time; a laptop's push and another's pull go through meanwhile."""
+def test_slow_clients_do_not_delay_others(own_office: Office) -> None:
+    """Fifty clients send a byte at a time; a laptop's push and another's pull complete meanwhile."""
     own_office.register("amal", 500)
     hand = Hand(own_office["samar"], own_office.port)
     first, second = b"POST /v2/join HTTP/1.1\r\nHost: x\r\nContent-Length: 4000\r\n\r\n", hand.hello()
@@ -114,8 +114,8 @@ def test_the_slow_do_not_hold_up_the_others(own_office: Office) -> None:
 
 
 @pytest.mark.long
-def test_who_does_not_finish_a_hello_is_hung_up_on(own_office: Office) -> None:
-    """Half a hello, and then nothing for half a minute: 408."""
+def test_an_unfinished_hello_times_out(own_office: Office) -> None:
+    """Half a hello, then nothing for half a minute: 408."""
     hello = Hand(own_office["amal"], own_office.port).hello()
     with tls(own_office.port) as connection:
         connection.settimeout(60)
@@ -123,8 +123,8 @@ def test_who_does_not_finish_a_hello_is_hung_up_on(own_office: Office) -> None:
         assert reply(connection).status == 408
 
 
-def test_people_are_invited_and_locked_out_while_the_server_runs(own_office: Office) -> None:
-    """The commands work on the store of a running server: an invite is good at once, and so is a revocation."""
+def test_invites_and_revocations_apply_while_the_server_runs(own_office: Office) -> None:
+    """Commands work on a running server's store: invites and revocations take effect at once."""
     made = own_office.json("hq", "server", "invite", "هدى", "--role", "caseworker", "--unit", "LAT/JBL")
     joined = own_office.json("huda", "join", made["invite"])
     assert (joined["person"], joined["units"], joined["sync"]["digest"]) == ("هدى", ["LAT/JBL"], "equal")
@@ -146,16 +146,16 @@ def test_people_are_invited_and_locked_out_while_the_server_runs(own_office: Off
     "invite",
     ["", "fieldsync:1:", "fieldsync:1:%%%", "fieldsync:2:AAAA", "https://127.0.0.1", "fieldsync:1:" + "A" * 3_000],
 )
-def test_what_is_no_invite_is_refused(office: Office, invite: str) -> None:
-    """Garbage instead of an invite: one line, exit code 7, and no folder is made."""
+def test_an_invalid_invite_is_refused(office: Office, invite: str) -> None:
+    """One line, exit code 7, and no folder is made."""
     done = office.run("nobody", "join", invite)
     assert done.returncode == 7
     assert len(done.stderr.strip().splitlines()) <= 2
     assert not (office.home / "nobody").exists()
 
 
-def test_many_laptops_at_once(own_office: Office) -> None:
-    """Three laptops push and pull at the same moment, again and again; each is served, and in the end all are equal."""
+def test_several_laptops_sync_at_once(own_office: Office) -> None:
+    """Three laptops push and pull concurrently, repeatedly; each is served, and in the end all are equal."""
     for i in range(3):
         for name in ("amal", "basim", "samar"):
             own_office.register(name, 40 * (i + 1))
@@ -170,8 +170,8 @@ def test_many_laptops_at_once(own_office: Office) -> None:
     own_office.equal("amal", "basim", "samar")
 
 
-def test_a_line_that_swallows_the_answer(own_office: Office) -> None:
-    """The server has committed, and its answer is lost: the laptop asks where it stands, and sends nothing twice."""
+def test_a_lost_answer_causes_no_duplicates(own_office: Office) -> None:
+    """The server has committed, and its answer is lost: the laptop asks for its position and sends nothing twice."""
     own_office.register("amal", 200)
     with closing(Relay(own_office.port)) as line:
         own_office.meets("amal", line.port)

@@ -1,4 +1,4 @@
-"""A headquarters as a real process: who is let in, what is kept aside and told, and what a sync costs."""
+"""A headquarters as a real process: admission, quarantine, and the cost of a sync."""
 
 import shutil
 import socket
@@ -74,7 +74,7 @@ def conflict(people: Served) -> str:
 # --- what a sync costs ------------------------------------------------------------------------------------------------
 
 
-def test_a_sync_with_nothing_to_do_is_one_small_request(served: Served) -> None:
+def test_an_empty_sync_is_one_small_request(served: Served) -> None:
     """One request and fewer than 1,000 bytes both ways, headers included."""
     save.add_record(served.amal, "household", FAMILY)
     sync_once.sync_once(served.amal)
@@ -84,8 +84,8 @@ def test_a_sync_with_nothing_to_do_is_one_small_request(served: Served) -> None:
     assert (told.up.commits, told.down.states, told.digest) == (0, 0, "equal")
 
 
-def test_a_whole_story(served: Served) -> None:
-    """Two laptops change one field offline; Samar decides; both get the decision, and she may take it back."""
+def test_a_conflict_is_decided_and_undone(served: Served) -> None:
+    """Two laptops change one field offline; Samar decides; both get the decision, and she can undo it."""
     family = conflict(served)
     for node in served.laptops:
         (item,) = decisions.list_conflicts(node)
@@ -107,8 +107,8 @@ def test_a_whole_story(served: Served) -> None:
 # --- nonces -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_captured_request_replayed_is_refused_and_changes_nothing(served: Served) -> None:
-    """The very bytes of a request that was accepted are refused the second time."""
+def test_a_replayed_request_is_refused(served: Served) -> None:
+    """The exact bytes of an accepted request are refused the second time."""
     save.add_record(served.amal, "household", FAMILY)
     line, server = line_to(served.amal)
     client = SyncClient(served.amal, server, SyncTally())
@@ -124,8 +124,8 @@ def test_a_captured_request_replayed_is_refused_and_changes_nothing(served: Serv
     line.close()
 
 
-def test_a_lost_nonce_costs_one_more_request_and_no_commit(served: Served) -> None:
-    """A laptop whose last answer was lost, or that has none at all, is handed a fresh nonce and sends everything."""
+def test_a_lost_nonce_costs_one_more_request(served: Served) -> None:
+    """A laptop whose last answer was lost, or without any nonce, gets a fresh one and sends everything."""
     for nonce in (b"", b"x" * 16, b"\0" * 40):
         save.add_record(served.amal, "household", FAMILY)
         with served.amal.store.write() as tx:
@@ -136,8 +136,8 @@ def test_a_lost_nonce_costs_one_more_request_and_no_commit(served: Served) -> No
         assert held(served.hq) == held(served.amal)
 
 
-def test_a_nonce_of_another_device_or_an_older_one_is_worth_nothing(served: Served) -> None:
-    """Nonces are handed out to one device, and rise."""
+def test_a_foreign_or_older_nonce_is_refused(served: Served) -> None:
+    """Nonces are issued to one device and increase."""
     with served.amal.store.read() as tx:
         old = tx.servers()[0].nonce
     sync_once.sync_once(served.amal)
@@ -153,7 +153,7 @@ def test_a_nonce_of_another_device_or_an_older_one_is_worth_nothing(served: Serv
 
 
 def test_a_request_signed_for_another_path_query_or_hello_is_refused(served: Served) -> None:
-    """The signature covers method, path, query, nonce and hello; a stolen nonce without the key is nothing."""
+    """The signature covers method, path, query, nonce and hello; a stolen nonce without the key is useless."""
     line, server = line_to(served.amal)
     hello = SyncClient(served.amal, server, SyncTally()).hello()
     other = SyncClient(served.amal, server, SyncTally()).hello(where=True)
@@ -179,8 +179,8 @@ def test_a_request_signed_for_another_path_query_or_hello_is_refused(served: Ser
 # --- who is let in ----------------------------------------------------------------------------------------------------
 
 
-def test_a_lost_laptop_is_locked_out_from_its_next_request_on(served: Served) -> None:
-    """Revoked beside the running server: it can neither push nor pull, and what it had sent stays."""
+def test_a_revoked_laptop_is_refused_from_its_next_request(served: Served) -> None:
+    """Revoked beside the running server, it can neither push nor pull; its earlier commits stay."""
     save.add_record(served.amal, "household", FAMILY)
     sync_once.sync_once(served.amal)
     before = held(served.hq)
@@ -194,8 +194,8 @@ def test_a_lost_laptop_is_locked_out_from_its_next_request_on(served: Served) ->
     assert held(served.basim) == before
 
 
-def test_a_stranger_is_nobody(served: Served) -> None:
-    """A device that was never enrolled here is unknown, however well it signs."""
+def test_an_unknown_device_is_refused(served: Served) -> None:
+    """A device that was never enrolled is unknown, however valid its signature."""
     line, server = line_to(served.amal)
     key = DeviceKey.generate()
     hello = SyncClient(served.amal, server, SyncTally()).hello()
@@ -210,8 +210,8 @@ def test_a_stranger_is_nobody(served: Served) -> None:
     line.close()
 
 
-def test_an_invite_is_good_once_and_for_a_while(served: Served, tmp_path: Path) -> None:
-    """Used, expired, of another secret, and no invite at all: each is refused, and leaves no store behind."""
+def test_an_invite_is_single_use_and_expires(served: Served, tmp_path: Path) -> None:
+    """Used, expired or foreign invites and garbage are refused and leave no store behind."""
     text = administration.make_invite(served.hq, "Huda", "caseworker", [JBL]).invite
     invite = invites.parse_invite(text)
     join_server.join_server(invite, tmp_path / "huda", cast.fill)
@@ -245,8 +245,8 @@ def test_an_invite_is_good_once_and_for_a_while(served: Served, tmp_path: Path) 
     assert invites.parse_invite(f"  {text[:40]}\n {text[40:]} \n") == invite
 
 
-def test_a_folder_that_has_a_store_is_not_joined_over(served: Served) -> None:
-    """An invite never writes over what is there."""
+def test_joining_never_overwrites_a_store(served: Served) -> None:
+    """An invite never writes over an existing store."""
     invite = invites.parse_invite(administration.make_invite(served.hq, "Huda", "caseworker", [JBL]).invite)
     with pytest.raises(errors.StoreExists):
         join_server.join_server(invite, served.home / "amal", cast.fill)
@@ -284,8 +284,8 @@ def impostor(tmp_path: Path) -> Iterator[tuple[int, Queue[bytes]]]:
     listener.close()
 
 
-def test_a_server_with_another_certificate_is_told_nothing(people: Cast, tmp_path: Path) -> None:
-    """WrongServer, for a sync and for joining, and not one byte of HTTP has left the laptop."""
+def test_a_server_with_another_certificate_gets_no_data(people: Cast, tmp_path: Path) -> None:
+    """WrongServer, in a sync and when joining, before any byte of HTTP is sent."""
     save.add_record(people.amal, "household", FAMILY)
     with impostor(tmp_path) as (port, heard):
         with people.amal.store.write() as tx:
@@ -301,8 +301,8 @@ def test_a_server_with_another_certificate_is_told_nothing(people: Cast, tmp_pat
     assert not (tmp_path / "huda").exists()
 
 
-def test_nobody_there_is_unreachable_and_says_how_much_is_unsent(people: Cast, port: int) -> None:
-    """A server that is down: no traceback, one clear error."""
+def test_an_unreachable_server_reports_pending_commits(people: Cast, port: int) -> None:
+    """One clear error without a traceback."""
     save.add_record(people.amal, "household", FAMILY)
     with people.amal.store.write() as tx:
         tx.sql("UPDATE server SET address = ?", (f"https://127.0.0.1:{port}",))
@@ -311,10 +311,10 @@ def test_nobody_there_is_unreachable_and_says_how_much_is_unsent(people: Cast, p
     assert caught.value.facts["unsent"] == 1
 
 
-def test_the_environment_can_send_nobody_elsewhere(
+def test_proxy_settings_of_the_environment_are_ignored(
     served: Served, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Proxies, authorities and .netrc of the environment are not looked at."""
+    """Proxies, certificate authorities and .netrc of the environment are not used."""
     trap = socket.create_server(("127.0.0.1", 0))
     trap.settimeout(0.2)
     where = f"http://127.0.0.1:{trap.getsockname()[1]}"
@@ -333,8 +333,8 @@ def test_the_environment_can_send_nobody_elsewhere(
 # --- what is kept aside -----------------------------------------------------------------------------------------------
 
 
-def test_a_case_worker_cannot_write_into_another_unit(served: Served) -> None:
-    """The commit is kept and not applied; its author is told why, and what comes after it is applied."""
+def test_a_caseworker_cannot_write_into_another_unit(served: Served) -> None:
+    """The commit is kept but not applied; its author sees the reason, and later commits are applied."""
     node = served.amal
     kind = node.schema.type("household")
     with node.store.write() as tx:
@@ -353,8 +353,8 @@ def test_a_case_worker_cannot_write_into_another_unit(served: Served) -> None:
     assert sync_once.sync_once(node).refused == 0
 
 
-def test_a_case_worker_cannot_decide_a_review(served: Served) -> None:
-    """A tampered laptop that covers all heads, or writes a decision: quarantined, and the conflict stays open."""
+def test_a_caseworker_cannot_decide_a_conflict(served: Served) -> None:
+    """A tampered laptop covers all heads or writes a decision: quarantined, and the conflict stays open."""
     family = conflict(served)
     save.edit_record(
         served.samar, family, Changes(set={"location": "دمشق"})
@@ -376,8 +376,8 @@ def test_a_case_worker_cannot_decide_a_review(served: Served) -> None:
     assert held(node) == held(served.hq)
 
 
-def test_what_no_form_allows_is_kept_aside(served: Served) -> None:
-    """Unknown types and fields, values out of their field's bounds, and made-up system fields never reach a record."""
+def test_illegal_values_are_quarantined(served: Served) -> None:
+    """Unknown types and fields, values out of bounds and invented system fields never reach a record."""
     node = served.amal
     odd: list[tuple[str, dict[str, Any]]] = [
         ("no_such_type", {}), ("household", {"no_such_field": 1}), ("household", {"size_stated": 5_000}), ("household", {"size_stated": "5"}),
@@ -404,8 +404,8 @@ def test_what_no_form_allows_is_kept_aside(served: Served) -> None:
 # --- gaps, forks, restores --------------------------------------------------------------------------------------------
 
 
-def test_a_gap_is_filled_by_itself(served: Served) -> None:
-    """A laptop that believes more was acknowledged than the server holds is asked for what is missing, and sends it."""
+def test_a_gap_is_filled_automatically(served: Served) -> None:
+    """A laptop that overestimates its acknowledged commits is asked for the missing ones and sends them."""
     for _ in range(3):
         save.add_record(served.amal, "household", FAMILY)
     with served.amal.store.write() as tx:
@@ -415,7 +415,7 @@ def test_a_gap_is_filled_by_itself(served: Served) -> None:
 
 
 def test_a_server_restored_from_a_backup_gets_everything_again(served: Served, tmp_path: Path) -> None:
-    """What laptops had sent since the backup is sent again; nothing is lost, and the digests are equal."""
+    """Commits sent since the backup are sent again; nothing is lost, and the digests are equal."""
     served.server.stop()
     served.hq.close()
     shutil.copytree(served.home / "hq", tmp_path / "backup")
@@ -435,8 +435,8 @@ def test_a_server_restored_from_a_backup_gets_everything_again(served: Served, t
     assert len(held(served.hq)) == 3
 
 
-def test_a_clone_of_a_laptop_goes_on_as_a_device_of_its_own(served: Served) -> None:
-    """Two laptops with one identity: the second to write at one place is found, becomes another device, and both edits stand."""
+def test_a_cloned_laptop_becomes_a_new_device(served: Served) -> None:
+    """Two laptops with one identity: the second to write is detected and renewed, and both edits are kept."""
     family = save.add_record(served.amal, "household", FAMILY).hex()
     sync_once.sync_once(served.amal)
     served.amal.close()
@@ -460,8 +460,8 @@ def test_a_clone_of_a_laptop_goes_on_as_a_device_of_its_own(served: Served) -> N
     clone.close()
 
 
-def test_a_revoked_laptop_goes_on_as_nobody(served: Served) -> None:
-    """A copy of a device that was locked out gets no new identity."""
+def test_a_copy_of_a_revoked_laptop_gets_no_new_identity(served: Served) -> None:
+    """A copy of a revoked device cannot be renewed."""
     save.add_record(served.amal, "household", FAMILY)
     sync_once.sync_once(served.amal)
     with served.amal.store.write() as tx:
@@ -485,8 +485,8 @@ def test_a_revoked_laptop_goes_on_as_nobody(served: Served) -> None:
 # --- repeats ----------------------------------------------------------------------------------------------------------
 
 
-def test_the_same_frames_a_hundred_times_are_one_sync(people: Cast) -> None:
-    """Delivered again and again, up and down: one entry in the log, the same registers, the same arrivals."""
+def test_repeated_frames_count_once(people: Cast) -> None:
+    """Delivered repeatedly, up and down: one log entry, the same registers, the same sequence numbers."""
     family = save.add_record(people.amal, "household", FAMILY).hex()
     save.edit_record(people.amal, family, Changes(set={"location": "اللاذقية"}, put={"phones": ["0944123456"]}))
     directly.sync(people.amal, people.hq, again=100)
@@ -503,8 +503,8 @@ def test_the_same_frames_a_hundred_times_are_one_sync(people: Cast) -> None:
 # --- what only an enemy sends -----------------------------------------------------------------------------------------
 
 
-def test_garbage_is_refused_in_words_and_the_server_goes_on(served: Served) -> None:
-    """Any bytes at any door end in a 4xx with a code; the server's log has no traceback (checked when it stops)."""
+def test_garbage_gets_a_4xx_with_a_code(served: Served) -> None:
+    """Any bytes on any path get a 4xx with a code; the server's log has no traceback (checked when it stops)."""
     line, server = line_to(served.amal)
     codec = FrameCodec()
     hello = codec.pack_frame(FrameKind.HELLO, messages.encode(messages.Hello(PROTOCOL, b"", 0, 0, b"")))
@@ -543,8 +543,8 @@ def test_garbage_is_refused_in_words_and_the_server_goes_on(served: Served) -> N
     assert sync_once.sync_once(served.amal).digest == "equal"
 
 
-def test_idle_connections_keep_nobody_out(served: Served) -> None:
-    """A hundred connections that say nothing, and others are still served."""
+def test_idle_connections_do_not_block_others(served: Served) -> None:
+    """With a hundred silent connections others are still served."""
     with served.amal.store.read() as tx:
         port = int(tx.servers()[0].address.rpartition(":")[2])
     idle = [socket.create_connection(("127.0.0.1", port)) for _ in range(100)]
@@ -553,8 +553,8 @@ def test_idle_connections_keep_nobody_out(served: Served) -> None:
         one.close()
 
 
-def test_other_units_are_as_if_they_did_not_exist(served: Served) -> None:
-    """Amal asks for a unit that is not hers, for one that is nowhere, and for ids of others: she gets the same nothing."""
+def test_other_units_are_indistinguishable_from_unknown_ones(served: Served) -> None:
+    """Amal asks for a foreign unit, an unknown unit and ids of others: the answers are the same."""
     hidden = save.add_record(served.samar, "household", FAMILY, unit=QRD)
     sync_once.sync_once(served.samar)
     sync_once.sync_once(served.amal)
@@ -573,8 +573,8 @@ def test_other_units_are_as_if_they_did_not_exist(served: Served) -> None:
         line.close()
 
 
-def test_nothing_personal_is_in_the_servers_output(served: Served) -> None:
-    """Names and values stay out of what the server prints, refusals and faults included."""
+def test_the_server_s_output_has_no_personal_data(served: Served) -> None:
+    """Names and values are in none of its output, refusals and faults included."""
     planted = "محمدالمزروع"
     save.add_record(served.amal, "household", Changes(set={"family_name": planted}))
     with served.amal.store.write() as tx:

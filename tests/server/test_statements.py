@@ -1,4 +1,4 @@
-"""A frame costs a server as many statements as one with a single commit does: more would be felt in a night of many laptops."""
+"""The number of SQL statements for a frame is that for a single commit; more would slow a night of many syncs."""
 
 from collections import Counter
 
@@ -28,7 +28,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, people: Cast, made: int, edited: int)
     return statements
 
 
-def test_many_commits_cost_the_statements_of_few(people: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Forty families, and edits of twenty of them, are judged and applied with the statements of one of each."""
+def test_many_commits_need_no_more_statements_than_few(people: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forty families and edits of twenty are judged and applied with the statements of one each."""
     few, many = (Counter(asked(monkeypatch, people, *counts)) for counts in ((1, 1), (40, 20)))
     assert many <= few  # numbers of authors and devices are looked up once

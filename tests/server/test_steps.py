@@ -1,4 +1,4 @@
-"""Steps of a lifecycle and approvals are for the roles that the form names: at the keyboard, and again on the server."""
+"""Lifecycle steps and approvals need the roles that the form names: at the keyboard, and again on the server."""
 
 import pytest
 
@@ -53,8 +53,8 @@ def force(node: Node, record: bytes, fields: dict[str, Value]) -> None:
         commit_writer.commit_drafts(node, tx, [draft])
 
 
-def test_an_approval_takes_a_supervisor(office: Office, amal: Node) -> None:
-    """A case worker hands a plan in and can go no further; her supervisor approves it, offline, by an ordinary commit."""
+def test_an_approval_needs_a_supervisor(office: Office, amal: Node) -> None:
+    """A caseworker submits a plan and can go no further; her supervisor approves it offline by an ordinary commit."""
     plan = a_plan(amal)
     save.edit_record(amal, plan.hex(), Changes(set={"state": "submitted"}))
     with pytest.raises(errors.RoleRefused) as caught:
@@ -78,10 +78,8 @@ def test_an_approval_takes_a_supervisor(office: Office, amal: Node) -> None:
         ({"state": "completed"}, "illegal_step"),
     ],
 )
-def test_a_tampered_laptop_takes_no_step_that_is_not_its_own(
-    office: Office, amal: Node, fields: dict[str, Value], why: str
-) -> None:
-    """It is kept aside and its author told why; the next honest step goes through."""
+def test_an_unauthorised_step_is_quarantined(office: Office, amal: Node, fields: dict[str, Value], why: str) -> None:
+    """Its author sees the reason; the next legal step is accepted."""
     plan = a_plan(amal)
     for tried, reason in ((fields, why), ({"state": "submitted"}, None), ({"state": "approved"}, "role_refused")):
         office.sync("amal")
@@ -91,8 +89,8 @@ def test_a_tampered_laptop_takes_no_step_that_is_not_its_own(
     assert rows(office["hq"])[plan].doc["state"] == "submitted"
 
 
-def test_nor_one_within_a_batch_or_blindly(office: Office, amal: Node) -> None:
-    """What a server has not applied yet counts as well, and who says nothing of what went before may have seen anything."""
+def test_an_unauthorised_step_within_a_batch_is_quarantined(office: Office, amal: Node) -> None:
+    """Unapplied commits of the same batch count as well, and so does a step without a context."""
     home = add(amal, "household", family_name="محمد")
     person = add(amal, "person", household=uuid(home), given="أحمد")
     case = add(amal, "case", person=uuid(person), case_type="child", plan_approved="requested")
@@ -108,7 +106,7 @@ def test_nor_one_within_a_batch_or_blindly(office: Office, amal: Node) -> None:
     assert rows(office["hq"])[case].doc["plan_approved"] == "approved"
 
 
-def test_a_serial_is_never_typed(office: Office, amal: Node) -> None:
+def test_a_serial_number_cannot_be_typed(office: Office, amal: Node) -> None:
     """Neither at the keyboard nor by a tampered laptop."""
     home = add(amal, "household", family_name="محمد")
     with pytest.raises(errors.IllegalValue) as caught:

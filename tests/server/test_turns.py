@@ -1,4 +1,4 @@
-"""Turns at the store: those who wait share a transaction, and nothing else; in order, and none is passed over."""
+"""The write queue: waiting requests share a transaction and nothing else, in order."""
 
 import asyncio
 from pathlib import Path
@@ -25,8 +25,8 @@ def hq(tmp_path_factory: pytest.TempPathFactory) -> Node:
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.booleans(), st.integers(1, 1_500), st.booleans()), min_size=1, max_size=12))
-def test_who_fails_takes_back_only_their_own(hq: Node, plan: list[tuple[bool, int, bool]]) -> None:
-    """Whatever the others do in the same transaction: what was acknowledged is there, what failed is not, not even in part."""
+def test_a_failed_request_rolls_back_only_itself(hq: Node, plan: list[tuple[bool, int, bool]]) -> None:
+    """Whatever else is in the transaction: acknowledged work is stored, failed work is not, not even in part."""
 
     def work(i: int, *, fails: bool) -> "write_queue.Callable[[Tx], int]":
         def do(tx: Tx) -> int:
@@ -58,10 +58,8 @@ def test_who_fails_takes_back_only_their_own(hq: Node, plan: list[tuple[bool, in
                 assert tx.sql("SELECT name FROM author WHERE n = ?", (number,)).fetchone() == (f"author of {i}",)
 
 
-def test_many_small_ones_share_a_transaction_and_a_large_one_does_not_keep_them(
-    hq: Node, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Nine small turns and two of a large push, one behind the other: three transactions, the push's second turn last."""
+def test_a_large_push_does_not_delay_small_requests(hq: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nine small turns and two of a large push: three transactions, the push's second turn last."""
     together: list[int] = []
     order: list[str] = []
     real = type(hq.store).write_together
@@ -87,8 +85,8 @@ def test_many_small_ones_share_a_transaction_and_a_large_one_does_not_keep_them(
     assert [one for one in order if one.startswith("small")] == [f"small {i}" for i in range(9)]
 
 
-def test_a_transaction_that_is_not_kept_is_told_to_all(hq: Node, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When the disk is full at the end, nobody is told that their work is done; those who come later are served."""
+def test_a_failed_transaction_fails_all_its_requests(hq: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the disk is full at commit, no request is acknowledged; later ones are served."""
 
     def number(i: int) -> "write_queue.Callable[[Tx], None]":
         def do(tx: Tx) -> None:

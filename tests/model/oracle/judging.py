@@ -1,4 +1,4 @@
-"""What an edit covers, and what a server accepts: the rule of the design, over all accepted writes of a register."""
+"""Coverage of edits and acceptance by a server: the design's rule over all accepted writes of a register."""
 
 from collections.abc import Callable, Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""Records: where each one lives, which are listed, and what of them a person must look at."""
+"""Records: their placement, their listing, and their open conflicts."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple

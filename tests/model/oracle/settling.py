@@ -1,4 +1,4 @@
-"""What a register shows, and whether a person must look: the table of policies in the design."""
+"""The shown value of a register, and whether it needs review: the design's table of policies."""
 
 from collections.abc import Callable, Sequence
 from enum import Enum
