@@ -1,4 +1,4 @@
-"""Exports hold whatever a record holds, whichever program wrote it: none stops at a value, and every file can be read."""
+"""Exports of arbitrary stored values: no value stops an export, and every file can be read."""
 
 import csv
 import json
@@ -65,8 +65,8 @@ def plan(values: list[dict[str, Any]], *, labels: bool) -> writers.ExportPlan:
 @given(st.lists(st.fixed_dictionaries({one.name: ODD for one in FIELDS}), min_size=1, max_size=3), st.booleans())
 @example([dict.fromkeys((one.name for one in FIELDS), 2**63)], False)
 @example([{one.name: ["a", "a", {"b": 1}] for one in FIELDS}], True)
-def test_no_value_stops_a_file(values: list[dict[str, Any]], labels: bool) -> None:
-    """In each kind of file as many records stand as there are, and what reads such files reads it."""
+def test_no_value_stops_an_export(values: list[dict[str, Any]], labels: bool) -> None:
+    """Every file format contains all records and can be read back by its usual reader."""
     with tempfile.TemporaryDirectory() as folder:
         for ending in (".csv", ".xlsx", ".jsonl", ".sqlite", ".hxl.csv", ".hxl.xlsx"):
             out = Path(folder, f"out{ending}")
@@ -92,7 +92,7 @@ def test_no_value_stops_a_file(values: list[dict[str, Any]], labels: bool) -> No
 
 @pytest.mark.parametrize("kind", [".csv", ".xlsx", ".jsonl"])
 def test_no_cell_stops_the_file_of_bad_rows(tmp_path: Path, kind: str) -> None:
-    """What another file's rows held is told with the rows, whatever it was."""
+    """The file of bad rows reproduces any cell of another file."""
     outcome = rejects.ImportOutcome()
     for n, odd in enumerate(["\ud800", "\0", 2**80, float("nan"), "=1", "x" * 50_000, None, True]):
         outcome.add_fault(n, [odd], "family_name", {"reason": "not_text"})
@@ -102,10 +102,10 @@ def test_no_cell_stops_the_file_of_bad_rows(tmp_path: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize("ending", ["csv", "xlsx", "jsonl", "sqlite", "hxl.xlsx"])
-def test_values_that_another_program_stored(
+def test_values_stored_by_another_program_are_exported(
     people: Cast, tmp_path: Path, ending: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A store with a number of 64 bits and more, a dict, control characters and a text for a number is exported, in memory or not."""
+    """64-bit and larger numbers, a dict, control characters and a text in a number field, in memory or on disk."""
     amal = people.amal
     for odd in (2**64 - 1, {"a": [1]}, "\x1b]52;c;\x07", [1, "b"], -1.5):
         record = save.add_record(amal, "household", Changes(set={"family_name": "أحمد"}))
@@ -123,7 +123,7 @@ def test_values_that_another_program_stored(
 
 
 def test_a_long_number_keeps_its_digits(tmp_path: Path) -> None:
-    """Excel keeps fifteen: what has more is text there, and days before 1900, which Excel does not have, are text, too."""
+    """Excel keeps fifteen digits: longer numbers are exported as text, and so are days before 1900."""
     import datetime as dt
 
     out = tmp_path / "out.xlsx"

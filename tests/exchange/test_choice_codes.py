@@ -1,4 +1,4 @@
-"""Choice codes of other programs: they stay as they are on every way in and out, and no code is taken for another's."""
+"""Choice codes of other programs are kept exactly in imports and exports, and none is mistaken for another."""
 
 import csv
 import sqlite3
@@ -85,7 +85,7 @@ def _values(node: Node, field: str) -> dict[int, Any]:
 
 
 def test_a_sign_is_part_of_a_code(people: Cast, tmp_path: Path) -> None:
-    """Refused is -1 and Agreed 1, in the form, in rules, and in a file of such answers."""
+    """Refused is -1 and Agreed 1, in the form, in rules, and in an imported file."""
     amal = _survey(people, tmp_path)
     kind = amal.schema.type("survey")
     assert kind.field("consent").codes == ("-1", "1", "0")
@@ -100,8 +100,8 @@ def test_a_sign_is_part_of_a_code(people: Cast, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("ending", [".csv", ".xlsx", ".jsonl"])
-def test_codes_come_back_from_a_file_as_they_went(people: Cast, tmp_path: Path, ending: str) -> None:
-    """Slashes, quotes, equals signs, commas, bidi marks and spaces: each member of a set, alone and with all others."""
+def test_codes_survive_a_round_trip_through_files(people: Cast, tmp_path: Path, ending: str) -> None:
+    """Slashes, quotes, equals signs, commas, bidi marks and spaces: each set member alone and with all others."""
     amal = _survey(people, tmp_path)
     wanted: dict[int, list[str]] = {at: [code] for at, code in enumerate(ODD)} | {99: sorted(ODD)}
     for nr, held in wanted.items():
@@ -117,8 +117,8 @@ def test_codes_come_back_from_a_file_as_they_went(people: Cast, tmp_path: Path, 
     assert _values(amal, "odd") == wanted
 
 
-def test_codes_at_the_command_line(people: Cast, tmp_path: Path) -> None:
-    """`--put odd=x=y` and its kin name the member as it is; a comma inside a code parts nothing."""
+def test_codes_on_the_command_line_are_exact(people: Cast, tmp_path: Path) -> None:
+    """`--put odd=x=y` and similar arguments keep the code; a comma inside a code does not split it."""
     amal = _survey(people, tmp_path)
     kind = amal.schema.type("survey")
     wanted = ChangeBuilder(amal, kind, {})
@@ -136,8 +136,8 @@ def test_codes_at_the_command_line(people: Cast, tmp_path: Path) -> None:
     assert [one.fields["nr"] for one in queries.list_records(amal, "survey", where={"odd": "x=y"})] == [1]
 
 
-def test_a_column_for_each_member(people: Cast, tmp_path: Path) -> None:
-    """Headers `odd/CODE` name the member as it is written; so does --map, where the code has an equals sign."""
+def test_a_column_per_member_names_the_code(people: Cast, tmp_path: Path) -> None:
+    """Headers `odd/CODE` name the member; so does --map, where the code has an equals sign."""
     amal = _survey(people, tmp_path)
     with (tmp_path / "wide.csv").open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([["nr", *(f"odd/{code}" for code in ODD), "K=1"], [1, *([1] * len(ODD)), "yes"]])
@@ -151,8 +151,8 @@ def test_a_column_for_each_member(people: Cast, tmp_path: Path) -> None:
     assert _values(amal, "odd")[2] == ["x=y"]
 
 
-def test_a_table_of_choices_for_each_meaning(people: Cast, tmp_path: Path) -> None:
-    """Two lists with the same codes in other words are two tables of an export: 1 is not Agreed to every question."""
+def test_choice_lists_with_equal_codes_are_separate_tables(people: Cast, tmp_path: Path) -> None:
+    """Two lists with the same codes and other labels are two tables of an export."""
     amal = _survey(people, tmp_path)
     save.add_record(
         amal, "survey", Changes(set={"nr": 1, "consent": "1", "heard": "1"}, put={"odd": ['say "yes"', "a/b"]})
@@ -168,8 +168,8 @@ def test_a_table_of_choices_for_each_meaning(people: Cast, tmp_path: Path) -> No
     db.close()
 
 
-def test_nothing_that_two_choices_may_be_called_is_given_to_one(people: Cast) -> None:
-    """A code as it is written is that choice; a word that fits two choices is refused, whether code or label."""
+def test_ambiguous_words_are_refused(people: Cast) -> None:
+    """An exact code is that choice; a word that fits two choices, as code or label, is refused."""
     choices = '{ A = { en = "Ache", ar = "x" }, a = { en = "Other", ar = "y" }, b = { en = "Other", ar = "z" }, B1 = { en = "M", ar = "w" }, m = { en = "N", ar = "v" }, 12345678 = { en = "Long", ar = "u" } }'
     text = (
         'version = 1\nlabel = { en = "V", ar = "ز" }\nplural = { en = "V", ar = "ز" }\n[fields.pain]\ntype = "choice"\n'
@@ -200,8 +200,8 @@ def test_nothing_that_two_choices_may_be_called_is_given_to_one(people: Cast) ->
         ("${a} = 2", "false()"),
     ],
 )  # fmt: skip
-def test_codes_in_rules(theirs: str, ours: str | None) -> None:
-    """Rules compare with the codes that the form has, signs and quotes included."""
+def test_rules_compare_exact_codes(theirs: str, ours: str | None) -> None:
+    """Rules compare with the form's codes, signs and quotes included."""
     same = {one: one for one in ("-1", "1", "it's", 'it\'s "odd"')}
     names = FormNames({"a": "a", "s": "s", "n": "n"}, {"a": same, "s": same}, sets=frozenset("s"))
     if ours is None:
@@ -215,8 +215,8 @@ def test_codes_in_rules(theirs: str, ours: str | None) -> None:
     assert parser.compile_expression(f"selected(s, {both})").holds_for({"s": ['it\'s "odd"']}, "2026-01-01")
 
 
-def test_a_second_choice_of_one_name_takes_nobodys_code(tmp_path: Path) -> None:
-    """Where two places share a name, the second is called otherwise, but never as a third one is."""
+def test_a_renamed_duplicate_choice_gets_a_free_code(tmp_path: Path) -> None:
+    """Where two places share a name, the second is renamed to an unused code."""
     lists = [
         ["list_name", "name", "label", "gov"], ["gov", "lat", "L", ""], ["gov", "tar", "T", ""],
         ["dist", "centre", "Centre of L", "lat"], ["dist", "centre", "Centre of T", "tar"], ["dist", "centre_2", "Second", "tar"],
@@ -231,7 +231,7 @@ def test_a_second_choice_of_one_name_takes_nobodys_code(tmp_path: Path) -> None:
 
 
 def test_a_published_code_keeps_its_meaning() -> None:
-    """Codes that an earlier release renamed stay readable, and no new form may give them to another answer."""
+    """Codes renamed by an earlier release stay readable, and no new form may reuse them."""
     shape = (
         'version = {0}\nlabel = {{ en = "V", ar = "ز" }}\nplural = {{ en = "V", ar = "ز" }}\n[fields.consent]\ntype = "choice"\n'
         'merge = "latest"\nsensitivity = 1\nlabel = {{ en = "C", ar = "أ" }}\n[fields.consent.choices]\n{1}'

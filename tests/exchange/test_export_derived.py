@@ -1,4 +1,4 @@
-"""Files have the values that rest on other records, as people see them."""
+"""Exports include computed values that depend on other records."""
 
 import csv
 import json
@@ -12,8 +12,8 @@ from fieldsync.replica.changes import Changes
 from tests.conftest import Cast
 
 
-def test_a_file_has_the_size_of_each_family(people: Cast, tmp_path: Path) -> None:
-    """Counted by hand: two who live, of three; one; and nothing where nobody was counted. In each kind of file."""
+def test_an_export_has_the_size_of_each_family(people: Cast, tmp_path: Path) -> None:
+    """Counted by hand: two living of three members; one; and empty without members. In each file format."""
     amal = people.amal
     sizes: dict[str, int | None] = {}
     for given, expected in ((["علي", "سلمى", "ليث"], 2), (["أمل"], 1), ([], None)):

@@ -1,4 +1,4 @@
-"""Files out: read by people and by other programs, and in again as nothing new."""
+"""Exports readable by people and programs, and a reimport that changes nothing."""
 
 import csv
 import re
@@ -22,8 +22,8 @@ def _rows(path: Path) -> list[dict[str, str]]:
 
 
 @pytest.mark.parametrize("lang", ["en", "ar"])
-def test_words_for_people_come_in_again(people: Cast, tmp_path: Path, lang: str) -> None:
-    """With --labels a file names records by their codes and columns by their labels, its own too; imported, it changes nothing."""
+def test_an_export_with_labels_can_be_reimported(people: Cast, tmp_path: Path, lang: str) -> None:
+    """With --labels records are named by code and columns by label; reimported, nothing changes."""
     home = save.add_record(people.amal, "household", Changes(set={"family_name": "علي", "displacement": "idp"}))
     code = queries.show(people.amal, record_ids.id_text(home)).code
     save.add_record(
@@ -37,8 +37,8 @@ def test_words_for_people_come_in_again(people: Cast, tmp_path: Path, lang: str)
     assert (told.added, told.changed, told.unchanged) == (0, 0, 1)
 
 
-def test_words_that_became_a_record_are_the_same(people: Cast, tmp_path: Path) -> None:
-    """A place written in words before the list of places had it: the export in again does not turn one into the other."""
+def test_a_place_in_words_equals_its_later_record(people: Cast, tmp_path: Path) -> None:
+    """A place entered in words before the list had it: reimporting the export does not convert one into the other."""
     save.add_record(
         people.samar, "household", Changes(set={"family_name": "علي", "location": "قرية الزهراء"}), unit="LAT/JBL"
     )
@@ -49,8 +49,8 @@ def test_words_that_became_a_record_are_the_same(people: Cast, tmp_path: Path) -
     assert (told.added, told.changed, told.unchanged) == (0, 0, 1)
 
 
-def test_foreign_keys_hold_where_words_may_stand(people: Cast, tmp_path: Path) -> None:
-    """A field that takes words is no foreign key; each list of choices has a name that says whose it is."""
+def test_fields_that_accept_words_are_not_foreign_keys(people: Cast, tmp_path: Path) -> None:
+    """Each list of choices has a table named after its owner."""
     home = save.add_record(people.amal, "household", Changes(set={"family_name": "علي", "location": "قرية لا نعرفها"}))
     save.add_record(people.amal, "location", Changes(set={"name_ar": "جبلة", "level": 5}))
     save.add_record(people.amal, "person", Changes(set={"given": "أمل", "household": record_ids.id_text(home)}))
@@ -64,8 +64,8 @@ def test_foreign_keys_hold_where_words_may_stand(people: Cast, tmp_path: Path) -
     assert not [name for name in lists if name.endswith("_")]
 
 
-def test_a_sheet_may_be_called_anything(tmp_path: Path) -> None:
-    """A form's label is no sheet's name: what Excel forbids in one is left out, and a formula in a header stays text."""
+def test_sheet_names_are_valid_for_excel(tmp_path: Path) -> None:
+    """Characters forbidden by Excel are removed from a form's label, and a formula in a header stays text."""
     for title in ("Boys/Girls [5-17]?", "'", "", "س" * 60):
         path = tmp_path / "out.xlsx"
         with path.open("wb") as file:
@@ -83,8 +83,8 @@ _CORE = set(  # hxlstandard.org, dictionary 1.1
 )
 
 
-def test_hashtags_are_those_of_the_standard(people: Cast) -> None:
-    """Of every type each column has one of its own, and each begins with a hashtag that the standard's dictionary has."""
+def test_hxl_hashtags_follow_the_standard(people: Cast) -> None:
+    """Each column of every type has its own tag, which begins with a hashtag of the standard's dictionary."""
     for kind in people.amal.schema.types.values():
         tags = [*hxl.SYSTEM.values(), *map(hxl.hxl_tag, kind.fields.values())]
         assert len(set(tags)) == len(tags), kind.name

@@ -1,4 +1,4 @@
-"""What an XLSForm says to people: carried whole and shown with the answers it speaks of, or listed; nothing made is no success."""
+"""Texts of an XLSForm: converted completely with their references to answers, or listed; an empty result is an error."""
 
 import tomllib
 from datetime import datetime, timedelta
@@ -35,8 +35,8 @@ def _published(
     return people.amal, made
 
 
-def test_a_question_names_the_person_it_asks_about(people: Cast, tmp_path: Path) -> None:
-    """`${person}` in labels, hints, choices and sections is shown as the answer; elsewhere as what that question is called."""
+def test_placeholders_show_answers(people: Cast, tmp_path: Path) -> None:
+    """`${person}` in labels, hints, choices and sections shows the answer; elsewhere that question's label."""
     survey = [
         _row("text", "Person", "Name", "الاسم"),
         _row("begin group", "about", "About ${Person}", "عن ${Person}"),
@@ -75,8 +75,8 @@ def test_a_question_names_the_person_it_asks_about(people: Cast, tmp_path: Path)
     assert inner.label_of(child.field("called")) == "Name of a child of هدى"
 
 
-def test_words_are_carried_whole_or_listed(tmp_path: Path) -> None:
-    """Long texts and what stands between < and > stay; markup goes, and what it showed or was too long is listed."""
+def test_texts_are_converted_whole_or_listed(tmp_path: Path) -> None:
+    """Long texts and text between < and > are kept; removed markup and truncation are listed."""
     long = "Read this out. " * 60
     survey = [
         _row("integer", "months", "Age <12 months or >5 years?", "العمر <12 شهراً أو >5 سنوات؟"),
@@ -94,8 +94,8 @@ def test_words_are_carried_whole_or_listed(tmp_path: Path) -> None:
     ]
 
 
-def test_an_appearance_that_does_not_fit_is_listed(tmp_path: Path) -> None:
-    """A choice that is to look like lines of text is a choice; a text of several lines is one."""
+def test_an_unsuitable_appearance_is_listed(tmp_path: Path) -> None:
+    """A choice with a multiline appearance stays a choice; a text with one becomes multiline."""
     choices = [["list_name", "name", "label"], ["yn", "yes", "Yes"], ["yn", "no", "No"]]
     survey = [
         _row("select_one yn", "sure", "Sure?", "متأكد؟", appearance="multiline"), _row("text", "note", "Note", "ملاحظة", appearance="w2 multiline"),
@@ -110,8 +110,8 @@ def test_an_appearance_that_does_not_fit_is_listed(tmp_path: Path) -> None:
     }
 
 
-def test_now_is_the_time(people: Cast, tmp_path: Path) -> None:
-    """A time of today is not in the future, one in an hour is; of a date now is today; calculations know the hour."""
+def test_now_is_the_present_time(people: Cast, tmp_path: Path) -> None:
+    """In rules a time today is not in the future, one in an hour is; for a date now is today; calculations know the hour."""
     survey = [
         _row("dateTime", "seen", "Seen at", "شوهد في", constraint=". <= now()"), _row("date", "born", "Born", "ولد", constraint=". <= now()"),
         _row("calculate", "hours", calculation="round((now() - ${seen}) * 24)"),
@@ -149,13 +149,13 @@ def test_now_is_the_time(people: Cast, tmp_path: Path) -> None:
         ("format_date(seen, '%Y %H:%M')", "2026 12:00"), ("seen <= now()", True), ("now() > seen", True), ("now() - none", None),
     ],
 )  # fmt: skip
-def test_times_in_rules(text: str, value: object) -> None:
-    """Times are compared with times and days; who does not know the hour takes the end of the day."""
+def test_times_are_compared_in_rules(text: str, value: object) -> None:
+    """Times are compared with times and days; without an hour the end of the day counts."""
     assert parser.compile_expression(text).evaluate({"seen": "2026-01-31 12:00"}, "2026-01-31") == value
 
 
-def test_nothing_made_is_no_success(tmp_path: Path) -> None:
-    """A form of which nothing comes through ends with exit code 3, and says why of each question."""
+def test_a_form_without_usable_questions_fails(tmp_path: Path) -> None:
+    """Exit code 3, with the reason for each question."""
     path = _form(
         tmp_path,
         [_row("calculate", "far", calculation="pulldata('a', 'b', 'c', 'd')"), _row("note", "n", "Read", "اقرأ")],
@@ -170,7 +170,7 @@ def test_nothing_made_is_no_success(tmp_path: Path) -> None:
 
 
 def test_a_form_keeps_its_own_languages(tmp_path: Path) -> None:
-    """Portuguese and English, in columns, choices, hints and title; what one lacks, the other says. Neither Arabic nor a note."""
+    """Portuguese and English, in columns, choices, hints and title; each replaces the other where missing."""
     en, pt = "label::English (en)", "label::Português (pt)"
     survey = [
         {"type": "text", "name": "who", en: "Who?", pt: "Quem?", "hint::Português (pt)": "O nome"},
@@ -190,7 +190,7 @@ def test_a_form_keeps_its_own_languages(tmp_path: Path) -> None:
 
 
 def test_a_language_without_a_code_is_listed(tmp_path: Path) -> None:
-    """A form in a language that has only a name is made in the shipped ones, and says what to write."""
+    """A form in a language without a code is made in the shipped ones, with advice in the list."""
     survey = [{"type": "text", "name": "who", "label::Wolof": "Kan?"}]
     made = convert.read_xlsform(_form(tmp_path, survey, file="wells.xlsx"))
     assert [note.why for note in made.notes if note.what == "language"] == ["Wolof"]

@@ -1,4 +1,4 @@
-"""Files in: all rows or none, every fault told, and a file read again changes nothing."""
+"""Imports: all rows or none, every fault reported, and a repeated import changes nothing."""
 
 import csv
 import io
@@ -51,10 +51,10 @@ def _refused(
     ["family_name|location|phones", "Family name|Current place|Phones", "اسم العائلة|مكان السكن الحالي|الهواتف"],
 )
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
-def test_headers_in_either_language_and_any_separator(
+def test_headers_and_separators_are_recognised(
     people: Cast, tmp_path: Path, separator: str, header: str, mark: str
 ) -> None:
-    """A column goes by the field's name or its label in Arabic or English; comma, semicolon and tab are told apart."""
+    """Columns named by field or by Arabic or English label; comma, semicolon and tab."""
     rows = (
         separator.join(header.split("|"))
         + "\r\n"
@@ -70,8 +70,8 @@ def test_headers_in_either_language_and_any_separator(
     assert queries.find(people.amal, "محمد")[0].id == made.id
 
 
-def test_every_bad_row_is_told_and_none_applied(people: Cast, tmp_path: Path) -> None:
-    """All faults of all rows, with row and field; the refused rows beside the file; nothing in the store, no number used."""
+def test_all_bad_rows_are_reported_and_nothing_is_saved(people: Cast, tmp_path: Path) -> None:
+    """All faults of all rows, with row and field; the bad rows in a file beside it; no number used."""
     path = _file(
         tmp_path,
         "family_name,location,registered_on,size_stated\n"
@@ -103,16 +103,16 @@ def test_every_bad_row_is_told_and_none_applied(people: Cast, tmp_path: Path) ->
     assert "-1-" in str(queries.show(people.amal, made.hex()).code)
 
 
-def test_a_bad_row_far_down_takes_back_all_before_it(people: Cast, tmp_path: Path) -> None:
-    """The transaction holds over many batches."""
+def test_a_late_bad_row_rolls_back_all_batches(people: Cast, tmp_path: Path) -> None:
+    """The transaction spans many batches."""
     count = 2 * readers.BATCH + 10
     path = _file(tmp_path, "family_name\n" + "علي\n" * count + "123\n")
     assert _refused(people.amal, path) == [(count + 2, "family_name", "pattern")]
     assert _records(people.amal) == []
 
 
-def test_a_dry_run_says_what_it_would_do(people: Cast, tmp_path: Path) -> None:
-    """Counted as if, and nothing written."""
+def test_a_dry_run_counts_without_saving(people: Cast, tmp_path: Path) -> None:
+    """The counts are those of a real import, and nothing is written."""
     path = _file(tmp_path, "family_name\nعلي\nحسن\n")
     told = import_records.import_file(people.amal, path, "household", ImportOptions(dry_run=True))
     assert (told.added, told.dry_run) == (2, True)
@@ -120,8 +120,8 @@ def test_a_dry_run_says_what_it_would_do(people: Cast, tmp_path: Path) -> None:
     assert queries.status(people.amal).unsent == 0
 
 
-def test_a_key_finds_the_record_to_change(people: Cast, tmp_path: Path) -> None:
-    """With a key, a known value changes its record, a new one adds; what stays the same is no commit."""
+def test_a_key_field_matches_existing_records(people: Cast, tmp_path: Path) -> None:
+    """A known key changes its record, a new one adds one; unchanged values make no commit."""
     import_records.import_file(
         people.amal, _file(tmp_path, "family_book_no,family_name,location\n1,علي,حمص\n2,حسن,حماة\n"), "household"
     )
@@ -138,8 +138,8 @@ def test_a_key_finds_the_record_to_change(people: Cast, tmp_path: Path) -> None:
     assert queries.status(people.amal).unsent == before + 3
 
 
-def test_keys_that_say_nothing_clear(people: Cast, tmp_path: Path) -> None:
-    """A key twice in the file, a key that two records have, a key without its column."""
+def test_ambiguous_keys_are_refused(people: Cast, tmp_path: Path) -> None:
+    """A key twice in the file, a key of two records, a key without its column."""
     path = _file(tmp_path, "family_book_no,family_name\n1,علي\n1,حسن\n")
     assert _refused(people.amal, path, key="family_book_no") == [(3, "family_book_no", "duplicate")]
     import_records.import_file(people.amal, path, "household")
@@ -154,8 +154,8 @@ def test_keys_that_say_nothing_clear(people: Cast, tmp_path: Path) -> None:
         import_records.import_file(people.amal, path, "household", ImportOptions(key="nofield"))
 
 
-def test_ids_in_the_file_are_the_records(people: Cast, tmp_path: Path) -> None:
-    """An id makes or names its record; one that is none, or stands twice, or is of another type, is refused."""
+def test_ids_in_a_file_name_the_records(people: Cast, tmp_path: Path) -> None:
+    """An id adds or names its record; malformed, duplicate and other types' ids are refused."""
     one = "0190c8a0-0000-7000-8000-000000000001"
     path = _file(tmp_path, f"id,family_name\n{one},علي\n")
     assert import_records.import_file(people.amal, path, "household").added == 1
@@ -167,8 +167,8 @@ def test_ids_in_the_file_are_the_records(people: Cast, tmp_path: Path) -> None:
     assert _refused(people.amal, _file(tmp_path, f"id,given\n{one},علي\n"), "person") == [(2, "id", "other_type")]
 
 
-def test_codes_and_references(people: Cast, tmp_path: Path) -> None:
-    """A code names a record that is here; a reference goes by code; what belongs to a family goes where it is."""
+def test_codes_and_references_in_a_file_are_resolved(people: Cast, tmp_path: Path) -> None:
+    """A code names an existing record; references are given by code; child records get their owner's unit."""
     home = save.add_record(people.basim, "household", Changes(set={"family_name": "علي"}), unit="LAT/QRD")
     code = queries.show(people.basim, home.hex()).code
     path = _file(tmp_path, f"household,given\n{code},أمل\n{code},حسن\n")
@@ -183,8 +183,8 @@ def test_codes_and_references(people: Cast, tmp_path: Path) -> None:
     ]
 
 
-def test_units_of_a_file(people: Cast, tmp_path: Path) -> None:
-    """A column names the unit; one that is not the person's is refused, as is moving a record that way."""
+def test_units_in_a_file_are_checked(people: Cast, tmp_path: Path) -> None:
+    """A column names the unit; a unit outside the user's grants is refused, and so is a move."""
     path = _file(tmp_path, "family_name,unit\nعلي,LAT/JBL\nحسن,LAT/QRD\n")
     assert _refused(people.amal, path) == [(3, "unit", "unit")]
     import_records.import_file(people.basim, path, "household")
@@ -195,8 +195,8 @@ def test_units_of_a_file(people: Cast, tmp_path: Path) -> None:
         import_records.import_file(people.amal, path, "household", ImportOptions(unit="DAM"))
 
 
-def test_rules_across_fields_and_steps(people: Cast, tmp_path: Path) -> None:
-    """What only the whole row shows: a rule between two fields, a state that a new record cannot have."""
+def test_rules_and_lifecycle_steps_are_checked_per_row(people: Cast, tmp_path: Path) -> None:
+    """A rule between two fields; a state that a new record cannot have."""
     person = record_ids.id_text(save.add_record(people.amal, "person", Changes(set={"given": "أمل"})))
     path = _file(tmp_path, f"person,opened_on,closed_on\n{person},2026-02-01,2026-01-01\n")
     assert [(row, reason) for row, _, reason in _refused(people.amal, path, "case")] == [(2, "rule")]
@@ -208,8 +208,8 @@ def test_rules_across_fields_and_steps(people: Cast, tmp_path: Path) -> None:
     assert "a new record begins as draft" in told
 
 
-def test_columns_that_belong_nowhere(people: Cast, tmp_path: Path) -> None:
-    """They are all named, with what they may have meant; a mapping says what they are, or leaves them out."""
+def test_unknown_columns_are_listed(people: Cast, tmp_path: Path) -> None:
+    """All are named, with similar fields; a mapping assigns them or leaves them out."""
     path = _file(tmp_path, "family_name,locatoin,colour\nعلي,حمص,red\n")
     with pytest.raises(errors.BadFile) as caught:
         import_records.import_file(people.amal, path, "household")
@@ -239,8 +239,8 @@ def test_columns_that_belong_nowhere(people: Cast, tmp_path: Path) -> None:
         ("a.pdf", b"%PDF", "kind"),
     ],
 )
-def test_files_that_are_none(people: Cast, tmp_path: Path, name: str, data: bytes, reason: str) -> None:
-    """Each is refused with its reason, and the line where there is one."""
+def test_unreadable_files_are_refused(people: Cast, tmp_path: Path, name: str, data: bytes, reason: str) -> None:
+    """Each with its reason, and the line where there is one."""
     (tmp_path / name).write_bytes(data)
     with pytest.raises(errors.BadFile) as caught:
         import_records.import_file(people.amal, tmp_path / name, "household")
@@ -248,8 +248,8 @@ def test_files_that_are_none(people: Cast, tmp_path: Path, name: str, data: byte
     assert _records(people.amal) == []
 
 
-def test_json_lines(people: Cast, tmp_path: Path) -> None:
-    """Typed values, members as a list, keys that turn up late; a value of the wrong kind is told, never a crash."""
+def test_json_lines_are_imported(people: Cast, tmp_path: Path) -> None:
+    """Typed values, members as a list, keys that appear late; a value of the wrong type is reported."""
     rows = [{"family_name": "علي", "phones": ["0944123456"]}, {"family_name": "حسن", "size_stated": 5}]
     path = _file(tmp_path, "\n".join(map(json.dumps, rows)) + "\n\n", "rows.jsonl")
     assert import_records.import_file(people.amal, path, "household").added == 2
@@ -263,8 +263,8 @@ def test_json_lines(people: Cast, tmp_path: Path) -> None:
     assert {row for row, _, _ in found} == {1, 2, 3}
 
 
-def test_a_file_read_again_reverts_nobody(people: Cast, tmp_path: Path) -> None:
-    """What others changed since stays, though the file still has the old value."""
+def test_a_reimport_reverts_no_later_change(people: Cast, tmp_path: Path) -> None:
+    """Others' later changes stay, though the file still has the old value."""
     path = _file(tmp_path, "id,family_name,location\n0190c8a0-0000-7000-8000-000000000001,علي,حمص\n")
     import_records.import_file(people.amal, path, "household")
     sync(people.amal, people.hq)
@@ -280,8 +280,8 @@ def test_a_file_read_again_reverts_nobody(people: Cast, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("ending", [".csv", ".jsonl", ".xlsx", ".hxl.csv", ".hxl.xlsx"])
-def test_out_and_in_again_is_nothing_new(people: Cast, tmp_path: Path, ending: str) -> None:
-    """Formulas, commas, line breaks, quotes, sets: what goes out comes in the same."""
+def test_a_reimported_export_changes_nothing(people: Cast, tmp_path: Path, ending: str) -> None:
+    """Formulas, commas, line breaks, quotes and sets survive the round trip."""
     for address in ("=cmd|' /C calc'!A1", "-5 عند الباب", "'مقتبس", 'قال "نعم"، ثم', "@x", "+963"):
         changes = Changes(
             set={"family_name": "علي", "address": address, "income_monthly": "1250.5"},
@@ -301,8 +301,8 @@ def test_out_and_in_again_is_nothing_new(people: Cast, tmp_path: Path, ending: s
     assert mine == theirs
 
 
-def test_no_spreadsheet_takes_a_cell_for_a_formula(people: Cast, tmp_path: Path) -> None:
-    """Cells that begin like one stand behind a quote; numbers and phones stay what they are."""
+def test_cells_never_become_formulas(people: Cast, tmp_path: Path) -> None:
+    """Cells that begin like one get a quote; numbers and phones are unchanged."""
     save.add_record(
         people.amal,
         "household",
@@ -316,8 +316,8 @@ def test_no_spreadsheet_takes_a_cell_for_a_formula(people: Cast, tmp_path: Path)
     assert (tmp_path / "out.csv").read_bytes().startswith(b"\xef\xbb\xbf")
 
 
-def test_the_most_sensitive_fields_stay_in_the_store(people: Cast, tmp_path: Path) -> None:
-    """A plain export has no field of level 4, in any format, whoever asks for it."""
+def test_fields_of_level_4_are_never_exported(people: Cast, tmp_path: Path) -> None:
+    """In any format, whoever asks for it."""
     person = record_ids.id_text(save.add_record(people.amal, "person", Changes(set={"given": "أمل"})))
     save.add_record(
         people.amal,
@@ -338,8 +338,8 @@ def test_the_most_sensitive_fields_stay_in_the_store(people: Cast, tmp_path: Pat
         )
 
 
-def test_sensitive_fields_go_out_only_when_a_supervisor_asks(people: Cast, tmp_path: Path) -> None:
-    """What is less than secret stays behind, too, unless asked for; a caseworker may not ask."""
+def test_sensitive_fields_are_exported_only_for_a_supervisor(people: Cast, tmp_path: Path) -> None:
+    """Lower levels are left out too unless requested; a caseworker may not request them."""
     save.add_record(people.amal, "household", Changes(set={"family_name": "علي"}, put={"groups": ["orphan"]}))
     told = export_records.export_records(people.amal, "household", tmp_path / "out.csv")
     assert "groups" in told.left_out
@@ -354,8 +354,8 @@ def test_sensitive_fields_go_out_only_when_a_supervisor_asks(people: Cast, tmp_p
         )
 
 
-def test_a_sqlite_file_is_one_that_any_tool_reads(people: Cast, tmp_path: Path) -> None:
-    """Tables with the form's own words, tied with foreign keys that hold; only its owner may read it; an old one is replaced."""
+def test_a_sqlite_export_is_readable_by_any_tool(people: Cast, tmp_path: Path) -> None:
+    """Tables with field names and valid foreign keys; readable by its owner only; an old file is replaced."""
     home = save.add_record(
         people.samar,
         "household",
@@ -386,8 +386,8 @@ def test_a_sqlite_file_is_one_that_any_tool_reads(people: Cast, tmp_path: Path) 
         export_records.export_records(people.samar, "household,person", tmp_path / "out.csv")
 
 
-def test_only_what_is_asked_for_goes_out(people: Cast, tmp_path: Path) -> None:
-    """Some records, some fields, in words; what was deleted or is another's double stays behind."""
+def test_an_export_can_be_limited(people: Cast, tmp_path: Path) -> None:
+    """Selected records and fields, with labels; deleted and merged records are left out."""
     for place in ("حمص", "جبلة", "جبلة"):
         save.add_record(people.amal, "household", Changes(set={"family_name": "علي", "location": place}))
     gone = _records(people.amal)[-1].id
@@ -404,8 +404,8 @@ def test_only_what_is_asked_for_goes_out(people: Cast, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("ending", ["csv", "xlsx"])
-def test_words_name_what_is_referred_to_and_are_read_again(people: Cast, tmp_path: Path, ending: str) -> None:
-    """A code has its name before it, and the file imports as if nothing had been touched; a changed one changes that."""
+def test_references_with_names_can_be_reimported(people: Cast, tmp_path: Path, ending: str) -> None:
+    """A code is preceded by its name, and the file reimports unchanged; a changed code changes the reference."""
     amal = people.amal
     homes = [
         save.add_record(amal, "household", Changes(set={"family_name": name})).hex() for name in ("الحسن", "العلي")
@@ -425,8 +425,8 @@ def test_words_name_what_is_referred_to_and_are_read_again(people: Cast, tmp_pat
         assert queries.list_records(amal, "person")[0].fields["household"] == second.id
 
 
-def test_an_export_that_fails_leaves_the_old_file(people: Cast, tmp_path: Path) -> None:
-    """A folder that is not there; an ending that nobody knows; a type that is none."""
+def test_a_failed_export_leaves_the_old_file(people: Cast, tmp_path: Path) -> None:
+    """A missing folder, an unknown file extension, an unknown type."""
     with pytest.raises(errors.BadFile):
         export_records.export_records(people.amal, "household", tmp_path / "nowhere" / "out.csv")
     with pytest.raises(errors.Usage):
@@ -437,8 +437,8 @@ def test_an_export_that_fails_leaves_the_old_file(people: Cast, tmp_path: Path) 
 
 
 @given(st.text(max_size=40))
-def test_a_quote_put_on_is_taken_off(text: str) -> None:
-    """Whatever a cell's text is, it comes back as it was."""
+def test_added_quotes_are_removed_on_import(text: str) -> None:
+    """Any cell text survives the round trip."""
     assert unquote_cell(safetext.csv_cell(text)) == text or text.startswith("'")
 
 
@@ -450,8 +450,8 @@ _CELL = st.one_of(
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(table=st.lists(st.lists(_CELL, min_size=4, max_size=4), min_size=1, max_size=6))
-def test_any_table_is_taken_whole_or_not_at_all(people: Cast, tmp_path: Path, table: list[list[str]]) -> None:
-    """Whatever stands in the cells: all rows, or a list of faults and no change; never anything else."""
+def test_any_table_is_imported_whole_or_not_at_all(people: Cast, tmp_path: Path, table: list[list[str]]) -> None:
+    """With random cells: all rows, or a list of faults and no change."""
     before = len(_records(people.amal))
     path = tmp_path / "any.csv"
     with path.open("w", encoding="utf-8", errors="surrogatepass", newline="") as file:

@@ -1,4 +1,4 @@
-"""Files as offices really have them: titles above the header, merged cells, old encodings, numbers and phones as people type them."""
+"""Files as offices keep them: titles above the header, merged cells, old encodings, informal numbers and phones."""
 
 import csv
 import datetime as dt
@@ -53,8 +53,10 @@ def _counts(told: dict[str, Any]) -> tuple[int, int, int]:
         ("سجل الأسر\r\n\r\n" + _ROWS.replace(",", ";"), "utf-8", None),
     ],
 )
-def test_text_as_spreadsheets_save_it(people: Cast, tmp_path: Path, text: str, encoding: str, told: str | None) -> None:
-    """Arabic Windows, Excel's Unicode text, its own first line, an old Mac's line ends: all are read, and said."""
+def test_text_encodings_of_spreadsheets_are_read(
+    people: Cast, tmp_path: Path, text: str, encoding: str, told: str | None
+) -> None:
+    """Arabic Windows, Excel's Unicode text, its `sep=` line, old Mac line ends: all are read and reported."""
     path = tmp_path / "rows.csv"
     path.write_bytes(text.encode(encoding))
     result = import_records.import_file(people.amal, path, "household")
@@ -65,8 +67,8 @@ def test_text_as_spreadsheets_save_it(people: Cast, tmp_path: Path, text: str, e
     ]
 
 
-def test_damaged_text_is_not_guessed_at(people: Cast, tmp_path: Path) -> None:
-    """A broken byte in UTF-8 is told with its line, and never makes the whole file into letters of another script."""
+def test_damaged_utf_8_is_reported(people: Cast, tmp_path: Path) -> None:
+    """A broken byte in UTF-8 is reported with its line, and does not turn the file into another encoding."""
     path = tmp_path / "rows.csv"
     path.write_bytes(_ROWS.encode() + b"\xd8,x\r\n")
     with pytest.raises(errors.BadFile) as caught:
@@ -74,7 +76,7 @@ def test_damaged_text_is_not_guessed_at(people: Cast, tmp_path: Path) -> None:
     assert (caught.value.facts["reason"], caught.value.facts["line"]) == ("encoding", 4)
 
 
-def test_titles_above_the_header(people: Cast, tmp_path: Path) -> None:
+def test_a_header_below_titles_is_found(people: Cast, tmp_path: Path) -> None:
     """The header is found below titles and empty rows; bad rows keep the numbers that the spreadsheet shows."""
     head = ["م", "اسم العائلة", "مكان السكن الحالي", "عدد الأفراد المصرح به"]
     rows = [
@@ -96,8 +98,8 @@ def test_titles_above_the_header(people: Cast, tmp_path: Path) -> None:
     assert [cell.value for cell in beside[2]][:4] == [6, "عدد الأفراد المصرح به", "out_of_range", 2]
 
 
-def test_bad_rows_corrected_need_no_second_telling(people: Cast, tmp_path: Path) -> None:
-    """What was said of the columns holds for the file of bad rows and for the next file; the key not for others, if it was the fault."""
+def test_column_mappings_are_remembered_for_corrected_files(people: Cast, tmp_path: Path) -> None:
+    """The mapping holds for the file of bad rows and for the next file; a faulty key does not."""
     rows = [["العائلة", "دفتر", "الأفراد"], ["علي", 7, 3], ["حسن", 8, 99]]
     given = {"العائلة": "family_name", "دفتر": "family_book_no", "الأفراد": "size_stated"}
     path = _book(tmp_path, rows)
@@ -115,16 +117,16 @@ def test_bad_rows_corrected_need_no_second_telling(people: Cast, tmp_path: Path)
     assert caught.value.facts["rows"] == [{"row": 3, "field": "size_stated", "reason": "out_of_range"}]
 
 
-def test_a_merged_cell_says_it_for_all_its_rows(people: Cast, tmp_path: Path) -> None:
-    """A place written once beside three families is the place of each, not of the first alone."""
+def test_a_merged_cell_applies_to_all_its_rows(people: Cast, tmp_path: Path) -> None:
+    """A place merged over three families is the place of each."""
     rows = [["location", "family_name"], ["جبلة", "علي"], [None, "حسن"], [None, "سعيد"], [None, "خليل"]]
     import_records.import_file(people.amal, _book(tmp_path, rows, merged=("A2:A4",)), "household")
     places = {one["family_name"]: one.get("location") for one in _fields(people.amal)}
     assert places == {"علي": "جبلة", "حسن": "جبلة", "سعيد": "جبلة", "خليل": None}
 
 
-def test_the_same_header_twice(people: Cast, tmp_path: Path) -> None:
-    """Two columns of phones are one set; of a plain field one must be left out, and each can be named."""
+def test_repeated_headers_are_handled(people: Cast, tmp_path: Path) -> None:
+    """Two columns of phones are one set; for a plain field one must be left out, and each can be named."""
     rows = [["family_name", "Phones", "Phones"], ["علي", "0944123456", "0933111222"], ["حسن", None, 933111223]]
     import_records.import_file(people.amal, _book(tmp_path, rows), "household")
     phones = {one["family_name"]: one["phones"] for one in _fields(people.amal)}
@@ -137,8 +139,8 @@ def test_the_same_header_twice(people: Cast, tmp_path: Path) -> None:
     assert "ب" in [one.get("address") for one in _fields(people.amal)]
 
 
-def test_rows_that_say_nothing_are_nobody(people: Cast, tmp_path: Path) -> None:
-    """A list with its numbers filled in beforehand, and a total below it, makes no empty families."""
+def test_rows_without_data_are_skipped(people: Cast, tmp_path: Path) -> None:
+    """Prefilled row numbers and a total below the table make no empty families."""
     rows = [["م", "family_name", "location"], [1, "علي", "جبلة"], [2, None, None], ["المجموع", None, None]]
     assert _counts(
         import_records.import_file(people.amal, _book(tmp_path, rows), "household", ImportOptions(given={"م": ""}))
@@ -149,8 +151,8 @@ def test_rows_that_say_nothing_are_nobody(people: Cast, tmp_path: Path) -> None:
         )
 
 
-def test_other_sheets_are_told(people: Cast, tmp_path: Path) -> None:
-    """Which sheet was read is said, and which were not; where the first has no such columns, the others are named."""
+def test_other_sheets_are_reported(people: Cast, tmp_path: Path) -> None:
+    """The sheet read is named, and so are the others; if the first has no such columns, the others are suggested."""
     book = openpyxl.Workbook()
     assert book.active is not None
     book.active.title = "اقرأني"
@@ -175,8 +177,8 @@ def test_other_sheets_are_told(people: Cast, tmp_path: Path) -> None:
     assert (told.added, told.sheet, told.other_sheets) == (1, "بانياس", ["اقرأني", "جبلة"])
 
 
-def test_values_as_people_type_them(people: Cast, tmp_path: Path) -> None:
-    """Thousands signs, days that lost their format, phones with a slash between, hasty letters in a choice."""
+def test_informal_values_are_read(people: Cast, tmp_path: Path) -> None:
+    """Thousands separators, dates that lost their format, phones with a slash between, misspelt choices."""
     rows = [
         ["family_name", "income_monthly", "income_currency", "registered_on", "phones", "housing"],
         ["علي", "١٬٢٣٤٫٥٠", "SYP", 46027, "0944123456 / 0933111222", "إستضافه"],
@@ -206,13 +208,13 @@ def test_values_as_people_type_them(people: Cast, tmp_path: Path) -> None:
         ("1,23", False, "1.23"),
     ],
 )
-def test_numbers_as_people_write_them(text: str, whole: bool, meant: str | None) -> None:
-    """What can be one number is that; what could be two is none."""
+def test_ambiguous_numbers_are_refused(text: str, whole: bool, meant: str | None) -> None:
+    """A notation with one meaning is read; one with two meanings is refused."""
     assert number_formats.usual_number(text, whole=whole) == meant
 
 
-def test_the_same_file_reverts_nothing(people: Cast, tmp_path: Path) -> None:
-    """Read in again with a key, it changes nothing: neither what its person edited since, nor members that others put into a set."""
+def test_a_reimport_with_a_key_reverts_nothing(people: Cast, tmp_path: Path) -> None:
+    """Neither later edits nor set members added by others."""
     path = _book(tmp_path, [["family_book_no", "family_name", "location", "phones"], [7, "علي", "حمص", "0944123456"]])
     assert _counts(import_records.import_file(people.amal, path, "household", ImportOptions(key="family_book_no"))) == (
         1,
@@ -254,8 +256,8 @@ def test_the_same_file_reverts_nothing(people: Cast, tmp_path: Path) -> None:
     assert _fields(people.amal) == []
 
 
-def test_columns_are_proposed_below_a_title(people: Cast, tmp_path: Path) -> None:
-    """The question on a terminal is about the header's columns, wherever it stands."""
+def test_columns_are_proposed_from_the_header(people: Cast, tmp_path: Path) -> None:
+    """The terminal asks about the header's columns, at any row."""
     rows = [["سجل"], ["Family nam", "Phones", "Phones", "مكان السكن"], ["علي", "0944123456", None, "جبلة"]]
     path = _book(tmp_path, rows)
     found, before = header_detection.propose_mapping(people.amal, path, "household", {})
@@ -268,8 +270,8 @@ def test_columns_are_proposed_below_a_title(people: Cast, tmp_path: Path) -> Non
     assert not before
 
 
-def test_headers_of_forms_on_paper(people: Cast, tmp_path: Path) -> None:
-    """A star for what must be filled in, a colon, both languages in one cell: each is the field that it names."""
+def test_headers_with_decorations_are_recognised(people: Cast, tmp_path: Path) -> None:
+    """A star for required, a colon, both languages in one cell."""
     head = [
         "Family name *",
         "الفئات:",
@@ -291,8 +293,8 @@ def test_headers_of_forms_on_paper(people: Cast, tmp_path: Path) -> None:
     assert {one["registered_on"] for one in found} == {"2026-01-05"}
 
 
-def test_a_header_again_is_no_record(people: Cast, tmp_path: Path) -> None:
-    """A header of two rows whose cells are merged, and one on top of each printed page, make no family of that name."""
+def test_a_repeated_header_is_not_a_record(people: Cast, tmp_path: Path) -> None:
+    """A two-row header with merged cells, and a header on each printed page, make no family."""
     head = ["اسم العائلة", "هاتف", None, "مكان السكن الحالي"]
     rows = [
         head,
@@ -311,8 +313,8 @@ def test_a_header_again_is_no_record(people: Cast, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["'0944123456,'5/1/2026,'3", "0944123456,٥/١/٢٠٢٦,٣"])
-def test_the_sign_for_text_is_no_part_of_a_number(people: Cast, tmp_path: Path, text: str) -> None:
-    """What somebody marked as text with a quote in front is still a phone, a day, a number."""
+def test_a_leading_text_quote_is_ignored(people: Cast, tmp_path: Path, text: str) -> None:
+    """A phone, day or number with a quote in front is read as such."""
     path = tmp_path / "rows.csv"
     path.write_text(f"family_name,phones,registered_on,size_stated\nعلي,{text}\n", encoding="utf-8")
     import_records.import_file(people.amal, path, "household")
@@ -320,8 +322,8 @@ def test_the_sign_for_text_is_no_part_of_a_number(people: Cast, tmp_path: Path, 
     assert (fields["phones"], fields["registered_on"], fields["size_stated"]) == (["+963944123456"], "2026-01-05", 3)
 
 
-def test_a_header_is_no_formula_either(people: Cast, tmp_path: Path) -> None:
-    """In the file of bad rows a header stands among the reasons, too: harmless there as everywhere."""
+def test_a_header_never_becomes_a_formula(people: Cast, tmp_path: Path) -> None:
+    """Headers in the file of bad rows, also within the reasons, are harmless."""
     path = tmp_path / "rows.csv"
     path.write_text('family_name,"=1+1"\nعلي,99\n', encoding="utf-8")
     with pytest.raises(errors.BadRows):
@@ -330,8 +332,8 @@ def test_a_header_is_no_formula_either(people: Cast, tmp_path: Path) -> None:
         assert [cell for row in csv.reader(file) for cell in row if cell.startswith("=")] == []
 
 
-def test_a_record_that_gave_way_is_not_changed_unseen(people: Cast, tmp_path: Path) -> None:
-    """An old list still has both of two that were merged: what it says anew of the one that is hidden is refused, with the other's code."""
+def test_a_row_for_a_merged_record_is_refused(people: Cast, tmp_path: Path) -> None:
+    """An old list has both of two merged records: changes to the merged one are refused, with the survivor's code."""
     rows = [["family_book_no", "family_name", "address"], [1, "علي", "الساحة"], [2, "علي", "خلف المسجد"]]
     path = _book(tmp_path, rows)
     import_records.import_file(people.samar, path, "household", ImportOptions(unit="LAT/JBL"))
@@ -363,8 +365,8 @@ def test_a_record_that_gave_way_is_not_changed_unseen(people: Cast, tmp_path: Pa
     assert caught.value.facts["rows"] == [{"row": 2, "field": "code", "reason": "was_deleted"}]
 
 
-def test_persons_of_no_family_yet(people: Cast, tmp_path: Path) -> None:
-    """A column for the family with cells that are empty: such a person is in their author's unit, and waits for one."""
+def test_persons_without_a_family_are_imported(people: Cast, tmp_path: Path) -> None:
+    """An empty family cell: the person is in the author's unit and awaits a family."""
     home = save.add_record(people.amal, "household", Changes(set={"family_name": "علي"}))
     code = queries.show(people.amal, home.hex()).code
     path = _book(tmp_path, [["household", "given", "sex"], [code, "أمل", "أنثى"], [None, "سمير", "ذكر"]])

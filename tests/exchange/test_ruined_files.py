@@ -1,4 +1,4 @@
-"""Files that a program has ruined: refused with the reason, row by row, or read as they were meant; and so is what is typed."""
+"""Damaged files: refused with the reason, row by row, or read as intended; the same for typed values."""
 
 import zipfile
 from pathlib import Path
@@ -20,8 +20,8 @@ def _reasons(refused: pytest.ExceptionInfo[errors.BadRows]) -> list[tuple[int, s
     return [(one["row"], one["field"], one["reason"]) for one in rows]
 
 
-def test_a_register_whose_letters_were_lost_does_not_come_in(people: Cast, tmp_path: Path) -> None:
-    """Question marks, replacement characters and letters of another encoding: no row is taken, and each says why."""
+def test_rows_with_lost_letters_are_refused(people: Cast, tmp_path: Path) -> None:
+    """Question marks, replacement characters and letters of another encoding: each row is refused with its reason."""
     rows = [
         ["given", "father", "occupation"], ["????", "علي", ""], ["هدى", "ط¹ظ„ظٹ", ""], ["سمر", "علي", "Ø·Ø¨ÙŠØ¨Ø©"], ["أمل", "عل\ufffd", ""], ["ليلى", "حسن", "طبيبة"],
     ]  # fmt: skip
@@ -33,8 +33,8 @@ def test_a_register_whose_letters_were_lost_does_not_come_in(people: Cast, tmp_p
     assert _records(people.amal, "person") == []
 
 
-def test_numbers_of_booklets_are_whole_or_refused(people: Cast, tmp_path: Path) -> None:
-    """1.02E+10 is no booklet's number, nor is what a workbook rounded; long numbers that are whole stay whole."""
+def test_rounded_booklet_numbers_are_refused(people: Cast, tmp_path: Path) -> None:
+    """1.02E+10 and numbers rounded by a workbook are refused; long complete numbers are kept."""
     path = _csv(tmp_path, [["family_name", "family_book_no"], ["علي", "1.02E+10"]])
     with pytest.raises(errors.BadRows) as refused:
         import_records.import_file(people.amal, path, "household")
@@ -57,8 +57,8 @@ def test_numbers_of_booklets_are_whole_or_refused(people: Cast, tmp_path: Path) 
     assert _reasons(refused) == [(2, "family_book_no", "digits_lost")]
 
 
-def test_a_formula_that_nobody_computed_is_no_empty_cell(people: Cast, tmp_path: Path) -> None:
-    """Its row is refused; one that was computed counts by its value, also where that is nothing."""
+def test_a_formula_without_a_computed_value_is_refused(people: Cast, tmp_path: Path) -> None:
+    """Its row is refused; a computed formula counts by its value, also when empty."""
     path = _book(
         tmp_path,
         [
@@ -87,8 +87,8 @@ def test_a_formula_that_nobody_computed_is_no_empty_cell(people: Cast, tmp_path:
     }
 
 
-def test_words_for_nothing_are_nothing_in_files(people: Cast, tmp_path: Path) -> None:
-    """n/a and NULL in a cell of any type are an empty cell; at the keyboard they are refused, as somebody wanted to say something."""
+def test_placeholders_for_empty_are_empty_in_files(people: Cast, tmp_path: Path) -> None:
+    """n/a and NULL in a cell of any type are empty; at the keyboard they are refused."""
     rows = [
         ["given", "father", "sex", "birth_date", "phones"],
         ["هدى", "N/A", "f", "NULL", "n/a"],
@@ -108,7 +108,7 @@ def test_words_for_nothing_are_nothing_in_files(people: Cast, tmp_path: Path) ->
 
 
 def test_persian_and_kurdish_names_keep_their_joiners(people: Cast, tmp_path: Path) -> None:
-    """From a file and from the keyboard; a name whose joiner was lost before can be mended."""
+    """From files and the keyboard; a name that lost its joiner earlier can be corrected."""
     import_records.import_file(
         people.amal, _csv(tmp_path, [["given", "family"], ["نیلوفر", f"علی{ZWNJ}زاده"]]), "person"
     )

@@ -1,4 +1,4 @@
-"""Workbooks and other people's tables: columns for each member, days as people write them, rows that came before."""
+"""Workbooks and others' tables: a column per member, informal dates, rows imported before."""
 
 import csv
 import datetime as dt
@@ -49,8 +49,8 @@ def _counts(told: dict[str, Any]) -> tuple[int, int, int]:
 # --- workbooks --------------------------------------------------------------------------------------------------------
 
 
-def test_a_workbook_as_offices_keep_them(people: Cast, tmp_path: Path) -> None:
-    """Arabic headers, real dates and numbers, digits of either script, labels for codes, empty rows between: all as meant."""
+def test_a_typical_workbook_is_imported(people: Cast, tmp_path: Path) -> None:
+    """Arabic headers, real dates and numbers, digits of either script, labels for codes, empty rows between."""
     path = _book(
         tmp_path,
         [
@@ -76,8 +76,8 @@ def test_a_workbook_as_offices_keep_them(people: Cast, tmp_path: Path) -> None:
     assert _counts(import_records.import_file(people.amal, path, "household")) == (0, 0, 2)
 
 
-def test_bad_rows_of_a_workbook_stand_in_a_workbook_beside_it(people: Cast, tmp_path: Path) -> None:
-    """One line a row with all its reasons, under its own headers; corrected, that file can be imported itself."""
+def test_bad_rows_are_written_to_a_workbook_beside_it(people: Cast, tmp_path: Path) -> None:
+    """One line per row with all reasons, under its own headers; corrected, that file can be imported."""
     path = _book(
         tmp_path,
         [
@@ -109,8 +109,8 @@ def test_bad_rows_of_a_workbook_stand_in_a_workbook_beside_it(people: Cast, tmp_
     assert _counts(import_records.import_file(people.amal, beside, "household")) == (2, 0, 0)
 
 
-def test_a_sheet_by_its_name(people: Cast, tmp_path: Path) -> None:
-    """The first sheet that is shown, or the one named; a name that is none is told with those that are."""
+def test_a_sheet_is_chosen_by_name(people: Cast, tmp_path: Path) -> None:
+    """The first visible sheet, or the named one; an unknown name is reported with the existing ones."""
     path = _book(tmp_path, [["notes"], ["x"]], sheet="Readme")
     book = openpyxl.load_workbook(path)
     sheet = book.create_sheet("عائلات")
@@ -123,8 +123,8 @@ def test_a_sheet_by_its_name(people: Cast, tmp_path: Path) -> None:
     assert caught.value.facts["sheets"] == ["Readme", "عائلات"]
 
 
-def test_formulas_stay_text_in_a_workbook(people: Cast, tmp_path: Path) -> None:
-    """What begins like a formula is text, for the program that opens it and for whoever edits it; Arabic sheets run right to left."""
+def test_formula_like_text_stays_text_in_a_workbook(people: Cast, tmp_path: Path) -> None:
+    """For display and for editing; Arabic sheets run right to left."""
     for address in ("=1+1", "+963 11", "-5", "@SUM(A1)", "\u200f=1"):
         save.add_record(
             people.amal, "household", Changes(set={"family_name": "علي", "address": address, "size_stated": 7})
@@ -155,7 +155,7 @@ def test_formulas_stay_text_in_a_workbook(people: Cast, tmp_path: Path) -> None:
 
 
 def test_dates_are_dates_in_a_workbook(people: Cast, tmp_path: Path) -> None:
-    """A date is one to the program that opens it."""
+    """Spreadsheet programs recognise them as dates."""
     save.add_record(people.amal, "household", Changes(set={"family_name": "علي", "registered_on": "2026-01-05"}))
     export_records.export_records(
         people.amal, "household", tmp_path / "out.xlsx", ExportOptions(fields=["registered_on"])
@@ -169,8 +169,8 @@ def test_dates_are_dates_in_a_workbook(people: Cast, tmp_path: Path) -> None:
     assert (sheet["E3"].value, sheet["E3"].number_format) == (local, "yyyy-mm-dd hh:mm")
 
 
-def test_a_workbook_can_be_filtered(people: Cast, tmp_path: Path) -> None:
-    """The arrows stand on the last row of the head, over all rows; an empty sheet has them, too."""
+def test_a_workbook_has_filters(people: Cast, tmp_path: Path) -> None:
+    """The filter buttons are on the last header row, over all rows; also on an empty sheet."""
     wish = ExportOptions(fields=["family_name"])
     found = {}
     for name, add in (("empty.xlsx", 0), ("out.xlsx", 3), ("out.hxl.xlsx", 0)):
@@ -183,8 +183,8 @@ def test_a_workbook_can_be_filtered(people: Cast, tmp_path: Path) -> None:
     assert found == {"empty.xlsx": "A2:E2", "out.xlsx": "A2:E5", "out.hxl.xlsx": "A3:E6"}
 
 
-def test_hashtags_for_other_organisations(people: Cast, tmp_path: Path) -> None:
-    """The second row of an HXL file are hashtags that the standard knows the form of."""
+def test_hxl_export_has_hashtags_in_the_second_row(people: Cast, tmp_path: Path) -> None:
+    """They have the standard's syntax."""
     save.add_record(people.amal, "household", Changes(set={"family_name": "علي"}))
     export_records.export_records(people.amal, "household", tmp_path / "out.hxl.csv")
     with (tmp_path / "out.hxl.csv").open(encoding="utf-8-sig", newline="") as file:
@@ -214,16 +214,16 @@ def _packed(path: Path, parts: dict[str, bytes]) -> Path:
         (b"family_name\nx\n", "workbook"),
     ],
 )
-def test_what_is_no_workbook(people: Cast, tmp_path: Path, data: bytes, reason: str) -> None:
-    """An .xls or a text renamed, nothing at all: told in one line."""
+def test_a_file_that_is_not_a_workbook_is_refused(people: Cast, tmp_path: Path, data: bytes, reason: str) -> None:
+    """An .xls or a text renamed, and an empty file: reported in one line."""
     (tmp_path / "a.xlsx").write_bytes(data)
     with pytest.raises(errors.BadFile) as caught:
         import_records.import_file(people.amal, tmp_path / "a.xlsx", "household")
     assert caught.value.facts["reason"] == reason
 
 
-def test_zip_bombs_are_not_unpacked(people: Cast, tmp_path: Path) -> None:
-    """What would unpack to gigabytes is refused by what it says of itself; a lie about that is no workbook."""
+def test_zip_bombs_are_refused(people: Cast, tmp_path: Path) -> None:
+    """A declared size of gigabytes is refused; a false declaration makes the workbook invalid."""
     good = _book(tmp_path, [["family_name"], ["علي"]])
     parts = {one: zipfile.ZipFile(good).read(one) for one in zipfile.ZipFile(good).namelist()}
     bomb = _packed(tmp_path / "bomb.xlsx", parts | {"xl/worksheets/sheet1.xml": bytes(40_000_000)})
@@ -252,7 +252,7 @@ def test_zip_bombs_are_not_unpacked(people: Cast, tmp_path: Path) -> None:
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
 @given(st.data())
 def test_a_damaged_workbook_is_refused_or_read(people: Cast, tmp_path: Path, data: st.DataObject) -> None:
-    """Whatever is flipped or cut in it, there is a clear error or an import, and never anything between."""
+    """With flipped or missing bytes there is a clear error or a complete import."""
     good = bytearray(_book(tmp_path, [["family_name", "size_stated"], ["علي", 4], ["حسن", 5]]).read_bytes())
     for _ in range(data.draw(st.integers(1, 4))):
         good[data.draw(st.integers(0, 9_999)) * len(good) // 10_000] ^= data.draw(st.integers(1, 255))
@@ -268,8 +268,8 @@ def test_a_damaged_workbook_is_refused_or_read(people: Cast, tmp_path: Path, dat
         assert len(_records(people.amal)) == before + told.added
 
 
-def test_hostile_headers_and_cells(people: Cast, tmp_path: Path) -> None:
-    """SQL, markup, control characters and megabytes in a header or a cell: an error that does not repeat a cell."""
+def test_hostile_headers_and_cells_are_harmless(people: Cast, tmp_path: Path) -> None:
+    """SQL, markup, control characters and megabytes in a header or cell: an error that does not repeat the cell."""
     for header in (
         '"; DROP TABLE record; --',
         "a" * 30_000,
@@ -297,8 +297,8 @@ def test_hostile_headers_and_cells(people: Cast, tmp_path: Path) -> None:
 # --- tables of other programs -----------------------------------------------------------------------------------------
 
 
-def test_a_column_for_each_member(people: Cast, tmp_path: Path) -> None:
-    """As phones export a select-multiple: 1 and 0 in a column for each; what has no column is left alone."""
+def test_select_multiple_columns_are_read(people: Cast, tmp_path: Path) -> None:
+    """1 and 0 in a column per member; members without a column are left alone."""
     path = _csv(
         tmp_path,
         [
@@ -323,8 +323,8 @@ def test_a_column_for_each_member(people: Cast, tmp_path: Path) -> None:
     assert _records(people.amal)[1].fields["groups"] == ["older"]
 
 
-def test_codes_with_spaces_between(people: Cast, tmp_path: Path) -> None:
-    """A set in one cell, as phones send it; and with the commas of either script."""
+def test_sets_in_one_cell_are_read(people: Cast, tmp_path: Path) -> None:
+    """Codes separated by spaces as phones send them, or by Arabic or Latin commas."""
     path = _csv(tmp_path, [["family_name", "groups"], ["علي", "orphan homeless"], ["حسن", "orphan، homeless"]])
     import_records.import_file(people.amal, path, "household")
     assert [one.fields["groups"] for one in _records(people.amal)] == [["homeless", "orphan"]] * 2
@@ -333,8 +333,8 @@ def test_codes_with_spaces_between(people: Cast, tmp_path: Path) -> None:
 # --- rows that came before --------------------------------------------------------------------------------------------
 
 
-def test_rows_without_ids_are_known_again(people: Cast, tmp_path: Path) -> None:
-    """The same file again changes nothing: here, on a laptop where its records came by sync, after edits, and with twins in it."""
+def test_reimported_rows_without_ids_change_nothing(people: Cast, tmp_path: Path) -> None:
+    """The same file again: here, on a laptop that got the records by sync, after edits, and with identical rows."""
     head = ["family_name", "location", "address", "registered_on", "family_book_no"]
     rows = [["علي", "حمص", f"شارع {n % 5}", "2026-01-05", str(n % 5)] for n in range(10)]
     path = _csv(tmp_path, [head, *rows])
@@ -351,8 +351,8 @@ def test_rows_without_ids_are_known_again(people: Cast, tmp_path: Path) -> None:
     assert [one.fields["location"] for one in _records(people.amal)].count("جبلة") == 1
 
 
-def test_a_row_that_says_little_is_taken_for_nobody(people: Cast, tmp_path: Path) -> None:
-    """On a laptop that knows only what a changed record was made with in part, few words are not enough to call it the same."""
+def test_a_row_with_little_data_matches_no_record(people: Cast, tmp_path: Path) -> None:
+    """On a laptop that lacks a changed record's creating commit, few values are not enough for a match."""
     import_records.import_file(people.amal, _csv(tmp_path, [["family_name", "location"], ["علي", "حمص"]]), "household")
     sync(people.amal, people.hq)
     sync(people.basim, people.hq)
@@ -361,8 +361,8 @@ def test_a_row_that_says_little_is_taken_for_nobody(people: Cast, tmp_path: Path
     assert _counts(import_records.import_file(people.basim, other, "household")) == (1, 0, 0)
 
 
-def test_what_was_said_of_columns_is_remembered(people: Cast, tmp_path: Path) -> None:
-    """The mapping and the key go for the next file of that header and type, and for no other."""
+def test_the_column_mapping_is_remembered(people: Cast, tmp_path: Path) -> None:
+    """The mapping and the key apply to the next file with that header and type, and to no other."""
     rows = [["Booklet", "Nachname", "colour"], ["1", "علي", "red"]]
     said = {"Booklet": "family_book_no", "Nachname": "family_name", "colour": ""}
     path = _csv(tmp_path, rows)
@@ -389,7 +389,7 @@ def test_what_was_said_of_columns_is_remembered(people: Cast, tmp_path: Path) ->
 
 
 def test_a_workbook_of_many_rows_needs_little_memory(people: Cast, tmp_path: Path, costs: Any) -> None:
-    """Rows are read, judged and saved in batches."""
+    """Rows are read, validated and saved in batches."""
     table = (["علي", f"شارع {n}", 4] for n in range(2 * workbook.BATCH))
     with (tmp_path / "many.xlsx").open("wb") as file:
         workbook.write_workbook(file, "x", [["family_name", "address", "size_stated"]], table)

@@ -1,4 +1,4 @@
-"""Files of other offices and programs: good rows go in, words are asked about once, hashtags and groups name columns, repeats find parents."""
+"""Files of other offices and programs: good rows only, remembered value maps, hashtags and groups in headers, repeats."""
 
 import csv
 from pathlib import Path
@@ -24,8 +24,8 @@ def _names(node: Node) -> set[str]:
     return {one.fields["family_name"] for one in _records(node)}
 
 
-def test_good_rows_go_in_and_bad_ones_wait_beside_the_file(people: Cast, tmp_path: Path) -> None:
-    """With --skip-bad; the file of bad rows, corrected, imports alone, and then everything was imported once."""
+def test_skip_bad_imports_the_good_rows(people: Cast, tmp_path: Path) -> None:
+    """The corrected file of bad rows imports alone, after which everything was imported once."""
     rows = [["family_name", "size_stated"], ["علي", "4"], ["حسن", "many"], ["درويش", "7"], ["????", "2"]]
     path = _csv(tmp_path, rows)
     with pytest.raises(errors.BadRows):
@@ -56,7 +56,7 @@ def test_good_rows_go_in_and_bad_ones_wait_beside_the_file(people: Cast, tmp_pat
 
 
 def test_a_file_without_a_good_row_is_refused(people: Cast, tmp_path: Path) -> None:
-    """Nothing that came in is no success; nor are rows left out that could not be written down."""
+    """An import without a good row fails, and so does one whose bad rows cannot be written down."""
     path = _csv(tmp_path, [["family_name", "size_stated"], ["حسن", "many"]])
     with pytest.raises(errors.BadRows) as refused:
         import_records.import_file(people.amal, path, "household", ImportOptions(skip_bad=True))
@@ -68,8 +68,8 @@ def test_a_file_without_a_good_row_is_refused(people: Cast, tmp_path: Path) -> N
     assert _names(people.amal) == set()
 
 
-def test_words_of_an_office_are_said_once(people: Cast, tmp_path: Path) -> None:
-    """`--map-value housing:مستأجر=rent`: remembered after a refusal and a dry run, and replayed on the next file of another header."""
+def test_value_maps_are_remembered(people: Cast, tmp_path: Path) -> None:
+    """`--map-value housing:مستأجر=rent` is remembered after a refusal and a dry run, and applied to the next file."""
     kind = people.amal.schema.type("household")
     code = kind.field("displacement").offered_choices[1].code
     rows = [["family_name", "displacement", "size_stated"], ["علي", "من أهل البلد", "x"]]
@@ -111,8 +111,8 @@ def test_words_of_an_office_are_said_once(people: Cast, tmp_path: Path) -> None:
         value_maps.parse_maps(["displacement=x"], kind)
 
 
-def test_what_a_word_is_like_is_proposed(people: Cast) -> None:
-    """A slip or a longer form of one choice proposes it; what is like none, or like two, proposes nothing."""
+def test_similar_choices_are_proposed(people: Cast) -> None:
+    """A misspelt or longer form of one choice proposes it; a word similar to none or to two proposes nothing."""
     spec = people.amal.schema.type("household").field("displacement")
     one = next(choice for choice in spec.offered_choices if choice.code == "idp")
     assert value_maps.likely_choice(spec, one.label["ar"] + "ة") == "idp"
@@ -120,8 +120,8 @@ def test_what_a_word_is_like_is_proposed(people: Cast) -> None:
     assert value_maps.likely_choice(spec, "zzz") == ""
 
 
-def test_hashtags_name_columns_and_the_header(people: Cast, tmp_path: Path) -> None:
-    """Titles, a header in any language and a row of HXL hashtags: these say where the records begin and what their columns are."""
+def test_hxl_hashtags_map_columns(people: Cast, tmp_path: Path) -> None:
+    """Titles, a header in any language and a row of HXL hashtags, which mark the columns and the first record."""
     from fieldsync.exchange.tables import hxl
 
     kind = people.amal.schema.type("household")
@@ -155,8 +155,8 @@ def _kobo(people: Cast, folder: Path) -> Node:
     return people.amal
 
 
-def test_an_export_of_kobo_with_its_repeats(people: Cast, tmp_path: Path) -> None:
-    """Headers with groups, n/a, times with zones, columns about the submission; children find their parents by `_parent_index`."""
+def test_a_kobo_export_with_repeats_is_imported(people: Cast, tmp_path: Path) -> None:
+    """Group headers, n/a, times with zones, submission columns; children find their parents by `_parent_index`."""
     amal = _kobo(people, tmp_path)
     book = openpyxl.Workbook()
     assert book.active is not None

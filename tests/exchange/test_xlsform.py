@@ -1,4 +1,4 @@
-"""XLSForms as offices make them: read into forms of ours, published, and asked as they say; anything else in a workbook is survived."""
+"""XLSForms of offices: converted, published and filled in; malformed workbooks are refused."""
 
 import io
 import sys
@@ -101,8 +101,8 @@ def _visit(folder: Path) -> Path:
     return _form(folder, survey, CHOICES, settings=settings, entities={"list_name": "visits", "label": "${Head_Name}"})
 
 
-def test_a_visit_becomes_forms_that_a_person_would_have_written(tmp_path: Path) -> None:
-    """Groups are sections, a repeat a type that belongs to it; limits, patterns, skips, cascades and sums in our words."""
+def test_a_visit_is_converted_to_readable_forms(tmp_path: Path) -> None:
+    """Groups become sections, a repeat a child type; limits, patterns, skips, cascades and sums are translated."""
     made = convert.read_xlsform(_visit(tmp_path), type="home_visit")
     assert made.types == ["home_visit", "home_visit_child"]
     table = tomllib.loads(made.texts["home_visit.toml"])
@@ -136,8 +136,8 @@ def test_a_visit_becomes_forms_that_a_person_would_have_written(tmp_path: Path) 
     load.load_texts(made.texts)
 
 
-def test_questions_behave_as_the_form_says(people: Cast, tmp_path: Path) -> None:
-    """Imported, published, synced to a laptop, and filled in there: skipped, refused, offered and computed as in the workbook."""
+def test_converted_questions_behave_as_in_the_xlsform(people: Cast, tmp_path: Path) -> None:
+    """Imported, published, synced to a laptop and filled in: skipped, refused, offered and computed alike."""
     forms = tmp_path / "forms"
     for name, text in load.shipped_texts().items():
         write_folder.write_folder(forms, {name: text})
@@ -186,8 +186,8 @@ def test_questions_behave_as_the_form_says(people: Cast, tmp_path: Path) -> None
     assert queries.show(people.amal, made_child.hex()).fields["age"] >= 5
 
 
-def test_what_cannot_be_carried_is_listed_with_its_row(tmp_path: Path) -> None:
-    """Media, outside data, functions that are not here, other languages: each is told, and the rest is made."""
+def test_unsupported_parts_are_listed_with_their_row(tmp_path: Path) -> None:
+    """Media, external data, missing functions and languages are listed, and the rest is converted."""
     survey: list[Row | None] = [
         _row("text", "who", "Who?", "من؟", default="x"),
         _row("image", "photo", "Photo", "صورة"),
@@ -218,8 +218,8 @@ def test_what_cannot_be_carried_is_listed_with_its_row(tmp_path: Path) -> None:
     load.load_texts(made.texts)
 
 
-def test_lists_that_several_questions_share(tmp_path: Path) -> None:
-    """They stand once, in choices.toml; where the folder has such a file, it is left alone."""
+def test_shared_choice_lists_are_written_once(tmp_path: Path) -> None:
+    """They are in choices.toml; an existing file of that name is left alone."""
     survey: list[Row | None] = [_row("select_one yesno", name, name, "س") for name in ("a", "b")]
     path = _form(tmp_path, survey, CHOICES)
     made = convert.read_xlsform(path)
@@ -258,8 +258,8 @@ def test_lists_that_several_questions_share(tmp_path: Path) -> None:
         ("${a} & 1", None),
     ],
 )
-def test_expressions_in_our_words(theirs: str, ours: str | None) -> None:
-    """What our language has is said in it, and can be compiled; what it has not is refused."""
+def test_expressions_are_translated_or_refused(theirs: str, ours: str | None) -> None:
+    """A translated expression compiles; one without a counterpart is refused."""
     names = FormNames({"a": "a", "b": "b"}, {"a": {"x": "x_y"}}, repeats={"visits": "visit", "cost": "visit.cost"})
     if ours is None:
         with pytest.raises(Untranslated):
@@ -280,8 +280,8 @@ def test_expressions_in_our_words(theirs: str, ours: str | None) -> None:
         ("starts_with(name, 'b')", False), ("ends_with(name, 'b')", True), ("number('9' * 10)", 90), ("day + 99999999", None),
     ],
 )  # fmt: skip
-def test_the_functions_that_forms_lean_on(text: str, value: object) -> None:
-    """Each does what XLSForm's does, and knows nothing of what is empty."""
+def test_xlsform_functions_are_supported(text: str, value: object) -> None:
+    """Each behaves as in XLSForm, and is empty for empty arguments."""
     if value == "!":
         with pytest.raises(parser.ExpressionError):
             parser.compile_expression(text)
@@ -299,8 +299,8 @@ def _reason(path: Path) -> tuple[str, object]:
     return str(caught.value.facts["reason"]), caught.value.facts.get("row")
 
 
-def test_forms_that_are_none(tmp_path: Path) -> None:
-    """No workbook, nothing asked, an unknown type, groups that do not end, encrypted, too long: told in one line, with the row."""
+def test_unusable_forms_are_refused(tmp_path: Path) -> None:
+    """No workbook, no question, an unknown type, unclosed groups, encrypted, too long: one line, with the row."""
     (tmp_path / "text.xlsx").write_text("type,name", encoding="utf-8")
     assert _reason(tmp_path / "text.xlsx") == ("workbook", None)
     (tmp_path / "old.xlsx").write_bytes(b"\xd0\xcf\x11\xe0" + bytes(2_000))
@@ -315,8 +315,8 @@ def test_forms_that_are_none(tmp_path: Path) -> None:
     assert _reason(_form(tmp_path, many)) == ("form_large", None)
 
 
-def test_without_pyxform_it_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The reader is an optional part."""
+def test_a_missing_pyxform_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reader is optional; the error tells how to install it."""
     path = _visit(tmp_path)
     monkeypatch.setitem(sys.modules, "pyxform", None)
     with pytest.raises(errors.Usage) as caught:
@@ -351,10 +351,10 @@ def _cells(rows: list[list[Any]]) -> list[list[Any]]:
     ),
     listed=st.lists(st.lists(_ODD, min_size=1, max_size=4), max_size=4),
 )
-def test_any_workbook_is_a_form_or_refused(
+def test_any_workbook_is_converted_or_refused(
     tmp_path: Path, survey: list[list[Any]], typed: list[str], listed: list[list[Any]]
 ) -> None:
-    """Whatever stands in its cells, what comes out is forms without a fault, or one of our errors."""
+    """With random cells the result is forms without a fault, or one of our errors."""
     book = openpyxl.Workbook()
     assert book.active is not None
     book.active.title = "survey"
@@ -377,7 +377,7 @@ def test_any_workbook_is_a_form_or_refused(
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
 @given(st.data())
 def test_a_damaged_form_is_refused_or_read(tmp_path: Path, data: st.DataObject) -> None:
-    """Flipped and cut bytes never make it fall over."""
+    """Flipped and missing bytes never raise a foreign exception."""
     good = bytearray(
         _form(tmp_path, [_row("text", "a", "A", "أ"), _row("select_one yesno", "b", "B", "ب")], CHOICES).read_bytes()
     )
@@ -392,8 +392,8 @@ def test_a_damaged_form_is_refused_or_read(tmp_path: Path, data: st.DataObject) 
     load.load_texts(made.texts)
 
 
-def test_merged_cells_and_formulas_in_a_form(tmp_path: Path) -> None:
-    """What a formula last gave counts; a merged heading is the cell at its beginning."""
+def test_merged_cells_and_formulas_in_a_form_are_read(tmp_path: Path) -> None:
+    """A formula's last computed value counts; a merged heading is its first cell."""
     path = _form(tmp_path, [_row("text", "a", "A", "أ"), _row("text", "b", "=CONCATENATE(1)", "ب")])
     book = openpyxl.load_workbook(path)
     book["survey"].merge_cells("C2:D2")

@@ -1,4 +1,4 @@
-"""Calls of XLSForms that ask a choice's words, the records of a repeat, a list of the form, or the record above a repeat."""
+"""XLSForm calls for a choice's label, the records of a repeat, a list of the form, or a parent record."""
 
 import tomllib
 from pathlib import Path
@@ -54,8 +54,8 @@ def _fields(made: convert.ConvertedForm, type: str) -> dict[str, Any]:
     return fields
 
 
-def test_each_in_our_words(tmp_path: Path) -> None:
-    """A label in any language, a mark of a choice, an answer of one of the records, all of them, and one above."""
+def test_calls_are_translated(tmp_path: Path) -> None:
+    """A label in any language, a mark of a choice, one or all records' answers, and a parent's answer."""
     made = convert.read_xlsform(_form(tmp_path, list(_SURVEY), _LISTS, file="visit.xlsx"))
     assert made.notes == []
     formulas = {name: field["formula"] for name, field in _fields(made, "visit").items() if "formula" in field}
@@ -70,8 +70,8 @@ def test_each_in_our_words(tmp_path: Path) -> None:
     assert (child["same"]["formula"], child["of_all"]["formula"]) == ("age", "age div visit_n")
 
 
-def test_they_say_what_they_say_there(people: Cast, tmp_path: Path) -> None:
-    """Of real records: in the language of whoever looks, in the order in which they were made, nothing where there is nothing."""
+def test_translated_calls_give_the_same_values(people: Cast, tmp_path: Path) -> None:
+    """With real records: in the reader's language, in order of creation, empty without records."""
     made = convert.read_xlsform(_form(tmp_path, list(_SURVEY), _LISTS, file="visit.xlsx"), beside=load.shipped_texts())
     write_folder.write_folder(tmp_path / "forms", load.shipped_texts() | made.texts)
     publish_schema(people.hq, tmp_path / "forms")
@@ -122,8 +122,8 @@ def _row_of(people: Cast, record: bytes) -> Any:
         ("jr:choice-name(${gov}", "unreadable"),
     ],
 )
-def test_what_is_asked_elsewhere_is_told(tmp_path: Path, calculation: str, why: str) -> None:
-    """A list that is not the form's, a column that is not there, a question that is no choice: a line each, and no wrong figure."""
+def test_untranslatable_calls_are_listed(tmp_path: Path, calculation: str, why: str) -> None:
+    """A foreign list, a missing column, a question without choices: one line each, and no wrong figure."""
     survey = [_row("select_one gov", "gov", "Governorate", "المحافظة"), _row("integer", "n", "N", "ن"), _row("calculate", "x", calculation=calculation)]  # fmt: skip
     made = convert.read_xlsform(_form(tmp_path, list(survey), _LISTS))
     assert [(note.name, note.what, note.why) for note in made.notes] == [("x", "calculation", why)]
@@ -139,15 +139,15 @@ def test_what_is_asked_elsewhere_is_told(tmp_path: Path, calculation: str, why: 
         ("selected_at(a, 1)", {"a": "x  y"}, "y"), ("selected_at(a, 0)", {}, None), ("label(a)", {"a": "x"}, None),
     ],
 )  # fmt: skip
-def test_their_edges(text: str, doc: dict[str, Any], value: object) -> None:
-    """What is not there is nothing."""
+def test_missing_arguments_are_empty(text: str, doc: dict[str, Any], value: object) -> None:
+    """A missing value gives an empty result."""
     assert compile_expression(text).evaluate(doc, "2026-01-01") == value
 
 
 @pytest.mark.parametrize(
     "text", ["label('x')", "label(a + b)", "mark(a)", "nth(a, 1)", "nth(t.a)", "join(t.a, of(b.c))", "label()"]
 )
-def test_what_cannot_be_asked(text: str) -> None:
-    """A label of no field, a place in no type, other records within other records: an error, where it shows."""
+def test_invalid_calls_are_errors(text: str) -> None:
+    """A label of no field, a place in no type, nested record lookups: an error at its position."""
     with pytest.raises(ExpressionError):
         compile_expression(text)

@@ -1,4 +1,4 @@
-"""XLSForms in .ods, as LibreOffice keeps them; small files that would unpack to billions of cells are refused at once."""
+"""XLSForms in .ods, as LibreOffice saves them; small files that would expand to billions of cells are refused."""
 
 import time
 import tomllib
@@ -57,8 +57,8 @@ def rows_of(*lines: tuple[Cell, ...]) -> str:
     return "".join(row(*map(cell, line), cell(columns=16000)) for line in lines) + _REST
 
 
-def test_a_form_as_libreoffice_keeps_it(tmp_path: Path) -> None:
-    """Sheets in any order and case, numbers and booleans in cells, empty rows between, another sheet: the same form as in .xlsx."""
+def test_a_libreoffice_form_is_converted(tmp_path: Path) -> None:
+    """Sheets in any order and case, numbers and booleans, empty rows, another sheet: the same form as in .xlsx."""
     survey = rows_of(
         ("type", "name", "label::English (en)", "label::Arabic (ar)", "required", "constraint"),
         ("select_one yn", "sure", "Sure?", "أمتأكد؟", True, ""),
@@ -75,8 +75,8 @@ def test_a_form_as_libreoffice_keeps_it(tmp_path: Path) -> None:
     assert (fields["n"]["type"], fields["n"]["max"]) == ("int", 6)
 
 
-def test_a_row_of_an_ods_form_is_named(tmp_path: Path) -> None:
-    """What is lost is told with the row that it has in the spreadsheet program."""
+def test_unsupported_parts_of_an_ods_form_have_their_row(tmp_path: Path) -> None:
+    """Each is listed with its row number in the spreadsheet program."""
     survey = rows_of(("type", "name", "label"), (), ("text", "who", "Who?"), ("audio", "voice", "Voice"))
     made = convert.read_xlsform(document(tmp_path / "a.ods", {"survey": survey}))
     assert ("survey", 4, "voice", "question", "type audio") in [tuple(note) for note in made.notes]
@@ -96,8 +96,8 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_small_files_that_would_grow_are_refused_at_once(tmp_path: Path, name: str) -> None:
-    """No cell of them is made, and it takes no time."""
+def test_expanding_ods_files_are_refused_at_once(tmp_path: Path, name: str) -> None:
+    """No cell of them is created, and it takes no time."""
     path = document(tmp_path / "small.ods", {"survey": HOSTILE[name]})
     assert path.stat().st_size < 100_000
     started = time.process_time()
@@ -107,8 +107,8 @@ def test_small_files_that_would_grow_are_refused_at_once(tmp_path: Path, name: s
     assert time.process_time() - started < 2
 
 
-def test_what_is_no_ods_is_refused(tmp_path: Path) -> None:
-    """Entities, a damaged archive, one without a sheet or with other bytes in it: an error, and no traceback."""
+def test_an_invalid_ods_file_is_refused(tmp_path: Path) -> None:
+    """Entities, a damaged archive, no sheet or other content: an error without a traceback."""
     hostile = '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;">]>'
     bad = [document(tmp_path / "entities.ods", {"survey": _HEAD}, hostile)]
     for name, content in (("empty.ods", b""), ("text.ods", b"type,name\n"), ("half.ods", bad[0].read_bytes()[:300])):

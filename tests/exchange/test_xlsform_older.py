@@ -1,4 +1,4 @@
-"""Forms as real programs keep them: older workbooks, CSV, names that are reserved, paths, calculations on questions of any type."""
+"""XLSForms of older programs: .xls, CSV, reserved names, paths, calculations on typed questions."""
 
 import struct
 import tomllib
@@ -34,8 +34,8 @@ def _old_workbook(rows: list[list[str]]) -> bytes:
     return record(0x0009, struct.pack("<HH", 2, 0x10)) + b"".join(cells) + record(0x000A, b"")
 
 
-def test_an_old_workbook_and_a_csv_are_forms(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """.xls and .csv are read like .xlsx; the reader's own remarks stay off the screen; damaged ones are refused."""
+def test_xls_and_csv_forms_are_converted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """.xls and .csv are read like .xlsx; the reader's warnings stay off the screen; damaged files are refused."""
     (tmp_path / "old.xls").write_bytes(
         _old_workbook([["type", "name", "label"], ["text", "who", "Who?"], ["integer", "n", "How many?"]])
     )
@@ -53,8 +53,8 @@ def test_an_old_workbook_and_a_csv_are_forms(tmp_path: Path, capsys: pytest.Capt
         convert.read_xlsform(tmp_path / "bad.xls")
 
 
-def test_a_group_with_a_reserved_name_is_renamed_and_told(tmp_path: Path) -> None:
-    """A group called meta is what pyxform keeps for itself: its questions come through."""
+def test_a_group_with_a_reserved_name_is_renamed_and_listed(tmp_path: Path) -> None:
+    """pyxform reserves meta: a group of that name keeps its questions."""
     survey = [_row("begin group", "meta", "About", "عن"), _row("text", "who", "Who?", "من؟"), _row("end group")]
     made = convert.read_xlsform(_form(tmp_path, list(survey)))
     assert (list(_fields(made)), [tuple(note) for note in made.notes]) == (
@@ -63,8 +63,8 @@ def test_a_group_with_a_reserved_name_is_renamed_and_told(tmp_path: Path) -> Non
     )
 
 
-def test_paths_lead_where_they_say(tmp_path: Path) -> None:
-    """Two questions of one name in two groups are two: by `../`, `./`, from the top, and from a group's own condition."""
+def test_relative_paths_are_resolved(tmp_path: Path) -> None:
+    """Questions with one name in two groups are distinct: by `../`, `./`, from the top, and from a group's condition."""
     survey = [
         _row("begin group", "head", "Head", "رب الأسرة"), _row("text", "name", "Name", "الاسم"),
         _row("text", "job", "Job", "العمل", relevant="../name != ''"), _row("end group"),
@@ -82,8 +82,8 @@ def test_paths_lead_where_they_say(tmp_path: Path) -> None:
     load.load_texts(made.texts)
 
 
-def test_a_question_that_is_computed(tmp_path: Path) -> None:
-    """A calculation on a typed question is what it holds, of its type; messages of required questions are shown with the hint."""
+def test_a_calculation_on_a_typed_question_becomes_its_value(tmp_path: Path) -> None:
+    """It keeps its type; messages of required questions are shown with the hint."""
     survey = [
         _row("integer", "a", "A", "أ", required="yes", **{"required_message::English (en)": "Ask again"}),
         _row("decimal", "half", "Half", "نصف", calculation="${a} div 2"), _row("integer", "down", "Down", "أدنى", calculation="floor(${a} div 2)"),

@@ -1,4 +1,4 @@
-"""What real XLSForms have in them beside the textbook: each is carried, or told with its sheet and row."""
+"""Features of real XLSForms: each is converted, or listed with its sheet and row."""
 
 import re
 import tomllib
@@ -39,8 +39,8 @@ def _fields(made: convert.ConvertedForm, type: str) -> dict[str, Any]:
     return fields
 
 
-def test_choices_of_one_name_and_in_any_order(tmp_path: Path) -> None:
-    """A list whose order is left to chance is a list; of two choices of a name one is left or called otherwise, and both are told."""
+def test_duplicate_choices_and_random_order_are_handled(tmp_path: Path) -> None:
+    """A randomised list is a plain list; of two choices with one name one is dropped or renamed, and both are listed."""
     survey = [
         _row("select_one gov", "gov", "Governorate", "المحافظة"),
         _row("select_one dist", "dist", "District", "المنطقة", choice_filter="gov = ${gov}"),
@@ -63,8 +63,10 @@ def test_choices_of_one_name_and_in_any_order(tmp_path: Path) -> None:
     }
 
 
-def test_a_list_below_choices_of_one_name(people: Cast, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """What depends on such a choice goes by its name in the form; where nothing fits, that is said, and Enter goes on."""
+def test_cascading_lists_below_duplicate_choices_work(
+    people: Cast, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A dependent list uses the choice's name in the form; an empty one is reported, and Enter continues."""
     lists = [
         *_LISTS,
         ["camp", "a", "Camp A", "مخيم", "centre", ""],
@@ -87,8 +89,8 @@ def test_a_list_below_choices_of_one_name(people: Cast, tmp_path: Path, capsys: 
     assert "With the answers so far there is nothing to choose here." in capsys.readouterr().out
 
 
-def test_a_refusal_is_in_the_form_s_own_words(people: Cast, tmp_path: Path) -> None:
-    """What its makers say of a limit, a pattern or a rule, with the labels of what they speak of; other refusals are ours."""
+def test_constraint_messages_of_the_form_are_shown(people: Cast, tmp_path: Path) -> None:
+    """Messages for limits, patterns and rules are shown with the labels they refer to; other errors are ours."""
     said = {
         "constraint_message::English (en)": "Not more than ${all}!",
         "constraint_message::Arabic (ar)": "ليس أكثر من ${all}!",
@@ -120,8 +122,8 @@ def test_a_refusal_is_in_the_form_s_own_words(people: Cast, tmp_path: Path) -> N
     assert "Two capitals." in messages.explain_error(refused.value, "en", people.hq.schema)[0]
 
 
-def test_what_nobody_may_answer_is_not_asked(tmp_path: Path) -> None:
-    """A read-only question is what it computes or begins with; one that only says something is a note."""
+def test_read_only_questions_are_not_asked(tmp_path: Path) -> None:
+    """A read-only question shows its calculation or default; one without either is a note."""
     survey = [
         _row("integer", "n", "How many?", "كم؟"),
         _row("integer", "twice", "Twice", "الضعف", read_only="yes", calculation="${n} * 2"),
@@ -137,8 +139,8 @@ def test_what_nobody_may_answer_is_not_asked(tmp_path: Path) -> None:
     assert tomllib.loads(made.texts["form.toml"])["notes"]["told"]["label"]["en"] == "Count everybody."
 
 
-def test_nothing_is_lost_silently(tmp_path: Path) -> None:
-    """Media, what is only shown, messages, triggers, conditions around a repeat, settings: each with its row, by the form's own words."""
+def test_every_unsupported_feature_is_listed(tmp_path: Path) -> None:
+    """Media, display-only rows, messages, triggers, conditions on repeats, settings: each with its row."""
     more = {"media::image": "x.png", "required_message": "Please", "guidance_hint": "Ask twice"}
     survey = [
         _row("text", "who", "Who?", "من؟", required="yes", **more),
@@ -172,8 +174,8 @@ def test_nothing_is_lost_silently(tmp_path: Path) -> None:
     assert _fields(made, "stock")["n"]["message"] == {"en": "more than none", "ar": "more than none"}
 
 
-def test_a_form_that_only_asks_in_its_repeats(tmp_path: Path) -> None:
-    """Its repeats are types of their own; what nobody asks anything of is no type."""
+def test_a_form_with_questions_only_in_repeats_is_converted(tmp_path: Path) -> None:
+    """Its repeats are types of their own; a part without questions is not."""
     survey = [
         _row("note", "hello", "Hello", "أهلاً"),
         _row("begin repeat", "net", "Net", "ناموسية"),
@@ -188,8 +190,8 @@ def test_a_form_that_only_asks_in_its_repeats(tmp_path: Path) -> None:
     assert "belongs_to" not in tomllib.loads(made.texts["nets_net_sleeper.toml"])
 
 
-def test_comparisons_mean_what_they_mean_there(tmp_path: Path) -> None:
-    """A list of several equals a choice if that is the only one; what is ticked is OK there and true here."""
+def test_comparisons_keep_their_meaning(tmp_path: Path) -> None:
+    """A set equals a choice if that is its only member; a ticked box is OK there and true here."""
     survey = [
         _row("select_multiple needs", "needs", "Needs", "الاحتياجات"),
         _row("acknowledge", "seen", "Seen", "اطّلعت"),
@@ -208,8 +210,8 @@ def test_comparisons_mean_what_they_mean_there(tmp_path: Path) -> None:
         assert (a.evaluate(doc, "2026-11-25"), b.evaluate(doc, "2026-11-25")) == (only, not only)
 
 
-def test_names_of_several_words(tmp_path: Path) -> None:
-    """A name with humps is words with underscores between, as all names here."""
+def test_camel_case_names_become_snake_case(tmp_path: Path) -> None:
+    """As all names here."""
     survey = [
         _row("text", "residentialAddress", "A", "أ"),
         _row("integer", "HHSize2", "B", "ب", relevant="${residentialAddress} != ''"),
@@ -219,16 +221,16 @@ def test_names_of_several_words(tmp_path: Path) -> None:
     assert fields["hhsize2"]["relevant"] == "residential_address != ''"
 
 
-def test_the_sheet_of_a_fault_is_named(tmp_path: Path) -> None:
-    """A row number is of the sheet that it is said to be of."""
+def test_faults_name_their_sheet(tmp_path: Path) -> None:
+    """A row number belongs to the named sheet."""
     lists = [["list_name", "name", "label"], ["yn", "yes", "Yes"], ["yn", None, "No"]]
     with pytest.raises(errors.BadFile) as caught:
         convert.read_xlsform(_form(tmp_path, [_row("select_one yn", "a", "A", "أ")], lists))  # type: ignore[arg-type]  # an empty name
     assert (caught.value.facts["sheet"], caught.value.facts["row"]) == ("choices", 3)
 
 
-def test_sums_over_a_repeat(people: Cast, tmp_path: Path) -> None:
-    """How many there are, and what they come to, is worked out from the records that belong to the form's."""
+def test_sums_over_a_repeat_are_computed(people: Cast, tmp_path: Path) -> None:
+    """Counts and sums are computed from the child records."""
     survey = [
         _row("text", "who", "Who?", "من؟"),
         _row("begin repeat", "item", "Item", "غرض"),
@@ -256,8 +258,8 @@ def test_sums_over_a_repeat(people: Cast, tmp_path: Path) -> None:
         ("dateTime", ["2026-01-05 10:30"], ["2026-13-05 10:30", "2026-01-05"]),
     ],
 )
-def test_a_time_is_one_of_the_day(tmp_path: Path, type: str, good: list[str], bad: list[str]) -> None:
-    """What no clock shows is not taken."""
+def test_an_impossible_time_is_refused(tmp_path: Path, type: str, good: list[str], bad: list[str]) -> None:
+    """Such as 25:00."""
     made = convert.read_xlsform(_form(tmp_path, [_row(type, "at", "At", "في")]))
     pattern = re.compile(_fields(made, "form")["at"]["pattern"])
     assert all(pattern.fullmatch(text) for text in good)
@@ -274,8 +276,10 @@ class _Person(Tables):
         return self.answers.pop(0) if self.answers else line_prompts.DONE
 
 
-def test_a_refusal_lists_what_was_offered(people: Cast, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Of a list that depends on another answer only those are named that may be chosen."""
+def test_an_invalid_choice_lists_the_offered_ones(
+    people: Cast, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """For a dependent list only the permitted choices are listed."""
     survey = [
         _row("select_one gov", "gov", "Governorate", "المحافظة"),
         _row("select_one dist", "dist", "District", "المنطقة", choice_filter="gov = ${gov}"),
@@ -294,8 +298,8 @@ def test_a_refusal_lists_what_was_offered(people: Cast, tmp_path: Path, capsys: 
     assert "Latakia" not in refusal
 
 
-def test_what_a_form_has_no_words_in_is_told(tmp_path: Path) -> None:
-    """A form without Arabic is made, with its own words in their place, and says so; what is told comes in the order of the rows."""
+def test_missing_translations_are_listed(tmp_path: Path) -> None:
+    """A form without Arabic is made with its own texts instead, and says so; the list is in row order."""
     survey = [
         _row("integer", "n", "How many?", relevant="position(..) > 1"),
         _row("note", "bye", "Bye"),
@@ -309,8 +313,8 @@ def test_what_a_form_has_no_words_in_is_told(tmp_path: Path) -> None:
     assert _fields(made, "form")["who"]["label"] == {"en": "Who?", "ar": "Who?"}
 
 
-def test_what_the_forms_own_check_refuses_is_left_out(tmp_path: Path) -> None:
-    """A cell that names no question, a list that is not there, a question without a name or a calculation: each is a line."""
+def test_rows_refused_by_pyxform_are_left_out_and_listed(tmp_path: Path) -> None:
+    """A reference to no question, a missing list, a question without a name or calculation."""
     survey = [
         _row("text", "who", "Who?", "من؟"),
         _row("calculate", "again", calculation="1", trigger="${nobody}"),
@@ -334,8 +338,8 @@ def test_what_the_forms_own_check_refuses_is_left_out(tmp_path: Path) -> None:
     assert {"who", "where"} <= _fields(made, "form").keys()
 
 
-def test_a_group_that_cannot_be_read_refuses_the_form(tmp_path: Path) -> None:
-    """Without its first row the questions in it would be others'."""
+def test_an_unreadable_group_refuses_the_form(tmp_path: Path) -> None:
+    """Without its first row its questions would belong to another group."""
     survey = [_row("begin group", "", "A group", "مجموعة"), _row("text", "who", "Who?", "من؟"), _row("end group")]
     with pytest.raises(errors.BadFile) as refused:
         convert.read_xlsform(_form(tmp_path, survey))
