@@ -4,7 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -15,7 +15,7 @@ from fieldsync.core import codes
 from fieldsync.core import commit as commits
 from fieldsync.core.commit import Commit
 from fieldsync.core.edit_context import Editor, covered_heads, edit_context, is_open
-from fieldsync.core.register import Value
+from fieldsync.core.register import Context, Value
 from fieldsync.core.settle import REVIEW, pack_head
 from fieldsync.core.state import State, join_states, register_of, digest_term
 from fieldsync.crypto import chain, slots
@@ -99,6 +99,31 @@ def open_edit() -> str:
     seen = {"location": edit_context(register, heads, writer)}
     edit = msgspec.structs.replace(EDIT, seq=3, stamp=EDIT.stamp + 1, note=None, context=commits.group_contexts(seen))
     return _commit(msgspec.structs.replace(edit, fields={"location": "جبلة"}))
+
+
+@example("join")
+def join_() -> str:
+    ours, _ = join_states(commits.state_of(ADD), commits.state_of(EDIT))
+    theirs = commits.state_of(OTHER)
+    both, changed = join_states(ours, theirs)
+    assert (both, changed) == (conflict(), {"location"})
+    names = {AMAL.device: "Amal", BASIM.device: "Basim"}
+
+    def told(state: State) -> str:
+        heads, seen, contexts = register_of(state, "location")
+        shown = contexts or [{one: seq for one, seq in seen.items() if one != heads[0].device}]
+        lines = [
+            f"  head {names[head.device]}:{head.seq} {head.value}, context {_dots(context or {}, names)}"
+            for head, context in zip(heads, shown, strict=True)
+        ]
+        return "\n".join([*lines, f"  seen {_dots(seen, names)}"])
+
+    terms = f"term {digest_term(ours):016x} becomes {digest_term(both):016x}"
+    return "\n".join(["here: location", told(ours), "comes: location", told(theirs), "joined: location", told(both), terms])
+
+
+def _dots(context: Context, names: Mapping[bytes, str]) -> str:
+    return "{" + ", ".join(f"{names[device]}: {seq}" for device, seq in context.items()) + "}"
 
 
 def _decision(*, undone: bool) -> str:

@@ -61,3 +61,45 @@ def vectors_table() -> str:
         rows.append(f"| `{file.name}` | {words} | {reads} |")
     return "\n".join(["| file | what it holds | a reader |", "|---|---|---|", *rows])
 
+
+
+@table("limits")
+def limits_table() -> str:
+    """What is refused beyond which number, as the code has it."""
+    from fieldsync.authority import commit_limits, value_permissions
+    from fieldsync.core import commit
+    from fieldsync.protocol import commit_frames
+    from fieldsync.server import app, rate_limit, request_frames
+    from fieldsync.topology import device_families, enrolments, former_identities
+    from fieldsync.wire import bundle_format, columns, frames, messages, row_batches
+
+    rows: list[tuple[str, int]] = [
+        ("payload of a frame as it is sent, bytes", frames.MAX_COMPRESSED),
+        ("payload in PART frames and the one behind them, as it is sent, bytes", frames.MAX_LARGE),
+        ("payload decompressed, bytes", frames.MAX_PLAIN),
+        ("a commit's body, bytes", commit.MAX_BODY),
+        ("fields of a commit", commit.MAX_FIELDS),
+        ("lists and maps in each other in a value", commit.MAX_DEPTH),
+        ("form of a commit", commit_limits.MAX_FORM),
+        ("commits of a COMMITS frame from their own device", commit_frames.MOST_COMMITS),
+        ("commits of a COMMITS frame from a branch, or by protocol 1", commit_frames.MOST_BEFORE),
+        ("commits of a COMMITS frame in a bundle", row_batches.MAX_ROWS),
+        ("bodies of a COMMITS frame together, bytes", row_batches.MAX_BODIES),
+        ("records, writes, and pairs of a payload", row_batches.MAX_ROWS * 8),
+        ("values in the rows of a payload", row_batches.MAX_CELLS),
+        ("texts of a column together, characters", columns.MAX_TEXT),
+        ("registers of a record", value_permissions.MOST_REGISTERS),
+        ("commits of one device about one record", value_permissions.MOST_COMMITS),
+        ("commits of one device a minute; more wait", rate_limit.MOST),
+        ("seconds for the hello", app.HELLO_SECONDS),
+        ("seconds between two pieces of a body", request_frames.BODY_SECONDS),
+        ("join request, bytes", app.MAX_JOIN),
+        ("manifest of a bundle, bytes", bundle_format.MAX_MANIFEST),
+        ("files of forms", messages.MOST_FORMS),
+        ("files of forms together, bytes", messages.MOST_FORM_BYTES),
+        ("successors of one family that wait for approval", device_families.MOST_PENDING),
+        ("successors of one family a day", device_families.MOST_A_DAY),
+        ("former identities of one family that are enrolled a day; more come with a later sync", former_identities.MOST_A_DAY),
+        ("devices that a branch enrols a day, with all below it; more come with a later sync", enrolments.MOST_A_DAY),
+    ]
+    return "\n".join(["| what | most |", "|---|---|", *(f"| {what} | {most:,} |" for what, most in rows)])

@@ -25,7 +25,7 @@ from fieldsync.wire.protocols import NAMES_FORMER
 
 _PART = 200  # judgements in one frame
 _SEALED_COMMITS, _SEALED_BYTES = 256, 32 * 1024  # what stands between two seals fits a frame
-_MOST_A_DAY = 8  # former identities of one family that a server first hears of
+MOST_A_DAY = 8  # former identities of one family that a server first hears of
 
 
 # --- the laptop -------------------------------------------------------------------------------------------------------
@@ -154,7 +154,7 @@ def enrol_identities(tx: Tx, line: Mapping[bytes, FormerIdentity], device: bytes
         return
     original = tx.device(links[0].original)
     assert original is not None
-    count = device_families.count_today(tx, "former", original, now, len(links), most=_MOST_A_DAY)
+    count = device_families.count_today(tx, "former", original, now, len(links), most=MOST_A_DAY)
     with tx.batch_copies():
         for one in links[:count]:
             _enrol_identity(tx, one, now)

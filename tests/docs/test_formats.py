@@ -13,8 +13,11 @@ from fieldsync import errors
 from fieldsync.core import stamp
 from fieldsync.core.commit import Commit
 from fieldsync.protocol.invites import Invite
+from fieldsync.replica import merge_rules
+from fieldsync.schema import model
 from fieldsync.store import open_store
-from fieldsync.wire import bundle_format, messages, node_reports
+from fieldsync.wire import bundle_format, columns, frames, messages, node_reports, routes
+from fieldsync.wire.protocols import PROTOCOL
 from tests.wire import expected, frozen
 
 ROOT = Path(__file__).parents[2]
@@ -154,3 +157,36 @@ def test_every_vector_that_the_page_names_is_there_with_its_secrets() -> None:
     assert f"`{expected.IDENTITY}`" in page
     opened = expected.sealed(ROOT / "tests/crypto/bundle-1.age")
     assert opened == b"fieldsync bundle 1\n" + bytes(range(256)) * 300
+
+
+def column_of(page: str, head: str, at: int = 0) -> list[str]:
+    """Return the cells of a table's column; `head` is how the table begins."""
+    text = (FORMATS / page).read_text("utf-8")
+    rows = text[text.index(head) :].partition("\n\n")[0].splitlines()[2:]
+    return [row.strip("| ").split(" | ")[at] for row in rows]
+
+
+def test_kinds_of_frames_and_columns_are_all_told() -> None:
+    """Each with its number."""
+    kinds = dict(zip(*(column_of("frames.md", "| kind | name |", at) for at in (0, 1)), strict=True))
+    assert kinds == {str(int(kind)): kind.name for kind in frames.FrameKind} | {str(frames.PART): "PART"}
+    tags = dict(zip(*(column_of("columns.md", "| tag | name |", at) for at in (0, 1)), strict=True))
+    assert {name: int(tag) for tag, name in tags.items()} == {name: getattr(columns, name) for name in tags.values()}
+    assert len(tags) == len(columns._DECODERS)
+
+
+def test_every_policy_is_told() -> None:
+    """Those of forms, and of the system's registers."""
+    told = {name for cell in column_of("settle.md", "| policy | one head") for name in re.findall(r"`(\w+)`", cell)}
+    assert told == set(model.MERGES)
+    registers = zip(*(column_of("settle.md", "| register | policy |", at) for at in (0, 1)), strict=True)
+    system = {name: policy.strip("`") for cell, policy in registers for name in re.findall(r"`(\w+)(?:/…)?`", cell)}
+    assert system.pop("_decided") == "none"
+    assert system == {name: rule.policy.merge for name, rule in merge_rules.TypeRules("x", None).fields.items()}
+
+
+def test_every_route_is_told() -> None:
+    """Of the protocol that the page is about."""
+    told = [cell.strip("`") for cell in column_of("requests.md", "| route |")]
+    names = (routes.SYNC, routes.HEAL, routes.JOIN, routes.RENEW)
+    assert told == [*(f"POST {routes.request_path(name, PROTOCOL)}" for name in names), "GET /health", "GET /metrics"]
