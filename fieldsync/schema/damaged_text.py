@@ -18,11 +18,11 @@ _TRAIL = (
     "\u0688\u0691\u0698\u06a9\u06af\u06ba\u06be"
 )
 _SUSPECT = re.compile(f"[?\ufffd\u0080-\u00ff\u2500-\u257f#\\\\]|^[Nn(<u]|[\u0637-\u063a][{_TRAIL}]")
-_NUMBER_BEGINS = frozenset("+-0123456789")
-SUSPECT_BEGINS = _NUMBER_BEGINS | frozenset("Nn(<u")
+NUMBER_BEGINS = frozenset("+-0123456789")
+WORD_BEGINS = frozenset("Nn(<u")
+SUSPECT_BEGINS = NUMBER_BEGINS | WORD_BEGINS
 """With what text begins that has to be looked at; other text, unless `has_suspect_sign` finds something."""
-has_suspect_sign = re.compile(f"[?\ufffd\u2500-\u257f#\\\\{_TRAIL}]").search
-"""Nearly no text has one of these signs, and to look for single ones is quick."""
+_SUSPECT_SIGN = re.compile(f"[?\ufffd\u2500-\u257f#\\\\{_TRAIL}]").search
 _LOST = re.compile(r"(?<!\S)\?{2,}(?!\S)|(?<![\w?!؟])\?{3,}|[^\W\d_]\?+[^\W\d_]")
 _MARKS = re.compile(r"(?<!\S)\?{2,}(?!\S)|(?<![\w?!؟])\?{3,}")
 _SCIENTIFIC = re.compile(r"[+-]?\d(?:[.,]\d+)?[eE][+-]\d{1,3}", re.ASCII)
@@ -36,6 +36,13 @@ _WESTERN = re.compile("[\u00c0-\u00ff]")
 _SHORTEST = 3  # letters of a name that is taken for Arabic of older programs
 
 
+def has_suspect_sign(text: str) -> bool:
+    """Say whether a text has a sign that ruined text has: nearly none does, and to look for single signs is quick."""
+    if text.isascii():
+        return "?" in text or "#" in text or "\\" in text
+    return _SUSPECT_SIGN(text) is not None
+
+
 def means_nothing(text: str) -> bool:
     """Say whether a cell says by a word that it is empty: n/a, NULL, NaN."""
     return text in _NOTHING or text.casefold() in _NOT_AVAILABLE
@@ -43,9 +50,9 @@ def means_nothing(text: str) -> bool:
 
 def damage_reason(text: str, *, lines: bool = False) -> str | None:
     """Return why a text cannot be what somebody meant, as a reason code; in several `lines` a few question marks are some."""
-    if text[:1] in _NUMBER_BEGINS and _SCIENTIFIC.fullmatch(text):
+    if text[:1] in NUMBER_BEGINS and _SCIENTIFIC.fullmatch(text):
         return "scientific"
-    if not _SUSPECT.search(text):
+    if (text[:1] not in WORD_BEGINS and not has_suspect_sign(text)) or not _SUSPECT.search(text):
         return None
     if means_nothing(text) or text == "NA":
         return "no_value"

@@ -14,6 +14,7 @@ from fieldsync.schema import validate
 from fieldsync.schema.model import Field
 from fieldsync.schema.set_members import SEPARATORS, split_members
 from fieldsync.schema.text_cleaning import plain_digits
+from fieldsync.schema.text_columns import ColumnReader
 
 _PHONES = re.compile(r"[,،;؛\n/|\\]|\s+(?:-|و|and)\s*(?=[+\d])")  # and between phone numbers
 # between choices: only where all parts are some
@@ -29,12 +30,16 @@ Normal = Callable[[object], object]
 
 
 class CellMemory(dict[Any, Any]):
-    """What a column's cells became before: most columns of a file hold few different values. `typed`: for columns without text."""
+    """What a column's cells became before: most columns of a file hold few different values.
 
-    def __init__(self, normal: Normal, typed: Normal | None = None) -> None:
+    `typed` reads columns without text, `plain` whole columns of text that differs from cell to cell.
+    """
+
+    def __init__(self, normal: Normal, typed: Normal | None = None, plain: ColumnReader | None = None) -> None:
         super().__init__()
         self.normal = normal
         self._typed = typed
+        self._plain = plain
         self._seen = 0
         self._worth = True
 
@@ -48,6 +53,10 @@ class CellMemory(dict[Any, Any]):
         if self._typed is not None and str not in types:
             return list(map(self._typed, cells))
         kept = self._worth and types <= _HASHED
+        if self._plain is not None and types <= _HASHED and len({*cells}) * _WORTH > len(cells):
+            found = self._plain(cells)
+            if found is not None:
+                return found
         values = list(map(self.__getitem__ if kept else self.normal, cells))
         if kept:
             self._seen += len(cells)

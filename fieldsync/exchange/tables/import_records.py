@@ -38,6 +38,7 @@ from fieldsync.replica import commit_writer, value_reader
 from fieldsync.replica.node import Node
 from fieldsync.schema import dates, given_names
 from fieldsync.schema.model import Field, Type
+from fieldsync.schema.text_columns import text_column_reader
 from fieldsync.store import Tx
 from fieldsync.store.contract import Progress
 
@@ -258,11 +259,13 @@ class _BatchImporter:
                 self._drafter.split.setdefault(column.name, set()).add(column.member)
                 self._memory[f"{column.name}/{column.member}"] = CellMemory(read_tick(column.field, column.member))
             elif column.field is not None:
-                self._memory.setdefault(
-                    column.name, CellMemory(self._cell_normaliser(column.field), typed_normaliser(column.field))
-                )
+                self._memory.setdefault(column.name, self._column_memory(column.field))
         self._check_key()
         self._imported_before = self._tx.settings.imported_files[self._import_mark()]
+
+    def _column_memory(self, spec: Field) -> CellMemory:
+        plain = None if self._values_said.get(spec.name) else text_column_reader(spec)
+        return CellMemory(self._cell_normaliser(spec), typed_normaliser(spec), plain)
 
     def _cell_normaliser(self, spec: Field) -> Normal:
         unknown = self._outcome.unknown.setdefault(spec.name, {})
