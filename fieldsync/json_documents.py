@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from msgspec import Struct
 
-from fieldsync.authority import integrity, quarantine, refused_saves
+from fieldsync.authority import backup_rehearsal, integrity, quarantine, refused_saves
 from fieldsync.casework import agenda, approvals, cases, eligibility, record_pages, referrals
 from fieldsync.commands import files, overlaps, overview, reports, review, unlock
 from fieldsync.commands.support import completion, secrets
@@ -30,7 +30,7 @@ from fieldsync.review import (
 from fieldsync.review.saved_records import SavedRecord
 from fieldsync.schema import model, type_summaries
 from fieldsync.server import administration, branch_link, publish_schema
-from fieldsync.topology import backups, device_summaries, fleet, sync_results
+from fieldsync.topology import backup_schedule, backups, device_summaries, fleet, sync_results
 from fieldsync.ui.views import doctor, status_facts
 
 
@@ -175,7 +175,12 @@ DOCUMENTS: Mapping[str, tuple[Output, ...]] = MappingProxyType(
         "server upstream schedule": (Output(branch_link.Schedule),),
         "server check": (Output(integrity.Checked),),
         "server backup": (Output(backups.BackedUp),),
-        "server restore": (Output(backups.Restored),),
+        "server backup now": (Output(backup_schedule.ScheduledBackup),),
+        "server backup schedule": (Output(backup_schedule.BackupSchedule),),
+        "server restore": (
+            Output(backups.Restored),
+            Output(backup_rehearsal.Rehearsed, "with `--rehearse`"),
+        ),
         "demo": (
             Output(results.StoryTold),
             Output(results.TreeTold, "with `--tree`"),

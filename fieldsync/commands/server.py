@@ -62,16 +62,20 @@ def run(
 
     Example: fieldsync server run --listen 0.0.0.0:8443
     """
+    from fieldsync.commands.support.secrets import LastingSecrets
     from fieldsync.server import http_server as serving
+    from fieldsync.server.backup_timer import BackupTimer
     from fieldsync.server.connections import ConnectionLimits
 
     if workers != 1:
         raise errors.Usage(reason="workers")
     host, port = serving.listening_address(listen)
-    with opened(ctx, shared=True, lasting=True) as node:
+    secrets = LastingSecrets(settings_of(ctx))
+    with opened(ctx, secrets, shared=True, lasting=True) as node:
         if node.is_laptop:
             raise errors.Usage(reason="not_a_server")
-        serving.serve_node(node, host, port, ConnectionLimits(unproved, unproved_address))
+        limits = ConnectionLimits(unproved, unproved_address)
+        serving.serve_node(node, host, port, limits, BackupTimer(node, secrets.unlock))
 
 
 def invite(

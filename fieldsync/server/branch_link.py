@@ -111,18 +111,24 @@ def schedule_sync(node: Node, at: str, key_file: str) -> Schedule:
 
     A systemd timer where systemd runs (the user's own, unless root), a cron line elsewhere. Usage.
     """
-    at = plain_digits(at)
+    at = time_of_day(at)
     hour, _, minute = at.partition(":")
-    if not (hour.isdecimal() and minute.isdecimal() and int(hour) < 24 and int(minute) < 60 and len(minute) == 2):
-        raise errors.Usage(reason="time_of_day")
     if not key_file:
         raise errors.Usage(reason="key_file")
     server_above(node)
     command = [*_program_command(), "--home", str(node.home.resolve()), "server", "upstream", "sync"]
     key = str(Path(key_file).resolve())
     if Path("/run/systemd/system").is_dir():
-        return _schedule_timer(command, f"{int(hour):02}:{minute}", key)
+        return _schedule_timer(command, at, key)
     return _schedule_cron(command, int(hour), int(minute), key)
+
+
+def time_of_day(text: str) -> str:
+    """Return a time of day as HH:MM; Usage."""
+    hour, _, minute = plain_digits(text).partition(":")
+    if not (hour.isdecimal() and minute.isdecimal() and int(hour) < 24 and int(minute) < 60 and len(minute) == 2):
+        raise errors.Usage(reason="time_of_day")
+    return f"{int(hour):02}:{minute}"
 
 
 def _program_command() -> list[str]:

@@ -19,6 +19,7 @@ from fieldsync.crypto.keys import random_bytes
 from fieldsync.replica.node import Node
 from fieldsync.server import connections
 from fieldsync.server.app import ServerApp
+from fieldsync.server.backup_timer import BackupTimer
 
 STOP_SECONDS = 20
 MOST_CONNECTIONS = 4_000  # those above are told 503, and laptops come again later
@@ -41,7 +42,13 @@ class _AnnouncingServer(connections.TLSServer):
             print(f"listening on https://{host}:{port}", file=sys.stderr, flush=True)  # noqa: T201 - scripts wait for it
 
 
-def serve_node(node: Node, host: str, port: int, limits: connections.ConnectionLimits | None = None) -> None:
+def serve_node(
+    node: Node,
+    host: str,
+    port: int,
+    limits: connections.ConnectionLimits | None = None,
+    timer: BackupTimer | None = None,
+) -> None:
     """Serve until told to stop; Unreachable when the address is taken."""
     unproved = connections.UnprovedConnections((limits or connections.ConnectionLimits()).limits_for_files(open_many()))
     app = ServerApp(node, unproved)
@@ -67,12 +74,16 @@ def serve_node(node: Node, host: str, port: int, limits: connections.ConnectionL
     config.ssl.minimum_version = ssl.TLSVersion.TLSv1_3  # laptops speak nothing older
     gc.set_threshold(*GARBAGE)
     gc.freeze()  # what is there by now stays
+    if timer is not None:
+        timer.start()
     try:
         _AnnouncingServer(config, unproved).run()
     except SystemExit as stopped:
         if stopped.code:
             raise errors.Unreachable(server=f"{host}:{port}", reason="address in use") from None
     finally:
+        if timer is not None:
+            timer.stop()
         node.close()
         sys.stderr.flush()
 

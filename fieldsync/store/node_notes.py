@@ -1,7 +1,8 @@
-"""What a node notes of contacts, backups and rehearsals, as its settings keep it."""
+"""What a node notes of contacts, backups and rehearsals, and how it is to be backed up, as its settings keep it."""
 
 import msgspec
 
+from fieldsync.core.backup_rotation import Rotation
 from fieldsync.wire.node_reports import NodeReport
 
 
@@ -51,3 +52,20 @@ class RehearsalNote(msgspec.Struct, frozen=True, array_like=True):
     fault: str = ""
     file: str = ""
     records: int = 0
+
+
+class BackupPlan(msgspec.Struct, frozen=True):
+    """How a server is backed up by schedule.
+
+    at: the time of day, HH:MM, by this computer's clock.
+    copy: a second folder, empty for none.
+    elsewhere: whether that was on another disk when it was named.
+    rehearse_days: after how many days the newest backup is opened and checked again, 0 for never.
+    """
+
+    folder: str
+    copy: str = ""
+    elsewhere: bool = False
+    at: str = "02:00"
+    rotation: Rotation = Rotation()
+    rehearse_days: int = 7

@@ -10,7 +10,7 @@ from typing import Any, Generic, NamedTuple, Self, TypeVar, overload
 import msgspec
 
 from fieldsync.core.grants import Grant
-from fieldsync.store.node_notes import BackupNote, Contact, RehearsalNote
+from fieldsync.store.node_notes import BackupNote, BackupPlan, Contact, RehearsalNote
 
 T = TypeVar("T")
 Stored = str | bytes | int | None
@@ -278,6 +278,8 @@ class NodeSettings(SettingsView):
     next_letters = Setting("lettered", NUMBER)  # the number of the letters that the next device gets
     epoch = Setting("epoch", BYTES)
     epoch_begun = Setting("epoch_begun", NUMBER)  # milliseconds
+    backup_plan: Setting[BackupPlan | None] = Setting("backup_plan", _maybe_json(BackupPlan, text=True))
+    backup_tried = Setting("backup_tried", NUMBER)  # when the schedule was last followed, milliseconds
     backup_note: Setting[BackupNote | None] = Setting("backup", _maybe_msgpack(BackupNote))
     rehearsal_note: Setting[RehearsalNote | None] = Setting("rehearsal", _maybe_msgpack(RehearsalNote))
     last_contact = Setting("contacts", NUMBER)  # the number of the last contact with a device

@@ -8,10 +8,11 @@ import io
 import os
 import shutil
 import tarfile
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from fieldsync import errors
 from fieldsync.core import stamp
@@ -20,7 +21,9 @@ from fieldsync.replica import node as nodes
 from fieldsync.replica import node_setup
 from fieldsync.replica.node import SLOTS, Node, Unlock
 from fieldsync.store import FILE, open_store
+from fieldsync.store.node_notes import BackupNote
 from fieldsync.topology import store_epochs
+from fieldsync.wire.node_reports import MOST_CODE
 
 FORMAT = b"fieldsync backup 1\n"
 _NAME = "format"
@@ -78,8 +81,18 @@ def write_backup(node: Node, file: Path) -> BackedUp:
         raise errors.unwritten(fault, file.name) from fault
     finally:
         _remove_parts(parts)
-    at = stamp.stamp_text(node.clock() << stamp.COUNTER_BITS)
-    return BackedUp(str(file), file.stat().st_size, node.letters, at)
+    at, size = node.clock(), file.stat().st_size
+    # a full disk may be why somebody backs up
+    with suppress(errors.DiskFull, errors.StoreUnavailable), node.store.write() as tx:
+        tx.settings.backup_note = BackupNote(at, file=file.name, bytes=size)
+    return BackedUp(str(file), size, node.letters, stamp.stamp_text(at << stamp.COUNTER_BITS))
+
+
+def note_failure(node: Node, fault: errors.FieldsyncError) -> None:
+    """Note why a backup was not made, beside the last one that was."""
+    with suppress(errors.DiskFull, errors.StoreUnavailable), node.store.write() as tx:
+        note = tx.settings.backup_note or BackupNote()
+        tx.settings.backup_note = structs.replace(note, fault=fault.code[:MOST_CODE], failed=node.clock())
 
 
 def _tar_member(name: str, size: int) -> tarfile.TarInfo:
@@ -121,6 +134,12 @@ def restore_backup(file: Path, home: Path, unlock: Unlock) -> Restored:
         _remove_parts(parts)
         raise
     return told
+
+
+def unpack_backup(file: Path, home: Path) -> None:
+    """Put a backup's slots and its encrypted database into an empty folder, as they are. BadFile."""
+    slots = _unpack_backup(file, home / FILE)
+    node_setup.write_file(home / SLOTS, slots)
 
 
 def _unpack_backup(file: Path, database: Path) -> bytes:

@@ -6,7 +6,7 @@ from fieldsync.core.version import VERSION
 from fieldsync.replica.node import Node
 from fieldsync.store import ReadTx
 from fieldsync.topology import blocked_checks, upstream
-from fieldsync.wire.node_reports import MOST_BLOCKED, NodeReport
+from fieldsync.wire.node_reports import MOST_BLOCKED, MOST_CODE, NodeReport
 
 MIB = 1 << 20
 
@@ -25,7 +25,7 @@ def own_report(node: Node, tx: ReadTx, server: bytes | None = None) -> NodeRepor
         rehearsal.fault if rehearsal is not None else "",
         0 if server is None else _count_pending(node, tx, server),
         _count_quarantined(node, tx),
-        tuple((what[:32], since) for what, since in blocked[:MOST_BLOCKED]),
+        tuple((what[:MOST_CODE], since) for what, since in blocked[:MOST_BLOCKED]),
     )
 
 

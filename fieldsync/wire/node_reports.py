@@ -6,9 +6,11 @@ import msgspec
 
 MOST_BLOCKED = 8
 """How many obstacles one report may name."""
+MOST_CODE = 32
+"""How many characters a code may have."""
 
 _Number = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
-_Code = Annotated[str, msgspec.Meta(max_length=32)]
+_Code = Annotated[str, msgspec.Meta(max_length=MOST_CODE)]
 
 
 class NodeReport(msgspec.Struct, array_like=True, frozen=True):

@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 
 from fieldsync import errors
-from fieldsync.authority import integrity
+from fieldsync.authority import backup_rehearsal, integrity
+from fieldsync.core.backup_rotation import Rotation
 from fieldsync.exchange.tables import import_records
 from fieldsync.protocol import sync_once
 from fieldsync.replica import save
 from fieldsync.replica.changes import Changes
-from fieldsync.topology import backups
+from fieldsync.store.node_notes import BackupPlan
+from fieldsync.topology import backup_schedule, backups
 from tests.cast import open_node, rows, unlock
 from tests.offices import Office
 
@@ -161,3 +163,21 @@ def test_a_file_size_limit_loses_no_work(own_office: Office) -> None:
     assert len(own_office.json("amal", "list", "household", "--limit", "0")) == 500
     assert own_office.json("amal", "check")["ok"]
     assert own_office.json("amal", "sync")["up"]["commits"] == 500
+
+
+def test_a_full_backup_disk_is_told_and_costs_no_older_backup(own_office: Office, small: Path) -> None:
+    """The nightly backup finds no room: `disk_full`, no draft left, the last one still opens; with room again it is made."""
+    hq = own_office["hq"]
+    backup_schedule.set_plan(hq, BackupPlan(str(small), rotation=Rotation(daily=1, weekly=0, monthly=0)))
+    first = Path(backup_schedule.run_backup(hq).file)
+    filler = fill_up(small, 100)
+    with pytest.raises(errors.DiskFull):
+        backup_schedule.run_backup(hq)
+    assert sorted(small.iterdir()) == sorted([filler, first])
+    (told,) = [one for one in own_office.json("hq", "server", "fleet") if one["kind"] == "server"]
+    assert (told["backup_fault"], told["backup_age_days"]) == ("disk_full", 0)
+    assert told["needs"][0]["what"] == "backup_failed"
+    assert backup_rehearsal.rehearse(hq, None, unlock, lambda *_: None).ok
+    filler.unlink()
+    made = backup_schedule.run_backup(hq)
+    assert (made.kept, made.removed) == (1, 1)

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from pathlib import Path
 
 import pytest
 
@@ -52,3 +53,57 @@ def test_the_fleet_for_scripts(world: World) -> None:
     assert amal["id"] not in {one["id"] for one in late}
     assert world.json("hq", "server", "fleet", "--late", "soon", code=2)["error"]["code"] == "usage"
     assert world.json("amal", "server", "fleet", code=2)["error"]["code"] == "usage"
+
+
+@pytest.mark.parametrize("lang", ["en", "ar"])
+def test_a_schedule_is_set_shown_and_followed(world: World, tmp_path: Path, lang: str) -> None:
+    """In words, in both languages: what is kept and where; a backup at once; its rehearsal; and no more schedule."""
+    (tmp_path / "backups").mkdir()
+
+    def said(*words: str) -> str:
+        told = world.here("hq", "--lang", lang, "server", *words)
+        assert (told.code, told.err) == (0, "")
+        return told.out
+
+    none = said("backup", "schedule")
+    assert none.count("\n") == 1
+    assert "server backup schedule --to DIR" in none
+    shown = said("backup", "schedule", "--to", "backups", "--at", "٣:٠٥" if lang == "ar" else "3:05", "--weekly", "9")
+    assert "03:05" in shown
+    assert str(tmp_path / "backups") in shown
+    assert said("backup", "schedule") == shown
+    assert str(tmp_path / "backups") in said("backup", "now")
+    assert str(tmp_path / "backups") in said("restore", "--rehearse")
+    assert said("backup", "schedule", "--off") == none
+
+
+def test_one_backup_into_a_file_is_as_it_ever_was(world: World, tmp_path: Path) -> None:
+    """`server backup FILE`, any file; one that is called like a command is named by its path; and its restore."""
+    assert world.json("hq", "server", "backup", "a.fsbackup")["file"] == "a.fsbackup"
+    assert world.json("hq", "server", "backup", "./schedule")["file"].endswith("schedule")
+    assert (tmp_path / "schedule").stat().st_size == (tmp_path / "a.fsbackup").stat().st_size
+    missing = world.json("hq", "server", "backup", code=2)["error"]
+    assert (missing["code"], missing["facts"]["reason"], missing["facts"]["given"]) == ("usage", "missing", "FILE")
+    assert world.json("again", "server", "restore", "a.fsbackup")["kind"] == "server"
+    missing = world.json("again", "server", "restore", code=2)["error"]
+    assert (missing["code"], missing["facts"]["reason"], missing["facts"]["given"]) == ("usage", "missing", "FILE")
+    for words in (("now",), ("schedule", "--daily", "3")):
+        told = world.json("hq", "server", "backup", *words, code=2)["error"]
+        assert (told["code"], told["facts"]["reason"]) == ("usage", "no_backup_schedule")
+    assert world.json("hq", "server", "backup", "schedule", "--to", "nowhere", code=3)["error"]["code"] == "bad_file"
+    for command in ("now", "schedule"):
+        assert world.json("amal", "server", "backup", command, code=2)["error"]["facts"]["reason"] == "not_a_server"
+
+
+def test_a_damaged_backup_ends_a_rehearsal_with_its_exit_code(world: World, tmp_path: Path) -> None:
+    """Eight, with a document of what does not fit, or an error where nothing can be opened; the fleet remembers it."""
+    (tmp_path / "backups").mkdir()
+    world.json("hq", "server", "backup", "schedule", "--to", "backups")
+    file = Path(world.json("hq", "server", "backup", "now")["file"])
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    said = world.here("hq", "server", "restore", "--rehearse", "--json")
+    assert said.code == 8
+    assert said.json.get("ok") is False or said.json["error"]["code"] == "store_damaged"
+    assert world.json("hq", "server", "fleet")[0]["needs"][0]["what"] == "backup_damaged"

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from mypy import api as mypy
 
+from fieldsync.core.backup_rotation import Rotation
 from fieldsync.core.grants import Grant
-from fieldsync.store.node_notes import BackupNote, Contact, RehearsalNote
+from fieldsync.store.node_notes import BackupNote, BackupPlan, Contact, RehearsalNote
 from fieldsync.store.settings import (
     DailyCount,
     EntryFamily,
@@ -24,6 +25,7 @@ from fieldsync.store.settings import (
 )
 
 GRANTS = '[["LAT/JBL","caseworker"]]'
+PLAN = '{"folder":"/b","copy":"/c","elsewhere":true,"at":"01:30","rotation":{"daily":1,"weekly":2,"monthly":3},"rehearse_days":4}'
 NODE: list[tuple[str, str, Stored, object]] = [
     ("kind", "kind", "laptop", "laptop"),
     ("org", "org", "مديرية", "مديرية"),
@@ -56,6 +58,8 @@ NODE: list[tuple[str, str, Stored, object]] = [
     ("epoch", "epoch", b"e" * 8, b"e" * 8),
     ("epoch_begun", "epoch_begun", 4, 4),
     ("last_contact", "contacts", 9, 9),
+    ("backup_plan", "backup_plan", PLAN, BackupPlan("/b", "/c", True, "01:30", Rotation(1, 2, 3), 4)),
+    ("backup_tried", "backup_tried", 5, 5),
     ("backup_note", "backup", b"\x95\x07\xa0\x00\xa1f\x08", BackupNote(7, "", 0, "f", 8)),
     ("rehearsal_note", "rehearsal", b"\x94\x07\xa1x\xa1f\x02", RehearsalNote(7, "x", "f", 2)),
     ("serial_series", "serial_series", "QTX", "QTX"),

@@ -38,6 +38,7 @@ class GroupSpec:
     default: str | None
     commands: "Mapping[str, CommandSpec | GroupSpec]"
     needs: tuple[str, ...] = ()  # as of a command, for all of them
+    takes: bool = False  # whether the default takes words of its own: those that name no command below
     parts: Mapping[str, tuple[str, ...]] = field(
         default_factory=dict
     )  # headings in its help, and the commands under them
@@ -139,6 +140,13 @@ class _Group(help_text.Group):
     spec: GroupSpec
     settings: Settings
     needs_below: Mapping[str, tuple[str, ...]]
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Leave the first word to the command of that name, where the default would take it as its own."""
+        if self.spec.takes and args and args[0] in self.spec.commands:
+            self.params = [one for one in self.params if one.param_type_name != "argument"]
+        parsed: list[str] = super().parse_args(ctx, args)
+        return parsed
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - the library's signature
         lacking = needed_types.hidden(self.settings.folder) if any(self.needs_below.values()) else frozenset()

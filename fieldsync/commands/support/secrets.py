@@ -123,6 +123,15 @@ class Secrets:
         return os.environ.get(PASSPHRASE) or _handed_over()
 
 
+class LastingSecrets(Secrets):
+    """The same for a server, which opens backups of its store later on: what was asked once is not asked again."""
+
+    def unlock(self, slots: Slots, *, agent: bool = True) -> bytes:
+        """Return the store's key. WrongPassphrase, NoSecret, SlotPolicy."""
+        self._made[slots.store] = super().unlock(slots, agent=agent)
+        return self._made[slots.store]
+
+
 class PassphraseChanged(Struct, frozen=True):
     """A store that opens with a new passphrase.
 

@@ -1,10 +1,15 @@
 """The fleet as people see it: a table of servers and laptops that fits 80 columns, and below it what to do for which of them."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from fieldsync.topology.fleet import NEEDS, FleetDevice
 from fieldsync.ui.views.node_status import NodeView
 from fieldsync.ui.views.record_card import size
+
+if TYPE_CHECKING:
+    from fieldsync.authority.backup_rehearsal import Rehearsed
+    from fieldsync.topology.backup_schedule import BackupSchedule, ScheduledBackup
 
 _COLUMNS = (
     "column_device",
@@ -54,3 +59,31 @@ class FleetTable(NodeView):
         if days is None:
             return self.phrase("never")
         return self.phrase("fleet_days", n=days) if days else self.phrase("fleet_today")
+
+    def backup_schedule(self, found: "BackupSchedule") -> None:
+        """When and where, and what is kept."""
+        if found.folder is None:
+            self.say("backup_schedule_none")
+            return
+        self.say("backup_schedule", at=found.at, folder=found.folder, n=found.backups)
+        self.say("backup_rotation", daily=found.daily, weekly=found.weekly, monthly=found.monthly)
+        if found.copy:
+            self.say("backup_copy_same_disk" if found.same_disk else "backup_copy", folder=found.copy)
+        else:
+            self.say("backup_copy_none")
+        if found.rehearse_days:
+            self.say("backup_rehearse_days", days=self.phrase("fleet_days", n=found.rehearse_days))
+        self.say("backup_needs_run")
+
+    def backed_up_now(self, made: "ScheduledBackup") -> None:
+        """Where the backup and its copy are, and how many there are now."""
+        self.say("backed_up", file=made.file, size=size(made.bytes, self.lang))
+        if made.copy:
+            self.say("backup_copied", file=made.copy)
+        self.say("backup_kept", n=made.kept, removed=made.removed)
+
+    def rehearsed(self, found: "Rehearsed") -> None:
+        """Whether the backup is good."""
+        told = {"file": found.file, "commits": f"{found.commits:,}", "records": f"{found.records:,}"}
+        self.say("rehearsed_ok" if found.ok else "rehearsed_bad", **told)
+        self.store_faults(found.faults)

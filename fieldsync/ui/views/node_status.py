@@ -1,5 +1,6 @@
 """The status of this node, and the results of syncs, bundles and backups."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from msgspec import structs
@@ -10,7 +11,7 @@ from fieldsync.ui.views import transfers
 from fieldsync.ui.views.record_card import INDENT, RecordCards, local_time, size
 
 if TYPE_CHECKING:
-    from fieldsync.authority.integrity import Checked
+    from fieldsync.authority.integrity import Checked, StoreFault
     from fieldsync.replica.receipts import CommitCounts
     from fieldsync.topology.backups import BackedUp, Restored
     from fieldsync.topology.sync_results import Joined, PackedBundle, Synced, SyncPlan, UnpackedBundle
@@ -169,13 +170,17 @@ class NodeView(RecordCards):
     def checked(self, told: "Checked") -> None:
         """How the store is."""
         self.say("check_ok" if told.ok else "check_bad", commits=f"{told.commits:,}", records=f"{told.records:,}")
-        for fault in told.faults:
-            self.line(f"{INDENT}{self.phrase('fault_' + fault.what, **structs.asdict(fault))}")
+        self.store_faults(told.faults)
         if told.listed:
             self.say("check_listed", n=len(told.listed))
         for one in told.listed:
             words_ = {**structs.asdict(one), "fields": self.several(one.fields or ())}
             self.line(f"{INDENT}{self.phrase('listed_' + one.what, **words_)}")
+
+    def store_faults(self, faults: "Iterable[StoreFault]") -> None:
+        """A line for each thing that does not fit together."""
+        for fault in faults:
+            self.line(f"{INDENT}{self.phrase('fault_' + fault.what, **structs.asdict(fault))}")
 
     def diagnosed(self, found: "list[Finding]") -> None:
         """What `doctor` found."""

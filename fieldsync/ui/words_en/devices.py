@@ -56,6 +56,18 @@ WORDS = {
     "fleet_need.pending": "it awaits approval: fieldsync server pending",
     "fleet_need.unrehearsed": "its backup was never opened and checked, or not for more than a month.",
     "fleet_need.unknown": "it tells nothing of itself yet: its program is older, or it has not synced since an update.",
+    "backup_schedule_none": "There is no backup schedule. Set one: fieldsync server backup schedule --to DIR",
+    "backup_schedule": "Every day at {at} into {folder}, which holds {n:one backup|# backups} now.",
+    "backup_rotation": "The newest backup of each is kept: last days {daily}, weeks {weekly}, months {monthly}.",
+    "backup_copy": "Each is copied to {folder}.",
+    "backup_copy_same_disk": "Each is copied to {folder}, on the same disk: both are lost with it. Choose another disk.",
+    "backup_copy_none": "No copy is made elsewhere: with this disk all backups are lost. Set one with --copy DIR.",
+    "backup_rehearse_days": "The newest is opened and checked again after {days}.",
+    "backup_needs_run": "The running server (`server run`) does it.",
+    "backup_copied": "Its copy is in {file}.",
+    "backup_kept": "Backups in the folder: {n}; older ones removed: {removed}.",
+    "rehearsed_ok": "{file} can be restored: {commits} commits, {records} records, all sound.",
+    "rehearsed_bad": "{file} is DAMAGED: {commits} commits, {records} records. Make a new backup now, and keep this file for your office.",
     "waits_for_approval": (
         "This device awaits approval: your work is saved and sent, and nothing is received until headquarters approves it. "
         "Read these six words out to them: {words}"

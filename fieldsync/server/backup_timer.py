@@ -1,0 +1,59 @@
+"""Backs up a running server by its schedule, and rehearses the newest backup: a thread beside the event loop."""
+
+import threading
+from contextlib import suppress
+
+from fieldsync import errors
+from fieldsync.authority import backup_rehearsal
+from fieldsync.replica.node import Node, Unlock
+from fieldsync.topology import backup_schedule
+from fieldsync.topology.fleet import DAY_MS
+
+LOOK_SECONDS = 20.0
+STOP_SECONDS = 5.0
+
+
+class BackupTimer:
+    """Looks every few seconds whether a backup is due; what fails is noted by what failed."""
+
+    def __init__(self, node: Node, unlock: Unlock, seconds: float = LOOK_SECONDS) -> None:
+        self._node = node
+        self._unlock = unlock
+        self._seconds = seconds
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="backups", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Look no more; a backup that is being written is left unfinished rather than waited for."""
+        self._stopping.set()
+        self._thread.join(STOP_SECONDS)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self.look()
+            except errors.FieldsyncError:
+                pass  # noted, and shown by `server fleet`, `status` and the metrics
+            except Exception:  # the store is being closed
+                if not self._stopping.is_set():
+                    raise
+            self._stopping.wait(self._seconds)
+
+    def look(self) -> bool:
+        """Back up if that is due, and rehearse if that is, too; return whether a backup was made."""
+        node = self._node
+        with node.store.read() as tx:
+            plan, note, tried = tx.settings.backup_plan, tx.settings.backup_note, tx.settings.backup_tried
+            rehearsal = tx.settings.rehearsal_note
+        if plan is None or not backup_schedule.is_due(plan, note, tried, node.clock()):
+            return False
+        backup_schedule.run_backup(node)
+        last = rehearsal.at if rehearsal is not None and not rehearsal.fault else 0
+        if plan.rehearse_days and not 0 <= node.clock() - last < plan.rehearse_days * DAY_MS:
+            with suppress(errors.NotFound):  # removed meanwhile
+                backup_rehearsal.rehearse(node, None, self._unlock, lambda *_: None)
+        return True

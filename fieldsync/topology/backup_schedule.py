@@ -1,0 +1,268 @@
+"""Backups by schedule: written into a folder, copied to another disk, rotated. What came of it is noted for the fleet.
+
+A backup appears under its name only when it is whole: until then it is a draft beside it, and no older one is removed.
+Drafts that a killed run left are removed by a later one.
+"""
+
+import datetime as dt
+import hashlib
+import os
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from msgspec import Struct, structs
+
+from fieldsync import errors
+from fieldsync.core.backup_rotation import Rotation, backups_to_keep, last_hour
+from fieldsync.replica import node as nodes
+from fieldsync.replica.node import Node
+from fieldsync.store.node_notes import BackupNote, BackupPlan
+from fieldsync.topology import backups
+
+ENDING = ".fsbackup"
+RETRY_MS = 60 * 60 * 1000
+"""How long after a failed run the next one begins."""
+STALE_SECONDS = 60 * 60
+"""How long a draft has not grown when nobody is taken to write it any more."""
+_BLOCK = 1 << 20
+
+
+class KeptBackup(NamedTuple):
+    """A backup in a folder, and when it was made (UTC)."""
+
+    at: dt.datetime
+    path: Path
+
+
+class ScheduledBackup(backups.BackedUp, frozen=True):
+    """A backup that was written into the scheduled folder.
+
+    copy: where the copy of it is; null where none was asked for.
+    kept: how many backups there are in the folder now.
+    removed: how many older ones the rotation removed.
+    """
+
+    copy: str | None
+    kept: int
+    removed: int
+
+
+class BackupSchedule(Struct, frozen=True):
+    """How this server is backed up.
+
+    folder: where the backups are; null: there is no schedule, and nothing else counts.
+    copy: where a copy of each is.
+    at: the time of day, HH:MM, by this computer's clock.
+    daily: of how many days the newest backup is kept.
+    weekly: of how many weeks.
+    monthly: of how many months.
+    rehearse_days: after how many days the newest backup is opened and checked again; 0: only when asked for.
+    backups: how many there are.
+    same_disk: whether the copy is on the same disk, and so is lost with it.
+    """
+
+    folder: str | None = None
+    copy: str | None = None
+    at: str | None = None
+    daily: int = 0
+    weekly: int = 0
+    monthly: int = 0
+    rehearse_days: int = 0
+    backups: int = 0
+    same_disk: bool = False
+
+
+# --- the plan ---------------------------------------------------------------------------------------------------------
+
+
+def set_plan(node: Node, plan: BackupPlan | None) -> None:
+    """Remember a schedule; a running server takes it up within a minute. BadFile, Usage."""
+    if plan is not None:
+        check_folder(Path(plan.folder))
+        if plan.copy:
+            check_folder(Path(plan.copy))
+            if Path(plan.copy).resolve() == Path(plan.folder).resolve():
+                raise errors.Usage(reason="backup_copy")
+            plan = structs.replace(plan, elsewhere=not same_disk(plan))
+    with node.store.write() as tx:
+        tx.settings.backup_plan = plan
+
+
+def read_plan(node: Node) -> BackupPlan | None:
+    """Return the schedule, None where there is none."""
+    with node.store.read() as tx:
+        return tx.settings.backup_plan
+
+
+def check_folder(folder: Path) -> None:
+    """See that files can be written into a folder. BadFile, DiskFull, StoreReadOnly."""
+    if not folder.is_dir():
+        raise errors.BadFile(file=str(folder), reason="no_folder")
+    probe = folder / f".fieldsync-{os.getpid()}"
+    try:
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as fault:
+        raise errors.unwritten(fault, str(folder)) from fault
+
+
+def same_disk(plan: BackupPlan) -> bool:
+    """Say whether the copies lie on the disk of the backups; where the system does not tell, they do not."""
+    try:
+        return bool(plan.copy) and Path(plan.copy).stat().st_dev == Path(plan.folder).stat().st_dev
+    except OSError:
+        return False
+
+
+def describe_plan(node: Node, plan: BackupPlan | None) -> BackupSchedule:
+    """Return a schedule as people are told it."""
+    if plan is None:
+        return BackupSchedule()
+    rotation = plan.rotation
+    return BackupSchedule(
+        plan.folder, plan.copy or None, plan.at, rotation.daily, rotation.weekly, rotation.monthly, plan.rehearse_days,
+        len(list_backups(node, Path(plan.folder))), same_disk(plan),
+    )  # fmt: skip
+
+
+def is_due(plan: BackupPlan, note: BackupNote | None, tried: int, now: int) -> bool:
+    """Say whether the running server is to back up now; `tried`: when it last did (milliseconds).
+
+    What was missed while it did not run is made up for; what failed is tried again an hour later.
+    """
+    if note is not None and note.fault and note.failed >= tried:
+        return now - tried >= RETRY_MS or now < tried
+    due = last_hour(plan.at, dt.datetime.fromtimestamp(now / 1000).astimezone())
+    return tried < due.timestamp() * 1000 or tried > now
+
+
+# --- files ------------------------------------------------------------------------------------------------------------
+
+
+def list_backups(node: Node, folder: Path) -> list[KeptBackup]:
+    """Return this server's backups in a folder, the newest first; files of other names are none of ours."""
+    named = re.compile(rf"fieldsync-{re.escape(node.letters)}-(\d{{8}}T\d{{6}}Z){re.escape(ENDING)}")
+    found = []
+    with suppress(OSError):
+        for path in folder.iterdir():
+            match = named.fullmatch(path.name)
+            if match is not None:
+                with suppress(ValueError):
+                    at = dt.datetime.strptime(match[1], "%Y%m%dT%H%M%SZ").replace(tzinfo=dt.UTC)
+                    found.append(KeptBackup(at, path))
+    return sorted(found, reverse=True)
+
+
+def newest_backup(node: Node) -> Path:
+    """Return the newest backup of the schedule, that of the copies where the folder has none; NotFound, Usage."""
+    plan = read_plan(node)
+    if plan is None:
+        raise errors.Usage(reason="no_backup_schedule")
+    for folder in filter(None, (plan.folder, plan.copy)):
+        found = list_backups(node, Path(folder))
+        if found:
+            return found[0].path
+    raise errors.NotFound(what="backup", name=plan.folder)
+
+
+def run_backup(node: Node) -> ScheduledBackup:
+    """Back up as the schedule says, copy and rotate; what came of it is noted. Usage, DiskFull, BadFile, StoreReadOnly."""
+    plan = read_plan(node)
+    if plan is None:
+        raise errors.Usage(reason="no_backup_schedule")
+    with node.store.write() as tx:
+        tx.settings.backup_tried = node.clock()
+    try:
+        return _run(node, plan)
+    except errors.FieldsyncError as fault:
+        backups.note_failure(node, fault)
+        raise
+
+
+def _run(node: Node, plan: BackupPlan) -> ScheduledBackup:
+    folder = Path(plan.folder)
+    check_folder(folder)
+    _remove_stale(node, folder)
+    file = _free_name(node, folder)
+    made = backups.write_backup(node, file)
+    removed = _rotate(node, folder, plan.rotation, file)
+    copy = _copy(node, plan, file) if plan.copy else None
+    return ScheduledBackup(
+        **structs.asdict(made),
+        copy=str(copy) if copy is not None else None,
+        kept=len(list_backups(node, folder)),
+        removed=removed,
+    )
+
+
+def _free_name(node: Node, folder: Path) -> Path:
+    at = dt.datetime.fromtimestamp(node.clock() // 1000, dt.UTC)
+    while (file := folder / f"fieldsync-{node.letters}-{at:%Y%m%dT%H%M%SZ}{ENDING}").exists():
+        at += dt.timedelta(seconds=1)
+    return file
+
+
+def _rotate(node: Node, folder: Path, rotation: Rotation, made: Path) -> int:
+    """Remove the backups that the rotation does not keep, never the one just made, whatever the clock says; return how many."""
+    found = list_backups(node, folder)
+    kept = backups_to_keep((one.at.astimezone() for one in found), rotation)
+    removed = 0
+    for one in found:
+        if one.at.astimezone() not in kept and one.path != made:
+            with suppress(OSError):
+                one.path.unlink()
+                removed += 1
+    return removed
+
+
+def _remove_stale(node: Node, folder: Path) -> None:
+    """Remove what killed runs left of drafts."""
+    drafts = re.compile(
+        rf"fieldsync-{re.escape(node.letters)}-\d{{8}}T\d{{6}}Z{re.escape(ENDING)}\.(new|db|db-wal|db-shm)"
+    )
+    now = nodes.wall_clock() / 1000
+    for path in folder.iterdir():
+        if drafts.fullmatch(path.name):
+            with suppress(OSError):
+                if now - path.stat().st_mtime > STALE_SECONDS:
+                    path.unlink()
+
+
+def _copy(node: Node, plan: BackupPlan, made: Path) -> Path:
+    """Copy a backup to the second folder, compare what came there, and rotate there, too. BadFile, DiskFull, StoreDamaged."""
+    folder = Path(plan.copy)
+    if plan.elsewhere and same_disk(plan):
+        raise errors.BadFile(file=str(folder), reason="not_mounted")
+    check_folder(folder)
+    _remove_stale(node, folder)
+    copy, draft = folder / made.name, folder / f"{made.name}.new"
+    try:
+        draft.unlink(missing_ok=True)
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
+        with made.open("rb") as source, os.fdopen(descriptor, "wb") as target:
+            digest = _pour(source.read, target.write)
+            target.flush()
+            os.fsync(target.fileno())
+        with draft.open("rb") as written:
+            if _pour(written.read, len) != digest:
+                raise errors.StoreDamaged(part="backup")
+        draft.replace(copy)
+    except OSError as fault:
+        raise errors.unwritten(fault, str(folder)) from fault
+    finally:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+    _rotate(node, folder, plan.rotation, copy)
+    return copy
+
+
+def _pour(read: Callable[[int], bytes], write: Callable[[bytes], int]) -> bytes:
+    """Pass all blocks on, and return the SHA-256 of them."""
+    digest = hashlib.sha256()
+    while block := read(_BLOCK):
+        digest.update(block)
+        write(block)
+    return digest.digest()
