@@ -30,7 +30,7 @@ Every command takes these, before or after its name:
 | option | or the variable | meaning |
 |---|---|---|
 | `--home DIR` | `FIELDSYNC_HOME` | the folder of this node's store; without it the platform's folder for data |
-| `--passphrase-file FILE` | `FIELDSYNC_PASSPHRASE` | what opens the store; without either a prompt asks. `FIELDSYNC_KEY_FILE` names a key file (32 bytes or more) |
+| `--passphrase-file FILE` | `FIELDSYNC_PASSPHRASE` | the passphrase; without either a prompt asks. `FIELDSYNC_KEY_FILE` names a key file (32 bytes or more) |
 | `--lang ar\\|en` | `FIELDSYNC_LANG` | the language; without it that of the locale |
 | `--rtl auto\\|logical\\|visual\\|plain` | `FIELDSYNC_RTL` | how Arabic is written on this terminal; see `fieldsync doctor rtl` |
 | `--plain` | | for screen readers: Arabic in stored order without signs for its direction, forms and review as questions line by line |
@@ -41,11 +41,11 @@ A record is named by its id, its code, or any unique beginning of either (four c
 | exit code | meaning |
 |---|---|
 | 0 | done |
-| 1 | a fault of ours or of the machine |
-| 2 | the command's words are off |
+| 1 | an internal fault or a fault of the machine |
+| 2 | incomplete or invalid command |
 | 3 | bad input |
 | 4 | locked, or a wrong passphrase |
-| 5 | no such thing |
+| 5 | not found |
 | 6 | no contact with the server |
 | 7 | refused: role, unit, revoked, invite |
 | 8 | damaged or tampered with |

@@ -48,7 +48,7 @@ COMMANDS = GroupSpec(
         "unlock": CommandSpec("unlock:unlock"),
         "lock": CommandSpec("unlock:lock"),
         "quarantine": GroupSpec(
-            "Saves that a server verified and did not apply: which and why; released or dropped by a person.",
+            "Quarantined saves, which a server verified and did not apply: list, release or drop them.",
             "quarantine:list_saves",
             {
                 "list": CommandSpec("quarantine:list_saves"),
@@ -92,7 +92,7 @@ COMMANDS = GroupSpec(
             needs=("household",),
         ),
         "case": GroupSpec(
-            "Case management: opened, assessed, planned, carried out, closed.",
+            "Case management: open, assess, plan, act, close.",
             None,
             {
                 "open": CommandSpec("cases:open_case"),
@@ -148,7 +148,7 @@ COMMANDS = GroupSpec(
         "export": CommandSpec("files:export"),
         "report": CommandSpec("reports:report"),
         "schema": GroupSpec(
-            "The forms: which record types and fields there are.",
+            "The forms: record types and their fields.",
             None,
             {
                 "list": CommandSpec("files:list_types"),
@@ -159,7 +159,7 @@ COMMANDS = GroupSpec(
             },
         ),
         "server": GroupSpec(
-            "An office's server: set it up, run it, invite people, lock devices out.",
+            "An organisation's server: set it up, run it, invite people, lock devices.",
             None,
             {
                 "init": CommandSpec("server:init"),

@@ -148,7 +148,7 @@ def request_closure(node: Node, case: str, reason: str, *, note: str | None = No
 
 
 def reopen_case(node: Node, case: str, reason: str) -> bytes:
-    """Open a closed case again; it counts how often that was."""
+    """Reopen a closed case; it counts how often that happened."""
     if not reason.strip():
         raise errors.IllegalValue(type=CASE, field="reason", reason="empty")
     with node.store.write() as tx:

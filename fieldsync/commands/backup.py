@@ -24,7 +24,7 @@ def check(ctx: typer.Context) -> None:
 
 
 def backup(
-    ctx: typer.Context, file: Annotated[str, Argument(metavar="FILE", help="The copy to be; it must not be there yet.")]
+    ctx: typer.Context, file: Annotated[str, Argument(metavar="FILE", help="The backup file; it must not exist yet.")]
 ) -> None:
     """Write an encrypted backup of the store into one file, while it is in use. It opens with the same passphrase or key file.
 
@@ -40,9 +40,9 @@ def backup(
 
 
 def restore(
-    ctx: typer.Context, file: Annotated[str, Argument(metavar="FILE", help="A copy that `backup` made.")]
+    ctx: typer.Context, file: Annotated[str, Argument(metavar="FILE", help="A file made by `backup`.")]
 ) -> None:
-    """Make a store from a copy, in a new folder (--home). At its next sync a laptop goes on as a new device.
+    """Restore a store from a backup, in a new folder (--home). At its next sync a laptop becomes a new device.
 
     Example: fieldsync --home /data/fieldsync restore /media/stick/amal.fsbackup
     """

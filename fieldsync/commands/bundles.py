@@ -12,7 +12,7 @@ from fieldsync.commands import bar, opened, tell
 if TYPE_CHECKING:
     from fieldsync.replica.node import Node
 
-File = Annotated[str, Argument(metavar="FILE", help="The bundle, on a USB stick for example.")]
+File = Annotated[str, Argument(metavar="FILE", help="The bundle's file, on a USB stick for example.")]
 
 
 def pack(

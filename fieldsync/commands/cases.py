@@ -39,7 +39,7 @@ def open_case(
         str,
         Argument(
             metavar="PERSON",
-            help="Whose case it is: an id, a code, or a beginning of either.",
+            help="The case's person: an id, a code, or a beginning of either.",
             autocompletion=completion.codes,
         ),
     ],
@@ -48,17 +48,17 @@ def open_case(
         str | None, Option("--type", metavar="TYPE", help="child, woman, older, disability, family, …")
     ] = None,
     concern: Annotated[
-        list[str] | None, Option(metavar="CONCERN", help="What endangers the person; again for each.")
+        list[str] | None, Option(metavar="CONCERN", help="A danger to the person; repeat for each.")
     ] = None,
     risk: Annotated[str | None, Option(metavar="RISK", help="low, medium, high or emergency.")] = None,
     found_by: Annotated[
-        str, Option(metavar="HOW", help="How it was identified: self, school, police, referral, …")
+        str, Option(metavar="HOW", help="How the case was identified: self, school, police, referral, …")
     ] = "self",
-    worker: Annotated[str | None, Option(metavar="NAME", help="Who works on it; default: you.")] = None,
+    worker: Annotated[str | None, Option(metavar="NAME", help="The worker (default: you).")] = None,
     more: More = None,
     note: Note = None,
 ) -> None:
-    """Open a person's case; on a terminal a form asks for what is not given. It is registered at once where nothing is missing for that.
+    """Open a person's case; on a terminal a form asks for missing values. If nothing is missing, it is registered at once.
 
     Example: fieldsync case open JBL-AK-7 --type child --concern dropout --risk medium --found-by school
     """
@@ -88,14 +88,14 @@ def assess(
     case: Case,
     *,
     risk: Annotated[
-        str | None, Option(metavar="RISK", help="The risk that was found: low, medium, high or emergency.")
+        str | None, Option(metavar="RISK", help="The assessed risk: low, medium, high or emergency.")
     ] = None,
-    answers: Annotated[str | None, Option(metavar="TEXT", help="What was found.")] = None,
+    answers: Annotated[str | None, Option(metavar="TEXT", help="The findings.")] = None,
     kind: Annotated[str, Option(metavar="KIND", help="initial, full, review, home_visit or closing.")] = "initial",
     more: More = None,
     note: Note = None,
 ) -> None:
-    """Save an assessment of the case's person and submit it; a registered case is assessed with it. On a terminal a form asks.
+    """Save an assessment of the case's person and submit it; a registered case becomes assessed. On a terminal a form opens.
 
     Example: fieldsync case assess JBL-AK-9 --risk high --answers "sleeps at a neighbour's" --set fcs_staples=7
     """
@@ -125,27 +125,25 @@ def plan(
     ctx: typer.Context,
     case: Case,
     *,
-    goal: Annotated[str | None, Option(metavar="TEXT", help="What is to be reached.")] = None,
-    review: Annotated[str | None, Option(metavar="DATE", help="When the plan is looked at again.")] = None,
+    goal: Annotated[str | None, Option(metavar="TEXT", help="The goal of the plan.")] = None,
+    review: Annotated[str | None, Option(metavar="DATE", help="The date of the plan's review.")] = None,
     step: Annotated[
         list[str] | None,
-        Option(
-            metavar="ACTION;SERVICE;DUE[;WHO]", help="A step: what, which service, until when, by whom (default: you)."
-        ),
+        Option(metavar="ACTION;SERVICE;DUE[;WHO]", help="A step: action, service, deadline, worker (default: you)."),
     ] = None,
     agreed: Annotated[
         list[str] | None,
         Option(
             "--agreed-with",
             metavar="PERSON",
-            help="Who agreed; default: the case's person.",
+            help="The person who agreed (default: the case's person).",
             autocompletion=completion.codes,
         ),
     ] = None,
     more: More = None,
     note: Note = None,
 ) -> None:
-    """Write the individual plan of a case with its steps, and ask for its approval; on a terminal forms ask for plan and steps.
+    """Save the individual plan of a case with its steps, and request its approval; on a terminal forms ask for plan and steps.
 
     Example: fieldsync case plan JBL-AK-9 --goal "back at school" --review 2026-12-01 --step "enrol him;education;2026-11-20"
     """
@@ -175,12 +173,10 @@ def plan(
 def advance(
     ctx: typer.Context,
     case: Case,
-    to: Annotated[
-        str | None, Option(metavar="STATE", help="Another state than the next one that its lifecycle names.")
-    ] = None,
+    to: Annotated[str | None, Option(metavar="STATE", help="A state other than the next one of the lifecycle.")] = None,
     note: Note = None,
 ) -> None:
-    """Take a case to its next state.
+    """Advance a case to its next state.
 
     Example: fieldsync case advance JBL-AK-9
     """
@@ -190,14 +186,14 @@ def advance(
         _show_case(ctx, node, cases.advance_case(node, case, to, note=note))
 
 
-_What = Annotated[bool, Option("--plan", help="The plan, where both are asked for.")]
-_Closure = Annotated[bool, Option("--closure", help="The closure, where both are asked for.")]
+_What = Annotated[bool, Option("--plan", help="The plan, if approval of both is requested.")]
+_Closure = Annotated[bool, Option("--closure", help="The closure, if approval of both is requested.")]
 
 
 def approve(
     ctx: typer.Context, case: Case, *, plan: _What = False, closure: _Closure = False, note: Note = None
 ) -> None:
-    """Approve what a case asks approval for: its plan with its assessments, or its closure, which closes it.
+    """Approve a case's plan with its assessments, or its closure, which closes the case.
 
     Example: fieldsync case approve JBL-AK-9 --note "good plan"
     """
@@ -211,7 +207,7 @@ def send_back(
     ctx: typer.Context,
     case: Case,
     *,
-    comment: Annotated[str, Option(metavar="TEXT", help="What is to be done about it.")],
+    comment: Annotated[str, Option(metavar="TEXT", help="The action requested.")],
     plan: _What = False,
     closure: _Closure = False,
 ) -> None:
@@ -232,7 +228,7 @@ def close(
     reason: Annotated[str, Option(metavar="REASON", help="goals_met, moved, refused, lost_contact, adult, died, …")],
     note: Note = None,
 ) -> None:
-    """Ask for a case's closure; a supervisor's `case approve` closes it.
+    """Request a case's closure; a supervisor's `case approve` closes it.
 
     Example: fieldsync case close JBL-AK-9 --reason goals_met
     """
@@ -243,9 +239,9 @@ def close(
 
 
 def reopen(
-    ctx: typer.Context, case: Case, *, reason: Annotated[str, Option(metavar="TEXT", help="Why it goes on.")]
+    ctx: typer.Context, case: Case, *, reason: Annotated[str, Option(metavar="TEXT", help="The reason for reopening.")]
 ) -> None:
-    """Open a closed case again; it counts how often that was.
+    """Reopen a closed case; it counts how often that happened.
 
     Example: fieldsync case reopen JBL-AK-9 --reason "he has left school again"
     """
@@ -259,18 +255,18 @@ def transfer(
     ctx: typer.Context,
     case: Case,
     *,
-    worker: Annotated[str | None, Option(metavar="NAME", help="Who works on it from now on.")] = None,
+    worker: Annotated[str | None, Option(metavar="NAME", help="The new worker.")] = None,
     unit: Annotated[
         str | None,
         Option(
             metavar="UNIT",
-            help="The unit that takes it up: its family moves there, with all that belongs to it.",
+            help="The receiving unit: the family moves there, with all that belongs to it.",
             autocompletion=completion.units,
         ),
     ] = None,
     note: Note = None,
 ) -> None:
-    """Hand a case to another worker, or with its family to another unit, where it waits to be taken up.
+    """Hand a case to another worker, or with its family to another unit, where it awaits acceptance.
 
     Example: fieldsync case transfer JBL-AK-9 --worker Basim
     """

@@ -31,14 +31,14 @@ def revoke(
         ),
     ] = None,
 ) -> None:
-    """Revoke a device for ever, from its next request; what it sent before stays.
+    """Revoke a device for ever, from its next request; its earlier saves stay.
 
     Its family is shown: every device that was restored or cloned from it, or that it came from, with where and when each was
     enrolled. On a terminal you are asked for each of them. Without one, or with --json, only DEVICE is locked, unless --all is given.
 
-    What a branch had taken before it heard stays, on the branch's word, which `history` marks. If the device was stolen, say since
-    when (you are asked on a terminal): what a server first took after that waits until somebody releases or drops it
-    (`quarantine list`).
+    Saves that a branch accepted before it learned of the revocation stay, on the branch's word, which `history` marks. If the
+    device was stolen, give the time (you are asked on a terminal): saves first received after it are quarantined until
+    somebody releases or drops them (`quarantine list`).
 
     Example: fieldsync server revoke AK --since 2026-11-28 --all
     """
@@ -116,12 +116,13 @@ def approve(
     ctx: typer.Context,
     device: Device,
     words: Annotated[
-        str | None, Option(metavar="WORDS", help="The six words that its `status` shows, as its person reads them out.")
+        str | None,
+        Option(metavar="WORDS", help="The six words that `status` shows on the device, read out by its user."),
     ] = None,
 ) -> None:
-    """Approve a pending device, at headquarters: it works like any other, and what it had pushed is judged.
+    """Approve a pending device, at headquarters: it then works like any other, and its quarantined saves are judged.
 
-    On a terminal you are asked for the six words that `status` shows on the device; its person reads them out.
+    On a terminal you are asked for the six words that `status` shows on the device; its user reads them out.
 
     Example: fieldsync server approve AK
     """

@@ -49,7 +49,7 @@ def doctor(ctx: typer.Context) -> None:
 
 
 def rtl(ctx: typer.Context) -> None:
-    """Show the same line written in several ways; the one that reads right is kept for terminals of this kind.
+    """Show a sample line written in several ways; the one you choose is remembered for terminals of this kind.
 
     Example: fieldsync doctor rtl
     """

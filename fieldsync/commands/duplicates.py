@@ -16,13 +16,15 @@ Stays = Annotated[
     str,
     Argument(
         metavar="A",
-        help="The record that stays: its id, its code, or a beginning of either.",
+        help="The record that is kept: its id, its code, or a beginning of either.",
         autocompletion=completion.codes,
     ),
 ]
-Gives = Annotated[str, Argument(metavar="B", help="The record that gives way.", autocompletion=completion.codes)]
+Gives = Annotated[
+    str, Argument(metavar="B", help="The record that is merged into it.", autocompletion=completion.codes)
+]
 Other = Annotated[str, Argument(metavar="B", help="The other record.", autocompletion=completion.codes)]
-Weak = Annotated[bool, Option("--weak", help="Those that are less likely, too.")]
+Weak = Annotated[bool, Option("--weak", help="Include less likely ones.")]
 
 
 def duplicates(ctx: typer.Context, unit: Unit = None, type_: Type = None, *, weak: Weak = False) -> None:
@@ -41,7 +43,7 @@ def duplicates(ctx: typer.Context, unit: Unit = None, type_: Type = None, *, wea
 
 
 def scan(ctx: typer.Context) -> None:
-    """Compare all records anew, as after a new version of the program.
+    """Compare all records again, as after an update of fieldsync.
 
     Example: fieldsync duplicates scan
     """
@@ -54,7 +56,7 @@ def scan(ctx: typer.Context) -> None:
 
 
 def show(ctx: typer.Context, a: Record, b: Other) -> None:
-    """Show two records side by side, how likely they are one, and why.
+    """Show two records side by side, with the likelihood of a duplicate and the reasons.
 
     Example: fieldsync duplicates show JBL-AK-7 JBL-BH-12
     """
@@ -91,7 +93,7 @@ def split(ctx: typer.Context, a: Record, b: Other, note: Note = None) -> None:
 
 
 def not_same(ctx: typer.Context, a: Record, b: Other, note: Note = None) -> None:
-    """Say that two records are two, for good: nobody is asked again.
+    """Mark two records as different; the pair is offered again only if new evidence arrives.
 
     Example: fieldsync duplicates not-same JBL-AK-7 JBL-BH-12 --note "cousins"
     """
@@ -104,11 +106,11 @@ def not_same(ctx: typer.Context, a: Record, b: Other, note: Note = None) -> None
 
 def bulk(
     ctx: typer.Context,
-    type_: Annotated[str, Option("--type", metavar="TYPE", help="Of which type.", autocompletion=completion.types)],
+    type_: Annotated[str, Option("--type", metavar="TYPE", help="The record type.", autocompletion=completion.types)],
     *,
-    score: Annotated[int, Option(metavar="PERCENT", help="The least likelihood of a duplicate, in percent.")] = 95,
+    score: Annotated[int, Option(metavar="PERCENT", help="The minimum likelihood of a duplicate, in percent.")] = 95,
     unit: Unit = None,
-    dry_run: Annotated[bool, Option("--dry-run", help="Say what would be merged, and merge nothing.")] = False,
+    dry_run: Annotated[bool, Option("--dry-run", help="Show what would be merged, without merging anything.")] = False,
     note: Note = None,
     yes: Yes = False,
 ) -> None:

@@ -38,14 +38,18 @@ def import_file(
     ctx: typer.Context,
     file: Annotated[str, Argument(metavar="FILE", help="A .csv, .xlsx or .jsonl file, one record a row.")],
     *,
-    type_: Annotated[str, Option("--type", metavar="TYPE", help="What the rows are.", autocompletion=completion.types)],
+    type_: Annotated[
+        str, Option("--type", metavar="TYPE", help="The record type of the rows.", autocompletion=completion.types)
+    ],
     map_: Annotated[
         list[str] | None, Option("--map", metavar="COL=FIELD", help="A column's field; COL= leaves it out.")
     ] = None,
     key: Annotated[
         str | None,
         Option(
-            metavar="FIELD", help="The field whose value names the record to change.", autocompletion=completion.fields
+            metavar="FIELD",
+            help="The field whose value identifies the record to change.",
+            autocompletion=completion.fields,
         ),
     ] = None,
     sheet: Annotated[str | None, Option(metavar="NAME", help="A workbook's sheet (default: the first).")] = None,
@@ -53,12 +57,14 @@ def import_file(
         str | None,
         Option(metavar="UNIT", help="The new records' unit (default: yours).", autocompletion=completion.units),
     ] = None,
-    dry_run: Annotated[bool, Option("--dry-run", help="Say what it would do, and change nothing.")] = False,
-    yes: Annotated[bool, Option("--yes", help="Do not ask whether the columns are understood rightly.")] = False,
+    dry_run: Annotated[bool, Option("--dry-run", help="Show what it would do, without changing anything.")] = False,
+    yes: Annotated[bool, Option("--yes", help="Do not ask to confirm the columns.")] = False,
     map_value: Annotated[
         list[str] | None,
         Option(
-            "--map-value", metavar="FIELD:FROM=TO", help="What a word of the file stands for; FIELD:FROM= for nothing."
+            "--map-value",
+            metavar="FIELD:FROM=TO",
+            help="The choice for a word of the file; FIELD:FROM= for an empty value.",
         ),
     ] = None,
     skip_bad: Annotated[
@@ -67,7 +73,8 @@ def import_file(
 ) -> None:
     """Import records, all or none; bad rows are written beside the file with the reason.
 
-    Columns go by a field's name or label in either language; what you say of others, and of words, is remembered for the next such file.
+    Columns are matched by a field's name or its label in either language; your answers for other columns and for words are
+    remembered for the next such file.
 
     Example: fieldsync import households.xlsx --type household --map "Family=family_name" --map-value housing:rented=rent --dry-run
     """
@@ -135,12 +142,16 @@ def export(
         str,
         Argument(
             metavar="TYPE",
-            help="What to write; for .sqlite several with commas, or all.",
+            help="The record type; for .sqlite several with commas, or all.",
             autocompletion=completion.types,
         ),
     ],
     out: Annotated[
-        str, Option(metavar="FILE", help="Where to; .csv, .xlsx, .jsonl, .sqlite, .hxl.csv or .hxl.xlsx says how.")
+        str,
+        Option(
+            metavar="FILE",
+            help="The file to write; .csv, .xlsx, .jsonl, .sqlite, .hxl.csv or .hxl.xlsx sets the format.",
+        ),
     ],
     *,
     where: Annotated[
@@ -152,12 +163,12 @@ def export(
         ),
     ] = None,
     fields: Annotated[str | None, Option(metavar="FIELD,…", help="Only these fields, in this order.")] = None,
-    labels: Annotated[bool, Option("--labels", help="Words in your language in place of names and codes.")] = False,
+    labels: Annotated[bool, Option("--labels", help="Labels in your language in place of names and codes.")] = False,
     sensitive: Annotated[
-        bool, Option("--sensitive", help="Sensitive fields, too (supervisors only; the most sensitive never).")
+        bool, Option("--sensitive", help="Include sensitive fields (supervisors only; the most sensitive never).")
     ] = False,
 ) -> None:
-    """Write all records of a type to a file that is not encrypted; sensitive fields stay out unless asked for.
+    """Export all records of a type to an unencrypted file; sensitive fields are left out unless requested.
 
     Example: fieldsync export household --out households.xlsx --where unit=LAT/JBL
     """
@@ -240,7 +251,7 @@ def show_type(ctx: typer.Context, type: Kind) -> None:
 def check_folder(
     ctx: typer.Context, folder: Annotated[str, Argument(metavar="DIR", help="A folder of forms (*.toml).")]
 ) -> None:
-    """Check a folder of forms; every fault is told with its file and line.
+    """Check a folder of forms; every fault is reported with its file and line.
 
     Example: fieldsync schema check schemas
     """
@@ -258,11 +269,11 @@ def import_form(
     file: Annotated[str, Argument(metavar="FORM", help="An XLSForm (.xlsx, .ods, .xls or .csv).")],
     *,
     out: Annotated[
-        str | None, Option(metavar="DIR", help="The folder of forms to write to (default: the form is shown).")
+        str | None, Option(metavar="DIR", help="The folder to write the forms to (default: show them only).")
     ] = None,
-    type_: Annotated[str | None, Option("--type", metavar="NAME", help="What the record type is called.")] = None,
+    type_: Annotated[str | None, Option("--type", metavar="NAME", help="The name of the record type.")] = None,
 ) -> None:
-    """Make record types from an XLSForm, as editable files; everything that cannot be carried over is listed.
+    """Convert an XLSForm to record types, as editable files; unsupported parts are listed.
 
     Example: fieldsync schema import survey.xlsx --out forms
     """
@@ -297,12 +308,12 @@ def publish(
     ctx: typer.Context,
     folder: Annotated[
         str,
-        Argument(metavar="DIR", help="A folder of forms (*.toml), or one file: the others stay."),
+        Argument(metavar="DIR", help="A folder of forms (*.toml), or one file; other forms stay."),
     ],
     *,
-    dry_run: Annotated[bool, Option("--dry-run", help="Say what would change, and change nothing.")] = False,
+    dry_run: Annotated[bool, Option("--dry-run", help="Show what would change, without changing anything.")] = False,
 ) -> None:
-    """Put new forms in force, at headquarters: checked against all that were before; laptops get them when they sync.
+    """Put new forms in force, at headquarters: checked against all earlier ones; laptops get them when they sync.
 
     Example: fieldsync schema publish forms --dry-run
     """

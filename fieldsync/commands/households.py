@@ -18,11 +18,14 @@ Household = Annotated[
         autocompletion=completion.codes,
     ),
 ]
-Person = Annotated[str, Argument(metavar="PERSON", help="Whom it is about.", autocompletion=completion.codes)]
-On = Annotated[
-    str | None, Option(metavar="DATE", help="The day when it happened, such as 31/10/2026 (default: today).")
+Person = Annotated[
+    str,
+    Argument(
+        metavar="PERSON", help="The person: an id, a code, or a beginning of either.", autocompletion=completion.codes
+    ),
 ]
-Evidence = Annotated[str | None, Option(help="How it is known: document, witness, self or registry.")]
+On = Annotated[str | None, Option(metavar="DATE", help="The date of the event, such as 31/10/2026 (default: today).")]
+Evidence = Annotated[str | None, Option(help="The source of the information: document, witness, self or registry.")]
 
 
 def _report(
@@ -62,7 +65,7 @@ def birth(
     on: On = None,
     mother: Annotated[
         str | None,
-        Option(metavar="PERSON", help="The mother, where she is registered.", autocompletion=completion.codes),
+        Option(metavar="PERSON", help="The mother, if she is registered.", autocompletion=completion.codes),
     ] = None,
     evidence: Evidence = None,
     note: Note = None,
@@ -95,15 +98,17 @@ def move(
     ctx: typer.Context,
     household: Household,
     *,
-    to: Annotated[str, Option(metavar="PLACE", help="Where the family lives now: a place's name or code, or words.")],
+    to: Annotated[
+        str, Option(metavar="PLACE", help="The family's new place: a place's name or code, or a description.")
+    ],
     from_: Annotated[
-        str | None, Option("--from", metavar="PLACE", help="Where it lived (default: as registered).")
+        str | None, Option("--from", metavar="PLACE", help="The family's former place (default: as registered).")
     ] = None,
     on: On = None,
     evidence: Evidence = None,
     note: Note = None,
 ) -> None:
-    """Report that a family moved to another place. If that is another unit's, `fieldsync move` hands it over as well.
+    """Report that a family moved to another place. If that is in another unit, `fieldsync move` transfers its record there.
 
     Example: fieldsync household move JBL-AK-42 --to القرداحة --on 2026-11-02
     """
@@ -122,16 +127,14 @@ def marry(
     *,
     into: Annotated[
         str | None,
-        Option(
-            metavar="HOUSEHOLD", help="The family where he or she lives from now on.", autocompletion=completion.codes
-        ),
+        Option(metavar="HOUSEHOLD", help="The person's new family.", autocompletion=completion.codes),
     ] = None,
-    relation: Annotated[str | None, Option(help="What he or she is to the head there (default: spouse).")] = None,
+    relation: Annotated[str | None, Option(help="The relationship to the head there (default: spouse).")] = None,
     on: On = None,
     evidence: Evidence = None,
     note: Note = None,
 ) -> None:
-    """Report a marriage, and into which family.
+    """Report a marriage and the person's new family.
 
     Example: fieldsync household marry JBL-AK-42 JBL-AK-44 --into JBL-AK-90
     """
@@ -143,14 +146,14 @@ def split(
     ctx: typer.Context,
     household: Household,
     members: Annotated[
-        list[str], Argument(metavar="PERSON...", help="Who forms the new family; the first is its head.")
+        list[str], Argument(metavar="PERSON...", help="The members of the new family; the first is its head.")
     ],
     *,
     on: On = None,
     evidence: Evidence = None,
     note: Note = None,
 ) -> None:
-    """Report that some members form a family of their own, which is made when it is verified.
+    """Report that some members form a family of their own, which is created on verification.
 
     Example: fieldsync household split JBL-AK-42 JBL-AK-44 JBL-AK-45
     """
@@ -164,11 +167,11 @@ def verify(
     ],
     *,
     anyway: Annotated[
-        bool, Option("--anyway", help="Although a birth of nearly the same day is verified: twins.")
+        bool, Option("--anyway", help="Verify although another birth near that day is verified: twins.")
     ] = False,
     note: Note = None,
 ) -> None:
-    """Verify an event: memberships, the household where people live now and who is alive follow, in one save.
+    """Verify an event: updates memberships, people's households and deaths, in one save.
 
     Example: fieldsync household verify JBL-AK-51
     """

@@ -20,7 +20,7 @@ def join(
     invite: Annotated[
         str, Argument(metavar="INVITE", help="The invite's text, a file that holds it, or - for standard input.")
     ],
-    name: Annotated[str | None, Option(help="What to call this server.")] = None,
+    name: Annotated[str | None, Option(help="A name for this server.")] = None,
 ) -> None:
     """Enrol this laptop with an invite and fetch its records.
 

@@ -23,7 +23,7 @@ class BothRight(Struct, frozen=True):
 
 
 def overlaps(ctx: typer.Context, unit: Unit = None, type_: Type = None) -> None:
-    """List overlaps: the same aid in one month, programmes that exclude each other, double entries.
+    """List overlaps: the same aid in one month, programmes that exclude each other, duplicate entries.
 
     Example: fieldsync overlaps list --unit LAT/JBL
     """
@@ -37,7 +37,7 @@ def overlaps(ctx: typer.Context, unit: Unit = None, type_: Type = None) -> None:
 
 
 def both(ctx: typer.Context, a: Record, b: Other, note: Note = None) -> None:
-    """Say that both are right: nobody is asked about these two again.
+    """Mark both as correct: this pair is not offered for review again.
 
     Example: fieldsync overlaps both JBL-AK-7 JBL-BH-12 --note "half a basket each"
     """
@@ -52,7 +52,7 @@ def drop(
     ctx: typer.Context,
     record: Record,
     *,
-    reason: Annotated[str, Option(metavar="TEXT", help="Why it was given in error.")],
+    reason: Annotated[str, Option(metavar="TEXT", help="The reason for the cancellation.")],
 ) -> None:
     """Cancel the entry given in error; it stays in the history.
 

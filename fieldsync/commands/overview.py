@@ -26,7 +26,7 @@ class Version(Struct, frozen=True):
 def standing(
     ctx: typer.Context,
     *,
-    version: Annotated[bool, Option("--version", help="Say which version this is, and end.")] = False,
+    version: Annotated[bool, Option("--version", help="Show the version and exit.")] = False,
 ) -> None:
     """Show where one stands: what is due, unsent and in conflict, the last sync, and what to do next.
 

@@ -12,10 +12,10 @@ from fieldsync.commands.support import secrets
 def passphrase(
     ctx: typer.Context,
     new_file: Annotated[
-        str, Option("--new-passphrase-file", metavar="FILE", help="Read the new one from a file's first line.")
+        str, Option("--new-passphrase-file", metavar="FILE", help="Read the new passphrase from a file's first line.")
     ] = "",
 ) -> None:
-    """Change the passphrase: a prompt asks for the new one twice. The store itself is not written anew.
+    """Change the passphrase: a prompt asks for the new one twice. The store itself is not rewritten.
 
     Example: fieldsync passphrase
     """

@@ -23,7 +23,7 @@ def eligible(
         ),
     ],
 ) -> None:
-    """Show which programmes a person or family fits, by each programme's own rule; deciding is a supervisor's step.
+    """Show the programmes that a person or family is eligible for, by each programme's own rule; a supervisor decides.
 
     Example: fieldsync eligible JBL-AK-42
     """

@@ -15,22 +15,23 @@ Device = Annotated[
 Record = Annotated[
     str | None, Option(metavar="RECORD", help="Only those about a record.", autocompletion=completion.codes)
 ]
-Saves = Annotated[
-    list[str] | None, Argument(metavar="DEVICE:SEQ", help="Which saves, as `quarantine list` names them.")
+Saves = Annotated[list[str] | None, Argument(metavar="DEVICE:SEQ", help="The saves, as `quarantine list` names them.")]
+Refused = Annotated[list[str] | None, Argument(metavar="SAVE", help="The saves, as `refused list` names them.")]
+By = Annotated[
+    str | None,
+    Option(metavar="NAME", help="The name of the person who decides (default: the account on this computer)."),
 ]
-Refused = Annotated[list[str] | None, Argument(metavar="SAVE", help="Which, as `refused list` names them.")]
-By = Annotated[str | None, Option(metavar="NAME", help="Who decides (default: the account on this computer).")]
-Reason = Annotated[str | None, Option("--note", metavar="TEXT", help="Why; the author of the save reads it.")]
+Reason = Annotated[str | None, Option("--note", metavar="TEXT", help="The reason, shown to the author of the save.")]
 
 
 def list_saves(
     ctx: typer.Context,
     device: Device = None,
     record: Record = None,
-    days: Annotated[int, Option(metavar="N", min=0, help="Only those that are there for so many days.")] = 0,
-    everything: Annotated[bool, Option("--all", help="Also those that were released, or taken since.")] = False,
+    days: Annotated[int, Option(metavar="N", min=0, help="Only saves quarantined for at least so many days.")] = 0,
+    everything: Annotated[bool, Option("--all", help="Include saves that were released, or accepted since.")] = False,
 ) -> None:
-    """List quarantined saves: which, of whom, about which record, since when and why. On a laptop its own that a server quarantined.
+    """List quarantined saves with author, record, date and reason. On a laptop: its own saves that a server quarantined.
 
     Example: fieldsync quarantine list --device AK --days 7
     """
@@ -54,7 +55,7 @@ def release(
     by: By = None,
     note: Reason = None,
 ) -> None:
-    """Apply quarantined saves after all, at the topmost server; their values are judged again, and who did it is kept.
+    """Apply quarantined saves after all, at the topmost server; values are checked again, and the decision is logged.
 
     Example: fieldsync quarantine release AK:12 AK:13 --by "Samar" --note "the laptop was at the office"
     """
@@ -76,7 +77,7 @@ def drop(
     by: By = None,
     note: Reason = None,
 ) -> None:
-    """Refuse quarantined saves for good, at the topmost server; they stay in the log, and who did it is kept.
+    """Drop quarantined saves, at the topmost server; they stay in the log, and so does the decision.
 
     Example: fieldsync quarantine drop --device AK --by "Samar" --note "written after the theft"
     """
@@ -90,7 +91,7 @@ def drop(
 
 
 def list_refused(ctx: typer.Context) -> None:
-    """List your saves that a server did not apply: about which record, and why. They are safe here.
+    """List your saves that a server did not apply, with record and reason. They are safe here.
 
     Example: fieldsync refused list
     """
@@ -105,9 +106,9 @@ def list_refused(ctx: typer.Context) -> None:
 def clear_refused(
     ctx: typer.Context,
     saves: Refused = None,
-    everything: Annotated[bool, Option("--all", help="All that is listed.")] = False,
+    everything: Annotated[bool, Option("--all", help="All listed saves.")] = False,
 ) -> None:
-    """Put refused saves aside once you have read them: `status` speaks of them no more. They stay in the history.
+    """Clear refused saves that you have read: `status` no longer counts them. They stay in the history.
 
     Example: fieldsync refused clear --all
     """

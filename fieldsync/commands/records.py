@@ -42,8 +42,8 @@ Set = Annotated[
     ),
 ]
 From = Annotated[str, Option("--from", metavar="FILE.json", help="A JSON object of fields; - reads standard input.")]
-Yes = Annotated[bool, Option("--yes", help="Do not ask whether it is meant.")]
-Note = Annotated[str | None, Option(help="Why, for whoever reads the history.")]
+Yes = Annotated[bool, Option("--yes", help="Do not ask for confirmation.")]
+Note = Annotated[str | None, Option(help="The reason, shown in the history.")]
 
 
 def add(
@@ -54,21 +54,24 @@ def add(
     row: Annotated[
         list[str] | None,
         Option(
-            metavar="FIELD=VALUE;…", help="One of several new records: what is its own, beside what --set says of all."
+            metavar="FIELD=VALUE;…",
+            help="One of several new records: its own values, in addition to those of --set for all.",
         ),
     ] = None,
     from_: From = "",
     unit: Annotated[
         str | None,
-        Option(help="The unit that the record belongs to (default: yours).", autocompletion=completion.units),
+        Option(help="The record's unit (default: yours).", autocompletion=completion.units),
     ] = None,
     note: Note = None,
-    stay_open: Annotated[bool, Option("--stay-open", help="The form for the next one, until you stop.")] = False,
+    stay_open: Annotated[
+        bool, Option("--stay-open", help="Open the form for the next record, until you stop.")
+    ] = False,
     anyway: Annotated[
         bool, Option("--anyway", help="Save without asking, even if it may be registered already.")
     ] = False,
 ) -> None:
-    """Save a new record; without --set and --from on a terminal, a form asks. Who may be registered already is shown first.
+    """Save a new record; without --set and --from on a terminal, a form opens. Possible earlier registrations are shown first.
 
     Example: fieldsync add household --set family_name=أحمد --set location=جبلة
     """
@@ -115,14 +118,14 @@ def edit(
     set_: Set = None,
     from_: From = "",
     unset: Annotated[
-        list[str] | None, Option(metavar="FIELD", help="Take a field's value away.", autocompletion=completion.fields)
+        list[str] | None, Option(metavar="FIELD", help="Remove a field's value.", autocompletion=completion.fields)
     ] = None,
     put: Annotated[
         list[str] | None, Option(metavar="FIELD=MEMBER", help="Add a member to a set.", autocompletion=completion.pairs)
     ] = None,
     drop: Annotated[
         list[str] | None,
-        Option(metavar="FIELD=MEMBER", help="Take a member out of a set.", autocompletion=completion.pairs),
+        Option(metavar="FIELD=MEMBER", help="Remove a member from a set.", autocompletion=completion.pairs),
     ] = None,
     count: Annotated[
         list[str] | None, Option(metavar="TALLY=+2", help="Count up or down.", autocompletion=completion.pairs)
@@ -132,7 +135,7 @@ def edit(
     ] = None,
     note: Note = None,
 ) -> None:
-    """Change only these fields, of one record or of several in one save; without any on a terminal, the form asks.
+    """Change only the given fields, of one record or of several in one save; without any on a terminal, the form opens.
 
     Example: fieldsync edit JBL-AK-42 --set location=اللاذقية --put needs=food --note "moved"
     """
@@ -179,10 +182,10 @@ def _wanted(node: "Node", type: str, doc: dict[str, Any], set_: list[str] | None
 def show(
     ctx: typer.Context,
     record: Record,
-    all_heads: Annotated[bool, Option("--all-heads", help="Every surviving value of every field, too.")] = False,
-    whole: Annotated[bool, Option("--whole", help="All that belongs to it, not the newest only.")] = False,
+    all_heads: Annotated[bool, Option("--all-heads", help="Include every surviving value of every field.")] = False,
+    whole: Annotated[bool, Option("--whole", help="All related records, not only the newest.")] = False,
 ) -> None:
-    """Show one record; of a household or a case all that belongs to it, too: members, cases, plan, aid, visits, referrals.
+    """Show one record; for a household or a case also the related records: members, cases, plan, aid, visits, referrals.
 
     Example: fieldsync show JBL-AK-42
     """
@@ -207,17 +210,17 @@ def list_records(
             metavar="FIELD=VALUE", help="Only those with this value; also unit=LAT.", autocompletion=completion.pairs
         ),
     ] = None,
-    limit: Annotated[int, Option(min=0, help="How many at most; 0 means all, which --csv gives by itself.")] = 20,
+    limit: Annotated[int, Option(min=0, help="Maximum number of records; 0 means all, the default with --csv.")] = 20,
     sort: Annotated[
         str | None,
         Option(
-            metavar="FIELD", help="In order of a field; -FIELD for falling order.", autocompletion=completion.sorting
+            metavar="FIELD", help="Sort by a field; -FIELD for descending order.", autocompletion=completion.sorting
         ),
     ] = None,
     columns: Annotated[
-        str | None, Option(metavar="FIELD,…", help="Only these; also code, id, unit, about, updated, by.")
+        str | None, Option(metavar="FIELD,…", help="Only these columns; also code, id, unit, about, updated, by.")
     ] = None,
-    csv: Annotated[bool, Option("--csv", help="As CSV, for a spreadsheet; sensitive fields stay out of it.")] = False,
+    csv: Annotated[bool, Option("--csv", help="As CSV, for a spreadsheet; sensitive fields are left out.")] = False,
 ) -> None:
     """List the records of a type.
 
@@ -272,7 +275,7 @@ def find(
     text: Annotated[
         list[str], Argument(metavar="TEXT", help="Names, phones, codes; Arabic spelling and script are forgiven.")
     ],
-    limit: Annotated[int, Option(min=0, help="How many at most; 0 means all.")] = 20,
+    limit: Annotated[int, Option(min=0, help="Maximum number of entries; 0 means all.")] = 20,
 ) -> None:
     """Find records by words.
 
@@ -303,7 +306,7 @@ def history(ctx: typer.Context, record: Record) -> None:
 def remove(
     ctx: typer.Context,
     record: Record,
-    reason: Annotated[str, Option(help="Why it is removed.")],
+    reason: Annotated[str, Option(help="The reason for the removal.")],
     *,
     dry_run: Annotated[
         bool, Option("--dry-run", help="Show the records that belong or refer to it, and remove nothing.")

@@ -33,11 +33,16 @@ def refer(
             autocompletion=completion.units,
         ),
     ],
-    reason: Annotated[str, Option(metavar="TEXT", help="Why; only what they need to know, for they read it.")],
+    reason: Annotated[
+        str,
+        Option(metavar="TEXT", help="The reason; the other organisation reads it, so give only what it needs to know."),
+    ],
     kind: Annotated[
         str, Option(metavar="KIND", help="service, charity_help, home_repair, protection, corner or escalation.")
     ] = "charity_help",
-    services: Annotated[list[str] | None, Option(metavar="SERVICE", help="What is asked for; again for each.")] = None,
+    services: Annotated[
+        list[str] | None, Option(metavar="SERVICE", help="A requested service; repeat for each.")
+    ] = None,
     urgency: Annotated[
         str, Option(metavar="URGENCY", help="emergency (24 hours), urgent (72 hours) or routine (2 weeks).")
     ] = "routine",
@@ -45,7 +50,7 @@ def refer(
         list[str] | None,
         Option(
             metavar="FIELD",
-            help="A field of the person or the household that they see; again for each. Default: the name alone.",
+            help="A field of the person or the household to share; repeat for each (default: the name alone).",
             autocompletion=completion.fields,
         ),
     ] = None,
@@ -53,12 +58,12 @@ def refer(
         str | None,
         Option(
             metavar="RECORD",
-            help="The consent to go by (default: the newest that covers it).",
+            help="The consent to use (default: the newest that covers it).",
             autocompletion=completion.codes,
         ),
     ] = None,
     override: Annotated[
-        str | None, Option(metavar="REASON", help="Why it goes without a consent; supervisors only.")
+        str | None, Option(metavar="REASON", help="The reason for referring without consent; supervisors only.")
     ] = None,
     note: Note = None,
 ) -> None:
@@ -77,7 +82,7 @@ def refer(
 
 
 def accept(ctx: typer.Context, record: Referral, note: Note = None) -> None:
-    """Take a referral on.
+    """Accept a referral.
 
     Example: fieldsync referral accept JBL-AK-12
     """
@@ -104,7 +109,7 @@ def decline(
 
 
 def complete(ctx: typer.Context, record: Referral, note: Note = None) -> None:
-    """Say that all of a referral was done.
+    """Mark a referral as completed.
 
     Example: fieldsync referral complete JBL-AK-12
     """
@@ -115,12 +120,12 @@ def deliver(
     ctx: typer.Context,
     record: Referral,
     *,
-    service: Annotated[str, Option(metavar="SERVICE", help="What was given, such as shelter.")],
-    on: Annotated[str | None, Option(metavar="DATE", help="When; default: today.")] = None,
+    service: Annotated[str, Option(metavar="SERVICE", help="The service given, such as shelter.")],
+    on: Annotated[str | None, Option(metavar="DATE", help="The date (default: today).")] = None,
     outcome: Annotated[str, Option(metavar="OUTCOME", help="given, partly, not_given or refused.")] = "given",
     note: Note = None,
 ) -> None:
-    """Write down a service that was given for a referral; the unit that referred learns of it.
+    """Record a service given for a referral; the referring unit is informed.
 
     Example: fieldsync referral deliver JBL-AK-12 --service shelter --on 2026-10-04
     """
@@ -131,7 +136,7 @@ def deliver(
 
 
 def withdraw(ctx: typer.Context, record: Referral, note: Note = None) -> None:
-    """Take a referral back: it leaves the other organisation with its next sync; what was done stays done.
+    """Withdraw a referral: it leaves the other organisation at its next sync; services already delivered stay recorded.
 
     Example: fieldsync referral withdraw JBL-AK-12 --note "moved away"
     """
@@ -149,7 +154,7 @@ def list_referrals(
     ] = False,
     unit: Unit = None,
 ) -> None:
-    """List referrals, the oldest overdue first: nothing that was sent is forgotten.
+    """List referrals, the oldest overdue first.
 
     Example: fieldsync referral list --unanswered
     """
@@ -162,7 +167,7 @@ def list_referrals(
 
 
 def list_shared(ctx: typer.Context, record: Record) -> None:
-    """List what of a person or household was ever shared: with whom, since when, which fields, under which consent.
+    """List the data of a person or household that was ever shared: organisation, date, fields, consent.
 
     Example: fieldsync consent list JBL-AK-7
     """

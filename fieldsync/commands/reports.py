@@ -57,7 +57,7 @@ def report(
         ),
     ] = None,
     *,
-    list_: Annotated[bool, Option("--list", help="Name the reports there are.")] = False,
+    list_: Annotated[bool, Option("--list", help="List the reports.")] = False,
     month: Annotated[str | None, Option(metavar="MONTH", help="A month such as 2026-10 (default: this one).")] = None,
     year: Annotated[str | None, Option(metavar="YEAR", help="A year instead.")] = None,
     unit: Annotated[
@@ -68,9 +68,13 @@ def report(
     ] = "table",
     out: Annotated[str | None, Option(metavar="FILE", help="Write csv or xlsx to this file.")] = None,
     share: Annotated[
-        bool, Option("--share", help="To leave the organisation: issues it if its period is over, hides small numbers.")
+        bool,
+        Option(
+            "--share",
+            help="For use outside the organisation: issues the report if its period is over, and suppresses small numbers.",
+        ),
     ] = False,
-    limit: Annotated[int, Option(metavar="N", help="At most so many lines on a terminal; 0: all.")] = 50,
+    limit: Annotated[int, Option(metavar="N", help="Maximum number of lines on a terminal; 0: all.")] = 50,
 ) -> None:
     """Show the figures of a month or a year; `report freeze` issues a month, and later arrivals then show as +n.
 

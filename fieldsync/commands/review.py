@@ -28,8 +28,8 @@ Type = Annotated[
     str | None, Option("--type", metavar="TYPE", help="Only records of this type.", autocompletion=completion.types)
 ]
 Field = Annotated[str | None, Option(metavar="FIELD", help="Only this field.", autocompletion=completion.fields)]
-By = Annotated[str | None, Option(metavar="NAME", help="Only those of which this person wrote a value.")]
-Older = Annotated[int | None, Option(metavar="DAYS", min=0, help="Only those open for so many days or longer.")]
+By = Annotated[str | None, Option(metavar="NAME", help="Only conflicts with a value by this person.")]
+Older = Annotated[int | None, Option(metavar="DAYS", min=0, help="Only conflicts open for at least so many days.")]
 Text = Annotated[
     str | None, Option(metavar="WORDS", help="Only those with these words in the record's name or a value.")
 ]
@@ -146,7 +146,9 @@ def take(
     record: Record,
     field: OneField,
     *,
-    head: Annotated[str | None, Option(metavar="DEVICE:SEQ", help="One of the values, by who wrote it.")] = None,
+    head: Annotated[
+        str | None, Option(metavar="DEVICE:SEQ", help="One of the values, by its device and save number.")
+    ] = None,
     value: Annotated[str | None, Option(metavar="VALUE", help="Another value.")] = None,
     note: Note = None,
 ) -> None:
@@ -174,7 +176,7 @@ def take(
 
 
 def undo(ctx: typer.Context, record: Record, field: OneField, note: Note = None) -> None:
-    """Take a decision back: the conflict is open again, with the values it had.
+    """Undo a decision: the conflict is open again, with its former values.
 
     Example: fieldsync review undo JBL-AK-42 location
     """
@@ -202,7 +204,9 @@ def bulk(
     by: By = None,
     older: Older = None,
     text: Text = None,
-    dry_run: Annotated[bool, Option("--dry-run", help="Say what would be decided, and decide nothing.")] = False,
+    dry_run: Annotated[
+        bool, Option("--dry-run", help="Show what would be decided, without deciding anything.")
+    ] = False,
     note: Note = None,
 ) -> None:
     """Decide many conflicts by one rule.
@@ -291,10 +295,12 @@ def send_back(
     ctx: typer.Context,
     record: Record,
     field: OneField,
-    question: Annotated[str, Option(metavar="TEXT", help="What you want to know.")],
-    of: Annotated[str | None, Option(metavar="NAME", help="Whom you ask (default: all who wrote a value).")] = None,
+    question: Annotated[str, Option(metavar="TEXT", help="The question to the authors of the values.")],
+    of: Annotated[
+        str | None, Option(metavar="NAME", help="The author to ask (default: all authors of a value).")
+    ] = None,
 ) -> None:
-    """Return a conflict to the caseworkers who wrote its values, with a question, which stands in their agenda.
+    """Return a conflict to the caseworkers who wrote its values, with a question, which appears in their agenda.
 
     Example: fieldsync review return JBL-AK-42 location --question "Which of the two did you see yourself?"
     """
@@ -312,7 +318,7 @@ def answer(
     question: Annotated[str, Argument(metavar="QUESTION", help="The question: its code in your agenda, or its id.")],
     text: Annotated[str, Argument(metavar="TEXT", help="The answer.")],
 ) -> None:
-    """Answer a question about a conflict, for whoever decides it.
+    """Answer a question about a conflict, for the supervisor who decides it.
 
     Example: fieldsync review answer JBL-AK-77 "I was there on Tuesday, they live in Jableh."
     """

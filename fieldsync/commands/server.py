@@ -23,8 +23,8 @@ Role = Annotated[
 def init(
     ctx: typer.Context,
     org: Annotated[str, Option(metavar="NAME", help="The organisation's name.")],
-    unit: Annotated[str, Option(metavar="ROOT", help="The unit that the server is for, such as LAT.")],
-    address: Annotated[str, Option(metavar="URL", help="Where laptops reach it: https://HOST:PORT.")],
+    unit: Annotated[str, Option(metavar="ROOT", help="The server's unit, such as LAT.")],
+    address: Annotated[str, Option(metavar="URL", help="The address for laptops: https://HOST:PORT.")],
     schemas: Annotated[
         str, Option(metavar="DIR", help="A folder of forms (default: those that come with fieldsync).")
     ] = "",
@@ -50,15 +50,17 @@ def init(
 
 def run(
     ctx: typer.Context,
-    listen: Annotated[str, Option(metavar="HOST:PORT", help="Where to listen.")] = "0.0.0.0:8443",
+    listen: Annotated[str, Option(metavar="HOST:PORT", help="The address to listen on.")] = "0.0.0.0:8443",
     workers: Annotated[int, Option(min=1, help="Processes; more than one needs PostgreSQL.")] = 1,
     unproved: Annotated[
         int,
-        Option(metavar="N", min=16, help="Most connections that have not yet proved a device; the oldest is dropped."),
+        Option(metavar="N", min=16, help="Maximum number of unauthenticated connections; the oldest is dropped."),
     ] = 1_500,
-    unproved_address: Annotated[int, Option(metavar="N", min=1, help="The same, from one network address.")] = 200,
+    unproved_address: Annotated[
+        int, Option(metavar="N", min=1, help="Maximum number of unauthenticated connections from one network address.")
+    ] = 200,
 ) -> None:
-    """Serve in the foreground until told to stop; says `listening on URL` on standard error when ready.
+    """Serve in the foreground until stopped; prints `listening on URL` on standard error when ready.
 
     Example: fieldsync server run --listen 0.0.0.0:8443
     """
@@ -90,9 +92,9 @@ def invite(
             autocompletion=completion.units,
         ),
     ],
-    hours: Annotated[int, Option(min=1, max=24 * 90, help="How long the invite is good for.")] = 72,
+    hours: Annotated[int, Option(min=1, max=24 * 90, help="How long the invite is valid.")] = 72,
 ) -> None:
-    """Make an invite, good once; works while the server runs.
+    """Make a single-use invite; works while the server runs.
 
     Example: fieldsync server invite "أمل" --role caseworker --unit LAT/JBL
     """
@@ -105,7 +107,7 @@ def invite(
 
 
 def devices(ctx: typer.Context) -> None:
-    """List the enrolled devices: whose, what for, last seen.
+    """List the enrolled devices: person, role, last contact.
 
     Example: fieldsync server devices
     """
@@ -125,18 +127,21 @@ def grant(
         list[str],
         Option(
             metavar="UNIT",
-            help="A unit that it may work in from now on; may be given more than once.",
+            help="A unit that the device may work in; may be given more than once.",
             autocompletion=completion.units,
         ),
     ],
     at_once: Annotated[
         bool,
-        Option("--at-once", help="Take nothing any more that it signed under its old grants, as if it had been told."),
+        Option(
+            "--at-once",
+            help="Refuse everything signed under its old grants from now on, even before the device learns of the change.",
+        ),
     ] = False,
 ) -> None:
     """Set a device's grants, replacing all earlier ones; they take effect at its next sync.
 
-    What it had signed before it was told counts for 60 days, unless --at-once is given.
+    Saves signed before the device learns of the change count for 60 days, unless --at-once is given.
 
     Example: fieldsync server grant AK --role caseworker --unit LAT/JBL --unit LAT/QRD
     """

@@ -15,14 +15,19 @@ if TYPE_CHECKING:
 
 def sync(
     ctx: typer.Context,
-    server: Annotated[str | None, Option(metavar="NAME", help="Which server, where there are several.")] = None,
+    server: Annotated[str | None, Option(metavar="NAME", help="The server, if there are several.")] = None,
     *,
-    dry_run: Annotated[bool, Option("--dry-run", help="Say what it would send, and send nothing.")] = False,
+    dry_run: Annotated[bool, Option("--dry-run", help="Show what it would send, without sending anything.")] = False,
     tries: Annotated[
-        int | None, Option(min=1, help="How many tries in a row may fail (default: 6 once the connection was lost).")
+        int | None,
+        Option(min=1, help="Maximum number of failed attempts in a row (default: 6 once the connection was lost)."),
     ] = None,
     budget: Annotated[
-        str, Option(metavar="SIZE", help="At most so many bytes both ways, such as 200KB: what matters most first.")
+        str,
+        Option(
+            metavar="SIZE",
+            help="Maximum number of bytes in both directions, such as 200KB; the most important data goes first.",
+        ),
     ] = "",
     watch: Annotated[
         bool, Option("--watch", help="Keep running: sync whenever the server can be reached. Ctrl-C ends it.")
@@ -92,7 +97,7 @@ def status(ctx: typer.Context) -> None:
     """Show this laptop's identity, pending saves, conflicts and last sync.
 
     Supervisors also see pairs awaiting review: "duplicates" and "overlaps" with --json; "uncompared" records may bring more.
-    "blocked" lists whatever has kept this store and a server from being compared.
+    "blocked" lists the reasons why this store and a server could not be compared.
 
     Example: fieldsync status
     """

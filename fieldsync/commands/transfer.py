@@ -16,7 +16,7 @@ def move(
     *,
     unit: Annotated[
         str,
-        Option(metavar="UNIT", help="Where it lives from now on, such as LAT/QRD.", autocompletion=completion.units),
+        Option(metavar="UNIT", help="The new unit, such as LAT/QRD.", autocompletion=completion.units),
     ],
     note: Note = None,
     dry_run: Annotated[
@@ -24,7 +24,7 @@ def move(
     ] = False,
     yes: Yes = False,
 ) -> None:
-    """Move a record to another unit, with everything that belongs to it; on a terminal that is said first.
+    """Move a record to another unit, with everything that belongs to it; on a terminal that is shown first.
 
     Example: fieldsync move JBL-AK-42 --unit LAT/QRD --note "found a flat there"
     """

@@ -12,14 +12,14 @@ from fieldsync.commands.records import Note, Yes
 def undo(
     ctx: typer.Context,
     listed: Annotated[
-        bool, Option("--list", help="List what can be undone, the newest first, and change nothing.")
+        bool, Option("--list", help="List the actions that can be undone, the newest first, without changing anything.")
     ] = False,
     note: Note = None,
     yes: Yes = False,
 ) -> None:
     """Undo your last action on this laptop, before or after a sync; run it again for the one before.
 
-    It is a save of its own: both stay in the history. What others have written since stays as they wrote it.
+    It is a save of its own: both stay in the history. Later changes by others are kept.
 
     Example: fieldsync undo
     """

@@ -36,7 +36,7 @@ def attach(
 def sync(
     ctx: typer.Context,
     delay: Annotated[
-        int, Option(min=0, max=24 * 60, metavar="MINUTES", help="Wait up to so long first, by chance.")
+        int, Option(min=0, max=24 * 60, metavar="MINUTES", help="Wait for a random time up to this first.")
     ] = 0,
 ) -> None:
     """Sync with the upstream server: laptops' saves go up as they were signed, new ones come down.
@@ -58,11 +58,11 @@ def sync(
 
 def schedule(
     ctx: typer.Context,
-    at: Annotated[str, Option(metavar="HH:MM", help="When, by this computer's clock.")],
+    at: Annotated[str, Option(metavar="HH:MM", help="The time, by this computer's clock.")],
 ) -> None:
     """Sync with the upstream server every night: a systemd timer, or a cron line where there is no systemd.
 
-    Some minutes are added by chance, so that not all branches call at once. The store must open by FIELDSYNC_KEY_FILE.
+    A random delay of some minutes is added, so that branches do not all sync at once. The store must open by FIELDSYNC_KEY_FILE.
 
     Example: fieldsync server upstream schedule --at 02:00
     """

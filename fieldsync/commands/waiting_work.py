@@ -21,7 +21,7 @@ Kind = Annotated[
 
 
 def list_approvals(ctx: typer.Context, unit: Unit = None, kind: Kind = None) -> None:
-    """List what waits for your approval, the oldest first: plans and closures of cases, events in families.
+    """List pending approvals, the oldest first: plans and closures of cases, household events.
 
     Example: fieldsync review approvals --kind plan
     """
@@ -45,10 +45,12 @@ def approve(
         ),
     ] = None,
     *,
-    everything: Annotated[bool, Option("--all", help="All that waits, of that kind and unit.")] = False,
+    everything: Annotated[bool, Option("--all", help="All pending ones of that kind and unit.")] = False,
     kind: Kind = None,
     unit: Unit = None,
-    dry_run: Annotated[bool, Option("--dry-run", help="Say what would be approved, and approve nothing.")] = False,
+    dry_run: Annotated[
+        bool, Option("--dry-run", help="Show what would be approved, without approving anything.")
+    ] = False,
     note: Note = None,
     yes: Yes = False,
 ) -> None:
@@ -86,12 +88,12 @@ def agenda(
     ctx: typer.Context,
     *,
     until: Annotated[str | None, Option(metavar="DATE", help="Up to this day; default: a week from today.")] = None,
-    overdue: Annotated[bool, Option("--overdue", help="Only what is late.")] = False,
-    worker: Annotated[str | None, Option(metavar="NAME", help="What this worker has to do.")] = None,
-    everybody: Annotated[bool, Option("--everybody", help="What anybody has to do.")] = False,
+    overdue: Annotated[bool, Option("--overdue", help="Only overdue tasks.")] = False,
+    worker: Annotated[str | None, Option(metavar="NAME", help="This worker's tasks.")] = None,
+    everybody: Annotated[bool, Option("--everybody", help="Everybody's tasks.")] = False,
     unit: Unit = None,
 ) -> None:
-    """Show what is due for me, the oldest first: visits, assessments, plan reviews, approvals, answers.
+    """Show your due tasks, the oldest first: visits, assessments, plan reviews, approvals, answers.
 
     Example: fieldsync agenda --overdue
     """

@@ -33,15 +33,17 @@ _OFFLINE = 6
 
 def demo(
     ctx: typer.Context,
-    tree: Annotated[bool, Option("--tree", help="Branches, a move, a cut line and a USB stick instead.")] = False,
+    tree: Annotated[
+        bool, Option("--tree", help="Play the story of branches, a move, a lost connection and a USB stick instead.")
+    ] = False,
     office: Annotated[
         str | None,
-        Option("--office", metavar="DIR", help="Build an invented office that stays, to try all commands on."),
+        Option("--office", metavar="DIR", help="Build a permanent example office to try all commands on."),
     ] = None,
 ) -> None:
-    """Tell the whole story in half a minute: offline work, a conflict, a supervisor's decision, equal stores.
+    """Play the whole story in half a minute: offline work, a conflict, a supervisor's decision, equal stores.
 
-    With --office it tells nothing, and builds an office with eight laptops and a year of work in a new folder instead.
+    With --office it builds an office with eight laptops and a year of work in a new folder instead.
 
     Example: fieldsync demo
     """

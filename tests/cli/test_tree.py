@@ -56,5 +56,5 @@ def test_help_stands_under_headings_and_is_not_cut(world: World) -> None:
         assert (said.code, said.out) == (0, world.here("nobody", *words, "--help").out)
         assert "..." not in said.out.replace("[ARGS]...", "").replace("...]", "")
     shown = " ".join(world.here("nobody", "-h").out.split())
-    assert "Records: add Save a new record; without --set and --from on a terminal, a form asks edit" in shown
+    assert "Records: add Save a new record; without --set and --from on a terminal, a form opens edit" in shown
     assert "السجلات:" in world.here("nobody", "-h", "--lang", "ar").out

@@ -23,6 +23,6 @@ def test_every_command_has_its_page() -> None:
 def test_options_and_examples_are_those_of_the_help() -> None:
     """A command's options with what they mean, and those of the commands below a group."""
     pages = man_pages.man_pages({})
-    assert ".B \\-\\-stay\\-open\nThe form for the next one, until you stop." in pages["fieldsync-add.1"]
+    assert ".B \\-\\-stay\\-open\nOpen the form for the next record, until you stop." in pages["fieldsync-add.1"]
     assert '.SS "fieldsync review take"' in pages["fieldsync-review.1"]
     assert "fieldsync review take JBL\\-AK\\-42 location \\-\\-head AK:17" in pages["fieldsync-review.1"]

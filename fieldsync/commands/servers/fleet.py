@@ -16,9 +16,9 @@ def fleet(
         str, Option(metavar="TIME", help="Only those without a sync for so long: 7d, 12h. Default: all.")
     ] = "",
 ) -> None:
-    """Show this server, its branches and all devices: version, last sync, last backup, disk, clock, and what each needs.
+    """Show this server, its branches and all devices: version, last sync, last backup, disk, clock, and action needed.
 
-    Those that need somebody most come first. What a device tells is as of its last sync; a branch passes on what it knows of its own.
+    The most urgent come first. A device's data is as of its last sync; a branch forwards that of its own devices.
 
     Example: fieldsync server fleet --late 7d
     """

@@ -38,7 +38,7 @@ class CompletionScript(Struct, frozen=True):
 def completion(
     ctx: typer.Context, shell: Annotated[str, Argument(metavar="SHELL", help="bash, zsh, fish, powershell or pwsh.")]
 ) -> None:
-    """Write a script with which a shell completes commands, options and record types: for its start-up file.
+    """Print a script that lets a shell complete commands, options and record types, for its start-up file.
 
     Example: fieldsync completion bash >> ~/.bashrc
     """
