@@ -127,7 +127,7 @@ def _folder(*, create: bool = False) -> Path | None:
 
 
 def _is_own(folder: Path) -> bool:
-    """Say whether a folder is this person's, and nobody else can look into it or put anything there."""
+    """Return whether a folder is this person's, and nobody else can look into it or put anything there."""
     try:
         found = folder.lstat()
     except OSError:

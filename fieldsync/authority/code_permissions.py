@@ -47,7 +47,7 @@ class CodeChecks(ValueChecks):
             raise errors.IllegalValue(type=commit.type, field=field, reason="system")
 
     def _may_give(self, code: object, unit: object, *, anywhere: bool) -> bool:
-        """Say whether a code has letters of this device's, and the unit's name in front unless any unit's may be."""
+        """Return whether a code has letters of this device's, and the unit's name in front unless any unit's may be."""
         parts = codes.parse_code(code) if isinstance(code, str) else None
         if parts is None:
             return False
@@ -69,13 +69,13 @@ class CodeChecks(ValueChecks):
         )
 
     def _is_decided(self, commit: Commit) -> bool:
-        """Say whether a decision chooses among codes that the record was given: copies of a laptop may give it two."""
+        """Return whether a decision chooses among codes that the record was given: copies of a laptop may give it two."""
         return f"{DECIDED}/_code" in commit.fields and all(
             self._conflicts.had_seen(commit, "_code", value) for value in possible_values(commit.fields["_code"])
         )
 
     def _is_reserved(self, record: bytes, code: object) -> bool:
-        """Say whether a record reserves this code, of those from which this one has the beginning of its id."""
+        """Return whether a record reserves this code, of those from which this one has the beginning of its id."""
         wanted = codes.split_code(code) if isinstance(code, str) else None
         if wanted is None:
             return False

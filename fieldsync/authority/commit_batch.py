@@ -51,7 +51,7 @@ class CommitBatch:
         return self._settle_with(self.known.get(record), [*self.said.get(record, ()), commit])
 
     def _is_visible(self, row: Row) -> bool:
-        """Say whether a record is, or was, in a channel that the device may see."""
+        """Return whether a record is, or was, in a channel that the device may see."""
         channels = {*row.channels, *self.tx.channels_left(row.n)}
         return any(may_see_channel(self.device.grants, self.tx.channel(n).unit) for n in channels)
 

@@ -127,7 +127,7 @@ class ConflictJudge:
         return None
 
     def had_seen(self, commit: Commit, name: str, value: object) -> bool:
-        """Say whether an accepted commit that this one names wrote a value."""
+        """Return whether an accepted commit that this one names wrote a value."""
         log, this = self._field_log(commit, name), _field_write(commit, name)
         return any(one.head.value == value for device in this.covered_devices for one in log.named_writes(this, device))
 
@@ -181,7 +181,7 @@ class ConflictJudge:
         return None if allowed or not tops else LifecycleState.from_head(tops[0].head)
 
     def takes_back(self, commit: Commit, name: str) -> bool:
-        """Say whether a commit writes again what its device's last write of a field had replaced, and nobody has written since.
+        """Return whether a commit writes again what its device's last write of a field had replaced, and nobody has written since.
 
         Then it is as if that step had never been taken: whoever took it may take it back.
         """
@@ -220,7 +220,7 @@ class ConflictJudge:
         return self._rules.type_rules(commit.type).field_rule(field_of(name), member="/" in name).policy
 
     def _ends_no_conflict(self, commit: Commit, name: str, context: Context) -> bool:
-        """Say whether a write surely ends no conflict: nothing is named, or the only head with all that it has written over."""
+        """Return whether a write surely ends no conflict: nothing is named, or the only head with all that it has written over."""
         if self._quarantined:
             return False
         row = self._known.get(commit.record)
@@ -235,7 +235,7 @@ class ConflictJudge:
         return self._is_lone(commit, name, context)
 
     def _is_from_above(self, commit: Commit, name: str) -> bool:
-        """Say whether a branch has a commit already, in a state from the server above, which has accepted it."""
+        """Return whether a branch has a commit already, in a state from the upstream server, which has accepted it."""
         row = self._known.get(commit.record)
         return (
             self._branch
@@ -248,7 +248,7 @@ class ConflictJudge:
         return any(name in fields for fields in self._written.get(commit.record, ()))
 
     def _is_lone(self, commit: Commit, name: str, context: Context) -> bool:
-        """Say whether a commit names exactly what the record shows, and that is one value."""
+        """Return whether a commit names exactly what the record shows, and that is one value."""
         row = self._known.get(commit.record)
         if row is None or self._quarantined or self._in_batch(commit, name):
             return False
@@ -290,7 +290,7 @@ class ConflictJudge:
             elif here is False:
                 absent.append(dot)
         row = self._known.get(record)
-        if row is not None:  # what came as a state, from the server above
+        if row is not None:  # what came as a state, from the upstream server
             register = register_of(row.state, name)
             for head, context in zip(register.heads, contexts_of(register), strict=True):
                 if head.dot not in seen:
@@ -314,11 +314,11 @@ class ConflictJudge:
         return ConflictVerdict(undecided, (*(commit_key(*dot) for dot in missing), changes))
 
     def _is_unjudged(self, commit: Commit, device: bytes, seq: int) -> bool:
-        """Say whether another device's commit came with this one and is still to be judged."""
+        """Return whether another device's commit came with this one and is still to be judged."""
         return device != commit.device and seq >= self._unjudged.get(device, seq + 1)
 
     def _ends_removal(self, commit: Commit, this: FieldWrite) -> bool:
-        """Say whether a write over a deletion restores what somebody else removed, or has seen what keeps the record: others decide.
+        """Return whether a write over a deletion restores what somebody else removed, or has seen what keeps the record: others decide.
 
         Whether its author had seen that, a restoring nil does not say.
         """
@@ -391,7 +391,7 @@ def _field_write(commit: Commit, name: str) -> FieldWrite:
 
 
 def _is_as_far_along(policy: Policy, one: FieldWrite, other: FieldWrite) -> bool:
-    """Say whether a state is as far along as another, or further."""
+    """Return whether a state is as far along as another, or further."""
     a, b = one.head.value, other.head.value
     if a == b or policy.lifecycle is None or not isinstance(b, str):
         return True

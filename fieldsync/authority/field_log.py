@@ -20,7 +20,7 @@ class FieldWrite(Struct, frozen=True):
         return max(named, self.head.seq - 1) if device == self.head.device else named
 
     def covers_write(self, other: "FieldWrite") -> bool:
-        """Say whether this commit has written over another."""
+        """Return whether this commit has written over another."""
         return other.head.seq <= self.covered_up_to(other.head.device)
 
     @property
@@ -127,17 +127,17 @@ class FieldLog:
         return found
 
     def is_last(self, write: FieldWrite) -> bool:
-        """Say whether a commit is the last accepted one of its device."""
+        """Return whether a commit is the last accepted one of its device."""
         return self._lanes[write.head.device].seqs[-1] == write.head.seq
 
     def has_between(self, device: bytes, after: int, upto: int) -> bool:
-        """Say whether a device has a commit, accepted or not yet, with a number behind one and up to another."""
+        """Return whether a device has a commit, accepted or not yet, with a number behind one and up to another."""
         lane = self._lanes.get(device)
         several = [[] if lane is None else lane.seqs, self._absent.get(device, [])]
         return any(bisect_right(seqs, upto) > bisect_right(seqs, after) for seqs in several)
 
     def has_accepted_between(self, device: bytes, after: int, upto: int, but: Dot) -> bool:
-        """Say whether a device has an accepted commit with a number behind one and up to another, `but` one."""
+        """Return whether a device has an accepted commit with a number behind one and up to another, `but` one."""
         lane = self._lanes.get(device)
         if lane is None:
             return False

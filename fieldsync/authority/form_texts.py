@@ -265,7 +265,7 @@ def _load_incoming(tx: ReadTx | SettingsHolder, source: bytes) -> _IncomingForms
 
 
 def is_newer(ours: bytes, theirs: bytes) -> bool | None:
-    """Say whether our forms are newer than another's, or at least others; False if theirs are, None if they are the same."""
+    """Return whether our forms are newer than another's, or at least others; False if theirs are, None if they are the same."""
     if theirs == ours or not theirs:
         return None
     return theirs[:4] <= ours[:4]

@@ -102,7 +102,7 @@ class Permit(CodeChecks):
         return objection
 
     def _may_vouch_for(self, branch: bytes, commit: Commit) -> bool:
-        """Say whether a record is, or was, in one of a branch's units: of others its word counts for nothing."""
+        """Return whether a record is, or was, in one of a branch's units: of others its word counts for nothing."""
         server, row = self.tx.device(branch), self.known.get(commit.record)
         if row is None:
             units = [self._made.get(commit.record, (str(commit.fields.get("_unit")), ""))[0]]
@@ -269,7 +269,7 @@ class Permit(CodeChecks):
                 raise errors.Gap(device=device.hex(), need=held + 1)
 
     def _is_copied(self, device: bytes) -> bool:
-        """Say whether a device is a copied one: of what was seen of it elsewhere, nothing more may come."""
+        """Return whether a device is a copied one: of what was seen of it elsewhere, nothing more may come."""
         known = self.tx.device(device)
         return known is not None and known.state == "forked"
 
@@ -294,7 +294,7 @@ class Permit(CodeChecks):
             if one is None or (isinstance(one, str) and self._known_unit(one)):
                 continue
             if self._branch and isinstance(one, str) and is_unit(one):
-                continue  # a branch does not know all units; the server above does
+                continue  # a branch does not know all units; the upstream server does
             if not isinstance(one, str) or not is_unit(one) or covering_grant(self.device.grants, one) is None:
                 raise errors.UnitRefused(unit=str(one))
         fields = commit.fields
@@ -315,7 +315,7 @@ class Permit(CodeChecks):
                         raise errors.NoRecord(ref=record.hex())  # where it is, is nothing that this device may learn
 
     def _takes_foreign_value(self, commit: Commit, value: str) -> bool:
-        """Say whether a decision takes a value that somebody else has written where it decides."""
+        """Return whether a decision takes a value that somebody else has written where it decides."""
         decided = [name for name in commit.fields if f"{DECIDED}/{name}" in commit.fields]
         return any(
             value in possible_values(commit.fields[name]) and self._conflicts.had_seen(commit, name, value)

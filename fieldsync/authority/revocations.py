@@ -48,7 +48,7 @@ class DeviceHistory:
         self.waits_for: tuple[WaitKey, ...] = ()
 
     def was_lost(self, seq: int) -> bool:
-        """Say whether a commit was first taken after the device was out of its person's hands."""
+        """Return whether a commit was first taken after the device was out of its person's hands."""
         if self._since is None:
             return False
         taken = self._tx.first_receipt(self._device.id, seq)
@@ -75,7 +75,7 @@ class DeviceHistory:
             yield EarlierDevice(then, taken.server if taken.via else None, vouched)
 
     def _precedes_change(self, change: AuthorityChange, taken: FirstReceipt, seq: int) -> bool:
-        """Say whether a commit was first taken before a change: by this server, or on a branch's word as far as that goes."""
+        """Return whether a commit was first taken before a change: by this server, or on a branch's word as far as that goes."""
         if not taken.via:
             return change.n > taken.basis
         if change.number and change.number <= taken.number:
@@ -86,7 +86,7 @@ class DeviceHistory:
         return told is None or (seq <= told.head and self._is_proved(told))
 
     def _is_proved(self, told: StatedChange) -> bool:
-        """Say whether the chain is what a branch had stated; it is not known before all of it is here."""
+        """Return whether the chain is what a branch had stated; it is not known before all of it is here."""
         device = self._device.id
         if told.head > self._tx.log_head(device):
             self.waits_for = (commit_key(device, told.head),)
@@ -96,7 +96,7 @@ class DeviceHistory:
 
 
 def _is_in_time(change: AuthorityChange, taken: FirstReceipt) -> bool:
-    """Say whether a commit came here while what was signed before this change of grants still counts: nobody has to vouch for that."""
+    """Return whether a commit came here while what was signed before this change of grants still counts: nobody has to vouch for that."""
     return change.kind == GRANTS and taken.came <= change.until
 
 
@@ -122,7 +122,7 @@ def note_sent_changes(
 ) -> bool:
     """Remember where the devices stood that a branch is now told of: as it stated in this request, or as they are here.
 
-    False where it is not told yet: it is to state this `anew`, as what it had stated was lost when this store was put back.
+    False where it is not told yet: it is to state this `anew`, as what it had stated was lost when this store was restored.
     """
     known = tx.peer_settings(branch)
     if found and anew and known.withheld_news < _MOST_WITHHELD:

@@ -77,7 +77,7 @@ def _claim_text(said: messages.Forms) -> str:
 
 
 def note_lacking(tx: Tx, server: bytes, *, older: bool, sent: bool) -> None:
-    """Note whether a server lacks forms that are here; what was sent in vain is not sent again until it had them."""
+    """Note whether a server lacks forms that are here; forms sent without success are not sent again until it had them."""
     if sent:
         tx.settings.outdone_forms = None
     known = tx.peer_settings(server)
@@ -88,7 +88,7 @@ def note_lacking(tx: Tx, server: bytes, *, older: bool, sent: bool) -> None:
 
 
 def is_claim_due(tx: ReadTx, server: bytes) -> bool:
-    """Say whether a server is to get forms with the next request."""
+    """Return whether a server is to get forms with the next request."""
     return _lacks_forms(tx, server) or tx.settings.outdone_forms is not None
 
 
@@ -97,7 +97,7 @@ def _lacks_forms(tx: ReadTx, server: bytes) -> bool:
 
 
 def claim_frames(sender: Sender) -> Iterator[bytes]:
-    """Yield the claims of forms of ours that a server lacks, or that it may have given another's number; by stick with their texts."""
+    """Yield the claims of forms of ours that a server lacks, or that it may have given another's number; by bundle with their texts."""
     if sender.protocol < RETURNS_FORMS:
         return
     with sender.node.store.read() as tx:
@@ -153,7 +153,7 @@ def restore_forms(node: Node, tx: Tx, source: bytes, said: messages.Forms) -> tu
 
 
 def _is_wanted(node: Node, tx: Tx, said: messages.Forms) -> bool:
-    """Say whether the forms of a claim are wanted: newer than ours, and signed by our headquarters.
+    """Return whether the forms of a claim are wanted: newer than ours, and signed by our headquarters.
 
     Where headquarters has given one number twice, its present forms get a higher one: else each side would put the other's in force.
     """

@@ -47,7 +47,7 @@ def put_in_force(node: Node, tx: Tx, texts: dict[str, str]) -> list[str]:
 
 
 def equal_types(one: Type | None, other: Type) -> bool:
-    """Say whether two types are the same, words and all."""
+    """Return whether two types are the same, words and all."""
     from fieldsync.schema import model
 
     return one is not None and model.make_schema({"": one}).version == model.make_schema({"": other}).version

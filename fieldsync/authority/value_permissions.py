@@ -157,7 +157,7 @@ class ValueChecks(CommitBatch):
             row = self.known.get(commit.record)
             register = EMPTY if row is None else register_of(row.state, name)
             if not stored and register.seen.get(commit.device, 0) >= commit.seq:
-                continue  # the server above has judged it: it came from there in a state
+                continue  # the upstream server has judged it: it came from there in a state
             heads = register.heads
             seen = dict(next((pairs for names, pairs in commit.context if name in names), ()))
             before = [h.value for h in heads if h.seq <= seen.get(h.device, 0)]
@@ -198,7 +198,7 @@ class ValueChecks(CommitBatch):
             return
         row = self.known.get(commit.record)
         if row is not None and register_of(row.state, validate.STATE).seen.get(commit.device, 0) >= commit.seq:
-            return  # judged by the server above
+            return  # judged by the upstream server
         before = [
             one.value for one in self._conflicts.preceding_states(rules.with_present_names(commit), validate.STATE)
         ]
@@ -222,7 +222,7 @@ class ValueChecks(CommitBatch):
             raise errors.Incomplete(type=commit.type, fields=lacking)
 
     def _is_shown(self, commit: Commit, name: str, value: object) -> bool:
-        """Say whether the record shows this value already, or has decided over it: a person may decide for what an older form allowed."""
+        """Return whether the record shows this value already, or was decided over it: an older form's value may be chosen."""
         row = self.known.get(commit.record)
         if row is None or not commit.context:
             return False
@@ -243,7 +243,7 @@ def _says_decision(commit: Commit) -> bool:
 
 
 def _identical(one: object, other: object) -> bool:
-    """Say whether two values are equal, their types included: 4.0 is not 4, and True is not 1."""
+    """Return whether two values are equal, their types included: 4.0 is not 4, and True is not 1."""
     if type(one) is not type(other):
         return isinstance(one, tuple | list) and isinstance(other, tuple | list) and _identical([*one], [*other])
     if isinstance(one, list) and isinstance(other, list):
@@ -256,7 +256,7 @@ def _identical(one: object, other: object) -> bool:
 def _check_member(commit: Commit, spec: Field, name: str, value: object, *, by_server: bool) -> None:
     """A set in a first commit is a list of members; otherwise sets, tallies and logs have a register for each part.
 
-    A server also says again the parts of devices that were copied.
+    A server also re-issues the parts of devices that were copied.
     """
     part = name.partition("/")[2]
     if spec.kind == "set" and isinstance(value, list) and not part:

@@ -55,7 +55,7 @@ class _AgendaLine(NamedTuple):
 
 
 def is_me(node: Node, worker: str | None) -> bool:
-    """Say whether a worker is this node's person, by name; spelling is forgiven."""
+    """Return whether a worker is this node's person, by name; spelling is forgiven."""
     return worker is not None and names.name_tokens(worker) == names.name_tokens(node.person)
 
 

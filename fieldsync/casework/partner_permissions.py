@@ -54,7 +54,7 @@ def _check_delivery(batch: JudgedBatch, commit: Commit) -> None:
 
 
 def _shared_once(batch: JudgedBatch, row: Row, unit: str | None = None) -> bool:
-    """Say whether a record is, or was, shared with a unit of the device's: an answer given meanwhile is kept."""
+    """Return whether a record is, or was, shared with a unit of the device's: an answer given meanwhile is kept."""
     tx = batch.tx
     channels = {*tx.projection_entries(row.n), *tx.channels_left(row.n), *tx.channels_never_held(row.state.record)}
     names = [batch.units(n) for n in channels]

@@ -73,7 +73,7 @@ def _note_parts(tx: Tx, rules: Rules, sources: Iterable[bytes]) -> set[bytes]:
 
 
 def _note_lost(tx: Tx, rules: Rules, row: Row) -> None:
-    """Note what a unit has no more that it was once to have: put back to before that, this server may never have shared it.
+    """Note records no longer shared with a unit: a server restored to before the sharing may never have sent them.
 
     A partner's laptop that still has it is told, when it asks, that it left.
     """
@@ -129,7 +129,7 @@ def _parts_of_referral(tx: Tx, rules: Rules, row: Row) -> dict[SharedPart, set[s
 
 
 def is_in_force(tx: ReadTx, doc: Document) -> bool:
-    """Say whether a referral is one that its partner has: sent, not taken back, its consent not either, its person not deleted.
+    """Return whether a referral is one that its partner has: sent, not taken back, its consent not either, its person not deleted.
 
     Time plays no part in it, or two servers would differ: what was shared before a consent expired stays shared.
     """
@@ -261,7 +261,7 @@ def _unit_of(row_of: RowOf, organisation: object) -> object:
 
 
 def asks_consent(type: str, fields: Mapping[str, object]) -> bool:
-    """Say whether a commit shares something: with a new unit, more of it, or once more."""
+    """Return whether a commit shares something: with a new unit, more of it, or once more."""
     if type != REFERRAL:
         return False
     return any(

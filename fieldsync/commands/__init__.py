@@ -100,7 +100,7 @@ def _waiting(settings: Settings) -> Callable[[int], None]:
 
 
 def is_full(folder: Path) -> bool:
-    """Say whether there is no room left on a folder's disk."""
+    """Return whether there is no room left on a folder's disk."""
     import shutil
 
     try:

@@ -50,7 +50,7 @@ def number_of(letters: str) -> int:
 
 
 def are_letters(text: str) -> bool:
-    """Say whether text can be a device's letters."""
+    """Return whether text can be a device's letters."""
     return 1 <= len(text) <= 6 and all(letter in _LETTERS for letter in text)
 
 

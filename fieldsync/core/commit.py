@@ -136,13 +136,13 @@ def check_commit(commit: Commit) -> None:
 
 
 def is_sound(commit: Commit) -> bool:
-    """Say whether a commit's values are JSON's, within limits."""
+    """Return whether a commit's values are JSON's, within limits."""
     doubtful = [value for value in commit.fields.values() if type(value) not in _HARMLESS]
     return not doubtful or all(map(is_json_value, doubtful))  # most commits hold nothing that could be unsound
 
 
 def is_json_value(value: object, depth: int = MAX_DEPTH) -> bool:
-    """Say whether a value is one of JSON's, within limits."""
+    """Return whether a value is one of JSON's, within limits."""
     if isinstance(value, float):
         return value - value == 0  # neither NaN nor infinite
     if value is None or isinstance(value, (str, bool)):

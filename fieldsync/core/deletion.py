@@ -34,7 +34,7 @@ def _group_numbers(found: Iterator[Dot] | list[Dot]) -> dict[str, object]:
 
 
 def is_deletion(value: object) -> bool:
-    """Say whether a value of `_deleted` has its parts, 0.1's or these."""
+    """Return whether a value of `_deleted` has its parts, 0.1's or these."""
     match value:
         case {"reason": str(), "saw": dict(saw), **more}:
             of_registers = more.get(REGISTERS, {})
@@ -89,7 +89,7 @@ def unseen_by_deletion(deletion: Head, state: State, present: Callable[[str], st
 
 
 def has_seen(value: Value, name: str, dot: Dot, present: Callable[[str], str] = str) -> bool:
-    """Say whether a deletion had seen a write of a register."""
+    """Return whether a deletion had seen a write of a register."""
     return isinstance(value, dict) and dot[1] <= _seen_lookup(value, present)(name).get(dot[0].hex(), 0)
 
 

@@ -75,13 +75,13 @@ class Renewal:
         return name
 
     def is_own(self, name: str) -> bool:
-        """Say whether a register is the old or new device's alone: a part of a tally, an entry of a log."""
+        """Return whether a register is the old or new device's alone: a part of a tally, an entry of a log."""
         part = name.partition("/")[2]
         entry = _ENTRY.fullmatch(part)
         return any(part == one or (entry is not None and entry[1] == one[:8]) for one in self._names)
 
     def is_tally(self, name: str) -> bool:
-        """Say whether a register is the old device's part of a tally."""
+        """Return whether a register is the old device's part of a tally."""
         return name.partition("/")[2] == self._part
 
     def rename_value(self, value: Value, shared: OldWrites) -> Value:

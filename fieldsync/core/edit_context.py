@@ -26,7 +26,7 @@ class Editor(Struct, frozen=True):
 
 
 def is_open(register: Register, policy: Policy, person: Person) -> bool:
-    """Say whether a person has to decide before an ordinary edit may cover all heads; where contexts are unknown, yes."""
+    """Return whether a person has to decide before an ordinary edit may cover all heads; where contexts are unknown, yes."""
     heads = register.heads
     if any(is_reopened(head) for head in heads):
         return True
@@ -45,7 +45,7 @@ ALWAYS_SETTLED = frozenset({"set", "tally", "log", "greatest", "least"})
 
 
 def is_reopened(head: Head) -> bool:
-    """Say whether a head is a decision that was undone: it stands for several values, of which nobody has chosen."""
+    """Return whether a head is a decision that was undone: it stands for several values, of which nobody has chosen."""
     return isinstance(head.value, dict) and REOPENED in head.value
 
 

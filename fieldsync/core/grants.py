@@ -24,7 +24,7 @@ _TOPMOST = frozenset({SUPERVISOR, ADMIN, BRANCH})
 
 
 def may_see_channel(grants: tuple[Grant, ...], channel: str) -> bool:
-    """Say whether grants open a channel: a unit's at or above which they are, and what units above them keep for all below."""
+    """Return whether grants open a channel: a unit's at or above which they are, and what units above them keep for all below."""
     if channel.endswith(ABOVE):
         return _from_above(grants, channel.removesuffix(ABOVE))
     if covering_grant(grants, channel) is not None:
@@ -65,5 +65,5 @@ ROLES = (CASEWORKER, SUPERVISOR, ADMIN, AUDITOR, PARTNER, BRANCH)
 
 
 def is_branch(grants: Iterable[Grant]) -> bool:
-    """Say whether these are a branch server's grants."""
+    """Return whether these are a branch server's grants."""
     return any(grant.role == BRANCH for grant in grants)

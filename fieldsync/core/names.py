@@ -135,7 +135,7 @@ def strip_invisible(text: str) -> str:
 
 
 def equal_values(a: object, b: object) -> bool:
-    """Say whether two JSON values are equal once normalised; true is not 1, and 1 is 1.0."""
+    """Return whether two JSON values are equal once normalised; true is not 1, and 1 is 1.0."""
     if isinstance(a, str) and isinstance(b, str):
         return a == b or strip_invisible(a) == strip_invisible(b)
     if isinstance(a, list) and isinstance(b, list):
@@ -238,7 +238,7 @@ def _other_article(token: str) -> list[str]:
 
 
 def terms_match(words: Collection[str], alternatives: Iterable[str]) -> bool:
-    """Say whether a text with these terms has one of the alternatives of `query_terms`, as the full-text index does."""
+    """Return whether a text with these terms has one of the alternatives of `query_terms`, as the full-text index does."""
     return any(all(_in_words(words, part) for part in term.split()) for term in alternatives)
 
 
@@ -247,7 +247,7 @@ def _in_words(words: Collection[str], term: str) -> bool:
 
 
 def _finds_longer(term: str) -> bool:
-    """Say whether a term also finds the longer words that it begins."""
+    """Return whether a term also finds the longer words that it begins."""
     return len(term) >= _PREFIX and "_" not in term
 
 
@@ -286,7 +286,7 @@ def _fold_word(raw: str) -> _Word:
 
 
 def _depends_on_neighbours(piece: str) -> bool:
-    """Say whether what a folded word is depends on its neighbours."""
+    """Return whether what a folded word is depends on its neighbours."""
     return piece in _JOINING or bool(_AFTER_LATIN.fullmatch(piece) or _SUN_ARTICLE.fullmatch(piece))
 
 
@@ -337,7 +337,7 @@ def _tokens(text: str) -> tuple[list[_Token], list[str]]:
 
 
 def _is_article(word: str, following: str) -> bool:
-    """Say whether a word is the article of the one that follows: al Hassan, ash Sharif."""
+    """Return whether a word is the article of the one that follows: al Hassan, ash Sharif."""
     sun = _SUN_ARTICLE.fullmatch(word)
     return word in _ARTICLES or (sun is not None and following.startswith(sun[1]))
 
@@ -349,7 +349,7 @@ def _article_length(word: str) -> int:
 
 
 def _is_after(word: str, previous: str) -> bool:
-    """Say whether a word is the second half of the name before it: Nour al Din, Nour Eddine."""
+    """Return whether a word is the second half of the name before it: Nour al Din, Nour Eddine."""
     if word in _AFTER:
         return True
     found = _AFTER_LATIN.fullmatch(word)
@@ -366,7 +366,7 @@ def _without_article(word: str) -> str:
 
 
 def _is_whole(written: str) -> bool:
-    """Say whether what is written is one number or code in pieces, or a long number."""
+    """Return whether what is written is one number or code in pieces, or a long number."""
     digits = sum(map(str.isdigit, written))
     return digits >= _TAIL_DIGITS or (0 < digits < len(written) and not written.isalnum())
 

@@ -23,7 +23,7 @@ class Policy(NamedTuple):
     lifecycle: Lifecycle | None = None
 
     def values_equal(self, a: Value, b: Value) -> bool:
-        """Say whether two values are the same once normalised; codes of choices and states are compared exactly."""
+        """Return whether two values are the same once normalised; codes of choices and states are compared exactly."""
         return a == b if self.order or self.lifecycle is not None else names.equal_values(a, b)
 
 
@@ -106,7 +106,7 @@ def unpack_heads(value: object) -> tuple[Head, ...]:
 def heads_disagree(
     a: tuple[Head, Context | None], b: tuple[Head, Context | None], policy: Policy, person: Person = device_itself
 ) -> bool:
-    """Say whether two heads, each with its context, differ: in value, or as one alone has written over a third person's commit.
+    """Return whether two heads, each with its context, differ: in value, or as one alone has written over a third person's commit.
 
     Else one commit that takes one side's value would end a conflict between that side and another. An unknown context tells nothing.
     """
@@ -162,7 +162,7 @@ def settle(
 
 
 def _wrote_apart(register: Register, policy: Policy, person: Person) -> bool:
-    """Say whether equal values have come about by writing over different people's commits, where a person decides such things."""
+    """Return whether equal values have come about by writing over different people's commits, where a person decides such things."""
     if policy.merge not in ("review", "once", "server"):
         return False
     contexts = contexts_of(register)
@@ -209,7 +209,7 @@ def _furthest_head(heads: tuple[Head, ...], policy: Policy) -> Head | None:
 
 
 def are_in_sequence(a: Value, b: Value, policy: Policy) -> bool:
-    """Say whether one of two values of a lifecycle is further along than the other; an empty one never stands against it."""
+    """Return whether one of two values of a lifecycle is further along than the other; an empty one never stands against it."""
     return (
         not isinstance(a, str)
         or not isinstance(b, str)

@@ -139,7 +139,7 @@ def join_all_states(states: Sequence[State]) -> State:
 
 
 def _follows_base(register: Register, base: Base | None) -> bool:
-    """Say whether a register is one write that had seen the base: the common case, and no need to look further."""
+    """Return whether a register is one write that had seen the base: the common case, and no need to look further."""
     if base is None or len(register.heads) != 1 or register.seen.get(base.device, 0) < base.seq:
         return False
     head = register.heads[0]

@@ -26,7 +26,7 @@ def top_of(unit: str) -> str:
 
 
 def is_within(unit: str, whole: str) -> bool:
-    """Say whether a unit is another one, or below it."""
+    """Return whether a unit is another one, or below it."""
     return unit == whole or unit.startswith(whole + "/")
 
 
@@ -45,7 +45,7 @@ UNIT = re.compile(r"[A-Z0-9][A-Z0-9_-]{0,31}(/[A-Z0-9][A-Z0-9_-]{0,31}){0,7}")
 
 @lru_cache(maxsize=4_096)
 def is_unit(value: object) -> bool:
-    """Say whether a value is the path of a unit."""
+    """Return whether a value is the path of a unit."""
     return isinstance(value, str) and UNIT.fullmatch(value) is not None
 
 

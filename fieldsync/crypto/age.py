@@ -23,7 +23,7 @@ def public_recipient(identity: str) -> str:
 
 
 def is_recipient(text: str) -> bool:
-    """Say whether a text is an X25519 recipient."""
+    """Return whether a text is an X25519 recipient."""
     try:
         x25519.Recipient.from_str(text)
     except pyrage.RecipientError:

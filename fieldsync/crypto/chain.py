@@ -60,7 +60,7 @@ def sign_chain(key: DeviceKey, seq: int, chain_: bytes) -> bytes:
 
 
 def check_seal(public: bytes, seq: int, chain_: bytes, signature: bytes) -> bool:
-    """Say whether the seal of this key's own device over a head holds; malformed ones do not."""
+    """Return whether the seal of this key's own device over a head holds; malformed ones do not."""
     try:
         message = seal_message(device_id(public), seq, chain_)
     except (ValueError, OverflowError):

@@ -20,5 +20,5 @@ def _word_of_bits(bits: int) -> str:
 
 
 def same_words(given: str, words: str) -> bool:
-    """Say whether somebody gave these words, whatever stands between them."""
+    """Return whether somebody gave these words, whatever stands between them."""
     return given.casefold().replace("-", " ").split() == words.split()

@@ -65,7 +65,7 @@ def _load_public_key(public: bytes) -> Ed25519PublicKey:
 
 
 def verify_signature(public: bytes, message: bytes, signature: bytes) -> bool:
-    """Say whether a signature of a message holds for 32 public bytes; malformed ones do not."""
+    """Return whether a signature of a message holds for 32 public bytes; malformed ones do not."""
     try:
         _load_public_key(public).verify(signature, message)
     except (InvalidSignature, ValueError):

@@ -58,7 +58,7 @@ def offered_words(lang: str, pick: Callable[[Sequence[str]], str]) -> str:
 
 
 def _is_repeated(signs: str) -> bool:
-    """Say whether a short piece, over and over, makes all of it."""
+    """Return whether a short piece, over and over, makes all of it."""
     piece = (signs + signs).find(signs, 1)  # how long it is: all of it, where it is not made of one
     return piece < min(LEAST, len(signs))
 
@@ -78,7 +78,7 @@ def _without_runs(signs: str) -> str:
 
 
 def _is_common(text: str) -> bool:
-    """Say whether it is words that everybody tries, with figures and marks around them."""
+    """Return whether it is words that everybody tries, with figures and marks around them."""
     plain = re.sub("[أإآ]", "ا", text.casefold()).replace("ى", "ي").replace("ة", "ه")
     for said in (plain, plain.translate(_LOOKALIKES)):
         words = re.findall(r"[^\W\d_]{2,}", said)

@@ -40,7 +40,7 @@ class Work:
         self.cases: dict[str, list[str]] = {name: [] for name in WRITERS}
         self.aid: dict[str, list[str]] = {name: [] for name in WRITERS}
         self.planned: dict[str, list[str]] = {name: [] for name in WRITERS}
-        self.closing: dict[str, str] = {}  # one of each laptop's cases, whose closure waits for approval
+        self.closing: dict[str, str] = {}  # one of each laptop's cases, whose closure awaits approval
         self.corners: dict[str, str] = {}
 
     def ago(self, days: int) -> str:

@@ -16,7 +16,7 @@ _COLUMNS, _LINES = 60, 16  # a smaller terminal shows too little
 
 
 def is_large_enough() -> bool:
-    """Say whether the terminal shows enough of the screen."""
+    """Return whether the terminal shows enough of the screen."""
     size = shutil.get_terminal_size()
     return size.columns >= _COLUMNS and size.lines >= _LINES
 

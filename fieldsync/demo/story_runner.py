@@ -72,7 +72,7 @@ class Story:
         return told
 
     def night(self, branch: str) -> Any:
-        """Sync a branch with the server above it, and note what it cost."""
+        """Sync a branch with its upstream server, and note the cost."""
         told = self.run(branch, "server", "upstream", "sync")
         self.costs.append(msgspec.convert({"who": branch, **told}, StoryCost))
         return told

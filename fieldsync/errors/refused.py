@@ -38,13 +38,13 @@ class Revoked(Refused):
 
 
 class DevicePending(Refused):
-    """The device waits for approval: what it pushes is quarantined, and it pulls nothing."""
+    """The device is pending approval: its commits are quarantined, and it pulls nothing."""
 
     code = "device_pending"
 
 
 class ManyPending(Refused):
-    """A further copy of a device, of which as many wait for approval as may; facts: limit."""
+    """A further copy of a device, while the allowed number of copies is already pending; facts: limit."""
 
     code = "many_pending"
 
@@ -68,7 +68,7 @@ class WrongWords(Refused):
 
 
 class SaidAgain(Refused):
-    """A commit of a copied device: the server above has it in another device's name."""
+    """A commit of a copied device: the upstream server has it in another device's name."""
 
     code = "said_again"
 

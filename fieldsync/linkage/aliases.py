@@ -59,7 +59,7 @@ def _reading_of(told: Name, given: Name, father: Name, family: Name, why: str) -
 
 
 def _is_more_like(word: Name, one: Name, other: Name) -> bool:
-    """Say whether a word is one part of a name rather than another."""
+    """Return whether a word is one part of a name rather than another."""
     if not word or not one or (other and names.skeleton(word[0]) == names.skeleton(other[0])):  # mostly, and soon seen
         return False
     if names.skeleton(word[0]) == names.skeleton(one[0]):

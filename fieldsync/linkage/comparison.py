@@ -144,7 +144,7 @@ def _best_name_weights(
 
 
 def _is_another(one: Person, other: NameReading | None) -> bool:
-    """Say whether this is another name than the given one, not that misspelt: it may be a brother's as well."""
+    """Return whether this is another name than the given one, not that misspelt: it may be a brother's as well."""
     if other is None or other.why == "latin" or not (other.given and one.given) or is_kunya(other.given):
         return False
     return name_likeness(other.given, one.given) < ALIKE

@@ -154,7 +154,7 @@ def known_meanings(token: str) -> frozenset[str]:
 
 
 def are_two(a: tuple[str, ...], b: tuple[str, ...]) -> bool:
-    """Say whether two names of one token are two known names."""
+    """Return whether two names of one token are two known names."""
     if len(a) != 1 or len(b) != 1:
         return False
     mine, its = known_meanings(a[0]), known_meanings(b[0])
@@ -162,17 +162,17 @@ def are_two(a: tuple[str, ...], b: tuple[str, ...]) -> bool:
 
 
 def is_common(name: tuple[str, ...]) -> bool:
-    """Say whether a name begins with one that very many have."""
+    """Return whether a name begins with one that very many have."""
     return bool(name and known_meanings(name[0]) & _COMMON)
 
 
 def is_first(a: tuple[str, ...], b: tuple[str, ...]) -> bool:
-    """Say whether a name is but the first of two that the other consists of: one brother is محمد, another محمد فارس."""
+    """Return whether a name is but the first of two that the other consists of: one brother is محمد, another محمد فارس."""
     return len(a) == 1 < len(b) and bool(known_meanings(a[0]) & known_meanings(b[0]) & _FIRST)
 
 
 def is_kunya(name: tuple[str, ...]) -> bool:
-    """Say whether somebody is called after a child: أبو حميد, أم بلال, Abu Hamzah; أبو بكر is a name."""
+    """Return whether somebody is called after a child: أبو حميد, أم بلال, Abu Hamzah; أبو بكر is a name."""
     word = name[0] if name else ""
     if word.startswith(("ام", "umm")):
         return word.startswith("umm") or known_meanings(word[2:]) != _NONE

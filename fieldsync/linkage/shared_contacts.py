@@ -24,11 +24,11 @@ class SharedContacts:
         return frozenset(one for one in phones if not self.is_shared(blocks.phone_key(one)))
 
     def is_shared_place(self, place: Name) -> bool:
-        """Say whether many families live there."""
+        """Return whether many families live there."""
         return self.is_shared(blocks.place_key(place))
 
     def is_shared(self, key: int) -> bool:
-        """Say whether many families stand under a key."""
+        """Return whether many families stand under a key."""
         if key not in self._known:
             self._known[key] = self._families_of(key) > MANY_FAMILIES
         return self._known[key]

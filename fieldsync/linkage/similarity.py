@@ -93,7 +93,7 @@ def _contradictions(a: list[str], b: list[str], arabic: tuple[bool, bool]) -> in
 
 
 def _unwritten(one: str, other: str, arabic: bool) -> bool:
-    """Say whether Arabic writes a vowel that Latin letters do not have at all, or has none where they have a long one."""
+    """Return whether Arabic writes a vowel that Latin letters do not have at all, or has none where they have a long one."""
     if not arabic:
         return False
     return any(letter in _LETTERS for letter in one) if not other else not one and any(long in other for long in _LONG)

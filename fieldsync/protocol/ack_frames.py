@@ -22,7 +22,7 @@ def reserved_frames(codec: FrameCodec, whole: Ack, pieces: Sequence[Reserved], t
 
 
 def ack_frames(codec: FrameCodec, whole: Ack, numbers: Sequence[int]) -> Iterator[bytes]:
-    """Yield an ACK in as many frames as it takes; `numbers` are those of what it says was kept aside."""
+    """Yield an ACK in as many frames as it takes; `numbers` are those of the quarantined commits it lists."""
     left = {name: getattr(whole, name) for name in _LISTS}
     start, size = whole, _FIRST
     while True:

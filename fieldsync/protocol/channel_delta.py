@@ -42,7 +42,7 @@ def lacking_state(tx: ReadTx, row: Row, after: int, device: bytes, *, bare: bool
 
 
 def _is_own_write(state: State, names: Iterable[str], device: bytes) -> bool:
-    """Say whether a device wrote all of this itself; with a merge comes news of the record that stays, whoever wrote it."""
+    """Return whether a device wrote all of this itself; with a merge comes news of the record that stays, whoever wrote it."""
     return all(name != SAME_AS and head.device == device for name in names for head in state.fields[name].heads)
 
 

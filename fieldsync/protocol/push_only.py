@@ -28,7 +28,7 @@ def update_refusal(protocol: int) -> errors.PeerOutdated:
 
 
 def has_nothing_to_hear(tx: ReadTx, serving: DeviceAnswer) -> bool:
-    """Say whether a laptop has nothing to hear from its own commits: then all there is to say is that it must update."""
+    """Return whether a laptop has nothing to hear from its own commits: then all there is to say is that it must update."""
     hello = serving.hello
     if serving.relays or hello.where or serving.kept:
         return False
@@ -36,7 +36,7 @@ def has_nothing_to_hear(tx: ReadTx, serving: DeviceAnswer) -> bool:
 
 
 def answer_push(serving: DeviceAnswer, carried: Collection[bytes], epoch: bytes, *, by_stick: bool) -> Iterator[bytes]:
-    """Yield how far the commits are held, what was quarantined, and for a branch the same of its devices and their lock-outs."""
+    """Yield how far the commits are held, what was quarantined, and for a branch the same of its devices and their revocations."""
     hello, codec = serving.hello, serving.codec
     with serving.reading() as tx:
         device = tx.device(serving.device.id)

@@ -167,7 +167,7 @@ class RangeRepair:
     def _without_copied(self, tx: Tx, fetched: list[State]) -> dict[bytes, State | None]:
         """Return what is to stay of our own of the records in which a copied device's numbers stand that count no more.
 
-        None where the server has all of ours, and another base: as the copied device made it here, and its heir there.
+        None where the server has all of ours, and another base: as the copied device made it here, and its shared successor there.
         """
         found: dict[bytes, State | None] = {}
         rows = tx.rows(dict.fromkeys(state.record for state in fetched))
@@ -288,7 +288,7 @@ def _state_if_differing(tx: ReadTx, rules: Rules, record: bytes) -> State | None
     row = tx.row(record)
     branch = tx.settings.upstream is not None
     if folded is None or row is None:
-        return None if branch else folded  # a branch may have let it go; the server above has it
+        return None if branch else folded  # a branch may have let it go; the upstream server has it
     state = known_contexts.fill_contexts(tx, rules.type_rules(row.state.type), row.state)
     # it has other devices' writes as states only: its commits must be in the registers, and need not be all of them
     whole = join_states(state, folded)[0] if branch else folded

@@ -19,7 +19,7 @@ from fieldsync.store import ReadTx
 from fieldsync.store.contract import Row
 from fieldsync.wire.messages import Ask
 
-# with these the server above may keep a commit that waits there
+# with these the upstream server may keep a commit that waits there
 _OPEN_CODES = WAITS_FOR_OTHERS | {errors.Undecided.code, errors.DevicePending.code}
 
 
@@ -66,7 +66,7 @@ def _refused_and_left(tx: ReadTx, node: Node, ours: State) -> tuple[list[State],
 
 
 def _includes(state: State, commit: State, dot: Dot) -> bool:
-    """Say whether a state includes what a commit wrote."""
+    """Return whether a state includes what a commit wrote."""
     return all(register_of(state, name).seen.get(dot[0], 0) >= dot[1] for name in registers(commit))
 
 

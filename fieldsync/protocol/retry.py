@@ -40,7 +40,7 @@ class RetryWait(Struct, frozen=True):
 
 
 def backoff(tries: int, chance: Chance = random.random, *, cap: float = CAP_SECONDS) -> float:
-    """Return seconds to wait after so many tries in vain: anything up to twice as much each time, so that no two come together."""
+    """Return seconds to wait after so many tries without success: anything up to twice as much each time, so that no two come together."""
     return chance() * min(cap, BASE_SECONDS * 2.0 ** min(tries, 30))
 
 
@@ -54,7 +54,7 @@ class _TryCount:
         self.met = False
 
     def count_try(self, fault: errors.NoContact) -> int:
-        """How many tries in vain there are in all for this fault."""
+        """How many tries without success there are in all for this fault."""
         if self.asked is not None:
             return self.asked
         if isinstance(fault, errors.Busy):
@@ -73,7 +73,7 @@ def sync_with_retries(
     pause: Pause = time.sleep,
     chance: Chance = random.random,
 ) -> Synced:
-    """Sync, again and again where the line is cut or the server busy; return what it did, with `tries`.
+    """Sync, with retries when the connection breaks or the server is busy; return the result, with `tries`.
 
     What it said of our clock is remembered for `status`.
 

@@ -57,7 +57,7 @@ class SyncServer:
         self.protocol = hello.protocol  # what both sides of this exchange speak
         self.contexts = hello.protocol >= SENDS_CONTEXTS
         self.node, self.device, self.hello = node, device, hello
-        self.kept = self.refused = self.new_conflicts = 0  # commits logged, and how many of them are kept aside
+        self.kept = self.refused = self.new_conflicts = 0  # commits logged, and how many of them are quarantined
         self.relays = is_branch(device.grants)
         if self.relays and device.pending:
             raise errors.DevicePending
@@ -68,7 +68,7 @@ class SyncServer:
         self._fresh = set[bytes]()  # of these, whose commits came from this branch for the first time, or again
         self._former: dict[bytes, former_identities.FormerIdentity] = {}  # a laptop's former identities
         self._asked: dict[bytes, int] = {}  # of these, which last commits it has
-        self._parted: dict[bytes, set[bytes]] = defaultdict(set)  # and what copied ones made, as heirs say again
+        self._parted: dict[bytes, set[bytes]] = defaultdict(set)  # and copied ones, as shared successors re-issue
         self.forms: bytes | None = None  # those in force when the answer began
         self._lacked: tuple[tuple[int, int], ...] = ()  # of the forms that the device has and we do not
         self.echoes: dict[int, set[int]] = defaultdict(set)
@@ -184,7 +184,7 @@ class SyncServer:
         quarantine.judge_due(self.node, tx)
 
     def _judge_commits(self, tx: Tx, device: Device, fresh: Sequence[Read], read: RecordCommits) -> None:
-        """Apply what the device may write; the rest is kept aside, with the reason."""
+        """Apply the commits that the device may write; quarantine the rest, with the reason."""
         known = tx.rows(dict.fromkeys(c.record for c in fresh))
         permit = Permit(tx, self.node.rules, device, known, unjudged=self._unjudged, commits=read)
         accepted = []
@@ -215,7 +215,7 @@ class SyncServer:
         if device is None or device.chain is None:
             return []  # a device that this server did not accept from the branch
         forked = device.state == "forked"
-        carried = device.id != self.device.id or (forked and self._bundled)  # packed before its laptop was put back
+        carried = device.id != self.device.id or (forked and self._bundled)  # packed before its laptop was restored
         if carried:
             self._carried.setdefault(device.id, 0)
         elif forked:
@@ -263,7 +263,7 @@ class SyncServer:
         """Take what a device signed besides the history that is in the log."""
         tail = [one for one in batch.commits if isinstance(one, commits.Commit)]
         if len(tail) < len(batch.commits):
-            return []  # what cannot be read cannot be said again in another's name, nor what comes behind it
+            return []  # what cannot be read cannot be re-issued in another's name, nor what comes behind it
         made = forked_devices.reissue_batch(self.node, tx, device, tail, batch.seal)
         self.kept += len(made)
         self._parted[device.id].update(one.record for one in made if "_code" in one.fields)
@@ -303,7 +303,7 @@ class SyncServer:
         return bytes(held), None
 
     def _remember_hello(self, tx: Tx) -> None:
-        """Remember how far the device is, for an answer by stick; one of an older protocol than before may come from elsewhere."""
+        """Remember how far the device is, for an answer by bundle; one of an older protocol than before may come from elsewhere."""
         told = tx.last_hello(self.device.id)
         if told is None or messages.decode_message(messages.Hello, told).protocol <= self.protocol:
             tx.set_last_hello(self.device.id, messages.encode(self.hello))
@@ -326,7 +326,7 @@ class SyncServer:
             yield from push_only.answer_push(self, self._carried, self._epoch, by_stick=by_stick)
             return
         if branch and not (self.hello.where or self.hello.budget or by_stick):
-            with self.writing() as tx:  # it lets go of what has left when all have heard: departures.py
+            with self.writing() as tx:  # releases departed records once all devices know: departures.py
                 self._remember_hello(tx)
         with self.reading() as tx:
             device = tx.device(self.device.id)

@@ -155,7 +155,7 @@ class _SyncExchange:
                 self._ask_positions()
 
     def _carries_commits(self) -> bool:
-        """Say whether this node has other devices' commits for the server."""
+        """Return whether this node has other devices' commits for the server."""
         with self.node.store.read() as tx:
             return self.client.branch or upstream.lacks_commits_of_others(tx, self.node, self.server.id)
 

@@ -122,7 +122,7 @@ def apply_states(
         tx.wake_waiting(map(record_key, rows))
         tx.wake_waiting(map(sibling_key, rows))
         tx.wake_waiting(map(place_key, entered))
-        if unit is not None:  # they come from the server above
+        if unit is not None:  # they come from the upstream server
             tx.wake_waiting(map(state_key, known))
     if index:
         tx.invalidate_search(rows[record].n for record in searched)

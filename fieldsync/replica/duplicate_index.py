@@ -144,7 +144,7 @@ def _features_of(one: ComparedRecord, others: Mapping[bytes, Document]) -> Featu
 def find_candidates(tx: ReadTx, type: str, doc: Document, owner: bytes | None = None) -> list[DuplicateCandidate]:
     """Return the records here that a new one of this type and document may be one with, the likeliest first.
 
-    What was removed, or gave way to another, is none.
+    Removed and merged records are left out.
     """
     if type not in features.FIELDS:
         return []

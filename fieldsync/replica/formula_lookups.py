@@ -25,7 +25,7 @@ def with_standing_records(kind: Type, name: str, value: Any, stands: Mapping[str
 
 
 class RowLookups:
-    """The other records of one row, those of records that gave way to it among them; of a record that is new (None) no children."""
+    """The other records of one row, those of records merged into it among them; of a record that is new (None) no children."""
 
     def __init__(self, node: Node, tx: ReadTx, row: Row | None, depth: int = MAX_DEPTH) -> None:
         self._node, self._tx, self._row, self._depth = node, tx, row, depth

@@ -82,7 +82,7 @@ def resolve_reference(tx: ReadTx, schema: Schema, field: Field, value: object) -
 
 
 def rows_below(tx: ReadTx, roots: Iterable[bytes], most: int | None = None) -> dict[bytes, Row]:
-    """Return all that these own, directly or not, and what those own that gave way to one of them; oldest first.
+    """Return all that these own, directly or not, and what records merged into one of them own; oldest first.
 
     `most`: nothing where it would be more than so many, for whoever wants to choose among them.
     """

@@ -23,7 +23,7 @@ def merged_into(tx: ReadTx, record: bytes) -> list[str]:
 
 
 def reopen_merges(tx: Tx, touched: Touched) -> dict[bytes, int]:
-    """Have a person look at what gave way to a record that was removed, by somebody who did not know of the merge.
+    """Open a question about records merged into one that was removed by somebody who did not know of the merge.
 
     Until it is decided such a record stands for itself. Rows that this concerns and that were not touched are added; returned is
     how many open conflicts each of them had.
@@ -64,16 +64,16 @@ def _reopen(tx: Tx, touched: Touched, concerned: Mapping[bytes, Row]) -> dict[by
 
 
 def _is_disputed(row: Row, person: Person) -> bool:
-    """Say whether people disagree on a merge itself."""
+    """Return whether people disagree on a merge itself."""
     if row.doc.get(SAME_AS) in row.doc.get(NOT_SAME, ()):
         return True  # one person merged what another, unaware of it, called two
     return settle(register_of(row.state, SAME_AS), REVIEW, person=person).look
 
 
 def _is_reopened(tx: Tx, row: Row, touched: Touched) -> bool:
-    """Say whether the record that a record gave way to was removed, and nobody has said that it goes with it."""
+    """Return whether the record that a record was merged into was removed, and nobody has said that it goes with it."""
     if tx.questioned_merges.get(row.state.record) == _name_heads(register_of(row.state, SAME_AS).heads):
-        return True  # as the server above says, who knows records that are not here, or that have left
+        return True  # as the upstream server says, who knows records that are not here, or that have left
     try:
         target = record_ids.from_text(str(row.doc.get(SAME_AS)))
     except ValueError:
@@ -105,7 +105,7 @@ def _name_heads(heads: Iterable[Head]) -> str:
 
 
 def note_questioned_above(tx: Tx, states: Sequence[State], asked: Collection[bytes]) -> list[bytes]:
-    """Keep which merges among states the server above asks about; return the records of which that is news."""
+    """Keep which merges among states the upstream server asks about; return the records for which that is new."""
     told = [state for state in states if SAME_AS in state.fields]
     return tx.set_questioned_merges(
         {one.record: _name_heads(one.fields[SAME_AS].heads) if one.record in asked else None for one in told}
@@ -133,7 +133,7 @@ def _reopen_rows(tx: Tx, rows: Mapping[bytes, Row]) -> int:
 
 
 def note_merges(tx: Tx, touched: Touched) -> None:
-    """Keep who gave way to whom, and who are two, where that changed."""
+    """Store changed merges and rejected pairs."""
     gave_way: dict[str, Value] = {}
     undecided = set()
     for record, (row, names) in touched.items():

@@ -97,7 +97,7 @@ def _place_fresh(
             return (
                 tx.departed_channel,
                 (),
-            )  # what is written to it here follows it; only the server above brings it back
+            )  # what is written to it here follows it; only the upstream server brings it back
         if unit is not None and unit.endswith(SHARED):
             return number(unit), ()  # it has no unit here, or is of the one that it is shared with
         if rules.type_rules(top.state.type).type is None and unit is not None and unit.endswith(BELOW):
@@ -129,7 +129,7 @@ def _place_fresh(
 
 
 def is_elsewhere(row: Row) -> bool:
-    """Say whether a row is in other channels than it was stored in."""
+    """Return whether a row is in other channels than it was stored in."""
     return row.channel != row.old_channel or row.also.keys() != row.old_also.keys()
 
 

@@ -117,7 +117,7 @@ class RecordShaper:
         fields = {name: value for name, value in doc.items() if not name.startswith("_")}
         kind = self._node.schema.types.get(state.type)
         if kind is not None:
-            if self._tx.merge_targets:  # what names a record that gave way means the one that stays
+            if self._tx.merge_targets:  # a reference to a merged record means the surviving one
                 fields = {
                     name: with_standing_records(kind, name, value, self._tx.held_merge_targets)
                     for name, value in fields.items()

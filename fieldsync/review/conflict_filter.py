@@ -42,11 +42,11 @@ class ConflictFilter:
         return replace(self, by=None, days=None, text=None)
 
     def has_unit(self, places: Iterable[str]) -> bool:
-        """Say whether a record that is in these units belongs to it."""
+        """Return whether a record that is in these units belongs to it."""
         return self.unit is None or any(covering_grant((Grant(self.unit, ""),), place) for place in places)
 
     def has_values(self, authors: Iterable[str], since: str, texts: Iterable[str], now: int) -> bool:
-        """Say whether what these people wrote belongs to it; `since` in RFC 3339, `now` in milliseconds since 1970."""
+        """Return whether what these people wrote belongs to it; `since` in RFC 3339, `now` in milliseconds since 1970."""
         if self.by is not None and not any(_has_words(author, self.by) for author in authors):
             return False
         if self.days is not None and since > stamp.stamp_text((now - self.days * _DAY) << stamp.COUNTER_BITS):
@@ -54,7 +54,7 @@ class ConflictFilter:
         return self.text is None or _has_words(" ".join(texts), self.text)
 
     def has_pair(self, unit: str, type: str, texts: Iterable[str]) -> bool:
-        """Say whether a pair belongs to it, which has no field, no author and no age."""
+        """Return whether a pair belongs to it, which has no field, no author and no age."""
         inside = self.unit is None or is_within(unit, self.unit)
         plain = inside and self.type in (None, type) and (self.field, self.by, self.days) == (None, None, None)
         return plain and (self.text is None or _has_words(" ".join(texts), self.text))

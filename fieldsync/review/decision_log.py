@@ -67,7 +67,7 @@ def logged_decisions(node: Node, unit: str | None = None) -> list[LoggedDecision
 
 
 def _is_second(was: _LoggedDecision, one: _LoggedDecision) -> bool:
-    """Say whether somebody else's decision was about the same values, or about that decision itself."""
+    """Return whether somebody else's decision was about the same values, or about that decision itself."""
     return was.commit.author != one.commit.author and not was.dots.isdisjoint(one.dots)
 
 

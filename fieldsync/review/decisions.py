@@ -288,7 +288,7 @@ def chosen_from(row: Row, field: str) -> tuple[Head, ...]:
 
 
 def may_decide_somewhere(node: Node) -> bool:
-    """Say whether this person may decide reviews in any unit."""
+    """Return whether this person may decide reviews in any unit."""
     return any(covering_grant((grant,), grant.unit) and grant.role in DECIDERS for grant in node.grants)
 
 

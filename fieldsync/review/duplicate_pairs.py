@@ -198,16 +198,16 @@ def likely_duplicates(
 
 
 def merge_records(node: Node, a: str, b: str, *, note: str | None = None) -> bytes:
-    """Say that two records are one: B gives way to A, which stays; return A's id. AlreadyOne, TwoTypes, RoleRefused, UnitRefused.
+    """Merge record B into A; return A's id. AlreadyOne, TwoTypes, RoleRefused, UnitRefused.
 
-    Who gave way before stands for the same one: what is written is where the last of B's line gives way to the last of A's.
+    Earlier merges keep their survivor: the last record of B's chain is merged into the last of A's.
     """
     with node.store.write() as tx:
         return merge_within(node, tx, a, b, note=note).stays
 
 
 class MergedRecords(NamedTuple):
-    """Two records that are one now: which stays, and which gave way to it."""
+    """Two merged records: the surviving one, and the one merged into it."""
 
     stays: bytes
     gave: bytes
@@ -243,7 +243,7 @@ def split_records(node: Node, a: str, b: str, *, note: str | None = None) -> byt
         )
         leaving = {gave.state.record: gave}
         stays = _root_row(tx, one)
-        if SAME in stays.doc:  # a ring: the one that stands for all of it gave way to one of them, too
+        if SAME in stays.doc:  # a ring: the one that stands for all of it was merged into one of them, too
             leaving[stays.state.record] = stays
             if stays.state.record == gave.state.record:
                 leaving |= {row.state.record: row for row in (one, other)}
@@ -252,7 +252,7 @@ def split_records(node: Node, a: str, b: str, *, note: str | None = None) -> byt
 
 
 def part_records(node: Node, gave: Sequence[bytes], *, note: str | None = None) -> None:
-    """Have records that gave way stand for themselves again, in one save. NotOne where one does already, RoleRefused, UnitRefused."""
+    """Split merged records in one save. NotOne where one does already, RoleRefused, UnitRefused."""
     with node.store.write() as tx:
         rows = tx.rows(gave)
         if len(rows) < len(gave) or any(SAME not in row.doc for row in rows.values()):
@@ -329,7 +329,7 @@ def _root_row(tx: Tx, row: Row) -> Row:
 
 
 def _merge_chain(tx: Tx, row: Row) -> list[str]:
-    """Return whom a record gave way to, one after the other."""
+    """Return the chain of records that a record was merged into."""
     found: list[str] = []
     following = row.doc.get(SAME)
     while following and following not in found:

@@ -35,7 +35,7 @@ _HOW = ("_spelt", "_like")
 
 
 def is_searched_first(type: str) -> bool:
-    """Say whether one looks for a record of this type before a new one is made: the types that are compared."""
+    """Return whether one looks for a record of this type before a new one is made: the types that are compared."""
     return type in features.FIELDS
 
 

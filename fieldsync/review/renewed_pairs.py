@@ -41,7 +41,7 @@ class _Moment(NamedTuple):
     arrival: int
 
     def is_before(self, other: "_Moment") -> bool:
-        """Say whether the other was written later than this, or came here later."""
+        """Return whether the other was written later than this, or came here later."""
         came = self.channel == other.channel and 0 < self.arrival < other.arrival
         return self.stamp < other.stamp or came
 

@@ -185,7 +185,7 @@ class _Undoing:
                 yield from self._restoration(row, kind, fields, decides=role in DECIDERS)
 
     def _was_there(self, one: Commit) -> bool:
-        """Say whether a record was there before a commit that makes it: two who verify one event make the same records."""
+        """Return whether a record was there before a commit that makes it: two who verify one event make the same records."""
         return one.record.hex() in self._parts[max(part for part in self._parts if part <= one.seq)]
 
     def _leave(self, row: Row | None, record: bytes, field: str | None, reason: str) -> None:
@@ -230,7 +230,7 @@ class _Undoing:
             yield draft_edit(self._node, row, kind, back, note=self._note, decides=decides)
 
     def _is_own(self, head: Head, seq: int) -> bool:
-        """Say whether what stands is what the act wrote, or what took back what came after it."""
+        """Return whether what stands is what the act wrote, or what took back what came after it."""
         own = head.seq == seq or any(first <= head.seq <= last for first, last in self._undone)
         return head.device == self._node.device and own
 

@@ -37,14 +37,14 @@ _SHORTEST = 3  # letters of a name that is taken for Arabic of older programs
 
 
 def has_suspect_sign(text: str) -> bool:
-    """Say whether a text has a sign that ruined text has: nearly none does, and to look for single signs is quick."""
+    """Return whether a text has a sign that ruined text has: nearly none does, and to look for single signs is quick."""
     if text.isascii():
         return "?" in text or "#" in text or "\\" in text
     return _SUSPECT_SIGN(text) is not None
 
 
 def means_nothing(text: str) -> bool:
-    """Say whether a cell says by a word that it is empty: n/a, NULL, NaN."""
+    """Return whether a cell says by a word that it is empty: n/a, NULL, NaN."""
     return text in _NOTHING or text.casefold() in _NOT_AVAILABLE
 
 
@@ -75,7 +75,7 @@ def _is_lost(text: str, *, lines: bool) -> bool:
 
 
 def _is_misread(text: str) -> bool:
-    """Say whether text was written in one encoding and read in another."""
+    """Return whether text was written in one encoding and read in another."""
     if text.isascii():
         return False
     if _BOXES.search(text):
@@ -92,7 +92,7 @@ def _is_misread(text: str) -> bool:
 
 
 def _is_other(text: str, encoding: str) -> bool:
-    """Say whether text makes sense as UTF-8 that was read in this encoding."""
+    """Return whether text makes sense as UTF-8 that was read in this encoding."""
     try:
         meant = _encode_text(text, encoding).decode()
     except (UnicodeEncodeError, UnicodeDecodeError):

@@ -11,7 +11,7 @@ UNKNOWN = "…"
 
 
 def has_placeholders(text: str) -> bool:
-    """Say whether a label speaks of answers."""
+    """Return whether a label speaks of answers."""
     return "${" in text and REFERENCE.search(text) is not None
 
 

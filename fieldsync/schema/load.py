@@ -98,7 +98,7 @@ Roles = dict[str, tuple[str, ...]]  # of a field, see model.Field.by
 
 
 def is_code(text: str) -> bool:
-    """Say whether a text can be a choice's code: one line that is not empty; other programs' codes stay as they are."""
+    """Return whether a text can be a choice's code: one line that is not empty; other programs' codes stay as they are."""
     return _CODE.fullmatch(text) is not None and bool(text.strip())
 
 

@@ -81,6 +81,6 @@ def _number_pattern(code: str) -> re.Pattern[str]:
 
 
 def is_possible(number: str) -> bool:
-    """Say whether an E.164 number can be one of its country's; those of countries that are not known here always can."""
+    """Return whether an E.164 number can be one of its country's; those of countries that are not known here always can."""
     code = next((plan.code for plan in PLANS.values() if number.startswith(f"+{plan.code}")), None)
     return code is None or _number_pattern(code).fullmatch(number) is not None

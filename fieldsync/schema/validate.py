@@ -96,12 +96,12 @@ class _ChoiceFilter:
         self._marks = {one.code: {MARK + name: mark for name, mark in one.marks.items()} for one in field.choices}
 
     def offers_choice(self, code: object, doc: Doc, today: str) -> bool:
-        """Say whether a choice is offered beside the other answers."""
+        """Return whether a choice is offered beside the other answers."""
         marks = self._marks.get(str(code))
         return marks is None or self._filter.holds_for({**doc, **marks}, today)
 
     def holds_for(self, doc: Doc, today: str) -> bool:
-        """Say whether what is chosen is offered."""
+        """Return whether what is chosen is offered."""
         value = doc.get(self._field.name)
         return all(
             self.offers_choice(one, doc, today) for one in (value if isinstance(value, list | tuple) else [value])
@@ -249,7 +249,7 @@ def derive_fields(kind: Type, doc: Doc, today: str, finder: lookups.RecordSource
 
 
 def asks_others(kind: Type, name: str) -> bool:
-    """Say whether a derived field rests on other records, by itself or by another that it rests on."""
+    """Return whether a derived field rests on other records, by itself or by another that it rests on."""
     plan = _plan_of(kind)
     return any(plan.formulas[one].asks for one in plan.sources_of(frozenset({name})) if one in plan.formulas)
 

@@ -42,7 +42,7 @@ class Attached(Struct, frozen=True):
 
 
 class Schedule(Struct, frozen=True):
-    """A sync with the server above, every night by itself.
+    """An automatic nightly sync with the upstream server.
 
     at: the time of day, HH:MM.
     delay_minutes: how many minutes later it may begin, by chance.
@@ -83,7 +83,7 @@ def attach_branch(node: Node, invite: Invite) -> Attached:
 
 
 def store_join(node: Node, invite: Invite, told: messages.JoinAnswer) -> Attached:
-    """Keep what the server above said when it enrolled this one."""
+    """Store the upstream server's answer to this server's enrolment."""
     name = told.server_name
     with node.store.write() as tx:
         tx.add_server(KnownServer(told.server, name, invite.address, invite.pin, told.nonce, False, None))
@@ -97,7 +97,7 @@ def store_join(node: Node, invite: Invite, told: messages.JoinAnswer) -> Attache
 
 
 def server_above(node: Node) -> KnownServer:
-    """Return the server above this branch; NotFound."""
+    """Return this branch's upstream server; NotFound."""
     with node.store.read() as tx:
         id_ = tx.settings.upstream
         found = next((server for server in tx.servers() if server.id == id_), None)

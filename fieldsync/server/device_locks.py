@@ -73,7 +73,7 @@ def revoke_device(
 
 
 def list_pending(node: Node) -> list[PendingDevice]:
-    """Return the devices that wait for approval, each with the six words of its key."""
+    """Return the devices that are pending approval, each with the six words of its key."""
     with node.store.read() as tx:
         found = [one for one in tx.devices() if one.pending and one.state == "enrolled"]
         return [summarise_pending(node, tx, one) for one in found]
@@ -103,7 +103,7 @@ def approve_device(node: Node, name: str, words: str | None = None) -> PendingDe
 
 
 def has_upstream(node: Node) -> bool:
-    """Say whether there is a server above this one."""
+    """Return whether this server has an upstream server."""
     with node.store.read() as tx:
         return tx.settings.upstream is not None
 

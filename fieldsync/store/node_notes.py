@@ -9,7 +9,7 @@ from fieldsync.wire.node_reports import NodeReport
 class Contact(msgspec.Struct, frozen=True, array_like=True):
     """A device's last contact with a server, and how it was then.
 
-    number: its place in this node's order of contacts, for the server above.
+    number: its place in this node's order of contacts, for the upstream server.
     at: when, in milliseconds.
     skew: milliseconds that the device's clock was ahead.
     via: the branch that told of it, empty where the device came itself.

@@ -266,10 +266,10 @@ class NodeSettings(SettingsView):
     newer_values = Setting("ahead", FLAG)  # values of newer forms than ours may be here, in states from above, say
     outdone_forms = Setting(
         "forms_outdone", MAYBE_BYTES
-    )  # the claim of ours, which gave way to others of the same number
+    )  # the claim of ours, which was merged into others of the same number
     known_texts = EntryFamily("form texts ", BYTES)  # of forms that were in force: the short hashes of their texts
 
-    upstream = Setting("upstream", MAYBE_BYTES)  # the server above this one
+    upstream = Setting("upstream", MAYBE_BYTES)  # this server's upstream
     upstream_grants = Setting("upstream_grants", GRANTS)  # what it lets this one do
     address = Setting("address", TEXT)
     certificate = Setting("certificate", BYTES)

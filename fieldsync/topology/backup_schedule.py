@@ -110,7 +110,7 @@ def check_folder(folder: Path) -> None:
 
 
 def same_disk(plan: BackupPlan) -> bool:
-    """Say whether the copies lie on the disk of the backups; where the system does not tell, they do not."""
+    """Return whether the copies lie on the disk of the backups; where the system does not tell, they do not."""
     try:
         return bool(plan.copy) and Path(plan.copy).stat().st_dev == Path(plan.folder).stat().st_dev
     except OSError:
@@ -129,7 +129,7 @@ def describe_plan(node: Node, plan: BackupPlan | None) -> BackupSchedule:
 
 
 def is_due(plan: BackupPlan, note: BackupNote | None, tried: int, now: int) -> bool:
-    """Say whether the running server is to back up now; `tried`: when it last did (milliseconds).
+    """Return whether the running server is to back up now; `tried`: when it last did (milliseconds).
 
     What was missed while it did not run is made up for; what failed is tried again an hour later.
     """

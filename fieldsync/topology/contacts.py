@@ -1,6 +1,6 @@
-"""When each device was last in contact, and how it was then: kept by the server that it came to, and passed on to the servers above.
+"""When each device was last in contact, and how it was then: kept by the server that it came to, and passed on to the upstream servers.
 
-A branch tells of a contact until the server above says that it has taken it; a server takes from a branch what is about devices that
+A branch tells of a contact until the upstream server says that it has taken it; a server takes from a branch what is about devices that
 are the branch's business.
 """
 
@@ -23,13 +23,13 @@ def note_contact(tx: Tx, device: bytes, hello: Hello, skew: int, now: int) -> No
 
 
 def _keep_contact(tx: Tx, device: bytes, contact: Contact, now: int) -> None:
-    number = max(tx.settings.last_contact + 1, now)  # later than any number that a store had which was put back
+    number = max(tx.settings.last_contact + 1, now)  # later than any number that a store had which was restored
     tx.settings.last_contact = number
     tx.peer_settings(device).contact = Contact(number, contact.at, contact.skew, contact.report, contact.via)
 
 
 def report_frames(tx: ReadTx, node: Node, server: bytes) -> Iterator[Peer]:
-    """Yield what a server above has not taken yet of contacts with the devices below this branch."""
+    """Yield what an upstream server has not taken yet of contacts with the devices below this branch."""
     told = tx.peer_settings(server).reported_cursor
     fresh = []
     for device in tx.devices():
@@ -42,7 +42,7 @@ def report_frames(tx: ReadTx, node: Node, server: bytes) -> Iterator[Peer]:
 
 
 def note_reported(tx: Tx, server: bytes, number: int) -> None:
-    """Remember how far a server above has taken these reports; of a number that this store never gave, nothing is concluded."""
+    """Remember how far an upstream server has taken these reports; of a number that this store never gave, nothing is concluded."""
     tx.peer_settings(server).reported_cursor = number if number <= tx.settings.last_contact else 0
 
 

@@ -25,7 +25,7 @@ _JUDGED_HERE = {errors.Undecided.code, errors.DevicePending.code}
 
 
 def release_departed(sender: Sender, tx: Tx) -> None:
-    """Purge what nobody here needs any more; what waited here for records that are elsewhere is the server above's to judge."""
+    """Purge what nobody here needs any more; what waited here for records that are elsewhere is the upstream server's to judge."""
     channels = tx.channels()
     hidden = {one.n for one in channels if not may_see_channel(sender.grants, one.unit)}
     unsent: set[bytes] | None = None
@@ -48,7 +48,7 @@ def release_departed(sender: Sender, tx: Tx) -> None:
 
 
 def _accept_unnamed(sender: Sender, tx: Tx) -> None:
-    """Accept what waits here and the server above, which has told all its refusals, holds without one."""
+    """Accept what waits here and the upstream server, which has told all its refusals, holds without one."""
     for device, seqs in tx.waiting_commits().items():
         held = tx.acknowledged_seq(sender.server.id, device)
         codes = {seq: code for seq, code, _ in tx.refusals(device)}
@@ -90,14 +90,14 @@ def take_returned(node: Node, tx: Tx, rows: Mapping[bytes, Row], before: Contain
     if not heads:
         return  # nothing is new, or nothing was ever written here
     rejoin_logged(node, tx, new)
-    for row in new.values():  # what made it came through here: whoever made it has let go of it, too
+    for row in new.values():  # what made it came through here: its author has released it too
         base = row.state.base
         if base is not None and base.seq <= heads.get(base.device, 0):
             tx.add_gone_entry(tx.channel_number(LEFT), row.n)
 
 
 def rejoin_logged(node: Node, tx: Tx, rows: Mapping[bytes, Row]) -> None:
-    """Join to records what the log has of them: a server above that was put back may not have it again yet."""
+    """Join to records what the log has of them: an upstream server that was restored may not have it again yet."""
     logged = (one.commit() for record in rows for one in tx.commits_of(record, refused=False))
     states = [node.rules.upgrade_state(state_of(said)) for said in logged if said is not None]
     if states:

@@ -22,7 +22,7 @@ _DAY_MS = 24 * 60 * 60 * 1000
 
 
 def is_further(tx: ReadTx, original: bytes, new: bytes) -> bool:
-    """Say whether a new successor is not the first: it is pending then, as is any successor of a pending device."""
+    """Return whether a new successor is not the first: it is pending then, as is any successor of a pending device."""
     known = tx.device(original)
     return (known is not None and known.pending) or tx.has_successor(original, besides=new)
 
@@ -66,9 +66,9 @@ def check_pace(tx: Tx, original: Device, now: int) -> None:
 def inherit_history(
     tx: Tx, original: bytes, new: bytes, *, after: int | None = None, within: tuple[Grant, ...] | None = None
 ) -> None:
-    """Let a successor have its original's former units and changes of grants: what it says again is judged as its original's would be.
+    """Let a successor have its original's former units and changes of grants: what it re-issues is judged as its original's would be.
 
-    `after`: it works with the last of these grants, and says again what its original signed behind this commit.
+    `after`: it works with the last of these grants, and re-issues what its original signed behind this commit.
     `within`: only units that these grants cover are taken over.
     """
 
@@ -93,7 +93,7 @@ def spare_copies(tx: Tx, device: Device, now: int) -> None:
 
 
 def approve_copy(tx: Tx, device: Device, now: int) -> None:
-    """Take a pending device as a family of its own, and what it had said as the shared heirs between it and the others.
+    """Take a pending device as a family of its own, and what it had said as the shared successors between it and the others.
 
     Their quarantined commits are due: whoever approves judges them again.
     """

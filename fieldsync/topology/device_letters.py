@@ -24,7 +24,7 @@ def take_next(tx: Tx, *, branch: bool = False) -> tuple[str, int]:
 
 
 def are_free(tx: ReadTx, letters: str, device: bytes, branch: bytes | None = None) -> bool:
-    """Say whether a device may have these letters, from a branch or this server: no other has them, and no other branch is to give them."""
+    """Return whether a device may have these letters: no other device has them, and no other branch's range contains them."""
     if not codes.are_letters(letters) or tx.has_letters(letters, besides=device):
         return False
     own = tx.device_family(branch) if branch is not None else set[bytes]()
@@ -38,7 +38,7 @@ def remember_given(tx: Tx, branch: bytes, device: bytes, letters: str) -> None:
 
 
 def take_from_above(tx: Tx, device: bytes, letters: str) -> None:
-    """Take over a device's letters from the server above; codes with those that it had here stay valid."""
+    """Take over a device's letters from the upstream server; codes with those that it had here stay valid."""
     known = tx.device(device)
     if known is None or known.letters in (None, letters) or not codes.are_letters(letters):
         return

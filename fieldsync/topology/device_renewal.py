@@ -111,8 +111,8 @@ def sync_or_renew(talk: ServerExchange) -> RenewedDevice | None:
 def renew_device(talk: ServerExchange) -> RenewedDevice:
     """Become a new device.
 
-    Where there is unsent work, that device is its heir: every copy that has the same work comes to the same heir and the same
-    commits, so that it is there once. Nobody goes on as the heir; the next turn makes a device of this store's own.
+    Pending commits go to a shared successor: every copy with the same pending commits derives the same device and the same commits,
+    so that each is present once. Nobody continues as the shared successor; the next turn makes a device of this store's own.
     """
     node = talk.node
     with node.store.read() as tx:

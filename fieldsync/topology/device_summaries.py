@@ -19,7 +19,7 @@ class EnrolledDevice(Struct, frozen=True):
     role: null where it was granted nothing.
     units: where it has that role.
     state: "enrolled", "forked" or "revoked".
-    pending: whether it waits for approval.
+    pending: whether it awaits approval.
     commits: how many of its commits this server has.
     enrolled: since when.
     seen: when it was last in contact.
@@ -58,7 +58,7 @@ class FamilyMember(ListedDevice, frozen=True):
 
 
 class PendingDevice(FamilyMember, frozen=True):
-    """A device that waits for approval, or just got it.
+    """A device that is pending approval, or just got it.
 
     words: the six words of its key, as its own `status` shows them.
     """

@@ -156,7 +156,7 @@ def take_from_below(tx: Tx, branch: Device, said: Enrolment, now: int) -> None:
 
 
 def _was_in_branch(tx: ReadTx, branch: Device, device: Device) -> bool:
-    """Say whether a device was a branch's before it was granted other units."""
+    """Return whether a device was a branch's before it was granted other units."""
     former = (*tx.former_grants(device.id), *device.grants)
     return device.enrolled_by == branch.id or any(
         covering_grant(branch.grants, grant.unit) is not None for grant in former
@@ -164,9 +164,9 @@ def _was_in_branch(tx: ReadTx, branch: Device, device: Device) -> bool:
 
 
 def _is_outdated(tx: ReadTx, branch: Device, said: Enrolment, original: Device) -> bool:
-    """Say whether a branch gave a successor what its original was granted before a change that the branch had not heard of."""
+    """Return whether a branch gave a successor what its original was granted before a change that the branch had not heard of."""
     if said.copied_after is not None or original.key is None:
-        return False  # it is nobody's: what is said again in its name was signed with these
+        return False  # it is nobody's: what is re-issued in its name was signed with these
     if any(covering_grant(branch.grants, unit) is None for unit, _ in said.grants):
         return True  # its original had been away, and is back
     copied = said.changed == said.enrolled  # the branch itself granted it nothing else since
@@ -188,8 +188,8 @@ def _grant_pairs(grants: Sequence[Grant]) -> tuple[tuple[str, str], ...]:
 def _take_after_move(tx: Tx, branch: Device, said: Enrolment, original: Device) -> None:
     """Take the successor of a device that works elsewhere by now, as the branch had not heard: pending, with its original's grants.
 
-    The original goes on: whom it is taken from, the branch does not say any more. What the branch's servers say again in
-    an heir's name counts in the branch's own units.
+    The original goes on: whom it is taken from, the branch does not say any more. What the branch's servers re-issue in
+    a shared successor's name counts in the branch's own units.
     """
     is_heir = said.copied_after is not None
     if is_heir and not may_enrol(branch, said, None):
@@ -204,7 +204,7 @@ def _take_after_move(tx: Tx, branch: Device, said: Enrolment, original: Device) 
 
 
 def take_from_above(tx: Tx, said: Enrolment) -> None:
-    """Take what the server above says of a device."""
+    """Accept the upstream server's data on a device."""
     if not _is_key(said):
         return
     said = _limit_times(said, _LATEST)
@@ -220,7 +220,7 @@ def take_from_above(tx: Tx, said: Enrolment) -> None:
 
 
 def _take_time_from_above(tx: Tx, said: Enrolment) -> None:
-    """Take the earlier time that the server above has of a change: a branch that was ahead would ignore all later ones until then."""
+    """Take the earlier time that the upstream server has of a change: a branch that was ahead would ignore all later ones until then."""
     known = tx.device(said.device)
     if known is None or known.key is None or said.changed >= known.changed:
         return
@@ -233,7 +233,7 @@ def _is_key(said: Enrolment) -> bool:
 
 
 def _is_sound(said: Enrolment) -> bool:
-    """Say whether its key and ids can be any, and whether there are such units and roles."""
+    """Return whether its key and ids can be any, and whether there are such units and roles."""
     return (
         _is_key(said)
         and len(said.copy_of) in (0, DEVICE_SIZE)
@@ -268,7 +268,7 @@ def _enrolling_server(tx: ReadTx, branch: Device, said: Enrolment) -> bytes:
 
 
 def is_within(branch: Device, device: Device) -> bool:
-    """Say whether a device works within a branch's units, and nowhere else."""
+    """Return whether a device works within a branch's units, and nowhere else."""
     return bool(device.grants) and all(covering_grant(branch.grants, grant.unit) is not None for grant in device.grants)
 
 

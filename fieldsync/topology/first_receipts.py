@@ -63,12 +63,12 @@ def note_first_receipts(node: "Node", tx: Tx, device: Device, logged: Sequence[L
 
 
 def _precedes_notice(change: AuthorityChange, told: StatedChange | None, seq: int, now: int) -> bool:
-    """Say whether a device signed this commit before it was told of other grants, which count for it only then."""
+    """Return whether a device signed this commit before it was told of other grants, which count for it only then."""
     return change.kind == GRANTS and now <= change.until and (told is None or seq <= told.head)
 
 
 def lacks_notice(tx: ReadTx, device: Device) -> bool:
-    """Say whether a device was told of other grants by a bundle only: where it stood then, it says by its next request."""
+    """Return whether a device was told of other grants by a bundle only: where it stood then, it says by its next request."""
     return device.changed != device.enrolled and any(
         tx.stated_change(change.n, device.id) is None for change in tx.authority_changes(device.id)
     )
@@ -84,7 +84,7 @@ def note_notice(tx: Tx, device: Device, head: int, *, again: bool) -> None:
 
 
 def receipt_frames(sender: Sender, after: Mapping[bytes, int]) -> Iterator[bytes]:
-    """Yield where the devices stand whose commits the server above lacks, and who took these first."""
+    """Yield where the devices stand whose commits the upstream server lacks, and who took these first."""
     node, server = sender.node, sender.server.id
     if sender.protocol < SENDS_RECEIPTS:
         return
@@ -156,7 +156,7 @@ class BroughtReceipts:
 
 
 def _is_signed_by_branch(tx: ReadTx, branch: Device, one: Taking) -> bool:
-    """Say whether a receipt is signed by the branch that it names, which is this one or one that it may have below it."""
+    """Return whether a receipt is signed by the branch that it names, which is this one or one that it may have below it."""
     server, device = tx.device(one.server), tx.device(one.device)
     if server is None or server.key is None or device is None or server.state != "enrolled":
         return False

@@ -31,7 +31,7 @@ _Links = list[tuple[bytes, bytes]]  # a commit's hash, and the chain's behind it
 
 
 def reissue_batch(node: Node, tx: Tx, device: Device, batch: Sequence[Commit], seal: bytes) -> list[Commit]:
-    """Say again what a branch brings of a device's other history. When it is judged, `reissue_bases` is to follow.
+    """Re-issue what a branch brings of a device's other history. When it is judged, `reissue_bases` is to follow.
 
     Only the device's own seal is proof that it is the device's. What does not go on from anything known is not taken.
     """
@@ -74,13 +74,13 @@ def _verified_history(
 
 
 def _fork_chain(tx: Tx, device: Device, heir: bytes) -> bytes:
-    """Return the chain behind the first commit that is the heir's alone: its key is made from it."""
+    """Return the chain behind the first commit that is the shared successor's alone: its key is made from it."""
     after = next(after for one, after, _, _ in tx.other_histories(device.id) if one == heir)
     return next(link for link, one in tx.links_at(device.id, after + 1).items() if one == heir)
 
 
 def may_repeat(tx: ReadTx, device: Device, *, by_server: bool) -> set[bytes]:
-    """Return the devices whose commits one's may say again: a copy's family; for a server's own, who goes on for copied ones."""
+    """Return the devices whose commits one's may re-issue: a copy's family; for a server's own, who goes on for copied ones."""
     if by_server:
         return {one.id for one in tx.devices() if one.copy_of is not None} - {device.id}
     return (
@@ -89,7 +89,7 @@ def may_repeat(tx: ReadTx, device: Device, *, by_server: bool) -> set[bytes]:
 
 
 def is_reissued(tx: ReadTx, others: Collection[bytes], commit: Commit, today: Callable[[Commit], Commit]) -> bool:
-    """Say whether one of these devices has said this already: two servers may say one work again."""
+    """Return whether one of these devices has said this already: two servers may say one work again."""
     mine = _commit_content(today(commit))
     return any(
         mine <= _commit_content(today(said))
@@ -99,7 +99,7 @@ def is_reissued(tx: ReadTx, others: Collection[bytes], commit: Commit, today: Ca
 
 
 def _commit_content(commit: Commit) -> Counter[tuple[str, str]]:
-    """Return what a commit says apart from what its heir says in other words: codes, parts of its own, dots."""
+    """Return what a commit says apart from what its shared successor says in other words: codes, parts of its own, dots."""
     told = []
     for name, value in commit.fields.items():
         bound = name == "_code" or isinstance(value, dict) or ("/" in name and type(value) is int)
@@ -115,7 +115,7 @@ def writes_before(tx: Tx, old: bytes, record: bytes, after: int) -> OldWrites:
 
 
 def _enrol_successor(node: Node, tx: Tx, device: Device, after: int, link: bytes) -> bytes:
-    """Enrol the heir of a history that begins with this chain hash; nobody goes on as it, and it may do what the device could."""
+    """Enrol the shared successor of a chain that begins with this hash: with the device's grants, and used by nobody."""
     key = node.key.successor_key(link)
     known = tx.device(key.device)
     if known is None or known.key is None:
@@ -136,7 +136,7 @@ def _enrol_successor(node: Node, tx: Tx, device: Device, after: int, link: bytes
 
 
 def reissue_own(node: Node, tx: Tx, device: Device, after: int, records: Iterable[bytes] | None = None) -> None:
-    """Say again in this server's name what the device's commits behind `after` have left standing (in these records)."""
+    """Re-issue in this server's name what the device's commits behind `after` have left standing (in these records)."""
     if records is None:
         records = dict.fromkeys(one.record for one in tx.commits_behind(device.id, after))
 
@@ -154,7 +154,7 @@ def reissue_own(node: Node, tx: Tx, device: Device, after: int, records: Iterabl
 def forked_after(tx: ReadTx) -> dict[bytes, int]:
     """Return copied devices, and behind which of their commits a number may be two commits'.
 
-    Of heirs: behind which of theirs all were refused here, as another had said the same. Whoever holds these as values lets them go.
+    Of shared successors: the number after which all commits were refused here as already re-issued; nodes withdraw these.
     """
     found: dict[bytes, int] = {}
     for device in tx.devices():
@@ -172,7 +172,7 @@ def forked_after(tx: ReadTx) -> dict[bytes, int]:
 
 
 def reissue_bases(node: Node, tx: Tx, old: bytes, records: Iterable[bytes]) -> None:
-    """Say again what heirs' commits that made records have left standing: these could not say that they cover the old ones.
+    """Re-issue what shared successors' commits that made records have left standing: these could not say that they cover the old ones.
 
     So whoever holds a record as the copied device made it holds it once.
     """
@@ -190,7 +190,7 @@ def reissue_bases(node: Node, tx: Tx, old: bytes, records: Iterable[bytes]) -> N
 def _reissue_heads(
     node: Node, tx: Tx, records: Iterable[bytes], wanted: Callable[[Head, Base | None], bool], over: Mapping[bytes, int]
 ) -> None:
-    """Say again, as their authors' and at their time, the values of wanted heads, which had seen what they had, and what is `over`.
+    """Re-issue, as their authors' and at their time, the values of wanted heads, which had seen what they had, and what is `over`.
 
     So are deletions that had seen them: else they would not have seen the repetition, and ask.
     """
@@ -232,7 +232,7 @@ def _reissue_heads(
 def _deletions_of_reissued(
     state: State, standing: Mapping[Dot, Mapping[str, tuple[Head, Register]]], present: Callable[[str], str]
 ) -> list[tuple[Head, Register]]:
-    """Return the deletions of a record that had seen a value which is said again."""
+    """Return the deletions of a record that had seen a value which is re-issued."""
     register = state.fields.get(DELETED)
     if register is None:
         return []
@@ -247,7 +247,7 @@ def _deletions_of_reissued(
 def _reissue_commits(
     node: Node, tx: Tx, device: Device, heir: bytes, after: int, tail: Sequence[Commit]
 ) -> list[Commit]:
-    """Log the heir's commits in place of the device's behind `after`, under the heir's seal."""
+    """Log the shared successor's commits in place of the device's behind `after`, under the shared successor's seal."""
     me = tx.device(heir)
     assert me is not None
     assert me.letters is not None

@@ -87,7 +87,7 @@ def question_frames(sender: Sender, after: Mapping[bytes, int] = MappingProxyTyp
 
 
 class FormerIdentity(Struct, frozen=True):
-    """A former identity in the line that leads to a laptop's device: it went on for `original` (none: not said), `heir` for it."""
+    """A former identity of a laptop's device: it succeeded `original` (None: not stated), and `heir` succeeded it."""
 
     device: bytes
     key: bytes
@@ -188,7 +188,7 @@ def laptop_parts(
 ) -> Iterator[Peer]:
     """Yield how far a server holds the devices that a laptop named, or whose commits it brought; and what became of refused ones.
 
-    A copy may not have heard which of its former commits were kept aside, or taken after all: from the number `judged` on.
+    A copy may not have heard which of its former commits were quarantined, or taken after all: from the number `judged` on.
     """
     devices = [one for one in map(tx.device, asked) if one is not None and one.key is not None]
     heads = (*upstream.heads_of(tx, devices, asked), *lacking_identities(tx, line, asked))

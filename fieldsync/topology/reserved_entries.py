@@ -124,7 +124,7 @@ def store_entries(
     room = _EntryRoom(_load_entries(tx, way), MOST_OF_ONE if way == UP else MOST)
     top = max((piece.number for piece in room.pieces.values()), default=0)
     for piece in said:
-        number = max(top + 1, now)  # later than any number that a store had which was put back
+        number = max(top + 1, now)  # later than any number that a store had which was restored
         if room.put_entry(_StoredEntry(number, source or piece.source, piece.key, piece.data, via)):
             top = number
     kept = sorted(room.pieces.values(), key=attrgetter("number"))

@@ -83,7 +83,7 @@ def note_contact(node: Node, tx: Tx, device: Device, hello: Hello, *, counted: b
 
 
 def notices_loss(hello: Hello, epoch: bytes, answers: int) -> bool:
-    """Say whether a device will see by an answer that this store was put back: it then tells again how far it is."""
+    """Return whether a device will see by an answer that this store was restored: it then tells again how far it is."""
     return hello.epoch not in (b"", epoch) or answers < hello.answers
 
 
@@ -103,7 +103,7 @@ def last_epoch_of(tx: ReadTx, server: bytes) -> bytes:
 def note_epoch(tx: Tx, server: bytes, epoch: bytes) -> bool:
     """Take in that a server's store has another life; unless it is the first we hear of, all is asked for again, and true returned."""
     before = last_epoch_of(tx, server)
-    again = bool(before) and before != epoch  # by stick it is told again to whoever's hello is not known
+    again = bool(before) and before != epoch  # by bundle it is told again to whoever's hello is not known
     if again:
         suspect_loss(tx, server)
     tx.peer_settings(server).epoch = epoch
@@ -111,7 +111,7 @@ def note_epoch(tx: Tx, server: bytes, epoch: bytes) -> bool:
 
 
 def has_lost_answers(tx: Tx, server: bytes, device: bytes, told: int) -> bool:
-    """Say whether a server counts fewer answers than it has given: it lost some, and may begin another epoch only later."""
+    """Return whether a server counts fewer answers than it has given: it lost some, and may begin another epoch only later."""
     fewer = told < count_answers(tx, server, device)
     if fewer:
         suspect_loss(tx, server)
@@ -143,7 +143,7 @@ def suspect_loss(tx: Tx, server: bytes) -> None:
 
 
 def is_suspected(tx: ReadTx, server: bytes) -> bool:
-    """Say whether a server may have lost what this laptop holds."""
+    """Return whether a server may have lost what this laptop holds."""
     return tx.peer_settings(server).suspected
 
 

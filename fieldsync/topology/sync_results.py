@@ -34,7 +34,7 @@ class Synced(Struct, frozen=True, kw_only=True):
 
     forms: the record types whose forms it brought.
     left: what is no longer held here.
-    digest: "equal", "healed" where something was mended, or "unchecked".
+    digest: "equal", "healed" after a range repair, or "unchecked".
     unchecked: what kept the digests from being compared.
     clock_off_ms: how far this computer's clock is ahead of the server's.
     partial: there, and true, where the byte budget was not enough.

@@ -49,7 +49,7 @@ def enrol_invited(tx: Tx, asked: messages.JoinRequest, person: str, grants: Sequ
 
 
 def servers_above(tx: ReadTx) -> ServersAbove:
-    """Return the servers above this one, as it tells them to its devices."""
+    """Return this server's upstream servers, as sent to its devices."""
     if tx.settings.upstream is None:
         return ()
     servers = tx.servers()
@@ -63,7 +63,7 @@ def servers_hash(servers: ServersAbove) -> bytes:
 
 
 def note_servers_above(tx: Tx, server: bytes, servers: ServersAbove) -> None:
-    """Remember the servers above the one that told of them; one that is known stays as it was proved to be."""
+    """Remember the servers above the one that named them; a known one keeps its verified identity."""
     known = {server.id for server in tx.servers()}
     for id_, name, address, pin, recipient in servers:
         if id_ not in known:
@@ -77,12 +77,12 @@ def note_servers_above(tx: Tx, server: bytes, servers: ServersAbove) -> None:
 
 
 def lacks_commits(tx: ReadTx, server: bytes) -> bool:
-    """Say whether a server above lacks commits that this branch holds."""
+    """Return whether an upstream server lacks commits that this branch holds."""
     return any(d.head > tx.acknowledged_seq(server, d.id) for d in tx.devices() if d.head)
 
 
 def lacks_commits_of_others(tx: ReadTx, node: Node, server: bytes) -> bool:
-    """Say whether a server lacks commits of other devices that this node has for it."""
+    """Return whether a server lacks commits of other devices that this node has for it."""
     return any(one.head > tx.acknowledged_seq(server, one.id) for one in carried_devices(tx, node, server))
 
 
@@ -94,7 +94,7 @@ def unsent_records(sender: Sender, tx: ReadTx) -> set[bytes]:
 
 
 def lacks_anything(tx: ReadTx, server: bytes) -> bool:
-    """Say whether a server above lacks commits or enrolments that this branch holds."""
+    """Return whether an upstream server lacks commits or enrolments that this branch holds."""
     known = tx.peer_settings(server)
     return lacks_commits(tx, server) or bool(
         enrolments.changed_enrolments(tx, known.enrolled_cursor) or tx.clock_notes(known.noted_cursor)
@@ -201,7 +201,7 @@ def _largest_frame(sender: Sender, logged: Sequence[LoggedCommit], ends: list[in
 
 
 def apply_from_above(sender: Sender, peer: Peer) -> None:
-    """Take what the server above says of devices, and of how far commits have come."""
+    """Accept the upstream server's data on devices and on the progress of commits."""
     node, server = sender.node, sender.server.id
     now = node.clock()
     if not sender.branch:
@@ -275,7 +275,7 @@ def heads_of(tx: ReadTx, devices: Sequence[Device], proved: Mapping[bytes, int])
 
 
 def other_histories_of(tx: ReadTx, devices: Sequence[Device]) -> tuple[tuple[bytes, int, int, bytes], ...]:
-    """Return (device, after, last, chain) of the histories of devices that are not in the log here: an heir's commits say them again."""
+    """Return (device, after, last, chain) of the forked chains not in the log here, which a shared successor re-issued."""
     return tuple(
         (one.id, after, last, link[:8])
         for one in devices
@@ -290,7 +290,7 @@ def proved_heads(tx: ReadTx, peer: Peer) -> dict[bytes, int]:
 
 
 def note_carried(tx: Tx, branch: bytes, proved: Mapping[bytes, int]) -> None:
-    """Remember up to which of each device's commits a branch was found to have what is here: less than before, if it was put back."""
+    """Remember up to which of each device's commits a branch was found to have what is here: less than before, if it was restored."""
     known = tx.peer_settings(branch).carried
     news = known | {device: seq for device, seq in proved.items() if seq}
     if news != known:
@@ -336,7 +336,7 @@ def branch_parts(
     whole: bool,
     news: bool = True,
 ) -> Iterator[Peer]:
-    """Yield what a branch is told: devices that are `news`, how far commits have come, what was kept aside.
+    """Yield what a branch is told: devices that are `news`, how far commits have come, what was quarantined.
 
     `whole`: how far all commits have, and not only those that it has brought.
     """

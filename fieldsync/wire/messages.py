@@ -58,7 +58,7 @@ class Hello(msgspec.Struct, array_like=True, frozen=True):
 
     `now` is the sender's clock in milliseconds, `head` its last commit, `cursors` (unit, arrivals taken and wholly known) of each
     channel it holds, `dictionary`, `grants`, `schema` and `servers` short hashes of what it works with, `devices`, `refused`
-    and `receipts` how far it was told of devices, of its own commits that were kept aside, and of those that came further up;
+    and `receipts` how far it was told of devices, of its own commits that were quarantined, and of those that came further up;
     `judged` and `passed` the same of all devices' commits, for a branch. `budget`: bytes that the answer may have (0: any);
     `ahead` (unit, low, high) of arrivals taken before their turn, which need not be sent again: those above `low`, up to `high`.
     """
@@ -109,7 +109,7 @@ class OpaqueCommits(Commits, array_like=True, frozen=True):
 
 
 class Ack(msgspec.Struct, array_like=True, frozen=True):
-    """How far a server holds the sender's commits, and which it kept aside: (seq, code, facts as JSON; "" when taken after all).
+    """How far a server holds the sender's commits, and which it quarantined: (seq, code, facts as JSON; "" when taken after all).
 
     `chain`: the first 8 bytes of the chain hash there, by which a clone or a restored copy knows itself. The rest is said only
     where the hello shows that it is news.
@@ -134,7 +134,7 @@ class Ack(msgspec.Struct, array_like=True, frozen=True):
     pairs: Count = 0  # how far `elsewhere` goes
     elsewhere: tuple[bytes, ...] = ()  # records of its own that may be one with some that it may not see
     again: bool = False  # whether this only goes on with the lists of the one before it
-    pending: bool = False  # whether the device waits for approval: its commits are quarantined, and nothing comes down
+    pending: bool = False  # whether the device is pending approval: its commits are quarantined, and nothing comes down
     reserved: _Pieces = ()  # pieces that come down
     reserved_taken: Count = 0  # up to which of the sender's own pieces are here
     answers: Count = 0  # how often the device has come for one, as far as the server remembers
@@ -221,7 +221,7 @@ class Peer(msgspec.Struct, array_like=True, frozen=True):
     seq, code, facts) up to `judged`, `receipts` (number, device, server, seq, milliseconds) from further up; `clocks` (device,
     first seq, last seq, milliseconds ahead) of commits stamped by clocks that were off. `mark`: the epoch of the branch's store,
     and up to which of its enrolments and clock notes this tells; coming down, how far they were taken. `parted` (device, after,
-    last, chain) of commits that bear numbers of others: those behind `after`, up to the one with that chain, were said again.
+    last, chain) of commits that bear numbers of others: those behind `after`, up to the one with that chain, were re-issued.
     From protocol 2 on a laptop sends one, too: `heads` of its former identities, of which it asks how far the server holds them,
     and who they are (`former`); it is answered by one with `heads` and `parted`.
     """
@@ -236,7 +236,7 @@ class Peer(msgspec.Struct, array_like=True, frozen=True):
     mark: tuple[_Epoch, Count, Count] | None = None
     parted: Annotated[tuple[tuple[bytes, Count, Count, _Link], ...], msgspec.Meta(max_length=MOST_HEADS)] = ()
     former: Annotated[tuple[Former, ...], msgspec.Meta(max_length=MOST_FORMER)] = ()
-    taken: Annotated[tuple[Taking, ...], _Few] = ()  # going up: who took first the commits that the server above lacks
+    taken: Annotated[tuple[Taking, ...], _Few] = ()  # going up: first receipts of commits that it lacks
     reports: Annotated[tuple[ReportBelow, ...], _Few] = ()  # going up: how the devices below the branch are
     reported: Count = 0  # coming down: the number of the last of these reports that was taken
 
@@ -278,7 +278,7 @@ class Range(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Ask(msgspec.Struct, array_like=True, frozen=True):
-    """For healing: compare these ranges of a channel, and send these records whole."""
+    """For range repair: compare these ranges of a channel, and send these records whole."""
 
     unit: str
     ranges: Annotated[tuple[Range, ...], msgspec.Meta(max_length=MOST_RANGES)] = ()
@@ -330,7 +330,7 @@ class JoinAnswer(msgspec.Struct, array_like=True, frozen=True):
 
 
 class RenewRequest(msgspec.Struct, array_like=True, frozen=True):
-    """A copied store asks to go on as a device of its own: the new public key, signed by the old key and by the new.
+    """A copied store asks to become a new device: the new public key, signed by the old key and by the new.
 
     `probes` are (seq, first 8 bytes of the chain hash there) of the old device's commits, as the copy has them; with a key: the
     last shared one and the last that another server has.

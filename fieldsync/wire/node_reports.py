@@ -33,7 +33,7 @@ class NodeReport(msgspec.Struct, array_like=True, frozen=True):
 
 
 class ReportBelow(msgspec.Struct, array_like=True, frozen=True):
-    """A device below a branch, as the branch tells the server above: `at` (milliseconds) it was last in contact.
+    """A device below a branch, as the branch tells the upstream server: `at` (milliseconds) it was last in contact.
 
     `number` is the branch's own, and rises; `skew`: milliseconds that the device's clock was ahead; `report` is None where its
     program tells nothing of itself.

@@ -198,7 +198,7 @@ def _opened_silently(settings: Settings) -> "Iterator[Node | None]":
 
 
 def approvals(incomplete: str) -> list[str]:
-    """Return what may wait for approval."""
+    """Return what awaits somebody's approval."""
     return [kind for kind in ("plan", "closure", "event") if kind.startswith(incomplete)]
 
 

@@ -212,7 +212,7 @@ def usage(fault: typer.TyperException) -> errors.Usage:
 
 
 def asks_for_help(fault: typer.TyperException) -> bool:
-    """Say whether a command that needs words was given none: its message is its help."""
+    """Return whether a command that needs words was given none: its message is its help."""
     return _name(fault) == "NoArgsIsHelpError"
 
 

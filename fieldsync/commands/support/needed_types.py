@@ -29,7 +29,7 @@ def hidden(folder: Path) -> frozenset[str]:
 
 
 def all_hidden(group: object) -> bool:
-    """Say whether the store that the program's commands are for has none of the record types that some of them need."""
+    """Return whether the store that the program's commands are for has none of the record types that some of them need."""
     needing = {name for name, needs in getattr(group, "needs_below", {}).items() if needs}
     settings = getattr(group, "settings", None)
     return settings is not None and bool(needing) and needing <= hidden(settings.folder)

@@ -90,11 +90,11 @@ def take_settings(words: list[str], settings: Settings) -> list[str]:
 
 
 def at_terminal() -> bool:
-    """Say whether there is a person to ask."""
+    """Return whether there is a person to ask."""
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def draws() -> bool:
-    """Say whether that person's terminal can be drawn on; an editor's shell is asked line by line."""
+    """Return whether that person's terminal can be drawn on; an editor's shell is asked line by line."""
     utf = (sys.stdout.encoding or "").lower().startswith("utf")
     return utf and os.environ.get("TERM") not in {"dumb", "unknown"}

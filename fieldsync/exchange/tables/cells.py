@@ -163,7 +163,7 @@ def without_headers(
 
 
 def has_value(values: Sequence[Sequence[Any]], i: int) -> bool:
-    """Say whether a row has a value in any of these columns."""
+    """Return whether a row has a value in any of these columns."""
     return any(column[i] not in (None, []) for column in values)
 
 

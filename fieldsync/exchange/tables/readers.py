@@ -195,7 +195,7 @@ def _separator(lines: Sequence[str]) -> str:
 
 
 def _is_windows_arabic(data: bytes) -> bool:
-    """Say whether what is not UTF-8 makes sense as Arabic of older programs; damaged UTF-8 never does."""
+    """Return whether what is not UTF-8 makes sense as Arabic of older programs; damaged UTF-8 never does."""
     if b"\0" in data:
         return False
     text = data.decode("utf-8", "replace")

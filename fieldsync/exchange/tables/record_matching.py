@@ -88,7 +88,7 @@ class RecordMatcher:
                 batch.add_fault(i, UNIT, {"reason": "unit"})
 
     def may_write(self, unit: str) -> bool:
-        """Say whether this node's person may write in a unit."""
+        """Return whether this node's person may write in a unit."""
         if unit not in self._may:
             try:
                 self._node.may_write(unit)

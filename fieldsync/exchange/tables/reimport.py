@@ -58,7 +58,7 @@ class ImportedRecords:
         return None
 
     def claim_match(self, fields: Values) -> bool:
-        """Say whether a new record with these fields is there already, and count that one as this row's."""
+        """Return whether a new record with these fields is there already, and count that one as this row's."""
         if _claim_print(self._whole, fields):
             return True
         for changed, prints in self._parts.items():

@@ -70,7 +70,7 @@ class RowBatch:
         self._outcome.add_fault(self._numbers[i], self.rows[i], name, facts)
 
     def is_bad(self, i: int) -> bool:
-        """Say whether a fault was found in a row."""
+        """Return whether a fault was found in a row."""
         return bool(self._outcome.bad_rows) and self._numbers[i] in self._outcome.bad_rows
 
     def try_step(self, i: int, name: str, step: Callable[..., Any], *values: object) -> Any:

@@ -172,7 +172,7 @@ class RowDrafter:
         return {n: v for n, v in fields.items() if n not in sets}, sets
 
     def _is_same(self, name: str, given: object, stored: object) -> bool:
-        """Say whether a field has a value already; words for a record say the same as its id."""
+        """Return whether a field has a value already; words for a record say the same as its id."""
         worded = self._worded.get(name)
         field = self._kind.fields[name]
         return equal_stored(field, given, stored) or (worded is not None and equal_stored(field, given, worded(stored)))

@@ -78,7 +78,7 @@ def _is_bomb(parts: Sequence[zipfile.ZipInfo]) -> bool:
 
 
 def _is_too_large(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> bool:
-    """Say whether a library would make of a part a cell of megabytes, rows of all columns, or entities that grow."""
+    """Return whether a library would make of a part a cell of megabytes, rows of all columns, or entities that grow."""
     if not part.filename.lower().endswith((".xml", ".rels")):
         return False
     left, far = b"", 0

@@ -104,7 +104,7 @@ def _instance(given: list[Tokens], found: Tokens, end: int, names: FormNames, tr
 
 
 def _is_question(part: Tokens, field: str, names: FormNames) -> bool:
-    """Say whether a part of an expression is a question, and nothing else."""
+    """Return whether a part of an expression is a question, and nothing else."""
     return len(part) == 1 and names.fields.get(referenced_question(part[0])) == field
 
 

@@ -138,7 +138,7 @@ def _form_texts(form: FormDraft, comment: str) -> dict[str, str]:
 
 
 def _is_name(field: Table | None) -> bool:
-    """Say whether a record may be called by a field: what a person gave, one value, nothing sensitive."""
+    """Return whether a record may be called by a field: what a person gave, one value, nothing sensitive."""
     return field is not None and field["merge"] not in ("derived", "set") and field["sensitivity"] <= 2
 
 

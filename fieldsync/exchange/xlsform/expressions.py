@@ -202,7 +202,7 @@ def _code_of(number: str, codes: Mapping[str, str]) -> str:
 
 
 def _is_condition(made: list[ExpressionToken], start: int, end: int) -> bool:
-    """Say whether these pieces are a condition by themselves, nothing on either side being counted or compared with them."""
+    """Return whether these pieces are a condition by themselves, nothing on either side being counted or compared with them."""
     before = made[start - 1] if start else ExpressionToken("sign", "(")
     after = made[end] if end < len(made) else ExpressionToken("sign", ")")
     return (before.text in ("(", ",", "and", "or")) and (after.text in (")", ",", "and", "or"))
@@ -230,7 +230,7 @@ def _join_spaced(made: list[ExpressionToken]) -> str:
 
 
 def makes_number(found: list[ExpressionToken]) -> bool:
-    """Say whether a calculation gives a number, as far as its outermost parts tell."""
+    """Return whether a calculation gives a number, as far as its outermost parts tell."""
     depth = 0
     for at, (kind, text) in enumerate(found):
         if kind == "sign" and text in "()":

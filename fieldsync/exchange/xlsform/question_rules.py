@@ -15,7 +15,7 @@ _COMPUTED = ("text", "note", "int", "number", "date", "choice", "bool")  # what 
 
 
 class QuestionRules:
-    """The rules of a form's record types; `repeats` names each type's repeat, `doubled` are names of several questions.
+    """The rules of a form's record types; `repeats` names each type's repeat, `duplicated` are names of several questions.
 
     `note` tells that something of a question could not be carried.
     """

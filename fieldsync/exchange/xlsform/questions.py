@@ -94,7 +94,7 @@ class FormDraft:
             self.notes.append(ConversionNote("survey", None, "", "label", f"lacking_{lacking}"))
 
     def _has_inner_repeats(self, kind: TypeDraft) -> bool:
-        """Say whether a repeat has others in it, whose records belong to its own."""
+        """Return whether a repeat has others in it, whose records belong to its own."""
         return bool(kind.owner) and any(one.owner == kind.name for one in self.kinds.values())
 
     def drop_empty_types(self) -> None:

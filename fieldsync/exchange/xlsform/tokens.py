@@ -75,7 +75,7 @@ def split_tokens(text: str) -> list[ExpressionToken]:
 
 
 def _begins_value(before: list[ExpressionToken]) -> bool:
-    """Say whether what comes next begins a value: a minus there is the number's own."""
+    """Return whether what comes next begins a value: a minus there is the number's own."""
     return not before or before[-1].text in ("(", ",", "=", "!=", "<", "<=", ">", ">=", *JOINING)
 
 

@@ -12,7 +12,7 @@ _MEDIA = ("image", "big-image", "audio", "video")
 
 
 def is_read_only(child: Table) -> bool:
-    """Say whether nobody may answer a question; what depends on other answers is no such."""
+    """Return whether nobody may answer a question; what depends on other answers is no such."""
     bind = child["bind"] if isinstance(child.get("bind"), Mapping) else {}
     return str(bind.get("readonly") or "").strip().casefold() in ("yes", "true", "true()")
 

@@ -72,7 +72,7 @@ def read(path: Path) -> Workbook:
 
 
 def is_expression(default: str, type: str) -> bool:
-    """Say whether a question's default is an expression, and not words."""
+    """Return whether a question's default is an expression, and not words."""
     from pyxform.utils import default_is_dynamic
 
     return bool(default_is_dynamic(default, type))

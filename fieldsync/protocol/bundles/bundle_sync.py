@@ -43,7 +43,7 @@ def _no_progress(_done: int, _total: int | None, _what: str) -> None:
 
 
 def pack_bundle(node: Node, file: Path, *, again: bool = False, progress: Progress = _no_progress) -> PackedBundle:
-    """Pack what is new for the servers above. NotFound, NoRecipient, BadFile, DiskFull.
+    """Pack what is new for the upstream servers. NotFound, NoRecipient, BadFile, DiskFull.
 
     A laptop packs its own commits, a branch those of all its devices in the frames that they sealed, and what it tells of them.
     It goes on behind the last bundle packed; all that is not acknowledged is packed `again` when nothing is new since, or when a

@@ -39,7 +39,7 @@ class Lookup(Struct, frozen=True):
 
 
 class RecordSource(Protocol):
-    """Finds other records of one; those that gave way to another, and the deleted, are no records."""
+    """Finds other records of one; merged and deleted records are skipped."""
 
     def child_documents(self, type: str) -> Iterable[Doc]:
         """Return those of a type that belong to this record, oldest first."""

@@ -28,7 +28,7 @@ def limit_steps() -> Iterator[None]:
 
 
 def is_limited() -> bool:
-    """Say whether an evaluation with a limit is going on, and this is a part of it."""
+    """Return whether an evaluation with a limit is going on, and this is a part of it."""
     return _left.get() is not None
 
 

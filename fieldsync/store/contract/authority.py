@@ -85,7 +85,7 @@ class AuthorityWrites(AuthorityReads, Protocol):
         """Leave out the numbers that a restored headquarters may have given since its backup."""
 
     def number_changes(self, device: bytes, number: int, until: int, since: int | None) -> None:
-        """Give a device's changes the number that the server above has for the last of them, and what else it says of it."""
+        """Give a device's changes the number that the upstream server has for the last of them, and what else it says of it."""
 
     def set_lost_since(self, device: bytes, since: int) -> None:
         """Say since when a revoked device was out of its person's hands; the servers below are to hear of it."""

@@ -58,7 +58,7 @@ class ChannelReads(Protocol):
     """Channels, to be read."""
 
     def has_unit(self, unit: str) -> bool:
-        """Say whether there is a channel of a unit."""
+        """Return whether there is a channel of a unit."""
 
     def arrival_of(self, unit: str) -> int:
         """Return the last arrival of a unit's channel, 0 where there is none."""

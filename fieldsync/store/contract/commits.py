@@ -47,7 +47,7 @@ class LoggedCommit(Struct, frozen=True):
 
 
 class OtherHistory(NamedTuple):
-    """Commits of a forked device that are not in its log here, and were re-issued by an heir: those behind `after`, up to `last`."""
+    """Commits of a forked device that are missing in its log here and were re-issued by a shared successor: from `after` to `last`."""
 
     heir: bytes
     after: int
@@ -75,7 +75,7 @@ class CommitReads(Protocol):
         """Yield a device's commits behind a sequence number, in order."""
 
     def has_chain_signature(self, device: bytes, seq: int) -> bool:
-        """Say whether a device's signature over its chain after one of its commits is here."""
+        """Return whether a device's signature over its chain after one of its commits is here."""
 
     def commits_of(self, record: bytes, *, refused: bool = True) -> list[LoggedCommit]:
         """Return all commits about a record that this node holds, by stamp; without those that were refused for good, if so asked."""
@@ -96,7 +96,7 @@ class CommitReads(Protocol):
         """Return the chain hashes of those of a device's commits that are here."""
 
     def links_at(self, device: bytes, seq: int) -> dict[bytes, bytes | None]:
-        """Return the chain hashes that are known at a place of a device's histories: that in the log (None), an heir's."""
+        """Return the chain hashes that are known at a place of a device's histories: that in the log (None), a shared successor's."""
 
     def other_histories(self, device: bytes) -> list[OtherHistory]:
         """Return a forked device's other histories."""
@@ -118,7 +118,7 @@ class CommitWrites(CommitReads, Protocol):
         """Bring what is known of new commits into the large table, if it is more than this."""
 
     def add_other_history(self, device: bytes, heir: bytes, links: Iterable[tuple[int, bytes]]) -> None:
-        """Remember the chain (seq, hash) of a history that is not in the log, said again as the heir's."""
+        """Remember the chain (seq, hash) of a history that is not in the log, re-issued as the shared successor's."""
 
     def cut_back(self, device: bytes, head: int, chain: bytes) -> None:
         """Take a device's commits behind `head` out of the log: they were written anew as another's."""

@@ -82,7 +82,7 @@ class DeviceReads(Protocol):
         """Return when the last nonce that a device used was handed out (microseconds)."""
 
     def has_letters(self, letters: str, besides: bytes = b"") -> bool:
-        """Say whether a device, another than `besides`, has these letters."""
+        """Return whether a device, another than `besides`, has these letters."""
 
     def letters_twice(self) -> list[str]:
         """Return letters that several enrolled devices have: their records may have the same codes."""
@@ -91,7 +91,7 @@ class DeviceReads(Protocol):
         """Return the devices that go on for one, as far as they are not families of their own."""
 
     def has_successor(self, device: bytes, besides: bytes) -> bool:
-        """Say whether another device than `besides` was taken in a device's place; a shared heir that a server made is none."""
+        """Return whether a device other than `besides` succeeds a device; a server's shared successor does not count."""
 
     def revocation_family(self, device: bytes) -> set[bytes]:
         """Return what may have a device's key or data: all copies in both directions; an approved device begins another family."""
@@ -112,7 +112,7 @@ class DeviceWrites(DeviceReads, Protocol):
         """Take a device in, with its public key and what it may do; `chain` is where its commits begin."""
 
     def set_letters(self, device: bytes, letters: str) -> None:
-        """Give a device other letters: those that the server above has for this one."""
+        """Give a device other letters: those that the upstream server has for this one."""
 
     def name_device(self, device: bytes, letters: str, person: str, units: Sequence[str] = ()) -> None:
         """Remember the name of a device that is enrolled elsewhere, and for which units it works; its letters may have been replaced."""

@@ -80,7 +80,7 @@ class DuplicateReads(Protocol):
     def pairs_across(self, after: int, channels: Iterable[int], least: float, most: int) -> PairedAcross:
         """Return which records of these channels were paired with others' behind a number.
 
-        A server above that said so of a record here says it of one that nobody here sees.
+        An upstream server that said so of a record here says it of one that nobody here sees.
         """
 
     @property
@@ -89,17 +89,17 @@ class DuplicateReads(Protocol):
 
     @property
     def merge_targets(self) -> Mapping[str, str]:
-        """The records (UUIDs) that gave way, and the one that each stands for now."""
+        """The merged records (UUIDs), and the surviving record of each."""
 
     def is_merged(self, record: bytes) -> bool:
-        """Say whether another record, here or not, stands for this one."""
+        """Return whether another record, here or not, stands for this one."""
 
     def merged_into(self, others: Iterable[str]) -> list[bytes]:
         """Return the records that name one of these (UUIDs) as the one that stays, open to a decision or not."""
 
     @property
     def held_merge_targets(self) -> Mapping[str, str]:
-        """Like `merge_targets`; for one that is not here stands the oldest of those that are here and gave way to it."""
+        """Like `merge_targets`; for one that is not here stands the oldest of those that are here and were merged into it."""
 
     @property
     def records_elsewhere(self) -> set[bytes]:
@@ -107,7 +107,7 @@ class DuplicateReads(Protocol):
 
     @property
     def questioned_merges(self) -> Mapping[bytes, str]:
-        """The records whose merges the server above asks about, and the heads of the merge that it speaks of."""
+        """The records whose merges the upstream server asks about, and the heads of the merge that it speaks of."""
 
 
 class DuplicateWrites(DuplicateReads, Protocol):
@@ -135,10 +135,10 @@ class DuplicateWrites(DuplicateReads, Protocol):
         """Keep what a server said of records that are here; return how many are news."""
 
     def set_questioned_merges(self, told: Mapping[bytes, str | None]) -> list[bytes]:
-        """Keep of which heads of a merge the server above says that it asks about them; return the records of which that is news."""
+        """Keep of which heads of a merge the upstream server says that it asks about them; return the records for which that is new."""
 
     def set_distinct(self, record: bytes, others: Iterable[object]) -> None:
         """Keep of which others a record says that it is not the same."""
 
     def set_merged(self, changes: Mapping[str, object], undecided: Collection[str] = ()) -> None:
-        """Keep which record each of these (UUIDs) gave way to, None: to none; of which of them that is open to a decision."""
+        """Keep which record each of these (UUIDs) was merged into, None: to none; of which of them that is open to a decision."""

@@ -32,7 +32,7 @@ def place_key(record: bytes) -> WaitKey:
 
 
 def state_key(record: bytes) -> WaitKey:
-    """Return the key for: a state of this record comes from the server above. Commits to the record do not count."""
+    """Return the key for: a state of this record comes from the upstream server. Commits to the record do not count."""
     return WaitKey("state", record)
 
 
@@ -131,7 +131,7 @@ class QuarantineReads(Protocol):
         """Return those of a device's commits that a person released, and nobody dropped since."""
 
     def has_waiting(self, device: bytes) -> bool:
-        """Say whether commits of a device wait for something, or are due."""
+        """Return whether commits of a device wait for something, or are due."""
 
     def verdicts_on_record(self, record: bytes) -> dict[tuple[bytes, int], bool]:
         """Return the quarantined commits (device, seq) about a record, and of each whether it may still be accepted."""

@@ -58,7 +58,7 @@ class RecordQuery(Struct, frozen=True):
     """Which rows: those that are all of what is given, in the order of their making or by a field (`-field`: falling).
 
     `equal` are plain fields' values, `members` one member each of sets, `named` records (UUIDs) that references name; both
-    find what names one that gave way to them, too. Fields' names come from the schema. `standing`: only those that gave
+    find what names one merged into them, too. Fields' names come from the schema. `standing`: only those that gave
     way to none that is here.
     """
 

@@ -58,7 +58,7 @@ class ReportReads(Protocol):
         """Return how many records there are of some types."""
 
     def have_records_departed(self) -> bool:
-        """Say whether records left this node since the sheets were caught up: there are fewer than then, those new since apart."""
+        """Return whether records left this node since the sheets were caught up: there are fewer than then, those new since apart."""
 
 
 class ReportWrites(ReportReads, Protocol):

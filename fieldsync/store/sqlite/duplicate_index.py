@@ -22,7 +22,7 @@ GAVE_WAY = "SELECT unhex(record, '-') FROM same WHERE root <> record"
 """The ids of the records that another stands for (core/merges.py)."""
 _SHOWN = f"json_extract({{0}}.doc, '$._deleted') IS NULL AND {{0}}.id NOT IN ({GAVE_WAY})"
 
-# those that gave way to one that is not here
+# those merged into one that is not here
 DEPUTIES = (
     "FROM same AS o JOIN record AS r ON r.id = unhex(o.record, '-') "
     "WHERE NOT EXISTS (SELECT 1 FROM record AS stays WHERE stays.id = unhex(o.root, '-')) GROUP BY o.root"
@@ -133,7 +133,7 @@ class SqliteDuplicateReads(SqliteNumberReads):
     def distinct_pairs(self) -> set[frozenset[bytes]]:
         return {frozenset(row) for row in self.sql("SELECT a, b FROM apart")}
 
-    # --- those that gave way ---
+    # --- merged records ---
 
     @cached_property
     def merge_targets(self) -> Mapping[str, str]:
@@ -253,7 +253,7 @@ class SqliteDuplicateWrites(SqliteDuplicateReads, SqliteNumberWrites):
         )
         self.__dict__.pop("distinct_pairs", None)
 
-    # --- those that gave way ---
+    # --- merged records ---
 
     def set_merged(self, changes: Mapping[str, object], undecided: Collection[str] = ()) -> None:
         known = {row[0]: (row[1], bool(row[2])) for row in self.sql("SELECT record, other, open FROM same")}

@@ -128,7 +128,7 @@ def _authorize(action: int, first: str | None, second: str | None, _db: str | No
 
 
 def _has_no_room(folder: Path | None) -> bool:
-    """Say whether the index of a write-ahead log finds no room, which SQLite calls an I/O error."""
+    """Return whether the index of a write-ahead log finds no room, which SQLite calls an I/O error."""
     with suppress(OSError):
         return folder is not None and shutil.disk_usage(folder).free < _INDEX
     return False

@@ -78,7 +78,7 @@ class SqliteReportReader:
                 sql("INSERT INTO scope VALUES (?, ?)", (n, own))
 
     def _make_identity(self) -> None:
-        """Say for each record that gave way which one it stands for; among those that are here, if the one that stays is not."""
+        """Return the surviving record of each merged one; the oldest of those here, if the survivor is not."""
         sql = self._connection.execute
         sql("CREATE TEMP TABLE identity (id BLOB PRIMARY KEY, one BLOB NOT NULL) WITHOUT ROWID")
         sql(
@@ -88,7 +88,7 @@ class SqliteReportReader:
             "FROM same AS s WHERE one IS NOT NULL"
         )
         sql("DELETE FROM identity WHERE id = one")
-        # CROSS: from the few that gave way; SQLite would rather read all records in the order of their types
+        # CROSS: from the few merged records; SQLite would rather read all records in the order of their types
         merged = "SELECT DISTINCT r.type FROM identity AS i CROSS JOIN record AS r ON r.id = i.id"
         self._merged = frozenset(name for (name,) in sql(merged))  # the types among whose records some gave way
 

@@ -8,7 +8,7 @@ from fieldsync.store.sqlite.encryption import Connection, sqlite_utils_database,
 _ID = "lower(substr(h, 1, 8) || '-' || substr(h, 9, 4) || '-' || substr(h, 13, 4) || '-' || substr(h, 17, 4) || '-' || substr(h, 21))"
 
 _SAME_AS = (
-    f"(SELECT root FROM same WHERE same.record = {_ID} AND root <> same.record)"  # whom it gave way to, if it did
+    f"(SELECT root FROM same WHERE same.record = {_ID} AND root <> same.record)"  # whom it was merged into, if it did
 )
 
 

@@ -97,7 +97,7 @@ class FormAnswers:
         return validate.missing_fields(self.kind, self._counted_document, self.node.today(), self.around)
 
     def is_needed(self, field: Field) -> bool:
-        """Say whether a field is one of those that a complete record has."""
+        """Return whether a field is one of those that a complete record has."""
         return field.required == "always" or (field.required == "when" and field.name in self.missing_fields())
 
     def choices_of(self, field: Field) -> Sequence[Choice]:
@@ -243,7 +243,7 @@ class FormAnswers:
             self.doc[name] = value
 
     def looks_odd(self, field: Field) -> bool:
-        """Say whether an answer is legal and yet looks odd."""
+        """Return whether an answer is legal and yet looks odd."""
         return any(
             one["field"] == field.name
             for one in validate.list_warnings(self.kind, self._document_with_time, self.node.today())

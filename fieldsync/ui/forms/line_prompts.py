@@ -240,7 +240,7 @@ class LineForm:
 
 
 def _can_be_numbered(choices: Sequence[Choice]) -> bool:
-    """Say whether choices can be called by their place: not where a number is some choice's code."""
+    """Return whether choices can be called by their place: not where a number is some choice's code."""
     return bool(choices) and not any(names.strip_invisible(one.code).lstrip("+-").isdecimal() for one in choices)
 
 

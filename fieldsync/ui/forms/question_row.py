@@ -261,7 +261,7 @@ class QuestionRow(Horizontal):
         self.redraw()
 
     def _is_written_out(self, text: str) -> bool:
-        """Say whether the line shows the answer as it is held: a year written out as a day stays a year."""
+        """Return whether the line shows the answer as it is held: a year written out as a day stays a year."""
         held = self.filling.doc.get(self.field.name)
         return held is not None and self._chosen is not None and self._chosen == (text, held)
 

@@ -68,7 +68,7 @@ class ReviewScreen(DecidingScreen):
     # --- one thing at a time ---
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:  # noqa: ARG002 - the library's
-        """Say whether a key counts here now."""
+        """Return whether a key counts here now."""
         return self.is_ready
 
     # --- moving ---

@@ -46,7 +46,7 @@ def _side_lines(pen: LineWriter, side: QuestionSide, width: int) -> list[Text]:
 
 
 def _name_fits(side: QuestionSide, width: int) -> bool:
-    """Say whether a side's name fits into the frame of a box that is `width` cells inside."""
+    """Return whether a side's name fits into the frame of a box that is `width` cells inside."""
     return cell_len(side.name) <= width - _NUMBERED
 
 

@@ -105,7 +105,7 @@ class ReviewWalk:
         return (question_of_conflict if one.kind == queue.CONFLICT else question_of_pair)(self.node, self.out, one)
 
     def _is_settled(self, one: QueuedConflict) -> bool:
-        """Say whether something is open no more; of approvals many are asked about at once."""
+        """Return whether something is open no more; of approvals many are asked about at once."""
         if one.kind == APPROVAL:
             return not approvals.still_waits(self.node, one.record, one.field)
         return self.question_of(one) is None
@@ -206,7 +206,7 @@ class ReviewWalk:
 
 
 def same_question(one: ReviewQuestion, other: ReviewQuestion) -> bool:
-    """Say whether two readings of a question ask the same: the same values stand against each other."""
+    """Return whether two readings of a question ask the same: the same values stand against each other."""
     return (one.record, one.head_names) == (other.record, other.head_names)
 
 

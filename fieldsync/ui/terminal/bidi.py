@@ -67,7 +67,7 @@ def _known_terminal(environment: Mapping[str, str]) -> str:
 
 
 def is_guess(environment: Mapping[str, str], *, tty: bool, asked: str = "") -> bool:
-    """Say whether nobody knows what this terminal does, and nobody was asked yet."""
+    """Return whether nobody knows what this terminal does, and nobody was asked yet."""
     sure = environment.get("XTERM_VERSION") or environment.get("WT_SESSION") or environment.get("TERM") == "linux"
     asked = asked or environment.get("FIELDSYNC_RTL", "")
     return (
@@ -254,12 +254,12 @@ class TurnedCell:
 
 
 def has_arabic(text: str) -> bool:
-    """Say whether anything in a text is written from the right."""
+    """Return whether anything in a text is written from the right."""
     return re.search(_RIGHT_TO_LEFT, text) is not None
 
 
 def begins_arabic(text: str) -> bool:
-    """Say whether the first letter of a text is one that is written from the right."""
+    """Return whether the first letter of a text is one that is written from the right."""
     first = next((sign for sign in text if sign.isalpha()), "")
     return has_arabic(first)
 

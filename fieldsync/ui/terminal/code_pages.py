@@ -33,7 +33,7 @@ def prepare_streams() -> LetterLoss:
 
 
 def holds_arabic(stream: TextIO) -> bool:
-    """Say whether Arabic can be written to a stream."""
+    """Return whether Arabic can be written to a stream."""
     try:
         "عربي".encode(stream.encoding or "ascii")
     except (LookupError, UnicodeEncodeError):

@@ -60,7 +60,7 @@ class DeviceTables(FleetTable):
             self.say("family_left", devices=self.several(left))
 
     def pending_devices(self, found: Sequence[PendingDevice]) -> None:
-        """A table of the devices that wait for approval."""
+        """A table of the devices that are pending approval."""
         if not found:
             self.say("none_pending")
             return

@@ -120,7 +120,7 @@ class NodeView(RecordCards):
             self.say("pairs_elsewhere", n=told.elsewhere)
         transfers.draw_departed(self, told.left)
         judged = told.refused or told.taken_after_all
-        if told.digest == "healed" and not judged:  # what was kept aside, or is no more, is so here, too: no fault
+        if told.digest == "healed" and not judged:  # what was quarantined, or is no more, is so here, too: no fault
             self.say("healed")
         if told.device_pending:
             self.say("waits_for_approval", words=told.device_pending)

@@ -39,7 +39,7 @@ def changed(out: RecordCards, types: "Iterable[FormVersion]") -> None:
 
 
 def aside(out: RecordCards, node: Node, one: dict[str, Any]) -> None:
-    """A save that a server keeps aside: of which record, why, and what to do."""
+    """A save that a server quarantines: of which record, why, and what to do."""
     said = reason(out, node, one["code"], {k: v for k, v in one.items() if k not in ("seq", "code", "record")})
     out.use_node(node)
     record = out.format_reference(one["record"]) if one["record"] else "—"

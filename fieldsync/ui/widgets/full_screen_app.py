@@ -69,7 +69,7 @@ class DialogScreen(Screen[T]):
 
     @property
     def is_ready(self) -> bool:
-        """Say whether a key counts here: no dialog is open or about to open, and the program is not ending."""
+        """Return whether a key counts here: no dialog is open or about to open, and the program is not ending."""
         ending = isinstance(self.app, FullScreen) and self.app.leaving
         return self.is_current and not self._asking and not ending
 

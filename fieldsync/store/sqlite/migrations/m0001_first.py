@@ -62,7 +62,7 @@ TABLES = (
     # records whose words are not in the full-text table yet: find catches up
     "CREATE TABLE unsearched (n INTEGER PRIMARY KEY)",
     # who may be one with whom: the blocks that candidates meet in, which records are to be put there or compared (caught up
-    # like full text), the pairs found; then what people said: who gave way to whom (and for whom each stands), who are two
+    # like full text), the pairs found; then what people said: who was merged into whom (and for whom each stands), who are two
     # (a block's member is one number, the block's times 2^31 plus the record's: the cheapest table that there is)
     "CREATE TABLE block (member INTEGER PRIMARY KEY)",
     "CREATE TABLE unkeyed (n INTEGER PRIMARY KEY)",
@@ -91,7 +91,7 @@ TABLES = (
     """CREATE TABLE receipt (
         server BLOB NOT NULL, device INTEGER NOT NULL, seq INTEGER NOT NULL, at INTEGER NOT NULL, arrival INTEGER NOT NULL,
         PRIMARY KEY (server, device)) WITHOUT ROWID""",
-    # the chain of what a device signed besides the commits in the log: said again as the heir's, from behind its first row on
+    # the chain of what a device signed besides the commits in the log: re-issued as the shared successor's, from behind its first row on
     """CREATE TABLE parted (
         device INTEGER NOT NULL, heir BLOB NOT NULL, seq INTEGER NOT NULL, chain BLOB NOT NULL,
         PRIMARY KEY (device, heir, seq)) WITHOUT ROWID""",
