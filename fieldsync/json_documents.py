@@ -42,11 +42,11 @@ class Output(NamedTuple):
 
 
 class Explained(Struct, frozen=True):
-    """An error, in the language that was asked for.
+    """An error, worded in the selected language.
 
-    code: what scripts tell errors apart by.
-    hint: what to do about it; empty where nothing is known.
-    facts: what the error is about; which keys there are depends on its code.
+    code: the error's code, for scripts.
+    hint: what to do about it; may be empty.
+    facts: the error's facts; the keys depend on its code.
     """
 
     code: str
@@ -56,7 +56,7 @@ class Explained(Struct, frozen=True):
 
 
 class Failed(Struct, frozen=True):
-    """What any command gives in place of its document where it fails; the exit code is that of the error."""
+    """The document of any command that fails; the exit code is that of the error."""
 
     error: Explained
 

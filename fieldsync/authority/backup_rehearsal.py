@@ -31,9 +31,9 @@ class Rehearsed(Struct, frozen=True):
 
     at: when.
     ok: whether all of it is sound.
-    commits: how many it holds.
-    records: how many it holds.
-    faults: what does not fit together.
+    commits: the number of records in it.
+    records: the number of records in it.
+    faults: the inconsistencies found.
     """
 
     file: str

@@ -20,16 +20,16 @@ _BATCH = 1_000
 
 
 class StoreFault(Struct, frozen=True):
-    """Something that does not fit together in a store; which keys there are depends on what it is.
+    """An inconsistency in a store; the keys depend on `what`.
 
     what: "file" (the database itself), "gap", "body", "chain", "seal", "head" (a device's commits), "term", "document", "missing",
     "registers" (a record), "digest" (a unit's records).
-    detail: what the database says of its file.
-    device: the letters of the device whose commits do not fit, or its id.
-    seq: the number of its first commit that does not fit.
-    record: the id of the record that does not fit.
+    detail: the database's own message.
+    device: the letters of the device with the faulty commits, or its id.
+    seq: the number of its first faulty commit.
+    record: the id of the faulty record.
     code: that one's code.
-    unit: the unit whose records do not add up.
+    unit: the unit whose digest is wrong.
     """
 
     what: str
@@ -42,15 +42,15 @@ class StoreFault(Struct, frozen=True):
 
 
 class ListedCommit(Struct, frozen=True):
-    """A commit that is no fault of the store, and for a person to look at.
+    """A commit for a person to look at, although the store is intact.
 
-    what: "unreadable"; or "unjudged", which was applied and would not be today: only then are there the keys from `form` on.
+    what: "unreadable", or "unjudged": applied by an earlier release and refused today; only then the keys from `form` on are present.
     device: the letters of the device that it was made on, or its id.
     seq: its number there.
     form: the version of the form that it names.
     fields: the fields that it changed.
     code: the code of the error that it would be refused with.
-    facts: what that error is about.
+    facts: that error's facts.
     record: the id of its record.
     named: that one's code.
     """
@@ -67,11 +67,11 @@ class ListedCommit(Struct, frozen=True):
 
 
 class Checked(Struct, frozen=True):
-    """How a store is.
+    """The result of an integrity check.
 
     ok: whether there is no fault.
-    commits: how many were checked.
-    records: how many were checked.
+    commits: the number of checked ones.
+    records: the number of checked ones.
     """
 
     ok: bool

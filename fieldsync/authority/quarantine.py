@@ -84,10 +84,10 @@ class QuarantineSelection(Struct, frozen=True):
 
 
 class PersonAct(Struct, frozen=True):
-    """What a person did about a quarantined save.
+    """A person's decision about a quarantined save.
 
     act: "release" or "drop".
-    by: who; what was typed, or the account on the computer.
+    by: the name given, or the account on the computer.
     note: why.
     """
 
@@ -104,16 +104,16 @@ class QuarantinedSave(Struct, frozen=True):
     device: the letters of the device that it was made on.
     seq: its number there.
     by: its author.
-    record: the id of the record that it is about.
-    named: that one's code; null where the record is not here.
-    type: that one's type; null where the record is not here.
-    state: "refused"; "waits" for something that is to come; "released" by a person; "taken" since.
-    code: the error's code that is the reason; null where there is none any more.
+    record: the id of its record.
+    named: the record's code; null if the record is not here.
+    type: the record's type; null if the record is not here.
+    state: "refused"; "waits": awaits something; "released" by a person; "taken": accepted since.
+    code: the code of the error that is the reason; null if there is none any more.
     facts: what the error is about.
-    waits_for: the kinds of what it waits for: "record", "form" and the like.
+    waits_for: the kinds of awaited items: "record", "form" and others.
     since: when it was quarantined.
-    days: for how many whole days.
-    acts: what people did about it, the oldest first.
+    days: the number of whole days since then.
+    acts: people's decisions about it, the oldest first.
     """
 
     save: str
@@ -133,10 +133,10 @@ class QuarantinedSave(Struct, frozen=True):
 
 
 class Released(Struct, frozen=True):
-    """What became of the saves that a person released.
+    """The result of releasing saves.
 
-    released: those that were applied.
-    left: those that cannot be applied, or not yet, each with its reason.
+    released: the applied saves.
+    left: saves that cannot be applied, or not yet, each with its reason.
     """
 
     released: list[QuarantinedSave]
@@ -144,7 +144,7 @@ class Released(Struct, frozen=True):
 
 
 class DroppedSaves(Struct, frozen=True):
-    """The saves that a person refused for good."""
+    """The dropped saves."""
 
     dropped: list[QuarantinedSave]
 

@@ -10,10 +10,10 @@ from fieldsync.replica.node import Node
 
 
 class ClearedRefusals(Struct, frozen=True):
-    """What was put aside.
+    """The cleared refusals.
 
     cleared: the names of the saves, DEVICE:SEQ.
-    left: how many are still listed.
+    left: the number still listed.
     """
 
     cleared: list[str]

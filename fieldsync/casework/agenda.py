@@ -22,15 +22,15 @@ WEEK = 7  # days
 
 
 class AgendaLine(Struct, frozen=True):
-    """Something that is due.
+    """A task of the agenda.
 
-    record: the id of the record with which it is to be done.
+    record: the id of the task's record.
     code: that one's code.
     type: that one's type.
-    what: which of the type's things to do, by its name in the form.
+    what: the due rule, by its name in the form.
     due: the day.
-    days: how late it is; below zero while there is time.
-    worker: whose work it is; null where it is nobody's in particular.
+    days: the number of days overdue; negative while there is time.
+    worker: the worker; null if unassigned.
     about: the person or family that it is about.
     """
 

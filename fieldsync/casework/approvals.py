@@ -39,9 +39,9 @@ class PendingApproval(Struct, frozen=True):
 
     kind: "plan", "closure" or "event".
     record: the id of the case or event.
-    about: whom it is about: a person or family.
-    what: the plan's goal, the reason of the closure, or what happened, as it is stored.
-    by: who asked for it.
+    about: the person or family that it is about.
+    what: the plan's goal, the reason of the closure or the event, as stored.
+    by: the person who requested it.
     since: when.
     """
 
@@ -57,9 +57,9 @@ class PendingApproval(Struct, frozen=True):
 
 
 class ApprovedMany(Struct, frozen=True):
-    """What was approved in one save.
+    """The approvals of one save.
 
-    approved: how many; 0 in a dry run.
+    approved: the number of approvals; 0 in a dry run.
     """
 
     approved: int

@@ -183,15 +183,15 @@ def transfer_case(
 
 
 class Caseload(Struct):
-    """What a worker has to do.
+    """A worker's caseload.
 
-    worker: null for the cases that are nobody's.
+    worker: null for unassigned cases.
     open: how many cases.
     by_risk: the open ones, by their risk.
     by_state: the open ones, by their state.
-    late: how many things of the agenda are overdue.
-    opened: how many cases this month.
-    closed: how many cases this month.
+    late: the number of overdue tasks.
+    opened: the number of cases this month.
+    closed: the number of cases this month.
     """
 
     worker: str | None

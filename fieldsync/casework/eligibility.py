@@ -33,17 +33,17 @@ class _RuleSubject(NamedTuple):
 
 
 class Eligibility(Struct, frozen=True):
-    """Whether somebody fits a programme.
+    """A person's or family's eligibility for a programme.
 
     programme: its id.
     code: its code.
     kind: its kind, of the form's choices.
-    contributory: whether its people pay in.
+    contributory: whether it is contributory.
     answer: "yes", "no", "unknown" (a field in `lacks` is empty) or "faulty" (its rule cannot be read).
     lacks: the empty fields that the rule asks for.
-    who: the members of a family whom a rule about persons fits.
+    who: the family members that a rule about persons applies to.
     enrolled: the state of an enrolment that they have.
-    excluded_by: the code of a programme that they are in and that does not go with this one.
+    excluded_by: the code of a programme that they are enrolled in and that excludes this one.
     """
 
     programme: str

@@ -86,10 +86,10 @@ PAGES: Mapping[str, PageLayout] = MappingProxyType(
 
 
 class PageRecord(Record, frozen=True):
-    """A record on the page of another one.
+    """A related record.
 
-    about: what the person or family is called that it is about.
-    membership: of a member, the fields of the record that ties it to this one.
+    about: the name of the person or family that it is about.
+    membership: of a member: the fields of the membership record.
     """
 
     about: str | UnsetType = UNSET
@@ -100,8 +100,7 @@ class PageSection(Struct, frozen=True):
     """A section of a page; one without records is left out.
 
     section: members, cases, aid, visits, assessments, referrals, events, questions, plan, steps or conflicts.
-    records: the newest first; members who left stand last. In `conflicts`: those with an open conflict, which stand in their own
-    section, too.
+    records: the newest first, former members last. In `conflicts`: those with an open conflict, which are also in their own section.
     """
 
     section: str
@@ -109,9 +108,9 @@ class PageSection(Struct, frozen=True):
 
 
 class ShownRecord(Record, frozen=True):
-    """A record as `show` gives it.
+    """A record with its related records.
 
-    sections: of a household or a case: what belongs to it.
+    sections: of a household or a case: its related records.
     """
 
     sections: list[PageSection] | UnsetType = UNSET

@@ -209,12 +209,12 @@ def _find_referral(tx: Tx, ref_: str) -> Row:
 
 
 class ListedReferral(Record, frozen=True, kw_only=True):
-    """A referral's record, and how it stands with it.
+    """A referral and its status.
 
     about: the name of the person it is about.
     shared_with: the units that see what it shares.
-    due: the day by which it is to be answered.
-    overdue: whether that day is past, and nobody has answered.
+    due: the day by which an answer is due.
+    overdue: whether that day is past without an answer.
     """
 
     about: str | None
@@ -257,17 +257,17 @@ def _due_date(row: Row) -> str | None:
 
 
 class SharedData(Struct, frozen=True):
-    """What a referral shared of somebody with a unit.
+    """A referral's data shared with a unit.
 
     referral: its id.
     code: its code.
-    unit: whom it was shared with.
-    fields: which fields, as TYPE.FIELD.
-    since: the day when it was sent; empty where it says none.
-    until: when it was taken back; null where it was not.
-    by: who referred.
-    consent: the id of the consent that it rests on; null where there is none.
-    consent_state: what that one is now.
+    unit: the unit that it was shared with.
+    fields: the shared fields, as TYPE.FIELD.
+    since: the day when it was sent; empty if unknown.
+    until: when it was withdrawn; null if it was not.
+    by: the referring person.
+    consent: the id of its consent; null if there is none.
+    consent_state: the consent's present state.
     override: the reason for sharing without a consent.
     state: of the referral.
     shared: whether it is shared now.

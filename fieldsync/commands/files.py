@@ -189,11 +189,11 @@ def export(
 
 
 class WrittenForm(Struct, frozen=True):
-    """Record types that were made of an XLSForm, and written to a folder.
+    """Record types converted from an XLSForm, and written to a folder.
 
     out: the folder.
     files: the names of the files in it.
-    left: what could not be carried.
+    left: the unsupported parts.
     """
 
     types: list[str]
@@ -203,10 +203,10 @@ class WrittenForm(Struct, frozen=True):
 
 
 class ShownForm(Struct, frozen=True):
-    """Record types that were made of an XLSForm.
+    """Record types converted from an XLSForm.
 
     files: their text, by the file's name.
-    left: what could not be carried.
+    left: the unsupported parts.
     """
 
     types: list[str]
@@ -219,7 +219,7 @@ class GoodForms(Struct, frozen=True):
     """Forms without a fault.
 
     types: the record types that they describe.
-    version: 8 hexadecimal digits that stand for all of them.
+    version: A hash of all of them, 8 hexadecimal digits.
     """
 
     types: list[str]

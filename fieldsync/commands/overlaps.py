@@ -15,7 +15,7 @@ Other = Annotated[str, Argument(metavar="B", help="The other record.", autocompl
 
 
 class BothRight(Struct, frozen=True):
-    """Two records that are both right, as they were named."""
+    """Two records marked as both correct, as given."""
 
     a: str
     b: str

@@ -11,14 +11,14 @@ from fieldsync.commands import opened, settings_of, tell
 
 
 class NoStore(Struct, frozen=True):
-    """There is no store yet; how to begin."""
+    """The document where there is no store: how to begin."""
 
     store: None = None
     next: tuple[str, ...] = ("join", "demo")
 
 
 class Version(Struct, frozen=True):
-    """Which version of fieldsync this is."""
+    """The version of fieldsync."""
 
     fieldsync: str
 

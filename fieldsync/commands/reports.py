@@ -21,12 +21,12 @@ _FORMATS = ("table", "csv", "xlsx", "json")
 
 
 class ListedReport(Struct, frozen=True):
-    """A report that there is.
+    """An available report.
 
-    number: the program's own reports have one each, which names them too.
-    label: what it is called, by language.
-    about: what it says, by language.
-    own: whether it is the office's own.
+    number: the number of a shipped report, which also names it.
+    label: its label, by language.
+    about: its description, by language.
+    own: whether it is the organisation's own.
     """
 
     name: str

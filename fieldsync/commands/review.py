@@ -41,7 +41,7 @@ class BulkItem(Struct, frozen=True):
 
     record: its id.
     code: its code.
-    title: what the record is called, or the person or family that it is about.
+    title: the record's name, or the person or family that it is about.
     value: the value that the rule chooses.
     head: its name, DEVICE:SEQ.
     by: its author.
@@ -59,9 +59,9 @@ class BulkItem(Struct, frozen=True):
 
 
 class BulkDecision(Struct, frozen=True):
-    """What a rule decided, or would.
+    """The result of a bulk decision, or of its dry run.
 
-    decided: how many conflicts; 0 in a dry run.
+    decided: the number of conflicts; 0 in a dry run.
     """
 
     decided: int

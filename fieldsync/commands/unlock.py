@@ -17,9 +17,9 @@ from fieldsync.replica.node import SLOTS
 
 
 class Unlocked(Struct, frozen=True):
-    """A store whose key an agent holds.
+    """An unlocked store.
 
-    until: when it is locked again, at the latest.
+    until: when it is locked again at the latest.
     memory_locked: whether the system keeps the key out of its swap.
     """
 
@@ -28,9 +28,9 @@ class Unlocked(Struct, frozen=True):
 
 
 class Locked(Struct, frozen=True):
-    """A store whose key no agent holds.
+    """A locked store.
 
-    was_unlocked: whether one held it until now.
+    was_unlocked: whether it was unlocked until now.
     """
 
     was_unlocked: bool

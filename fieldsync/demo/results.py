@@ -9,10 +9,10 @@ from fieldsync.ui.views.tables import Tables
 
 
 class StoryCost(Struct, frozen=True):
-    """What a sync of the demo cost.
+    """The cost of a sync in the demo.
 
     who: the folder of the computer that synced.
-    requests: how many it needed.
+    requests: the number of requests.
     """
 
     who: str
@@ -23,7 +23,7 @@ class StoryCost(Struct, frozen=True):
 
 
 class StoryTold(Struct, frozen=True):
-    """A story that came out as it is told.
+    """A story with the expected result.
 
     record: the code of the family that it is about.
     digests: of the records of the story's unit, by computer; all are equal.
@@ -38,7 +38,7 @@ class StoryTold(Struct, frozen=True):
 
 
 class TreeTold(Struct, frozen=True):
-    """The story of a tree that came out as it is told.
+    """The tree story with the expected result.
 
     record: the code of the family that it is about.
     digests: of the records of each unit, by computer; those of a unit are equal.
@@ -53,9 +53,9 @@ class TreeTold(Struct, frozen=True):
 
 
 class StoryFailed(Struct, frozen=True):
-    """A story that did not come out as it is told.
+    """A story with an unexpected result.
 
-    fault: what was otherwise.
+    fault: the difference.
     """
 
     ok: bool
@@ -63,7 +63,7 @@ class StoryFailed(Struct, frozen=True):
 
 
 class ExamplePerson(Struct, frozen=True):
-    """Somebody of the example office.
+    """A person of the example office.
 
     home: the folder of the laptop's store.
     """
@@ -75,15 +75,15 @@ class ExamplePerson(Struct, frozen=True):
 
 
 class ExampleOffice(Struct, frozen=True):
-    """An office that was built to try all commands on.
+    """An example office to try all commands on.
 
     office: its folder.
     key: the key file that opens all its stores.
     start: the commands that start its server.
-    records: how many there are, by type.
-    conflicts: how many fields are open.
-    duplicates: how many pairs of records may be one.
-    overlaps: how many pairs may be aid given twice.
+    records: the number of records, by type.
+    conflicts: the number of open conflicts.
+    duplicates: the number of possible duplicates.
+    overlaps: the number of overlaps.
     """
 
     office: str

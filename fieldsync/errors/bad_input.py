@@ -8,7 +8,7 @@ from fieldsync.errors.base import DiskFull, FieldsyncError
 
 
 class BadInput(FieldsyncError):
-    """What was given is not acceptable."""
+    """The input is invalid."""
 
     code = "bad_input"
     exit = 3
@@ -28,19 +28,19 @@ class UnknownField(BadInput):
 
 
 class UnknownForm(BadInput):
-    """A commit made under a form that is not here yet; facts: type, form, ours."""
+    """A commit under a form that has not arrived yet; facts: type, form, ours."""
 
     code = "unknown_form"
 
 
 class Unreadable(BadInput):
-    """A commit whose bytes cannot be read; it is carried and never applied."""
+    """A commit that cannot be decoded; it is forwarded and never applied."""
 
     code = "unreadable"
 
 
 class RetiredType(BadInput):
-    """A record type of which no new records are made; facts: type."""
+    """A retired record type, which accepts no new records; facts: type."""
 
     code = "retired_type"
 
@@ -58,21 +58,21 @@ class IllegalStep(BadInput):
 
 
 class NothingToApprove(BadInput):
-    """A case that asks for no approval, or for several and none was named; facts: code, asked."""
+    """A case without a pending approval, or with several of which none was named; facts: code, asked."""
 
     code = "nothing_to_approve"
 
 
 class Incomplete(BadInput):
-    """Fields that are needed before the first state is left; facts: type, fields."""
+    """Missing fields that are required to leave the first state; facts: type, fields."""
 
     code = "incomplete"
 
 
 class BadRows(BadInput):
-    """Rows of a file that are not acceptable; facts: file, count, rows [{row, field, reason}], the first ones in words.
+    """Invalid rows of a file; facts: file, count, rows [{row, field, reason}], the first ones in words.
 
-    `unknown` are the words that are none of a field's choices, to ask a person about: what files say is no fact of an error.
+    `unknown` are words that match no choice of a field, for a question to the user; file contents are never facts of an error.
     """
 
     code = "bad_rows"
@@ -86,13 +86,13 @@ class SchemaFaults(BadInput):
 
 
 class BadFile(BadInput):
-    """A file that cannot be read as what it should be; facts: file, reason."""
+    """A file that cannot be read in its expected format; facts: file, reason."""
 
     code = "bad_file"
 
 
 class BadFrame(BadInput):
-    """Bytes that are no frame of ours; facts: reason."""
+    """Bytes that are not a valid frame; facts: reason."""
 
     code = "bad_frame"
     status = 400
@@ -106,33 +106,33 @@ class TooLarge(BadInput):
 
 
 class Gap(BadInput):
-    """Commits that do not follow on what the node holds; facts: device, need."""
+    """Commits that do not continue the node's log; facts: device, need."""
 
     code = "gap"
     status = 409
 
 
 class NeedsBundle(BadInput):
-    """A bundle that begins behind what the node has; facts: number of the one to unpack first."""
+    """A bundle that starts after a gap; facts: number of the one to unpack first."""
 
     code = "needs_bundle"
     status = 409
 
 
 class ReportFault(BadInput):
-    """A report file that cannot be used as it is; facts: report, reason, what."""
+    """A report file with a fault; facts: report, reason, what."""
 
     code = "report_fault"
 
 
 class BelongsTo(BadInput):
-    """A record that cannot be moved by itself: it lives where its owner lives; facts: type, owner."""
+    """A record that cannot be moved by itself, as its owner determines its unit; facts: type, owner."""
 
     code = "belongs_to"
 
 
 class TwoTypes(BadInput):
-    """Two records of different types cannot be one; facts: types."""
+    """Two records of different types cannot be merged; facts: types."""
 
     code = "two_types"
 

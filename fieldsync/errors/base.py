@@ -43,26 +43,26 @@ def naming_which(which: object) -> Iterator[None]:
 
 
 class Fault(FieldsyncError):
-    """A fault of ours or of the machine."""
+    """An internal fault, or a fault of the machine."""
 
     code = "fault"
 
 
 class DiskFull(Fault):
-    """The disk has no room; nothing was changed."""
+    """The disk is full; nothing was changed."""
 
     code = "disk_full"
     status = 507
 
 
 class Unexpected(Fault):
-    """An exception that nobody foresaw; facts: where."""
+    """An unexpected exception; facts: where."""
 
     code = "unexpected"
 
 
 class Usage(FieldsyncError):
-    """The command's words are off; facts: reason."""
+    """Incomplete or invalid command; facts: reason."""
 
     code = "usage"
     exit = 2
@@ -70,7 +70,7 @@ class Usage(FieldsyncError):
 
 
 class Stopped(FieldsyncError):
-    """The person at the keyboard ended it; facts: unsent."""
+    """Cancelled by the user; facts: unsent."""
 
     code = "stopped"
     exit = 130

@@ -24,13 +24,13 @@ class ChainBroken(Damaged):
 
 
 class Forked(Damaged):
-    """One device with two commits at one place: proof of a clone; facts: device, seq."""
+    """A device with two commits of one number, proof of a clone; facts: device, seq."""
 
     code = "forked"
 
 
 class WrongServer(Damaged):
-    """The server shows another certificate than the one that was pinned; facts: server."""
+    """The server's certificate is not the pinned one; facts: server."""
 
     code = "wrong_server"
 
@@ -42,12 +42,12 @@ class SlotPolicy(Damaged):
 
 
 class OtherDictionary(Damaged):
-    """A server that does not have the dictionary which the sender packs with: it is sent again without any."""
+    """The server lacks the sender's compression dictionary; the data is sent again without it."""
 
     code = "other_dictionary"
 
 
 class BadBundle(Damaged):
-    """A bundle that was changed or cut, is for others or from nobody known here; nothing of it was taken; facts: reason."""
+    """A damaged bundle, or one for another recipient or from an unknown sender; nothing was applied; facts: reason."""
 
     code = "bad_bundle"

@@ -12,13 +12,13 @@ class MustDecide(FieldsyncError):
 
 
 class SameBirth(MustDecide):
-    """A birth so near another verified one of the same family that it may be the same; facts: event, other."""
+    """A birth close to another verified one of the same family, possibly the same; facts: event, other."""
 
     code = "same_birth"
 
 
 class Undecided(MustDecide):
-    """A commit that would end a conflict which its author may not decide; it waits for somebody who may; facts: type, field."""
+    """A commit that would end a conflict which its author may not decide; quarantined until a decision; facts: type, field."""
 
     code = "undecided"
 
@@ -30,6 +30,6 @@ class OpenConflict(MustDecide):
 
 
 class PastDisagree(MustDecide):
-    """Pairs to be merged together, of whose like people did not always say so; facts: merged, apart, needs, percent."""
+    """A bulk merge without enough unanimous individual merges; facts: merged, apart, needs, percent."""
 
     code = "past_disagree"

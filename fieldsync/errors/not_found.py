@@ -4,7 +4,7 @@ from fieldsync.errors.base import FieldsyncError
 
 
 class NotFound(FieldsyncError):
-    """No such thing."""
+    """Not found."""
 
     code = "not_found"
     exit = 5
@@ -12,13 +12,13 @@ class NotFound(FieldsyncError):
 
 
 class NoRecord(NotFound):
-    """No record of that name within what this node may see; facts: ref."""
+    """No record of that name is visible on this node; facts: ref."""
 
     code = "no_record"
 
 
 class Ambiguous(NotFound):
-    """More than one record begins like that; facts: ref, codes."""
+    """More than one record has that prefix; facts: ref, codes."""
 
     code = "ambiguous"
 
@@ -48,13 +48,13 @@ class NoHead(NotFound):
 
 
 class NoUndo(NotFound):
-    """Nothing here that could be taken back; facts: field of a decision, or reason and what is left of an act."""
+    """Nothing that can be undone; facts: field of a decision, or reason and the remaining parts of an action."""
 
     code = "no_undo"
 
 
 class NoRecipient(NotFound):
-    """A device or server that told no key to pack a bundle for; facts: name."""
+    """A device or server whose recipient key for bundles is unknown; facts: name."""
 
     code = "no_recipient"
 

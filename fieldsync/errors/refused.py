@@ -18,7 +18,7 @@ class WrongPassphrase(Locked):
 
 
 class NoSecret(Locked):
-    """Nothing was given to open the store with and there is nobody to ask."""
+    """No secret was given for the store, and there is no terminal to ask on."""
 
     code = "no_secret"
 
@@ -32,7 +32,7 @@ class Refused(FieldsyncError):
 
 
 class Revoked(Refused):
-    """This device was locked out."""
+    """This device is locked."""
 
     code = "revoked"
 
@@ -50,25 +50,25 @@ class ManyPending(Refused):
 
 
 class ManySuccessors(Refused):
-    """A device that goes on for a copied one, of whose family as many were enrolled today as may be; facts: limit."""
+    """A successor device beyond its family's daily limit; facts: limit."""
 
     code = "many_successors"
 
 
 class OutOfHands(Refused):
-    """First taken after the device was out of its person's hands: it waits until somebody releases or drops it."""
+    """A commit first received after its device was lost or stolen; quarantined until somebody releases or drops it."""
 
     code = "out_of_hands"
 
 
 class WrongWords(Refused):
-    """The words that were given are not those of the device's key."""
+    """The given words are not those of the device's key."""
 
     code = "wrong_words"
 
 
 class SaidAgain(Refused):
-    """A commit of a copied device: the upstream server has it in another device's name."""
+    """A commit of a copied device that the upstream server has already, re-issued by another device."""
 
     code = "said_again"
 
@@ -87,14 +87,14 @@ class UnknownDevice(Refused):
 
 
 class BadSignature(Refused):
-    """A signature that does not hold."""
+    """An invalid signature."""
 
     code = "bad_signature"
     status = 401
 
 
 class StaleNonce(Refused):
-    """A nonce used before, or never handed out: a replay, or a lost answer."""
+    """A nonce used before or never issued: a replay, or a lost answer."""
 
     code = "stale_nonce"
     status = 401
@@ -119,7 +119,7 @@ class UnitRefused(Refused):
 
 
 class ConsentNeeded(Refused):
-    """What would be shared has no consent that covers it; `reason` says what is wrong with it."""
+    """No consent covers the data to share; facts: reason."""
 
     code = "consent_needed"
 

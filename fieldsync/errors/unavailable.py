@@ -18,19 +18,19 @@ class Unreachable(NoContact):
 
 
 class CutOff(NoContact):
-    """The line was cut; facts: server, unsent."""
+    """The connection was interrupted; facts: server, unsent."""
 
     code = "cut_off"
 
 
 class Busy(NoContact):
-    """The server has too much to do just now; facts: server, wait (seconds after which to ask again)."""
+    """The server is busy; facts: server, wait (seconds before a retry)."""
 
     code = "busy"
 
 
 class StoreUnavailable(FieldsyncError):
-    """The computer does not let the store be used just now; nothing was changed."""
+    """The store cannot be used at present; nothing was changed."""
 
     code = "store_unavailable"
     exit = 10
@@ -44,13 +44,13 @@ class StoreBusy(StoreUnavailable):
 
 
 class StoreReadOnly(StoreUnavailable):
-    """The store lies where nothing can be written."""
+    """The store is on a read-only file system."""
 
     code = "store_read_only"
 
 
 class Outdated(FieldsyncError):
-    """Two programs of different versions met, and one of them must be updated; facts: what, theirs, ours."""
+    """Two programs of incompatible versions, one of which must be updated; facts: what, theirs, ours."""
 
     code = "outdated"
     exit = 11
@@ -63,12 +63,12 @@ class Outdated(FieldsyncError):
 
 
 class BadVersion(Outdated):
-    """This program is too old for what it met."""
+    """This program is too old for the other side's version."""
 
     code = "bad_version"
 
 
 class PeerOutdated(Outdated):
-    """The program at the other end is too old for this one."""
+    """The other side's program is too old for this one."""
 
     code = "peer_outdated"

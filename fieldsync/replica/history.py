@@ -21,7 +21,7 @@ from fieldsync.store.contract import Row
 
 
 class ChangedValue(Struct, frozen=True):
-    """What a field was before a save, as far as this node knows it, and after."""
+    """A field's value before a save, if known here, and after."""
 
     old: Value
     new: Value
@@ -30,7 +30,7 @@ class ChangedValue(Struct, frozen=True):
 class NamedDecision(Struct, frozen=True):
     """A decision of a conflict, made in a save.
 
-    over: the values that it was made over, but those that are the same as the one decided for.
+    over: the values it was made over, except those equal to the chosen one.
     """
 
     field: str
@@ -45,11 +45,11 @@ class SavedChange(Struct, frozen=True):
     device: the letters of the device that it was saved on, or its id.
     seq: its number there.
     changes: by field, and by FIELD/MEMBER of a set.
-    lost: whether a decision, standing now, was made against a value of it.
-    refused: there, and true, where a server quarantined it.
-    on_word: the server on whose word it was taken, where it was not checked here.
+    lost: whether a current decision was made against one of its values.
+    refused: true if a server quarantined it; else absent.
+    on_word: the server on whose word it was accepted, if it was not checked here.
     decided: the conflicts that it decided.
-    undone: the fields of which it took a decision back.
+    undone: the fields whose decision it undid.
     """
 
     at: str

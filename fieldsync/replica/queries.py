@@ -64,17 +64,17 @@ class Record(Struct, frozen=True):
     """A record.
 
     id: a UUID.
-    code: what people call it by; null until it has one.
-    unit: where it lives.
+    code: its record code; null until it has one.
+    unit: its unit.
     fields: the values shown, by field.
-    conflicts: the fields that a person has to decide.
+    conflicts: the fields in conflict.
     deleted: whether it was removed.
-    unsent: whether no server has acknowledged something that was written here.
-    created: null where what made it is not here.
+    unsent: whether it has pending commits.
+    created: null if its creating commit is not here.
     updated: the last write.
     same_as: the id of the record that it was merged into.
     merged: the ids of the records that were merged into it.
-    elsewhere: true where another server asks whether it is one with a record there.
+    elsewhere: true if its merge with a record on another server is in question.
     registers: with `--all-heads`: all surviving values, by field.
     """
 
@@ -285,7 +285,7 @@ def _written(tx: ReadTx, device: bytes, seq: int) -> str | None:
 
 
 class ServerReceipt(Struct, frozen=True):
-    """Up to which of this device's commits a server has acknowledged, and when."""
+    """The last commit of this device acknowledged by a server, and the time."""
 
     server: str
     seq: int
@@ -293,7 +293,7 @@ class ServerReceipt(Struct, frozen=True):
 
 
 class ChannelDigest(Struct, frozen=True):
-    """How many records of a unit are here, and their digest: equal digests mean equal registers."""
+    """The number of a unit's records and their digest: equal digests mean equal registers."""
 
     unit: str
     records: int
@@ -301,15 +301,15 @@ class ChannelDigest(Struct, frozen=True):
 
 
 class NodeStatus(Struct, frozen=True):
-    """Who and how far a node is.
+    """A node's identity and progress.
 
     device: the letters of this device, which its records' codes have.
     kind: "laptop" or "server".
-    records: how many of each type are here.
+    records: the number of records of each type.
     unsent: commits that no server has acknowledged.
-    refused: commits that a server quarantined and nobody put aside: `seq`, `code` (of the error), `record` (its code, or id), facts.
-    conflicts: how many records are in conflict.
-    device_pending: the words by which a supervisor approves this device, where it waits for that.
+    refused: commits quarantined by a server and not cleared: `seq`, `code` (of the error), `record` (its code, or id), facts.
+    conflicts: the number of records in conflict.
+    device_pending: the words by which an administrator approves this device, if it is pending.
     """
 
     device: str

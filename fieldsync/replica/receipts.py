@@ -11,12 +11,12 @@ from fieldsync.store.contract import PackedPart, Receipt, Row
 
 
 class CommitReceipt(Struct, frozen=True):
-    """How far one commit has come.
+    """The progress of a commit.
 
     bundles: the numbers of the bundles that it was packed into.
     received: the servers that hold it.
     refused: the code of the error with which a server quarantined it.
-    review: "open" where it is one side of a conflict, "settled" where that was decided.
+    review: "open" if it is one side of a conflict, "settled" if that was decided.
     """
 
     bundles: list[int]
@@ -26,19 +26,19 @@ class CommitReceipt(Struct, frozen=True):
 
 
 class ServerReceipts(Struct, frozen=True):
-    """How many commits a server has received."""
+    """The number of commits received by a server."""
 
     server: str
     commits: int
 
 
 class CommitCounts(Struct, frozen=True):
-    """How far all commits of a laptop have come, or all that a server holds of its devices.
+    """The progress of all commits of a laptop, or of all those that a server holds of its devices.
 
-    here: those that are in no bundle and that no server has acknowledged.
-    in_bundle: those that are in a bundle and that no server has acknowledged.
-    review: only of a laptop: those that are one side of a conflict.
-    settled: only of a laptop: those over which a conflict was decided.
+    here: commits in no bundle and acknowledged by no server.
+    in_bundle: commits in a bundle and acknowledged by no server.
+    review: on a laptop: commits that are one side of a conflict.
+    settled: on a laptop: commits whose conflict was decided.
     """
 
     saved: int

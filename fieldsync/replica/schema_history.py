@@ -12,7 +12,7 @@ from fieldsync.wire.frames import FrameCodec
 
 
 class FormVersion(Struct, frozen=True):
-    """The form of a record type, as it is now.
+    """The present form of a record type.
 
     label: by language.
     """

@@ -19,10 +19,10 @@ from fieldsync.store.contract import Row
 
 
 class MovePlan(Struct, frozen=True, rename={"from_unit": "from"}):
-    """What a move would do.
+    """The effect of a move.
 
-    moves: how many records of each type would move; none where the record lives there already.
-    still_seen: whether whoever moves it would see it afterwards.
+    moves: the number of records of each type that would move; none if the record is there already.
+    still_seen: whether the user would still see it afterwards.
     """
 
     record: str
@@ -38,8 +38,8 @@ class MovePlan(Struct, frozen=True, rename={"from_unit": "from"}):
 class DepartedRecord(Struct, frozen=True):
     """A record that left this node.
 
-    unit: where it went, where this node knows it: it sent it there itself, or was there before.
-    above: there, and true, where it went to those above that unit.
+    unit: its new unit, if this node knows it.
+    above: true if it went to the units above that one; else absent.
     """
 
     record: str

@@ -41,7 +41,7 @@ class Period(NamedTuple):
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more can happen in it."""
+        """Whether it has ended."""
         return self.end_day <= self.today
 
     def period_before(self, months: int) -> "Period":

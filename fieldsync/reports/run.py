@@ -35,8 +35,8 @@ class ReportPeriod(Struct, frozen=True):
     name: such as 2026-10 or 2026.
     since: its first day.
     until: the day after its last.
-    as_at: the day that lists of what is open or overdue look from.
-    over: whether nothing more can happen in it.
+    as_at: the reference day for open and overdue entries.
+    over: whether it has ended.
     """
 
     name: str
@@ -47,7 +47,7 @@ class ReportPeriod(Struct, frozen=True):
 
 
 class IssuedAs(Struct, frozen=True):
-    """When a report's figures were given out, and by whom."""
+    """When and by whom a report was issued."""
 
     at: str
     by: str
@@ -57,8 +57,8 @@ class ReportColumn(Struct, frozen=True):
     """A column of a report.
 
     name: the key of its values in `rows`.
-    label: what it is called, by language.
-    kind: what its values are: "count", "share", "text", "date" and the like.
+    label: its label, by language.
+    kind: the kind of its values: "count", "share", "text", "date" and others.
     """
 
     name: str
@@ -70,15 +70,15 @@ class ReportDocument(Struct, frozen=True):
     """A report's figures.
 
     report: its name.
-    label: what it is called, by language.
-    unit: the unit that was asked for; null for all.
-    as_of: how far the figures reach, office by office.
-    issued: null where they are counted now.
+    label: its label, by language.
+    unit: the requested unit; null for all.
+    as_of: the completeness of the figures, by office.
+    issued: null if not issued.
     rows: each with its columns' names as keys; beside these "late" (what came since the issue, by column), "in_review" (how many of
     its records have an open conflict), "agreed" (whether it may go to another organisation), "hidden" (the columns whose small
     numbers were taken out).
-    shared: whether it may leave the organisation; there only then.
-    left_out: how many rows stayed behind; there only then.
+    shared: true if it may leave the organisation; else absent.
+    left_out: the number of rows left out; present only then.
     """
 
     report: str
@@ -95,12 +95,12 @@ class ReportDocument(Struct, frozen=True):
 
 
 class IssuedReports(Struct, frozen=True):
-    """The reports of a period that were kept as issued.
+    """The issued reports of a period.
 
     period: such as 2026-10 or 2026.
     unit: null for all.
-    issued: the names of those that were issued now.
-    already: the names of those that had been before.
+    issued: the reports issued now.
+    already: the reports issued before.
     """
 
     period: str

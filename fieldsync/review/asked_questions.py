@@ -22,8 +22,8 @@ class AskedQuestion(Struct, frozen=True):
 
     record: the id of the question.
     code: its code.
-    of: who is asked.
-    by: who asks.
+    of: the person asked.
+    by: the person who asks.
     at: when it was asked.
     answer: null until there is one.
     """

@@ -55,7 +55,7 @@ class OverlapSide(Struct, frozen=True):
 class Overlap(Struct, frozen=True):
     """Two records that may be the same assistance.
 
-    rule: which of the type's rules, by its name in the form.
+    rule: the overlap rule, by its name in the form.
     a: the earlier one.
     household: its id.
     household_code: its code.
@@ -73,7 +73,7 @@ class Overlap(Struct, frozen=True):
 
 
 class KnownOverlap(Struct, frozen=True):
-    """A record that another one may be a double of, by which rule: as `add --json` names it."""
+    """A record that overlaps with another one, and the rule."""
 
     record: str
     code: str | None

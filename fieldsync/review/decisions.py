@@ -36,15 +36,15 @@ _MOST_KEPT = 200  # heads that a decision keeps, to be taken back to
 
 
 class OpenConflict(Struct, frozen=True):
-    """A field of a record that somebody has to decide.
+    """A field in conflict.
 
     record: its id.
-    title: what it is called, or the person or family that it is about.
-    unit: where it is; of several units, one of this node's.
-    base: the value that the heads were written over.
-    heads: the values that stand against each other.
+    title: its name, or the person or family that it is about.
+    unit: its unit; of several, one of this node's.
+    base: the value before the heads.
+    heads: the conflicting values.
     since: when the second of them was written.
-    questions: those that were asked of the people who wrote the values; absent where there are none.
+    questions: questions to the authors of the values; absent if there are none.
     """
 
     record: str

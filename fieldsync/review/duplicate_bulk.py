@@ -25,9 +25,9 @@ NEAR = 0.05
 class PastPairs(Struct, frozen=True):
     """Past decisions on pairs of a type at or above a score.
 
-    merged: how many they merged.
-    apart: of how many they said that they are two.
-    reaches: down to which score they merged enough: less likely pairs are left to people, whatever score was asked for.
+    merged: the number of merged pairs.
+    apart: the number of rejected pairs.
+    reaches: the lowest score with enough individual merges: pairs below it are not merged in bulk, whatever score is requested.
     """
 
     merged: int
@@ -41,12 +41,12 @@ class PastPairs(Struct, frozen=True):
 
 
 class BulkMerge(Struct, frozen=True):
-    """Pairs that were merged together, or would be.
+    """The result of a bulk merge, or of its dry run.
 
-    score: how likely they are one at least.
-    past: what people said of such pairs before.
-    merged: how many; 0 in a dry run.
-    pairs: which; of each, `a` stays.
+    score: the minimum likelihood of a duplicate.
+    past: past decisions on such pairs.
+    merged: the number of approvals; 0 in a dry run.
+    pairs: the pairs; of each, `a` is kept.
     """
 
     type: str

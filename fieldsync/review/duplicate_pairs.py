@@ -37,8 +37,8 @@ class DuplicatePair(Struct, frozen=True):
 
     a: the id of one.
     b: the id of the other.
-    score: how likely they are one, from 0 to 1.
-    reasons: what speaks for it, and against it; `again`: some of it came after somebody said that they are two.
+    score: the likelihood of a duplicate, from 0 to 1.
+    reasons: the evidence for and against it; `again`: new evidence since the pair was rejected.
     """
 
     a: str
@@ -57,10 +57,10 @@ class DuplicatePair(Struct, frozen=True):
 class ComparedPair(Struct, frozen=True):
     """Two records side by side.
 
-    score: how likely they are one, from 0 to 1.
-    reasons: what speaks for it, and against it; `again`: some of it came after somebody said that they are two.
+    score: the likelihood of a duplicate, from 0 to 1.
+    reasons: the evidence for and against it; `again`: new evidence since the pair was rejected.
     same: whether they were merged.
-    not_same: whether somebody said that they are two.
+    not_same: whether the pair was rejected.
     """
 
     a: Record
@@ -72,14 +72,14 @@ class ComparedPair(Struct, frozen=True):
 
 
 class DuplicateScan(Struct, frozen=True):
-    """How many records were compared anew, and how many pairs are open."""
+    """The number of newly compared records, and of open pairs."""
 
     compared: int
     pairs: int
 
 
 class PossibleDuplicate(Struct, frozen=True):
-    """A record that a new one may be a duplicate of, as `add --json` names it."""
+    """A possible duplicate of a new record."""
 
     id: str
     code: str | None

@@ -11,10 +11,10 @@ from fieldsync.store.contract import RecordQuery, Row
 
 
 class RemovalPlan(Struct, frozen=True):
-    """What hangs on a record.
+    """A record's dependants.
 
-    belongs: how many records of each type belong to it, directly or not; they stay, without what they belong to.
-    named_by: how many others of each type name it.
+    belongs: the number of records of each type that belong to it, directly or not; they stay without their owner.
+    named_by: the number of other records of each type that refer to it.
     """
 
     record: str

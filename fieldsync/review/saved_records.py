@@ -11,7 +11,7 @@ from fieldsync.review.duplicate_pairs import PossibleDuplicate
 
 
 class SavedRecord(queries.Record, frozen=True):
-    """A record after a save; `duplicates` and `overlaps` are there only where there are some."""
+    """A record after a save; `duplicates` and `overlaps` are absent if there are none."""
 
     duplicates: list[PossibleDuplicate] | UnsetType = UNSET
     overlaps: list[KnownOverlap] | UnsetType = UNSET

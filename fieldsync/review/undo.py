@@ -36,9 +36,9 @@ class DoneAct(Struct, frozen=True):
     """One action of a person.
 
     saves: its first and its last commit, DEVICE:SEQ.
-    made: how many records it made, by type.
-    changed: how many it changed, by type.
-    records: the codes (or ids) of the first of them.
+    made: the number of records it created, by type.
+    changed: the number of records it changed, by type.
+    records: the codes (or ids) of the first of these records.
     """
 
     saves: list[str]
@@ -54,7 +54,7 @@ class NotUndone(Struct, frozen=True):
 
     record: its code, or its id.
     field: null for the whole record.
-    reason: "others" have written over it since; it is "elsewhere" by now; it was in "conflict"; "other_unit": not one of yours.
+    reason: "others" changed it since; it is "elsewhere" by now; it was in "conflict"; "other_unit": not one of your units.
     """
 
     record: str

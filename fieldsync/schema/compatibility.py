@@ -21,12 +21,12 @@ _SAID = ("label", "hint", "message", "section")  # of a field
 
 
 class FormChange(msgspec.Struct, frozen=True):
-    """Something that new forms change.
+    """A change by new forms.
 
     what: "type_added", "type_retired", "type_returned", "field_added", "field_renamed", "field_retired", "field_returned",
     "field_changed", "choices_added", "choices_retired", "states_changed" or "words_changed".
-    field: there where it is about a field.
-    was: what a renamed field was called.
+    field: the field; absent if the change concerns the type.
+    was: the former name of a renamed field.
     choices: the codes of the choices that were added, or retired.
     """
 

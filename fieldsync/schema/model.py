@@ -53,7 +53,7 @@ DICTIONARY_LIMIT = 16 * 1024
 
 
 class Choice(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One answer of a choice field: the code that is stored and the words that are shown; `retired`: no more given.
+    """One choice of a field: the stored code and the label; `retired`: no longer offered.
 
     `marks` are what the field's `filter` knows it by: {"district": "jbl"}.
     """
@@ -65,7 +65,7 @@ class Choice(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Field(msgspec.Struct, frozen=True, eq=False, omit_defaults=True):
-    """One field of a type: what it holds, who may see it, and what becomes of concurrent values.
+    """One field of a type: its values, visibility and merge policy.
 
     `type` is that of one value: a set of choices has type "choice" and merge "set". `when`,
     `relevant`, `rule`, `warn` and `formula` are expressions (schema/expressions/parser.py); "" means none.
@@ -129,7 +129,7 @@ class Field(msgspec.Struct, frozen=True, eq=False, omit_defaults=True):
 
 
 class DueRule(msgspec.Struct, frozen=True, eq=False, omit_defaults=True):
-    """What somebody has to do about a record of this type, and until when: a line of the agenda.
+    """A due rule: a task about a record of this type, and its due date.
 
     `on` is the day as an expression, `when` says whether it is still to be done. `who` is the field that names whose it is,
     or one of a record that a field names: `case.worker`. `by` are roles: it waits for one of them, whoever they are.
@@ -143,7 +143,7 @@ class DueRule(msgspec.Struct, frozen=True, eq=False, omit_defaults=True):
 
 
 class OverlapRule(msgspec.Struct, frozen=True, eq=False, omit_defaults=True):
-    """Two records of this type in one household that are one too many: those for which all fields in `same` are equal.
+    """An overlap rule: two records of this type in one household with equal fields in `same`.
 
     `against` names a ref field and a set of refs of the record that it names: `programme.exclusive_with`; two whose targets
     name each other there are doubles too. `unless` is an expression: a record for which it holds is none.
@@ -156,7 +156,7 @@ class OverlapRule(msgspec.Struct, frozen=True, eq=False, omit_defaults=True):
 
 
 class FormNote(msgspec.Struct, frozen=True, eq=False, omit_defaults=True):
-    """Words that a form shows and asks nothing by: in front of the question `before`, or at the end; while `relevant` holds."""
+    """A note in a form: before the question `before`, or at the end; shown while `relevant` holds."""
 
     label: Label
     before: str = ""

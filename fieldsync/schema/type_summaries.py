@@ -8,11 +8,11 @@ from fieldsync.schema.model import Schema
 class TypeSummary(Struct, frozen=True):
     """A record type.
 
-    label: what it is called, by language.
+    label: its label, by language.
     retired: whether no new records of it are made.
-    fields: how many it has.
-    belongs_to: the field that names the record that its records belong to.
-    owners: the types that such a record may have.
+    fields: the number of its fields.
+    belongs_to: the field that refers to the owner of its records.
+    owners: the possible types of the owner.
     """
 
     type: str

@@ -35,7 +35,7 @@ class NewServer(Struct, frozen=True):
 
     fingerprint: of its certificate; laptops that join compare it.
     device: the letters that its own records have in their codes.
-    recovery: the recovery key, which is shown this once.
+    recovery: the recovery key, shown only this once.
     """
 
     org: str
@@ -47,10 +47,10 @@ class NewServer(Struct, frozen=True):
 
 
 class MadeInvite(Struct, frozen=True):
-    """An invite, good once.
+    """A single-use invite.
 
     invite: the text that `join` takes.
-    expires: when it ends.
+    expires: when it expires.
     fingerprint: of the server's certificate.
     """
 

@@ -29,9 +29,9 @@ _NAME = "fieldsync-upstream"
 class Attached(Struct, frozen=True):
     """A server that became a branch of another.
 
-    server: the name of the one above.
-    address: that one's.
-    units: what this branch is for.
+    server: the upstream server's name.
+    address: the upstream server's address.
+    units: the branch's units.
     device: the letters that this server's own records have in their codes.
     """
 
@@ -45,11 +45,11 @@ class Schedule(Struct, frozen=True):
     """An automatic nightly sync with the upstream server.
 
     at: the time of day, HH:MM.
-    delay_minutes: how many minutes later it may begin, by chance.
+    delay_minutes: the maximum random delay in minutes.
     files: the systemd units that were written.
-    cron: the line of the crontab, where there is no systemd.
-    active: whether it runs from now on; else somebody has to enable it.
-    user: whether the systemd units are the account's own; there only with systemd.
+    cron: the line of the crontab, without systemd.
+    active: whether it is enabled; if not, it must be enabled by hand.
+    user: whether the systemd units are user units; absent without systemd.
     """
 
     at: str

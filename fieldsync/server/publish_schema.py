@@ -15,10 +15,10 @@ from fieldsync.store import ReadTx
 
 
 class PublishedForms(Struct, frozen=True):
-    """Forms that were put in force, or would be.
+    """The result of publishing forms, or of a dry run.
 
-    number: how often forms were published, with these.
-    published: false in a dry run, and where nothing changes.
+    number: the number of publications, including this one.
+    published: false in a dry run, and if nothing changes.
     """
 
     number: int

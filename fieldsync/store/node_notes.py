@@ -45,7 +45,7 @@ class RehearsalNote(msgspec.Struct, frozen=True, array_like=True):
     at: when, in milliseconds.
     fault: the code of the error, empty where the backup is good.
     file: the name of the backup.
-    records: how many it holds.
+    records: the number of records in it.
     """
 
     at: int

@@ -40,9 +40,9 @@ class KeptBackup(NamedTuple):
 class ScheduledBackup(backups.BackedUp, frozen=True):
     """A backup that was written into the scheduled folder.
 
-    copy: where the copy of it is; null where none was asked for.
-    kept: how many backups there are in the folder now.
-    removed: how many older ones the rotation removed.
+    copy: the path of its copy; null without a copy.
+    kept: the number of backups now in the folder.
+    removed: the number of older ones removed by rotation.
     """
 
     copy: str | None
@@ -51,17 +51,17 @@ class ScheduledBackup(backups.BackedUp, frozen=True):
 
 
 class BackupSchedule(Struct, frozen=True):
-    """How this server is backed up.
+    """A server's backup schedule.
 
-    folder: where the backups are; null: there is no schedule, and nothing else counts.
-    copy: where a copy of each is.
+    folder: the folder of the backups; null: there is no schedule, and the other keys have no meaning.
+    copy: the folder for a copy of each.
     at: the time of day, HH:MM, by this computer's clock.
-    daily: of how many days the newest backup is kept.
-    weekly: of how many weeks.
-    monthly: of how many months.
-    rehearse_days: after how many days the newest backup is opened and checked again; 0: only when asked for.
+    daily: the number of days whose newest backup is kept.
+    weekly: the number of weeks whose newest backup is kept.
+    monthly: the number of months whose newest backup is kept.
+    rehearse_days: the number of days after which the newest backup is checked again; 0: only on request.
     backups: how many there are.
-    same_disk: whether the copy is on the same disk, and so is lost with it.
+    same_disk: whether the copy is on the same disk, and would be lost with it.
     """
 
     folder: str | None = None

@@ -31,7 +31,7 @@ _MOST = 64 * 1024  # bytes of the small parts
 
 
 class BackedUp(Struct, frozen=True):
-    """A copy of a store that was written.
+    """A backup of a store.
 
     device: the letters of the device whose store it is.
     at: when.
@@ -44,11 +44,11 @@ class BackedUp(Struct, frozen=True):
 
 
 class Restored(Struct, frozen=True):
-    """A store that was made from a copy.
+    """A restored store.
 
     device: the letters of the device whose store was copied.
     kind: "laptop" or "server".
-    records: how many it holds.
+    records: the number of records in it.
     """
 
     device: str

@@ -20,12 +20,12 @@ NIGHT_MS = 12 * 60 * 60 * 1000
 
 
 class BlockedCheck(Struct, frozen=True):
-    """What has kept this store and a server from being compared.
+    """A reason why this store and a server could not be compared.
 
     what: "commits", "forms", "budget", "device_pending", or an error's code.
-    since: when it was met first (UTC, RFC 3339).
-    hint: what to do, in the person's language.
-    devices: the letters of those whose commits the server does not hold.
+    since: when it first occurred (UTC, RFC 3339).
+    hint: what to do, in the user's language.
+    devices: the letters of devices whose commits the server lacks.
     """
 
     what: str

@@ -41,11 +41,11 @@ _MOST_TURNS = 8  # how often a store may turn out to be a copy in one sync
 
 
 class RenewedDevice(Struct, frozen=True):
-    """The device that a copied store goes on as.
+    """The new device of a copied store.
 
     device: its letters.
-    carried: how many commits were issued anew by it.
-    codes: the new code of each record that was made on it, by the old one.
+    carried: the number of commits that it re-issued.
+    codes: the new code of each record created on it, by the old code.
     """
 
     device: str

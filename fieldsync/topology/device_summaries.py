@@ -12,16 +12,16 @@ from fieldsync.store.contract import Device
 
 
 class EnrolledDevice(Struct, frozen=True):
-    """A device, and what it may do.
+    """A device and its grants.
 
     device: its letters.
     id: 32 hexadecimal digits.
-    role: null where it was granted nothing.
+    role: null without any grant.
     units: where it has that role.
     state: "enrolled", "forked" or "revoked".
     pending: whether it awaits approval.
-    commits: how many of its commits this server has.
-    enrolled: since when.
+    commits: the number of its commits on this server.
+    enrolled: when it was enrolled.
     seen: when it was last in contact.
     """
 
@@ -38,7 +38,7 @@ class EnrolledDevice(Struct, frozen=True):
 
 
 class ListedDevice(EnrolledDevice, frozen=True):
-    """A device, and what it is a copy of.
+    """A device, and the device that it is a copy of.
 
     copy_of: the letters of the device that it was restored or cloned from.
     """
@@ -50,7 +50,7 @@ class FamilyMember(ListedDevice, frozen=True):
     """A device in its family: the devices that were restored or cloned from one another.
 
     enrolled_by: the server that enrolled it.
-    approved: when it was approved, where it had to be.
+    approved: when it was approved, if it was pending.
     """
 
     enrolled_by: str | None
@@ -58,7 +58,7 @@ class FamilyMember(ListedDevice, frozen=True):
 
 
 class PendingDevice(FamilyMember, frozen=True):
-    """A device that is pending approval, or just got it.
+    """A pending device, or one just approved.
 
     words: the six words of its key, as its own `status` shows them.
     """
@@ -69,8 +69,8 @@ class PendingDevice(FamilyMember, frozen=True):
 class RevokedDevice(EnrolledDevice, frozen=True):
     """A device that was revoked.
 
-    since: when it was out of its person's hands; what a server first took after that is quarantined.
-    family: the device, and its family as it is now.
+    since: when it was lost or stolen; commits first received after that are quarantined.
+    family: the device and its present family.
     """
 
     since: str | None

@@ -28,7 +28,7 @@ LOW_DISK, FULL_DISK = 500, 20
 
 
 class BlockedReason(Struct, frozen=True):
-    """What keeps a device and its server from being compared.
+    """A reason why a device and its server could not be compared.
 
     what: "commits", "forms", "budget", "device_pending", or an error's code.
     """
@@ -38,11 +38,11 @@ class BlockedReason(Struct, frozen=True):
 
 
 class FleetNeed(Struct, frozen=True):
-    """What a device needs somebody for.
+    """An action that a device needs.
 
     what: "backup_damaged", "disk_full", "backup_failed", "clock", "never_synced", "late", "backup_none", "backup_old",
       "blocked", "quarantine", "disk_low", "pending", "unrehearsed" or "unknown" (it reports nothing of itself).
-    days: for how many days, where it is about time.
+    days: the number of days, for needs that depend on time.
     """
 
     what: str
@@ -56,18 +56,18 @@ class FleetDevice(Struct, frozen=True):
     id: 32 hexadecimal digits.
     kind: "server" (the one that was asked), "branch" or "laptop".
     server: where it syncs.
-    version: of its program; null where it does not tell.
-    last_sync: of the server that was asked: with the one above it.
+    version: the version of its program; null if not reported.
+    last_sync: its last sync; for the reporting server, with its upstream.
     last_sync_age_days: whole days since then.
     backup_age_days: whole days since its last backup.
     backup_fault: the code of the error that ended a later backup.
     rehearsed: when its newest backup was last opened and checked.
-    rehearsal_fault: what was wrong with it.
+    rehearsal_fault: the fault found by that check.
     disk_free: bytes.
     clock_off_ms: how far its clock was ahead of its server's.
-    pending: how many commits its server had not acknowledged when the sync began.
-    quarantined: of a laptop: how many of its own commits a server does not apply; of a server: how many wait there.
-    needs: what it needs somebody for, the most urgent first.
+    pending: the number of unacknowledged commits when its last sync began.
+    quarantined: for a laptop: the number of its commits quarantined by a server; for a server: the number in its quarantine.
+    needs: needed actions, the most urgent first.
     """
 
     device: str | None

@@ -30,19 +30,19 @@ class Remaining(Struct, frozen=True):
 
 
 class Synced(Struct, frozen=True, kw_only=True):
-    """What a sync did.
+    """The result of a sync.
 
-    forms: the record types whose forms it brought.
-    left: what is no longer held here.
+    forms: the record types whose forms were updated.
+    left: records no longer held here.
     digest: "equal", "healed" after a range repair, or "unchecked".
-    unchecked: what kept the digests from being compared.
+    unchecked: the reason why the digests were not compared.
     clock_off_ms: how far this computer's clock is ahead of the server's.
-    partial: there, and true, where the byte budget was not enough.
-    elsewhere: how many records may be registered elsewhere, too, as the server says.
-    taken_after_all: how many commits the server had quarantined, and has applied since.
-    renewed: the device that this store goes on as, where it turned out to be a copy.
-    device_pending: the words by which a supervisor approves this device, where it waits for that.
-    tries: how often it was tried; not of the sync of `fieldsync join`.
+    partial: true if the byte budget was not enough; else absent.
+    elsewhere: the number of records that may be registered elsewhere too, according to the server.
+    taken_after_all: the number of formerly quarantined commits that the server has applied.
+    renewed: the new device of this store, if it was found to be a copy.
+    device_pending: the words by which an administrator approves this device, if it is pending.
+    tries: the number of attempts; absent after `fieldsync join`.
     """
 
     server: str
@@ -67,19 +67,19 @@ class Synced(Struct, frozen=True, kw_only=True):
 
 
 class Joined(queries.NodeStatus, frozen=True, kw_only=True):
-    """Who this laptop is now, and what its first sync did."""
+    """The laptop's new identity, and the result of its first sync."""
 
     sync: Synced
 
 
 class Unsent(Struct, frozen=True):
-    """Commits that a server has not acknowledged."""
+    """Commits not acknowledged by a server."""
 
     commits: int
 
 
 class SyncPlan(Struct, frozen=True):
-    """What a sync would send; the rest only the server knows."""
+    """The data that a sync would send; the other direction is known only to the server."""
 
     server: str
     up: Unsent
@@ -89,12 +89,12 @@ class SyncPlan(Struct, frozen=True):
 class PackedBundle(Struct, frozen=True, rename={"recipients": "for", "sender": "from"}):
     """A bundle that was written.
 
-    for: who can open it.
+    for: its recipients.
     from: the letters of the device that packed it.
-    number: which of the bundles of this device, or of this server for that device.
-    commits: how many of them it carries.
-    states: how many records it carries.
-    bytes: how large it is.
+    number: the number of the bundle, by this device, or by this server for that device.
+    commits: the number of commits in it.
+    states: the number of record states in it.
+    bytes: its size.
     """
 
     file: str
@@ -119,14 +119,14 @@ class BroughtStates(Struct, frozen=True):
 
 
 class UnpackedBundle(Struct, frozen=True, kw_only=True, rename={"sender": "from"}):
-    """A bundle that was taken.
+    """An unpacked bundle.
 
-    from: who packed it: a device's letters, or a server's name.
-    number: which of that one's bundles.
-    refused: how many commits were quarantined.
-    acknowledged: of an answer: how many of this device's commits the server has.
-    digest: of an answer: "equal", "differs" or "unchecked".
-    already: whether it had been unpacked before; then nothing was done.
+    from: the sender: a device's letters, or a server's name.
+    number: its number by that sender.
+    refused: the number of quarantined commits.
+    acknowledged: in an answer: the number of this device's commits that the server has.
+    digest: in an answer: "equal", "differs" or "unchecked".
+    already: whether it had been unpacked before and was skipped.
     """
 
     sender: str | None

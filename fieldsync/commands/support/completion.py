@@ -29,7 +29,7 @@ VARIABLE = "_FIELDSYNC_COMPLETE"  # what the script sets when it asks
 
 
 class CompletionScript(Struct, frozen=True):
-    """What a shell is to run at its start."""
+    """A script for a shell's start-up file."""
 
     shell: str
     script: str

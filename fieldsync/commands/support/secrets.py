@@ -133,9 +133,9 @@ class LastingSecrets(Secrets):
 
 
 class PassphraseChanged(Struct, frozen=True):
-    """A store that opens with a new passphrase.
+    """A store with a new passphrase.
 
-    slots: what opens it: "passphrase", "recovery", "keyfile".
+    slots: its secrets: "passphrase", "recovery", "keyfile".
     """
 
     changed: bool

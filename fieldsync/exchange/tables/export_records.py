@@ -46,7 +46,7 @@ class ExportOptions:
 
 
 class ExportedFile(Struct, frozen=True):
-    """A file that records were written to.
+    """An exported file.
 
     types: their types.
     records: how many.

@@ -82,7 +82,7 @@ class RejectedRow(Struct, frozen=True):
 
     row: its number, as a spreadsheet counts.
     column: the column whose value is refused.
-    because: the reason, in the language that was asked for.
+    because: the reason, in the selected language.
     """
 
     row: int
@@ -91,19 +91,19 @@ class RejectedRow(Struct, frozen=True):
 
 
 class ImportedFile(Struct, frozen=True, kw_only=True):
-    """What an import did, or would.
+    """The result of an import, or of its dry run.
 
-    rejected_file: the file beside it that has the bad rows, where some were left out.
-    first: the first of these, with the reasons.
+    rejected_file: the file beside it with the bad rows, if some were left out.
+    first: the first rejected rows, with the reasons.
     added: how many records.
     changed: how many records.
     unchanged: how many records.
     rejected: how many rows.
-    columns: the field that each column was taken for.
-    key: the field whose value names the record to change.
-    encoding: how a text file is written, where that is not UTF-8.
-    sheet: which of a workbook's sheets was read.
-    other_sheets: those beside it, which were not.
+    columns: the field that each column is mapped to.
+    key: the field whose value identifies the record to change.
+    encoding: the encoding of a text file, if it is not UTF-8.
+    sheet: the workbook's sheet that was read.
+    other_sheets: the sheets that were not read.
     """
 
     rejected_file: str | UnsetType = UNSET

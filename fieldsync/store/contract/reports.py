@@ -24,7 +24,7 @@ class ReportView(Struct, frozen=True):
 
 
 class LastSync(Struct, frozen=True):
-    """How far a report reaches: when an office was last in contact.
+    """The completeness of a report: an office's last contact.
 
     at: null where it never was.
     """

@@ -10,12 +10,12 @@ _MARKS = {"good": "✓", "warn": "!", "bad": "✗"}
 
 
 class Finding(Struct, frozen=True):
-    """Something that `doctor` looked at.
+    """A check of `doctor`.
 
     check: "versions", "disk", "store", "rights", "server", "clock", "network", "encoding", "terminal" or "arabic".
     state: "good", "warn" or "bad".
-    exit: the exit code, where the state is "bad".
-    facts: what was found; which keys there are depends on the check.
+    exit: the exit code, if the state is "bad".
+    facts: the findings; the keys depend on the check.
     """
 
     check: str

@@ -61,13 +61,13 @@ def reason(out: RecordCards, node: Node, code: str, facts: Mapping[str, object])
 
 
 class LeftPart(Struct, frozen=True):
-    """Something of an XLSForm that could not be carried.
+    """An unsupported part of an XLSForm.
 
-    sheet: the sheet it stands on.
+    sheet: its sheet.
     row: its row; null where it has none.
     name: the question's, or the choice's; empty where it has none.
-    what: what of it was left: "question", or a column of the sheet.
-    why: a code, and after a blank what it is about.
+    what: the unsupported part: "question", or a column of the sheet.
+    why: the reason's code, followed by a blank and its subject.
     """
 
     sheet: str
@@ -92,7 +92,7 @@ def written(out: RecordCards, types: Sequence[str], folder: str, notes: Sequence
 
 
 def draw_left_parts(out: RecordCards, notes: Sequence[LeftPart]) -> None:
-    """What could not be carried."""
+    """The unsupported parts."""
     if notes:
         out.say("form_left")
         for one in notes:  # whole lines: a row that is cut cannot be found, nor a reason understood

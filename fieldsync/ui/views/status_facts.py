@@ -17,7 +17,7 @@ from fieldsync.ui.terminal import messages
 
 
 class BundleUnderway(Struct, frozen=True):
-    """The last bundle that was packed, and how many of its commits no server has acknowledged."""
+    """The last packed bundle, and the number of its commits acknowledged by no server."""
 
     number: int
     at: str
@@ -25,15 +25,15 @@ class BundleUnderway(Struct, frozen=True):
 
 
 class Status(queries.NodeStatus, frozen=True, kw_only=True):
-    """Who and how far this node is, and whether it is well.
+    """The node's identity, progress and health.
 
-    duplicates: how many pairs that may be one wait for this person's decision.
-    overlaps: how many that may be the same assistance.
-    uncompared: how many records nobody has compared yet.
+    duplicates: the number of possible duplicates that await this person's decision.
+    overlaps: the number of overlaps that await a decision.
+    uncompared: the number of records not yet compared.
     clock_off_ms: how far this computer's clock was ahead of the server's at the last sync.
-    unlocked_until: when the store is locked again, where `unlock` holds its key.
+    unlocked_until: when the store is locked again, if it is unlocked.
     letters_twice: of a server: letters that several devices have.
-    health: what is not well, or "ok": "clock_off", "letters_twice", "forms_unread", "refused", "never_sent", "blocked".
+    health: the problem, or "ok": "clock_off", "letters_twice", "forms_unread", "refused", "never_sent", "blocked".
     """
 
     duplicates: int
@@ -48,11 +48,11 @@ class Status(queries.NodeStatus, frozen=True, kw_only=True):
 
 
 class Overview(Status, frozen=True, kw_only=True):
-    """How this node is, and what to do next.
+    """The node's overview and the next steps.
 
-    due: how many things are due today; of a server none.
-    late: how many of them were due before.
-    aside: how many commits a server quarantined.
+    due: the number of tasks due today; 0 on a server.
+    late: the number of overdue tasks among them.
+    aside: the number of commits quarantined by a server.
     next: what to do, the most urgent first: "status", "review", "agenda", "sync", "add", "devices".
     """
 
