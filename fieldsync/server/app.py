@@ -28,7 +28,8 @@ from fieldsync.replica import protocol_versions, schema_history
 from fieldsync.replica.node import Node
 from fieldsync.server import enrolment, request_frames
 from fieldsync.server.connections import UnprovedConnections
-from fieldsync.server.health import StoreHealth
+from fieldsync.server.fleet_metrics import FleetFigures
+from fieldsync.server.health import StoreHealth, is_here
 from fieldsync.server.metrics import ServerMetrics
 from fieldsync.server.nonces import NonceIssuer
 from fieldsync.server.rate_limit import RateLimit
@@ -37,6 +38,7 @@ from fieldsync.server.write_queue import MOST_TOGETHER, WriteQueue
 from fieldsync.store import Tx
 from fieldsync.store.contract import Device
 from fieldsync.topology import device_renewal, duplicate_hints
+from fieldsync.topology.fleet import list_fleet
 from fieldsync.wire import messages, routes
 from fieldsync.wire.frames import FrameCodec, FrameKind
 from fieldsync.wire.messages import NONCE_HEADER, from_base64, to_base64
@@ -66,6 +68,7 @@ class ServerApp:
         self._turns = WriteQueue(node.store)
         self.pace = RateLimit()
         self._health = StoreHealth(self._check_health)
+        self._fleet = FleetFigures(lambda: list_fleet(node))
         self._answering = CapacityLimiter(MOST_ANSWERING)
         self._tidying: asyncio.Task[None] | None = None
         handlers: dict[Any, Any] = {  # each gets errors of its own kind, which Starlette's types do not say
@@ -330,7 +333,9 @@ class ServerApp:
     async def show_metrics(self, request: Request) -> Response:
         """Figures for Prometheus."""
         await self._slow_strangers(request)
-        return PlainTextResponse(self.metrics.to_text(), media_type="text/plain; version=0.0.4")
+        here = request.client is None or is_here(request.client.host)
+        fleet = await run_in_threadpool(self._fleet.to_text, each=here)
+        return PlainTextResponse(self.metrics.to_text() + fleet, media_type="text/plain; version=0.0.4")
 
     async def _refuse_request(self, request: Request, error: errors.FieldsyncError) -> Response:
         if isinstance(error, errors.StoreBusy):

@@ -34,7 +34,7 @@ class StoreHealth:
 
     def waiting_seconds(self, host: str) -> float:
         """Count a question from an address; return for how many seconds its answer is to wait."""
-        if _is_here(host):
+        if is_here(host):
             return 0.0
         return min(LONGEST_WAIT, self._pace.waiting_seconds(address_of(host).encode(), 1))
 
@@ -51,7 +51,8 @@ class StoreHealth:
         self._seen = self._clock()
 
 
-def _is_here(host: str) -> bool:
+def is_here(host: str) -> bool:
+    """Say whether an address is this computer's own."""
     try:
         found = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:  # no address: a socket file

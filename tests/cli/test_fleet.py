@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from fieldsync.core.version import VERSION
+from fieldsync.store.node_notes import Contact
+from fieldsync.wire.node_reports import NodeReport
+from tests.cast import open_node
 from tests.cli.conftest import World
 
 WIDE = 80
@@ -27,7 +31,8 @@ def width(line: str) -> int:
 
 
 @pytest.mark.parametrize(
-    ("lang", "needs", "do"), [("en", "no backup", "server backup FILE"), ("ar", "لا نسخة", "server backup FILE")]
+    ("lang", "needs", "do"),
+    [("en", "no backup", "server backup schedule --to"), ("ar", "لا نسخة", "server backup schedule --to")],
 )
 def test_the_fleet_fits_a_terminal(
     world: World, monkeypatch: pytest.MonkeyPatch, lang: str, needs: str, do: str
@@ -42,11 +47,31 @@ def test_the_fleet_fits_a_terminal(
     assert "…" not in " ".join(lines)
 
 
+@pytest.mark.parametrize(("lang", "needs"), [("en", "clock wrong (+3)"), ("ar", "ساعة خاطئة (+3)")])
+def test_what_is_needed_is_never_cut(world: World, monkeypatch: pytest.MonkeyPatch, lang: str, needs: str) -> None:
+    """Long names, versions and ages give way; letters and needs do not."""
+    report = NodeReport("12.34.56rc7", free=100, backup=1, quarantined=7, blocked=(("forms", 1),))
+    hq = open_node(world.folder / "hq")
+    with hq.store.write() as tx:
+        for device in tx.devices():
+            if device.id != hq.device:
+                tx.peer_settings(device.id).contact = Contact(1, 1_700_000_000_000, 86_400_000, report)
+                tx.set_enrolment(
+                    device.id, f"{device.person} {'محمد ' * 6}", device.grants, "enrolled", device.changed + 1
+                )
+    hq.close()
+    lines = shown(world, monkeypatch, lang)
+    rows = [line for line in lines[:6] if "⚠" not in line]
+    assert (len(rows), max(map(width, rows))) == (6, WIDE)
+    assert sum(needs in line for line in rows) == 3
+    assert sum("…" in line for line in lines) >= 3
+
+
 def test_the_fleet_for_scripts(world: World) -> None:
     """Each device with its version; --late leaves those out that came today, and takes Arabic digits."""
     found = world.json("hq", "server", "fleet")
     amal = next(one for one in found if one["person"] == "أمل" or (one["version"] and one["kind"] == "laptop"))
-    assert amal["last_sync_age_days"] == 0
+    assert (amal["last_sync_age_days"], amal["version"]) == (0, VERSION)
     assert found[0]["kind"] == "server"
     assert [need["what"] for need in found[0]["needs"]] == ["backup_none"]
     late = world.json("hq", "server", "fleet", "--late", "٧d")
@@ -96,14 +121,17 @@ def test_one_backup_into_a_file_is_as_it_ever_was(world: World, tmp_path: Path) 
 
 
 def test_a_damaged_backup_ends_a_rehearsal_with_its_exit_code(world: World, tmp_path: Path) -> None:
-    """Eight, with a document of what does not fit, or an error where nothing can be opened; the fleet remembers it."""
+    """Eight, with a document of what does not fit, an error where nothing can be opened; the fleet remembers it."""
     (tmp_path / "backups").mkdir()
     world.json("hq", "server", "backup", "schedule", "--to", "backups")
+    hq = open_node(world.folder / "hq")
+    with hq.store.write() as tx:
+        tx.sql("UPDATE channel SET digest = digest + 1")
+    hq.close()
     file = Path(world.json("hq", "server", "backup", "now")["file"])
-    content = bytearray(file.read_bytes())
-    content[len(content) // 2] ^= 1
-    file.write_bytes(content)
-    said = world.here("hq", "server", "restore", "--rehearse", "--json")
-    assert said.code == 8
-    assert said.json.get("ok") is False or said.json["error"]["code"] == "store_damaged"
+    said = world.json("hq", "server", "restore", "--rehearse", code=8)
+    assert (said["ok"], said["faults"][0]["what"]) == (False, "digest")
+    assert "DAMAGED" in world.here("hq", "server", "restore", "--rehearse").out
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    assert world.json("hq", "server", "restore", "--rehearse", code=8)["error"]["code"] == "store_damaged"
     assert world.json("hq", "server", "fleet")[0]["needs"][0]["what"] == "backup_damaged"

@@ -85,6 +85,7 @@ def test_the_running_server_backs_up_night_by_night(people: Cast, folders: tuple
 def test_a_clock_that_was_ahead_costs_no_backup(people: Cast, folders: tuple[Path, Path]) -> None:
     """A year ahead for a night, then right again: the next backups are made, and the one just made is never rotated away."""
     hq = people.hq
+    backup_schedule.set_plan(hq, BackupPlan(str(folders[0]), rotation=Rotation(1, 0, 0)))
     right = hq.clock
     hq.clock = Clock(people.clock() + 366 * DAY_MS)
     first = backup_schedule.run_backup(hq)

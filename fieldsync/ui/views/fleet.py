@@ -37,7 +37,7 @@ class FleetTable(NodeView):
             needing = [(one, need) for one in found for need in one.needs if need.what == what]
             if needing:
                 days = max((need.days for _, need in needing if need.days is not None), default=None)
-                told = self.phrase(f"fleet_need.{what}", days=self.phrase("fleet_days", n=days or 0))
+                told = self.phrase(f"fleet_need.{what}", days=self._ago(days, "fleet_never"))
                 self.line(f"⚠ {self.several(one.device or one.id[:8] for one, _ in needing)}: {told}")
 
     def _fleet_row(self, one: FleetDevice) -> list[object]:
@@ -48,17 +48,22 @@ class FleetTable(NodeView):
         return [
             one.device or one.id[:8],
             self.phrase("fleet_this") if one.kind == "server" else one.person,
-            "" if one.kind == "server" and one.server is None else self._ago(one.last_sync_age_days),
-            "" if no_backup else self._ago(one.backup_age_days),
-            "" if one.disk_free is None else size(one.disk_free, self.lang),
+            "" if one.kind == "server" and one.server is None else self._ago(one.last_sync_age_days, "fleet_never"),
+            "" if no_backup else self._ago(one.backup_age_days, "fleet_none"),
+            "" if one.disk_free is None else self._short_size(one.disk_free),
             one.version or self.phrase("fleet_unknown"),
             *(needs or [""]),
         ]
 
-    def _ago(self, days: int | None) -> str:
+    def _ago(self, days: int | None, without: str) -> str:
         if days is None:
-            return self.phrase("never")
+            return self.phrase(without)
         return self.phrase("fleet_days", n=days) if days else self.phrase("fleet_today")
+
+    def _short_size(self, bytes_: int) -> str:
+        if bytes_ >= 1_000_000_000:
+            return self.phrase("fleet_gb", n=f"{bytes_ // 1_000_000_000:,}")
+        return self.phrase("fleet_mb", n=bytes_ // 1_000_000)
 
     def backup_schedule(self, found: "BackupSchedule") -> None:
         """When and where, and what is kept."""

@@ -47,6 +47,9 @@ class NodeView(RecordCards):
         if node.is_laptop:
             at = local_time(found.last_sync) if found.last_sync else self.phrase("never")
             self.line(INDENT + self.phrase("last_sync", at=at))
+        if found.backup:
+            at = local_time(found.backup.at) if found.backup.at else self.phrase("never")
+            self.line(INDENT + self.phrase("last_backup", at=at))
         self._saves(found.commits, server=not node.is_laptop)
         if found.unlocked_until:
             self.line(INDENT + self.phrase("store_unlocked_until", at=local_time(found.unlocked_until)))

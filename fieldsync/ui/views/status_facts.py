@@ -11,9 +11,10 @@ from fieldsync.crypto.slots import Slots
 from fieldsync.replica import queries
 from fieldsync.replica.node import SLOTS, Node
 from fieldsync.review import queue
-from fieldsync.topology import blocked_checks
+from fieldsync.topology import blocked_checks, fleet, node_reports
 from fieldsync.topology.blocked_checks import BlockedCheck
 from fieldsync.ui.terminal import messages
+from fieldsync.wire.node_reports import NodeReport
 
 
 class BundleUnderway(Struct, frozen=True):
@@ -22,6 +23,21 @@ class BundleUnderway(Struct, frozen=True):
     number: int
     at: str
     commits: int
+
+
+class BackupState(Struct, frozen=True):
+    """The last backup of this store, and its last rehearsal.
+
+    at: when it was made.
+    fault: the code of the error that ended a later one.
+    rehearsed: when a backup was last opened and checked.
+    rehearsal_fault: the code of what was wrong with it.
+    """
+
+    at: str | None
+    fault: str | None
+    rehearsed: str | None
+    rehearsal_fault: str | None
 
 
 class Status(queries.NodeStatus, frozen=True, kw_only=True):
@@ -33,7 +49,9 @@ class Status(queries.NodeStatus, frozen=True, kw_only=True):
     clock_off_ms: how far this computer's clock was ahead of the server's at the last sync.
     unlocked_until: when the store is locked again, if it is unlocked.
     letters_twice: of a server: letters that several devices have.
-    health: the problem, or "ok": "clock_off", "letters_twice", "forms_unread", "refused", "never_sent", "blocked".
+    health: the problem, or "ok": "clock_off", "letters_twice", "forms_unread", "refused", "never_sent", "blocked",
+      "backup_failed", "backup_damaged", "disk_low".
+    backup: the last backup and rehearsal, if there was one.
     """
 
     duplicates: int
@@ -44,6 +62,7 @@ class Status(queries.NodeStatus, frozen=True, kw_only=True):
     unlocked_until: str | UnsetType = UNSET
     letters_twice: list[str] | UnsetType = UNSET
     blocked: list[BlockedCheck]
+    backup: BackupState | UnsetType = UNSET
     health: list[str]
 
 
@@ -75,6 +94,7 @@ def status(node: Node, lang: str) -> Status:
         unread = tx.settings.forms_unread
         twice = [] if node.is_laptop else tx.letters_twice()
         packed = tx.packed_parts(node.device)[-1:]
+        report = node_reports.own_report(node, tx)
     head = max((one.seq for one in found.receipts), default=0)
     last = next((one for one in packed if one.last > head and found.unsent), None)
     hindered = _blocked(node, lang)
@@ -86,6 +106,9 @@ def status(node: Node, lang: str) -> Status:
         "refused": found.refused,
         "never_sent": found.unsent and not found.receipts,
         "blocked": hindered,
+        "backup_failed": report.backup_fault,
+        "backup_damaged": report.rehearsal_fault,
+        "disk_low": report.free is not None and report.free < fleet.LOW_DISK,
     }
     return Status(
         **asdict(found),
@@ -95,8 +118,24 @@ def status(node: Node, lang: str) -> Status:
         unlocked_until=UNSET if held is None else held.text,
         letters_twice=twice or UNSET,
         blocked=hindered,
+        backup=_backup_state(report),
         health=[name for name, there in ill.items() if there] or ["ok"],
     )  # fmt: skip
+
+
+def _backup_state(report: NodeReport) -> BackupState | UnsetType:
+    if not (report.backup or report.backup_fault):
+        return UNSET
+
+    def iso_time(at: int) -> str | None:
+        return stamp.stamp_text(at << stamp.COUNTER_BITS) if at else None
+
+    return BackupState(
+        iso_time(report.backup),
+        report.backup_fault or None,
+        iso_time(report.rehearsed),
+        report.rehearsal_fault or None,
+    )
 
 
 def _blocked(node: Node, lang: str) -> list[BlockedCheck]:

@@ -1,0 +1,100 @@
+"""The fleet for Prometheus: for everybody how many need what, on the server itself each device by its letters; never who."""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
+
+from fieldsync.topology.fleet import NEEDS, FleetDevice, count_needs
+
+FRESH = 5.0
+"""Seconds for which one look at the fleet counts, however many ask."""
+
+KINDS = ("server", "branch", "laptop")
+
+
+class FleetFigures:
+    """Looks at the fleet for all who ask."""
+
+    def __init__(self, look: Callable[[], list[FleetDevice]], clock: Callable[[], float] = time.monotonic) -> None:
+        self._look = look
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._fleet: list[FleetDevice] = []
+        self._until = -1.0
+
+    def to_text(self, *, each: bool) -> bytes:
+        """Return the figures as Prometheus reads them; with those of `each` device for whoever asks on this computer."""
+        with self._lock:
+            if self._clock() >= self._until:
+                self._fleet, self._until = self._look(), self._clock() + FRESH
+            fleet = self._fleet
+        registry = CollectorRegistry()
+        _add_counts(registry, fleet)
+        for one in fleet:
+            if one.kind == "server":
+                _add_own(registry, one)
+        if each:
+            _add_each(registry, fleet)
+        return generate_latest(registry)
+
+
+def _add_counts(registry: CollectorRegistry, fleet: Sequence[FleetDevice]) -> None:
+    devices = Gauge("fieldsync_fleet_devices", "Servers and laptops, by kind", ["kind"], registry=registry)
+    needing = Gauge(
+        "fieldsync_fleet_needs", "Those that need somebody, by what for", ["kind", "need"], registry=registry
+    )
+    counted = count_needs(fleet)
+    for kind in KINDS:
+        devices.labels(kind).set(sum(one.kind == kind for one in fleet))
+        for need in NEEDS:
+            needing.labels(kind, need).set(counted.get((kind, need), 0))
+
+
+def _add_own(registry: CollectorRegistry, own: FleetDevice) -> None:
+    """Add this server's own figures; a time that is not known is not there."""
+
+    def gauge(name: str, about: str, value: float | None) -> None:
+        if value is not None:
+            Gauge(f"fieldsync_{name}", about, registry=registry).set(value)
+
+    gauge("backup_timestamp_seconds", "When the last backup was made", _seconds(own.backup))
+    gauge("backup_failed", "Whether a later backup failed", own.backup_fault is not None)
+    gauge("rehearsal_timestamp_seconds", "When a backup was last opened and checked", _seconds(own.rehearsed))
+    gauge("rehearsal_failed", "Whether it was damaged", own.rehearsal_fault is not None)
+    gauge("disk_free_bytes", "Room on the store's disk", own.disk_free)
+    gauge("quarantined_commits", "Commits that wait in quarantine", own.quarantined)
+
+
+def _add_each(registry: CollectorRegistry, fleet: Sequence[FleetDevice]) -> None:
+    labels = ["device", "kind"]
+    known: tuple[tuple[str, str, Callable[[FleetDevice], float | None]], ...] = (
+        ("last_sync_timestamp_seconds", "When a device was last in contact", lambda one: _seconds(one.last_sync)),
+        ("backup_timestamp_seconds", "When its last backup was made", lambda one: _seconds(one.backup)),
+        ("disk_free_bytes", "Room on its store's disk", lambda one: one.disk_free),
+        ("clock_skew_seconds", "How far its clock was ahead", lambda one: None if one.clock_off_ms is None else one.clock_off_ms / 1000),
+        ("pending_commits", "Commits not acknowledged when its last sync began", lambda one: one.pending),
+        ("quarantined_commits", "Commits that are not applied", lambda one: one.quarantined),
+        ("obstacles", "What keeps its store from being compared", lambda one: len(one.blocked)),
+        ("needs", "For how many things it needs somebody", lambda one: len(one.needs)),
+    )  # fmt: skip
+    for name, about, value in known:
+        gauge = Gauge(f"fieldsync_device_{name}", about, labels, registry=registry)
+        for one in fleet:
+            found = value(one)
+            if found is not None:
+                gauge.labels(_name(one), one.kind).set(found)
+    versions = Gauge("fieldsync_device_info", "Its program's version", [*labels, "version"], registry=registry)
+    for one in fleet:
+        if one.version is not None:
+            versions.labels(_name(one), one.kind, one.version).set(1)
+
+
+def _name(one: FleetDevice) -> str:
+    return one.device or one.id[:8]
+
+
+def _seconds(at: str | None) -> float | None:
+    return None if at is None else datetime.fromisoformat(at).timestamp()
