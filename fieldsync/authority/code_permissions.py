@@ -16,7 +16,7 @@ from fieldsync.topology import device_letters
 
 
 class CodeChecks(ValueChecks):
-    """One device's commits, as far as the codes that they give go."""
+    """Checks of the record codes in one device's commits."""
 
     def _check_codes(self, commit: Commit) -> None:
         """Refuse (IllegalValue) a code that is another family's to give.

@@ -15,7 +15,7 @@ from fieldsync.store.contract import Device, Row, WaitKey
 
 
 class CommitBatch:
-    """One device's commits in one batch."""
+    """A batch of one device's commits."""
 
     def __init__(self, tx: ReadTx, rules: Rules, device: Device, known: dict[bytes, Row]) -> None:
         self.tx = tx
@@ -30,12 +30,12 @@ class CommitBatch:
         self.missing: list[bytes] = []  # records that were looked for and are not here
 
     def judge_as(self, device: Device) -> None:
-        """Have commits judged by what the device may do now, or might once do."""
+        """Select the device's present or past permissions for judging commits."""
         self.device = device
         self.is_partner = any(grant.role == PARTNER for grant in device.grants)
 
     def row_with_batch(self, record: bytes | None) -> Row | None:
-        """Return a record as it is with what the batch says of it; one that is not here is noted in `missing`."""
+        """Return a record with the batch's changes; a missing one is noted in `missing`."""
         if record is None:
             return None
         said = self.said.get(record)

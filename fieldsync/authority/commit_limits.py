@@ -19,7 +19,7 @@ def check_bounds(commit: Commit) -> None:
 
 
 def _check_context(commit: Commit) -> None:
-    """Each field stands in one group at most, fields and devices in order; nobody has seen their own commits to come."""
+    """Check that each field is in one group at most, fields and devices are ordered, and no own future commit is named."""
     told: set[str] = set()
     for names, pairs in commit.context:
         seen = dict(pairs)

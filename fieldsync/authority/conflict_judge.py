@@ -33,12 +33,12 @@ class LifecycleState(Struct, frozen=True):
 
     @classmethod
     def from_head(cls, head: Head) -> "LifecycleState":
-        """Return the state that a head says."""
+        """Return the state of a head."""
         return cls(None if head.value is None else str(head.value))
 
 
 class ConflictVerdict(Struct, frozen=True):
-    """Why a commit is not accepted yet, and what may change that."""
+    """The reason why a commit is not accepted yet, and the awaited items."""
 
     reason: errors.FieldsyncError
     waits_for: tuple[WaitKey, ...]
@@ -70,7 +70,7 @@ class RecordCommits:
         return known[1]
 
     def look_again(self, record: bytes) -> None:
-        """Forget what was read of a record if more has come about it."""
+        """Forget cached data of a record if it has new commits."""
         known = self._read.get(record)
         if known is not None and known[0] != self._tx.count_commits_of(record):
             del self._read[record]
@@ -204,13 +204,13 @@ class ConflictJudge:
         return [LifecycleState.from_head(one.head) for one in self._seen_writes(commit, name, this)]
 
     def _seen_writes(self, commit: Commit, name: str, this: FieldWrite) -> list[FieldWrite]:
-        """Return what a commit had seen of a field: the last of each device that no other of these has written over."""
+        """Return a commit's context of a field: the last write of each device that no other of these has covered."""
         log = self._field_log(commit, name)
         over = log.covered_by_named(this)
         return [one for one in log.last_named_writes(this) if one.head.seq > over.get(one.head.device, 0)]
 
     def clear(self) -> None:
-        """Forget what the log told of records: others are looked at."""
+        """Clear cached log data before other records are judged."""
         self._commits.clear()
         self._looked_at.clear()
 
@@ -248,7 +248,7 @@ class ConflictJudge:
         return any(name in fields for fields in self._written.get(commit.record, ()))
 
     def _is_lone(self, commit: Commit, name: str, context: Context) -> bool:
-        """Return whether a commit names exactly what the record shows, and that is one value."""
+        """Return whether a commit names exactly the shown value, and there is only that one."""
         row = self._known.get(commit.record)
         if row is None or self._quarantined or self._in_batch(commit, name):
             return False
@@ -318,7 +318,7 @@ class ConflictJudge:
         return device != commit.device and seq >= self._unjudged.get(device, seq + 1)
 
     def _ends_removal(self, commit: Commit, this: FieldWrite) -> bool:
-        """Return whether a write over a deletion restores what somebody else removed, or has seen what keeps the record: others decide.
+        """Return whether a write over a deletion restores a record that somebody else removed, which needs a decision.
 
         Whether its author had seen that, a restoring nil does not say.
         """

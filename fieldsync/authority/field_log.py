@@ -9,7 +9,7 @@ from fieldsync.core.register import Context, Dot, Head, union_contexts
 
 
 class FieldWrite(Struct, frozen=True):
-    """One commit as far as one register goes."""
+    """One commit's write to one register."""
 
     head: Head
     context: Context
@@ -30,7 +30,7 @@ class FieldWrite(Struct, frozen=True):
 
 
 class _DeviceWrites:
-    """One device's accepted commits in order, and what they have written over up to each."""
+    """One device's accepted commits in order, and the writes covered up to each."""
 
     def __init__(self, writes: Iterable[FieldWrite] = ()) -> None:
         self.writes = sorted(writes, key=lambda write: write.head.seq)
@@ -110,7 +110,7 @@ class FieldLog:
         return found
 
     def covered_by_named(self, this: FieldWrite) -> Context:
-        """Return what the commits that a commit names have written over."""
+        """Return the writes covered by the commits that a commit names."""
         found: Context = {}
         for device in this.covered_devices:
             lane = self._lanes.get(device)
@@ -120,7 +120,7 @@ class FieldLog:
         return found
 
     def covered_by_devices(self, devices: set[bytes]) -> Context:
-        """Return what the accepted commits of these devices have written over."""
+        """Return the writes covered by the accepted commits of these devices."""
         found: Context = {}
         for device in devices & self._lanes.keys():
             found = union_contexts(found, self._lanes[device].over[-1])

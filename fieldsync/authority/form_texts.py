@@ -25,29 +25,29 @@ _LACKS_NOTHING = -1
 
 
 class SettingsHolder(Protocol):
-    """Where pieces are kept until all have come: a store's transaction, or memory."""
+    """Storage for pieces until all have arrived: a store's transaction, or memory."""
 
     @property
     def settings(self) -> NodeSettings:
-        """What this node remembers of itself."""
+        """This node's settings."""
 
     def peer_settings(self, peer: bytes) -> PeerSettingsWriter:
-        """Return what this node remembers of another one."""
+        """Return this node's settings for a peer."""
 
 
 class MemorySettings:
-    """Facts of somebody who has no store yet."""
+    """Settings in memory, before there is a store."""
 
     def __init__(self) -> None:
         self._kept: dict[str, Stored] = {}
 
     @property
     def settings(self) -> NodeSettings:
-        """Nothing: there are no forms here."""
+        """Empty settings: there are no forms yet."""
         return NodeSettings(self._kept.get)
 
     def peer_settings(self, peer: bytes) -> PeerSettingsWriter:
-        """Return what has come from a server."""
+        """Return the data received from a server."""
         return PeerSettingsWriter(self._kept.get, self._kept.__setitem__, f" {peer.hex()}")
 
 
@@ -89,7 +89,7 @@ def check_listing(listed: Sequence[FormText]) -> None:
 def lacked_texts(
     tx: ReadTx, listed: Sequence[FormText], mark: bytes, held: Sequence[tuple[bytes, int]]
 ) -> dict[int, int]:
-    """Return from which byte on a node lacks which texts: of forms with this mark it has all, of others what is `held`."""
+    """Return the texts that a node lacks, each with an offset: forms with this mark are complete, others as `held`."""
     had = schema_history.texts_of(tx, mark)
     begun = dict(held)
     starts = {n: begun.get(one.hash[:SHORT], 0) for n, one in enumerate(listed) if one.hash[:SHORT] not in had}
@@ -137,7 +137,7 @@ _Left = list[tuple[int, int, bytes]]
 
 
 def _next_pieces(left: _Left, size: int) -> tuple[tuple[tuple[int, int, bytes], ...], _Left]:
-    """Return the next pieces of `left`, whose end comes first, and what is left then."""
+    """Return the next pieces of `left`, shortest remainder first, and the rest."""
     after, taken = list(left), []
     while after and size > 0:
         n, start, rest = after.pop()
@@ -152,7 +152,7 @@ def _next_pieces(left: _Left, size: int) -> tuple[tuple[tuple[int, int, bytes], 
 
 
 def held_texts(tx: ReadTx | SettingsHolder, source: bytes) -> tuple[tuple[bytes, int], ...]:
-    """Return what has come from there of forms that are not complete: (short hash, bytes) of each text."""
+    """Return the received parts of incomplete forms: (short hash, bytes) of each text."""
     arriving = _load_incoming(tx, source)
     if arriving is None:
         return ()
@@ -160,13 +160,13 @@ def held_texts(tx: ReadTx | SettingsHolder, source: bytes) -> tuple[tuple[bytes,
 
 
 def wanted_texts(tx: ReadTx | SettingsHolder, source: bytes) -> tuple[tuple[int, int], ...]:
-    """Return what is to come yet: (place in the list, bytes that are here) of each text."""
+    """Return the texts still to come: (index in the list, bytes received) of each."""
     arriving = _load_incoming(tx, source)
     return () if arriving is None else tuple(_missing_pieces(arriving))
 
 
 def store_incoming(tx: SettingsHolder, source: bytes, said: Forms) -> dict[str, str] | None:
-    """Keep what came of a source's forms; return all texts once none is missing. BadFrame, TooLarge.
+    """Store received pieces of a source's forms; return all texts once complete. BadFrame, TooLarge.
 
     A text that does not have the hash which was told is forgotten, and may come again.
     """
@@ -187,7 +187,7 @@ def store_incoming(tx: SettingsHolder, source: bytes, said: Forms) -> dict[str, 
 
 
 def forget_source(tx: SettingsHolder, source: bytes) -> None:
-    """Forget what has come from there."""
+    """Delete everything received from a source."""
     arriving = _load_incoming(tx, source)
     if arriving is not None:
         for one in arriving.listed:
@@ -196,7 +196,7 @@ def forget_source(tx: SettingsHolder, source: bytes) -> None:
 
 
 def _store_listing(tx: SettingsHolder, source: bytes, listed: tuple[FormText, ...]) -> None:
-    """Keep a list; what has come of an earlier one counts where the texts are the same, and is forgotten otherwise."""
+    """Store a list of texts; pieces of an earlier one are kept for unchanged texts and deleted otherwise."""
     check_listing(listed)
     empty = hashlib.sha256(b"").digest()
     if len({one.name for one in listed}) < len(listed) or any(not one.size and one.hash != empty for one in listed):
@@ -240,7 +240,7 @@ def _missing_pieces(arriving: _IncomingForms) -> Iterator[tuple[int, int]]:
 
 
 def _complete_texts(tx: SettingsHolder, source: bytes, arriving: _IncomingForms) -> dict[str, str] | None:
-    """Return all texts, None where one that was here in other forms is there no more."""
+    """Return all texts, or None if one that came from other forms is missing now."""
     here = _local_texts(tx)
     found: dict[str, str] = {}
     for one in arriving.listed:
@@ -280,7 +280,7 @@ class FormsAnswer(Protocol):
 
 
 def newer_frames(serving: FormsAnswer, room: int) -> Iterator[bytes]:
-    """Yield our forms for a device that has others: those texts that are new to it, and of what has begun to come the rest."""
+    """Yield our forms for a device with others: texts it lacks, and the rest of partly sent ones."""
     with serving.reading() as tx:
         texts = texts_in_force(tx)
         starts = lacked_texts(tx, list_form_texts(texts), serving.hello.schema, serving.hello.forms)

@@ -82,7 +82,7 @@ class Checked(Struct, frozen=True):
 
 
 class _Counted:
-    """How far a check has come."""
+    """The progress of a check."""
 
     commits = 0
     records = 0
@@ -108,7 +108,7 @@ def check_integrity(node: Node, progress: Progress | None = None) -> Checked:
 
 
 class _PermissionCheck:
-    """Judges again what servers have applied, and lists what would not be applied today."""
+    """Judges applied commits again, and lists those that would be refused today."""
 
     def __init__(self, node: Node, tx: ReadTx, listed: list[ListedCommit]) -> None:
         self._listed = listed

@@ -38,7 +38,7 @@ from fieldsync.topology.server_verdicts import BY_GRANTS
 
 
 class Permit(CodeChecks):
-    """Judges one device's commits against what it was granted and what the records are."""
+    """Judges one device's commits by its grants and the records' state."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class Permit(CodeChecks):
         self._then = DeviceHistory(tx, device)
 
     def find_objection(self, commit: Commit) -> errors.FieldsyncError | None:
-        """Return why a commit may not be applied, or None; `waits_for` is then what may change that.
+        """Return why a commit may not be applied, or None; `waits_for` then has the awaited items.
 
         What the device may not do now, it may have been allowed when the first server took the commit; `word`: the branch that says so.
         """
@@ -165,7 +165,7 @@ class Permit(CodeChecks):
         return None
 
     def _role_refused(self, commit: Commit, role: str, needs: Sequence[str]) -> errors.RoleRefused:
-        """Return the error; what the device may do in another of its units, the record may have moved to."""
+        """Return the role error, unless a missing move to another of the device's units may explain it."""
         if any(grant.role in needs for grant in self.device.grants):
             self.waits_for = (place_key(commit.record),)
         return errors.RoleRefused(role=role, needs=list(needs))
@@ -195,7 +195,7 @@ class Permit(CodeChecks):
         return None
 
     def stored_objection(self, commit: Commit) -> errors.FieldsyncError | None:
-        """Return what there is to say against a commit that was applied before: its form, its values, the steps of its role.
+        """Return the objection to a commit applied earlier: its form, its values, the steps of its role.
 
         Where the device's role has changed since, nothing is said of steps.
         """
@@ -243,7 +243,7 @@ class Permit(CodeChecks):
         return next((unit for unit in units if covering_grant(self.device.grants, unit) is not None), None)
 
     def _check_seen(self, commit: Commit) -> None:
-        """What is said to have been seen must be there: a claim on commits to come would swallow them unread."""
+        """Refuse a context that names commits not yet present, as it would hide them when they arrive."""
         check_bounds(commit)
         row = self.known.get(commit.record)
         for names, pairs in commit.context:
@@ -259,7 +259,7 @@ class Permit(CodeChecks):
             self._check_deleted(commit, row, seen_by_deletion(value))
 
     def _check_deleted(self, commit: Commit, row: Row | None, seen: Mapping[bytes, int]) -> None:
-        """Nor may a deletion have seen what is to come: values that it says it had seen do not keep the record."""
+        """Refuse a deletion whose context names future commits, as their values would not keep the record."""
         for device, seq in seen.items():
             held = self._head(device)
             if seq <= held or device == commit.device or self._is_copied(device):
@@ -269,7 +269,7 @@ class Permit(CodeChecks):
                 raise errors.Gap(device=device.hex(), need=held + 1)
 
     def _is_copied(self, device: bytes) -> bool:
-        """Return whether a device is a copied one: of what was seen of it elsewhere, nothing more may come."""
+        """Return whether a device is a copied one, from which no further commits will come."""
         known = self.tx.device(device)
         return known is not None and known.state == "forked"
 
@@ -285,7 +285,7 @@ class Permit(CodeChecks):
         return unit in self._known_units
 
     def _check_place(self, commit: Commit, system: Sequence[str]) -> None:
-        """A record may be moved to any unit that there is, and hung onto (or said to be) another only where its device may write.
+        """Check the unit or owner that a commit sets: any existing unit, but only an owner that its device may write to.
 
         It follows one that has left the device's units: a child that was added before anybody there knew. A decision may
         choose a value that somebody else was allowed to write, although its own author may not write to the record that this names.
@@ -323,7 +323,7 @@ class Permit(CodeChecks):
         )
 
     def _check_partner(self, commit: Commit) -> None:
-        """A partner answers what was shared with it, and says what it delivered for it; of all else it learns nothing."""
+        """Check a partner's commit: answers to shared records and deliveries for them, with errors that reveal nothing else."""
         row = self.known.get(commit.record)
         made = commit.record in self._made
         registered_extensions().check_write(PARTNER, commit.type, commit.fields, new="_code" in commit.fields)
@@ -344,7 +344,7 @@ class Permit(CodeChecks):
             self._made.setdefault(commit.record, (str(commit.fields.get("_unit")), commit.type))
 
     def _check_decided(self, commit: Commit) -> None:
-        """What would end a conflict waits for somebody who may."""
+        """Refuse a commit that would end a conflict until somebody with permission decides."""
         found = self._conflicts.judge_commit(commit)
         if found is not None:
             self.waits_for = found.waits_for

@@ -33,7 +33,7 @@ MOST_AT_REST = 256
 
 
 def judge_due(node: Node, tx: Tx, most: int = MOST_AT_ONCE) -> int:
-    """Judge the commits that are due, what becomes due by them too, at most so many; return how many were judged."""
+    """Judge due commits and those that become due by them, up to a limit; return the number judged."""
     done = 0
     while done < most and (found := tx.due_commits(most - done)):
         for author, seqs in found.items():
@@ -152,7 +152,7 @@ class DroppedSaves(Struct, frozen=True):
 def list_quarantined(
     node: Node, chosen: QuarantineSelection, *, days: int = 0, everything: bool = False
 ) -> list[QuarantinedSave]:
-    """Return the quarantined commits, of a laptop its own that a server quarantined; at least so many days old.
+    """Return the quarantined commits, on a laptop its own; at least so many days old.
 
     With `everything` also those that were released, or taken since. NoDevice, NoRecord, NotFound.
     """
@@ -190,7 +190,7 @@ def _find_device(tx: ReadTx, name: str) -> bytes:
 
 
 def _find_record(tx: ReadTx, name: str) -> bytes:
-    """Return a record's id, also of one that is not here: what waits for it is."""
+    """Return a record's id, also of a missing one with quarantined commits."""
     return record_ids.parse_id(name) or find_id(tx, name)
 
 
@@ -199,7 +199,7 @@ def _parse_seq(text: str) -> int:
 
 
 def _describe_commits(node: Node, tx: ReadTx, found: Sequence[QuarantinedCommit]) -> list[QuarantinedSave]:
-    """Return commits as the commands tell of them."""
+    """Return commits for display."""
     now, acts = node.clock(), tx.quarantine_actions()
     rows = tx.rows(dict.fromkeys(one.record for one in found))
     names = {device: queries.device_name(tx, device) for device in {one.device for one in found}}
@@ -270,7 +270,7 @@ def drop_commits(node: Node, chosen: QuarantineSelection, by: str, note: str | N
 
 
 def _check_place(node: Node, tx: ReadTx, chosen: QuarantineSelection) -> None:
-    """Only the topmost server decides: what it says comes down to all others, and so they stay equal."""
+    """Refuse decisions below the topmost server, as its verdicts go to all others."""
     if node.is_laptop:
         raise errors.Usage(reason="not_a_server")
     if tx.settings.upstream is not None:

@@ -32,7 +32,7 @@ def list_refused(node: Node) -> list[QuarantinedSave]:
 
 
 def clear_refused(node: Node, saves: Collection[str] = ()) -> ClearedRefusals:
-    """Put these aside, or all without names; one that a server refuses anew, for another reason, is listed again. NotFound."""
+    """Clear these saves, or all if none are named; one refused for another reason is listed again. NotFound."""
     listed = list_refused(node)
     known = {one.save: one for one in listed} | {str(one.seq): one for one in listed}
     for name in saves:

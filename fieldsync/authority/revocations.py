@@ -30,7 +30,7 @@ Stated = dict[bytes, StatedChange]
 
 
 class EarlierDevice(Struct, frozen=True):
-    """A device as it was before some changes; `word`: the branch that says so, `vouched`: whether nothing else does."""
+    """A device before some changes; `word`: the branch that states so, `vouched`: whether only the branch does."""
 
     device: Device
     word: bytes | None
@@ -86,7 +86,7 @@ class DeviceHistory:
         return told is None or (seq <= told.head and self._is_proved(told))
 
     def _is_proved(self, told: StatedChange) -> bool:
-        """Return whether the chain is what a branch had stated; it is not known before all of it is here."""
+        """Return whether the chain is the one stated by a branch; unknown before all of it is here."""
         device = self._device.id
         if told.head > self._tx.log_head(device):
             self.waits_for = (commit_key(device, told.head),)
@@ -96,17 +96,17 @@ class DeviceHistory:
 
 
 def _is_in_time(change: AuthorityChange, taken: FirstReceipt) -> bool:
-    """Return whether a commit came here while what was signed before this change of grants still counts: nobody has to vouch for that."""
+    """Return whether a commit arrived within the period in which earlier grants count without a receipt."""
     return change.kind == GRANTS and taken.came <= change.until
 
 
 def stated_heads(peer: Peer) -> Stated:
-    """Return where a branch says that its devices stand."""
+    """Return the device positions stated by a branch."""
     return {device: StatedChange(head, link) for device, head, link in peer.heads}
 
 
 def unsent_changes(tx: ReadTx, branch: bytes, after: int) -> list[tuple[bytes, AuthorityChange]]:
-    """Return the changes of devices that a branch is about to be told of for the first time."""
+    """Return the changes of devices not yet sent to a branch."""
     changed = tx.last_changes()
     return [
         (said.device, change)
@@ -120,7 +120,7 @@ def unsent_changes(tx: ReadTx, branch: bytes, after: int) -> list[tuple[bytes, A
 def note_sent_changes(
     tx: Tx, branch: bytes, found: Sequence[tuple[bytes, AuthorityChange]], stated: Stated, *, anew: bool = False
 ) -> bool:
-    """Remember where the devices stood that a branch is now told of: as it stated in this request, or as they are here.
+    """Record the device positions at the time a branch is informed: as it stated in this request, or as known here.
 
     False where it is not told yet: it is to state this `anew`, as what it had stated was lost when this store was restored.
     """
@@ -140,7 +140,7 @@ def note_sent_changes(
 
 
 def withdraw_commits(tx: Tx, device: Device, now: int) -> list[bytes]:
-    """Quarantine what is applied although it was first taken after a device was out of its person's hands; return its records."""
+    """Quarantine applied commits first received after their device was lost; return their records."""
     since = tx.lost_since(device.id)
     refused = {seq for seq, _, _ in tx.refusals(device.id)}
     records: dict[bytes, None] = {}

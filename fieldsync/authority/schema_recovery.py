@@ -64,7 +64,7 @@ def forms_claim(texts: Mapping[str, str]) -> messages.Forms:
 
 
 def _claim_text(said: messages.Forms) -> str:
-    """Return the text that signs a claim, "" where there is none, or another than is listed."""
+    """Return the text that signs a claim, or "" if it is missing or not the listed one."""
     for n, start, data in said.pieces:
         if n < len(said.listed) and start == 0:
             one = said.listed[n]

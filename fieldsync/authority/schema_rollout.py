@@ -66,7 +66,7 @@ def _settling_rule(rule: FieldRule) -> FieldRule:
 
 
 def _rewrite_registers(tx: Tx, rules: Rules, type: str) -> None:
-    """Give a type's registers their present names, and settle them as the form says now."""
+    """Rename a type's registers to present names, and settle them by the present form."""
     records, facts = tx.ids_of_type(type), device_facts(tx)
     for i in range(0, len(records), _PART):
         rows = tx.rows(records[i : i + _PART])

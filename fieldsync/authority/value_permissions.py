@@ -33,7 +33,7 @@ MOST_COMMITS = 20_000
 
 
 class ValueChecks(CommitBatch):
-    """One device's commits, as far as their values go."""
+    """Checks of the values in one device's commits."""
 
     def __init__(
         self, tx: ReadTx, rules: Rules, device: Device, known: dict[bytes, Row], conflicts: ConflictJudge
@@ -126,7 +126,7 @@ class ValueChecks(CommitBatch):
         return counted
 
     def _check_reopened(self, commit: Commit, check: Normaliser | None, name: str, heads: object) -> None:
-        """Refuse (IllegalValue) what no decision was made over: each head's value is one that the field may have."""
+        """Refuse (IllegalValue) undone decisions that were never made: each head's value must be legal for the field."""
         if not _are_heads(heads) or (check is None and name not in _DECIDABLE):
             raise errors.IllegalValue(type=commit.type, field=name, reason="system")
         for head in unpack_heads(heads):
@@ -307,7 +307,7 @@ _SYSTEM: dict[str, Callable[[object], bool]] = {
 
 
 def possible_values(value: Value) -> list[Value]:
-    """Return what a field may come to: the value, or those between which a decision that is taken back leaves the choice."""
+    """Return the possible values of a write: the value, or the choices that an undone decision leaves."""
     if isinstance(value, dict) and REOPENED in value:
         return [head.value for head in unpack_heads(value[REOPENED])]
     return [value]

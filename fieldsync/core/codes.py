@@ -89,7 +89,7 @@ def parse_code(code: str) -> tuple[str, str, int] | None:
 
 
 def split_code(code: str) -> tuple[str, int] | None:
-    """Return (what stands before the number, the number) of a valid code, or None: `join_code` undoes it."""
+    """Return (the part before the number, the number) of a valid code, or None; inverse of `join_code`."""
     found = _CODE.fullmatch(code)
     if found is None:
         return None

@@ -92,7 +92,7 @@ class OpaqueCommit(Struct, frozen=True):
 
     @classmethod
     def from_body(cls, device: bytes, seq: int, body: bytes) -> "OpaqueCommit":
-        """Return what stands for these bytes."""
+        """Return the commit that stands for these bytes."""
         try:
             parts = msgspec.msgpack.decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -159,7 +159,7 @@ def is_json_value(value: object, depth: int = MAX_DEPTH) -> bool:
 
 
 def state_of(commit: Commit) -> State:
-    """Return what the commit says, as a state to be joined; the commit that gives the `_code` makes the record."""
+    """Return a commit as a state to be joined; the commit that sets `_code` creates the record."""
     fields = commit.fields
     own = {commit.device: commit.seq}
     seen: dict[str, Mapping[bytes, int]] = {}

@@ -52,7 +52,7 @@ def _is_seen(value: object) -> bool:
 
 
 def seen_by_deletion(value: Value) -> dict[bytes, int]:
-    """Return the highest number of each device that a deletion says it had seen, of whatever register."""
+    """Return the highest number of each device in a deletion's context, over all registers."""
     if not isinstance(value, dict):
         return {}
     by_register, found = value.get(REGISTERS), dict[bytes, int]()
@@ -64,7 +64,7 @@ def seen_by_deletion(value: Value) -> dict[bytes, int]:
 
 
 def unseen_by_deletions(state: State, present: Callable[[str], str] = str) -> Iterator[tuple[str, Head]]:
-    """Yield (register, head) of the values that stand and that a deletion had not seen; `present` gives registers their names of today."""
+    """Yield (register, head) of surviving values outside a deletion's context; `present` gives registers' present names."""
     deletions = [head for head in state.fields[DELETED].heads if isinstance(head.value, dict)]
     own = {head.dot for head in deletions}
     told = [_seen_lookup(head.value, present) for head in deletions]
@@ -81,7 +81,7 @@ def unseen_by_deletions(state: State, present: Callable[[str], str] = str) -> It
 
 
 def unseen_by_deletion(deletion: Head, state: State, present: Callable[[str], str] = str) -> Iterator[tuple[str, Head]]:
-    """Yield (register, head) of the values that stand and that one deletion had not seen, but for its own; none where it is none."""
+    """Yield (register, head) of surviving values outside one deletion's context, except its own; none if it is invalid."""
     if not isinstance(deletion.value, dict):
         return
     only = state._replace(fields={**state.fields, DELETED: Register((deletion,), {deletion.device: deletion.seq})})
@@ -96,7 +96,7 @@ def has_seen(value: Value, name: str, dot: Dot, present: Callable[[str], str] = 
 def with_repeated(
     value: Value, repeated: Mapping[str, Mapping[Dot, Dot]], present: Callable[[str], str] = str
 ) -> Value:
-    """Return a deletion that has also seen the repetitions, by another device, of what it had seen: register → {write: repetition}."""
+    """Return a deletion whose context also has the writes re-issued by another device: register → {write: re-issued write}."""
     if not isinstance(value, dict):
         return value
     told, by_register, saw = _seen_lookup(value, present), value.get(REGISTERS), value.get(SAW)
@@ -114,7 +114,7 @@ def with_repeated(
 
 
 def _seen_lookup(value: Value, present: Callable[[str], str]) -> Callable[[str], _Seen]:
-    """Return what a deletion says that it had seen of a register."""
+    """Return a deletion's context of a register."""
     assert isinstance(value, dict)
     by_register = value.get(REGISTERS)
     if not isinstance(by_register, dict):

@@ -23,7 +23,7 @@ _HEADS = {"heads", REOPENED}
 
 
 class OldWrites(Struct, frozen=True):
-    """What the old device had written of one record up to the last shared commit: register → its last (seq, head)."""
+    """The old device's last writes to one record up to the last shared commit: register → (seq, head)."""
 
     heads: Mapping[str, Head]
 
@@ -39,7 +39,7 @@ class OldWrites(Struct, frozen=True):
 
 
 def collect_old_writes(commits: Iterable[Commit]) -> OldWrites:
-    """Gather what a device's shared commits about one record, in order, wrote last of each register."""
+    """Collect the last write to each register by a device's shared commits about one record, in order."""
     heads: dict[str, Head] = {}
     for commit in commits:
         for name, register in registers(state_of(commit)).items():
@@ -57,7 +57,7 @@ class Renewal:
         self._names = self._part, new.hex()
 
     def renumber(self, seq: int) -> int:
-        """Return the new number of a commit (of one that was erased: of the last before it, or 0)."""
+        """Return the new number of a commit (of an erased one: of the last before it, or 0)."""
         return bisect_right(self._seqs, seq)
 
     # --- names and values ---
@@ -101,7 +101,7 @@ class Renewal:
         return made
 
     def _rename_seen_registers(self, told: Mapping[str, object], shared: OldWrites) -> dict[str, object]:
-        """Return what a deletion had seen of each register; of a tally's part, what is kept stays the old device's."""
+        """Return a deletion's context per register, renamed; a tally's shared part stays the old device's."""
         made: dict[str, object] = {}
         for name, seen in told.items():
             saw = self._rename_saw(seen, shared.last_seq(name))
@@ -166,7 +166,7 @@ class Renewal:
         )  # fmt: skip
 
     def _without_kept_tally(self, value: Value, before: Head | None) -> Value:
-        """Return a tally's part without what the old device's own part keeps."""
+        """Return a tally's part minus the amount kept in the old device's part."""
         start = before.value if before is not None and isinstance(before.value, int) else 0
         return value - start if isinstance(value, int) else value
 
@@ -214,7 +214,7 @@ class Renewal:
         return state._replace(base=base, values=values, fields=fields)
 
     def _rename_context(self, context: Context | None, last: int, *, own: bool) -> Context | None:
-        """Return a head's context renamed; the new device's head names what the old one's covered by its number alone."""
+        """Return a head's context renamed; the new device's head names writes that the old one's covered by its number alone."""
         if context is None:
             return None
         made = self._rename_seen(context, last)

@@ -14,7 +14,7 @@ from fieldsync.core.settle import REOPENED, Person, Policy, are_in_sequence, hea
 
 
 class Editor(Struct, frozen=True):
-    """Who edits: the device, whose each device is, the commit that made the record, and this device's last context.
+    """The author of an edit: device, person of each device, the record's creating commit, and the device's last context.
 
     `last` is the context of the device's last commit to the field where the register does not include that commit.
     """
@@ -45,7 +45,7 @@ ALWAYS_SETTLED = frozenset({"set", "tally", "log", "greatest", "least"})
 
 
 def is_reopened(head: Head) -> bool:
-    """Return whether a head is a decision that was undone: it stands for several values, of which nobody has chosen."""
+    """Return whether a head is an undone decision, which stands for several values without a choice."""
     return isinstance(head.value, dict) and REOPENED in head.value
 
 
@@ -64,7 +64,7 @@ def covered_heads(register: Register, policy: Policy, writer: Editor) -> tuple[H
 
 
 def edit_context(register: Register, covers: tuple[Head, ...], writer: Editor) -> Mapping[bytes, int]:
-    """Return what an edit that replaces these heads names: they, what they and all heads of others have written over."""
+    """Return the context of an edit that replaces these heads: them, their contexts, and those of all others' heads."""
     if covers == register.heads:
         return union_contexts(register.seen, writer.last)
     contexts = contexts_of(register)
@@ -88,7 +88,7 @@ def edit_context(register: Register, covers: tuple[Head, ...], writer: Editor) -
 
 
 def repeat_context(register: Register, head: Head) -> Mapping[bytes, int]:
-    """Return what the repetition of one head by another device names: that head, and what it has written over."""
+    """Return the context of a head re-issued by another device: that head and its context."""
     contexts = zip(register.heads, contexts_of(register), strict=True)
     context = next((context for one, context in contexts if one.dot == head.dot), None)
     return {**(context or {}), head.device: head.seq}

@@ -13,7 +13,7 @@ BRANCH = "branch"  # a server's, at the one above it
 
 
 class Grant(msgspec.Struct, frozen=True, array_like=True):
-    """What a device may do, and where: a role in a unit and all below it."""
+    """A grant: a role in a unit and all units below it."""
 
     unit: str
     role: str
@@ -36,7 +36,7 @@ def may_see_channel(grants: tuple[Grant, ...], channel: str) -> bool:
 
 
 def _from_above(grants: tuple[Grant, ...], unit: str) -> bool:
-    """Who has any role in the unit or below it has none of this, whatever else they may see."""
+    """Return False for anybody with a role in the unit or below it, whatever else they may see."""
     if "/" not in unit:
         return any(grant.unit == unit and grant.role in _TOPMOST for grant in grants)
     inside = any(is_within(grant.unit, unit) for grant in grants)
@@ -44,7 +44,7 @@ def _from_above(grants: tuple[Grant, ...], unit: str) -> bool:
 
 
 def covering_grant(grants: tuple[Grant, ...], unit: str) -> Grant | None:
-    """Return the first grant whose unit is this one or above it; a partner's opens what was shared with its unit, and nothing else."""
+    """Return the first grant for this unit or one above it; a partner's covers only its unit's shared channel."""
     shared = unit.endswith(SHARED)
     for grant in grants:
         if (unit == grant.unit or unit.startswith(grant.unit + "/")) and (grant.role == PARTNER) is shared:
@@ -53,7 +53,7 @@ def covering_grant(grants: tuple[Grant, ...], unit: str) -> Grant | None:
 
 
 def grants_hash(grants: Sequence[Grant]) -> bytes:
-    """Return four bytes that tell two sets of grants apart."""
+    """Return a four-byte hash of a set of grants."""
     return hashlib.sha256(msgspec.msgpack.encode(list(grants))).digest()[:4]
 
 

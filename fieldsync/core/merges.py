@@ -10,7 +10,7 @@ NOT_SAME = "_not_same"
 
 
 def standing_records(gave_way: Mapping[str, str | None]) -> dict[str, str]:
-    """Return which record stands for each of these (UUIDs): the last of its line, and in a ring the smallest id.
+    """Return the surviving record of each of these (UUIDs): the last of its chain, in a cycle the smallest id.
 
     `gave_way` says to which each gave way; None: to none as long as people disagree, or a removed record is asked about.
     Each record is passed once, however long a line somebody has made.

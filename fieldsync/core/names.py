@@ -109,7 +109,7 @@ _HAS_LATIN = re.compile("[a-z]")
 
 
 class _Word(Struct, frozen=True):
-    """What one written word gives: its folded pieces, and its terms if it can stand by itself."""
+    """A written word: its folded pieces, and its search terms if it can stand by itself."""
 
     pieces: tuple[str, ...]
     terms: tuple[str, ...] | None
@@ -173,7 +173,7 @@ def skeleton(token: str) -> str:
 
 
 def vowels(token: str) -> list[str]:
-    """Return what is written after each consonant of a folded token's skeleton, and before the first: its vowels, as written."""
+    """Return the vowels written before and after each consonant of a folded token's skeleton."""
     found, last = [""], ""
     for at, sound in enumerate(_sounds(token)):
         last = _CLASS.get(sound, "")
@@ -229,7 +229,7 @@ def query_terms(text: str) -> list[list[str]]:
 
 
 def _other_article(token: str) -> list[str]:
-    """Return how a name that a token begins may be stored: الحس of الحسن, which stands there as حسن; الفري, cut to فري, of الفريد."""
+    """Return the stored form of a name that a token begins: الحس of الحسن, stored as حسن; الفري, cut to فري, of الفريد."""
     if not token.isalpha() or token.isascii() or len(token) < _PREFIX or token in _NO_ARTICLE:
         return []
     if not token.startswith("ال"):
@@ -286,7 +286,7 @@ def _fold_word(raw: str) -> _Word:
 
 
 def _depends_on_neighbours(piece: str) -> bool:
-    """Return whether what a folded word is depends on its neighbours."""
+    """Return whether the meaning of a folded word depends on its neighbours."""
     return piece in _JOINING or bool(_AFTER_LATIN.fullmatch(piece) or _SUN_ARTICLE.fullmatch(piece))
 
 
@@ -337,7 +337,7 @@ def _tokens(text: str) -> tuple[list[_Token], list[str]]:
 
 
 def _is_article(word: str, following: str) -> bool:
-    """Return whether a word is the article of the one that follows: al Hassan, ash Sharif."""
+    """Return whether a word is the article of the next word: al Hassan, ash Sharif."""
     sun = _SUN_ARTICLE.fullmatch(word)
     return word in _ARTICLES or (sun is not None and following.startswith(sun[1]))
 
@@ -357,7 +357,7 @@ def _is_after(word: str, previous: str) -> bool:
 
 
 def _without_article(word: str) -> str:
-    """Return a word without its article, where enough is left to tell it from others."""
+    """Return a word without its article, if the rest is long enough to be distinctive."""
     if len(word) <= _SHORT or word in _NO_ARTICLE or word.startswith(_NO_ARTICLE_BEFORE):
         return word
     if word.startswith("ال"):
@@ -366,7 +366,7 @@ def _without_article(word: str) -> str:
 
 
 def _is_whole(written: str) -> bool:
-    """Return whether what is written is one number or code in pieces, or a long number."""
+    """Return whether the text is one number or code in pieces, or a long number."""
     digits = sum(map(str.isdigit, written))
     return digits >= _TAIL_DIGITS or (0 < digits < len(written) and not written.isalnum())
 

@@ -13,7 +13,7 @@ Context = Mapping[bytes, int]
 
 
 class Head(NamedTuple):
-    """One surviving value: who wrote it, on which device (16 bytes), as which of its commits, when."""
+    """One surviving value with its author, device (16 bytes), commit number and stamp."""
 
     device: bytes
     seq: int
@@ -43,7 +43,7 @@ EMPTY = Register((), {})
 
 
 def register_of_write(head: Head, context: Context) -> Register:
-    """Return what one write says of its field: itself, and all that `context` covers."""
+    """Return the register of one write: itself, and all that `context` covers."""
     return Register((head,), {**context, head.device: head.seq})
 
 
@@ -69,7 +69,7 @@ def build_register(writes: Iterable[tuple[Head, Context | None]], seen: Context)
 
 
 def _common_context(heads: Sequence[Head], seen: Context) -> dict[bytes, int]:
-    """Return the context that heads have which were all written over the same: what was seen of other devices than theirs."""
+    """Return the common context of heads written over the same commits, without the heads' own devices."""
     own = {head.device for head in heads}
     return {device: seq for device, seq in seen.items() if device not in own}
 

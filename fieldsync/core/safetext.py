@@ -38,7 +38,7 @@ def safe_text(text: str, *, lines: bool = False) -> str:
 
 
 def csv_cell(text: str) -> str:
-    """Return text that no spreadsheet takes for a formula: one that could be gets a leading '.
+    """Return text that no spreadsheet reads as a formula: a leading ' is added if needed.
 
     Plain numbers and phone numbers stay as they are.
     """

@@ -16,7 +16,7 @@ POLICIES = ("review", "latest", "greatest", "least", "furthest", "once", "set", 
 
 
 class Policy(NamedTuple):
-    """How concurrent values of a field settle; `order` ranks choices, `lifecycle` ranks states."""
+    """The merge policy of a field; `order` ranks choices, `lifecycle` ranks states."""
 
     merge: str = "review"
     order: tuple[str, ...] = ()
@@ -47,12 +47,12 @@ Person = Callable[[bytes], object]
 
 
 def device_itself(device: bytes) -> object:
-    """Say of each device that it is a person of its own."""
+    """Return the device as its own person."""
     return device
 
 
 def trusts_all(_head: Head) -> bool:
-    """Say that no clock is known to be off."""
+    """Return False: no clock is known to be wrong."""
     return False
 
 
@@ -62,7 +62,7 @@ def newest_head(heads: Iterable[Head]) -> Head:
 
 
 def candidate_heads(register: Register) -> tuple[Head, ...]:
-    """Return the heads to choose from; a decision that was undone stands for the heads it had been made over."""
+    """Return the heads to choose from; an undone decision is replaced by the heads it was made over."""
     for head in register.heads:
         if isinstance(head.value, dict) and REOPENED in head.value:
             break
@@ -87,7 +87,7 @@ def pack_head(head: Head) -> list[object]:
 
 
 def unpack_head(value: object) -> Head:
-    """Return the head of a JSON value made by `pack_head`; ValueError if it is none."""
+    """Return the head of a JSON value made by `pack_head`; ValueError if it is invalid."""
     match value:
         case [str(device), int(seq), int(at), str(author), chosen] if 0 < seq <= _LAST and 0 <= at <= stamp.LAST_LOGGED:
             return Head(bytes.fromhex(device), seq, at, author, cast("Value", chosen))
@@ -95,7 +95,7 @@ def unpack_head(value: object) -> Head:
 
 
 def unpack_heads(value: object) -> tuple[Head, ...]:
-    """Return the heads in a JSON value, whoever wrote it; what is none is left out."""
+    """Return the heads in a JSON value, by any author; invalid ones are left out."""
     found = []
     for one in value if isinstance(value, list) else ():
         with suppress(ValueError):
@@ -133,7 +133,7 @@ def settle(
     off: Callable[[Head], bool] = trusts_all,
     person: Person = device_itself,
 ) -> SettledValue:
-    """Settle a plain field's register; `off(head)` says whether that head's clock is known to be wrong, `person` whose a device is."""
+    """Settle a plain field's register; `off(head)`: whether that head's clock was wrong; `person`: the person of a device."""
     heads = candidate_heads(register)
     if not heads:
         return SettledValue(None, None, False)
@@ -173,7 +173,7 @@ def _wrote_apart(register: Register, policy: Policy, person: Person) -> bool:
 
 
 def settle_member(register: Register) -> bool:
-    """Settle a set's member: it stays while any head says so, for a concurrent add beats a remove."""
+    """Settle a set's member: it is present while any head says so, as a concurrent add wins over a removal."""
     return any(head.value is True for head in register.heads)
 
 
@@ -209,7 +209,7 @@ def _furthest_head(heads: tuple[Head, ...], policy: Policy) -> Head | None:
 
 
 def are_in_sequence(a: Value, b: Value, policy: Policy) -> bool:
-    """Return whether one of two values of a lifecycle is further along than the other; an empty one never stands against it."""
+    """Return whether one of two lifecycle values is further along than the other; an empty one always precedes."""
     return (
         not isinstance(a, str)
         or not isinstance(b, str)

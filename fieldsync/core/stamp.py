@@ -17,7 +17,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def next_stamp(last: int, now_ms: int) -> int:
-    """Return the stamp of a new commit: the clock's time, or just after `last` if the clock stands behind it."""
+    """Return the stamp of a new commit: the clock's time, or just after `last` if the clock is behind."""
     return max(now_ms << COUNTER_BITS, last + 1)
 
 

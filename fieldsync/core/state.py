@@ -32,7 +32,7 @@ class Base(NamedTuple):
 
 
 class State(NamedTuple):
-    """Registers of one record (16-byte id); `base` is None in a part that is sent without it.
+    """Registers of one record (16-byte id); `base` is None in a part sent without it.
 
     `origins`, the value that a conflict's heads all started from, is for people to look at and no part of the algebra.
     """
@@ -158,7 +158,7 @@ def split_state(state: State) -> list[State]:
 
 
 def _drop_base_value(values: Values, name: str) -> None:
-    """Take what a register stands for by itself now out of the base's values."""
+    """Remove a value from the base's values, as a register replaces it now."""
     value = values.get(name)
     if value is not None and not isinstance(value, list):
         del values[name]
@@ -172,7 +172,7 @@ def _drop_base_value(values: Values, name: str) -> None:
 
 
 def _merge_bases(ours: State, theirs: State) -> tuple[State, set[str]]:
-    """Join where the base is news: an edit that came before it, or one id made twice (the smaller dot is the base)."""
+    """Join with a new base: an edit that arrived before it, or one id created twice (the smaller dot is the base)."""
     assert theirs.base is not None
     base = theirs.base if ours.base is None else min(ours.base, theirs.base)
     mine, other = registers(ours), registers(theirs)
@@ -182,7 +182,7 @@ def _merge_bases(ours: State, theirs: State) -> tuple[State, set[str]]:
 
 
 def project_state(state: State, fields: Container[str]) -> State:
-    """Return of a state what a unit gets that these fields are shared with: their registers.
+    """Return the projection of a state for a unit with which these fields are shared.
 
     It has no base: what one base wrote is all there or none of it, and here more of it may be shared later. But a record
     of that unit's own (`_unit` is among the fields) keeps the base that it has over there.

@@ -36,7 +36,7 @@ def unit_of_channel(channel: str) -> str:
 
 
 def shared_with(unit: str) -> str:
-    """Return the channel of what was shared with a unit."""
+    """Return the channel of records shared with a unit."""
     return unit + SHARED
 
 

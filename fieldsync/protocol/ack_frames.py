@@ -15,7 +15,7 @@ _FIRST, _MORE = 100, 1_000  # of each list in the first frame, beside the forms 
 
 
 def reserved_frames(codec: FrameCodec, whole: Ack, pieces: Sequence[Reserved], told: int) -> Iterator[bytes]:
-    """Yield the reserved pieces that are news, in frames that go on with an ACK."""
+    """Yield new reserved entries in frames that continue an ACK."""
     for part in entry_parts(pieces, told):
         more = Ack(whole.now, whole.head, whole.chain, again=True, reserved=part)
         yield codec.pack_frame(FrameKind.ACK, messages.encode(more))

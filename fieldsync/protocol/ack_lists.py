@@ -20,7 +20,7 @@ class AckingClient(Protocol):
 
 
 def apply_lists(client: AckingClient, tx: Tx, ack: messages.Ack) -> None:
-    """Take what an acknowledgement lists, and how far it goes."""
+    """Store the lists of an acknowledgement, and its position."""
     node, known = client.node, tx.peer_settings(client.server.id)
     if ack.reserved:
         reserved_entries.store_entries(tx, reserved_entries.DOWN, ack.reserved, node.clock())

@@ -12,7 +12,7 @@ from fieldsync.wire.messages import Hello
 
 
 class DeviceAnswer(Protocol):
-    """One exchange with one device: `contexts` says whether it reads the contexts of heads, `relays` whether it is a branch."""
+    """One exchange with one device: `contexts`: it reads heads' contexts; `relays`: it is a branch."""
 
     node: Node
     device: Device

@@ -37,7 +37,7 @@ def room_left(budget: int, spent: int) -> int:
 
 
 def remember_ahead(tx: Tx, server: bytes, end: messages.End) -> None:
-    """Remember what a partial answer brought ahead; one that is whole leaves nothing ahead."""
+    """Store the prefetched range of a partial answer; a complete answer clears it."""
     known = tx.peer_settings(server)
     if end.partial or known.taken_ahead:
         known.taken_ahead = end.ahead if end.partial else ()
@@ -87,7 +87,7 @@ def _fits_budget(frames: Iterator[bytes], room: int) -> bool:
 
 
 class _BackwardChannel:
-    """One channel for one device, from its newest entries back."""
+    """One channel for one device, from its newest entries backwards."""
 
     def __init__(self, serving: DeviceAnswer, channel: Channel) -> None:
         self.serving = serving
@@ -102,7 +102,7 @@ class _BackwardChannel:
 
     @property
     def stretch(self) -> tuple[str, int, int]:
-        """What the device has ahead now: the new stretch, or the old one where that is longer; (unit, 0, 0) for none."""
+        """The device's prefetched range: the new one, or the old one if longer; (unit, 0, 0) for none."""
         new, old = (self._at, self.channel.arrival), (self.low, self.high)
         low, high = max(old, new, key=lambda one: one[1] - one[0])
         return (self.channel.unit, low, high) if low < high else (self.channel.unit, 0, 0)
@@ -123,7 +123,7 @@ class _BackwardChannel:
         return frame
 
     def next_frame(self, room: int, told: set[bytes]) -> bytes | None:
-        """Return a frame of the next entries; None where there are no more, or no room for one."""
+        """Return a frame of the next entries; None without entries or space."""
         while True:
             if self.low < self._at <= self.high:
                 self._at = self.low
@@ -152,7 +152,7 @@ class _BackwardChannel:
             return frame
 
     def _fitting_frame(self, states: list[State], room: int) -> tuple[bytes | None, int]:
-        """Return a frame of as many of these states as fit, and how many they are. One that fits no frame waits for its turn."""
+        """Return a frame of as many states as fit, and their number. A state larger than a frame waits for its turn."""
         while states:
             try:
                 contexts = self.serving.contexts

@@ -19,7 +19,7 @@ def visible_channels(tx: ReadTx, grants: tuple[Grant, ...]) -> list[Channel]:
 
 
 def lacking_state(tx: ReadTx, row: Row, after: int, device: bytes, *, bare: bool = False) -> State | None:
-    """Return what of a record changed after an arrival, its own writes aside; None if a device lacks nothing of it.
+    """Return a record's changes after a sequence number, without the device's own; None if it lacks nothing.
 
     One that came from another channel may have been purged on the way: it is sent, whoever wrote it. So is each when the
     device may be `bare`: it had to give the whole channel back once.
@@ -42,14 +42,14 @@ def lacking_state(tx: ReadTx, row: Row, after: int, device: bytes, *, bare: bool
 
 
 def _is_own_write(state: State, names: Iterable[str], device: bytes) -> bool:
-    """Return whether a device wrote all of this itself; with a merge comes news of the record that stays, whoever wrote it."""
+    """Return whether a device wrote all of this itself; a merge also brings news of the surviving record."""
     return all(name != SAME_AS and head.device == device for name in names for head in state.fields[name].heads)
 
 
 def states_payload(
     unit: str, arrival: int, states: list[State], gone: tuple[bytes, ...] = (), *, contexts: bool
 ) -> bytes:
-    """Return the payload of a STATES frame: with each merge it says whether a person is asked about it. TooLarge."""
+    """Return the payload of a STATES frame, with the questions about merges. TooLarge."""
     asked = tuple(state.record for state in states if SAME_AS in state.fields and SAME_AS in state.origins)
     return messages.encode(
         messages.States(unit, arrival, row_batches.pack_states(states, contexts=contexts), gone, asked)

@@ -160,13 +160,13 @@ class SyncClient:
             yield from upstream.frames_last(self, since)
 
     def count_up(self, logged: Sequence[LoggedCommit]) -> None:
-        """Count what goes up, for the person who waits and for a bundle's manifest."""
+        """Count sent data, for display and for a bundle's manifest."""
         self.tally.commits += len(logged)
         self.sent[logged[-1].device] = logged[-1].seq
         self._progress("up", self.tally.commits)
 
     def pack_commits(self, logged: list[LoggedCommit]) -> bytes:
-        """Return commits as a frame under their device's seal; one that is too long for a frame comes back too long."""
+        """Return commits as a frame under their device's signature; it may exceed the frame limit."""
         read = [(one, one.commit()) for one in logged if one.body is not None]
         batch = [commit for _, commit in read if commit is not None]
         opaque = tuple((one.seq, one.body or b"") for one, commit in read if commit is None)
@@ -186,7 +186,7 @@ class SyncClient:
             return b"\0" * (MAX_COMPRESSED + 1)
 
     def read_frame(self, kind: FrameKind, payload: bytes) -> "AnswerFrame":
-        """Read one frame of the answer; needs no store, and so can go on while the store is at work."""
+        """Decode one frame of the answer; needs no store, and so can run beside it."""
         match kind:
             case FrameKind.STATES:
                 message = messages.decode_message(messages.States, payload)
@@ -267,14 +267,14 @@ class SyncClient:
             self.grants = grants_of_pairs(ack.grants)
 
     def _apply_forms(self, said: messages.Forms) -> None:
-        """Keep what comes of the server's forms, and put them in force once all of them is here."""
+        """Store received forms, and put them in force once complete."""
         with self.node.store.write() as tx:
             texts = form_texts.store_incoming(tx, self.server.id, said)
         if texts is not None:
             self._put_in_force(texts)
 
     def _put_in_force(self, texts: dict[str, str]) -> None:
-        """Put the server's newer forms in force before any state of theirs is applied; a program too old for them goes on."""
+        """Put the server's newer forms in force before its states are applied; a program too old for them keeps its own."""
         node = self.node
         try:
             with node.store.write() as tx:
@@ -345,7 +345,7 @@ class SyncClient:
         self.ended = end
 
     def _purge_departed(self, tx: Tx) -> None:
-        """Purge what this node itself moved out of its sight, or may not see any more: all of it is acknowledged."""
+        """Delete records that this node moved away or may no longer see: all their commits are acknowledged."""
         channels = tx.channels()
         hidden = {channel.n for channel in channels if not may_see_channel(self.grants, channel.unit)}
         for channel in channels:

@@ -10,7 +10,7 @@ _MOST_ROWS = 4_000
 
 
 class FrameSizer:
-    """Chooses how many rows, at most so many, go into a frame from what the last ones took."""
+    """Chooses the number of rows for a frame, up to a maximum, by the sizes of the last frames."""
 
     def __init__(self, most: int = _MOST_ROWS) -> None:
         self.rows = _FIRST_ROWS

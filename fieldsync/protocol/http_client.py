@@ -43,7 +43,7 @@ class _PatientPool(HTTPSConnectionPool):
 
 
 class _PinnedAdapter(HTTPAdapter):
-    """Talks only to the one certificate that the invite named, whatever its dates and names say."""
+    """Accepts only the certificate named in the invite, whatever its dates and names."""
 
     def __init__(self, pin: bytes) -> None:
         self._pin = pin
@@ -62,7 +62,7 @@ class _PinnedAdapter(HTTPAdapter):
         self.poolmanager.pool_classes_by_scheme = {"https": _PatientPool}
 
     def close(self) -> None:
-        """Hang up at once: left to itself, urllib3 does so when nobody holds the pool any more, an error's traceback say."""
+        """Close the connection at once: urllib3 would do so only when the pool is garbage-collected."""
         pools = self.poolmanager.pools
         for key in pools.keys():  # noqa: SIM118 - it cannot be iterated, by design
             pools[key].close()
@@ -77,7 +77,7 @@ class ServerHealth(msgspec.Struct, frozen=True):
 
 
 class ServerConnection:
-    """A connection to one server; counts what it carries."""
+    """A connection to one server; counts its bytes."""
 
     def __init__(self, address: str, pin: bytes, tally: SyncTally) -> None:
         self.address = address.rstrip("/")
@@ -118,7 +118,7 @@ class ServerConnection:
         return answer
 
     def ask_health(self) -> "ServerHealth":
-        """Ask what the server says of itself; it learns nothing but that somebody is there. NoContact, WrongServer."""
+        """Ask for a server's health without revealing an identity. NoContact, WrongServer."""
         try:
             with _translate_errors(self.address):
                 answer = self._http.get(
@@ -185,7 +185,7 @@ def _translate_errors(address: str) -> Iterator[None]:
 
 
 def nonce_of(answer: requests.Response) -> bytes | None:
-    """Return the next nonce that an answer hands out; what is none is as good as no nonce."""
+    """Return the next nonce from an answer; an invalid one counts as none."""
     fresh = answer.headers.get(NONCE_HEADER)
     with suppress(ValueError):
         return None if fresh is None else from_base64(fresh)

@@ -12,7 +12,7 @@ MAX_LENGTH = 2_000
 
 
 class Invite(msgspec.Struct, array_like=True, frozen=True):
-    """Where the server is, the fingerprint of its certificate (32 bytes), the one-time secret, and what it is for."""
+    """The server's address, its certificate's fingerprint (32 bytes), the one-time secret, and the grants."""
 
     address: str
     pin: bytes

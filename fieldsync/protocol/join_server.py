@@ -127,7 +127,7 @@ def _join_again(store: Store, home: Path, invite: Invite) -> None:
 
 
 class JoinReply(NamedTuple):
-    """What a server answered to who joined, and the protocol that it speaks."""
+    """A server's answer to a joining device, and its protocol."""
 
     answer: messages.JoinAnswer
     protocol: int

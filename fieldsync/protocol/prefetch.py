@@ -10,7 +10,7 @@ MOST_AHEAD = 2
 
 
 def prefetch(items: Iterable[_T]) -> Iterator[_T]:
-    """Yield what an iterable gives, made in a thread of its own and up to MOST_AHEAD of it beforehand; it may touch no store."""
+    """Yield an iterable's items, produced in a thread up to MOST_AHEAD in advance; it must not use the store."""
     made: SimpleQueue[tuple[_T | None, BaseException | None]] = SimpleQueue()
     room = threading.Semaphore(MOST_AHEAD)
     over = threading.Event()

@@ -23,12 +23,12 @@ _NO_CHANNEL = 0, -1  # a digest and count that no channel has, so that it asks t
 
 
 def update_refusal(protocol: int) -> errors.PeerOutdated:
-    """Return the error that tells the other side to update."""
+    """Return the error that asks the other side to update."""
     return errors.PeerOutdated(what="protocol", theirs=protocol, ours=PROTOCOL)
 
 
 def has_nothing_to_hear(tx: ReadTx, serving: DeviceAnswer) -> bool:
-    """Return whether a laptop has nothing to hear from its own commits: then all there is to say is that it must update."""
+    """Return whether there is nothing to report on a laptop's commits, so that only the update notice is left."""
     hello = serving.hello
     if serving.relays or hello.where or serving.kept:
         return False
@@ -36,7 +36,7 @@ def has_nothing_to_hear(tx: ReadTx, serving: DeviceAnswer) -> bool:
 
 
 def answer_push(serving: DeviceAnswer, carried: Collection[bytes], epoch: bytes, *, by_stick: bool) -> Iterator[bytes]:
-    """Yield how far the commits are held, what was quarantined, and for a branch the same of its devices and their revocations."""
+    """Yield how far the commits are held and which are quarantined; for a branch also its devices' and their revocations."""
     hello, codec = serving.hello, serving.codec
     with serving.reading() as tx:
         device = tx.device(serving.device.id)
@@ -58,7 +58,7 @@ def answer_push(serving: DeviceAnswer, carried: Collection[bytes], epoch: bytes,
 
 
 def _end_frame(hello: messages.Hello, *, by_stick: bool) -> messages.End:
-    """Return an end that moves no cursor: of one channel that has another digest, or partial where there is none to name."""
+    """Return an END that moves no cursor: with one channel of another digest, or partial if there is none."""
     if hello.where:
         return messages.End()
     still = [(unit, taken) for unit, taken, whole in hello.cursors if taken == whole]
@@ -71,7 +71,7 @@ def _end_frame(hello: messages.Hello, *, by_stick: bool) -> messages.End:
 def _branch_parts(
     tx: ReadTx, branch: Device, hello: messages.Hello, carried: Collection[bytes], *, by_stick: bool
 ) -> Iterator[messages.Peer]:
-    """Yield what a branch needs so that it sends nothing twice, and whom it must not serve any more."""
+    """Yield the data that keeps a branch from sending twice, and its revoked devices."""
     within = [
         one
         for one in tx.devices()

@@ -49,7 +49,7 @@ class ChannelTerms:
         self.terms = [term for _, term in pairs]
 
     def slice_of(self, low: bytes, high: bytes) -> slice:
-        """Return where the records from `low` to `high` stand."""
+        """Return the positions of the records from `low` to `high`."""
         return slice(bisect_left(self.ids, low), bisect_right(self.ids, high))
 
     def digest_range(self, low: bytes, high: bytes) -> Range:
@@ -165,7 +165,7 @@ class RangeRepair:
         self.healed += len(purged.keys() | applied.rows.keys()) if self._join else len(healed)
 
     def _without_copied(self, tx: Tx, fetched: list[State]) -> dict[bytes, State | None]:
-        """Return what is to stay of our own of the records in which a copied device's numbers stand that count no more.
+        """Return the states to keep of records with void numbers of a copied device.
 
         None where the server has all of ours, and another base: as the copied device made it here, and its shared successor there.
         """
@@ -261,11 +261,11 @@ def _state_frames(unit: str, states: list[State], codec: FrameCodec, contexts: b
 
 
 class _UnreadableRecord(Exception):
-    """A record was erased, and its registers with it; or what a commit says cannot be read any more."""
+    """A record was erased with its registers, or a commit cannot be decoded any more."""
 
 
 def _state_of_commits(tx: ReadTx, rules: Rules, record: bytes) -> State | None:
-    """Return what a record's commits say of it that are not quarantined, None where there are none. _Unreadable."""
+    """Return the state by a record's applied commits, None without any. _UnreadableRecord."""
     refused: dict[bytes, set[int]] = {}
     told: list[State] = []
     for logged in tx.commits_of(record):
@@ -280,7 +280,7 @@ def _state_of_commits(tx: ReadTx, rules: Rules, record: bytes) -> State | None:
 
 
 def _state_if_differing(tx: ReadTx, rules: Rules, record: bytes) -> State | None:
-    """Return what a record's commits say of it where its registers say something else: only the log is signed."""
+    """Return the state by a record's commits if its registers differ: only the log is signed."""
     try:
         folded = _state_of_commits(tx, rules, record)
     except _UnreadableRecord:

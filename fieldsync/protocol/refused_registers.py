@@ -26,7 +26,7 @@ _OPEN_CODES = WAITS_FOR_OTHERS | {errors.Undecided.code, errors.DevicePending.co
 def without_refused(
     tx: ReadTx, node: Node, rows: Mapping[bytes, Row], fetched: Sequence[State], told: Mapping[bytes, Sequence[Dot]]
 ) -> dict[bytes, State | None]:
-    """Return what is to stay of a node's own of the records in which something is that was refused; None where nothing is.
+    """Return the states to keep of records that contain refused writes; None if there are none.
 
     `fetched`: what the server has of them; `told`: what it has refused about them.
     """
@@ -49,7 +49,7 @@ def without_refused(
 
 
 def _refused_and_left(tx: ReadTx, node: Node, ours: State) -> tuple[list[State], list[State]]:
-    """Return what commits in the log say of a record that were refused and are in it, and what the others say."""
+    """Return the state of a record's refused commits that it contains, and that of the others."""
     refused: list[State] = []
     left: list[State] = []
     codes = cache(lambda device: {seq: code for seq, code, _ in tx.refusals(device)})
@@ -66,7 +66,7 @@ def _refused_and_left(tx: ReadTx, node: Node, ours: State) -> tuple[list[State],
 
 
 def _includes(state: State, commit: State, dot: Dot) -> bool:
-    """Return whether a state includes what a commit wrote."""
+    """Return whether a state includes a commit's writes."""
     return all(register_of(state, name).seen.get(dot[0], 0) >= dot[1] for name in registers(commit))
 
 

@@ -30,7 +30,7 @@ Pause = Callable[[float], None]  # seconds
 
 
 class RetryWait(Struct, frozen=True):
-    """What a person is told while they wait: why, how long, which try comes next and how many there are, what is unsent."""
+    """Facts shown during a wait: reason, duration, number of the next attempt and their limit, pending commits."""
 
     reason: str
     seconds: float
@@ -40,12 +40,12 @@ class RetryWait(Struct, frozen=True):
 
 
 def backoff(tries: int, chance: Chance = random.random, *, cap: float = CAP_SECONDS) -> float:
-    """Return seconds to wait after so many tries without success: anything up to twice as much each time, so that no two come together."""
+    """Return the seconds to wait after so many failed attempts: random, up to a doubling limit, so that clients spread out."""
     return chance() * min(cap, BASE_SECONDS * 2.0 ** min(tries, 30))
 
 
 class _TryCount:
-    """How often it was tried, and for what."""
+    """The number of attempts, by reason."""
 
     def __init__(self, tries: int | None) -> None:
         self.asked = tries
@@ -54,7 +54,7 @@ class _TryCount:
         self.met = False
 
     def count_try(self, fault: errors.NoContact) -> int:
-        """How many tries without success there are in all for this fault."""
+        """Return the total of failed attempts for this fault."""
         if self.asked is not None:
             return self.asked
         if isinstance(fault, errors.Busy):
@@ -119,7 +119,7 @@ def sync_with_retries(
 def _seconds_or_raise(
     fault: errors.NoContact, count: _TryCount, tally: SyncTally, budget: int, *, news: bool, chance: Chance
 ) -> float:
-    """Return how long to wait before the next try; the fault itself, with what it has come to, where there is to be none."""
+    """Return the wait before the next attempt, or raise the fault with its facts if there is none."""
     count.met = count.met or not isinstance(fault, errors.Unreachable)
     count.vain = 1 if news else count.vain + 1
     wait = fault.facts.get("wait")

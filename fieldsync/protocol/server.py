@@ -48,7 +48,7 @@ _Writes = Callable[[], AbstractContextManager[Tx]]
 
 
 class SyncServer:
-    """The side that keeps what comes up and answers with what the other lacks; `device` has proved who it is."""
+    """The server's side of a sync: stores commits and answers with missing data; `device` is authenticated."""
 
     def __init__(
         self, node: Node, device: Device, hello: messages.Hello, codec: FrameCodec, *, skew: int | None = None
@@ -89,7 +89,7 @@ class SyncServer:
         return self.node.store.read, self.node.store.write
 
     def read_frame(self, kind: FrameKind, payload: bytes) -> FrameCommits:
-        """Read one frame of the request; needs no store, and so can go on while the store is at work."""
+        """Decode one frame of the request; needs no store, and so can run beside it."""
         if kind is FrameKind.FORMS and self.protocol >= RETURNS_FORMS:
             return FrameCommits([], [], b"", forms=messages.decode_message(messages.Forms, payload))
         if kind is FrameKind.PEER and (self.relays or self.protocol >= NAMES_FORMER):
@@ -255,12 +255,12 @@ class SyncServer:
         return fresh
 
     def _note_proved(self, device: bytes, batch: FrameCommits) -> None:
-        """Remember that what a branch has of a device up to here is what is held here."""
+        """Record that a branch's commits of a device up to here equal those held here."""
         if device in self._carried:
             self._carried[device] = max(self._carried[device], batch.commits[-1].seq)
 
     def _log_other_history(self, tx: Tx, device: Device, batch: FrameCommits) -> list[Read]:
-        """Take what a device signed besides the history that is in the log."""
+        """Log a device's signed commits outside the chain in the log."""
         tail = [one for one in batch.commits if isinstance(one, commits.Commit)]
         if len(tail) < len(batch.commits):
             return []  # what cannot be read cannot be re-issued in another's name, nor what comes behind it
@@ -309,7 +309,7 @@ class SyncServer:
             tx.set_last_hello(self.device.id, messages.encode(self.hello))
 
     def answer_frames(self, *, by_stick: bool = False, compare: bool = True) -> Iterator[bytes]:
-        """Yield the answer: how far we hold the commits, what the other lacks, and how each channel stands.
+        """Yield the answer: acknowledged commits, missing data, and each channel's digest.
 
         What came is compared with the register before, unless others wait: then pairs are told by the next answer.
         """

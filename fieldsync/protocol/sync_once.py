@@ -46,7 +46,7 @@ def _unread_frame(kind: FrameKind, payload: bytes) -> tuple[FrameKind, bytes]:
 
 
 class _SyncExchange:
-    """One sync's requests to one server: signs each with the nonce that the last answer handed out."""
+    """One sync's requests to one server, each signed with the nonce of the last answer."""
 
     def __init__(
         self, node: Node, server: KnownServer, tally: SyncTally, progress: Progress | None, budget: int = 0
@@ -63,7 +63,7 @@ class _SyncExchange:
     def send_request(
         self, name: str, hello: Callable[[], bytes], more: Frames | None = None, read: Read = _unread_frame
     ) -> Iterator[Any]:
-        """Send one signed request and yield what `read` makes of its answer's frames, ahead of whoever takes them.
+        """Send one signed request and yield the answer's frames as decoded by `read`, prefetched.
 
         With a nonce that was lost, or a dictionary that the server does not have, all of it is made and sent again.
         """
@@ -123,7 +123,7 @@ class _SyncExchange:
             tx.set_server(self.server.id, nonce=nonce)
 
     def run_sync(self) -> None:
-        """Do the sync: ask where the server stands if that is not known, then one request; a gap is filled once."""
+        """Run the sync: ask for the server's position if unknown, then one request; a gap is filled once."""
         client, node = self.client, self.node
         if self.server.unsure:
             self._ask_positions()
@@ -191,7 +191,7 @@ class _SyncExchange:
                     return  # it takes no more
 
     def _exchange_news(self, *, behind: bool) -> None:
-        """Exchange what is new. Within a budget a request that was refused has cost some of it: what is sent again is chosen anew."""
+        """Exchange new data. A refused request counts against the byte budget, so its content is chosen again."""
         client = self.client
         if not self.budget:
             self._exchange_frames(client.commit_frames if behind else None)
@@ -209,7 +209,7 @@ class _SyncExchange:
                 return
 
     def _within_budget(self, behind: bool) -> tuple[Frames | None, int]:
-        """Return the commits, and the bytes that the answer may have, of a request that costs what is left of the budget."""
+        """Return the commits and the answer's byte limit for a request within the remaining budget."""
         client, tally = self.client, self.client.tally
         room = byte_budget.room_left(self.budget, tally.bytes_up + tally.bytes_down) - len(
             client.hello(budget=self.budget)
@@ -227,7 +227,7 @@ class _SyncExchange:
             raise errors.CutOff(server=self.server.address)
 
     def check_digests(self, *, heal: bool = True) -> str | None:
-        """Compare the channels' digests, and mend what differs; where this node knows more than the server that is no fault.
+        """Compare the channels' digests and repair differences; extra records on this node are not a fault.
 
         Returns what keeps them from being compared. Commits that the server does not take hinder it once: at the next sync the
         records that they are about are left alone, and all others compared.
@@ -282,7 +282,7 @@ def sync_once(
     tally: SyncTally | None = None,
     budget: int = 0,
 ) -> Synced:
-    """Sync once with a server (by name; default: the one synced last) and return what it did.
+    """Sync once with a server (by name; default: the last one) and return the result.
 
     With `budget` it takes at most so many bytes, both ways together with all that `tally` has counted before, and says
     in `partial` and `remaining` where that was not enough.

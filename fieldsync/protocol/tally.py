@@ -8,7 +8,7 @@ from fieldsync.replica.schema_history import FormVersion
 
 @dataclass
 class SyncTally:
-    """What a sync has done so far, for the person who waits."""
+    """The progress of a sync, for display."""
 
     commits: int = 0
     acked: int = 0  # how far the server has acknowledged, and had before

@@ -15,7 +15,7 @@ from fieldsync.wire.protocols import CUTS_FRAMES
 
 
 def whole_answer_frames(serving: DeviceAnswer, channels: Sequence[Channel]) -> Iterator[bytes]:
-    """Yield all that the other side lacks, and how each channel stands."""
+    """Yield all missing data of the other side, and each channel's digest."""
     with serving.reading() as tx:
         former = tx.former_grants(serving.device.id)
     cursors = serving.cursors or {}
@@ -34,7 +34,7 @@ def whole_answer_frames(serving: DeviceAnswer, channels: Sequence[Channel]) -> I
 def _channel_frames(
     serving: DeviceAnswer, channel: Channel, after: int, whole: int, *, bare: bool
 ) -> Generator[bytes, None, messages.Summary]:
-    """Yield what a device lacks of a channel above `after`; it has all up to `whole` in full. Return how the channel stands."""
+    """Yield a channel's entries after `after` (complete up to `whole`); return the channel's summary."""
     sizer = FrameSizer()
     low, high = next(((low, high) for unit, low, high in serving.hello.ahead if unit == channel.unit), (0, 0))
     while True:

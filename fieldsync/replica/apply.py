@@ -42,7 +42,7 @@ _BY_TIME = itemgetter(2, 0, 1)  # a head's stamp, then its dot
 
 
 class DeviceFacts(Struct, frozen=True):
-    """What a node knows of devices: of a head whether its clock is known to have been off, and whose a device is."""
+    """A node's data on devices: whether a head's clock was wrong, and the person of a device."""
 
     off: Callable[[Head], bool] = trusts_all
     person: Person = device_itself
@@ -52,7 +52,7 @@ NO_FACTS = DeviceFacts()
 
 
 class AppliedStates(Struct, frozen=True):
-    """What an apply did: the rows it changed, by record id, and how many conflicts it opened."""
+    """The result of an apply: changed rows by record id, and the number of new conflicts."""
 
     rows: dict[bytes, Row]
     new_conflicts: int
@@ -133,7 +133,7 @@ def apply_states(
 
 
 def _trace_origins(tx: Tx, rules: Rules, row: Row, told: Mapping[str, Value]) -> None:
-    """Find the value that a new conflict's heads all started from: as told by a server, or in our own log."""
+    """Find the common former value of a new conflict's heads, from a server or our own log."""
     for field, origin in row.conflicts.items():
         if origin is None and field in row.state.fields:
             row.conflicts[field] = told.get(field) if field in told else _conflict_origin(tx, rules, row.state, field)
@@ -164,7 +164,7 @@ def _conflict_origin(tx: Tx, rules: Rules, state: State, field: str) -> Value:
 
 
 def device_facts(tx: ReadTx) -> DeviceFacts:
-    """Return what this node knows of devices."""
+    """Return this node's data on devices."""
     ranges: dict[bytes, list[tuple[int, int]]] | None = None
 
     def off(head: Head) -> bool:

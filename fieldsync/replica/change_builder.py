@@ -11,7 +11,7 @@ from fieldsync.schema.model import Type
 
 
 class ChangeBuilder:
-    """Builds the changes of one record; `doc` is what it shows now ({} for a new one)."""
+    """Builds the changes of one record; `doc` is its present document ({} for a new one)."""
 
     def __init__(self, node: Node, kind: Type, doc: Mapping[str, Any]) -> None:
         self._reader, self._today = value_reader.reader_for_typing(node), node.today

@@ -13,7 +13,7 @@ Fields = dict[str, Value]
 
 @dataclass
 class Changes:
-    """What a person changed: plain fields, emptied fields, members of sets, counts and log entries."""
+    """A user's changes: plain fields, emptied fields, members of sets, counts and log entries."""
 
     set: Mapping[str, object] = field(default_factory=dict)
     unset: Sequence[str] = ()
@@ -24,7 +24,7 @@ class Changes:
 
     @property
     def is_empty(self) -> bool:
-        """Whether a new record of it would say nothing."""
+        """Whether a new record with these changes would have no content."""
         told = [*self.set.values(), *self.put.values(), *self.count.values(), *self.say.values()]
         return all(value is None or value in ("", [], ()) for value in told)
 

@@ -86,7 +86,7 @@ def commit_drafts(
 
 
 def _note_act(tx: Tx, commits: Sequence[Commit], known: dict[bytes, Row] | None) -> dict[bytes, Row]:
-    """Note, for `undo`, what a transaction does at once, and what it writes over; return the stored rows of its records."""
+    """Record a transaction as one action for `undo`, with the values replaced; return the stored rows of its records."""
     if known is None:
         known = tx.rows(dict.fromkeys(one.record for one in commits))
     before: dict[str, dict[str, Value]] = {}
@@ -110,7 +110,7 @@ def _note_act(tx: Tx, commits: Sequence[Commit], known: dict[bytes, Row] | None)
 
 
 def _value_before(row: Row, name: str) -> Value:
-    """Return what a register says before it is written over: its value, whether a member is there; a list where it is in conflict."""
+    """Return a register's value before a write: the value, a member's presence, or a list if in conflict."""
     heads = register_of(row.state, name).heads
     if "/" in name and field_of(name) != DECIDED and (not heads or isinstance(heads[0].value, bool)):
         return settle_member(register_of(row.state, name))
@@ -120,7 +120,7 @@ def _value_before(row: Row, name: str) -> Value:
 
 
 def _resolve_draft(contexts: EditContexts, draft: Draft) -> tuple[Fields, tuple[commit.Context, ...]]:
-    """Return what a draft writes, and the contexts of these fields."""
+    """Return a draft's writes and their contexts."""
     if not draft.seen:
         return draft.fields, ()
     fields = dict(draft.fields)

@@ -17,14 +17,14 @@ from fieldsync.store.contract import Row
 
 
 class EntryAuthor(Struct, frozen=True):
-    """Whose counts and entries they are: a device, and the sequence number of the commit that they come with."""
+    """The author of counts and entries: a device and the sequence number of the commit."""
 
     device: bytes
     seq: int
 
 
 class ExpandedFields(Struct, frozen=True):
-    """What a save makes of such fields: the registers to write, and what its sets and logs show after it."""
+    """The composite fields of a save: the registers to write, and the resulting sets and logs."""
 
     registers: Fields
     sets: Mapping[str, list[str]]
@@ -35,7 +35,7 @@ NO_PARTS = ExpandedFields({}, {}, {})
 
 
 def expand_changes(kind: Type, changes: Changes, row: Row | None, writer: EntryAuthor) -> ExpandedFields:
-    """Return what changes to a record make of its composite fields; `row` is None for a new one. UnknownField, IllegalValue."""
+    """Return the composite fields that changes produce; `row` is None for a new record. UnknownField, IllegalValue."""
     if not (changes.put or changes.drop or changes.count or changes.say):
         return NO_PARTS
     state = None if row is None else row.state
@@ -62,7 +62,7 @@ def drop_merged_members(tx: ReadTx, kind: Type, row: Row, changes: Changes) -> C
 
 
 def _stored_members(kind: Type, name: str, members: Sequence[object], *, new: bool = True) -> list[str | int]:
-    """Return members of a set as they are stored; those that are taken out may be what an earlier release took."""
+    """Return set members in stored form; removed ones may be values of an earlier release."""
     spec = _field_of_kind(kind, name, "set")
     with _name_type_in_errors(kind):
         if new:
@@ -120,7 +120,7 @@ def _field_of_kind(kind: Type, name: str, wanted: str) -> Field:
 
 @contextmanager
 def _name_type_in_errors(kind: Type) -> Iterator[None]:
-    """Say of a refused value whose field it is: its words are that form's."""
+    """Add the type to errors of refused values, so that messages use that form's labels."""
     try:
         yield
     except errors.IllegalValue as fault:

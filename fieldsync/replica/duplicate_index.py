@@ -27,7 +27,7 @@ _HELD = 20_000  # records whose features are kept while many are compared
 
 
 class DuplicateCandidate(Struct, frozen=True):
-    """A record that may be one with the one that is asked about."""
+    """A possible duplicate of the given record."""
 
     record: bytes
     match: Likeness
@@ -36,7 +36,7 @@ class DuplicateCandidate(Struct, frozen=True):
 def update_index(
     node: Node, *, compare: bool, progress: Progress | None = None, limit: int | None = None, opens: Opens | None = None
 ) -> None:
-    """Put what is new into its blocks, and with `compare` find its pairs: `progress(done, total, "linking")`.
+    """Put new records into blocks, and with `compare` find pairs: `progress(done, total, "linking")`.
 
     `limit` is how many records at most are put into blocks, and compared; the rest is left for the next time.
     `opens` gives the transaction, where there is one already.
@@ -101,18 +101,18 @@ def _put_pairs(tx: Tx, numbers: Sequence[int], comparing: "PairComparison") -> N
 
 
 def shared_contacts(tx: ReadTx) -> SharedContacts:
-    """Return what says which phones and places many of the families here share."""
+    """Return a predicate for phones and places shared by many families here."""
     return SharedContacts(lambda key: tx.count_families(key, MANY_FAMILIES + 1))
 
 
 class PairComparison:
-    """Reads what is compared of records, each once."""
+    """Reads the compared records, each once."""
 
     def __init__(self) -> None:
         self._features: dict[int, Features] = {}
 
     def read_records(self, tx: ReadTx, numbers: Iterable[int]) -> None:
-        """Read what was not read yet of these."""
+        """Read those of these records not read yet."""
         if len(self._features) > _HELD:
             self._features.clear()
         wanted = [n for n in numbers if n not in self._features]
@@ -122,7 +122,7 @@ class PairComparison:
             self._features.update((one.n, _features_of(one, others)) for one in part)
 
     def match_pair(self, a: int, b: int, shared: SharedContacts) -> Likeness:
-        """Compare two records that were read, whatever was said of them; one that is not here any more matches nothing."""
+        """Compare two loaded records, regardless of decisions; a missing one matches nothing."""
         one, other = self._features.get(a), self._features.get(b)
         if one is None or other is None:
             return comparison.NO_MATCH
@@ -175,7 +175,7 @@ def match_document(
 
 
 def compare_pair(tx: ReadTx, a: int, b: int) -> Likeness:
-    """Compare two records as they are now, whatever was said of them."""
+    """Compare two records in their present state, regardless of decisions."""
     comparing = PairComparison()
     comparing.read_records(tx, (a, b))
     return comparing.match_pair(a, b, shared_contacts(tx))

@@ -34,14 +34,14 @@ class RegisterEdit(Struct, frozen=True):
 def edit_of_register(
     type_rules: TypeRules, state: State, name: str, *, decides: bool = False, fresh: bool = True
 ) -> RegisterEdit:
-    """Return what a write of a register is over."""
+    """Return the coverage of a write to a register."""
     policy = type_rules.field_rule(field_of(name), member="/" in name).policy
     base = None if state.base is None else state.base.dot
     return RegisterEdit(register_of(state, name), policy, base, decides, fresh)
 
 
 class Coverage(Struct, frozen=True):
-    """The heads that a write replaces, its context, and whether they are all that stand."""
+    """The heads that a write replaces, its context, and whether it replaces all heads."""
 
     heads: tuple[Head, ...]
     context: Context
@@ -58,7 +58,7 @@ class EditContexts:
         self._quarantined = {seq: code for seq, code, _ in tx.refusals(node.device)}
 
     def coverage_of(self, record: bytes, type: str, name: str, over: RegisterEdit) -> Coverage:
-        """Return what a write of one of a record's registers covers."""
+        """Return the coverage of a write to one of a record's registers."""
         register, device = over.register, self._node.device
         if over.decides:
             return Coverage(register.heads, register.seen, True)
@@ -86,7 +86,7 @@ class EditContexts:
 
 
 def person_of(tx: ReadTx) -> Person:
-    """Return the function that says whose a device is; one that is not known is a person of its own."""
+    """Return a function from a device to its person; an unknown device is its own person."""
 
     @cache
     def person(device: bytes) -> object:

@@ -18,7 +18,7 @@ from fieldsync.store.contract import Device, Row, WaitKey
 
 
 class Projection(Protocol):
-    """What a server keeps beside records for readers who see only a part of them."""
+    """Data that a server keeps for readers who see only a part of records."""
 
     def after_apply(self, tx: Tx, rules: Rules, rows: Mapping[bytes, Row]) -> None:
         """Bring the projection up to date with records that changed (id → row)."""
@@ -28,27 +28,27 @@ class Projection(Protocol):
 
 
 class WriteGuard(Protocol):
-    """What a role may write and see of a record type, beyond what its units allow."""
+    """Restrictions on a role's access to a record type, beyond its units."""
 
     def check_write(self, role: str, type: str, fields: Mapping[str, Value], *, new: bool) -> None:
-        """Refuse what the role may not write; RoleRefused, IllegalValue."""
+        """Refuse a write that the role does not allow; RoleRefused, IllegalValue."""
 
     def hidden_fields(self, role: str, kind: Type) -> frozenset[str]:
         """Return the fields that the role is not shown."""
 
 
 class DraftExpander(Protocol):
-    """What is written beside a save, in the same transaction."""
+    """Further drafts saved in the same transaction as a save."""
 
     def companion_drafts(self, node: Node, tx: Tx, draft: Draft) -> list[Draft] | None:
         """Return a new record's draft with those that go with it; None where nothing does."""
 
     def after_apply(self, node: Node, tx: Tx, rows: Iterable[Row]) -> None:
-        """Write what is due, on a server, to records that changed."""
+        """On a server, save due changes to changed records."""
 
 
 class JudgedBatch(Protocol):
-    """One device's commits in one batch, as a server judges them; see authority/commit_batch.py."""
+    """A batch of one device's commits under judgement; see authority/commit_batch.py."""
 
     tx: ReadTx
     device: Device
@@ -57,7 +57,7 @@ class JudgedBatch(Protocol):
     missing: list[bytes]  # records that were looked for and are not here
 
     def row_with_batch(self, record: bytes | None) -> Row | None:
-        """Return a record as it is with what the batch says of it; one that is not here is noted in `missing`."""
+        """Return a record with the batch's changes; a missing one is noted in `missing`."""
 
     def row_after(self, record: bytes, commit: Commit) -> Row:
         """Return a record as it will be with a further commit."""
@@ -71,14 +71,14 @@ class ReservedCodes(Struct, frozen=True):
 
 
 class CommitCheck(Protocol):
-    """What a server checks of a device's commit, beyond its form and the device's units."""
+    """A server's check of a device's commit, beyond its form and units."""
 
     @property
     def reserved_codes(self) -> Mapping[str, ReservedCodes]:
         """The codes that records reserve, by type."""
 
     def check_commit(self, batch: JudgedBatch, commit: Commit) -> None:
-        """Refuse what may not be written; any FieldsyncError."""
+        """Refuse a forbidden commit; any FieldsyncError."""
 
     def check_partner(self, batch: JudgedBatch, commit: Commit, row: Row | None) -> None:
         """Refuse a partner's commit about a record that it was never given, or a new one (no row) that nobody asked for."""
@@ -128,7 +128,7 @@ class Extensions:
         return next((drafts for drafts in found if drafts is not None), [draft])
 
     def write_due(self, node: Node, tx: Tx, rows: Iterable[Row]) -> None:
-        """Write what is due to records that changed."""
+        """Save due changes to changed records."""
         changed = list(rows)
         for one in self.expanders:
             one.after_apply(node, tx, changed)

@@ -30,7 +30,7 @@ def load_draft(node: Node, name: str) -> Json | None:
 
 
 def drop_draft(tx: Tx, name: str | None) -> None:
-    """Forget a draft, in the transaction that saves what it became."""
+    """Delete a draft, in the transaction that saves its record."""
     if name is not None:
         tx.settings.drafts[name] = None
 

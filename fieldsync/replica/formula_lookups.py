@@ -15,7 +15,7 @@ MAX_DEPTH = 3  # a grade rests on an inspection, which rests on its scores
 
 
 def with_standing_records(kind: Type, name: str, value: Any, stands: Mapping[str, str]) -> Any:
-    """Return a field's value with the records that stand for those it names; of several that are one, one."""
+    """Return a field's references replaced by the surviving records; merged ones once."""
     spec = kind.fields.get(name)
     if spec is None or not spec.to:
         return value

@@ -67,7 +67,7 @@ class SavedChange(Struct, frozen=True):
 
 
 class _Entry(NamedTuple):
-    """One save, as far as this node knows it; `commit` is None when only its values came here."""
+    """One save, as far as known here; `commit` is None if only its values are here."""
 
     stamp: int
     author: str
@@ -124,7 +124,7 @@ def history(node: Node, ref: str) -> list[SavedChange]:
 
 
 def _row(tx: ReadTx, ref: str) -> Row:
-    """Return a record; one that is not here as all that was written to it was refused is made of that. NoRecord, Ambiguous."""
+    """Return a record; if all writes to it were refused, one made of these. NoRecord, Ambiguous."""
     try:
         return find_row(tx, ref)
     except errors.NoRecord:
@@ -136,7 +136,7 @@ def _row(tx: ReadTx, ref: str) -> Row:
 
 
 def _heard(row: Row) -> Iterator[tuple[str, Head, str | None]]:
-    """Yield (field, head, note) of all that the registers tell: heads, and what decisions were made over."""
+    """Yield (field, head, note) of all heads in the registers, and of the heads that decisions were made over."""
     everything = registers(row.state)
     for name, register in everything.items():
         if field_of(name) != DECIDED:
@@ -148,7 +148,7 @@ def _heard(row: Row) -> Iterator[tuple[str, Head, str | None]]:
 
 
 def _decisions_heard(row: Row) -> dict[Dot, dict[str, Value]]:
-    """The decisions that stand, by the save that they were made in: what each was made over, by field."""
+    """The current decisions by save: the heads each was made over, by field."""
     found: dict[Dot, dict[str, Value]] = {}
     for name, register in row.state.fields.items():
         if field_of(name) == DECIDED:
@@ -210,7 +210,7 @@ def _lost(row: Row) -> Iterator[tuple[Dot, str]]:
 
 
 def _origins(row: Row) -> Iterator[tuple[tuple[Dot, str], Value]]:
-    """Yield ((dot, field), value) of what the values of a conflict all started from."""
+    """Yield ((dot, field), value) of the common former values of conflicts."""
     for field, origin in row.conflicts.items():
         if field in row.state.fields:
             yield from (((head.dot, field), origin) for head in candidate_heads(row.state.fields[field]))
@@ -233,7 +233,7 @@ def _plain(name: str, value: Value) -> Value:
 
 
 def _before(commit: Commit | None, name: str, known: Sequence[tuple[Dot, Value]]) -> Value:
-    """Return what a write replaced: the newest value that it had seen, or (of others' saves) that is known."""
+    """Return the value that a write replaced: the newest in its context, or (for others' saves) the newest known."""
     if commit is None:
         return known[-1][1] if known else None
     seen: dict[bytes, int] = next((dict(pairs) for names_, pairs in commit.context if name in names_), {})

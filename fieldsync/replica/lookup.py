@@ -58,7 +58,7 @@ def find_quarantined(tx: ReadTx, ref: str) -> bytes | None:
 
 
 def resolve_reference(tx: ReadTx, schema: Schema, field: Field, value: object) -> object:
-    """Return the id of the record that a reference's words name, what is an id or no words as it is; NoRecord, Ambiguous.
+    """Return the record id for a reference's words; an id or an empty value is unchanged. NoRecord, Ambiguous.
 
     Where the field takes words too, they stay words unless they are a whole code, or the name of the one record of those
     that everybody has at hand (a place, an organisation) or whose names are open to all (an institution, an event).
@@ -123,7 +123,7 @@ class RelatedRecords:
         return self.find_row(record_ids.from_text(value)) if isinstance(value, str) and is_id(value) else None
 
     def title_of(self, row: Row) -> str:
-        """Return what a record is called: the words of its title, what these name by its own; a date only where there is no name."""
+        """Return a record's title from its title fields and referenced records; a date only without a name."""
         kind = self._node.schema.types.get(row.state.type)
         fields = [kind.fields[name] for name in kind.title if name in row.doc] if kind else []
         for named in (_NAMES, {"date"}):
@@ -151,14 +151,14 @@ class RelatedRecords:
         return self.title_of(named) if named is not None else "" if is_id(text) else text
 
     def worker_name(self, value: object) -> str | None:
-        """Return the name of a worker: the record's, or the words that stand for one."""
+        """Return a worker's name: from the record, or the words in its place."""
         row = self.row_of_reference(value)
         if row is not None:
             return self.title_of(row)
         return value if isinstance(value, str) else None
 
     def subject_of(self, row: Row) -> Row | None:
-        """Return whom a record is about: its nearest owner of whom nothing is ever due, a person or a household."""
+        """Return the record's subject: its nearest owner without due rules, a person or a household."""
         while row.owner is not None:
             owner = self.find_row(row.owner)
             if owner is None:
@@ -174,7 +174,7 @@ class RelatedRecords:
 
 
 def index_words(node: Node, *, progress: Progress | None = None) -> None:
-    """Index what came in since the last search, in parts: `progress(done, total, "search")`."""
+    """Index records changed since the last search, in parts: `progress(done, total, "search")`."""
     if not node.is_laptop:
         return
     with node.store.read() as tx:
@@ -187,7 +187,7 @@ def index_words(node: Node, *, progress: Progress | None = None) -> None:
 
 
 def found_rows(node: Node, tx: ReadTx, text: str, *, limit: int, type: str | None = None) -> list[Row]:
-    """Return the rows, of one type if that is given, that a text finds; a limit of 0 means all. What was removed is left out."""
+    """Return the rows (of one type, if given) that match a text; limit 0 means all. Removed records are left out."""
     found = (
         tx.search_rows(text, limit or -1, type)
         if node.is_laptop and names.query_terms(text)

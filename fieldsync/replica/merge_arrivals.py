@@ -17,7 +17,7 @@ from fieldsync.store.contract import Row
 
 
 def merged_into(tx: ReadTx, record: bytes) -> list[str]:
-    """Return the records (UUIDs) that a record stands for, sorted: a deletion says that it knew of them."""
+    """Return the records (UUIDs) merged into a record, sorted, as a deletion records them."""
     me = record_ids.id_text(record)
     return sorted(gave for gave, root in tx.merge_targets.items() if root == me != gave)
 
@@ -71,7 +71,7 @@ def _is_disputed(row: Row, person: Person) -> bool:
 
 
 def _is_reopened(tx: Tx, row: Row, touched: Touched) -> bool:
-    """Return whether the record that a record was merged into was removed, and nobody has said that it goes with it."""
+    """Return whether the surviving record of a merge was removed without a decision about the merged one."""
     if tx.questioned_merges.get(row.state.record) == _name_heads(register_of(row.state, SAME_AS).heads):
         return True  # as the upstream server says, who knows records that are not here, or that have left
     try:
@@ -118,7 +118,7 @@ def reopen_stored(tx: Tx, records: Iterable[bytes]) -> int:
 
 
 def reopen_after_release(tx: Tx, records: Collection[bytes]) -> None:
-    """Ask again about merges into records that are not here any more: what was known of these has no say."""
+    """Check merges into released records again, as their former data no longer counts."""
     if records:
         _reopen_rows(tx, _records_merged_into(tx, records))
 

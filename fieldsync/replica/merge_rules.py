@@ -41,7 +41,7 @@ _UNKNOWN_MEMBERS = FieldRule("set", Policy("set"))
 
 
 class TypeRules:
-    """One type's rules; a type of None stands for one that this node's schema does not know yet."""
+    """One type's rules; a type of None is unknown to this node's schema."""
 
     def __init__(self, name: str, type: Type | None) -> None:
         self.name = name
@@ -66,7 +66,7 @@ class TypeRules:
 
     @cached_property
     def normalisers(self) -> Mapping[str, Normaliser]:
-        """What takes the plain fields' values as other devices stored them."""
+        """The functions that normalise plain fields' values stored by other devices."""
         fields = () if self.type is None else self.type.fields.values()
         return {field.name: received_normaliser(field) for field in fields if field.kind == "plain"}
 
@@ -142,7 +142,7 @@ class Rules:
 
     @cached_property
     def raised_types(self) -> frozenset[str]:
-        """The types whose records are for those above only: by themselves, or as what they belong to is."""
+        """The types whose records are for units above only, themselves or by an owner."""
         types, found = self.schema.types, set[str]()
         while more := {
             name

@@ -94,7 +94,7 @@ class Node:
         return _find_grant(self.grants, units, DECIDERS)
 
     def reload_identity(self) -> None:
-        """Take over what a sync changed: the person's grants, and who this device is."""
+        """Reload the person's grants and the device's identity after a sync."""
         with self.store.read() as tx:
             self.reload_from(tx)
 
@@ -115,7 +115,7 @@ class Node:
         return True
 
     def write_repeatable(self) -> AbstractContextManager[Tx]:
-        """One transaction that writes what can be fetched or worked out again: on a laptop, power loss may take it back whole.
+        """A transaction for data that can be fetched or computed again: on a laptop, power loss may revert it.
 
         A server tells others the numbers that it gives out in it, so that there it is on the disk before anybody can be told.
         """
@@ -127,7 +127,7 @@ class Node:
 
 
 def own_name(node: Node, tx: ReadTx) -> str:
-    """Return what others call this server: its organisation's name, or a branch's unit."""
+    """Return this server's name for others: its organisation's name, or a branch's unit."""
     return node.org if tx.settings.upstream is None else node.grants[0].unit
 
 

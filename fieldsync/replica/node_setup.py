@@ -22,7 +22,7 @@ from fieldsync.store import Tx, open_store
 
 
 def create_store(home: Path, fill: Callable[[Slots, bytes], None], write: Callable[[Tx], None]) -> None:
-    """Make a node's folder: slots filled by `fill(slots, key)`, and the first facts told by `write(tx)`. All or nothing."""
+    """Create a node's folder: slots filled by `fill(slots, key)`, and first settings by `write(tx)`. All or nothing."""
     if (home / SLOTS).exists():
         raise errors.StoreExists(home=str(home))
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -62,7 +62,7 @@ def write_file(path: Path, content: bytes) -> None:
 
 
 class NodeIdentity(Struct, frozen=True):
-    """Who a new node is: `kind` is laptop or server, `age_identity` what bundles are sealed for (default: a new one)."""
+    """A new node's identity: `kind` is laptop or server, `age_identity` the key for bundles (default: a new one)."""
 
     kind: str
     org: str
@@ -89,7 +89,7 @@ def write_identity(tx: Tx, key: DeviceKey, identity: NodeIdentity, texts: dict[s
 
 
 def forms_mark(texts: dict[str, str]) -> bytes:
-    """Return what tells forms apart: how often they had been published, and the beginning of their texts' hash, 4 bytes each."""
+    """Return a mark of forms: the number of publications and a prefix of the texts' hash, 4 bytes each."""
     number = min(max(load.publication_number(texts), 0), (1 << 32) - 1)
     return number.to_bytes(4, "big") + hashlib.sha256(msgspec.json.encode(texts, order="sorted")).digest()[:4]
 

@@ -42,7 +42,7 @@ def place_rows(tx: Tx, rules: Rules, touched: Touched, unit: str | None) -> None
 
 
 class _OwnerPlaces(NamedTuple):
-    """Where owners are that were not touched themselves."""
+    """The placement of owners that were not changed themselves."""
 
     elsewhere: dict[bytes, int]
     also: dict[bytes, Mapping[int, int]]
@@ -134,7 +134,7 @@ def is_elsewhere(row: Row) -> bool:
 
 
 def _raised_record(row: Row, touched: Touched, rules: Rules) -> Row | None:
-    """Return the record itself, or that among what it belongs to, which only those above may have."""
+    """Return the record, or its owner, whose type is for units above only."""
     for _ in range(DEEPEST):
         if rules.type_rules(row.state.type).above:
             return row

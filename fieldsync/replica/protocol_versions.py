@@ -11,7 +11,7 @@ def newest_spoken(tx: ReadTx, node: bytes) -> int | None:
 
 
 def remember_protocol(tx: Tx, node: bytes, protocol: int) -> None:
-    """Remember a protocol that another node spoke; one that spoke a newer one before is not taken for older again."""
+    """Store another node's protocol; it is never lowered."""
     if protocol > (newest_spoken(tx, node) or 0):
         tx.peer_settings(node).protocol = protocol
 
@@ -25,6 +25,6 @@ def check_protocol(theirs: int, *, oldest: int = OLDEST) -> None:
 
 
 def common_protocol(theirs: int) -> int:
-    """Return the protocol to speak with a server that says which is its newest. PeerOutdated."""
+    """Return the protocol for a server that states its newest. PeerOutdated."""
     check_protocol(min(theirs, PROTOCOL))
     return min(theirs, PROTOCOL)

@@ -28,7 +28,7 @@ from fieldsync.store.contract import Document, KnownServer, Progress, RecordQuer
 
 
 class Written(Struct, frozen=True):
-    """Who wrote something, and when (UTC, ISO 8601)."""
+    """The author and time (UTC, ISO 8601) of a write."""
 
     by: str
     at: str
@@ -51,12 +51,12 @@ class ShownHead(Struct, frozen=True):
 
     @property
     def name(self) -> str:
-        """How it is named: DEVICE:SEQ."""
+        """Its name: DEVICE:SEQ."""
         return f"{self.device}:{self.seq}"
 
     @property
     def order(self) -> tuple[str, str, int]:
-        """What brings heads into the order in which they were written."""
+        """A sort key: the order in which heads were written."""
         return self.at, self.device, self.seq
 
 
@@ -95,7 +95,7 @@ class Record(Struct, frozen=True):
 
 
 class RecordShaper:
-    """Puts rows into the shape `record`; looks up units and what was sent once for all of them."""
+    """Converts rows to `record` documents; looks up units and sent commits once for all of them."""
 
     def __init__(self, node: Node, tx: ReadTx) -> None:
         self._node = node
@@ -106,7 +106,7 @@ class RecordShaper:
         self._sent = last_acknowledged(node, tx) if node.is_laptop else None
 
     def _unit(self, row: Row) -> str | None:
-        """Return the unit of a record; of one that is in no channel any more, the one that it says."""
+        """Return a record's unit; without any channel, the unit that it names."""
         if row.channel is not None and row.channel == self._tx.departed_channel:
             return str(row.doc["_unit"]) if "_unit" in row.doc else None
         return self._units.get(row.channel or 0)
@@ -150,7 +150,7 @@ class RecordShaper:
         }
 
     def _is_unsent(self, state: State) -> bool:
-        """Whether something was written here behind what a server has acknowledged: registers know all that went into them."""
+        """Whether the record has own commits that no server has acknowledged."""
         if self._sent is None:
             return False
         me, base = self._node.device, state.base
@@ -199,7 +199,7 @@ def device_name(tx: ReadTx, device: bytes) -> str:
 
 
 def server_name(node: Node, tx: ReadTx, server: bytes) -> str:
-    """Return what people call a server: this one, one above it, a branch."""
+    """Return a server's display name: this one, an upstream one, a branch."""
     if server == node.device:
         return own_name(node, tx)
     above = next((one.name for one in tx.servers() if one.id == server), None)

@@ -9,7 +9,7 @@ from fieldsync.store.contract import Row
 
 
 def home_of(node: Node, tx: Tx, owner: bytes) -> str | None:
-    """Return the unit for what is added to a record: where that lives, or as its unit is in conflict, one of this node's."""
+    """Return the unit for a new child record: its owner's, or if that is in conflict, one of this node's."""
     row = tx.row(owner)
     if row is None:
         return None
@@ -18,7 +18,7 @@ def home_of(node: Node, tx: Tx, owner: bytes) -> str | None:
 
 
 def check_known_unit(node: Node, tx: ReadTx, unit: str) -> str:
-    """Return a unit's path if there is such a unit, as far as this node was told. IllegalValue, UnitRefused with those like it.
+    """Return a unit's path if the unit is known here. IllegalValue, UnitRefused with similar ones.
 
     Below one's own units there may be one that no record has been in yet.
     """

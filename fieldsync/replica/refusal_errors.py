@@ -8,7 +8,7 @@ from fieldsync import errors
 
 
 def refusal_error(code: str, facts: str) -> errors.FieldsyncError:
-    """Return the error that a server's words stand for."""
+    """Return the error for a server's refusal."""
     kind = next((k for k in _error_classes(errors.FieldsyncError) if k.code == code), errors.Refused)
     try:
         return kind(**msgspec.json.decode(facts, type=dict[str, object]))
@@ -28,7 +28,7 @@ def _error_classes(kind: type[errors.FieldsyncError]) -> Iterator[type[errors.Fi
 
 
 def facts_of(text: str) -> dict[str, object]:
-    """Return a reason's facts as another node told them; none where they are not what they should be."""
+    """Return the facts of another node's reason; empty if malformed."""
     try:
         return msgspec.json.decode(text, type=dict[str, object])
     except (msgspec.MsgspecError, UnicodeError, RecursionError):

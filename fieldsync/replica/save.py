@@ -98,7 +98,7 @@ def draft_new(
 
 
 def new_fields(node: Node, tx: ReadTx, kind: Type, changes: Changes, *, after: int = 0) -> Fields:
-    """Return a new record's registers, checked; what is empty is left out."""
+    """Return a new record's registers, checked, without empty ones."""
     if kind.retired:
         raise errors.RetiredType(type=kind.name)
     parts = composite_fields.expand_changes(kind, changes, None, _entry_author(node, tx, changes, after))
@@ -110,7 +110,7 @@ def new_fields(node: Node, tx: ReadTx, kind: Type, changes: Changes, *, after: i
 
 
 def _entry_author(node: Node, tx: ReadTx, changes: Changes, after: int = 0) -> composite_fields.EntryAuthor:
-    """Return who writes the counts and log entries of a save that follows `after` others of its transaction."""
+    """Return the author of counts and log entries of a save that follows `after` others of its transaction."""
     device = tx.device(node.device) if changes.say else None
     return composite_fields.EntryAuthor(node.device, 0 if device is None else device.head + after + 1)
 
@@ -146,7 +146,7 @@ def edit_record(
     unfinished: str | None = None,
     beside: Sequence[NewRecord] = (),
 ) -> bytes:
-    """Save what a person changed of a record, and nothing else but new records `beside` it; return its id.
+    """Save a user's changes of a record, with new records `beside` it; return its id.
 
     `based_on` is the state that a form was filled from: values that are still the form's old ones are no change, and a
     field that somebody changed meanwhile is not overwritten but becomes a conflict.
@@ -171,7 +171,7 @@ def draft_change(
     note: str | None = None,
     based_on: State | None = None,
 ) -> Draft | None:
-    """Return the draft of what a person changed of a record, None where that is nothing; the same errors.
+    """Return the draft of a user's changes of a record, None without changes; same errors as saving.
 
     `system` are registers of the program's own that change with it.
     """
@@ -205,14 +205,14 @@ def save_change(
     system: Mapping[str, Value] = MappingProxyType({}),
     note: str | None = None,
 ) -> None:
-    """Save what a person changed of a record within a transaction, if anything; raises as `draft_change` does."""
+    """Save a user's changes of a record within a transaction, if any; same errors as `draft_change`."""
     draft = draft_change(node, tx, row, changes, system=system, note=note)
     if draft is not None:
         commit_drafts(node, tx, [draft])
 
 
 def differing_values(kind: Type, given: Mapping[str, object], shown: Mapping[str, object]) -> Fields:
-    """Return the stored values that say something else than what was shown."""
+    """Return the stored values that differ from those shown."""
     return {n: as_json(value) for n, value in given.items() if not equal_stored(kind.fields[n], value, shown.get(n))}
 
 
@@ -226,7 +226,7 @@ def draft_edit(
     based_on: State | None = None,
     decides: bool = False,
 ) -> Draft:
-    """Return the draft of a change to a record: each field covers what `core/edit_context.py` says, or as a decision all heads."""
+    """Return the draft of an edit: each field covers heads by `core/edit_context.py`, or all heads as a decision."""
     state = row.state if based_on is None else based_on
     type_rules = node.rules.type_rules(row.state.type)
     seen = {
@@ -240,7 +240,7 @@ def draft_edit(
 
 
 def _shown_before(node: Node, row: Row) -> Mapping[str, object]:
-    """Return what an edit starts from: what is shown; in a conflict, what this device has said."""
+    """Return the base of an edit: the value shown; in a conflict, this device's own."""
     if not row.conflicts:
         return row.doc
     return row.doc | {
@@ -252,7 +252,7 @@ def _shown_before(node: Node, row: Row) -> Mapping[str, object]:
 
 
 def remove_record(node: Node, ref: str, reason: str) -> bytes:
-    """Delete a record, with a reason and what was seen of it: a write that was not seen keeps it, and a person looks."""
+    """Delete a record with a reason and a context: an unseen write keeps it, and goes to review."""
     with node.store.write() as tx:
         row = find_row(tx, ref)
         if node.may_write(*units_of(tx, row)).role == PARTNER:

@@ -34,7 +34,7 @@ class SaveChecks:
         *,
         unseen: Container[str] = (),
     ) -> None:
-        """Refuse what may not stand beside what the record shows ({} for a new one). IllegalValue, IllegalStep, Incomplete."""
+        """Check values against the record's document ({} for a new one). IllegalValue, IllegalStep, Incomplete."""
         known = {**doc, **parts.said, **parts.sets, NOW: self._moment}
         validate.check_stored(kind, changed, known, self._today, sets=parts.sets, unseen=unseen)
         self.references.check_references(kind, {**parts.sets, **changed}, doc)
@@ -44,7 +44,7 @@ class SaveChecks:
 def check_authority(
     kind: Type, fields: Mapping[str, Value], doc: Mapping[str, object], role: str, *, new: bool = False
 ) -> None:
-    """Refuse what a role may not write over what a record shows. RoleRefused, IllegalValue."""
+    """Check the role's permission to replace the shown values. RoleRefused, IllegalValue."""
     write_roles.check_roles(kind, fields, doc, role)
     registered_extensions().check_write(role, kind.name, fields, new=new)
 
@@ -59,7 +59,7 @@ class ReferenceChecks:
     def check_references(
         self, kind: Type, values: Mapping[str, object], before: Mapping[str, object] | None = None
     ) -> None:
-        """Refuse what names a record of another type, or one that was removed; what was named `before` stays. IllegalValue."""
+        """Check references to removed records or other types; references present `before` stay. IllegalValue."""
         for name, value in values.items():
             spec = kind.fields.get(name)
             if spec is None or not spec.to or not value:
@@ -80,7 +80,7 @@ class ReferenceChecks:
             raise errors.IllegalValue(type=kind.name, field=spec.name, reason="was_removed", record=removed)
 
     def _find_target(self, record: str) -> tuple[str, str | None] | None:
-        """A record's type, and by what it is known where it was removed."""
+        """Return a record's type, and its code if it was removed."""
         if record not in self._met:
             if len(self._met) >= _REMEMBERED:
                 self._met.clear()

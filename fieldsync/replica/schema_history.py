@@ -45,7 +45,7 @@ SHORT = 8
 
 
 def remember_texts(tx: Tx, mark: bytes, texts: Mapping[str, str]) -> None:
-    """Remember which texts are in forms, so that whoever has these is sent what is new in later ones only."""
+    """Store the texts of forms, so that nodes with these are sent only the new texts of later ones."""
     short = (hashlib.sha256(text.encode()).digest()[:SHORT] for text in texts.values())
     tx.settings.known_texts[mark.hex()] = b"".join(short)
 

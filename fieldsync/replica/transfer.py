@@ -63,7 +63,7 @@ def transfer_record(node: Node, ref: str, unit: str, *, note: str | None = None)
 
 
 def plan_transfer(node: Node, ref: str, unit: str) -> MovePlan:
-    """Return what a move would do; the same errors.
+    """Return the effect of a move; same errors as moving.
 
     Nothing moves when the record lives there already. What a head that stands against the move names, is seen as before.
     """

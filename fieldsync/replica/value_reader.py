@@ -19,13 +19,13 @@ _REMEMBERED = 10_000
 
 
 class ValueReader:
-    """Reads values; `named` finds the record that a reference's words name, `today` is left out where that is no date."""
+    """Reads values; `named` finds a reference's record, `today` is needed for dates only."""
 
     def __init__(self, named: Callable[[Field, str], object], today: Callable[[], str] | None = None) -> None:
         self._named, self._today = named, today
 
     def read_value(self, field: Field, given: object) -> object:
-        """Return the id that a reference's words stand for, and a date's stored form; others as they are. NoRecord, Ambiguous."""
+        """Return the id for a reference's words and a date's stored form; other values unchanged. NoRecord, Ambiguous."""
         if not isinstance(given, str):
             return given
         if field.type == "ref":

@@ -92,7 +92,7 @@ def set_plan(node: Node, plan: BackupPlan | None) -> None:
 
 
 def read_plan(node: Node) -> BackupPlan | None:
-    """Return the schedule, None where there is none."""
+    """Return the schedule, or None."""
     with node.store.read() as tx:
         return tx.settings.backup_plan
 
@@ -110,7 +110,7 @@ def check_folder(folder: Path) -> None:
 
 
 def same_disk(plan: BackupPlan) -> bool:
-    """Return whether the copies lie on the disk of the backups; where the system does not tell, they do not."""
+    """Return whether the copies are on the disk of the backups; False if the system does not tell."""
     try:
         return bool(plan.copy) and Path(plan.copy).stat().st_dev == Path(plan.folder).stat().st_dev
     except OSError:
@@ -118,7 +118,7 @@ def same_disk(plan: BackupPlan) -> bool:
 
 
 def describe_plan(node: Node, plan: BackupPlan | None) -> BackupSchedule:
-    """Return a schedule as people are told it."""
+    """Return a schedule for display."""
     if plan is None:
         return BackupSchedule()
     rotation = plan.rotation
@@ -143,7 +143,7 @@ def is_due(plan: BackupPlan, note: BackupNote | None, tried: int, now: int) -> b
 
 
 def list_backups(node: Node, folder: Path) -> list[KeptBackup]:
-    """Return this server's backups in a folder, the newest first; files of other names are none of ours."""
+    """Return this server's backups in a folder, the newest first; other files are ignored."""
     named = re.compile(rf"fieldsync-{re.escape(node.letters)}-(\d{{8}}T\d{{6}}Z){re.escape(ENDING)}")
     found = []
     with suppress(OSError):
@@ -169,7 +169,7 @@ def newest_backup(node: Node) -> Path:
 
 
 def run_backup(node: Node) -> ScheduledBackup:
-    """Back up as the schedule says, copy and rotate; what came of it is noted. Usage, DiskFull, BadFile, StoreReadOnly."""
+    """Back up by the schedule, copy and rotate, and record the result. Usage, DiskFull, BadFile, StoreReadOnly."""
     plan = read_plan(node)
     if plan is None:
         raise errors.Usage(reason="no_backup_schedule")
@@ -206,7 +206,7 @@ def _free_name(node: Node, folder: Path) -> Path:
 
 
 def _rotate(node: Node, folder: Path, rotation: Rotation, made: Path) -> int:
-    """Remove the backups that the rotation does not keep, never the one just made, whatever the clock says; return how many."""
+    """Remove backups by rotation, but never the one just made, whatever the clock shows; return their number."""
     found = list_backups(node, folder)
     kept = backups_to_keep((one.at.astimezone() for one in found), rotation)
     removed = 0
@@ -232,7 +232,7 @@ def _remove_stale(node: Node, folder: Path) -> None:
 
 
 def _copy(node: Node, plan: BackupPlan, made: Path) -> Path:
-    """Copy a backup to the second folder, compare what came there, and rotate there, too. BadFile, DiskFull, StoreDamaged."""
+    """Copy a backup to the second folder, verify the copy, and rotate there. BadFile, DiskFull, StoreDamaged."""
     folder = Path(plan.copy)
     if plan.elsewhere and same_disk(plan):
         raise errors.BadFile(file=str(folder), reason="not_mounted")

@@ -89,7 +89,7 @@ def write_backup(node: Node, file: Path) -> BackedUp:
 
 
 def note_failure(node: Node, fault: errors.FieldsyncError) -> None:
-    """Note why a backup was not made, beside the last one that was."""
+    """Record why a backup failed, beside the last successful one."""
     with suppress(errors.DiskFull, errors.StoreUnavailable), node.store.write() as tx:
         note = tx.settings.backup_note or BackupNote()
         tx.settings.backup_note = structs.replace(note, fault=fault.code[:MOST_CODE], failed=node.clock())

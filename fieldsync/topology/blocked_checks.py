@@ -36,7 +36,7 @@ class BlockedCheck(Struct, frozen=True):
 
 
 class CheckObstacle(Struct, frozen=True):
-    """An obstacle as `status` tells it; `devices` are the letters of those whose commits the server does not hold."""
+    """An obstacle as shown by `status`; `devices` are the letters of those whose commits the server lacks."""
 
     server: KnownServer
     obstacle: Obstacle
@@ -59,7 +59,7 @@ def note_check(tx: Tx, server: bytes, what: str | None, now: int) -> None:
 
 
 def obstacles(node: Node, tx: ReadTx) -> list[tuple[KnownServer, Obstacle]]:
-    """Return what has kept checks from being made for a night: a branch syncs by night, a laptop at any time."""
+    """Return obstacles that have prevented checks for a day: a branch syncs by night, a laptop at any time."""
     found = []
     for server in tx.servers():
         one = tx.peer_settings(server.id).blocked_check

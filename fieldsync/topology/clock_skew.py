@@ -24,7 +24,7 @@ Note = tuple[
 
 
 def clock_skew(theirs: int, ours: int) -> int:
-    """Return how far a clock is ahead of ours (milliseconds), within what a database keeps in one number."""
+    """Return how far a clock is ahead of ours (milliseconds), clamped to the storable range."""
     return max(-_MOST, min(_MOST, theirs - ours))
 
 
@@ -65,7 +65,7 @@ def take_notes_from_above(tx: Tx, node: Node, notes: Sequence[Heard]) -> None:
 
 
 def apply_notes(tx: Tx, node: Node, notes: Sequence[Note], about: Iterable[Row] | None = None) -> None:
-    """Take over another server's notes, and settle anew the records with ties that they are about (all records, if not told)."""
+    """Store another server's clock notes, and settle again the records with ties concerned (all records, if not given)."""
     for _, device, first, last, off_by in notes:
         tx.note_clock(device, first, clock_skew(off_by, 0), last)
     facts = device_facts(tx)
@@ -88,12 +88,12 @@ def apply_notes(tx: Tx, node: Node, notes: Sequence[Note], about: Iterable[Row] 
 
 
 def newest_time_from(tx: ReadTx, server: bytes) -> int:
-    """Return the newest time (milliseconds) that a server told this node, 0 if it never did."""
+    """Return the newest time (milliseconds) received from a server, 0 if none."""
     return tx.peer_settings(server).newest_time
 
 
 def corrected_stamp(last: int, now: int, ahead: int) -> int:
-    """Return our last stamp, `ahead` being how far a server says our clock is: one that ran ahead once is not followed for ever."""
+    """Return our last stamp, unless a server reports our clock `ahead`: a clock that once ran ahead is not followed for ever."""
     if abs(ahead) <= stamp.TOLERANCE_MS < stamp.milliseconds(last) - now:
         return now << stamp.COUNTER_BITS
     return last

@@ -29,7 +29,7 @@ def _keep_contact(tx: Tx, device: bytes, contact: Contact, now: int) -> None:
 
 
 def report_frames(tx: ReadTx, node: Node, server: bytes) -> Iterator[Peer]:
-    """Yield what an upstream server has not taken yet of contacts with the devices below this branch."""
+    """Yield contacts with devices below this branch that an upstream server has not acknowledged."""
     told = tx.peer_settings(server).reported_cursor
     fresh = []
     for device in tx.devices():
@@ -47,7 +47,7 @@ def note_reported(tx: Tx, server: bytes, number: int) -> None:
 
 
 def take_reports(tx: Tx, branch: Device, peer: Peer, now: int) -> None:
-    """Take what a branch tells of devices in its units, or of those whose commits it has brought; the later contact counts."""
+    """Store a branch's reports on devices in its units, or whose commits it has brought; the later contact counts."""
     if not peer.reports:
         return
     settings = tx.peer_settings(branch.id)

@@ -48,7 +48,7 @@ def release_departed(sender: Sender, tx: Tx) -> None:
 
 
 def _accept_unnamed(sender: Sender, tx: Tx) -> None:
-    """Accept what waits here and the upstream server, which has told all its refusals, holds without one."""
+    """Accept commits quarantined here that the upstream server, having sent all its refusals, holds without one."""
     for device, seqs in tx.waiting_commits().items():
         held = tx.acknowledged_seq(sender.server.id, device)
         codes = {seq: code for seq, code, _ in tx.refusals(device)}
@@ -69,7 +69,7 @@ def _seqs_outside(sender: Sender, tx: Tx, device: bytes, seqs: Sequence[int]) ->
 
 
 def release_from_laptop(tx: Tx, rows: Sequence[Row], unit: str | None = None) -> None:
-    """Purge what has left a laptop's units. What it wrote and no server has applied stays, out of all channels, until that changes."""
+    """Delete records that left a laptop's units; those with unapplied commits stay, outside all channels, until that changes."""
     kept = tx.unapplied_records() if rows else set()
     gone = [row for row in rows if row.state.record not in kept]
     tx.note_departed(gone, unit)
@@ -84,7 +84,7 @@ def _purge_rows(tx: Tx, rows: Sequence[Row]) -> None:
 
 
 def take_returned(node: Node, tx: Tx, rows: Mapping[bytes, Row], before: Container[bytes]) -> None:
-    """Take in of the records that are new here (not `before`) what had become of them here, and was purged with them."""
+    """Restore to records that are new here (not `before`) the local data that was deleted with them."""
     new = {record: row for record, row in rows.items() if record not in before}
     heads = {device.id: device.head for device in tx.devices() if device.head} if new else {}
     if not heads:
@@ -97,7 +97,7 @@ def take_returned(node: Node, tx: Tx, rows: Mapping[bytes, Row], before: Contain
 
 
 def rejoin_logged(node: Node, tx: Tx, rows: Mapping[bytes, Row]) -> None:
-    """Join to records what the log has of them: an upstream server that was restored may not have it again yet."""
+    """Join records with their commits in the log: a restored upstream server may still lack some."""
     logged = (one.commit() for record in rows for one in tx.commits_of(record, refused=False))
     states = [node.rules.upgrade_state(state_of(said)) for said in logged if said is not None]
     if states:
@@ -105,7 +105,7 @@ def rejoin_logged(node: Node, tx: Tx, rows: Mapping[bytes, Row]) -> None:
 
 
 def _arrivals_taken(sender: Sender, tx: Tx, units: list[str]) -> dict[str, int]:
-    """Return up to which arrival of each unit all devices have taken what is there: as they said at their last contact.
+    """Return the sequence number of each unit that all devices have reached, by their last contacts.
 
     One that never came here has nothing from here; one that was locked out is told nothing any more.
     """

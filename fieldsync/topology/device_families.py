@@ -28,14 +28,14 @@ def is_further(tx: ReadTx, original: bytes, new: bytes) -> bool:
 
 
 def check_room(tx: ReadTx, original: bytes) -> None:
-    """Refuse a further successor while too many of its family wait: nobody could tell the honest one from the others. ManyPending."""
+    """Refuse a further successor while too many of its family are pending, as none could be told apart. ManyPending."""
     waiting = [one for one in map(tx.device, tx.revocation_family(original)) if one is not None and one.pending]
     if sum(one.state != "revoked" for one in waiting) >= MOST_PENDING:
         raise errors.ManyPending(limit=MOST_PENDING)
 
 
 def count_today(tx: Tx, what: str, device: Device, now: int, wanted: int, *, most: int) -> int:
-    """Return how many of the `wanted` new devices of a family may be taken, of at most so many a day (UTC), and count these."""
+    """Return how many of the `wanted` new devices of a family the daily limit (UTC) allows, and count these."""
     counts, today = tx.peer_settings(_family_root(tx, device)).daily_counts, now // _DAY_MS
     counted = counts[what]
     before = counted.taken if counted.day == today else 0
@@ -58,7 +58,7 @@ def _family_root(tx: ReadTx, device: Device) -> bytes:
 
 
 def check_pace(tx: Tx, original: Device, now: int) -> None:
-    """Count a successor, and refuse it beyond so many a day of one family: each is heard of by everybody, for ever. ManySuccessors."""
+    """Count a successor; refuse it beyond the family's daily limit, as every node stores it for ever. ManySuccessors."""
     if not count_today(tx, "succeeded", original, now, 1, most=MOST_A_DAY):
         raise errors.ManySuccessors(limit=MOST_A_DAY)
 
@@ -66,7 +66,7 @@ def check_pace(tx: Tx, original: Device, now: int) -> None:
 def inherit_history(
     tx: Tx, original: bytes, new: bytes, *, after: int | None = None, within: tuple[Grant, ...] | None = None
 ) -> None:
-    """Let a successor have its original's former units and changes of grants: what it re-issues is judged as its original's would be.
+    """Give a successor its original's former units and grant changes, by which its re-issued commits are judged.
 
     `after`: it works with the last of these grants, and re-issues what its original signed behind this commit.
     `within`: only units that these grants cover are taken over.
@@ -85,7 +85,7 @@ def inherit_history(
 
 
 def spare_copies(tx: Tx, device: Device, now: int) -> None:
-    """Let a device's copies that work today go on when it is revoked and they are not; pending ones are locked with it."""
+    """Mark the working copies of a device as spared at its revocation; pending ones are locked with it."""
     for id_ in tx.revocation_family(device.id) - {device.id}:
         one = tx.device(id_)
         if one is not None and one.copy_of is not None and not one.pending:
@@ -93,7 +93,7 @@ def spare_copies(tx: Tx, device: Device, now: int) -> None:
 
 
 def approve_copy(tx: Tx, device: Device, now: int) -> None:
-    """Take a pending device as a family of its own, and what it had said as the shared successors between it and the others.
+    """Accept a pending device as a family of its own, with the commits re-issued by shared successors between it and the others.
 
     Their quarantined commits are due: whoever approves judges them again.
     """

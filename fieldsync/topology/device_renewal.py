@@ -54,7 +54,7 @@ class RenewedDevice(Struct, frozen=True):
 
 
 class ServerExchange(Protocol):
-    """What is needed of a talk with a server."""
+    """The requests to a server that a renewal needs."""
 
     node: Node
     server: "KnownServer"
@@ -74,7 +74,7 @@ class ServerExchange(Protocol):
 
 
 def renewal_message(old: bytes, key: bytes, server: bytes | None) -> bytes:
-    """Return what the old device and the new key sign for a server, which protocol 1 (None) does not name."""
+    """Return the bytes that the old and the new key sign; protocol 1 (None) names no server in them."""
     return b"fieldsync renew 1" + old + key if server is None else b"fieldsync renew 2" + server + old + key
 
 
@@ -82,7 +82,7 @@ def renewal_message(old: bytes, key: bytes, server: bytes | None) -> bytes:
 
 
 def sync_or_renew(talk: ServerExchange) -> RenewedDevice | None:
-    """Do a sync; a store that turns out to be a copy first becomes a device of its own, and what it became is returned."""
+    """Sync; a store found to be a copy is renewed first. Return the result, with the new device if any."""
     node = talk.node
     with node.store.read() as tx:
         begun = tx.settings.renewing_key
@@ -162,7 +162,7 @@ def _request_renewal(talk: ServerExchange, key: DeviceKey | None, seqs: list[int
 
 
 def _last_shared(tx: Tx, node: Node, server: bytes, common: int) -> int:
-    """Return up to where the old device's commits stay as they are: this server has them, or another acknowledged them."""
+    """Return the last commit of the old device that stays as it is: this server has it, or another acknowledged it."""
     elsewhere = [seq for other, seq, _ in tx.receipts(node.device) if other != server]
     return max([common, *elsewhere])
 
@@ -220,7 +220,7 @@ def _become_device(node: Node, tx: Tx, key: DeviceKey, letters: str, after: int)
 def enrol_successor(
     node: Node, old: Device, asked: RenewRequest, protocol: int, grants: bytes = b""
 ) -> tuple[str, int]:
-    """Enrol the device that goes on for a copied one: its letters, and the last shared commit.
+    """Enrol a copied device's successor; return its letters and the last shared commit.
 
     BadSignature, Revoked, ManyPending, ManySuccessors.
 

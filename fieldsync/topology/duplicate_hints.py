@@ -21,7 +21,7 @@ _TOLD = frozenset((CASEWORKER, SUPERVISOR, ADMIN, BRANCH))
 
 
 def compare_arrivals(node: Node, tx: Tx) -> bool:
-    """Compare what has arrived; return whether there is more, which waits for the next time."""
+    """Compare arrived records; return whether more are left for the next time."""
     duplicate_index.update_index(node, compare=True, limit=AT_ONCE, opens=lambda: nullcontext(tx))
     return any(tx.uncompared_counts())
 
@@ -29,7 +29,7 @@ def compare_arrivals(node: Node, tx: Tx) -> bool:
 def duplicate_hints(
     tx: ReadTx, device: Device, channels: Sequence[Channel], after: int
 ) -> tuple[int, tuple[bytes, ...]]:
-    """Return how far pairs go, and the device's own records that were paired since with one that it may not see."""
+    """Return the pairs' sequence number, and the device's own records paired since with one that it may not see."""
     found = tx.pairs_across(after, [channel.n for channel in channels], comparison.LIKELY, _MOST)
     if not any(grant.role in _TOLD for grant in device.grants):
         return found[0], ()
@@ -37,5 +37,5 @@ def duplicate_hints(
 
 
 def note_hints(tx: Tx, records: Sequence[bytes]) -> int:
-    """Remember what a server said of records that are here; return how many are news."""
+    """Store a server's hints about records here; return the number of new ones."""
     return tx.note_elsewhere(records)

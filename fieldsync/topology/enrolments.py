@@ -68,7 +68,7 @@ def may_enrol(branch: Device, said: Enrolment, known: Device | None) -> bool:
 
 
 def order_enrolments(tx: ReadTx, told: Sequence[Enrolment]) -> list[Enrolment]:
-    """Return enrolments as they came, but those that go on for a device which is told of, too, behind that one's.
+    """Return enrolments in order, with a successor after its original if both are listed.
 
     Where that one is known and told of as revoked they come before it: whoever is known by then may be spared.
     """
@@ -97,7 +97,7 @@ def root_of(tx: ReadTx, device: bytes, own: bytes) -> bytes:
 
 
 def take_all_from_below(tx: Tx, branch: Device, told: Sequence[Enrolment], now: int, own: bytes) -> bool:
-    """Take what a branch says of devices; False where some have to wait for another day, as too many are news.
+    """Accept a branch's enrolments; False if some exceed the daily limit and must be sent again.
 
     Everybody hears of each, so a hostile branch must not make any number of them.
     """
@@ -123,7 +123,7 @@ def _is_known(tx: ReadTx, device: bytes) -> bool:
 
 
 def take_from_below(tx: Tx, branch: Device, said: Enrolment, now: int) -> None:
-    """Take what a branch says of a device, as far as it is the branch's to say.
+    """Accept a branch's enrolment of a device, within the branch's authority.
 
     A device that is new here and goes on for another is pending if that one has a successor already; if that one is revoked,
     it is locked with it. So it does not matter what the branch had heard.
@@ -243,7 +243,7 @@ def _is_sound(said: Enrolment) -> bool:
 
 
 def _limit_from_below(tx: Tx, branch: Device, said: Enrolment, now: int) -> Enrolment:
-    """Return what a branch says of a device, without times to come, letters of others, and names that cannot be shown."""
+    """Return a branch's enrolment with future times, others' letters and unsafe names replaced."""
     known = tx.device(said.device)
     letters = said.letters
     if (known is None or known.key is None) and not device_letters.are_free(tx, letters, said.device, branch.id):
@@ -254,13 +254,13 @@ def _limit_from_below(tx: Tx, branch: Device, said: Enrolment, now: int) -> Enro
 
 
 def _limit_times(said: Enrolment, latest: int) -> Enrolment:
-    """Return an enrolment with no time after `latest`: it would outdo all that is said from here on."""
+    """Return an enrolment with no time after `latest`, as that would override all later changes."""
     times = {name: min(getattr(said, name), latest) for name in ("enrolled", "changed", "approved", "spared")}
     return msgspec.structs.replace(said, **times)
 
 
 def _enrolling_server(tx: ReadTx, branch: Device, said: Enrolment) -> bytes:
-    """Return the server that enrolled a device as a branch says, unless it is one that is known not to be below the branch."""
+    """Return the enrolling server by the branch's report, unless it is known not to be below the branch."""
     named = tx.device(said.enrolled_by)
     if len(said.enrolled_by) != DEVICE_SIZE:
         return branch.id
@@ -273,7 +273,7 @@ def is_within(branch: Device, device: Device) -> bool:
 
 
 def _apply_enrolment(tx: Tx, said: Enrolment, *, within: tuple[Grant, ...] | None = None) -> None:
-    """Take over an enrolment: the state rises, the rest goes by the later change; a new successor inherits what is `within` some grants."""
+    """Apply an enrolment: the state rises, other data by the later change; a new successor inherits grants `within` a limit."""
     told = tuple(Grant(unit, role) for unit, role in said.grants)
     known = tx.device(said.device)
     if known is None or known.key is None:

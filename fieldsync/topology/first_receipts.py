@@ -29,7 +29,7 @@ _MOST = 65_536  # receipts in one request
 
 
 def receipt_message(one: Taking) -> bytes:
-    """Return what a server signs of a receipt."""
+    """Return the bytes that a server signs for a receipt."""
     return b"fieldsync receipt 1" + messages.encode(msgspec.structs.replace(one, signature=b""))
 
 
@@ -63,19 +63,19 @@ def note_first_receipts(node: "Node", tx: Tx, device: Device, logged: Sequence[L
 
 
 def _precedes_notice(change: AuthorityChange, told: StatedChange | None, seq: int, now: int) -> bool:
-    """Return whether a device signed this commit before it was told of other grants, which count for it only then."""
+    """Return whether a device signed this commit before it learned of other grants, which apply only after that."""
     return change.kind == GRANTS and now <= change.until and (told is None or seq <= told.head)
 
 
 def lacks_notice(tx: ReadTx, device: Device) -> bool:
-    """Return whether a device was told of other grants by a bundle only: where it stood then, it says by its next request."""
+    """Return whether a device learned of other grants by bundle only: its position is then known by its next request."""
     return device.changed != device.enrolled and any(
         tx.stated_change(change.n, device.id) is None for change in tx.authority_changes(device.id)
     )
 
 
 def note_notice(tx: Tx, device: Device, head: int, *, again: bool) -> None:
-    """Remember up to where a device had signed when it was told of other grants; `again` while it works with those before."""
+    """Record a device's position when it learned of other grants; `again` while it works with the earlier ones."""
     for change in tx.authority_changes(device.id):
         tx.note_stated_change(change.n, device.id, StatedChange(head, b""), again=again)
 
@@ -84,7 +84,7 @@ def note_notice(tx: Tx, device: Device, head: int, *, again: bool) -> None:
 
 
 def receipt_frames(sender: Sender, after: Mapping[bytes, int]) -> Iterator[bytes]:
-    """Yield where the devices stand whose commits the upstream server lacks, and who took these first."""
+    """Yield the positions and first receipts of devices whose commits the upstream server lacks."""
     node, server = sender.node, sender.server.id
     if sender.protocol < SENDS_RECEIPTS:
         return
@@ -134,7 +134,7 @@ class BroughtReceipts:
                 self._of.setdefault(one.device, {})[one.last] = one
 
     def keep_receipts(self, node: "Node", tx: Tx, branch: Device, device: bytes, before: int, last: int) -> None:
-        """Keep those of a device's commits that have come, behind `before` up to `last`; what was said before of these goes.
+        """Store receipts of a device's commits after `before` up to `last`, and drop earlier statements about these.
 
         The branch's own tell the time by its clock; those that are to go further up stay as they were signed.
         """
@@ -156,7 +156,7 @@ class BroughtReceipts:
 
 
 def _is_signed_by_branch(tx: ReadTx, branch: Device, one: Taking) -> bool:
-    """Return whether a receipt is signed by the branch that it names, which is this one or one that it may have below it."""
+    """Return whether a receipt is signed by the branch that it names: this one, or a possible one below it."""
     server, device = tx.device(one.server), tx.device(one.device)
     if server is None or server.key is None or device is None or server.state != "enrolled":
         return False

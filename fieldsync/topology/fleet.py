@@ -93,7 +93,7 @@ class FleetDevice(Struct, frozen=True):
 
 
 class _Seen(Struct, frozen=True):
-    """What is known of a device: `at` its last sync (milliseconds, 0: never), `skew` None where its clock was never compared."""
+    """Data on a device: `at` its last sync (milliseconds, 0: never), `skew` None if its clock was never compared."""
 
     kind: str
     at: int
@@ -203,7 +203,7 @@ def _needs(node: Node, device: Device, seen: _Seen, now: int, times: tuple[int, 
 
 
 def _needs_told(report: NodeReport, kind: str, now: int, times: tuple[int, int]) -> dict[str, int | None]:
-    """Return what a report says by itself; a laptop's work is with its server, so that only servers have to have backups."""
+    """Return the needs that a report shows by itself; only servers need backups, as a laptop's work is on its server."""
     found: dict[str, int | None] = {}
     backup, rehearsed = times
     if report.free is not None and report.free < LOW_DISK:

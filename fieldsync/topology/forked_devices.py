@@ -31,7 +31,7 @@ _Links = list[tuple[bytes, bytes]]  # a commit's hash, and the chain's behind it
 
 
 def reissue_batch(node: Node, tx: Tx, device: Device, batch: Sequence[Commit], seal: bytes) -> list[Commit]:
-    """Re-issue what a branch brings of a device's other history. When it is judged, `reissue_bases` is to follow.
+    """Re-issue a branch's batch of a device's other chain. After it is judged, `reissue_bases` must follow.
 
     Only the device's own seal is proof that it is the device's. What does not go on from anything known is not taken.
     """
@@ -62,7 +62,7 @@ def reissue_batch(node: Node, tx: Tx, device: Device, batch: Sequence[Commit], s
 def _verified_history(
     tx: Tx, device: Device, batch: Sequence[Commit], seal: bytes
 ) -> tuple[bytes | None, bytes, _Links] | None:
-    """Return the history that a batch goes on from, the chain there, and the chain's links, if the seal is the device's."""
+    """Return the chain that a batch continues, the hash there and the links, if the device's signature is valid."""
     bodies = list(map(commit.encode, batch))
     before = batch[0].seq - 1
     starts = tx.links_at(device.id, before) if before else {chain.chain_start(device.id): None}
@@ -80,7 +80,7 @@ def _fork_chain(tx: Tx, device: Device, heir: bytes) -> bytes:
 
 
 def may_repeat(tx: ReadTx, device: Device, *, by_server: bool) -> set[bytes]:
-    """Return the devices whose commits one's may re-issue: a copy's family; for a server's own, who goes on for copied ones."""
+    """Return the devices whose commits a device may re-issue: a copy's family; for a server, copied devices."""
     if by_server:
         return {one.id for one in tx.devices() if one.copy_of is not None} - {device.id}
     return (
@@ -89,7 +89,7 @@ def may_repeat(tx: ReadTx, device: Device, *, by_server: bool) -> set[bytes]:
 
 
 def is_reissued(tx: ReadTx, others: Collection[bytes], commit: Commit, today: Callable[[Commit], Commit]) -> bool:
-    """Return whether one of these devices has said this already: two servers may say one work again."""
+    """Return whether one of these devices has re-issued this commit already, as two servers may do."""
     mine = _commit_content(today(commit))
     return any(
         mine <= _commit_content(today(said))
@@ -99,7 +99,7 @@ def is_reissued(tx: ReadTx, others: Collection[bytes], commit: Commit, today: Ca
 
 
 def _commit_content(commit: Commit) -> Counter[tuple[str, str]]:
-    """Return what a commit says apart from what its shared successor says in other words: codes, parts of its own, dots."""
+    """Return a commit's content without the parts that its shared successor changes: codes, own parts, dots."""
     told = []
     for name, value in commit.fields.items():
         bound = name == "_code" or isinstance(value, dict) or ("/" in name and type(value) is int)
@@ -109,7 +109,7 @@ def _commit_content(commit: Commit) -> Counter[tuple[str, str]]:
 
 
 def writes_before(tx: Tx, old: bytes, record: bytes, after: int) -> OldWrites:
-    """Return what a device's commits up to one have written of a record."""
+    """Return the writes to a record by a device's commits up to one."""
     mine = [c for c in tx.commits_of(record) if c.device == old and c.seq <= after]
     return collect_old_writes(said for c in sorted(mine, key=lambda c: c.seq) if (said := c.commit()) is not None)
 
@@ -136,7 +136,7 @@ def _enrol_successor(node: Node, tx: Tx, device: Device, after: int, link: bytes
 
 
 def reissue_own(node: Node, tx: Tx, device: Device, after: int, records: Iterable[bytes] | None = None) -> None:
-    """Re-issue in this server's name what the device's commits behind `after` have left standing (in these records)."""
+    """Re-issue in this server's name the surviving writes of a device's commits after `after` (in these records)."""
     if records is None:
         records = dict.fromkeys(one.record for one in tx.commits_behind(device.id, after))
 
@@ -172,7 +172,7 @@ def forked_after(tx: ReadTx) -> dict[bytes, int]:
 
 
 def reissue_bases(node: Node, tx: Tx, old: bytes, records: Iterable[bytes]) -> None:
-    """Re-issue what shared successors' commits that made records have left standing: these could not say that they cover the old ones.
+    """Re-issue surviving writes of shared successors' creating commits, which have no context that covers the old ones.
 
     So whoever holds a record as the copied device made it holds it once.
     """
@@ -190,7 +190,7 @@ def reissue_bases(node: Node, tx: Tx, old: bytes, records: Iterable[bytes]) -> N
 def _reissue_heads(
     node: Node, tx: Tx, records: Iterable[bytes], wanted: Callable[[Head, Base | None], bool], over: Mapping[bytes, int]
 ) -> None:
-    """Re-issue, as their authors' and at their time, the values of wanted heads, which had seen what they had, and what is `over`.
+    """Re-issue the values of wanted heads with their authors, times and contexts, and those `over`.
 
     So are deletions that had seen them: else they would not have seen the repetition, and ask.
     """

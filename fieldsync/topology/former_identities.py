@@ -32,7 +32,7 @@ MOST_A_DAY = 8  # former identities of one family that a server first hears of
 
 
 def prepare_loss(tx: Tx, key: DeviceKey, heir: bytes) -> None:
-    """Prepare for the loss of a key: seal what its device has written, and sign which key goes on for it."""
+    """Prepare the deletion of a key: sign its device's chain, and its successor's key."""
     seals, count, size = [], 0, 0
     last = None
     for one in tx.commits_behind(key.device, 0):
@@ -48,7 +48,7 @@ def prepare_loss(tx: Tx, key: DeviceKey, heir: bytes) -> None:
 
 
 def identity_frames(sender: Sender, after: Mapping[bytes, int], room: int) -> Iterator[bytes]:
-    """Yield what a server lacks of former identities' commits, as far as there is room."""
+    """Yield former identities' commits that a server lacks, within the space."""
     if sender.node.is_laptop and sender.protocol >= NAMES_FORMER:
         for frame in _all_frames(sender, after):
             room -= http_size(frame)
@@ -97,7 +97,7 @@ class FormerIdentity(Struct, frozen=True):
 
 
 def line_of(device: bytes, named: Sequence[Former]) -> dict[bytes, FormerIdentity]:
-    """Return the devices that gave up their keys for this one, or for one that did, the last first: each signed who goes on for it."""
+    """Return this device's predecessors, the latest first, each of which signed its successor."""
     said = {device_id(one.key): one for one in named}
     line: dict[bytes, FormerIdentity] = {}
     at = device
@@ -110,7 +110,7 @@ def line_of(device: bytes, named: Sequence[Former]) -> dict[bytes, FormerIdentit
 
 
 def _signed_predecessor(said: Mapping[bytes, Former], device: bytes) -> bytes | None:
-    """Return the device that signed that this one goes on for it."""
+    """Return the device that signed this one as its successor."""
     one = said.get(device)
     before = said.get(one.copy_of) if one is not None else None
     if one is None or before is None:
@@ -176,7 +176,7 @@ def _enrol_identity(tx: Tx, link: FormerIdentity, now: int) -> None:
 def lacking_identities(
     tx: ReadTx, line: Mapping[bytes, FormerIdentity], asked: Iterable[bytes]
 ) -> Iterator[tuple[bytes, int, bytes]]:
-    """Yield (device, 0, chain) of the devices whose commits would be taken, and of which there are none yet."""
+    """Yield (device, 0, chain) of acceptable devices without any commits here yet."""
     device_of = cache(tx.device)
     for one in asked:
         if one in line and unknown_identities(device_of, line, one):

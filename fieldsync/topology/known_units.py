@@ -14,7 +14,7 @@ _told: dict[bytes, tuple[int, tuple[str, ...]]] = {}
 
 
 def units_to_tell(tx: ReadTx, server: bytes) -> tuple[str, ...]:
-    """Return the units that a server tells its devices; none where it does not know all, or there are too many for a frame."""
+    """Return the units to send to devices; empty if not all are known, or they exceed a frame."""
     if tx.settings.upstream is not None:
         return tx.peer_settings(tx.settings.upstream).units
     count = tx.count_channels()
@@ -26,11 +26,11 @@ def units_to_tell(tx: ReadTx, server: bytes) -> tuple[str, ...]:
 
 
 def units_hash(units: tuple[str, ...]) -> bytes:
-    """Return four bytes that tell one list of units from another; none for the empty list."""
+    """Return a four-byte hash of a list of units; empty for the empty list."""
     return hashlib.sha256("\n".join(units).encode()).digest()[:4] if units else b""
 
 
 def unit_news(tx: ReadTx, server: bytes, told: bytes) -> tuple[str, ...] | None:
-    """Return the units to tell a device; None where there are none, or it was told these, which have the hash `told`."""
+    """Return the units to send to a device; None if there are none or it has this list (hash `told`)."""
     units = units_to_tell(tx, server)
     return units if units and units_hash(units) != told else None

@@ -14,7 +14,7 @@ from fieldsync.store.contract import Row
 def note_left_units(
     tx: Tx, rules: Rules, states: Iterable[State], rows: Mapping[bytes, Row], held: Container[bytes]
 ) -> set[bytes]:
-    """Tell the units in which records were made, or to which they were moved, and are not, that they left. `held`: before this.
+    """Record departures in units where records were created or moved to but are not now. `held`: before this.
 
     Their authors hold them there, and after a restore branches may. Returns those that are so as they belong to another record.
     """

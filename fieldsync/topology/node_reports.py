@@ -30,7 +30,7 @@ def own_report(node: Node, tx: ReadTx, server: bytes | None = None) -> NodeRepor
 
 
 def free_space(node: Node) -> int | None:
-    """Return the room on the store's disk in MiB, None where the system does not tell."""
+    """Return the free space on the store's disk in MiB, or None if unknown."""
     try:
         return shutil.disk_usage(node.home).free // MIB
     except OSError:

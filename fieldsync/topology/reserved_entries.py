@@ -37,7 +37,7 @@ class _StoredEntry(Reserved, array_like=True, frozen=True):
 
 
 class _EntryRoom:
-    """The pieces of one way, and what they take of each device and of each that answers for others."""
+    """The entries in one direction, with the space used by each device and by each server responsible for others."""
 
     def __init__(self, pieces: Iterable[_StoredEntry], most_of_one: int) -> None:
         self.pieces: dict[tuple[bytes, bytes], _StoredEntry] = {}
@@ -47,7 +47,7 @@ class _EntryRoom:
             self._put_in(piece)
 
     def put_entry(self, piece: _StoredEntry) -> bool:
-        """Put a piece in, in the place of an older one under its key; False where that is the same, or there is no room."""
+        """Store an entry in place of an older one with its key; False if it is unchanged or there is no space."""
         before = self.pieces.get((piece.source, piece.key))
         if before is not None and before.data == piece.data:
             return False
@@ -61,7 +61,7 @@ class _EntryRoom:
         return False
 
     def _make_room(self, piece: _StoredEntry) -> bool:
-        """Drop the oldest pieces of whoever uses the most, as long as this one's bringer would not use more."""
+        """Drop the oldest entries of the largest user, unless this entry's bringer would then use more."""
         while self._by_via.total() + entry_size(piece) > MOST:
             most, used = max(self._by_via.items(), key=lambda one: one[1])
             if self._by_via[piece.via] + entry_size(piece) > used:
@@ -87,7 +87,7 @@ def stored_entries(tx: ReadTx, way: str) -> tuple[Reserved, ...]:
 
 
 def entry_size(piece: Reserved) -> int:
-    """Return what a piece counts."""
+    """Return the size that an entry counts."""
     return len(piece.key) + len(piece.data) + _OWN
 
 
@@ -118,7 +118,7 @@ def _load_entries(tx: ReadTx, way: str) -> tuple[_StoredEntry, ...]:
 def store_entries(
     tx: Tx, way: str, said: Sequence[Reserved], now: int, source: bytes | None = None, *, via: bytes = b""
 ) -> None:
-    """Keep what was said, by `source` if it speaks for itself only; `via` answers for who brings it."""
+    """Store entries, by `source` if it sends only its own; `via` is responsible for its bringer."""
     if not said:
         return
     room = _EntryRoom(_load_entries(tx, way), MOST_OF_ONE if way == UP else MOST)
@@ -137,7 +137,7 @@ def last_taken_from(tx: ReadTx, device: bytes) -> int:
 
 
 def store_entries_from(tx: Tx, device: bytes, said: Sequence[Reserved], now: int, *, relays: bool, own: bytes) -> None:
-    """Take what a device says, or a branch for its devices, and remember how far that goes. `own`: this server's device."""
+    """Store the entries of a device, or of a branch's devices, and the progress. `own`: this server's device."""
     if said:
         via = enrolments.root_of(tx, device, own)
         taken = list(_entries_of_branch(tx, device, said, via)) if relays else said
@@ -146,7 +146,7 @@ def store_entries_from(tx: Tx, device: bytes, said: Sequence[Reserved], now: int
 
 
 def _entries_of_branch(tx: ReadTx, branch: bytes, said: Iterable[Reserved], via: bytes) -> Iterator[Reserved]:
-    """Yield the pieces that are a branch's to tell: of devices in its units, or whose commits it has brought; of unknown ones a few.
+    """Yield entries that a branch may bring: of devices in its units, or whose commits it has brought; a few unknown ones.
 
     A device may be told of in the same request, behind the hello that has its pieces.
     """

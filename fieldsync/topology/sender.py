@@ -10,13 +10,13 @@ from fieldsync.wire.frames import FrameCodec
 
 
 class SyncCounts(Protocol):
-    """What a sync has counted so far."""
+    """The counts of a sync so far."""
 
     commits: int
 
 
 class Sender(Protocol):
-    """One exchange with one server: `protocol` is what both speak, `carries` whether it has other devices' commits."""
+    """One exchange with one server: `protocol` is the common version, `carries` whether other devices' commits are sent."""
 
     node: Node
     server: KnownServer
@@ -35,7 +35,7 @@ class Sender(Protocol):
         """Return the request's first frame."""
 
     def pack_commits(self, logged: list[LoggedCommit]) -> bytes:
-        """Return commits as a frame under their device's seal; one that is too long for a frame comes back too long."""
+        """Return commits as a frame under their device's signature; it may exceed the frame limit."""
 
     def count_up(self, logged: Sequence[LoggedCommit]) -> None:
-        """Count what goes up."""
+        """Count sent data."""

@@ -28,7 +28,7 @@ def take_verdict(node: Node, tx: Tx, server: bytes, seq: int, code: str, facts: 
 
 
 def forget_verdicts(node: Node, tx: Tx, server: bytes) -> None:
-    """Forget what a server said of this node's saves in another life of its store: it tells anew all that it says now."""
+    """Delete a server's verdicts from another store epoch: it sends all present ones again."""
     for seq, said in tx.server_verdicts(node.device).items():
         if server in said:
             tx.note_verdict(node.device, seq, server, "")
@@ -37,7 +37,7 @@ def forget_verdicts(node: Node, tx: Tx, server: bytes) -> None:
 
 
 def drop_ended_verdicts(node: Node, tx: Tx, server: bytes, upto: int) -> None:
-    """Hear that a server has told all its verdicts on saves up to here: what it did not name it has applied.
+    """Note that a server has sent all its verdicts up to here: unnamed saves are applied.
 
     That ends what other servers said, unless they are above it; and, if these are not below it either, only that a save waits.
     """

@@ -25,7 +25,7 @@ _SELDOM_MS = 60 * 60 * 1000
 
 
 class EpochMeeting(NamedTuple):
-    """A server's epoch, whether what a device has from it counts, and how many answers the device has come for."""
+    """A server's epoch, whether a device's data from it is valid, and the number of the device's answers."""
 
     epoch: bytes
     counts: bool
@@ -83,7 +83,7 @@ def note_contact(node: Node, tx: Tx, device: Device, hello: Hello, *, counted: b
 
 
 def notices_loss(hello: Hello, epoch: bytes, answers: int) -> bool:
-    """Return whether a device will see by an answer that this store was restored: it then tells again how far it is."""
+    """Return whether the answer will show a device that this store was restored: it then states its position again."""
     return hello.epoch not in (b"", epoch) or answers < hello.answers
 
 
@@ -96,7 +96,7 @@ def _cursors_of_hello(hello: Hello) -> dict[str, int]:
 
 
 def last_epoch_of(tx: ReadTx, server: bytes) -> bytes:
-    """Return the epoch that a server told last."""
+    """Return the last epoch received from a server."""
     return tx.peer_settings(server).epoch
 
 
@@ -119,12 +119,12 @@ def has_lost_answers(tx: Tx, server: bytes, device: bytes, told: int) -> bool:
 
 
 def count_answers(tx: ReadTx, server: bytes, device: bytes) -> int:
-    """Return how many answers a server has given to this device, as it told last."""
+    """Return a server's count of answers to this device, as last received."""
     return tx.peer_settings(device).answers_from[server.hex()]
 
 
 def note_answers(tx: Tx, server: bytes, device: bytes, told: int, *, again: bool) -> None:
-    """Remember how many answers a server told; an older acknowledgement, in a bundle say, tells of fewer, and so does another life."""
+    """Store a server's count of answers; an older acknowledgement (by bundle) or another epoch has a lower one."""
     answered = tx.peer_settings(device).answers_from
     answered[server.hex()] = told if again else max(told, answered[server.hex()])
 
@@ -143,17 +143,17 @@ def suspect_loss(tx: Tx, server: bytes) -> None:
 
 
 def is_suspected(tx: ReadTx, server: bytes) -> bool:
-    """Return whether a server may have lost what this laptop holds."""
+    """Return whether a server may have lost data that this laptop holds."""
     return tx.peer_settings(server).suspected
 
 
 def trust_server(tx: Tx, server: bytes) -> None:
-    """Say that the server holds what we hold again."""
+    """Note that the server holds all our data again."""
     tx.peer_settings(server).suspected = False
 
 
 def without_cursors(hello: Hello) -> Hello:
-    """Return a hello without how far its device is: that was told of another life of this store."""
+    """Return a hello without its device's position, which belongs to another store epoch."""
     return msgspec.structs.replace(
         hello, devices=0, refused=0, servers=b"", receipts=0, judged=0, passed=0, clocks=0, pairs=0, reserved_told=0,
         cursors=(), ahead=(),

@@ -141,7 +141,7 @@ class UnpackedBundle(Struct, frozen=True, kw_only=True, rename={"sender": "from"
 
 
 def plan(node: Node, name: str | None = None) -> SyncPlan:
-    """Return what a sync with a server would send (by name; default: the one synced last). NotFound."""
+    """Return the data that a sync would send to a server (by name; default: the last one). NotFound."""
     with node.store.read() as tx:
         server = queries.server_named(tx, name)
         return SyncPlan(server.name, Unsent(queries.count_unsent(node, tx, server)))

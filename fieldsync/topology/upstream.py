@@ -58,7 +58,7 @@ def servers_above(tx: ReadTx) -> ServersAbove:
 
 
 def servers_hash(servers: ServersAbove) -> bytes:
-    """Return four bytes that tell one list of servers from another; none for the empty list."""
+    """Return a four-byte hash of a list of servers; empty for the empty list."""
     return hashlib.sha256(messages.encode(servers)).digest()[:4] if servers else b""
 
 
@@ -111,7 +111,7 @@ def carried_devices(tx: ReadTx, node: Node, server: bytes) -> list[Device]:
 
 
 def frames_first(sender: Sender, after: Mapping[bytes, int]) -> Iterator[bytes]:
-    """Yield what is news of devices, and the commits of copied ones, as they were sealed: others may name what only we have of them.
+    """Yield new enrolments, and copied devices' commits as signed, as other commits may depend on these.
 
     `after`: how far the server holds a device's commits, where that is not what it has acknowledged.
     """
@@ -131,7 +131,7 @@ def frames_first(sender: Sender, after: Mapping[bytes, int]) -> Iterator[bytes]:
 
 
 def frames_last(sender: Sender, after: Mapping[bytes, int]) -> Iterator[bytes]:
-    """Yield the commits of the other devices, what is news of clocks, and how the devices below are."""
+    """Yield the other devices' commits, new clock notes, and reports on the devices below."""
     yield from sealed_frames(sender, after, copied=False)
     node = sender.node
     with node.store.read() as tx:
@@ -285,12 +285,12 @@ def other_histories_of(tx: ReadTx, devices: Sequence[Device]) -> tuple[tuple[byt
 
 
 def proved_heads(tx: ReadTx, peer: Peer) -> dict[bytes, int]:
-    """Return up to where a branch states that devices stand and proves, by the chain hash, that it holds what is held here."""
+    """Return a branch's stated device positions that its chain hashes prove."""
     return {device: seq for device, seq, link in peer.heads if link and tx.heads_at(device, [seq]).get(seq) == link}
 
 
 def note_carried(tx: Tx, branch: bytes, proved: Mapping[bytes, int]) -> None:
-    """Remember up to which of each device's commits a branch was found to have what is here: less than before, if it was restored."""
+    """Record the last of each device's commits that a branch is known to hold: fewer than before after a restore."""
     known = tx.peer_settings(branch).carried
     news = known | {device: seq for device, seq in proved.items() if seq}
     if news != known:
@@ -336,7 +336,7 @@ def branch_parts(
     whole: bool,
     news: bool = True,
 ) -> Iterator[Peer]:
-    """Yield what a branch is told: devices that are `news`, how far commits have come, what was quarantined.
+    """Yield the data for a branch: enrolments that are `news`, progress of commits, refusals.
 
     `whole`: how far all commits have, and not only those that it has brought.
     """

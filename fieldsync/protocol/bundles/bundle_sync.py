@@ -43,7 +43,7 @@ def _no_progress(_done: int, _total: int | None, _what: str) -> None:
 
 
 def pack_bundle(node: Node, file: Path, *, again: bool = False, progress: Progress = _no_progress) -> PackedBundle:
-    """Pack what is new for the upstream servers. NotFound, NoRecipient, BadFile, DiskFull.
+    """Pack new data for the upstream servers. NotFound, NoRecipient, BadFile, DiskFull.
 
     A laptop packs its own commits, a branch those of all its devices in the frames that they sealed, and what it tells of them.
     It goes on behind the last bundle packed; all that is not acknowledged is packed `again` when nothing is new since, or when a
@@ -107,7 +107,7 @@ def pack_bundle(node: Node, file: Path, *, again: bool = False, progress: Progre
 
 
 def _upstream_servers(node: Node, tx: ReadTx) -> tuple[KnownServer, list[KnownServer]]:
-    """Return the server whose cursors a hello tells, and all that can read a bundle. NotFound."""
+    """Return the server whose cursors a hello states, and all servers that can read a bundle. NotFound."""
     servers = tx.servers()
     if not node.is_laptop:
         servers.sort(key=lambda one: one.id != tx.settings.upstream)
@@ -117,7 +117,7 @@ def _upstream_servers(node: Node, tx: ReadTx) -> tuple[KnownServer, list[KnownSe
 
 
 def _packed_up_to(device: Device, after: int, before: Sequence[PackedPart]) -> int:
-    """Return up to where bundles carry a device's commits, from `after` on and without a hole."""
+    """Return the last of a device's commits that bundles carry from `after` on without a gap."""
     for one in sorted((one for one in before if one.device == device.id), key=lambda one: one.after):
         if one.after <= after and one.last <= device.head:
             after = max(after, one.last)
@@ -125,7 +125,7 @@ def _packed_up_to(device: Device, after: int, before: Sequence[PackedPart]) -> i
 
 
 def pack_reply(node: Node, file: Path, device: Device, *, progress: Progress = _no_progress) -> PackedBundle:
-    """Pack a server's answer for one device; it goes on from what its last hello told. Revoked, NoRecipient, BadFile, DiskFull."""
+    """Pack a server's answer for one device, from its last hello's position. Revoked, NoRecipient, BadFile, DiskFull."""
     if device.state != "enrolled":
         raise errors.Revoked(reason="packing")
     with node.store.read() as tx:
@@ -178,7 +178,7 @@ def _write_bundle(
     to: list[str],
     key: DeviceKey,
 ) -> int:
-    """Write a bundle whole or not at all; the manifest, which stands first, needs all frames, so they are put aside sealed."""
+    """Write a bundle completely or not at all; its manifest comes first, so the frames are kept encrypted meanwhile."""
     if os.path.exists(file) and not os.path.isfile(file):  # noqa: PTH110, PTH113 - these never raise
         raise errors.BadFile(file=file.name, reason="unwritable")  # a device or a folder is never replaced
     with age.Spool(home) as spool:
@@ -225,7 +225,7 @@ def unpack_bundle(node: Node, file: Path, *, progress: Progress = _no_progress) 
 
 
 class _IncomingBundle:
-    """One bundle on its way in."""
+    """A bundle being unpacked."""
 
     def __init__(self, node: Node, file: IO[bytes], identity: str, progress: Progress) -> None:
         self._node = node

@@ -36,7 +36,7 @@ from fieldsync.wire.protocols import PROTOCOL
 
 
 def chain_at(tx: ReadTx, device: Device, seq: int) -> bytes:
-    """Return where a device's chain stands after one of its commits that this node holds."""
+    """Return a device's chain hash after one of its commits that this node holds."""
     if seq == 0:
         return chain.chain_start(device.id)
     (logged,) = tx.commits_behind(device.id, seq - 1, 1)
@@ -44,7 +44,7 @@ def chain_at(tx: ReadTx, device: Device, seq: int) -> bytes:
 
 
 class Brought(NamedTuple):
-    """What a bundle brought; only an answer says how many commits are acknowledged, and how the digests compare."""
+    """The content of a bundle; only an answer has acknowledged commits and a comparison of digests."""
 
     commits: int
     states: int
@@ -79,7 +79,7 @@ class UpwardBundle:
                 self._begin_device(carried)
 
     def _begin_device(self, carried: CarriedCommits) -> None:
-        """Prove that a device's commits go on from what is held."""
+        """Verify that a device's commits continue those held here."""
         self._at[carried.device] = carried.after, carried.start
         held = self._held.get(carried.device)
         if held is None:
@@ -159,7 +159,7 @@ class UpwardBundle:
             self._held[said.device] = Device(0, said.device, None, None, said.key, (), said.state, 0, start, None, None)
 
     def finish_verifying(self) -> None:
-        """Prove that the manifest told all of it."""
+        """Verify that the manifest listed everything."""
         ends = {carried.device: (carried.last, carried.head) for carried in self._manifest.chains}
         if self._serving is None or self._at != ends or self._commits != self._manifest.commits:
             raise errors.BadBundle(reason="content")
@@ -171,7 +171,7 @@ class UpwardBundle:
             self._serving.take_commits([self._serving.read_frame(kind, payload)])
 
     def finish_applying(self, tx: Tx) -> None:
-        """Remember how far the device says it is, unless a later bundle told."""
+        """Store the device's position, unless a later bundle did."""
         assert self._serving is not None
         self._serving.meet_device(tx)  # it may have brought no more than its hello
         quarantine.judge_due(self._node, tx, sys.maxsize)  # nobody waits behind a bundle
@@ -185,13 +185,13 @@ class UpwardBundle:
             tx.set_last_hello(self._device.id, messages.encode(hello))
 
     def brought(self) -> Brought:
-        """Return what it brought."""
+        """Return the bundle's content."""
         assert self._serving is not None
         return Brought(self._serving.kept, 0, self._serving.new_conflicts, self._serving.refused)
 
 
 def _missing_bundle(manifest: Manifest, device: bytes, need: int) -> errors.FieldsyncError:
-    """Return which bundle has the commits that are needed first: of several the one that brings the most."""
+    """Return the bundle with the commits needed first; of several, the one with the most."""
     having = [one for one in manifest.earlier if one.after < need <= one.last and device == one.device]
     if not having:
         return errors.Gap(device=device.hex(), need=need, reason="bundle")
@@ -230,7 +230,7 @@ class DownwardBundle:
         self._held: set[str] = set()  # channels in which a record with unsent commits should go
 
     def verify_frame(self, kind: FrameKind, payload: bytes) -> None:
-        """Prove that a frame is what it should be at its place."""
+        """Verify that a frame is valid at its position."""
         ack = messages.decode_message(messages.Ack, payload) if kind is FrameKind.ACK else None
         if self._end is not None or (self._ack is None) is not (ack is not None and not ack.again):
             raise errors.BadBundle(reason="content")
@@ -258,7 +258,7 @@ class DownwardBundle:
                 raise errors.BadBundle(reason="content")
 
     def finish_verifying(self) -> None:
-        """Prove that the manifest told all of it, and see what is known already."""
+        """Verify that the manifest listed everything, and find known parts."""
         if self._end is None or self._states != self._manifest.states:
             raise errors.BadBundle(reason="content")
         for one in self._end.channels:
@@ -267,7 +267,7 @@ class DownwardBundle:
                 self._past.add(one.unit)
 
     def apply_frame(self, kind: FrameKind, payload: bytes) -> None:
-        """Apply a frame, or what of it is news: since it was packed there may have been a sync."""
+        """Apply a frame or its new part, as there may have been a sync since it was packed."""
         match kind:
             case FrameKind.ACK:
                 self._apply_ack(messages.decode_message(messages.Ack, payload))
@@ -318,7 +318,7 @@ class DownwardBundle:
         self._client.apply_frame(AnswerFrame(news, row_batches.unpack_states(message.rows)))
 
     def finish_applying(self, tx: Tx) -> None:
-        """Note what the server speaks, and whether the two sides' digests could be compared."""
+        """Store the server's protocol, and whether the digests could be compared."""
         protocol_versions.remember_protocol(tx, self._server.id, min(self._manifest.protocol, PROTOCOL))
         if self._manifest.reserved and not self._older:
             reserved_entries.store_entries(tx, reserved_entries.DOWN, self._manifest.reserved, self._node.clock())
@@ -328,7 +328,7 @@ class DownwardBundle:
             blocked_checks.note_check(tx, self._server.id, self._client.find_obstacle(tx), self._node.clock())
 
     def brought(self) -> Brought:
-        """Return what it brought."""
+        """Return the bundle's content."""
         with self._node.store.read() as tx:
             acked = tx.acknowledged_seq(self._server.id, self._node.device)
             unchecked = self._client.ended is not None and self._client.find_obstacle(tx) is not None
