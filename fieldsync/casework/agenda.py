@@ -62,7 +62,7 @@ def is_me(node: Node, worker: str | None) -> bool:
 def list_due(
     node: Node, *, until: str | None = None, worker: str | None = None, everybody: bool = False, unit: str | None = None
 ) -> list[AgendaLine]:
-    """Return what is due up to a day (default: a week from today), oldest first.
+    """Return the tasks due up to a day (default: a week from today), oldest first.
 
     Without `everybody` or a `worker`'s name: what this person has to do, and what nobody in
     particular has.

@@ -86,7 +86,7 @@ def list_approvals(node: Node, *, kind: str | None = None, unit: str | None = No
 def approve_many(
     node: Node, wanted: Sequence[PendingApproval], *, note: str | None = None, dry_run: bool = False
 ) -> ApprovedMany:
-    """Approve these in one save, all of them or none; an error says of which in `which`. RoleRefused, NothingToApprove, SameBirth."""
+    """Approve these in one save, all or none; an error has `which`. RoleRefused, NothingToApprove, SameBirth."""
     if not dry_run:
         with node.store.write() as tx:
             for one in wanted:

@@ -97,7 +97,7 @@ def advance_case(node: Node, case: str, to: str | None = None, *, note: str | No
 
 
 def approve_request(node: Node, case: str, what: str | None = None, *, note: str | None = None) -> bytes:
-    """Approve what a case asks approval for: its plan (with the submitted assessments), or its closure, which closes it."""
+    """Approve a case's plan (with the submitted assessments), or its closure, which closes it."""
     with node.store.write() as tx:
         row = _find_case(node, tx, case)
         approve_within(node, tx, row, _requested_approval(row, what), note=note)
@@ -122,7 +122,7 @@ def approve_within(node: Node, tx: Tx, row: Row, what: str, *, note: str | None 
 
 
 def send_back(node: Node, case: str, comment: str, what: str | None = None) -> bytes:
-    """Return a plan or a closure to its worker, with what is to be done about it."""
+    """Return a plan or a closure to its worker, with a comment."""
     if not comment.strip():
         raise errors.IllegalValue(type=CASE, field="comment", reason="empty")
     with node.store.write() as tx:
@@ -255,7 +255,7 @@ def _set_fields(node: Node, tx: Tx, row: Row, fields: Mapping[str, object], *, n
 
 
 def _requested_approval(row: Row, what: str | None) -> str:
-    """Return what a case asks approval for; of several, the one that was named. NothingToApprove."""
+    """Return the requested approval of a case; of several, the named one. NothingToApprove."""
     asked = [name for name, field in _APPROVALS.items() if row.doc.get(field) == "requested"]
     chosen = [name for name in asked if what in (None, name)]
     if len(chosen) != 1:

@@ -26,7 +26,7 @@ _OVER = frozenset(
 
 
 class _RuleSubject(NamedTuple):
-    """Somebody of whom a rule is asked, with what is known of them."""
+    """The person or household that a rule is evaluated for, with its data."""
 
     row: Row
     doc: Mapping[str, Any]
@@ -96,7 +96,7 @@ def list_eligibility(node: Node, ref: str) -> list[Eligibility]:
 
 
 def _known_values(node: Node, tx: ReadTx, row: Row, around: Document, own: Document) -> Document:
-    """Return what is known of somebody: of their household, and above that their own; they are of the groups of both."""
+    """Return a person's values over those of the household; groups are those of both."""
     groups = sorted({*around.get("groups", ()), *own.get("groups", ())})
     return {**around, **own, "groups": groups, lookups.FINDER: RowLookups(node, tx, row)}
 
@@ -112,7 +112,7 @@ def _household_members(tx: ReadTx, home: Row) -> Iterator[Row]:
 
 
 def _enrolment_states(tx: ReadTx, holders: list[Row]) -> dict[str, str]:
-    """Return the state of each enrolment that counts, by the programme's id, or what it is called where it is no record here."""
+    """Return the state of each current enrolment, by the programme's id, or its name if it has no record here."""
     found = {}
     for row in tx.rows(tx.ids_owned_by([one.state.record for one in holders])).values():
         state = row.doc.get("state")
@@ -122,7 +122,7 @@ def _enrolment_states(tx: ReadTx, holders: list[Row]) -> dict[str, str]:
 
 
 def _excluding_programme(shown: Record, programmes: list[Row], held: Mapping[str, str]) -> str | None:
-    """Return the code of a programme that they are in and that does not go with this one, whichever of the two says so."""
+    """Return the code of an enrolled programme that excludes this one, or is excluded by it."""
     mine = set(shown.fields.get("exclusive_with", ()))
     for one in programmes:
         other = record_ids.id_text(one.state.record)

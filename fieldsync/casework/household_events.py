@@ -49,7 +49,7 @@ def report_event(
 
 
 def complete_event(node: Node, tx: Tx, event: changes.Draft) -> list[changes.Draft]:
-    """Return an event with the codes that are kept for what follows from it, and what its family is told at once."""
+    """Return an event with the codes reserved for its consequences, and its family's immediate changes."""
     kind, home = str(event.fields.get("kind")), record_ids.parse_id(event.fields.get("household"))
     if kind in _KEPT:
         event.fields["new_code"] = commit_writer.next_code(node, tx, str(event.fields["_unit"]), count=_KEPT[kind])[0]
@@ -73,7 +73,7 @@ def verify_event(node: Node, ref: str, *, anyway: bool = False, note: str | None
 def verification_drafts(
     node: Node, tx: Tx, row: Row, *, anyway: bool = False, note: str | None = None
 ) -> list[changes.Draft]:
-    """Return what is written when an event is verified. RoleRefused, Incomplete, SameBirth."""
+    """Return the drafts of an event's consequences. RoleRefused, Incomplete, SameBirth."""
     work = _VerificationDrafts(node, tx, row)
     if not anyway and row.doc.get("kind") == "birth":
         _refuse_same_birth(work)
@@ -161,7 +161,7 @@ class _VerificationDrafts:
             self._changed.setdefault(record, {}).update(fields)
 
     def _make_record(self, slot: str, type_: str, **fields: Value) -> bytes:
-        """A record that has its id from the event: whoever makes it makes the same."""
+        """Make a record whose id derives from the event, so that it is the same for everybody."""
         seed = self.event.state.record
         number = int.from_bytes(seed[:6] + hashlib.sha256(seed + slot.encode()).digest()[:10], "big")
         number = number & ~(0xF << 76) | 7 << 76
@@ -189,7 +189,7 @@ class _VerificationDrafts:
         return here
 
     def _end_membership(self, person: bytes | None, home: bytes | None, reason: str) -> Row | None:
-        """End a person's time in a household, and return what it was."""
+        """End a person's membership in a household, and return it."""
         ended = None
         for row in self._open_memberships(home):
             if record_ids.parse_id(row.doc.get("person")) == person:

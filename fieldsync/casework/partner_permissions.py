@@ -14,7 +14,7 @@ _SHARING = (partner_sharing.WITH, partner_sharing.FIELDS)
 
 
 def check_share(batch: JudgedBatch, commit: Commit) -> None:
-    """What is shared needs a consent that stands as far as is known here, or a supervisor's reason to do without."""
+    """Check that sharing has a valid consent, as far as known here, or a supervisor's reason."""
     if commit.type != partner_sharing.REFERRAL:
         if any(name[:1] == "_" and field_of(name) in _SHARING for name in commit.fields):
             raise errors.IllegalValue(type=commit.type, field=partner_sharing.WITH, reason="system")
@@ -32,7 +32,7 @@ def check_share(batch: JudgedBatch, commit: Commit) -> None:
 
 
 def check_partner(batch: JudgedBatch, commit: Commit, row: Row | None) -> None:
-    """A partner answers what was shared with it, and delivers for whom a referral to its own unit is about."""
+    """Check that a partner only answers shared records, and delivers to persons referred to its own unit."""
     if row is None:
         _check_delivery(batch, commit)
     elif not _shared_once(batch, row):

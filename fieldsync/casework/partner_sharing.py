@@ -64,7 +64,7 @@ def rebuild_shared_channels(tx: Tx, rules: Rules) -> None:
 
 
 def _note_parts(tx: Tx, rules: Rules, sources: Iterable[bytes]) -> set[bytes]:
-    """Note what each of these shares now; return the records for which that is news."""
+    """Store the present sharing of each of these; return the records for which it changed."""
     changed: set[bytes] = set()
     for record, row in tx.rows(sources).items():
         changed |= tx.set_parts(record, _shared_parts(tx, rules, row))
@@ -129,7 +129,7 @@ def _parts_of_referral(tx: Tx, rules: Rules, row: Row) -> dict[SharedPart, set[s
 
 
 def is_in_force(tx: ReadTx, doc: Document) -> bool:
-    """Return whether a referral is one that its partner has: sent, not taken back, its consent not either, its person not deleted.
+    """Return whether a referral is in force: sent, not withdrawn, nor its consent, its person not deleted.
 
     Time plays no part in it, or two servers would differ: what was shared before a consent expired stays shared.
     """
@@ -173,7 +173,7 @@ def _parts_of_service(tx: Tx, row: Row) -> dict[SharedPart, set[str]]:
 
 
 def _referral_subjects(tx: Tx, rules: Rules, row: Row) -> Iterator[tuple[bytes, str]]:
-    """Yield (record, type) of what a referral is about: its person or household, what that belongs to, and the organisations."""
+    """Yield (record, type) of a referral's subjects: its person or household, their owners, and the organisations."""
     kind = rules.type_rules(REFERRAL).type
     for field in _ABOUT if kind is not None else ():
         record, allowed = reference_id(row.doc, field), kind.fields[field].to if kind is not None else ()
@@ -197,7 +197,7 @@ def reference_id(doc: Mapping[str, Any], field: str) -> bytes | None:
 
 
 def sharing_obstacle(row_of: RowOf, doc: Document, today: str | None) -> str | None:
-    """Return why a referral may not be shared (a reason of ConsentNeeded), or None: whether its consent covers all that it says.
+    """Return why a referral may not be shared (a reason of ConsentNeeded), or None if its consent covers it.
 
     `unknown` where the consent is not on this node: more may come. Without a day, what has run out is not asked.
     """
@@ -244,7 +244,7 @@ def _covers_unit(row_of: RowOf, consent: Document, unit: str) -> bool:
 
 
 def _unit_obstacle(row_of: RowOf, referral: Document, units: Iterable[str], today: str | None) -> str | None:
-    """An organisation says in `partner_unit` which unit its people work in; one that has no record here goes by that unit's name."""
+    """Check an organisation's `partner_unit`; one without a record here is identified by that unit's name."""
     to = referral.get("to_org")
     organisation = row_of(reference_id(referral, "to_org"))
     if organisation is None:
@@ -280,7 +280,7 @@ def hidden_from_partners(kind: Type) -> frozenset[str]:
 
 
 def check_partner(type: str, fields: Mapping[str, object], *, new: bool) -> None:
-    """A partner answers referrals and says what it delivered; RoleRefused, IllegalValue."""
+    """Check that a partner only answers referrals and records deliveries; RoleRefused, IllegalValue."""
     if type == REFERRAL and not new and fields.keys() <= ANSWERS:
         if fields.get("state", "accepted") not in ANSWER_STATES:
             raise errors.RoleRefused(role=PARTNER, needs=[CASEWORKER, SUPERVISOR])

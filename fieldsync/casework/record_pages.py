@@ -21,7 +21,7 @@ ABOUT = "@about"  # in a layout: whom the record is about
 
 
 class Membership(Struct, frozen=True):
-    """The type that says who belongs to the record and until when, its field that names the person, and its date of leaving."""
+    """The membership type, its field for the person, and its date of leaving."""
 
     type: str
     person: str
@@ -29,7 +29,7 @@ class Membership(Struct, frozen=True):
 
 
 class SectionLayout(Struct, frozen=True):
-    """A section: its name, and by record type what stands in its columns. The first is what it is sorted by, the newest first.
+    """A section: its name, and its columns by record type. It is sorted by the first column, newest first.
 
     A column is a field, or several with spaces between.
     """
@@ -39,7 +39,7 @@ class SectionLayout(Struct, frozen=True):
 
 
 class PageLayout(Struct, frozen=True):
-    """What a page has."""
+    """The layout of a page."""
 
     sections: tuple[SectionLayout, ...]
     members: Membership | None = None
@@ -127,7 +127,7 @@ def show_record(node: Node, ref: str, *, all_heads: bool = False) -> ShownRecord
 
 
 class _Page:
-    """What belongs to one record: those that it owns, those that they own, and so on; and beside it what names one of these."""
+    """One record's related records: those it owns at any depth, and those that refer to one of these."""
 
     def __init__(self, node: Node, tx: ReadTx, row: Row, layout: PageLayout) -> None:
         self._node, self._tx, self._layout = node, tx, layout

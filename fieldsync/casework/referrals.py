@@ -33,7 +33,7 @@ _WORST_FIRST = ("withdrawn", "refused", "expired", "organisation", "person", "wi
 
 
 class ReferralRequest(NamedTuple):
-    """What is asked of which unit: `share` names fields that go along, `override` is why it goes without consent."""
+    """A referral to make: the receiving unit, `share`d fields, and `override`, the reason for referring without consent."""
 
     unit: str
     reason: str
@@ -99,7 +99,7 @@ def _referral_subject(node: Node, tx: Tx, ref_: str) -> tuple[Row, str | None]:
 
 
 def _shared_fields(node: Node, tx: Tx, row: Row, asked: Sequence[str]) -> Iterator[str]:
-    """Yield `type.field` of what is asked to go along; without any, what a person or family is called."""
+    """Yield the requested `type.field`s to share; by default, the name of the person or family."""
     about = [node.schema.type(row.state.type)]
     owner = tx.row(row.owner)
     if owner is not None:
@@ -180,7 +180,7 @@ def deliver_service(
 
 
 def withdraw_referral(node: Node, ref_: str, *, note: str | None = None) -> bytes:
-    """Take a referral back: it leaves its partner. What was done stays done, and is shared no longer."""
+    """Withdraw a referral: it leaves its partner. Delivered services stay recorded, and are no longer shared."""
     with node.store.write() as tx:
         row = _find_referral(tx, ref_)
         system: dict[str, Value] = {f"{WITH}/{unit}": False for unit in row.doc.get(WITH, ())}
@@ -190,7 +190,7 @@ def withdraw_referral(node: Node, ref_: str, *, note: str | None = None) -> byte
 
 
 def withdraw_consent(node: Node, ref_: str, *, note: str | None = None) -> bytes:
-    """Save that a consent was withdrawn: nothing more is shared under it, and what was, leaves its partners."""
+    """Save a consent's withdrawal: nothing more is shared under it, and shared data leaves the partners."""
     with node.store.read() as tx:
         row = find_row(tx, ref_)
         if row.state.type != CONSENT:
@@ -288,7 +288,7 @@ class SharedData(Struct, frozen=True):
 
 
 def list_shared(node: Node, ref_: str) -> list[SharedData]:
-    """Return what was ever shared of a person or household, oldest first."""
+    """Return all data ever shared of a person or household, oldest first."""
     with node.store.read() as tx:
         row = find_row(tx, ref_)
         about = [row.state.record, *tx.ids_owned_by([row.state.record])]

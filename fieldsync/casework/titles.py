@@ -11,7 +11,7 @@ from fieldsync.store.contract import Row
 
 
 def subject_titles(node: Node, records: Sequence[str]) -> dict[str, str]:
-    """Return, by record id, what the person, family or other record is called that each of these is about."""
+    """Return, by record id, the title of the person, family or other subject of each of these."""
     with node.store.read() as tx:
         people = RelatedRecords(node, tx)
         rows = tx.rows([record_ids.from_text(record) for record in records])
@@ -25,7 +25,7 @@ def subject_titles(node: Node, records: Sequence[str]) -> dict[str, str]:
 
 
 def reference_titles(node: Node, values: Iterable[str]) -> dict[str, str]:
-    """Return what references stand for: a record's title, or else its code; words, and what is not here, are left out."""
+    """Return the titles (or else codes) of references; free words and missing records are left out."""
     ids = {value: record_ids.from_text(value) for value in values if is_id(value)}
     with node.store.read() as tx:
         people = RelatedRecords(node, tx)
@@ -35,7 +35,7 @@ def reference_titles(node: Node, values: Iterable[str]) -> dict[str, str]:
 
 
 class Particulars(NamedTuple):
-    """What tells a record apart from others of its name; empty where it is not known.
+    """Distinguishing data of a record among those of the same name; empty if unknown.
 
     family: of a person, what the family is called (its name and place), and `family_code` its code.
     head: of a family, who heads it.
@@ -49,7 +49,7 @@ class Particulars(NamedTuple):
 
 
 def particulars(node: Node, records: Sequence[str]) -> dict[str, Particulars]:
-    """Return, by record id, what tells these apart from others of their names."""
+    """Return, by record id, the data that distinguishes these from others of the same name."""
     with node.store.read() as tx:
         people = RelatedRecords(node, tx)
         rows = tx.rows([record_ids.from_text(record) for record in records])

@@ -43,7 +43,7 @@ class _OverlapSide(NamedTuple):
 
 
 class OverlapSide(Struct, frozen=True):
-    """One of two records that may be the same assistance given twice: who wrote it, when, and its fields."""
+    """One of two records that may be the same assistance: author, time and fields."""
 
     record: str
     code: str | None
@@ -83,7 +83,7 @@ class KnownOverlap(Struct, frozen=True):
 
 
 class RecordOverlap(NamedTuple):
-    """What a record is a double of, by which rule."""
+    """A record that overlaps with the given one, and the rule."""
 
     rule: str
     side: OverlapSide
@@ -127,7 +127,7 @@ class _OverlapSearch:
         )
 
     def sides_of(self, found: Iterable[tuple[bytes, bytes, Mapping[str, Any]]]) -> list[_OverlapSide]:
-        """Return records with the household that each is about, of merged ones the one that stays."""
+        """Return records with their households, merged ones replaced by the surviving one."""
         roots = self._tx.merge_targets
         made = []
         for record, home, doc in found:
@@ -237,7 +237,7 @@ def _side_json(node: Node, row: Row) -> OverlapSide:
 
 
 def overlaps_of(node: Node, ref: str) -> list[RecordOverlap]:
-    """Return what a record is a double of, as far as this node knows."""
+    """Return a record's overlaps, as far as known here."""
     with node.store.read() as tx:
         row = find_row(tx, ref)
         kind = node.schema.types.get(row.state.type)
@@ -259,7 +259,7 @@ def overlaps_of(node: Node, ref: str) -> list[RecordOverlap]:
 
 
 def keep_both(node: Node, a: str, b: str, *, note: str | None = None) -> None:
-    """Say that two are no doubles, so that nobody is asked again. RoleRefused, UnitRefused, TwoTypes."""
+    """Mark both records of an overlap as correct, so that it is not offered again. RoleRefused, UnitRefused, TwoTypes."""
     duplicate_pairs.mark_distinct(node, a, b, note=note)
 
 

@@ -12,7 +12,7 @@ _DAY = 86_400_000  # milliseconds
 
 @dataclass(frozen=True)
 class ConflictFilter:
-    """What conflicts are narrowed to; all of what is given.
+    """Criteria for conflicts, all of which must match.
 
     by: who wrote one of the values.
     days: for how many days it has been open at least.
@@ -38,7 +38,7 @@ class ConflictFilter:
 
     @property
     def without_values(self) -> "ConflictFilter":
-        """What can be judged without reading any values."""
+        """The criteria that need no values."""
         return replace(self, by=None, days=None, text=None)
 
     def has_unit(self, places: Iterable[str]) -> bool:

@@ -37,7 +37,7 @@ class LoggedDecision(NamedTuple):
 
 
 class _LoggedDecision(NamedTuple):
-    """A decision as its commit says it; `dots` are what it was made over, and itself."""
+    """A decision from its commit; `dots` are the heads it was made over, and itself."""
 
     commit: Commit
     field: str

@@ -82,7 +82,7 @@ def conflicts_of(node: Node, ref: str) -> list[OpenConflict]:
 
 
 class ConflictReader:
-    """Reads open conflicts, of one record `only` or of all; looks up once what they name, and what was asked about them."""
+    """Reads open conflicts, of one record `only` or of all, with their references and questions looked up once."""
 
     def __init__(self, node: Node, tx: ReadTx, only: bytes | None = None) -> None:
         self._node, self._tx = node, tx
@@ -122,7 +122,7 @@ class ConflictReader:
 
 
 def _texts_of(node: Node, item: OpenConflict) -> Iterator[str]:
-    """Yield what a conflict is found by: its record's code and name, and its values as they are stored and as they are called."""
+    """Yield the search texts of a conflict: its record's code and name, and its values as stored and as labelled."""
     yield from (item.code or "", item.title)
     kind = node.schema.types.get(item.type)
     field = kind.fields.get(item.field) if kind is not None else None
@@ -133,7 +133,7 @@ def _texts_of(node: Node, item: OpenConflict) -> Iterator[str]:
 
 
 class Decision(NamedTuple):
-    """What is decided of a conflict: one of its heads (`DEVICE:SEQ`), or another value; `seen` are the heads that were looked at."""
+    """A decision: one of the heads (`DEVICE:SEQ`), or another value; `seen` are the heads that were shown."""
 
     record: str
     field: str
@@ -198,7 +198,7 @@ def names_of(heads: Iterable[ShownHead]) -> frozenset[str]:
 
 
 def _in_parts(several: Sequence[T], progress: Progress | None) -> Iterator[Sequence[T]]:
-    """Yield a long list in parts, and say how far it has got: `progress(done, total, "deciding")`."""
+    """Yield a long list in parts, with progress: `progress(done, total, "deciding")`."""
     for start in range(0, len(several), _PART):
         yield several[start : start + _PART]
         if progress is not None:
@@ -279,7 +279,7 @@ def draft_undo(node: Node, tx: Tx, row: Row, field: str, note: str | None) -> Dr
 
 
 def chosen_from(row: Row, field: str) -> tuple[Head, ...]:
-    """Return what is to be chosen from: a field's heads, and beside a merge that somebody called the two not the same."""
+    """Return the options of a decision: a field's heads, and for a merge also its rejection."""
     heads = candidate_heads(register_of(row.state, field))
     if field != SAME_AS:
         return heads

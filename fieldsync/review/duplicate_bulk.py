@@ -58,7 +58,7 @@ class BulkMerge(Struct, frozen=True):
 
 
 def past_pairs(node: Node, type: str, least: float) -> PastPairs:
-    """Return what people said of pairs of a type that are at least so likely, as they are now."""
+    """Return past decisions on pairs of a type at or above a score."""
     with node.store.read() as tx:
         merged = sorted(score for score in _merged_scores(tx, type) if score >= least)
         again = sum(

@@ -147,7 +147,7 @@ def list_pairs(
 
 
 def show_pair(node: Node, a: str, b: str) -> ComparedPair:
-    """Return two records side by side, and what was said of them."""
+    """Return two records side by side, with past decisions."""
     with node.store.read() as tx:
         one, other = _find_two(tx, a, b)
         match = duplicate_index.compare_pair(tx, one.n, other.n)
@@ -161,7 +161,7 @@ def show_pair(node: Node, a: str, b: str) -> ComparedPair:
 
 
 def show_unmerged(node: Node, ref: str) -> Record:
-    """Return a record as it is, not as what it may stand for."""
+    """Return a record itself, without following a merge."""
     with node.store.read() as tx:
         return RecordShaper(node, tx).record(find_row(tx, ref))
 
@@ -232,7 +232,7 @@ def merge_within(node: Node, tx: Tx, a: str, b: str, *, note: str | None = None)
 
 
 def split_records(node: Node, a: str, b: str, *, note: str | None = None) -> bytes:
-    """Take a merge back: whichever of the two gave way stands for itself again; return its id. NotOne, RoleRefused, UnitRefused."""
+    """Undo a merge: the merged record of the two is separate again; return its id. NotOne, RoleRefused, UnitRefused."""
     with node.store.write() as tx:
         one, other = _find_decidable(node, tx, a, b)
         if _merge_target(tx, one) != _merge_target(tx, other) or one.state.record == other.state.record:
@@ -262,7 +262,7 @@ def part_records(node: Node, gave: Sequence[bytes], *, note: str | None = None) 
 
 
 def mark_distinct(node: Node, a: str, b: str, *, note: str | None = None) -> None:
-    """Say that two records are two, so that nobody is asked again. AlreadyOne (split first), RoleRefused, UnitRefused."""
+    """Mark two records as different, so that the pair is not offered again. AlreadyOne (split first), RoleRefused, UnitRefused."""
     with node.store.write() as tx:
         one, other = _find_decidable(node, tx, a, b)
         if _merge_target(tx, one) == _merge_target(tx, other):
@@ -312,7 +312,7 @@ def _find_decidable(node: Node, tx: Tx, a: str, b: str) -> tuple[Row, Row]:
 
 
 def _may_decide(node: Node, tx: Tx, *rows: Row) -> None:
-    """Whoever decides must have the right to both."""
+    """Check the decider's permission for both records."""
     for row in rows:
         node.may_decide(*units_of(tx, row))
 
@@ -323,7 +323,7 @@ def _merge_target(tx: ReadTx, row: Row) -> str:
 
 
 def _root_row(tx: Tx, row: Row) -> Row:
-    """Return the record that one stands for; itself where that is not here."""
+    """Return the surviving record of one; itself if that is not here."""
     root = record_ids.from_text(_merge_target(tx, row))
     return tx.rows([root]).get(root, row)
 

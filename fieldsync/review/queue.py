@@ -38,7 +38,7 @@ _OVERLAPS, _PAIRS = (
 
 
 class QueuedConflict(NamedTuple):
-    """One open conflict, in the order of the queue: protection, then where a record is, then what is less sensitive."""
+    """One open conflict in queue order: protection cases, then a record's unit, then less sensitive fields."""
 
     rank: int
     arrival: int
@@ -65,7 +65,7 @@ class MeanwhileEdit(ShownHead, frozen=True):
 
 
 class ConflictDetail(NamedTuple):
-    """An open conflict with what a person weighs besides: the record, and what was written after its removal."""
+    """An open conflict with its record, and writes after its removal."""
 
     record: str
     code: str | None
@@ -116,7 +116,7 @@ def _with_values(
     narrowed: ConflictFilter,
     progress: Progress | None,
 ) -> list[QueuedConflict]:
-    """Those of these conflicts that have the authors, the age or the words that are asked for."""
+    """Return those of these conflicts with the requested authors, age or words."""
     kept = []
     for start in range(0, len(found), _PART):
         part = found[start : start + _PART]
@@ -131,7 +131,7 @@ def _with_values(
 def count_authors(
     node: Node, narrowed: ConflictFilter = EVERYTHING, *, progress: Progress | None = None
 ) -> list[tuple[str, int]]:
-    """Return who wrote values of open conflicts, and of how many; the most frequent first. `progress(done, total, "reading")`."""
+    """Return the authors of open conflicts' values with counts, the most frequent first. `progress(done, total, "reading")`."""
     with node.store.read() as tx:
         total = tx.in_conflict()
 
@@ -153,7 +153,7 @@ def record_names(node: Node, records: Iterable[bytes]) -> dict[bytes, str]:
 
 
 def waiting_pairs(node: Node, *, progress: Progress | None = None) -> list[QueuedConflict]:
-    """Return what a household has twice, and the records that may be one, as far as this person may decide on both of them."""
+    """Return the overlaps and possible duplicates that this person may decide."""
     decides = _deciding_grants(node)
     found = []
     for one in assistance_overlaps.list_overlaps(node):
@@ -169,7 +169,7 @@ def waiting_pairs(node: Node, *, progress: Progress | None = None) -> list[Queue
 
 
 class PairCounts(Struct, frozen=True):
-    """How many pairs wait for a person; `uncompared` records may have duplicates that nobody has looked for yet."""
+    """The numbers of pairs that await a decision; `uncompared` records may have further ones."""
 
     duplicates: int
     overlaps: int
@@ -202,7 +202,7 @@ def _urgency_rank(schema: Schema, kind: str, field: str) -> int:
 
 
 def conflict_detail(node: Node, one: QueuedConflict) -> ConflictDetail | None:
-    """Return a conflict with what a person weighs besides; None where it is open no more."""
+    """Return a conflict with its details; None if it is no longer open."""
     with node.store.read() as tx:
         row = tx.row(one.record)
         if row is None or one.field not in row.conflicts:
@@ -235,7 +235,7 @@ def _head_with_origin(tx: ReadTx, shown: ShownHead, head: Head) -> HeadWithOrigi
 
 
 def _unseen_writes(node: Node, tx: ReadTx, row: Row) -> Iterator[MeanwhileEdit]:
-    """Yield what was written that whoever removed the record had not seen, each as a head with its field."""
+    """Yield writes outside the removal's context, each as a head with its field."""
     for name, head in unseen_by_deletions(row.state, node.rules.type_rules(row.state.type).present_name):
         if not field_of(name).startswith("_"):
             yield MeanwhileEdit(**asdict(heads_of(tx, [head])[0]), field=name)

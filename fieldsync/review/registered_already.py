@@ -40,7 +40,7 @@ def is_searched_first(type: str) -> bool:
 
 
 def prepare(node: Node, *, progress: Progress | None = None) -> None:
-    """Catch up with what came in since the last search."""
+    """Index records changed since the last search."""
     lookup.index_words(node, progress=progress)
     duplicate_index.update_index(node, compare=False, progress=progress)
 
@@ -77,7 +77,7 @@ def find_registered(node: Node, type: str, text: str, *, limit: int) -> list[Sim
 
 
 def first_answers(type: str, text: str) -> dict[str, object]:
-    """Return what the words of a search answer of a new record's form."""
+    """Return the answers of a new record's form that a search's words give."""
     said, phones, _ = _parse_words(text)
     if len(names.name_tokens(" ".join(said))) != len(
         said
@@ -109,7 +109,7 @@ def _parse_words(text: str) -> tuple[list[str], list[str], str]:
 
 
 def _documents(type: str, text: str) -> Iterator[dict[str, Any]]:
-    """Yield what a record that is meant may say: names in the orders in which people write them."""
+    """Yield possible documents of a sought record: names in the orders that people write."""
     said, phones, year = _parse_words(text)
     tokens = names.name_tokens(" ".join(said))
     if type == _HOUSEHOLD:

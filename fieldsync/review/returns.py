@@ -21,14 +21,14 @@ def open_conflict(node: Node, ref: str, field: str) -> OpenConflict:
 
 
 def authors_to_ask(node: Node, item: OpenConflict) -> list[str]:
-    """Return who wrote the values of a conflict, but the one who asks."""
+    """Return the authors of a conflict's values, without the asking person."""
     return [name for name in dict.fromkeys(head.by for head in item.heads) if name != node.person]
 
 
 def return_conflict(
     node: Node, item: OpenConflict, question: str, *, what: str, of: str | None = None
 ) -> list[AskedQuestion]:
-    """Ask one person, or all who wrote its values, about a conflict; `what` tells them what was written. RoleRefused, IllegalValue."""
+    """Ask one author, or all, about a conflict; `what` describes the values. RoleRefused, IllegalValue."""
     node.may_decide(item.unit)
     if not question.strip():
         raise errors.IllegalValue(type=QUESTION, field=QUESTION, reason="needed")
@@ -52,7 +52,7 @@ def _questions_about(node: Node, item: OpenConflict) -> Sequence[AskedQuestion]:
 
 
 def answer_question(node: Node, ref: str, text: str) -> bytes:
-    """Answer a question; return its id. NoRecord, Ambiguous, IllegalValue where it is no question."""
+    """Answer a question; return its id. NoRecord, Ambiguous, IllegalValue if it is not a question."""
     with node.store.read() as tx:
         row = find_row(tx, ref)
     if row.state.type != QUESTION:

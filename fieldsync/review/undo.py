@@ -80,13 +80,13 @@ def list_acts(node: Node) -> list[DoneAct]:
 
 
 def last_act(node: Node) -> int:
-    """Return the first commit of the last act, by which `undo_act` knows it; 0 where there is none."""
+    """Return the first commit of the last action, its key for `undo_act`; 0 if there is none."""
     with node.store.read() as tx:
         return tx.settings.acts[-1].first if tx.settings.acts else 0
 
 
 def undo_last(node: Node, *, note: str | None = None) -> UndoneAct:
-    """Take the last act back that was not taken back yet. NoUndo where there is none, or nothing of it can be."""
+    """Undo the last action not undone yet. NoUndo if there is none, or no part of it can be undone."""
     return undo_act(node, last_act(node), note=note)
 
 
@@ -192,7 +192,7 @@ class _Undoing:
         self.left.append(NotUndone(_name(row, record), field, reason))
 
     def _removal(self, row: Row, kind: Type) -> Iterator[Draft]:
-        """Remove what the act made."""
+        """Return the drafts that remove the action's new records."""
         me = self._node.device
         if "_deleted" in row.doc:
             return
@@ -207,7 +207,7 @@ class _Undoing:
         yield draft_edit(self._node, row, kind, gone, note=self._note)
 
     def _restoration(self, row: Row, kind: Type, fields: dict[str, int], *, decides: bool) -> Iterator[Draft]:
-        """Write what the act's fields were before."""
+        """Return the drafts that restore the fields' former values."""
         before = self._before[row.state.record.hex()]
         back: dict[str, Value] = {}
         for name, seq in fields.items():
@@ -230,12 +230,12 @@ class _Undoing:
             yield draft_edit(self._node, row, kind, back, note=self._note, decides=decides)
 
     def _is_own(self, head: Head, seq: int) -> bool:
-        """Return whether what stands is what the act wrote, or what took back what came after it."""
+        """Return whether the present value is the action's, or an undo of a later one."""
         own = head.seq == seq or any(first <= head.seq <= last for first, last in self._undone)
         return head.device == self._node.device and own
 
     def _value_again(self, kind: Type, name: str, before: Value, said: Value) -> tuple[str, Value]:
-        """Return the register that says what a field was before, and the value; what a log was told is told to be taken back."""
+        """Return the register and value that restore a field; a log gets an entry instead."""
         field = kind.fields.get(field_of(name))
         if field is not None and field.kind == "log":
             return f"{field.name}/{self._node.device.hex()[:8]}-{self._next}", f"{TAKEN_BACK} {said}"

@@ -128,7 +128,7 @@ def _check_grants(node: Node, role: str, units: Sequence[str]) -> None:
 
 
 def set_grants(node: Node, name: str, role: str, units: Sequence[str], *, at_once: bool = False) -> EnrolledDevice:
-    """Set what a device may do, in place of all it was granted; NoDevice, IllegalValue, UnitRefused, RoleRefused, Revoked.
+    """Set a device's grants, replacing all earlier ones; NoDevice, IllegalValue, UnitRefused, RoleRefused, Revoked.
 
     What it signed before it was told counts for 60 days, unless `at_once`.
     """

@@ -126,7 +126,7 @@ class ServerApp:
         raise stale
 
     async def _open_request(self, request: Request, frames: AsyncIterator[Frame]) -> "_OpenRequest":
-        """Prove who asks. Only a sync's frames behind the hello may be more than one: they are read as they come."""
+        """Authenticate a request. Only a sync may have several frames after the hello: they are read as they arrive."""
         protocol, name = routes.parse_path(request.url.path)
         async with asyncio.timeout(HELLO_SECONDS):
             tag, payload, whole = await request_frames.first_frame(frames)
@@ -203,7 +203,7 @@ class ServerApp:
         return StreamingResponse(body, headers={NONCE_HEADER: to_base64(nonce)}, background=task, media_type=None)
 
     async def _in_threads(self, frames: Iterator[bytes]) -> AsyncGenerator[bytes, None]:
-        """Make an answer's pieces in threads: a few, as more would only stand in each other's way."""
+        """Produce an answer's pieces in a few threads; more would only compete."""
         while (piece := await to_thread.run_sync(next, frames, None, limiter=self._answering)) is not None:
             yield piece
 
@@ -244,7 +244,7 @@ class ServerApp:
             self._tidying = asyncio.create_task(self._run_maintenance())
 
     async def _run_maintenance(self) -> None:
-        """Compare what has arrived, and tidy the store, once those who come together have had their turns."""
+        """Compare arrived records and tidy the store, once concurrent requests have had their turns."""
         try:
             for _ in range(TIDY_ANYHOW // TIDY_SECONDS):
                 await asyncio.sleep(TIDY_SECONDS)
@@ -278,7 +278,7 @@ class ServerApp:
         return self._stream_response(answer, opened.nonce)
 
     async def renew(self, request: Request) -> Response:
-        """Enrol the device that a copied store goes on as."""
+        """Enrol the successor of a copied store."""
         frames = request_frames.request_frames(request)
         async with contextlib.aclosing(frames):
             opened = await self._open_request(request, frames)
@@ -315,7 +315,7 @@ class ServerApp:
         return StreamingResponse(self._in_threads(frames), media_type=None)
 
     async def health(self, request: Request) -> Response:
-        """Say that the server is there and its store answers."""
+        """Report that the server is up and its store answers."""
         await self._slow_strangers(request)
         await self._health.check_store()
         return JSONResponse({"status": "ok", "protocol": PROTOCOL, "now": self.node.clock()})
@@ -349,7 +349,7 @@ class ServerApp:
 
 
 class _OpenRequest(NamedTuple):
-    """A request whose sender is proved; `rest` is the one frame behind its hello, if it is no sync."""
+    """An authenticated request; `rest` is the one frame after its hello, if it is not a sync."""
 
     device: Device
     nonce: bytes
@@ -357,7 +357,7 @@ class _OpenRequest(NamedTuple):
     rest: tuple[int, bytes] | None
 
     def only_frame(self, kind: FrameKind, otherwise: str) -> bytes:
-        """Return what that frame holds; BadFrame if it is of another kind."""
+        """Return that frame's content; BadFrame if it is of another kind."""
         found, plain = self.serving.codec.unpack_payload(*self.rest or (0, b""))
         if found is not kind:
             raise errors.BadFrame(reason=otherwise)

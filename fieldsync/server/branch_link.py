@@ -61,7 +61,7 @@ class Schedule(Struct, frozen=True):
 
 
 def attach_branch(node: Node, invite: Invite) -> Attached:
-    """Make this server a branch of the one that made the invite. UnitRefused, RoleRefused, InviteInvalid, NoContact.
+    """Make this server a branch of the inviting one. UnitRefused, RoleRefused, InviteInvalid, NoContact.
 
     It keeps its own key; its forms become those from above, and its devices get letters that no other server gives.
     """
@@ -107,7 +107,7 @@ def server_above(node: Node) -> KnownServer:
 
 
 def schedule_sync(node: Node, at: str, key_file: str) -> Schedule:
-    """Have the system sync every night at HH:MM, some minutes later by chance; returns what was written and where.
+    """Schedule a nightly sync at HH:MM with a random delay; return the files written.
 
     A systemd timer where systemd runs (the user's own, unless root), a cron line elsewhere. Usage.
     """
@@ -132,7 +132,7 @@ def time_of_day(text: str) -> str:
 
 
 def _program_command() -> list[str]:
-    """How this program is started from anywhere."""
+    """Return the command that starts this program from any directory."""
     beside = Path(sys.executable).with_name("fieldsync")
     return [str(beside)] if beside.is_file() else [sys.executable, "-m", "fieldsync"]
 

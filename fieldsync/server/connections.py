@@ -25,13 +25,13 @@ Peer = tuple[str, int]
 
 
 class ConnectionLimits(NamedTuple):
-    """How many connections there may be that have proved no device: in all, and from one address."""
+    """The maximum numbers of unauthenticated connections: in all, and from one address."""
 
     most: int = MOST
     of_an_address: int = MOST_OF_AN_ADDRESS
 
     def limits_for_files(self, files: int) -> "ConnectionLimits":
-        """Return what a process may have that is allowed so many open files; proved connections need some, too."""
+        """Return the limits for a number of open files; authenticated connections need some too."""
         return self._replace(most=max(16, min(self.most, (files - _OURS) // 2)))
 
 
@@ -80,7 +80,7 @@ class UnprovedConnections:
 
 
 def address_of(host: str) -> str:
-    """Return what one person can have many of only at a price: an IPv4 address, or a network of IPv6."""
+    """Return the address unit that is costly to multiply: an IPv4 address, or an IPv6 network."""
     if ":" not in host:
         return host
     found = ipaddress.ip_address(host.partition("%")[0])
@@ -155,7 +155,7 @@ class TLSServer(uvicorn.Server):
         self._unproved = unproved
 
     async def startup(self, sockets: Any = None) -> None:  # noqa: ARG002 - uvicorn's, and none are given
-        """Listen; SystemExit where the address is taken, as uvicorn says it."""
+        """Listen; SystemExit if the address is in use, as uvicorn does."""
         await self.lifespan.startup()
         config, state = self.config, self.lifespan.state
         context = config.ssl

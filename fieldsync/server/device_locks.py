@@ -28,7 +28,7 @@ _MOST_DUE = 10_000  # commits that an approval judges at once; the server at res
 
 
 def list_family(node: Node, name: str) -> list[FamilyMember]:
-    """Return a device and all that are copies of it, or that it is a copy of: the one that was named first. NoDevice."""
+    """Return a device's family, the named device first. NoDevice."""
     _check_admin(node)
     with node.store.read() as tx:
         device = find_device(tx, name)
@@ -38,7 +38,7 @@ def list_family(node: Node, name: str) -> list[FamilyMember]:
 def revoke_device(
     node: Node, name: str, *, also: Collection[str] = (), declined: bool = False, since: int | None = None
 ) -> RevokedDevice:
-    """Revoke a device, and those of its family whose ids are in `also`; what they had sent stays.
+    """Revoke a device, and those of its family whose ids are in `also`; their earlier saves stay.
 
     Unless they were out of their person's hands `since` a moment (milliseconds): what was first taken after it is quarantined.
 
@@ -80,7 +80,7 @@ def list_pending(node: Node) -> list[PendingDevice]:
 
 
 def approve_device(node: Node, name: str, words: str | None = None) -> PendingDevice:
-    """Approve a pending device, at headquarters: it is a family of its own, and what it had pushed is judged.
+    """Approve a pending device, at headquarters: it forms its own family, and its quarantined commits are judged.
 
     `words`: those that its person read out; they must be its key's. NoDevice, Usage, Revoked, WrongWords.
     """

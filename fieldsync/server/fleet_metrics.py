@@ -26,7 +26,7 @@ class FleetFigures:
         self._until = -1.0
 
     def to_text(self, *, each: bool) -> bytes:
-        """Return the figures as Prometheus reads them; with those of `each` device for whoever asks on this computer."""
+        """Return the figures for Prometheus; with those of `each` device for requests from this computer."""
         with self._lock:
             if self._clock() >= self._until:
                 self._fleet, self._until = self._look(), self._clock() + FRESH

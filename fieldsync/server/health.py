@@ -39,7 +39,7 @@ class StoreHealth:
         return min(LONGEST_WAIT, self._pace.waiting_seconds(address_of(host).encode(), 1))
 
     async def check_store(self) -> None:
-        """See that the store answers; what it raises is raised to all who wait for the same look."""
+        """Check that the store answers; an error is raised to all requests that share this check."""
         if self._clock() - self._seen < FRESH:
             return
         if self._looking is None or self._looking.done():
@@ -52,7 +52,7 @@ class StoreHealth:
 
 
 def is_here(host: str) -> bool:
-    """Say whether an address is this computer's own."""
+    """Return whether an address is this computer's own."""
     try:
         found = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:  # no address: a socket file

@@ -27,7 +27,7 @@ GARBAGE = 50_000, 20, 50  # as a thousand requests at once are no garbage, they 
 
 
 class _AnnouncingServer(connections.TLSServer):
-    """Says where it listens once it does; a signal to stop is no failure."""
+    """Announces its address once it listens; a signal to stop is not a failure."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -49,7 +49,7 @@ def serve_node(
     limits: connections.ConnectionLimits | None = None,
     timer: BackupTimer | None = None,
 ) -> None:
-    """Serve until told to stop; Unreachable when the address is taken."""
+    """Serve until stopped; Unreachable if the address is in use."""
     unproved = connections.UnprovedConnections((limits or connections.ConnectionLimits()).limits_for_files(open_many()))
     app = ServerApp(node, unproved)
     with node.store.read() as tx:
@@ -89,7 +89,7 @@ def serve_node(
 
 
 def open_many() -> int:
-    """Let this process have as many open files as it is allowed, up to what it needs; many systems begin with 1,024. Return how many."""
+    """Raise the limit of open files as far as needed and allowed (often 1,024 at first). Return the limit."""
     wanted = 4 * MOST_CONNECTIONS
     with suppress(ImportError, OSError, ValueError):
         import resource

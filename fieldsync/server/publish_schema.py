@@ -27,7 +27,7 @@ class PublishedForms(Struct, frozen=True):
 
 
 def publish_schema(node: Node, path: Path, *, dry_run: bool = False) -> PublishedForms:
-    """Put a folder's forms in force, or one file's, or only say what that would change.
+    """Put a folder's forms, or one file's, in force, or only report what would change.
 
     Of one file all other forms stay as they are. Usage, RoleRefused, BadFile, TooLarge; SchemaFaults where something would be
     lost. A server that runs beside takes them over with its next request, everybody else with the next sync.

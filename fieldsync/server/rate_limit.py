@@ -8,7 +8,7 @@ _MANY = 10_000  # devices that are remembered before those at rest are forgotten
 
 
 class RateLimit:
-    """Counts the commits of each author's device, applied or not: beyond `most` in so many seconds they come at that rate."""
+    """Counts the commits of each device, applied or not: above `most` per period they are delayed to that rate."""
 
     def __init__(self, most: int = MOST, seconds: float = SECONDS, clock: Callable[[], float] = time.monotonic) -> None:
         self._most, self._rate = most, most / seconds
@@ -18,7 +18,7 @@ class RateLimit:
         ] = {}  # how many were taken and not yet forgotten, at which moment
 
     def waiting_seconds(self, device: bytes, count: int) -> float:
-        """Count so many commits of a device; return for how many seconds they are to wait before they are taken."""
+        """Count a number of commits of a device; return the seconds to delay them."""
         now = self._clock()
         level, at = self._levels.get(device, (0.0, now))
         level = max(0.0, level - (now - at) * self._rate) + count

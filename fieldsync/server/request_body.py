@@ -14,7 +14,7 @@ MOST_AHEAD = 512 * 1024
 
 
 async def body_pieces(request: Request, seconds: float) -> AsyncGenerator[bytes, None]:
-    """Yield the pieces of a body, and then what ended it: ClientDisconnect, TimeoutError (nothing came for so long)."""
+    """Yield the pieces of a body, then raise its end: ClientDisconnect, TimeoutError (no data for too long)."""
     ahead = _ReadAhead()
     task = asyncio.create_task(ahead.read_body(request, seconds))
     try:

@@ -26,14 +26,14 @@ async def request_frames(request: Request) -> AsyncGenerator[Frame, None]:
 
 
 async def first_frame(frames: AsyncIterator[Frame]) -> Frame:
-    """Return the next frame; BadFrame where there is none."""
+    """Return the next frame; BadFrame if there is none."""
     async for frame in frames:
         return frame
     raise errors.BadFrame(reason="no frame")
 
 
 async def last_frame(frames: AsyncIterator[Frame]) -> Frame:
-    """Return the last frame of a request, of no kind where there is none. BadFrame where there are more."""
+    """Return the last frame of a request, or one without a kind if there is none. BadFrame if there are more."""
     last: Frame = 0, b"", b""
     async for frame in frames:
         if last[2]:

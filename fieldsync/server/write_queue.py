@@ -30,7 +30,7 @@ class WriteQueue:
         self.crowded = False  # whether others' work is done together with the one at hand, or waits behind it
 
     async def run_work(self, work: Callable[[Tx], _T], weight: int = 1, *, ahead: bool = False) -> _T:
-        """Have this done, and return what it returned; it raises what it raised, and then nothing of it is there.
+        """Run work in its turn, and return its result; if it raises, its changes are rolled back.
 
         Work that has been taken is done, whether somebody still waits for it or not. Short work of one who has waited already
         goes `ahead` of those who come.

@@ -55,7 +55,7 @@ class RehearsalNote(msgspec.Struct, frozen=True, array_like=True):
 
 
 class BackupPlan(msgspec.Struct, frozen=True):
-    """How a server is backed up by schedule.
+    """A server's backup schedule.
 
     at: the time of day, HH:MM, by this computer's clock.
     copy: a second folder, empty for none.

@@ -23,7 +23,7 @@ TakenAhead = tuple[tuple[str, int, int], ...]
 
 
 class SavedAct(msgspec.Struct, frozen=True, array_like=True):
-    """What a person did at once: the device's commits from `first` to `last`.
+    """One action of a person: the device's commits from `first` to `last`.
 
     at: when, in milliseconds.
     parts: the first commit of each part whose former values are kept by themselves.
@@ -36,14 +36,14 @@ class SavedAct(msgspec.Struct, frozen=True, array_like=True):
 
 
 class DailyCount(NamedTuple):
-    """How many of something there were on a day (since 1970, UTC)."""
+    """A count on a day (since 1970, UTC)."""
 
     day: int = 0
     taken: int = 0
 
 
 class PeerMark(NamedTuple):
-    """How far a branch has told of its enrolments and clock notes, in which epoch of its store."""
+    """The progress of a branch's enrolments and clock notes, and its store epoch."""
 
     epoch: bytes = b""
     enrolled: int = 0
@@ -51,7 +51,7 @@ class PeerMark(NamedTuple):
 
 
 class Obstacle(msgspec.Struct, frozen=True, array_like=True):
-    """What kept a check of digests from being made, since when and at which sync last (milliseconds)."""
+    """A reason that prevented a digest check, with its first and last occurrence (milliseconds)."""
 
     what: str
     since: int
@@ -62,7 +62,7 @@ class Obstacle(msgspec.Struct, frozen=True, array_like=True):
 
 
 class SettingCodec(NamedTuple, Generic[T]):
-    """How a value is stored; `read` gets None where nothing is."""
+    """The encoding of a value; `read` gets None if nothing is stored."""
 
     read: Callable[[Any], T]
     write: Callable[[T], Stored]
@@ -235,7 +235,7 @@ class EntryFamily(Generic[T]):
 
 
 class NodeSettings(SettingsView):
-    """What a node remembers of itself."""
+    """A node's own settings."""
 
     __slots__ = ()
 
@@ -314,7 +314,7 @@ class NodeSettingsWriter(NodeSettings, SettingsWriter):
 
 
 class PeerSettings(SettingsView):
-    """What a node remembers of another one: a server that it syncs with, or a device that syncs with it."""
+    """A node's settings for a peer: a server that it syncs with, or a device that syncs with it."""
 
     __slots__ = ()
 

@@ -27,7 +27,7 @@ Hash = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
 
 
 class CarriedCommits(msgspec.Struct, array_like=True, frozen=True):
-    """One device's commits inside: those behind `after`, where its chain stands at `start`, up to `last` and `head`."""
+    """One device's commits in a bundle: from `after` (chain `start`) to `last` (chain `head`)."""
 
     device: Id
     after: Count
@@ -37,7 +37,7 @@ class CarriedCommits(msgspec.Struct, array_like=True, frozen=True):
 
 
 class EarlierCommits(msgspec.Struct, array_like=True, frozen=True):
-    """One device's commits in a bundle that its sender packed before: those behind `after`, up to `last`."""
+    """One device's commits in an earlier bundle of the sender: from `after` (exclusive) to `last`."""
 
     number: Count
     device: Id
@@ -46,7 +46,7 @@ class EarlierCommits(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Manifest(msgspec.Struct, array_like=True, frozen=True):
-    """What a bundle is, signed by the device that packed it (`key` is its public key).
+    """A bundle's description, signed by the packing device (`key` is its public key).
 
     `up`: commits for servers, of which the first in `to` is the one whose cursors the hello tells; else a reply for one device,
     whose states go on from `cursors` (unit, taken, whole). `made` is the sender's clock in milliseconds, `heard` the newest time
@@ -77,7 +77,7 @@ class Manifest(msgspec.Struct, array_like=True, frozen=True):
 
 
 def bundle_head(manifest: Manifest, key: DeviceKey) -> bytes:
-    """Return what stands before the frames: the first words, the manifest with its length, the signature."""
+    """Return the bytes before the frames: magic, the manifest with its length, the signature."""
     content = messages.encode(manifest)
     if len(content) > MAX_MANIFEST:
         raise errors.TooLarge(what="bundle", limit=MAX_MANIFEST)
@@ -95,7 +95,7 @@ class BundleOpener:
         self.manifest: Manifest | None = None
 
     def feed(self, data: bytes) -> Iterator[tuple[int, bytes]]:
-        """Yield (tag, payload) of each frame that this completes, each the one that the manifest lists there."""
+        """Yield (tag, payload) of each completed frame, checked against the manifest."""
         if self.manifest is None:
             self._begun += data
             data = self._read_manifest()

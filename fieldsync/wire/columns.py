@@ -36,7 +36,7 @@ Header = tuple[int, ...]
 
 
 def encode_column(values: Sequence[Value]) -> bytes:
-    """Return a column's bytes: a tag, then what that encoding needs. Values are JSON values."""
+    """Return a column's bytes: a tag, then the encoding's content. Values are JSON values."""
     kinds = set(map(type, values))
     if len(kinds) == 1:
         kind = kinds.pop()
@@ -74,7 +74,7 @@ def _encode_integers(values: Sequence[int]) -> bytes:
 
 
 def _byte_planes(values: Sequence[int], low: int) -> tuple[int, bytes]:
-    """Return the values less `low` as byte planes, the lowest first: equal bytes stand together."""
+    """Return the values minus `low` as byte planes, lowest first, so that equal bytes are adjacent."""
     width = ((max(values) - low).bit_length() + 7) // 8
     words = array("Q", [value - low for value in values] if low else values)
     if sys.byteorder == "big":
@@ -177,7 +177,7 @@ def _decode_tagged(column: bytes, count: int) -> list[Any]:
 
 
 def _decode_nested(column: bytes, count: int, tags: Sequence[int]) -> list[Any]:
-    """Decode a column that stands inside of another."""
+    """Decode a column nested in another."""
     if not column or column[0] not in tags:
         raise errors.BadFrame(reason="column")
     return decode_column(column, count)

@@ -28,7 +28,7 @@ _LEVEL = 3
 
 
 class FrameKind(IntEnum):
-    """What a frame holds."""
+    """The kinds of frames."""
 
     HELLO = 1
     COMMITS = 2
@@ -122,7 +122,7 @@ def _with_header(tag: int, payload: bytes) -> bytes:
 
 
 class FrameReader:
-    """Cuts a byte stream into frames: feed it what arrived, take what is whole."""
+    """Splits a byte stream into frames: feed it received data, take complete frames."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()
@@ -131,7 +131,7 @@ class FrameReader:
         self._begun = False
 
     def feed(self, data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
-        """Yield (tag, payload, whole frame) for each frame that `data` completes; one that came in parts as one.
+        """Yield (tag, payload, whole frame) for each frame completed by `data`; split ones are reassembled.
 
         A stream does not begin with parts: nobody who has not yet said who they are has them kept.
         """
@@ -169,5 +169,5 @@ class FrameReader:
 
     @property
     def pending(self) -> int:
-        """How many bytes of an unfinished frame are held."""
+        """The number of bytes of an unfinished frame."""
         return len(self._buffer) + len(self._raw)

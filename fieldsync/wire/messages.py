@@ -35,7 +35,7 @@ MOST_UNITS = 16_384
 
 
 class Reserved(msgspec.Struct, array_like=True, frozen=True):
-    """A piece of what a newer protocol says: kept and passed on unread. `source`: the node that said it, `number`: the sender's own."""
+    """An entry of a newer protocol, stored and forwarded unread. `source`: its node, `number`: the sender's own."""
 
     number: Count
     source: Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]
@@ -54,7 +54,7 @@ _Held = Annotated[tuple[tuple[bytes, Count], ...], msgspec.Meta(max_length=MOST_
 
 
 class Hello(msgspec.Struct, array_like=True, frozen=True):
-    """The first frame of every request; it is signed. `where`: only say how far you are.
+    """The first frame of every request; it is signed. `where`: only state your position.
 
     `now` is the sender's clock in milliseconds, `head` its last commit, `cursors` (unit, arrivals taken and wholly known) of each
     channel it holds, `dictionary`, `grants`, `schema` and `servers` short hashes of what it works with, `devices`, `refused`
@@ -109,7 +109,7 @@ class OpaqueCommits(Commits, array_like=True, frozen=True):
 
 
 class Ack(msgspec.Struct, array_like=True, frozen=True):
-    """How far a server holds the sender's commits, and which it quarantined: (seq, code, facts as JSON; "" when taken after all).
+    """How far a server holds the sender's commits, and the quarantined ones: (seq, code, facts as JSON; "" if applied since).
 
     `chain`: the first 8 bytes of the chain hash there, by which a clone or a restored copy knows itself. The rest is said only
     where the hello shows that it is news.
@@ -165,7 +165,7 @@ class Forms(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Enrolment(msgspec.Struct, array_like=True, frozen=True):
-    """A device as one server tells it to another: `changed` (milliseconds) says which of two is the later."""
+    """A device, as servers exchange it: `changed` (milliseconds) decides which of two is the later."""
 
     device: bytes
     key: bytes
@@ -187,7 +187,7 @@ class Enrolment(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Taking(msgspec.Struct, array_like=True, frozen=True):
-    """A receipt: a server says that it took a device's commits from `first` to `last` first, and signs it.
+    """A signed first receipt: the server first received a device's commits from `first` to `last`.
 
     `chain` is the hash at the last, `at` when (milliseconds), `number` headquarters' number of the device's last change that counted.
     """
@@ -215,7 +215,7 @@ class Former(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Peer(msgspec.Struct, array_like=True, frozen=True):
-    """What servers tell each other besides commits and states.
+    """Data exchanged by servers besides commits and states.
 
     `devices` up to `told` in the sender's order, `heads` (device, head, chain) of the commits that it holds, `refused` (device,
     seq, code, facts) up to `judged`, `receipts` (number, device, server, seq, milliseconds) from further up; `clocks` (device,
@@ -261,7 +261,7 @@ class Summary(msgspec.Struct, array_like=True, frozen=True):
 
 
 class End(msgspec.Struct, array_like=True, frozen=True):
-    """The last frame of an answer; `partial`: a budget ended it, and `ahead` says what has been taken before its turn."""
+    """The last frame of an answer; `partial`: a byte budget ended it; `ahead`: the prefetched range."""
 
     channels: tuple[Summary, ...] = ()
     partial: bool = False
@@ -313,7 +313,7 @@ class JoinRequest(msgspec.Struct, array_like=True, frozen=True):
 
 
 class JoinAnswer(msgspec.Struct, array_like=True, frozen=True):
-    """What an enrolled device starts with."""
+    """The initial data of an enrolled device."""
 
     org: str
     server: bytes
@@ -343,7 +343,7 @@ class RenewRequest(msgspec.Struct, array_like=True, frozen=True):
 
 
 class RenewAnswer(msgspec.Struct, array_like=True, frozen=True):
-    """What the new device starts with; `common` is the last of the probes that the server holds the same."""
+    """The initial data of a renewed device; `common` is the last probe that the server shares."""
 
     letters: str
     common: Count

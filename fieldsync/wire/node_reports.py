@@ -14,7 +14,7 @@ _Code = Annotated[str, msgspec.Meta(max_length=MOST_CODE)]
 
 
 class NodeReport(msgspec.Struct, array_like=True, frozen=True):
-    """How a device is, by its own account. Times are milliseconds of its own clock, 0 for never.
+    """A device's report on its condition. Times are milliseconds of its own clock, 0 for never.
 
     `free` is in MiB, None where the system does not tell; `backup_fault` and `rehearsal_fault` are codes of errors, empty where
     all is well; `pending` counts commits that the server has not acknowledged, `quarantined` those that a server does not apply: of
@@ -33,7 +33,7 @@ class NodeReport(msgspec.Struct, array_like=True, frozen=True):
 
 
 class ReportBelow(msgspec.Struct, array_like=True, frozen=True):
-    """A device below a branch, as the branch tells the upstream server: `at` (milliseconds) it was last in contact.
+    """A branch's report on a device below it: `at` is its last contact (milliseconds).
 
     `number` is the branch's own, and rises; `skew`: milliseconds that the device's clock was ahead; `report` is None where its
     program tells nothing of itself.

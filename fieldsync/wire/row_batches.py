@@ -129,7 +129,7 @@ def _unpack_pairs(packed: tuple[Any, ...], devices: list[bytes]) -> list[tuple[t
 
 
 class _WriteColumns:
-    """Columns of dots with stamp, author and what they had seen besides themselves."""
+    """Columns of dots with stamp, author and context."""
 
     def __init__(self, devices: _Directory, authors: _Directory) -> None:
         self._devices, self._authors = devices, authors
@@ -316,7 +316,7 @@ def pack_commits(batch: Sequence[Commit]) -> bytes:
 
 
 def unpack_commits(payload: bytes, most: int = MAX_ROWS * 8) -> list[Commit]:
-    """Return the commits of a payload, at most so many, checked one by one (core.commit.check)."""
+    """Return the commits of a payload, up to a maximum, checked one by one (core.commit.check)."""
 
     def read() -> list[Commit]:
         devices, authors, types, body = _unpack(payload)
@@ -347,7 +347,7 @@ def unpack_commits(payload: bytes, most: int = MAX_ROWS * 8) -> list[Commit]:
 
 
 def unpack_bodies(payload: bytes, most: int = MAX_ROWS * 8) -> tuple[list[Commit], list[bytes]]:
-    """Return the commits of a payload, at most so many, and the bytes that were signed.
+    """Return the commits of a payload, up to a maximum, with their signed bytes.
 
     Each is read back as whoever finds it in a log will read it: what cannot be is BadFrame, and no log ever holds it.
     """

@@ -44,7 +44,7 @@ class FirstReceipt(NamedTuple):
 
 
 class StatedChange(Struct, frozen=True):
-    """Where a device's commits stood, as somebody had said who was then told of a change."""
+    """A device's position, as stated by a node before it was informed of a change."""
 
     head: int
     link: bytes  # the chain hash there, or its beginning; none where nothing is to prove
@@ -60,10 +60,10 @@ class AuthorityReads(Protocol):
         """Return each device's last change."""
 
     def lost_since(self, device: bytes) -> int | None:
-        """Return since when a device was out of its person's hands, if that was said."""
+        """Return when a device was lost or stolen, if known."""
 
     def stated_change(self, change: int, other: bytes) -> StatedChange | None:
-        """Return where a device's commits stood when somebody was told of its change."""
+        """Return a device's position stated before a node was informed of its change."""
 
     def first_receipt(self, device: bytes, seq: int) -> FirstReceipt | None:
         """Return who took a commit first, where that is known."""
@@ -79,25 +79,25 @@ class AuthorityWrites(AuthorityReads, Protocol):
     """Changes of authority, to be noted."""
 
     def inherit_change(self, device: bytes, change: AuthorityChange) -> int:
-        """Note a change of the device that this one goes on for; return its number in this store's order."""
+        """Record a change of this device's original; return its number in this store's order."""
 
     def skip_numbers(self) -> None:
         """Leave out the numbers that a restored headquarters may have given since its backup."""
 
     def number_changes(self, device: bytes, number: int, until: int, since: int | None) -> None:
-        """Give a device's changes the number that the upstream server has for the last of them, and what else it says of it."""
+        """Give a device's changes the upstream server's number of the last, and its other data on it."""
 
     def set_lost_since(self, device: bytes, since: int) -> None:
-        """Say since when a revoked device was out of its person's hands; the servers below are to hear of it."""
+        """Set when a revoked device was lost; the servers below are to be informed."""
 
     def note_stated_change(self, change: int, other: bytes, told: StatedChange, *, again: bool = False) -> None:
-        """Remember where a device's commits stood when somebody was first told of its change; or when last, where told `again`."""
+        """Record a device's position when a node was first informed of its change; or last, if informed `again`."""
 
     def add_first_receipts(self, takings: Iterable[FirstReceipt]) -> None:
-        """Remember who took commits first; what is known already stays."""
+        """Store first receipts of commits; existing ones stay."""
 
     def forget_first_receipts(self, device: bytes, after: int, via: bytes) -> None:
-        """Forget what anybody but one branch (none: this server) told of who took a device's commits behind `after` first."""
+        """Delete all but one branch's (None: this server's) first receipts of a device's commits after `after`."""
 
     def set_vouching_server(self, device: bytes, seq: int, server: bytes) -> None:
         """Mark a commit as applied on a branch's word."""

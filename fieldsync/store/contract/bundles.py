@@ -10,7 +10,7 @@ SERVERS = b""
 
 
 class PackedPart(Struct, frozen=True):
-    """One device's commits in a bundle that this node packed: those behind `after`, up to `last`; `at` milliseconds."""
+    """One device's commits in a bundle packed here: from `after` (exclusive) to `last`; `at` in milliseconds."""
 
     number: int
     device: bytes
@@ -23,16 +23,16 @@ class BundleReads(Protocol):
     """Bundles, to be read."""
 
     def age_recipients(self, peers: Iterable[bytes]) -> dict[bytes, str]:
-        """Return the age recipients of those of these devices or servers that told one."""
+        """Return the known age recipients of these devices or servers."""
 
     def last_hello(self, peer: bytes) -> bytes | None:
         """Return a device's last hello, if there was one."""
 
     def last_packed(self, peer: bytes) -> int:
-        """Return the number of the last bundle packed for a peer, 0 if there is none."""
+        """Return the number of the last bundle packed for a peer, or 0."""
 
     def packed_parts(self, device: bytes | None = None) -> list[PackedPart]:
-        """Return what is in the bundles packed for servers (of one device's commits), by number."""
+        """Return the content of the bundles packed for servers (of one device's commits), by number."""
 
     def applied_bundles(self, peer: bytes) -> dict[bytes, int]:
         """Return id → number of a peer's bundles of which everything is applied."""
@@ -45,7 +45,7 @@ class BundleWrites(BundleReads, Protocol):
         """Remember the age recipient (age1…) of a device or a server."""
 
     def set_last_hello(self, peer: bytes, hello: bytes) -> None:
-        """Remember a device's last hello (encoded): from there a bundle for it goes on."""
+        """Store a device's last hello (encoded), from which the next bundle for it continues."""
 
     def add_packed_bundle(self, peer: bytes, id: bytes, number: int, at: int, parts: Iterable[PackedPart] = ()) -> None:
         """Remember a bundle that was packed."""

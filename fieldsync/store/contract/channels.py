@@ -9,7 +9,7 @@ from fieldsync.store.contract.records import Row
 
 
 class Channel(Struct, frozen=True):
-    """One unit's records: the last arrival handed out, the digest (64 bits) over them, and how many they are."""
+    """One unit's records: the last sequence number, their digest (64 bits), and their number."""
 
     n: int
     unit: str
@@ -19,7 +19,7 @@ class Channel(Struct, frozen=True):
 
 
 class RequestedRecords(Struct, frozen=True):
-    """What there is of the records that a device names by their ids, as far as one channel goes."""
+    """The records among ids requested by a device, within one channel."""
 
     here: list[bytes]  # in the channel
     left: list[bytes]  # were in it, and are not
@@ -38,7 +38,7 @@ class RefusedAbout(Struct, frozen=True):
 
 
 class ChannelEntry(Struct, frozen=True):
-    """A record's place in a channel; `gone` entries tell late devices that it left. No row: not asked for."""
+    """A record's entry in a channel; `gone` entries inform late devices of a departure. No row: not requested."""
 
     arrival: int
     gone: bool
@@ -61,7 +61,7 @@ class ChannelReads(Protocol):
         """Return whether there is a channel of a unit."""
 
     def arrival_of(self, unit: str) -> int:
-        """Return the last arrival of a unit's channel, 0 where there is none."""
+        """Return the last sequence number of a unit's channel, or 0."""
 
     def channel(self, n: int) -> Channel:
         """Return a channel with the digest that its records have now."""
@@ -82,7 +82,7 @@ class ChannelReads(Protocol):
         """Return the channel's entries from one arrival back to another, the newest first, without those of who left."""
 
     def requested_records(self, channel: int, records: Iterable[bytes]) -> RequestedRecords:
-        """Return what there is of records that somebody asks for by id; those of other channels cost and give what none costs and gives."""
+        """Return the requested records; ids of other channels get the answer, at the cost, of unknown ids."""
 
     def refused_about(self, channel: int, records: Iterable[bytes]) -> list[RefusedAbout]:
         """Return the quarantined commits about such records that wait for nothing, as far as these are in the channel or nowhere."""
@@ -108,13 +108,13 @@ class ChannelReads(Protocol):
 
     @property
     def departed_channel(self) -> int:
-        """The channel of what has left this branch's units; 0 where nothing ever did."""
+        """The channel of records that left this branch's units; 0 if there are none."""
 
     def departure_entries(self, n: int) -> list[tuple[int, int]]:
-        """Return (channel, arrival) of the entries that say that a record (by its number) has left."""
+        """Return (channel, sequence number) of a record's departure entries."""
 
     def departed_records(self) -> list[DepartedRecord]:
-        """Return what has left and nobody was told of yet, without what has come back meanwhile."""
+        """Return departed records not yet shown to the user, without returned ones."""
 
 
 class ChannelWrites(ChannelReads, Protocol):
@@ -124,19 +124,19 @@ class ChannelWrites(ChannelReads, Protocol):
         """Return a unit's channel, making it if it is new."""
 
     def sweep_entries(self) -> None:
-        """Drop the entries of channels whose records stand further on by now, where they have become many.
+        """Delete outdated channel entries where they have become many.
 
         To drop each when its record changes would rewrite a page of the table for nearly every edit.
         """
 
     def note_unheld(self, channel: int, records: Iterable[bytes]) -> None:
-        """Remember which records left a channel although they are not here: a laptop that has them from elsewhere is told."""
+        """Record departures of records that are not here, to inform laptops that have them from elsewhere."""
 
     def add_gone_entry(self, channel: int, n: int) -> None:
-        """Tell a channel's devices that a record (by its number) is not in it, although they may have thought so."""
+        """Tell a channel's devices that a record (by its number) is not in it, whatever they were told before."""
 
     def note_departed(self, rows: Iterable[Row], unit: str | None = None) -> None:
-        """Remember that records were taken off this node, so that its person is told."""
+        """Record removed records, to inform the user."""
 
     def forget_departed(self) -> None:
-        """Forget what has left: it was told."""
+        """Delete departures shown to the user."""

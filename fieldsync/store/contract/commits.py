@@ -11,7 +11,7 @@ from fieldsync.crypto.chain import body_hash
 
 
 class LoggedCommit(Struct, frozen=True):
-    """One commit in the log; `body` is None when it was erased."""
+    """One commit in the log; `body` is None if it was erased."""
 
     device: bytes
     seq: int
@@ -102,7 +102,7 @@ class CommitReads(Protocol):
         """Return a forked device's other histories."""
 
     def clock_notes(self, after: int) -> list[ClockNote]:
-        """Return what was noted of clocks behind a number."""
+        """Return the clock notes after a number."""
 
 
 class CommitWrites(CommitReads, Protocol):
@@ -115,7 +115,7 @@ class CommitWrites(CommitReads, Protocol):
         """Keep a device's signatures over the heads of its chain after some of its commits."""
 
     def gather_commits(self, above: int) -> None:
-        """Bring what is known of new commits into the large table, if it is more than this."""
+        """Move the data of new commits into the large table, if there are more than this."""
 
     def add_other_history(self, device: bytes, heir: bytes, links: Iterable[tuple[int, bytes]]) -> None:
         """Remember the chain (seq, hash) of a history that is not in the log, re-issued as the shared successor's."""

@@ -41,7 +41,7 @@ class Device(msgspec.Struct, frozen=True):
 
 
 class NamedDevice(NamedTuple):
-    """A device's name, as servers tell it to laptops; `arrival` is its last change in this node's order."""
+    """A device's name, as servers send it to laptops; `arrival` is its last change in this node's order."""
 
     arrival: int
     device: bytes
@@ -88,16 +88,16 @@ class DeviceReads(Protocol):
         """Return letters that several enrolled devices have: their records may have the same codes."""
 
     def copies_of(self, device: bytes) -> list[bytes]:
-        """Return the devices that go on for one, as far as they are not families of their own."""
+        """Return a device's successors that are not families of their own."""
 
     def has_successor(self, device: bytes, besides: bytes) -> bool:
         """Return whether a device other than `besides` succeeds a device; a server's shared successor does not count."""
 
     def revocation_family(self, device: bytes) -> set[bytes]:
-        """Return what may have a device's key or data: all copies in both directions; an approved device begins another family."""
+        """Return the devices that may have a device's key or data: all copies in both directions, up to approved devices."""
 
     def device_family(self, device: bytes) -> set[bytes]:
-        """Return the devices that go on for this one, those that it goes on for, and so on, and itself."""
+        """Return a device with all its predecessors and successors."""
 
     def invite(self, id: bytes) -> OpenInvite | None:
         """Return an invite by its id, used or not."""
@@ -109,7 +109,7 @@ class DeviceWrites(DeviceReads, Protocol):
     def enrol_device(
         self, device: bytes, key: bytes, letters: str, person: str, grants: Sequence[Grant], at: int, chain: bytes
     ) -> None:
-        """Take a device in, with its public key and what it may do; `chain` is where its commits begin."""
+        """Enrol a device with its public key and grants; `chain` is the start of its hash chain."""
 
     def set_letters(self, device: bytes, letters: str) -> None:
         """Give a device other letters: those that the upstream server has for this one."""
@@ -118,16 +118,16 @@ class DeviceWrites(DeviceReads, Protocol):
         """Remember the name of a device that is enrolled elsewhere, and for which units it works; its letters may have been replaced."""
 
     def set_grants(self, device: bytes, grants: Sequence[Grant], at: int, *, until: int | None = None) -> None:
-        """Change what a device may do, since a moment (milliseconds); units that it may not see any more are its former ones.
+        """Change a device's grants as of a time (milliseconds); units no longer visible become its former ones.
 
         What it signed before it was told counts until `until`, by default for 60 days.
         """
 
     def set_former(self, device: bytes, units: Iterable[str]) -> None:
-        """Say which units a device may not see any more: those of the device that it goes on for."""
+        """Set the former units of a device: those of its original."""
 
     def set_enrolment(self, device: bytes, person: str, grants: Sequence[Grant], state: str, changed: int) -> None:
-        """Take over what another server says of an enrolled device."""
+        """Apply another server's data on an enrolled device."""
 
     def use_nonce(self, device: bytes, issued: int, at: int) -> bool:
         """Take a nonce handed out at `issued` (microseconds): true once, false for it and all older ones after."""
@@ -142,7 +142,7 @@ class DeviceWrites(DeviceReads, Protocol):
         """Work out once, at the end, what several changes of devices mean for their copies."""
 
     def set_device_state(self, device: bytes, state: str, *, at: int = 0) -> None:
-        """Raise a device's state: enrolled < forked < revoked. A lower one changes nothing, and one that is unknown neither.
+        """Raise a device's state: enrolled < forked < revoked. A lower or unknown one changes nothing.
 
         `at`: when it is revoked (milliseconds).
         """
@@ -151,13 +151,13 @@ class DeviceWrites(DeviceReads, Protocol):
         """Mark a device as pending (it pushes into quarantine and pulls nothing), or take the mark away."""
 
     def set_marks(self, device: bytes, *, approved: int = 0, spared: int = 0) -> None:
-        """Say since when (milliseconds) a device is approved, or spared when its family was revoked; never taken back."""
+        """Set when (milliseconds) a device was approved, or spared at its family's revocation; never undone."""
 
     def set_enrolled_by(self, device: bytes, server: bytes) -> None:
         """Remember which server enrolled a device."""
 
     def set_successor(self, old: bytes, new: bytes) -> None:
-        """Say that a device was copied, and that another goes on in its place: nothing more is taken from the old one."""
+        """Mark a device as copied, with its successor: nothing more is accepted from the old one."""
 
     def set_copy(self, device: bytes, of: bytes, after: int | None = None) -> None:
-        """Say that a device goes on for a copied one, behind one of its commits if a server says them again."""
+        """Mark a device as the successor of a copied one, after one of its commits if a server re-issues them."""

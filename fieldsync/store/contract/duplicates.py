@@ -10,12 +10,12 @@ from fieldsync.store.contract.records import Document
 
 
 def block_members(keys: Iterable[int], n: int) -> list[int]:
-    """Return the numbers under which a record stands in these blocks."""
+    """Return the numbers of a record's members in these blocks."""
     return [key << 31 | n for key in keys]
 
 
 class ComparedRecord(Struct, frozen=True):
-    """What of a record is compared: its number, id, type and document, and its owner's id."""
+    """The compared data of a record: its number, id, type, document and owner's id."""
 
     n: int
     record: bytes
@@ -34,14 +34,14 @@ class OpenPair(NamedTuple):
 
 
 class UncomparedCounts(NamedTuple):
-    """How many records' blocks are to be made, and how many are to be compared besides."""
+    """The number of records to be put into blocks, and of further ones to be compared."""
 
     unkeyed: int
     unpaired: int
 
 
 class PairedAcross(NamedTuple):
-    """How far pairs go (0: no further than was asked), and the records that were paired with other channels'."""
+    """The sequence number of pairs (0: no more than requested), and the records paired with other channels'."""
 
     last: int
     records: tuple[bytes, ...]
@@ -60,13 +60,13 @@ class DuplicateReads(Protocol):
         """Return how much is to be compared yet."""
 
     def compared_records(self, numbers: Iterable[int]) -> Iterator[ComparedRecord]:
-        """Yield what is compared of these records, by number."""
+        """Yield the compared data of these records, by number."""
 
     def owner_documents(self, owners: Iterable[bytes]) -> dict[bytes, Document]:
         """Return the documents of these owners."""
 
     def records_in_blocks(self, keys: Iterable[int], most: int) -> set[int]:
-        """Return the records in these blocks; one of more than `most` says nothing, and is passed over."""
+        """Return the records in these blocks; a block of more than `most` is no evidence and is skipped."""
 
     def count_families(self, key: int, most: int) -> int:
         """Return how many families have records under a key of contacts, or `most` where they are more."""
@@ -75,7 +75,7 @@ class DuplicateReads(Protocol):
         """Return the undecided pairs of at least this score, the likeliest first."""
 
     def pairs_called_two(self, least: float, type: str | None = None) -> list[OpenPair]:
-        """Return the pairs of at least this score of which somebody said that they are two, the likeliest first."""
+        """Return the rejected pairs of at least this score, the likeliest first."""
 
     def pairs_across(self, after: int, channels: Iterable[int], least: float, most: int) -> PairedAcross:
         """Return which records of these channels were paired with others' behind a number.
@@ -85,25 +85,25 @@ class DuplicateReads(Protocol):
 
     @property
     def distinct_pairs(self) -> set[frozenset[bytes]]:
-        """The pairs of records (ids) of which somebody said that they are two."""
+        """The rejected pairs of records (ids)."""
 
     @property
     def merge_targets(self) -> Mapping[str, str]:
         """The merged records (UUIDs), and the surviving record of each."""
 
     def is_merged(self, record: bytes) -> bool:
-        """Return whether another record, here or not, stands for this one."""
+        """Return whether a record is merged into another, here or not."""
 
     def merged_into(self, others: Iterable[str]) -> list[bytes]:
-        """Return the records that name one of these (UUIDs) as the one that stays, open to a decision or not."""
+        """Return the records merged into one of these (UUIDs), decided or not."""
 
     @property
     def held_merge_targets(self) -> Mapping[str, str]:
-        """Like `merge_targets`; for one that is not here stands the oldest of those that are here and were merged into it."""
+        """Like `merge_targets`; if the survivor is not here, the oldest merged record that is."""
 
     @property
     def records_elsewhere(self) -> set[bytes]:
-        """The records of which a server said that they may be registered elsewhere, too."""
+        """The records that may be registered elsewhere too, according to a server."""
 
     @property
     def questioned_merges(self) -> Mapping[bytes, str]:
@@ -114,7 +114,7 @@ class DuplicateWrites(DuplicateReads, Protocol):
     """Possible duplicates and merges, to be changed."""
 
     def invalidate_blocks(self, numbers: Iterable[int]) -> None:
-        """Remember that these records' blocks are not what they should be."""
+        """Mark these records' blocks as outdated."""
 
     def invalidate_all_blocks(self) -> None:
         """Begin anew: no blocks, no pairs, all records of the types that are compared to be looked at."""
@@ -132,13 +132,13 @@ class DuplicateWrites(DuplicateReads, Protocol):
         """Keep what comparing these records has found."""
 
     def note_elsewhere(self, records: Iterable[bytes]) -> int:
-        """Keep what a server said of records that are here; return how many are news."""
+        """Store a server's hints about records here; return the number of new ones."""
 
     def set_questioned_merges(self, told: Mapping[bytes, str | None]) -> list[bytes]:
-        """Keep of which heads of a merge the upstream server says that it asks about them; return the records for which that is new."""
+        """Store the heads of merges that the upstream server has a question about; return the records for which that is new."""
 
     def set_distinct(self, record: bytes, others: Iterable[object]) -> None:
-        """Keep of which others a record says that it is not the same."""
+        """Store a record's rejected pairs."""
 
     def set_merged(self, changes: Mapping[str, object], undecided: Collection[str] = ()) -> None:
         """Keep which record each of these (UUIDs) was merged into, None: to none; of which of them that is open to a decision."""

@@ -42,14 +42,14 @@ class ProjectionReads(Protocol):
         """Return the shared channels that a record (by its number) is in."""
 
     def projected_rows(self, channel: int, records: Iterable[bytes]) -> dict[bytes, Row]:
-        """Return what a shared channel has of these records; of those that left it, nothing but that they did."""
+        """Return a shared channel's rows of these records; for departed ones only the departure."""
 
 
 class ProjectionWrites(ProjectionReads, Protocol):
     """Shared parts, to be changed."""
 
     def set_parts(self, source: bytes, parts: Mapping[SharedPart, Iterable[str]]) -> set[bytes]:
-        """Keep what a record shares, in place of what it shared; return the records for which that changes something."""
+        """Replace the parts that a record shares; return the records for which that changes something."""
 
     def update_projections(self, rows: Iterable[Row]) -> None:
-        """Bring these records' places in shared channels up to date with what is said to be shared of them, and what they are."""
+        """Update these records' places in shared channels by their shared parts and present state."""

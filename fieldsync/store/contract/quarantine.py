@@ -10,7 +10,7 @@ from fieldsync import errors
 
 
 class WaitKey(Struct, frozen=True):
-    """Something that a quarantined commit waits for; the functions below name what there is to wait for.
+    """An item awaited by a quarantined commit; the functions below name the kinds.
 
     A commit may wait for several of these: it is judged again when any of them comes, and may then wait anew. Until then no
     sync of anybody else looks at it. Whoever judges commits says so by `Permit.find_objection`: it returns the reason, and
@@ -27,7 +27,7 @@ def record_key(record: bytes) -> WaitKey:
 
 
 def place_key(record: bytes) -> WaitKey:
-    """Return the key for: this record enters a unit here, it comes or moves there (whether it exists, the key does not say)."""
+    """Return the key for: this record enters a unit here (the key does not reveal whether it exists)."""
     return WaitKey("place", record)
 
 
@@ -52,7 +52,7 @@ def sibling_key(record: bytes) -> WaitKey:
 
 
 def device_key(device: bytes) -> WaitKey:
-    """Return the key for: what this device may do has changed here, it was approved, say (whoever changes it wakes this)."""
+    """Return the key for: a device's permissions changed here, by an approval for example (whoever changes them wakes it)."""
     return WaitKey("device", device)
 
 
@@ -72,7 +72,7 @@ class QuarantinedCommit(Struct, frozen=True):
 
 
 class QuarantineAction(Struct, frozen=True):
-    """What a person did about a quarantined commit: `release` or `drop`; who, when (milliseconds), and why."""
+    """A person's decision about a quarantined commit: `release` or `drop`; author, time (milliseconds), reason."""
 
     device: bytes
     seq: int
@@ -114,7 +114,7 @@ class QuarantineReads(Protocol):
         """Return the commits (by device) that wait for something, or are due."""
 
     def due_commits(self, most: int) -> dict[bytes, list[int]]:
-        """Return commits (by device) for which something has come that they waited for, at most so many."""
+        """Return commits (by device) whose awaited item has arrived, up to a limit."""
 
     def quarantined_commits(
         self, device: bytes | None = None, record: bytes | None = None, seq: int | None = None
@@ -122,7 +122,7 @@ class QuarantineReads(Protocol):
         """Return all commits that were ever quarantined here (of a device, about a record), those taken after all among them."""
 
     def quarantine_actions(self) -> dict[tuple[bytes, int], list[QuarantineAction]]:
-        """Return what people did about quarantined commits, in order."""
+        """Return people's decisions about quarantined commits, in order."""
 
     def last_waiting_before(self, device: bytes, seq: int, record: bytes) -> int | None:
         """Return the last of a device's commits before one, about the same record, that waits: among its newest, which is enough."""
@@ -158,10 +158,10 @@ class QuarantineWrites(QuarantineReads, Protocol):
     def quarantine_commit(
         self, device: bytes, seq: int, error: errors.FieldsyncError, *, waits_for: Iterable[WaitKey] = (), at: int = 0
     ) -> None:
-        """Keep a commit in quarantine: for good, or until one of what it waits for comes; `at`: when (milliseconds), if known."""
+        """Quarantine a commit, permanently or until an awaited item arrives; `at`: the time (milliseconds), if known."""
 
     def accept_commit(self, device: bytes, seq: int, facts: dict[str, object] | None = None) -> None:
-        """Say that a commit which was quarantined is applied after all; `facts` are told to its author."""
+        """Record that a quarantined commit is applied after all; `facts` are sent to its author."""
 
     def judge_as(self, device: bytes, seq: int, code: str, facts: str, *, ends_wait: bool = False) -> None:
         """Take over another server's judgement of a commit; with `ends_wait` nothing else changes it, though it is the same as here."""
@@ -173,7 +173,7 @@ class QuarantineWrites(QuarantineReads, Protocol):
         """Forget which servers quarantined a save, as it is applied."""
 
     def add_quarantine_action(self, one: QuarantineAction) -> None:
-        """Remember what a person did about a commit."""
+        """Store a person's decision about a commit."""
 
     def wake_waiting(self, came: Iterable[WaitKey]) -> None:
-        """Say that this has come: the commits that wait for it are due."""
+        """Record that an item has arrived: the commits that await it are due."""

@@ -20,7 +20,7 @@ NOWHERE_ELSE: Mapping[int, int] = MappingProxyType({})
 
 
 class Row:
-    """One record as stored. Changed by sync.apply and by nobody else.
+    """One record as stored. Only replica/apply.py changes it.
 
     `arrivals` says at which arrival of its channel each explicit register last changed, "" standing for the base. `also` are
     the other channels that it is in while people disagree on its unit, and its arrival in each.
@@ -55,7 +55,7 @@ class Row:
 
 
 class RecordQuery(Struct, frozen=True):
-    """Which rows: those that are all of what is given, in the order of their making or by a field (`-field`: falling).
+    """A query of rows that match all criteria, in order of creation or by a field (`-field`: descending).
 
     `equal` are plain fields' values, `members` one member each of sets, `named` records (UUIDs) that references name; both
     find what names one merged into them, too. Fields' names come from the schema. `standing`: only those that gave
@@ -113,13 +113,13 @@ class RecordReads(Protocol):
         """Return how many records have an open conflict."""
 
     def open_conflicts(self) -> Iterator[ConflictEntry]:
-        """Yield what is in conflict, without reading the records themselves."""
+        """Yield the open conflicts, without reading the records themselves."""
 
     def count_by_type(self) -> dict[str, int]:
         """Return how many records there are of each type."""
 
     def codes_like(self, beginning: str, most: int) -> list[str]:
-        """Return codes of records that begin so, in their order; of what was removed none."""
+        """Return the codes with this prefix in order, without removed records."""
 
     def ids_like(self, beginning: bytes, last: bytes, code: str) -> list[bytes]:
         """Return the ids (two at most) between two ids, or of codes that begin like this."""
@@ -156,16 +156,16 @@ class RecordWrites(RecordReads, Protocol):
         """
 
     def release_records(self, rows: Iterable[Row]) -> None:
-        """Take records out of all their channels, and tell these; the records stay until nobody has to be told any more."""
+        """Take records out of all their channels, with departure entries; they stay until all devices are informed."""
 
     def purge_records(self, rows: Iterable[Row]) -> None:
-        """Forget records that left this node's scope; the commit log keeps what this device wrote."""
+        """Delete records that left this node's scope; the commit log keeps this device's commits."""
 
     def rewrite_rows(self, rows: Iterable[Row]) -> None:
-        """Write rows that a new form names or settles otherwise. Nobody is told: everybody does the same with that form."""
+        """Write rows that a new form renames or settles differently, without new sequence numbers, as all nodes do the same."""
 
     def invalidate_search(self, numbers: Iterable[int]) -> None:
-        """Remember that the full-text words of these records are not what they should be."""
+        """Mark these records' full-text entries as outdated."""
 
     def invalidate_search_of_type(self, type: str) -> None:
         """Remember it of all records of a type."""

@@ -46,7 +46,7 @@ class IssuedReport(NamedTuple):
 
 
 class ReportReads(Protocol):
-    """What reports are made from, to be read."""
+    """Reading the data of reports."""
 
     def issued_report(self, report: str, period: str, unit: str) -> IssuedReport | None:
         """Return a report as it was issued, if it was."""
@@ -62,10 +62,10 @@ class ReportReads(Protocol):
 
 
 class ReportWrites(ReportReads, Protocol):
-    """What reports are made from, to be made."""
+    """Writing the data of reports."""
 
     def put_issued_report(self, one: IssuedReport) -> bool:
-        """Keep a report as issued; False where it was before: what was given out is not changed."""
+        """Store an issued report; False if there is one already, as issued figures never change."""
 
     def make_report_table(self, type: str, fields: Sequence[tuple[str, bool]], mark: str) -> int | None:
         """Make a slice of a type's sheet with these fields (name, whether it refers to records), anew if it was made for others.
@@ -80,13 +80,13 @@ class ReportWrites(ReportReads, Protocol):
         """Put the numbers of the records that changed since the sheets were caught up into a table; return how many."""
 
     def refresh_report_table(self, type: str, fields: Sequence[tuple[str, bool]]) -> None:
-        """Write anew what `collect_report_changes` found of a type; forget what is not here any more."""
+        """Rewrite the rows found by `collect_report_changes` for a type; delete those of missing records."""
 
     def purge_report_table(self, type: str) -> None:
         """Take records that left this node out of a type's sheet."""
 
     def mark_report_tables_current(self) -> None:
-        """Say that the sheets hold all that is here now; half a sheet that nobody finished would not, and goes."""
+        """Mark the report tables as current; an unfinished one is dropped."""
 
 
 class ReportReader(Protocol):
@@ -96,9 +96,9 @@ class ReportReader(Protocol):
         """Let the file go."""
 
     def fill_table(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-        """Give reports a small table of things that are no records."""
+        """Create a small table of non-record data for reports."""
 
     def run_query(
         self, sql: str, facts: Mapping[str, object], *, name: str, sealed: bool, seconds: float = SECONDS
     ) -> tuple[list[str], list[tuple[Any, ...]]]:
-        """Return a report's columns and rows. ReportFault: SQL that is wrong, asks for what it may not, or takes too long."""
+        """Return a report's columns and rows. ReportFault: invalid or forbidden SQL, or a time limit."""

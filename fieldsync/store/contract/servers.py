@@ -78,7 +78,7 @@ class ServerWrites(ServerReads, Protocol):
     def set_server(
         self, server: bytes, *, nonce: bytes | None = None, unsure: bool | None = None, synced: int | None = None
     ) -> None:
-        """Change what is given."""
+        """Change the given data of a server."""
 
     def note_mixed(self, server: bytes, *, others: bool) -> None:
         """Remember that something came from this server, which the others may lack; or that it lacks nothing of ours."""
@@ -87,7 +87,7 @@ class ServerWrites(ServerReads, Protocol):
         """Remember the arrival taken, in the transaction that applied it; `whole` when nothing is left behind it."""
 
     def forget_cursors(self, channel: int) -> None:
-        """Forget what was taken of a channel, from any server: its records were taken off this node."""
+        """Delete all cursors of a channel whose records were removed from this node."""
 
     def restart_cursors(self, server: bytes) -> None:
         """Ask a server for everything again."""

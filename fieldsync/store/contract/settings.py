@@ -11,10 +11,10 @@ class SettingReads(Protocol):
 
     @property
     def settings(self) -> NodeSettings:
-        """What this node remembers of itself."""
+        """This node's settings."""
 
     def peer_settings(self, peer: bytes) -> PeerSettings:
-        """Return what this node remembers of another one, a server or a device."""
+        """Return this node's settings for a peer, a server or a device."""
 
     def compiled_schemas(self) -> list[bytes]:
         """Return all compiled schemas that this node has worked with, the newest first."""
@@ -25,10 +25,10 @@ class SettingWrites(SettingReads, Protocol):
 
     @property
     def settings(self) -> NodeSettingsWriter:
-        """What this node remembers of itself."""
+        """This node's settings."""
 
     def peer_settings(self, peer: bytes) -> PeerSettingsWriter:
-        """Return what this node remembers of another one, a server or a device."""
+        """Return this node's settings for a peer, a server or a device."""
 
     def keep_schema(self, hash: bytes, schema: bytes) -> None:
         """Keep a compiled schema that this node works with, by its hash: the one taken over last comes last."""

@@ -34,7 +34,7 @@ class ReadTx(
     ReportReads,
     Protocol,
 ):
-    """What can be asked within one transaction."""
+    """A reading transaction."""
 
 
 class Tx(
@@ -53,7 +53,7 @@ class Tx(
     ReadTx,
     Protocol,
 ):
-    """What can be asked and changed within one that writes.
+    """A writing transaction.
 
     act: the first commit of the act that is written in it, as replica/commit_writer.py notes it.
     """
@@ -68,16 +68,16 @@ class Store(Protocol):
         """Close it."""
 
     def write(self, *, durable: bool = True) -> AbstractContextManager[Tx]:
-        """One transaction that may write; unless `durable`, power loss may take it back whole (it can be fetched again)."""
+        """A writing transaction; unless `durable`, power loss may revert it (the data can be fetched again)."""
 
     def write_together(self, works: Sequence[Callable[[Tx], Any]]) -> list[Any]:
         """Do all of these in one durable transaction, and return what each returned, or raised: then nothing of that one is there."""
 
     def read(self) -> AbstractContextManager[ReadTx]:
-        """One transaction that only reads, all from one moment: whatever would write is refused."""
+        """A reading transaction with a consistent snapshot: writes are refused."""
 
     def change_counter(self) -> int:
-        """Return a number that changes whenever another process has written; what is written here does not change it."""
+        """Return a number that changes whenever another process has written; own writes do not change it."""
 
     def open_report_reader(self, views: Iterable[ReportView], unit: str | None, *, sheets: bool) -> ReportReader:
         """Return a reader of its own for reports, to be closed; of a unit and those below it, or of all.
@@ -86,10 +86,10 @@ class Store(Protocol):
         """
 
     def run_maintenance(self) -> None:
-        """Do what was put off, such as sweeping and gathering; readers and writers go on meanwhile."""
+        """Do deferred work, such as sweeping and gathering; readers and writers continue meanwhile."""
 
     def copy_to(self, path: Path) -> None:
         """Write a copy of the store as it is at this moment, under the same key; the store stays in use."""
 
     def find_damage(self) -> list[str]:
-        """Return what the database finds wrong with itself: nothing, if all is well."""
+        """Return the damage that the database reports, or nothing."""

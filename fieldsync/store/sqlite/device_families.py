@@ -22,7 +22,7 @@ _COPIES = (
 
 
 class SqliteDeviceReads(SqliteAuthorityReads):
-    """Who is a copy of whom, to be read."""
+    """Reading device families."""
 
     def copies_of(self, device: bytes) -> list[bytes]:
         return [row[0] for row in self.sql("SELECT id FROM device WHERE copy_of = ? AND approved = 0", (device,))]
@@ -42,7 +42,7 @@ class SqliteDeviceReads(SqliteAuthorityReads):
 
 
 class SqliteDeviceWrites(SqliteDeviceReads, SqliteAuthorityWrites):
-    """A transaction's part in who is a copy of whom, and what that means."""
+    """Writing device families, with their consequences."""
 
     _together = False
     _changed = False

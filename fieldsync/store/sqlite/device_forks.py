@@ -10,7 +10,7 @@ _COMMIT_ABOUT = ("commit_about", "commit_about_new")
 
 
 class SqliteForkReads(SqliteNumberReads):
-    """What follows a restored or cloned store, to be read."""
+    """Reading the data of restored and cloned stores."""
 
     def device_family(self, device: bytes) -> set[bytes]:
         found = self.sql(

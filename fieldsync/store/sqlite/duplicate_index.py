@@ -272,7 +272,7 @@ class SqliteDuplicateWrites(SqliteDuplicateReads, SqliteNumberWrites):
             self.__dict__.pop(known_before, None)
 
     def forget_merged(self, records: Sequence[bytes]) -> None:
-        """Forget what these records said of whom they are or are not: they are not here any more."""
+        """Delete merges and rejected pairs of records that are no longer here."""
         self.set_merged(dict.fromkeys(record_ids.id_text(record) for record in records))
         several = [(record,) for record in records]
         self.many("DELETE FROM apart WHERE a = ?", several)

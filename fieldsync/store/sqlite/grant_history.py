@@ -59,7 +59,7 @@ class SqliteAuthorityReads(SqliteQuarantineReads):
 
 
 class SqliteAuthorityWrites(SqliteAuthorityReads, SqliteQuarantineWrites):
-    """The same, to be told."""
+    """Writing grant history."""
 
     def note_change(self, device: bytes, kind: str, at: int, *, until: int | None = None) -> None:
         """Note that a device is about to be revoked, or to get other grants; headquarters gives this a number."""

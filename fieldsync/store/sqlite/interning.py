@@ -8,7 +8,7 @@ _TABLES = {"device": "id", "author": "name"}
 
 
 class NumberCache:
-    """What was looked up already, for all transactions of a store."""
+    """Looked-up numbers, shared by all transactions of a store."""
 
     def __init__(self) -> None:
         self.of: dict[str, dict[Any, int]] = {table: {} for table in _TABLES}

@@ -206,6 +206,6 @@ class SqliteQuarantineWrites(SqliteQuarantineReads, SqliteSettingWrites):
                 self.sql(f"{_BY_KEY} kind = ? AND what IN ({marks}))", (kind, *part))
 
     def wake_commits(self, device: bytes, first: int = 1, last: int = (1 << 63) - 1) -> None:
-        """Say that these commits of a device have come, or will never come."""
+        """Record that these commits of a device have arrived, or never will."""
         low, high = commit_key(device, first), commit_key(device, last)
         self.sql(f"{_BY_KEY} kind = ? AND what BETWEEN ? AND ?)", (low.kind, low.what, high.what))

@@ -68,7 +68,7 @@ class SqliteReportReader:
         self._connection.close()
 
     def _make_scope(self, unit: str | None) -> None:
-        """Which channels count: a unit's and those below it; of what stands for the units below, those above it too."""
+        """Select the channels that count: a unit's and those below it; for records shared downwards those above too."""
         sql = self._connection.execute
         sql("CREATE TEMP TABLE scope (n INTEGER PRIMARY KEY, own INTEGER)")
         for n, channel in sql("SELECT n, unit FROM channel").fetchall():
@@ -171,7 +171,7 @@ class SqliteReportReader:
         return [str(one[0]) for one in cursor.description or ()], rows
 
     def _authorizer(self, denied: list[str], *, sealed: bool) -> Any:
-        """Return what says of each thing that a report does whether it may: reading, and only what the views show."""
+        """Return an authorizer that allows a report only to read, and only what the views use."""
 
         def allowed(
             action: int, first: str | None, second: str | None, database: str | None, within: str | None
@@ -213,7 +213,7 @@ class _WideSum:
         self._add(value, -1)
 
     def value(self) -> int | float | None:
-        """Return the sum so far; of nothing none."""
+        """Return the sum so far; None for no values."""
         if not self._terms:
             return None
         return self._total if abs(self._total) <= _LARGEST else float(self._total)

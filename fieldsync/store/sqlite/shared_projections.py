@@ -151,7 +151,7 @@ class SqliteProjectionWrites(SqliteProjectionReads, SqliteChannelWrites):
 
 
 def _project_row(row: Row, channel: int, held: ProjectionEntry) -> Row:
-    """Return what a shared channel has of a record, as one that is all new at its arrival there."""
+    """Return a record's projection in a shared channel, as new at its sequence number there."""
     state = project_state(row.state, held.fields)
     cut = Row(row.n, state, {}, {"": held.arrival} | dict.fromkeys(state.fields, held.arrival))
     cut.channel, cut.arrival, cut.also = channel, held.arrival, {channel: held.arrival}

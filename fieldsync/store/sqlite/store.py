@@ -36,7 +36,7 @@ class SqliteReadTx(
     SqliteReportTableReads,
     SqliteHouseholdReads,
 ):
-    """What can be asked within one transaction."""
+    """A reading transaction."""
 
 
 class SqliteTx(
@@ -48,7 +48,7 @@ class SqliteTx(
     SqliteReportTableWrites,
     SqliteReadTx,
 ):
-    """What can be asked and told within one that writes."""
+    """A writing transaction."""
 
     act: int | None = None
 
@@ -127,7 +127,7 @@ class SqliteStore:
 
     @contextmanager
     def read(self) -> Iterator[SqliteReadTx]:
-        """One transaction that only reads, all from one moment: the connection refuses whatever would write."""
+        """A reading transaction with a consistent snapshot: the connection refuses writes."""
         if not self._shared:
             with self._lock, self._translate_errors():
                 self._writer.execute("BEGIN")
@@ -163,7 +163,7 @@ class SqliteStore:
         return SqliteReportReader(self.path, self._key, views, unit, sheets=sheets)
 
     def run_maintenance(self) -> None:
-        """Do what was put off: sweep, gather, fold the write-ahead log into the file (readers and writers go on meanwhile)."""
+        """Do deferred work: sweep, gather, checkpoint the write-ahead log (readers and writers continue meanwhile)."""
         with self.write(durable=False) as tx:
             tx.sweep_entries()
             tx.gather_commits(_MANY_NEW)
@@ -192,5 +192,5 @@ class SqliteStore:
             return sorted(found) + [row[0] for row in self._writer.execute("PRAGMA integrity_check") if row[0] != "ok"]
 
     def _torn_pages(self) -> set[str]:
-        """Return what SQLCipher says of the file's pages whose seal does not fit."""
+        """Return SQLCipher's report on pages with a wrong HMAC."""
         return {str(row[0]) for row in self._writer.execute("PRAGMA cipher_integrity_check")}

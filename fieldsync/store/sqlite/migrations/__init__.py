@@ -9,7 +9,7 @@ LATEST = 9
 
 
 def bring_up_to_date(db: "sqlite_utils.Database") -> None:
-    """Apply what this store does not have yet."""
+    """Apply the migrations that this store lacks."""
     from sqlite_utils.migrations import Migrations
 
     from fieldsync.store.sqlite.migrations import (

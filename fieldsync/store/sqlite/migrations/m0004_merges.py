@@ -20,7 +20,7 @@ _NOW = "(SELECT root FROM same WHERE unhex(same.record, '-') = unhex(h) AND root
 
 
 def apply(db: "sqlite_utils.Database") -> None:
-    """Add the column, and find out anew which record stands."""
+    """Add the column, and recompute the surviving records."""
     for statement in (_OPEN, _BY_OTHER, _ASK, _MARK):
         db.execute(statement)
     same = db.execute("SELECT record, other, open FROM same").fetchall()

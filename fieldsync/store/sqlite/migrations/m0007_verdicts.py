@@ -13,6 +13,6 @@ TOLD_BEFORE = """INSERT INTO verdict SELECT device, seq, x'', reason FROM refusa
 
 
 def apply(db: "sqlite_utils.Database") -> None:
-    """Make the table, with what is known of earlier verdicts."""
+    """Create the table with known earlier verdicts."""
     db.execute(TABLE)
     db.execute(TOLD_BEFORE)
