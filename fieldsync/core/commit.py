@@ -11,7 +11,7 @@ from msgspec import Struct
 from fieldsync import errors
 from fieldsync.core import stamp
 from fieldsync.core.register import Head, Register, Value
-from fieldsync.core.state import Base, State, Values, registers, state_from_registers
+from fieldsync.core.state import Base, State, registers, state_from_registers
 
 FORMAT = 1  # 1: the first
 MAX_BODY = 256 * 1024
@@ -158,6 +158,11 @@ def is_json_value(value: object, depth: int = MAX_DEPTH) -> bool:
     )
 
 
+def _base_value(value: Value) -> Value:
+    """Return a value as the base keeps it: a set's members once and in order, whatever program wrote them, as when registers are joined."""
+    return sorted(set(map(str, value))) if isinstance(value, list) else value
+
+
 def state_of(commit: Commit) -> State:
     """Return a commit as a state to be joined; the commit that sets `_code` creates the record."""
     fields = commit.fields
@@ -169,12 +174,14 @@ def state_of(commit: Commit) -> State:
     base = None
     if "_code" in fields and not seen:
         base = Base(commit.device, commit.seq, commit.stamp, commit.author)
-        if None in fields.values() or "/" in "".join(fields):
-            plain: Values = {name: value for name, value in fields.items() if value is not None and "/" not in name}
+        if None in fields.values() or "/" in "".join(fields) or list in map(type, fields.values()):
+            plain = {
+                name: _base_value(value) for name, value in fields.items() if value is not None and "/" not in name
+            }
         else:
             plain = dict(fields)  # nearly every record begins so
         whole = State(commit.record, commit.type, base, plain, {})
-        if len(plain) == len(fields):
+        if len(plain) == len(fields) and [] not in plain.values():
             return whole
         everything = registers(whole)
         fields = {name: value for name, value in fields.items() if name not in plain}

@@ -152,6 +152,8 @@ def cases() -> list[Case]:
     ]
     return [
         Case("a record as it was made: a set as a list, nil written", [add(name="أ", needs=["cash", "food"], place=None)]),
+        Case("a set as a list that is out of order, and twice the same", [add(needs=["food", "cash", "food"])]),
+        Case("a set as an empty list is none", [add(needs=[]), write(BASIM, 1, 300, {"name": "ب"}, _=base)]),
         Case("an edit that has seen the value", [add(name="أ"), write(BASIM, 1, 300, {"name": "ب"}, _=base)]),
         Case("an edit that comes before the record", [write(BASIM, 1, 300, {"name": "ب"}, _=base), add(name="أ")]),
         Case("an edit without the record", [write(BASIM, 1, 300, {"name": "ب"}, _=base)]),
