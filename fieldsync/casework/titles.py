@@ -1,10 +1,12 @@
 """Titles for lists of records: the person or household a record is about, and the names of the records it refers to."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
+from fieldsync import errors
 from fieldsync.core import record_ids
-from fieldsync.replica.lookup import RelatedRecords
+from fieldsync.replica.lookup import RelatedRecords, find_row
 from fieldsync.replica.node import Node
 from fieldsync.schema.values import is_id
 from fieldsync.store.contract import Row
@@ -32,6 +34,18 @@ def reference_titles(node: Node, values: Iterable[str]) -> dict[str, str]:
         people.fetch_records(ids.values())
         rows = {value: people.find_row(record) for value, record in ids.items()}
         return {value: people.title_of(row) or row.code or value for value, row in rows.items() if row is not None}
+
+
+def names_of(node: Node, refs: Iterable[str]) -> dict[str, str]:
+    """Return, by code or id, by what name each record is known; what is not here, or has no name, is left out."""
+    with node.store.read() as tx:
+        people = RelatedRecords(node, tx)
+        rows: dict[str, Row] = {}
+        for ref in refs:
+            with suppress(errors.NotFound):
+                rows[ref] = find_row(tx, ref)
+        people.fetch_records(row.owner for row in rows.values() if row.owner is not None)
+        return {ref: name for ref, row in rows.items() if (name := people.name_of(row))}
 
 
 class Particulars(NamedTuple):

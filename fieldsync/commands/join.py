@@ -49,7 +49,7 @@ def join(
         with bar(ctx) as progress:
             synced = sync_once.sync_once(node, progress=progress)
         told = sync_results.Joined(**asdict(queries.status(node)), sync=synced)
-        tell(ctx, told, lambda out: out.joined(told))
+        tell(ctx, told, lambda out: out.joined(told, node))
 
 
 def _invite_text(given: str) -> str:

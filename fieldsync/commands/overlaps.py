@@ -42,10 +42,11 @@ def both(ctx: typer.Context, a: Record, b: Other, note: Note = None) -> None:
     Example: fieldsync overlaps both JBL-AK-7 JBL-BH-12 --note "half a basket each"
     """
     from fieldsync.review import assistance_overlaps
+    from fieldsync.ui.views import overlap_view as pictures
 
     with opened(ctx) as node:
         assistance_overlaps.keep_both(node, a, b, note=note)
-        tell(ctx, BothRight(a, b, both=True), lambda out: out.say("overlap_both", a=a, b=b))
+        tell(ctx, BothRight(a, b, both=True), lambda out: pictures.both_right(out, node, a, b))
 
 
 def drop(

@@ -64,7 +64,7 @@ def sync(
                 )
         except KeyboardInterrupt:
             raise errors.Stopped(unsent=session.sync_plan(server).up.commits) from None
-        tell(ctx, synced, lambda out: out.synced(synced))
+        tell(ctx, synced, lambda out: out.synced(synced, node))
 
 
 def _watch(
@@ -82,7 +82,7 @@ def _watch(
         return session.sync(server, tries=tries, budget=budget, waiting=note.show_waiting)
 
     def told(synced: "Synced") -> None:
-        tell(ctx, synced, lambda out: out.synced(synced))
+        tell(ctx, synced, lambda out: out.synced(synced, node))
         note.clear_no_contact()
 
     watch = Watch(node, server, every=every, sync=once, told=told, away=note.show_no_contact)

@@ -53,7 +53,7 @@ def sync(
         server = branch_link.server_above(node)
         with bar(ctx) as progress:
             synced = Session(node).sync(server.address, progress=progress, waiting=progress.show_waiting)
-        tell(ctx, synced, lambda out: out.synced(synced))
+        tell(ctx, synced, lambda out: out.synced(synced, node))
 
 
 def schedule(

@@ -306,7 +306,7 @@ class SyncClient:
                 unsent = upstream.unsent_records(self, tx) if left else set()
                 if any(row.state.record in unsent for row in left):
                     self._kept.add(message.unit)  # saved while we sync: it goes when that is acknowledged
-                departures.release_from_laptop(tx, [row for row in left if row.state.record not in unsent])
+                departures.release_from_laptop(node, tx, [row for row in left if row.state.record not in unsent])
             else:
                 tx.release_records(left)
                 merge_arrivals.reopen_after_release(tx, [row.state.record for row in left])
@@ -356,7 +356,7 @@ class SyncClient:
                 unsent = upstream.unsent_records(self, tx)  # a former identity's, which this server has not taken yet
                 found = tx.select_rows(RecordQuery(channel=channel.n))
                 rows_ = [row for row in found if hidden.issuperset(row.channels) and row.state.record not in unsent]
-                departures.release_from_laptop(tx, rows_, channel.unit)
+                departures.release_from_laptop(self.node, tx, rows_, channel.unit)
 
     def find_obstacle(self, tx: ReadTx) -> str | None:
         """Return what keeps the digests from being compared after an answer, None where nothing does (blocked_checks.py)."""

@@ -4,7 +4,7 @@ import datetime
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from fieldsync import errors
@@ -44,6 +44,7 @@ class Node:
     clock: Callable[[], int] = wall_clock
     forms: bytes = b""  # which forms these are: their number and the beginning of their texts' hash
     first_key: DeviceKey | None = None  # of a server that was renewed: the key by which those below it know it
+    departed_names: dict[bytes, str] = field(default_factory=dict)  # of what left since that was last told, by record
 
     @property
     def device(self) -> bytes:

@@ -40,6 +40,7 @@ class DepartedRecord(Struct, frozen=True):
 
     unit: its new unit, if this node knows it.
     above: true if it went to the units above that one; else absent.
+    name: its name, if it is still known; else absent.
     """
 
     record: str
@@ -47,6 +48,7 @@ class DepartedRecord(Struct, frozen=True):
     type: str
     unit: str | None
     above: bool | UnsetType = UNSET
+    name: str | UnsetType = UNSET
 
 
 def transfer_record(node: Node, ref: str, unit: str, *, note: str | None = None) -> bytes:
@@ -84,11 +86,13 @@ def list_departed(node: Node) -> list[DepartedRecord]:
     with node.store.write(durable=False) as tx:
         found = tx.departed_records()
         tx.forget_departed()
+    names = dict(node.departed_names)
+    node.departed_names.clear()
     found.sort(key=lambda one: node.rules.type_rules(one.type).belongs_to is not None)
     return [
         DepartedRecord(
             record_ids.id_text(one.record), one.code, one.type, one.unit and home_unit(one.unit),
-            above=True if one.unit and one.unit.endswith(ABOVE) else UNSET,
+            above=True if one.unit and one.unit.endswith(ABOVE) else UNSET, name=names.get(one.record) or UNSET,
         )
         for one in found
     ]  # fmt: skip

@@ -15,7 +15,7 @@ from fieldsync.schema.model import Field, Schema, Type
 Json = dict[str, Any]
 # values of the first are values of the second
 _WIDER = {("int", "number"), ("text", "note"), ("choice", "text"), ("choice", "note"), ("phone", "text")}
-_WORDS = ("label", "plural", "hint", "message", "section", "sections", "title", "search", "version", "notes")
+_WORDS = ("label", "plural", "aliases", "hint", "message", "section", "sections", "title", "search", "version", "notes")
 
 _SAID = ("label", "hint", "message", "section")  # of a field
 
@@ -79,7 +79,7 @@ def _type_changes(old: Type, new: Type) -> Iterator[FormChange]:
         for key in ("title", "search")
     )
     told = told or msgspec.to_builtins(old.notes) != msgspec.to_builtins(new.notes)
-    if told or any(getattr(old, key) != getattr(new, key) for key in ("label", "plural", "sections")):
+    if told or any(getattr(old, key) != getattr(new, key) for key in ("label", "plural", "aliases", "sections")):
         yield FormChange(new.name, "words_changed")
 
 
@@ -94,11 +94,14 @@ def _choice_changes(type: str, old: Field, new: Field) -> Iterator[FormChange]:
 
 def _without_words(value: Any, but: Sequence[str] = ()) -> Any:
     """Return a type or field without its words."""
-    if isinstance(value, dict):
-        return {name: _without_words(one) for name, one in value.items() if name not in _WORDS and name not in but}
+    if isinstance(value, msgspec.Struct):
+        names = (name for name in value.__struct_fields__ if name not in _WORDS and name not in but)
+        return {name: _without_words(getattr(value, name)) for name in names}
+    if isinstance(value, dict):  # its keys are the form's own names, such as a field called title
+        return {name: _without_words(one) for name, one in value.items()}
     if isinstance(value, list | tuple):
         return [_without_words(one) for one in value]
-    return _without_words(msgspec.to_builtins(value), but) if isinstance(value, msgspec.Struct) else value
+    return value
 
 
 # --- what may not be --------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Record types and fields by user-given names: the form's own name, or a label in any language.
+"""Record types and fields by user-given names: the form's own name, a label in any language, or an alias.
 
 Unknown names are reported with similar ones. Only user input is resolved here: commits name types and fields
 exactly.
@@ -14,6 +14,7 @@ from fieldsync.schema.model import Field, Schema, Type
 _UNIT = frozenset({"unit", "الوحده", "وحده"})  # no field of a form: what every record has
 _ENOUGH = 3  # letters of which more is to be found in longer names
 _NEAR, _ALIKE = 3, 0.7
+_SHORT, _SHORT_ALIKE = 4, 0.6  # one letter of four is a quarter of the word
 
 
 def type_named(schema: Schema, given: str) -> Type:
@@ -21,9 +22,10 @@ def type_named(schema: Schema, given: str) -> Type:
     kind = schema.types.get(given)
     if kind is not None:
         return kind
-    found = _lookup(
-        given, {name: (name, *one.label.values(), *one.plural.values()) for name, one in schema.types.items()}
-    )
+    words = {
+        name: (name, *one.label.values(), *one.plural.values(), *one.aliases) for name, one in schema.types.items()
+    }
+    found = _lookup(given, words)
     if isinstance(found, str):
         return schema.types[found]
     facts = {"reason": "near", "near": found} if found else {}
@@ -54,7 +56,7 @@ def _field_name(kinds: list[Type], given: str) -> str:
     spoken: dict[str, list[str]] = {}
     for kind in kinds:
         for name, field in kind.fields.items():
-            spoken.setdefault(name, [name]).extend(field.label.values())
+            spoken.setdefault(name, [name]).extend((*field.label.values(), *field.aliases))
     found = _lookup(given, spoken)
     if isinstance(found, str):
         return found
@@ -76,10 +78,24 @@ def _lookup(given: str, spoken: Mapping[str, Iterable[str]]) -> str | list[str]:
         return meant[:_NEAR]
     from difflib import get_close_matches  # computed only for an error
 
-    near = get_close_matches(asked, keys, n=_NEAR, cutoff=_ALIKE)
+    alike = _ALIKE if len(asked) > _SHORT else _SHORT_ALIKE
+    near = get_close_matches(asked, keys, n=_NEAR, cutoff=alike)
     if len(asked) >= _ENOUGH:
         near += [key for key in keys if asked in key]
+    if not near:
+        keys = _keys_of_parts(spoken)
+        near = get_close_matches(asked, keys, n=_NEAR, cutoff=alike)
     return list(dict.fromkeys(name for key in near for name in keys[key]))[:_NEAR]
+
+
+def _keys_of_parts(spoken: Mapping[str, Iterable[str]]) -> dict[str, dict[str, None]]:
+    """Return the keys of single words: one word of a label, nearly right, is enough to offer it."""
+    found: dict[str, dict[str, None]] = {}
+    for name, words in spoken.items():
+        for part in {part for one in words for part in one.replace("_", " ").split()}:
+            if len(key := _key(part)) >= _ENOUGH:
+                found.setdefault(key, {})[name] = None
+    return found
 
 
 def _key(words: str) -> str:

@@ -16,6 +16,11 @@ def label_in(label: Mapping[str, str], lang: str, default: str = "") -> str:
     return label.get(lang) or label.get(_FALLBACK) or next(filter(None, label.values()), default)
 
 
+def list_comma(lang: str) -> str:
+    """Return what stands between the words of a list in a language."""
+    return "، " if lang == "ar" else ", "
+
+
 def languages_of(words: object, but: Iterable[str] = ()) -> tuple[str, ...]:
     """Return the languages that a label has, `but` these keys; those of the shipped forms where it has none."""
     keys = words if isinstance(words, Mapping) else {}

@@ -103,6 +103,7 @@ class Field(msgspec.Struct, frozen=True, eq=False, omit_defaults=True):
     hxl: str = ""  # its hashtag in exports for other organisations
     retired: bool = False  # no more asked for or filled in; what was written stays readable
     default: str = ""  # what a new record's form is opened with; an expression
+    aliases: tuple[str, ...] = ()  # other words that people name it by, in any language
     message: Label = {}  # what is said of a value that its rule, pattern or limits refuse
 
     @property
@@ -168,6 +169,7 @@ class Type(msgspec.Struct, frozen=True, eq=False, omit_defaults=True):
     """A record type. `belongs_to` names the ref field whose target owns the record (None: a root).
 
     Records of a type that is `below` go to everybody at or below their unit, not above it only.
+    `aliases` are other words that people name the type by, in any language.
     Those of a type that is `above` go only to those above the unit of the record that they belong to.
     `title` are the fields that name a record in a list, `search` those found by words, `renamed`
     old field names and what they are called now.
@@ -189,6 +191,7 @@ class Type(msgspec.Struct, frozen=True, eq=False, omit_defaults=True):
     due: dict[str, DueRule] = {}
     doubles: dict[str, OverlapRule] = {}
     retired: bool = False  # no new records of it; those there are stay
+    aliases: tuple[str, ...] = ()
     notes: dict[str, FormNote] = {}
 
     def field(self, name: str) -> Field:

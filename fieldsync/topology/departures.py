@@ -11,6 +11,7 @@ from fieldsync.core.grants import may_see_channel
 from fieldsync.core.units import LEFT
 from fieldsync.replica import merge_arrivals
 from fieldsync.replica.apply import apply_states
+from fieldsync.replica.lookup import RelatedRecords
 from fieldsync.replica.node import Node
 from fieldsync.store import Tx
 from fieldsync.store.contract import RecordQuery, Row
@@ -68,11 +69,16 @@ def _seqs_outside(sender: Sender, tx: Tx, device: bytes, seqs: Sequence[int]) ->
     return [seq for seq, record in about.items() if record not in here]
 
 
-def release_from_laptop(tx: Tx, rows: Sequence[Row], unit: str | None = None) -> None:
-    """Delete records that left a laptop's units; those with unapplied commits stay, outside all channels, until that changes."""
+def release_from_laptop(node: Node, tx: Tx, rows: Sequence[Row], unit: str | None = None) -> None:
+    """Delete records that left a laptop's units; those with unapplied commits stay, outside all channels, until that changes.
+
+    The names of deleted records are kept in memory only, for one message: the store keeps none.
+    """
     kept = tx.unapplied_records() if rows else set()
     gone = [row for row in rows if row.state.record not in kept]
     tx.note_departed(gone, unit)
+    related = RelatedRecords(node, tx)
+    node.departed_names.update((row.state.record, related.name_of(row)) for row in gone)
     tx.release_records(row for row in rows if row.state.record in kept and row.channels != [tx.departed_channel])
     _purge_rows(tx, gone)
     merge_arrivals.reopen_after_release(tx, kept)

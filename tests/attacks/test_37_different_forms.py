@@ -90,6 +90,10 @@ def test_a_form_that_would_lose_data_is_refused(people: Cast, tmp_path: Path) ->
     assert refused(less) == [("removed_choice", line(less, "[fields.q1.choices]"))]
     still = good.replace('merge = "review"', 'merge = "latest"')
     assert refused(still) == [("version_not_raised", 1)]
+    others = good.replace("plural = ", 'aliases = ["call", "زيارة"]\nplural = ', 1)
+    publish_schema(people.hq, write(folder, book.texts() | {"visit.toml": others}))
+    publish_schema(people.hq, book.write(folder))
+    before = people.hq.forms
     other = raised.replace('merge = "set"', 'merge = "latest"')
     assert refused(other) == [
         ("kind_changed", line(other, 'merge = "latest"\nsensitivity = 1\nlabel = { en = "x", ar = "س" }\n[fields.q2'))
@@ -98,6 +102,18 @@ def test_a_form_that_would_lose_data_is_refused(people: Cast, tmp_path: Path) ->
     assert refused(typed) == [("type_changed", line(typed, 'type = "date"'))]
     mixed = raised.replace("[fields.q0]", '[renamed]\nq0 = "q3"\n[fields.q9]')
     assert "fields_mixed" in [code for code, _ in refused(mixed)]
+
+
+def test_a_field_is_compared_whatever_it_is_called(people: Cast, tmp_path: Path) -> None:
+    """A field that has the name of one of a form's own words, such as `aliases`, is no word of the form."""
+    book, folder = Book(), tmp_path / "forms"
+    good = book.texts()["visit.toml"].replace("[fields.q0]", "[fields.aliases]")
+    publish_schema(people.hq, write(folder, book.texts() | {"visit.toml": good}))
+    changed = good.replace('merge = "review"', 'merge = "latest"', 1)
+    assert changed != good
+    with pytest.raises(errors.SchemaFaults) as found:
+        publish_schema(people.hq, write(folder, book.texts() | {"visit.toml": changed}))
+    assert [fault["code"] for fault in found.value.facts["faults"]] == ["version_not_raised"]  # type: ignore[attr-defined]
 
 
 def test_a_field_name_is_never_reused(people: Cast, tmp_path: Path) -> None:

@@ -1,5 +1,8 @@
 """The short ways of case management, as typed."""
 
+import pytest
+from rich.cells import cell_len
+
 from fieldsync import errors
 from tests.cli.conftest import World
 
@@ -37,6 +40,35 @@ def test_a_case_by_its_short_ways(world: World) -> None:
     (load,) = world.json("amal", "caseload")
     assert (load["worker"], load["open"], load["by_risk"]) == ("Amal", 1, {"high": 1})
     assert "Amal" in world.here("amal", "caseload", "--lang", "ar").out
+
+
+@pytest.mark.parametrize("lang", ["en", "ar"])
+def test_what_is_due_is_read_whole_on_a_narrow_terminal(world: World, lang: str) -> None:
+    """At 80 columns nothing is cut: where the table is wider, each task has two lines."""
+    family = world.add("amal", "household", family_name="الحسن")
+    name = "عبد الرحمن ابن عبد الله المعروف بأبي محمد"
+    child = world.add("amal", "person", given=name, family="الحسن", sex="m", household=family["code"])
+    world.json(
+        "amal", "case", "open", child["code"], "--type", "child", "--concern", "street", "--risk", "low", "--set", "opened_on=2026-10-01"
+    )  # fmt: skip
+    world.environment |= {"TERM": "dumb", "COLUMNS": "80", "FIELDSYNC_RTL": "plain"}
+    for command in (["agenda"], ["agenda", "--everybody"], ["caseload"], ["review", "list"]):
+        said = world.here("amal", *command, "--lang", lang, screen=True)
+        assert said.code == 0
+        assert "…" not in said.out
+        assert max(map(cell_len, said.out.splitlines())) <= 80
+    assert name in world.here("amal", "agenda", "--lang", lang, screen=True).out
+
+
+def test_what_is_due_is_counted_in_words(world: World) -> None:
+    """One task, and that it is late: no number stands behind a colon."""
+    family = world.add("amal", "household", family_name="الحسن")
+    child = world.add("amal", "person", given="علي", family="الحسن", sex="m", household=family["code"])
+    world.json(
+        "amal", "case", "open", child["code"], "--type", "child", "--concern", "street", "--risk", "low", "--set", "opened_on=2026-10-01"
+    )  # fmt: skip
+    assert "مهمة واحدة مستحقة حتى اليوم، منها واحدة متأخرة\n" in world.here("amal", "--lang", "ar").out
+    assert "مهمة واحدة، منها واحدة متأخرة.\n" in world.here("amal", "agenda", "--lang", "ar").out
 
 
 def test_what_is_not_allowed_is_said_in_a_line(world: World) -> None:

@@ -370,7 +370,7 @@ def test_a_violation_report(world: World) -> None:
     report = world.add("amal", "violation_report", **said)["code"]
     step(world, "amal", report, "acted", code=errors.IllegalStep.exit)
     sent = world.here("amal", "sync")
-    assert f"{report} → units above LAT/JBL." in sent.out  # it has left, she is told where to
+    assert f"{report} دار الأمل → units above LAT/JBL." in sent.out  # it has left, she is told where to
     world.json("amal", "show", report, code=errors.NoRecord.exit)
     world.json("samar", "sync")
     assert due(world, "samar") == ["triage"]

@@ -18,7 +18,7 @@ def family(world: World) -> str:
 def test_a_removal_says_what_hangs_on_the_record(world: World, family: str) -> None:
     """In both languages; no leaves it, yes removes it; a script, or --yes, is not asked."""
     said = world.here("amal", "remove", family, "--reason", "مكرر", "--lang", "ar", "--rtl", "plain", typed="ل\n")
-    assert "سجلات تتبعه وتبقى بعد حذفه: فرد 2." in said.out
+    assert "سجلات تتبعه وتبقى بعد حذفه: الأفراد (2)." in said.out
     assert "لم يُحذف شيء." in said.out
     plan = world.json("amal", "remove", family, "--reason", "x", "--dry-run")
     assert (plan["belongs"], plan["named_by"]) == ({"person": 2}, {})
@@ -26,7 +26,7 @@ def test_a_removal_says_what_hangs_on_the_record(world: World, family: str) -> N
     assert world.json("amal", "remove", head["code"], "--reason", "x", "--dry-run")["named_by"] == {"household": 1}
     assert not world.json("amal", "show", family)["deleted"]
     said = world.here("amal", "remove", family, "--reason", "twice", typed="y\n")
-    assert "Records that belong to it, and stay without it: Person 2." in said.out
+    assert "Records that belong to it, and stay without it: Persons (2)." in said.out
     assert world.json("amal", "show", family)["deleted"]
     for code, words, typed in ((head["code"], ("--yes",), "n\n"), (family, (), "")):
         said = world.here("amal", "remove", code, "--reason", "twice", *words, typed=typed)
@@ -42,7 +42,7 @@ def test_a_move_says_what_goes_along(world: World, family: str) -> None:
     for who in ("amal", "basim"):
         world.json(who, "sync")
     said = world.here("basim", "move", family, "--unit", "LAT/QRD", typed="n\n")
-    assert "Person 2" in said.out
+    assert "Persons (2)" in said.out
     assert "Nothing was moved." in said.out
     assert world.json("basim", "show", family)["unit"] == "LAT/JBL"
     assert "(y/n)" not in world.here("basim", "move", family, "--unit", "LAT/QRD", "--yes", typed="n\n").out

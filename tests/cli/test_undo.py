@@ -142,3 +142,39 @@ def test_whatever_was_done_is_taken_back(office: tuple[World, dict[str, str]], *
                     assert {one for one in now if differ(now[one], there[one], alike)} == set(), words
         world.here(who, *words, typed=typed)
     assert ACTS - done == set()
+
+
+@pytest.mark.parametrize(
+    ("lang", "said"),
+    [
+        ("en", ["1 created (Household)", "3 created (Person)", "1 changed (Household)"]),
+        ("ar", ["إنشاء سجل (أسرة)", "إنشاء 3 سجلات (فرد)", "تعديل سجل (أسرة)"]),
+    ],
+)
+def test_what_can_be_undone_is_counted_and_named(world: World, lang: str, said: list[str]) -> None:
+    """Each act in words, with the form of the noun that its number has, and the name beside every code."""
+    family = world.add("amal", "household", family_name="الحسن", location="جبلة")["code"]
+    names = ["علي", "هدى", "سمر"]
+    rows = [word for name in names for word in ("--row", f"given={name}")]
+    world.json("amal", "add", "person", "--set", f"household={family}", *rows)
+    world.json("amal", "edit", family, "--set", "address=قرب الساعة")
+    lines = world.here("amal", "undo", "--list", "--lang", lang).out.splitlines()
+    assert [one for one in said if sum(one in line for line in lines) != 1] == []
+    assert f"{family} الحسن جبلة" in lines[0]
+    assert all(re.search(rf"JBL-B-\d+-\w\w {name}", lines[1]) for name in names)
+
+
+def test_what_was_left_is_named_with_its_field(world: World) -> None:
+    """What others have written since stays: said with the record's name and the field's label."""
+    world.start()
+    family = world.add("amal", "household", family_name="الحسن", location="جبلة")["code"]
+    for who in ("amal", "basim"):
+        world.json(who, "sync")
+    world.json("amal", "edit", family, "--set", "address=قرب الساعة", "--set", "location=حمص")
+    for who in ("amal", "basim"):
+        world.json(who, "sync")
+    world.json("basim", "edit", family, "--set", "address=قرب الجسر")
+    for who in ("basim", "amal"):
+        world.json(who, "sync")
+    said = world.here("amal", "undo", "--lang", "ar").out
+    assert f"⚠ {family} الحسن جبلة (العنوان أو علامة مميزة): كتب آخرون بعد ذلك؛ بقي كما هو" in said

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from docs import words
 from fieldsync import errors
 from fieldsync.cli import COMMANDS
 from fieldsync.schema import load
@@ -147,6 +148,25 @@ def test_counts_have_all_the_forms_of_their_language() -> None:
     specs = [spec for text in ARABIC.values() for _, _, spec, _ in string.Formatter().parse(text) if spec]
     assert len(specs) > 30
     assert [spec for spec in specs if spec.count("|") != 5] == []
+
+
+_ARABIC_LETTER = "[\u0621-\u064a\u064b-\u0652]"
+_CLUMSY = {
+    "a Latin comma": _ARABIC_LETTER + r",\s",
+    "a Latin question mark": _ARABIC_LETTER + r"\?",
+    "a terminal": "طرفية|طرفيات",
+    "a status called a case": "حالة (?:السجل|الحقل|الحاسوب|النزوح|العمل|الحياة)|الحالة الأولى|غيّر الحالة|بالحالة|الحالات الممكنة",
+    "an approval called a consent": "توافق على|الموافقة على (?!مشارك)|موافقتك",
+    "a doubled sign": "[\u064b-\u0652]{3}|\u064b\u064b",
+}
+
+
+@pytest.mark.parametrize("kind", _CLUMSY)
+def test_arabic_has_one_word_for_one_thing(kind: str) -> None:
+    """Signs of the script, and words that docs/glossary.md keeps apart."""
+    texts = [str(one.string) for one in words.read(words.file_of("ar")).values()]
+    assert len(texts) > 1_000
+    assert [text for text in texts if re.search(_CLUMSY[kind], text)] == []
 
 
 def test_clauses_have_the_separator_of_the_language() -> None:

@@ -397,7 +397,7 @@ def test_an_export_can_be_limited(people: Cast, tmp_path: Path) -> None:
     assert export_records.export_records(people.amal, "household", out, wish).records == 1
     with out.open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.reader(file))
-    assert rows[0] == ["المعرّف", "الرمز", "الوحدة", "مكان السكن الحالي", "الحالة", "آخر تعديل"]
+    assert rows[0] == ["المعرّف", "الرمز", "الوحدة", "مكان السكن الحالي", "الوضع", "آخر تعديل"]
     assert rows[1][3:5] == ["جبلة", "مسودة"]
     with pytest.raises(errors.UnknownField):
         export_records.export_records(people.amal, "household", out, ExportOptions(where={"nofield": "1"}))

@@ -11,6 +11,7 @@ from fieldsync.exchange.xlsform import convert, write_folder
 from fieldsync.replica import queries, save
 from fieldsync.replica.changes import Changes
 from fieldsync.schema import load
+from fieldsync.schema.expressions.choice_words import CHOICES
 from fieldsync.schema.expressions.parser import ExpressionError, compile_expression
 from fieldsync.schema.labels import reader_language
 from fieldsync.server.publish_schema import publish_schema
@@ -127,6 +128,18 @@ def test_untranslatable_calls_are_listed(tmp_path: Path, calculation: str, why: 
     survey = [_row("select_one gov", "gov", "Governorate", "المحافظة"), _row("integer", "n", "N", "ن"), _row("calculate", "x", calculation=calculation)]  # fmt: skip
     made = convert.read_xlsform(_form(tmp_path, list(survey), _LISTS))
     assert [(note.name, note.what, note.why) for note in made.notes] == [("x", "calculation", why)]
+
+
+@pytest.mark.parametrize(("lang", "said"), [("ar", "غذاء، تدفئة"), ("en", "Food, Heating"), ("fr", "Food, Heating")])
+def test_several_choices_have_the_comma_of_the_reader(tmp_path: Path, lang: str, said: str) -> None:
+    """Labels of a set stand in one line, with what the reader's language writes between them."""
+    made = convert.read_xlsform(_form(tmp_path, list(_SURVEY), _LISTS, file="visit.xlsx"))
+    kind = load.load_texts(made.texts).type("visit")
+    token = reader_language.set(lang)
+    doc = {"needs": ["food", "heat"], CHOICES: kind.fields}
+    found = compile_expression("label(needs)").evaluate(doc, "2026-01-01")
+    reader_language.reset(token)
+    assert found == said
 
 
 @pytest.mark.parametrize(

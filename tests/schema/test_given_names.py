@@ -18,7 +18,11 @@ SCHEMA = load.load_texts(load.shipped_texts())
         ("اسره", "household"),
         ("الأسرة", "household"),
         ("أسر", "household"),
+        ("family", "household"),
+        ("Families", "household"),
+        ("العائلة", "household"),
         ("فرد", "person"),
+        ("شخص", "person"),
         ("الأفراد", "person"),
         ("Household event", "household_event"),
         ("household-event", "household_event"),
@@ -46,7 +50,15 @@ def test_a_field_is_known_by_its_name_and_labels(given: str, field: str) -> None
 
 @pytest.mark.parametrize(
     ("given", "near"),
-    [("houshold", "household"), ("اسرا", "household"), ("persn", "person"), ("zzz", None)],
+    [
+        ("houshold", "household"),
+        ("اسرا", "household"),
+        ("famly", "household"),
+        ("عائلا", "household"),
+        ("persn", "person"),
+        ("شخس", "person"),
+        ("zzz", None),
+    ],
 )
 def test_types_that_are_like_it_are_named(given: str, near: str | None) -> None:
     """In whichever language it was nearly right; where nothing is like it, nothing is offered."""
@@ -56,7 +68,8 @@ def test_types_that_are_like_it_are_named(given: str, near: str | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "near"), [("familiname", "family_name"), ("عائلة", "family_name"), ("adress", "address")]
+    ("given", "near"),
+    [("familiname", "family_name"), ("عائلة", "family_name"), ("adress", "address"), ("العنون", "address")],
 )
 def test_fields_that_are_like_it_are_named(given: str, near: str) -> None:
     """A part of a label is enough."""

@@ -7,7 +7,7 @@ import pytest
 
 from fieldsync import errors
 from fieldsync.core.lifecycle import Lifecycle
-from fieldsync.schema import load
+from fieldsync.schema import given_names, load
 from fieldsync.schema.model import DICTIONARY_LIMIT
 
 SCHEMA = load.load_texts(load.shipped_texts())
@@ -44,6 +44,16 @@ def test_what_is_about_a_violation_never_belongs_to_those_whom_it_is_about() -> 
     assert SCHEMA.type("feedback").belongs_to is None
     for field in ("reporter", "reporter_phone"):
         assert SCHEMA.type("violation_report").field(field).sensitivity == 4
+
+
+def test_every_alias_stands_for_one_type_or_field() -> None:
+    """What people call a type besides its label is found, and no other type goes by it."""
+    aliases = [(alias, name) for name, kind in SCHEMA.types.items() for alias in kind.aliases]
+    assert len(aliases) > 20
+    assert [pair for pair in aliases if given_names.type_named(SCHEMA, pair[0]).name != pair[1]] == []
+    for kind in SCHEMA.types.values():
+        named = [(alias, field.name) for field in kind.fields.values() for alias in field.aliases]
+        assert [pair for pair in named if given_names.field_named(kind, pair[0]).name != pair[1]] == []
 
 
 def test_every_word_is_there_in_arabic_and_english() -> None:

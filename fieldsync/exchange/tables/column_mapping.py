@@ -355,7 +355,7 @@ def _names_and_labels(kind: Type) -> dict[str, str]:
             twice.add(word)
 
     for field in kind.fields.values():
-        labels = {_fold_header(text) for text in field.label.values()}
+        labels = {_fold_header(text) for text in (*field.label.values(), *field.aliases)}
         for label in labels:
             note(label, field.name)
             note(f"{label} ({field.name})", field.name)

@@ -6,7 +6,7 @@ Each applies to the field's choice, or to the code in its last argument. A label
 from collections.abc import Callable, Mapping, Sequence
 
 from fieldsync.schema.expressions.functions import to_text
-from fieldsync.schema.labels import label_in, reader_language
+from fieldsync.schema.labels import label_in, list_comma, reader_language
 from fieldsync.schema.model import Choice, Field
 
 CHOICES = "choices()"  # where a document carries the fields of its type; no field can be called so
@@ -27,7 +27,10 @@ def choice_node(name: str, field: str, given: Sequence[Node]) -> Node:
         codes = {to_text(one) for one in (value if isinstance(value, list | tuple) else [value])}
         chosen = [choice for choice in fields[field].choices if choice.code in codes]
         asked = to_text(given[1](doc, today)) if name == "mark" else ""
-        return ", ".join(filter(None, (_words_of(one, name, asked) for one in chosen))) or None
+        return (
+            list_comma(reader_language.get()).join(filter(None, (_words_of(one, name, asked) for one in chosen)))
+            or None
+        )
 
     return answer
 

@@ -8,7 +8,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 _PIPE_WIDTH = 1_000  # nobody's lines are wrapped in a pipe
+_BETWEEN = 3  # columns between two of a table
 _PATIENCE = 1.0  # seconds before a bar appears
 
 
@@ -121,6 +122,16 @@ class Terminal:
         if not self.tty:
             options["width"] = _PIPE_WIDTH
         return Console(**options)
+
+    def fits(self, columns: Sequence[object], rows: Iterable[Sequence[object]]) -> bool:
+        """Say whether a table of these cells is drawn whole: on a narrow terminal cells would be cut."""
+        if not self.tty:
+            return True
+        from rich.cells import cell_len
+
+        shown = ([("" if one is None else str(one)) for one in row] for row in (columns, *rows))
+        widths = (max(cell_len(bidi.without_isolates(one)) for one in column) for column in zip(*shown, strict=True))
+        return sum(widths) + _BETWEEN * (len(columns) - 1) <= shutil.get_terminal_size().columns
 
     def table(
         self, columns: list[str], rows: list[list[object]], *, whole: Collection[int] = (), headed: bool = True

@@ -1,14 +1,16 @@
-"""Tables of the agenda and the caseload."""
+"""Tables of the agenda and the caseload, or lines where a table would be cut."""
 
 from fieldsync.casework.agenda import AgendaLine
 from fieldsync.casework.cases import RISKS, Caseload
 from fieldsync.replica.node import Node
 from fieldsync.schema.labels import label_in
+from fieldsync.ui.terminal.messages import SafeText
+from fieldsync.ui.views.record_card import INDENT
 from fieldsync.ui.views.tables import Tables
 
 
 def agenda(out: Tables, node: Node, found: list[AgendaLine]) -> None:
-    """A line for each thing to do, the oldest first; late ones say by how much."""
+    """A line for each thing to do, the oldest first; late ones say by how much. Where only one person's is shown, without whose."""
     if not found:
         out.say("agenda_empty")
         return
@@ -17,11 +19,16 @@ def agenda(out: Tables, node: Node, found: list[AgendaLine]) -> None:
         label = node.schema.types[one.type].due[one.what].label
         late = out.phrase("days_late", n=one.days) if one.days > 0 else out.phrase("due_today") if one.days == 0 else ""
         rows.append([one.due, late, label_in(label, out.lang, one.what), one.about, one.code, one.worker])
-    out.table(
-        [out.phrase(f"agenda_{name}") for name in ("due", "late", "what", "about", "code", "worker")],
-        rows,
-        whole={0, 1, 4},
-    )
+    columns = [out.phrase(f"agenda_{name}") for name in ("due", "late", "what", "about", "code", "worker")]
+    if out.tty and len({one.worker for one in found if one.worker}) < 2:
+        columns, rows = columns[:-1], [row[:-1] for row in rows]
+    if out.fits(columns, rows):
+        out.table(columns, rows, whole={0, 1, 4})
+    else:
+        for row in rows:
+            first, second = (row[0], row[1], row[4], row[2]), (row[3], *row[5:])
+            out.line("  ".join(out.safe(cell) for cell in first if cell))
+            out.line(INDENT + "  ".join(out.safe(cell) for cell in second if cell))
     late_ones = sum(one.days > 0 for one in found)
     out.say("agenda_sum", n=len(found), late=late_ones)
 
@@ -39,4 +46,10 @@ def caseload(out: Tables, node: Node, found: list[Caseload]) -> None:
     for one in found:
         by_risk = (one.by_risk.get(risk, 0) for risk in reversed(RISKS))
         rows.append([one.worker or "—", one.open, *by_risk, one.late, one.opened, one.closed])
-    out.table(columns, rows)
+    if out.fits(columns, rows):
+        out.table(columns, rows)
+        return
+    for worker, *numbers in rows:
+        out.line(out.safe(worker))
+        counted = (f"{label}: {number}" for label, number in zip(columns[1:], numbers, strict=True))
+        out.line(INDENT + out.several(map(SafeText, counted)))

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 
 from msgspec import structs
 
+from fieldsync.casework import titles
 from fieldsync.replica.node import Node
-from fieldsync.schema.labels import label_in
+from fieldsync.ui.terminal.messages import SafeText
 from fieldsync.ui.views import transfers
 from fieldsync.ui.views.record_card import INDENT, RecordCards, local_time, size
 
@@ -30,9 +31,7 @@ class NodeView(RecordCards):
         role = self.phrase(f"role_{found.role}") if found.role else ""
         self.line(f"{self.safe(found.person)}  {role}  {units}  {self.phrase('device', device=found.device)}")
         for name, count in found.records.items():
-            kind = node.schema.types.get(name)
-            plural = label_in(kind.plural, self.lang, name) if kind else name
-            self.line(f"{INDENT}{self.safe(plural)}: {count:,}")
+            self.line(f"{INDENT}{self.safe(self.types_label(node, name))}: {count:,}")
         if node.is_laptop:
             self.line(INDENT + (self.phrase("n_unsent", n=found.unsent) if found.unsent else self.phrase("all_sent")))
         if found.device_pending:
@@ -101,7 +100,7 @@ class NodeView(RecordCards):
         much = next((part for part in _SPANS if abs(off_ms) >= 2 * part[1]), _SPANS[-1])
         return self.phrase(f"span_{much[0]}", n=f"{round(abs(off_ms) / much[1]):,}")
 
-    def synced(self, told: "Synced") -> None:
+    def synced(self, told: "Synced", node: Node | None = None) -> None:
         """One line, and what a person should know besides."""
         self.say(
             "synced", server=told.server, up=told.up.commits, down=told.down.states,
@@ -121,7 +120,7 @@ class NodeView(RecordCards):
             self.say("n_taken_after_all", n=told.taken_after_all)
         if told.elsewhere:
             self.say("pairs_elsewhere", n=told.elsewhere)
-        transfers.draw_departed(self, told.left)
+        transfers.draw_departed(self, node, told.left)
         judged = told.refused or told.taken_after_all
         if told.digest == "healed" and not judged:  # what was quarantined, or is no more, is so here, too: no fault
             self.say("healed")
@@ -135,7 +134,9 @@ class NodeView(RecordCards):
             new = told.renewed
             self.say("renewed", device=new.device, n=new.carried)
             if new.codes:
-                self.say("renewed_codes", codes=self.several(f"{old} → {code}" for old, code in new.codes.items()))
+                names = titles.names_of(node, new.codes.values()) if node else {}
+                codes = (f"{old} → {code} {self.safe(names.get(code, ''))}".rstrip() for old, code in new.codes.items())
+                self.say("renewed_codes", codes=self.several(map(SafeText, codes)))
         if abs(told.clock_off_ms) > 10 * 60_000:
             self.line(self.clock(told.clock_off_ms))
 
@@ -165,10 +166,10 @@ class NodeView(RecordCards):
         if told.digest == "differs":
             self.say("differs")
 
-    def joined(self, told: "Joined") -> None:
+    def joined(self, told: "Joined", node: Node | None = None) -> None:
         """Who this laptop is now."""
         self.say("joined", org=told.org, person=told.person, units=self.several(told.units), device=told.device)
-        self.synced(told.sync)
+        self.synced(told.sync, node)
 
     def checked(self, told: "Checked") -> None:
         """How the store is."""

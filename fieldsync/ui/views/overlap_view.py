@@ -38,6 +38,12 @@ def warned(out: Tables, node: Node, type: str, found: Sequence[RecordOverlap]) -
         out.say("overlap_known", what=out.safe(label), side=_side(out, kind, one.side))
 
 
+def both_right(out: Tables, node: Node, a: str, b: str) -> None:
+    """Say that two records are both right, each with what it is called."""
+    out.use_node(node)
+    out.say("overlap_both", a=out.format_reference(a), b=out.format_reference(b))
+
+
 def _side(out: Tables, kind: Type, side: OverlapSide) -> SafeText:
     named = [name for name in (_WHO, "programme", "state", "amount", "quantity") if side.fields.get(name) is not None]
     values = [out.format_value(kind, name, side.fields[name]) for name in named]

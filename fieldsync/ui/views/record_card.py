@@ -1,7 +1,7 @@
 """One record for display: its card, its fields' labels, its history."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from itertools import chain, zip_longest
 from typing import TYPE_CHECKING
@@ -132,6 +132,15 @@ class RecordCards(Terminal):
         """What a record type is called in the person's language."""
         kind = node.schema.types.get(name)
         return label_in(kind.label, self.lang, name) if kind is not None else name
+
+    def types_label(self, node: Node, name: str) -> str:
+        """What several records of a type are called in the person's language."""
+        kind = node.schema.types.get(name)
+        return label_in(kind.plural, self.lang, name) if kind is not None else name
+
+    def counts(self, node: Node, counts: Mapping[str, int]) -> SafeText:
+        """Return how many records there are of which types, in one line."""
+        return self.several(f"{self.types_label(node, name)} ({n})" for name, n in counts.items())
 
     def label(self, kind: Type | None, name: str) -> str:
         """What a field is called in the person's language."""

@@ -168,7 +168,13 @@ class Tables(DeviceTables):
             mark = self.phrase("question_waits", of=self.several(waits)) if waits else ""
             rows.append([code, item.title, self.label(kind, item.field), local_time(item.since), values, mark])
         columns = ("column_code", "column_name", "column_field", "column_since", "column_values")
-        self.table([*(self.phrase(column) for column in columns), ""], rows, whole={0})
+        heads = [*(self.phrase(column) for column in columns), ""]
+        if self.fits(heads, rows):
+            self.table(heads, rows, whole={0})
+            return
+        for row in rows:
+            self.line("  ".join(self.safe(cell) for cell in (row[0], row[1], row[3]) if cell))
+            self.line(f"{INDENT}{self.safe(row[2])}: " + "  ".join(self.safe(cell) for cell in row[4:] if cell))
 
     def show_conflicts(self, node: Node, found: "Sequence[OpenConflict]") -> None:
         """A record's conflicts: the value they started from, and each head with who, where, when."""

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from fieldsync.ui.terminal.messages import SafeText
+
 if TYPE_CHECKING:
     from fieldsync.replica.node import Node
     from fieldsync.replica.queries import Record
@@ -17,12 +19,13 @@ def plan(out: "RecordCards", node: "Node", told: "MovePlan") -> None:
     """Draw what a move would do."""
     out.use_node(node)
     record = out.format_reference(told.record)
-    counts = [f"{out.type_label(node, name)} {n}" for name, n in told.moves.items()]
-    if not counts:
+    besides = {name: n - (name == told.type) for name, n in told.moves.items()}
+    if not besides:
         out.say("lives_there", record=record, unit=told.to)
         return
     words = {"record": record, "old": told.from_unit, "new": told.to}
-    out.say("would_move", counts=out.several(counts), **words)
+    counts = out.counts(node, {name: n for name, n in besides.items() if n})
+    out.say("would_move" if counts else "would_move_alone", counts=counts, **words)
     out.say("would_still_see" if told.still_seen else "would_not_see", **words)
 
 
@@ -32,7 +35,7 @@ def hanging(out: "RecordCards", node: "Node", told: "RemovalPlan") -> None:
     out.line(out.format_reference(told.record))
     for words, counts in (("hangs_belongs", told.belongs), ("hangs_named", told.named_by)):
         if counts:
-            out.say(words, counts=out.several(f"{out.type_label(node, name)} {n}" for name, n in counts.items()))
+            out.say(words, counts=out.counts(node, counts))
     if not (told.belongs or told.named_by):
         out.say("hangs_nothing")
 
@@ -44,14 +47,15 @@ def moved(out: "RecordCards", node: "Node", record: "Record", *, still_seen: boo
         out.say("moved_away", record=out.format_reference(record.id))
 
 
-def draw_departed(out: "RecordCards", found: "Sequence[DepartedRecord]") -> None:
+def draw_departed(out: "RecordCards", node: "Node | None", found: "Sequence[DepartedRecord]") -> None:
     """Say in one line what has left this laptop."""
     if not found:
         return
     shown = []
     for one in found[:_NAMED]:
-        code, unit = one.code or one.record, one.unit
+        name = out.safe(one.name or (out.type_label(node, one.type) if node else one.type))
+        record, unit = f"{one.code or one.record} {name}", one.unit
         to = out.phrase("left_above", unit=unit) if one.above else unit
-        shown.append(f"{code} → {to}" if to else code)
+        shown.append(SafeText(f"{record} → {to}" if to else record))
     more = ["…"] if len(found) > _NAMED else []
     out.say("left", n=len(found), records=out.several([*shown, *more]))

@@ -2,8 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
+from fieldsync import errors
+from fieldsync.casework import titles
+from fieldsync.replica import queries
 from fieldsync.replica.node import Node
-from fieldsync.review.undo import DoneAct, UndoneAct
+from fieldsync.review.undo import DoneAct, NotUndone, UndoneAct
 from fieldsync.ui.terminal.messages import SafeText
 from fieldsync.ui.views.record_card import INDENT, local_time
 from fieldsync.ui.views.tables import Tables
@@ -20,12 +23,14 @@ def listed(out: Tables, node: Node, acts: Sequence[DoneAct]) -> None:
 def described(out: Tables, node: Node, act: DoneAct) -> None:
     """When it was done, to how many records of which types, and to which."""
     parts = [
-        out.phrase(words, counts=_counts(out, node, counts))
+        out.phrase(words, n=sum(counts.values()), types=_types(out, node, counts))
         for words, counts in (("undo_made", act.made), ("undo_changed", act.changed))
         if counts
     ]
     more = sum(act.made.values()) + sum(act.changed.values()) - len(act.records)
-    records = out.several([*act.records, *(["…"] if more > 0 else [])])
+    names = titles.names_of(node, act.records)
+    shown = (SafeText(" ".join([code, *_name(out, names, code)])) for code in act.records)
+    records = out.several([*shown, *(["…"] if more > 0 else [])])
     note = [out.safe(act.note)] if act.note else []
     out.line(SafeText("  ".join([local_time(act.at), *parts, records, *note])))
 
@@ -34,10 +39,26 @@ def undone(out: Tables, node: Node, done: UndoneAct) -> None:
     """The undone action, and the parts of it that were left."""
     out.say("undone")
     described(out, node, done.act)
+    names = titles.names_of(node, (one.record for one in done.left))
     for one in done.left:
-        field = f" ({one.field})" if one.field else ""
-        out.line(f"{INDENT}⚠ {one.record}{field}: " + out.phrase(f"undo_left_{one.reason}"))
+        field = f" ({out.safe(_label(out, node, one))})" if one.field else ""
+        record = " ".join([one.record, *_name(out, names, one.record)])
+        out.line(f"{INDENT}⚠ {record}{field}: " + out.phrase(f"undo_left_{one.reason}"))
 
 
-def _counts(out: Tables, node: Node, counts: Mapping[str, int]) -> SafeText:
-    return out.several(f"{out.type_label(node, name)} {n}" for name, n in counts.items())
+def _types(out: Tables, node: Node, counts: Mapping[str, int]) -> SafeText:
+    """What types the records are of; of several how many of each."""
+    return out.counts(node, counts) if len(counts) > 1 else out.several(out.type_label(node, name) for name in counts)
+
+
+def _name(out: Tables, names: Mapping[str, str], record: str) -> list[SafeText]:
+    return [out.safe(names[record])] if record in names else []
+
+
+def _label(out: Tables, node: Node, one: NotUndone) -> str:
+    """A field that was left, in words where its record is here to say of what type it is."""
+    try:
+        kind = node.schema.types.get(queries.show(node, one.record).type)
+    except errors.NotFound:
+        kind = None
+    return out.label(kind, one.field or "")
