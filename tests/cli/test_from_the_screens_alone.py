@@ -64,7 +64,7 @@ def test_a_family_a_warning_a_conflict_and_a_duplicate(world: World) -> None:
         screen.press("2")
         screen.until("هما سجلان مختلفان", "تاريخ الميلاد نفسه")
         screen.press("1")
-        screen.until("بُتّ في: 2")
+        screen.until("القرارات: 2")
         screen.press("q")
         screen.until("ended with 0")
         for who in ("samar", "amal"):

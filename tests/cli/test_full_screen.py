@@ -83,7 +83,7 @@ def test_in_arabic_with_an_arabic_keyboard(world: World) -> None:
         screen.press("Enter")
         screen.until("لا توجد تعارضات")
         screen.type("ض")
-        screen.until("بُتّ في: 1")
+        screen.until("القرارات: 1")
     assert world.json("samar", "show", code)["fields"]["location"] == "بانياس"
     assert world.json("samar", "history", code)[-1]["note"] == "اتصلنا بهم"
 
