@@ -4,12 +4,11 @@ A draft is local and never sent. A draft of an edit keeps, beside each answer, t
 reverts no later change.
 """
 
-from typing import Any
+import msgspec
 
 from fieldsync.replica.node import Node
 from fieldsync.store import Tx
-
-Json = dict[str, Any]
+from fieldsync.store.node_notes import FormDraft
 
 
 def draft_key(type: str, record: bytes | None = None) -> str:
@@ -17,13 +16,13 @@ def draft_key(type: str, record: bytes | None = None) -> str:
     return type if record is None else record.hex()
 
 
-def store_draft(node: Node, name: str, draft: Json) -> None:
+def store_draft(node: Node, name: str, draft: FormDraft) -> None:
     """Keep a draft as it is now; it survives the end of this process at any moment."""
     with node.store.write(durable=False) as tx:
-        tx.settings.drafts[name] = {"at": node.clock(), **draft}
+        tx.settings.drafts[name] = msgspec.structs.replace(draft, at=node.clock())
 
 
-def load_draft(node: Node, name: str) -> Json | None:
+def load_draft(node: Node, name: str) -> FormDraft | None:
     """Return the draft of that name, if there is one."""
     with node.store.read() as tx:
         return tx.settings.drafts[name]

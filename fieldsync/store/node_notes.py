@@ -1,4 +1,6 @@
-"""What a node notes of contacts, backups and rehearsals, and how it is to be backed up, as its settings keep it."""
+"""Structs of node settings: contacts, backups, rehearsals, the backup schedule, drafts of forms."""
+
+from typing import Any
 
 import msgspec
 
@@ -69,3 +71,34 @@ class BackupPlan(msgspec.Struct, frozen=True):
     at: str = "02:00"
     rotation: Rotation = Rotation()
     rehearse_days: int = 7
+
+
+class DraftAnswers(msgspec.Struct):
+    """An unfinished form's answers about one record.
+
+    was: what stood in the record, by field, when the form was opened.
+    logs, counts: text for a log's next entry and what a tally grows by.
+    """
+
+    answers: dict[str, Any] = {}
+    was: dict[str, Any] = {}
+    logs: dict[str, str] = {}
+    counts: dict[str, int] = {}
+
+
+class DraftMember(msgspec.Struct):
+    """A member entered in a household's form: the membership and the person."""
+
+    tie: DraftAnswers
+    being: DraftAnswers
+
+
+class FormDraft(DraftAnswers):
+    """An unfinished form, stored until it is saved or discarded.
+
+    at: when it was stored, in milliseconds. typed: text that is not a legal answer yet, by field.
+    """
+
+    at: int = 0
+    typed: dict[str, str] = {}
+    members: list[DraftMember] = []

@@ -10,7 +10,7 @@ from typing import Any, Generic, NamedTuple, Self, TypeVar, overload
 import msgspec
 
 from fieldsync.core.grants import Grant
-from fieldsync.store.node_notes import BackupNote, BackupPlan, Contact, RehearsalNote
+from fieldsync.store.node_notes import BackupNote, BackupPlan, Contact, FormDraft, RehearsalNote
 
 T = TypeVar("T")
 Stored = str | bytes | int | None
@@ -293,7 +293,7 @@ class NodeSettings(SettingsView):
     values_before: EntryFamily[dict[str, dict[str, Any]]] = EntryFamily(
         "before ", _json_codec(dict[str, dict[str, Any]], {}, absent={})
     )
-    drafts = EntryFamily("draft ", _maybe_json(dict[str, Any]))
+    drafts = EntryFamily("draft ", _maybe_json(FormDraft))
     serial_numbers = EntryFamily("serial ", NUMBER)  # the last of a series
     reserved_entries = EntryFamily("reserved_", MAYBE_BYTES)  # each way: what newer programs say through this one
     value_maps: EntryFamily[dict[str, dict[str, str]]] = EntryFamily(

@@ -3,6 +3,7 @@
 import time
 
 from fieldsync.replica import form_drafts
+from fieldsync.store.node_notes import FormDraft
 from tests.cast import open_node
 from tests.cli.conftest import World
 from tests.cli.tmux import SECONDS, terminal
@@ -26,7 +27,7 @@ def kept(world: World, field: str) -> None:
     """Wait until the draft of Amal's new family has an answer: it is kept every second, if the machine has time."""
     node = open_node(world.folder / "amal")
     deadline = time.monotonic() + SECONDS
-    while field not in (form_drafts.load_draft(node, form_drafts.draft_key("household")) or {"answers": {}})["answers"]:
+    while field not in (form_drafts.load_draft(node, form_drafts.draft_key("household")) or FormDraft()).answers:
         assert time.monotonic() < deadline
         time.sleep(0.05)
     node.close()

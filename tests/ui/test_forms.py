@@ -14,6 +14,7 @@ from fieldsync.replica import form_drafts, queries, save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.lookup import find_row
 from fieldsync.replica.node import Node
+from fieldsync.store.node_notes import FormDraft
 from fieldsync.ui.forms import form_app
 from fieldsync.ui.forms.form_screen import FormScreen
 from fieldsync.ui.forms.question_row import QuestionRow
@@ -320,7 +321,7 @@ def test_a_draft_is_offered_again(people: Cast) -> None:
         await person.type("displacement", "نازح", "enter")
         await person.type("registered_on", "2026-")
         await person.until(
-            lambda: (form_drafts.load_draft(amal, "household") or {}).get("typed") == {"registered_on": "2026-"}
+            lambda: (form_drafts.load_draft(amal, "household") or FormDraft()).typed == {"registered_on": "2026-"}
         )
 
     fill(new(amal, "household"), breaks_off)
@@ -385,7 +386,7 @@ def test_a_draft_is_thrown_away(people: Cast) -> None:
 
 def test_a_draft_is_noise_without_the_passphrase(people: Cast) -> None:
     """It is in the encrypted store and nowhere else."""
-    form_drafts.store_draft(people.amal, "household", {"answers": {"family_name": "ALHASANSECRET"}})
+    form_drafts.store_draft(people.amal, "household", FormDraft(answers={"family_name": "ALHASANSECRET"}))
     people.amal.store.run_maintenance()
     for file in people.amal.home.rglob("*"):
         assert not file.is_file() or b"ALHASANSECRET" not in file.read_bytes()

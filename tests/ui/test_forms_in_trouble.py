@@ -48,7 +48,7 @@ def test_a_full_disk_does_not_end_a_form(people: Cast) -> None:
     assert fill(new(amal, "household"), steps) is None
     left = form_drafts.load_draft(amal, "household")
     assert left is not None
-    assert left["answers"]["address"] == "ع" * 900
+    assert left.answers["address"] == "ع" * 900
 
 
 def test_a_fault_in_a_form_is_raised_not_printed(people: Cast, capfd: pytest.CaptureFixture[str]) -> None:

@@ -136,4 +136,4 @@ def test_ctrl_c_in_a_question_keeps_the_draft(people: Cast) -> None:
     assert fill(new(people.amal, "household"), steps) is None
     left = form_drafts.load_draft(people.amal, "household")
     assert left is not None
-    assert left["answers"]["family_name"] == "علي"
+    assert left.answers["family_name"] == "علي"

@@ -11,6 +11,7 @@ from fieldsync.replica import form_drafts, queries, save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
 from fieldsync.review import registered_already
+from fieldsync.store.node_notes import FormDraft
 from fieldsync.ui.forms import form_app
 from fieldsync.ui.forms.record_screen import FormApp, RecordScreen
 from fieldsync.ui.forms.search_screen import SearchScreen
@@ -153,6 +154,6 @@ def test_nothing_is_searched_where_a_draft_waits_and_esc_leaves(amal: Node) -> N
     app = add(amal, "person", leave)
     assert app.return_value is None
     assert form_drafts.load_draft(amal, "person") is None
-    form_drafts.store_draft(amal, "person", {"answers": {"given": "x"}})
+    form_drafts.store_draft(amal, "person", FormDraft(answers={"given": "x"}))
     kind = amal.schema.type("person")
     assert not form_app.new_form(Tables("en"), amal, kind, unit=None, note=None, search_first=True).searching

@@ -10,6 +10,7 @@ from fieldsync import errors
 from fieldsync.replica import form_drafts
 from fieldsync.replica.node import Node
 from fieldsync.review import duplicate_pairs, registered_already
+from fieldsync.store.node_notes import FormDraft
 from fieldsync.ui.forms import drafts
 from fieldsync.ui.forms.answers import FormAnswers
 from fieldsync.ui.forms.form_screen import FormScreen
@@ -35,7 +36,7 @@ class RecordScreen(FormScreen):
         sheet = QuestionSheet(filling, without=frozenset(filling.settled))
         super().__init__(app.node, app.out, app.title_words, [sheet], roster=app.roster)
         self._form = app
-        self._kept: Any = None
+        self._kept: FormDraft | None = None
 
     def on_mount(self) -> None:
         """Begin, with a draft that was left if a person wants it."""
@@ -56,7 +57,7 @@ class RecordScreen(FormScreen):
             elif answer == "n":
                 self._throw_away()
 
-        title = self.out.phrase("draft_found", at=when_ms(left["at"]), n=drafts.count_answers(left))
+        title = self.out.phrase("draft_found", at=when_ms(left.at), n=drafts.count_answers(left))
         answers = [("Enter", "enter", "draft_take"), ("n", "ى", "draft_drop")]
         self.app.push_screen(ChoiceDialog(self.pen, title, answers), answered)
 
