@@ -34,7 +34,6 @@ class Terminal:
             cwd=world.folder,
         )
         self._run("set", "-g", "status", "off")
-        self._run("set", "-g", "remain-on-exit", "on")
         self._run("set", "-sg", "escape-time", "0")
 
     def _run(self, *words: str, **options: object) -> str:
@@ -44,8 +43,11 @@ class Terminal:
         return str(made.stdout)
 
     def start(self, *command: str) -> None:
-        """Run a command in place of what ran before; how it ended is said at the end (tmux does not always know it)."""
-        self._run("respawn-pane", "-k", "sh", "-c", '"$@"; echo "ended with $?"', "sh", *command)
+        """Run a command in place of what ran before; the last line says how it ended.
+
+        The pane stays alive: tmux scrolls the screen of a dead one up by a line.
+        """
+        self._run("respawn-pane", "-k", "sh", "-c", '"$@"; echo "ended with $?"; exec sleep 3600', "sh", *command)
 
     def seen(self) -> str:
         """The screen as it is."""
