@@ -141,7 +141,7 @@ class Session:
         return queries.show(self._node, ref, all_heads=all_heads)
 
     def history(self, ref: str) -> "SavedChanges":
-        """Return who changed what of a record, the oldest save first. NoRecord, Ambiguous."""
+        """Return a record's saves, the oldest first. NoRecord, Ambiguous."""
         from fieldsync.replica.history import history
 
         return history(self._node, ref)
@@ -179,7 +179,7 @@ class Session:
         return self._saved(record.hex() for record in save.add_records(self._node, wanted, unit=unit, note=note))
 
     def check(self, type: str, fields: "Fields") -> None:
-        """Say of a new record what `add` would say of its fields, and save nothing. Raises as `add` does."""
+        """Validate a new record's fields without saving it. Raises as `add` does."""
         from fieldsync.replica import save
 
         kind, changes = given_names.type_named(self._node.schema, type), self._changes(type, fields, {})
@@ -194,7 +194,7 @@ class Session:
         return duplicate_pairs.likely_duplicates(self._node, type, self._changes(type, fields, {}), progress=progress)
 
     def overlaps(self, ref: str) -> "RecordOverlaps":
-        """Return what a record may be the same assistance as, as far as this store knows. NoRecord, Ambiguous."""
+        """Return a record's overlaps, as far as known here. NoRecord, Ambiguous."""
         from fieldsync.review import assistance_overlaps
 
         return assistance_overlaps.overlaps_of(self._node, ref)
@@ -278,7 +278,7 @@ class Session:
         progress: "Progress | None" = None,
         waiting: "Callable[[RetryWait], None] | None" = None,
     ) -> "Synced":
-        """Send what is new here and fetch what is new there. NoContact where the server cannot be reached, Refused, Damaged.
+        """Send pending commits and fetch new data. NoContact if the server cannot be reached, Refused, Damaged.
 
         `tries`: how many in a row may bring nothing new before it gives up; `budget`: at most so many bytes both ways, what
         matters most first. `progress(done, total, what)` hears how far it is, `waiting` when a line is tried again.
@@ -290,7 +290,7 @@ class Session:
         )
 
     def sync_plan(self, server: str | None = None) -> "SyncPlan":
-        """Return what a sync would send, and send nothing. NotFound where there is no such server."""
+        """Return what a sync would send, without sending it. NotFound if there is no such server."""
         from fieldsync.topology import sync_results
 
         return sync_results.plan(self._node, server)

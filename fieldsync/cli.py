@@ -206,13 +206,13 @@ COMMANDS = GroupSpec(
 
 
 def main() -> None:
-    """Run one command and exit as docs/cli.md says."""
+    """Run one command and exit with a code of docs/cli.md."""
     process.harden()
     sys.exit(run(sys.argv[1:]))
 
 
 def run(words: list[str]) -> int:
-    """Run one command line; return its exit code, everything said."""
+    """Run one command line; return its exit code, after all output."""
     try:
         from fieldsync.ui.terminal import code_pages
 
@@ -259,14 +259,14 @@ def _run_command(words: list[str], settings: Settings, *, shows_arabic: bool) ->
 
 
 def _unforeseen(fault: Exception, settings: Settings) -> int:
-    """Say that it is our fault; whoever looks for it gets the traceback."""
+    """Report an internal fault, with a traceback on request."""
     if os.environ.get("FIELDSYNC_DEBUG") == "1":
         raise fault
     return _report_error(errors.Unexpected(where=f"{type(fault).__name__}{_fault_place(fault)}"), settings)
 
 
 def _fault_place(fault: BaseException) -> str:
-    """Where it happened, without what it was about: no value gets into an error."""
+    """Return the position of a fault without values."""
     at = fault.__traceback__
     while at is not None and at.tb_next is not None:
         at = at.tb_next

@@ -18,7 +18,7 @@ from fieldsync.store.contract import Row
 
 
 class PartnerSharing:
-    """A server's shared channels, and what a partner may write and see."""
+    """Shared channels on a server, and partners' permissions."""
 
     def after_apply(self, tx: Tx, rules: Rules, rows: Mapping[bytes, Row]) -> None:
         """Bring the shared channels up to date."""
@@ -33,7 +33,7 @@ class PartnerSharing:
         partner_sharing.rebuild_shared_channels(tx, rules)
 
     def check_write(self, role: str, type: str, fields: Mapping[str, Value], *, new: bool) -> None:
-        """A partner answers referrals and says what it delivered; RoleRefused, IllegalValue."""
+        """Check that a partner only answers referrals and records deliveries; RoleRefused, IllegalValue."""
         if role == PARTNER:
             from fieldsync.casework import partner_sharing
 
@@ -49,10 +49,10 @@ class PartnerSharing:
 
 
 class HouseholdEvents:
-    """What goes with a household event that is reported."""
+    """Drafts that accompany a reported household event."""
 
     def companion_drafts(self, node: Node, tx: Tx, draft: Draft) -> list[Draft] | None:
-        """Return an event with the codes kept for it, and what its family is told at once."""
+        """Return an event with its reserved codes, and its family's immediate changes."""
         if draft.type != "household_event":
             return None
         from fieldsync.casework import household_events
@@ -78,7 +78,7 @@ class SerialNumbers:
 
 
 class CaseworkChecks:
-    """Consents behind what is shared, a partner's commits, and the codes that a household event reserves."""
+    """Checks of consents behind shared data, partners' commits, and codes reserved by household events."""
 
     @property
     def reserved_codes(self) -> Mapping[str, ReservedCodes]:
@@ -88,13 +88,13 @@ class CaseworkChecks:
         return {household_events.EVENT: household_events.RESERVED}
 
     def check_commit(self, batch: JudgedBatch, commit: Commit) -> None:
-        """What is shared needs a consent; ConsentNeeded, IllegalValue."""
+        """Check the consent behind shared data; ConsentNeeded, IllegalValue."""
         from fieldsync.casework import partner_permissions
 
         partner_permissions.check_share(batch, commit)
 
     def check_partner(self, batch: JudgedBatch, commit: Commit, row: Row | None) -> None:
-        """A partner writes of what was shared with it; NoRecord, UnitRefused."""
+        """Check a partner's commit about shared records; NoRecord, UnitRefused."""
         from fieldsync.casework import partner_permissions
 
         partner_permissions.check_partner(batch, commit, row)

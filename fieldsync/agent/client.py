@@ -48,7 +48,7 @@ def fetch_key(store: bytes, slots: bytes) -> bytes | None:
 
 
 def held_until(store: bytes) -> HeldUntil | None:
-    """Return until when an agent holds a store's key, None where there is none."""
+    """Return when an agent's key expires, None without an agent."""
     at, _, memory = (_request(store, b"until", 64) or b"").partition(b" ")
     try:
         return HeldUntil(float(at), memory == b"locked")
@@ -57,12 +57,12 @@ def held_until(store: bytes) -> HeldUntil | None:
 
 
 def end(store: bytes) -> bool:
-    """Have an agent forget a store's key; say whether there was one."""
+    """End an agent; return whether there was one."""
     return _request(store, b"lock", 2) == b"ok"
 
 
 def start(store: bytes, slots: bytes, key: bytes, seconds: float) -> HeldUntil:
-    """Start an agent, in the place of one that there is. Usage where this system has no safe place for one."""
+    """Start an agent, replacing an existing one. Usage if this system has no safe place for it."""
     import subprocess  # a query starts no agent
 
     folder = _folder(create=True) if is_supported() else None
@@ -90,7 +90,7 @@ def start(store: bytes, slots: bytes, key: bytes, seconds: float) -> HeldUntil:
 
 
 def _request(store: bytes, message: bytes, most: int) -> bytes | None:
-    """Return an agent's answer, None where there is no agent of this person."""
+    """Return an agent's answer, None if this user has no agent."""
     folder = _folder() if is_supported() else None
     if folder is None:
         return None
@@ -114,7 +114,7 @@ def _socket_path(folder: Path, store: bytes) -> Path:
 
 
 def _folder(*, create: bool = False) -> Path | None:
-    """Return the folder of this person's agents; None where there is none, or others could be in it."""
+    """Return the folder of this user's agents; None if there is none, or others can enter it."""
     runtime = os.environ.get("XDG_RUNTIME_DIR", "")
     if runtime and len(os.fsencode(runtime)) <= _LONGEST and _is_own(Path(runtime)):
         folder = Path(runtime) / "fieldsync"

@@ -48,7 +48,7 @@ def clock() -> Moment:
 
 
 class Span:
-    """How long the key is held: so many seconds by any clock, and not through a sleep of the computer."""
+    """How long the key is held: a number of seconds by any clock, and not through a sleep of the computer."""
 
     def __init__(self, start: Moment, seconds: float) -> None:
         self.start, self.seconds = start, seconds

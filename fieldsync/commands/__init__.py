@@ -88,7 +88,7 @@ def _check_language(settings: Settings) -> None:
 
 
 def _waiting(settings: Settings) -> Callable[[int], None]:
-    """Return what tells a person once that another program holds the store."""
+    """Return a callback that reports once that another program holds the store."""
 
     def say(second: int) -> None:
         if second == 1:
@@ -100,7 +100,7 @@ def _waiting(settings: Settings) -> Callable[[int], None]:
 
 
 def is_full(folder: Path) -> bool:
-    """Return whether there is no room left on a folder's disk."""
+    """Return whether a folder's disk is full."""
     import shutil
 
     try:

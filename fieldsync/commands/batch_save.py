@@ -68,7 +68,7 @@ def show_saved(ctx: typer.Context, node: "Node", found: "Sequence[SavedRecord]")
 
 
 def warn_of_overlaps(out: "Tables", node: "Node", found: "SavedRecord") -> None:
-    """Say what a record may be the same assistance as."""
+    """Print the overlaps of a record."""
     if not found.overlaps:
         return
     from fieldsync.api import Session

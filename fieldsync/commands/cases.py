@@ -318,7 +318,7 @@ def _ask_steps(ctx: typer.Context, node: "Node", plan: bytes) -> None:
 
 
 def _known(changes: "Changes") -> dict[str, object]:
-    """Return what was said on the command line, as answers of a form."""
+    """Return command-line values as answers of a form."""
     plain = {name: value for name, value in changes.set.items() if value is not None}
     return plain | {name: list(members) for name, members in changes.put.items() if members}
 
@@ -331,7 +331,7 @@ def _record_id(node: "Node", ref: str) -> str:
 
 
 def _case_and_person(node: "Node", ref: str) -> tuple[str, str]:
-    """Return the ids of a case and of its person. NoRecord, Ambiguous, IllegalValue where it is no case."""
+    """Return the ids of a case and its person. NoRecord, Ambiguous, IllegalValue if it is not a case."""
     from fieldsync.api import Session
     from fieldsync.casework.cases import CASE
 

@@ -114,7 +114,7 @@ def _rights(folder: Path) -> Iterator[Finding]:
 
 
 def _own_clock(synced: int) -> Finding:
-    """Nobody tells what time it is: at least it is not before the last sync, nor before what runs here was made."""
+    """Check the clock without a server: it must not be before the last sync, nor before this program was built."""
     from fieldsync.core import stamp
     from fieldsync.replica.node import wall_clock
 

@@ -121,7 +121,7 @@ def import_file(
 
 
 def _imported(out: "Tables", told: "ImportedFile") -> None:
-    """Say what came in, and what was left out with its reasons."""
+    """Print the result of an import, with rejected rows and reasons."""
     from fieldsync.ui.views import column_mapping
 
     done = "would_import" if told.dry_run else "imported"

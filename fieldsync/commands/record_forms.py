@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class NewRecordOptions(NamedTuple):
-    """What is said of new records beside their fields; `anyway`: nothing is asked about those registered already."""
+    """Options of new records besides their fields; `anyway`: skip the search for existing registrations."""
 
     unit: str | None
     note: str | None

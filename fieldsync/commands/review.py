@@ -273,7 +273,7 @@ def chosen_type(node: "Node", given: str | None) -> str | None:
 
 
 def _chosen(node: "Node", type_: str | None, field: str | None) -> tuple[str | None, str | None]:
-    """Return the type and field that somebody asks for; refuse one that no form has: an empty list would look like good news."""
+    """Return the requested type and field; refuse unknown ones, whose empty list would look like good news."""
     type_ = chosen_type(node, type_)
     kinds = list(node.schema.types.values()) if type_ is None else [node.schema.types[type_]]
     if field is not None and not field.startswith("_"):
@@ -282,7 +282,7 @@ def _chosen(node: "Node", type_: str | None, field: str | None) -> tuple[str | N
 
 
 def _field_of(node: "Node", record: str, given: str) -> str:
-    """Return the field of a record that somebody names; what its form does not know is for the store to say."""
+    """Return a named field of a record; the store refuses unknown ones."""
     from fieldsync.api import Session
 
     kind = node.schema.types.get(Session(node).show(record).type)

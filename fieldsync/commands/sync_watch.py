@@ -21,7 +21,7 @@ LOOK_SECONDS = 1.0  # how often the store is looked at for new work: one row
 
 
 class Watch:
-    """Syncs with one server until somebody ends it; counts what it did."""
+    """Syncs with one server until stopped; counts the results."""
 
     def __init__(
         self,
@@ -63,14 +63,14 @@ class Watch:
             self._wait(partial=bool(synced.partial))
 
     def _rest(self, fault: errors.NoContact) -> None:
-        """Wait while there is no line: longer each time, up to the interval, whatever is saved meanwhile."""
+        """Wait while there is no connection: longer each time, up to the interval, regardless of new saves."""
         asked = fault.facts.get("wait")
         seconds = min(asked, retry.MOST_WAIT_SECONDS) if isinstance(asked, int) else 0
         cap = min(self.every, retry.CAP_SECONDS)
         self._pause(seconds + retry.backoff(self._vain + 2, self._chance, cap=cap))
 
     def _wait(self, *, partial: bool) -> None:
-        """Wait for new work or for the time to ask; what a budget left over is no new work."""
+        """Wait for new saves or the interval; commits left over by a byte budget do not count as new."""
         until = self._now() + self.every
         head = self._head()
         while (left := until - self._now()) > 0:

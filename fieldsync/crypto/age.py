@@ -53,7 +53,7 @@ class _PieceSource:
 
 
 class _PieceSink:
-    """What pyrage writes into; an error of whoever takes it is kept."""
+    """The target of pyrage's output; an error of its consumer is kept."""
 
     def __init__(self, take: Callable[[bytes], object]) -> None:
         self._take = take

@@ -48,7 +48,7 @@ def extend_chain(prev: bytes, bodies: Iterable[bytes]) -> list[tuple[bytes, byte
 
 
 def seal_message(device: bytes, seq: int, chain_: bytes) -> bytes:
-    """Return the bytes a seal signs: this device's chain stands at `chain_` after commit `seq`."""
+    """Return the bytes that a chain signature covers: this device's chain is `chain_` after commit `seq`."""
     if len(device) != DEVICE_SIZE or len(chain_) != HASH_SIZE:
         raise ValueError("a device is 16 bytes, a chain hash 32")
     return _SEAL + device + seq.to_bytes(8) + chain_
@@ -80,12 +80,12 @@ class SignedRequest(NamedTuple):
 
 
 def request_message(method: str, path: str, query: str, nonce: bytes, hello: bytes) -> bytes:
-    """Return the bytes that sign a request of protocol 1: what is asked, the server's nonce, the hello's hash."""
+    """Return the bytes that sign a request of protocol 1: the question, the server's nonce, the hello's hash."""
     return _REQUEST + _length_prefixed(method.encode(), path.encode(), query.encode(), nonce, sha256(hello).digest())
 
 
 def signed_request(protocol: int, server: bytes, request: SignedRequest) -> bytes:
-    """Return the bytes that sign a request: from protocol 2 on for which server it is, and all that it says."""
+    """Return the bytes that sign a request: from protocol 2 on with the server and the whole content."""
     if protocol == 1:
         return request_message(*request[:-1])
     rest = _STREAM if request.rest is None else sha256(request.rest).digest()
@@ -103,12 +103,12 @@ def bundle_message(manifest: bytes) -> bytes:
 
 
 def successor_message(device: bytes, key: bytes) -> bytes:
-    """Return what a device signs, before its key is given up, to say which public key goes on for it."""
+    """Return the bytes by which a device names its successor's public key before its own is deleted."""
     return _HEIR + device + key
 
 
 def join_message(invite: bytes, secret: bytes, key: bytes) -> bytes:
-    """Return what a device signs in protocol 1 to prove that the key which it enrols is its own."""
+    """Return the bytes by which a joining device proves its key in protocol 1."""
     return _JOIN + invite + secret + key
 
 
@@ -124,7 +124,7 @@ class SignedJoin(NamedTuple):
 
 
 def signed_join(protocol: int, joining: SignedJoin) -> bytes:
-    """Return what a device signs to join: from protocol 2 on for which server it is, and all that is enrolled with its key."""
+    """Return the bytes by which a joining device proves its key: from protocol 2 on with the server and all enrolled data."""
     if protocol == 1:
         return join_message(*joining[1:4])
     pin, invite, secret, key, age, letters = joining

@@ -20,5 +20,5 @@ def _word_of_bits(bits: int) -> str:
 
 
 def same_words(given: str, words: str) -> bool:
-    """Return whether somebody gave these words, whatever stands between them."""
+    """Return whether the given words match, with any separators."""
     return given.casefold().replace("-", " ").split() == words.split()

@@ -138,7 +138,7 @@ def make_certificate(hosts: list[str]) -> tuple[bytes, bytes]:
 
 
 def certificate_fingerprint(certificate: bytes) -> bytes:
-    """Return the 32-byte SHA-256 of a PEM certificate's DER, the one that laptops pin."""
+    """Return the 32-byte SHA-256 of a PEM certificate's DER, which laptops pin."""
     import ssl
 
     return hashlib.sha256(ssl.PEM_cert_to_DER_cert(certificate.decode("ascii"))).digest()

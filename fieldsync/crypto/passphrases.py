@@ -64,7 +64,7 @@ def _is_repeated(signs: str) -> bool:
 
 
 def _without_runs(signs: str) -> str:
-    """Return what is left where runs of neighbours, forwards or backwards, are taken out."""
+    """Return a passphrase without runs of adjacent characters, forwards or backwards."""
     rows = [row + row for one in _ROWS for row in (one, one[::-1])]
     left, at = "", 0
     while at < len(signs):

@@ -214,7 +214,7 @@ class Slots:
             return None
 
     def _bound_data(self, slot: _AnySlot) -> bytes:
-        """Return what a slot's wrapping vouches for: everything but the wrapped key itself."""
+        """Return the data that a slot's wrapping authenticates: everything but the wrapped key."""
         said = msgspec.to_builtins(slot, builtin_types=(bytes,))
         said |= {"version": VERSION, "store": self.store.hex()}
         said |= {"salt": slot.salt.hex(), "nonce": slot.nonce.hex()}

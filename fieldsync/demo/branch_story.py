@@ -20,7 +20,7 @@ _PEOPLE = (
 
 
 class _BreakingLine:
-    """A line to a server that breaks after so many bytes, as often as it is told; otherwise it carries everything."""
+    """A connection to a server that breaks after a number of bytes, as often as requested."""
 
     def __init__(self, port: int) -> None:
         self._to = port
@@ -64,7 +64,7 @@ def _serving(story: Story, ports: dict[str, int]) -> Iterator[None]:
 
 
 def tell_tree(story: Story, tell: Any) -> TreeTold:
-    """Tell the story, and return what it came to."""
+    """Play the story, and return its result."""
     tell("demo_tree_begin")
     ports = {name: free_port() for name in ("hq", "jbl", "qrd")}
     line = _BreakingLine(ports["jbl"])
@@ -97,7 +97,7 @@ def _found_branch(story: Story, tell: Any) -> None:
 
 
 def _cut_line(story: Story, tell: Any, line: _BreakingLine) -> None:
-    """Amal's first big sync breaks twice, and goes on by itself; at night the branch carries it up."""
+    """Amal's first big sync is interrupted twice and resumes; at night the branch forwards it."""
     added = story.run("amal", "import", str(households()), "--type", "household")["added"]
     line.cuts = list(_CUTS)
     told = story.sync("amal")

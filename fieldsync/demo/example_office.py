@@ -96,7 +96,7 @@ def _opened(folder: Path, lang: str) -> Iterator[_Office]:
 
 
 def build(ctx: typer.Context, folder: Path) -> None:
-    """Build the office in a folder that is new or empty, and say how to go on. BadFile."""
+    """Build the office in a new or empty folder, and print the next steps. BadFile."""
     try:
         there = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
     except OSError as fault:

@@ -52,7 +52,7 @@ def _safety_nets(work: Work, families: list[str]) -> None:
 
 
 def _people(work: Work, people: list[list[str]]) -> None:
-    """Who is insured; days of work on a school; a child's sponsorship that ends soon."""
+    """Insured persons; days of work on a school; a child's sponsorship that ends soon."""
     for n, (head, *_) in enumerate(people):
         status = ("active", "none", "pensioner")[n % 3]
         work.add("omar", "insurance_membership", person=head, branch="pension", status=status)
@@ -67,7 +67,7 @@ def _people(work: Work, people: list[list[str]]) -> None:
 
 
 def _home(work: Work, home: str) -> None:
-    """An inspection with its scores, what was to be put right and is late, the next one planned; a violation reported there."""
+    """An inspection with its scores, overdue corrective actions, the next one planned; a reported violation."""
     team = {"team": ["سمر", "عمر"]}
     visit = work.add("samar", "inspection", team, institution=home, planned_on=work.ago(62))
     scores = (("النظافة", 4), ("الغذاء", 3), ("الأمان", 2), ("التعليم", 4))
@@ -115,7 +115,7 @@ def _loan(work: Work, owner: str) -> None:
 
 
 def _society(work: Work, children: list[str]) -> None:
-    """Volunteers, singing for children and what came of it, what people said."""
+    """Volunteers, singing for children with recommendations, and feedback."""
     for who, kind in (("رامي", "monitor"), ("نسرين", "trainer")):
         fields = {"worker": who, "kind": kind, "from_date": work.ago(90), "to_date": work.ago(-6)}
         save.add_record(work.nodes["hala"], "volunteer_duty", Changes(set=fields, count={"hours": 24}))

@@ -44,11 +44,11 @@ class Work:
         self.corners: dict[str, str] = {}
 
     def ago(self, days: int) -> str:
-        """Return the date so many days ago."""
+        """Return the date a number of days ago."""
         return (self.today - dt.timedelta(days=days)).isoformat()
 
     def back(self, days: int) -> None:
-        """Set everybody's clock so many days back."""
+        """Set all clocks back by a number of days."""
         then = self.now - days * _DAY
         for node in self.nodes.values():
             node.clock = lambda: then
@@ -192,7 +192,7 @@ class Work:
             self._outside(name, day)
 
     def _outside(self, name: str, day: str) -> None:
-        """What happens four times a year: a family that asks for nothing, a house to repair, a workshop, an initiative."""
+        """Add each quarter's other work: a family without requests, a house to repair, a workshop, an initiative."""
         home, _ = self.chance.choice(self.homes[name])
         host, *partners = self.chance.sample(self.charities, 3)
         self.add(
@@ -267,7 +267,7 @@ class Work:
                 cases.approve_request(self.nodes["samar"], case)
 
     def carry_out(self, number: int) -> None:
-        """What was approved at a quarter's end is handed out and done; the goals of one case are met."""
+        """Issue the aid approved at a quarter's end and complete its steps; the goals of one case are met."""
         self.back(365 - (number + 1) * 90 - 1)
         for name in WRITERS:
             for one in self.aid[name]:

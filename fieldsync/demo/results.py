@@ -113,7 +113,7 @@ def show_costs(out: Tables, costs: Sequence[StoryCost]) -> None:
 
 
 def show_office(out: Tables, made: ExampleOffice) -> None:
-    """Draw who is in the example office, what waits, and how to go on."""
+    """Print the example office's people, pending work and next steps."""
     out.say("office_built", seconds=made.seconds)
     out.line(f"  {made.office}")
     out.say("office_people")

@@ -22,7 +22,7 @@ _START_SECONDS = 20
 
 
 class _NotAsToldError(Exception):
-    """The story did not come out as it is told."""
+    """The story had an unexpected result."""
 
 
 # below the ports that systems give to connections: one of those could be taken before a server listens
@@ -54,7 +54,7 @@ class Story:
         self.listen = f"127.0.0.1:{free_port()}"
 
     def run(self, who: str, *words: str, code: int = 0) -> Any:
-        """Run one command on somebody's computer and return its JSON; any other exit code is not as told."""
+        """Run one command on a person's computer and return its JSON; any other exit code fails the story."""
         command = [*_program(), "--home", str(self.folder / who), "--json", *words]
         done = subprocess.run(  # noqa: S603 - this program itself
             command, env=self.environment, capture_output=True, text=True, encoding="utf-8", check=False
@@ -66,7 +66,7 @@ class Story:
         return json.loads(done.stdout)
 
     def sync(self, who: str) -> Any:
-        """Sync somebody's laptop and note what it cost."""
+        """Sync a person's laptop and record its cost."""
         told = self.run(who, "sync")
         self.costs.append(msgspec.convert({"who": who, **told}, StoryCost))
         return told
@@ -79,7 +79,7 @@ class Story:
 
     @contextlib.contextmanager
     def server(self, name: str = "hq", listen: str = "") -> Iterator[None]:
-        """A server as a process of its own, until it is told to stop; headquarters', unless another is named."""
+        """A server as a process of its own, until stopped; headquarters', unless another is named."""
         command = [*_program(), "--home", str(self.folder / name), "server", "run", "--listen", listen or self.listen]
         process = subprocess.Popen(command, env=self.environment, stderr=subprocess.PIPE, text=True, encoding="utf-8")  # noqa: S603 - this program itself
         assert process.stderr is not None
@@ -99,7 +99,7 @@ class Story:
 
 
 def _program() -> list[str]:
-    """How this program was called, to be called again."""
+    """Return the command line of this program."""
     called = Path(sys.argv[0])
     if called.name == "cli.py" and called.is_file():
         return [sys.executable, str(called.resolve())]
@@ -122,6 +122,6 @@ def together(step: Callable[[str], Any], *people: str) -> list[Any]:
 
 
 def expect(so: bool, what: str) -> None:
-    """Stop the story where it does not come out as it is told."""
+    """Fail the story if a condition does not hold."""
     if not so:
         raise _NotAsToldError(what)

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 
 def _plain(fact: object) -> object:
-    """Return a fact as JSON can say it: what came from outside may be bytes, no number, or too deep."""
+    """Return a fact as JSON: values from outside may be bytes, out of range, or too deep."""
     if isinstance(fact, float) and fact - fact != 0:
         return None
     if fact is None or isinstance(fact, str | bool | int | float):
@@ -34,7 +34,7 @@ class FieldsyncError(Exception):
 
 @contextmanager
 def naming_which(which: object) -> Iterator[None]:
-    """Say of an error which of several, records or rows, it is about."""
+    """Add to an error which of several records or rows it is about."""
     try:
         yield
     except FieldsyncError as error:

@@ -57,7 +57,7 @@ class Outdated(FieldsyncError):
     status = 409
 
     def for_other_side(self) -> "Outdated":
-        """Return the same as the other side is to be told it."""
+        """Return the error as the other side should see it."""
         turned = self.facts | {"theirs": self.facts.get("ours"), "ours": self.facts.get("theirs")}
         return (PeerOutdated if isinstance(self, BadVersion) else BadVersion)(**turned)
 

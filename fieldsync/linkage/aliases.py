@@ -20,7 +20,7 @@ _WHOLE = 2  # words that may be a given and a family name
 
 
 class NameReading(Struct, frozen=True):
-    """One of a person's names; a part that it does not tell is the person's own. `why` is the reason that it gives."""
+    """One of a person's names; missing parts are the person's own. `why` is its reason code."""
 
     given: Name
     father: Name

@@ -27,7 +27,7 @@ UNKNOWN = BirthDate(0, "", 0)
 
 
 def read_birth(doc: Mapping[str, Any]) -> BirthDate:
-    """Return when a person's document says that he or she was born; the first of January or July counts as a year alone."""
+    """Return a person's birth date from the document; 1 January and 1 July count as a year only."""
     date, precision = doc.get("birth_date"), doc.get("birth_precision")
     if not isinstance(date, str) or precision == "none":
         return UNKNOWN

@@ -7,7 +7,7 @@ from fieldsync.core import record_ids
 
 
 def companion_id(type: str, doc: Mapping[str, Any], owner: bytes | None) -> bytes | None:
-    """Return the id of the record that is compared beside one of this type, document and owner; None where there is none."""
+    """Return the id of the record compared along with one of this type, document and owner, or None."""
     if type == "person":
         return owner
     return record_ids.parse_id(doc.get("head"))

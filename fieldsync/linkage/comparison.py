@@ -42,7 +42,7 @@ _MOTHER = ((1.0, 2.8), (0.9, 2.5), (0.74, 1.2), (0.6, -0.5), (0.0, -3.0))
 
 
 class Likeness(Struct, frozen=True):
-    """How likely two records are one, from 0 to 1, and why: codes of what speaks for it, and against."""
+    """The likelihood of a duplicate, from 0 to 1, with reason codes for and against."""
 
     score: float
     reasons: tuple[Reason, ...]
@@ -121,7 +121,7 @@ def _compare_persons(a: Person, b: Person, shared: SharedContacts) -> Likeness:
 def _best_name_weights(
     a: Person, b: Person, shared: float, own: NameWeights | None, reasons: list[Reason]
 ) -> tuple[NameWeights | None, list[Reason]]:
-    """Return what says most of all ways to name these two, and its reasons: one more name can but add to it."""
+    """Return the strongest evidence over all pairs of the two persons' names, with its reasons."""
     two = are_two(a.given, b.given)  # then only another name that is the same makes them one
     best, most = own, own[0] + min(own[1] + shared, _LINEAGE) if own else -math.inf
     for mine, its in product((None, *a.others), (None, *b.others)):
@@ -151,7 +151,7 @@ def _is_another(one: Person, other: NameReading | None) -> bool:
 
 
 def _with_other_name(one: Person, other: NameReading | None) -> Person:
-    """Return a person by another name; what that does not tell is as it was."""
+    """Return a person under another name; its missing parts stay as they are."""
     if other is None:
         return one
     given, father = other.given or one.given, other.father or one.father

@@ -15,7 +15,7 @@ _NONE: frozenset[str] = frozenset()
 
 
 class Person(NamedTuple):
-    """What of a person is compared."""
+    """The compared data of a person."""
 
     given: Name
     father: Name
@@ -31,7 +31,7 @@ class Person(NamedTuple):
 
 
 class Household(Struct, frozen=True):
-    """What of a household is compared; `head` where the record of its head is known."""
+    """The compared data of a household; `head` if the head's record is known."""
 
     family: Name
     book: str
@@ -55,7 +55,7 @@ FIELDS = {
 
 
 def features_of(type: str, doc: Mapping[str, Any], other: Mapping[str, Any] | None = None) -> Features:
-    """Return what is compared of a document; `other` is the household's of a person, and the head's of a household.
+    """Return the compared data of a document; `other` is a person's household, or a household's head.
 
     Blocks are made of the record's own fields only: a household that moves must not change its members' keys.
     """
@@ -63,7 +63,7 @@ def features_of(type: str, doc: Mapping[str, Any], other: Mapping[str, Any] | No
 
 
 def person_features(doc: Mapping[str, Any], home: Mapping[str, Any] | None = None) -> Person:
-    """Return what is compared of a person's document; `home` is the household's, which has its place and phones."""
+    """Return the compared data of a person; `home` is the household, with its place and phones."""
     given, father, grandfather = _name_parts(doc, "given"), _name_parts(doc, "father"), _name_parts(doc, "grandfather")
     family, mother = _name_parts(doc, "family"), _name_parts(doc, "mother")
     if len(given) > 2 and not (father or family):
@@ -82,7 +82,7 @@ def person_features(doc: Mapping[str, Any], home: Mapping[str, Any] | None = Non
 
 
 def household_features(doc: Mapping[str, Any], head: Mapping[str, Any] | None = None) -> Household:
-    """Return what is compared of a household's document, and of its head's where that is known."""
+    """Return the compared data of a household, and of its head if known."""
     book = "".join(filter(str.isalnum, names.strip_invisible(str(doc.get("family_book_no") or "")))).casefold()
     place = _place(doc)
     phones = _phone_tails(doc.get("phones"))

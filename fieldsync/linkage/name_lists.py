@@ -162,7 +162,7 @@ def are_two(a: tuple[str, ...], b: tuple[str, ...]) -> bool:
 
 
 def is_common(name: tuple[str, ...]) -> bool:
-    """Return whether a name begins with one that very many have."""
+    """Return whether a name begins with a very common one."""
     return bool(name and known_meanings(name[0]) & _COMMON)
 
 

@@ -13,7 +13,7 @@ CountsFamilies = Callable[[int], int]
 
 
 class SharedContacts:
-    """Tells whether many families share a phone or place; each is counted once."""
+    """Counts the families that share a phone or place, each once."""
 
     def __init__(self, families_of: CountsFamilies = lambda _: 0) -> None:
         self._families_of = families_of
@@ -28,7 +28,7 @@ class SharedContacts:
         return self.is_shared(blocks.place_key(place))
 
     def is_shared(self, key: int) -> bool:
-        """Return whether many families stand under a key."""
+        """Return whether many families share a key."""
         if key not in self._known:
             self._known[key] = self._families_of(key) > MANY_FAMILIES
         return self._known[key]

@@ -28,7 +28,7 @@ Label = dict[str, str]
 
 
 class ReportColumn(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """One column: what it is called and what is in it.
+    """One column: its label and content.
 
     `of` is the TYPE.FIELD whose choices a `choice` shows, and a `word` that the header's words lack; `parts` are the columns
     that add up to this one, `whole` the one that this share is a part of; `only` keeps it to months or years; what may not
@@ -86,7 +86,7 @@ class Report(msgspec.Struct, frozen=True):
 
     @property
     def keys(self) -> list[str]:
-        """The columns that tell its rows apart."""
+        """The columns that identify a row."""
         return [
             name
             for name, column in self.header.columns.items()
@@ -120,7 +120,7 @@ def _missing_type(report: Report, schema: Schema) -> str | None:
 
 
 def available_reports(home: Path, *, usable: bool = False) -> dict[str, Report]:
-    """Return all reports by name, in their order; ReportFault for a file that is none, unless only `usable` ones are wanted."""
+    """Return all reports by name, in order; ReportFault for an invalid file, unless only `usable` ones are wanted."""
     found = {path.stem: _read_report(path, own=False) for path in sorted(_shipped_folder().glob("*.sql"))}
     for path in sorted((home / FOLDER).glob("*.sql")) if (home / FOLDER).is_dir() else ():
         try:
@@ -184,7 +184,7 @@ def parse_header(name: str, text: str) -> ReportHeader:
 
 
 def _fault_place(fault: str) -> str:
-    """Return where in a header a fault is, or which key it has too many or lacks: never what stands there."""
+    """Return a fault's position in a header, or the superfluous or missing key: never the content."""
     place = re.search(r"`(\$[^`]*)`", fault)
     key = re.search(r"field `(\w+)`", fault)
     return " ".join(part[1] for part in (place, key) if part is not None)

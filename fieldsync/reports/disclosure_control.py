@@ -17,7 +17,7 @@ TOTAL = "total"  # in a column of words: the row that sums up the others
 
 
 def suppress_small(report: Report, document: ReportDocument) -> ReportDocument:
-    """Return a report's document as it may leave; each row says in "hidden" which of its numbers were taken out."""
+    """Return a report's document for use outside; each row lists its suppressed columns in "hidden"."""
     columns = report.header.columns
     stays = {name for name, column in columns.items() if not column.leaves}
     rows = [row for row in document.rows if not report.header.agreement or row.get(AGREED)]
@@ -67,13 +67,13 @@ def hidden_columns(report: Report, rows: Sequence[ReportRow]) -> list[set[str]]:
 
 
 def _reveals(row: ReportRow, names: Iterable[str], whole: str, counts: Iterable[str]) -> bool:
-    """Whether a share or an average would tell a hidden number: its own whole's, or any of the row's where it names none."""
+    """Whether a share or an average would reveal a suppressed number: of its own base, or of the row."""
     hidden = set(names)
     return bool(hidden & {whole} or (not whole and hidden & set(counts))) or (bool(whole) and _is_small(row.get(whole)))
 
 
 def _summing_cells(report: Report, rows: Sequence[ReportRow]) -> Iterable[list[tuple[int, str]]]:
-    """Yield the cells that add up to one that is shown, with it: across a row by its columns' `parts`, down by total rows."""
+    """Yield each shown total with its addends: across a row by its columns' `parts`, down by total rows."""
     for name, column in report.header.columns.items():
         if column.parts and column.leaves:
             for at in range(len(rows)):

@@ -6,7 +6,7 @@ from fieldsync.schema.model import Schema
 
 
 def value_label(report: Report, schema: Schema, column: str, value: object, lang: str) -> object:
-    """Return what is shown for a value."""
+    """Return the label of a value."""
     spec = report.header.columns[column]
     if spec.kind == "word":
         words = report.header.words.get(str(value))

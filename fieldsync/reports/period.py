@@ -13,7 +13,7 @@ Span = tuple[str, str, str]  # name, first day, the day after the last
 
 
 class Period(NamedTuple):
-    """A month "2026-10" or a year "2026"; `today` bounds what is over."""
+    """A month "2026-10" or a year "2026"; `today` limits it."""
 
     name: str
     today: str
@@ -35,7 +35,7 @@ class Period(NamedTuple):
 
     @property
     def as_at(self) -> str:
-        """The day that lists of what is open or overdue look from: the last of the period, or today while it runs."""
+        """The reference day for open and overdue entries: the period's last day, or today."""
         last = dt.date.fromisoformat(self.end_day) - dt.timedelta(days=1)
         return min(self.today, last.isoformat())
 
@@ -45,7 +45,7 @@ class Period(NamedTuple):
         return self.end_day <= self.today
 
     def period_before(self, months: int) -> "Period":
-        """The period so many months before (a year: so many twelves of them; one is a whole one)."""
+        """Return the period a number of months before (for a year: multiples of twelve)."""
         if self.is_year:
             years = months if abs(months) < 12 else months // 12
             return self._replace(name=f"{int(self.name) - years:04}")

@@ -207,7 +207,7 @@ def count_rows(
 
 
 def _row_json(report: Report, found: ReportRow) -> ReportRow:
-    """One row in JSON's own words; what is zero or more is not left empty."""
+    """Return one row as JSON values; counts are 0 rather than empty."""
     made: ReportRow = {}
     for name, column in report.header.columns.items():
         value = found[name]
@@ -332,7 +332,7 @@ def compare_with_issued(
     *,
     only: bool = False,
 ) -> list[ReportRow]:
-    """Return rows with what was issued in the columns of `sources` (column → that of the issue), and in "late" what came since.
+    """Return rows with the issued figures in the columns of `sources` (column → issued one), and the difference in "late".
 
     Issued and late always add up to what is counted now. With `only` the rows are those of now; else those of the issue,
     and after them those that are new.

@@ -43,7 +43,7 @@ def refresh_tables(node: Node, report: Report, progress: Progress | None = None)
 
 
 def _make_tables(node: Node, wanted: Wanted, mark: str, progress: Progress | None) -> None:
-    """Make the sheets that are not there, in slices: whoever saves or syncs meanwhile waits for one slice at most."""
+    """Build missing report tables in slices, so that saves and syncs wait for one slice at most."""
     with node.store.read() as tx:
         lacking = _missing_tables(tx, wanted, mark)
         needless = bool(tx.report_tables().keys() - wanted.keys())
@@ -72,7 +72,7 @@ def _missing_tables(tx: ReadTx, wanted: Wanted, mark: str) -> list[str]:
 
 
 def _wanted_fields(node: Node, reports: Iterable[Report]) -> Wanted:
-    """Return the fields of each type that any of the reports may mean: those whose names stand in its query."""
+    """Return the fields of each type that any report may use: those whose names occur in a query."""
     words = {word for report in reports for word in _WORD.findall(report.sql)}
     return {
         name: [

@@ -38,7 +38,7 @@ class FormChange(msgspec.Struct, frozen=True):
 
 
 def list_changes(old: Schema, new: Schema) -> list[FormChange]:
-    """Return what is new, type by type."""
+    """Return the changes, type by type."""
     found: list[FormChange] = []
     for name, kind in new.types.items():
         before = old.types.get(name)
@@ -157,7 +157,7 @@ def _type_faults(old: Type, past: Iterable[Type], new: Type) -> Iterator[_Found]
 
 
 def _reused_codes(old: Field, new: Field) -> list[str]:
-    """Return the codes that would be called what another choice is called now: records that have them would say the other."""
+    """Return codes whose new label belongs to another choice, which would change the meaning of records."""
     was = {one.code: {words for words in one.label.values() if words} for one in old.choices}
     moved = []
     for one in new.choices:

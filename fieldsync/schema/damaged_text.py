@@ -44,12 +44,12 @@ def has_suspect_sign(text: str) -> bool:
 
 
 def means_nothing(text: str) -> bool:
-    """Return whether a cell says by a word that it is empty: n/a, NULL, NaN."""
+    """Return whether a cell's word means empty: n/a, NULL, NaN."""
     return text in _NOTHING or text.casefold() in _NOT_AVAILABLE
 
 
 def damage_reason(text: str, *, lines: bool = False) -> str | None:
-    """Return why a text cannot be what somebody meant, as a reason code; in several `lines` a few question marks are some."""
+    """Return a reason code if a text is damaged; in several `lines` a few question marks are allowed."""
     if text[:1] in NUMBER_BEGINS and _SCIENTIFIC.fullmatch(text):
         return "scientific"
     if (text[:1] not in WORD_BEGINS and not has_suspect_sign(text)) or not _SUSPECT.search(text):

@@ -52,7 +52,7 @@ _MONTHS |= {_fold_month(name): n for name, n in (("إبريل", 4), ("يونيه
 
 
 def usual_date(value: object) -> str | None:
-    """Return `YYYY-MM-DD` or `YYYY-MM` for a day or month in another form; None where it is none of these.
+    """Return `YYYY-MM-DD` or `YYYY-MM` for a day or month in another notation, or None.
 
     The day stands before the month: 3/4/2026 is in April.
     """
@@ -115,12 +115,12 @@ def read_paper_expiry(normal: Callable[[object], object]) -> Callable[[object], 
 
 
 def date_of_number(value: object) -> object:
-    """Return the day that a spreadsheet's number of it stands for, where the cell lost its format; others as they are."""
+    """Return the date for a spreadsheet's day number, if the cell lost its format; others unchanged."""
     return (_EXCEL + dt.timedelta(value)).isoformat() if type(value) is int and value in _NUMBERED else value
 
 
 def _parse_day(text: str, today: str) -> str | None:
-    """Return the day or month that a text means on the day `today`; None where it is none."""
+    """Return the day or month that a text means on the day `today`, or None."""
     ago = _DAYS_AGO.get(loose_text(clean_text(text)).casefold())
     return usual_date(text) if ago is None else (dt.date.fromisoformat(today) - dt.timedelta(ago)).isoformat()
 
@@ -134,7 +134,7 @@ def read_typed_date(field: Field, value: object, today: str) -> object:
 
 
 def iso_moment(text: str, today: str) -> str:
-    """Return a day, with a time of day where there is one, in ISO form; text that is none as it is."""
+    """Return a date, with its time if any, in ISO form; other text unchanged."""
     plain = plain_digits(clean_text(text))
     day, time = (plain[: -len(found[0])], found[1]) if (found := _CLOCK.search(plain)) else (plain, "")
     read = _parse_day(day, today) if len(plain) <= _LONGEST else None
@@ -142,13 +142,13 @@ def iso_moment(text: str, today: str) -> str:
 
 
 def precision_field(fields: Mapping[str, Field], name: str) -> Field | None:
-    """Return the field that says how exactly a date is known: `birth_precision` for `birth_date`; None where there is none."""
+    """Return the field for a date's precision: `birth_precision` for `birth_date`, or None."""
     found = fields.get(name.removesuffix("_date") + "_precision")
     return found if found is not None and {"year", "month"} <= set(found.codes) else None
 
 
 def approximate_date(value: object, today: str) -> tuple[str, str] | None:
-    """Return (day, precision) of a year, an age or a month: its first day, and "year" or "month"; None for what is none."""
+    """Return (day, precision) of a year, an age or a month: its first day, and "year" or "month"; else None."""
     if not isinstance(value, str | int) or isinstance(value, bool) or len(str(value)) > _LONGEST:
         return None
     if isinstance(value, str) and value[4:5] == "-" == value[7:8]:

@@ -39,7 +39,7 @@ def rename_fields(kind: Type, fields: Mapping[str, V]) -> dict[str, V]:
 
 
 def rename_registers(renamed: Mapping[str, str], state: State) -> State:
-    """The state with each register under its present name; one that stood under both names is joined."""
+    """Return the state with present register names; registers under both names are joined."""
     if not any(old in renamed for old in _fields_in(state)):
         return state
     found: dict[str, Register] = {}

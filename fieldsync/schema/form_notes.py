@@ -10,7 +10,7 @@ from fieldsync.schema.model import Type
 def notes_shown(
     kind: Type, doc: validate.Doc, today: str, finder: lookups.RecordSource | None = None
 ) -> dict[str, list[str]]:
-    """Return the notes that are shown beside these answers, by the field that they stand in front of; "" for the end."""
+    """Return the notes shown for these answers, by the field they precede; "" for the end."""
     if not kind.notes:
         return {}
     full = validate.whole_document(kind, doc, today, finder)

@@ -10,7 +10,7 @@ _NOTE_KEYS: dict[str, type | tuple[type, ...]] = {"label": dict, "before": str, 
 
 
 def read_due(file: SourceFile, name: str, given: object) -> DueRule:
-    """Return what a table `[due.NAME]` says; faults are the file's."""
+    """Read a table `[due.NAME]`; faults are added to the file."""
     path = ("due", name)
     table = file.known_keys(given, path, _DUE_KEYS)
     if not NAME.fullmatch(name):
@@ -28,7 +28,7 @@ def read_due(file: SourceFile, name: str, given: object) -> DueRule:
 
 
 def read_double(file: SourceFile, name: str, given: object) -> OverlapRule:
-    """Return what a table `[doubles.NAME]` says; faults are the file's."""
+    """Read a table `[doubles.NAME]`; faults are added to the file."""
     path = ("doubles", name)
     table = file.known_keys(given, path, _DOUBLE_KEYS)
     if not NAME.fullmatch(name):
@@ -44,7 +44,7 @@ def read_double(file: SourceFile, name: str, given: object) -> OverlapRule:
 
 
 def read_note(file: SourceFile, name: str, given: object) -> FormNote:
-    """Return what a table `[notes.NAME]` says; faults are the file's."""
+    """Read a table `[notes.NAME]`; faults are added to the file."""
     path = ("notes", name)
     table = file.known_keys(given, path, _NOTE_KEYS)
     if not NAME.fullmatch(name):

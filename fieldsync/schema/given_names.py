@@ -46,7 +46,7 @@ def field_name_in(kinds: Iterable[Type], given: str) -> str:
 
 
 def condition_name(kind: Type, given: str) -> str:
-    """Return what a condition FIELD=VALUE is about: the name of a field, or `unit`. UnknownField."""
+    """Return the name in a condition FIELD=VALUE: a field's, or `unit`. UnknownField."""
     if given in kind.fields:
         return given
     return "unit" if names.fold_text(given) in _UNIT else _field_name([kind], given)
@@ -65,7 +65,7 @@ def _field_name(kinds: list[Type], given: str) -> str:
 
 
 def _lookup(given: str, spoken: Mapping[str, Iterable[str]]) -> str | list[str]:
-    """Return the one name that what was given stands for, by itself or its words; else those that are like it."""
+    """Return the name that matches a given one, exactly or by label; else similar ones."""
     keys: dict[str, dict[str, None]] = {}
     for name, words in spoken.items():
         for one in words:

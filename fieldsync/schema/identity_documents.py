@@ -14,7 +14,7 @@ _CENTURIES = {"2": 1900, "3": 2000}
 
 
 def split_paper(text: str) -> tuple[str, str, str, str] | None:
-    """Kind, country, number and expiry ("" if none) as they are stored; None if it is no paper."""
+    """Return kind, country, number and expiry ("" if none) in stored form; None if malformed."""
     parts = [part.strip() for part in text.split(":")]
     if not 3 <= len(parts) <= 4:
         return None

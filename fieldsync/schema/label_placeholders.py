@@ -21,7 +21,7 @@ def fill_placeholders(text: str, words: Callable[[str], str]) -> str:
 
 
 def with_field_names(kind: Type, text: str, lang: str) -> str:
-    """Return a label where no record is at hand: each field by what it is called."""
+    """Return a label without a record: each placeholder is replaced by its field's label."""
 
     def words(name: str) -> str:
         field = kind.fields.get(name.partition(".")[0])

@@ -32,7 +32,7 @@ _FITS: Mapping[str, set[str]] = {
 
 
 class FaultReport(Protocol):
-    """Takes a fault: where it is, what it is, and its facts."""
+    """Receives a fault: its position, code and facts."""
 
     def __call__(self, path: tuple[str, ...], code: str, **facts: object) -> None:
         """Take one."""
@@ -65,7 +65,7 @@ def lint_type(kind: Type, types: Mapping[str, Type], report: FaultReport) -> Non
 
 
 def final_name(renamed: Mapping[str, str], name: str) -> str:
-    """What a field is called after all renames; a circle of renames ends at its first name."""
+    """Return a field's name after all renames; a cycle ends at its first name."""
     seen = {name}
     while name in renamed and renamed[name] not in seen:
         name = renamed[name]
@@ -261,12 +261,12 @@ def _check_expression(kind: Type, path: tuple[str, ...], text: str, report: Faul
 
 
 def _choice_marks(field: Field) -> set[str]:
-    """What a filter may ask of a choice."""
+    """Return the marks of choices that a filter may use."""
     return {f"choice_{name}" for choice in field.choices for name in choice.marks}
 
 
 def _check_due(kind: Type, types: Mapping[str, Type], report: FaultReport) -> None:
-    """What is due must say when and to whom: by its own fields, or by one of a record that they name."""
+    """Check that a due rule has a date and a worker, from its own fields or a referenced record's."""
     for name, due in kind.due.items():
         path = ("due", name)
         for key in ("on", "when"):

@@ -169,13 +169,13 @@ def _load_cached(texts: frozenset[tuple[str, str]]) -> tuple[Schema, list[Fault]
 
 
 def publication_number(texts: Mapping[str, str]) -> int:
-    """How often these forms had been published: the larger of two numbers is the newer of two schemas."""
+    """Return the number of publications of these forms: the larger number is the newer schema."""
     found = publication_table(texts).get("number", 0)
     return found if isinstance(found, int) else 0
 
 
 def publication_table(texts: Mapping[str, str]) -> Table:
-    """Return what is said of forms' publication: a few lines; of anything else nothing."""
+    """Return the few lines on forms' publication; empty for anything else."""
     text = texts.get(PUBLISHED, "")
     try:
         return parse_toml(text) if len(text) <= _MAX_PUBLISHED else {}
@@ -294,7 +294,7 @@ def _read_lifecycle(file: SourceFile, table: Table) -> tuple[Lifecycle | None, t
 
 
 def _read_roles(file: SourceFile, table: Table, path: toml_lines.Path) -> Roles:
-    """Who may write: a list of roles for any value (""), or a table with a list for each."""
+    """Read the writing roles: a list for any value (""), or a table with a list for each."""
     given = table.get("by", {})
     lists = given if isinstance(given, dict) else {"": given}
     return {step: file.word_list(roles, (*path, "by")) for step, roles in lists.items()}

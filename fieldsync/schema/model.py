@@ -108,7 +108,7 @@ class Field(msgspec.Struct, frozen=True, eq=False, omit_defaults=True):
 
     @property
     def kind(self) -> str:
-        """How its registers are laid out: "plain", "set", "tally", "log", or "derived" (none)."""
+        """The layout of its registers: "plain", "set", "tally", "log", or "derived" (none)."""
         return KINDS.get(self.merge, "plain")
 
     @property
@@ -202,11 +202,11 @@ class Type(msgspec.Struct, frozen=True, eq=False, omit_defaults=True):
             raise errors.UnknownField(type=self.name, field=name, known=list(self.fields)) from None
 
     def policy(self, register: str) -> Policy:
-        """How a register, `field` or `field/member`, settles; raises UnknownField."""
+        """The merge policy of a register, `field` or `field/member`; raises UnknownField."""
         return _field_policy(self, register.partition("/")[0])
 
     def lifecycle_of(self, name: str) -> Lifecycle | None:
-        """What orders a `furthest` field: the type's states, an approval's, or its choices."""
+        """The order of a `furthest` field: the type's states, an approval's, or its choices."""
         field = self.field(name)
         if field.type == "state":
             return self.lifecycle
@@ -225,7 +225,7 @@ def _field_policy(kind: Type, name: str) -> Policy:
 
 
 class Schema(msgspec.Struct, frozen=True, eq=False):
-    """All record types of an organisation; `version` is 8 hex digits that stand for all of it."""
+    """All record types of an organisation; `version` is an 8-digit hex hash of all."""
 
     types: dict[str, Type]
     version: str

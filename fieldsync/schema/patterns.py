@@ -112,7 +112,7 @@ def translate_pattern(pattern: str) -> TranslatedPattern:
 
 
 class _CharacterClass:
-    """What stands between brackets: ranges of characters, and letters of the classes d, w, s, D, W, S."""
+    """The content of brackets: ranges of characters, and the class letters d, w, s, D, W, S."""
 
     def __init__(self) -> None:
         self.ranges: list[tuple[int, int]] = []
@@ -314,7 +314,7 @@ class _PatternReader:
         return self._read_escaped(start)
 
     def _read_escaped(self, start: int) -> int:
-        """Read what follows a backslash: the character that it stands for."""
+        """Read an escape after a backslash, and return its character."""
         sign = self._next_sign()
         if sign in _CONTROL:
             return ord(_CONTROL[sign])

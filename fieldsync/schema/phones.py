@@ -35,7 +35,7 @@ _SIGNS = str.maketrans("", "", " -()./")
 
 
 def international_number(text: str, country: str) -> str | None:
-    """The E.164 form of a number as people write it (0933 …, 00963 …, +963 …); None if it is none.
+    """Return the E.164 form of a number in a usual notation (0933 …, 00963 …, +963 …), or None.
 
     A number without a country code is one of `country`. Where the first digit says mobile, the
     length must be that of a mobile number; other numbers are held to E.164's bounds only. The 0 before a national

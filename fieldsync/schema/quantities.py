@@ -18,7 +18,7 @@ _MONTH = re.compile(r"(\d{4})[-/.](0?[1-9]|1[0-2])", re.ASCII)
 
 
 def _finite_limits(low: float, high: float) -> dict[str, object]:
-    """The limits that somebody set; what a number can be at all is none."""
+    """Return the limits set by the form, without the type's own range."""
     return {name: limit for name, limit in (("min", low), ("max", high)) if abs(limit) < INT_LIMIT}
 
 
@@ -68,7 +68,7 @@ def number_normaliser(field: Field) -> Normaliser:
 
 
 def _odd_number(field: Field, value: object, reason: str) -> int | float | None:
-    """The number that is no plain int: a float, or a text in any digits; None for nothing."""
+    """Return a number given as other than an int: a float, or text in any digits; None for empty input."""
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float | str):

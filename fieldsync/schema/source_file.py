@@ -16,7 +16,7 @@ Table = dict[str, Any]
 
 
 def parse_toml(text: str) -> Table:
-    """Return what a TOML text says; TOMLDecodeError for whatever is none, however deep or long its values are."""
+    """Return a TOML text's content; TOMLDecodeError for invalid text, at any depth or length."""
     try:
         return tomllib.loads(text)
     except (RecursionError, ValueError) as fault:
@@ -26,7 +26,7 @@ def parse_toml(text: str) -> Table:
 
 
 class SourceFile:
-    """One TOML text, its line index and the faults found in it."""
+    """One TOML text with its line index and faults."""
 
     def __init__(self, name: str, text: str) -> None:
         self.name = name
@@ -82,7 +82,7 @@ class SourceFile:
         return tuple(items)
 
     def read_label(self, table: Table, key: str, path: toml_lines.Path, *, needed: bool) -> Label:
-        """The words in all languages of the file; one that is missing is a fault."""
+        """Return a label in all languages of the file; a missing one is a fault."""
         if key not in table:
             if needed:
                 self.add_fault((*path, key), "missing_key", missing=key)
@@ -111,5 +111,5 @@ class SourceFile:
 
     @property
     def _needs_shipped(self) -> bool:
-        """Whether words need English and Arabic only: what a third language lacks is shown in English."""
+        """Whether labels need English and Arabic only: a third language falls back to English."""
         return {*SHIPPED} <= {*self.languages}

@@ -44,5 +44,5 @@ def plain_digits(text: str) -> str:
 
 
 def loose_text(text: str) -> str:
-    """A word as hasty people type it: alef, ta marbuta and ya without what tells them apart, no vowel signs, no runs of spaces."""
+    """Return a word without distinctions of hasty typing: alef, ta marbuta and ya variants, vowel signs, repeated spaces."""
     return " ".join(text.translate(_ALIKE).split())

@@ -38,7 +38,7 @@ GPS_ACCURACY = 100.0  # metres; a fix worse than that is doubtful
 
 
 class _TypePlan:
-    """What is compiled once per type."""
+    """Data compiled once per type."""
 
     def __init__(self, kind: Type) -> None:
         fields = kind.fields.values()
@@ -69,11 +69,11 @@ class _TypePlan:
 
     @cached_property
     def normalisers(self) -> dict[str, Normaliser]:
-        """What makes the plain fields' stored values: not for whoever only looks."""
+        """The functions that normalise plain fields; not needed for reading."""
         return {field.name: value_normaliser(field) for field in self._plain}
 
     def sources_of(self, names: frozenset[str]) -> set[str]:
-        """The fields whose change may change what these say: derived ones change with what they are made of."""
+        """Return the fields on which these depend: computed fields change with their sources."""
         found: set[str] = set()
         ahead = list(names)
         while ahead:
@@ -101,7 +101,7 @@ class _ChoiceFilter:
         return marks is None or self._filter.holds_for({**doc, **marks}, today)
 
     def holds_for(self, doc: Doc, today: str) -> bool:
-        """Return whether what is chosen is offered."""
+        """Return whether the chosen value is offered."""
         value = doc.get(self._field.name)
         return all(
             self.offers_choice(one, doc, today) for one in (value if isinstance(value, list | tuple) else [value])
@@ -133,7 +133,7 @@ def check_changes(
 
 
 def normalise_changes(kind: Type, changes: Mapping[str, object]) -> dict[str, object]:
-    """Return the stored values of plain fields, None for one that is emptied. UnknownField, IllegalValue."""
+    """Return the stored values of plain fields, None for an emptied one. UnknownField, IllegalValue."""
     makers = _plan_of(kind).normalisers
     new: dict[str, object] = {}
     try:
@@ -159,7 +159,7 @@ def check_stored(
     deciding: bool = False,
     unseen: Container[str] = (),
 ) -> None:
-    """Refuse stored values of plain fields that may not stand beside the rest of their record.
+    """Refuse stored values of plain fields that conflict with the rest of their record.
 
     `doc` is what the record shows ({} for a new one), with the set members and log entries of the same save already in it;
     `sets` are those that this save changes. A decision in review (`deciding`) may write a `once` field again and take any
@@ -264,7 +264,7 @@ def offered_choices(kind: Type, field: Field, doc: Doc, today: str) -> list[Choi
 
 
 def list_warnings(kind: Type, doc: Doc, today: str) -> list[dict[str, str]]:
-    """What is legal but odd, as [{"field", "reason"}]: failed `warn` rules, papers, coarse GPS."""
+    """Return legal but unusual values, as [{"field", "reason"}]: failed `warn` rules, papers, coarse GPS."""
     full = whole_document(kind, doc, today)
     found = [
         {"field": name, "reason": "warn"}
@@ -319,7 +319,7 @@ def _refuse_not_plain(field: Field) -> NoReturn:
 
 
 def _refuse_retired(plan: _TypePlan, kind: Type, new: Doc, doc: Doc) -> None:
-    """What a form has retired stays readable and may be emptied, but is given no more."""
+    """Refuse new uses of retired fields and choices; stored ones stay readable and may be emptied."""
     for name in plan.retired.intersection(new):
         if new[name] not in (None, doc.get(name)):
             raise errors.IllegalValue(field=name, reason="retired_field")

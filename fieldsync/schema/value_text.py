@@ -17,7 +17,7 @@ def illegal_value(field: Field, reason: str, **limits: object) -> errors.Illegal
 
 
 def plain_text(field: Field, value: object, reason: str) -> str:
-    """Return a text given for something that is no text, digits and spaces made plain."""
+    """Return text for a non-text value, with normalised digits and spaces."""
     if not isinstance(value, str):
         raise illegal_value(field, reason)
     if len(value) > TEXT_LIMIT:

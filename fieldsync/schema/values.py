@@ -36,7 +36,7 @@ _FALSE = frozenset({"false", "no", "n", "0", "off", "لا", "خطأ"})
 
 
 def is_id(text: str) -> bool:
-    """Return whether a reference's stored value is a record's id, not the words that stand for a record not known."""
+    """Return whether a reference's stored value is a record id, not words for an unknown record."""
     return _REF(text) is not None
 
 

@@ -14,7 +14,7 @@ def guarded_fields(kind: Type) -> frozenset[str]:
 
 
 def check_roles(kind: Type, new: Mapping[str, object], doc: Mapping[str, object], role: str) -> None:
-    """Refuse (RoleRefused) what a role may not write over what a record shows ({} for a new one)."""
+    """Refuse (RoleRefused) values that a role may not write over a record's document ({} for a new one)."""
     for name in guarded_fields(kind).intersection(new):
         if new[name] != doc.get(name):
             check_role(kind.fields[name], new[name], [doc.get(name)], role)

@@ -38,7 +38,7 @@ def columns(words: Iterable[str]) -> dict[str, str]:
 
 
 def require_values(changes: Changes) -> Changes:
-    """Return what a new record is to say; Usage where that is nothing."""
+    """Return a new record's values; Usage if there are none."""
     if changes.is_empty:
         raise errors.Usage(reason="empty_record")
     return changes
@@ -68,7 +68,7 @@ def add_options(
     count: Iterable[str] = (),
     say: Iterable[str] = (),
 ) -> None:
-    """Add what the options of `edit` say; Usage."""
+    """Add the options of `edit`; Usage."""
     for name in unset:
         builder.clear_value(name)
     for name, members in pairs(put).items():

@@ -51,7 +51,7 @@ class Formatter(typer.Context.formatter_class):  # type: ignore[misc,valid-type]
         self.write(bidi.write_line(f"{'':>{self.current_indent}}{said}", self.form, rtl=self.lang == "ar") + "\n")
 
     def write_text(self, text: str) -> None:
-        """Write paragraphs; what is to be typed stands on lines of its own, in its own direction."""
+        """Write paragraphs; commands to type are on lines of their own, left to right."""
         if self.lang == "en":
             super().write_text(text)
             return
@@ -69,7 +69,7 @@ class Formatter(typer.Context.formatter_class):  # type: ignore[misc,valid-type]
         self.write("\n\n".join(parts) + "\n")
 
     def write_dl(self, rows: Sequence[tuple[str, str]], col_max: int = 30, col_spacing: int = 2) -> None:
-        """Write names and what they mean."""
+        """Write terms with their meanings."""
         if self.lang == "en":
             super().write_dl(rows, col_max, col_spacing)
             return
@@ -82,7 +82,7 @@ class Formatter(typer.Context.formatter_class):  # type: ignore[misc,valid-type]
             self.write(f"\n{inset}".join(lines) + "\n")
 
     def _translate_extra(self, meaning: str) -> str:
-        """Put what the library adds to a meaning into the person's language, too."""
+        """Translate the library's additions to a meaning."""
         from fieldsync.ui.terminal import messages
 
         found = re.search(_EXTRA, meaning)
@@ -94,12 +94,12 @@ class Formatter(typer.Context.formatter_class):  # type: ignore[misc,valid-type]
 
 
 def _typed(text: str, width: int) -> list[str]:
-    """Return in lines what is to be typed, those after the first a little in."""
+    """Return a command to type as lines, continuation lines indented."""
     return textwrap.wrap(text, width, subsequent_indent="  ")
 
 
 class _Speaking:
-    """What a command and a group have in common."""
+    """Common parts of commands and groups."""
 
     lang = "en"
     rtl = ""
@@ -173,14 +173,14 @@ class Group(_Speaking, TyperGroup):
 
 
 def _first_sentence(command: Any) -> str:
-    """Return what a command is about: the first sentence of its help, whole."""
+    """Return the first sentence of a command's help."""
     command.translate()
     paragraph = " ".join((command.help or "").split("\n\n")[0].split())
     return re.split(_SENTENCE, paragraph, maxsplit=1)[0].rstrip(".")
 
 
 def usage(fault: typer.TyperException) -> errors.Usage:
-    """Return what is the matter with a command line, as facts."""
+    """Return the fault of a command line, as facts."""
     ctx: Any = getattr(fault, "ctx", None)
     param: Any = getattr(fault, "param", None)
     facts: dict[str, Any] = {"command": ctx.command_path if ctx is not None else "fieldsync"}

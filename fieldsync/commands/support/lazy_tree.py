@@ -24,7 +24,7 @@ EVERYWHERE = (
 
 @dataclass(frozen=True)
 class CommandSpec:
-    """One command: `module:function`, the module of this package unless its whole name is given."""
+    """One command: `module:function`, in this package unless the full module name is given."""
 
     function: str
     needs: tuple[str, ...] = ()  # record types; without them it does not show
@@ -32,7 +32,7 @@ class CommandSpec:
 
 @dataclass(frozen=True)
 class GroupSpec:
-    """Commands under one name; `default` is the one that runs when none of them is given."""
+    """Commands under one name; `default` runs if none of them is given."""
 
     help: str
     default: str | None

@@ -90,7 +90,7 @@ class Secrets:
             return slots.open_passphrase(former)
 
     def prepare(self) -> None:
-        """Have ready what a new store will be opened with, before a server is asked. NoSecret, BadInput."""
+        """Prepare the secret for a new store, before a server is asked. NoSecret, BadInput."""
         secret, passphrase = self._new
         if secret is None and passphrase is None:
             secret, passphrase = _key_file(), self._given_passphrase()
@@ -103,7 +103,7 @@ class Secrets:
             self._new = secret, passphrase
 
     def fill(self, slots: Slots, key: bytes) -> None:
-        """Let what was given open a new store; a person is asked twice when nothing was. NoSecret, BadInput."""
+        """Fill a new store's slots with the given secret; a prompt asks twice if there is none. NoSecret, BadInput."""
         self.prepare()
         secret, passphrase = self._new
         if secret is not None:
@@ -124,7 +124,7 @@ class Secrets:
 
 
 class LastingSecrets(Secrets):
-    """The same for a server, which opens backups of its store later on: what was asked once is not asked again."""
+    """Secrets for a server, which opens backups of its store later: a prompted secret is kept."""
 
     def unlock(self, slots: Slots, *, agent: bool = True) -> bytes:
         """Return the store's key. WrongPassphrase, NoSecret, SlotPolicy."""
@@ -185,7 +185,7 @@ def _offered_words(lang: str) -> str:
 
 
 def new_passphrase(lang: str) -> str:
-    """Ask for a new passphrase until one that is not too easy was typed twice the same; words are offered. NoSecret."""
+    """Ask for a new passphrase until a strong one was typed twice; words are suggested. NoSecret."""
     from fieldsync.ui.terminal import messages, output
 
     if not at_terminal():
@@ -207,7 +207,7 @@ def new_passphrase(lang: str) -> str:
 
 @cache
 def _handed_over() -> str | None:
-    """What this process was handed by the one that it was before."""
+    """Return the secret handed over by this process's predecessor."""
     number = os.environ.pop(PASSPHRASE_FD, "")
     if not number.isdecimal():
         return None
@@ -233,7 +233,7 @@ def _first_line(path: Path) -> str:
 
 
 def _as_before(path: Path) -> str:
-    """What release 0.1 took a file's passphrase for: a store may have been closed with that."""
+    """Return a file's passphrase as release 0.1 read it, as a store may be locked with that."""
     return _read(path).decode("utf-8-sig", "replace").split("\n", 1)[0].rstrip("\r")
 
 

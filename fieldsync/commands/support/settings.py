@@ -20,7 +20,7 @@ DIRECTIONS = ("auto", "logical", "visual", "plain")
 
 @dataclass
 class Settings:
-    """What may be said with every command, before or after its name."""
+    """Global options, given before or after a command's name."""
 
     home: str = ""
     lang: str = ""
@@ -47,7 +47,7 @@ class Settings:
 
     @property
     def language(self) -> str:
-        """The language asked for, else the locale's; what is not there in it, the forms' labels or sentences, is in English."""
+        """The selected language, else the locale's; missing labels or sentences fall back to English."""
         asked = self.lang
         for name in ("FIELDSYNC_LANG", "LC_ALL", "LC_MESSAGES", "LANG"):
             asked = asked or os.environ.get(name, "")
@@ -61,14 +61,14 @@ class Settings:
 
 
 def _data_folder() -> Path:
-    """Where this system keeps a person's data."""
+    """Return the system's folder for user data."""
     import platformdirs
 
     return platformdirs.user_data_path("fieldsync", appauthor=False)
 
 
 def take_settings(words: list[str], settings: Settings) -> list[str]:
-    """Fill in the settings among a command line's words, wherever they stand; return the other words. Usage."""
+    """Extract the global options from a command line's words; return the other words. Usage."""
     rest: list[str] = []
     ahead = iter(words)
     for word in ahead:

@@ -65,7 +65,7 @@ def _answer_text(shell: str, settings: Settings, ask: Callable[[], object]) -> s
 
 
 def _words(shell: str) -> tuple[list[str], str]:
-    """Return the words before the one that is typed, without the program's name, and that one."""
+    """Return the words before the current one, without the program's name, and the current one."""
     if shell != "bash":
         line = os.environ.get(_LINE, "")
         words = _split(line)[1:]

@@ -6,7 +6,7 @@ _BEYOND_LATIN = 0.3  # of a text's bytes are zero where it is UTF-16 without a m
 
 
 def decoded(data: bytes) -> str:
-    """Return the text of a file; what is no text of either kind has replacement characters."""
+    """Return the text of a file, with replacement characters for undecodable bytes."""
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return data.decode("utf-16", "replace")
     if b"\0" in data:

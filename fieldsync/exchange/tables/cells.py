@@ -30,7 +30,7 @@ Normal = Callable[[object], object]
 
 
 class CellMemory(dict[Any, Any]):
-    """What a column's cells became before: most columns of a file hold few different values.
+    """A cache of a column's converted cells, as most columns have few different values.
 
     `typed` reads columns without text, `plain` whole columns of text that differs from cell to cell.
     """
@@ -48,7 +48,7 @@ class CellMemory(dict[Any, Any]):
         return value
 
     def values_of(self, cells: Sequence[Any]) -> list[Any]:
-        """Return the stored values of a column's cells; the first one that is refused raises."""
+        """Return the stored values of a column's cells; raise for the first illegal one."""
         types = set(map(type, cells))
         if self._typed is not None and str not in types:
             return list(map(self._typed, cells))
@@ -67,7 +67,7 @@ class CellMemory(dict[Any, Any]):
 
 
 def unquote_cell(cell: str) -> str:
-    """Undo what an export did to text that a spreadsheet would have taken for a formula."""
+    """Remove the quote that an export puts before formula-like text."""
     return cell[1:] if cell[:1] == "'" and safetext.csv_cell(cell[1:]) == cell else cell
 
 
@@ -101,7 +101,7 @@ def _is_member(spec: Field, text: str) -> bool:
 
 
 def read_tick(spec: Field, member: str) -> Normal:
-    """Return what says whether a cell in a member's own column means that it is there; None for an empty cell."""
+    """Return a function that tells whether a cell in a member's column is ticked; None for an empty cell."""
     choice = next((one for one in spec.choices if one.code == member), None)
     yes = _YES | {member.casefold()} | ({word.casefold() for word in choice.label.values()} if choice else set())
 
@@ -168,7 +168,7 @@ def has_value(values: Sequence[Sequence[Any]], i: int) -> bool:
 
 
 def union_members(one: list[str] | None, other: list[str] | None) -> list[str] | None:
-    """Return what two columns say of one set."""
+    """Return the union of two columns for one set."""
     return sorted({*(one or ()), *(other or ())}) or None
 
 

@@ -55,7 +55,7 @@ _LONGEST = 200  # characters of a header that is looked up
 
 
 class ColumnMapping(NamedTuple):
-    """One column that is imported: its place, its header, and the field (None for id, code and unit) or a set's member."""
+    """One imported column: its position, its header, and the field (None for id, code and unit) or a set's member."""
 
     at: int
     header: str
@@ -65,7 +65,7 @@ class ColumnMapping(NamedTuple):
 
 
 class ColumnProposal(NamedTuple):
-    """What a column is taken for, "" for nothing, and by what: name, label, given, near or nothing."""
+    """A proposed field for a column, "" for none, with the basis: name, label, given, near or nothing."""
 
     header: str
     name: str
@@ -113,7 +113,7 @@ def map_columns(file: str, headers: Sequence[str], kind: Type, given: Mapping[st
 
 
 def with_field_names(given: Mapping[str, str], kind: Type) -> dict[str, str]:
-    """Return what was said of columns with the fields' own names in place of their labels; what names none is refused later."""
+    """Return a mapping with field names in place of labels; unknown ones are refused later."""
     made = dict(given)
     for column, words in given.items():
         field, slash, member = words.partition("/")
@@ -150,7 +150,7 @@ def propose_words(headers: Sequence[str], kind: Type) -> list[str]:
 
 
 def propose_columns(headers: Sequence[str], kind: Type, given: Mapping[str, str]) -> list[ColumnProposal]:
-    """Return for each column what it would be taken for; what is only nearly a field's name waits for a person's word."""
+    """Return a proposal for each column; a merely similar name awaits confirmation."""
     known = _names_and_labels(kind)
     asked = {_fold_header(header): name for header, name in _parse_given(given, headers).items()}
     taken = {asked.get(_fold_header(one)) or _known_as(one, known, kind) for one in headers}
@@ -188,7 +188,7 @@ def _nearest_name(header: str, known: Mapping[str, str]) -> str:
 
 
 def _known_as(header: str, known: Mapping[str, str], kind: Type) -> str | None:
-    """What a header is known as: as it is, as the first of two that are the same, without marks, or in both languages."""
+    """Return the variants of a header: as it is, as the first of a duplicate, without marks, in both languages."""
     if len(header) > MAX_HEADER:  # no label is so long, and looking for one in it takes long
         return None
     once = original_header(header)
@@ -206,7 +206,7 @@ def _known_as(header: str, known: Mapping[str, str], kind: Type) -> str | None:
 
 
 def _in_group(header: str, known: Mapping[str, str], kind: Type) -> str | None:
-    """What a header is known as behind the groups of a form, as Kobo and ODK write them: `family/place/needs/food`."""
+    """Return the field of a Kobo or ODK header with groups: `family/place/needs/food`."""
     parts = header.split("/")
     for at in range(1, len(parts)):
         before = kind.fields.get(parts[at - 1])
@@ -228,7 +228,7 @@ def _name_without_marks(header: str, known: Mapping[str, str]) -> str | None:
 
 
 def original_header(header: str) -> str:
-    """Return what a header was before those that stand there twice were told apart."""
+    """Return a header before duplicates were numbered."""
     return _NTH.sub("", header)
 
 
@@ -298,7 +298,7 @@ def fields_by_tags(headers: Sequence[str], tops: Sequence[Sequence[Any]], kind: 
 
 
 def _tag_parts(tag: str) -> frozenset[str]:
-    """A hashtag and its attributes, whose order says nothing."""
+    """Return a hashtag and its attributes, in any order."""
     return frozenset(part.strip().casefold() for part in tag.split("+"))
 
 
@@ -335,7 +335,7 @@ def load_mapping(tx: ReadTx, kind: Type, headers: Sequence[str]) -> tuple[dict[s
 
 
 def store_mapping(tx: Tx, kind: Type, headers: Sequence[str], given: Mapping[str, str], key: str | None) -> None:
-    """Keep what a person said of a file's columns for the next file of that header."""
+    """Store the user's mapping for the next file with that header."""
     if given or key:
         tx.settings.column_choices[_mapping_key(kind, headers)] = dict(given), key
 

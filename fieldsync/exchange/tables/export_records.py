@@ -36,7 +36,7 @@ _CODES = 100_000  # kept in memory
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """What of a type is wanted: records with these values, these fields; labels in place of names and codes, in `lang`."""
+    """Options of an export: records with these values, these fields; labels in place of names and codes, in `lang`."""
 
     where: Mapping[str, str] = field(default_factory=dict)
     fields: Sequence[str] = ()
@@ -62,7 +62,7 @@ class ExportedFile(Struct, frozen=True):
 def export_records(
     node: Node, type: str, out: Path, wish: ExportOptions | None = None, *, progress: Progress | None = None
 ) -> ExportedFile:
-    """Write all records of a type; the file's name says how.
+    """Export all records of a type, in the format of the file's extension.
 
     A SQLite file takes several types, with commas, or all that have records. Usage, BadFile, UnknownType, UnknownField,
     RoleRefused.

@@ -15,7 +15,7 @@ _TOP = 20  # rows among which the header is looked for
 def propose_mapping(
     node: Node, path: Path, type: str, given: Mapping[str, str], *, sheet: str | None = None
 ) -> tuple[list[ColumnProposal], bool]:
-    """Return what each column would be taken for, and whether a person said so of such a file before. BadFile."""
+    """Return a proposal for each column, and whether a user confirmed it for such a file before. BadFile."""
     kind = node.schema.type(type)
     given = column_mapping.with_field_names(given, kind)
     with open_sheet(path, sheet) as table:
@@ -27,7 +27,7 @@ def propose_mapping(
 
 
 def without_heads(table: SheetReader, kind: Type, given: Mapping[str, str]) -> Iterator[tuple[int, list[Row]]]:
-    """Yield a file's rows below its header, without titles above that and what is about the columns below it."""
+    """Yield a file's rows below its header, without titles above and column notes below it."""
     batches = table.batches()
     if table.headed:
         top: list[tuple[int, list[Row]]] = []

@@ -46,7 +46,7 @@ MAX_ROWS = 1_048_576
 
 
 class ImportOptions(NamedTuple):
-    """How a file is to be understood: `given` maps columns to fields beyond what their names say, `values` says what words mean.
+    """Options of an import: `given` maps columns to fields, `values` maps words to choices.
 
     `key` is a field whose value names the record to change; `unit` is where new records go; with `skip_bad` the good rows are
     imported though others are bad.
@@ -216,7 +216,7 @@ class _BatchImporter:
         self._imported_before = False  # this very file: what it says was said
 
     def finish(self, headers: Sequence[str]) -> None:
-        """Remember what was said of the columns, and that the file was imported; a header without rows is judged, too (BadFile)."""
+        """Store the mapping, and record the import; a header without rows is validated too (BadFile)."""
         if not self._names:
             self._prepare_columns(headers)
         self.remember_columns(self._tx, self._names)
@@ -226,7 +226,7 @@ class _BatchImporter:
             self._tx.settings.import_marks[str(self._tx.act)] = self._import_mark()
 
     def remember_columns(self, tx: Tx, headers: Sequence[str], *, keyed: bool = True) -> None:
-        """Remember what was said of the columns for files of this header; the key of a file that was refused may have been why."""
+        """Store the mapping for files with this header; a refused file's key is left out, as it may be the fault."""
         key = self._key.name if self._key else None
         column_mapping.store_mapping(
             tx,
@@ -341,7 +341,7 @@ class _BatchImporter:
     def _with_precisions(
         self, plain: Sequence[ColumnMapping], cells: Sequence[Sequence[Any]]
     ) -> tuple[list[Sequence[Any]], dict[str, list[Any]]]:
-        """Return the cells with years and ages as days, and the columns that say how exactly these are known."""
+        """Return the cells with years and ages as days, and the columns for their precision."""
         told, along = list(cells), dict[str, list[Any]]()
         for column in plain:
             precision = dates.precision_field(self._kind.fields, column.name) if column.field.type == "date" else None  # type: ignore[union-attr]  # plain ones have a field

@@ -18,7 +18,7 @@ _TIME = re.compile(
 
 
 def cell_normaliser(spec: Field, reader: ValueReader) -> Normal:
-    """Return what gives a cell's stored value, or refuses it; a cell that says n/a or NULL is an empty one."""
+    """Return a function that normalises or refuses a cell; n/a and NULL are empty."""
     normal = _kind_normaliser(spec, reader)
     typed = typed_normaliser(spec) or normal
     begins = damaged_text.NOTHING_BEGINS
@@ -39,7 +39,7 @@ def cell_normaliser(spec: Field, reader: ValueReader) -> Normal:
 
 
 def typed_normaliser(spec: Field) -> Normal | None:
-    """Return what gives the stored value of a cell that is no text, if that is less work: a number has no sign to look at."""
+    """Return a faster normaliser for a cell that is not text, if there is one."""
     return validate.value_normaliser(spec) if spec.kind != "set" and spec.type in _NUMBERS else None
 
 
@@ -61,7 +61,7 @@ def _kind_normaliser(spec: Field, reader: ValueReader) -> Normal:
 
 
 def _time_of_day(value: object) -> object:
-    """A time as our forms have it, of one as phones and workbooks write it: on the clock of whoever wrote it."""
+    """Return a time in our notation from one of phones and workbooks, on the writer's clock."""
     found = _TIME.fullmatch(plain_digits(value).strip()) if isinstance(value, str) else None
     return (
         f"{found[1]} {found[2]}".strip() if found is not None and found[1] else found[2] if found is not None else value

@@ -18,7 +18,7 @@ Normal = Callable[[object], object]
 
 
 def usual_number(value: object, *, whole: bool) -> str | None:
-    """Return a number without its thousands signs; None where it is none, or could be two: 1,234 may be 1.234.
+    """Return a number without thousands separators; None if invalid or ambiguous: 1,234 may be 1.234.
 
     Where only whole numbers or money are meant, it cannot.
     """
@@ -60,5 +60,5 @@ def usual_phone(value: object) -> object:
 
 
 def without_text_sign(normal: Normal) -> Normal:
-    """Take what somebody typed with the sign by which spreadsheets know text, too."""
+    """Also accept a number typed with a spreadsheet's leading text quote."""
     return lambda value: normal(value[1:] if isinstance(value, str) and value[:1] == "'" else value)

@@ -35,7 +35,7 @@ UNCOMPUTED = "=?"  # stands in a cell whose formula was never computed
 
 
 def date_cell(value: object) -> object:
-    """Return a day as a date, which spreadsheets sort and filter as one; what is none as it is."""
+    """Return a day as a date, which spreadsheets can sort and filter; other values unchanged."""
     try:
         return dt.date.fromisoformat(value) if isinstance(value, str) and _DAY.fullmatch(value) else value
     except ValueError:
@@ -43,7 +43,7 @@ def date_cell(value: object) -> object:
 
 
 def time_cell(value: object) -> object:
-    """Return a moment of the contract's JSON as the time here, to the minute, as spreadsheets know no zones; what is none as it is."""
+    """Return a JSON time as local time, to the minute, as spreadsheets have no zones; other values unchanged."""
     try:
         found = dt.datetime.fromisoformat(value) if isinstance(value, str) else None
     except ValueError:

@@ -137,7 +137,7 @@ class _CsvSheet(_SourceFile):
             raise self._bad_file("empty")
 
     def _encoding(self) -> str:
-        """What the file is written in: by its mark, or by whether all of it can be read so."""
+        """Return the file's encoding: by its byte order mark, or by trial."""
         head = self._bytes.read(2)
         self._bytes.seek(0)
         if head in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
@@ -195,7 +195,7 @@ def _separator(lines: Sequence[str]) -> str:
 
 
 def _is_windows_arabic(data: bytes) -> bool:
-    """Return whether what is not UTF-8 makes sense as Arabic of older programs; damaged UTF-8 never does."""
+    """Return whether non-UTF-8 bytes are plausible Windows Arabic; damaged UTF-8 never is."""
     if b"\0" in data:
         return False
     text = data.decode("utf-8", "replace")
@@ -210,7 +210,7 @@ def _count_arabic(text: str) -> int:
 
 
 class _JsonLinesSheet(_SourceFile):
-    """One JSON object a line: the fields, or a record as `show --json` prints it.
+    """One JSON object per line: the fields, or a record as `show --json` prints it.
 
     Lines are decoded straight into a structure made from the keys met so far; one that does not fit, because it has a
     new key or its fields in an object of their own, is looked at alone.

@@ -21,7 +21,7 @@ Values = Mapping[str, Any]
 
 
 class ImportedRecords:
-    """What the records of a type were made with; each record is one row's."""
+    """The original values of a type's records; each matches one row."""
 
     def __init__(self, node: Node, tx: Tx, type: str) -> None:
         self._node, self._tx = node, tx
@@ -45,7 +45,7 @@ class ImportedRecords:
             self._parts.setdefault(changed, Counter())[_fingerprint(values)] += 1
 
     def _original_values(self, row: Row) -> Values | None:
-        """What the commit that made a record said, where that is here, in today's names."""
+        """Return a record's values by its creating commit, under present names, if that is here."""
         base = row.state.base
         assert base is not None
         for logged in self._tx.commits_of(row.state.record):

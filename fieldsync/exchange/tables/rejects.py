@@ -24,7 +24,7 @@ HEADERS = ("rejected_row", "rejected_field", "rejected_reason")
 
 @dataclass
 class ImportOutcome:
-    """What an import did, or would do; `faults` are (row number, cells, field, facts)."""
+    """The result of an import, or of its dry run; `faults` are (row number, cells, field, facts)."""
 
     added: int = 0
     changed: int = 0
@@ -38,15 +38,15 @@ class ImportOutcome:
 
     @property
     def count_acceptable(self) -> int:
-        """How many rows could be taken."""
+        """Return the number of valid rows."""
         return self.added + self.changed + self.unchanged
 
     def headers_by_field(self) -> dict[str, str]:
-        """Return the fields' columns: what a person knows them by."""
+        """Return the columns' headers by field."""
         return {name: header for header, name in reversed(self.columns.items())}
 
     def add_fault(self, number: int, row: Row, name: str, facts: Facts) -> None:
-        """Note that a row is not acceptable; the first ten thousand are told."""
+        """Record a row's fault; the first ten thousand are reported."""
         self.bad_rows.add(number)
         if len(self.faults) < self.most:
             self.faults.append((number, row, name, facts))
@@ -74,7 +74,7 @@ class RowBatch:
         return bool(self._outcome.bad_rows) and self._numbers[i] in self._outcome.bad_rows
 
     def try_step(self, i: int, name: str, step: Callable[..., Any], *values: object) -> Any:
-        """Return what a step gives; what it refuses is a fault of the row, and None."""
+        """Return a step's result; if it raises, add the row's fault and return None."""
         try:
             return step(*values)
         except (errors.BadInput, errors.NotFound, errors.Refused) as refused:
@@ -86,7 +86,7 @@ class RowBatch:
 
 
 def write_rejects(path: Path, headers: Sequence[str], outcome: ImportOutcome, words: Words | None) -> errors.BadRows:
-    """Write the refused rows beside the file, as a file of its kind, each with its reasons; return the error that says so."""
+    """Write the rejected rows with their reasons to a file of the same kind; return the error."""
     kind = next((one for one in (".xlsx", ".jsonl") if path.suffix.lower() in _ALIKE[one]), ".csv")
     target = path.with_name(f"{path.name}.rejected{kind}")
     told = sorted(outcome.faults, key=lambda fault: fault[0])

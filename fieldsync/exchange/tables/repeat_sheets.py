@@ -24,7 +24,7 @@ class _ImportedRows(msgspec.Struct):
 
 
 class ParentRows:
-    """Finds the record that a row of a repeat belongs to; `owner` is the field that names it, None where the file does not say."""
+    """Finds the parent record of a repeat's row; `owner` is the owner field, None if the file has no parent columns."""
 
     def __init__(self, tx: Tx, kind: Type, print: bytes) -> None:
         self._tx, self._kind, self._print = tx, kind, print
@@ -46,7 +46,7 @@ class ParentRows:
         self.owner = owner if owner is not None and owner not in named and self._above != (None, None) else None
 
     def parent_references(self, cells: Sequence[Sequence[Any]]) -> Iterator[tuple[str, str]]:
-        """Yield what each row says of its parent: the number of its row, and its submission."""
+        """Yield each row's parent: its row number, and its submission."""
         columns = [[] if place is None else cells[place] for place in self._above]
         for i in range(len(cells[0]) if cells else 0):
             index, id_ = (_text(column[i]) if column else "" for column in columns)
@@ -77,7 +77,7 @@ class ParentRows:
                     known[text] = record
 
     def store_rows(self) -> None:
-        """Keep what was noted."""
+        """Store the recorded rows."""
         if self._rows is not None:
             while len(self._rows.by_id) > _MOST:
                 del self._rows.by_id[next(iter(self._rows.by_id))]

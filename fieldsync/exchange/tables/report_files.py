@@ -20,7 +20,7 @@ _MARKS = "in_review"
 
 
 def report_table(report: Report, schema: Schema, document: ReportDocument, lang: str) -> Iterator[list[Any]]:
-    """Yield the header, the HXL row if there is one, and the rows; numbers are numbers, what was hidden is empty."""
+    """Yield the header, the HXL row if any, and the rows; numbers stay numbers, suppressed ones are empty."""
     columns = report.header.columns
     names = [one.name for one in document.columns if columns[one.name].kind != "trend"]
     constants = report.header.constants

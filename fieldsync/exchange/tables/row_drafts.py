@@ -172,13 +172,13 @@ class RowDrafter:
         return {n: v for n, v in fields.items() if n not in sets}, sets
 
     def _is_same(self, name: str, given: object, stored: object) -> bool:
-        """Return whether a field has a value already; words for a record say the same as its id."""
+        """Return whether a field has a value already; words for a record equal its id."""
         worded = self._worded.get(name)
         field = self._kind.fields[name]
         return equal_stored(field, given, stored) or (worded is not None and equal_stored(field, given, worded(stored)))
 
     def _draft_change(self, row: Stored, fields: dict[str, Any], unit: str) -> Draft | None:
-        """Return the draft of what a row changes in a record that is here; None when that is nothing."""
+        """Return the draft of a row's changes to an existing record; None without changes."""
         if row.state.type != self._kind.name:
             raise errors.IllegalValue(field=ID, reason="other_type")
         here = record_units.units_of(self._tx, row)
@@ -201,7 +201,7 @@ class RowDrafter:
         return save.draft_edit(self._node, row, self._kind, left)
 
     def _set_changes(self, row: Stored, sets: Mapping[str, list[str]]) -> Changes:
-        """Return what a row puts into sets and drops from them: where members have columns of their own, only those."""
+        """Return the members that a row adds and removes; with columns per member, only those."""
         put, drop = {}, {}
         for name, wanted in sets.items():
             put[name], gone = set_difference(row.doc.get(name) or (), wanted)

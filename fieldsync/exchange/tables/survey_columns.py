@@ -14,5 +14,5 @@ _PLACE = re.compile(r"_.+_(?:latitude|longitude|altitude|precision)")
 
 
 def is_of_survey(header: str) -> bool:
-    """Return whether a column is what those programs say of a submission."""
+    """Return whether a column describes a submission."""
     return header in _NAMES or header.startswith(("_submission_", "__")) or _PLACE.fullmatch(header) is not None

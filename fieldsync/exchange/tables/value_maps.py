@@ -31,7 +31,7 @@ def parse_maps(words: Iterable[str], kind: Type) -> ValueMaps:
 
 
 def _split_map(spec: Field, rest: str) -> tuple[str, str]:
-    """Both sides of FROM=TO; either may hold a `=`, and what stands behind the right one is legal."""
+    """Return both sides of FROM=TO; either may contain `=`, if the right one is legal."""
     refused: errors.IllegalValue | None = None
     for at in (at for at, sign in enumerate(rest) if sign == "="):
         to = rest[at + 1 :]
@@ -44,7 +44,7 @@ def _split_map(spec: Field, rest: str) -> tuple[str, str]:
 
 
 def target_value(spec: Field, to: str) -> str:
-    """Return what is stored for the right side of a map. IllegalValue."""
+    """Return the stored value of a map's right side. IllegalValue."""
     if not to.strip():
         return ""
     found = validate.check_new_member(spec, to) if spec.kind == "set" else validate.value_normaliser(spec)(to)
@@ -57,12 +57,12 @@ def lookup_key(text: str) -> str:
 
 
 def load_maps(tx: ReadTx, kind: Type) -> ValueMaps:
-    """Return what was said before of words in files of a type."""
+    """Return the stored value maps of a type."""
     return tx.settings.value_maps[kind.name]
 
 
 def store_maps(tx: Tx, kind: Type, maps: ValueMaps) -> None:
-    """Keep what a person said of words."""
+    """Store the user's value maps."""
     if maps:
         tx.settings.value_maps[kind.name] = merge_maps(load_maps(tx, kind), maps)
 
@@ -73,7 +73,7 @@ def merge_maps(before: ValueMaps, now: Mapping[str, Mapping[str, str]]) -> Value
 
 
 def mapped_normaliser(spec: Field, maps: Mapping[str, str], normal: Normal, unknown: dict[str, None]) -> Normal:
-    """Return `normal` for cells whose words stand for others; words that are no choice are noted in `unknown`."""
+    """Return `normal` with value maps applied; words that match no choice are added to `unknown`."""
 
     def one(text: str) -> str | None:
         return maps.get(lookup_key(text), text) or None

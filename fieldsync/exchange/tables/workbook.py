@@ -52,7 +52,7 @@ Row = Sequence[Any]
 
 
 def check_zip(path: Path) -> None:
-    """Refuse what is no workbook, or would unpack to more than any real one; BadFile."""
+    """Refuse an invalid workbook, or one that would unpack to an excessive size; BadFile."""
     try:
         with path.open("rb") as file:
             head = file.read(4)
@@ -95,7 +95,7 @@ def _is_too_large(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> bool:
 
 
 class WorkbookSheet:
-    """A sheet of a workbook as rows: dates as text, whole numbers whole, what a formula last gave."""
+    """A sheet of a workbook as rows: dates as text, integral numbers as integers, formulas by their last value."""
 
     quoted = False
     headed = True
@@ -137,7 +137,7 @@ class WorkbookSheet:
             raise self._bad_file("workbook") from fault
 
     def _choose_sheet(self, wanted: str | None) -> tuple[Any, int | None]:
-        """The sheet of that name, else the first that is shown; and how many rows it says it has."""
+        """Return the named sheet, else the first visible one, and its declared number of rows."""
         try:
             sheets = {sheet.title: sheet for sheet in self._book.worksheets}
             if wanted is not None and wanted not in sheets:
@@ -177,7 +177,7 @@ class WorkbookSheet:
             raise self._bad_file("workbook", line=number + 1) from fault
 
     def batches(self) -> Iterator[tuple[int, list[Row]]]:
-        """Yield the rows; a batch's stand together, so that their numbers follow from the first."""
+        """Yield the rows in batches with consecutive numbers."""
         first = last = 0
         rows: list[Row] = []
         for number, row in self._rows:
@@ -209,7 +209,7 @@ class WorkbookSheet:
 
 
 class _MergedCells:
-    """What a stream of rows does not tell: cells that stand for several rows, the first having the value; formulas without one."""
+    """Data missing from streamed rows: merged cells, and formulas without a value."""
 
     def __init__(self, book: Any, sheet: Any) -> None:
         self._from: dict[int, list[tuple[int, int]]] = {}  # first row → (column, last row)
@@ -247,7 +247,7 @@ class _MergedCells:
         return cells
 
     def fill_merged(self, number: int, row: Row) -> Row:
-        """Return a row with what stands in the merged cells that reach down to it; rows come in order."""
+        """Return a row with the values of merged cells from above; rows come in order."""
         cells = list(row)
         for column, (last, value) in list(self._open.items()):
             if number > last:

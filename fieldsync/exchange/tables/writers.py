@@ -45,7 +45,7 @@ class TypeTable(NamedTuple):
 
 @dataclass(frozen=True)
 class ExportPlan:
-    """What is written, and how: with labels in place of names and codes, in `lang`."""
+    """The plan of an export: columns and format; with labels in place of names and codes, in `lang`."""
 
     tables: Sequence[TypeTable]
     lang: str = "en"
@@ -56,7 +56,7 @@ class ExportPlan:
         return ["id", "code", "unit", *(one.name for one in self.tables[0].fields), "updated"]
 
     def column_labels(self) -> list[str]:
-        """The columns' labels; those that two fields share say which is which."""
+        """The columns' labels, made distinct where two fields share one."""
         words = OWN_LABELS.get(self.lang, OWN_LABELS["en"])
         labels = [label_in(one.label, self.lang, one.name) for one in self.tables[0].fields]
         shown = [

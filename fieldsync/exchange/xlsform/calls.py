@@ -48,7 +48,7 @@ def _arguments(found: Tokens, start: int) -> tuple[list[Tokens], int]:
 def _choice_name(
     given: list[Tokens], _found: Tokens, end: int, names: FormNames, translate: Translate
 ) -> tuple[str, int]:
-    """`jr:choice-name(code, '${question}')`: what the choice is called."""
+    """Translate `jr:choice-name(code, '${question}')`, the choice's label."""
     asked = _ASKED.fullmatch(given[1][0].text) if len(given) == 2 and len(given[1]) == 1 else None
     field = names.fields.get(asked[1], "") if asked is not None else ""
     if field not in names.codes:
@@ -83,7 +83,7 @@ def _join(given: list[Tokens], _found: Tokens, end: int, names: FormNames, trans
 
 
 def _instance(given: list[Tokens], found: Tokens, end: int, names: FormNames, translate: Translate) -> tuple[str, int]:
-    """`instance('list')/root/item[name = code]/column`: what a list of this form says of a choice."""
+    """Translate `instance('list')/root/item[name = code]/column`, a column of a choice in the form's list."""
     name = given[0][0].text[1:-1] if len(given[0]) == 1 and given[0][0].kind == "text" else ""
     field = names.lists.get(name, "")
     path, inner = [token.text for token in found[end : end + len(_OF_A_LIST)]], end + len(_OF_A_LIST)

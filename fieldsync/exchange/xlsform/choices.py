@@ -20,7 +20,7 @@ def asked_lists(survey: Sequence[Table]) -> frozenset[str]:
 
 
 class ChoiceLists:
-    """The lists of a form; `tell` notes something once, `note` what a question loses. Lists that are `asked` keep all columns."""
+    """The lists of a form; `tell` records a note once, `note` a question's loss. Lists that are `asked` keep all columns."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class ChoiceLists:
             self._rows.setdefault(place, []).append(number)
 
     def take_choices(self, question: FormQuestion, child: Table) -> bool:
-        """Take over a question's choices; without any there is no question."""
+        """Convert a question's choices; without any the question is dropped."""
         lists = self._survey.get("choices")
         named = str(child.get("list_name") or child.get("itemset") or "")
         found = child.get("choices") or (lists.get(named) if isinstance(lists, dict) else None)

@@ -61,7 +61,7 @@ def read_xlsform(path: Path, *, type: str | None = None, beside: Mapping[str, st
 
 
 def _set_titles(form: FormDraft, book: Any) -> None:
-    """Call records by what an entity's label, or an instance's name, is made of; what is of no one type is told."""
+    """Set record titles from an entity's label or an instance's name; ambiguous ones are listed."""
     for sheet, rows, column in (("settings", book.settings, "instance_name"), ("entities", book.entities, "label")):
         for number, row in enumerate(rows or (), 2):
             names = [one.strip() for one in _REF.findall(str(row.get(column) or ""))]
@@ -73,7 +73,7 @@ def _set_titles(form: FormDraft, book: Any) -> None:
 
 
 def _check_texts(path: Path, form: FormDraft, comment: str) -> dict[str, str]:
-    """The types' files, good as they are: a rule that our forms cannot have is left out, and told."""
+    """Return the types' files after a check: unsupported rules are removed and listed."""
     for _ in range(_ROUNDS):
         form.drop_empty_types()
         if not form.kinds:
@@ -95,7 +95,7 @@ def _check_texts(path: Path, form: FormDraft, comment: str) -> dict[str, str]:
 
 
 def _mend_fault(form: FormDraft, fault: Mapping[str, Any]) -> bool:
-    """Leave out what a fault is about; say whether that could be done."""
+    """Remove the part with a fault; return whether that was possible."""
     kind = form.kinds.get(str(fault["file"]).removesuffix(".toml"))
     parts = str(fault["key"]).split(".")
     drafts = {"fields": kind.questions, "notes": kind.notes}.get(parts[0], {}) if kind is not None else {}
@@ -138,7 +138,7 @@ def _form_texts(form: FormDraft, comment: str) -> dict[str, str]:
 
 
 def _is_name(field: Table | None) -> bool:
-    """Return whether a record may be called by a field: what a person gave, one value, nothing sensitive."""
+    """Return whether a field may be a title: user-given, single-valued, not sensitive."""
     return field is not None and field["merge"] not in ("derived", "set") and field["sensitivity"] <= 2
 
 

@@ -100,7 +100,7 @@ def translate_expression(
 
 
 def _aggregate_target(part: list[ExpressionToken], names: FormNames) -> str:
-    """What `count(${repeat})` or `sum(${a question in one})` asks: our type, or type.field."""
+    """Return the type, or type.field, of `count(${repeat})` or `sum(${question})`."""
     if len(part) < 4 or part[0].text not in _OVER or (part[1].text, part[3].text) != ("(", ")"):
         return ""
     source = names.repeats.get(referenced_question(part[2]), "")
@@ -110,7 +110,7 @@ def _aggregate_target(part: list[ExpressionToken], names: FormNames) -> str:
 
 
 def _resolve_path(path: str, here: Place) -> Place:
-    """Where a path leads from where it stands; one from the top begins with the form's own name."""
+    """Resolve a relative path; an absolute one begins with the form's name."""
     path = path.removeprefix("current()/")
     if path.startswith("/"):
         return tuple(path.split("/")[2:])
@@ -155,14 +155,14 @@ def _translate_token(
 
 
 def _asked_field(field: str, names: FormNames) -> ExpressionToken:
-    """What a field holds; of choices that have one name there, and codes of their own here, that name."""
+    """Return the value of a field; for renamed duplicate choices, the original name."""
     if field in names.raw_marks:
         return ExpressionToken("said", f"mark({field}, {quote_text(names.raw_marks[field])})")
     return ExpressionToken("ref", field)
 
 
 def _recode_choices(made: list[ExpressionToken], names: FormNames) -> None:
-    """Give the codes of choices that an expression compares with the names that they have here, and say it as it is meant there."""
+    """Replace choice codes in an expression by our codes, keeping its meaning."""
     swaps: list[tuple[int, int, str]] = []  # comparisons that are said otherwise here: from, to, and how
 
     def recode_side(field: ExpressionToken, at: int, start: int, end: int, sign: str) -> None:
@@ -194,7 +194,7 @@ def _recode_choices(made: list[ExpressionToken], names: FormNames) -> None:
 
 
 def _code_of(number: str, codes: Mapping[str, str]) -> str:
-    """Return the code that a number stands for: as it is written, or the only one of this value."""
+    """Return the code for a number: as written, or the only one with this value."""
     if number in codes:
         return number
     same = [code for code in codes if re.fullmatch(r"-?\d{1,15}(\.\d{1,15})?", code) and float(code) == float(number)]
@@ -230,7 +230,7 @@ def _join_spaced(made: list[ExpressionToken]) -> str:
 
 
 def makes_number(found: list[ExpressionToken]) -> bool:
-    """Return whether a calculation gives a number, as far as its outermost parts tell."""
+    """Return whether a calculation gives a number, judged by its outermost parts."""
     depth = 0
     for at, (kind, text) in enumerate(found):
         if kind == "sign" and text in "()":

@@ -40,7 +40,7 @@ class LabelReader:
         self.lacking = [language for language in SHIPPED if language in self.languages and language not in met]
 
     def label_of(self, given: object, instead: str) -> Table:
-        """Return a label in all languages; where one is lacking, English, Arabic or the first one stands for it."""
+        """Return a label in all languages; missing ones fall back to English, Arabic or the first."""
         found = self._labels_by_language(given)
         first = found.get("en") or found.get("ar") or next(iter(found.values()), clean_text(instead)[:MOST])
         return {language: found.get(language, first) for language in self.languages} if first else {}
@@ -70,7 +70,7 @@ def _labels_in(part: object) -> Iterator[object]:
 
 
 def lost_parts(given: object) -> Iterator[str]:
-    """Say why words do not come through whole: a picture or a link in them, or their length."""
+    """Return why a text is not converted whole: a picture or link in it, or its length."""
     texts = [text for _, text in _texts_by_language(given)]
     if any(_SHOWN.search(text) for text in texts):
         yield "no_place"
@@ -79,7 +79,7 @@ def lost_parts(given: object) -> Iterator[str]:
 
 
 def replace_references(words: Table, name: Callable[[str], str]) -> set[str]:
-    """Put into words the names that questions have here; return those of questions that are none, in whose place `…` stands."""
+    """Replace question names in a text by ours; return unknown ones, which become `…`."""
     unknown: set[str] = set()
 
     def replace_reference(found: re.Match[str]) -> str:
@@ -100,6 +100,6 @@ def _texts_by_language(given: object) -> list[tuple[str, str]]:
 
 
 def _plain_text(text: str) -> str:
-    """Text without what only says how it looks; what stands between < and > in any other sense stays."""
+    """Return text without markup; other text between < and > is kept."""
     text = _TAG.sub(" ", _HEADING.sub("", text))
     return " ".join(clean_text(_STRONG.sub(r"\2", text)).split())

@@ -15,7 +15,7 @@ CLOCK = {
 
 
 class ConversionNote(NamedTuple):
-    """What could not be carried: where it stands, what it is, and why not."""
+    """An unsupported part: its position, its name, and the reason."""
 
     sheet: str
     row: int | None
@@ -28,7 +28,7 @@ Place = tuple[str, ...]  # the groups around something of a form, and its own na
 
 
 class AskedWhen(NamedTuple):
-    """When a question or the groups around it are asked, and where that was said."""
+    """The condition of a question or its groups, with its position."""
 
     text: str
     place: Place
@@ -36,7 +36,7 @@ class AskedWhen(NamedTuple):
 
 @dataclass
 class FormQuestion:
-    """One question: its field's keys, the choices, and what it was made from."""
+    """One question: its field's keys, its choices, and its source row."""
 
     name: str
     row: int | None
@@ -55,7 +55,7 @@ class FormQuestion:
 
 @dataclass
 class TypeDraft:
-    """One record type in the making; `owner` is the field that names the record it belongs to."""
+    """A record type under construction; `owner` is its owner field."""
 
     name: str
     label: Table
@@ -71,7 +71,7 @@ class TypeDraft:
     title: list[str] = filled(default_factory=list)  # what the form calls its records by
 
     def question_behind(self, note: str) -> str:
-        """Return the question in front of which a note stands; "" for the end."""
+        """Return the question that follows a note; "" for the end."""
         behind = self.order[self.order.index(("note", note)) :]
         return next((name for what, name in behind if what == "question" and name in self.questions), "")
 

@@ -12,7 +12,7 @@ _ARABIC = re.compile("[\u0621-\u064a]")
 
 
 def name_of(text: str, taken: set[str] | frozenset[str]) -> str:
-    """Return a name as forms have them, of a text in any script; one that is not taken."""
+    """Return a valid, unused name for a text in any script."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     plain = _HUMP.sub("_", plain).lower()  # residentialAddress is two words
     name = re.sub(r"_+", "_", re.sub(r"[^a-z0-9]+", "_", plain)).strip("_")
@@ -33,7 +33,7 @@ def other_code(raw: str, taken: set[str]) -> str:
 
 
 def language_of(name: str, words: str) -> str:
-    """Return a language's code where its name has one, or its name; of an unknown one what its letters say."""
+    """Return a language's code from its label or name; for an unknown one, derived from its letters."""
     code = re.search(r"\(([a-z]{2,3})\b[^)]*\)", name.lower())
     if code:
         return code[1]

@@ -65,7 +65,7 @@ def _check_content(path: Path) -> None:
 
 
 class _TooLargeError(Exception):
-    """What would unpack to more than any real form."""
+    """Content that would expand beyond the size limit."""
 
 
 class _CellCounter:
@@ -112,7 +112,7 @@ class _CellCounter:
 
 
 def _count_of(text: str | None) -> int:
-    """Return how often something is repeated; ValueError for what is no number."""
+    """Return a repeat count; ValueError for an invalid number."""
     if text is None:
         return 1
     if len(text) > 9:  # a billion of anything

@@ -30,7 +30,7 @@ class QuestionRules:
         self.kinds, self._repeats, self._doubled, self._note = kinds, repeats, doubled, note
 
     def translate_rules(self) -> None:
-        """Put conditions, constraints and calculations into our words; what that cannot be done with is left out, and told."""
+        """Translate conditions, constraints and calculations; untranslatable ones are dropped and listed."""
         for kind in self.kinds.values():
             mine = list(kind.questions.values())
             above = self._add_fields_above(kind)
@@ -121,14 +121,14 @@ class QuestionRules:
         self._set_merge_policy(question)
 
     def _constant_of(self, question: FormQuestion) -> str:
-        """Return the expression of what nobody answers and nothing computes; whatever another program put there is told."""
+        """Return the expression of a constant question; values supplied by other programs are listed."""
         text = str(question.source.get("default") or "")
         if not text and question.source["type"] == "hidden":
             self._note(question, "question", "outside")
         return text if workbook_reader.is_expression(text, "text") else quote_text(text)
 
     def _translate_relevant(self, question: FormQuestion, names: FormNames) -> None:
-        """When it is asked, or shown: as all that is said of it and the groups around it holds."""
+        """Translate a question's condition, combined with those of its groups."""
         relevant = [
             self._translate_text(
                 question, "relevant", one.text, names._replace(fields={**names.above, **names.fields}, place=one.place)
@@ -148,7 +148,7 @@ class QuestionRules:
             return ""
 
     def _translate_default(self, question: FormQuestion, text: str, names: FormNames) -> None:
-        """What the form is opened with: words, or an expression; what is computed is computed in place of it."""
+        """Translate a default: a literal, or an expression, which becomes a calculation."""
         made, type = question.field, str(question.source["type"])
         if not text.strip() or made.get("merge") == "derived":
             return

@@ -71,7 +71,7 @@ class FormDraft:
         self._main = self._make_type(wanted, survey.get("title") or stem)
 
     def note_loss(self, question: FormQuestion, what: str, why: str) -> None:
-        """Tell that something of a question could not be carried."""
+        """List an unsupported part of a question."""
         self.notes.append(ConversionNote("survey", question.row, question.name, what, why))
 
     def _make_type(self, wanted: str, label: object, owner: str = "") -> TypeDraft:
@@ -219,7 +219,7 @@ class FormDraft:
     def _add_note(
         self, child: Table, kind: TypeDraft, section: str, relevant: list[AskedWhen], row: int | None, place: Place
     ) -> None:
-        """Take over words that ask nothing; a hint stands behind them."""
+        """Convert a note; its hint is appended."""
         name = name_of(str(child["name"]), set(kind.notes))
         label, hint = self._labels.label_of(child["label"], name), self._labels.label_of(child.get("hint"), "")
         words = {key: f"{label[key]} ({hint[key]})" for key in label} if hint else label
@@ -255,7 +255,7 @@ class FormDraft:
     # --- words ---
 
     def resolve_references(self) -> None:
-        """Have labels speak of the questions here; one of the record above is `above.question`. What is none is told."""
+        """Resolve references in labels; a parent's question is `above.question`. Unknown ones are listed."""
         for kind in self.kinds.values():
             above = self.kinds.get(kind.owner)
 

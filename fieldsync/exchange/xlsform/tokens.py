@@ -33,7 +33,7 @@ class ExpressionToken(NamedTuple):
 
 
 class FormNames(NamedTuple):
-    """What an expression may speak of: fields by their names in the form, and the codes of their choices."""
+    """The names available to an expression: fields by their XLSForm names, and choice codes."""
 
     fields: Mapping[str, str]
     codes: Mapping[str, Mapping[str, str]]  # our field's name → code in the form → our code
@@ -75,7 +75,7 @@ def split_tokens(text: str) -> list[ExpressionToken]:
 
 
 def _begins_value(before: list[ExpressionToken]) -> bool:
-    """Return whether what comes next begins a value: a minus there is the number's own."""
+    """Return whether a value follows, so that a minus is the number's sign."""
     return not before or before[-1].text in ("(", ",", "=", "!=", "<", "<=", ">", ">=", *JOINING)
 
 

@@ -11,7 +11,7 @@ Table = Mapping[str, Any]
 
 
 def type_file(comment: str, table: Table) -> str:
-    """Return the text of a record type's file; `fields`, `sections` and `notes` stand in tables of their own, each note at its field."""
+    """Return the text of a record type's file; `fields`, `sections` and `notes` are tables, each note at its field."""
     lines = [f"# {_escape_invisible(comment)}", ""]
     lines += [_key_value(key, value) for key, value in table.items() if key not in ("sections", "fields", "notes")]
     if table.get("sections"):

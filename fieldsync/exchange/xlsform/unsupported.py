@@ -12,7 +12,7 @@ _MEDIA = ("image", "big-image", "audio", "video")
 
 
 def is_read_only(child: Table) -> bool:
-    """Return whether nobody may answer a question; what depends on other answers is no such."""
+    """Return whether a question cannot be answered; one that depends on other answers does not count."""
     bind = child["bind"] if isinstance(child.get("bind"), Mapping) else {}
     return str(bind.get("readonly") or "").strip().casefold() in ("yes", "true", "true()")
 
@@ -29,7 +29,7 @@ def unsupported_of_question(child: Table) -> Iterator[str]:
 
 
 def unsupported_of_note(child: Table) -> Iterator[str]:
-    """Name the columns of a note that are not carried: one asks nothing, so what is about its answer is nothing to tell."""
+    """Return the unsupported columns of a note, without those about answers."""
     for key in ("media", "guidance_hint"):
         if child.get(key):
             yield key

@@ -31,7 +31,7 @@ _MOST_FAULTS = 50
 
 
 class Workbook(NamedTuple):
-    """A form as pyxform has it, the rows of its sheets, and what was left out or called otherwise."""
+    """A form as read by pyxform, the rows of its sheets, and the dropped or renamed parts."""
 
     survey: Table
     rows: Any
@@ -106,7 +106,7 @@ def _cell_text(cell: _OpenCell, _row: int, _column: str) -> str | None:
 
 
 def _reason(fault: Exception) -> str:
-    """Return what pyxform says; of what it does not expect itself, only the kind."""
+    """Return pyxform's message; for unexpected exceptions only the kind."""
     from pyxform import errors as theirs
 
     known = isinstance(fault, theirs.PyXFormError | theirs.PyXFormReadError)
@@ -174,7 +174,7 @@ def _check_file(path: Path) -> None:
 
 
 def _allow_doubles(book: Any) -> None:
-    """Have choices of one name in a list read, as real forms have them: what becomes of them is told."""
+    """Allow duplicate choice names in a list, as real forms have them; the result is listed."""
     name = "allow_choice_duplicates"
     rows, heads = (
         {key: value for key, value in next(iter(found or ()), {}).items() if str(key).strip().lower() != name}
@@ -184,7 +184,7 @@ def _allow_doubles(book: Any) -> None:
 
 
 def _without_reserved(book: Any) -> list[ConversionNote]:
-    """Call groups otherwise that have a name which pyxform keeps for itself; each is told."""
+    """Rename groups with names reserved by pyxform; each is listed."""
     rows = book.survey or ()
     taken = {str(row.get("name") or "") for row in rows}
     notes = []

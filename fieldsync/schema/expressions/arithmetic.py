@@ -33,7 +33,7 @@ def apply_operator(sign: str, left: object, right: object) -> int | float | str 
 
 
 def values_equal(left: object, right: object) -> bool:
-    """Whether two values are the same; what is empty equals only what is empty."""
+    """Whether two values are equal; an empty one equals only another empty one."""
     left, right = (None if side == "" else side for side in (left, right))
     if left is None or right is None:
         return left is right
@@ -44,7 +44,7 @@ def values_equal(left: object, right: object) -> bool:
 
 
 def in_order(sign: str, left: object, right: object) -> bool:
-    """Whether two numbers, or two texts, stand in this order."""
+    """Whether two numbers, or two texts, are in this order."""
     a, b = to_number(left), to_number(right)
     low: int | float | str
     high: int | float | str

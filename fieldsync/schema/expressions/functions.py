@@ -53,7 +53,7 @@ def to_moment(value: Value) -> datetime | None:
 
 
 def _time_arithmetic(sign: str, left: Value, right: Value) -> int | float | str | None:
-    """Days and parts of a day between two times, or a time so many days on or back."""
+    """Return the days between two times as a fraction, or a time plus or minus a number of days."""
     start, other, step = to_moment(left), to_moment(right), to_number(right)
     try:
         if start is not None and other is not None and sign == "-":
@@ -68,7 +68,7 @@ def _time_arithmetic(sign: str, left: Value, right: Value) -> int | float | str 
 
 
 def date_arithmetic(sign: str, left: Value, right: Value) -> int | float | str | None:
-    """Days between two dates, or a date so many days on or back; so with times; None for anything else."""
+    """Return the days between two dates, or a date plus or minus days; the same for times; else None."""
     start = to_day(left)
     if sign not in ("+", "-"):
         return None
@@ -157,7 +157,7 @@ def _selected_at(given: Sequence[Value]) -> Value:
 
 
 def _plus_months(given: Sequence[Value]) -> Value:
-    """The same day so many months later, or that month's last: as instalments fall due."""
+    """Return the same day a number of months later, or that month's last: as instalments fall due."""
     found, step = to_day(given[0]), to_number(given[1])
     if found is None or step is None or not math.isfinite(step):
         return None
@@ -168,7 +168,7 @@ def _plus_months(given: Sequence[Value]) -> Value:
 
 
 def _day_number(given: Sequence[Value]) -> Value:
-    """How many days a day or time lies behind the first of January 1970."""
+    """Return the number of days since 1 January 1970."""
     found = to_moment(given[0])
     if found is None:
         return None

@@ -26,7 +26,7 @@ FINDER = "*"  # no field can be called so
 
 
 class Lookup(Struct, frozen=True):
-    """One question to other records."""
+    """One lookup of other records."""
 
     function: str
     of: str  # the type, or for `of` the reference
@@ -49,7 +49,7 @@ class RecordSource(Protocol):
 
 
 def link_field(kind: Type, owner: str) -> str | None:
-    """Return the field by which a type's records belong to another's: its owner's, else the only one that names that type."""
+    """Return the field that links a type's records to another's: its owner field, else the only reference to that type."""
     naming = [field.name for field in kind.fields.values() if owner in field.to and field.kind == "plain"]
     if kind.belongs_to in naming:
         return kind.belongs_to

@@ -53,7 +53,7 @@ _FUNCTIONS: dict[str, int | None] = {
 
 
 class ExpressionError(ValueError):
-    """A text that is no expression: a reason code, and the character where it shows."""
+    """A syntax error in an expression: a reason code, and its position."""
 
     def __init__(self, reason: str, at: int) -> None:
         super().__init__(f"{reason} at {at}")
@@ -104,7 +104,7 @@ def compile_expression(text: str) -> Expression:
 
 
 def is_truthy(value: object) -> bool:
-    """What counts as true: anything but empty, zero and false."""
+    """Whether a value counts as true: anything but empty, zero and false."""
     return value not in (None, False, 0, "", [])
 
 
@@ -118,7 +118,7 @@ def age_in_years(born: object, today: str) -> int | None:
 
 
 def plus_days(day: object, days: object) -> str | None:
-    """The date so many days later; None when either is empty or the calendar ends."""
+    """Return the date a number of days later; None if either is empty or out of range."""
     step = to_number(days)
     try:
         return None if step is None else str(date.fromisoformat(str(day)) + timedelta(days=step))
@@ -137,7 +137,7 @@ def _count_members(value: object) -> int:
 
 
 def _sum_known(values: list[object]) -> int | float | None:
-    """The sum of what is known; nothing when nothing is."""
+    """Return the sum of known values; None without any."""
     known = [found for value in values if (found := to_number(value)) is not None]
     return sum(known) if known else None
 
@@ -286,14 +286,14 @@ class _Parser:
         return _function_node(name, given)
 
     def _field_named(self, begin: int, end: int) -> str:
-        """The field that an argument is: not what it holds, but whose choices are meant."""
+        """Return the field named by an argument, whose choices are meant."""
         if end - begin != 1 or self._tokens[begin][0] not in ("word", "field"):
             self._next = begin
             raise self._fault("arguments")
         return self._tokens[begin][1]
 
     def _asks_other_records(self, name: str) -> bool:
-        """`count(TYPE where …)` is told from `count(field)` by its `where` or its point."""
+        """Distinguish `count(TYPE where …)` from `count(field)`, by its `where` or its dot."""
         after = self._tokens[self._next + 3][1] if self._next + 3 < len(self._tokens) else ""
         path = self._tokens[min(self._next + 2, len(self._tokens) - 1)][0] == "path"
         return name in lookups.FUNCTIONS and (name != "count" or path or after == "where")

@@ -11,12 +11,12 @@ _left: ContextVar[list[int] | None] = ContextVar("left", default=None)
 
 
 class TooManySteps(Exception):
-    """An evaluation that was given up; whoever began it says that its value is unknown."""
+    """An evaluation that exceeded the step limit; its value is unknown."""
 
 
 @contextmanager
 def limit_steps() -> Iterator[None]:
-    """Give what is evaluated within one limit together; within another's limit it is that one."""
+    """Evaluate within a common step limit; nested in another, that one applies."""
     if _left.get() is not None:
         yield
         return
