@@ -39,7 +39,9 @@ def free_space(node: Node) -> int | None:
 
 def _count_pending(node: Node, tx: ReadTx, server: bytes) -> int:
     mine = tx.device(node.device)
-    devices = [*upstream.carried_devices(tx, node, server), *([mine] if mine is not None else [])]
+    devices = [] if mine is None else [mine]
+    if not node.is_laptop or (mine is not None and mine.copy_of is not None):  # most laptops carry nobody else's
+        devices += upstream.carried_devices(tx, node, server)
     return sum(max(0, one.head - tx.acknowledged_seq(server, one.id)) for one in devices)
 
 

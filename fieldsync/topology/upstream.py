@@ -24,7 +24,7 @@ from fieldsync.topology.server_verdicts import GRANT_CODES
 from fieldsync.wire import messages
 from fieldsync.wire.frames import MAX_COMPRESSED, FrameKind
 from fieldsync.wire.messages import Peer
-from fieldsync.wire.protocols import CARRIES_UNREAD
+from fieldsync.wire.protocols import CARRIES_UNREAD, SENDS_REPORTS
 
 _PART = 200  # devices or receipts in one frame
 _FIRST, _MOST = 256, 2_000  # commits asked of the log at once
@@ -94,10 +94,13 @@ def unsent_records(sender: Sender, tx: ReadTx) -> set[bytes]:
 
 
 def lacks_anything(tx: ReadTx, server: bytes) -> bool:
-    """Return whether an upstream server lacks commits or enrolments that this branch holds."""
+    """Return whether an upstream server lacks commits, enrolments, clock notes or reports that this branch holds."""
     known = tx.peer_settings(server)
-    return lacks_commits(tx, server) or bool(
-        enrolments.changed_enrolments(tx, known.enrolled_cursor) or tx.clock_notes(known.noted_cursor)
+    return (
+        ((known.protocol or 0) >= SENDS_REPORTS and tx.settings.last_contact > known.reported_cursor)
+        or lacks_commits(tx, server)
+        or bool(enrolments.changed_enrolments(tx, known.enrolled_cursor))
+        or bool(tx.clock_notes(known.noted_cursor))
     )
 
 
@@ -139,7 +142,8 @@ def frames_last(sender: Sender, after: Mapping[bytes, int]) -> Iterator[bytes]:
         enrolled, noted = known.enrolled_cursor, known.noted_cursor
         notes = tx.clock_notes(noted)
         epoch = tx.settings.epoch
-        reports = list(contacts.report_frames(tx, node, sender.server.id))
+        told = sender.protocol >= SENDS_REPORTS
+        reports = list(contacts.report_frames(tx, node, sender.server.id)) if told else []
     for peer in reports:
         yield sender.codec.pack_frame(FrameKind.PEER, messages.encode(peer))
     for start in range(0, len(notes), _PART):  # last: by then the server knows what they are about

@@ -43,3 +43,6 @@ LISTS_FORMS = 2
 
 KEEPS_RESERVED = 2
 """From this on both sides keep and pass on pieces that newer programs say."""
+
+SENDS_REPORTS = 2
+"""From this on a branch tells how the devices below it are."""

@@ -1,22 +1,29 @@
 """The fleet as headquarters sees it: branches and the devices below them, their clocks, what they need somebody for."""
 
+import random
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from fieldsync import errors
 from fieldsync.core import stamp
 from fieldsync.core.version import VERSION
+from fieldsync.replica import save
+from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
 from fieldsync.server import administration, device_locks
 from fieldsync.store.node_notes import BackupNote, RehearsalNote
 from fieldsync.store.settings import Obstacle
 from fieldsync.topology import contacts, fleet, store_epochs
 from fieldsync.topology.fleet import DAY_MS, NEEDS, FleetDevice, FleetNeed
+from fieldsync.wire import messages
 from fieldsync.wire.messages import Peer
 from fieldsync.wire.node_reports import NodeReport, ReportBelow
-from tests import directly
+from tests import directly, offices
 from tests.cast import Clock
 from tests.conftest import Cast
+from tests.scale import LONG
 from tests.tree import ABOVE, HOME, Tree
 
 HOUR_MS = 60 * 60 * 1000
@@ -186,3 +193,74 @@ def test_revoked_devices_are_no_part_of_the_fleet(people: Cast) -> None:
     assert people.basim.person not in seen(people.hq)
     assert len(administration.list_devices(people.hq)) == 4
     assert {need for one in fleet.list_fleet(people.hq) for need in needs(one)} <= set(NEEDS)
+
+
+@pytest.mark.parametrize("seed", range(40 if LONG else 8))
+def test_the_last_contact_of_each_device_comes_up_whatever_is_cut(tree: Tree, seed: int) -> None:
+    """Syncs at any time in any order, branches' cut anywhere; once all have synced up, headquarters knows when each was seen last."""
+    chance = random.Random(seed)
+    last: dict[str, int] = {}
+    for _ in range(30):
+        tree.clock.tick(chance.randrange(1, DAY_MS))
+        name = chance.choice([*HOME, *ABOVE])
+        if name in HOME:
+            tree.sync(name, HOME[name])
+            last[name] = tree.clock()
+        else:
+            tree.sync(name, ABOVE[name], chance.choice([None, 0, 1, 2, 3, 5, 8]))
+    for branch, above in ABOVE.items():
+        tree.sync(branch, above)
+    known = {one.person: one for one in fleet.list_fleet(tree.nodes["hq"])}
+    told = {name: known[name.capitalize()].last_sync for name in HOME}
+    assert told == {name: iso_time(last[name]) if name in last else None for name in HOME}
+    assert {name: known[name.capitalize()].version for name in last} == dict.fromkeys(last, VERSION)
+
+
+def test_reports_travel_by_bundle_too(tree: Tree, tmp_path: Path) -> None:
+    """A branch without a line: its bundle brings when Amal came; what the answer acknowledges is not told again."""
+    tree.sync("amal", "jbl")
+    tree.carry("jbl", "hq", tmp_path / "a.bundle")
+    assert seen(tree.nodes["hq"])["Amal"].last_sync == iso_time(tree.clock())
+    assert reports(tree) == []
+
+
+def test_a_report_that_breaks_its_limits_is_refused(people: Cast) -> None:
+    """Texts of any length, numbers below zero, a list without end: the frame is refused, and nothing is kept."""
+    good = ["0.2.0", 1, 2, "", 3, "", 4, 5, [["forms", 6]]]
+    hello = [2, b"", people.clock(), 0, b""]
+    for place, wrong in (
+        (0, "x" * 33),
+        (1, -1),
+        (2, 1 << 63),
+        (3, "x" * 33),
+        (6, -1),
+        (8, [["forms", 6]] * 9),
+        (8, [["x" * 33, 6]]),
+    ):
+        report = [*good[:place], wrong, *good[place + 1 :]]
+        with pytest.raises(errors.BadFrame):
+            messages.decode_message(messages.NodeReport, messages.encode(report))
+    assert messages.decode_message(messages.NodeReport, messages.encode([*good, "of a later version"])).blocked == (
+        ("forms", 6),
+    )
+    assert messages.decode_message(messages.Hello, messages.encode(hello)).report is None
+
+
+def test_what_waits_is_counted(people: Cast) -> None:
+    """Two saves before the sync; one that the server does not apply."""
+    made = save.add_record(people.amal, "household", Changes(set={"family_name": "محمد"}))
+    save.edit_record(people.amal, made.hex(), Changes(set={"location": "جبلة"}))
+    directly.sync(people.amal, people.hq)
+    assert seen(people.hq)[people.amal.person].pending == 2
+    directly.sync(people.amal, people.hq)
+    assert seen(people.hq)[people.amal.person].pending == 0
+    offices.write(people.amal, bytes(15) + b"x", {"_unit": "HOM", "family_name": "x"})
+    directly.sync(people.amal, people.hq)
+    directly.sync(people.amal, people.hq)
+    assert seen(people.hq)[people.amal.person].quarantined == 1
+    assert "quarantine" in needs(seen(people.hq)[people.amal.person])
+
+
+def iso_time(at: int) -> str:
+    """Return a time as documents have it."""
+    return stamp.stamp_text(at << stamp.COUNTER_BITS)
