@@ -2,7 +2,9 @@
 
 import atexit
 import gc
+import sys
 
+INTERRUPTED = 130
 # a sync makes a million small objects and no cycles, and what is imported stays: look for garbage seldom
 GARBAGE = 1_000_000, 20, 100
 
@@ -11,8 +13,10 @@ def main() -> None:
     """Run one command and exit as docs/cli.md says."""
     gc.set_threshold(*GARBAGE)
     atexit.register(gc.freeze)  # the process ends: no search for cycles in what is freed as a whole
-    from fieldsync import cli
-
+    try:
+        from fieldsync import cli
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
     cli.main()
 
 

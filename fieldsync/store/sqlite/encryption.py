@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -78,7 +79,7 @@ def _open_connection(path: Path, key: bytes, cache_kib: int) -> Connection:
     except BaseException:
         connection.close()
         raise
-    connection.set_authorizer(_authorize)
+    connection.set_authorizer(authorize)
     return connection
 
 
@@ -118,12 +119,36 @@ def _is_busy(fault: Exception) -> bool:
     return "locked" in str(fault) or "busy" in str(fault)
 
 
-def _authorize(action: int, first: str | None, second: str | None, _db: str | None, _trigger: str | None) -> int:
+class _Denials(threading.local):
+    """Whether `authorize` has denied something in this thread, since it was last asked."""
+
+    _seen = False
+
+    def deny(self) -> int:
+        self._seen = True
+        return int(sqlcipher.SQLITE_DENY)
+
+    def forget(self) -> bool:
+        """Return whether something was denied; from now on nothing was."""
+        seen, self._seen = self._seen, False
+        return seen
+
+
+_denials = _Denials()
+
+
+def is_denial(fault: sqlcipher.Error) -> bool:
+    """Return whether an authorizer denied a statement; an exception in one counts as a denial, too."""
+    text = str(fault)
+    return text.startswith("not authorized") or (text.startswith("access to ") and text.endswith("prohibited"))
+
+
+def authorize(action: int, first: str | None, second: str | None, _db: str | None, _trigger: str | None) -> int:
     """Deny what could put plain text on the disk: another file, or temporary tables outside memory."""
     if action == sqlcipher.SQLITE_ATTACH:
-        return int(sqlcipher.SQLITE_DENY)
+        return _denials.deny()
     if action == sqlcipher.SQLITE_PRAGMA and second is not None and str(first).lower() in _FROZEN_PRAGMAS:
-        return int(sqlcipher.SQLITE_DENY)
+        return _denials.deny()
     return int(sqlcipher.SQLITE_OK)
 
 
@@ -152,6 +177,8 @@ def translate_errors(folder: Path | None = None, *, disk: Path | None = None) ->
     except (sqlcipher.IntegrityError, sqlcipher.ProgrammingError):
         raise  # ours: main() reports it as a fault
     except sqlcipher.DatabaseError as fault:
+        if is_denial(fault) and not _denials.forget():
+            raise KeyboardInterrupt from fault  # Ctrl-C within `authorize`
         raise errors.StoreDamaged(part="store") from fault
 
 

@@ -16,7 +16,7 @@ from fieldsync import errors
 from fieldsync.core.units import ABOVE, BELOW, home_unit, is_within
 from fieldsync.store.contract import SECONDS, ReportView
 from fieldsync.store.sqlite import encryption
-from fieldsync.store.sqlite.encryption import translate_errors
+from fieldsync.store.sqlite.encryption import authorize, is_denial, translate_errors
 from fieldsync.store.sqlite.interning import NumberCache
 from fieldsync.store.sqlite.report_tables import SqliteReportTableReads
 
@@ -147,7 +147,10 @@ class SqliteReportReader:
                 self._connection.create_window_function("sum", 1, _WideSum)
                 columns, rows = self._run_sql(sql, facts)
         except (sqlcipher.Error, sqlcipher.Warning) as fault:  # a second statement is a Warning
-            if "interrupted" in str(fault):
+            timed_out = "interrupted" in str(fault) and time.monotonic() > self._until
+            if ("interrupted" in str(fault) and not timed_out) or (is_denial(fault) and not denied):
+                raise KeyboardInterrupt from fault  # Ctrl-C within a handler
+            if timed_out:
                 raise errors.ReportFault(report=name, reason="slow", seconds=round(seconds)) from fault
             if denied or "prohibited" in str(fault):
                 raise errors.ReportFault(report=name, reason="denied", what=denied[0] if denied else "") from fault
@@ -158,7 +161,7 @@ class SqliteReportReader:
             raise errors.ReportFault(report=name, reason="sql", what=what) from fault
         finally:
             self._connection.set_progress_handler(None, 0)
-            self._connection.set_authorizer(None)
+            self._connection.set_authorizer(authorize)
         if not columns:
             raise errors.ReportFault(report=name, reason="sql", what="SELECT")
         if len(rows) > MOST_ROWS:
