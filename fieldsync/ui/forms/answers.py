@@ -28,7 +28,7 @@ _MOST_AROUND = 500  # records of a family; of an institution with thousands one 
 
 
 class FormAnswers:
-    """Answers so far; `before` is what the record shows when it is opened, None (and no `row`) for a new one."""
+    """The answers so far; `before` is the document shown at opening, None (and no `row`) for a new record."""
 
     def __init__(
         self, node: Node, kind: Type, lang: str, before: Mapping[str, Any] | None = None, row: Row | None = None
@@ -66,7 +66,7 @@ class FormAnswers:
         return [*found, "state"] if self.kind.lifecycle is not None and "state" in self.kind.fields else found
 
     def _asked_and_counted(self) -> tuple[list[str], dict[str, Any]]:
-        """The fields that are asked for, and the document of the answers that count: what is asked no more is not saved."""
+        """Return the relevant fields, and the document of their answers: others are not saved."""
         doc = self._document_with_time
         while True:
             asked = validate.relevant_fields(self.kind, doc, self.node.today(), self.around)
@@ -85,11 +85,11 @@ class FormAnswers:
         return self._asked_and_counted()[1]
 
     def notes_shown(self) -> dict[str, list[str]]:
-        """The notes to show beside the answers so far, by the field that they stand in front of; "" for the end."""
+        """Return the notes for the answers so far, by the field they precede; "" for the end."""
         return form_notes.notes_shown(self.kind, self._counted_document, self.node.today(), self.around)
 
     def note_text(self, name: str) -> str:
-        """What a note says, in the words of the answers that it speaks of."""
+        """Return a note's text with placeholders filled in."""
         return self.fill_label(label_in(self.kind.notes[name].label, self.lang))
 
     def missing_fields(self) -> list[str]:
@@ -157,7 +157,7 @@ class FormAnswers:
         )
 
     def label_of(self, field: Field) -> str:
-        """What a field is called, in the words of the answers that it speaks of."""
+        """Return a field's label with placeholders filled in."""
         return self.fill_label(label_in(field.label, self.lang, field.name))
 
     def _answer_text(self, name: str) -> str:
@@ -231,7 +231,7 @@ class FormAnswers:
             self._store_answer(precision.name, self._implied.pop(precision.name))
 
     def _document_to_judge(self, field: Field) -> dict[str, Any]:
-        """The document to judge an answer by: a state follows the one that the record has, not one chosen a moment ago."""
+        """Return the document for validating an answer: a state follows the record's, not one just chosen."""
         return self._document_with_time | {
             name: self.before.get(name) for name in (field.name,) if field.type == "state" or field.merge == "once"
         }
@@ -250,7 +250,7 @@ class FormAnswers:
         )
 
     def _give_defaults(self) -> None:
-        """Answer what has a default, in the form's order; one that may not stand beside the other answers is left out."""
+        """Set default answers, in the form's order; defaults illegal beside other answers are left out."""
         for field in self.kind.fields.values():
             if field.default and not field.retired:
                 full = validate.whole_document(self.kind, self._document_with_time, self.node.today())
@@ -267,14 +267,14 @@ class FormAnswers:
         return [field.name for field in self.kind.fields.values() if field.kind == "derived" and not field.retired]
 
     def derived_values(self) -> Json:
-        """What follows from the answers so far and from other records, as far as it is known."""
+        """Return the computed values from the answers so far and other records, as far as known."""
         if not self.derived_fields:
             return {}
         full = validate.whole_document(self.kind, self._counted_document, self.node.today(), self.around)
         return {name: full[name] for name in self.derived_fields if name in full}
 
     def build_changes(self) -> Changes:
-        """What differs from what the form was opened on; answers that are no longer asked for do not count."""
+        """Return the differences to the opened document; answers no longer relevant do not count."""
         asked = {*self.fields_to_ask(), "state"}
         plain: dict[str, object] = {}
         put: dict[str, Sequence[object]] = {}
@@ -290,7 +290,7 @@ class FormAnswers:
         return Changes(set=plain, put=put, drop=drop, count=dict(self.counts), say=dict(self.logs))
 
     def current_document(self) -> Mapping[str, Any]:
-        """What the record shows by now, whoever changed it since this was opened."""
+        """Return the record's present document, with changes by anybody since opening."""
         if self._record is None:
             return self.before
         with self.node.store.read() as tx:
@@ -317,7 +317,7 @@ class FormAnswers:
 
 
 def stored_value(node: Node, kind: Type | None, lang: str, name: str, text: str) -> str:
-    """Return what a typed value stands for: a record by its code, or by words that find one only. NoRecord, Ambiguous."""
+    """Return the value for typed text: a record by its code, or by words that match one only. NoRecord, Ambiguous."""
     field = kind.fields.get(name) if kind is not None else None
     if kind is None or field is None or field.type != "ref":
         return (

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def make_draft(screen: "FormScreen") -> FormDraft:
-    """Return the draft of a form as it is now: answers, what is typed and not legal yet, members; one that is being filled in, too."""
+    """Return a form's draft: answers, illegal typed text, members, and an unfinished member."""
     members = [*screen.members, *([screen.entering] if screen.entering is not None else [])]
     return FormDraft(
         **msgspec.structs.asdict(_draft_answers(screen.sheets[0].filling)),
@@ -42,7 +42,7 @@ def _draft_answers(filling: FormAnswers) -> DraftAnswers:
 
 
 def restore_draft(screen: "FormScreen", draft: FormDraft) -> list[str]:
-    """Give a form its draft's answers; return the labels of fields that were not: they were changed since, or are no more legal."""
+    """Restore a draft's answers; return the labels of fields left out, as they were changed or are illegal now."""
     left = _restore_answers(screen.sheets[0].filling, draft)
     if screen.roster is not None:
         for one in draft.members:

@@ -20,7 +20,7 @@ from fieldsync.ui.views.tables import Tables
 def new_form(
     out: Tables, node: Node, kind: Type, *, unit: str | None, note: str | None, search_first: bool = False
 ) -> FormApp:
-    """Return the form of a new record; its members are saved with it. Before it stands a search, unless a draft waits."""
+    """Return the form of a new record with its members. A search comes first, unless there is a draft."""
     out.use_node(node)
     draft, roster = form_drafts.draft_key(kind.name), roster_of(node.schema, kind)
 
@@ -36,7 +36,7 @@ def new_form(
 
 
 class KnownAnswers(NamedTuple):
-    """What a command knows of a new record: what is `settled` is not asked, what is `usual` is shown; `about` which record it is."""
+    """Values known to a command: `settled` ones are not asked, `usual` ones are shown; `about` names the record."""
 
     settled: Mapping[str, object]
     usual: Mapping[str, object]
@@ -63,7 +63,7 @@ def command_form(
 
 
 def edit_form(out: Tables, node: Node, row: Row, *, note: str | None) -> FormApp:
-    """Return the form of a record: what is not changed in it is not written; members may be added to it."""
+    """Return the form of a record: unchanged fields are not saved; members may be added."""
     out.use_node(node)
     kind, record = node.schema.type(row.state.type), row.state.record
     draft = form_drafts.draft_key(kind.name, record)

@@ -28,7 +28,7 @@ from fieldsync.ui.widgets.text_panels import TextPanel, key_lines
 
 
 class FormScreen(DialogScreen[bool]):
-    """One form; ends with True when it was saved or accepted."""
+    """One form; ends with True if it was saved or accepted."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down", "down(1)", show=False, priority=True),
@@ -171,7 +171,7 @@ class FormScreen(DialogScreen[bool]):
         return focused.parent if focused is not None and isinstance(focused.parent, QuestionRow) else None
 
     def show_notice(self, text: str, style: str = BAD) -> None:
-        """Say something at the foot until the next key."""
+        """Show a notice at the foot until the next key."""
         self._said = LinePart(text, style)
         self.query_one("#foot", TextPanel).redraw()
 
@@ -193,7 +193,7 @@ class FormScreen(DialogScreen[bool]):
     @on(Input.Changed)
     @on(TextArea.Changed)
     def text_typed(self, event: Input.Changed | TextArea.Changed) -> None:
-        """Judge what is typed, and ask what follows from it."""
+        """Validate typed text, and update dependent questions."""
         event.stop()
         line = event.control
         if isinstance(line.parent, QuestionRow):
@@ -239,7 +239,7 @@ class FormScreen(DialogScreen[bool]):
             node = node.parent  # type: ignore[assignment]  # up to this screen all are widgets
 
     async def action_enter(self) -> None:
-        """Take the marked answer, or what is typed, and go on; on a line that does something, do it."""
+        """Accept the marked answer, or the typed text, and continue; on an action row, run the action."""
         await self._wait_for_input()
         question, focused = self._focused_question(), self.focused
         if isinstance(focused, ActionRow):
@@ -256,7 +256,7 @@ class FormScreen(DialogScreen[bool]):
         await self._wait_for_input()
 
     def _accept_answer(self, question: QuestionRow) -> bool:
-        """Take an answer; say whether that question is done."""
+        """Accept an answer; return whether that question is finished."""
         done = True
         if 0 <= self._option < len(self._options):
             done = question.choose_option(self._options[self._option])
@@ -371,7 +371,7 @@ class FormScreen(DialogScreen[bool]):
         self.finish_form()
 
     def finish_form(self) -> None:
-        """What follows when all is legal."""
+        """Finish a form without errors."""
         self.dismiss(True)
 
     def action_leave(self) -> None:

@@ -32,7 +32,7 @@ class FormFinished(Exception):
 
 
 class LineForm:
-    """One filling-in of a form; of a record that is there, its `row`."""
+    """One form line by line; of an existing record, its `row`."""
 
     def __init__(self, out: Tables, node: Node, kind: Type, row: Row | None = None) -> None:
         self._out, self._node, self._kind = out, node, kind
@@ -53,7 +53,7 @@ class LineForm:
         self._asked += answers
 
     def ask_all(self) -> Changes:
-        """Ask all that is relevant and return what was changed; leaving is KeyboardInterrupt, and saves nothing."""
+        """Ask all relevant questions and return the changes; KeyboardInterrupt cancels without saving."""
         name = label_in(self._kind.label, self._out.lang, self._kind.name)
         self._out.say("form_new" if self._filling.new else "form_edit", name=name)
         self._out.say("form_keys")
@@ -165,7 +165,7 @@ class LineForm:
             self._show_choices(choices)
 
     def _accept_answer(self, field: Field, choices: Sequence[Choice], given: str) -> bool:
-        """Take an answer if it is legal; else say why it is not."""
+        """Accept a legal answer; else print why it is illegal."""
         try:
             self._set_answer(field, choices, given)
         except errors.FieldsyncError as fault:
@@ -190,7 +190,7 @@ class LineForm:
             self._out.say("odd", field=self._out.label(self._kind, field.name))
 
     def _parse_answer(self, field: Field, choices: Sequence[Choice], given: str) -> object:
-        """What was meant: the choice of that number, the record of that code or name, else what was typed."""
+        """Return the meaning of an answer: a choice by number, a record by code or name, else the text."""
         plain = names.strip_invisible(given)
         if _can_be_numbered(choices) and plain.isdecimal() and 1 <= int(plain) <= len(choices):
             return choices[int(plain) - 1].code
@@ -199,7 +199,7 @@ class LineForm:
         return self._find_record(field, given) if field.type == "ref" else given
 
     def _find_record(self, field: Field, given: str) -> str:
-        """Return the id of the record that a code, a beginning or a name stands for; a person chooses among several."""
+        """Return a record's id for a code, a prefix or a name; the user chooses among several."""
         try:
             return self._filling.find_reference(field, given)
         except errors.NoRecord:
@@ -221,7 +221,7 @@ class LineForm:
     # --- choices ---
 
     def _show_choices(self, choices: Sequence[Choice]) -> None:
-        """Number and word, as many in a line as fit; where codes are numbers, these stand there."""
+        """Print numbers and labels, as many per line as fit; numeric codes replace the numbers."""
         numbered = _can_be_numbered(choices)
         words = [
             self._out.safe(self._filling.fill_label(label_in(one.label, self._out.lang, one.code))) for one in choices

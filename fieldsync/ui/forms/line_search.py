@@ -22,7 +22,7 @@ class SearchedFirst(NamedTuple):
 
 
 def ask_first(out: Tables, node: Node, kind: Type) -> SearchedFirst:
-    """Ask for words until a person opens what they find or wants a new record; leaving is KeyboardInterrupt."""
+    """Search until the user opens a result or wants a new record; KeyboardInterrupt cancels."""
     out.use_node(node)
     try:
         return _ask_words(out, node, kind)

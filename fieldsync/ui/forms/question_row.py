@@ -31,14 +31,14 @@ _BOOLS = ("yes", "no")
 
 
 class AnswerOption(NamedTuple):
-    """An answer to choose: what it says and what it stands for."""
+    """An answer to choose: its label and value."""
 
     words: str
     value: Any
 
 
 class QuestionRow(Horizontal):
-    """A field's row. What is typed is judged at once, and counts as soon as it is legal."""
+    """A field's row. Typed text is validated at once, and counts as soon as it is legal."""
 
     class MemberDropped(Message):
         """A set has lost its last member."""
@@ -66,7 +66,7 @@ class QuestionRow(Horizontal):
         return None if self._made else self.mount(*self._make_parts())
 
     def _make_parts(self) -> list[Widget]:
-        """Label, what is in the set already, line; the label stands where the language begins."""
+        """Compose label, set members and input; the label is at the start of the language's direction."""
         self._made = True
         label = TextPanel(self._label_lines, classes="label")
         line: Input | TextArea
@@ -83,17 +83,17 @@ class QuestionRow(Horizontal):
 
     @property
     def section(self) -> str:
-        """The section that it stands in."""
+        """The section of the row."""
         return self.field.section
 
     @property
     def input_line(self) -> Input | TextArea:
-        """Where one types."""
+        """The text input."""
         return self.query_one(".line")  # type: ignore[return-value]  # the only one with this class
 
     @property
     def line_text(self) -> str:
-        """What stands in the line."""
+        """The input's text."""
         if not self._made:
             return self._text
         line = self.input_line
@@ -135,7 +135,7 @@ class QuestionRow(Horizontal):
                 paper.redraw()
 
     def redraw(self) -> None:
-        """Show anew what is wrong, and what is in the set."""
+        """Show the present error and set members."""
         for paper in self.query(".label").results(TextPanel):
             paper.redraw()
         for paper in self.query(".members").results(TextPanel):
@@ -144,7 +144,7 @@ class QuestionRow(Horizontal):
             paper.redraw()
 
     def foot_text(self) -> LinePart:
-        """What the foot of the screen says about it: what is wrong, what is odd, or what is asked for."""
+        """The foot line of the question: error, warning, or hint."""
         if self.wrong and self.line_text.strip():
             more = "  " + self.pen.out.phrase("picker_more", n=self._more) if self._more else ""
             return LinePart(f"✗ {self.wrong}{more}", BAD)
@@ -176,7 +176,7 @@ class QuestionRow(Horizontal):
     # --- what there is to choose ---
 
     def matching_options(self) -> Sequence[AnswerOption]:
-        """The answers that fit what is typed; all of them when nothing is, or what is there was chosen."""
+        """The answers that match the typed text; all if it is empty, or an answer was chosen."""
         field, text = self.field, self.line_text.strip()
         chosen = self._chosen is not None and self._chosen[0] == text
         if field.type == "bool":
@@ -198,7 +198,7 @@ class QuestionRow(Horizontal):
         return [AnswerOption(one.words, one.record) for one in found.options]
 
     def marked_option(self, options: Sequence[AnswerOption]) -> int:
-        """The answer that Enter takes: the one that was chosen, the first that fits what is typed, or none (-1)."""
+        """The answer that Enter accepts: the chosen one, the first match, or none (-1)."""
         text = self.line_text.strip()
         if not text:
             return -1
@@ -207,7 +207,7 @@ class QuestionRow(Horizontal):
         return 0 if options else -1
 
     def choose_option(self, option: AnswerOption) -> bool:
-        """Take an answer that was chosen; say whether this question is done with it."""
+        """Accept a chosen answer; return whether this question is finished."""
         if self.field.kind == "set":
             self.members = [one for one in self.members if one != option.value] + [option.value] * (
                 option.value not in self.members
@@ -229,7 +229,7 @@ class QuestionRow(Horizontal):
             self.set_text(self._words_of(value))
 
     def take_member(self) -> bool:
-        """Put what is typed among the members of a set, if it is legal; say whether there was anything."""
+        """Add typed text to the set's members, if legal; return whether there was any."""
         text = self.line_text.strip()
         if self.field.kind != "set" or not text or self.wrong:
             return False
@@ -248,7 +248,7 @@ class QuestionRow(Horizontal):
     # --- what is answered ---
 
     def judge_text(self) -> None:
-        """Judge what stands in the line; what is legal is the answer from now on."""
+        """Validate the input's text; legal text is the answer from now on."""
         self.wrong = ""
         text = self.line_text.strip()
         try:
@@ -266,7 +266,7 @@ class QuestionRow(Horizontal):
         return held is not None and self._chosen is not None and self._chosen == (text, held)
 
     def show_followed(self) -> None:
-        """Show the answer that another question gave: a year given as a date says how exactly the date is known."""
+        """Show an answer set by another question: a year given as a date sets the date's precision."""
         if self.field.name in self.filling.given_along and not self._is_written_out(self.line_text.strip()):
             self.show_answer()
 
@@ -279,7 +279,7 @@ class QuestionRow(Horizontal):
         return self._parse_one(text) if field.kind == "plain" else text
 
     def _parse_one(self, text: str) -> object:
-        """What one answer stands for; _Open while it could be several."""
+        """Return the meaning of one answer; raise _AmbiguousText if there are several."""
         if self._chosen is not None and self._chosen[0] == text:
             return self._chosen[1]
         choices = self.filling.choices_of(self.field)
@@ -306,7 +306,7 @@ class QuestionRow(Horizontal):
         return text
 
     def _words_of(self, value: Any) -> str:
-        """The line that stands for an answer that is there already."""
+        """Return the input text for an existing answer."""
         if value is None or self.field.kind != "plain":
             return ""
         words = self.pen.out.plain_words(self.filling.kind, self.field.name, value)
@@ -314,7 +314,7 @@ class QuestionRow(Horizontal):
         return words if self.field.type == "note" else words.strip()
 
     def show_answer(self) -> None:
-        """Show what the filling holds: a draft that was taken up again."""
+        """Show the stored answer: that of a resumed draft."""
         if self.field.kind == "set":
             self.members = list(self.filling.doc.get(self.field.name) or [])
         elif self.field.kind == "plain":
@@ -326,7 +326,7 @@ class QuestionRow(Horizontal):
 
 
 class _MembersPanel(TextPanel):
-    """What is in a set, as wide as its words are and no wider than its place."""
+    """The members of a set, as wide as their labels and no wider than the available space."""
 
     def __init__(self, write: Write, words: Callable[[], str]) -> None:
         super().__init__(write, classes="members")
@@ -338,12 +338,12 @@ class _MembersPanel(TextPanel):
         self.refresh(layout=True)
 
     def get_content_width(self, container: Size, viewport: Size) -> int:  # noqa: ARG002 - the library's
-        """As wide as what is in it."""
+        """Return the width of the content."""
         return cell_len(self._words())
 
 
 class _AmbiguousText(Exception):
-    """What is typed could be several of the answers."""
+    """The typed text matches several answers."""
 
 
 _LABEL = 24  # characters of a label that are surely seen beside its line

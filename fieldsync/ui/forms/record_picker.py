@@ -13,14 +13,14 @@ from fieldsync.ui.views.record_card import RecordCards
 
 
 class RecordOption(NamedTuple):
-    """A record to choose: its id, and its name with what tells it apart from others of that name."""
+    """A record to choose: its id, and its name with distinguishing data."""
 
     record: str
     words: SafeText
 
 
 class RecordMatches(NamedTuple):
-    """What there is to choose from; `more` is how many further ones fit what was typed."""
+    """Records to choose from; `more` is the number of further matches."""
 
     options: Sequence[RecordOption]
     more: int = 0

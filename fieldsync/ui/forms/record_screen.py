@@ -62,7 +62,7 @@ class RecordScreen(FormScreen):
         self.app.push_screen(ChoiceDialog(self.pen, title, answers), answered)
 
     def store_draft(self) -> bool:
-        """Keep the draft, if it is another than the one kept; where that cannot be, say so."""
+        """Store a changed draft; show an error if that fails."""
         now = drafts.make_draft(self)
         if now == self._kept:
             return True
@@ -77,16 +77,16 @@ class RecordScreen(FormScreen):
         return True
 
     def _throw_away(self) -> None:
-        """Forget the draft; one that cannot be forgotten is offered again."""
+        """Delete the draft; if that fails, it is offered again."""
         with contextlib.suppress(errors.FieldsyncError):
             form_drafts.throw_away(self.node, self._form.draft)
 
     def finish_form(self) -> None:
-        """What follows when all is legal."""
+        """Save the form once it is legal."""
         self.run_flow(self._save_form)
 
     async def _save_form(self) -> None:
-        """Look for duplicates, then save; what is refused is said, and the form stays."""
+        """Search for duplicates, then save; an error is shown, and the form stays open."""
         filling = self.sheets[0].filling
         if filling.new and not (filling.has_answers or self.members):
             self.show_notice(self.out.phrase("form_empty"))
@@ -102,7 +102,7 @@ class RecordScreen(FormScreen):
         self.app.exit(record)
 
     async def _leave_form(self) -> None:
-        """Leave: keep what was typed, or throw it away."""
+        """Leave: keep the typed answers as a draft, or delete it."""
         if not (self.sheets[0].filling.was_touched or self.members):
             self._throw_away()
             self.app.exit(None)
@@ -124,7 +124,7 @@ Save = Callable[[RecordScreen], bytes]
 
 
 class FormApp(FullScreen[bytes | None]):
-    """`add` or `edit` on a terminal; ends with the id of what was saved, None when it was left."""
+    """`add` or `edit` full-screen; ends with the saved record's id, None if it was left."""
 
     def __init__(
         self,
@@ -154,7 +154,7 @@ class FormApp(FullScreen[bytes | None]):
         )
 
     def _begin_form(self, text: str) -> None:
-        """Begin the form of a new record with what was looked for."""
+        """Open the form of a new record with the search words."""
         self.filling.answer_first(registered_already.first_answers(self.filling.kind.name, text))
         self.form = RecordScreen(self)
         self.searching = False
@@ -165,7 +165,7 @@ class FormApp(FullScreen[bytes | None]):
         self.exit(record)
 
     def action_break_off(self) -> None:
-        """Leave at once, whatever stands before the form; the draft stays."""
+        """Leave at once, whatever is on top of the form; the draft stays."""
         if self.searching:
             self.exit(None)
         else:

@@ -18,7 +18,7 @@ Json = dict[str, Any]
 
 
 class Roster(NamedTuple):
-    """What a member is: the type that ties it (a membership), the one that it is (a person), and the fields that name them."""
+    """A roster: its linking type (a membership), the member's type (a person), and the reference fields."""
 
     tie: Type
     being: Type
@@ -48,13 +48,13 @@ def roster_of(schema: Schema, kind: Type) -> Roster | None:
 
 @dataclass
 class RosterMember:
-    """One member as filled in: the tie and the being."""
+    """One member as filled in: the linking record and the member."""
 
     tie: FormAnswers
     being: FormAnswers
 
     def list_text(self) -> str:
-        """What the list of members shows."""
+        """The text of the list of members."""
         return _member_text(self.being.kind, self.being.doc, self.tie.kind, self.tie.doc, self.being.lang)
 
 
@@ -70,7 +70,7 @@ def _member_text(being: Type, doc: Mapping[str, Any], tie: Type, tied: Mapping[s
 
 
 def present_members(roster: Roster, filling: FormAnswers) -> list[str]:
-    """Return what the list shows of the members that a record has already, as its form was opened."""
+    """Return the texts of a record's existing members, as of opening its form."""
     lang, around = filling.lang, filling.around
     ties = [tie for tie in around.stored_children(roster.tie.name) if tie.get(roster.to_being)]
     if not ties:
@@ -90,7 +90,7 @@ def member_documents(roster: Roster | None, members: Sequence[RosterMember]) -> 
 
 
 def new_member(node: Node, roster: Roster, lang: str) -> RosterMember:
-    """Return a member to be filled in; a day from which it holds is today's until somebody says otherwise."""
+    """Return a new member to fill in; its start date defaults to today."""
     member = RosterMember(FormAnswers(node, roster.tie, lang), FormAnswers(node, roster.being, lang))
     for field in tie_fields(roster):
         if field.type == "date":
@@ -99,7 +99,7 @@ def new_member(node: Node, roster: Roster, lang: str) -> RosterMember:
 
 
 def tie_fields(roster: Roster) -> list[Field]:
-    """The tie's fields that a person answers for each member: what is needed, but the two records."""
+    """The linking type's fields asked for each member: required ones except the two references."""
     return [
         field
         for field in roster.tie.fields.values()
@@ -110,7 +110,7 @@ def tie_fields(roster: Roster) -> list[Field]:
 def new_records(
     node: Node, kind: Type, changes: Changes, roster: Roster | None, members: Sequence[RosterMember]
 ) -> list[NewRecord]:
-    """Return the records of one save: the owner, its members, and what ties them; who is its head is written in it."""
+    """Return the records of one save: the owner, its members and the linking records; the head is set in it."""
     if roster is None or not members:
         return [NewRecord(kind.name, changes)]
     owner = node.new_id()
@@ -128,7 +128,7 @@ def new_members(
     *,
     headed: Collection[str] = (),
 ) -> list[NewRecord]:
-    """Return the new members of an owner and what ties them; its `changes` name who is its head, but in fields `headed` already."""
+    """Return an owner's new members and linking records; its `changes` set the head, except in fields `headed` already."""
     named, found = dict(changes.set), []
     for member in members:
         being = node.new_id()

@@ -60,7 +60,7 @@ class ActionRow(TextPanel, can_focus=True):
 
     @property
     def can_drop(self) -> bool:
-        """Whether Delete takes away what it stands for."""
+        """Whether Delete removes the row's object."""
         return self._drop is not None
 
     def _row_lines(self, width: int) -> list[Text]:
@@ -74,7 +74,7 @@ class ActionRow(TextPanel, can_focus=True):
 
 
 class TextRow(TextPanel):
-    """A line that only says something."""
+    """A row of plain text."""
 
     def __init__(self, pen: LineWriter, words: str, style: str, *, inset: str = "", classes: str | None = None) -> None:
         super().__init__(
@@ -95,7 +95,7 @@ class NoteRow(TextPanel):
 
 
 def note_rows(pen: LineWriter, sheet: QuestionSheet, questions: Iterable[str]) -> dict[str, list[NoteRow]]:
-    """Return the notes of a sheet by the question that each stands in front of; "" for the end."""
+    """Return a sheet's notes by the question they precede; "" for the end."""
     if sheet.only is not None:
         return {}
     kind, asked = sheet.filling.kind, set(questions)
@@ -117,13 +117,13 @@ class DerivedRow(Horizontal):
         self.words = ""
 
     def compose(self) -> ComposeResult:
-        """Label and value; the label stands where the language begins."""
+        """Compose label and value; the label is at the start of the language's direction."""
         parts = [TextPanel(self._label_lines, classes="label"), TextPanel(self._value_lines, classes="follows")]
         yield from reversed(parts) if self._pen.mirrored else parts
 
     @property
     def section(self) -> str:
-        """The section that it stands in."""
+        """The section of the row."""
         return self.field.section
 
     def _label_lines(self, width: int) -> list[Text]:

@@ -27,7 +27,7 @@ _WAIT = 0.15  # seconds without a key before it is looked
 
 
 class SearchScreen(DialogScreen[None]):
-    """Words above, what they find below; `begin` starts the form with the words, `open_record` takes a record that is there."""
+    """Search words above, results below; `begin` opens the form with the words, `open_record` an existing record."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down", "move(1)", show=False, priority=True),
@@ -52,7 +52,7 @@ class SearchScreen(DialogScreen[None]):
         self._timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
-        """Head, line, what was found, keys."""
+        """Compose heading, input, results and keys."""
         name = label_in(self.kind.label, self.out.lang, self.kind.name)
         title = [LinePart(" " + self.out.phrase("search_first", name=name), "bold")]
         yield TextPanel(lambda width: [self.pen.write_line(title, width)], id="head")
@@ -117,7 +117,7 @@ class SearchScreen(DialogScreen[None]):
         self._timer = self.set_timer(_WAIT, self.look)
 
     def look(self) -> None:
-        """Find what the words may mean."""
+        """Search for the words."""
         text = self.query_one(TypedLine).value.strip()
         if text == self._looked_for:
             return
@@ -129,7 +129,7 @@ class SearchScreen(DialogScreen[None]):
 
     @on(Input.Submitted)
     def take_chosen(self, event: Input.Submitted) -> None:
-        """Open the marked record, or begin a new one; what was typed in haste is looked for before."""
+        """Open the marked record, or begin a new one, after searching for words typed in haste."""
         event.stop()
         if not self.is_ready:
             return

@@ -13,7 +13,7 @@ from fieldsync.ui.widgets.line_writer import LineWriter
 
 
 async def ask_back(app: App[Any], pen: LineWriter, node: Node, matter: ReviewQuestion) -> list[AskedQuestion]:
-    """Ask for the question, and ask it of all who wrote a value; return what was asked. UnknownType, NoConflict, RoleRefused."""
+    """Ask the user for a question and send it to all authors of a value. UnknownType, NoConflict, RoleRefused."""
     node.schema.type(QUESTION)
     item = returns.open_conflict(node, matter.record, matter.item.field)
     names = pen.out.several(returns.authors_to_ask(node, item))

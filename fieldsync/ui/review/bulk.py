@@ -70,7 +70,7 @@ def pairs_alike(node: Node, here: QueuedConflict, progress: Progress) -> list[Du
 async def agree_to_merge(
     app: App[Any], node: Node, out: Tables, pen: LineWriter, pairs: Sequence[DuplicatePair]
 ) -> bool:
-    """Show pairs that would be merged, and say whether that is agreed to."""
+    """Show the pairs of a bulk merge, and return whether the user confirms it."""
     rows = [
         [
             LinePart(f"{percent(pair.score)}  ", "bold"),
@@ -93,7 +93,7 @@ async def agree_to_merge(
 def _preview_row(
     out: Tables, matter: ReviewQuestion, head: HeadWithOrigin, value: Sequence[LinePart]
 ) -> list[LinePart]:
-    """Which record, which value wins, whose it is, and what it wins over."""
+    """Return a preview row: record, winning value and its author, losing values."""
     over = [
         f"{out.format_value(matter.kind, matter.item.field, one.value)} ({out.safe(one.by)})"
         for one in matter.item.heads

@@ -23,7 +23,7 @@ class DecidingScreen(ReviewLayout):
     """The open question, and what follows from a decision."""
 
     def _open_question(self, at: int) -> None:
-        """Show the question at a place; one that others have settled meanwhile falls out of the queue, which is said."""
+        """Show the question at a position; one settled by others is removed from the queue, with a notice."""
         at, self._matter = self.walk.open_question(at)
         self.query_one("#queue", RowList).show_rows(len(self.walk.waiting), at)
         gone = self.walk.settled_notice()
@@ -53,7 +53,7 @@ class DecidingScreen(ReviewLayout):
         )
 
     def _carry_out(self, decide: Callable[[], bool], told: str) -> None:
-        """Decide, and go on; a question that is not what it was is looked at again."""
+        """Decide, and continue; a question that has changed is shown again."""
         before = self.walk.waiting[: self._position]
         try:
             done = decide()
@@ -63,7 +63,7 @@ class DecidingScreen(ReviewLayout):
         self._go_on(before, told, done=done)
 
     def _go_on(self, before: Sequence[QueuedConflict], told: str, *, done: bool) -> None:
-        """Go on with what stands after what stood `before`, as far as that is still open."""
+        """Continue with the next open question after the one `before`."""
         open_ = set(self.walk.waiting)
         at = sum(one in open_ for one in before)
         self._said = [LinePart(told, GOOD)] if done else []
@@ -83,7 +83,7 @@ class DecidingScreen(ReviewLayout):
         self._show_notice(f"✗ {told}", BAD)
 
     def action_undo(self) -> None:
-        """Take back what was decided last, and go there."""
+        """Undo the last decision, and return to it."""
         if not self.walk.count_last:
             self._show_notice(self.out.phrase("review_no_undo"), WARN)
         elif self.walk.count_last > _MANY:

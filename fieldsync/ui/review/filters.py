@@ -22,7 +22,7 @@ _BY, _TEXT = "by", "text"
 
 
 def filter_words(node: Node, out: Tables, narrowed: ConflictFilter, found: Sequence[queue.QueuedConflict]) -> str:
-    """Say what the queue is narrowed to."""
+    """Return the filter of the queue in words."""
     return "  ".join(
         _value_label(node, out, name, value, found) for name, value in vars(narrowed).items() if value is not None
     )
@@ -37,7 +37,7 @@ async def ask_filter(
     *,
     beside: Beside,
 ) -> ConflictFilter | None:
-    """Ask what is to be shown: everything, or what is shown now narrowed further; None where nothing was chosen.
+    """Ask for a filter: everything, or a further restriction; None if nothing was chosen.
 
     `beside` does beside the screen what takes its time, and shows how far it has got.
     """
@@ -61,7 +61,7 @@ async def ask_filter(
 def filter_options(
     node: Node, out: Tables, narrowed: ConflictFilter, pairs: Sequence[queue.QueuedConflict] = ()
 ) -> list[tuple[str, ConflictFilter | str]]:
-    """Return what may be shown, each with its words; an author and words are asked for afterwards. Pairs have no field."""
+    """Return the available filters with labels; author and words are asked for afterwards. Pairs have no field."""
     conflicts = queue.waiting_conflicts(node)
     everything = [*conflicts, *pairs]
     found: list[tuple[str, ConflictFilter | str]] = [(out.phrase("review_all", n=f"{len(everything):,}"), EVERYTHING)]

@@ -8,7 +8,7 @@ from fieldsync.ui.terminal.messages import phrase
 
 
 class ReviewKey(NamedTuple):
-    """What may be done: the key as it is shown, all keys that are bound, the action, the key of its words.
+    """A key of the review: its display, all bound keys, the action, the key of its text.
 
     word: the key of the one word under the screen, where there is one.
     """
@@ -52,5 +52,5 @@ BINDINGS: list[BindingType] = [
 
 
 def key_texts(lang: str, *, callable_only: bool = False) -> list[tuple[ReviewKey, str]]:
-    """Return each key with what it does, in a line."""
+    """Return each key with its action, one per line."""
     return [(one, f"{one.shown.ljust(7)} {phrase(one.words, lang)}") for one in KEYS if one.action or not callable_only]

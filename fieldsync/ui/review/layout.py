@@ -25,7 +25,7 @@ _NARROW = 60  # cells: the queue beside the question
 
 
 class ReviewLayout(DialogScreen[None]):
-    """What is seen of a walk through the queue."""
+    """The display of a review."""
 
     def __init__(self, node: Node, out: Tables, narrowed: ConflictFilter, pairs: Sequence[QueuedConflict]) -> None:
         super().__init__()

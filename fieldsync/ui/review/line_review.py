@@ -36,7 +36,7 @@ class LineReview:
         self._note = ""
 
     def run_review(self) -> None:
-        """Go through all of them; end with what came of it."""
+        """Review all questions; end with a summary."""
         at: int | None = 0
         if not self._walk.waiting:
             self._out.say("review_none_narrowed" if self._walk.narrowed.is_active else "no_conflicts")
@@ -100,7 +100,7 @@ class LineReview:
     # --- what is done about it ---
 
     def _ask_choice(self, at: int, matter: ReviewQuestion) -> int | None:
-        """Ask until something is done; return where to go on, or None to stop."""
+        """Ask until there is a decision; return the next position, or None to stop."""
         out, one = self._out, self._walk.waiting[at]
         asked = one.field if one.field == "_deleted" else one.kind
         prompt = out.phrase(f"review_keys_{asked}", n=len(matter.sides) - 1) + " "
@@ -129,7 +129,7 @@ class LineReview:
                     return at
 
     def _send_back(self, matter: ReviewQuestion, text: str) -> bool:
-        """Ask those who wrote the values; the conflict waits behind the others until they answer."""
+        """Ask the authors of the values; the conflict goes to the end of the queue until they answer."""
         if not text:
             return False
         try:
@@ -155,7 +155,7 @@ class LineReview:
         return self._carry_out(at, decide, None, matter)
 
     def _carry_out(self, at: int, decide: Callable[[], bool], told: SafeText | None, matter: ReviewQuestion) -> bool:
-        """Decide; what is not allowed is said, and the question stays; one that is another meanwhile is shown again."""
+        """Decide; an error is shown and the question stays; one that has changed is shown again."""
         one = self._walk.waiting[at]
         try:
             done = decide()
@@ -174,7 +174,7 @@ class LineReview:
         return True
 
     def _undo_last(self) -> int | None:
-        """Take the last decision back and return where it stands; None when there is none."""
+        """Undo the last decision and return its position; None if there is none."""
         if not self._walk.count_last:
             self._out.say("review_no_undo")
             return None

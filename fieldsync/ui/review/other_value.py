@@ -35,7 +35,7 @@ async def ask_value(app: App[None], node: Node, pen: LineWriter, matter: ReviewQ
 
 
 def _value_fault(node: Node, pen: LineWriter, matter: ReviewQuestion, text: str) -> str:
-    """What is wrong with a value, nothing if it is legal."""
+    """Return the error of a value, empty if it is legal."""
     name, kind = matter.item.field, matter.kind
     if not text.strip():
         return pen.out.phrase("because.needed")

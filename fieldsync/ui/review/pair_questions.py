@@ -124,7 +124,7 @@ def _pair_question(
 
 
 def _side_lines(out: Tables, kind: Type | None, here: Record, other: Record) -> list[list[LinePart]]:
-    """Where and when a record is from, and what it says that the other one does not; the words that differ are marked."""
+    """Return a record's place, time and fields that differ from the other one's, with differing words marked."""
     lines = [[LinePart("  ".join(filter(None, (here.code, here.unit))), QUIET)]]
     if here.updated:
         lines.append([LinePart(f"{here.updated.by}  {local_time(here.updated.at)}", QUIET)])

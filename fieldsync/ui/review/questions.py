@@ -21,7 +21,7 @@ _MOST_EDITS = 5  # of a record that was removed meanwhile; the history has them 
 
 @dataclass
 class QuestionSide:
-    """One thing to choose: what it is called, what it holds, where it comes from; `decision` is what taking it means."""
+    """One option: its label, content and origin; `decision` is the decision it means."""
 
     name: str
     value: list[LinePart]
@@ -39,7 +39,7 @@ class QuestionSide:
 
 @dataclass
 class ReviewQuestion:
-    """One question: which record, what about it, why a person is asked, and the sides; the first is how it was."""
+    """One question: the record, its subject, the reason for review, and the sides; the first is the former value."""
 
     record: str
     heading: str
@@ -55,12 +55,12 @@ class ReviewQuestion:
 
     @property
     def head_names(self) -> frozenset[str]:
-        """The names of the values that stand against each other."""
+        """The names of the conflicting values."""
         return reviews.names_of(self.item.heads)
 
 
 def question_of_conflict(node: Node, out: NodeView, one: QueuedConflict) -> ReviewQuestion | None:
-    """Return what is to be decided about a conflict; None where it is open no more."""
+    """Return the question of a conflict; None if it is no longer open."""
     item = queue.conflict_detail(node, one)
     if item is None:
         return None
@@ -103,7 +103,7 @@ def _conflict_reason(kind: Type | None, item: ConflictDetail) -> str:
 
 
 def _value_sides(out: NodeView, kind: Type | None, item: ConflictDetail) -> list[QuestionSide]:
-    """How it was, and each value that stands against another."""
+    """Return the former value, and each conflicting value."""
     name, base = item.field, item.base
     was = out.format_value(kind, name, base)
     seen = reviews.names_of(item.heads)
@@ -123,7 +123,7 @@ def _value_sides(out: NodeView, kind: Type | None, item: ConflictDetail) -> list
 
 
 def _deletion_sides(out: NodeView, kind: Type | None, item: ConflictDetail) -> list[QuestionSide]:
-    """The record as it stands, with what was written meanwhile; and each removal."""
+    """Return the existing record with later writes, and each removal."""
     edits = [
         [
             LinePart(out.label(kind, edit.field) + ": ", QUIET),

@@ -38,7 +38,7 @@ class ReviewApp(FullScreen[None]):
 
 
 def run_review(out: Tables, node: Node, narrowed: ConflictFilter) -> None:
-    """Show the screen until somebody leaves it; say what came of it."""
+    """Show the screen until the user leaves it; print a summary."""
     out.use_node(node)
     app = ReviewApp(node, out, narrowed, looks=lambda progress: waiting_besides(node, progress=progress))
     app.show_screen()

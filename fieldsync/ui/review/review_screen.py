@@ -118,7 +118,7 @@ class ReviewScreen(DecidingScreen):
             )
 
     def action_send_back(self) -> None:
-        """Ask those who wrote the values; the conflict waits behind the others until they answer."""
+        """Ask the authors of the values; the conflict goes to the end of the queue until they answer."""
         self.run_flow(self._send_back_asked)
 
     async def _send_back_asked(self) -> None:
@@ -142,7 +142,7 @@ class ReviewScreen(DecidingScreen):
             self._open_question(at)
 
     def action_note(self) -> None:
-        """Write why, for whoever reads the history."""
+        """Edit the reason shown in the history."""
         self.run_flow(self._note_asked)
 
     async def _note_asked(self) -> None:
@@ -240,12 +240,12 @@ class ReviewScreen(DecidingScreen):
             await open_linked(self.app, self.pen, self.node, here)
 
     def action_help(self) -> None:
-        """Say what every key does."""
+        """Show every key's action."""
         lines = [[LinePart(text)] for _, text in keys.key_texts(self.out.lang)]
         self.app.push_screen(dialogs.NoticeDialog(self.pen, self.out.phrase("review_title"), lines))
 
     def action_palette(self) -> None:
-        """Find what may be done by its words, and do it."""
+        """Find an action by its words, and run it."""
         self.run_flow(self._palette_asked)
 
     async def _palette_asked(self) -> None:
@@ -268,14 +268,14 @@ class ReviewScreen(DecidingScreen):
             self.action_quit()
 
     def action_quit(self) -> None:
-        """Leave; what was decided is saved already."""
+        """Leave; decisions are saved already."""
         self._leaving = True
         self.app.exit()
 
     # --- what comes in meanwhile ---
 
     def _look_for_news(self) -> None:
-        """Look whether another process has written: what it settled falls out, what it brought comes in."""
+        """Check for writes by other processes: remove settled questions, add new ones."""
         if not self.is_ready or self._looking is not None or not self.walk.has_news:
             return
         here, at = self._current_conflict, self._position
@@ -284,7 +284,7 @@ class ReviewScreen(DecidingScreen):
         self._look_for_pairs()
 
     def _show_again(self, here: QueuedConflict | None, at: int) -> None:
-        """Stay with the question that is on the screen, wherever it stands now; it is shown anew only where it has changed."""
+        """Keep the question on the screen, at its present position; it is redrawn only if it has changed."""
         place = self.walk.place_of(here)
         now = self.walk.question_of(here) if here is not None and place is not None else None
         if place is not None and now is not None and self._matter is not None and same_question(now, self._matter):

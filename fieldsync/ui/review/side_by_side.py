@@ -72,7 +72,7 @@ def _side_box(
 
 
 def _own_style(line: Text) -> Text:
-    """A line whose own style stands on its letters, so that what it is put between keeps its own."""
+    """Return a line with its style on its letters, so that surrounding text keeps its own."""
     made = Text("")
     made.append_text(line)
     return made

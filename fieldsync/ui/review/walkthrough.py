@@ -18,7 +18,7 @@ from fieldsync.ui.views.tables import Tables
 
 @dataclass
 class _DoneStep:
-    """What was decided at once: of conflicts record and field, of a pair how it is undone; and what fell out of the queue for it."""
+    """Decisions of one step: for conflicts record and field, for a pair its undo; and removed queue entries."""
 
     decided: list[tuple[str, str]]
     undo: Callable[[], object] | None
@@ -27,7 +27,7 @@ class _DoneStep:
 
 
 class ReviewWalk:
-    """What waits, narrowed and in order; and what was decided, to be taken back."""
+    """The filtered queue in order, and the decisions made, for undo."""
 
     def __init__(self, node: Node, out: Tables, narrowed: ConflictFilter, pairs: Sequence[QueuedConflict] = ()) -> None:
         self.node, self.out = node, out
@@ -47,7 +47,7 @@ class ReviewWalk:
         self.reload_queue(progress)
 
     def reload_queue(self, progress: Progress | None = None) -> None:
-        """Read anew what is open."""
+        """Reload the open questions."""
         self.version = self.node.store.change_counter()
         self._names.clear()
         conflicts = queue.waiting_conflicts(self.node, self.narrowed, progress=progress)
@@ -77,18 +77,18 @@ class ReviewWalk:
         return self.node.store.change_counter() != self.version
 
     def name_of(self, one: QueuedConflict) -> str:
-        """Return what the record is called, or the person or family that it is about."""
+        """Return the record's title, or the person or family that it is about."""
         if one.record not in self._names:
             self._names |= queue.record_names(self.node, [one.record])
         return self._names.get(one.record, "")
 
     def place_of(self, one: QueuedConflict | None) -> int | None:
-        """Return where something stands in the queue; None where it does not any more."""
+        """Return an entry's position in the queue; None if it is gone."""
         wanted = one and _conflict_key(one)
         return next((at for at, other in enumerate(self.waiting) if _conflict_key(other) == wanted), None)
 
     def open_question(self, at: int) -> tuple[int, ReviewQuestion | None]:
-        """Return a place and the question there; what is open no more falls out, and the next stands in its place."""
+        """Return a position and its question; one no longer open is removed, and the next takes its place."""
         while self.waiting:
             at = max(0, min(at, len(self.waiting) - 1))
             matter = self.question_of(self.waiting[at])
@@ -111,7 +111,7 @@ class ReviewWalk:
         return self.question_of(one) is None
 
     def settled_notice(self) -> str:
-        """Say, once, what fell out because others settled it; nothing if nothing did."""
+        """Return, once, a notice of questions settled by others; empty if there are none."""
         gone, self.gone = self.gone, 0
         return self.out.phrase("review_gone", n=f"{gone:,}") if gone else ""
 
@@ -145,7 +145,7 @@ class ReviewWalk:
         return len(taken)
 
     def _note_pairs(self, taken: Sequence[QueuedConflict], undo: Callable[[], object]) -> None:
-        """Drop what was decided of pairs, and those of the same records that are settled by it."""
+        """Remove decided pairs, and those of the same records that are settled with them."""
         touched, kinds = _pair_records(taken) - {b""}, {one.kind for one in taken}
         closed = [
             other
@@ -164,7 +164,7 @@ class ReviewWalk:
     def note_decided(
         self, decided: Sequence[tuple[QueuedConflict, reviews.Decision]], past: Sequence[reviews.Decision]
     ) -> int:
-        """Remember what was decided in one save, but for what was past deciding; return how many it was."""
+        """Record the decisions of one save, except those too late; return their number."""
         left = {(one.record, one.field) for one in past}
         done = [(one, what) for one, what in decided if (what.record, what.field) not in left]
         taken = [one for one, _ in done]
@@ -179,11 +179,11 @@ class ReviewWalk:
 
     @property
     def count_last(self) -> int:
-        """How many were decided last, which `undo` takes back; 0 where nothing was."""
+        """The number of decisions that `undo` would undo next; 0 if there are none."""
         return self._done[-1].many if self._done else 0
 
     def undo_last(self, progress: Progress | None = None) -> Callable[[], int]:
-        """Take back what was decided last; what is returned then puts it into the queue and says where. Raises as `undo_decision`."""
+        """Undo the last decisions; the returned function puts them into the queue and tells where. Raises as `undo_decision`."""
         last = self._done[-1]
         if last.undo is not None:
             last.undo()
@@ -206,7 +206,7 @@ class ReviewWalk:
 
 
 def same_question(one: ReviewQuestion, other: ReviewQuestion) -> bool:
-    """Return whether two readings of a question ask the same: the same values stand against each other."""
+    """Return whether two readings of a question have the same conflicting values."""
     return (one.record, one.head_names) == (other.record, other.head_names)
 
 

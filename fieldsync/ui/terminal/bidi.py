@@ -67,7 +67,7 @@ def _known_terminal(environment: Mapping[str, str]) -> str:
 
 
 def is_guess(environment: Mapping[str, str], *, tty: bool, asked: str = "") -> bool:
-    """Return whether nobody knows what this terminal does, and nobody was asked yet."""
+    """Return whether this terminal's behaviour is unknown and the user has not been asked."""
     sure = environment.get("XTERM_VERSION") or environment.get("WT_SESSION") or environment.get("TERM") == "linux"
     asked = asked or environment.get("FIELDSYNC_RTL", "")
     return (
@@ -83,7 +83,7 @@ def is_guess(environment: Mapping[str, str], *, tty: bool, asked: str = "") -> b
 
 
 def terminal_kind(environment: Mapping[str, str]) -> str:
-    """Return a name for this kind of terminal: what was chosen for one of them holds for the others."""
+    """Return a name for this kind of terminal, under which the user's choice is stored."""
     names = ("TERM_PROGRAM", "TERM", "VTE_VERSION", "KONSOLE_VERSION", "XTERM_VERSION")
     inside = "tmux" if environment.get("TMUX") else "screen" if environment.get("STY") else ""
     return " ".join(filter(None, (inside, *(environment.get(name, "") for name in names)))) or sys.platform
@@ -126,7 +126,7 @@ def _load_turner() -> tuple[Callable[[str], str], Callable[..., str], Callable[[
 
 
 def isolate_value(text: str, form: str) -> str:
-    """Return a value that stands within a line so that the line's direction does not reach into it, nor its into the line."""
+    """Return a value isolated from the direction of the line around it."""
     if text.isascii() or form == "plain":
         return text
     return text + _MARK if form == "marks" else f"{_FIRST}{text}{END}"
@@ -138,7 +138,7 @@ def without_isolates(text: str) -> str:
 
 
 def screen_line(line: str, form: str, *, rtl: bool) -> str:
-    """Return a line, cut already, that stands beside others on a screen: written as it is to be, and kept to itself."""
+    """Return a line, cut already, for display beside others: in the terminal's order, and isolated."""
     if not rtl or form not in {"visual", "isolates"} or not re.search(_RIGHT_TO_LEFT, line):
         shown = write_line(line, form, rtl=rtl)
         return shown if form == "visual" else isolate_value(shown, form)
@@ -165,7 +165,7 @@ def _keep_codes(text: str) -> str:
 
 
 def _mark_rtl(inset: str, line: str) -> str:
-    """Say that a line is an Arabic one: such terminals take all for left-to-right ones.
+    """Mark a line as right-to-left for terminals that take all lines for left-to-right.
 
     What says so belongs to the cell before it, so that there has to be one, and only one sign fits there.
     """
@@ -234,7 +234,7 @@ class TurnedCell:
         self._style = style
 
     def __rich_measure__(self, _console: "Console", _options: "ConsoleOptions") -> "Measurement":
-        """Say how wide it is."""
+        """Return its width."""
         from rich.cells import cell_len
         from rich.measure import Measurement
 
@@ -259,7 +259,7 @@ def has_arabic(text: str) -> bool:
 
 
 def begins_arabic(text: str) -> bool:
-    """Return whether the first letter of a text is one that is written from the right."""
+    """Return whether the first letter of a text is right-to-left."""
     first = next((sign for sign in text if sign.isalpha()), "")
     return has_arabic(first)
 
@@ -271,7 +271,7 @@ def join_letters_one_by_one(letters: str) -> str:
 
 
 def screen_signs(text: str, *, rtl: bool) -> list[tuple[str, int]]:
-    """Return a line's signs as they stand on the screen, from the left: each with its place in the text, brackets the right way round."""
+    """Return a line's characters in display order from the left, each with its text position, brackets mirrored."""
     from bidi import algorithm
 
     safe = "".join("\u200b" if unicodedata.bidirectional(sign) in _EXPLICIT else sign for sign in text)

@@ -17,13 +17,13 @@ _SILENT = ("Cf", "Mn")  # marks of direction, joiners, vowel signs
 
 
 class LetterLoss:
-    """Whether letters were left out of what this command said."""
+    """Whether characters were lost in this command's output."""
 
     letters = False
 
 
 def prepare_streams() -> LetterLoss:
-    """Let standard output and error take any text; what they lose is noted. Streams in UTF-8 are left as they are."""
+    """Make standard output and error accept any text; losses are recorded. UTF-8 streams are unchanged."""
     loss = LetterLoss()
     codecs.register_error(_HANDLER, lambda fault: _fit_letters(fault, loss))
     for stream in (sys.stdout, sys.stderr):

@@ -47,7 +47,7 @@ def _translations(lang: str) -> gettext.NullTranslations:
 
 
 def split_paragraphs(text: str) -> list[str]:
-    """Return the sentences of a command's help, each of which is translated by itself; an example is none."""
+    """Return the sentences of a command's help, each translated by itself, without examples."""
     parts = (" ".join(part.split()) for part in text.split("\n\n"))
     return [part for part in parts if part and not part.startswith(EXAMPLE)]
 
@@ -67,7 +67,7 @@ def translate_help(text: str, lang: str) -> str:
 
 
 def phrase(key: str, lang: str, **facts: object) -> str:
-    """Return what is said under a key, with its facts filled in."""
+    """Return the text of a key, with its facts filled in."""
     return _fill_facts(load_catalogue(lang)[key], facts, lang)
 
 
@@ -148,7 +148,7 @@ def label_facts(facts: Mapping[str, object], lang: str, schema: Schema | None) -
 
 
 def _rule_facts(kind: Type, spec: Field, rule: str, lang: str) -> dict[str, object]:
-    """A rule in words: which of two comes first, or what the form's makers say of it; else the rule itself."""
+    """Return a rule in words: the order of two fields, or the form's message; else the rule itself."""
     order = _ORDER.fullmatch(rule)
     if order is not None and order["one"] == spec.name and order["other"] in kind.fields:
         reason = "before" if order["how"] == ">=" else "not_after"
@@ -157,7 +157,7 @@ def _rule_facts(kind: Type, spec: Field, rule: str, lang: str) -> dict[str, obje
 
 
 def _role_facts(facts: Mapping[str, object], lang: str) -> dict[str, object]:
-    """What may name roles: the one that somebody has, and those that it takes."""
+    """Return the facts that name roles: the user's, and the required ones."""
     known = load_catalogue(lang)
     made: dict[str, object] = {}
     if "role" in facts:
@@ -233,12 +233,12 @@ def _plural_form(n: int | None, forms: int) -> int:
 
 
 def list_comma(lang: str) -> str:
-    """Return what stands between the parts of a list."""
+    """Return the separator of list items."""
     return load_catalogue(lang)["between_words"]
 
 
 def join_clauses(parts: Iterable[str], lang: str) -> SafeText:
-    """Return clauses in one line, with what the language writes between them; each is safe already."""
+    """Return safe clauses in one line, with the language's separator."""
     return SafeText(load_catalogue(lang)["between_clauses"].join(parts))
 
 

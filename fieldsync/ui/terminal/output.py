@@ -38,13 +38,13 @@ def stderr_text(text: str, lang: str, rtl: str = "") -> str:
 
 
 def write_stderr(text: str, lang: str, rtl: str = "") -> None:
-    """Write lines to standard error, beside what a command gives."""
+    """Write lines to standard error, beside a command's output."""
     sys.stderr.write(stderr_text(text, lang, rtl) + "\n")
     sys.stderr.flush()
 
 
 class Terminal:
-    """What is said to people: on standard output, in their language."""
+    """Output for users: on standard output, in their language."""
 
     def __init__(self, lang: str, rtl: str = "") -> None:
         self.lang = lang
@@ -52,7 +52,7 @@ class Terminal:
         self.form = bidi.form_for(os.environ, tty=self.tty, asked=rtl)
 
     def phrase(self, key: str, **facts: object) -> str:
-        """Return what is said under a key."""
+        """Return the text of a key."""
         return messages.phrase(key, self.lang, **facts)
 
     def line(self, text: str = "") -> None:
@@ -69,7 +69,7 @@ class Terminal:
         sys.stdout.write(text + "\n")
 
     def say(self, key: str, **facts: object) -> None:
-        """Write what is said under a key."""
+        """Write the text of a key."""
         self.line(self.phrase(key, **facts))
 
     def agrees(self, question: str) -> bool:
@@ -192,13 +192,13 @@ class ProgressBar:
         self._progress.update(self._tasks[what], completed=done, total=total, description=shown)
 
     def show_waiting(self, now: Any) -> None:
-        """Say that a line was cut or a server busy (a sync's Waiting), and when it is tried again."""
+        """Report an interrupted connection or a busy server (a sync's RetryWait), and the time of the next attempt."""
         key = "waiting_busy" if now.reason == "busy" else "waiting_cut"
         seconds = f"{max(1, round(now.seconds))}"
         self.write_note(key, seconds=seconds, next=now.next, of=now.of, unsent=now.unsent)
 
     def show_no_contact(self, fault: Any) -> None:
-        """Say, once, that there is no line."""
+        """Report, once, that there is no connection."""
         if not self._away:
             self.write_note("watch_away", unsent=fault.facts.get("unsent", 0))
         self._away = True

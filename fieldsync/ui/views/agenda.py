@@ -10,7 +10,7 @@ from fieldsync.ui.views.tables import Tables
 
 
 def agenda(out: Tables, node: Node, found: list[AgendaLine]) -> None:
-    """A line for each thing to do, the oldest first; late ones say by how much. Where only one person's is shown, without whose."""
+    """A line per task, the oldest first; overdue ones with their delay."""
     if not found:
         out.say("agenda_empty")
         return

@@ -23,7 +23,7 @@ def listed(out: Tables, node: Node, found: Sequence[PendingApproval]) -> None:
 
 
 def approved(out: Tables, node: Node, done: ApprovedMany) -> None:
-    """What was approved, or would be."""
+    """The approvals of a save or dry run."""
     listed(out, node, done.items)
     if done.items:
         out.say("would_approve" if done.dry_run else "approved_many", n=len(done.items))

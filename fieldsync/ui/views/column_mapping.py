@@ -15,7 +15,7 @@ _MOST = 40  # words that a person is asked about at once
 
 
 class Reading(NamedTuple):
-    """How words of a file are read: as what they are looked up, what choice they are like, and what a choice's name stands for."""
+    """The reading of a file's words: normalisation for look-up, similar choices, and a choice's label."""
 
     key: Callable[[str], str]
     likely: Callable[[Field, str], str]
@@ -23,7 +23,7 @@ class Reading(NamedTuple):
 
 
 def confirmed(out: Tables, kind: Type, found: Sequence[tuple[str, str, str]]) -> bool:
-    """Show each column, its field and why it is taken for it; ask whether that is right. Enter says yes."""
+    """Show each column with its field and the basis; ask for confirmation. Enter confirms."""
     rows: list[list[object]] = [
         [header, _field(out, kind, name), out.phrase(f"columns_by_{by or 'nothing'}")] for header, name, by in found
     ]
@@ -47,7 +47,7 @@ def _field(out: Tables, kind: Type, name: str) -> str:
 def values_asked(
     out: Tables, kind: Type, unknown: Mapping[str, Mapping[str, None]], reading: Reading
 ) -> dict[str, dict[str, str]]:
-    """Ask what words stand for that are none of their field's choices; return those that a person said. Enter takes what is proposed."""
+    """Ask for the choices of unknown words; return the answers. Enter accepts a proposal."""
     said: dict[str, dict[str, str]] = {}
     for name, words in unknown.items():
         spec = kind.fields[name]
@@ -66,7 +66,7 @@ def values_asked(
 
 
 def _value(out: Tables, kind: Type, spec: Field, word: str, reading: Reading) -> str | None:
-    """The code that a person says a word stands for; None to leave its rows as they are."""
+    """Return the choice given for a word; None to leave its rows as they are."""
     near = reading.likely(spec, word)
     key = "values_ask_near" if near else "values_ask"
     while True:

@@ -11,7 +11,7 @@ from fieldsync.ui.views.tables import Tables
 
 
 def warn_of_conflicts(out: Tables, node: Node, items: Sequence[OpenConflict]) -> None:
-    """Show these conflicts with their values, and say that an edit ends none of them; to a supervisor, what does."""
+    """Show these conflicts with their values, and the note that an edit ends none; to a supervisor, what does."""
     if not items:
         return
     out.show_conflicts(node, items)
@@ -24,7 +24,7 @@ def conflicts_in(node: Node, record: str, fields: Sequence[str]) -> list[OpenCon
 
 
 def conflict_line(out: Tables, kind: Type, row: Row, field: str) -> str:
-    """Return a field's values in conflict, with who wrote each; "" where it is not in conflict."""
+    """Return a field's conflicting values with their authors; "" without a conflict."""
     if field not in row.conflicts:
         return ""
     heads = sorted(decisions.chosen_from(row, field), key=lambda head: (head.stamp, head.device, head.seq))

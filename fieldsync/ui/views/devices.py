@@ -11,7 +11,7 @@ _NO = {"n", "no", "لا", "ل"}
 
 
 class DeviceTables(FleetTable):
-    """What is drawn of devices."""
+    """Tables and lines about devices."""
 
     def devices(self, found: Sequence[EnrolledDevice]) -> None:
         """A table of devices."""
@@ -22,7 +22,7 @@ class DeviceTables(FleetTable):
         self.table([self.phrase(name) for name in names], rows)
 
     def family(self, found: Sequence[FamilyMember]) -> None:
-        """A table of a family's devices: where and when each was enrolled, and what it is a copy of."""
+        """A table of a family's devices: place and time of enrolment, and the copied device."""
         names = (
             "column_device", "column_person", "column_copy_of", "column_enrolled_by", "column_enrolled", "column_seen",
             "column_state",

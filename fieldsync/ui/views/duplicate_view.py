@@ -72,7 +72,7 @@ def listed(out: Tables, node: Node, found: Sequence[DuplicatePair]) -> None:
 
 
 def merged_together(out: Tables, node: Node, told: BulkMerge, *, known: bool = False) -> None:
-    """Each pair with why, and what people said of such pairs, unless that is known already; and how many."""
+    """Each pair with its reasons, past decisions on such pairs unless known, and the total."""
     out.use_node(node)
     for pair in told.pairs if not known else ():
         out.line(f"{percent(pair.score)}  {out.format_reference(pair.a)}  ~  {out.format_reference(pair.b)}")
@@ -104,13 +104,13 @@ def draw_pair(out: Tables, node: Node, found: ComparedPair) -> None:
 
 
 def decided(out: Tables, node: Node, found: ComparedPair, said: str) -> None:
-    """What was decided, in a line."""
+    """The decision, in a line."""
     out.use_node(node)
     out.say(said, a=out.format_reference(found.a.id), b=out.format_reference(found.b.id))
 
 
 def candidates(out: Tables, node: Node, found: Sequence[SimilarRecord]) -> None:
-    """Whom a new record may be a duplicate of, and why."""
+    """The possible duplicates of a new record, with reasons."""
     out.use_node(node)
     out.say("pairs_candidates", n=len(found))
     for one in found[:_MOST]:

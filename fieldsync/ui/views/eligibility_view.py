@@ -25,7 +25,7 @@ def eligible(out: Tables, node: Node, found: list[Eligibility]) -> None:
 
 
 def _explanation(out: Tables, node: Node, one: Eligibility, states: Field) -> SafeText:
-    """What is to be known about an answer, in a few words."""
+    """Return a short explanation of an answer."""
     parts: list[str] = []
     if one.enrolled:
         parts.append(out.safe(states.value_words(one.enrolled, out.lang)))

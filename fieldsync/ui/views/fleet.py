@@ -23,7 +23,7 @@ _COLUMNS = (
 
 
 class FleetTable(NodeView):
-    """What is drawn of a fleet."""
+    """Tables of a fleet."""
 
     def fleet(self, found: Sequence[FleetDevice]) -> None:
         """A table of servers and laptops, and a line for each kind of need."""
@@ -66,7 +66,7 @@ class FleetTable(NodeView):
         return self.phrase("fleet_mb", n=bytes_ // 1_000_000)
 
     def backup_schedule(self, found: "BackupSchedule") -> None:
-        """When and where, and what is kept."""
+        """Time, folders and rotation."""
         if found.folder is None:
             self.say("backup_schedule_none")
             return
@@ -81,7 +81,7 @@ class FleetTable(NodeView):
         self.say("backup_needs_run")
 
     def backed_up_now(self, made: "ScheduledBackup") -> None:
-        """Where the backup and its copy are, and how many there are now."""
+        """The paths of the backup and its copy, and the number of backups."""
         self.say("backed_up", file=made.file, size=size(made.bytes, self.lang))
         if made.copy:
             self.say("backup_copied", file=made.copy)

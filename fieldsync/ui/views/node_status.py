@@ -23,10 +23,10 @@ _SPANS = (("years", 31_557_600_000), ("days", 86_400_000), ("hours", 3_600_000),
 
 
 class NodeView(RecordCards):
-    """The cards, with what can be said of this node."""
+    """Cards about this node."""
 
     def status(self, node: Node, found: "Status") -> None:
-        """Who this is, what waits, how it is."""
+        """Identity, pending work and health."""
         units = self.several(found.units)
         role = self.phrase(f"role_{found.role}") if found.role else ""
         self.line(f"{self.safe(found.person)}  {role}  {units}  {self.phrase('device', device=found.device)}")
@@ -67,14 +67,14 @@ class NodeView(RecordCards):
         )
 
     def pairs_waiting(self, found: "Status") -> None:
-        """What may be one and what is twice, where this person decides on it; and what nobody has compared yet."""
+        """The possible duplicates and overlaps that this person may decide, and uncompared records."""
         waiting = {"duplicates": found.duplicates, "overlaps": found.overlaps, "uncompared": found.uncompared}
         for name, count in waiting.items():
             if count:
                 self.line(INDENT + self.phrase(f"n_{name}", n=f"{count:,}"))
 
     def _saves(self, told: "CommitCounts", *, server: bool) -> None:
-        """How far all saves have come, in a line."""
+        """The progress of all saves, in a line."""
         parts = [
             self.phrase("saves_received", n=one.commits, server=self.safe(one.server))
             for one in told.received
@@ -88,11 +88,11 @@ class NodeView(RecordCards):
             self.line(INDENT + self.phrase("saves", n=told.saved) + " " + self.clauses(waiting + parts))
 
     def clock(self, off_ms: int) -> str:
-        """How far this computer's clock is off."""
+        """This computer's clock skew."""
         return self.phrase("clock_ahead" if off_ms > 0 else "clock_behind", much=self._span(off_ms))
 
     def their_clock(self, off_ms: int) -> str:
-        """How far somebody else's clock was off when something was written."""
+        """Another node's clock skew at a write."""
         return self.phrase("their_clock_ahead" if off_ms > 0 else "their_clock_behind", much=self._span(off_ms))
 
     def _span(self, off_ms: int) -> str:
@@ -101,7 +101,7 @@ class NodeView(RecordCards):
         return self.phrase(f"span_{much[0]}", n=f"{round(abs(off_ms) / much[1]):,}")
 
     def synced(self, told: "Synced", node: Node | None = None) -> None:
-        """One line, and what a person should know besides."""
+        """One line, and further notices."""
         self.say(
             "synced", server=told.server, up=told.up.commits, down=told.down.states,
             size=size(told.up.bytes + told.down.bytes, self.lang), seconds=f"{told.seconds:.1f}",
@@ -141,11 +141,11 @@ class NodeView(RecordCards):
             self.line(self.clock(told.clock_off_ms))
 
     def sync_plan(self, told: "SyncPlan") -> None:
-        """What a sync would send."""
+        """The data that a sync would send."""
         self.say("would_send", n=told.up.commits, server=told.server)
 
     def packed(self, told: "PackedBundle", *, server: bool) -> None:
-        """What is in a bundle, for whom and where."""
+        """A bundle's content, recipients and path."""
         key = "packed_reply" if server else "packed"
         self.say(
             key, number=told.number, to=told.recipients, commits=told.commits, states=told.states,
@@ -153,7 +153,7 @@ class NodeView(RecordCards):
         )  # fmt: skip
 
     def unpacked(self, told: "UnpackedBundle", *, server: bool) -> None:
-        """What a bundle brought."""
+        """The content of an unpacked bundle."""
         key = "unpacked_already" if told.already else "unpacked" if server else "unpacked_reply"
         self.say(
             key, number=told.number, sender=told.sender, commits=told.up.commits, states=told.down.states,
@@ -167,12 +167,12 @@ class NodeView(RecordCards):
             self.say("differs")
 
     def joined(self, told: "Joined", node: Node | None = None) -> None:
-        """Who this laptop is now."""
+        """This laptop's new identity."""
         self.say("joined", org=told.org, person=told.person, units=self.several(told.units), device=told.device)
         self.synced(told.sync, node)
 
     def checked(self, told: "Checked") -> None:
-        """How the store is."""
+        """The result of an integrity check."""
         self.say("check_ok" if told.ok else "check_bad", commits=f"{told.commits:,}", records=f"{told.records:,}")
         self.store_faults(told.faults)
         if told.listed:
@@ -187,21 +187,21 @@ class NodeView(RecordCards):
             self.line(f"{INDENT}{self.phrase('fault_' + fault.what, **structs.asdict(fault))}")
 
     def diagnosed(self, found: "list[Finding]") -> None:
-        """What `doctor` found."""
+        """The findings of `doctor`."""
         from fieldsync.ui.views import doctor
 
         doctor.show(self, found)
 
     def backed_up(self, made: "BackedUp") -> None:
-        """Where the copy is."""
+        """The backup's path."""
         self.say("backed_up", file=made.file, size=size(made.bytes, self.lang))
 
     def restored(self, made: "Restored") -> None:
-        """Whose store it is, and what comes next."""
+        """The restored store's device, and the next steps."""
         self.say(f"restored_{made.kind}", person=made.person, records=f"{made.records:,}")
 
     def unlocked(self, until: str, *, memory_locked: bool) -> None:
-        """Until when, and what the system does not do for it."""
+        """The time of locking, and missing protections of the system."""
         self.say("store_unlocked", at=local_time(until))
         if not memory_locked:
             self.say("store_unlocked_swap")

@@ -30,7 +30,7 @@ def listed(out: Tables, node: Node, found: Sequence[Overlap]) -> None:
 
 
 def warned(out: Tables, node: Node, type: str, found: Sequence[RecordOverlap]) -> None:
-    """What a record is a double of, said as no more than this node knows."""
+    """A record's overlaps, worded as known on this node."""
     out.use_node(node)
     kind = node.schema.types[type]
     for one in found:

@@ -24,13 +24,13 @@ _TYPED = {
 
 
 def begin(out: Tables, folder: str) -> None:
-    """There is no store yet: how to begin."""
+    """First steps without a store."""
     out.say("stands_empty", folder=folder)
     _next(out, ["join", "demo"], None)
 
 
 def stands(out: Tables, found: "Overview", schema: Schema, *, laptop: bool) -> None:
-    """What waits, and for whom."""
+    """Pending work."""
     role = out.phrase(f"role_{found.role}") if found.role else ""
     out.line("  ".join(filter(None, (out.safe(found.person), role, out.several(found.units)))))
     if laptop:
@@ -54,7 +54,7 @@ def _first_type(schema: Schema) -> Type | None:
 
 
 def _next(out: Tables, names: list[str], first: Type | None) -> None:
-    """What to type, a line each; `first` is the type to add where that is not the shipped forms' own."""
+    """Suggested commands, one per line; `first` is the type to add if not the shipped forms' own."""
     out.say("stands_next")
     for name in names:
         if name == "add" and first is not None:

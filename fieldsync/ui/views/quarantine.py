@@ -11,7 +11,7 @@ from fieldsync.ui.views.tables import Tables
 
 
 def listed(out: Tables, node: Node, found: Sequence[QuarantinedSave], *, narrowed: bool) -> None:
-    """A line for each save and one for its reason, and what can be done; `narrowed` where not all were asked for."""
+    """Two lines per save, with its reason, and possible actions; `narrowed` if a filter was given."""
     if not found:
         out.say("quarantine_no_match" if narrowed else "quarantine_empty")
         return
@@ -21,7 +21,7 @@ def listed(out: Tables, node: Node, found: Sequence[QuarantinedSave], *, narrowe
 
 
 def refused(out: Tables, node: Node, found: Sequence[QuarantinedSave]) -> None:
-    """A line for each of one's own saves that was refused and one for its reason, and what can be done."""
+    """Two lines per own refused save, with its reason, and possible actions."""
     if not found:
         out.say("refused_none")
         return
@@ -31,7 +31,7 @@ def refused(out: Tables, node: Node, found: Sequence[QuarantinedSave]) -> None:
 
 
 def released(out: Tables, node: Node, done: Released) -> None:
-    """What was applied and what was left; where no save matched, that."""
+    """The applied saves and those left; or that no save matched."""
     if not (done.released or done.left):
         out.say("quarantine_no_match")
         return
@@ -41,7 +41,7 @@ def released(out: Tables, node: Node, done: Released) -> None:
 
 
 def dropped(out: Tables, node: Node, done: DroppedSaves) -> None:
-    """What was refused for good; where no save matched, that."""
+    """The dropped saves; or that no save matched."""
     if not done.dropped:
         out.say("quarantine_no_match")
         return

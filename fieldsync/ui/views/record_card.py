@@ -32,7 +32,7 @@ _SYSTEM = ("_code", "_deleted", "_unit", "_same_as", "_not_same", "_shared", "_s
 
 
 class RecordCards(Terminal):
-    """The terminal with what can be drawn of one record."""
+    """A terminal with cards of one record."""
 
     _node: Node | None = None
 
@@ -41,7 +41,7 @@ class RecordCards(Terminal):
         self._node = node
 
     def record(self, node: Node, found: Record) -> None:
-        """A card: who it is, then label and value, one field a line; what is in conflict is marked."""
+        """A card: heading, then label and value, one field per line; conflicts are marked."""
         self.use_node(node)
         kind = node.schema.types.get(found.type)
         self.line(self.heading(kind, found))
@@ -72,7 +72,7 @@ class RecordCards(Terminal):
                 self.line(f"{INDENT}{known} = {value}  [{source}  {self.safe(head.by)}  {local_time(head.at)}]")
 
     def saved(self, node: Node, found: Record, *, duplicates: int = 0) -> None:
-        """The record as it is now, what it may be a duplicate of, what is still missing, and what looks odd."""
+        """The saved record, possible duplicates, missing fields, and warnings."""
         self.record(node, found)
         kind = node.schema.types.get(found.type)
         if kind is None:
@@ -94,7 +94,7 @@ class RecordCards(Terminal):
             )
 
     def lacking(self, node: Node, found: Iterable[Record]) -> None:
-        """What some of several records still lack."""
+        """Missing fields of several records."""
         lacks = {}
         for one in found:
             kind = node.schema.types.get(one.type)
@@ -112,11 +112,11 @@ class RecordCards(Terminal):
         return SafeText(messages.list_comma(self.lang).join(map(self.safe, parts)))
 
     def clauses(self, parts: Iterable[str]) -> SafeText:
-        """Clauses in one line, with what the language writes between them."""
+        """Clauses in one line, with the language's separator."""
         return messages.join_clauses(parts, self.lang)
 
     def heading(self, kind: Type | None, found: "Record | SimilarRecord") -> SafeText:
-        """What names a record: its code, its title, type and unit, and whether it waits to be sent."""
+        """A record's heading: code, title, type and unit, and whether it has pending commits."""
         title = self.title(kind, found)
         name = label_in(kind.label, self.lang, kind.name) if kind else found.type
         parts = [found.code or found.id, title, self.safe(name), self.safe(found.unit or "")]
@@ -125,11 +125,11 @@ class RecordCards(Terminal):
         return SafeText("  ".join(part for part in parts if part))
 
     def title(self, kind: Type | None, found: "Record | SimilarRecord") -> SafeText:
-        """What a record is called, without its code."""
+        """A record's title, without its code."""
         return SafeText(" ".join(self._titles(kind, found)))
 
     def type_label(self, node: Node, name: str) -> str:
-        """What a record type is called in the person's language."""
+        """A record type's label in the user's language."""
         kind = node.schema.types.get(name)
         return label_in(kind.label, self.lang, name) if kind is not None else name
 
@@ -143,7 +143,7 @@ class RecordCards(Terminal):
         return self.several(f"{self.types_label(node, name)} ({n})" for name, n in counts.items())
 
     def label(self, kind: Type | None, name: str) -> str:
-        """What a field is called in the person's language."""
+        """A field's label in the user's language."""
         field = kind.fields.get(name.partition("/")[0]) if kind else None
         if kind is not None and field is not None:
             return label_placeholders.with_field_names(kind, label_in(field.label, self.lang, field.name), self.lang)
@@ -185,7 +185,7 @@ class RecordCards(Terminal):
         )
 
     def format_reference(self, record: str) -> SafeText:
-        """What names a record that another one points to: its code and title, where it is here."""
+        """A referenced record: its code and title, if it is here."""
         try:
             found = queries.show(self._node, record) if self._node is not None else None
         except errors.NotFound:
@@ -202,7 +202,7 @@ class RecordCards(Terminal):
         return [self._word(kind.fields[n], fields[n]) for n in (kind.title if kind else ()) if kind and fields.get(n)]
 
     def history(self, node: Node, about: Record, found: "Iterable[SavedChange]") -> None:
-        """The record's name, then one save after the other: when, who, where; then each field, old → new, and what was decided."""
+        """The record's name, then each save: time, author, device; then each field, old → new, and decisions."""
         self.use_node(node)
         kind = node.schema.types.get(about.type)
         self.line(self.heading(kind, about))
@@ -221,7 +221,7 @@ class RecordCards(Terminal):
             self.receipt(entry.receipt)
 
     def decision_words(self, kind: Type | None, entry: "SavedChange") -> Iterator[str]:
-        """Say of a save what conflicts it decided, and over whose values; and of which it took a decision back."""
+        """The decisions in a save: conflicts, losing values, and undone decisions."""
         for one in entry.decided or ():
             over = self.several(
                 SafeText(f"{self.format_value(kind, one.field, head.value)} ({self.safe(head.by)})")
@@ -233,7 +233,7 @@ class RecordCards(Terminal):
             yield "⚖ " + self.phrase("history_undone", field=self.safe(self.label(kind, name)))
 
     def change(self, kind: Type | None, name: str, told: "ChangedValue") -> tuple[SafeText | None, SafeText]:
-        """What a field of a save was, where it was anything, and what it became; of a set, who came in or went."""
+        """A field's old and new value in a save; of a set, added and removed members."""
         member = name.partition("/")[2]
         if member and isinstance(told.new, bool):
             return None, SafeText(("+ " if told.new else "− ") + self.format_value(kind, name, member))
@@ -253,7 +253,7 @@ class RecordCards(Terminal):
         return SafeText(self.phrase("question_answered", **told, answer=self.safe(one.answer)))
 
     def receipt(self, told: "CommitReceipt") -> None:
-        """How far a save has come, where that is known."""
+        """The progress of a save, if known."""
         parts = []
         if told.bundles and not told.received:
             parts.append(self.phrase("bundled", numbers=self.several(told.bundles)))

@@ -37,7 +37,7 @@ def _draw_section(out: Tables, node: Node, found: ShownRecord, section: PageSect
 
 
 def _member_rows(out: Tables, node: Node, found: ShownRecord, records: Sequence[PageRecord]) -> _Table:
-    """Name, birth year, what a member is to the head, and until when or what became of whom; the head is named where nothing is said."""
+    """Name, birth year, relationship to the head, and leaving date or reason; the head is named if no relationship is."""
     tie = PAGES[found.type].members
     assert tie is not None
     tied, being = node.schema.types.get(tie.type), node.schema.types.get(records[0].type)
@@ -63,7 +63,7 @@ def _member_rows(out: Tables, node: Node, found: ShownRecord, records: Sequence[
 
 
 def _section_rows(out: Tables, node: Node, page: str, section: str, records: Sequence[PageRecord]) -> _Table:
-    """What the layout has in the columns."""
+    """The rows of a section, by the layout's columns."""
     layout = next(one for one in PAGES[page].sections if one.name == section)
     called = titles.reference_titles(node, _references(node, layout, records))
     first = node.schema.types.get(records[0].type)
@@ -82,7 +82,7 @@ def _section_rows(out: Tables, node: Node, page: str, section: str, records: Seq
 
 
 def _conflict_rows(out: Tables, node: Node, _: ShownRecord, records: Sequence[PageRecord]) -> _Table:
-    """What is in conflict: of which record, and which fields."""
+    """Records in conflict with their fields."""
     cells: list[list[object]] = []
     for one in records:
         kind = node.schema.types.get(one.type)
@@ -92,7 +92,7 @@ def _conflict_rows(out: Tables, node: Node, _: ShownRecord, records: Sequence[Pa
 
 
 def _without_empty(heads: list[str], cells: list[list[object]]) -> _Table:
-    """Leave out the columns in which nothing stands."""
+    """Remove empty columns."""
     kept = [at for at in range(len(heads)) if any(row[at] for row in cells)]
     return [heads[at] for at in kept], [[row[at] for at in kept] for row in cells]
 

@@ -21,7 +21,7 @@ _ANY = 1_000  # cells: wider than any table
 
 
 def listed(out: RecordCards, reports: Mapping[str, Report]) -> None:
-    """The reports there are: name, what they are called, whose they are."""
+    """The available reports: name, label, origin."""
     rows: list[list[object]] = [
         [
             one.header.number if not one.own else "",
@@ -173,7 +173,7 @@ def _notes(out: RecordCards, document: ReportDocument, rows: Sequence[ReportRow]
 
 
 def issued(out: RecordCards, told: IssuedReports) -> None:
-    """What was kept as issued."""
+    """The issued reports."""
     if told.issued:
         out.say("reports_issued", period=told.period, reports=out.several(told.issued))
     if told.already:

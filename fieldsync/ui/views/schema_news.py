@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def published(out: RecordCards, node: Node, changes: Sequence[FormChange], number: int, *, dry_run: bool) -> None:
-    """One line for each change, and what happens next."""
+    """One line per change, and the next steps."""
     for one in changes:
         kind = node.schema.types.get(one.type)
         label = label_in(kind.label, out.lang, kind.name) if kind else one.type
@@ -33,7 +33,7 @@ def published(out: RecordCards, node: Node, changes: Sequence[FormChange], numbe
 
 
 def changed(out: RecordCards, types: "Iterable[FormVersion]") -> None:
-    """One line: which forms a sync brought."""
+    """One line: the forms updated by a sync."""
     named = out.several(f"{label_in(one.label, out.lang, one.type)} {one.version}" for one in types)
     out.say("forms_changed", types=named)
 
@@ -86,7 +86,7 @@ def draw_types(out: RecordCards, texts: Mapping[str, str], notes: Sequence[LeftP
 
 
 def written(out: RecordCards, types: Sequence[str], folder: str, notes: Sequence[LeftPart]) -> None:
-    """What could not be carried, and where the types are that were made."""
+    """The unsupported parts, and the folder of the new types."""
     draw_left_parts(out, notes)
     out.say("form_written", types=types, out=folder)
 
@@ -102,7 +102,7 @@ def draw_left_parts(out: RecordCards, notes: Sequence[LeftPart]) -> None:
 
 
 def _part_name(out: RecordCards, what: str) -> str:
-    """What of a question was left: the question itself, or a column of its sheet, by the column's name."""
+    """Return an unsupported part's name: the question, or a column of its sheet."""
     key = f"form_what_{what}"
     return out.phrase(key) if key in messages.load_catalogue("en") else what
 

@@ -82,7 +82,7 @@ class Overview(Status, frozen=True, kw_only=True):
 
 
 def status(node: Node, lang: str) -> Status:
-    """Return how this node is; what is blocked with hints in the person's language.
+    """Return a node's status; blocked checks with hints in the user's language.
 
     Pairs are counted for those who decide on them.
     """
@@ -139,7 +139,7 @@ def _backup_state(report: NodeReport) -> BackupState | UnsetType:
 
 
 def _blocked(node: Node, lang: str) -> list[BlockedCheck]:
-    """Return what has kept checks from being made, with a hint for each in the person's language."""
+    """Return the reasons for blocked checks, each with a hint in the user's language."""
     told = []
     for one in blocked_checks.list_blocked(node):
         what = one.obstacle.what

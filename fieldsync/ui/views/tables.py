@@ -62,13 +62,13 @@ class Tables(DeviceTables):
         return [[name for name, _ in columns], *([value(record) for _, value in columns] for record in found)]
 
     def column_name(self, kind: Type, given: str) -> str:
-        """Return the column that somebody names: a field by its name or label, or one that every record has. UnknownField."""
+        """Return a named column: a field by name or label, or one common to all records. UnknownField."""
         own = {self.label_of_own(name).casefold(): name for name in _OWN}
         known = given if given in _OWN else own.get(given.casefold())
         return known or given_names.field_named(kind, given).name
 
     def label_of_own(self, name: str) -> str:
-        """Return what a column is called that every record has."""
+        """Return the label of a column common to all records."""
         return self.phrase(_OWN[name])
 
     def _chosen_column(self, node: Node, kind: Type, found: Sequence[Record], name: str) -> _Column:
@@ -84,7 +84,7 @@ class Tables(DeviceTables):
         return (self.label_of_own(name), own[name]) if name in own else (self.label(kind, name), self._cell(kind, name))
 
     def _cell(self, kind: Type, name: str) -> Callable[[Record], object]:
-        """What stands of a field in a row: references by what they name, several values with commas, entries one behind the other."""
+        """Return a field's cell in a row: references by title, several values with commas, entries one after another."""
         field = kind.fields[name]
 
         def cell(record: Record) -> str:
@@ -101,7 +101,7 @@ class Tables(DeviceTables):
         return cell
 
     def _usual_columns(self, node: Node, kind: Type | None, found: Sequence[Record]) -> list[_Column]:
-        """Code and title, what tells records of one type apart; columns in Latin letters stand between the Arabic ones."""
+        """Code and title, then distinguishing fields; columns in Latin letters are between Arabic ones."""
         more = self._of_type(node, kind, found) if kind else []
         latin: list[_Column] = [] if more else [(self.phrase("column_changed"), _changed)]
         if not more or len({record.unit for record in found}) > 1:
@@ -123,7 +123,7 @@ class Tables(DeviceTables):
         return self.phrase(key), lambda one: whom.get(one.id)
 
     def _of_type(self, node: Node, kind: Type, found: Sequence[Record]) -> list[_Column]:
-        """What tells records of one type apart beside their title: whom each is about, and how far it has come."""
+        """Return the distinguishing columns of a type beside the title: subject and state."""
         columns: list[_Column] = []
         if kind.belongs_to:
             columns.append(self._about_column(node, kind, found))
@@ -192,7 +192,7 @@ class Tables(DeviceTables):
             self.asked(item.questions or ())
 
     def conflict_values(self, node: Node, item: "OpenConflict") -> str:
-        """What was written, by whom, in words for those who wrote it."""
+        """The values with their authors, in words for these."""
         kind = node.schema.types.get(item.type)
         values = (f"{self.plain_value(node, kind, item.field, head.value)} ({head.by})" for head in in_time(item.heads))
         return f"{self.label(kind, item.field)}: {' / '.join(values)}"
@@ -203,7 +203,7 @@ class Tables(DeviceTables):
         return bidi.without_isolates(self.format_value(kind, name, value))
 
     def bulk(self, node: Node, items: "Sequence[OpenConflict]", chosen: Sequence[ShownHead], *, dry_run: bool) -> None:
-        """What was, or would be, decided."""
+        """The decisions of a bulk decision or its dry run."""
         self.use_node(node)
         for item, head in zip(items, chosen, strict=True):
             kind = node.schema.types.get(item.type)
@@ -219,7 +219,7 @@ class Tables(DeviceTables):
     # --- the office ---
 
     def office_made(self, org: str, unit: str, address: str, fingerprint: str, recovery: str) -> None:
-        """What is to be kept: address, fingerprint, recovery key."""
+        """The data to keep: address, fingerprint, recovery key."""
         self.say("office_made", org=org, unit=unit, address=address)
         self.say("fingerprint", fingerprint=fingerprint)
         self.say("recovery", recovery=recovery)
@@ -234,11 +234,11 @@ class Tables(DeviceTables):
             segno.make(invite, error="l").terminal(compact=True)
 
     def attached(self, server: str, address: str, units: Sequence[str], device: str) -> None:
-        """Whose branch this server is now."""
+        """This server's new upstream."""
         self.say("attached", server=server, address=address, units=self.several(units), device=device)
 
     def scheduled_timer(self, at: str, minutes: int, files: Sequence[str], *, active: bool, user: bool) -> None:
-        """When systemd will sync, and what was written for that."""
+        """The time of the systemd timer, and the files written."""
         self.say("scheduled", at=at, minutes=minutes, files=self.several(files))
         if user:
             self.say("scheduled_user")
@@ -254,7 +254,7 @@ class Tables(DeviceTables):
             self.say("not_active", how="crontab -e")
 
     def exported(self, node: Node, file: str, records: int, types: Sequence[str], left_out: Sequence[str]) -> None:
-        """One line, and a warning where what was written is open to anybody."""
+        """One line, and a warning that the file is not encrypted."""
         self.say("exported", n=records, file=file)
         if left_out:
             self.say("export_left_out", fields=[self._left_out(node, types, one) for one in left_out])

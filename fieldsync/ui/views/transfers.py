@@ -16,7 +16,7 @@ _NAMED = 5  # of many that have left, a few by name
 
 
 def plan(out: "RecordCards", node: "Node", told: "MovePlan") -> None:
-    """Draw what a move would do."""
+    """The effect of a move."""
     out.use_node(node)
     record = out.format_reference(told.record)
     besides = {name: n - (name == told.type) for name, n in told.moves.items()}
@@ -48,7 +48,7 @@ def moved(out: "RecordCards", node: "Node", record: "Record", *, still_seen: boo
 
 
 def draw_departed(out: "RecordCards", node: "Node | None", found: "Sequence[DepartedRecord]") -> None:
-    """Say in one line what has left this laptop."""
+    """One line on records that have left this laptop."""
     if not found:
         return
     shown = []

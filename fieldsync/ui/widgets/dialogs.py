@@ -34,7 +34,7 @@ class BoxDialog(ModalScreen[T], DialogScreen[T]):
         self.pen, self._title = pen, title
 
     def title_panel(self) -> TextPanel:
-        """Return what it is about, in a line or two."""
+        """Return the title, in a line or two."""
         return TextPanel(lambda width: self.pen.wrap_parts(self._title, width, most=3, style="bold"), classes="title")
 
     def keys_panel(self, *pairs: tuple[str, str]) -> TextPanel:
@@ -44,7 +44,7 @@ class BoxDialog(ModalScreen[T], DialogScreen[T]):
 
 
 class InputDialog(BoxDialog[str]):
-    """One line to type, judged while it is typed: `judge` returns what is wrong with it, or nothing."""
+    """One text input, validated while typing: `judge` returns the error, or nothing."""
 
     def __init__(
         self, pen: LineWriter, title: Parts, *, value: str = "", judge: Callable[[str], str] = lambda _: ""
@@ -54,7 +54,7 @@ class InputDialog(BoxDialog[str]):
         self._wrong = ""
 
     def compose(self) -> ComposeResult:
-        """Title, line, what is wrong, keys."""
+        """Compose title, input, error and keys."""
         with Vertical(classes="box"):
             yield self.title_panel()
             yield TypedLine(self.pen, self._value)
@@ -63,19 +63,19 @@ class InputDialog(BoxDialog[str]):
 
     @on(Input.Changed)
     def judge_text(self, event: Input.Changed) -> None:
-        """Say at once what is wrong."""
+        """Show the error at once."""
         self._wrong = f"✗ {found}" if event.value.strip() and (found := self._judge(event.value)) else ""
         self.query_one("#wrong", TextPanel).redraw()
 
     @on(Input.Submitted)
     def take_value(self, event: Input.Submitted) -> None:
-        """Take what is legal."""
+        """Accept a legal value."""
         if not self._judge(event.value):
             self.dismiss(event.value)
 
 
 class SearchDialog(BoxDialog[int]):
-    """One of many, found by typing a part of it in any spelling; the answer is its place in the list."""
+    """A choice among many, found by typing a part in any spelling; the answer is the position in the list."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down", "move(1)", show=False),
@@ -117,7 +117,7 @@ class SearchDialog(BoxDialog[int]):
 
     @on(Input.Changed)
     def filter_rows(self, event: Input.Changed) -> None:
-        """Keep what has all the words typed."""
+        """Keep rows with all the typed words."""
         wanted = names.fold_text(event.value).split()
         self._found = [i for i, text in enumerate(self._folded) if all(word in text for word in wanted)]
         self.query_one(RowList).show_rows(len(self._found))
@@ -208,7 +208,7 @@ class ConfirmDialog(BoxDialog[bool]):
 
 
 class ChoiceDialog(BoxDialog[str]):
-    """A question with two or three answers, each with its key: (key, also that key on an Arabic keyboard, what it says)."""
+    """A question with two or three answers, each with its key: (key, the same on an Arabic keyboard, label)."""
 
     def __init__(self, pen: LineWriter, title: Parts, answers: Sequence[tuple[str, str, str]]) -> None:
         super().__init__(pen, title)

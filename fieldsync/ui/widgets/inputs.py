@@ -17,7 +17,7 @@ from fieldsync.ui.widgets.line_writer import LineWriter
 
 
 async def _in_order(line: Input | TextArea, event: Key) -> None:
-    """Do what a key does in a line before the next one comes; one that does nothing there goes on to what is around it."""
+    """Handle a key in an input before the next one arrives; an unused one is passed to its parents."""
     for binding in line._bindings.key_to_bindings.get(event.key, ()):  # noqa: SLF001  there is no other way to them
         if await line.app.run_action(binding.action, line):
             event.stop()
@@ -26,13 +26,13 @@ async def _in_order(line: Input | TextArea, event: Key) -> None:
 
 
 class _PlacedInput:
-    """What a line in which somebody types looks like: as the terminal and the language want it, and so do the arrows."""
+    """The display of a text input in the terminal's and language's direction, arrow keys included."""
 
     pen: LineWriter
     several = False  # lines
 
     def _on_paste(self, event: Paste) -> None:
-        """Have what is pasted as it is stored: without signs that nobody sees, in one line where there is one."""
+        """Clean pasted text for storage: without invisible characters, in one line for a line input."""
         event.text = clean_text(event.text, lines=self.several)  # the widget takes it from here
 
     def render_line(self, y: int) -> Strip:
@@ -59,7 +59,7 @@ class _PlacedInput:
 
 
 class TypedLine(_PlacedInput, Input):
-    """One line; `erased` is done when Backspace has nothing left to take away."""
+    """A line input; `erased` is called when Backspace has nothing left to delete."""
 
     def __init__(
         self, pen: LineWriter, value: str = "", *, classes: str | None = None, erased: Callable[[], object] = bool

@@ -22,7 +22,7 @@ _console = Console(file=StringIO(), color_system=None, markup=False, emoji=False
 
 
 class LinePart(NamedTuple):
-    """A piece of a line, and how it looks. What is Shown is a piece of its own: put into a longer text it is no longer known as such."""
+    """A piece of a line with its style. A Shown text is its own piece: within a longer text it is no longer recognised."""
 
     text: str
     style: str = ""
@@ -39,7 +39,7 @@ class LineWriter:
         self.mirrored = out.lang == "ar"  # lines begin on the right
 
     def wrap_parts(self, parts: Parts, width: int, *, most: int = 0, style: str = "") -> list[Text]:
-        """Return text as lines of `width` cells; with `most`, the last of so many ends in … if there is more."""
+        """Return text as lines of `width` cells; with `most`, the last line ends in … if there is more."""
         found = list(self._join_parts(parts, style, lines=True).wrap(_console, max(width, 1), tab_size=4))
         if most and len(found) > most:
             found = found[:most]

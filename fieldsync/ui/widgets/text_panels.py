@@ -69,12 +69,12 @@ class RowList(Widget):
         self.at = 0
 
     def show_rows(self, count: int, at: int = 0) -> None:
-        """Show so many rows, with this one chosen."""
+        """Show a number of rows, with this one chosen."""
         self.count, self.at = count, max(0, min(at, count - 1))
         self.refresh()
 
     def move_choice(self, steps: int) -> bool:
-        """Choose another row; say whether there is one."""
+        """Choose another row; return whether there is one."""
         before = self.at
         self.show_rows(self.count, self.at + steps)
         if self.at != before:
@@ -83,7 +83,7 @@ class RowList(Widget):
 
     @property
     def page(self) -> int:
-        """How many rows are in sight."""
+        """The number of visible rows."""
         return max(1, self.size.height)
 
     def render_line(self, y: int) -> Strip:
@@ -110,7 +110,7 @@ def _strip_of(widget: Widget, line: Text) -> Strip:
 
 
 def key_lines(pen: LineWriter, pairs: Sequence[tuple[str, str]], width: int, style: str, quiet: str) -> list[Text]:
-    """Return lines that say which key does what; a key and its word stay together."""
+    """Return lines of keys with their actions; a key and its label stay together."""
     lines: list[list[Text]] = [[]]
     used = 0
     for key, word in pairs:
