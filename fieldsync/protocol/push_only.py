@@ -1,7 +1,7 @@
 """The answer to an older program: how far the server holds its commits, and nothing to read.
 
 Signatures of protocol 1 name no server, so the answering server cannot know for whom they were made. The reasons for this answer
-to 0.1 programs: docs/decisions/0044-older-versions.md.
+to 0.1 programs: docs/decisions/0036-older-versions.md.
 """
 
 from collections.abc import Collection, Iterator

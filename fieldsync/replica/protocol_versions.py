@@ -1,4 +1,4 @@
-"""The protocol version of each server: remembered and never lowered (docs/decisions/0044-older-versions.md)."""
+"""The protocol version of each server: remembered and never lowered (docs/decisions/0036-older-versions.md)."""
 
 from fieldsync import errors
 from fieldsync.store import ReadTx, Tx

@@ -2,7 +2,7 @@ r"""Patterns of forms, matched in linear time: parsed with the syntax of Python'
 
 A form is written by one person and its patterns run on everybody's computer: `(a+)+x` and forty letters would keep `re` busy for years.
 RE2 reads some syntax differently (its `\d \w \s` are ASCII, `\u0621` is an error, `{,3}` is literal text), so no pattern reaches it
-unchanged: each element is translated, or the pattern refused. docs/decisions/0035-patterns-run-by-re2.md lists refused syntax.
+unchanged: each element is translated, or the pattern refused. docs/decisions/0029-patterns-run-by-re2.md lists refused syntax.
 """
 
 import re

@@ -38,7 +38,7 @@ def test_every_example_stands_on_a_page(made):
     assert tabled == set(generate.TABLES)
     marked = re.compile("<!-- (?:example|table): ")
     bare = {page.stem for page, text in made.items() if not marked.search(text) and page.suffix != ".1"}
-    assert bare == {"cli", "cli.ar", "client", "json", "json-schema", "schema"}
+    assert bare == {"cli", "cli.ar", "client", "json", "json-schema", "schema", "README"}
 
 
 def test_every_command_is_documented_with_an_example(made):
@@ -135,14 +135,6 @@ def test_tests_that_the_threat_model_claims_are_there():
         for folder, file, name in claimed:
             source = (ROOT / "tests" / folder / f"{file}.py").read_text("utf-8")
             assert re.search(rf"(def |class |^){name}\b", source, re.MULTILINE), f"case {number}: {name}"
-
-
-def test_decisions_bear_the_numbers_of_their_files():
-    """No two share one, and the heading says it."""
-    pages = sorted((ROOT / "docs/decisions").glob("*.md"))
-    numbers = [page.name[:4] for page in pages]
-    assert len(set(numbers)) == len(numbers) > 40
-    assert [page.name for page in pages if not page.read_text("utf-8").startswith(f"# {page.name[:4]} ")] == []
 
 
 def test_pages_that_the_code_names_are_there():

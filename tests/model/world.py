@@ -128,7 +128,7 @@ class World:
         )  # fmt: skip
 
     def lost_names(self) -> set[str]:
-        """Return both names of fields that lost forms had renamed: laptops that had these keep the new ones (decision 0047)."""
+        """Return both names of fields that lost forms had renamed: laptops that had these keep the new ones (decision 0039)."""
         pairs = {pair for book in self.books.values() for pair in book.renamed.items()}
         return {name for pair in pairs - self.book.renamed.items() for name in pair}
 
