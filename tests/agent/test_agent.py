@@ -1,4 +1,4 @@
-"""An agent holds a store's key for a while: for this person, this store and its slots only, and it ends when it should."""
+"""The agent holds a store's key for a limited time: for this user, this store and its slots only."""
 
 import hashlib
 import os
@@ -70,7 +70,7 @@ def until(true: Callable[[], bool]) -> None:
 
 
 def test_a_key_is_given_to_its_store_only(folder: Path) -> None:
-    """Not to another store, nor to this one under another passphrase; each store has an agent of its own."""
+    """Not to another store, nor to this one under another passphrase; each store has its own agent."""
     held = client.start(STORE, SLOTS, KEY, 3600)
     assert 3590 < held.at - time.time() <= 3600
     assert client.held_until(STORE) == held
@@ -84,8 +84,8 @@ def test_a_key_is_given_to_its_store_only(folder: Path) -> None:
     assert len(list((folder / "fieldsync").iterdir())) == 1
 
 
-def test_lock_and_time_end_it(folder: Path) -> None:
-    """It forgets the key, takes its socket away, and the process ends; to lock what is locked is nothing."""
+def test_an_agent_ends_by_lock_and_by_time(folder: Path) -> None:
+    """It forgets the key, removes its socket, and exits; locking a locked store has no effect."""
     client.start(STORE, SLOTS, KEY, 3600)
     pid = agent_of(folder)
     assert client.end(STORE)
@@ -98,8 +98,8 @@ def test_lock_and_time_end_it(folder: Path) -> None:
     assert list((folder / "fieldsync").iterdir()) == []
 
 
-def test_a_killed_agent_is_no_agent(folder: Path) -> None:
-    """Its socket that was left lying is as none, and does not keep the next one from starting."""
+def test_a_killed_agent_s_socket_is_ignored(folder: Path) -> None:
+    """Its leftover socket does not keep the next one from starting."""
     client.start(STORE, SLOTS, KEY, 3600)
     os.kill(agent_of(folder), signal.SIGKILL)
     until(lambda: client.fetch_key(STORE, SLOTS) is None)
@@ -108,8 +108,8 @@ def test_a_killed_agent_is_no_agent(folder: Path) -> None:
     assert client.fetch_key(STORE, SLOTS) == KEY
 
 
-def test_one_agent_takes_the_place_of_another(folder: Path) -> None:
-    """Who unlocks again gets the new time, and the earlier agent ends, as it does at logout, when the folder goes."""
+def test_a_new_agent_replaces_the_old_one(folder: Path) -> None:
+    """Unlocking again sets the new time, and the earlier agent ends, as at logout, when the folder goes."""
     client.start(STORE, SLOTS, KEY, 3600)
     first = agent_of(folder)
     held = client.start(STORE, SLOTS, KEY, 60)
@@ -122,8 +122,8 @@ def test_one_agent_takes_the_place_of_another(folder: Path) -> None:
     until(lambda: gone(second))
 
 
-def test_a_stopped_agent_keeps_nobody_waiting(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that does not answer is as none; a program that says nothing keeps others waiting for a second."""
+def test_an_unresponsive_agent_delays_nobody(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is ignored; a client that sends nothing delays others for a second."""
     client.start(STORE, SLOTS, KEY, 3600)
     pid = agent_of(folder)
     with socket.socket(socket.AF_UNIX) as silent:
@@ -140,7 +140,7 @@ def test_a_stopped_agent_keeps_nobody_waiting(folder: Path, monkeypatch: pytest.
 
 
 def test_another_user_gets_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither from an agent of somebody else, nor does a program believe one; whatever the folder's permissions became."""
+    """An agent refuses other users, and a program trusts no other user's agent, whatever the folder's permissions."""
     client.start(STORE, SLOTS, KEY, 3600)
     mine = os.geteuid()
     monkeypatch.setattr(process, "peer_user", lambda _connection: mine + 1)
@@ -156,8 +156,8 @@ def test_another_user_gets_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("mode", [0o770, 0o705, 0o777])
-def test_a_folder_that_others_can_enter_is_none(folder: Path, mode: int) -> None:
-    """Nothing is put there, and nothing is believed that lies there."""
+def test_a_folder_that_others_can_enter_is_not_used(folder: Path, mode: int) -> None:
+    """Nothing is created there, and nothing there is trusted."""
     client.start(STORE, SLOTS, KEY, 3600)
     (folder / "fieldsync").chmod(mode)
     assert client.fetch_key(STORE, SLOTS) is None
@@ -166,8 +166,8 @@ def test_a_folder_that_others_can_enter_is_none(folder: Path, mode: int) -> None
     (folder / "fieldsync").chmod(0o700)
 
 
-def test_a_folder_that_somebody_laid_there_is_none(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A link to a folder, though it is one's own, is not followed; without a runtime folder one among temporary files is made."""
+def test_a_planted_folder_is_not_used(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A link to a folder is not followed, even one's own; without a runtime folder a temporary one is made."""
     elsewhere = folder / "elsewhere"
     elsewhere.mkdir(mode=0o700)
     (folder / "fieldsync").symlink_to(elsewhere)
@@ -180,8 +180,8 @@ def test_a_folder_that_somebody_laid_there_is_none(folder: Path, monkeypatch: py
     assert (folder / f"fieldsync-{os.geteuid()}").stat().st_mode & 0o777 == 0o700
 
 
-def test_it_shows_its_key_to_nobody(folder: Path) -> None:
-    """Not in its arguments, its environment or its open files; its page is locked where the system allows it."""
+def test_the_key_is_not_exposed(folder: Path) -> None:
+    """Not in arguments, environment or open files; its page is locked where the system allows it."""
     held = client.start(STORE, SLOTS, KEY, 3600)
     at = Path(f"/proc/{agent_of(folder)}")
     for part in ("cmdline", "environ"):
@@ -216,13 +216,13 @@ def later(elapsed: float, awake: float | None = None, wall: float | None = None)
         (later(20 * _HOUR, _HOUR), True),  # and a night, through its time
     ],
 )
-def test_when_it_is_over(now: Moment, over: bool) -> None:
-    """After its time by any clock, and after a sleep of the computer: looked at before each answer, too."""
+def test_an_agent_expires(now: Moment, over: bool) -> None:
+    """After its time by any clock, and after a sleep of the computer; checked before each answer too."""
     assert Span(_NIGHT, 8 * _HOUR).is_over(now) is over
 
 
-def test_no_agent_is_started_for_longer_than_a_day(folder: Path) -> None:
-    """Whatever a program asks for."""
+def test_an_agent_lasts_at_most_a_day(folder: Path) -> None:
+    """Whatever a program requests."""
     held = client.start(STORE, SLOTS, KEY, 10**9)
     assert folder.exists()
     assert held.at - time.time() <= process.MOST_SECONDS

@@ -1,4 +1,4 @@
-"""Which backups stay, whatever times they are of."""
+"""Backup rotation, with backups of any times."""
 
 import datetime as dt
 
@@ -14,8 +14,8 @@ rotations = st.builds(Rotation, *(st.integers(0, 10) for _ in range(3)))
 
 
 @given(times, rotations)
-def test_the_newest_stays_and_no_more_than_was_asked_for(at: list[dt.datetime], rotation: Rotation) -> None:
-    """Of what is there, at most one for each day, week and month; of each of these that counts, its newest."""
+def test_rotation_keeps_the_newest_of_each_period(at: list[dt.datetime], rotation: Rotation) -> None:
+    """At most one backup for each day, week and month, and of each period its newest."""
     kept = backups_to_keep(at, rotation)
     assert kept <= set(at)
     assert len(kept) <= max(1, rotation.daily + rotation.weekly + rotation.monthly)
@@ -27,18 +27,16 @@ def test_the_newest_stays_and_no_more_than_was_asked_for(at: list[dt.datetime], 
 
 
 @given(times, rotations)
-def test_rotating_again_removes_nothing_more(at: list[dt.datetime], rotation: Rotation) -> None:
-    """A killed rotation that is run again, and one that finds what it left, come to the same."""
+def test_rotation_is_idempotent(at: list[dt.datetime], rotation: Rotation) -> None:
+    """A rotation run again, also after a kill, gives the same result."""
     kept = backups_to_keep(at, rotation)
     assert backups_to_keep(kept, rotation) == kept
     assert backups_to_keep(reversed([*at, *at]), rotation) == kept
 
 
 @given(moments, st.integers(1, 900), rotations)
-def test_a_rotation_night_by_night_keeps_what_one_at_the_end_would(
-    first: dt.datetime, nights: int, rotation: Rotation
-) -> None:
-    """What a night removes is missed by no later one: week by week and month by month the newest is still there."""
+def test_nightly_rotation_equals_one_at_the_end(first: dt.datetime, nights: int, rotation: Rotation) -> None:
+    """No night removes a backup that a later one needs: the newest of each week and month stays."""
     there: set[dt.datetime] = set()
     made = [first + dt.timedelta(days=n) for n in range(nights)]
     for at in made:
@@ -47,14 +45,14 @@ def test_a_rotation_night_by_night_keeps_what_one_at_the_end_would(
 
 
 def test_a_year_of_nights_leaves_days_weeks_and_months() -> None:
-    """Told by dates: seven days, the Sundays before, the ends of months."""
+    """By dates: seven days, the Sundays before, the ends of months."""
     made = [dt.datetime(2026, 1, 1, 2, tzinfo=dt.UTC) + dt.timedelta(days=n) for n in range(334)]
     kept = sorted(one.date().isoformat() for one in backups_to_keep(made, Rotation(3, 2, 3)))
     assert kept == ["2026-09-30", "2026-10-31", "2026-11-28", "2026-11-29", "2026-11-30"]
 
 
 @given(moments, st.times())
-def test_an_hour_was_last_within_a_day(now: dt.datetime, hour: dt.time) -> None:
+def test_the_last_scheduled_hour_is_within_a_day(now: dt.datetime, hour: dt.time) -> None:
     """At the hour itself it is now."""
     last = last_hour(f"{hour:%H:%M}", now)
     assert dt.timedelta(0) <= now - last < dt.timedelta(days=1)

@@ -1,4 +1,4 @@
-"""Record codes: read out over the phone, typed in again, and never taken for another record's."""
+"""Record codes: read out over the phone, typed in again, and never mistaken for another record's."""
 
 import string
 
@@ -20,22 +20,22 @@ def test_the_standards_own_example():
     assert not codes._adds_up("ISO793X")
 
 
-def test_a_code_is_frozen():
-    """A code that was printed once is made, and read, the same way for ever."""
+def test_codes_are_frozen():
+    """A printed code is made and read the same way for ever."""
     assert codes.make_code("LAT/JBL", "AK", 42) == "JBL-AK-42-R4"
     assert codes.parse_code("JBL-AK-42-R4") == ("JBL", "AK", 42)
 
 
 @given(UNITS, st.integers(0, 20_000), st.integers(1, 999_999_999))
-def test_what_was_made_is_read_back(unit: str, device: int, number: int):
+def test_a_code_is_read_back(unit: str, device: int, number: int):
     """A code gives back its unit, its device's letters and its number."""
     letters = codes.letters_of(device)
     assert codes.parse_code(codes.make_code(f"SY/{unit}", letters, number)) == (unit, letters, number)
 
 
 @given(CODES)
-def test_every_single_wrong_character_is_caught(code: str):
-    """Whichever one character of a code is wrong, it is no code."""
+def test_every_single_wrong_character_is_detected(code: str):
+    """A code with any one wrong character is invalid."""
     for at, right in enumerate(code):
         for wrong in ALPHABET + "-":
             if wrong != right:
@@ -43,22 +43,22 @@ def test_every_single_wrong_character_is_caught(code: str):
 
 
 @given(CODES)
-def test_every_swap_of_neighbours_is_caught(code: str):
-    """Whichever two neighbours of a code are swapped, hyphens included, it is no code."""
+def test_every_swap_of_neighbours_is_detected(code: str):
+    """A code with any two adjacent characters swapped, hyphens included, is invalid."""
     for at in range(len(code) - 1):
         swapped = code[:at] + code[at + 1] + code[at] + code[at + 2 :]
         assert swapped == code or codes.parse_code(swapped) is None
 
 
 @pytest.mark.parametrize("typed", ["jbl-ak-42-r4", "  JBL-AK-42-R4 ", "JBL-AK-٤٢-R4", "JBL–AK–۴۲–r4"])
-def test_how_people_type_is_forgiven(typed: str):
-    """Small letters, spaces around it, Arabic digits and a phone's long hyphens still name it."""
+def test_informal_typing_is_accepted(typed: str):
+    """Lower case, surrounding spaces, Arabic digits and a phone's long hyphens."""
     assert codes.parse_code(typed) == ("JBL", "AK", 42)
 
 
 @given(st.text())
-def test_any_text_is_read_without_a_fault(text: str):
-    """Whatever is typed where a code is expected is a code or None, never an exception."""
+def test_any_text_is_parsed_without_an_exception(text: str):
+    """Any text is a code or None."""
     assert codes.parse_code(text) is None or codes.parse_code(text.strip()) is not None
 
 
@@ -78,15 +78,15 @@ def test_a_unit_without_latin_letters_still_gets_codes():
 
 
 @pytest.mark.parametrize(("letters", "number"), [("AI", 1), ("a", 1), ("", 1), ("A", 0), ("A", 10**9)])
-def test_what_could_not_be_read_back_is_not_made(letters: str, number: int):
-    """Letters or numbers that a code cannot hold are a programmer's error at once."""
+def test_unrepresentable_codes_are_refused(letters: str, number: int):
+    """Letters or numbers that a code cannot hold raise at once."""
     with pytest.raises(ValueError, match=r"letters|checked"):
         codes.make_code("LAT/JBL", letters, number)
 
 
 @given(st.sampled_from(["LAT/JBL", "TZ", "A/B/C9"]), st.integers(0, 5_000), st.integers(1, 999_999_999))
-def test_a_code_splits_into_what_makes_it_whole_again(unit: str, device: int, number: int) -> None:
-    """The wire sends a code as its prefix and number, so both ways must fit, and nothing else may split."""
+def test_splitting_and_joining_a_code_are_inverse(unit: str, device: int, number: int) -> None:
+    """The wire sends a code as its prefix and number; no other text may split."""
     code = codes.make_code(unit, codes.letters_of(device), number)
     prefix_and_number = codes.split_code(code)
     assert prefix_and_number is not None

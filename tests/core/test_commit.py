@@ -1,4 +1,4 @@
-"""Commits: what one save is, in bytes that have one form only, and in bounds that no device can break."""
+"""Commits: a canonical encoding of one save, with limits that no device can exceed."""
 
 from typing import Any
 
@@ -36,8 +36,8 @@ def saved(**changed: Any) -> Commit:
 
 @settings(max_examples=150)
 @given(WORLDS)
-def test_a_commit_is_read_back_as_it_was_written(world: World) -> None:
-    """Bytes to commit to the same bytes: what was signed can be made again anywhere."""
+def test_a_commit_survives_a_round_trip(world: World) -> None:
+    """Decoding and encoding give the same bytes, so that signed bytes can be rebuilt anywhere."""
     for one in world.commits:
         body = commits.encode(one)
         again = commits.decode_commit(body)
@@ -46,16 +46,16 @@ def test_a_commit_is_read_back_as_it_was_written(world: World) -> None:
 
 
 @given(st.binary(max_size=300))
-def test_random_bytes_are_no_commit(body: bytes) -> None:
-    """Noise is refused with an error of ours."""
+def test_random_bytes_are_refused(body: bytes) -> None:
+    """Noise is refused with one of our errors."""
     with pytest.raises(errors.FieldsyncError):
         commits.decode_commit(body)
 
 
 @settings(max_examples=300)
 @given(st.data())
-def test_a_commit_with_any_byte_changed_is_refused_or_another_canonical_one(data: st.DataObject) -> None:
-    """A changed byte never reads as the same commit, and never breaks out of our errors."""
+def test_a_changed_byte_never_reads_as_the_same_commit(data: st.DataObject) -> None:
+    """It is refused, or another canonical commit."""
     body = bytearray(commits.encode(saved(note="زيارة")))
     at = data.draw(st.integers(0, len(body) - 1))
     body[at] ^= data.draw(st.integers(1, 255))
@@ -78,21 +78,21 @@ def test_a_commit_with_any_byte_changed_is_refused_or_another_canonical_one(data
         {"context": ((("location",), ((DEVICES[1], 1 << 63),)),)},
     ],
 )  # fmt: skip
-def test_what_is_out_of_bounds_is_refused(changed: dict[str, Any]) -> None:
-    """Ids, numbers, depths, names and contexts have limits; NaN is no value."""
+def test_values_out_of_bounds_are_refused(changed: dict[str, Any]) -> None:
+    """Ids, numbers, depths, names and contexts have limits; NaN is refused."""
     with pytest.raises((errors.BadFrame, errors.TooLarge)):
         commits.decode_commit(commits.encode(saved(**changed)))
 
 
-def test_another_format_is_told_apart_from_damage() -> None:
-    """A commit of a later program is no damage: the versions are named."""
+def test_a_later_format_is_not_reported_as_damage() -> None:
+    """A commit of a later program reports the versions."""
     with pytest.raises(errors.BadVersion) as caught:
         commits.decode_commit(commits.encode(saved(format=2)))
     assert caught.value.facts == {"what": "commit", "theirs": 2, "ours": 1}
 
 
-def test_the_same_content_in_other_bytes_is_refused() -> None:
-    """MessagePack has many spellings of one number: only the shortest is signed, or hashes would differ."""
+def test_non_canonical_encodings_are_refused() -> None:
+    """MessagePack has several encodings of one number: only the shortest is valid, or hashes would differ."""
     body = commits.encode(saved())
     longer = body.replace(b"\x07\x05", b"\xcc\x07\x05", 1)
     assert msgspec.msgpack.decode(longer) == msgspec.msgpack.decode(body)
@@ -115,8 +115,8 @@ def test_deep_nesting_is_refused() -> None:
 
 
 @given(st.dictionaries(st.text(min_size=1, max_size=8), JSON, max_size=5), st.booleans())
-def test_a_commit_says_exactly_what_it_wrote(fields: dict[str, Any], makes: bool) -> None:
-    """Its state has a head for each value with its author and time: plain ones as they are, a new record's sets as members."""
+def test_a_commit_s_state_has_exactly_its_writes(fields: dict[str, Any], makes: bool) -> None:
+    """A head for each value with author and time; sets of a new record as members."""
     fields = dict(sorted({name.strip("/") or "x": value for name, value in fields.items()}.items()))
     if makes:
         fields = dict(sorted({**fields, "_code": "JBL-A-1-00"}.items()))
@@ -135,8 +135,8 @@ def test_a_commit_says_exactly_what_it_wrote(fields: dict[str, Any], makes: bool
         st.sampled_from("abcdef"), st.dictionaries(st.sampled_from(DEVICES), st.integers(1, 9), max_size=3), max_size=5
     )
 )
-def test_contexts_are_grouped_and_lose_nothing(seen: dict[str, dict[bytes, int]]) -> None:
-    """Fields that had seen the same share one group; writing the groups out gives what went in."""
+def test_grouping_contexts_is_lossless(seen: dict[str, dict[bytes, int]]) -> None:
+    """Fields with equal contexts share one group."""
     groups = commits.group_contexts(seen)
     assert {name: dict(pairs) for names, pairs in groups for name in names} == {n: s for n, s in seen.items() if s}
     assert len({pairs for _, pairs in groups}) == len(groups)

@@ -1,4 +1,4 @@
-"""The rule of what an edit covers and what a server accepts, on a model: no one person ends a conflict between others, nobody is stuck."""
+"""The conflict rule on a model: no one person ends a conflict between others, and no honest commit is stuck."""
 
 import random
 from collections.abc import Iterator
@@ -89,7 +89,7 @@ def small_histories(field: Field, left: int) -> Iterator[Field]:
     [(3, False), (3, True), pytest.param(4, False, marks=[pytest.mark.long, pytest.mark.timeout(3_600)])],
 )
 def test_every_small_history(policy: str, base: bool, size: int) -> None:
-    """All histories of three commits (of four) by up to three people, one of them with any context whatever and two devices."""
+    """All histories of three commits (of four) by up to three people, one with two devices and arbitrary contexts."""
     field = a_field(policy, (0, 1, 1, 2, 3))
     if base:
         field.base = True
@@ -198,7 +198,7 @@ class History:
     "seeds", [range(1_500), pytest.param(range(1_500, 80_000), marks=[pytest.mark.long, pytest.mark.timeout(3_600)])]
 )
 def test_many_larger_histories(seeds: range) -> None:
-    """No commits of one person end a conflict between others, no honest commit is stuck, and any order of arrival has one outcome."""
+    """No person's commits end a conflict between others, no honest commit is stuck, and the order of arrival does not matter."""
     conflicts = 0
     for seed in seeds:
         history = History(seed)

@@ -1,4 +1,4 @@
-"""A withdrawn consent beats a given one, whatever the clocks say."""
+"""A withdrawn consent wins over a given one, whatever the clocks show."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,8 +15,8 @@ _heads = st.lists(
 
 
 @given(_heads)
-def test_withdrawn_beats_all(said: list[tuple[str, int]]) -> None:
-    """Among concurrent values, at any times, in any order: withdrawn if anybody withdrew it, given only if nobody said otherwise."""
+def test_a_withdrawal_wins(said: list[tuple[str, int]]) -> None:
+    """Concurrent values at any times, in any order: withdrawn if anybody withdrew it, given only without other values."""
     heads = tuple(Head(bytes([n]) * 16, 1, at, "x", state) for n, (state, at) in enumerate(said))
     settled = settle(Register(heads, {head.device: 1 for head in heads}), _rule.policy)
     states = {state for state, _ in said}

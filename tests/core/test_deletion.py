@@ -1,4 +1,4 @@
-"""A deletion says what it had seen of each register: what it had not seen keeps the record."""
+"""Deletions carry a context per register: a write outside it keeps the record."""
 
 from fieldsync.core.commit import FORMAT, Commit, Context, decode_commit, encode, state_of
 from fieldsync.core.deletion import deletion_value, has_seen, is_deletion, unseen_by_deletions, with_repeated
@@ -28,8 +28,8 @@ def joined(*commits: Commit) -> State:
     return state
 
 
-def test_a_write_between_two_that_were_seen_is_not_swallowed() -> None:
-    """Basim's seventh commit was seen and his fifth was quarantined: taken at last, it keeps the record."""
+def test_an_unseen_write_between_two_seen_ones_keeps_the_record() -> None:
+    """Basim's seventh commit was seen while his fifth was quarantined: once accepted, it keeps the record."""
     here = joined(MADE, LATER)
     removed = commit(AMAL, 2, {"_deleted": deletion_value("moved", here)})
     after = joined(MADE, LATER, removed)
@@ -38,8 +38,8 @@ def test_a_write_between_two_that_were_seen_is_not_swallowed() -> None:
     assert [(name, head.value) for name, head in unseen_by_deletions(taken)] == [("location", "waits")]
 
 
-def test_a_removal_may_arrive_before_what_it_had_seen() -> None:
-    """Whoever removed the record had seen its beginning, and what covered that is on its way; what covers neither keeps the record."""
+def test_a_removal_may_arrive_before_its_context() -> None:
+    """The removal's context names a write not yet here, which covers an older one; neither keeps the record."""
     edit = commit(BASIM, 5, {"location": "m2"}, ((("location",), ((AMAL, 1),)),))
     other = commit(NEW, 1, {"location": "m3"}, ((("location",), ((AMAL, 1),)),))
     removed = commit(BASIM, 6, {"_deleted": deletion_value("moved", joined(MADE, edit))})
@@ -48,8 +48,8 @@ def test_a_removal_may_arrive_before_what_it_had_seen() -> None:
     assert [head.value for _, head in unseen_by_deletions(joined(MADE, other, removed, edit))] == ["m3"]
 
 
-def test_a_deletion_of_0_1_has_one_number_for_each_device() -> None:
-    """It is read as ever: what it says to have seen of a device, it has seen of every register."""
+def test_a_0_1_deletion_has_one_number_per_device() -> None:
+    """That number applies to every register."""
     old: Value = {"reason": "moved", "saw": {AMAL.hex(): 1, BASIM.hex(): 7}}
     assert is_deletion(old)
     assert is_deletion(deletion_value("moved", joined(MADE)))
@@ -60,8 +60,8 @@ def test_a_deletion_of_0_1_has_one_number_for_each_device() -> None:
     assert [head.value for _, head in unseen_by_deletions(joined(MADE, LATER, removed, newer))] == ["new"]
 
 
-def test_a_field_that_bears_another_name_now_was_seen_under_its_old_one() -> None:
-    """A form renames a field after the removal: what was seen of it stays seen."""
+def test_a_renamed_field_stays_in_a_deletion_s_context() -> None:
+    """A form renames a field after the removal: its writes still count as seen."""
     here = joined(MADE, LATER)
     removed = commit(AMAL, 2, {"_deleted": deletion_value("moved", here)})
     state = joined(MADE, LATER, removed)
@@ -70,8 +70,8 @@ def test_a_field_that_bears_another_name_now_was_seen_under_its_old_one() -> Non
     assert list(unseen_by_deletions(renamed, lambda name: "street" if name == "address" else name)) == []
 
 
-def test_a_copy_s_deletion_names_its_own_writes() -> None:
-    """A copied laptop goes on as a new device: what its removal had seen of itself is renamed, register by register."""
+def test_a_renewed_device_s_deletion_names_its_own_writes() -> None:
+    """A copied laptop becomes a new device: its deletion's context is renamed register by register."""
     shared = collect_old_writes([MADE])
     edit = commit(AMAL, 3, {"location": "mine"}, ((("location",), ((AMAL, 1),)),))
     here = joined(MADE, edit)
@@ -85,8 +85,8 @@ def test_a_copy_s_deletion_names_its_own_writes() -> None:
     assert [head.value for _, head in unseen_by_deletions(joined(MADE, *again, other))] == ["unseen"]
 
 
-def test_a_deletion_has_seen_the_repetition_of_what_it_had_seen_and_of_nothing_else() -> None:
-    """A server says Basim's writes again: the removal had seen the seventh, and 0.1's one, too, but not the eighth."""
+def test_a_deletion_covers_re_issued_commits_of_its_context_only() -> None:
+    """A server re-issues Basim's writes: the seventh was seen, also in 0.1's form, the eighth was not."""
     repeated = {"address": {(BASIM, 7): (NEW, 4), (BASIM, 8): (NEW, 5)}, "size": {(AMAL, 1): (NEW, 3)}}
     old: Value = {"reason": "moved", "saw": {AMAL.hex(): 1, BASIM.hex(): 7}}
     for value in (deletion_value("moved", joined(MADE, LATER)), old):

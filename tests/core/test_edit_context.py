@@ -1,4 +1,4 @@
-"""What an edit covers and names, by the program's registers, is what the model says, dot by dot."""
+"""Coverage and context of edits: the program's registers agree with the model."""
 
 from fieldsync.core.edit_context import Editor, covered_heads, edit_context, is_open
 from fieldsync.core.lifecycle import Lifecycle
@@ -80,8 +80,8 @@ class Compared(History):
         super().write(device)
 
 
-def test_the_program_and_the_model_are_one() -> None:
-    """Heads covered, commits named, what is open, and the contexts that heads keep: in random histories, joined in any order."""
+def test_the_program_agrees_with_the_model() -> None:
+    """Covered heads, named commits, open registers and contexts, in random histories joined in any order."""
     compared = conflicts = 0
     for seed in range(150):
         history = Compared(seed)
@@ -94,8 +94,8 @@ def test_the_program_and_the_model_are_one() -> None:
 A, B, C, M = (bytes([n]) * 16 for n in (1, 2, 3, 9))
 
 
-def test_taking_one_side_s_value_does_not_hide_the_other() -> None:
-    """Amal writes x and Basim y over Maha's value; Huda, who knew only Amal's, writes y over it: x lost to nobody's decision."""
+def test_adopting_one_side_s_value_does_not_hide_the_other() -> None:
+    """Over Maha's value Amal writes x and Basim y; Huda, who saw only Amal's, writes y over it: x stays a head."""
     started = register_of_write(Head(M, 1, 0, "Maha", "m"), {})
     amal = register_of_write(Head(A, 1, 1, "Amal", "x"), {M: 1})
     basim = register_of_write(Head(B, 1, 2, "Basim", "y"), {M: 1})
@@ -119,8 +119,8 @@ def test_codes_are_compared_exactly() -> None:
     assert is_open(register, Policy("review", ("محمد", "محمـد")), bytes)
 
 
-def test_an_unknown_context_hides_nothing_and_shows_nothing() -> None:
-    """Of 0.1's heads no context is known: equal values are shown as one, and an edit leaves others' heads where they are."""
+def test_heads_with_unknown_contexts() -> None:
+    """Heads of 0.1 have none: equal values are shown as one, and an edit leaves others' heads."""
     heads = (Head(A, 1, 1, "Amal", "y"), Head(B, 1, 2, "Basim", "y"))
     old = Register(heads, {A: 1, B: 1, M: 1})
     assert contexts_of(old) == (None, None)

@@ -29,15 +29,15 @@ def lifecycles(draw: st.DrawFn) -> Lifecycle:
     return Lifecycle(NAMES, transitions, forks, tuple(one_way.values()))
 
 
-def test_a_new_record_starts_in_the_initial_state_and_nowhere_else() -> None:
-    """Only the first state may follow on no state at all."""
+def test_a_new_record_starts_in_the_initial_state() -> None:
+    """No other state may follow an empty one."""
     assert VISIT.initial_state == "planned"
     assert VISIT.allows_step(None, "planned")
     assert not VISIT.allows_step(None, "done")
 
 
 def test_only_listed_steps_are_allowed() -> None:
-    """A step needs its transition; staying is no step; unknown states are refused."""
+    """A step needs its transition; a repeated state and an unknown one are refused."""
     assert VISIT.allows_step("planned", "done")
     assert VISIT.allows_step("done", "done")
     assert not VISIT.allows_step("done", "planned")
@@ -45,28 +45,28 @@ def test_only_listed_steps_are_allowed() -> None:
     assert not VISIT.allows_step("lost", "lost")
 
 
-def test_a_record_in_a_state_of_another_form_is_not_stuck() -> None:
-    """A state that the schema no longer knows may go to any that it does know."""
+def test_an_unknown_state_may_go_to_any_known_one() -> None:
+    """A state that the schema no longer has does not block a record."""
     assert VISIT.allows_step("postponed", "done")
     assert not VISIT.allows_step("postponed", "postponed")
 
 
 def test_the_reachable_state_is_further() -> None:
-    """One way only: the end of the way; both ways: the later in the list."""
+    """With a path one way, its end; with paths both ways, the later in the list."""
     assert VISIT.further_state("planned", "done") == "done"
     assert VISIT.further_state("missed", "done") == "done"
     assert VISIT.further_state("planned", "missed") == "missed"
     assert VISIT.further_state("missed", "cancelled") == "cancelled"
 
 
-def test_a_stated_winner_wins_without_a_path() -> None:
-    """A visit that was made beats its cancelling, although no step leads from one to the other."""
+def test_a_declared_winner_wins_without_a_path() -> None:
+    """A visit made wins over its cancelling, although no step leads from one to the other."""
     assert VISIT.further_state("cancelled", "done") == "done"
     assert VISIT.further_state("done", "cancelled") == "done"
 
 
-def test_diverging_branches_and_unknown_states_ask_a_person() -> None:
-    """No path either way, a listed fork, or a state of another form: nobody decides by machine."""
+def test_diverging_branches_and_unknown_states_need_review() -> None:
+    """No path either way, a declared fork, or a state of another form."""
     assert APPROVAL.further_state("approved", "rejected") is None
     assert APPROVAL.further_state("requested", "approved") == "approved"
     assert VISIT.further_state("done", "postponed") is None
@@ -74,8 +74,8 @@ def test_diverging_branches_and_unknown_states_ask_a_person() -> None:
     assert split.further_state("b", "c") is None
 
 
-def test_choices_in_a_row_are_a_lifecycle() -> None:
-    """Of an ordered list the later one is further."""
+def test_ordered_choices_are_a_lifecycle() -> None:
+    """The later choice is further along."""
     row = linear_lifecycle(("surveyed", "approved", "finished"))
     assert row.further_state("finished", "surveyed") == "finished"
     assert row.allows_step("surveyed", "finished")
@@ -83,14 +83,14 @@ def test_choices_in_a_row_are_a_lifecycle() -> None:
 
 
 @given(lifecycles(), st.sampled_from(NAMES), st.sampled_from(NAMES))
-def test_further_does_not_depend_on_the_order_of_its_arguments(lifecycle: Lifecycle, a: str, b: str) -> None:
-    """Two nodes that hold the same two states agree, and the answer is one of them or nobody's."""
+def test_comparison_of_states_is_symmetric(lifecycle: Lifecycle, a: str, b: str) -> None:
+    """Two nodes with the same two states agree on one of them, or on none."""
     assert lifecycle.further_state(a, b) == lifecycle.further_state(b, a)
     assert lifecycle.further_state(a, b) in (a, b, None)
     assert lifecycle.further_state(a, a) == a
 
 
 @given(lifecycles(), st.sampled_from(NAMES))
-def test_every_allowed_step_can_be_reached(lifecycle: Lifecycle, a: str) -> None:
-    """What may follow a state is reachable from it."""
+def test_every_allowed_step_is_reachable(lifecycle: Lifecycle, a: str) -> None:
+    """A state's successors are reachable from it."""
     assert all(lifecycle.reaches(a, state) for state in lifecycle.next_states(a))

@@ -1,4 +1,4 @@
-"""Names: what is equal, what is found, and what a hostile question cannot do."""
+"""Names: equality, search, and hostile queries."""
 
 import sqlite3
 import unicodedata
@@ -109,15 +109,15 @@ def test_a_search_forgives_spelling_and_script(asked: str, stored: str):
         ("!?", "محمد"),
     ],
 )
-def test_a_search_does_not_find_what_was_not_asked_for(asked: str, stored: str):
-    """Every word must be there, and an internal term cannot be asked for."""
+def test_a_search_needs_every_word(asked: str, stored: str):
+    """Every word must match, and an internal term cannot be searched for."""
     assert Found(stored).by(asked) == ([0] if asked == "حسن" else [])
 
 
 @settings(max_examples=200, deadline=None)
 @given(ANYTHING)
-def test_what_was_stored_is_found_by_itself(text: str):
-    """Whatever the text, a search for it is legal and finds it, unless it has no word at all."""
+def test_any_stored_text_is_found_by_itself(text: str):
+    """A search for any text is legal and finds it, unless it has no word."""
     assert Found(text).by(text) == ([0] if names.match_expression(text) else [])
     assert bool(names.match_expression(text)) == bool(names.search_terms(text))
 
@@ -139,15 +139,15 @@ def test_what_was_stored_is_found_by_itself(text: str):
     ],
 )
 def test_hostile_syntax_is_only_words(hostile: str):
-    """Nothing that a person types is read as a query's syntax."""
+    """Typed text is never read as query syntax."""
     Found("ordinary").by(hostile)
     for alternatives in names.query_terms(hostile):
         for term in alternatives:
             assert term.replace("_", "").replace(" ", "").isalnum()
 
 
-def test_a_long_question_is_cut():
-    """A pasted page asks for no more than sixteen words."""
+def test_a_long_query_is_truncated():
+    """A pasted page is searched by at most sixteen words."""
     assert len(names.query_terms("كلمة " * 10_000)) == 16
 
 
@@ -188,8 +188,8 @@ def test_a_skeleton_is_the_same_in_both_scripts(spellings: tuple[str, ...], bone
     assert {names.skeleton(names.name_tokens(spelling)[0]) for spelling in spellings} == {bones}
 
 
-def test_real_names_that_look_alike_stay_apart_in_equality():
-    """Search may take هدى for هدي; equality may not, they are two people."""
+def test_similar_names_are_not_equal():
+    """Search may match هدى and هدي; equality may not, as they are two people."""
     assert names.fold_text("هدى") == names.fold_text("هدي")
     assert not names.equal_values("هدى", "هدي")
     assert not names.equal_values("سنا", "سناء")
@@ -212,8 +212,8 @@ def test_real_names_that_look_alike_stay_apart_in_equality():
         (None, None),
     ],
 )
-def test_what_nobody_can_see_makes_no_difference(a: object, b: object):
-    """Spaces, digits' script, tatweel, invisible signs and composition are no conflict."""
+def test_invisible_differences_are_ignored(a: object, b: object):
+    """Spaces, digits' script, tatweel, invisible characters and composition are not a conflict."""
     assert names.equal_values(a, b)
     assert names.equal_values(b, a)
 
@@ -222,14 +222,14 @@ def test_what_nobody_can_see_makes_no_difference(a: object, b: object):
     ("a", "b"),
     [(True, 1), (False, 0), (None, ""), ("1", 1), ("a", "A"), ([1], [1, 1]), ({"a": 1}, {"b": 1})],
 )
-def test_what_people_can_see_does(a: object, b: object):
-    """Kinds of value and capital letters are real differences."""
+def test_visible_differences_count(a: object, b: object):
+    """Types of value and capital letters are real differences."""
     assert not names.equal_values(a, b)
 
 
 @given(st.text())
-def test_plain_settles_at_once(text: str):
-    """Normalising twice is normalising once, and gives composed text without outer spaces."""
+def test_plain_normalisation_is_idempotent(text: str):
+    """The result is composed text without outer spaces."""
     once = names.strip_invisible(text)
     assert names.strip_invisible(once) == once
     assert once == once.strip()
@@ -237,6 +237,6 @@ def test_plain_settles_at_once(text: str):
 
 
 @given(st.text("ابةتحخدرسشعقكلمنهويءأإآئؤىabcdhlnrsuABC'-79", min_size=1, max_size=12))
-def test_the_short_way_folds_as_the_long_one(word: str):
-    """A word of plain letters is folded without being decomposed; a sign that nobody sees in it takes the long way."""
+def test_the_fast_path_folds_like_the_general_one(word: str):
+    """A word of plain letters is folded without decomposition; one with invisible characters is not."""
     assert names.search_terms(word) == names.search_terms(word + "\u0640") == names.search_terms("\u200f" + word)

@@ -1,4 +1,4 @@
-"""Registers: join is the only merge, and heads are exactly the writes that nobody has covered."""
+"""Registers: join is the only merge, and heads are exactly the uncovered writes."""
 
 from dataclasses import dataclass, field
 
@@ -124,8 +124,8 @@ def lived(steps: list[tuple[object, ...]], check: bool = False) -> History:
 
 @settings(max_examples=400)
 @given(STEPS)
-def test_heads_are_exactly_the_writes_that_nobody_covers(steps: list[tuple[object, ...]]) -> None:
-    """Against an oracle that tracks causality dot by dot: restricted edits, decisions, stale forms, repeats, any order."""
+def test_heads_are_exactly_the_uncovered_writes(steps: list[tuple[object, ...]]) -> None:
+    """Against a dot-by-dot oracle: restricted edits, decisions, stale forms, repeats, any order."""
     lived(steps, check=True)
 
 
@@ -160,7 +160,7 @@ def test_join_is_a_lattice(steps: list[tuple[object, ...]]) -> None:
 
 @given(STEPS)
 def test_a_register_is_well_formed(steps: list[tuple[object, ...]]) -> None:
-    """Heads are sorted by dot, one for each device, and every head is among what was seen."""
+    """Heads are sorted by dot, one per device, each within `seen`."""
     for node in lived(steps).nodes:
         heads, seen, contexts = node.register
         assert list(heads) == sorted(heads, key=lambda h: h.dot)
@@ -175,8 +175,8 @@ def test_a_register_is_well_formed(steps: list[tuple[object, ...]]) -> None:
 
 
 @given(STEPS, _who)
-def test_joining_changes_neither_side(steps: list[tuple[object, ...]], who: int) -> None:
-    """Registers are values: a join makes a new one and leaves both as they were."""
+def test_joining_does_not_mutate(steps: list[tuple[object, ...]], who: int) -> None:
+    """A join makes a new register and leaves both inputs unchanged."""
     history = lived(steps)
     a, b = history.nodes[who].register, history.nodes[(who + 1) % 4].register
     before = a.heads, dict(a.seen), b.heads, dict(b.seen)
@@ -184,8 +184,8 @@ def test_joining_changes_neither_side(steps: list[tuple[object, ...]], who: int)
     assert before == (a.heads, dict(a.seen), b.heads, dict(b.seen))
 
 
-def test_basim_decides_nothing_by_accident() -> None:
-    """With heads A:5 and B:7, an edit by somebody who may not decide is a third opinion: both stay, and a decision covers them."""
+def test_an_edit_does_not_decide_a_conflict() -> None:
+    """With heads A:5 and B:7, an edit without permission adds a third head; a decision covers all."""
     a, b, c = DEVICES[:3]
     five = register_of_write(Head(a, 5, 1, "Amal", "Latakia"), {})
     seven = register_of_write(Head(b, 7, 2, "Basim", "Tartus"), {})

@@ -1,4 +1,4 @@
-"""Text from records on a supervisor's screen: nothing in it may act, and Arabic must stay whole."""
+"""Text from records on a screen: control characters are harmless, and Arabic stays intact."""
 
 import re
 import unicodedata
@@ -22,7 +22,7 @@ NEVER = re.compile(
 
 
 @given(NASTY)
-def test_nothing_that_acts_gets_through(text: str):
+def test_control_characters_are_removed(text: str):
     """No control, bidi override, separator, tag, surrogate or private character survives."""
     shown = safetext.safe_text(text)
     assert not NEVER.search(shown)
@@ -30,8 +30,8 @@ def test_nothing_that_acts_gets_through(text: str):
 
 
 @given(NASTY)
-def test_only_line_feeds_are_let_through_where_lines_are_wanted(text: str):
-    """A note keeps its lines; everything else that acts is still written out."""
+def test_only_line_feeds_pass_in_multiline_text(text: str):
+    """A note keeps its lines; all other control characters are written out."""
     assert not NEVER.search(safetext.safe_text(text, lines=True).replace("\n", ""))
 
 
@@ -42,15 +42,15 @@ def test_ordinary_arabic_is_untouched(text: str):
 
 
 @given(NASTY)
-def test_showing_twice_changes_nothing(text: str):
-    """What was made harmless once is harmless."""
+def test_making_text_safe_is_idempotent(text: str):
+    """Safe text stays the same."""
     once = safetext.safe_text(text)
     assert safetext.safe_text(once) == once
 
 
 @given(NASTY)
-def test_what_is_left_out_is_written_out(text: str):
-    """Nothing vanishes: from what is shown, the text can be had back."""
+def test_safe_text_is_reversible(text: str):
+    """Nothing is lost: the original can be restored from the safe text."""
     shown = safetext.safe_text(text)
     back = re.sub("⟨U[+]([0-9A-F]{4,6})⟩", lambda found: chr(int(found[1], 16)), shown)
     assert back == text
@@ -77,7 +77,7 @@ def test_what_is_left_out_is_written_out(text: str):
         ("caf\u00e9\u00a0😀", "caf\u00e9\u00a0😀"),
     ],
 )
-def test_examples(text: str, shown: str):
+def test_examples_of_safe_text(text: str, shown: str):
     """Attacks are written out; a joiner between two Arabic letters is spelling and stays."""
     assert safetext.safe_text(text) == shown
 

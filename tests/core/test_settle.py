@@ -1,4 +1,4 @@
-"""Settle: every policy shows one of the heads, loses none, and gives the same answer whatever order they stand in."""
+"""Settle: every policy shows one of the heads, loses none, and ignores their order."""
 
 import pytest
 from hypothesis import given
@@ -61,16 +61,16 @@ def register(found: tuple[Head, ...]) -> Register:
 
 
 @given(heads() | reopened(), POLICY)
-def test_settle_is_a_function_of_the_heads_alone(found: tuple[Head, ...], policy: Policy) -> None:
-    """Any order of the same heads shows the same value from the same head, and asks the same question."""
+def test_settling_ignores_the_order_of_heads(found: tuple[Head, ...], policy: Policy) -> None:
+    """The same heads in any order show the same value and the same need for review."""
     first = settle(register(found), policy)
     for order in (found[::-1], found[1:] + found[:1], found[2:] + found[:2]):
         assert settle(Register(order, register(found).seen), policy) == first
 
 
 @given(heads() | reopened(), POLICY)
-def test_what_is_shown_is_one_of_the_heads_and_none_is_lost(found: tuple[Head, ...], policy: Policy) -> None:
-    """The shown value stands among the candidates, and the register is as it was."""
+def test_the_shown_value_is_one_of_the_heads(found: tuple[Head, ...], policy: Policy) -> None:
+    """The register is unchanged."""
     before = register(found)
     settled = settle(before, policy)
     assert before == register(found)
@@ -83,8 +83,8 @@ def test_what_is_shown_is_one_of_the_heads_and_none_is_lost(found: tuple[Head, .
 
 
 @given(heads(), POLICY)
-def test_equal_values_are_no_conflict(found: tuple[Head, ...], policy: Policy) -> None:
-    """Where all say the same, spaces and script of digits aside, nobody is asked."""
+def test_equal_values_are_not_a_conflict(found: tuple[Head, ...], policy: Policy) -> None:
+    """Ignoring spaces and the script of digits."""
     if found and all(names.equal_values(head.value, found[0].value) for head in found):
         settled = settle(register(found), policy)
         assert not settled.look
@@ -93,7 +93,7 @@ def test_equal_values_are_no_conflict(found: tuple[Head, ...], policy: Policy) -
 
 @given(heads())
 def test_review_asks_whenever_values_differ(found: tuple[Head, ...]) -> None:
-    """The default policy never decides between different values."""
+    """The default policy never chooses between different values."""
     differ = any(not names.equal_values(a.value, b.value) for a in found for b in found)
     settled = settle(register(found), Policy("review"))
     assert settled.look is differ
@@ -119,8 +119,8 @@ def test_choices_rank_by_their_order_not_by_their_letters(found: tuple[Head, ...
         assert not best.look
 
 
-def test_values_of_different_kinds_have_no_greatest() -> None:
-    """A number and a text cannot be ranked: both stand and a person looks."""
+def test_values_of_different_types_need_review() -> None:
+    """A number and a text cannot be ranked."""
     found = (Head(A, 1, 1, "", 5), Head(B, 1, 2, "", "five"))
     assert settle(register(found), Policy("greatest")).look
 
@@ -138,8 +138,8 @@ def test_furthest_follows_the_lifecycle_and_asks_where_it_forks(found: tuple[Hea
 
 
 @given(heads(st.sampled_from(["a", "b"])), st.sets(st.sampled_from([A, B, C, D])))
-def test_latest_asks_only_when_a_clock_was_off(found: tuple[Head, ...], off: set[bytes]) -> None:
-    """The newest stamp wins in silence, unless one of the clocks is known to be wrong."""
+def test_latest_needs_review_only_with_a_wrong_clock(found: tuple[Head, ...], off: set[bytes]) -> None:
+    """The newest stamp wins, unless one of the clocks is known to be wrong."""
     settled = settle(register(found), Policy("latest"), lambda head: head.device in off)
     if len({head.value for head in found}) > 1:
         assert settled.head == newest_head(found)
@@ -147,8 +147,8 @@ def test_latest_asks_only_when_a_clock_was_off(found: tuple[Head, ...], off: set
 
 
 @given(heads(st.sampled_from(["a", "b"])))
-def test_once_shows_the_first_and_asks_about_another(found: tuple[Head, ...]) -> None:
-    """What may be written once shows its first value; a different one needs a person."""
+def test_once_shows_the_first_value(found: tuple[Head, ...]) -> None:
+    """A different later value needs review."""
     settled = settle(register(found), Policy("once"))
     if len({head.value for head in found}) > 1:
         assert settled.look
@@ -156,8 +156,8 @@ def test_once_shows_the_first_and_asks_about_another(found: tuple[Head, ...]) ->
 
 
 @given(heads(st.booleans() | st.none()))
-def test_a_concurrent_add_beats_a_remove(found: tuple[Head, ...]) -> None:
-    """A member stays while anybody says so."""
+def test_a_concurrent_add_wins_over_a_removal(found: tuple[Head, ...]) -> None:
+    """A set member stays while any head has it."""
     assert settle_member(register(found)) is any(head.value is True for head in found)
 
 
@@ -171,8 +171,8 @@ def test_a_cloned_device_counts_once(found: tuple[Head, ...]) -> None:
 
 
 @given(heads(), POLICY)
-def test_an_undone_decision_shows_what_it_had_been_made_over(found: tuple[Head, ...], policy: Policy) -> None:
-    """Undoing gives back the question, with the same heads, authors and times."""
+def test_an_undone_decision_restores_its_heads(found: tuple[Head, ...], policy: Policy) -> None:
+    """With the same authors and times."""
     if found:
         undone = Head(D, 99, 99, "Samar", {REOPENED: [pack_head(head) for head in found]})
         assert candidate_heads(register((undone,))) == found
@@ -180,8 +180,8 @@ def test_an_undone_decision_shows_what_it_had_been_made_over(found: tuple[Head, 
 
 
 @given(heads(), heads())
-def test_two_who_undo_at_once_reopen_one_question(found: tuple[Head, ...], others: tuple[Head, ...]) -> None:
-    """Two supervisors undo the same decision, or one undoes while another edits: nothing is counted twice."""
+def test_concurrent_undos_reopen_one_question(found: tuple[Head, ...], others: tuple[Head, ...]) -> None:
+    """Two supervisors undo the same decision, or one undoes while another edits: no head counts twice."""
     undone = {REOPENED: [pack_head(head) for head in found]}
     both = (Head(A, 90, 5, "", undone), Head(B, 90, 6, "", undone), *(h for h in others if h.device not in {A, B}))
     expected = {head.dot for head in found} | {head.dot for head in others if head.device not in {A, B}}
@@ -190,8 +190,8 @@ def test_two_who_undo_at_once_reopen_one_question(found: tuple[Head, ...], other
 
 
 @pytest.mark.parametrize("value", [None, 5, [], [["zz", 1, 1, "", 1]], [[1, 2]], {}, [None], "x", [["00", 1, 1, "x"]]])
-def test_what_only_looks_like_an_undone_decision_is_shown_as_it_is(value: object) -> None:
-    """A device of another make may write anything: nothing breaks, and nothing that it wrote vanishes."""
+def test_a_malformed_undone_decision_is_shown_as_a_value(value: object) -> None:
+    """Values of a foreign program break nothing, and none vanishes."""
     head = Head(A, 1, 1, "", {REOPENED: value})  # type: ignore[dict-item]
     other = Head(B, 1, 2, "", "x")
     shown = settle(register((head, other)), Policy("review"))
@@ -202,8 +202,8 @@ def test_what_only_looks_like_an_undone_decision_is_shown_as_it_is(value: object
 
 
 @given(heads())
-def test_a_head_survives_being_carried_as_a_value(found: tuple[Head, ...]) -> None:
-    """What a decision was made over is kept in full."""
+def test_a_head_survives_packing_as_a_value(found: tuple[Head, ...]) -> None:
+    """The heads that a decision was made over are kept completely."""
     for head in found:
         again = unpack_head(pack_head(head))
         assert again == head

@@ -1,4 +1,4 @@
-"""Stamps: a clock that never goes back, and that a wrong clock elsewhere does not drag along."""
+"""Stamps: a clock that never goes back and is not affected by wrong clocks elsewhere."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +10,7 @@ MOMENTS = st.integers(0, 253_402_300_799_999)
 
 @given(st.lists(MOMENTS, min_size=1, max_size=30))
 def test_stamps_of_one_device_always_rise(clock: list[int]) -> None:
-    """Whatever the clock does between saves - stand, jump, go back - each stamp is later than the one before."""
+    """Whether the clock stands still, jumps or goes back, each stamp is later than the one before."""
     last, made = 0, []
     for now in clock:
         last = stamp.next_stamp(last, now)
@@ -20,8 +20,8 @@ def test_stamps_of_one_device_always_rise(clock: list[int]) -> None:
 
 
 @given(st.lists(st.tuples(MOMENTS, st.booleans()), min_size=1, max_size=20), MOMENTS)
-def test_what_was_heard_comes_before_what_is_written_next(heard: list[tuple[int, bool]], now: int) -> None:
-    """After hearing a stamp of a sound clock, the next own one is later: causality shows in time as well."""
+def test_a_received_stamp_precedes_the_next_own_one(heard: list[tuple[int, bool]], now: int) -> None:
+    """After receiving a correct clock's stamp, the next own one is later."""
     last = 0
     for remote, _ in heard:
         last = stamp.stamp_after_receiving(last, remote << stamp.COUNTER_BITS, now)
@@ -30,8 +30,8 @@ def test_what_was_heard_comes_before_what_is_written_next(heard: list[tuple[int,
     assert all(following > remote << stamp.COUNTER_BITS for remote in sound)
 
 
-def test_a_clock_ten_years_ahead_drags_nobody_along() -> None:
-    """A stamp far ahead of our clock is not taken over: it would make all our later saves lie."""
+def test_a_clock_ten_years_ahead_is_not_adopted() -> None:
+    """A stamp far ahead of our clock would falsify all our later saves."""
     now = 1_800_000_000_000
     ahead = (now + 10 * 365 * 86_400_000) << stamp.COUNTER_BITS
     assert stamp.stamp_after_receiving(5, ahead, now) == 5
@@ -39,14 +39,14 @@ def test_a_clock_ten_years_ahead_drags_nobody_along() -> None:
     assert stamp.stamp_after_receiving(5, within, now) == within
 
 
-def test_a_clock_three_years_behind_still_writes_after_what_it_heard() -> None:
-    """A laptop in the past stamps its save right behind the last that it has seen."""
+def test_a_slow_clock_stamps_after_received_stamps() -> None:
+    """A laptop three years behind stamps its save right after the latest received one."""
     heard = 1_800_000_000_000 << stamp.COUNTER_BITS
     past = 1_700_000_000_000
     assert stamp.next_stamp(heard, past) == heard + 1
 
 
-def test_more_saves_than_the_counter_holds_run_into_the_next_millisecond() -> None:
+def test_a_full_counter_advances_to_the_next_millisecond() -> None:
     """70,000 saves in one millisecond stay in order."""
     last = 0
     for _ in range(70_000):
@@ -54,8 +54,8 @@ def test_more_saves_than_the_counter_holds_run_into_the_next_millisecond() -> No
     assert stamp.milliseconds(last) == 2
 
 
-def test_stamps_are_written_as_people_and_programs_read_time() -> None:
-    """RFC 3339 in UTC with milliseconds; out of bounds is shown as the nearest bound, never a crash."""
+def test_stamps_are_formatted_as_rfc_3339() -> None:
+    """In UTC with milliseconds; out-of-range stamps are clamped."""
     assert stamp.stamp_text(1_793_607_300_123 << stamp.COUNTER_BITS) == "2026-11-02T08:15:00.123Z"
     assert stamp.stamp_text(0) == "1970-01-01T00:00:00.000Z"
     assert stamp.stamp_text(-5) == "1970-01-01T00:00:00.000Z"

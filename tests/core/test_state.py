@@ -35,8 +35,8 @@ def states(world: World) -> list[State]:
 
 @settings(max_examples=150)
 @given(WORLDS, st.data())
-def test_merging_short_states_is_joining_their_registers(world: World, data: st.DataObject) -> None:
-    """merge = write out, join, fold: the same registers, and the same short form."""
+def test_merging_states_joins_their_registers(world: World, data: st.DataObject) -> None:
+    """Expanding, joining and folding give the same registers, and the same short form."""
     everything = states(world)
     for _ in range(5 if everything else 0):
         ours, theirs = data.draw(st.sampled_from(everything)), data.draw(st.sampled_from(everything))
@@ -82,8 +82,8 @@ def test_merging_states_is_a_lattice(world: World) -> None:
 
 @settings(max_examples=150)
 @given(WORLDS)
-def test_terms_are_equal_where_registers_are(world: World) -> None:
-    """A digest's term stands for all registers: equal when they are equal, different when they differ."""
+def test_equal_terms_mean_equal_registers(world: World) -> None:
+    """A digest's term differs if any register differs."""
     terms: dict[int, bytes] = {}
     bytes_: dict[bytes, int] = {}
     for writer in world.writers:
@@ -95,8 +95,8 @@ def test_terms_are_equal_where_registers_are(world: World) -> None:
 
 @settings(max_examples=150)
 @given(WORLDS)
-def test_one_register_is_read_as_it_stands_among_all(world: World) -> None:
-    """Reading one register and writing all out say the same, for fields, members, and names that nobody wrote."""
+def test_one_register_equals_that_of_the_expanded_state(world: World) -> None:
+    """For fields, members, and unknown names."""
     for state in states(world):
         everything = registers(state)
         wanted = {*everything, *FIELDS, *(f"needs/{m}" for m in MEMBERS), "needs", "needs/none", "other", "name/x"}
@@ -107,8 +107,8 @@ def test_one_register_is_read_as_it_stands_among_all(world: World) -> None:
 
 @settings(max_examples=100)
 @given(WORLDS)
-def test_the_newest_write_and_the_dots_are_those_of_the_heads(world: World) -> None:
-    """What a record was last changed by, and which commits stand in it."""
+def test_the_newest_write_and_the_dots_come_from_the_heads(world: World) -> None:
+    """The last change of a record, and the commits in it."""
     for writer in world.writers:
         if writer.state is None:
             continue
@@ -124,8 +124,8 @@ def test_the_newest_write_and_the_dots_are_those_of_the_heads(world: World) -> N
 
 @settings(max_examples=100)
 @given(WORLDS)
-def test_merging_changes_neither_side(world: World) -> None:
-    """States are values: a merge leaves both as they were."""
+def test_merging_does_not_mutate(world: World) -> None:
+    """A merge leaves both states unchanged."""
     everything = states(world)[:6]
     before = [canonical_bytes(state) for state in everything]
     for a in everything:
@@ -134,8 +134,8 @@ def test_merging_changes_neither_side(world: World) -> None:
     assert before == [canonical_bytes(state) for state in everything]
 
 
-def test_one_record_made_on_two_laptops_has_one_beginning() -> None:
-    """A record of the same id made twice: the smaller dot is its base on every node, and both values stand."""
+def test_a_record_created_on_two_laptops_has_one_base() -> None:
+    """With one id created twice, the smaller dot is the base on every node, and both values stay."""
     world = World()
     world.make(0, {"name": "Huda", "needs": ["food"]})
     world.make(1, {"name": "هدى", "needs": ["food", "shelter"]})
@@ -153,8 +153,8 @@ def test_one_record_made_on_two_laptops_has_one_beginning() -> None:
 
 
 @given(WORLDS)
-def test_a_state_cut_in_two_joins_to_itself_again(world: World) -> None:
-    """However often it is cut: all parts together are the whole, and a part that cannot be cut is one register or the base."""
+def test_parts_of_a_state_join_to_the_whole(world: World) -> None:
+    """Split any number of times; an indivisible part is one register or the base."""
     for writer in world.writers:
         if writer.state is None:
             continue

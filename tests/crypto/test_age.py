@@ -1,4 +1,4 @@
-"""age files: what was written by any version opens, what was changed does not, and no error of the library escapes."""
+"""age files: those of any version open, altered ones do not, and no error of the library escapes."""
 
 import io
 from pathlib import Path
@@ -29,8 +29,8 @@ def test_the_frozen_file_opens() -> None:
     assert pyrage.decrypt(FROZEN, [pyrage.x25519.Identity.from_str(IDENTITY)]) == CONTENT
 
 
-def test_who_cannot_read_it() -> None:
-    """Another identity: for somebody else. Several recipients: each of them."""
+def test_only_recipients_can_read_a_file() -> None:
+    """Another identity is refused as not a recipient; each of several recipients can read it."""
     other, third = age.new_identity(), age.new_identity()
     with pytest.raises(errors.BadBundle) as fault:
         opened(FROZEN, other)
@@ -41,16 +41,16 @@ def test_who_cannot_read_it() -> None:
 
 
 @given(st.binary(max_size=300), st.integers(0, len(FROZEN)))
-def test_no_bytes_are_more_than_refused(data: bytes, at: int) -> None:
-    """Anything, and anything put into the middle of a good file, is BadBundle; never the library's own error."""
+def test_altered_files_are_refused(data: bytes, at: int) -> None:
+    """Any bytes, also within a valid file, give BadBundle, never the library's own error."""
     for tried in (data, FROZEN[:at] + data, FROZEN[:at] + data + FROZEN[at + len(data) :]):
         if tried != FROZEN:
             with pytest.raises(errors.BadBundle):
                 opened(tried)
 
 
-def test_whose_error_it_is() -> None:
-    """What goes wrong where pieces come from or go to is told as what it was."""
+def test_errors_of_the_source_and_target_are_kept() -> None:
+    """A failure while reading or writing pieces is reported as such."""
 
     def broken():
         yield b"x"
@@ -71,15 +71,15 @@ def test_whose_error_it_is() -> None:
         age.decrypt(io.BytesIO(FROZEN), IDENTITY, Full().write)
 
 
-def test_recipients() -> None:
-    """Only X25519 recipients are taken."""
+def test_only_x25519_recipients_are_accepted() -> None:
+    """Other recipient types are refused."""
     assert age.is_recipient(age.public_recipient(IDENTITY))
     for text in ("", "age1", IDENTITY, "ssh-ed25519 AAAA", age.public_recipient(IDENTITY)[:-1] + "x", "\0", "é" * 99):
         assert not age.is_recipient(text)
 
 
-def test_what_is_put_aside_is_sealed_and_gone(tmp_path: Path) -> None:
-    """Pieces come back as they were, as often as asked; on the disk there is nothing to read, and afterwards no file."""
+def test_temporary_pieces_are_encrypted_and_deleted(tmp_path: Path) -> None:
+    """They can be read back repeatedly; the disk holds no plain text, and afterwards no file."""
     pieces = [b"piece", b"", b"WISTERIA" * 9_000]
     with age.Spool(tmp_path) as spool:
         for piece in pieces:

@@ -1,4 +1,4 @@
-"""The hash chain and its seal: nothing is altered, dropped, reordered or replayed unnoticed."""
+"""The hash chain and its signature: alteration, omission, reordering and replay are detected."""
 
 from hashlib import sha256
 
@@ -23,16 +23,16 @@ KEY = DeviceKey.from_bytes(bytes(range(32)))
 BODIES = st.lists(st.binary(max_size=20), min_size=1, max_size=8)
 
 
-def test_a_chain_is_frozen():
-    """A device's first three chain hashes are the same on every version of the program."""
+def test_the_chain_is_frozen():
+    """A device's first three chain hashes are the same in every version."""
     assert chain.chain_start(DEVICE).hex() == FIRST
     links = chain.extend_chain(chain.chain_start(DEVICE), [b"one", b"two"])
     assert [(hash_.hex(), link.hex()) for hash_, link in links] == [ONE, TWO]
 
 
 @given(BODIES, st.integers(0, 8))
-def test_a_chain_may_be_extended_in_any_portions(bodies: list[bytes], at: int):
-    """One long extension, two short ones, and link by link give the same hashes."""
+def test_a_chain_can_be_extended_in_any_portions(bodies: list[bytes], at: int):
+    """One long extension, two short ones, and single links give the same hashes."""
     start = chain.chain_start(DEVICE)
     whole = chain.extend_chain(start, bodies)
     head = chain.extend_chain(start, bodies[:at])
@@ -51,8 +51,8 @@ def test_different_histories_have_different_heads(mine: list[bytes], theirs: lis
     assert equal_heads == (mine == theirs)
 
 
-def test_a_seal_holds_for_its_own_head_only():
-    """A seal is good for one device, one place and one head, and for nothing near it."""
+def test_a_chain_signature_is_valid_for_its_own_head_only():
+    """For one device, one position and one head."""
     head = bytes(32)
     seal = chain.sign_chain(KEY, 7, head)
     assert chain.check_seal(KEY.public, 7, head, seal)
@@ -64,16 +64,16 @@ def test_a_seal_holds_for_its_own_head_only():
     assert not chain.check_seal(KEY.public, 7, b"short", seal)
 
 
-def test_a_seals_message_is_frozen():
-    """The bytes that a seal signs are its words, the device, the place and the head."""
+def test_the_chain_signature_s_message_is_frozen():
+    """Its version string, the device, the position and the head."""
     message = chain.seal_message(DEVICE, 7, bytes.fromhex(FIRST))
     assert message == b"fieldsync seal 1" + DEVICE + (7).to_bytes(8) + bytes.fromhex(FIRST)
     with pytest.raises(ValueError, match="16 bytes"):
         chain.seal_message(DEVICE[1:], 7, bytes.fromhex(FIRST))
 
 
-def test_a_requests_message_is_frozen():
-    """The bytes that a request signs, each part with its length before it."""
+def test_the_request_s_message_is_frozen():
+    """Each part with its length before it."""
     assert chain.request_message("POST", "/v1/sync", "a=1", b"n", b"hello").hex() == (
         "6669656c6473796e632072657175657374203100000004504f5354000000082f76312f73796e63"
         "00000003613d31000000016e00000020"
@@ -82,7 +82,7 @@ def test_a_requests_message_is_frozen():
 
 
 def test_a_request_of_protocol_2_names_its_server_and_covers_its_body():
-    """Frozen: the words, then server, method, path, query, nonce, both hashes; zeros where commits follow as a stream."""
+    """Frozen: version string, server, method, path, query, nonce, both hashes; zeros if commits follow as a stream."""
     asked = chain.SignedRequest("POST", "/v2/heal", "a=1", b"n", b"hello", b"ask")
     framed = (
         "6669656c6473796e6320726571756573742032" "0000001073737373737373737373737373737373" "00000004504f5354"
@@ -94,8 +94,8 @@ def test_a_request_of_protocol_2_names_its_server_and_covers_its_body():
     assert chain.signed_request(1, b"s" * 16, asked) == chain.request_message("POST", "/v2/heal", "a=1", b"n", b"hello")
 
 
-def test_a_joining_of_protocol_2_names_its_server_and_all_that_is_enrolled():
-    """Frozen: the words, then pin, invite, secret, key, age recipient and letters, each with its length."""
+def test_a_protocol_2_join_names_its_server_and_all_enrolled_data():
+    """Frozen: version string, pin, invite, secret, key, age recipient and letters, each with its length."""
     joining = chain.SignedJoin(b"p" * 32, b"invite", b"secret", b"k" * 32, "age1", "AK")
     assert chain.signed_join(2, joining) == (
         b"fieldsync join 2\0\0\0\x20" + b"p" * 32 + b"\0\0\0\6invite\0\0\0\6secret\0\0\0\x20" + b"k" * 32
@@ -109,7 +109,7 @@ PARTS = st.tuples(*[st.text("ab/?", max_size=3)] * 3, *[st.binary(max_size=2)] *
 
 @given(PARTS, PARTS)
 def test_two_requests_never_sign_the_same_bytes(mine: tuple, theirs: tuple):
-    """No part can lend a letter to its neighbour: different requests have different messages."""
+    """Parts cannot run into each other: different requests have different messages."""
     equal = chain.request_message(*mine) == chain.request_message(*theirs)
     assert equal == (mine == theirs)
     server, asked = b"s" * 16, [chain.SignedRequest(*one, rest=one[-1]) for one in (mine, theirs)]

@@ -17,8 +17,8 @@ SIGNATURE = bytes.fromhex(
 )
 
 
-def test_the_rfcs_signature():
-    """Signatures are Ed25519 as RFC 8032 has it."""
+def test_signatures_are_ed25519():
+    """As in RFC 8032."""
     key = keys.DeviceKey.from_bytes(PRIVATE)
     assert key.public == PUBLIC
     assert key.sign(b"\x72") == SIGNATURE
@@ -26,8 +26,8 @@ def test_the_rfcs_signature():
 
 
 @given(st.binary(max_size=40), st.binary(max_size=70), st.binary(max_size=40))
-def test_a_malformed_signature_is_only_false(public: bytes, signature: bytes, message: bytes):
-    """Whatever bytes come as key and signature, verify says no and raises nothing."""
+def test_a_malformed_signature_is_false(public: bytes, signature: bytes, message: bytes):
+    """Any bytes as key and signature give False without an exception."""
     assert not keys.verify_signature(public, message, signature)
     assert not keys.verify_signature(PUBLIC, message, signature)
 
@@ -37,16 +37,16 @@ def test_a_device_id_is_frozen():
     assert keys.device_id(bytes(32)).hex() == "1a9a373ea804a5b435e63fcb97384ece"
 
 
-def test_a_key_survives_its_store():
-    """A key written to the store and read again is the same device; each new one is another."""
+def test_a_key_survives_storage():
+    """A stored key gives the same device; each new one is another."""
     key = keys.DeviceKey.generate()
     again = keys.DeviceKey.from_bytes(key.to_bytes())
     assert (again.public, again.device) == (key.public, keys.device_id(key.public))
     assert keys.DeviceKey.generate().device != key.device
 
 
-def test_a_printed_key_tells_nothing():
-    """A key that gets into a log shows its device and never its private half."""
+def test_a_printed_key_reveals_no_secret():
+    """Its representation has the device, not the private key."""
     key = keys.DeviceKey.from_bytes(PRIVATE)
     assert repr(key) == f"DeviceKey({key.device.hex()})"
 

@@ -1,4 +1,4 @@
-"""New passphrases: those that are guessed first are refused, with the reason; words are offered that nobody guesses."""
+"""New passphrases: easily guessed ones are refused with the reason; random words are suggested."""
 
 import secrets
 
@@ -19,14 +19,14 @@ from fieldsync.crypto import passphrases
         ("correct horse", None), ("خبز وملح وزيتون", None), ("كلمة ثانية", None), ("31415926535897932384626", None), ("x7-Kp2#mQ9z", None),
     ],
 )  # fmt: skip
-def test_what_is_too_easy(passphrase: str, reason: str | None) -> None:
-    """Short, repeated, a date, a row of keys, words that everybody tries; what a person thinks of is taken."""
+def test_easily_guessed_passphrases_are_refused(passphrase: str, reason: str | None) -> None:
+    """Short, repeated, a date, a row of keys, common words; others are accepted."""
     assert passphrases.easy_reason(passphrase) == reason
 
 
 @pytest.mark.parametrize(("lang", "words", "letters"), [("en", 4, "abdfghijklmnoprstuvz "), ("ar", 5, "بتجدرزسشطعفقكلمناوي "), ("pt", 4, "abdfghijklmnoprstuvz ")])  # fmt: skip
-def test_words_are_offered(lang: str, words: int, letters: str) -> None:
-    """In the letters of the language, as many as give 64 bits; each time others, and never too easy."""
+def test_words_are_suggested(lang: str, words: int, letters: str) -> None:
+    """In the language's letters, with 64 bits; new ones each time, never too easy."""
     offered = {passphrases.offered_words(lang, secrets.choice) for _ in range(200)}
     assert len(offered) == 200
     for one in offered:

@@ -1,4 +1,4 @@
-"""The slots file: who has a secret gets the store's key, and nobody else learns anything."""
+"""The slots file: each secret opens the store's key, and nothing else does."""
 
 import hashlib
 import json
@@ -31,8 +31,8 @@ def resealed(change) -> Slots:
     return Slots.from_bytes(json.dumps(file, indent=1).encode() + b"\n")
 
 
-def test_a_file_of_the_first_version_opens_for_ever():
-    """A frozen file opens to its key with each of its three secrets, and is written the same."""
+def test_a_file_of_the_first_version_opens():
+    """A frozen file opens with each of its three secrets, and is written the same."""
     frozen = Slots.from_bytes(FROZEN)
     assert frozen.kinds == ["passphrase", "keyfile", "recovery"]
     assert frozen.store == STORE
@@ -55,8 +55,8 @@ def test_a_passphrase_opens_its_own_slot_only():
         again.open_keyfile(SECRET)
 
 
-def test_changing_the_passphrase_ends_the_old_one_and_nothing_else():
-    """After a change the new passphrase and the recovery key open it, the old one does not."""
+def test_changing_the_passphrase_invalidates_only_the_old_one():
+    """The new passphrase and the recovery key open it, the old one does not."""
     mine = Slots.create(STORE)
     mine.add_passphrase(KEY, "old", **CHEAP)
     recovery = mine.make_recovery(KEY)
@@ -76,8 +76,8 @@ def test_a_failed_change_leaves_the_old_passphrase():
     assert mine.open_passphrase("old") == KEY
 
 
-def test_a_recovery_key_forgives_the_hand_that_copied_it():
-    """Small letters, spaces, and digits mistaken for letters still open; a new key ends the old."""
+def test_a_recovery_key_tolerates_copying_errors():
+    """Lower case, spaces, and digits mistaken for letters still open; a new key invalidates the old."""
     mine = Slots.create(STORE)
     text = mine.make_recovery(KEY)
     assert len(text.replace("-", "")) * 5 == 160
@@ -89,42 +89,42 @@ def test_a_recovery_key_forgives_the_hand_that_copied_it():
 
 
 @given(st.text(max_size=50))
-def test_any_text_as_recovery_key_is_refused_quietly(text: str):
-    """Whatever is typed as a recovery key, the answer is that it does not open."""
+def test_any_text_as_recovery_key_is_refused(text: str):
+    """Any typed text gives the answer that it does not open."""
     with pytest.raises(errors.WrongPassphrase):
         Slots.from_bytes(FROZEN).open_recovery(text)
 
 
 def test_a_short_key_file_is_refused():
-    """A key file is not stretched, so fewer than 32 bytes are not let in."""
+    """A key file is not stretched, so fewer than 32 bytes are refused."""
     with pytest.raises(errors.BadInput):
         Slots.create(STORE).add_keyfile(KEY, b"k" * 31)
 
 
 @given(st.integers(0, len(FROZEN) - 1), st.integers(1, 255))
-def test_a_worn_file_is_damaged_not_a_wrong_passphrase(at: int, flip: int):
-    """One changed byte anywhere is told as damage (or a later version), before any passphrase."""
+def test_a_changed_byte_is_reported_as_damage(at: int, flip: int):
+    """Any one changed byte is reported as damage (or a later version), before any passphrase is tried."""
     worn = FROZEN[:at] + bytes([FROZEN[at] ^ flip]) + FROZEN[at + 1 :]
     with pytest.raises((errors.StoreDamaged, errors.BadVersion)):
         Slots.from_bytes(worn)
 
 
 @given(st.integers(0, len(FROZEN) - 1) | st.just(0))
-def test_a_cut_file_is_damaged(size: int):
-    """A file cut at any byte is told as damage."""
+def test_a_truncated_file_is_reported_as_damage(size: int):
+    """At any byte."""
     with pytest.raises(errors.StoreDamaged):
         Slots.from_bytes(FROZEN[:size])
 
 
 @pytest.mark.parametrize("data", [b"null", b"[]", b"{}", b"[" * 10_000, b"\xff", FROZEN * 100, b'{"version":0}'])
-def test_hostile_files_are_damaged(data: bytes):
-    """Other documents, deep nests and huge files are told as damage."""
+def test_hostile_files_are_reported_as_damage(data: bytes):
+    """Other documents, deep nesting and huge files."""
     with pytest.raises(errors.StoreDamaged):
         Slots.from_bytes(data)
 
 
-def test_a_later_version_says_so():
-    """A file of a later program is not called damaged."""
+def test_a_later_version_is_not_reported_as_damage():
+    """A file of a later program is reported as such."""
     with pytest.raises(errors.BadVersion) as raised:
         Slots.from_bytes(b'{"version": 2, "more": []}')
     assert raised.value.facts == {"what": "slots", "theirs": 2, "ours": 1}
@@ -163,16 +163,16 @@ def other_store(file: dict) -> None:
 
 
 @pytest.mark.parametrize("change", [swapped_kind, other_store])
-def test_a_slot_vouches_for_its_kind_and_its_store(change):
-    """Slots that were moved to another kind or store open nothing, even with a good checksum."""
+def test_a_slot_is_bound_to_its_kind_and_store(change):
+    """Slots moved to another kind or store open nothing, even with a valid checksum."""
     mine = resealed(change)
     secret = b"\x05" * 20 if change is swapped_kind else SECRET
     with pytest.raises(errors.WrongPassphrase):
         mine.open_keyfile(secret)
 
 
-def test_slots_have_a_limit():
-    """A file cannot be filled with slots that each cost an opening."""
+def test_the_number_of_slots_is_limited():
+    """A file cannot be filled with slots that each cost a derivation."""
     mine = Slots.create(STORE)
     for _ in range(16):
         mine.add_keyfile(KEY, SECRET)
@@ -180,15 +180,15 @@ def test_slots_have_a_limit():
         mine.add_keyfile(KEY, SECRET)
 
 
-def test_the_stretching_is_only_loaded_to_open_a_passphrase():
-    """Commands that hold a key already do not wait for Argon2 to load."""
+def test_argon2_is_loaded_only_for_a_passphrase():
+    """Commands that have a key already do not import Argon2."""
     code = "import sys, fieldsync.crypto.slots as s; print(any('argon2' in m for m in sys.modules))"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "False"
 
 
 def test_defaults_are_within_policy():
-    """What a new store gets is what any store accepts."""
+    """A new store's parameters are accepted by any store."""
     assert slots.DEFAULT_MEMORY in slots.MEMORY
     assert slots.DEFAULT_ITERATIONS in slots.ITERATIONS
     assert slots.DEFAULT_LANES in slots.LANES

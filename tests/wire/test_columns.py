@@ -74,8 +74,8 @@ def exact(value: Any) -> Any:
 
 
 @given(COLUMNS)
-def test_a_column_gives_back_the_very_values(values: list[Any]) -> None:
-    """Encode, decode: the same values of the same types in the same order."""
+def test_a_column_survives_a_round_trip(values: list[Any]) -> None:
+    """The same values of the same types in the same order."""
     assert exact(columns.decode_column(columns.encode_column(values), len(values))) == exact(values)
 
 
@@ -90,15 +90,15 @@ def test_a_column_gives_back_the_very_values(values: list[Any]) -> None:
         ([-(1 << 63), 1 << 63], columns.RAW), ([codes.make_code("X", "A", 1), codes.make_code("X", "A", 2)], columns.CODES),
     ],
 )  # fmt: skip
-def test_each_kind_of_column_has_its_encoding(values: list[Any], tag: int) -> None:
-    """Numbers step by step, dates as digits, few words as choices: and what fits none of them as it is."""
+def test_each_kind_of_column_has_an_encoding(values: list[Any], tag: int) -> None:
+    """Numbers as differences, dates as digits, few words as choices, anything else plain."""
     column = columns.encode_column(values)
     assert column[0] == tag
     assert exact(columns.decode_column(column, len(values))) == exact(values)
 
 
-def test_names_are_kept_by_their_words() -> None:
-    """Names made of few words are sent as the words and their numbers; separators inside a name put it elsewhere."""
+def test_names_are_encoded_by_words() -> None:
+    """Names made of few words are sent as words and indexes, unless they contain separators."""
     first, last = [f"أحمد{i}" for i in range(20)], [f"الحسن{i}" for i in range(20)]
     names = [f"{a} {b}" for a in first for b in last]
     column = columns.encode_column(names)
@@ -110,8 +110,8 @@ def test_names_are_kept_by_their_words() -> None:
     assert columns.decode_column(columns.encode_column(double), len(double)) == double
 
 
-def test_no_column_holds_more_than_a_decoder_takes() -> None:
-    """Long texts that repeat are not packed into a bomb: an honest frame is never refused for its shape."""
+def test_no_column_exceeds_the_decoder_s_limit() -> None:
+    """Long repetitive texts are not packed into a bomb: an honest frame is never refused for its shape."""
     for values in (
         ["x" * 20_000] * 4_000,
         ["x" * 20_000, "y"] * 2_000,
@@ -127,8 +127,8 @@ def test_an_empty_column_is_empty() -> None:
 
 
 @given(COLUMNS, st.integers(-3, 3).filter(bool))
-def test_a_wrong_count_is_found(values: list[Any], more: int) -> None:
-    """A column that holds more or fewer values than promised is refused, unless it repeats one for as often as asked."""
+def test_a_wrong_count_is_refused(values: list[Any], more: int) -> None:
+    """A column with more or fewer values than declared, except a repeated one."""
     column = columns.encode_column(values)
     count = len(values) + more
     try:
@@ -188,8 +188,8 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_hostile_column_costs_little_and_breaks_nothing(name: str, costs: Any) -> None:
-    """Bombs of every encoding end in an error of ours, or in as many values as asked, in little time and memory."""
+def test_a_hostile_column_is_cheap_and_harmless(name: str, costs: Any) -> None:
+    """Bombs of every encoding end in one of our errors, or in the requested number of values."""
     content, count = HOSTILE[name]
     with costs(seconds=3, megabytes=80):
         try:
@@ -200,8 +200,8 @@ def test_a_hostile_column_costs_little_and_breaks_nothing(name: str, costs: Any)
 
 
 @given(st.binary(max_size=60), st.integers(0, 20))
-def test_noise_is_no_column(content: bytes, count: int) -> None:
-    """Random bytes decode to an error of ours or to as many values as asked."""
+def test_random_bytes_are_refused_or_decoded_within_limits(content: bytes, count: int) -> None:
+    """One of our errors, or the requested number of values."""
     try:
         assert len(columns.decode_column(content, count)) == count
     except errors.FieldsyncError:

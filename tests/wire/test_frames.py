@@ -1,4 +1,4 @@
-"""Frames: cut anywhere they wait, joined anyhow they come apart, and no bomb goes off."""
+"""Frames: split and joined at any byte, and safe against bombs."""
 
 import random
 
@@ -47,8 +47,8 @@ def test_a_stream_cut_anywhere_gives_the_same_frames(
 
 
 @given(FRAMES.filter(bool), st.integers(0, 1 << 20))
-def test_a_stream_cut_for_good_gives_whole_frames_only(frames: list[tuple[FrameKind, bytes]], at: int) -> None:
-    """An interruption costs at most one frame: those before it are there, and the reader knows that something is missing."""
+def test_a_truncated_stream_gives_whole_frames_only(frames: list[tuple[FrameKind, bytes]], at: int) -> None:
+    """An interruption costs at most one frame, and the reader knows that data is missing."""
     codec = FrameCodec()
     packed = [codec.pack_frame(kind, payload) for kind, payload in frames]
     stream = b"".join(packed)
@@ -60,8 +60,8 @@ def test_a_stream_cut_for_good_gives_whole_frames_only(frames: list[tuple[FrameK
 
 
 @given(st.binary(max_size=2_000), st.booleans())
-def test_noise_is_no_frame(noise: bytes, known: bool) -> None:
-    """Random bytes end in an error of ours, or wait for more."""
+def test_random_bytes_are_refused(noise: bytes, known: bool) -> None:
+    """One of our errors, or waiting for more."""
     codec, reader = FrameCodec(DICTIONARY if known else b""), FrameReader()
     try:
         for tag, payload, _ in reader.feed(noise):
@@ -83,8 +83,8 @@ def test_a_damaged_frame_breaks_nothing(noise: bytes, data: st.DataObject) -> No
         pass
 
 
-def test_one_byte_at_a_time_is_slow_but_sound() -> None:
-    """The worst line there is."""
+def test_frames_are_read_byte_by_byte() -> None:
+    """The slowest possible connection."""
     codec, reader, found = FrameCodec(), FrameReader(), []
     frame = codec.pack_frame(FrameKind.COMMITS, bytes(range(256)) * 3)
     for byte in frame:
@@ -95,15 +95,15 @@ def test_one_byte_at_a_time_is_slow_but_sound() -> None:
 
 
 def test_a_length_beyond_the_limit_is_refused_at_once() -> None:
-    """Nobody waits for 4 GiB: the head alone is enough to refuse."""
+    """The header alone is enough to refuse 4 GiB."""
     with pytest.raises(errors.TooLarge):
         list(FrameReader().feed(b"\x02\xff\xff\xff\xff"))
     with pytest.raises(errors.TooLarge):
         list(FrameReader().feed(b"\x02" + (MAX_COMPRESSED + 1).to_bytes(4, "big")))
 
 
-def test_what_does_not_fit_is_not_sent() -> None:
-    """Content that cannot be made small enough is refused by the sender, who cuts it in two."""
+def test_oversized_content_is_not_sent() -> None:
+    """The sender refuses it and splits it."""
     codec = FrameCodec()
     with pytest.raises(errors.TooLarge):
         codec.pack_frame(FrameKind.STATES, random.Random(1).randbytes(MAX_COMPRESSED + 1_000))
@@ -134,21 +134,21 @@ def test_a_huge_window_is_refused() -> None:
 
 @pytest.mark.parametrize("tag", [0, 99, 0x7F, 0x80, 0xFF])
 def test_an_unknown_kind_is_refused(tag: int) -> None:
-    """A frame of a later protocol is no frame of this one."""
+    """A frame kind of a later protocol."""
     with pytest.raises(errors.BadFrame):
         FrameCodec().unpack_payload(tag, b"")
 
 
-def test_a_frame_of_another_dictionary_is_no_content() -> None:
-    """The dictionary is part of the language: another one is told apart by its hash in the hello."""
+def test_a_frame_of_another_dictionary_is_refused() -> None:
+    """The hello states the dictionary's hash."""
     assert FrameCodec(DICTIONARY).id != FrameCodec(b"other").id != FrameCodec().id
     frame = FrameCodec(DICTIONARY).pack_frame(FrameKind.STATES, DICTIONARY)
     with pytest.raises(errors.BadFrame):
         FrameCodec().unpack_payload(frame[0], frame[HEAD:])
 
 
-def test_what_a_reader_takes_is_what_the_page_says() -> None:
-    """Long payloads without compression, short ones with it, a declared size, a checksum; behind the first zstd frame nothing is read."""
+def test_readers_accept_what_the_page_documents() -> None:
+    """Uncompressed long payloads, compressed short ones, a declared size, a checksum; nothing after the first zstd frame."""
     plain = b"fieldsync " * 60
     assert FrameCodec(DICTIONARY).unpack_payload(FrameKind.JOINED, plain) == (FrameKind.JOINED, plain)
     tag = FrameKind.STATES | COMPRESSED

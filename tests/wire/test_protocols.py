@@ -1,4 +1,4 @@
-"""The protocol's versions have one place."""
+"""Protocol versions are compared in one place."""
 
 import re
 from pathlib import Path
@@ -7,7 +7,7 @@ import fieldsync
 
 
 def test_no_version_is_compared_as_a_bare_number() -> None:
-    """What a protocol brought has a name in wire/protocols.py; crypto/chain.py has the signatures of each, and stands below."""
+    """Features have names in wire/protocols.py; crypto/chain.py below it has each version's signatures."""
     home = Path(fieldsync.__file__).parent
     bare = re.compile(r"protocol\s*(?:[<>]=?|[!=]=)\s*\d")
     found = {

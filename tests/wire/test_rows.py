@@ -1,4 +1,4 @@
-"""Records and commits as columns: any history comes back as it was, and no payload can harm who reads it."""
+"""Records and commits as columns: any history survives a round trip, and no payload harms its reader."""
 
 from typing import Any
 
@@ -27,8 +27,8 @@ def states(world: World) -> list[State]:
 
 @examples(150)
 @given(WORLDS)
-def test_states_come_back_as_they_were(world: World) -> None:
-    """Base, values, every register with its heads and what they had seen, types included: by type, in order."""
+def test_states_survive_a_round_trip(world: World) -> None:
+    """Base, values, every register with heads and contexts, types included; grouped by type, in order."""
     sent = states(world)
     found = row_batches.unpack_states(row_batches.pack_states(sent))
     expected = sorted(sent, key=lambda s: list(dict.fromkeys(x.type for x in sent)).index(s.type))
@@ -47,8 +47,8 @@ def test_states_come_back_as_they_were(world: World) -> None:
 
 @examples(150)
 @given(WORLDS)
-def test_commits_come_back_byte_for_byte(world: World) -> None:
-    """What was signed is made again from columns, exactly: the hash of every commit is the same."""
+def test_commits_survive_byte_for_byte(world: World) -> None:
+    """Signed bytes are rebuilt exactly from columns, with the same hash."""
     for writer in world.writers:
         if writer.commits:
             found = row_batches.unpack_commits(row_batches.pack_commits(writer.commits))
@@ -88,8 +88,8 @@ def batches(draw: st.DrawFn) -> list[Commit]:
 
 @examples(150)
 @given(batches())
-def test_any_commits_come_back_byte_for_byte(batch: list[Commit]) -> None:
-    """Not only ours: whatever a commit may hold, the columns give it back."""
+def test_arbitrary_commits_survive_byte_for_byte(batch: list[Commit]) -> None:
+    """Also with content that no program of ours writes."""
     if batch:
         found = row_batches.unpack_commits(row_batches.pack_commits(batch))
         assert [commits.encode(c) for c in found] == [commits.encode(c) for c in batch]
@@ -115,8 +115,8 @@ def unpacked(payload: bytes) -> None:
 
 
 @given(st.binary(max_size=200))
-def test_noise_is_no_payload(payload: bytes) -> None:
-    """Random bytes are refused with an error of ours."""
+def test_random_payloads_are_refused(payload: bytes) -> None:
+    """With one of our errors."""
     unpacked(payload)
 
 
@@ -158,8 +158,8 @@ def replaced(tree: Any, path: list[int], value: Any) -> Any:
 
 @examples(300)
 @given(WORLDS, st.booleans(), st.lists(st.integers(0, 30), min_size=1, max_size=5), ODD)
-def test_parts_of_other_kinds_break_nothing(world: World, whole: bool, path: list[int], odd: Any) -> None:
-    """A number where a list belongs, a list where a name does: any part of a payload replaced by anything."""
+def test_parts_of_wrong_types_are_harmless(world: World, whole: bool, path: list[int], odd: Any) -> None:
+    """Any part of a payload replaced by a value of another type."""
     mine = next((writer.commits for writer in world.writers if writer.commits), None)
     payload = row_batches.pack_states(states(world)) if whole or mine is None else row_batches.pack_commits(mine)
     unpacked(msgspec.msgpack.encode(replaced(msgspec.msgpack.decode(payload), path, odd)))
@@ -210,8 +210,8 @@ BOMBS = {
 
 
 @pytest.mark.parametrize("name", BOMBS)
-def test_a_hostile_payload_costs_little_and_breaks_nothing(name: str, costs: Any) -> None:
-    """Small payloads that stand for very much end in an error of ours, in little time and memory."""
+def test_a_hostile_payload_is_cheap_and_harmless(name: str, costs: Any) -> None:
+    """Small payloads that expand to very much end in one of our errors, in little time and memory."""
     assert len(BOMBS[name]) < 4 * 1024 * 1024
     with costs(seconds=4, megabytes=120):
         unpacked(BOMBS[name])
@@ -230,8 +230,8 @@ def test_a_bomb_of_many_fields_in_many_commits_is_refused(costs: Any) -> None:
 
 @given(st.sampled_from([messages.Hello, messages.Commits, messages.Ack, messages.States, messages.End, messages.Ask, messages.Found,
                         messages.JoinRequest, messages.JoinAnswer]), st.binary(max_size=60) | ODD.map(msgspec.msgpack.encode))  # fmt: skip
-def test_noise_is_no_message(kind: Any, payload: bytes) -> None:
-    """Random bytes and trees are refused with an error of ours, or are a message."""
+def test_random_messages_are_refused_or_valid(kind: Any, payload: bytes) -> None:
+    """Random bytes and trees."""
     try:
         assert isinstance(messages.decode_message(kind, payload), kind)
     except errors.FieldsyncError:

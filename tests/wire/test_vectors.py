@@ -1,4 +1,4 @@
-"""Frozen vectors: what was written by any version is read by this one as it was, and what was refused still is."""
+"""Frozen vectors: data of any version is read unchanged, and hostile data is still refused."""
 
 from pathlib import Path
 
@@ -23,8 +23,8 @@ def content(name: str) -> bytes:
     return bytes.fromhex("".join(line for line in lines if not line.startswith("#")))
 
 
-def test_commits_are_read_and_hash_as_ever() -> None:
-    """The bytes that were signed are these; any change would break every chain there is."""
+def test_frozen_commits_keep_their_hashes() -> None:
+    """The signed bytes; any change would break every existing chain."""
     for name, commit in (
         ("commit-add", frozen.ADD),
         ("commit-edit", frozen.EDIT),
@@ -34,8 +34,8 @@ def test_commits_are_read_and_hash_as_ever() -> None:
         assert commits.encode(commit) == content(name)
 
 
-def test_payloads_are_read_as_ever() -> None:
-    """Columns of commits give back the very bytes, columns of states the registers."""
+def test_frozen_payloads_are_read_unchanged() -> None:
+    """Columns of commits give the same bytes, columns of states the same registers."""
     assert row_batches.unpack_commits(content("commits-payload")) == [frozen.ADD, frozen.EDIT]
     found = row_batches.unpack_states(content("states-payload"))
     assert [canonical_bytes(state) for state in found] == [canonical_bytes(state) for state in frozen.STATES]
@@ -46,13 +46,13 @@ def test_payloads_are_read_as_ever() -> None:
 
 
 @pytest.mark.parametrize("name", frozen.VALUES)
-def test_columns_are_read_as_ever(name: str) -> None:
+def test_frozen_columns_are_read_unchanged(name: str) -> None:
     """Each encoding, its values and their types."""
     values = frozen.VALUES[name]
     assert exact(columns.decode_column(content(f"column-{name}"), len(values))) == exact(values)
 
 
-def test_frames_are_read_as_ever() -> None:
+def test_frozen_frames_are_read_unchanged() -> None:
     """Plain and compressed."""
     ((tag, payload, _),) = FrameReader().feed(content("frame-plain"))
     assert FrameCodec().unpack_payload(tag, payload)[0] is FrameKind.END
@@ -64,8 +64,8 @@ def test_frames_are_read_as_ever() -> None:
 
 
 @pytest.mark.parametrize("message", frozen.MESSAGES, ids=lambda one: type(one).__name__)
-def test_messages_are_read_as_ever(message: msgspec.Struct) -> None:
-    """With all that each may hold: a field that no vector fills could change without anybody's noticing."""
+def test_frozen_messages_are_read_unchanged(message: msgspec.Struct) -> None:
+    """With every field filled, so that none can change unnoticed."""
     raw = content(f"message-{type(message).__name__.lower()}")
     assert messages.decode_message(type(message), raw) == message
     if type(message) in map(type, frozen.GROWN):
@@ -76,8 +76,8 @@ def test_messages_are_read_as_ever(message: msgspec.Struct) -> None:
 
 
 @pytest.mark.parametrize("message", frozen.GROWN, ids=lambda one: type(one).__name__)
-def test_messages_that_have_grown_are_read_as_ever(message: msgspec.Struct) -> None:
-    """As 0.2 writes them, with all that each may hold."""
+def test_frozen_extended_messages_are_read_unchanged(message: msgspec.Struct) -> None:
+    """As 0.2 writes them, with every field filled."""
     raw = content(f"message-{type(message).__name__.lower()}-2")
     assert messages.decode_message(type(message), raw) == message
     assert messages.encode(message) == raw
@@ -86,7 +86,7 @@ def test_messages_that_have_grown_are_read_as_ever(message: msgspec.Struct) -> N
 
 
 def test_every_message_has_a_vector() -> None:
-    """But for what stands only within others."""
+    """Except those that only occur within others."""
     within = {
         messages.Enrolment,
         messages.Summary,
@@ -122,8 +122,8 @@ def packed(manifest: Manifest, expected: Manifest) -> Manifest:
 
 
 @pytest.mark.parametrize("step", [1, 7, 100_000])
-def test_bundles_are_read_as_ever(step: int) -> None:
-    """The manifest, its sender, and frames as on the line, however the bytes come."""
+def test_frozen_bundles_are_read_unchanged(step: int) -> None:
+    """The manifest, its sender, and frames as online, in any chunks."""
     manifest, ((_, hello), (kind, payload)) = opened(content("bundle-up"), step)
     assert (manifest, manifest.sender) == (packed(manifest, frozen._up()[0]), frozen.LAPTOP.device)
     assert messages.decode_message(messages.Hello, hello).cursors == (("LAT/JBL", 9, 9),)
@@ -164,8 +164,8 @@ def test_hostile_vectors_are_refused(name: str) -> None:
         read(name, content(name))
 
 
-def test_every_vector_is_read_by_a_test_and_says_what_it_holds() -> None:
-    """No vector stands there unread, and none is gone."""
+def test_every_vector_is_tested_and_described() -> None:
+    """No vector is unread or missing."""
     assert sorted(path.stem for path in frozen.FOLDER.glob("*.hex")) == sorted(
         frozen.good() | frozen.hostile() | frozen.OLD
     )
@@ -173,7 +173,7 @@ def test_every_vector_is_read_by_a_test_and_says_what_it_holds() -> None:
     assert len(HOSTILE) == len(frozen.hostile())
 
 
-def test_what_the_vectors_say_is_told_to_other_languages() -> None:
-    """expected.json is what this program reads in them; the bundle in an age file is the one beside it."""
+def test_the_expected_values_are_exported() -> None:
+    """expected.json has this program's reading; the bundle in an age file is the one beside it."""
     assert expected.FILE.read_text(encoding="utf-8") == expected.text()
     assert expected.sealed() == content("bundle-up")
