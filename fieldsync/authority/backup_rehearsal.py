@@ -23,7 +23,7 @@ from fieldsync.wire.node_reports import MOST_CODE
 
 PREFIX = "rehearsal-"
 STALE_SECONDS = 24 * 60 * 60
-"""How old what a rehearsal opened is when nobody is taken to be at it any more."""
+"""Age in seconds after which the folder of a rehearsal counts as abandoned."""
 
 
 class Rehearsed(Struct, frozen=True):
@@ -93,7 +93,7 @@ def _check(node: Node, file: Path, unlock: Unlock, progress: Progress) -> integr
 
 
 def _remove_stale(home: Path) -> None:
-    """Remove what killed rehearsals left."""
+    """Remove folders that killed rehearsals left."""
     for path in home.glob(f"{PREFIX}*"):
         with suppress(OSError):
             if nodes.wall_clock() / 1000 - path.stat().st_mtime > STALE_SECONDS:

@@ -1,12 +1,9 @@
-"""Which backups stay: the newest of each of the last days, weeks and months that have one. Pure: no files, no clock."""
+"""Backup rotation: keep the newest backup of each of the last days, weeks and months. Pure: no files, no clock."""
 
 import datetime as dt
 from collections.abc import Callable, Iterable
 
 from msgspec import Struct
-
-AT_MOST = 1_000
-"""Of how many days, weeks or months backups may be kept."""
 
 _PERIODS: tuple[tuple[str, Callable[[dt.datetime], object]], ...] = (
     ("daily", lambda at: at.date()),
@@ -16,7 +13,7 @@ _PERIODS: tuple[tuple[str, Callable[[dt.datetime], object]], ...] = (
 
 
 class Rotation(Struct, frozen=True):
-    """Of how many days, weeks and months that have a backup the newest one stays."""
+    """The number of days, weeks and months for which the newest backup is kept; periods without a backup do not count."""
 
     daily: int = 7
     weekly: int = 4
@@ -24,7 +21,7 @@ class Rotation(Struct, frozen=True):
 
 
 def backups_to_keep(times: Iterable[dt.datetime], rotation: Rotation) -> set[dt.datetime]:
-    """Return which backups stay; the newest always does."""
+    """Return the backups to keep; the newest is always one of them."""
     newest_first = sorted(set(times), reverse=True)
     kept = set(newest_first[:1])
     for name, period in _PERIODS:
@@ -36,7 +33,7 @@ def backups_to_keep(times: Iterable[dt.datetime], rotation: Rotation) -> set[dt.
 
 
 def last_hour(at: str, now: dt.datetime) -> dt.datetime:
-    """Return when a time of day, HH:MM, was last."""
+    """Return the last occurrence of a time of day, HH:MM."""
     hour, _, minute = at.partition(":")
     today = now.replace(hour=int(hour), minute=int(minute), second=0, microsecond=0)
     return today if today <= now else today - dt.timedelta(days=1)

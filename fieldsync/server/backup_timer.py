@@ -1,4 +1,4 @@
-"""Backs up a running server by its schedule, and rehearses the newest backup: a thread beside the event loop."""
+"""A thread of the running server that makes scheduled backups and rehearses the newest one."""
 
 import threading
 from contextlib import suppress
@@ -14,7 +14,7 @@ STOP_SECONDS = 5.0
 
 
 class BackupTimer:
-    """Looks every few seconds whether a backup is due; what fails is noted by what failed."""
+    """Checks regularly whether a backup is due. Failures are recorded by the backup or rehearsal itself."""
 
     def __init__(self, node: Node, unlock: Unlock, seconds: float = LOOK_SECONDS) -> None:
         self._node = node
@@ -24,11 +24,11 @@ class BackupTimer:
         self._thread = threading.Thread(target=self._run, name="backups", daemon=True)
 
     def start(self) -> None:
-        """Begin to look."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Look no more; a backup that is being written is left unfinished rather than waited for."""
+        """Stop the thread; an unfinished backup is abandoned after a few seconds."""
         self._stopping.set()
         self._thread.join(STOP_SECONDS)
 
@@ -44,7 +44,7 @@ class BackupTimer:
             self._stopping.wait(self._seconds)
 
     def look(self) -> bool:
-        """Back up if that is due, and rehearse if that is, too; return whether a backup was made."""
+        """Make a backup if one is due, then rehearse it if that is due; return whether a backup was made."""
         node = self._node
         with node.store.read() as tx:
             plan, note, tried = tx.settings.backup_plan, tx.settings.backup_note, tx.settings.backup_tried

@@ -1,4 +1,4 @@
-"""The fleet for Prometheus: for everybody how many need what, on the server itself each device by its letters; never who."""
+"""The fleet for Prometheus: counts for everyone; on the server itself also each device, by its letters. No names of persons."""
 
 import threading
 import time
@@ -10,13 +10,13 @@ from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from fieldsync.topology.fleet import NEEDS, FleetDevice, count_needs
 
 FRESH = 5.0
-"""Seconds for which one look at the fleet counts, however many ask."""
+"""Seconds for which a reading of the fleet is reused."""
 
 KINDS = ("server", "branch", "laptop")
 
 
 class FleetFigures:
-    """Looks at the fleet for all who ask."""
+    """Reads the fleet at most once every few seconds, however often it is asked."""
 
     def __init__(self, look: Callable[[], list[FleetDevice]], clock: Callable[[], float] = time.monotonic) -> None:
         self._look = look
@@ -44,7 +44,7 @@ class FleetFigures:
 def _add_counts(registry: CollectorRegistry, fleet: Sequence[FleetDevice]) -> None:
     devices = Gauge("fieldsync_fleet_devices", "Servers and laptops, by kind", ["kind"], registry=registry)
     needing = Gauge(
-        "fieldsync_fleet_needs", "Those that need somebody, by what for", ["kind", "need"], registry=registry
+        "fieldsync_fleet_needs", "Devices that need an action, by action", ["kind", "need"], registry=registry
     )
     counted = count_needs(fleet)
     for kind in KINDS:
@@ -54,7 +54,7 @@ def _add_counts(registry: CollectorRegistry, fleet: Sequence[FleetDevice]) -> No
 
 
 def _add_own(registry: CollectorRegistry, own: FleetDevice) -> None:
-    """Add this server's own figures; a time that is not known is not there."""
+    """Add this server's own figures; unknown times are left out."""
 
     def gauge(name: str, about: str, value: float | None) -> None:
         if value is not None:
@@ -64,8 +64,8 @@ def _add_own(registry: CollectorRegistry, own: FleetDevice) -> None:
     gauge("backup_failed", "Whether a later backup failed", own.backup_fault is not None)
     gauge("rehearsal_timestamp_seconds", "When a backup was last opened and checked", _seconds(own.rehearsed))
     gauge("rehearsal_failed", "Whether it was damaged", own.rehearsal_fault is not None)
-    gauge("disk_free_bytes", "Room on the store's disk", own.disk_free)
-    gauge("quarantined_commits", "Commits that wait in quarantine", own.quarantined)
+    gauge("disk_free_bytes", "Free space on the disk of the store", own.disk_free)
+    gauge("quarantined_commits", "Commits in quarantine", own.quarantined)
 
 
 def _add_each(registry: CollectorRegistry, fleet: Sequence[FleetDevice]) -> None:
@@ -73,12 +73,12 @@ def _add_each(registry: CollectorRegistry, fleet: Sequence[FleetDevice]) -> None
     known: tuple[tuple[str, str, Callable[[FleetDevice], float | None]], ...] = (
         ("last_sync_timestamp_seconds", "When a device was last in contact", lambda one: _seconds(one.last_sync)),
         ("backup_timestamp_seconds", "When its last backup was made", lambda one: _seconds(one.backup)),
-        ("disk_free_bytes", "Room on its store's disk", lambda one: one.disk_free),
-        ("clock_skew_seconds", "How far its clock was ahead", lambda one: None if one.clock_off_ms is None else one.clock_off_ms / 1000),
+        ("disk_free_bytes", "Free space on the disk of its store", lambda one: one.disk_free),
+        ("clock_skew_seconds", "How far its clock was ahead of its server", _skew),
         ("pending_commits", "Commits not acknowledged when its last sync began", lambda one: one.pending),
-        ("quarantined_commits", "Commits that are not applied", lambda one: one.quarantined),
-        ("obstacles", "What keeps its store from being compared", lambda one: len(one.blocked)),
-        ("needs", "For how many things it needs somebody", lambda one: len(one.needs)),
+        ("quarantined_commits", "Commits in quarantine", lambda one: one.quarantined),
+        ("obstacles", "Obstacles to comparing its store with its server", lambda one: len(one.blocked)),
+        ("needs", "How many actions it needs", lambda one: len(one.needs)),
     )  # fmt: skip
     for name, about, value in known:
         gauge = Gauge(f"fieldsync_device_{name}", about, labels, registry=registry)
@@ -90,6 +90,10 @@ def _add_each(registry: CollectorRegistry, fleet: Sequence[FleetDevice]) -> None
     for one in fleet:
         if one.version is not None:
             versions.labels(_name(one), one.kind, one.version).set(1)
+
+
+def _skew(one: FleetDevice) -> float | None:
+    return None if one.clock_off_ms is None else one.clock_off_ms / 1000
 
 
 def _name(one: FleetDevice) -> str:

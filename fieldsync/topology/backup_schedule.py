@@ -1,4 +1,4 @@
-"""Backups by schedule: written into a folder, copied to another disk, rotated. What came of it is noted for the fleet.
+"""Scheduled backups: written to a folder, copied to another disk, rotated. The result is recorded for `server fleet`.
 
 A backup appears under its name only when it is whole: until then it is a draft beside it, and no older one is removed.
 Drafts that a killed run left are removed by a later one.
@@ -24,9 +24,9 @@ from fieldsync.topology import backups
 
 ENDING = ".fsbackup"
 RETRY_MS = 60 * 60 * 1000
-"""How long after a failed run the next one begins."""
+"""Milliseconds between a failed run and the next one."""
 STALE_SECONDS = 60 * 60
-"""How long a draft has not grown when nobody is taken to write it any more."""
+"""Seconds without a write after which a draft counts as abandoned."""
 _BLOCK = 1 << 20
 
 
@@ -98,7 +98,7 @@ def read_plan(node: Node) -> BackupPlan | None:
 
 
 def check_folder(folder: Path) -> None:
-    """See that files can be written into a folder. BadFile, DiskFull, StoreReadOnly."""
+    """Check that a folder exists and is writable. BadFile, DiskFull."""
     if not folder.is_dir():
         raise errors.BadFile(file=str(folder), reason="no_folder")
     probe = folder / f".fieldsync-{os.getpid()}"
@@ -157,7 +157,7 @@ def list_backups(node: Node, folder: Path) -> list[KeptBackup]:
 
 
 def newest_backup(node: Node) -> Path:
-    """Return the newest backup of the schedule, that of the copies where the folder has none; NotFound, Usage."""
+    """Return the newest scheduled backup, or its copy if the folder has none. NotFound, Usage."""
     plan = read_plan(node)
     if plan is None:
         raise errors.Usage(reason="no_backup_schedule")
@@ -219,7 +219,7 @@ def _rotate(node: Node, folder: Path, rotation: Rotation, made: Path) -> int:
 
 
 def _remove_stale(node: Node, folder: Path) -> None:
-    """Remove what killed runs left of drafts."""
+    """Remove drafts that killed runs left."""
     drafts = re.compile(
         rf"fieldsync-{re.escape(node.letters)}-\d{{8}}T\d{{6}}Z{re.escape(ENDING)}\.(new|db|db-wal|db-shm)"
     )
@@ -260,7 +260,7 @@ def _copy(node: Node, plan: BackupPlan, made: Path) -> Path:
 
 
 def _pour(read: Callable[[int], bytes], write: Callable[[bytes], int]) -> bytes:
-    """Pass all blocks on, and return the SHA-256 of them."""
+    """Copy block by block and return the SHA-256 of the content."""
     digest = hashlib.sha256()
     while block := read(_BLOCK):
         digest.update(block)

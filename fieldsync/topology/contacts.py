@@ -1,4 +1,4 @@
-"""When each device was last in contact, and how it was then: kept by the server that it came to, and passed on to the upstream servers.
+"""The last contact with each device and its report then: stored by its server, and passed on to the upstream servers.
 
 A branch tells of a contact until the upstream server says that it has taken it; a server takes from a branch what is about devices that
 are the branch's business.
@@ -18,7 +18,7 @@ _PART = 100  # reports in one frame, each of the longest
 
 
 def note_contact(tx: Tx, device: bytes, hello: Hello, skew: int, now: int) -> None:
-    """Remember that a device came, `skew` milliseconds being how far its clock is ahead."""
+    """Record a contact with a device whose clock is `skew` milliseconds ahead."""
     _keep_contact(tx, device, Contact(0, now, skew, hello.report), now)
 
 
@@ -42,7 +42,7 @@ def report_frames(tx: ReadTx, node: Node, server: bytes) -> Iterator[Peer]:
 
 
 def note_reported(tx: Tx, server: bytes, number: int) -> None:
-    """Remember how far an upstream server has taken these reports; of a number that this store never gave, nothing is concluded."""
+    """Record how many of these reports an upstream server has stored; a number that this store never gave counts as 0."""
     tx.peer_settings(server).reported_cursor = number if number <= tx.settings.last_contact else 0
 
 

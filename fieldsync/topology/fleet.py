@@ -1,4 +1,4 @@
-"""The fleet: how this server, its branches and all devices below them are, and what each needs, as far as this server knows."""
+"""The fleet: the condition of this server, its branches and all their devices, and the actions that each needs."""
 
 from collections.abc import Sequence
 
@@ -18,13 +18,13 @@ NEEDS = (
     "backup_damaged", "disk_full", "backup_failed", "clock", "never_synced", "late", "backup_none", "backup_old", "blocked",
     "quarantine", "disk_low", "pending", "unrehearsed", "unknown",
 )  # fmt: skip
-"""What a device may need somebody for, the most urgent first."""
+"""Actions that a device may need, the most urgent first."""
 
 DAY_MS = 24 * 60 * 60 * 1000
 LATE_LAPTOP, LATE_BRANCH, OLD_BACKUP, OLD_REHEARSAL = 7 * DAY_MS, 2 * DAY_MS, 8 * DAY_MS, 35 * DAY_MS
-"""After how long without it a device is worth a look; a branch syncs every night."""
+"""Milliseconds without a sync, backup or rehearsal after which a device needs action; branches sync every night."""
 LOW_DISK, FULL_DISK = 500, 20
-"""MiB of room on the store's disk."""
+"""MiB free on the disk of the store."""
 
 
 class BlockedReason(Struct, frozen=True):
@@ -103,7 +103,7 @@ class _Seen(Struct, frozen=True):
 
 
 def list_fleet(node: Node, *, late: int | None = None) -> list[FleetDevice]:
-    """Return this server, its branches and all devices below, those that need somebody most first.
+    """Return this server, its branches and all devices below, the most urgent first.
 
     `late`: only those whose last sync was before so many milliseconds, or never.
     """
@@ -203,7 +203,7 @@ def _needs(node: Node, device: Device, seen: _Seen, now: int, times: tuple[int, 
 
 
 def _needs_told(report: NodeReport, kind: str, now: int, times: tuple[int, int]) -> dict[str, int | None]:
-    """Return the needs that a report shows by itself; only servers need backups, as a laptop's work is on its server."""
+    """Return the actions that follow from a report alone; only servers need backups, as a laptop's work is on its server."""
     found: dict[str, int | None] = {}
     backup, rehearsed = times
     if report.free is not None and report.free < LOW_DISK:
@@ -228,7 +228,7 @@ def _needs_told(report: NodeReport, kind: str, now: int, times: tuple[int, int])
 
 
 def count_needs(fleet: Sequence[FleetDevice]) -> dict[tuple[str, str], int]:
-    """Return how many of each kind need somebody for what: {(kind, need): how many}."""
+    """Return how many devices of each kind need each action: {(kind, need): count}."""
     found: dict[tuple[str, str], int] = {}
     for one in fleet:
         for need in one.needs:

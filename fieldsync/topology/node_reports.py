@@ -1,4 +1,4 @@
-"""What this node reports of itself to its server: versions, times and counts, nothing about persons."""
+"""The report of this node to its server: version, times and counts, nothing about persons."""
 
 import shutil
 
@@ -12,7 +12,7 @@ MIB = 1 << 20
 
 
 def own_report(node: Node, tx: ReadTx, server: bytes | None = None) -> NodeReport:
-    """Return how this node is; `pending` are the commits that a server has not acknowledged."""
+    """Return this node's report for a server; None: without pending commits."""
     settings = tx.settings
     backup, rehearsal = settings.backup_note, settings.rehearsal_note
     blocked = [(one.what, one.since) for _, one in blocked_checks.obstacles(node, tx)]

@@ -182,6 +182,18 @@ def test_a_rehearsal_opens_the_newest_backup_and_leaves_nothing(people: Cast, fo
     assert notes(hq)[1] == RehearsalNote(hq.clock(), "", Path(made.file).name, found.records)
 
 
+def test_a_killed_rehearsal_leaves_nothing_for_long(people: Cast, folders: tuple[Path, Path]) -> None:
+    """What one left a day ago goes with the next one; what one that may still run has opened stays."""
+    left, running = (people.hq.home / f"{backup_rehearsal.PREFIX}{name}" for name in ("left", "running"))
+    for folder in (left, running):
+        folder.mkdir()
+        (folder / FILE).write_bytes(b"x")
+    os.utime(left, (1, 1))
+    backup_schedule.run_backup(people.hq)
+    backup_rehearsal.rehearse(people.hq, None, unlock, lambda *_: None)
+    assert list(people.hq.home.glob(f"{backup_rehearsal.PREFIX}*")) == [running]
+
+
 def flip(file: Path, chance: random.Random) -> None:
     """Flip a bit of the database in a backup."""
     content = bytearray(file.read_bytes())

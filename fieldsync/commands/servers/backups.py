@@ -14,15 +14,17 @@ _MOST = 1_000
 
 def schedule(
     ctx: typer.Context,
-    to: Annotated[str, Option(metavar="DIR", help="The folder for the backups; it must exist.")] = "",
-    copy: Annotated[str | None, Option(metavar="DIR", help='A second folder, on another disk; "" for none.')] = None,
-    at: Annotated[str, Option(metavar="HH:MM", help="When, by this computer's clock (default 02:00).")] = "",
-    daily: Annotated[int | None, Option(metavar="N", min=0, max=_MOST, help="Days to keep one of (default 7).")] = None,
+    to: Annotated[str, Option(metavar="DIR", help="The backup folder; it must exist.")] = "",
+    copy: Annotated[str | None, Option(metavar="DIR", help='A second folder, on another disk ("" for none).')] = None,
+    at: Annotated[str, Option(metavar="HH:MM", help="Time of day, by this computer's clock (default 02:00).")] = "",
+    daily: Annotated[
+        int | None, Option(metavar="N", min=0, max=_MOST, help="Daily backups to keep (default 7).")
+    ] = None,
     weekly: Annotated[
-        int | None, Option(metavar="N", min=0, max=_MOST, help="Weeks to keep one of (default 4).")
+        int | None, Option(metavar="N", min=0, max=_MOST, help="Weekly backups to keep (default 4).")
     ] = None,
     monthly: Annotated[
-        int | None, Option(metavar="N", min=0, max=_MOST, help="Months to keep one of (default 12).")
+        int | None, Option(metavar="N", min=0, max=_MOST, help="Monthly backups to keep (default 12).")
     ] = None,
     rehearse: Annotated[
         int | None,
@@ -30,15 +32,15 @@ def schedule(
             metavar="DAYS",
             min=0,
             max=_MOST,
-            help="Open and check the newest one every so many days (default 7, 0: never).",
+            help="Rehearse the newest backup every so many days (default 7, 0: never).",
         ),
     ] = None,
-    off: Annotated[bool, Option("--off", help="Back up no more by schedule; the backups stay.")] = False,
+    off: Annotated[bool, Option("--off", help="Delete the schedule; existing backups are kept.")] = False,
 ) -> None:
-    """Back up every night while the server runs, rotate the backups, and copy each to another disk. Without options: show the schedule.
+    """Back up this server every day, rotate the backups, and copy each to another disk. Without options: show the schedule.
 
-    Of each of the last days, weeks and months the newest backup is kept. A missed night is made up for, a failed one tried again
-    after an hour. The result is in `server fleet`, `status` and the metrics.
+    The running server makes the backups. It catches up on a missed backup and retries a failed one after an hour. The newest backup of
+    each of the last days, weeks and months is kept. `server fleet`, `status` and the metrics show the result.
 
     Example: fieldsync server backup schedule --to /srv/backups --copy /mnt/disk2/backups
     """
@@ -76,7 +78,7 @@ def schedule(
 
 
 def now(ctx: typer.Context) -> None:
-    """Back up at once as the schedule says: into its folder, copied and rotated.
+    """Make a scheduled backup now: written to the folder of the schedule, copied and rotated.
 
     Example: fieldsync server backup now
     """
@@ -92,15 +94,15 @@ def now(ctx: typer.Context) -> None:
 def restore(
     ctx: typer.Context,
     file: Annotated[
-        str, Argument(metavar="[FILE]", help="A copy that `backup` made. With --rehearse: the schedule's newest.")
+        str, Argument(metavar="[FILE]", help="A file that `backup` made; with --rehearse the newest scheduled one.")
     ] = "",
     rehearse: Annotated[
-        bool, Option("--rehearse", help="Open the backup, check all of it, and remove what was opened: a rehearsal.")
+        bool, Option("--rehearse", help="Open and verify the backup, then delete what was opened.")
     ] = False,
 ) -> None:
-    """Make a store from a copy, in a new folder (--home); or rehearse that with the newest backup.
+    """Restore a backup into a new folder (--home), or rehearse a restore of the newest backup.
 
-    A rehearsal changes nothing but the date and result that `server fleet` shows. What it opens stays encrypted.
+    A rehearsal opens the backup in an encrypted temporary folder and verifies all of it. `server fleet` shows its date and result.
 
     Example: fieldsync server restore --rehearse
     """
