@@ -20,6 +20,7 @@ MAX_DEPTH = 6  # a decision carries heads, whose value may be a deletion with wh
 LARGEST = 1 << 63
 _STAMP, _AUTHOR, _RECORD = 3, 4, 7  # their places in the body
 _HARMLESS = {str, int, bool, type(None)}
+_APART = frozenset((list, type(None)))  # not copied into a base as they are
 
 # What a write had seen, for several fields at once: their names, and (device, seq) pairs sorted by device.
 Context = tuple[tuple[str, ...], tuple[tuple[bytes, int], ...]]
@@ -174,12 +175,9 @@ def state_of(commit: Commit) -> State:
     base = None
     if "_code" in fields and not seen:
         base = Base(commit.device, commit.seq, commit.stamp, commit.author)
-        if None in fields.values() or "/" in "".join(fields) or list in map(type, fields.values()):
-            plain = {
-                name: _base_value(value) for name, value in fields.items() if value is not None and "/" not in name
-            }
-        else:
-            plain = dict(fields)  # nearly every record begins so
+        if _APART.isdisjoint(map(type, fields.values())) and "/" not in "".join(fields):
+            return State(commit.record, commit.type, base, dict(fields), {})  # nearly every record begins so
+        plain = {name: _base_value(value) for name, value in fields.items() if value is not None and "/" not in name}
         whole = State(commit.record, commit.type, base, plain, {})
         if len(plain) == len(fields) and [] not in plain.values():
             return whole
