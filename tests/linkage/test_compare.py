@@ -1,4 +1,4 @@
-"""Who may be one: names in two scripts, siblings and namesakes kept apart, dates with their precision."""
+"""Comparison of persons: names in two scripts, siblings and namesakes, imprecise dates."""
 
 from typing import Any
 
@@ -47,8 +47,8 @@ def meet(one: dict[str, Any], other: dict[str, Any]) -> bool:
     ],
     ids=str,
 )
-def test_one_person_registered_twice_is_seen(other: dict[str, Any]) -> None:
-    """Spelling, script, titles, swapped and missing parts, dates half remembered, another phone."""
+def test_duplicate_registrations_are_found(other: dict[str, Any]) -> None:
+    """Spelling, script, titles, swapped and missing parts, imprecise dates, another phone."""
     again = {**AHMAD, **other}
     assert score(AHMAD, again) >= comparison.LIKELY
     assert meet(AHMAD, again)
@@ -73,13 +73,13 @@ def test_one_person_registered_twice_is_seen(other: dict[str, Any]) -> None:
     ],
     ids=str,
 )
-def test_relatives_and_namesakes_are_kept_apart(other: dict[str, Any]) -> None:
-    """Siblings share all but their own name; cousins and grandsons share that, too."""
+def test_relatives_and_namesakes_are_distinguished(other: dict[str, Any]) -> None:
+    """Siblings share everything but their own name; cousins and grandsons share that too."""
     assert score(AHMAD, {**AHMAD, **other}) < comparison.LIKELY
 
 
-def test_a_grandson_is_not_his_grandfather() -> None:
-    """The same four names from the same house: the years tell."""
+def test_a_grandson_is_distinguished_from_his_grandfather() -> None:
+    """The same four names at the same house: the years differ."""
     old = {**AHMAD, "father": "محمد", "birth_date": "1940-01-01", "birth_precision": "year"}
     assert score(old, {**old, "birth_date": "2008-04-03", "birth_precision": "day"}) < comparison.WORTH
 
@@ -93,13 +93,13 @@ def test_a_grandson_is_not_his_grandfather() -> None:
         ("جميل", "Jamal", False), ("سامر", "سمير", False), ("علي", "عمر", False),
     ],
 )  # fmt: skip
-def test_vowels_that_are_written_count(a: str, b: str, alike: bool) -> None:
-    """Hassan and Hussein have the same consonants and are two names, in either script and across."""
+def test_written_vowels_count(a: str, b: str, alike: bool) -> None:
+    """Hassan and Hussein share consonants and are two names, in either script and across."""
     assert (name_likeness(name_parts(a), name_parts(b)) >= 0.9) is alike
 
 
-def test_households() -> None:
-    """A family is known by its booklet, its phone or its head; name and village alone are shared by neighbours."""
+def test_households_are_compared() -> None:
+    """By booklet, phone or head; name and village alone are shared by neighbours."""
     home = {"family_name": "الحسن", "family_book_no": "12-345", "location": "جبلة", "phones": ["+963944123456"]}
     assert score(home, {**home, "family_name": "Al Hasan", "phones": []}, "household") >= comparison.LIKELY
     assert score(home, {**home, "family_book_no": None}, "household") >= comparison.LIKELY
@@ -107,8 +107,8 @@ def test_households() -> None:
     assert score(home, {**home, "family_book_no": "99-000", "phones": []}, "household") < comparison.WORTH
 
 
-def test_reasons_say_why() -> None:
-    """A pair comes with what speaks for it, and what against."""
+def test_pairs_come_with_reasons() -> None:
+    """The evidence for and against."""
     match = comparison.compare_features(
         features.features_of("person", AHMAD),
         features.features_of("person", {**AHMAD, "given": "Ahmad", "mother": "زينب", "birth_date": "1990-12-05"}),
@@ -129,8 +129,8 @@ DOCS = st.fixed_dictionaries(
 
 
 @given(st.sampled_from(sorted(features.FIELDS)), DOCS, DOCS)
-def test_comparing_is_even_handed_whatever_is_written(type_: str, a: dict[str, Any], b: dict[str, Any]) -> None:
-    """Any document can be compared; order does not matter, scores are between 0 and 1, keys are those of the document."""
+def test_comparison_is_symmetric_for_any_documents(type_: str, a: dict[str, Any], b: dict[str, Any]) -> None:
+    """Scores are between 0 and 1, and keys come from the document."""
     one, other = features.features_of(type_, a), features.features_of(type_, b)
     forth, back = comparison.compare_features(one, other), comparison.compare_features(other, one)
     assert forth.score == back.score
@@ -143,8 +143,8 @@ def documents(found: list[people.Person]) -> list[features.Features]:
     return [features.features_of("person", *people.document(one)) for one in found]
 
 
-def test_two_thousand_noisy_persons() -> None:
-    """Names and noise that the weights were not tuned on: nearly all are found, and nearly all that is found is right."""
+def test_recall_and_precision_on_two_thousand_noisy_persons() -> None:
+    """With names and noise that the weights were not tuned on."""
     found = people.registrations(2_000, part="B", seed=20, noise=people.HELD)
     compared = documents(found)
     meeting: dict[int, list[int]] = {}

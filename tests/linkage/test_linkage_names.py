@@ -1,4 +1,4 @@
-"""Who may be one by another name: aliases and names in Latin letters count once, and make no brothers one."""
+"""Comparison by other names: aliases and Latin spellings count once, and do not merge siblings."""
 
 from itertools import combinations
 from typing import Any
@@ -76,8 +76,8 @@ def called(one: dict[str, Any], *names: Any) -> dict[str, Any]:
         ({**MOHAMMAD, "given": "مجمذ", "aliases": ["محمد"]}, {**MOHAMMAD, "phones": []}, "alias"),
     ],
 )
-def test_one_person_under_two_names(one: dict[str, Any], other: dict[str, Any], why: str | None) -> None:
-    """As a passport has it, in one field or two; by what people call him; rightly spelt beside a slip: with the reason."""
+def test_a_person_is_found_under_another_name(one: dict[str, Any], other: dict[str, Any], why: str | None) -> None:
+    """Latin spelling in one field or two, an alias, a correct spelling beside an error: with the reason."""
     found = match(one, other)
     assert found.score >= comparison.LIKELY
     assert meet(one, other)
@@ -95,24 +95,24 @@ def test_one_person_under_two_names(one: dict[str, Any], other: dict[str, Any], 
     ],
     ids=str,
 )
-def test_a_brother_called_the_same_is_another(other: dict[str, Any]) -> None:
-    """With the parents, the phone and the house an alias is not enough: birth or a paper must agree."""
+def test_a_brother_with_the_same_alias_is_distinguished(other: dict[str, Any]) -> None:
+    """With parents, phone and house an alias is not enough: birth or a paper must agree."""
     home = {"location": "جبلة"}
     mine = features.features_of("person", called(MOHAMMAD, "سامر"), home)
     brother = {**MOHAMMAD, "given": "سامر", **other}
     assert comparison.compare_features(mine, features.features_of("person", brother, home)).score < comparison.LIKELY
 
 
-def test_where_the_birth_speaks_against_no_other_name_helps() -> None:
-    """Mohammad and Mahmoud are two names: who is called the other's is no more one with a brother three years younger."""
+def test_a_different_birth_date_outweighs_an_alias() -> None:
+    """Mohammad and Mahmoud, known by each other's name, with births three years apart."""
     brother = {**MOHAMMAD, "given": "محمود", "birth_date": "1988-10-02"}
     own = match(MOHAMMAD, brother)
     assert own.score < comparison.LIKELY
     assert match(called(MOHAMMAD, "محمود"), brother) == own
 
 
-def test_a_paper_or_a_birth_date_proves_an_alias() -> None:
-    """The same alias, where something that brothers do not share agrees."""
+def test_a_paper_or_a_birth_date_confirms_an_alias() -> None:
+    """The same alias, with evidence that brothers do not share."""
     mine = called(MOHAMMAD, "سامر")
     roughly = {**MOHAMMAD, "given": "سامر", "birth_date": "1987-01-01", "birth_precision": "estimate"}
     assert match(mine, roughly).score < comparison.LIKELY
@@ -122,7 +122,7 @@ def test_a_paper_or_a_birth_date_proves_an_alias() -> None:
 
 
 def test_a_name_counts_once() -> None:
-    """Three spellings that agree say no more than the best of them."""
+    """Three matching spellings count no more than the best of them."""
     again = {**LATIN, "aliases": ["محمد العلي", "Muhammad"]}
     assert match(again, again).score == match(MOHAMMAD, MOHAMMAD).score
     assert blocks.block_keys(features.features_of("person", again)) == blocks.block_keys(
@@ -130,17 +130,17 @@ def test_a_name_counts_once() -> None:
     )
 
 
-def test_the_generator_s_families_have_what_the_properties_need() -> None:
-    """Brothers and sisters, and persons registered twice."""
+def test_the_generator_makes_siblings_and_duplicates() -> None:
+    """As the properties below need."""
     assert len(SIBLINGS) > 300
     assert len(TRUE) > 100
 
 
 @given(st.sampled_from(TRUE), st.lists(ALIAS, max_size=3), ALIAS, st.none() | ALIAS)
-def test_one_more_name_never_makes_two_of_one(
+def test_an_additional_name_never_lowers_a_score(
     pair: tuple[dict[str, Any], dict[str, Any]], known: list[str], alias: str, latin: str | None
 ) -> None:
-    """Whatever somebody is also called, a pair that was seen is seen, and its score is no lower."""
+    """A found pair stays found."""
     one, other = pair
     before = called(one, *known)
     assert match(called(before, alias), other).score >= match(before, other).score
@@ -152,10 +152,10 @@ def test_one_more_name_never_makes_two_of_one(
 
 
 @given(st.sampled_from(SIBLINGS), st.booleans(), st.booleans(), st.booleans())
-def test_a_sibling_s_name_makes_no_pair(
+def test_siblings_names_make_no_pair(
     pair: tuple[dict[str, Any], dict[str, Any]], whole: bool, both: bool, dated: bool
 ) -> None:
-    """Brothers and sisters of different years, or of none, stay apart, even where each is known by the other's name."""
+    """Siblings with different or unknown years stay apart, even if each is known by the other's name."""
     one, other = pair if dated else tuple({**two, "birth_precision": "none"} for two in pair)
     assume(
         match(one, other).score < comparison.LIKELY
@@ -169,8 +169,8 @@ def test_a_sibling_s_name_makes_no_pair(
     st.sampled_from(TRUE),
     st.recursive(st.none() | st.integers() | ALIAS, lambda one: st.lists(one, max_size=20), max_leaves=20),
 )
-def test_another_office_s_form_may_have_anything_there(pair: tuple[dict[str, Any], dict[str, Any]], odd: Any) -> None:
-    """A field of that name that is no text and no list says nothing, and breaks nothing."""
+def test_an_unexpected_alias_field_is_ignored(pair: tuple[dict[str, Any], dict[str, Any]], odd: Any) -> None:
+    """A field of that name that is neither text nor a list."""
     one, other = pair
     found = match({**one, "name_latin": odd, "aliases": odd}, other)
     assert 0 <= found.score <= 1

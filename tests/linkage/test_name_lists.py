@@ -1,4 +1,4 @@
-"""Two names that differ by a letter are two people's; what is no name may be one, mistyped; and what people are called for short."""
+"""Name lists: known names that differ by a letter are distinct; unknown ones may be typing errors; short forms."""
 
 from typing import Any
 
@@ -37,8 +37,8 @@ def score(one: dict[str, Any], other: dict[str, Any]) -> float:
         ("رنا", "Rania"), ("Mahmoud", "محمد"), ("سعد", "سعيد"), ("عبد الله", "عبد الرحمن"), ("فارس", "فراس"), ("مريم", "مرام"),
     ],
 )  # fmt: skip
-def test_two_names_are_two(one: str, other: str) -> None:
-    """However few letters part them: brothers and sisters are called so, twins above all."""
+def test_known_names_are_distinct(one: str, other: str) -> None:
+    """However few letters differ, as siblings have such names, above all twins."""
     assert like(one, other) < ALIKE
     assert score(MAN | {"given": one}, MAN | {"given": other}) < comparison.LIKELY
 
@@ -51,14 +51,14 @@ def test_two_names_are_two(one: str, other: str) -> None:
         ("علاوي", "علي", SHORT), ("زنوبة", "زينب", SHORT), ("عبود", "عبد الرحمن", SHORT), ("أيوش", "آية", SHORT),
     ],
 )  # fmt: skip
-def test_one_name_is_one(one: str, other: str, least: float) -> None:
-    """Spelt otherwise, written twice over, a letter off, or for short."""
+def test_variants_of_one_name_match(one: str, other: str, least: float) -> None:
+    """Other spellings, repetitions, a wrong letter, and short forms."""
     assert least <= like(one, other) < 1
     assert score(MAN | {"given": one}, MAN | {"given": other}) >= comparison.LIKELY
 
 
-def test_brothers_of_one_first_name() -> None:
-    """محمد and محمد فارس are brothers rather than one, unless the birth says otherwise; محمد فارس is called فارس."""
+def test_brothers_with_a_common_first_name() -> None:
+    """محمد and محمد فارس are probably brothers unless the birth says otherwise; محمد فارس is called فارس."""
     first, both, second = ({**MAN, "given": name} for name in ("محمد", "محمد فارس", "فارس"))
     assert like("محمد", "محمد فارس") == ADDED < like("فارس", "محمد فارس")
     assert score(first, both | {"birth_date": "2016-01-01", "birth_precision": "estimate"}) < score(second, both)
@@ -71,8 +71,8 @@ def test_brothers_of_one_first_name() -> None:
     assert blocks.block_keys(a) & blocks.block_keys(b)
 
 
-def test_a_son_called_after_his_grandfather_is_not_his_father() -> None:
-    """Given and father's name are exchanged by a clerk, or they are a father and his son: the birth tells."""
+def test_a_son_named_after_his_grandfather() -> None:
+    """Given and father's name swapped by a clerk, or a father and his son: the birth decides."""
     father = MAN | {
         "given": "مروان",
         "father": "عصام",
@@ -87,8 +87,8 @@ def test_a_son_called_after_his_grandfather_is_not_his_father() -> None:
     assert score(father | born, son | born) >= comparison.LIKELY
 
 
-def test_a_name_that_very_many_have_says_less() -> None:
-    """Two who share محمد أحمد and a family are two more often than two who share a rare name."""
+def test_a_common_name_is_weaker_evidence() -> None:
+    """Sharing محمد أحمد and a family is weaker than sharing a rare name."""
     bare = {"family": "الحلبي", "sex": "m", "birth_date": "2004-01-01", "birth_precision": "estimate"}
     common, rare = (
         bare | {"given": given, "father": father} for given, father in (("محمد", "أحمد"), ("شيخموس", "هايل"))
@@ -100,8 +100,8 @@ def test_a_name_that_very_many_have_says_less() -> None:
     ("name", "is_one"),
     [("أبو حميد", True), ("أم بلال", True), ("Abu Hamzah", True), ("Umm Ali", True), ("أبو بكر", False), ("آمال", False), ("أميرة", False)],
 )  # fmt: skip
-def test_who_is_called_after_a_child(name: str, is_one: bool) -> None:
-    """It is no given name: the birth to the day may say who it is, with the family's names."""
+def test_names_after_a_child(name: str, is_one: bool) -> None:
+    """Not a given name: an exact birth date with the family's names may identify the person."""
     assert name_lists.is_kunya(name_parts(name)) is is_one
     if is_one:
         assert score(MAN, MAN | {"given": name}) >= comparison.LIKELY
@@ -111,7 +111,7 @@ def test_who_is_called_after_a_child(name: str, is_one: bool) -> None:
 
 
 def test_every_name_in_the_lists_is_one_folded_word() -> None:
-    """A name that folds into two would never be met; what is short for a name is short for one that is known."""
+    """A name that folds into two words would never match; short forms belong to known names."""
     known = name_lists._known_names()
     assert all(names.name_tokens(name) == [name] for name in known)
     assert all(full <= known.keys() | {"عبد"} for full in name_lists._short_forms().values())
@@ -119,8 +119,8 @@ def test_every_name_in_the_lists_is_one_folded_word() -> None:
 
 
 @given(st.sampled_from(sorted(name_lists._known_names())), st.sampled_from(sorted(name_lists._known_names())))
-def test_known_names_are_one_or_two_whichever_comes_first(one: str, other: str) -> None:
-    """Even-handed, and never between: they mean one name, or they do not."""
+def test_comparison_of_known_names_is_symmetric(one: str, other: str) -> None:
+    """They match or they do not."""
     same = bool(name_lists.known_meanings(one) & name_lists.known_meanings(other))
     assert (like(one, other) >= SPELT) is same
     assert name_lists.are_two((one,), (other,)) is not same

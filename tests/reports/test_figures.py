@@ -65,8 +65,8 @@ def office(people: Cast) -> Office:
     return Office(people)
 
 
-def test_who_got_what_from_whom(office: Office) -> None:
-    """The same kind from two providers in a month is double; from one, or of two kinds, it is not; a suspected twin is near."""
+def test_report_of_aid_by_provider(office: Office) -> None:
+    """The same kind from two providers in a month is an overlap; from one, or of two kinds, it is not."""
 
     def give(to: str, kind: str, by: str, period: str = "2026-10", state: str = "received", **more: object) -> None:
         office.add("benefit", recipient=to, kind=kind, provider=by, period=period, quantity=1, state=state, **more)
@@ -102,7 +102,7 @@ def test_who_got_what_from_whom(office: Office) -> None:
     assert office.rows("aid", "mark", month="2026-09") == [("ok",)]
 
 
-def test_coverage_counts_nobody_twice(office: Office) -> None:
+def test_report_of_coverage_counts_persons_once(office: Office) -> None:
     """Mariam got a service from each charity and her household food: she is one of two reached; Huda is the gap."""
     for by in (office.bir, office.wafa):
         office.add(
@@ -141,8 +141,8 @@ def test_coverage_counts_nobody_twice(office: Office) -> None:
     assert found["place", "البلدة"] == [1, 0, 0, 0, 1, 0.0]
 
 
-def test_what_changed_in_households(office: Office) -> None:
-    """Moves stand by their places, verified and reported apart; another month's and rejected ones do not."""
+def test_report_of_household_events(office: Office) -> None:
+    """Moves by places, verified and reported apart; another month's and rejected ones do not count."""
 
     def event(kind: str, home: str, day: str, state: str | None = None, **more: object) -> None:
         office.add("household_event", household=home, kind=kind, event_date=day, state=state, **more)
@@ -160,8 +160,8 @@ def test_what_changed_in_households(office: Office) -> None:
     assert ("households", "", "", 1, 1) in found
 
 
-def test_what_is_overdue(office: Office) -> None:
-    """The oldest first by worker, days counted to the month's last day; what was done in time or later is told apart."""
+def test_report_of_overdue_tasks(office: Office) -> None:
+    """Oldest first by worker, days counted to the month's last day; tasks done in time or later are distinguished."""
     case = office.case(risk="high", opened_on="2026-10-20")
     office.add("follow_up", case=case, due_on="2026-10-10", worker=office.rima)
     office.add("follow_up", case=case, due_on="2026-10-12", done_on="2026-10-13", worker=office.rima, state="done")
@@ -189,8 +189,8 @@ def test_what_is_overdue(office: Office) -> None:
     assert abouts == ["مريم", "مريم", "مريم", "مريم", "هدى", "مريم"]  # a code says nothing to whoever has to go there
 
 
-def test_a_name_that_changed_is_no_other_line(office: Office) -> None:
-    """What was issued as overdue stands there once, though its person is called otherwise by now."""
+def test_a_changed_name_makes_no_second_line(office: Office) -> None:
+    """An issued overdue task is listed once, though its person was renamed."""
     office.case(risk="high", opened_on="2026-10-20")
     office.people.clock.now += 40 * 86_400_000
     run.issue_reports(office.node, Period("2026-10", office.node.today()), None, ["overdue"])
@@ -199,7 +199,7 @@ def test_a_name_that_changed_is_no_other_line(office: Office) -> None:
     assert (row["what"], row["about"]) == ("assessment", "مريم")
 
 
-def test_caseload_and_case_figures(office: Office) -> None:
+def test_report_of_caseload_and_cases(office: Office) -> None:
     """Open, new and closed cases of each worker, and a supervisor's team; the indicators of the same cases."""
     office.case(opened_on="2026-10-02", risk="high")
     worked = office.case(opened_on="2026-10-05", risk="low", person=office.huda)
@@ -234,8 +234,8 @@ def test_caseload_and_case_figures(office: Office) -> None:
     assert found["risk", "low"] == [1, 2, None]
 
 
-def test_livelihoods(office: Office) -> None:
-    """Trainees by how far they came, work found within months, what was lent and paid back, days of work."""
+def test_report_of_livelihoods(office: Office) -> None:
+    """Trainees by progress, work found within months, loans and repayments, days of work."""
     centre = office.add(
         "institution",
         "LAT",
@@ -279,8 +279,8 @@ def test_livelihoods(office: Office) -> None:
     assert found["arrears_30"][0] == 0
 
 
-def test_institutions(office: Office) -> None:
-    """A home with two residents, one of whom left; its grade, what is to be corrected, its posts, its violations."""
+def test_report_of_institutions(office: Office) -> None:
+    """A home with two residents, one of whom left; its grade, corrective actions, posts and violations."""
     home = office.add(
         "institution",
         JBL,
@@ -323,8 +323,8 @@ def test_institutions(office: Office) -> None:
     assert office.rows("institutions", *columns) == [("دار الأمان", 10, 1, "A", "C", 1, 3, 1, 1, 1, 1)]
 
 
-def test_how_devices_sync(office: Office) -> None:
-    """Each enrolled laptop with its last sync; who was silent for more than two weeks is told."""
+def test_report_of_device_syncs(office: Office) -> None:
+    """Each enrolled laptop with its last sync; those silent for more than two weeks are listed."""
     directly.sync(office.people.amal, office.people.hq)
     rows = {row["person"]: row for row in office.report("sync").rows}
 
@@ -335,8 +335,8 @@ def test_how_devices_sync(office: Office) -> None:
     assert len(office.report("sync", unit=QRD).rows) == 1
 
 
-def test_data_quality(office: Office) -> None:
-    """Papers, birth dates, phones, sizes and consents that are missing or odd, of how many."""
+def test_report_of_data_quality(office: Office) -> None:
+    """Missing or odd papers, birth dates, phones, sizes and consents, with totals."""
     office.person(office.ali, "يوسف", sex="m", birth_date="1980-01-01", ids=["national:SY:01010101010"])
     office.edit(office.ali, size_stated=5)
     office.case()

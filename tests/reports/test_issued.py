@@ -1,4 +1,4 @@
-"""Months that were issued stay as they were; what comes late stands beside them, and both always add up."""
+"""Issued months stay unchanged; late arrivals are shown beside them, and the sums match."""
 
 import pytest
 from hypothesis import given
@@ -30,8 +30,8 @@ def _rows(table: dict[str, tuple[int, int]]) -> list[dict[str, object]]:
 
 @given(ROWS, ROWS)
 @examples(60)
-def test_issued_and_late_add_up_to_what_is_counted_now(issued: dict, now: dict) -> None:
-    """In every cell, whichever rows came or went since."""
+def test_issued_and_late_figures_sum_to_the_present_ones(issued: dict, now: dict) -> None:
+    """In every cell, whichever rows were added or removed since."""
     shown = run.compare_with_issued(COUNTS, _rows(issued), _rows(now), {"this": "this", "last": "last"})
 
     for row in shown:
@@ -45,8 +45,8 @@ def test_issued_and_late_add_up_to_what_is_counted_now(issued: dict, now: dict) 
 
 @given(ROWS, ROWS)
 @examples(60)
-def test_so_they_do_in_the_next_issue(before: dict, now: dict) -> None:
-    """The column of the month before shows what was issued then; with what came late it is what is counted now."""
+def test_issued_and_late_figures_sum_in_the_next_issue(before: dict, now: dict) -> None:
+    """The previous month's column shows its issued figures; with late ones they equal the present count."""
     shown = run.compare_with_issued(COUNTS, _rows(before), _rows(now), {"last": "this"}, only=True)
 
     for row in shown:
@@ -56,8 +56,8 @@ def test_so_they_do_in_the_next_issue(before: dict, now: dict) -> None:
     assert sum(row["last"] for row in shown) == sum(this for this, _ in before.values())
 
 
-def test_a_month_is_issued_and_a_laptop_comes_back_late(people: Cast) -> None:
-    """Two statements stand in October's figures; the one that Amal brings in November shows as +1 there and in November's."""
+def test_a_late_laptop_adds_to_an_issued_month(people: Cast) -> None:
+    """October has two statements; the one that Amal brings in November shows as +1 there and in November's."""
     month = Month(people)
     for day in ("2026-10-03", "2026-10-04"):
         month.statement(month.samar, day)
@@ -84,8 +84,8 @@ def test_a_month_is_issued_and_a_laptop_comes_back_late(people: Cast) -> None:
     assert "late" not in october
 
 
-def test_what_was_given_out_is_not_changed(people: Cast) -> None:
-    """Issued again it stays as it was; a month that runs is not issued at all, nor by who may not decide."""
+def test_an_issued_month_cannot_be_changed(people: Cast) -> None:
+    """Issued again it stays the same; a running month cannot be issued, nor by somebody without permission."""
     month = Month(people)
     asked = Period(OCTOBER, people.hq.today())
     run.issue_reports(people.hq, asked, None, ["monthly"])

@@ -1,4 +1,4 @@
-"""What leaves the organisation: no small number, none that can be worked out, no column or row that is ours alone."""
+"""Reports for use outside: no small number, none that can be computed, no internal column or row."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -31,8 +31,8 @@ def _table(people: dict[str, tuple[int, int]]) -> list[dict]:
 
 @given(PEOPLE)
 @examples(100)
-def test_no_small_number_is_shown_nor_left_alone_in_its_sum(people: dict) -> None:
-    """Neither across a row nor down a column is exactly one number missing, unless all the others are zero."""
+def test_suppressed_numbers_cannot_be_computed(people: dict) -> None:
+    """Neither across a row nor down a column is exactly one number missing, unless all others are zero."""
     rows = _table(people)
 
     hidden = disclosure_control.hidden_columns(COUNTS, rows)
@@ -50,8 +50,8 @@ def test_no_small_number_is_shown_nor_left_alone_in_its_sum(people: dict) -> Non
     )
 
 
-def test_who_got_what_leaves_with_four_columns_and_agreements_only(people: Cast) -> None:
-    """Another organisation sees household number, kind, month and provider, and nothing of providers without an agreement."""
+def test_aid_by_provider_leaves_with_four_columns_and_agreements_only(people: Cast) -> None:
+    """Other organisations see household number, kind, month and provider, only of providers with an agreement."""
     month = Month(people)
     month.hq.edit(month.bir, agreement_until="2027-01-01")
     for provider in (month.bir, month.wafa):
@@ -75,8 +75,8 @@ def test_who_got_what_leaves_with_four_columns_and_agreements_only(people: Cast)
     assert told.left_out == 1
 
 
-def test_the_names_of_workers_stay(people: Cast) -> None:
-    """Overdue work and caseloads leave without the workers' names and the records."""
+def test_workers_names_stay_inside(people: Cast) -> None:
+    """Overdue tasks and caseloads leave without workers' names and record codes."""
     for name in ("overdue", "caseload"):
         report = definitions.find_report(people.hq.home, name)
         told = disclosure_control.suppress_small(report, Desk(people.hq).report(name))

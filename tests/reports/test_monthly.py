@@ -69,8 +69,8 @@ def month(people: Cast) -> Month:
 
 
 @pytest.mark.parametrize("sheets", [False, True])
-def test_one_charity_entered_twice_makes_no_joint_event(month: Month, *, sheets: bool) -> None:
-    """Among the partners are a charity and the record that gave way to it: one partner, and one charity of the month."""
+def test_a_merged_charity_makes_no_joint_event(month: Month, *, sheets: bool) -> None:
+    """Among the partners are a charity and a record merged into it: one partner, and one charity of the month."""
     hq = month.hq
     again = hq.add("organisation", "LAT", name_ar="جمعية البرّ", kind="charity")
     event = {"held_on": "2026-10-12", "host": month.fund, "kind": "initiative"}
@@ -91,8 +91,8 @@ def test_one_charity_entered_twice_makes_no_joint_event(month: Month, *, sheets:
     assert counted() == (2, 3)
 
 
-def test_every_row_of_a_month_counted_by_hand(month: Month) -> None:
-    """Each figure of the table is what one counts on paper, for this month, the one before, the year and a year ago."""
+def test_every_row_of_a_month_matches_a_manual_count(month: Month) -> None:
+    """For this month, the one before, the year and a year ago."""
     hq, amal, samar = month.hq, month.amal, month.samar
     month.statement(amal, "2026-10-03")
     month.statement(amal, "2026-10-31", state="answered")
@@ -163,8 +163,8 @@ def test_every_row_of_a_month_counted_by_hand(month: Month) -> None:
     assert hq.figures("monthly", "last", key="figure", year="2026")["statements"] == 1
 
 
-def test_one_unit_and_those_below_it(month: Month) -> None:
-    """Qardaha's month holds Qardaha's corner only, although its charity is kept at Latakia for all."""
+def test_a_month_of_one_unit(month: Month) -> None:
+    """Qardaha's month has only Qardaha's corner, although its charity is shared from Latakia."""
     month.hq.add("corner", QRD, host=month.wafa, activated_on="2026-10-15", researchers=[month.omar], state="active")
     month.statement(month.amal, "2026-10-03")
     month.sync()
@@ -175,8 +175,8 @@ def test_one_unit_and_those_below_it(month: Month) -> None:
     assert month.hq.figures("monthly", key="figure", unit="LAT")["statements"] == 1
 
 
-def test_two_records_of_one_person_are_one(month: Month) -> None:
-    """Who was merged is counted once, and by the record that stays; taken apart again, twice."""
+def test_merged_persons_count_once(month: Month) -> None:
+    """By the surviving record; after a split, twice."""
     other = month.amal.add("person", given="مريم", family="الحسن", sex="f", household=month.home)
     month.visit("2026-10-01", "f", person=month.mariam)
     month.visit("2026-10-09", "f", person=other)
@@ -193,8 +193,8 @@ def test_two_records_of_one_person_are_one(month: Month) -> None:
     assert month.hq.figures("monthly", key="figure")["served"] == 2
 
 
-def test_two_that_gave_way_to_each_other_are_one(month: Month) -> None:
-    """Merged both ways at once on two laptops, a person is neither lost nor counted twice."""
+def test_persons_merged_both_ways_count_once(month: Month) -> None:
+    """Merged both ways concurrently, a person is neither lost nor counted twice."""
     other = month.amal.add("person", given="مريم", family="الحسن", sex="f", household=month.home)
     month.visit("2026-10-01", "f", person=month.mariam)
     month.visit("2026-10-09", "f", person=other)
@@ -208,7 +208,7 @@ def test_two_that_gave_way_to_each_other_are_one(month: Month) -> None:
 
 
 def test_a_line_with_an_open_review_is_provisional(month: Month) -> None:
-    """While people disagree on a statement's purpose its line is marked, and no longer when somebody decided."""
+    """While a statement's purpose is in conflict its line is marked, and no longer after a decision."""
     made = month.statement(month.amal, "2026-10-03")
     month.sync()
     month.amal.edit(made, valid_until="2026-12-01")
@@ -230,8 +230,8 @@ def test_a_line_with_an_open_review_is_provisional(month: Month) -> None:
     assert not rows["statements"]
 
 
-def test_withdrawn_records_do_not_count(month: Month) -> None:
-    """A statement entered by mistake and withdrawn is none."""
+def test_void_records_do_not_count(month: Month) -> None:
+    """A statement entered by mistake and withdrawn."""
     from fieldsync.replica import save
 
     made = month.statement(month.amal, "2026-10-03")
@@ -241,8 +241,8 @@ def test_withdrawn_records_do_not_count(month: Month) -> None:
     assert month.hq.figures("monthly", key="figure")["statements"] == 0
 
 
-def test_each_office_with_its_last_sync(month: Month) -> None:
-    """Under the figures stands how far they reach: when the people of each unit synced last."""
+def test_figures_show_each_office_s_last_sync(month: Month) -> None:
+    """The completeness of the figures is shown below them."""
     reach = {one.unit: one.at for one in month.hq.report("monthly").as_of}
 
     assert set(reach) >= {"LAT", JBL, QRD}

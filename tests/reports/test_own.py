@@ -1,4 +1,4 @@
-"""An office's own report: one file more; it reads what the views show, and nothing else. Files of reports hold no formula."""
+"""An organisation's own report: one file; it reads only the views. Report files contain no formula."""
 
 import io
 
@@ -53,8 +53,8 @@ def ours(people: Cast, query: str, more: str = "") -> None:
     (folder / "ours.sql").write_text(HEADER.replace("MORE", more) + query, encoding="utf-8")
 
 
-def test_one_file_more_is_a_report(people: Cast) -> None:
-    """It is listed, run, and counted anew when records come, by sheets as ours are."""
+def test_one_file_adds_a_report(people: Cast) -> None:
+    """It is listed and run, and updated by report tables like the shipped ones."""
     ours(people, "SELECT family_name AS name, count(*) AS n FROM household GROUP BY 1")
     desk = Desk(people.hq)
     desk.add("household", JBL, family_name="الحسن")
@@ -79,8 +79,8 @@ def test_one_file_more_is_a_report(people: Cast) -> None:
         ),
     ],
 )
-def test_sums_beyond_the_largest_integer(people: Cast, query: str, totals: list[float]) -> None:
-    """Somebody typed amounts of 19 digits: reports go on, and a sum that no integer holds is rounded."""
+def test_sums_beyond_the_largest_integer_are_rounded(people: Cast, query: str, totals: list[float]) -> None:
+    """Amounts of 19 digits do not stop a report."""
     ours(people, query)
     desk = Desk(people.hq)
     for income in (7, 2**63 - 1, 2**63 - 1):
@@ -90,8 +90,8 @@ def test_sums_beyond_the_largest_integer(people: Cast, query: str, totals: list[
 
 @pytest.mark.parametrize("trick", TRICKS)
 @pytest.mark.parametrize("who", ["hq", "amal"])
-def test_a_report_reads_nothing_but_the_views(people: Cast, trick: str, who: str) -> None:
-    """Keys, the log, raw documents, sealed fields and writing are refused in one clear line, on servers and laptops."""
+def test_a_report_reads_only_the_views(people: Cast, trick: str, who: str) -> None:
+    """Keys, the log, raw documents, sealed fields and writing are refused with one clear line."""
     ours(people, TRICKS[trick])
     node = getattr(people, who)
     report = definitions.find_report(people.hq.home, "ours")
@@ -100,13 +100,13 @@ def test_a_report_reads_nothing_but_the_views(people: Cast, trick: str, who: str
 
 
 def test_a_sealed_report_may_count_by_sealed_fields(people: Cast) -> None:
-    """It says so in its header."""
+    """Declared in its header."""
     ours(people, "SELECT 'all' AS name, count(reason) AS n FROM referral", more="sealed = true")
     assert Desk(people.hq).figures("ours", "n") == {"all": 0}
 
 
-def test_what_never_ends_is_stopped(people: Cast) -> None:
-    """By its time, not by anybody's patience."""
+def test_an_endless_query_is_stopped(people: Cast) -> None:
+    """By a time limit."""
     ours(
         people,
         "WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT 'x' AS name, count(*) AS n FROM c",

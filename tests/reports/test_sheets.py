@@ -1,4 +1,4 @@
-"""A server reads its figures from sheets that it keeps; they never say anything else than the records do."""
+"""Report tables on a server always agree with the records."""
 
 import datetime as dt
 import io
@@ -59,10 +59,10 @@ def same(node: Node) -> None:
 
 @given(STEPS)
 @examples(3)
-def test_sheets_follow_whatever_happens(
+def test_report_tables_follow_all_changes(
     cast_template: object, tmp_path_factory: object, steps: list[tuple[str, int]]
 ) -> None:
-    """Records added, edited, moved, withdrawn and merged in any order, the figures looked at in between."""
+    """Records added, edited, moved, withdrawn and merged in any order, with reports in between."""
     home = tmp_path_factory.mktemp("sheets")
     cast.copy_cast(cast_template, home)
     node = cast.open_node(home / "hq", cast.Clock())
@@ -91,10 +91,10 @@ def test_sheets_follow_whatever_happens(
 
 @given(STEPS, st.integers(1, 4), st.integers(0, 40))
 @examples(3)
-def test_work_goes_on_while_sheets_are_made(
+def test_records_can_change_while_report_tables_are_built(
     cast_template: object, tmp_path_factory: object, steps: list[tuple[str, int]], size: int, killed: int
 ) -> None:
-    """Records change between any two slices of a sheet, and whoever makes it is killed once: the figures are right all the same."""
+    """Between any two slices, and with one kill: the figures are correct."""
     home = tmp_path_factory.mktemp("slices")
     cast.copy_cast(cast_template, home)
     node = cast.open_node(home / "hq", cast.Clock())
@@ -138,14 +138,14 @@ def _withdrawn(node: Node, person: str) -> None:
         return  # withdrawn before
 
 
-def test_a_laptop_keeps_none(people: Cast) -> None:
-    """It reads its records: its store is small, and what leaves its units leaves nothing behind."""
+def test_a_laptop_has_no_report_tables(people: Cast) -> None:
+    """It reads its records: its store is small, and departed records leave no data behind."""
     assert not table_refresh.refresh_tables(people.amal, definitions.find_report(people.amal.home, "coverage"))
     assert table_refresh.refresh_tables(people.hq, definitions.find_report(people.hq.home, "coverage"))
 
 
 def test_days_are_dates_in_a_workbook() -> None:
-    """A report's due dates sort and filter as dates; what only looks like one in part is text."""
+    """Due dates can be sorted and filtered; partial dates are text."""
     rows = [["Due", "Month"], ["2026-10-05", "2026-10"], ["2026-W41-1", "2026-10-05 late"]]
     sheet = openpyxl.load_workbook(io.BytesIO(report_files.xlsx_bytes(rows, "x", rtl=False))).active
     assert sheet is not None

@@ -64,8 +64,8 @@ def worked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Year, dic
         yield year, told
 
 
-def test_the_year_comes_to_the_figures_that_were_printed(worked: tuple[Year, dict[str, Any]]) -> None:
-    """After offline work, conflicts, effort made twice and a laptop that comes late, everybody counts what was done."""
+def test_the_year_matches_the_printed_figures(worked: tuple[Year, dict[str, Any]]) -> None:
+    """After offline work, conflicts, duplicate work and a late laptop."""
     year, told = worked
 
     assert set(told["at first"].values()) == {0}
@@ -104,16 +104,16 @@ def _printed(year: Year, *words: str) -> str:
     return done.stdout
 
 
-def test_the_year_as_it_is_printed(worked: tuple[Year, dict[str, Any]]) -> None:
-    """The table on a terminal shows the ten figures, each in its line."""
+def test_the_year_on_the_terminal(worked: tuple[Year, dict[str, Any]]) -> None:
+    """The ten figures, each on its line."""
     year, _ = worked
     printed = _printed(year, "--year", "2025")
     for label, count in FIGURES.values():
         assert re.search(rf"{label} +{count:,} ", printed), (label, printed)
 
 
-def test_the_month_that_was_frozen_tells_what_came_late(worked: tuple[Year, dict[str, Any]]) -> None:
-    """November was issued without Basim: its statements stay as issued, his come beside them, and the year has them all."""
+def test_an_issued_month_shows_late_figures(worked: tuple[Year, dict[str, Any]]) -> None:
+    """November was issued without Basim: its statements stay, his are shown beside them, and the year has all."""
     year, _ = worked
     row = _statements(year.nodes["hq"], month="2025-11")
     late = _statements(year.nodes["hq"], month="2025-12")

@@ -1,4 +1,4 @@
-"""Readers do not write: neither by type nor by the connection, whoever they look up."""
+"""Readers cannot write, neither by type nor by the connection."""
 
 import hashlib
 from collections.abc import Iterator
@@ -48,8 +48,8 @@ def ask_everything(tx: ReadTx, device: bytes) -> None:
     assert tx.links_at(device, 1) == tx.heads_at(device, [1]) == {}
 
 
-def test_looking_up_a_stranger_moves_no_commit_to_another_device(store: Store) -> None:
-    """A reader asks for a device that nobody enrolled; Samar's commit, logged next, is Samar's, and the stranger's is the stranger's."""
+def test_reading_an_unknown_device_assigns_no_number(store: Store) -> None:
+    """A reader looks up an unknown device; Samar's next commit is not attributed to it."""
     with store.read() as tx:
         ask_everything(tx, STRANGER)
     with store.write() as tx:
@@ -74,8 +74,8 @@ def test_looking_up_a_stranger_moves_no_commit_to_another_device(store: Store) -
         "PRAGMA user_version = 99",
     ],
 )
-def test_a_readers_connection_refuses_to_write(store: Store, statement: str) -> None:
-    """Whatever a reader's code says in SQL, the connection does not do it; the next writer is not hindered."""
+def test_a_reader_s_connection_refuses_writes(store: Store, statement: str) -> None:
+    """Any SQL of a reader is refused, and the next writer is not blocked."""
     with store.write() as tx:
         tx.settings.last_code_number = 1
     with (
@@ -92,7 +92,7 @@ def test_a_readers_connection_refuses_to_write(store: Store, statement: str) -> 
 
 
 def test_a_reader_that_fails_leaves_the_store_writable(store: Store) -> None:
-    """An exception in a reading transaction ends it as any end does."""
+    """An exception in a reading transaction ends it normally."""
     with pytest.raises(ZeroDivisionError), store.read() as tx:
         assert tx.settings.last_code_number == 0
         1 / 0  # noqa: B018
@@ -101,7 +101,7 @@ def test_a_reader_that_fails_leaves_the_store_writable(store: Store) -> None:
 
 
 def test_a_reading_transaction_has_no_method_that_writes() -> None:
-    """The type checker refuses a reader that writes: none of the reading type's methods changes a row."""
+    """By type: none of the reading methods changes a row."""
     assert get_type_hints(Store.read)["return"] == AbstractContextManager[ReadTx]
     assert get_type_hints(Store.write)["return"] == AbstractContextManager[Tx]
     writing = {name for name in dir(Tx) if name not in dir(ReadTx) and name != "__annotations__"}
@@ -116,8 +116,8 @@ def test_a_reading_transaction_has_no_method_that_writes() -> None:
         assert not any(verb in words for verb in ("INSERT ", "UPDATE ", "DELETE ", "REPLACE INTO", "CREATE ", "DROP "))
 
 
-def test_the_contract_names_no_way_around_it() -> None:
-    """Whoever has a transaction by its contract finds no connection, no SQL, and none of the store's own numbers."""
+def test_the_contract_exposes_no_sql() -> None:
+    """The contract has no connection, no SQL, and none of the store's own numbers."""
     assert not {"sql", "many", "connection", "device_number", "author_number", "store_setting", "stored_setting"} & {
         *dir(ReadTx), *dir(Tx), *dir(Store),
     }  # fmt: skip

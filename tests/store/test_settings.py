@@ -1,4 +1,4 @@
-"""Settings: the names and encodings that stores have always had, and views that only a writing transaction may assign to."""
+"""Settings: permanent names and encodings, and views that only a writing transaction may assign to."""
 
 import re
 from pathlib import Path
@@ -120,8 +120,8 @@ def names(view: type, kind: type) -> set[str]:
     return {name for name, value in vars(view).items() if isinstance(value, kind)}
 
 
-def test_every_setting_is_stored_as_it_always_was() -> None:
-    """What older programs wrote is read, and what is written is byte for byte what they wrote."""
+def test_settings_keep_their_encoding() -> None:
+    """Older programs' values are read, and new ones are written byte for byte the same."""
     for view, writer, settings, families, scope in (
         (NodeSettings, NodeSettingsWriter, NODE, NODE_FAMILIES, ""),
         (PeerSettings, PeerSettingsWriter, PEER, PEER_FAMILIES, " c0ffee"),
@@ -143,8 +143,8 @@ def test_every_setting_is_stored_as_it_always_was() -> None:
         assert kept == {}
 
 
-def test_a_setting_that_was_never_stored_reads_as_its_default() -> None:
-    """Nothing, zero, or None: no reader has to look whether there is a row. A row with NULL, as older programs left, is the same."""
+def test_a_missing_setting_reads_as_its_default() -> None:
+    """Empty, zero, or None; the same for a row with NULL of older programs."""
     for kept in ((lambda _: None),):
         node, peer = NodeSettings(kept), PeerSettings(kept, " c0ffee")
         assert (node.kind, node.grants, node.last_stamp, node.upstream, node.restored) == ("", (), 0, None, False)
@@ -153,8 +153,8 @@ def test_a_setting_that_was_never_stored_reads_as_its_default() -> None:
         assert peer.daily_counts["former"] == DailyCount()
 
 
-def test_what_is_set_to_nothing_is_removed() -> None:
-    """None, a flag taken down, and nothing ahead leave no row: so it is not in the next copy of the store."""
+def test_an_emptied_setting_is_removed() -> None:
+    """None, a cleared flag and an empty range leave no row."""
     kept: dict[str, Stored] = {}
     node, peer = NodeSettingsWriter(kept.get, kept.__setitem__), PeerSettingsWriter(kept.get, kept.__setitem__, " ab")
     node.upstream = node.renewing_key = node.outdone_forms = None
@@ -194,7 +194,7 @@ def write(tx: Tx) -> None:
 
 
 def test_the_type_checker_refuses_a_reader_that_assigns(tmp_path: Path) -> None:
-    """And a writer that assigns what is no such setting, or of another type."""
+    """And a writer that assigns an unknown setting, or another type."""
     code = tmp_path / "code.py"
     code.write_text(REFUSED)
     said, faults, _ = mypy.run(["--no-error-summary", str(code)])

@@ -1,4 +1,4 @@
-"""The contract on SQLite (SQLCipher); and what only a file has: readers beside the writer, and an end to its room."""
+"""The contract on SQLite (SQLCipher), and file-related behaviour: concurrent readers, a full disk."""
 
 import pkgutil
 import threading
@@ -42,8 +42,8 @@ class TestSqlite(StoreContract):
     """SQLite keeps the contract."""
 
 
-def test_a_store_before_the_last_migration_gets_it(tmp_path: Path) -> None:
-    """Its number is below that of the newest step, whichever that is."""
+def test_an_older_store_is_migrated(tmp_path: Path) -> None:
+    """Its version is below that of the newest migration."""
     newest = max(one.name for one in pkgutil.iter_modules(migrations.__path__))
     store = open_store(tmp_path, KEY, create=True)
     with store.write() as tx:
@@ -58,8 +58,8 @@ def test_a_store_before_the_last_migration_gets_it(tmp_path: Path) -> None:
     store.close()
 
 
-def test_readers_of_a_server_see_one_moment_while_it_writes(tmp_path: Path) -> None:
-    """Eight threads read while one writes: each sees a digest that fits its records, and nobody waits for long."""
+def test_readers_see_a_consistent_snapshot_during_writes(tmp_path: Path) -> None:
+    """Eight threads read while one writes: each sees a digest that matches its records, without long waits."""
     store = open_store(tmp_path, KEY, create=True, shared=True)
     with store.write() as tx:
         tx.settings.last_code_number = 0
@@ -90,7 +90,7 @@ def test_readers_of_a_server_see_one_moment_while_it_writes(tmp_path: Path) -> N
 
 
 def test_a_full_disk_is_a_clear_error_and_changes_nothing(people: Cast) -> None:
-    """No room for another page: DiskFull, everything as before, and it goes on when there is room."""
+    """No space for another page: DiskFull, nothing changed, and work continues once there is space."""
     node = people.amal
     family = save.add_record(node, "household", Changes(set={"family_name": "محمد"}))
     connection = node.store._writer
@@ -107,8 +107,8 @@ def test_a_full_disk_is_a_clear_error_and_changes_nothing(people: Cast) -> None:
     assert node.store.find_damage() == []
 
 
-def test_pages_that_only_the_log_has_yet_are_no_damage(people: Cast) -> None:
-    """A checkpoint stops where somebody still reads: the file has holes where pages were written again since."""
+def test_pages_only_in_the_log_are_not_damage(people: Cast) -> None:
+    """A checkpoint stops at an active reader: the file has holes where pages were rewritten since."""
     node, other = people.amal, open_node(people.home / "amal", people.clock)
     added = [save.add_record(node, "household", Changes(set={"address": "x" * 900})) for _ in range(200)]
     with other.store.read() as tx:
@@ -121,8 +121,8 @@ def test_pages_that_only_the_log_has_yet_are_no_damage(people: Cast) -> None:
     other.close()
 
 
-def test_two_processes_may_have_one_store_open(people: Cast) -> None:
-    """A save in one is there for the other; both give out numbers that do not clash."""
+def test_two_processes_can_share_a_store(people: Cast) -> None:
+    """Each sees the other's saves, and their numbers do not clash."""
     other = open_node(people.home / "amal", people.clock)
     ids = {
         save.add_record(node, "household", Changes(set={"family_name": "محمد"})) for node in (people.amal, other) * 5
@@ -134,8 +134,8 @@ def test_two_processes_may_have_one_store_open(people: Cast) -> None:
     other.close()
 
 
-def test_what_is_unsent_is_said_of_each_record(people: Cast) -> None:
-    """Some are sent, some new, some changed since: in a list, and shown alone."""
+def test_records_show_pending_commits(people: Cast) -> None:
+    """Sent, new and changed records, in a list and alone."""
     node = people.amal
     sent = [save.add_record(node, "household", Changes(set={"family_name": "محمد"})) for _ in range(60)]
     sync(node, people.hq)

@@ -1,4 +1,4 @@
-"""The vault: without the key the files are noise, and a changed bit is an error, never another value."""
+"""Encryption: without the key the files are noise, and a changed bit is an error, never another value."""
 
 import random
 import shutil
@@ -28,8 +28,8 @@ def content(node: Node) -> list[Any]:
     return [commits, {record: (row.doc, row.state) for record, row in rows(node).items()}]
 
 
-def test_nothing_of_a_seized_disk_can_be_read(people: Cast) -> None:
-    """Planted names, phones, notes and the forms' words are in no byte of any file, while it is open and after."""
+def test_a_seized_disk_is_unreadable(people: Cast) -> None:
+    """Planted names, phones, notes and form labels are in no byte of any file, during use and after."""
     node = people.amal
     family = save.add_record(
         node,
@@ -64,8 +64,8 @@ def test_nothing_of_a_seized_disk_can_be_read(people: Cast) -> None:
     people.amal = people.open("amal")
 
 
-def test_no_key_no_store(people: Cast, tmp_path: Path) -> None:
-    """Another key, an empty file, noise, and no file at all: one clear error each."""
+def test_a_store_needs_its_key(people: Cast, tmp_path: Path) -> None:
+    """Another key, an empty file, noise and a missing file give one clear error each."""
     with pytest.raises(errors.StoreDamaged):
         open_store(people.home / "amal", b"x" * 32)
     with pytest.raises(errors.NoStore):
@@ -86,7 +86,7 @@ def test_no_key_no_store(people: Cast, tmp_path: Path) -> None:
         "SELECT sqlcipher_export('out')",
     ],
 )  # fmt: skip
-def test_no_statement_puts_plain_text_on_the_disk(people: Cast, tmp_path: Path, statement: str) -> None:
+def test_no_statement_writes_plain_text(people: Cast, tmp_path: Path, statement: str) -> None:
     """Other files, temporary files, logs and other keys are denied to all SQL on this connection."""
     before = {path for path in tmp_path.rglob("*") if path.is_file()}
     with pytest.raises((sqlcipher.Error, errors.FieldsyncError)):
@@ -101,7 +101,7 @@ def test_no_statement_puts_plain_text_on_the_disk(people: Cast, tmp_path: Path, 
 def test_a_sort_larger_than_the_cache_stays_in_memory(
     people: Cast, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Temporary tables and sorts write no file, whatever the environment would like."""
+    """Temporary tables and sorts write no file, whatever the environment."""
     folder = tmp_path / "temporary"
     folder.mkdir()
     for name in ("SQLITE_TMPDIR", "TMPDIR"):
@@ -124,8 +124,8 @@ def test_a_sort_larger_than_the_cache_stays_in_memory(
     node.close()
 
 
-def test_any_bit_flipped_in_the_file_is_found(people: Cast, tmp_path: Path) -> None:
-    """Reading gives an error of ours or the very data; and a check of the whole file finds every single flip."""
+def test_any_flipped_bit_in_the_file_is_detected(people: Cast, tmp_path: Path) -> None:
+    """Reads give one of our errors or the correct data; a check of the whole file finds every flip."""
     node = people.amal
     for i in range(30):
         save.add_record(node, "household", Changes(set={"family_name": "محمد", "address": f"{i} " + "x" * 300}))
@@ -165,7 +165,7 @@ def test_any_bit_flipped_in_the_file_is_found(people: Cast, tmp_path: Path) -> N
     people.amal = people.open("amal")
 
 
-def test_any_bit_flipped_in_the_log_gives_an_error_or_an_earlier_moment(people: Cast, tmp_path: Path) -> None:
+def test_a_flipped_bit_in_the_log_gives_an_error_or_an_earlier_state(people: Cast, tmp_path: Path) -> None:
     """SQLite cannot tell a torn end of its log from a flipped bit: what is read is then whole, and from before; never another value.
 
     A laptop that lost its tail like this is told so at its next sync (tests/server: a laptop restored from last week's copy).
@@ -199,8 +199,8 @@ def test_any_bit_flipped_in_the_log_gives_an_error_or_an_earlier_moment(people: 
     assert len(found) > 1
 
 
-def test_a_store_cut_short_is_damaged_not_empty(people: Cast, tmp_path: Path) -> None:
-    """Half a file, or one without its first page: an error."""
+def test_a_truncated_store_is_reported_as_damage(people: Cast, tmp_path: Path) -> None:
+    """Half a file, or one without its first page."""
     save.add_record(people.amal, "household", Changes(set={"family_name": "محمد"}))
     people.amal.close()
     raw = (people.home / "amal" / FILE).read_bytes()
@@ -228,7 +228,7 @@ def examine(home: Path) -> None:
 
 
 def test_slots_of_another_store_do_not_open_this_one(people: Cast) -> None:
-    """A slots file that was swapped in unlocks a key that is not this store's."""
+    """A swapped slots file unlocks a key that is not this store's."""
     slots = people.home / "amal" / "slots.json"
     mine = slots.read_bytes()
     slots.write_bytes((people.home / "basim" / "slots.json").read_bytes())

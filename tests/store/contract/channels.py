@@ -1,4 +1,4 @@
-"""Channels and projections: who is told of what, in which order, and what has left."""
+"""Channels and projections: entries for each device, their order, and departures."""
 
 from fieldsync import errors
 from fieldsync.core.state import digest_term, project_state
@@ -17,7 +17,7 @@ class ChannelContract(Contract):
     """One unit's records in the order of their arrival."""
 
     def test_a_channel_is_read_page_by_page_and_backwards(self, store: Store) -> None:
-        """Each record once, where it changed last; what has left is said going forward only."""
+        """Each record once, at its last change; departures only when reading forwards."""
         with store.write() as tx:
             for which in (1, 2, 3):
                 put(tx, which)
@@ -37,16 +37,16 @@ class ChannelContract(Contract):
             assert tx.count_channels() == len(tx.channels())
             assert (tx.arrival_of(UNITS[0]), tx.arrival_of("LAT")) == (channel.arrival, 0)
 
-    def test_channels_are_found_by_the_units_above_them(self, store: Store) -> None:
-        """A unit's own and all below it; a name that only begins alike is another unit."""
+    def test_channels_are_found_by_unit_prefix(self, store: Store) -> None:
+        """A unit's own and all below it; a name with a common prefix is another unit."""
         with store.write() as tx:
             for unit in ("LAT", "LAT/JBL", "LATAKIA", "LAT/JBL/1"):
                 assert tx.channel_number(unit) == tx.channel_number(unit)
             assert [one.unit for one in tx.channels_in(["LAT"])] == ["LAT", "LAT/JBL", "LAT/JBL/1"]
             assert [one.unit for one in tx.channels_in(["LAT/JBL"], ["LATAKIA"])] == ["LAT/JBL", "LAT/JBL/1", "LATAKIA"]
 
-    def test_what_was_refused_about_records_is_told_where_they_are_or_would_be(self, store: Store) -> None:
-        """Of the channel's records, and of one that is nowhere; not of another channel's, nor what waits for something."""
+    def test_refusals_are_reported_by_channel(self, store: Store) -> None:
+        """Of the channel's records and of missing ones; not of another channel's, nor of awaiting commits."""
         with store.write() as tx:
             for which in (1, 2):
                 put(tx, which)
@@ -61,8 +61,8 @@ class ChannelContract(Contract):
                 found = [(one.record, one.seq, one.code, one.here) for one in tx.refused_about(unit, asked)]
                 assert found == [(record(which), seq, "revoked", True), (record(9), 4, "revoked", False)]
 
-    def test_whoever_asks_for_records_hears_what_became_of_them(self, store: Store) -> None:
-        """Here, or left for another channel; one that is in none says nothing."""
+    def test_requested_records_are_reported_with_their_fate(self, store: Store) -> None:
+        """Present, or departed for another channel; a record in no channel is not reported."""
         with store.write() as tx:
             for which in (1, 2):
                 put(tx, which)
@@ -77,8 +77,8 @@ class ChannelContract(Contract):
             assert [channel for channel, _ in tx.departure_entries(moved.n)] == [old]
         check_digests(store)
 
-    def test_a_record_that_was_never_here_can_have_left(self, store: Store) -> None:
-        """A laptop that has it from elsewhere is told; so is one that may have thought a record to be in a channel."""
+    def test_a_record_never_held_can_be_departed(self, store: Store) -> None:
+        """A laptop that has it from elsewhere is informed, and so is one that may have believed it in the channel."""
         with store.write() as tx:
             channel, other = map(tx.channel_number, UNITS)
             tx.note_unheld(channel, [record(9)])
@@ -88,8 +88,8 @@ class ChannelContract(Contract):
             assert tx.channels_left(row.n) == [other]
             assert [one.gone for one in tx.page_forward(other, 0, 10)] == [True]
 
-    def test_what_was_taken_off_is_told_once(self, store: Store) -> None:
-        """Not of what has come back meanwhile."""
+    def test_departed_records_are_reported_once(self, store: Store) -> None:
+        """Except those that have returned meanwhile."""
         with store.write() as tx:
             rows = [tx.rows([put(tx, which)])[record(which)] for which in (1, 2)]
             tx.note_departed(rows, UNITS[1])
@@ -100,8 +100,8 @@ class ChannelContract(Contract):
             tx.forget_departed()
             assert tx.departed_records() == []
 
-    def test_sweeping_leaves_every_page_as_it_was(self, store: Store) -> None:
-        """Entries of records that stand further on by now go, and nobody sees it."""
+    def test_sweeping_changes_no_page(self, store: Store) -> None:
+        """Outdated entries are deleted without visible effect."""
         with store.write() as tx:
             for seq in range(1, 1_200):
                 put(tx, seq % 3, seq, family_name=f"name {seq}")
@@ -113,8 +113,8 @@ class ChannelContract(Contract):
         assert len(after) == len(told(after)) == 3 < len(before)
         check_digests(store)
 
-    def test_a_branch_keeps_what_has_left_its_units_apart(self, store: Store) -> None:
-        """Until anything has, there is no such channel."""
+    def test_a_branch_keeps_departed_records_in_their_own_channel(self, store: Store) -> None:
+        """Without departed records there is no such channel."""
         with store.read() as tx:
             assert tx.departed_channel == 0
         with store.write() as tx:
@@ -127,8 +127,8 @@ class ChannelContract(Contract):
 class ProjectionContract(Contract):
     """The parts of records that are shared with other units."""
 
-    def test_only_the_fields_that_are_shared_reach_a_shared_channel(self, store: Store) -> None:
-        """A place with an arrival and a digest of its own; none any more when the sharing ends, and that is told."""
+    def test_only_shared_fields_reach_a_shared_channel(self, store: Store) -> None:
+        """With a sequence number and a digest of its own; when the sharing ends, a departure is reported."""
         with store.write() as tx:
             home, referral = put(tx, 1, family_name="حداد", phone="0999"), put(tx, 2)
             assert not tx.has_projections

@@ -16,8 +16,8 @@ AMAL, BASIM, SAMAR, HUDA = DEVICES
 class CommitContract(Contract):
     """What each device wrote."""
 
-    def test_a_log_gives_back_commits_in_order_and_never_two_of_one_number(self, store: Store) -> None:
-        """Bodies, hashes, chain, notes: as they were; a second commit of one number is impossible."""
+    def test_a_log_keeps_commits_in_order_without_duplicates(self, store: Store) -> None:
+        """Bodies, hashes, chain and notes are unchanged; a second commit with a number is impossible."""
         world = World()
         for i in range(5):
             world.edit(0, {"name": f"{i}"})
@@ -40,8 +40,8 @@ class CommitContract(Contract):
         with store.read() as tx:
             assert list(tx.commits_behind(DEVICES[0], 0)) == commits
 
-    def test_commits_are_found_by_the_records_that_they_touch(self, store: Store) -> None:
-        """Before what is new was gathered into the large table, and after."""
+    def test_commits_are_found_by_record(self, store: Store) -> None:
+        """Before and after new ones are gathered into the large table."""
         with store.write() as tx:
             amal, basim = log(tx, 0, 1, 2, 1), log(tx, 1, 1)
             for _ in range(2):
@@ -62,8 +62,8 @@ class CommitContract(Contract):
             tx.accept_commit(AMAL, 3)
             assert len(tx.commits_of(record(1), refused=False)) == 3
 
-    def test_signatures_and_chain_hashes_are_found_by_their_place(self, store: Store) -> None:
-        """A seal stands at its commit; a history that is not in the log is known by the chain of the heir that says it again."""
+    def test_signatures_and_chain_hashes_are_found_by_position(self, store: Store) -> None:
+        """A signature belongs to its commit; a chain outside the log is known by its shared successor's chain."""
         with store.write() as tx:
             amal = log(tx, 0, 1, 2, 3)
             tx.add_chain_signatures(AMAL, [(2, b"seal")])
@@ -74,8 +74,8 @@ class CommitContract(Contract):
             (other,) = tx.other_histories(AMAL)
             assert (other.heir, other.after, other.last) == (BASIM, 2, 3)
 
-    def test_a_log_is_cut_back(self, store: Store) -> None:
-        """What was written anew as another's is gone, and its records are not found by it; the device goes on from there."""
+    def test_a_log_can_be_truncated(self, store: Store) -> None:
+        """Re-issued commits are gone and not found by their records; the device continues from there."""
         with store.write() as tx:
             amal = log(tx, 0, 1, 2, 2)
             tx.cut_back(AMAL, 1, amal[0].chain)
@@ -87,7 +87,7 @@ class CommitContract(Contract):
             assert chain.chain_start(AMAL) != amal[0].chain
 
     def test_a_wrong_clock_is_noted_once(self, store: Store) -> None:
-        """In the order in which that was heard; what a note covers already is no news."""
+        """In order of arrival; a note covered by an earlier one is ignored."""
         with store.write() as tx:
             for first, last in ((3, 9), (4, 5), (12, None), (13, 14)):
                 tx.note_clock(AMAL, first, 60_000, last)
@@ -100,8 +100,8 @@ class CommitContract(Contract):
 class ServerContract(Contract):
     """How far a node is with its servers."""
 
-    def test_how_far_one_is_with_a_server_is_remembered(self, store: Store) -> None:
-        """Cursors, acknowledgements and nonces, each server's own."""
+    def test_progress_with_each_server_is_stored(self, store: Store) -> None:
+        """Cursors, acknowledgements and nonces per server."""
         with store.write() as tx:
             for i in (1, 2):
                 tx.add_server(KnownServer(bytes([i]), f"s{i}", "https://x", b"p" * 32, None, False, None))
@@ -115,8 +115,8 @@ class ServerContract(Contract):
             assert (tx.acknowledged_seq(b"\x01", DEVICES[0]), tx.acknowledged_seq(b"\x02", DEVICES[0])) == (9, 0)
             assert [(s.id, s.nonce, s.unsure) for s in tx.servers()] == [(b"\x02", b"n", True), (b"\x01", None, False)]
 
-    def test_a_channel_is_whole_only_where_nothing_is_left_behind(self, store: Store) -> None:
-        """A cut leaves the second number where it was; a restored server and a channel that was taken off begin anew."""
+    def test_the_whole_cursor_advances_only_after_a_complete_sync(self, store: Store) -> None:
+        """An interruption leaves it; a restored server and a removed channel reset it."""
         with store.write() as tx:
             first, second = map(tx.channel_number, UNITS)
             for channel in (first, second):
@@ -128,8 +128,8 @@ class ServerContract(Contract):
             tx.restart_cursors(b"s")
             assert tx.channel_cursor(b"s", second) == (0, 0)
 
-    def test_receipts_are_told_in_the_order_in_which_they_came(self, store: Store) -> None:
-        """One that says no more than before is no news; one may fall, as a server was restored; others' can be forgotten."""
+    def test_receipts_are_reported_in_order_of_arrival(self, store: Store) -> None:
+        """A repeated one is not new; one may fall after a server's restore; others' can be deleted."""
         with store.write() as tx:
             for server, device, seq in (
                 (b"s", AMAL, 3),
@@ -148,8 +148,8 @@ class ServerContract(Contract):
             tx.forget_receipts(b"s", AMAL)
             assert (tx.receipts(BASIM), len(tx.receipts(AMAL))) == ([], 2)
 
-    def test_what_came_from_one_server_may_lack_at_the_others(self, store: Store) -> None:
-        """Until it is said that a server lacks nothing of ours."""
+    def test_records_from_one_server_may_be_missing_at_others(self, store: Store) -> None:
+        """Until a server is known to have all of ours."""
         with store.write() as tx:
             for id_ in (b"s", b"t"):
                 tx.add_server(KnownServer(id_, "", "", b"p", None, False, None))
@@ -162,8 +162,8 @@ class ServerContract(Contract):
 class BundleContract(Contract):
     """Bundles, and whom they can be sealed for."""
 
-    def test_bundles_are_numbered_for_each_peer(self, store: Store) -> None:
-        """Packed and taken ones, with which commits are in those for servers."""
+    def test_bundles_are_numbered_per_peer(self, store: Store) -> None:
+        """Packed and received ones, with the commits in those for servers."""
         part = PackedPart(2, AMAL, 0, 5, 99)
         with store.write() as tx:
             log(tx, 0, 1)
@@ -175,8 +175,8 @@ class BundleContract(Contract):
             assert tx.packed_parts(BASIM) == []
             assert (tx.applied_bundles(BASIM), tx.applied_bundles(SAMAR)) == ({b"c": 4}, {})
 
-    def test_recipients_and_hellos_are_the_last_that_were_told(self, store: Store) -> None:
-        """Of a peer that told none there is none."""
+    def test_the_last_recipients_and_hellos_are_stored(self, store: Store) -> None:
+        """A peer that sent none has none."""
         with store.write() as tx:
             for n in "12":
                 tx.set_age(AMAL, f"age{n}")

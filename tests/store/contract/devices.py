@@ -1,4 +1,4 @@
-"""Devices: enrolment, letters, states that only rise, families of copies, invites; and changes of what they may do."""
+"""Devices: enrolment, letters, states that only rise, families of copies, invites, and changes of grants."""
 
 from msgspec import structs
 
@@ -15,8 +15,8 @@ SUPERVISOR = Grant(UNITS[1], "supervisor")
 class DeviceContract(Contract):
     """What a store knows of devices."""
 
-    def test_a_device_is_known_as_it_was_enrolled_and_renamed(self, store: Store) -> None:
-        """Letters, person, grants, when; its letters are taken, and two devices that have the same are found."""
+    def test_an_enrolled_device_is_stored_and_renamed(self, store: Store) -> None:
+        """Letters, person, grants and time; its letters are taken, and devices that share letters are found."""
         with store.write() as tx:
             enrol(tx, 0)
             enrol(tx, 1, Grant("LAT", BRANCH))
@@ -40,8 +40,8 @@ class DeviceContract(Contract):
             assert tx.letters_twice() == ["A"]
             assert [one.device for one in tx.named_devices(newest)] == [BASIM]
 
-    def test_other_grants_leave_former_units(self, store: Store) -> None:
-        """A unit that a device may not see any more is a former one; what another server says is taken over."""
+    def test_changed_grants_leave_former_units(self, store: Store) -> None:
+        """A unit no longer granted is a former one; another server's data is applied."""
         with store.write() as tx:
             enrol(tx, 0)
             tx.set_grants(AMAL, [SUPERVISOR], 50)
@@ -53,8 +53,8 @@ class DeviceContract(Contract):
             assert amal is not None
             assert (amal.person, amal.grants, amal.changed) == ("أمل", (CASEWORKER,), 60)
 
-    def test_a_nonce_is_used_once_and_never_an_older_one(self, store: Store) -> None:
-        """True once; false for the same and all before it."""
+    def test_a_nonce_is_accepted_once_and_in_order(self, store: Store) -> None:
+        """True once; False for the same and all earlier ones."""
         with store.write() as tx:
             enrol(tx, 0)
             used = [tx.use_nonce(AMAL, issued, 0) for issued in (5, 5, 4, 6, 5, 6)]
@@ -62,8 +62,8 @@ class DeviceContract(Contract):
             assert (tx.last_nonce(AMAL), tx.last_nonce(BASIM)) == (6, 0)
             assert not tx.use_nonce(BASIM, 5, 0)
 
-    def test_an_invite_is_used_once(self, store: Store) -> None:
-        """Known, then used, and by whom."""
+    def test_an_invite_is_single_use(self, store: Store) -> None:
+        """Known, then used, and by which device."""
         with store.write() as tx:
             tx.add_invite(b"id", b"hash", "هدى", [SUPERVISOR], 99)
             assert tx.invite(b"id") == (b"hash", "هدى", (SUPERVISOR,), 99, None)
@@ -75,7 +75,7 @@ class DeviceContract(Contract):
             assert tx.invite(b"other") is None
 
     def test_a_state_only_rises(self, store: Store) -> None:
-        """Whoever was revoked is not enrolled again by an older word; a pending device waits until it is approved."""
+        """A revoked device is not enrolled by an older report; a pending one stays so until approved."""
         with store.write() as tx:
             enrol(tx, 0)
             for state in ("forked", "enrolled", "nonsense", "revoked", "forked"):
@@ -89,8 +89,8 @@ class DeviceContract(Contract):
             assert amal is not None
             assert not amal.pending
 
-    def test_copies_are_a_family_and_are_locked_together(self, store: Store) -> None:
-        """A copy's copy is revoked with the original, until somebody approves or spares it."""
+    def test_copies_form_a_family_and_are_locked_together(self, store: Store) -> None:
+        """A copy's copy is revoked with the original, unless it is approved or spared."""
         with store.write() as tx:
             for which in range(4):
                 enrol(tx, which)
@@ -116,8 +116,8 @@ class DeviceContract(Contract):
 class AuthorityContract(Contract):
     """What a store knows of what devices were allowed when."""
 
-    def test_changes_are_kept_with_what_was_before(self, store: Store) -> None:
-        """Other grants, then a revocation: newest first, each with the grants and the state until then."""
+    def test_changes_are_stored_with_the_former_grants(self, store: Store) -> None:
+        """New grants, then a revocation: newest first, each with the former grants and state."""
         with store.write() as tx:
             enrol(tx, 0)
             tx.set_grants(AMAL, [SUPERVISOR], 50, until=70)
@@ -134,8 +134,8 @@ class AuthorityContract(Contract):
             assert tx.last_changes()[AMAL].n == revoked.n > granted.n
             assert (tx.lost_since(AMAL), tx.lost_since(BASIM)) == (40, None)
 
-    def test_headquarters_numbers_changes_and_leaves_some_out_after_a_restore(self, store: Store) -> None:
-        """A number that was given before the backup was lost is not given again; a branch takes the numbers from above."""
+    def test_headquarters_skips_change_numbers_after_a_restore(self, store: Store) -> None:
+        """Numbers given before the backup was lost are not reused; a branch adopts the numbers from above."""
         with store.write() as tx:
             enrol(tx, 0)
             tx.set_grants(AMAL, [SUPERVISOR], 50)
@@ -153,8 +153,8 @@ class AuthorityContract(Contract):
             n = tx.inherit_change(SAMAR, change)
             assert tx.authority_changes(SAMAR) == [structs.replace(change, n=n)]
 
-    def test_where_a_device_stood_when_somebody_was_told(self, store: Store) -> None:
-        """The first time counts; the last where it is told again."""
+    def test_a_device_s_position_at_the_time_of_notice(self, store: Store) -> None:
+        """The first notice counts; the last if it is repeated."""
         with store.write() as tx:
             enrol(tx, 0)
             tx.set_grants(AMAL, [SUPERVISOR], 50)
@@ -166,8 +166,8 @@ class AuthorityContract(Contract):
             tx.note_stated_change(n, BASIM, StatedChange(4, b"later"), again=True)
             assert tx.stated_change(n, BASIM) == StatedChange(4, b"later")
 
-    def test_who_took_commits_first(self, store: Store) -> None:
-        """What is known stays; what a branch did not say itself can be forgotten; a commit may be applied on a branch's word."""
+    def test_first_receipts_of_commits(self, store: Store) -> None:
+        """Existing ones stay; those not by a branch itself can be deleted; a commit may be applied on a branch's word."""
         taking = FirstReceipt(AMAL, 1, 2, b"link", 10, 11, 0, 3, BASIM, SAMAR, b"signed")
         with store.write() as tx:
             log(tx, 0, 1, 1, 1)

@@ -1,4 +1,4 @@
-"""Possible duplicates and merges; reports as issued, and the narrow tables that they are made from."""
+"""Possible duplicates and merges; issued reports, and the narrow report tables."""
 
 from fieldsync.core import record_ids
 from fieldsync.linkage.comparison import Likeness
@@ -16,7 +16,7 @@ class DuplicateContract(Contract):
     """Records that may be one."""
 
     def test_records_are_compared_block_by_block(self, store: Store) -> None:
-        """First their blocks are to be made, then they are to be compared; a pair stays until somebody decides or it is dropped."""
+        """Blocks are built first, then records are compared; a pair stays until it is decided or dropped."""
         with store.write() as tx:
             home = put(tx, 9)
             people = [put(tx, which, type="person", household=name(9), given_name="Amal") for which in (1, 2, 3)]
@@ -51,8 +51,8 @@ class DuplicateContract(Contract):
             tx.invalidate_all_blocks()
             assert set(numbers) <= set(tx.records_without_blocks(99))
 
-    def test_families_are_counted_and_pairs_looked_at_again(self, store: Store) -> None:
-        """A person counts for the family; pairs made for a contact that many share are compared once more, and only once."""
+    def test_shared_contacts_are_counted_per_family(self, store: Store) -> None:
+        """A person counts for the family; pairs by a widely shared contact are compared again once."""
         with store.write() as tx:
             homes = [put(tx, which) for which in (8, 9)]
             people = [put(tx, which, type="person", household=name(9), given_name="Amal") for which in (1, 2, 3)]
@@ -68,8 +68,8 @@ class DuplicateContract(Contract):
             tx.reopen_shared_pairs(7, "phone")
             assert tx.records_without_pairs(99) == []
 
-    def test_pairs_across_channels_are_told_from_a_number_on(self, store: Store) -> None:
-        """To whoever sees one of the two only; nothing new is 0."""
+    def test_pairs_across_channels_are_listed_from_a_number_on(self, store: Store) -> None:
+        """Only to devices that see one of the two; 0 if there is nothing new."""
         with store.write() as tx:
             put(tx, 8)
             put(tx, 9, 2, _unit=UNITS[1])
@@ -87,8 +87,8 @@ class DuplicateContract(Contract):
         with store.read() as tx:
             assert tx.records_elsewhere == {one}
 
-    def test_who_gave_way_leads_to_who_stays(self, store: Store) -> None:
-        """Through any number of steps; of one that is not here the oldest that is stands."""
+    def test_a_merged_record_leads_to_the_surviving_one(self, store: Store) -> None:
+        """Through any number of steps; if the survivor is not here, the oldest one that is."""
         with store.write() as tx:
             for which in (1, 2, 3):
                 put(tx, which)
@@ -102,8 +102,8 @@ class DuplicateContract(Contract):
             assert tx.merge_targets == {name(2): name(7)}
             assert tx.held_merge_targets[name(7)] == name(2)
 
-    def test_a_merge_that_the_server_above_asks_about_is_news_once(self, store: Store) -> None:
-        """With the heads it speaks of; None ends it."""
+    def test_a_question_about_a_merge_is_new_once(self, store: Store) -> None:
+        """With its heads; None ends it."""
         with store.write() as tx:
             put(tx, 1)
             assert tx.set_questioned_merges({record(1): "heads"}) == [record(1)]
@@ -118,8 +118,8 @@ class DuplicateContract(Contract):
 class ReportContract(Contract):
     """What reports are made from."""
 
-    def test_what_was_given_out_is_not_changed(self, store: Store) -> None:
-        """A report is issued once for a period and unit."""
+    def test_an_issued_report_does_not_change(self, store: Store) -> None:
+        """A report is issued once per period and unit."""
         one = IssuedReport("visits", "2026-01", "LAT", 5, "Samar", [{"n": 1}], [LastSync("LAT", None)])
         with store.write() as tx:
             assert tx.put_issued_report(one)
@@ -127,8 +127,8 @@ class ReportContract(Contract):
             assert tx.issued_report("visits", "2026-01", "LAT") == one
             assert tx.issued_report("visits", "2026-02", "LAT") is None
 
-    def test_a_sheet_is_made_in_slices_and_caught_up(self, store: Store) -> None:
-        """It is ready when no slice is left; then what changed and what went is found without reading all."""
+    def test_a_report_table_is_built_in_slices_and_updated(self, store: Store) -> None:
+        """It is ready when no slice is left; later changes and removals are found without reading everything."""
         fields = [("family_name", False)]
         with store.write() as tx:
             put(tx, 1, family_name="one")
@@ -151,8 +151,8 @@ class ReportContract(Contract):
             tx.drop_report_tables()
             assert tx.report_tables() == {}
 
-    def test_a_report_reads_what_it_is_given(self, store: Store) -> None:
-        """Small tables of things that are no records, beside the views."""
+    def test_a_report_reads_additional_tables(self, store: Store) -> None:
+        """Small tables of other data, beside the views."""
         reader = store.open_report_reader([], None, sheets=False)
         try:
             reader.fill_table("visit", ["place", "n"], [("Jableh", 2), ("Qardaha", 3)])

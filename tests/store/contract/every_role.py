@@ -27,7 +27,7 @@ class StoreContract(
     """All roles."""
 
     def test_the_contract_is_tested_as_a_whole(self) -> None:
-        """Every method that the contract names is called by one of its tests."""
+        """Every method of the contract is called by one of its tests."""
         code = "".join(path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("*.py"))
         named = {name for role in (Tx, Store) for name in dir(role) if not name.startswith("_")}
         assert {name for name in named if f".{name}" not in code} == NOT_HERE.keys()

@@ -1,4 +1,4 @@
-"""The quarantine: why commits wait, for what, and what people and servers decide."""
+"""The quarantine: reasons, awaited items, and decisions by people and servers."""
 
 import msgspec
 
@@ -14,8 +14,8 @@ AMAL, BASIM, SAMAR, HUDA = DEVICES
 class QuarantineContract(Contract):
     """Quarantined commits."""
 
-    def test_a_commit_waits_until_what_it_waits_for_has_come(self, store: Store) -> None:
-        """Any of several things makes it due; one that waits for nothing never is."""
+    def test_a_commit_is_due_when_an_awaited_item_arrives(self, store: Store) -> None:
+        """Any of several items makes it due; one that awaits nothing never is."""
         with store.write() as tx:
             log(tx, 0, 1, 2, 2)
             tx.quarantine_commit(
@@ -30,7 +30,7 @@ class QuarantineContract(Contract):
             assert (tx.due_commits(9), tx.due_commits(0)) == ({AMAL: [1]}, {})
 
     def test_a_quarantined_commit_is_shown_with_its_reason(self, store: Store) -> None:
-        """By device, record and number; its verdicts by record; one that was accepted after all stays listed, with no reason."""
+        """By device, record and number; verdicts by record; one accepted later stays listed without a reason."""
         with store.write() as tx:
             log(tx, 0, 1, 2, 2)
             log(tx, 1, 1)
@@ -57,8 +57,8 @@ class QuarantineContract(Contract):
             assert [q.reason for q in tx.quarantined_commits(AMAL, seq=1)] == [""]
             assert tx.waiting_commits() == {AMAL: [2]}
 
-    def test_verdicts_are_told_in_the_order_in_which_they_fell(self, store: Store) -> None:
-        """The same again is no news; another one, and an acceptance, come last."""
+    def test_verdicts_are_reported_in_order(self, store: Store) -> None:
+        """A repeated one is not new; a different one, and an acceptance, come last."""
         with store.write() as tx:
             log(tx, 0, 1, 2)
             tx.quarantine_commit(AMAL, 1, errors.UnitRefused(unit="X"))
@@ -73,8 +73,8 @@ class QuarantineContract(Contract):
             assert tx.verdicts_since(0, BASIM) == []
             assert [one.seq for one in tx.refusals(AMAL)] == [2]
 
-    def test_a_server_s_word_may_end_a_wait(self, store: Store) -> None:
-        """What another server says as well is waited for no more if that ends it; it is no news for anybody."""
+    def test_a_server_s_verdict_may_end_a_wait(self, store: Store) -> None:
+        """A commit refused by another server too awaits nothing more if that is final; this is not new to others."""
         with store.write() as tx:
             log(tx, 0, 1, 2)
             for seq in (1, 2):
@@ -83,8 +83,8 @@ class QuarantineContract(Contract):
             assert tx.waiting_commits() == {AMAL: [2]}
             assert [one.arrival for one in tx.verdicts_since(0)] == [1, 2]
 
-    def test_each_server_has_its_own_verdict(self, store: Store) -> None:
-        """A laptop remembers which server said what, until the save is applied."""
+    def test_verdicts_are_stored_per_server(self, store: Store) -> None:
+        """A laptop stores each server's verdict until the save is applied."""
         with store.write() as tx:
             log(tx, 0, 1, 2)
             for server in (SAMAR, HUDA):
@@ -94,8 +94,8 @@ class QuarantineContract(Contract):
             tx.forget_verdicts(AMAL, 1)
             assert tx.server_verdicts(AMAL) == {}
 
-    def test_what_people_did_is_kept_and_the_last_counts(self, store: Store) -> None:
-        """Released, then dropped: it is not released any more."""
+    def test_decisions_are_stored_and_the_last_counts(self, store: Store) -> None:
+        """Released, then dropped: it is no longer released."""
         with store.write() as tx:
             log(tx, 0, 1, 2)
             acts = [

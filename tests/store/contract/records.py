@@ -1,4 +1,4 @@
-"""Records: states that come back as they were, digests that stay right, and queries."""
+"""Records: unchanged states, correct digests, and queries."""
 
 from collections.abc import Callable
 from typing import Any
@@ -24,8 +24,8 @@ class RecordContract(Contract):
 
     @examples(60)
     @given(world=WORLDS, seed=st.randoms(use_true_random=False))
-    def test_records_come_back_as_they_were(self, fresh: Callable[[], Store], world: World, seed: object) -> None:
-        """Registers, values and their types, after any history: what is read is what the memory would hold."""
+    def test_records_survive_storage(self, fresh: Callable[[], Store], world: World, seed: object) -> None:
+        """Registers, values and types after any history equal those in memory."""
         said = [state_of(commit) for commit in world.commits] + [w.state for w in world.writers if w.state is not None]
         if not said:
             return
@@ -73,10 +73,8 @@ class RecordContract(Contract):
 
     @examples(40)
     @given(steps=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 5), st.integers(0, 3)), max_size=25))
-    def test_digests_arrivals_and_leavings_stay_right(
-        self, fresh: Callable[[], Store], steps: list[tuple[int, int, int]]
-    ) -> None:
-        """Records are made, edited, moved between units and purged: each channel knows what is in it and what has left."""
+    def test_channels_stay_consistent(self, fresh: Callable[[], Store], steps: list[tuple[int, int, int]]) -> None:
+        """Records are added, edited, moved and deleted: each channel's content, digest and departures are correct."""
         store, seq = fresh(), 0
         for what, which, unit in steps:
             record, seq = RECORD[:-1] + bytes([which]), seq + 1
@@ -97,8 +95,8 @@ class RecordContract(Contract):
                     assert tx.channel(row.channel or 0).unit not in gone
         store.close()
 
-    def test_records_are_found_by_what_they_say(self, store: Store) -> None:
-        """By type, unit, fields, members of sets and references; in an order, and no more than asked for."""
+    def test_records_are_found_by_their_content(self, store: Store) -> None:
+        """By type, unit, fields, members of sets and references; sorted and limited."""
         with store.write() as tx:
             home, other = put(tx, 1, family_name="حداد"), put(tx, 2, 2, family_name="Aziz", _unit=UNITS[1])
             person = put(tx, 3, 3, type="person", household=record_ids.id_text(home), given_name="Amal", sex="female")
@@ -129,7 +127,7 @@ class RecordContract(Contract):
             assert list(tx.values_by_household("person", ["sex", "birth_date"])) == []
 
     def test_open_conflicts_are_listed_without_their_records(self, store: Store) -> None:
-        """With the channels that the record is in: both, while people disagree on its unit."""
+        """With the record's channels: both, while its unit is in conflict."""
         with store.write() as tx:
             home = put(tx, 1)
             heads = tuple(Head(DEVICES[i], 1, i + 1, "Amal", UNITS[i]) for i in (0, 1))
@@ -146,8 +144,8 @@ class RecordContract(Contract):
             assert tx.further_channels_of([home]) == {home: row.also}
         check_digests(store)
 
-    def test_a_rewritten_record_comes_to_nobody_anew(self, store: Store) -> None:
-        """What a new form names otherwise is written without an arrival."""
+    def test_a_rewritten_record_gets_no_new_sequence_number(self, store: Store) -> None:
+        """As after a renamed field."""
         with store.write() as tx:
             home = put(tx, 1, family_name="حداد")
             row = tx.rows([home])[home]
@@ -157,8 +155,8 @@ class RecordContract(Contract):
             assert (again.doc["family_name"], again.arrival) == ("haddad", row.arrival)
         check_digests(store)
 
-    def test_text_is_found_once_it_has_caught_up(self, store: Store) -> None:
-        """On laptops: every word of a search, in the script's own spellings; a record that changes is behind again."""
+    def test_text_is_found_after_indexing(self, store: Store) -> None:
+        """On laptops: every word, in the script's spellings; a changed record is indexed again."""
         with store.write() as tx:
             home = put(tx, 1, index=True, family_name="Haddad")
             row = tx.rows([home])[home]

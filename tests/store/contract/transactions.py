@@ -1,4 +1,4 @@
-"""Transactions: all or nothing, one moment for whoever reads; settings, and what a store says of itself."""
+"""Transactions: all or nothing, consistent snapshots; settings, and the store's own checks."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,8 +13,8 @@ from tests.store.contract.support import Contract, check_digests, enrol, log, pu
 class TransactionContract(Contract):
     """What holds for any transaction."""
 
-    def test_a_transaction_that_fails_leaves_nothing(self, store: Store) -> None:
-        """Rows, numbers and facts are as before, and the next one works."""
+    def test_a_failed_transaction_is_rolled_back(self, store: Store) -> None:
+        """Rows, numbers and settings are as before, and the next one works."""
         with suppress(ZeroDivisionError), store.write() as tx:
             tx.settings.last_stamp = 5
             enrol(tx, 2)
@@ -28,8 +28,8 @@ class TransactionContract(Contract):
             basim, samar = log(tx, 1, 1), log(tx, 2, 1)
             assert [list(tx.commits_behind(one, 0)) for one in (DEVICES[1], DEVICES[2])] == [basim, samar]
 
-    def test_works_in_one_transaction_fail_alone(self, store: Store) -> None:
-        """What one did that raised is not there; the others' is, and each hears its own result."""
+    def test_work_items_in_one_transaction_fail_separately(self, store: Store) -> None:
+        """A failing one is rolled back; the others are stored, and each gets its own result."""
 
         def work(which: int, *, fails: bool) -> Callable[[Tx], bytes]:
             def do(tx: Tx) -> bytes:
@@ -48,8 +48,8 @@ class TransactionContract(Contract):
             assert tx.count_records() == 2
         check_digests(store)
 
-    def test_a_store_that_is_sound_says_so_and_tidies_up(self, store: Store) -> None:
-        """Tidying changes nothing that anybody sees; nobody else has written."""
+    def test_a_sound_store_passes_its_check_and_maintenance(self, store: Store) -> None:
+        """Maintenance changes nothing visible and does not count as a write."""
         version = store.change_counter()
         with store.write() as tx:
             log(tx, 0, 1, 2)
@@ -65,8 +65,8 @@ class TransactionContract(Contract):
 class SettingContract(Contract):
     """What a node remembers by name (tests/store/test_settings.py has each setting's name and encoding)."""
 
-    def test_settings_are_kept_for_the_node_and_for_each_peer(self, store: Store) -> None:
-        """Text, numbers and bytes as they were, with zero bytes and large numbers; None removes one."""
+    def test_settings_are_stored_per_node_and_peer(self, store: Store) -> None:
+        """Text, numbers and bytes unchanged, with zero bytes and large numbers; None removes one."""
         with store.write() as tx:
             tx.settings.org, tx.settings.last_stamp, tx.settings.nonce_key = "مديرية \0", (1 << 63) - 1, b"\0\xff"
             tx.peer_settings(DEVICES[0]).epoch = b"first"
@@ -84,23 +84,23 @@ class SettingContract(Contract):
         with store.read() as tx:
             assert (tx.settings.upstream, tx.settings.drafts["household"]) == (None, None)
 
-    def test_a_purged_record_takes_its_draft_along(self, store: Store) -> None:
-        """An unfinished edit of what has left is nobody's."""
+    def test_deleting_a_record_deletes_its_draft(self, store: Store) -> None:
+        """An unfinished edit of a departed record."""
         with store.write() as tx:
             home = put(tx, 1)
             tx.settings.drafts[home.hex()] = {"family_name": "x"}
             tx.purge_records(tx.rows([home]).values())
             assert tx.settings.drafts[home.hex()] is None
 
-    def test_a_reading_transaction_assigns_nothing(self, store: Store) -> None:
-        """Not even where the type checker is not asked."""
+    def test_a_reading_transaction_cannot_assign_settings(self, store: Store) -> None:
+        """Also at run time."""
         with pytest.raises(TypeError), store.read() as tx:
             tx.settings.org = "other"  # type: ignore[misc]
         with store.read() as tx:
             assert tx.settings.org == ""
 
-    def test_schemas_are_kept_the_newest_first(self, store: Store) -> None:
-        """One that is put in force again is the newest again."""
+    def test_schemas_are_listed_newest_first(self, store: Store) -> None:
+        """One put in force again is the newest again."""
         with store.write() as tx:
             for name in (b"a", b"b", b"a"):
                 tx.keep_schema(name * 4, name)
