@@ -1,4 +1,4 @@
-"""Consent: whatever the clocks say, one who took it back has taken it back."""
+"""Consent: a withdrawal stands, whatever the clocks show."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,8 +14,8 @@ OTHERS = st.lists(
 
 
 @given(OTHERS, st.integers(0, 5), st.data())
-def test_a_withdrawal_stands_beside_anything(others: list[tuple[str, int]], at: int, data: st.DataObject) -> None:
-    """Any number of devices, any stamps, equal ones too, in any order: withdrawn, and nobody has to be asked."""
+def test_a_withdrawal_wins_over_any_other_value(others: list[tuple[str, int]], at: int, data: st.DataObject) -> None:
+    """Any number of devices and stamps, in any order: withdrawn, without review."""
     values = data.draw(st.permutations([("withdrawn", at), *others]))
     heads = tuple(Head(bytes([65 + n]) * 16, 1, stamp, "", value) for n, (value, stamp) in enumerate(values))
     found = settle(Register(heads, {head.device: head.seq for head in heads}), STATE)

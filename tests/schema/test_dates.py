@@ -1,4 +1,4 @@
-"""One reader of dates: what people write in Syria, Egypt and the Gulf, in both scripts, day first."""
+"""The date reader: notations of Syria, Egypt and the Gulf, in both scripts, day first."""
 
 import pytest
 from hypothesis import given
@@ -22,7 +22,7 @@ TODAY = "2026-03-01"
         ("12/25/2026", None), ("5 foo 2026", None), ("1/1/26", None), ("", None), ("٩" * 80, None),
     ],
 )  # fmt: skip
-def test_days_as_people_write_them(text: str, meant: str | None) -> None:
+def test_usual_notations_of_days_are_read(text: str, meant: str | None) -> None:
     """The day first, or a month's name in either language; never a guess between two."""
     assert dates.usual_date(text) == meant
     if meant is not None and len(meant) == 10:
@@ -34,8 +34,8 @@ def test_days_as_people_write_them(text: str, meant: str | None) -> None:
 
 
 @given(st.text(max_size=70))
-def test_any_text_is_a_day_or_none(text: str) -> None:
-    """No text makes it fail, and what it gives has the form of a date."""
+def test_any_text_is_a_day_or_refused(text: str) -> None:
+    """No text raises another error, and the result has the form of a date."""
     found = dates.usual_date(text)
     assert found is None or (len(found) in (7, 10) and found[4] == "-")
     assert dates.approximate_date(text, TODAY) is None or dates.approximate_date(text, TODAY)[1] in ("year", "month")  # type: ignore[index]  # as said
@@ -52,8 +52,8 @@ def test_any_text_is_a_day_or_none(text: str) -> None:
         ("غداً", "غداً"),
     ],
 )
-def test_days_from_today(text: str, meant: str) -> None:
-    """Today and yesterday, as they are typed; the day to come is none that somebody writes down."""
+def test_today_and_yesterday_are_read(text: str, meant: str) -> None:
+    """As words; tomorrow is not accepted."""
     assert dates.read_typed_date(field("date"), text, TODAY) == meant
     assert dates.read_typed_date(field("month"), text, TODAY) == meant[:7]
     assert dates.read_typed_date(field("text"), text, TODAY) == text
@@ -68,20 +68,20 @@ def test_days_from_today(text: str, meant: str) -> None:
         ("3/2/1980", None), ("35", None), ("300 years", None), (True, None), (None, None), ("0980", None),
     ],
 )  # fmt: skip
-def test_a_year_an_age_or_a_month(text: object, meant: tuple[str, str] | None) -> None:
-    """Each with how exactly it says the day; a bare number may be anything."""
+def test_a_year_an_age_or_a_month_sets_the_precision(text: object, meant: tuple[str, str] | None) -> None:
+    """A bare number may be anything."""
     assert dates.approximate_date(text, TODAY) == meant
 
 
-def test_a_moment() -> None:
-    """Day first with its time, too, as somebody types it who says since when a device is lost."""
+def test_a_day_with_a_time_is_read() -> None:
+    """Day first, as typed for the loss of a device."""
     assert dates.iso_moment("3/2/2026 14:30", TODAY) == "2026-02-03T14:30"
     assert dates.iso_moment("2026-02-03T14:30", TODAY) == "2026-02-03T14:30"
     assert dates.iso_moment("أمس ٠٩:٠٥", TODAY) == "2026-02-28T09:05"
     assert dates.iso_moment("15 شباط 2026", TODAY) == "2026-02-15"
 
 
-def test_a_bare_year_is_no_day() -> None:
-    """Where no field says how exactly a date is known, a year is refused rather than taken for its first day."""
+def test_a_bare_year_is_refused_without_a_precision_field() -> None:
+    """It is not taken for its first day."""
     assert reason("date", "1980") == "not_date"
     assert reason("date", "35 سنة") == "not_date"

@@ -1,4 +1,4 @@
-"""Formulas end: none rests on itself, and none looks at other records without limit."""
+"""Formulas terminate: no cycles, and a limit on reading other records."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -43,8 +43,8 @@ class Endless:
 
 
 @pytest.mark.parametrize("formulas", [["total0 + 1"], ["total1", "total0"], ["total1 + 5", "total2", "total0 * 2"]])
-def test_a_formula_that_rests_on_itself_is_refused_with_its_line(formulas: list[str]) -> None:
-    """By itself or by way of others, each that is in the circle is named; a form of 0.1 that has one leaves it unknown."""
+def test_a_cyclic_formula_is_refused_with_its_line(formulas: list[str]) -> None:
+    """Directly or through others, every field in the cycle is named; in a form of 0.1 its value is unknown."""
     with pytest.raises(errors.SchemaFaults) as told:
         schema(*formulas)
     faults: list[dict[str, object]] = told.value.facts["faults"]  # type: ignore[assignment]
@@ -57,8 +57,8 @@ def test_a_formula_that_rests_on_itself_is_refused_with_its_line(formulas: list[
     assert not validate.asks_others(visit, "total0")
 
 
-def test_formulas_that_rest_on_two_others_each_are_looked_at_once() -> None:
-    """Sixty of them, each on the two before it, are no 2⁶⁰ questions."""
+def test_shared_dependencies_are_evaluated_once() -> None:
+    """Sixty formulas, each on the two before it, do not cost 2⁶⁰ evaluations."""
     visit = schema("1", "1", *(f"total{n} + total{n + 1}" for n in range(60))).type("visit")
     started = time.monotonic()
     assert not validate.asks_others(visit, "total61")
@@ -66,8 +66,8 @@ def test_formulas_that_rest_on_two_others_each_are_looked_at_once() -> None:
     assert time.monotonic() - started < 1
 
 
-def test_a_formula_that_asks_too_many_records_is_given_up() -> None:
-    """It and what comes after share one limit; what they would have said is unknown, and the rest is there."""
+def test_a_formula_beyond_the_step_limit_is_unknown() -> None:
+    """It and later ones share one limit; their values are unknown, all others are present."""
     visit = schema("2 + 2", "count(step where n = 1)", "sum(step.n)", "3 + 3").type("visit")
     endless = Endless()
     started = time.monotonic()
@@ -76,8 +76,8 @@ def test_a_formula_that_asks_too_many_records_is_given_up() -> None:
     assert time.monotonic() - started < 5
 
 
-def test_patterns_made_for_each_of_many_records_are_given_up() -> None:
-    """A rule that takes its pattern from each of thousands of records may compile some of them, not all."""
+def test_compiled_patterns_count_against_the_step_limit() -> None:
+    """A rule that takes its pattern from each of thousands of records may compile only some."""
 
     class Patterned(Endless):
         def child_documents(self, _type: str) -> Iterator[Mapping[str, object]]:
@@ -93,8 +93,8 @@ def test_patterns_made_for_each_of_many_records_are_given_up() -> None:
     assert time.monotonic() - started < 5
 
 
-def test_what_a_formula_asks_of_asking_records_counts_too(people: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a laptop: a family's size is not shown where it would take too much work to count it, and everything else is."""
+def test_nested_lookups_count_against_the_step_limit(people: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A family's size is not shown if counting costs too much, and all other values are."""
     amal = people.amal
     home = record_ids.id_text(save.add_record(amal, "household", Changes(set={"family_name": "الحسن"})))
     for name in ("علي", "سلمى", "ليث"):

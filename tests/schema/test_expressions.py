@@ -1,4 +1,4 @@
-"""The language of rules in forms: what it can say, and that nothing else gets through."""
+"""The expression language of forms: its features, and its safety."""
 
 import pytest
 from hypothesis import given
@@ -58,8 +58,8 @@ AMAL = {
         ("birth_date <= today()", True),
     ],
 )
-def test_what_a_rule_can_say(text: str, value: object) -> None:
-    """Each piece of the language has the value that a reader expects."""
+def test_expressions_evaluate_as_expected(text: str, value: object) -> None:
+    """Each element of the language."""
     assert parser.compile_expression(text).evaluate(AMAL, TODAY) == value
 
 
@@ -67,18 +67,18 @@ def test_what_a_rule_can_say(text: str, value: object) -> None:
     "text",
     ["nothing < 5", "nothing >= 5", "nothing = 5", "nothing + 1 = 1", "size div 0 > 0"],
 )
-def test_nothing_is_known_of_an_empty_field(text: str) -> None:
-    """A comparison with an empty field, or with what follows from one, does not hold."""
+def test_comparisons_with_an_empty_field_are_false(text: str) -> None:
+    """Or with a value computed from one."""
     assert not parser.compile_expression(text).holds_for(AMAL, TODAY)
 
 
-def test_codes_that_are_digits_compare_with_numbers() -> None:
-    """A choice stored as '3' is at least 3, as forms made elsewhere expect."""
+def test_numeric_codes_compare_with_numbers() -> None:
+    """A choice stored as '3' is at least 3, as other programs' forms expect."""
     assert parser.compile_expression("wg >= 3 and wg = 3").holds_for({"wg": "3"}, TODAY)
 
 
 def test_the_age_changes_on_the_birthday() -> None:
-    """On the day itself a year is full; the day before it is not."""
+    """On the day itself the year is complete; the day before it is not."""
     rule = parser.compile_expression("age(birth_date)")
     assert rule.evaluate({"birth_date": "2020-06-15"}, TODAY) == 6
     assert rule.evaluate({"birth_date": "2020-06-16"}, TODAY) == 5
@@ -105,15 +105,15 @@ def test_the_age_changes_on_the_birthday() -> None:
         ("1" * 5000, "too_long"),
     ],
 )
-def test_anything_else_is_refused_with_its_place(text: str, reason: str) -> None:
-    """A text that is no rule says why and where, and never runs."""
+def test_syntax_errors_have_a_position(text: str, reason: str) -> None:
+    """An invalid text is refused with reason and position, and never evaluated."""
     with pytest.raises(ExpressionError) as caught:
         parser.compile_expression(text)
     assert caught.value.reason == reason
     assert 0 <= caught.value.at <= len(text)
 
 
-def test_a_rule_tells_which_fields_and_answers_it_names() -> None:
+def test_an_expression_lists_its_fields_and_choices() -> None:
     """The loader checks both against the type."""
     rule = parser.compile_expression("sex = 'f' and selected(groups, 'orphan') and 'x' != ${note} and size > 3")
     assert rule.names == {"sex", "groups", "note", "size"}
@@ -121,14 +121,14 @@ def test_a_rule_tells_which_fields_and_answers_it_names() -> None:
 
 
 def test_products_cannot_grow_without_bound() -> None:
-    """A hundred multiplications of large numbers end in nothing, not in a machine at work."""
+    """A hundred multiplications of large numbers give an unknown value."""
     huge = " * ".join(["999999999999999999"] * 100)
     assert parser.compile_expression(huge).evaluate({}, TODAY) is None
 
 
 @given(st.text(max_size=60))
-def test_no_text_does_anything_but_compile_or_fail(text: str) -> None:
-    """Whatever a form carries, the only outcome besides a rule is ExpressionError."""
+def test_any_text_compiles_or_raises_expression_error(text: str) -> None:
+    """No other outcome."""
     try:
         rule = parser.compile_expression(text)
     except ExpressionError:
@@ -141,8 +141,8 @@ WORDS += ["mod", "and", "or", "not(", "empty(", "count(", "if(", ",", "age(", "p
 
 
 @given(st.lists(st.sampled_from(WORDS), max_size=25), st.sampled_from([None, "", 7, -1.5, True, []]))
-def test_rules_made_of_its_own_words_never_raise_when_they_run(words: list[str], size: object) -> None:
-    """What compiles has a value for every document, of any kind of content."""
+def test_compiled_expressions_never_raise(words: list[str], size: object) -> None:
+    """They have a value for every document, of any content."""
     try:
         rule = parser.compile_expression(" ".join(words))
     except ExpressionError:
@@ -152,12 +152,12 @@ def test_rules_made_of_its_own_words_never_raise_when_they_run(words: list[str],
 
 @given(st.integers(-(10**6), 10**6), st.integers(-(10**6), 10**6))
 def test_comparisons_agree_with_arithmetic(a: int, b: int) -> None:
-    """The six comparisons of numbers are those of mathematics."""
+    """The six comparisons of numbers are the mathematical ones."""
     doc = {"a": a, "b": b}
     said = [parser.compile_expression(f"a {sign} b").evaluate(doc, TODAY) for sign in ("<", "<=", "=", "!=", ">=", ">")]
     assert said == [a < b, a <= b, a == b, a != b, a >= b, a > b]
 
 
 def test_truth_is_anything_but_empty_zero_and_false() -> None:
-    """What a rule counts as holding."""
+    """The values for which a rule holds."""
     assert [parser.is_truthy(v) for v in (None, False, 0, "", [], 1, "0", ["a"])] == [False] * 5 + [True] * 3

@@ -1,4 +1,4 @@
-"""Types and fields as people name them: the form's name or a label, in either language; near misses are told."""
+"""Types and fields by user-given names: the form's name or a label, in either language; similar names are suggested."""
 
 import pytest
 
@@ -28,8 +28,8 @@ SCHEMA = load.load_texts(load.shipped_texts())
         ("household-event", "household_event"),
     ],
 )
-def test_a_type_is_known_by_its_name_and_labels(given: str, type: str) -> None:
-    """One or many, however Arabic is spelled, with its article or without it."""
+def test_a_type_is_found_by_name_and_labels(given: str, type: str) -> None:
+    """Singular or plural, in any Arabic spelling, with or without article."""
     assert given_names.type_named(SCHEMA, given).name == type
 
 
@@ -43,8 +43,8 @@ def test_a_type_is_known_by_its_name_and_labels(given: str, type: str) -> None:
         ("اسم_العائله", "family_name"),
     ],
 )
-def test_a_field_is_known_by_its_name_and_labels(given: str, field: str) -> None:
-    """As types are."""
+def test_a_field_is_found_by_name_and_labels(given: str, field: str) -> None:
+    """As for types."""
     assert given_names.field_named(SCHEMA.types["household"], given).name == field
 
 
@@ -60,8 +60,8 @@ def test_a_field_is_known_by_its_name_and_labels(given: str, field: str) -> None
         ("zzz", None),
     ],
 )
-def test_types_that_are_like_it_are_named(given: str, near: str | None) -> None:
-    """In whichever language it was nearly right; where nothing is like it, nothing is offered."""
+def test_similar_types_are_suggested(given: str, near: str | None) -> None:
+    """In either language; without a similar one there is no suggestion."""
     with pytest.raises(errors.UnknownType) as caught:
         given_names.type_named(SCHEMA, given)
     assert next(iter(caught.value.facts.get("near", ())), None) == near
@@ -71,15 +71,15 @@ def test_types_that_are_like_it_are_named(given: str, near: str | None) -> None:
     ("given", "near"),
     [("familiname", "family_name"), ("عائلة", "family_name"), ("adress", "address"), ("العنون", "address")],
 )
-def test_fields_that_are_like_it_are_named(given: str, near: str) -> None:
+def test_similar_fields_are_suggested(given: str, near: str) -> None:
     """A part of a label is enough."""
     with pytest.raises(errors.UnknownField) as caught:
         given_names.field_named(SCHEMA.types["household"], given)
     assert near in caught.value.facts["near"]
 
 
-def test_a_label_of_two_fields_is_asked_about() -> None:
-    """Which of them is meant is for the person to say."""
+def test_a_label_of_two_fields_is_ambiguous() -> None:
+    """The user must choose."""
     texts = {
         "one.toml": 'version = 1\nlabel = { en = "One", ar = "واحد" }\nplural = { en = "Ones", ar = "آحاد" }\n'
         + "".join(
@@ -93,8 +93,8 @@ def test_a_label_of_two_fields_is_asked_about() -> None:
     assert caught.value.facts["near"] == ["a", "b"]
 
 
-def test_what_every_record_has_may_be_a_condition() -> None:
-    """The unit is no field of a form."""
+def test_common_attributes_can_be_conditions() -> None:
+    """Such as the unit, which is not a field of a form."""
     kind = SCHEMA.types["household"]
     assert {given_names.condition_name(kind, one) for one in ("unit", "الوحدة", "وحدة")} == {"unit"}
     assert given_names.condition_name(kind, "اسم العائلة") == "family_name"

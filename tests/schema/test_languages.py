@@ -1,4 +1,4 @@
-"""Forms speak the languages that their makers chose; whatever one lacks is shown in English, or in the first there is."""
+"""Languages of forms: those chosen by the authors, with English, or the first one, as the fallback."""
 
 import ast
 from pathlib import Path
@@ -52,8 +52,8 @@ def _faults(text: str) -> list[tuple[str, str]]:
     return [(fault["code"], fault["key"]) for fault in found.value.facts["faults"]]
 
 
-def test_forms_in_english_and_portuguese() -> None:
-    """Arabic is not needed, and every kind of label is there in both languages."""
+def test_forms_may_be_in_english_and_portuguese() -> None:
+    """Arabic is not required, and every kind of label has both languages."""
     well = load.load_texts({"well.toml": WELL}).type("well")
     assert well.label == {"en": "Well", "pt": "Poço"}
     assert well.fields["water"].value_words("bad", "pt") == "Má"
@@ -62,8 +62,8 @@ def test_forms_in_english_and_portuguese() -> None:
     assert label_in(well.plural, "ar", "well") == "Wells"
 
 
-def test_forms_in_one_language() -> None:
-    """Whoever asks for another one sees that."""
+def test_forms_may_be_in_one_language() -> None:
+    """Readers of another language see that one."""
     text = WELL.replace('en = "', 'xx = "')
     for line in ("Poço", "Poços", "Encontrado", "Testado", "Lugar", "Estado", "Nome", "Água", "Boa", "Má"):
         text = text.replace(f', pt = "{line}"', "")
@@ -82,20 +82,20 @@ def test_forms_in_one_language() -> None:
     ],
 )
 def test_a_label_that_lacks_a_language_is_a_fault(old: str, new: str, fault: tuple[str, str]) -> None:
-    """All labels of a type have the languages of its own."""
+    """All labels of a type must have the languages of its own label."""
     assert fault in _faults(WELL.replace(old, new, 1))
 
 
-def test_a_third_language_beside_english_and_arabic_may_be_lacking() -> None:
-    """Forms of before, which had words of a further language in some labels, are read as they were."""
+def test_a_third_language_may_be_incomplete() -> None:
+    """Earlier forms with some labels in a third language load unchanged."""
     text = WELL.replace(" }", ', ar = "ع" }').replace(', pt = "Nome"', "").replace("next = [], ", "next = [], ")
     well = load.load_texts({"well.toml": text}).type("well")
     assert list(well.label) == ["en", "ar", "pt"]
     assert label_in(well.fields["name"].label, "pt") == "Name"
 
 
-def test_every_fault_in_a_form_is_a_sentence_in_both_languages() -> None:
-    """It names the key, and no code of ours is left for people to read."""
+def test_every_fault_is_worded_in_both_languages() -> None:
+    """It names the key, without internal codes."""
     codes = set()
     for file in Path(load.__file__).parent.glob("*.py"):
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
@@ -109,7 +109,7 @@ def test_every_fault_in_a_form_is_a_sentence_in_both_languages() -> None:
     assert [code for code in codes if english[f"form_fault.{code}"] == arabic[f"form_fault.{code}"]] == []
 
 
-def test_a_fault_tells_where_it_is_and_what_to_do() -> None:
+def test_a_fault_has_a_position_and_a_correction() -> None:
     """File, line and key."""
     with pytest.raises(errors.SchemaFaults) as found:
         load.load_texts({"well.toml": WELL.replace('type = "text"', 'type = "txt"')})

@@ -159,12 +159,12 @@ def test_a_compiled_schema_comes_back_the_same() -> None:
     ],
 )
 def test_a_fault_names_its_line(old: str, new: str, fault: tuple[str, int, str]) -> None:
-    """Whoever wrote the file is led to the very line."""
+    """The author of the file sees the exact line."""
     assert fault in broken(old, new)
 
 
-def test_all_faults_come_at_once() -> None:
-    """One run tells everything, over all files, in the order of the lines."""
+def test_all_faults_are_reported_at_once() -> None:
+    """Over all files, in the order of lines."""
     text = VISIT.replace('"latest"', '"newest"').replace('"text"', '"txt"').replace("= 1", "= 9")
     found = faults(choices=CHOICES.replace("ar", "fr", 1), visit=text, record=VISIT)
     places = [(fault["file"], fault["line"]) for fault in found]
@@ -190,8 +190,8 @@ label = { en = "Owner", ar = "المالك" }
 """
 
 
-def test_records_cannot_belong_to_each_other_in_a_circle() -> None:
-    """Ownership must end at a root, or nobody's channel would hold them."""
+def test_cyclic_ownership_is_refused() -> None:
+    """Ownership must end at a root, or no channel would hold the records."""
     found = faults(one=OWNER.replace("TARGET", "two"), two=OWNER.replace("TARGET", "one"))
     assert [fault["code"] for fault in found] == ["belongs_in_circle"] * 2
     assert [fault["line"] for fault in found] == [4, 4]
@@ -199,8 +199,8 @@ def test_records_cannot_belong_to_each_other_in_a_circle() -> None:
     assert [(fault["code"], fault["line"]) for fault in gone] == [("unknown_type", 8)]
 
 
-def test_what_is_for_those_above_says_above_whom() -> None:
-    """It belongs to somebody, by words if need be, and not to what is for those above itself."""
+def test_a_type_for_units_above_needs_an_owner() -> None:
+    """It belongs to another record, possibly in words, but not to a type for units above itself."""
     above = OWNER.replace('belongs_to = "owner"', 'above = true\nbelongs_to = "owner"')
     in_words = above.replace('merge = "review"', 'or_text = true\nmerge = "review"')
     root = VISIT.replace('title = ["place"]', 'title = ["place"]\nabove = true', 1)
@@ -216,8 +216,8 @@ def test_what_is_for_those_above_says_above_whom() -> None:
     assert [fault["code"] for fault in faults(choices=CHOICES, visit=VISIT, one=plain)] == ["not_a_ref"]
 
 
-def test_folders_that_hold_no_schema_are_told_apart(tmp_path: Path) -> None:
-    """Nothing there, or a file that is no text."""
+def test_folders_without_a_schema_are_distinguished(tmp_path: Path) -> None:
+    """An empty one, or a file that is not text."""
     with pytest.raises(errors.BadFile):
         load.load_folder(tmp_path)
     (tmp_path / "visit.toml").write_bytes(b"\xff\xfe\x00")
@@ -259,15 +259,15 @@ r = 1
 
 
 @given(st.text(max_size=300))
-def test_no_text_is_more_than_faulty(text: str) -> None:
-    """Whatever a file holds, the outcome is a schema or SchemaFaults."""
+def test_any_text_is_a_schema_or_faults(text: str) -> None:
+    """Any file content gives a schema or SchemaFaults."""
     with pytest.raises(errors.SchemaFaults):
         load.load_texts({"visit.toml": text})
 
 
 @given(st.integers(0, len(VISIT)), st.integers(0, 60), st.sampled_from(["", '"', "[", "= 1", "\n"]))
-def test_a_damaged_file_is_never_a_crash(at: int, length: int, put: str) -> None:
-    """Any piece cut out of a sound file, anything put in: a schema, or faults with sane lines."""
+def test_a_damaged_file_never_crashes(at: int, length: int, put: str) -> None:
+    """With parts removed or inserted: a schema, or faults with valid lines."""
     text = VISIT[:at] + put + VISIT[at + length :]
     try:
         load.load_texts({"choices.toml": CHOICES, "visit.toml": text})
@@ -287,8 +287,8 @@ by = ["supervisor"]
 """
 
 
-def test_what_is_due_is_part_of_the_form() -> None:
-    """A type says what there is to do about its records, until when, and for whom."""
+def test_due_rules_are_part_of_the_form() -> None:
+    """A type declares tasks about its records, with date and worker."""
     schema = load.load_texts({"choices.toml": CHOICES, "visit.toml": VISIT + DUE})
     call = schema.type("visit").due["call"]
     assert (call.label["ar"], call.who, call.by) == ("اتصال", "place", ("supervisor",))
@@ -309,8 +309,8 @@ def test_what_is_due_is_part_of_the_form() -> None:
         ("[due.call]", "[due.Call]", "bad_name", "due.Call"),
     ],
 )
-def test_a_fault_in_what_is_due_names_its_line(old: str, new: str, code: str, key: str) -> None:
-    """As any other: the code, and the very key."""
+def test_a_fault_in_a_due_rule_names_its_line(old: str, new: str, code: str, key: str) -> None:
+    """With the code and the exact key."""
     found = faults(choices=CHOICES, visit=VISIT + DUE.replace(old, new, 1))
     assert (code, key) in [(fault["code"], fault["key"]) for fault in found]
     assert all(fault["line"] > VISIT.count("\n") for fault in found if fault["key"].startswith("due"))

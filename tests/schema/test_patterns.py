@@ -1,4 +1,4 @@
-"""Patterns of forms: they mean what they meant to Python's `re`, and none of them can keep a computer busy."""
+"""Patterns of forms: they mean the same as in Python's `re`, and run in linear time."""
 
 import re
 import subprocess
@@ -47,8 +47,8 @@ def without_re2(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("pattern", [*SHIPPED, *IMPORTED])
-def test_a_pattern_means_what_it_meant(pattern: str) -> None:
-    """Over Arabic, Persian and Latin text, and over texts that match, the verdict is that of `re`."""
+def test_patterns_match_as_in_re(pattern: str) -> None:
+    """Over Arabic, Persian and Latin text, and over matching texts."""
     before = re.compile(pattern)
     now = patterns.compile_pattern(pattern)
 
@@ -86,8 +86,8 @@ _PATTERN = st.recursive(
 @pytest.mark.filterwarnings("ignore::FutureWarning")  # of `re`, about brackets in brackets
 @settings(max_examples=150 * SCALE)
 @given(pattern=_PATTERN, text=TEXT)
-def test_any_pattern_that_is_taken_means_what_it_meant(pattern: str, text: str) -> None:
-    """Whatever is written with these signs is refused, or gives the verdict of `re`."""
+def test_any_accepted_pattern_matches_as_in_re(pattern: str, text: str) -> None:
+    """Random patterns are refused, or match as in `re`."""
     try:
         now = patterns.compile_pattern(pattern)
     except patterns.BadPattern:
@@ -96,8 +96,8 @@ def test_any_pattern_that_is_taken_means_what_it_meant(pattern: str, text: str) 
         assert now(text) == (re.fullmatch(pattern, text) is not None)
 
 
-def test_digits_are_everybody_s() -> None:
-    r"""`[^\d]+` takes no digit of any script: RE2 by itself would take a three in Arabic."""
+def test_digit_classes_include_all_scripts() -> None:
+    """A negated digit class matches no digit of any script; plain RE2 would match an Arabic three."""
     name = patterns.compile_pattern(r"[^\d]+")
     assert name("محمد")
     assert not name("محمد ٣")
@@ -105,8 +105,8 @@ def test_digits_are_everybody_s() -> None:
 
 
 @pytest.mark.parametrize("pattern", ["(a+)+x", "(a|a)*x", "(a*)*(a*)*x", "(.*a){12}", r"([\w ]+)*;"])
-def test_nothing_backtracks(pattern: str) -> None:
-    """Forty letters took `re` longer than anybody waits; twenty thousand take no time."""
+def test_patterns_do_not_backtrack(pattern: str) -> None:
+    """Forty letters blocked `re` for ever; twenty thousand take no time."""
     match = patterns.compile_pattern(pattern)
     started = time.monotonic()
     assert not match("a" * 40 + "!")
@@ -119,10 +119,10 @@ def test_nothing_backtracks(pattern: str) -> None:
     ["(?=a)b", "(?<!a)b", r"(a)\1", r"\bword\b", "(?>a)", "a++", "(?x) a", "a(?i)b", "(", "[b-a]", "*a", "^*", "a{2}{3}", r"\p{L}", r"\ud800",
      "a{9999}", "(" * 40 + ")" * 40, "a" * 301, "$a", r"[^\Wa]", "(" + r"\w{100}" * 20 + ")"],
 )  # fmt: skip
-def test_what_cannot_run_in_linear_time_is_refused_with_its_line(
+def test_patterns_without_linear_time_are_refused_with_their_line(
     pattern: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    r"""Look-around, references, `\b`, flags, what is too large, and what is no pattern at all: nothing of it is given to anybody."""
+    """Look-around, references, word boundaries, flags, oversized and invalid patterns."""
     quoted = "'" + pattern + "'"
     assert broken('section = "main"', f"pattern = {quoted}") == [("bad_pattern", 24, "fields.place.pattern")]
     assert patterns.pattern_matcher(pattern) is None
@@ -130,14 +130,14 @@ def test_what_cannot_run_in_linear_time_is_refused_with_its_line(
 
 
 def test_a_pattern_in_a_rule_is_refused_with_its_line() -> None:
-    """`regex` in an expression is judged when the form is checked, too."""
+    """`regex` in an expression is checked with the form too."""
     faults = broken('relevant = "not(empty(place))"', """relevant = "regex(place, '(?=a)b')" """)
     assert [(code, key) for code, _, key in faults] == [("bad_pattern", "fields.sex.relevant")]
     assert parser.compile_expression("regex(place, '(a+)+x')").evaluate({"place": "a" * 40}, "2026-11-30") is False
 
 
 def test_a_form_of_an_older_release_still_works() -> None:
-    """What 0.1 took as a pattern is not asked: nobody's laptop stops at a form that is in force."""
+    """A pattern accepted by 0.1 and unsupported now is not checked, so that no laptop stops."""
     texts = {"choices.toml": CHOICES, "visit.toml": VISIT.replace('section = "main"', "pattern = '(?=a)b'", 1)}
     with pytest.raises(errors.SchemaFaults):
         load.load_texts(texts)
@@ -146,8 +146,8 @@ def test_a_form_of_an_older_release_still_works() -> None:
 
 
 @pytest.mark.usefixtures("without_re2")
-def test_where_there_is_no_re2() -> None:
-    """The shipped patterns run by `re`, which has few ways through them; what has many is refused and never given to it."""
+def test_without_re2_shipped_patterns_run_by_re() -> None:
+    """They are unambiguous; ambiguous ones are refused and never run."""
     for pattern in SHIPPED:
         assert patterns.compile_pattern(pattern)("!" * 20_001) is bool(re.fullmatch(pattern, "!" * 20_001))
     for pattern in ("(a+)+x", "(a|a)*x", r"\d+-\d+", "(a?){40}", "((a|b)?c?){30}", "(?=a)b"):
@@ -155,8 +155,8 @@ def test_where_there_is_no_re2() -> None:
             patterns.compile_pattern(pattern)
 
 
-def test_whoever_only_looks_waits_for_no_matcher() -> None:
-    """What runs patterns and looks through typed text is loaded by whoever checks a value: not to show one."""
+def test_reading_does_not_import_the_matcher() -> None:
+    """Pattern and text checks are imported only to validate a value."""
     code = (
         "import sys; from fieldsync.schema import validate; from fieldsync.schema.model import Field, Type; from fieldsync.replica import queries;"
         "kind = Type('visit', {}, {}, 1, {'note': Field('note', 'text', 'latest', {}, pattern='x')});"

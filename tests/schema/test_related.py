@@ -1,4 +1,4 @@
-"""Formulas that ask other records: what they make of them, and the faults that are found in them."""
+"""Formulas with lookups of other records: their values, and their faults."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -71,8 +71,8 @@ CHILD = st.fixed_dictionaries(
 
 
 @given(st.lists(CHILD))
-def test_they_say_what_plain_python_says(children: list[dict[str, object]]) -> None:
-    """Counts, sums and the newest over any records; without a finder nothing is known."""
+def test_lookups_agree_with_plain_python(children: list[dict[str, object]]) -> None:
+    """Counts, sums and the newest of any records; without a finder the value is unknown."""
 
     def value(text: str) -> object:
         compiled = parser.compile_expression(text)
@@ -113,8 +113,8 @@ def test_a_reference_is_followed() -> None:
         ("count(visit where place)", "unknown_type"),
     ],
 )
-def test_a_fault_is_told_at_its_line(tmp_path: Path, formula: str, code: str) -> None:
-    """A type, a field or a word that is not there is found when the forms are checked, not when somebody looks."""
+def test_a_fault_in_a_lookup_has_its_line(tmp_path: Path, formula: str, code: str) -> None:
+    """An unknown type, field or word is found when the forms are checked, not at display."""
     form = VISIT + TOTAL.replace("FORMULA", formula)
     (tmp_path / "choices.toml").write_text(CHOICES)
     (tmp_path / "step.toml").write_text(STEP)
@@ -125,8 +125,8 @@ def test_a_fault_is_told_at_its_line(tmp_path: Path, formula: str, code: str) ->
     assert [(fault["code"], fault["line"]) for fault in told.value.facts["faults"]] == [(code, line)]
 
 
-def test_a_rule_asks_no_other_record(tmp_path: Path) -> None:
-    """Only formulas do: a server that has not the others would judge a save otherwise than the laptop."""
+def test_rules_cannot_look_up_other_records(tmp_path: Path) -> None:
+    """Only formulas can: a server without these records would judge a save differently."""
     (tmp_path / "choices.toml").write_text(CHOICES)
     (tmp_path / "step.toml").write_text(STEP + 'rule = "sum(step.n) > 1"\n')
     (tmp_path / "visit.toml").write_text(VISIT)

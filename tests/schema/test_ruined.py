@@ -1,4 +1,4 @@
-"""Text that a program has ruined is refused wherever it is given; what earlier releases stored of it is still read."""
+"""Damaged text is refused everywhere; values of earlier releases are still read."""
 
 import pytest
 from hypothesis import given
@@ -32,8 +32,8 @@ def _reason(of: Field, value: object) -> str | None:
 
 @pytest.mark.parametrize("sent", ["علي", "محمد عبد الرحمن", "هدى ديب", "نەسرین", "می‌خواهم"])
 @pytest.mark.parametrize("read", ["cp1252", "latin-1", "cp1256", "cp437", "mac_roman"])
-def test_a_name_that_was_read_in_another_encoding(sent: str, read: str) -> None:
-    """UTF-8 that was taken for an older encoding is refused, whichever it was; the name itself is taken."""
+def test_a_misdecoded_name_is_refused(sent: str, read: str) -> None:
+    """UTF-8 read as any older encoding is refused; the correct name is accepted."""
     try:
         ruin = sent.encode().decode(read)
     except UnicodeDecodeError:
@@ -53,23 +53,23 @@ def test_a_name_that_was_read_in_another_encoding(sent: str, read: str) -> None:
         ("http://x.org/?a=b", None), ("فقط؟", None), ("ظ", None), ("عطا غنوم", None), ("#12", None), ("Ó", None), ("E-4 east", None),
     ],
 )  # fmt: skip
-def test_what_is_refused_and_what_is_a_name(text: str, reason: str | None) -> None:
-    """Each with its own reason, in names, in words for a record that is not known, and in members of sets."""
+def test_damaged_and_valid_names_are_distinguished(text: str, reason: str | None) -> None:
+    """Each with its own reason, in names, in words for unknown records, and in set members."""
     assert _reason(NAME, text) == reason
     assert _reason(field("text", "set"), text) == reason
     assert _reason(field("ref", to=("person",), or_text=True), text) == reason
     assert received_normaliser(NAME)(text) == clean_text(text)  # an earlier release took it
 
 
-def test_notes_may_ask() -> None:
-    """A few question marks in a note are its writer's; one that is nothing else has lost its letters."""
+def test_question_marks_in_notes_are_allowed() -> None:
+    """A few are the writer's; a note of nothing else has lost its letters."""
     assert _reason(NOTE, "Is the father alive ??? Ask the mother.") is None
     assert _reason(NOTE, "???? ?? ????? ???") == "lost_letters"
     assert _reason(NOTE, "line\n\ufffd\ufffd") == "lost_letters"
 
 
-def test_numbers_of_papers_keep_their_digits() -> None:
-    """A number in a text column is whole, or refused: what a spreadsheet rounded is no booklet's number."""
+def test_rounded_document_numbers_are_refused() -> None:
+    """A number in a text column is complete or refused."""
     normal = validate.value_normaliser(NAME)
     assert [normal(one) for one in (7001, 7001.0, 29001011234567.0, 123456789012345678, 0.5)] == [
         "7001", "7001", "29001011234567", "123456789012345678", "0.5",
@@ -88,8 +88,8 @@ def test_numbers_of_papers_keep_their_digits() -> None:
         ("+9639331234567", None), ("+96279123456", None), ("+962791234567", "+962791234567"), ("9.63944E+11", None), ("+905321234567", "+905321234567"),
     ],
 )  # fmt: skip
-def test_phones_that_there_can_be(given: str, stored: str | None) -> None:
-    """The trunk 0 behind a country's code goes; a number that the country does not have is refused."""
+def test_impossible_phone_numbers_are_refused(given: str, stored: str | None) -> None:
+    """A trunk 0 after the country code is removed; numbers outside the country's plan are refused."""
     assert _reason(PHONE, given) == (None if stored else "not_phone")
     if stored:
         assert validate.value_normaliser(PHONE)(given) == stored
@@ -98,7 +98,7 @@ def test_phones_that_there_can_be(given: str, stored: str | None) -> None:
 
 
 def test_joiners_are_spelling_in_persian_and_kurdish() -> None:
-    """A zero-width non-joiner between letters stays, elsewhere it goes; search and comparison do not mind it."""
+    """A zero-width non-joiner between letters is kept, elsewhere removed; search and comparison ignore it."""
     assert clean_text("می‌خواهم") == "می‌خواهم"
     assert clean_text(f"{ZWNJ}علی{ZWNJ}{ZWNJ}زاده{ZWNJ} {ZWNJ}Ali{ZWNJ}son") == f"علی{ZWNJ}زاده Alison"
     assert names.fold_text("علی‌زاده") == names.fold_text("علیزاده")
@@ -107,8 +107,8 @@ def test_joiners_are_spelling_in_persian_and_kurdish() -> None:
 
 
 @given(st.text(st.sampled_from("?#\\Nn(<u7Ee+-. aé\ufffd─طظعغپ،؟‌€ÿ†محمد")))
-def test_the_quick_look_passes_over_nothing_suspect(text: str) -> None:
-    """What the search for single signs takes for sound is sound to the whole one, too."""
+def test_the_fast_check_agrees_with_the_full_one(text: str) -> None:
+    """Text accepted by the fast check is accepted by the full one."""
     looked_at = text[:1] in damaged_text.SUSPECT_BEGINS or damaged_text.has_suspect_sign(text)
     assert looked_at or damaged_text.damage_reason(text) is None
     assert text.strip()[:1] in damaged_text.NOTHING_BEGINS or not damaged_text.means_nothing(text.strip())

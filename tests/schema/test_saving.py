@@ -71,15 +71,15 @@ def test_a_family_name_has_letters_only() -> None:
         assert why(HOUSEHOLD, {"family_name": name}) == "pattern"
 
 
-def test_the_past_is_not_in_the_future() -> None:
-    """Nobody is born tomorrow; a visit may well be due then."""
+def test_past_dates_cannot_be_in_the_future() -> None:
+    """Nobody is born tomorrow; a visit may be due then."""
     assert why(PERSON, {"birth_date": "2026-06-16"}) == "future"
     assert validate.check_changes(PERSON, {"birth_date": TODAY}, {}, TODAY)
     assert validate.check_changes(FOLLOW_UP, {"due_on": "2026-12-01"}, {}, TODAY)
 
 
-def test_rules_hold_across_fields_of_old_and_new() -> None:
-    """A stay cannot end before it began, whichever of the two dates was typed last."""
+def test_rules_apply_across_old_and_new_fields() -> None:
+    """A stay cannot end before it began, whichever date was entered last."""
     assert why(PERSON, {"birth_date": "1900-01-01"}) == "rule"
     assert why(MEMBERSHIP, {"to_date": "2026-01-01", "from_date": "2026-02-01"}) == "rule"
     assert why(MEMBERSHIP, {"to_date": "2026-01-01"}, {"from_date": "2026-02-01"}) == "rule"
@@ -88,14 +88,14 @@ def test_rules_hold_across_fields_of_old_and_new() -> None:
     assert why(FOLLOW_UP, {"next_on": "2026-06-01"}, {"done_on": "2026-06-01"}) == "rule"
 
 
-def test_a_rule_does_not_hold_up_a_save_that_does_not_touch_it() -> None:
-    """An old record that breaks a newer rule can still be worked on."""
+def test_a_rule_does_not_block_a_save_of_other_fields() -> None:
+    """An old record that breaks a newer rule can still be edited."""
     odd = {"from_date": "2026-02-01", "to_date": "2026-01-01"}
     assert validate.check_changes(MEMBERSHIP, {"relation": "spouse"}, odd, TODAY) == {"relation": "spouse"}
 
 
-def test_a_record_is_saved_before_it_is_complete_but_stays_a_draft() -> None:
-    """What is missing is listed, and keeps the family in its first state."""
+def test_an_incomplete_record_stays_a_draft() -> None:
+    """Missing fields are listed, and keep the family in its first state."""
     assert validate.missing_fields(HOUSEHOLD, {}, TODAY) == [
         "family_name",
         "head",
@@ -111,14 +111,14 @@ def test_a_record_is_saved_before_it_is_complete_but_stays_a_draft() -> None:
     assert validate.check_changes(HOUSEHOLD, {"state": "registered"}, FAMILY, TODAY)
 
 
-def test_what_is_missing_may_come_in_the_same_save() -> None:
+def test_missing_fields_may_come_with_the_step() -> None:
     """The last field and the step out of the draft are one save."""
     draft = {name: value for name, value in FAMILY.items() if name != "head"}
     assert validate.check_changes(HOUSEHOLD, {"head": SOMEBODY, "state": "registered"}, draft, TODAY)
 
 
-def test_a_complete_record_is_not_emptied_again() -> None:
-    """Taking out the family's name would leave a registered family without one."""
+def test_required_fields_cannot_be_emptied_later() -> None:
+    """Removing the family's name would leave a registered family without one."""
     registered = {**FAMILY, "state": "registered"}
     with pytest.raises(errors.Incomplete) as caught:
         validate.check_changes(HOUSEHOLD, {"family_name": None, "address": None}, registered, TODAY)
@@ -149,14 +149,14 @@ def test_closing_a_case_needs_reason_date_and_approval() -> None:
     assert caught.value.facts["fields"] == ["closed_on"]
 
 
-def test_a_newer_forms_wishes_do_not_hold_up_an_old_record() -> None:
-    """A case that left its first state before `risk` was required moves on all the same."""
+def test_newly_required_fields_do_not_block_old_records() -> None:
+    """A case that left its first state before `risk` was required can advance."""
     old = {name: value for name, value in RISK.items() if name != "risk"}
     assert validate.check_changes(CASE, {"state": "monitoring"}, old, TODAY)
 
 
-def test_once_is_once_except_by_decision() -> None:
-    """A case's person is written once; only a decision in review may change it."""
+def test_a_once_field_changes_only_by_decision() -> None:
+    """A case's person is set once; only a decision in review may change it."""
     other = SOMEBODY.replace("8057", "8058")
     assert validate.check_changes(CASE, {"person": SOMEBODY}, {"person": SOMEBODY}, TODAY)
     assert why(CASE, {"person": other}, {"person": SOMEBODY}) == "written_once"
@@ -171,7 +171,7 @@ def test_a_decision_may_take_any_state_but_no_illegal_value() -> None:
         validate.check_changes(HOUSEHOLD, {"state": "lost"}, {}, TODAY, deciding=True)
 
 
-def test_members_entries_and_counts_are_checked_one_by_one() -> None:
+def test_members_entries_and_counts_are_validated() -> None:
     """Sets take one legal member, tallies a whole number, logs a text."""
     assert validate.check_member(HOUSEHOLD.field("phones"), "0933 123456") == "+963933123456"
     assert validate.check_member(HOUSEHOLD.field("groups"), "يتيم") == "orphan"
@@ -187,7 +187,7 @@ def test_members_entries_and_counts_are_checked_one_by_one() -> None:
             validate.check_member(CASE.field(field), value)
 
 
-def test_questions_are_asked_when_they_concern_the_person() -> None:
+def test_questions_depend_on_the_person() -> None:
     """No school question for a grandmother, no sight question for a baby."""
     baby = validate.relevant_fields(PERSON, {"birth_date": "2025-01-01"}, TODAY)
     girl = validate.relevant_fields(PERSON, {"birth_date": "2016-01-01"}, TODAY)
@@ -243,15 +243,15 @@ def test_derived_fields_follow_from_the_others() -> None:
         ("passport:SY:N001:2030-01-01", None),
     ],
 )
-def test_an_odd_paper_is_a_warning_and_never_a_block(paper: str, reason: str | None) -> None:
-    """The set takes it, and whoever reads the record is told why it is odd."""
+def test_an_odd_paper_is_only_a_warning(paper: str, reason: str | None) -> None:
+    """It is stored, and shown with the reason."""
     assert validate.check_member(PERSON.field("ids"), paper) == paper
     found = validate.list_warnings(PERSON, {"ids": [paper]}, TODAY)
     assert found == ([{"field": "ids", "reason": reason}] if reason else [])
 
 
-def test_a_warn_rule_that_does_not_hold_is_told_and_blocks_nothing() -> None:
-    """A family of nineteen is possible, and worth a second look."""
+def test_a_failed_warn_rule_is_only_a_warning() -> None:
+    """A family of nineteen is possible, and worth checking."""
     words = {"en": "Size", "ar": "عدد"}
     size = Field("size", "int", "latest", words, warn="size <= 15")
     kind = Type("house", words, words, 1, {"size": size})
@@ -261,8 +261,8 @@ def test_a_warn_rule_that_does_not_hold_is_told_and_blocks_nothing() -> None:
     assert validate.list_warnings(kind, {}, TODAY) == []
 
 
-def test_a_coarse_fix_is_a_warning() -> None:
-    """More than 100 m off, the place on the map is a guess."""
+def test_an_imprecise_gps_position_is_a_warning() -> None:
+    """More than 100 m off."""
     assert validate.list_warnings(HOUSEHOLD, {"gps": "35.36 35.92 0 150"}, TODAY) == [
         {"field": "gps", "reason": "coarse"}
     ]

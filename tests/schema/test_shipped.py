@@ -25,8 +25,8 @@ ROOTS = {"access_note", "corner", "event", "feedback", "household", "institution
 REFERENCE = {"course", "location", "office", "organisation", "programme", "worker"}
 
 
-def test_everything_finds_its_unit_through_a_root() -> None:
-    """What is about a family is with the family; what everybody needs at hand goes to everybody below."""
+def test_every_type_has_a_unit_through_a_root() -> None:
+    """Records about a family are in its unit; reference records are shared with all units below."""
     assert {name for name, kind in SCHEMA.types.items() if kind.below} == REFERENCE
     assert {name for name, kind in SCHEMA.types.items() if kind.belongs_to is None} == ROOTS | REFERENCE
     for kind in SCHEMA.types.values():
@@ -38,16 +38,16 @@ def test_everything_finds_its_unit_through_a_root() -> None:
         assert steps <= 6  # question → repair → referral → case … the store looks eight deep
 
 
-def test_what_is_about_a_violation_never_belongs_to_those_whom_it_is_about() -> None:
-    """A report goes to those above the institution, a complaint stays where it was taken down."""
+def test_violation_reports_are_for_units_above() -> None:
+    """A report goes to the units above the institution, a complaint stays in its author's unit."""
     assert {name for name, kind in SCHEMA.types.items() if kind.above} == {"violation_report"}
     assert SCHEMA.type("feedback").belongs_to is None
     for field in ("reporter", "reporter_phone"):
         assert SCHEMA.type("violation_report").field(field).sensitivity == 4
 
 
-def test_every_alias_stands_for_one_type_or_field() -> None:
-    """What people call a type besides its label is found, and no other type goes by it."""
+def test_every_alias_is_unambiguous() -> None:
+    """An alias finds its type, and no other type has it."""
     aliases = [(alias, name) for name, kind in SCHEMA.types.items() for alias in kind.aliases]
     assert len(aliases) > 20
     assert [pair for pair in aliases if given_names.type_named(SCHEMA, pair[0]).name != pair[1]] == []
@@ -56,8 +56,8 @@ def test_every_alias_stands_for_one_type_or_field() -> None:
         assert [pair for pair in named if given_names.field_named(kind, pair[0]).name != pair[1]] == []
 
 
-def test_every_word_is_there_in_arabic_and_english() -> None:
-    """Fields, answers, states and sections, each in its own script."""
+def test_every_label_is_in_arabic_and_english() -> None:
+    """Fields, choices, states and sections, each in its own script."""
     labels = []
     for kind in SCHEMA.types.values():
         labels += [kind.label, kind.plural, *kind.sections.values()]
@@ -68,15 +68,15 @@ def test_every_word_is_there_in_arabic_and_english() -> None:
     assert all(ARABIC.search(label["ar"]) and not ARABIC.search(label["en"]) for label in labels)
 
 
-def test_nothing_sensitive_names_a_record_or_is_found_by_words() -> None:
+def test_sensitive_fields_are_not_in_titles_or_search() -> None:
     """Health, income and protection stay out of lists and of the search index."""
     for kind in SCHEMA.types.values():
         assert kind.title
         assert all(kind.field(name).sensitivity <= 2 for name in (*kind.title, *kind.search))
 
 
-def test_looking_up_what_is_not_there_names_what_is() -> None:
-    """A misspelt type or field comes back with the known ones."""
+def test_an_unknown_name_lists_the_known_ones() -> None:
+    """For types and fields."""
     with pytest.raises(errors.UnknownType) as caught:
         SCHEMA.type("houshold")
     assert caught.value.facts["known"] == list(SCHEMA.types)
@@ -109,30 +109,30 @@ def test_along_one_path_a_case_takes_the_farther_state() -> None:
 
 
 @pytest.mark.parametrize("state", ["registered", "assessed", "planned", "in_service", "monitoring", "transferred"])
-def test_a_close_against_work_going_on_is_for_a_person(state: str) -> None:
-    """Nobody's new service disappears behind somebody else's closing."""
+def test_a_closure_against_ongoing_work_needs_review(state: str) -> None:
+    """A new service does not vanish behind a closure."""
     assert lifecycle("case").further_state("closed", state) is None
     assert lifecycle("case").further_state("in_service", "closing") is None
 
 
-def test_a_visit_that_was_made_was_made() -> None:
-    """Done beats missed and cancelled."""
+def test_a_completed_visit_wins() -> None:
+    """Done wins over missed and cancelled."""
     visit = lifecycle("follow_up")
     assert visit.further_state("done", "missed") == "done"
     assert visit.further_state("cancelled", "done") == "done"
     assert not visit.allows_step("cancelled", "done")
 
 
-def test_a_family_merged_here_and_dissolved_there_is_for_a_person() -> None:
-    """The two ends of a household's life do not decide by themselves."""
+def test_merged_against_dissolved_needs_review() -> None:
+    """The two final states of a household."""
     household = lifecycle("household")
     assert household.further_state("merged", "dissolved") is None
     assert household.further_state("registered", "verified") == "verified"
     assert household.initial_state == "draft"
 
 
-def test_the_dictionary_is_small_and_always_the_same() -> None:
-    """Both sides of a sync make it from the schema alone."""
+def test_the_compression_dictionary_is_small_and_deterministic() -> None:
+    """Both sides of a sync derive it from the schema."""
     again = load.load_texts(dict(reversed(load.shipped_texts().items())))
     assert again.version == SCHEMA.version
     assert again.compression_dictionary() == SCHEMA.compression_dictionary()
@@ -141,8 +141,8 @@ def test_the_dictionary_is_small_and_always_the_same() -> None:
     assert "displacement" in SCHEMA.compression_dictionary().decode()
 
 
-def test_values_are_shown_in_the_readers_words() -> None:
-    """A code becomes its label; what is no code stays."""
+def test_values_are_shown_by_their_labels() -> None:
+    """Unknown codes are shown unchanged."""
     sex = SCHEMA.type("person").field("sex")
     assert [sex.value_words("f", "ar"), sex.value_words("f", "en"), sex.value_words("x", "ar")] == [
         "أنثى",
@@ -151,8 +151,8 @@ def test_values_are_shown_in_the_readers_words() -> None:
     ]
 
 
-def test_a_section_comes_once_in_a_form() -> None:
-    """Questions of one section stand together: nobody reads the same heading twice."""
+def test_a_section_occurs_once_in_a_form() -> None:
+    """Questions of one section are contiguous."""
     for kind in SCHEMA.types.values():
         asked = [field.section for field in kind.fields.values() if field.kind != "derived" and field.type != "state"]
         headings = [section for section, _ in groupby(asked)]

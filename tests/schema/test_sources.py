@@ -1,4 +1,4 @@
-"""Every row of what offices named is served: the types, fields, choices, commands and reports that serve it are there."""
+"""Every row of the offices' requirements is covered by types, fields, choices, commands and reports."""
 
 import re
 import tomllib
@@ -25,8 +25,8 @@ def test_no_row_is_missing() -> None:
 
 
 @pytest.mark.parametrize("name", ROWS)
-def test_a_row_is_served(name: str) -> None:
-    """By records, or by the program as a whole; by commands; and all that it names is there."""
+def test_every_row_is_covered(name: str) -> None:
+    """By records, or by the program as a whole; by commands; and everything it names exists."""
     row = ROWS[name]
     assert row["commands"]
     assert re.search("[\u0600-\u06ff]", row["ar"])
@@ -46,8 +46,8 @@ def test_a_row_is_served(name: str) -> None:
     assert REPORTS.issuperset(row["reports"])
 
 
-def test_every_type_and_report_serves_somebody() -> None:
-    """Nothing is shipped that nobody asked for."""
+def test_every_type_and_report_has_a_requirement() -> None:
+    """Nothing is shipped without a request."""
     named = {path.partition(".")[0] for row in ROWS.values() for path in row["fields"]}
     assert SCHEMA.types.keys() == named
     assert {report for row in ROWS.values() for report in row["reports"]} == REPORTS

@@ -1,4 +1,4 @@
-"""Commits of an older form under the names that their fields have now."""
+"""Conversion of commits of an older form to present field names."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,20 +12,20 @@ RENAMED = {"village": "place", "place": "location", "wants": "needs"}
 HOUSE = Type("house", WORDS, WORDS, 3, FIELDS, renamed=RENAMED)
 
 
-def test_an_old_name_becomes_the_present_one_through_every_version() -> None:
-    """What a form of two versions ago called village is a location now, set members too."""
+def test_an_old_name_becomes_the_present_one() -> None:
+    """A field called village two versions ago is location now, set members too."""
     assert rename_fields(HOUSE, {"village": 1, "wants/food": True}) == {"location": 1, "needs/food": True}
     assert rename_fields(HOUSE, {"place": 1, "other": 2}) == {"location": 1, "other": 2}
 
 
-def test_nothing_is_dropped_when_both_names_are_there() -> None:
+def test_both_names_at_once_lose_nothing() -> None:
     """The present name keeps its value, and the old one stays readable."""
     assert rename_fields(HOUSE, {"place": 1, "location": 2}) == {"place": 1, "location": 2}
 
 
 @given(st.dictionaries(st.sampled_from(["place", "location", "wants/a", "needs/a", "x"]), st.integers()))
-def test_upgrading_keeps_every_value(fields: dict[str, int]) -> None:
-    """As many registers and the same values come out, and a second time changes nothing."""
+def test_conversion_is_lossless_and_idempotent(fields: dict[str, int]) -> None:
+    """The same registers and values, also the second time."""
     upgraded = rename_fields(HOUSE, fields)
     assert sorted(upgraded.values()) == sorted(fields.values())
     assert rename_fields(HOUSE, upgraded) == upgraded

@@ -1,4 +1,4 @@
-"""One value: what people and files give, and what is stored of it or why it is refused."""
+"""One value: the accepted input, and the stored form or the reason for refusal."""
 
 import datetime as dt
 import unicodedata
@@ -38,15 +38,15 @@ def reason(kind: str, value: object, **more: object) -> object:
 
 @pytest.mark.parametrize("kind", [kind for kind in TYPES if kind != "state"])
 @pytest.mark.parametrize("nothing", [None, "", "   ", "\u200f", "\u00a0"])
-def test_blanks_are_no_value_in_any_type(kind: str, nothing: object) -> None:
-    """An empty cell, spaces and invisible marks all mean that nothing was given."""
+def test_blanks_are_empty_in_any_type(kind: str, nothing: object) -> None:
+    """Empty cells, spaces and invisible characters."""
     assert stored(kind, nothing, choices=SEX) is None
 
 
 @pytest.mark.parametrize("kind", TYPES)
 @pytest.mark.parametrize("odd", [[], {}, ["a"], object(), b"a"])
-def test_what_is_no_single_value_is_refused_in_any_type(kind: str, odd: object) -> None:
-    """Lists, tables and bytes are never a value, and never crash."""
+def test_composite_input_is_refused_in_any_type(kind: str, odd: object) -> None:
+    """Lists, tables and bytes never crash."""
     assert str(reason(kind, odd, choices=SEX)).startswith("not_")
 
 
@@ -65,8 +65,8 @@ def test_what_is_no_single_value_is_refused_in_any_type(kind: str, odd: object) 
         ("\ud800x\ue000", "x"),
     ],
 )
-def test_text_is_kept_as_written_but_for_what_nobody_sees(given_text: str, kept: str) -> None:
-    """Controls, bidi overrides and invisible characters go; letters, vowel signs, tatweel stay."""
+def test_text_is_kept_without_invisible_characters(given_text: str, kept: str) -> None:
+    """Controls, bidi overrides and invisible characters are removed; letters, vowel signs and tatweel stay."""
     assert stored("text", given_text) == unicodedata.normalize("NFC", kept)
 
 
@@ -87,8 +87,8 @@ def test_text_keeps_to_its_limits() -> None:
 
 
 @given(st.text())
-def test_cleaning_twice_is_cleaning_once(text: str) -> None:
-    """What was stored is stored the same when it comes back in a form."""
+def test_cleaning_is_idempotent(text: str) -> None:
+    """Stored text is stored unchanged when it comes back in a form."""
     once = clean_text(text)
     assert clean_text(once) == once
     assert unicodedata.is_normalized("NFC", once)
@@ -120,7 +120,7 @@ def test_whole_numbers_come_in_any_digits(value: object, kept: int) -> None:
         (1e300, "not_whole"),
     ],
 )
-def test_what_is_no_whole_number_is_refused(value: object, why: str) -> None:
+def test_invalid_whole_numbers_are_refused(value: object, why: str) -> None:
     """No silent rounding, no underscores, nothing over 64 bits."""
     assert reason("int", value) == why
 
@@ -136,8 +136,8 @@ def test_numbers_keep_to_the_range_of_their_field() -> None:
     ("value", "kept"),
     [("3.50", 3.5), (3.0, 3), ("٣٫٥", 3.5), ("-0.0", 0), ("0012", 12), (".5", 0.5)],
 )
-def test_one_number_has_one_form(value: object, kept: float) -> None:
-    """3.0 and 3 are one value and the same bytes, so they are no conflict."""
+def test_equal_numbers_have_one_form(value: object, kept: float) -> None:
+    """3.0 and 3 are one value and the same bytes, so they do not conflict."""
     found = stored("number", value)
     assert found == kept
     assert type(found) is type(kept)
@@ -146,7 +146,7 @@ def test_one_number_has_one_form(value: object, kept: float) -> None:
 
 @pytest.mark.parametrize("value", ["nan", "inf", float("nan"), float("inf"), "1e5", "0x10", "1_0", "--1", "1.2.3", "²"])
 def test_numbers_are_finite_and_plain(value: object) -> None:
-    """What JSON or a database would choke on never gets in."""
+    """Values that JSON or a database cannot hold are refused."""
     assert reason("number", value) in ("not_number", "out_of_range")
 
 
@@ -158,8 +158,8 @@ def test_money_is_not_negative_and_has_two_decimals() -> None:
 
 
 @given(st.one_of(st.integers(), st.floats(), st.text(max_size=30), st.booleans()))
-def test_a_stored_value_is_stored_the_same_again(value: object) -> None:
-    """Normalising is idempotent in every type, so an unchanged form is no change."""
+def test_normalisation_is_idempotent(value: object) -> None:
+    """In every type, so an unchanged form is not a change."""
     for kind in TYPES:
         make = values.value_normaliser(field(kind, choices=SCALE))
         try:
@@ -193,8 +193,8 @@ def test_dates_are_stored_in_one_form(value: object, kept: str) -> None:
     "value",
     ["2025-02-29", "31/02/2026", "13/25/2026", "5/3/26", "2026-13-01", "soon", 20260305, "2026-W01-1", "20260305"],
 )
-def test_a_date_that_is_none_or_could_be_two_is_refused(value: object) -> None:
-    """A day that no calendar has, a month first, a year of two digits: better to ask."""
+def test_invalid_and_ambiguous_dates_are_refused(value: object) -> None:
+    """An impossible day, month first, a two-digit year."""
     assert reason("date", value) == "not_date"
 
 
@@ -230,8 +230,8 @@ def test_phones_become_international(value: object, kept: str) -> None:
     "value",
     ["123", "+", "+963933", "+9639331234567", "+0933123456", "home", "0933-12x", "+²³⁴" * 3],
 )
-def test_what_nobody_can_dial_is_refused(value: object) -> None:
-    """Too short, too long for a mobile, or no number at all."""
+def test_invalid_phone_numbers_are_refused(value: object) -> None:
+    """Too short, too long for a mobile, or not a number."""
     assert reason("phone", value) == "not_phone"
 
 
@@ -242,7 +242,7 @@ def test_a_phone_belongs_to_the_country_of_its_field() -> None:
     assert reason("phone", "0512345678", country="FR") == "not_phone"
 
 
-def test_choices_come_as_codes_or_words_of_either_language() -> None:
+def test_choices_are_read_by_code_or_label() -> None:
     """A column of labels imports as well as one of codes."""
     assert [stored("choice", v, choices=SEX) for v in ("f", "F", "Female", "أنثى", " female ")] == ["f"] * 5
     assert [stored("choice", v, choices=SCALE) for v in (3, "3", 3.0, "٣", "level 3")] == ["3"] * 5
@@ -250,8 +250,8 @@ def test_choices_come_as_codes_or_words_of_either_language() -> None:
     assert reason("choice", True, choices=SEX) == "not_choice"
 
 
-def test_a_word_that_two_choices_share_says_nothing() -> None:
-    """An ambiguous label is refused rather than guessed."""
+def test_an_ambiguous_label_is_refused() -> None:
+    """Not guessed."""
     twins = (Choice("a", {"en": "Same", "ar": "أ"}), Choice("b", {"en": "Same", "ar": "ب"}))
     assert reason("choice", "same", choices=twins) == "not_choice"
     assert stored("choice", "ب", choices=twins) == "b"
@@ -306,7 +306,7 @@ def test_a_place_is_latitude_and_longitude_in_degrees() -> None:
     assert reason("geopoint", "north south") == "not_geopoint"
 
 
-def test_an_error_never_holds_the_value() -> None:
+def test_errors_never_contain_the_value() -> None:
     """Errors travel into logs; a phone number or a name must not."""
     private = "هدى-hidden-12345"
     for kind in TYPES:
