@@ -103,18 +103,6 @@ def _commands(page: Path) -> list[str]:
     return [line for block in blocks for line in block.splitlines() if line.startswith("fieldsync ")]
 
 
-def test_the_architecture_names_functions_that_are_there():
-    """One save can be followed: every file of the walk exists, and has the functions that the page names."""
-    page = (ROOT / "docs/architecture.md").read_text("utf-8")
-    walk = re.findall(r"^\| \d\. `([\w/.]+)` \| (.+?) \|", page, re.MULTILINE)
-    assert len(walk) == 6
-    for file, names in walk:
-        source = (ROOT / "fieldsync" / file).read_text("utf-8")
-        for name in re.findall(r"`([\w.]+)`", names):
-            for part in name.split("."):
-                assert re.search(rf"^\s*(async )?(def|class) {part}\b", source, re.MULTILINE), f"{file}: {name}"
-
-
 @pytest.mark.parametrize("place", ["docs/architecture.md", "CONTRIBUTING.md"])
 def test_files_that_the_pages_name_are_there(place):
     """A reader who is sent to a file or folder of the program or of its tests finds it."""
