@@ -1,4 +1,4 @@
-"""`case open`, `assess` and `plan` ask in a form on a terminal; a script is told what is missing, as before."""
+"""`case open`, `assess` and `plan` open a form on a terminal; scripts get the missing options as an error."""
 
 import asyncio
 
@@ -22,7 +22,7 @@ def person(world: World) -> str:
     return str(world.add("amal", "person", given="هدى", household=home)["code"])
 
 
-def test_a_script_is_told_what_is_missing(world: World, person: str) -> None:
+def test_a_script_gets_the_missing_options(world: World, person: str) -> None:
     """The same error as for any option that a command needs."""
     for words in (
         ("open", person), ("open", person, "--type", "child", "--risk", "low"), ("assess", person), ("plan", person),
@@ -34,7 +34,7 @@ def test_a_script_is_told_what_is_missing(world: World, person: str) -> None:
 
 
 def test_forms_ask_for_case_assessment_and_plan(world: World, person: str) -> None:
-    """What is known is not asked, what is usual is shown; the case is registered, assessed, and its plan with a step waits."""
+    """Known values are not asked, usual ones are shown; the case is registered, assessed, and its plan is pending."""
     words = ("--type", "child", "--concern", "dropout", "--plain")
     said = world.here("amal", "case", "open", person, *words, typed="\nschool\nlow\n\n\n\n\n")
     assert said.code == 0, said
@@ -58,8 +58,8 @@ def test_forms_ask_for_case_assessment_and_plan(world: World, person: str) -> No
     assert world.json("amal", "show", case["code"])["fields"]["plan_approved"] == "requested"
 
 
-def test_the_form_on_the_screen_saves_as_the_command_does(people: Cast) -> None:
-    """With its draft, and without a question about what is known."""
+def test_the_full_screen_form_saves_like_the_command(people: Cast) -> None:
+    """With its draft, and without questions about known values."""
     amal = people.amal
     person = record_ids.id_text(save.add_record(amal, "person", Changes(set={"given": "هدى"})))
     known = form_app.KnownAnswers({"person": person, "case_type": "child"}, {"worker": "Amal"}, person)

@@ -1,4 +1,4 @@
-"""The short ways of case management, as typed."""
+"""Case management commands as typed."""
 
 import pytest
 from rich.cells import cell_len
@@ -7,8 +7,8 @@ from fieldsync import errors
 from tests.cli.conftest import World
 
 
-def test_a_case_by_its_short_ways(world: World) -> None:
-    """Open, assess, plan, ask for closure; what is due and who has how much, in both languages."""
+def test_a_case_by_commands(world: World) -> None:
+    """Open, assess, plan, request closure; agenda and caseload, in both languages."""
     family = world.add("amal", "household", family_name="الحسن")
     child = world.add("amal", "person", given="علي", family="الحسن", sex="m", household=family["code"])
     case = world.json(
@@ -43,8 +43,8 @@ def test_a_case_by_its_short_ways(world: World) -> None:
 
 
 @pytest.mark.parametrize("lang", ["en", "ar"])
-def test_what_is_due_is_read_whole_on_a_narrow_terminal(world: World, lang: str) -> None:
-    """At 80 columns nothing is cut: where the table is wider, each task has two lines."""
+def test_the_agenda_is_complete_on_a_narrow_terminal(world: World, lang: str) -> None:
+    """At 80 columns nothing is cut: each task takes two lines where the table is wider."""
     family = world.add("amal", "household", family_name="الحسن")
     name = "عبد الرحمن ابن عبد الله المعروف بأبي محمد"
     child = world.add("amal", "person", given=name, family="الحسن", sex="m", household=family["code"])
@@ -60,8 +60,8 @@ def test_what_is_due_is_read_whole_on_a_narrow_terminal(world: World, lang: str)
     assert name in world.here("amal", "agenda", "--lang", lang, screen=True).out
 
 
-def test_what_is_due_is_counted_in_words(world: World) -> None:
-    """One task, and that it is late: no number stands behind a colon."""
+def test_the_agenda_is_counted_in_words(world: World) -> None:
+    """With the noun's form for the number."""
     family = world.add("amal", "household", family_name="الحسن")
     child = world.add("amal", "person", given="علي", family="الحسن", sex="m", household=family["code"])
     world.json(
@@ -71,8 +71,8 @@ def test_what_is_due_is_counted_in_words(world: World) -> None:
     assert "مهمة واحدة، منها واحدة متأخرة.\n" in world.here("amal", "agenda", "--lang", "ar").out
 
 
-def test_what_is_not_allowed_is_said_in_a_line(world: World) -> None:
-    """Roles, steps, days and words that are off: an exit code each, and nothing changed."""
+def test_case_errors_are_one_line(world: World) -> None:
+    """Roles, steps, days and wrong words: an exit code each, and nothing changed."""
     family = world.add("amal", "household", family_name="الحسن")
     child = world.add("amal", "person", given="علي", family="الحسن", sex="m", household=family["code"])
     case = world.json("amal", "case", "open", child["code"], "--type", "child", "--concern", "street", "--risk", "low")

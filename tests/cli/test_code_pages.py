@@ -1,4 +1,4 @@
-"""Terminals and pipes that are not in UTF-8: nothing ends in a fault, nothing is called lost that is there, and files of secrets open."""
+"""Terminals and pipes in other encodings: no crash, no false report of losses, and secret files open."""
 
 import io
 import json
@@ -18,8 +18,8 @@ def _family(world: World) -> str:
 
 
 @pytest.mark.parametrize("encoding", ["cp1256", "cp1252", "cp437", "ascii"])
-def test_every_code_page_is_written(world: World, encoding: str) -> None:
-    """Exit code 0, the codes and figures whole; where letters are lacking that is said once, with what helps; JSON is as always."""
+def test_output_works_in_every_code_page(world: World, encoding: str) -> None:
+    """Exit code 0, complete codes and figures; lost letters are reported once, with advice; JSON is unchanged."""
     home = _family(world)
     for words in (["list", "household"], ["show", home], ["history", home], ["schema", "show", "household"]):
         done = world.here("amal", *words, "--lang", "en", encoding=encoding)
@@ -30,14 +30,14 @@ def test_every_code_page_is_written(world: World, encoding: str) -> None:
     assert json.loads(told.out)["fields"]["family_name"] == "علي"
 
 
-def test_who_cannot_be_shown_arabic_is_spoken_to_in_english(world: World) -> None:
-    """An error in signs nobody reads is none; the exit code stays."""
+def test_english_is_used_where_arabic_cannot_be_shown(world: World) -> None:
+    """An error in unreadable characters is useless; the exit code stays."""
     done = world.here("amal", "show", "nothing", "--lang", "ar", encoding="cp437")
     assert (done.code, "?" in done.err, "record" in done.err) == (5, False, True)
 
 
-def test_signs_are_written_with_what_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Arrows, dashes and digits have likes in ASCII, marks of direction are left out, and only letters are a loss."""
+def test_symbols_are_replaced_by_ascii(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Arrows and dashes have ASCII equivalents, direction marks are left out, and only letters are reported lost."""
     for stream in ("stdout", "stderr"):
         monkeypatch.setattr(sys, stream, io.TextIOWrapper(io.BytesIO(), "ascii", write_through=True))
     loss = code_pages.prepare_streams()
@@ -49,8 +49,8 @@ def test_signs_are_written_with_what_there_is(monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
-def test_a_passphrase_file_of_any_windows_program(tmp_path: Path, encoding: str) -> None:
-    """PowerShell writes UTF-16: the passphrase is the same."""
+def test_a_utf_16_passphrase_file_is_read(tmp_path: Path, encoding: str) -> None:
+    """As PowerShell writes it: the passphrase is the same."""
     path = tmp_path / "pass"
     for phrase in ("correct horse amal", "أربع كلمات سهلة الحفظ"):
         path.write_bytes(f"{phrase}\r\nsecond line\r\n".encode(encoding))
@@ -58,7 +58,7 @@ def test_a_passphrase_file_of_any_windows_program(tmp_path: Path, encoding: str)
 
 
 def test_a_store_opens_with_a_passphrase_file_of_powershell(world: World) -> None:
-    """Made with the passphrase in UTF-16, it opens with the same in UTF-8."""
+    """Created with the passphrase in UTF-16, it opens with the same in UTF-8."""
     for name, encoding in (("wide", "utf-16"), ("plain", "utf-8")):
         (world.folder / name).write_bytes("correct horse amal\r\n".encode(encoding))
     done = world.here("amal", "passphrase", "--new-passphrase-file", str(world.folder / "wide"), "--json")

@@ -1,4 +1,4 @@
-"""A shell that asks is told what may come next: commands, options, types, fields, choices, and what an open store knows."""
+"""Shell completion: commands, options, types, fields, choices, and data of a store that opens without a prompt."""
 
 import shutil
 import subprocess
@@ -57,19 +57,19 @@ def offered(
         ("--home somewhere sho", "show"),
     ],
 )
-def test_what_may_come_next_is_offered(world: World, typed: str, wanted: str) -> None:
-    """As bash asks, which parts FIELD=VALUE into three words and replaces the last; no store is needed for it."""
+def test_the_next_word_is_completed(world: World, typed: str, wanted: str) -> None:
+    """As bash asks, which splits FIELD=VALUE into three words and replaces the last; no store is needed."""
     assert wanted in offered(world, typed)
 
 
-def test_a_field_belongs_to_the_type_that_is_named(world: World) -> None:
-    """The fields of a household, and no others; of a line without a type those of all."""
+def test_fields_of_the_named_type_are_completed(world: World) -> None:
+    """A household's fields only; without a type those of all types."""
     assert offered(world, "add household --set hous") == ["housing=", "housing_damage="]
     assert {"household=", "housing="} <= set(offered(world, "edit JBL-AK-1 --set hous"))
 
 
-def test_what_the_store_knows_is_offered_where_it_opens_without_a_question(world: World) -> None:
-    """Codes, the fields of a record, one's units and those that a server told of; without a key none of it, and no prompt."""
+def test_store_data_is_completed_without_a_prompt(world: World) -> None:
+    """Codes, a record's fields, own and known units; without a key none of it, and no prompt."""
     code = world.add("amal", "household", family_name="علي")["code"]
     person = world.add("amal", "person", given="هدى")["code"]
     world.start()
@@ -93,7 +93,7 @@ def test_what_the_store_knows_is_offered_where_it_opens_without_a_question(world
     ],
 )
 def test_zsh_and_fish_get_whole_words(world: World, line: str, zsh: str, fish: list[str]) -> None:
-    """They send the line as it is; fish asks first whether there is anything."""
+    """They send the line as it is; fish first asks whether there are any candidates."""
     world.environment |= {ARGS: f"fieldsync {line}", ASKS: "complete_zsh"}
     assert zsh in world.here("nobody").out
     world.environment |= {ASKS: "complete_fish", ACTION: "get-args"}
@@ -105,8 +105,8 @@ def test_zsh_and_fish_get_whole_words(world: World, line: str, zsh: str, fish: l
         assert (said.out, said.code) == ("", code)
 
 
-def test_the_script_is_one_that_bash_reads_and_that_completes(world: World) -> None:
-    """It defines a function that asks the program; FIELD= is not followed by a space. A shell that nobody knows is refused."""
+def test_the_bash_script_works(world: World) -> None:
+    """It defines a completion function; FIELD= gets no trailing space. An unknown shell is refused."""
     script = world.here("nobody", "completion", "bash").out
     assert "complete " in script
     bash = shutil.which("bash")

@@ -1,10 +1,10 @@
-"""Whoever edits a field in conflict is told so, with the values that stand, and what ends it."""
+"""Editing a field in conflict shows a notice with the present values and how to end the conflict."""
 
 from tests.cli.conftest import World
 
 
-def test_an_edit_in_a_conflict_says_that_it_ends_nothing(world: World) -> None:
-    """Amal edits what she and Basim disagree on, then Samar does: both read the values, and she how to decide."""
+def test_an_edit_in_a_conflict_shows_a_notice(world: World) -> None:
+    """Amal edits a field in conflict with Basim, then Samar does: both see the values, and Samar how to decide."""
     world.start()
     code = world.add("amal", "household", family_name="علي", location="جبلة")["code"]
     for name in ("amal", "basim"):

@@ -18,7 +18,7 @@ STATUS = {"device", "person", "role", "units", "records", "unsent", "conflicts",
 
 
 def test_every_shape_of_the_contract(world: World) -> None:
-    """One conflict and its decision, through --json alone."""
+    """One conflict and its decision, by --json alone."""
     made = world.add("amal", "household", family_name="محمد أحمد", location="جبلة")
     assert made.keys() >= RECORD
     assert made["fields"] == {"state": "draft", "family_name": "محمد أحمد", "location": "جبلة"}
@@ -63,8 +63,8 @@ def test_every_shape_of_the_contract(world: World) -> None:
     assert world.stop() == 0
 
 
-def test_options_stand_before_and_after(world: World) -> None:
-    """--json, --home and --lang are understood on both sides of the command's name, and --name=value as well."""
+def test_global_options_work_before_and_after_the_command(world: World) -> None:
+    """--json, --home and --lang, also as --name=value."""
     home = str(world.folder / "amal")
     for words in (
         ["--json", "--lang", "ar", "--home", home, "list", "nothing"],
@@ -104,16 +104,16 @@ def test_errors_are_json_too(world: World, words: tuple[str, ...], code: int, er
     assert "hint" in told
 
 
-def test_a_wrong_passphrase_and_none(world: World) -> None:
-    """A passphrase that does not open the store is 4; so is none where nobody can be asked."""
+def test_a_wrong_or_missing_passphrase_is_exit_4(world: World) -> None:
+    """Also where nobody can be asked."""
     nothing = {"FIELDSYNC_KEY_FILE": ""}
     assert world.json("amal", "status", code=4, **nothing)["error"]["code"] == "no_secret"
     wrong = {**nothing, "FIELDSYNC_PASSPHRASE": "wrong"}
     assert world.json("amal", "status", code=4, **wrong)["error"]["code"] == "wrong_passphrase"
 
 
-def test_a_passphrase_opens_what_it_closed_until_it_is_changed(world: World, tmp_path: Path) -> None:
-    """Set up with a passphrase and a key file: both open; a changed passphrase opens alone, and so does the recovery key."""
+def test_a_changed_passphrase_replaces_the_old_one(world: World, tmp_path: Path) -> None:
+    """Set up with a passphrase and a key file: both open; a changed passphrase opens alone, as does the recovery key."""
     (tmp_path / "first").write_text("كلمة أولى هنا\n", encoding="utf-8")
     (tmp_path / "second").write_text("كلمة ثانية\n", encoding="utf-8")
     office = ["server", "init", "--org", "x", "--unit", "LAT", "--address", "https://localhost:1"]
@@ -128,7 +128,7 @@ def test_a_passphrase_opens_what_it_closed_until_it_is_changed(world: World, tmp
 
 
 def test_a_short_key_file_does_not_use_up_an_invite(world: World, tmp_path: Path) -> None:
-    """What cannot work is refused before the server hears of it."""
+    """It is refused before the server is asked."""
     invite = world.invite("Karim", "caseworker", "LAT/JBL")
     (tmp_path / "short").write_bytes(b"short")
     world.start()
@@ -139,8 +139,8 @@ def test_a_short_key_file_does_not_use_up_an_invite(world: World, tmp_path: Path
     assert world.json("other", "join", invite, code=7)["error"]["facts"]["reason"] == "used"
 
 
-def test_a_revoked_device_and_another_server(world: World) -> None:
-    """A device that was locked out hears so; a server with another certificate gets nothing."""
+def test_a_revoked_device_and_a_wrong_server_are_refused(world: World) -> None:
+    """A revoked device is informed; a server with another certificate gets nothing."""
     world.start()
     world.json("hq", "server", "revoke", "C")
     world.add("basim", "household", family_name="علي")
@@ -155,8 +155,8 @@ def test_a_revoked_device_and_another_server(world: World) -> None:
     assert world.json("amal", "sync", code=8)["error"]["code"] == "wrong_server"
 
 
-def test_a_damaged_store(world: World) -> None:
-    """A flipped bit is found; cut-off slots are said to be damaged. Both are exit 8."""
+def test_a_damaged_store_is_exit_8(world: World) -> None:
+    """A flipped bit is found; truncated slots are reported as damage."""
     path = world.folder / "amal" / "store.db"
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
@@ -168,8 +168,8 @@ def test_a_damaged_store(world: World) -> None:
     assert "store_damaged" in world.here("amal", "status", "--json").out
 
 
-def test_nobody_reads_on(world: World) -> None:
-    """A pipe that closes early is no error, and nothing is said about it."""
+def test_a_closed_pipe_is_not_an_error(world: World) -> None:
+    """And nothing is printed about it."""
     world.add("amal", "household", family_name="علي")
     command = world.command("amal", "list", "household", "--json")
     process = subprocess.Popen(command, env=world.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -181,8 +181,8 @@ def test_nobody_reads_on(world: World) -> None:
     assert (process.wait(30), said) == (0, b"")
 
 
-def test_a_fault_of_ours_is_one_line(world: World) -> None:
-    """No traceback, no path, no value; FIELDSYNC_DEBUG shows it to whoever looks for it."""
+def test_an_internal_fault_is_one_line(world: World) -> None:
+    """No traceback, no path, no value; FIELDSYNC_DEBUG shows them."""
     world.add("amal", "household", family_name="علي")
     (world.folder / "amal" / "store.db").unlink()
     (world.folder / "amal" / "store.db").mkdir()
@@ -192,8 +192,8 @@ def test_a_fault_of_ours_is_one_line(world: World) -> None:
     assert len(said.err.splitlines()) <= 2
 
 
-def test_showing_a_record_loads_nothing_heavy(world: World) -> None:
-    """What a show does not need it does not load: the network, the server, tables, the migrations' library."""
+def test_show_imports_nothing_heavy(world: World) -> None:
+    """No network, server, table or migration modules."""
     code = world.add("amal", "household", family_name="علي")["code"]
     command = [sys.executable, "-X", "importtime", *world.command("amal", "--json", "show", code)[1:]]
     done = subprocess.run(command, env=world.environment, capture_output=True, text=True, encoding="utf-8", check=True)
@@ -215,8 +215,8 @@ def test_showing_a_record_loads_nothing_heavy(world: World) -> None:
     assert "fieldsync.replica.queries" in loaded
 
 
-def test_fields_come_from_a_file_or_standard_input(world: World) -> None:
-    """--from takes an object of fields; --set stands above it; null takes a value away."""
+def test_fields_are_read_from_a_file_or_standard_input(world: World) -> None:
+    """--from takes an object of fields; --set has precedence; null removes a value."""
     given = json.dumps(
         {"family_name": "علي", "phones": ["0944123456"], "groups": "orphan،homeless", "size_stated": "٥"}
     )

@@ -5,8 +5,8 @@ from pathlib import Path
 from tests.cli.conftest import World
 
 
-def test_a_date_is_read_alike_everywhere(world: World) -> None:
-    """The day first, a month's name, today: in --set, --from, --where, and a file."""
+def test_dates_are_read_alike_everywhere(world: World) -> None:
+    """Day first, a month's name, today: in --set, --from, --where, and a file."""
     world.add("amal", "household", family_name="علي", registered_on="3/2/2026")
     world.add("amal", "household", family_name="حسن", registered_on="٣ شباط ٢٠٢٦")
     Path(world.folder, "one.json").write_text('{"family_name": "ديب", "registered_on": "3.2.2026"}', encoding="utf-8")
@@ -21,8 +21,8 @@ def test_a_date_is_read_alike_everywhere(world: World) -> None:
     assert today > "2026-02-03"
 
 
-def test_a_year_or_an_age_says_how_exactly_a_birth_date_is_known(world: World) -> None:
-    """Also in a file, with a column for it or without; what is said of it counts more; elsewhere a year is refused."""
+def test_a_year_or_an_age_sets_the_birth_date_s_precision(world: World) -> None:
+    """Also in a file, with or without a precision column, which wins; other fields refuse a year."""
     born = {"given": "ريم", "family": "ديب"}
     made = world.add("amal", "person", **born, birth_date="1980")["fields"]
     assert (made["birth_date"], made["birth_precision"]) == ("1980-01-01", "year")

@@ -1,10 +1,10 @@
-"""The demo tells the story as it is told, on real processes."""
+"""The demo plays its story on real processes."""
 
 from tests.cli.conftest import World
 
 
-def test_the_demo_comes_out_as_told(world: World) -> None:
-    """Two thousand households, one conflict, one decision, equal digests; what it cost is told."""
+def test_the_demo_succeeds(world: World) -> None:
+    """Two thousand households, one conflict, one decision, equal digests, and the costs."""
     said = world.run("nobody", "demo", "--json")
     assert said.code == 0, said
     told = said.json
@@ -15,8 +15,8 @@ def test_the_demo_comes_out_as_told(world: World) -> None:
     assert not (world.folder / "nobody").exists()
 
 
-def test_the_tree_s_demo_comes_out_as_told(world: World) -> None:
-    """A cut line, a night, a move, a stick: every server and laptop ends with the same of what it may see."""
+def test_the_tree_demo_succeeds(world: World) -> None:
+    """An interrupted connection, a nightly sync, a move, a bundle: all nodes end equal."""
     said = world.run("nobody", "demo", "--tree", "--json")
     assert said.code == 0, said
     assert all(len(set(one.values())) == 1 for one in said.json["digests"].values())

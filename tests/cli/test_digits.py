@@ -33,8 +33,8 @@ def test_options_take_arabic_digits(world: World) -> None:
     assert world.here("amal", "sync", "--dry-run", "--tries", "٢", "--budget", "٢٠٠KB").code == 0
 
 
-def test_files_bring_arabic_digits_and_unseen_signs(world: World) -> None:
-    """An imported file and a JSON object are cleaned like what is typed."""
+def test_imported_digits_and_invisible_characters_are_cleaned(world: World) -> None:
+    """An imported file and a JSON object are cleaned like typed values."""
     Path(world.folder, "families.csv").write_text(
         f"family_name,registered_on,phones,size_stated\n{MARKED},٢٠٢٦-٠١-٠٥,٠٩٤٤١٥٨٦٢١,٧\n", encoding="utf-8"
     )
@@ -48,8 +48,8 @@ def test_files_bring_arabic_digits_and_unseen_signs(world: World) -> None:
     assert {(row["fields"]["family_name"], row["fields"]["registered_on"]) for row in rows} == {("علي", "2026-01-05")}
 
 
-def test_what_is_said_has_ascii_digits(world: World) -> None:
-    """An Arabic card, history, status and list write dates, codes and phones as they are typed."""
+def test_output_has_ascii_digits(world: World) -> None:
+    """Arabic cards, history, status and lists write dates, codes and phones as they are typed."""
     made = world.json(
         "amal", "add", "household", "--set", "family_name=علي", "--set", "registered_on=٢٠٢٦-٠١-٠٥",
         "--set", "phones=٠٩٤٤١٥٨٦٢١",
@@ -64,7 +64,7 @@ def test_what_is_said_has_ascii_digits(world: World) -> None:
 
 
 def test_plain_is_text_in_stored_order(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A screen reader gets letters as they are stored, without signs for direction, on a terminal that others see turned."""
+    """A screen reader gets letters in stored order without direction marks, on a terminal that reorders."""
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("XTERM_VERSION", "XTerm(379)")
     made = world.add("amal", "household", family_name="الأسعد", location="جبلة")

@@ -1,4 +1,4 @@
-"""`doctor` finds what is not well, says what to do, and changes nothing."""
+"""`doctor` finds problems, suggests remedies, and changes nothing."""
 
 import errno
 import shutil
@@ -32,16 +32,16 @@ def clock_at(world: World, who: str, shift: str) -> tuple[int, dict[str, Any]]:
     return done.returncode, next(one for one in msgspec.json.decode(done.stdout) if one["check"] == "clock")
 
 
-def test_all_is_well_where_it_is(world: World) -> None:
-    """With the server there: store, disk, server and clock are good."""
+def test_a_sound_installation_passes(world: World) -> None:
+    """With the server running: store, disk, server and clock are good."""
     world.start()
     found = world.json("amal", "doctor")
     assert states(found) == dict.fromkeys(("versions", "disk", "store", "server", "clock"), "good")
     assert "All is well." in world.here("amal", "doctor").out
 
 
-def test_no_line_is_no_fault(world: World) -> None:
-    """A server out of reach is told, with what to do; the exit code stays 0, as work goes on without it."""
+def test_a_missing_connection_is_not_a_fault(world: World) -> None:
+    """An unreachable server is reported with a remedy; the exit code stays 0."""
     found = world.json("amal", "doctor")
     assert states(found)["server"] == "warn"
     clock = next(one for one in found if one["check"] == "clock")
@@ -52,8 +52,8 @@ def test_no_line_is_no_fault(world: World) -> None:
 
 
 @pytest.mark.skipif(shutil.which("faketime") is None, reason="faketime is not installed")
-def test_a_clock_that_went_back_is_found_without_a_line(world: World) -> None:
-    """After a flat battery it is 2023 again: before the last sync, which no server is needed to see."""
+def test_a_clock_set_back_is_found_offline(world: World) -> None:
+    """After a flat battery it is 2023: before the last sync, which needs no server to detect."""
     world.start()
     world.json("amal", "sync")
     world.stop()
@@ -61,8 +61,8 @@ def test_a_clock_that_went_back_is_found_without_a_line(world: World) -> None:
     assert (code, clock["state"], clock["facts"]["reason"]) == (errors.BadInput.exit, "bad", "back")
 
 
-def test_without_a_store_all_else_is_looked_at(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Before one joins: versions, disk, clock, and whether there is a network at all; the same where the store stays locked."""
+def test_everything_else_is_checked_without_a_store(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before joining: versions, disk, clock and network; the same for a locked store."""
     found = world.json("nobody", "doctor")
     assert list(states(found)) == ["versions", "disk", "store", "clock", "network"]
     assert states(found)["clock"] == "good"
@@ -82,13 +82,13 @@ def test_without_a_store_all_else_is_looked_at(world: World, monkeypatch: pytest
 
 @pytest.mark.skipif(shutil.which("faketime") is None, reason="faketime is not installed")
 def test_a_clock_of_long_ago_is_found_before_joining(world: World) -> None:
-    """Without a store or a server: it is earlier than what runs here was made."""
+    """Without store or server: it is earlier than this program's build."""
     code, clock = clock_at(world, "nobody", "-20y")
     assert (code, clock["state"], clock["facts"]["reason"]) == (errors.BadInput.exit, "bad", "early")
 
 
-def test_another_server_in_its_place_gets_nothing(world: World, tmp_path: Path) -> None:
-    """Somebody else listens at the address: refused before anything is sent, with the exit code of a refusal."""
+def test_a_wrong_server_gets_no_data(world: World, tmp_path: Path) -> None:
+    """Another server at the address: refused before anything is sent, with the exit code of a refusal."""
     shutil.copytree(tmp_path / "hq", tmp_path / "first")
     shutil.rmtree(tmp_path / "hq")
     world.json("hq", "server", "init", "--org", "Other", "--unit", "LAT", "--address", f"https://{world.listen}")
@@ -100,15 +100,15 @@ def test_another_server_in_its_place_gets_nothing(world: World, tmp_path: Path) 
 
 @pytest.mark.skipif(shutil.which("faketime") is None, reason="faketime is not installed")
 def test_a_wrong_clock_is_found_by_asking_the_server(world: World) -> None:
-    """Three years behind: told, by how much, before a sync makes a tie of it."""
+    """Three years behind: reported with the difference, before a sync makes a tie of it."""
     world.start()
     code, clock = clock_at(world, "amal", "-3y")
     assert (code, clock["state"]) == (errors.BadInput.exit, "bad")
     assert clock["facts"]["off_ms"] < -2 * 365 * 86_400_000
 
 
-def test_a_damaged_or_missing_store_is_told(world: World, tmp_path: Path) -> None:
-    """No store is a hint; one that does not open has the exit code of damage; rights that are too wide are named."""
+def test_a_damaged_or_missing_store_is_reported(world: World, tmp_path: Path) -> None:
+    """A missing store is a hint; one that does not open has the exit code of damage; too wide permissions are named."""
     assert states(world.json("nobody", "doctor"))["store"] == "warn"
     (tmp_path / "amal").chmod(0o755)
     assert states(world.json("amal", "doctor"))["rights"] == "warn"
@@ -119,8 +119,8 @@ def test_a_damaged_or_missing_store_is_told(world: World, tmp_path: Path) -> Non
     assert "✗ المخزن: تالف (المخزن)" in world.here("amal", "--lang", "ar", "doctor").out
 
 
-def test_a_store_that_is_gone_is_no_fresh_computer(world: World, tmp_path: Path) -> None:
-    """Its key slots say that there was one: nobody is told to join anew, which would leave all that was unsent behind."""
+def test_a_deleted_store_is_distinguished_from_a_new_computer(world: World, tmp_path: Path) -> None:
+    """Its key slots remain: the user is not told to join again, which would abandon pending commits."""
     (tmp_path / "amal" / FILE).unlink()
     assert states(world.json("amal", "doctor", code=errors.NoStore.exit))["store"] == "bad"
     assert "restore a backup" in world.here("amal", "doctor").out
@@ -128,16 +128,16 @@ def test_a_store_that_is_gone_is_no_fresh_computer(world: World, tmp_path: Path)
     assert (error["facts"]["reason"], "restore" in error["hint"], "join" in error["hint"]) == ("gone", True, False)
 
 
-def test_a_key_file_that_is_missing_ends_no_diagnosis(world: World, tmp_path: Path) -> None:
-    """It is said of the store, with all the rest; the error's own reason is not in the way of the diagnosis'."""
+def test_a_missing_key_file_does_not_end_the_diagnosis(world: World, tmp_path: Path) -> None:
+    """It is reported for the store, with all other checks."""
     world.environment["FIELDSYNC_KEY_FILE"] = str(tmp_path / "none")
     found = world.json("amal", "doctor", code=errors.BadFile.exit)
     assert [one["facts"] for one in found if one["check"] == "store"] == [{"reason": errors.BadFile.code}]
     assert states(found)["network"]
 
 
-def test_which_way_reads_right_is_asked_and_kept(world: World, tmp_path: Path) -> None:
-    """`doctor rtl` shows the ways; the one chosen is used on terminals of this kind from then on, and on no other."""
+def test_doctor_rtl_stores_the_chosen_way(world: World, tmp_path: Path) -> None:
+    """It is then used on terminals of this kind, and on no other."""
     settings = {"FIELDSYNC_RTL": "", "XDG_CONFIG_HOME": str(tmp_path / "config"), "TERM": "unheard-of"}
     world.add("amal", "household", family_name="فاطمة")
     talk = Talk(world, "amal", "doctor", "rtl", **settings)
@@ -155,11 +155,11 @@ def test_which_way_reads_right_is_asked_and_kept(world: World, tmp_path: Path) -
     assert "ﺔﻤﻃﺎﻓ" in other.seen
 
 
-def test_the_lines_to_choose_from_fit_a_narrow_terminal() -> None:
-    """At 60 columns none goes on below: broken, each would read wrong."""
+def test_sample_lines_fit_a_narrow_terminal() -> None:
+    """At 60 columns none wraps, as that would garble it."""
     assert all(cell_len(f"  1  {rtl_samples.sample_line(form)}") <= 60 for form in bidi.FORMS)
 
 
-def test_doctor_rtl_needs_a_person(world: World) -> None:
-    """In a pipe there is nobody to ask."""
+def test_doctor_rtl_needs_a_terminal(world: World) -> None:
+    """In a pipe nobody can be asked."""
     assert world.here("amal", "doctor", "rtl").code == errors.Usage.exit

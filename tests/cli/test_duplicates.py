@@ -1,4 +1,4 @@
-"""One person registered twice, through the program itself: the warning, the queue, and what people say of it."""
+"""A person registered twice, by commands: warning, queue and decisions."""
 
 import pytest
 
@@ -22,8 +22,8 @@ def two(world: World, *, other_unit: str = JBL) -> tuple[str, str]:
     return first["id"], second["id"]
 
 
-def test_a_script_is_told_and_the_record_is_saved(world: World) -> None:
-    """`add --set` asks nobody: it saves, and its document and its picture say who may be registered already, and why."""
+def test_a_script_gets_warnings_and_the_record_is_saved(world: World) -> None:
+    """`add --set` does not ask: it saves, and its output lists possible duplicates with reasons."""
     known = world.json("amal", "add", "person", *words(AHMAD))
     assert "duplicates" not in known
     told = world.json("amal", "add", "person", *words(AGAIN))
@@ -38,8 +38,8 @@ def test_a_script_is_told_and_the_record_is_saved(world: World) -> None:
     assert "duplicates" not in other  # a brother is none
 
 
-def test_reasons_are_told_in_words_of_either_language(world: World) -> None:
-    """`list` and `show` say why, in the reader's language, never in codes."""
+def test_reasons_are_worded_in_both_languages(world: World) -> None:
+    """`list` and `show` never print codes."""
     a, b = two(world)
     (pair,) = world.json("samar", "duplicates", "list")
     assert {pair["a"], pair["b"]} == {a, b}
@@ -58,8 +58,8 @@ def test_reasons_are_told_in_words_of_either_language(world: World) -> None:
 
 
 @pytest.mark.parametrize("command", ["show", "merge", "split", "not-same"])
-def test_wrong_words_change_nothing(world: World, command: str) -> None:
-    """No such record, two of different types, one named twice, one word too few: a clear error each, and nothing is written."""
+def test_invalid_arguments_change_nothing(world: World, command: str) -> None:
+    """Unknown records, different types, one record twice, a missing argument: a clear error each."""
     a, b = two(world)
     home = world.json("samar", "add", "household", "--unit", JBL, *words({"family_name": "الحسن"}))["id"]
     before = world.json("samar", "status")["unsent"]
@@ -76,7 +76,7 @@ def test_wrong_words_change_nothing(world: World, command: str) -> None:
 
 
 def test_only_supervisors_decide(world: World) -> None:
-    """A caseworker sees what is on the laptop anyway, and decides nothing."""
+    """A caseworker sees pairs on the laptop, but cannot decide."""
     a = world.json("amal", "add", "person", *words(AHMAD))["id"]
     b = world.json("amal", "add", "person", *words(AGAIN))["id"]
     for command in ("merge", "not-same", "split"):
@@ -85,8 +85,8 @@ def test_only_supervisors_decide(world: World) -> None:
     assert "same_as" not in world.json("amal", "show", b)
 
 
-def test_a_caseworker_learns_no_more_than_that_there_may_be_another(world: World) -> None:
-    """The other is in a unit that is not hers: no word of who, where or what, on any page; the supervisor sees both."""
+def test_a_caseworker_gets_only_a_hint_about_other_units(world: World) -> None:
+    """No data of the other record anywhere; the supervisor sees both."""
     hidden = world.json("basim", "add", "person", "--unit", QRD, *words(AGAIN))
     world.start()
     world.json("basim", "sync")
@@ -108,8 +108,8 @@ def test_a_caseworker_learns_no_more_than_that_there_may_be_another(world: World
     assert len(world.json("samar", "duplicates", "list")) == 1
 
 
-def test_two_who_decide_differently_are_a_conflict_and_a_merge_is_split_months_later(world: World) -> None:
-    """One merges, one says that they are two: review has both, and takes either; what was added to the merged one meanwhile stays."""
+def test_contradicting_decisions_and_a_late_split(world: World) -> None:
+    """One merges, one rejects: review has both; after a split, later additions to the merged record stay."""
     a, b = two(world, other_unit=QRD)
     world.start()
     world.json("huda", "join", world.invite("Huda", "supervisor", "LAT"))
@@ -145,10 +145,10 @@ def test_two_who_decide_differently_are_a_conflict_and_a_merge_is_split_months_l
          "دفتر", "هل تريد حفظه رغم ذلك؟ (ن/ل)"),
     ],
 )  # fmt: skip
-def test_plain_prompts_warn_before_they_save(
+def test_line_prompts_warn_before_saving(
     world: World, lang: str, no: str, yes: str, asked: tuple[str, ...], why: str, warned: str
 ) -> None:
-    """A family of the same booklet: who it may be and why, before anything is saved; no leaves nothing, yes saves."""
+    """A family with the same booklet: the possible duplicate with reasons; no cancels, yes saves."""
     known = world.add("amal", "household", family_name="الحسن", family_book_no="12-34")
     for answer, kept in ((no, 1), (yes, 2)):
         talk = Talk(world, "amal", "add", "household", "--plain", "--lang", lang)

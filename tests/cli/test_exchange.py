@@ -1,4 +1,4 @@
-"""Files in and out through the program itself: shapes, exit codes, and questions that scripts are not asked."""
+"""Import and export by commands: documents, exit codes, and questions for terminals only."""
 
 import json
 import sqlite3
@@ -10,8 +10,8 @@ from tests.cli.test_screen import Talk
 from tests.exchange.test_xlsform import _form, _row
 
 
-def test_a_workbook_in_and_all_formats_out(world: World) -> None:
-    """The contract's shape; the second time nothing changes; each format is written and can be opened."""
+def test_importing_a_workbook_and_exporting_all_formats(world: World) -> None:
+    """The contract's document; a second import changes nothing; each format opens."""
     book = openpyxl.Workbook()
     assert book.active is not None
     for row in (["اسم العائلة", "Colour"], ["علي", "red"], ["حسن", "blue"]):
@@ -38,8 +38,8 @@ def test_a_workbook_in_and_all_formats_out(world: World) -> None:
     assert world.here("amal", "export", "household", "--out", "x.csv", "--sensitive").code == 7
 
 
-def test_a_form_of_which_nothing_is_made_fails(world: World) -> None:
-    """Exit code 3, on the screen with what was left and why, for scripts with a list; no file is written."""
+def test_an_xlsform_without_usable_questions_fails(world: World) -> None:
+    """Exit code 3, with a list of unsupported parts; no file is written."""
     path = _form(world.folder, [_row("note", "thanks", "Thank you", "شكراً")], file="empty.xlsx")
     told = world.here("hq", "schema", "import", str(path), "--out", str(world.folder / "none"), "--lang", "en")
     assert (told.code, "In survey 2: thanks, the question" in told.out, (world.folder / "none").exists()) == (
@@ -52,7 +52,7 @@ def test_a_form_of_which_nothing_is_made_fails(world: World) -> None:
 
 
 def test_a_form_is_shown_or_written(world: World) -> None:
-    """Without a folder its text; with one its files, which `schema check` finds good; never over a file that is there."""
+    """Its text without a folder; with one, files that pass `schema check`; existing files are never replaced."""
     book = openpyxl.Workbook()
     assert book.active is not None
     book.active.title = "survey"
@@ -72,14 +72,14 @@ def test_a_form_is_shown_or_written(world: World) -> None:
 
 
 def test_a_column_may_have_an_equals_sign(world: World) -> None:
-    """What follows the last one is the field."""
+    """The field follows the last one."""
     (world.folder / "f.csv").write_text("a=b,family_name\nجبلة,علي\n", encoding="utf-8")
     told = world.here("amal", "import", "f.csv", "--type", "household", "--map", "a=b=location", "--json").json
     assert (told["added"], told["columns"]["a=b"]) == (1, "location")
 
 
-def test_whoever_stops_it_is_told_that_nothing_was_done(world: World) -> None:
-    """Ctrl-C in the middle of many rows: none of them is there, and it says so."""
+def test_ctrl_c_reports_that_nothing_was_changed(world: World) -> None:
+    """During many rows: none of them is saved."""
     rows = "".join(f"علي,{number}\n" for number in range(100_000))
     (world.folder / "many.csv").write_text(f"family_name,family_book_no\n{rows}", encoding="utf-8")
     talk = Talk(world, "amal", "import", "many.csv", "--type", "household", "--yes")
@@ -89,8 +89,8 @@ def test_whoever_stops_it_is_told_that_nothing_was_done(world: World) -> None:
     assert world.here("amal", "list", "household", "--json").json == []
 
 
-def test_words_that_are_no_choice_are_asked_about(world: World) -> None:
-    """On a terminal the likeliest choice is proposed and Enter takes it; the first reasons are shown, and good rows go in where that is wished."""
+def test_unknown_words_are_asked_about(world: World) -> None:
+    """On a terminal the likeliest choice is proposed and Enter accepts it; good rows are imported on request."""
     path = world.folder / "words.csv"
     path.write_text("family_name,displacement,size_stated\nعلي,displacd,3\nحسن,idp,many\n", encoding="utf-8")
     said = world.here("amal", "import", str(path), "--type", "household", "--lang", "en", typed="y\n\n")

@@ -90,8 +90,8 @@ def _help(world: World, who: str) -> set[str]:
     return set(re.findall(r"^  (\w+) ", said.out, re.MULTILINE))
 
 
-def test_what_needs_other_record_types_does_not_show(wells: Wells) -> None:
-    """In help, in the list of reports, in what stands on the screen; of the engine nothing is missing."""
+def test_commands_without_their_record_types_are_hidden(wells: Wells) -> None:
+    """In help, in the list of reports and in the overview; all engine commands are present."""
     for who in ("ana", "rui", "hq"):
         shown = _help(wells, who)
         assert shown.isdisjoint(PACK)
@@ -126,8 +126,8 @@ def test_completion_offers_nothing_of_the_pack(wells: Wells, typed: str) -> None
         ("report", "cases"),
     ],
 )
-def test_what_is_called_all_the_same_says_what_it_needs(wells: Wells, words: tuple[str, ...]) -> None:
-    """A plain sentence, in both languages, and no traceback."""
+def test_a_hidden_command_explains_its_required_types(wells: Wells, words: tuple[str, ...]) -> None:
+    """In both languages, without a traceback."""
     for lang, said_of in (("en", "needs the record type"), ("ar", "إلى نوع السجلات")):
         said: Said = wells.here("rui", *words, "--lang", lang)
         assert said.code == 3, said

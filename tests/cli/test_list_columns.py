@@ -37,14 +37,14 @@ def test_columns_are_chosen_by_name_or_label(family: World) -> None:
     assert "JBL-B-1-S5  هدى الحسن" in said
 
 
-def test_whom_a_record_is_about_is_a_column(family: World) -> None:
+def test_the_subject_can_be_a_column(family: World) -> None:
     """A case by its person's name, and choices by their labels."""
     said = family.here("amal", "list", "case", "--columns", "about,case_type,code", "--csv").out
     assert rows(said)[1][:2] == ["هدى الحسن", "Child"]
 
 
-def test_a_table_for_a_spreadsheet_is_whole(family: World) -> None:
-    """All records, though a screen shows twenty; a limit that is given counts."""
+def test_a_csv_list_is_complete(family: World) -> None:
+    """All records, though a screen shows twenty; a given limit applies."""
     for _ in range(21):
         family.add("amal", "household", family_name="علي")
     assert len(rows(family.here("amal", "list", "household", "--csv").out)) == 1 + 22
@@ -55,8 +55,8 @@ def test_a_table_for_a_spreadsheet_is_whole(family: World) -> None:
 @pytest.mark.parametrize(
     ("type_", "field", "words"), [("case", "notes", "too sensitive"), ("household", "groups", "--sensitive")]
 )
-def test_what_export_leaves_out_is_refused(family: World, type_: str, field: str, words: str) -> None:
-    """A pipe is a file that nobody encrypts; on the screen the same columns are shown."""
+def test_sensitive_columns_are_refused_in_csv(family: World, type_: str, field: str, words: str) -> None:
+    """Its output is not encrypted; on the screen the same columns are shown."""
     said = family.here("amal", "list", type_, "--columns", f"code,{field}", "--csv")
     assert (said.code, said.out) == (3, "")
     assert words in said.err
@@ -76,8 +76,8 @@ def test_json_has_the_chosen_fields_only(family: World) -> None:
     assert record["code"] == "JBL-B-1-S5"
 
 
-def test_a_column_that_no_form_has(family: World) -> None:
-    """Nothing is read for it."""
+def test_an_unknown_column_is_refused(family: World) -> None:
+    """Before anything is read."""
     said = family.here("amal", "list", "household", "--columns", "nofield")
     assert (said.code, said.out) == (3, "")
     assert "no field nofield" in said.err

@@ -22,8 +22,8 @@ def cloned(world: World) -> str:
     return str(world.json("amal", "status")["device"])
 
 
-def test_a_clone_waits_and_is_approved_by_its_six_words(world: World) -> None:
-    """Both computers say what to do; wrong words are refused, those that its person reads out are taken, and the work is there."""
+def test_a_pending_clone_is_approved_by_its_six_words(world: World) -> None:
+    """Both computers show the next step; wrong words are refused, the right ones accepted, and its work is applied."""
     letters = cloned(world)
     told = world.json("amal", "sync")
     assert told["digest"] == "unchecked"
@@ -50,8 +50,8 @@ def test_a_clone_waits_and_is_approved_by_its_six_words(world: World) -> None:
     assert "No device" in world.here("hq", "server", "pending", screen=True).out
 
 
-def test_what_a_pending_laptop_saved_is_listed_there_and_at_headquarters(world: World) -> None:
-    """The laptop lists the saves that wait with it, and headquarters says why in a sentence; a wrong number is told as such."""
+def test_a_pending_laptop_s_saves_are_listed_on_both_sides(world: World) -> None:
+    """With the reason in a sentence; a wrong number is reported as such."""
     cloned(world)
     world.add("amal", "household", family_name="سلوم")
     world.json("amal", "sync")
@@ -63,8 +63,8 @@ def test_what_a_pending_laptop_saved_is_listed_there_and_at_headquarters(world: 
     assert "server approve" in world.here("hq", "server", "pending", screen=True).out
 
 
-def test_a_family_is_shown_and_locked_one_by_one(world: World) -> None:
-    """A person is asked for each further device, and what she declines goes on; a script locks the named one, `--all` all of them."""
+def test_a_family_is_locked_by_confirmation(world: World) -> None:
+    """Each further device is confirmed on a terminal and spared if declined; a script locks the named one, `--all` all."""
     pending = cloned(world)
     family = world.json("hq", "server", "revoke", pending)["family"]
     states = {one["device"]: one["state"] for one in family}
@@ -95,8 +95,8 @@ def test_a_family_is_shown_and_locked_one_by_one(world: World) -> None:
     )
 
 
-def test_since_when_is_a_date_or_nothing_is_done(world: World) -> None:
-    """A word, an impossible date or one to come is refused before anything changes; Arabic digits, and a time with the date, are understood."""
+def test_an_invalid_since_date_changes_nothing(world: World) -> None:
+    """A word, an impossible date or a future one is refused; Arabic digits and a time are understood."""
     for wrong in ("long ago", "2026-02-30", "٣٠", "2099-01-01"):
         refused = world.json("hq", "server", "revoke", "C", "--since", wrong, code=2)
         assert refused["error"]["facts"]["reason"] == "since"
@@ -113,8 +113,8 @@ def test_since_when_is_a_date_or_nothing_is_done(world: World) -> None:
 @pytest.mark.parametrize(
     ("lang", "form", "columns"), [("ar", "plain", 80), ("ar", "visual", 80), ("ar", "visual", 40), ("en", "plain", 40)]
 )
-def test_a_long_question_is_cut_at_words(world: World, lang: str, form: str, columns: int) -> None:
-    """Headquarters is asked since when a laptop is lost: no word is broken, Arabic reads from the top, and what is typed stands behind it."""
+def test_a_long_prompt_wraps_at_words(world: World, lang: str, form: str, columns: int) -> None:
+    """No word is broken, Arabic reads from the top, and the input follows it."""
     world.start()
     world.environment["FIELDSYNC_RTL"] = form
     asked = messages.phrase("ask_since", lang)

@@ -1,4 +1,4 @@
-"""Several records in one save: all of them or none, and what is wrong is said of the one that it is about."""
+"""Several records in one save: all or none, with errors that name the record."""
 
 import re
 
@@ -8,8 +8,8 @@ from fieldsync import errors
 from tests.cli.conftest import World
 
 
-def test_new_records_that_have_much_in_common(world: World) -> None:
-    """`--row` says what is a record's own; numbers may be Arabic, both scripts' semicolons part them."""
+def test_several_new_records_share_values(world: World) -> None:
+    """`--row` has each record's own values; Arabic digits and both scripts' semicolons work."""
     family = world.add("amal", "household", family_name="الحسن")["code"]
     made = world.json(
         "amal", "add", "person", "--set", f"household={family}", "--set", "family=الحسن",
@@ -28,8 +28,8 @@ def test_new_records_that_have_much_in_common(world: World) -> None:
     )
 
 
-def test_one_that_is_wrong_keeps_all_from_being_saved(world: World) -> None:
-    """The row is named, nothing is saved, the exit code is that of the mistake."""
+def test_one_invalid_row_saves_none(world: World) -> None:
+    """The row is named, and the exit code is that of its error."""
     for code, which, *row in (
         (3, "--row 2", "given=علي; sex=m", "given=سلمى; sex=x"),
         (3, "--row 1", "given=علي; sxe=m", "given=سلمى"),
@@ -45,8 +45,8 @@ def test_one_that_is_wrong_keeps_all_from_being_saved(world: World) -> None:
     assert said.err.startswith("في --row 1: ")
 
 
-def test_one_change_to_several(world: World) -> None:
-    """Each named once is changed once; where one may not be changed, none is."""
+def test_one_change_to_several_records(world: World) -> None:
+    """Each record once; if one may not be changed, none is."""
     family = world.add("amal", "household", family_name="الحسن")["code"]
     codes = [world.add("amal", "person", given=name, household=family)["code"] for name in ("علي", "سلمى", "عمر")]
     made = world.json(
@@ -69,7 +69,7 @@ def test_one_change_to_several(world: World) -> None:
 
 
 def test_a_list_shows_whole_codes_on_a_narrow_screen(world: World) -> None:
-    """At 80 columns names are cut, never what has to be typed; what is worked out can be asked for."""
+    """At 80 columns names are cut, never codes; computed fields can be requested."""
     family = world.add(
         "amal", "household", family_name="عبد الرحمن الأنصاري الدمشقي", location="حي الزراعة خلف المدرسة القديمة"
     )["code"]

@@ -1,4 +1,4 @@
-"""Mistakes that somebody makes in the first hour: each is told by what it is, in words, and what there is instead."""
+"""Mistakes of the first hour: each is explained, with the alternatives."""
 
 import pytest
 
@@ -35,8 +35,10 @@ def codes(world: World) -> dict[str, str]:
         ("add access_note --set from_date=2026-01-05 --set to_date=2026-01-01", 3, "يسبق"),
     ],
 )
-def test_a_mistake_is_told_in_words(world: World, codes: dict[str, str], typed: str, code: int, told: str) -> None:
-    """In Arabic, with labels where the forms have them; the message says what is wrong, and the next line what to do."""
+def test_mistakes_are_explained_in_arabic(
+    world: World, codes: dict[str, str], typed: str, code: int, told: str
+) -> None:
+    """With labels of the forms; the message names the error, and the next line the remedy."""
     who = "samar" if typed.startswith("duplicates") else "amal"
     if who == "samar":
         world.start()
@@ -48,8 +50,8 @@ def test_a_mistake_is_told_in_words(world: World, codes: dict[str, str], typed: 
     assert len(said.err.strip().splitlines()) == 2
 
 
-def test_arabic_names_are_taken_wherever_english_ones_are(world: World, codes: dict[str, str]) -> None:
-    """Of types and fields: adding, changing, listing, files in and out, decisions, forms."""
+def test_arabic_names_work_wherever_english_ones_do(world: World, codes: dict[str, str]) -> None:
+    """Of types and fields: adding, changing, listing, files, decisions, forms."""
     family, who = codes["FAMILY"], "amal"
     world.json(who, "edit", family, "--set", "اسم العائلة=حسن", "--put", "الفئات=older", "--note", "x")
     world.json(who, "edit", family, "--unset", "العنوان أو علامة مميزة", "--drop", "الفئات=older")

@@ -4,8 +4,8 @@ from fieldsync import errors
 from tests.cli.conftest import World
 
 
-def test_a_double_is_told_when_it_is_entered_and_settled_by_a_supervisor(world: World) -> None:
-    """With what this laptop knows; a script gets it as `overlaps`; the list, the two decisions, the wrong role."""
+def test_an_overlap_is_reported_at_entry_and_settled(world: World) -> None:
+    """By this laptop's data; a script gets `overlaps`; the list, both decisions, the wrong role."""
     world.start()
     family = world.add("amal", "household", family_name="الحسن")
     aid = {"kind": "food", "period": "٢٠٢٦-١٠", "quantity": "1", "recipient": family["code"]}

@@ -1,4 +1,4 @@
-"""`duplicates bulk` at the terminal and in scripts: looked at, asked, merged; nothing where people disagreed."""
+"""`duplicates bulk` on a terminal and in scripts: preview, confirmation, merge; refused where people disagreed."""
 
 import pytest
 
@@ -29,8 +29,8 @@ def left(world: World) -> int:
     return found
 
 
-def test_a_person_looks_before_they_are_merged(office: World) -> None:
-    """Both names and the reasons are shown; n leaves all as it was, y merges and says so without the list again."""
+def test_a_bulk_merge_is_previewed_and_confirmed(office: World) -> None:
+    """Names and reasons are shown; n changes nothing, y merges without repeating the list."""
     said = office.here("samar", "duplicates", "bulk", "--type", "person", "--score", "80", typed="n\n").out
     assert "Would merge: 2." in said
     assert "Nothing was merged." in said
@@ -42,7 +42,7 @@ def test_a_person_looks_before_they_are_merged(office: World) -> None:
 
 
 def test_scripts_and_dry_runs_are_not_asked(office: World) -> None:
-    """A dry run merges nothing; a script gets which pairs were merged."""
+    """A dry run merges nothing; a script gets the merged pairs."""
     words = ("duplicates", "bulk", "--type", "person", "--score", "80")
     told = office.json("samar", *words, "--dry-run")
     assert (told["merged"], told["dry_run"], len(told["pairs"]), told["past"]["merged"]) == (0, True, 2, ENOUGH)
@@ -52,8 +52,8 @@ def test_scripts_and_dry_runs_are_not_asked(office: World) -> None:
     assert left(office) == 0
 
 
-def test_a_disagreement_and_a_wrong_score_are_told(office: World) -> None:
-    """With its own exit code, and what to do instead."""
+def test_a_disagreement_and_a_wrong_score_are_errors(office: World) -> None:
+    """With their own exit codes and advice."""
     node = open_node(office.folder / "samar")
     decide(node, 0, apart=1)
     node.close()

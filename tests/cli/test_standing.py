@@ -1,11 +1,11 @@
-"""`fieldsync` alone says where one stands, and what comes next."""
+"""The overview: `fieldsync` alone shows the present state and next steps."""
 
 from fieldsync import __version__
 from tests.cli.conftest import World
 
 
-def test_without_a_store_it_says_how_to_begin(world: World) -> None:
-    """A fresh computer: an invite or the demo, in both languages, and that is no error."""
+def test_without_a_store_the_overview_shows_first_steps(world: World) -> None:
+    """An invite or the demo, in both languages, without an error."""
     said = world.here("nobody")
     assert (said.code, said.err) == (0, "")
     assert "fieldsync join INVITE" in said.out
@@ -13,14 +13,14 @@ def test_without_a_store_it_says_how_to_begin(world: World) -> None:
     assert world.json("nobody") == {"store": None, "next": ["join", "demo"]}
 
 
-def test_which_version_it_is(world: World) -> None:
-    """Said without a store, too, and to programs."""
+def test_the_version_is_shown(world: World) -> None:
+    """Also without a store, and as JSON."""
     assert world.json("nobody", "--version") == {"fieldsync": __version__}
     assert world.here("nobody", "--version").out == f"fieldsync {__version__}\n"
 
 
-def test_what_is_unsent_is_said_until_it_is_sent(world: World) -> None:
-    """A new record waits for a sync; after it the next thing is the next family."""
+def test_pending_saves_are_shown_until_sent(world: World) -> None:
+    """A new record awaits a sync; then the next step is another family."""
     world.start()
     world.json("amal", "sync")
     before = world.json("amal")
@@ -35,8 +35,8 @@ def test_what_is_unsent_is_said_until_it_is_sent(world: World) -> None:
     assert world.json("amal")["next"] == ["add"]
 
 
-def test_a_supervisor_is_sent_to_the_review_and_a_caseworker_is_not(world: World) -> None:
-    """A conflict is decided by those who may."""
+def test_only_supervisors_are_pointed_to_the_review(world: World) -> None:
+    """Conflicts are decided by those with permission."""
     world.start()
     code = world.json("amal", "add", "household", "--set", "family_name=أحمد")["code"]
     for who in ("amal", "basim", "samar"):
@@ -51,8 +51,8 @@ def test_a_supervisor_is_sent_to_the_review_and_a_caseworker_is_not(world: World
     assert "review" not in told["next"]
 
 
-def test_pairs_that_wait_are_counted_for_those_who_decide(world: World) -> None:
-    """What may be one and what is twice: counted once it was compared, and said what was not; a caseworker is not asked."""
+def test_pending_pairs_are_counted_for_supervisors(world: World) -> None:
+    """Duplicates and overlaps after comparison, and uncompared records; a caseworker sees none."""
     world.start()
     home = world.json("amal", "add", "household", "--set", "family_name=أحمد")["code"]
     for who in ("amal", "basim"):

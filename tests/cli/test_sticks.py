@@ -1,4 +1,4 @@
-"""Bundles as people carry them: real processes, a laptop that never sees the line, exit codes, a stick pulled out, kill -9."""
+"""Bundles on real processes: an offline laptop, exit codes, an unplugged USB stick, kill -9."""
 
 import io
 import random
@@ -18,8 +18,8 @@ def letters(world: World, who: str) -> str:
     return str(world.json(who, "status")["device"])
 
 
-def test_a_laptop_that_never_sees_the_line(world: World) -> None:
-    """Amal only ever has a stick, Basim has the line: they change the same field, Samar decides, and Amal learns of it."""
+def test_an_offline_laptop_works_by_bundle(world: World) -> None:
+    """Amal is always offline, Basim online: they change one field, Samar decides, and Amal gets the decision."""
     family = world.add("amal", "household", family_name="محمد", location="جبلة")
     packed = world.json("amal", "pack", "up.age")
     assert {**packed, "bytes": 0} == {
@@ -60,8 +60,8 @@ def test_a_laptop_that_never_sees_the_line(world: World) -> None:
         assert world.json(who, "check")["ok"]
 
 
-def test_what_people_are_told(world: World) -> None:
-    """One line for what happened, one for what to do next; never a traceback, in either language."""
+def test_bundle_messages(world: World) -> None:
+    """One line for the result, one for the next step; never a traceback, in either language."""
     world.add("amal", "household", family_name="محمد", location="جبلة")
     assert world.here("amal", "pack", "1.age").out.startswith("Bundle 1 for Office: 1 saves, ")
     assert "of these 1 in bundle 1 (" in world.here("amal", "status").out
@@ -82,8 +82,8 @@ def test_what_people_are_told(world: World) -> None:
     )
 
 
-def test_exit_codes(world: World) -> None:
-    """2 for off words, 3 for files that are not there, 5 for unknown devices, 7 for locked out, 8 for anything damaged."""
+def test_bundle_exit_codes(world: World) -> None:
+    """2 for wrong usage, 3 for missing files, 5 for unknown devices, 7 for revoked ones, 8 for any damage."""
     world.add("amal", "household", family_name="محمد", location="جبلة")
     world.json("amal", "pack", "a.age")
     device = letters(world, "amal")
@@ -108,8 +108,8 @@ def test_exit_codes(world: World) -> None:
     assert world.here("hq", "pack", "x.age", "--for", device).code == 7
 
 
-def test_killed_while_it_unpacks(own_office: Office) -> None:
-    """kill -9 at many moments: what was applied is a sound beginning, and to unpack again is enough; nothing is plain in the folder."""
+def test_a_killed_unpack_can_be_repeated(own_office: Office) -> None:
+    """kill -9 at many moments: the applied part is consistent, unpacking again completes it, and no plain text is left."""
     home, before = own_office.home / "hq", own_office.home / "before"
     own_office.register("amal", 1_000)  # in four frames, each a transaction
     own_office.json("amal", "pack", "up.age")
@@ -145,8 +145,8 @@ def test_killed_while_it_unpacks(own_office: Office) -> None:
             assert path.name.startswith(("store.db", "slots.json"))
 
 
-def test_age_itself_opens_it(world: World) -> None:
-    """Whoever has the recipient's key reads a bundle with age; without the program (it is not everywhere) with its library."""
+def test_age_can_decrypt_a_bundle(world: World) -> None:
+    """With the recipient's key, by the age program or, where missing, its library."""
     world.add("amal", "household", family_name="محمد", location="جبلة")
     world.json("amal", "pack", "a.age")
     node = open_node(world.folder / "hq")

@@ -1,4 +1,4 @@
-"""`remove` and `move` say what hangs on the record, and ask; a script is not asked."""
+"""`remove` and `move` show related records and ask for confirmation; scripts are not asked."""
 
 import pytest
 
@@ -15,8 +15,8 @@ def family(world: World) -> str:
     return code
 
 
-def test_a_removal_says_what_hangs_on_the_record(world: World, family: str) -> None:
-    """In both languages; no leaves it, yes removes it; a script, or --yes, is not asked."""
+def test_a_removal_shows_dependants(world: World, family: str) -> None:
+    """In both languages; no keeps it, yes removes it; a script, or --yes, is not asked."""
     said = world.here("amal", "remove", family, "--reason", "مكرر", "--lang", "ar", "--rtl", "plain", typed="ل\n")
     assert "سجلات تتبعه وتبقى بعد حذفه: الأفراد (2)." in said.out
     assert "لم يُحذف شيء." in said.out
@@ -34,8 +34,8 @@ def test_a_removal_says_what_hangs_on_the_record(world: World, family: str) -> N
         assert world.json("amal", "show", code)["deleted"]
 
 
-def test_a_move_says_what_goes_along(world: World, family: str) -> None:
-    """As --dry-run says it; no moves nothing, --yes does not ask."""
+def test_a_move_shows_the_records_moved(world: World, family: str) -> None:
+    """As with --dry-run; no moves nothing, --yes does not ask."""
     said = world.here("basim", "move", family, "--unit", "LAT/QRD")
     assert said.code == 5  # not here
     world.start()

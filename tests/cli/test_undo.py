@@ -1,4 +1,4 @@
-"""`undo`, generated over every command that changes something: what it did is taken back, before a sync and after one."""
+"""`undo` after every changing command, before and after a sync."""
 
 import re
 import shlex
@@ -106,8 +106,8 @@ def differ(one: dict[str, Any], other: dict[str, Any], alike: tuple[str, ...] | 
 
 
 @pytest.mark.parametrize("synced", [False, True])
-def test_whatever_was_done_is_taken_back(office: tuple[World, dict[str, str]], *, synced: bool) -> None:
-    """Each record is as it was, and what was made is removed; headquarters takes both saves, and both are in its history."""
+def test_every_action_can_be_undone(office: tuple[World, dict[str, str]], *, synced: bool) -> None:
+    """Records are as before, new ones removed; headquarters accepts both saves, and history has both."""
     world, made = office
     done = set[str]()
     for who, path, words, typed in lines(made):
@@ -151,8 +151,8 @@ def test_whatever_was_done_is_taken_back(office: tuple[World, dict[str, str]], *
         ("ar", ["إنشاء سجل (أسرة)", "إنشاء 3 سجلات (فرد)", "تعديل سجل (أسرة)"]),
     ],
 )
-def test_what_can_be_undone_is_counted_and_named(world: World, lang: str, said: list[str]) -> None:
-    """Each act in words, with the form of the noun that its number has, and the name beside every code."""
+def test_undoable_actions_are_listed_in_words(world: World, lang: str, said: list[str]) -> None:
+    """With the noun's form for the number, and the name beside every code."""
     family = world.add("amal", "household", family_name="الحسن", location="جبلة")["code"]
     names = ["علي", "هدى", "سمر"]
     rows = [word for name in names for word in ("--row", f"given={name}")]
@@ -164,8 +164,8 @@ def test_what_can_be_undone_is_counted_and_named(world: World, lang: str, said: 
     assert all(re.search(rf"JBL-B-\d+-\w\w {name}", lines[1]) for name in names)
 
 
-def test_what_was_left_is_named_with_its_field(world: World) -> None:
-    """What others have written since stays: said with the record's name and the field's label."""
+def test_parts_not_undone_are_named(world: World) -> None:
+    """Later changes by others stay, named by record and field label."""
     world.start()
     family = world.add("amal", "household", family_name="الحسن", location="جبلة")["code"]
     for who in ("amal", "basim"):

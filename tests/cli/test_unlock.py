@@ -19,8 +19,8 @@ def runtime() -> Iterator[str]:
         yield folder
 
 
-def test_a_day_at_the_desk(world: World, runtime: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Unlocked in the morning, seen in `status`, used by scripts and the Python API, and locked at noon."""
+def test_unlocking_for_a_day(world: World, runtime: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unlocked in the morning, shown in `status`, used by scripts and the Python API, and locked at noon."""
     asked = {"XDG_RUNTIME_DIR": runtime, "FIELDSYNC_KEY_FILE": ""}
     assert world.json("amal", "status", code=4, **asked)["error"]["code"] == "no_secret"
     until = world.json("amal", "unlock", "--for", "8h", XDG_RUNTIME_DIR=runtime)["until"]
@@ -38,8 +38,8 @@ def test_a_day_at_the_desk(world: World, runtime: str, monkeypatch: pytest.Monke
         fieldsync.open(world.folder / "amal")
 
 
-def test_an_unlocked_laptop_is_not_made_one_s_own(world: World, runtime: str) -> None:
-    """To change the passphrase, or to unlock for longer, takes the old one; after a change the agent holds nothing."""
+def test_an_unlocked_laptop_cannot_be_taken_over(world: World, runtime: str) -> None:
+    """Changing the passphrase, or unlocking for longer, needs the old one; after a change the agent holds nothing."""
     asked = {"XDG_RUNTIME_DIR": runtime, "FIELDSYNC_KEY_FILE": ""}
     (world.folder / "new").write_text("خبز وملح وزيتون\n", encoding="utf-8")
     change = ("passphrase", "--new-passphrase-file", str(world.folder / "new"))
@@ -50,15 +50,15 @@ def test_an_unlocked_laptop_is_not_made_one_s_own(world: World, runtime: str) ->
     assert world.json("amal", "status", code=4, **asked)["error"]["code"] == "no_secret"
 
 
-def test_words_that_are_wrong(world: World) -> None:
-    """A time that is none, or longer than a day; a folder without a store."""
+def test_invalid_unlock_arguments_are_refused(world: World) -> None:
+    """A malformed duration, more than a day, a folder without a store."""
     for given in ("3d", "25h", "0", "soon"):
         assert json.loads(world.here("amal", "unlock", "--for", given, "--json").out)["error"]["code"] == "usage"
     assert json.loads(world.here("nobody", "lock", "--json").out)["error"]["code"] == "no_store"
 
 
-def test_a_new_passphrase_is_judged(world: World) -> None:
-    """Too easy a one is refused with the reason, typed or in a file; words are offered, and the next is asked for."""
+def test_a_weak_new_passphrase_is_refused(world: World) -> None:
+    """With the reason, typed or in a file; words are suggested, and another is asked for."""
     (world.folder / "easy").write_text("1234567890\n", encoding="utf-8")
     refused = world.here("amal", "passphrase", "--new-passphrase-file", str(world.folder / "easy"), "--json")
     told = json.loads(refused.out)["error"]

@@ -43,8 +43,8 @@ def end(process: "subprocess.Popen[str]", number: int) -> tuple[int, str, str]:
     return process.returncode, out, err
 
 
-def test_watch_syncs_what_is_saved_at_once(own_office: Office) -> None:
-    """Asked for every hour, it sends what another command saves as soon as it is there; SIGTERM ends it with 0."""
+def test_watch_syncs_new_saves_at_once(own_office: Office) -> None:
+    """With an interval of an hour it sends another command's save immediately; SIGTERM ends it with 0."""
     with watching(own_office, "amal", "--every", "1h", "--json") as process:
         assert line_of(process)["up"]["commits"] == 0
         for _ in range(2):
@@ -56,7 +56,7 @@ def test_watch_syncs_what_is_saved_at_once(own_office: Office) -> None:
 
 
 def test_watch_waits_for_the_server(own_office: Office) -> None:
-    """No server, and later one: it says once that there is no line, then syncs; Ctrl-C ends it with a summary."""
+    """It reports once that there is no connection, then syncs; Ctrl-C ends it with a summary."""
     own_office.register("amal", 5)
     own_office.server.stop()
     with watching(own_office, "amal", "--every", "1s") as process:
@@ -73,16 +73,16 @@ def test_watch_waits_for_the_server(own_office: Office) -> None:
     assert err == ""
 
 
-def test_watch_ends_when_it_is_refused(own_office: Office) -> None:
-    """A laptop that was locked out does not go on asking."""
+def test_watch_ends_on_a_refusal(own_office: Office) -> None:
+    """A revoked laptop does not keep asking."""
     own_office.json("hq", "server", "revoke", own_office["amal"].letters)
     with watching(own_office, "amal", "--json") as process:
         assert line_of(process)["error"]["code"] == "revoked"
         assert process.wait(30) == 7
 
 
-def test_a_budget_holds_on_the_line(own_office: Office) -> None:
-    """What a budgeted sync says it cost is within it; what remains is told; another one goes on."""
+def test_a_byte_budget_holds_over_http(own_office: Office) -> None:
+    """The reported cost is within it; the remainder is shown; another sync continues."""
     own_office.register("amal", 900)
     own_office.shut("amal")
     told = []
@@ -101,8 +101,8 @@ def test_a_budget_holds_on_the_line(own_office: Office) -> None:
     assert said[1] == "The byte budget is used up: 0 saves and older records wait for the next sync."
 
 
-def test_ctrl_c_ends_politely(own_office: Office) -> None:
-    """While it waits for the next try: one message with what remains, exit code 130, and what arrived is kept."""
+def test_ctrl_c_ends_with_a_summary(own_office: Office) -> None:
+    """During a wait: one message with the pending commits, exit code 130, and received data is kept."""
     own_office.register("amal", 30)
     with closing(Thin(own_office.port, cuts=iter([300] * 99))) as line:
         own_office.meets("amal", line.port)
@@ -130,26 +130,26 @@ def test_ctrl_c_ends_politely(own_office: Office) -> None:
         ("٢٠٠KB", 200_000),
     ],
 )
-def test_sizes(text: str, bytes_: int) -> None:
-    """As people write them."""
+def test_sizes_are_read(text: str, bytes_: int) -> None:
+    """In usual notations."""
     assert quantities.size(text, 4_000) == bytes_
 
 
 @pytest.mark.parametrize("text", ["", "KB", "-1", "1e9", "200 KBB", "3999", "0", "1GB", "²KB", "9" * 40])
-def test_no_sizes(text: str) -> None:
-    """Anything else is a usage error."""
+def test_invalid_sizes_are_refused(text: str) -> None:
+    """As usage errors."""
     with pytest.raises(errors.Usage):
         quantities.size(text, 4_000)
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("60s", 60), ("5m", 300), ("1h", 3_600), ("90", 90), ("1.5h", 5_400)])
-def test_times(text: str, seconds: float) -> None:
-    """As people write them."""
+def test_durations_are_read(text: str, seconds: float) -> None:
+    """In usual notations."""
     assert quantities.seconds(text) == seconds
 
 
 @pytest.mark.parametrize("text", ["", "0", "0.5s", "s", "8 days", "-3s", "200h"])
-def test_no_times(text: str) -> None:
-    """From a second to a week."""
+def test_invalid_durations_are_refused(text: str) -> None:
+    """Outside a second to a week."""
     with pytest.raises(errors.Usage):
         quantities.seconds(text)
