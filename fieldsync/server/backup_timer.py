@@ -34,13 +34,8 @@ class BackupTimer:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            try:
+            with suppress(Exception):  # recorded, and shown by `server fleet`, `status` and the metrics
                 self.look()
-            except errors.FieldsyncError:
-                pass  # noted, and shown by `server fleet`, `status` and the metrics
-            except Exception:  # the store is being closed
-                if not self._stopping.is_set():
-                    raise
             self._stopping.wait(self._seconds)
 
     def look(self) -> bool:
@@ -49,9 +44,13 @@ class BackupTimer:
         with node.store.read() as tx:
             plan, note, tried = tx.settings.backup_plan, tx.settings.backup_note, tx.settings.backup_tried
             rehearsal = tx.settings.rehearsal_note
-        if plan is None or not backup_schedule.is_due(plan, note, tried, node.clock()):
+        step = None if plan is None else backup_schedule.next_step(plan, note, tried, node.clock())
+        if plan is None or step is None:
             return False
-        backup_schedule.run_backup(node)
+        if step == "copy":
+            backup_schedule.copy_again(node)
+        else:
+            backup_schedule.run_backup(node)
         last = rehearsal.at if rehearsal is not None and not rehearsal.fault else 0
         if plan.rehearse_days and not 0 <= node.clock() - last < plan.rehearse_days * DAY_MS:
             with suppress(errors.NotFound):  # removed meanwhile

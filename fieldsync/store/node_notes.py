@@ -32,6 +32,7 @@ class BackupNote(msgspec.Struct, frozen=True, array_like=True):
     failed: when that was, in milliseconds.
     file: the name of the file.
     bytes: its size.
+    only_copy: whether only its copy on another disk failed.
     """
 
     at: int = 0
@@ -39,6 +40,7 @@ class BackupNote(msgspec.Struct, frozen=True, array_like=True):
     failed: int = 0
     file: str = ""
     bytes: int = 0
+    only_copy: bool = False
 
 
 class RehearsalNote(msgspec.Struct, frozen=True, array_like=True):

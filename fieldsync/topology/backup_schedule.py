@@ -8,10 +8,10 @@ import datetime as dt
 import hashlib
 import os
 import re
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from msgspec import Struct, structs
 
@@ -28,6 +28,8 @@ RETRY_MS = 60 * 60 * 1000
 STALE_SECONDS = 60 * 60
 """Seconds without a write after which a draft counts as abandoned."""
 _BLOCK = 1 << 20
+Step = Literal["backup", "copy"]
+"""What a running server does by the schedule: the whole backup, or only its copy."""
 
 
 class KeptBackup(NamedTuple):
@@ -99,7 +101,11 @@ def read_plan(node: Node) -> BackupPlan | None:
 
 def check_folder(folder: Path) -> None:
     """Check that a folder exists and is writable. BadFile, DiskFull."""
-    if not folder.is_dir():
+    try:
+        there = folder.is_dir()
+    except OSError:  # its disk does not answer, or no folder can have that name
+        there = False
+    if not there:
         raise errors.BadFile(file=str(folder), reason="no_folder")
     probe = folder / f".fieldsync-{os.getpid()}"
     try:
@@ -128,15 +134,17 @@ def describe_plan(node: Node, plan: BackupPlan | None) -> BackupSchedule:
     )  # fmt: skip
 
 
-def is_due(plan: BackupPlan, note: BackupNote | None, tried: int, now: int) -> bool:
-    """Return whether the running server is to back up now; `tried`: when it last did (milliseconds).
+def next_step(plan: BackupPlan, note: BackupNote | None, tried: int, now: int) -> Step | None:
+    """Return what the running server is to do now; `tried`: when it last followed the schedule (milliseconds).
 
-    What was missed while it did not run is made up for; what failed is tried again an hour later.
+    A missed backup is made up for. What failed is tried again an hour later, only the copy if nothing else failed.
     """
-    if note is not None and note.fault and note.failed >= tried:
-        return now - tried >= RETRY_MS or now < tried
     due = last_hour(plan.at, dt.datetime.fromtimestamp(now / 1000).astimezone())
-    return tried < due.timestamp() * 1000 or tried > now
+    if tried < due.timestamp() * 1000 or tried > now:
+        return "backup"
+    if note is None or not note.fault or note.failed < tried or now - tried < RETRY_MS:
+        return None
+    return "copy" if note.only_copy else "backup"
 
 
 # --- files ------------------------------------------------------------------------------------------------------------
@@ -158,9 +166,7 @@ def list_backups(node: Node, folder: Path) -> list[KeptBackup]:
 
 def newest_backup(node: Node) -> Path:
     """Return the newest scheduled backup, or its copy if the folder has none. NotFound, Usage."""
-    plan = read_plan(node)
-    if plan is None:
-        raise errors.Usage(reason="no_backup_schedule")
+    plan = _planned(node)
     for folder in filter(None, (plan.folder, plan.copy)):
         found = list_backups(node, Path(folder))
         if found:
@@ -170,15 +176,47 @@ def newest_backup(node: Node) -> Path:
 
 def run_backup(node: Node) -> ScheduledBackup:
     """Back up by the schedule, copy and rotate, and record the result. Usage, DiskFull, BadFile, StoreReadOnly."""
+    plan = _planned(node)
+    with _recorded(node, plan):
+        made = _run(node, plan)
+    with _recorded(node, plan, only_copy=True):
+        copy = _copy(node, plan, Path(made.file)) if plan.copy else None
+    return structs.replace(made, copy=str(copy) if copy is not None else None)
+
+
+def copy_again(node: Node) -> None:
+    """Copy the newest backup after a run that could not, and record the result. As `run_backup`, and NotFound."""
+    plan = _planned(node)
+    with _recorded(node, plan, only_copy=True):
+        if plan.copy:
+            _copy(node, plan, newest_backup(node))
+    with node.store.write() as tx:
+        tx.settings.backup_note = structs.replace(tx.settings.backup_note or BackupNote(), fault="", failed=0)
+
+
+def _planned(node: Node) -> BackupPlan:
     plan = read_plan(node)
     if plan is None:
         raise errors.Usage(reason="no_backup_schedule")
+    return plan
+
+
+@contextmanager
+def _recorded(node: Node, plan: BackupPlan, *, only_copy: bool = False) -> Iterator[None]:
+    """Record that the schedule was followed, and why that failed."""
     with node.store.write() as tx:
         tx.settings.backup_tried = node.clock()
     try:
-        return _run(node, plan)
+        yield
     except errors.FieldsyncError as fault:
-        backups.note_failure(node, fault)
+        backups.note_failure(node, fault, only_copy=only_copy)
+        raise
+    except OSError as fault:
+        failed = errors.unwritten(fault, plan.folder)
+        backups.note_failure(node, failed, only_copy=only_copy)
+        raise failed from fault
+    except Exception as fault:
+        backups.note_failure(node, errors.Unexpected(where=type(fault).__name__), only_copy=only_copy)
         raise
 
 
@@ -189,13 +227,7 @@ def _run(node: Node, plan: BackupPlan) -> ScheduledBackup:
     file = _free_name(node, folder)
     made = backups.write_backup(node, file)
     removed = _rotate(node, folder, plan.rotation, file)
-    copy = _copy(node, plan, file) if plan.copy else None
-    return ScheduledBackup(
-        **structs.asdict(made),
-        copy=str(copy) if copy is not None else None,
-        kept=len(list_backups(node, folder)),
-        removed=removed,
-    )
+    return ScheduledBackup(**structs.asdict(made), copy=None, kept=len(list_backups(node, folder)), removed=removed)
 
 
 def _free_name(node: Node, folder: Path) -> Path:

@@ -88,11 +88,13 @@ def write_backup(node: Node, file: Path) -> BackedUp:
     return BackedUp(str(file), size, node.letters, stamp.stamp_text(at << stamp.COUNTER_BITS))
 
 
-def note_failure(node: Node, fault: errors.FieldsyncError) -> None:
+def note_failure(node: Node, fault: errors.FieldsyncError, *, only_copy: bool = False) -> None:
     """Record why a backup failed, beside the last successful one."""
     with suppress(errors.DiskFull, errors.StoreUnavailable), node.store.write() as tx:
         note = tx.settings.backup_note or BackupNote()
-        tx.settings.backup_note = structs.replace(note, fault=fault.code[:MOST_CODE], failed=node.clock())
+        tx.settings.backup_note = structs.replace(
+            note, fault=fault.code[:MOST_CODE], failed=node.clock(), only_copy=only_copy
+        )
 
 
 def _tar_member(name: str, size: int) -> tarfile.TarInfo:

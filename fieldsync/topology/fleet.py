@@ -41,7 +41,7 @@ class FleetNeed(Struct, frozen=True):
     """An action that a device needs.
 
     what: "backup_damaged", "disk_full", "backup_failed", "clock", "never_synced", "late", "backup_none", "backup_old",
-      "blocked", "quarantine", "disk_low", "pending", "unrehearsed" or "unknown" (it reports nothing of itself).
+    "blocked", "quarantine", "disk_low", "pending", "unrehearsed" or "unknown" (it reports nothing of itself).
     days: the number of days, for needs that depend on time.
     """
 

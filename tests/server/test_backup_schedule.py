@@ -100,21 +100,51 @@ def test_a_clock_that_was_ahead_costs_no_backup(people: Cast, folders: tuple[Pat
     assert "backup_old" not in needs(hq)
 
 
-def test_what_fails_is_told_and_tried_again(people: Cast, folders: tuple[Path, Path]) -> None:
-    """The copy's disk is away: the backup is there, the fleet says so, and an hour later it is tried again."""
+def test_a_copy_that_failed_is_made_later(people: Cast, folders: tuple[Path, Path]) -> None:
+    """The copy's disk is away: the backup is there, the fleet says so, and an hour later only the copy is tried again."""
     hq = people.hq
     timer = BackupTimer(hq, unlock)
     folders[1].rmdir()
     with pytest.raises(errors.BadFile):
         timer.look()
-    assert len(names(folders[0])) == 1
+    made = names(folders[0])
+    assert len(made) == 1
     assert "backup_failed" in needs(hq)
-    assert not timer.look()
+    for _ in range(3):
+        assert not timer.look()
+        people.clock.tick(HOUR_MS)
+        with pytest.raises(errors.BadFile):
+            timer.look()
+    assert names(folders[0]) == made
+    people.clock.tick(DAY_MS)
+    with pytest.raises(errors.BadFile):
+        timer.look()
+    assert len(names(folders[0])) == 2  # the next night's
     folders[1].mkdir()
     people.clock.tick(HOUR_MS)
     assert timer.look()
-    assert "backup_failed" not in needs(hq)
-    assert set(names(folders[1])) <= set(names(folders[0]))
+    assert len(names(folders[0])) == 2
+    assert names(folders[1]) == names(folders[0])[1:]
+    assert needs(hq) == []
+
+
+def test_a_backup_that_failed_is_tried_again(people: Cast, folders: tuple[Path, Path]) -> None:
+    """The folder is away, or can be none: told, and tried again each hour until the backup is there."""
+    hq = people.hq
+    timer = BackupTimer(hq, unlock)
+    for place in (folders[0] / "away", folders[0] / ("x" * 300)):
+        with hq.store.write() as tx:
+            tx.settings.backup_plan = BackupPlan(str(place))
+        people.clock.tick(DAY_MS)
+        with pytest.raises(errors.BadFile):
+            timer.look()
+        assert not timer.look()
+        assert {"backup_failed", "backup_none"} <= set(needs(hq))
+    backup_schedule.set_plan(hq, BackupPlan(str(folders[0])))
+    assert not timer.look()
+    people.clock.tick(HOUR_MS)
+    assert timer.look()
+    assert needs(hq) == []
 
 
 def test_a_copy_is_not_made_onto_the_disk_of_the_backups(people: Cast, folders: tuple[Path, Path]) -> None:

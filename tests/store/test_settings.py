@@ -60,7 +60,7 @@ NODE: list[tuple[str, str, Stored, object]] = [
     ("last_contact", "contacts", 9, 9),
     ("backup_plan", "backup_plan", PLAN, BackupPlan("/b", "/c", True, "01:30", Rotation(1, 2, 3), 4)),
     ("backup_tried", "backup_tried", 5, 5),
-    ("backup_note", "backup", b"\x95\x07\xa0\x00\xa1f\x08", BackupNote(7, "", 0, "f", 8)),
+    ("backup_note", "backup", b"\x96\x07\xa0\x00\xa1f\x08\xc3", BackupNote(7, "", 0, "f", 8, only_copy=True)),
     ("rehearsal_note", "rehearsal", b"\x94\x07\xa1x\xa1f\x02", RehearsalNote(7, "x", "f", 2)),
     ("serial_series", "serial_series", "QTX", "QTX"),
     ("undone", "undone", b"\x91\x92\x03\x04", ((3, 4),)),

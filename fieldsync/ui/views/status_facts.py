@@ -50,7 +50,7 @@ class Status(queries.NodeStatus, frozen=True, kw_only=True):
     unlocked_until: when the store is locked again, if it is unlocked.
     letters_twice: of a server: letters that several devices have.
     health: the problem, or "ok": "clock_off", "letters_twice", "forms_unread", "refused", "never_sent", "blocked",
-      "backup_failed", "backup_damaged", "disk_low".
+    "backup_failed", "backup_damaged", "disk_low".
     backup: the last backup and rehearsal, if there was one.
     """
 
