@@ -22,8 +22,15 @@ _TYPED = re.compile(
 
 
 def foreign(text: str) -> str:
-    """Return a sentence in the language that nobody speaks; its facts stay where they are."""
-    return "".join(part if part.startswith("{") else part.translate(_FOREIGN) for part in _FACT.split(text))
+    """Return a sentence in the language that nobody speaks; its facts stay where they are, the forms of a counted noun do not."""
+    return "".join(
+        _foreign_fact(part) if part.startswith("{") else part.translate(_FOREIGN) for part in _FACT.split(text)
+    )
+
+
+def _foreign_fact(fact: str) -> str:
+    name, colon, forms = fact.partition(":")
+    return name + colon + forms.translate(_FOREIGN)
 
 
 class _Translations:

@@ -185,6 +185,8 @@ hq: server run --listen palace
 hq: server invite هدى --role caseworker --unit LAT/JBL
 hq: server invite هدى --role palace --unit LAT/JBL  # codes
 hq: server devices
+hq: server fleet
+hq: server fleet --late soon
 hq: server grant {letters} --role caseworker --unit LAT/JBL --unit LAT/QRD
 hq: server grant {letters} --role caseworker --unit QRD
 hq: server pending
@@ -205,6 +207,12 @@ second: server upstream schedule --at 25:00
 second: status
 hq: server check
 hq: server backup c.fsbackup
+hq: server backup now
+hq: server backup schedule --to .
+hq: server backup schedule --copy .
+hq: server backup now
+hq: server restore --rehearse
+hq: server backup schedule --off
 third: server restore c.fsbackup
 hq: server restore c.fsbackup
 nobody: demo --office forms
