@@ -20,8 +20,8 @@ from tests.directly import sync
 from tests.ui.screens import seen
 
 
-def test_it_plays_and_decides_nothing(people: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both values are seen, one is taken, it ends by itself; in the supervisor's own store the conflict is still open."""
+def test_the_demo_review_plays_on_a_copy(people: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both values are shown, one is chosen, it ends by itself; in the supervisor's own store the conflict is still open."""
     family = save.add_record(people.amal, "household", Changes(set={"family_name": "الحسن"})).hex()
     for node in (people.amal, people.samar, people.basim):
         sync(people.amal, people.hq)
@@ -52,10 +52,10 @@ def test_it_plays_and_decides_nothing(people: Cast, monkeypatch: pytest.MonkeyPa
     ("settings", "terminal", "size"),
     [(Settings(json=True), True, (100, 30)), (Settings(plain=True), True, (100, 30)), (Settings(), False, (100, 30)), (Settings(), True, (59, 30))],
 )  # fmt: skip
-def test_where_it_does_not_play(
+def test_the_demo_review_needs_a_terminal(
     monkeypatch: pytest.MonkeyPatch, settings: Settings, terminal: bool, size: tuple[int, int]
 ) -> None:
-    """Not for a script, a screen reader, without a terminal or in one that is too small: nothing is told of it either."""
+    """Not for scripts, screen readers, without a terminal or in one too small; nothing mentions it then."""
     screen = SimpleNamespace(isatty=lambda: terminal, encoding="utf-8")
     played: list[Any] = []
     monkeypatch.setattr(story, "settings_of", lambda _ctx: settings)

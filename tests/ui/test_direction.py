@@ -33,16 +33,16 @@ def stored(text: str) -> str:
 
 
 @given(parts=st.lists(st.tuples(NAMES, CODES), min_size=1, max_size=4), rtl=st.booleans())
-def test_a_bidi_terminal_shows_no_code_turned_round(parts: list[tuple[str, str]], rtl: bool) -> None:
-    """The model of such a terminal: each date, code and phone can be read off its line from left to right."""
+def test_codes_are_not_reversed_on_a_bidi_terminal(parts: list[tuple[str, str]], rtl: bool) -> None:
+    """In a model of such a terminal each date, code and phone reads from left to right."""
     line = "  ".join(f"{bidi.isolate_value(name, 'isolates')}: {code}" for name, code in parts)
     shown = get_display(bidi.write_line(line, "isolates", rtl=rtl), base_dir="R" if rtl else "L").translate(_CONTROLS)
     assert all(code in shown for _, code in parts)
 
 
 @given(parts=st.lists(st.tuples(NAMES, CODES), min_size=1, max_size=4), rtl=st.booleans())
-def test_a_terminal_that_turns_nothing_gets_it_turned(parts: list[tuple[str, str]], rtl: bool) -> None:
-    """Visual: names stand backwards and joined, codes forwards, no control is left, and an Arabic line begins at the right."""
+def test_text_is_reordered_for_terminals_without_bidi(parts: list[tuple[str, str]], rtl: bool) -> None:
+    """Visual: names are reversed and joined, codes are not, no control is left, and Arabic lines are right-aligned."""
     line = " · ".join(f"{bidi.isolate_value(name, 'visual')} {code}" for name, code in parts)
     shown = bidi.write_line(line, "visual", rtl=rtl)
     assert shown == shown.translate(_CONTROLS)
@@ -53,23 +53,23 @@ def test_a_terminal_that_turns_nothing_gets_it_turned(parts: list[tuple[str, str
         assert backwards.startswith(stored(parts[0][0])[::-1])
 
 
-def test_a_mark_stays_behind_its_letter() -> None:
-    """A combining sign is drawn on what stands before it, on every terminal."""
+def test_combining_marks_follow_their_letter() -> None:
+    """On every terminal."""
     shown = bidi.write_line("مُحَمَّد", "visual", rtl=True)
     assert not unicodedata.combining(shown[0])
     assert unicodedata.combining(shown[-1])  # the first letter's damma: the line ends with it at the right
 
 
 @pytest.mark.parametrize("pair", ["()", "[]", "«»"])
-def test_brackets_embrace_what_they_embraced(pair: str) -> None:
-    """Seen from the left, a bracket opens before it closes, whether Arabic or Latin is inside."""
+def test_brackets_are_mirrored(pair: str) -> None:
+    """From the left, a bracket opens before it closes, around Arabic or Latin text."""
     for inside in ("محمد", "abc", "محمد 2026-11-02"):
         shown = bidi.write_line(f"الاسم {pair[0]}{inside}{pair[1]} جبلة", "visual", rtl=True)
         assert shown.index(pair[0]) < shown.index(pair[1])
 
 
-def test_an_option_stays_as_it_is_typed() -> None:
-    """Its dashes stand before it, in every form."""
+def test_options_keep_their_dashes() -> None:
+    """The dashes come first, in every mode."""
     line = "الكل مع --limit 0."
     assert "--limit 0" in bidi.write_line(line, "visual", rtl=True)
     shown = get_display(bidi.write_line(line, "isolates", rtl=True), base_dir="L").translate(_CONTROLS)
@@ -78,16 +78,16 @@ def test_an_option_stays_as_it_is_typed() -> None:
 
 
 @pytest.mark.parametrize("width", [8, 12, 20, 60])
-def test_long_text_is_cut_before_it_is_turned(width: int) -> None:
-    """The first words of a paragraph stand in its first line, and no line is wider than the screen."""
+def test_long_text_is_wrapped_before_it_is_reordered(width: int) -> None:
+    """The first words of a paragraph are in its first line, and no line is wider than the screen."""
     text = " ".join(["محمد", "أحمد", "علي", "خالد"] * 4)
     lines = bidi.wrap_lines(text, "visual", width, rtl=True)
     assert all(cell_len(line) <= width for line in lines)
     assert " ".join(map(stored, lines)) == text
 
 
-def test_a_cell_is_cut_at_its_end_not_at_its_beginning() -> None:
-    """What does not fit a column goes from the end of the name, which stands at the left."""
+def test_cells_are_cut_at_the_end() -> None:
+    """The end of a name, displayed at the left, is cut."""
     console = Console(width=8, file=None, record=True, legacy_windows=False)
     with console.capture() as seen:
         console.print(bidi.TurnedCell("محمد عبد الرحمن"))
@@ -98,14 +98,14 @@ def test_a_cell_is_cut_at_its_end_not_at_its_beginning() -> None:
 
 
 @given(st.text())
-def test_what_has_no_arabic_is_left_alone(text: str) -> None:
-    """Nothing is added to it, in any form."""
+def test_text_without_arabic_is_unchanged(text: str) -> None:
+    """In every mode."""
     if not re.search("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]", text):
         assert {bidi.write_line(text, form, rtl=rtl) for form in bidi.FORMS for rtl in (True, False)} == {text}
 
 
-def test_a_title_is_made_safe_once() -> None:
-    """What keeps a name to itself does not get shown as an odd sign where the title is put into another line."""
+def test_titles_are_made_safe_once() -> None:
+    """Isolating characters are not shown as symbols when a title is part of another line."""
     out = Tables("ar")
     out.form = "isolates"
     kind = load.load_texts(load.shipped_texts()).types["household"]
@@ -116,15 +116,15 @@ def test_a_title_is_made_safe_once() -> None:
 
 
 @pytest.mark.parametrize("kept", ["2026-01-05", "+963944158621", "--limit 0"])
-def test_a_cell_keeps_dates_and_phones(kept: str) -> None:
-    """A table's cell that we turn has them as they are typed, behind Arabic words, too."""
+def test_cells_keep_dates_and_phones(kept: str) -> None:
+    """A reordered cell has them as typed, also after Arabic words."""
     out = io.StringIO()
     Console(file=out, width=60).print(bidi.TurnedCell(f"زيارة {kept}"))
     assert kept in out.getvalue()
 
 
-def test_what_is_typed_from_a_table_is_never_cut(capsys: pytest.CaptureFixture[str]) -> None:
-    """At 60 columns with six in a row, other columns give way before the code does, in every form of Arabic."""
+def test_codes_in_tables_are_never_cut(capsys: pytest.CaptureFixture[str]) -> None:
+    """At 60 columns other columns are cut first, in every mode."""
     for form in ("visual", "isolates"):
         out = Tables("ar")
         out.form, out.tty = form, True
@@ -145,8 +145,8 @@ def test_what_is_typed_from_a_table_is_never_cut(capsys: pytest.CaptureFixture[s
         assert max(map(cell_len, shown.splitlines())) <= 60
 
 
-def test_what_an_answer_rests_on_is_read_without_our_signs(people: Cast, capsys: pytest.CaptureFixture[str]) -> None:
-    """`eligible` says which answers are lacking: what keeps their names apart was shown as if somebody had typed it."""
+def test_explanations_have_no_visible_controls(people: Cast, capsys: pytest.CaptureFixture[str]) -> None:
+    """`eligible` lists missing answers: characters isolating their names are not shown."""
     kinds = people.amal.schema.type("programme").fields["kind"].choices
     found = Eligibility(
         programme="0190", code="NET", name="شبكة الأمان", kind=kinds[0].code, contributory=False, answer="unknown",
@@ -162,8 +162,8 @@ def test_what_an_answer_rests_on_is_read_without_our_signs(people: Cast, capsys:
         assert "NET" in shown
 
 
-def test_what_turns_arabic_is_part_of_the_install() -> None:
-    """A reader on xterm, tmux or Windows has it without an extra; that `visual` is chosen there needs both packages."""
+def test_reordering_packages_are_installed() -> None:
+    """They are required, not extras, for xterm, tmux and Windows."""
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert {"arabic-reshaper", "python-bidi"} <= {one.split(">=")[0] for one in project["dependencies"]}
     assert "rtl" not in project["optional-dependencies"]

@@ -16,8 +16,8 @@ def told(person: Person) -> dict[str, str]:
     return {row.field.name: row.words for row in person.screen.query(DerivedRow) if row.display}
 
 
-def test_a_score_is_seen_while_it_is_answered(people: Cast) -> None:
-    """It comes with the last answer that it rests on, changes with each, and goes where one of them is taken back."""
+def test_a_score_is_computed_while_answering(people: Cast) -> None:
+    """It appears with its last answer, changes with each, and disappears when one is removed."""
     amal = people.amal
     family = add(amal, "household", family_name="علي")
     seen: dict[str, str] = {}
@@ -42,8 +42,8 @@ def test_a_score_is_seen_while_it_is_answered(people: Cast) -> None:
     assert (fields["rcsi"], fields["rcsi_group"]) == (14, "medium")
 
 
-def test_a_form_counts_who_is_there_and_who_comes_with_it(people: Cast) -> None:
-    """Of a family that is there its members; a value that rests on other records is there from the beginning."""
+def test_a_form_counts_existing_and_new_members(people: Cast) -> None:
+    """Existing members count, and values of other records are shown from the start."""
     amal = people.amal
     family = add(amal, "household", family_name="علي")
     for given in ("سمير", "هدى"):
@@ -56,7 +56,7 @@ def test_a_form_counts_who_is_there_and_who_comes_with_it(people: Cast) -> None:
     fill(edit(amal, record_ids.from_text(family)), steps)
 
 
-def test_a_member_that_is_taken_out_again_is_not_counted(people: Cast) -> None:
+def test_a_removed_new_member_is_not_counted(people: Cast) -> None:
     """The number follows the list."""
 
     async def steps(person: Person) -> None:
@@ -81,8 +81,8 @@ def test_a_member_that_is_taken_out_again_is_not_counted(people: Cast) -> None:
     fill(new(people.amal, "household"), steps)
 
 
-def test_what_is_made_of_ids_is_read_as_names(people: Cast) -> None:
-    """The key by which aid given twice is found names the family, not its number."""
+def test_values_computed_from_ids_are_shown_as_names(people: Cast) -> None:
+    """The key of overlapping aid shows the family's name."""
     amal = people.amal
     family = add(amal, "household", family_name="علي")
     person = add(amal, "person", household=family, given="سمير")
@@ -96,8 +96,8 @@ def test_what_is_made_of_ids_is_read_as_names(people: Cast) -> None:
     assert "علي" in shown
 
 
-def test_members_are_added_to_a_family_that_is_there(people: Cast) -> None:
-    """The form shows who belongs to it already; who is added comes in the same save, and its head is whoever is the first to be one."""
+def test_members_can_be_added_to_an_existing_family(people: Cast) -> None:
+    """The form shows existing members; new ones are in the same save, and the first head becomes the family's."""
     amal = people.amal
     family = add(amal, "household", family_name="علي")
     wife = add(amal, "person", household=family, given="هدى")

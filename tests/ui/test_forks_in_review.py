@@ -55,8 +55,8 @@ def both(people: Cast, *nodes: Node) -> None:
 
 
 @pytest.mark.parametrize("lang", ["en", "ar"])
-def test_what_was_decided_twice_looks_like_this(forked: tuple[Cast, Node], lang: str) -> None:
-    """Each with what the two say in words, in the panel that it needs; taken, the other nodes hear of it."""
+def test_contradicting_decisions_are_displayed(forked: tuple[Cast, Node], lang: str) -> None:
+    """Each with both decisions in words; once decided, other nodes get the result."""
     people, zaid = forked
     assert sorted(one.field for one in queue.waiting_conflicts(people.samar)) == list(FORKS)
 

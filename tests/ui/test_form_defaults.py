@@ -42,7 +42,7 @@ def publish(people: Cast, folder: Path) -> convert.ConvertedForm:
 
 
 def test_a_form_opens_with_its_defaults(people: Cast, tmp_path: Path) -> None:
-    """Words, choices, days and sums; not one whose question is not asked; what cannot be carried is told."""
+    """Words, choices, days and sums; not for skipped questions; unusable defaults are reported."""
     made = publish(people, tmp_path)
     assert [(note.name, note.what, note.why) for note in made.notes] == [
         ("user", "question", "outside"),
@@ -61,8 +61,8 @@ def test_a_form_opens_with_its_defaults(people: Cast, tmp_path: Path) -> None:
     assert answers.build_changes().set == {"day": people.hq.today(), "gov": "lat", "people": 4, "beds": 2, "where": "camp"}  # fmt: skip
 
 
-def test_only_forms_give_defaults(people: Cast, tmp_path: Path) -> None:
-    """A record that is made without a form has nothing that nobody has seen, and neither has one that is there already."""
+def test_defaults_apply_only_in_forms(people: Cast, tmp_path: Path) -> None:
+    """A record made without a form has none, nor does an existing one."""
     publish(people, tmp_path)
     record = save.add_record(people.hq, "camp", Changes(set={"what": "x"}))
     shown = queries.show(people.hq, record.hex()).fields
@@ -71,7 +71,7 @@ def test_only_forms_give_defaults(people: Cast, tmp_path: Path) -> None:
 
 
 def test_defaults_on_a_full_screen(people: Cast, tmp_path: Path) -> None:
-    """They stand in their lines; a form that nobody touched is left without a question; a draft keeps what was taken out."""
+    """They are in their inputs; an untouched form closes without a question; a draft keeps removed ones."""
     publish(people, tmp_path)
 
     async def leave(person: Person) -> None:
@@ -99,8 +99,8 @@ def test_defaults_on_a_full_screen(people: Cast, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("bad", ["\"'x'\"", '"1 +"', '"count(other where true())"'])
-def test_a_default_that_cannot_be_is_a_fault(tmp_path: Path, bad: str) -> None:
-    """A number that is none, what cannot be read, what asks other records: found when the form is checked."""
+def test_an_invalid_default_is_a_fault(tmp_path: Path, bad: str) -> None:
+    """A malformed number, a syntax error, a lookup: found when the form is checked."""
     texts = convert.read_xlsform(_form(tmp_path, list(_SURVEY), _LISTS)).texts
     text = texts["form.toml"]
     for old in ("\"'4'\"", "4"):

@@ -57,7 +57,7 @@ def shown(people: Cast, capsys: pytest.CaptureFixture[str], lang: str, *answers:
 
 
 def test_notes_in_prompts(people: Cast, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """They come between the questions, in both languages; one that does not apply is not shown, and going back shows them again."""
+    """Between the questions, in both languages; inapplicable ones are skipped, and going back repeats them."""
     publish(people, tmp_path)
     lines = shown(people, capsys, "en", "Amal", "30", "cough", "")
     assert lines[:-1] == [
@@ -70,7 +70,7 @@ def test_notes_in_prompts(people: Cast, tmp_path: Path, capsys: pytest.CaptureFi
 
 
 def test_notes_on_a_full_screen(people: Cast, tmp_path: Path) -> None:
-    """They come and go with the answers, and say these."""
+    """They appear and disappear with the answers that they mention."""
     publish(people, tmp_path)
 
     async def steps(person: Person) -> None:
@@ -93,7 +93,7 @@ def test_notes_on_a_full_screen(people: Cast, tmp_path: Path) -> None:
 
 
 def test_faults_of_notes_are_found(tmp_path: Path) -> None:
-    """A note in front of nothing, in no section, with a condition that cannot be read, or without words: each at its key."""
+    """An unknown question or section, an invalid condition, a missing text: each at its key."""
     text = convert.read_xlsform(_form(tmp_path, list(_SURVEY))).texts["form.toml"]
     bad = text.replace('before = "who"', 'before = "whom"').replace('"age < 18"', '"age <"').replace("[notes.bye]", "[notes.bye]\nsection = \"none\"\nx = 1")  # fmt: skip
     with pytest.raises(errors.SchemaFaults) as caught:
@@ -105,8 +105,8 @@ def test_faults_of_notes_are_found(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
-def test_notes_are_words(tmp_path: Path) -> None:
-    """To change one needs no new version of the form, and is told as a change of words."""
+def test_a_changed_note_is_a_changed_label(tmp_path: Path) -> None:
+    """It needs no new version of the form."""
     text = convert.read_xlsform(_form(tmp_path, list(_SURVEY))).texts["form.toml"]
     old, new_ = (load.load_texts({"form.toml": one}) for one in (text, text.replace("Thank them", "Thank all")))
     assert [(one.type, one.what) for one in list_changes(old, new_)] == [("form", "words_changed")]

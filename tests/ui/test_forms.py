@@ -121,8 +121,8 @@ def written(node: Node, record: bytes) -> list[str]:
 
 
 @pytest.mark.parametrize("lang", ["en", "ar"])
-def test_a_form_looks_like_this(people: Cast, lang: str) -> None:
-    """Sections, what is needed, choices under the question that one is at."""
+def test_a_form_is_displayed(people: Cast, lang: str) -> None:
+    """Sections, required fields, choices below the current question."""
 
     async def steps(person: Person) -> None:
         assert_looks(person.app, f"form-{lang}")
@@ -162,8 +162,8 @@ def test_a_family_is_registered(people: Cast) -> None:
     assert len(fields["groups"]) == 1
 
 
-def test_what_is_wrong_is_said_while_it_is_typed(people: Cast) -> None:
-    """In the schema's words; such a form is not saved, and the cursor goes where the mistake is."""
+def test_errors_are_shown_while_typing(people: Cast) -> None:
+    """In the schema's words; such a form is not saved, and the cursor goes to the error."""
 
     async def steps(person: Person) -> None:
         await person.type("family_name", "علي")
@@ -183,8 +183,8 @@ def test_what_is_wrong_is_said_while_it_is_typed(people: Cast) -> None:
     assert fill(new(people.amal, "household"), steps) is None
 
 
-def test_an_answer_that_is_no_longer_asked_for_is_not_saved(people: Cast) -> None:
-    """Skip conditions are live, and what was typed behind one that closed again does not count."""
+def test_answers_to_skipped_questions_are_not_saved(people: Cast) -> None:
+    """Skip conditions are live, and an answer behind a closed condition does not count."""
 
     async def steps(person: Person) -> None:
         await person.type("family_name", "علي")
@@ -199,8 +199,8 @@ def test_an_answer_that_is_no_longer_asked_for_is_not_saved(people: Cast) -> Non
     assert set(fields) <= {"state", "family_name"}
 
 
-def test_only_what_was_changed_is_written(people: Cast) -> None:
-    """An edit's form shows what is there; one field is changed, one member of a set dropped, one added; nothing else is in the save."""
+def test_only_changes_are_saved(people: Cast) -> None:
+    """One field changed, one set member removed, one added; nothing else is in the save."""
     amal = people.amal
     first = Changes(
         set={"family_name": "علي", "location": "جبلة", "displacement": "idp"},
@@ -227,8 +227,8 @@ def test_only_what_was_changed_is_written(people: Cast) -> None:
     assert written(amal, record) == ["location", "phones/+963933111222", "phones/+963944123457"]
 
 
-def test_keys_that_come_in_one_piece_do_what_they_would_one_by_one(people: Cast) -> None:
-    """Backspace, Ctrl-U and the arrows are not overtaken by the letters behind them, in a line, in a note and in a set."""
+def test_keys_arriving_together_are_handled_in_order(people: Cast) -> None:
+    """Letters do not overtake Backspace, Ctrl-U and arrows, in an input, a note and a set."""
 
     async def family(person: Person) -> None:
         await person.go("family_name")
@@ -271,7 +271,7 @@ def test_a_stale_form_reverts_nothing(people: Cast) -> None:
 
 
 def test_a_family_with_its_members_in_one_save(people: Cast) -> None:
-    """Two persons and what ties them; whoever is the head is the family's head; all of it or nothing."""
+    """Two persons and their memberships; the head is set in the family; all or nothing."""
 
     async def member(person: Person, given: str, relation: str) -> None:
         family = person.app.screen
@@ -313,7 +313,7 @@ def test_a_family_with_its_members_in_one_save(people: Cast) -> None:
 
 
 def test_a_draft_is_offered_again(people: Cast) -> None:
-    """What was typed is in the store a second later: taken up again whole, or thrown away; saving forgets it."""
+    """Typed text is stored within a second: resumed completely, or deleted; saving deletes it."""
     amal = people.amal
 
     async def breaks_off(person: Person) -> None:
@@ -348,7 +348,7 @@ def test_a_draft_is_offered_again(people: Cast) -> None:
 
 
 def test_an_old_draft_of_an_edit_reverts_nothing(people: Cast) -> None:
-    """What others changed since is not taken from the draft; the person is told which field."""
+    """Others' later changes win over the draft; the user sees which field."""
     amal = people.amal
     record = save.add_record(amal, "household", Changes(set={"family_name": "علي", "address": "القديم"}))
 
@@ -372,7 +372,7 @@ def test_an_old_draft_of_an_edit_reverts_nothing(people: Cast) -> None:
     assert written(amal, record) == ["family_book_no"]
 
 
-def test_a_draft_is_thrown_away(people: Cast) -> None:
+def test_a_draft_can_be_deleted(people: Cast) -> None:
     """On leaving, or when it is offered."""
     amal = people.amal
 
@@ -384,16 +384,16 @@ def test_a_draft_is_thrown_away(people: Cast) -> None:
     assert form_drafts.load_draft(amal, "household") is None
 
 
-def test_a_draft_is_noise_without_the_passphrase(people: Cast) -> None:
-    """It is in the encrypted store and nowhere else."""
+def test_a_draft_is_encrypted(people: Cast) -> None:
+    """It is in the encrypted store only."""
     form_drafts.store_draft(people.amal, "household", FormDraft(answers={"family_name": "ALHASANSECRET"}))
     people.amal.store.run_maintenance()
     for file in people.amal.home.rglob("*"):
         assert not file.is_file() or b"ALHASANSECRET" not in file.read_bytes()
 
 
-def test_a_record_is_referred_to_by_a_part_of_its_name(people: Cast) -> None:
-    """Typing finds it in any spelling; choosing takes its id; its heading stands in the line."""
+def test_a_reference_is_found_by_a_part_of_its_name(people: Cast) -> None:
+    """In any spelling; choosing stores the id and shows the title."""
     amal = people.amal
     family = save.add_record(amal, "household", Changes(set={"family_name": "الأسعد", "location": "جبلة"}))
 
@@ -408,8 +408,8 @@ def test_a_record_is_referred_to_by_a_part_of_its_name(people: Cast) -> None:
     assert fields_of(amal, record)["household"].replace("-", "") == family.hex()
 
 
-def test_who_may_be_registered_already_is_shown_before_saving(people: Cast) -> None:
-    """Under another spelling; one can go back to the form, or save all the same."""
+def test_possible_duplicates_are_shown_before_saving(people: Cast) -> None:
+    """Also under another spelling; the user can return to the form or save anyway."""
     amal = people.amal
     told = {"given": "محمد", "father": "أحمد", "family": "الأسعد", "birth_date": "1990-03-04", "mother": "هدى علي"}
     save.add_record(amal, "person", Changes(set=told))
@@ -432,8 +432,8 @@ def test_who_may_be_registered_already_is_shown_before_saving(people: Cast) -> N
 
 
 @pytest.mark.parametrize("form", ["visual", "isolates"])
-def test_who_may_be_registered_already_reads_right_where_lines_are_turned(people: Cast, form: str) -> None:
-    """What keeps the parts of a line to themselves is not shown as if somebody had typed it."""
+def test_possible_duplicates_are_readable_when_reordered(people: Cast, form: str) -> None:
+    """Isolating characters are not shown."""
     told = {"given": "محمد", "father": "أحمد", "family": "الأسعد", "birth_date": "1990-03-04"}
     save.add_record(people.amal, "person", Changes(set=told))
     app = new(people.amal, "person", lang="ar")
@@ -458,7 +458,7 @@ async def _look(person: Person) -> None:
 
 
 @pytest.mark.parametrize("type", ["person", "assessment", "referral", "event"])
-def test_long_forms_open(people: Cast, type: str) -> None:
+def test_long_forms_fit_the_screen(people: Cast, type: str) -> None:
     """Every question fits 80 by 24."""
     fill(new(people.amal, type), _look)
 
@@ -472,7 +472,7 @@ def test_every_form_opens(people: Cast) -> None:
 
 
 def test_a_year_in_a_birth_date_gives_its_precision(people: Cast) -> None:
-    """The year alone is "year only", which the form shows; a day typed after all leaves the precision to whoever knows it."""
+    """A year alone sets "year only", which the form shows; a day entered later leaves the precision to the user."""
 
     async def steps(person: Person) -> None:
         await person.type("given", "ريم")

@@ -1,4 +1,4 @@
-"""Forms on a full screen when something is in the way: no room, a program that ends, a key pressed too early, others' changes."""
+"""Full-screen forms in trouble: a full disk, a crash, early keys, others' changes."""
 
 import pytest
 from textual.events import Paste
@@ -29,7 +29,7 @@ def room(node: Node) -> None:
 
 
 def test_a_full_disk_does_not_end_a_form(people: Cast) -> None:
-    """It is said that what is typed cannot be kept; nothing is left behind unasked, and with room again all of it is saved."""
+    """A notice says that the draft cannot be stored; leaving asks, and with space everything is saved."""
     amal = people.amal
 
     async def steps(person: Person) -> None:
@@ -52,7 +52,7 @@ def test_a_full_disk_does_not_end_a_form(people: Cast) -> None:
 
 
 def test_a_fault_in_a_form_is_raised_not_printed(people: Cast, capfd: pytest.CaptureFixture[str]) -> None:
-    """What ends the screen comes out as the error that it is; the library's traceback would show what people are called."""
+    """An exception ends the screen and is reported as ours; the library's traceback would show personal data."""
     app = new(people.amal, "household")
     app.filling.doc["family_name"] = "القصير"
 
@@ -77,8 +77,8 @@ async def at_the_members(person: Person) -> FormScreen:
     return family
 
 
-def test_a_member_that_was_being_filled_in_is_in_the_draft(people: Cast) -> None:
-    """The program ends in the middle of a member; the draft has it, and it is in the list when the draft is taken up."""
+def test_an_unfinished_member_is_in_the_draft(people: Cast) -> None:
+    """The program ends within a member's form; the resumed draft has it in the list."""
     amal = people.amal
 
     async def breaks_off(person: Person) -> None:
@@ -98,8 +98,8 @@ def test_a_member_that_was_being_filled_in_is_in_the_draft(people: Cast) -> None
     assert [one.fields["given"] for one in queries.list_records(amal, "person")] == ["سمير"]
 
 
-def test_leaving_a_member_throws_nothing_away_unasked(people: Cast) -> None:
-    """Esc asks: into the list, away, or on; one of the list that was changed is as it was when that is thrown away."""
+def test_leaving_a_member_asks(people: Cast) -> None:
+    """Esc asks: keep, discard or continue; a discarded change of a listed member is reverted."""
 
     async def steps(person: Person) -> None:
         family = await at_the_members(person)
@@ -128,8 +128,8 @@ def test_leaving_a_member_throws_nothing_away_unasked(people: Cast) -> None:
     fill(new(people.amal, "household"), steps)
 
 
-def test_what_is_in_a_set_has_the_room_it_needs(people: Cast) -> None:
-    """Two phones stand in one line with a comma between them; there had been room for one, and the comma alone below it."""
+def test_set_members_have_enough_space(people: Cast) -> None:
+    """Two phones are on one line, separated by a comma."""
     both = Changes(set={"family_name": "علي"}, put={"phones": ["0944123456", "0944123457"]})
     record = save.add_record(people.amal, "household", both)
 
@@ -144,8 +144,8 @@ def test_what_is_in_a_set_has_the_room_it_needs(people: Cast) -> None:
     fill(edit(people.amal, record), steps)
 
 
-def test_an_answer_that_was_typed_in_part_is_written_out_when_it_is_left(people: Cast) -> None:
-    """With Tab as with Enter: a choice, a date in other digits; a record stands there by its code and title, with no signs of ours."""
+def test_a_partly_typed_answer_is_completed_on_leaving(people: Cast) -> None:
+    """With Tab as with Enter: a choice, a date in other digits, a record by code and title."""
     family = save.add_record(people.amal, "household", Changes(set={"family_name": "الأسعد", "location": "جبلة"}))
     code = queries.show(people.amal, family.hex()).code
     app = new(people.amal, "person")
@@ -165,8 +165,8 @@ def test_an_answer_that_was_typed_in_part_is_written_out_when_it_is_left(people:
     assert fields["household"].replace("-", "") == family.hex()
 
 
-def test_why_two_may_be_one_is_told_in_full(people: Cast) -> None:
-    """Before saving, each reason has a line: at 80 columns the second one had been cut already."""
+def test_reasons_for_a_duplicate_are_shown_completely(people: Cast) -> None:
+    """Before saving, each reason has its own line at 80 columns."""
     told = {"given": "محمد", "father": "أحمد", "family": "الأسعد", "birth_date": "1990-03-04", "mother": "هدى علي"}
     save.add_record(people.amal, "person", Changes(set=told))
 
@@ -185,8 +185,8 @@ def test_why_two_may_be_one_is_told_in_full(people: Cast) -> None:
     fill(new(people.amal, "person"), steps)
 
 
-def test_what_was_changed_while_a_form_was_open_is_shown_before_it_is_saved_over(people: Cast) -> None:
-    """In another window, or by a sync: both values are shown; one can go back, or save all the same."""
+def test_concurrent_changes_are_shown_before_saving(people: Cast) -> None:
+    """By another window or a sync: both values are shown; the user can return or save anyway."""
     amal = people.amal
     record = save.add_record(amal, "household", Changes(set={"family_name": "علي", "location": "جبلة"}))
 
@@ -209,7 +209,7 @@ def test_what_was_changed_while_a_form_was_open_is_shown_before_it_is_saved_over
 
 
 def test_an_empty_form_makes_no_record(people: Cast) -> None:
-    """Ctrl-S before anything was answered says so."""
+    """Ctrl-S without any answer shows a notice."""
 
     async def steps(person: Person) -> None:
         await person.press("ctrl+s")
@@ -220,8 +220,8 @@ def test_an_empty_form_makes_no_record(people: Cast) -> None:
     assert queries.list_records(people.amal, "household") == []
 
 
-def test_what_is_pasted_comes_as_it_is_stored(people: Cast) -> None:
-    """Signs that turn text, letters in shapes of print and line breaks: in a line none of them is left, in a note the breaks stay."""
+def test_pasted_text_is_cleaned(people: Cast) -> None:
+    """Direction controls, presentation forms and line breaks are removed in an input; a note keeps its line breaks."""
 
     async def family(person: Person) -> None:
         await person.go("family_name")
@@ -239,8 +239,8 @@ def test_what_is_pasted_comes_as_it_is_stored(people: Cast) -> None:
     fill(new(people.amal, "case"), case)
 
 
-def test_a_member_is_taken_out_only_when_that_is_meant(people: Cast) -> None:
-    """What Delete does is said; it asks, and Esc leaves the member where it is."""
+def test_removing_a_member_asks(people: Cast) -> None:
+    """Delete asks for confirmation, and Esc keeps the member."""
 
     async def steps(person: Person) -> None:
         family = await at_the_members(person)

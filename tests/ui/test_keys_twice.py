@@ -1,4 +1,4 @@
-"""A key pressed twice, or a key repeat on a slow line: on every dialog and screen it counts once. Ctrl-C leaves from each."""
+"""Repeated keys count once on every dialog and screen; Ctrl-C leaves from each."""
 
 import asyncio
 from collections.abc import Callable
@@ -41,7 +41,7 @@ class _App(FullScreen[str]):
 @pytest.mark.parametrize("depth", [0, 1])
 @pytest.mark.parametrize("dialog", DIALOGS)
 def test_a_dialog_closes_once(dialog: str, depth: int) -> None:
-    """Three presses that arrive together give one answer, and the screen below stays."""
+    """Three key presses that arrive together give one answer, and the screen below stays."""
     make, key, wanted = DIALOGS[dialog]
     given: list[Any] = []
 
