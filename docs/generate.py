@@ -62,8 +62,8 @@ A record is named by its id, its code, or any unique beginning of either (four c
 
 | الخيار | أو المتغيّر | المعنى |
 |---|---|---|
-| `--home DIR` | `FIELDSYNC_HOME` | مجلد مخزن هذه العقدة؛ وبدونه مجلد البيانات المعتاد في النظام |
-| `--passphrase-file FILE` | `FIELDSYNC_PASSPHRASE` | ما يفتح المخزن؛ وبدونهما يُسأل عنه. ويسمّي `FIELDSYNC_KEY_FILE` ملف مفتاح (32 بايتاً أو أكثر) |
+| `--home <مجلد>` | `FIELDSYNC_HOME` | مجلد مخزن هذه العقدة؛ وبدونه مجلد البيانات المعتاد في النظام |
+| `--passphrase-file <ملف>` | `FIELDSYNC_PASSPHRASE` | ما يفتح المخزن؛ وبدونهما يُسأل عنه. ويسمّي `FIELDSYNC_KEY_FILE` ملف مفتاح (32 بايتاً أو أكثر) |
 | `--lang ar\\|en` | `FIELDSYNC_LANG` | اللغة؛ وبدونه لغة النظام |
 | `--rtl auto\\|logical\\|visual\\|plain` | `FIELDSYNC_RTL` | كيف تُكتب العربية في نافذة الأوامر هذه؛ انظر `fieldsync doctor rtl` |
 | `--plain` | | لقارئات الشاشة: تُكتب العربية بترتيب تخزينها دون علامات اتجاه، وتُعرض النماذج والمراجعة سطراً سطراً |

@@ -1,8 +1,9 @@
 """Keeps the translations: `make words` takes every English sentence of the program into fieldsync/locale/*/…/fieldsync.po.
 
-Three kinds of entries: what is said (its context is the key in ui/words_en), and the help of commands and options (context
-`help`). They are sorted by context and sentence, without places and dates, so that two people's work merges. What has lost
-its translation, or got a new English sentence, is named; then the .mo files are made, which the program reads.
+Four kinds of entries: what is said (its context is the key in ui/words_en), the help of commands and options (context
+`help`), what their examples quote (`example`), and the words of their placeholders (`metavar`). They are sorted by context and sentence, without
+places and dates, so that two people's work merges. What has lost its translation, or got a new English sentence, is
+named; then the .mo files are made, which the program reads.
 """
 
 import difflib
@@ -10,6 +11,7 @@ import io
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from babel.messages.catalog import Catalog, Message
 from babel.messages.mofile import write_mo
@@ -39,26 +41,40 @@ class _Quiet(Catalog):
 def sentences() -> list[Key]:
     """Return every sentence that a person may see, as (context, English), in the order in which they are kept."""
     said = {(key, text) for key, text in messages.load_catalogue("en").items()}
-    return sorted(said | {(messages.HELP, text) for text in helps()})
+    examples = {(messages.EXAMPLE_WORDS, words) for text in _help_texts() for words in messages.example_words(text)}
+    helped = {(messages.HELP, text) for given in _help_texts() for text in messages.split_paragraphs(given)}
+    return sorted(said | helped | examples | {(messages.METAVAR, word) for word in metavars()})
 
 
-def helps() -> Iterator[str]:
-    """Yield the sentences of all commands' help."""
+def _help_texts() -> Iterator[str]:
+    """Yield the help of all commands and of their options."""
+    for made in _commands():
+        yield from (made.help or "", made.epilog or "")
+        yield from (getattr(param, "help", None) or "" for param in made.params)
+
+
+def _commands() -> Iterator[Any]:
+    """Yield all commands and groups, in English."""
     from fieldsync.cli import COMMANDS
     from fieldsync.commands.support.settings import Settings
     from fieldsync.commands.support.lazy_tree import GroupSpec, command
 
-    def walk(name: str, node: object) -> Iterator[str]:
-        made = command(name, node, Settings(lang="en"))
-        yield from messages.split_paragraphs(made.help or "")
-        yield from messages.split_paragraphs(made.epilog or "")
-        for param in made.params:
-            yield from messages.split_paragraphs(getattr(param, "help", None) or "")
+    def walk(name: str, node: Any) -> Iterator[Any]:
+        yield command(name, node, Settings(lang="en"))
         if isinstance(node, GroupSpec):
             for below, one in node.commands.items():
                 yield from walk(below, one)
 
     return walk("fieldsync", COMMANDS)
+
+
+def metavars() -> set[str]:
+    """Return the words of all placeholders, such as FILE; letters that stand for themselves are none."""
+    found = {"OPTIONS", "COMMAND", "ARGS"}  # the library's own
+    for made in _commands():
+        made.translate()
+        found.update(word for param in made.params for word in messages.METAVAR_WORD.findall(param.metavar or ""))
+    return found
 
 
 def file_of(lang: str) -> Path:

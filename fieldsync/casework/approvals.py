@@ -99,7 +99,7 @@ def approve_within(node: Node, tx: Tx, record: str, kind: str, *, note: str | No
     """Approve one within a transaction."""
     row = find_row(tx, record)
     if not _waits(row, kind):
-        raise errors.NothingToApprove(code=row.code, asked=[])
+        raise errors.NothingToApprove(code=row.code, asked=[], reason="none")
     if kind == EVENT:
         commit_writer.commit_drafts(node, tx, household_events.verification_drafts(node, tx, row, note=note))
     else:
@@ -125,7 +125,7 @@ def choose(found: Iterable[PendingApproval], refs: Sequence[str]) -> list[Pendin
             if (one.code or "").upper().startswith(ref.upper()) or one.record.startswith(ref.lower())
         ]
         if len({one.record for one in named}) != 1:
-            raise errors.NothingToApprove(code=ref, asked=[])
+            raise errors.NothingToApprove(code=ref, asked=[], reason="none")
         chosen |= {(one.record, one.kind): one for one in named}
     return list(chosen.values())
 

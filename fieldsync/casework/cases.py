@@ -259,7 +259,7 @@ def _requested_approval(row: Row, what: str | None) -> str:
     asked = [name for name, field in _APPROVALS.items() if row.doc.get(field) == "requested"]
     chosen = [name for name in asked if what in (None, name)]
     if len(chosen) != 1:
-        raise errors.NothingToApprove(code=row.code, asked=asked)
+        raise errors.NothingToApprove(code=row.code, asked=asked, **({} if asked else {"reason": "none"}))
     return chosen[0]
 
 

@@ -149,7 +149,7 @@ def _list(ctx: typer.Context, node: "Node") -> None:
 
 
 def _freeze(ctx: typer.Context, node: "Node", month: str | None, year: str | None, unit: str | None) -> None:
-    from fieldsync.reports import period, run
+    from fieldsync.reports import definitions, period, run
 
     if not month and not year:
         raise errors.Usage(reason="report_freeze")
@@ -158,6 +158,6 @@ def _freeze(ctx: typer.Context, node: "Node", month: str | None, year: str | Non
     def picture(screen: "Tables") -> None:
         from fieldsync.ui.views import reports as pictures
 
-        pictures.issued(screen, told)
+        pictures.issued(screen, definitions.available_reports(node.home), told)
 
     tell(ctx, told, picture)

@@ -35,6 +35,8 @@ PEOPLE = (
 )
 _OFFICE = ("samar", "zaki")
 
+_ORG = {"en": "Social Affairs", "ar": "الشؤون الاجتماعية"}  # the name of the office, in its people's language
+
 
 class _Office:
     """The folder with everybody's stores, all opened by one key file."""
@@ -42,6 +44,7 @@ class _Office:
     def __init__(self, folder: Path, lang: str) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.folder = folder
+        self.lang = lang
         self.story = Story(folder, lang)
         self.story.listen = f"127.0.0.1:{free_port(_PORT)}"
         self.secret = (folder / "key").read_bytes()
@@ -66,7 +69,7 @@ class _Office:
 
         address = f"https://{self.story.listen}"
         administration.init_server(
-            self.folder / "hq", self.fill, org="Social Affairs", unit=ROOT, address=address, texts=load.shipped_texts()
+            self.folder / "hq", self.fill, org=_ORG[self.lang], unit=ROOT, address=address, texts=load.shipped_texts()
         )
         self.open("hq")
 

@@ -21,6 +21,11 @@ def list_comma(lang: str) -> str:
     return "، " if lang == "ar" else ", "
 
 
+def clause_separator(lang: str) -> str:
+    """Return what stands between the clauses of a sentence in a language."""
+    return "؛ " if lang == "ar" else "; "
+
+
 def languages_of(words: object, but: Iterable[str] = ()) -> tuple[str, ...]:
     """Return the languages that a label has, `but` these keys; those of the shipped forms where it has none."""
     keys = words if isinstance(words, Mapping) else {}

@@ -94,3 +94,17 @@ def test_case_errors_are_one_line(world: World) -> None:
     assert world.json("amal", "show", name)["fields"]["state"] == "closing"
     said = world.here("amal", "case", "advance", name, "--to", "closed")
     assert "Closing needs a supervisor's approval" in said.err
+
+
+def test_an_approval_that_nobody_asked_for_is_told_as_that(world: World) -> None:
+    """No empty list of requests, and where the pending ones are found."""
+    family = world.add("amal", "household", family_name="الحسن")
+    child = world.add("amal", "person", given="علي", family="الحسن", sex="m", household=family["code"])
+    case = world.json("amal", "case", "open", child["code"], "--type", "child", "--concern", "street", "--risk", "low")
+    world.start()
+    for who in ("amal", "samar"):
+        world.json(who, "sync")
+    said = world.here("samar", "case", "approve", case["code"], "--lang", "ar").err
+    assert said == (
+        f"لا يوجد في {case['code']} طلب ينتظر الاعتماد؛ لم يتغيّر شيء.\nلعرض ما ينتظر: fieldsync review approvals\n"
+    )

@@ -108,3 +108,20 @@ def test_unknown_words_are_asked_about(world: World) -> None:
         world.here("amal", "import", str(path), "--type", "household", "--map-value", "displacement", "--json").code
         == 2
     )
+
+
+def test_rejected_rows_are_told_in_arabic(world: World) -> None:
+    """The file beside the import has Arabic columns and separators; corrected, it is imported without them."""
+    (world.folder / "f.csv").write_text("family_name,registered_on,housing\nعلي,2026-13-01,قصر\n", encoding="utf-8")
+    words = ("import", "f.csv", "--type", "household", "--yes", "--lang", "ar")
+    refused = world.here("amal", *words)
+    assert "في f.csv صف مرفوض واحد؛ لم يُستورد أي صف." in refused.err
+    beside = world.folder / "f.csv.rejected.csv"
+    head, row = beside.read_text(encoding="utf-8-sig").splitlines()
+    assert head == "رقم الصف المرفوض,الحقل المرفوض,سبب الرفض,family_name,registered_on,housing"
+    assert row.startswith("2,housing، registered_on,housing: ليس من الخيارات (ملك، ")
+    assert "؛ registered_on: تاريخ غير صحيح؛ مثال: " in row
+    corrected = row.rpartition("2026-13-01")[0] + "2026-11-01,"
+    beside.write_text(f"{head}\n{corrected}\n", encoding="utf-8")
+    done = world.here("amal", "import", str(beside), "--type", "household", "--yes", "--lang", "ar")
+    assert (done.code, done.out) == (0, "تم الاستيراد: سجل جديد واحد، لا سجلات معدّلة، ودون تغيير: 0.\n")

@@ -92,7 +92,7 @@ def test_a_schedule_is_set_shown_and_followed(world: World, tmp_path: Path, lang
 
     none = said("backup", "schedule")
     assert none.count("\n") == 1
-    assert "server backup schedule --to DIR" in none
+    assert "server backup schedule --to " in none
     shown = said("backup", "schedule", "--to", "backups", "--at", "٣:٠٥" if lang == "ar" else "3:05", "--weekly", "9")
     assert "03:05" in shown
     assert str(tmp_path / "backups") in shown

@@ -4,7 +4,11 @@ import gettext
 import io
 import re
 
+from rich.cells import cell_len
+
+from docs import generate
 from docs import words as tool
+from fieldsync.ui.terminal import messages
 
 
 def test_the_catalogue_is_up_to_date() -> None:
@@ -40,5 +44,30 @@ def test_help_keeps_what_is_typed() -> None:
     """A translated help names the same options, types and variables as the English one."""
     typed = re.compile(r"--[a-z-]+|[A-Z_]{3,}|`[^`]+`")
     entries = [(key[1], str(one.string)) for key, one in tool.read(tool.file_of("ar")).items() if key[0] == "help"]
+    words = tool.metavars() - {"URL"}  # what `server run` writes is no placeholder of ours
     assert len(entries) > 200
-    assert [one for one in entries if set(typed.findall(one[0])) != set(typed.findall(one[1]))] == []
+    for english, arabic in entries:
+        said = {messages.translate_metavar(one, "ar") if one in words else one for one in typed.findall(english)}
+        placeholders = {one for one in said if one.startswith("<")}
+        assert said - placeholders == set(typed.findall(arabic)), english
+        assert [one for one in placeholders if one not in arabic] == [], english
+
+
+def test_placeholders_are_words_of_the_language() -> None:
+    """In Arabic no placeholder of a command is Latin, in its help or in a sentence that says what to type; letters stay."""
+    words = tool.metavars()
+    assert len(words) > 50
+    assert [
+        word for word in words if not re.fullmatch("<[\u0621-\u0652-]+>", messages.translate_metavar(word, "ar"))
+    ] == []
+    latin = re.compile(rf"(?<![A-Za-z_*])({'|'.join(words - {'URL'})}|COLUMN|CODE)(?![A-Za-z_])")
+    texts = [(key, str(one.string)) for key, one in tool.read(tool.file_of("ar")).items() if key[0] != "metavar"]
+    assert [key for key, text in texts if latin.search(text.replace("HTTPS", ""))] == []
+
+
+def test_help_fits_a_terminal_in_arabic() -> None:
+    """No line is wider than 80 columns, no word is cut, and no range is left in signs."""
+    pages = {path: generate.help_of(path, "ar") for path in [(), *generate.paths()]}
+    wide = {path: line for path, text in pages.items() for line in text.splitlines() if cell_len(line) > 80}
+    assert wide == {}
+    assert [path for path, text in pages.items() if re.search(r"-$|<str>|<int|<=x|x>=", text, re.MULTILINE)] == []

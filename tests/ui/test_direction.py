@@ -169,3 +169,32 @@ def test_reordering_packages_are_installed() -> None:
     assert "rtl" not in project["optional-dependencies"]
     for environment in ({"XTERM_VERSION": "XTerm(379)"}, {"TMUX": "/tmp/x", "TERM": "screen"}, {"WT_SESSION": "1"}):
         assert bidi.form_for(environment, tty=True) == "visual"
+
+
+@pytest.mark.parametrize(
+    ("sentence", "typed"),
+    [
+        ("للبتّ فيه: fieldsync review take JBL-B-1-S5 <حقل>", "fieldsync review take JBL-B-1-S5 <{}>"),
+        ("لعرضها كلها: fieldsync quarantine list.", "fieldsync quarantine list"),
+        ("لتطبيقها: fieldsync quarantine release <جهاز>:<رقم>؛ ثم زامن", "fieldsync quarantine release <{}>:<{}>"),
+        ("استخدم --set <حقل>=<قيمة> أو غيره", "--set <{}>=<{}>"),
+        ("اختر --from <ملف>.json ثم تابع", "--from <{}>.json"),
+    ],
+)
+def test_what_is_typed_reads_from_the_left_in_an_arabic_sentence(sentence: str, typed: str) -> None:
+    """A command with codes and placeholders keeps its order; what ends the sentence stays outside."""
+    places = re.findall("<([^<>]+)>", sentence)
+    turned = [bidi.join_letters(place)[::-1] for place in places]
+    assert typed.format(*turned) in bidi.write_line(sentence, "visual", rtl=True)
+    kept = re.findall("\u2066(.*?)\u2069(?![^\u2066]*>)", bidi.write_line(sentence, "isolates", rtl=True))
+    assert bidi.without_isolates(kept[0]) == typed.format(*places)
+
+
+def test_a_command_is_not_cut_where_it_fits_on_a_line() -> None:
+    """It moves to the next line as a whole; one that is too long is cut like other words."""
+    text = "بانتظار البتّ، ويمكن استخدام أحد هذين الأمرين: fieldsync overlaps drop <سجل> --reason <نص>"
+    command = "fieldsync overlaps drop <سجل> --reason <نص>"
+    lines = bidi.wrap_lines(text, "plain", 60, rtl=True)
+    assert lines[-1] == command
+    assert bidi.wrap_lines(text, "plain", 20, rtl=True)[-1] != command
+    assert max(map(len, bidi.wrap_lines(text, "plain", 20, rtl=True))) <= 20

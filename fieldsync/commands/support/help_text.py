@@ -17,7 +17,12 @@ from fieldsync import errors
 
 __all__ = ["Command", "Group", "asks_for_help", "usage"]
 _SENTENCE = r"(?<=[.؟])\s"
-_EXTRA = r"\s*\[(?:default: (?P<default>[^;\]]*))?(?:; )?(?P<required>required)?\]$"
+_EXTRA = (
+    r"\s*\[(?:default: (?P<default>[^;\]]*))?(?:; )?(?:(?P<least>\d+)<=)?x?(?:>=(?P<only>\d+)|<=(?P<most>\d+))?"
+    r"(?:; )?(?P<required>required)?\]$"
+)
+_METAVARS = {"str": "TEXT", "int": "N", "int range": "N"}  # of parameters that have none of their own, by their type
+_PLACEHOLDER = re.compile("[\u0600-\u06ff]+")
 
 
 class Formatter(typer.Context.formatter_class):  # type: ignore[misc,valid-type]  # its only public name
@@ -33,15 +38,28 @@ class Formatter(typer.Context.formatter_class):  # type: ignore[misc,valid-type]
         rtl = self.lang == "ar"
         # an Arabic line that begins with a Latin word is an Arabic line all the same
         first = "\u200f" if rtl and self.form == "isolates" else ""
-        return [bidi.screen_line(first + line, self.form, rtl=rtl) for line in textwrap.wrap(text, width)]
+        return [
+            bidi.screen_line(first + line, self.form, rtl=rtl)
+            for line in textwrap.wrap(text, width, break_on_hyphens=False)
+        ]
 
     def write_usage(self, prog: str, args: str = "", prefix: str | None = None) -> None:
         """Write how the command is typed, under its heading where that is not English."""
         if self.lang == "en":
             super().write_usage(prog, args, prefix)
             return
+        from fieldsync.ui.terminal import messages
+
         self.write_heading("Usage")
-        self.write("\n".join("  " + line for line in _typed(f"{prog} {args}", self.width - 2)) + "\n")
+        typed = re.sub(r"\{(<[^{}]*>)\}", r"\1", f"{prog} {messages.translate_metavar(args, self.lang)}")
+        self.write("\n".join("  " + self._placed(line) for line in _typed(typed, self.width - 2)) + "\n")
+
+    def _placed(self, typed: str) -> str:
+        """Return what is typed, from the left, the placeholders in it each kept to itself."""
+        from fieldsync.ui.terminal import bidi
+
+        kept = _PLACEHOLDER.sub(lambda found: bidi.isolate_value(found[0], self.form), typed)
+        return bidi.write_line(kept, self.form, rtl=False) if self.form == "visual" else kept
 
     def write_heading(self, heading: str) -> None:
         """Write a heading in the person's language."""
@@ -73,12 +91,16 @@ class Formatter(typer.Context.formatter_class):  # type: ignore[misc,valid-type]
         if self.lang == "en":
             super().write_dl(rows, col_max, col_spacing)
             return
-        first = min(max(len(name) for name, _ in rows), col_max) + col_spacing
+        from rich.cells import cell_len
+
+        shown = [(self._placed(name), meaning) for name, meaning in rows]
+        widths = [cell_len(name) for name, _ in shown]
+        first = min(max(widths), col_max) + col_spacing
         inset = " " * (first + self.current_indent)
-        for name, meaning in rows:
+        for (name, meaning), width in zip(shown, widths, strict=True):
             self.write(f"{'':>{self.current_indent}}{name}")
             lines = self._sentence(self._translate_extra(meaning), max(self.width - first - 2, 10))
-            self.write("\n" + inset if len(name) > first - col_spacing else " " * (first - len(name)))
+            self.write("\n" + inset if width > first - col_spacing else " " * (first - width))
             self.write(f"\n{inset}".join(lines) + "\n")
 
     def _translate_extra(self, meaning: str) -> str:
@@ -89,13 +111,17 @@ class Formatter(typer.Context.formatter_class):  # type: ignore[misc,valid-type]
         if not found or not found[0].strip():
             return meaning
         parts = [f"{messages.phrase('help_default', self.lang)}: {found['default']}"] if found["default"] else []
+        least, most = found["only"] or found["least"], found["most"]
+        if least:
+            key = "help_range" if most else "help_range_from"
+            parts.append(messages.phrase(key, self.lang, least=least, most=most))
         parts += [messages.phrase("help_required", self.lang)] if found["required"] else []
         return f"{meaning[: found.start()]} [{'؛ '.join(parts)}]"
 
 
 def _typed(text: str, width: int) -> list[str]:
     """Return a command to type as lines, continuation lines indented."""
-    return textwrap.wrap(text, width, subsequent_indent="  ")
+    return textwrap.wrap(text, width, subsequent_indent="  ", break_on_hyphens=False)
 
 
 class _Speaking:
@@ -132,6 +158,8 @@ class _Speaking:
         for param in self.params:  # type: ignore[attr-defined]  # as above
             if getattr(param, "help", None):
                 param.help = messages.translate_help(param.help, self.lang)
+            metavar = param.metavar or _METAVARS.get(param.type.name)
+            param.metavar = metavar and messages.translate_metavar(metavar, self.lang)
 
     def _form(self) -> str:
         if self.lang == "en":

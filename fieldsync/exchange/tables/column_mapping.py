@@ -27,6 +27,10 @@ OWN_LABELS = {  # of the columns that every record has
     "en": {ID: "Id", CODE: "Code", UNIT: "Unit", "updated": "Updated"},
     "ar": {ID: "المعرّف", CODE: "الرمز", UNIT: "الوحدة", "updated": "آخر تعديل"},
 }
+REJECT_HEADERS = {  # of the columns that a file of rejected rows has before its own
+    "en": ("rejected_row", "rejected_field", "rejected_reason"),
+    "ar": ("رقم الصف المرفوض", "الحقل المرفوض", "سبب الرفض"),
+}
 # columns of an export, and of a file of rejected rows, that say nothing to import
 LEFT_OUT = frozenset(
     {
@@ -37,9 +41,8 @@ LEFT_OUT = frozenset(
         "conflicts",
         "unsent",
         "registers",
-        "rejected_row",
-        "rejected_field",
-        "rejected_reason",
+        *REJECT_HEADERS["en"],
+        *REJECT_HEADERS["ar"],
         *(words["updated"] for words in OWN_LABELS.values()),
     }
 )

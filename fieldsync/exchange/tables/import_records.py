@@ -164,7 +164,7 @@ def import_file(
         if outcome.faults or options.dry_run:
             with node.store.write() as tx:
                 importer.remember_columns(tx, table.names, keyed=False)
-                importer.remember_columns(tx, reject_headers(table.names))
+                importer.remember_columns(tx, reject_headers(table.names, words))
         if beside is not None and not (options.skip_bad and outcome.count_acceptable):
             raise beside
     return ImportedFile(

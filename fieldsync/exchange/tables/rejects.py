@@ -12,14 +12,17 @@ import msgspec
 from fieldsync import errors
 from fieldsync.core import safetext
 from fieldsync.exchange.tables import target_files
+from fieldsync.exchange.tables.column_mapping import REJECT_HEADERS
 from fieldsync.exchange.tables.plain_values import plain_value
 from fieldsync.exchange.tables.readers import Row
+from fieldsync.schema.labels import clause_separator, list_comma, reader_language
 
 Facts = dict[str, object]
 Words = Callable[[Mapping[str, object]], str]
 MAX_FAULTS = 10_000
 SHOWN = 10  # reasons that are told on the screen
-HEADERS = ("rejected_row", "rejected_field", "rejected_reason")
+HEADERS = REJECT_HEADERS["en"]
+_ALL_HEADERS = frozenset(one for heads in REJECT_HEADERS.values() for one in heads)
 
 
 @dataclass
@@ -90,10 +93,10 @@ def write_rejects(path: Path, headers: Sequence[str], outcome: ImportOutcome, wo
     kind = next((one for one in (".xlsx", ".jsonl") if path.suffix.lower() in _ALIKE[one]), ".csv")
     target = path.with_name(f"{path.name}.rejected{kind}")
     told = sorted(outcome.faults, key=lambda fault: fault[0])
-    heads = reject_headers(headers)[len(HEADERS) :]
-    places = [at for at, one in enumerate(headers) if one not in HEADERS]
+    lead, heads = _own_headers(words), reject_headers(headers, words)[len(HEADERS) :]
+    places = [at for at, one in enumerate(headers) if one not in _ALL_HEADERS]
     try:
-        _WRITERS[kind](target, heads, list(_reject_lines(told, places, words, outcome.headers_by_field())))
+        _WRITERS[kind](target, lead, heads, list(_reject_lines(told, places, words, outcome.headers_by_field())))
         written: str | None = str(target)
     except errors.FieldsyncError:
         written = None  # the error still lists them
@@ -110,9 +113,9 @@ def write_rejects(path: Path, headers: Sequence[str], outcome: ImportOutcome, wo
     return refused
 
 
-def reject_headers(headers: Sequence[str]) -> list[str]:
+def reject_headers(headers: Sequence[str], words: Words | None) -> list[str]:
     """Return the columns of the file of a file's bad rows."""
-    return [*HEADERS, *(one for one in headers if one not in HEADERS)]
+    return [*_own_headers(words), *(one for one in headers if one not in _ALL_HEADERS)]
 
 
 def _reject_lines(
@@ -126,20 +129,30 @@ def _reject_lines(
     for number, group in groupby(told, key=lambda fault: fault[0]):
         faults = list(group)
         row = faults[0][1]
-        fields = ", ".join(dict.fromkeys(name for _, _, name, _ in faults if name))
+        fields = list_comma(reader_language.get()).join(dict.fromkeys(name for _, _, name, _ in faults if name))
         reasons = [words(facts) if words is not None else str(facts.get("reason")) for _, _, _, facts in faults]
         if len(faults) > 1:
             reasons = [
                 f"{name}: {reason}" if name else reason for (_, _, name, _), reason in zip(faults, reasons, strict=True)
             ]
         cells = [*(row[at] for at in places if at < len(row)), *row[len(places) + len(HEADERS) :]]
-        yield [number, plain_value(fields), plain_value("; ".join(reasons))], list(map(plain_value, cells))
+        yield (
+            [number, plain_value(fields), plain_value(clause_separator(reader_language.get()).join(reasons))],
+            list(map(plain_value, cells)),
+        )
 
 
-def _write_csv(path: Path, headers: Sequence[str], lines: Sequence[tuple[list[Any], list[Any]]]) -> None:
+def _own_headers(words: Words | None) -> tuple[str, ...]:
+    """Return the columns that the file has before those of the import: in the reader's language where its reasons are in words."""
+    return HEADERS if words is None else REJECT_HEADERS.get(reader_language.get(), HEADERS)
+
+
+def _write_csv(
+    path: Path, lead: Sequence[str], headers: Sequence[str], lines: Sequence[tuple[list[Any], list[Any]]]
+) -> None:
     with target_files.open_target(path) as raw, target_files.text_writer(raw, "utf-8-sig") as file:
         writer = csv.writer(file)
-        writer.writerow([*HEADERS, *map(safetext.csv_cell, headers)])
+        writer.writerow([*lead, *map(safetext.csv_cell, headers)])
         for said, cells in lines:
             writer.writerow(
                 [
@@ -149,18 +162,22 @@ def _write_csv(path: Path, headers: Sequence[str], lines: Sequence[tuple[list[An
             )
 
 
-def _write_json(path: Path, headers: Sequence[str], lines: Sequence[tuple[list[Any], list[Any]]]) -> None:
+def _write_json(
+    path: Path, _lead: Sequence[str], headers: Sequence[str], lines: Sequence[tuple[list[Any], list[Any]]]
+) -> None:
     with target_files.open_target(path) as file:
         for said, cells in lines:
             row = {name: cell for name, cell in zip(headers, cells, strict=False) if cell is not None}
             file.write(msgspec.json.encode(dict(zip(HEADERS, said, strict=True)) | row) + b"\n")
 
 
-def _write_workbook(path: Path, headers: Sequence[str], lines: Sequence[tuple[list[Any], list[Any]]]) -> None:
+def _write_workbook(
+    path: Path, lead: Sequence[str], headers: Sequence[str], lines: Sequence[tuple[list[Any], list[Any]]]
+) -> None:
     from fieldsync.exchange.tables import workbook
 
     with target_files.open_target(path) as file:
-        workbook.write_workbook(file, "rejected", [[*HEADERS, *headers]], ([*said, *cells] for said, cells in lines))
+        workbook.write_workbook(file, "rejected", [[*lead, *headers]], ([*said, *cells] for said, cells in lines))
 
 
 _WRITERS = {".csv": _write_csv, ".jsonl": _write_json, ".xlsx": _write_workbook}

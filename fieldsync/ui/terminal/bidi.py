@@ -28,8 +28,12 @@ _CONTROLS = {ord(sign): None for sign in (_LEFT, RIGHT, _FIRST, END, _MARK)}
 _VTE_WITH_ISOLATES = 5_800
 _RIGHT_TO_LEFT = "[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]"  # compiled where something is shown
 # a date, a code, a unit or a phone: the bidi rules would turn round what hyphens and slashes join
+_COMMAND = r"(?<![\w/.-])fieldsync(?: (?:(?:[!-;=-~]*<[^<>]+>)+[!-;=-~]*|[!-~]+))+"  # to be typed, placeholders in it
+_PLACEHOLDER = re.compile("<([^<>]+)>")
+_GLUE = "\ue000"  # in place of a command's blanks while lines are cut
 _NUMBERED = re.compile(
-    r"(?<!\S)--[a-z][a-z-]*(?:[ =][0-9A-Za-z]+)?"  # an option and its value: what is to be typed
+    rf"{_COMMAND}"
+    r"|(?<!\S)--[a-z][a-z-]*(?:[ =](?:(?:[!-;=-~]*<[^<>]+>)+(?:\.[a-z]+)?|[0-9A-Za-z]+))?"  # an option and its value: what is to be typed
     r"|\+?[0-9A-Za-z]+(?:(?![:.,] )[-/:.,@_+ ]{1,3}[0-9A-Za-z]+)*"  # a colon and a blank end one
 )
 _COMBINING = re.compile("([\u064b-\u065f\u0670]+)([^\u064b-\u065f\u0670])")
@@ -37,7 +41,7 @@ _ARABIC_FIRST = re.compile(
     "^\u2068(?=[\u0590-\u08ff])([^\u2066-\u2069]*)\u2069"
 )  # kept apart at the beginning of an Arabic line
 _EXPLICIT = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI", "B"}  # classes of signs that turn text
-_BRACKETS = (("(", ")"), ("[", "]"), ("{", "}"), ("«", "»"))
+_BRACKETS = (("(", ")"), ("[", "]"), ("{", "}"), ("«", "»"), ("<", ">"))
 _REMEMBERED = "terminals.json"
 
 
@@ -161,7 +165,16 @@ def write_line(text: str, form: str, *, rtl: bool) -> str:
 
 def _keep_codes(text: str) -> str:
     """Return text whose dates, codes, phones and options are kept as they are."""
-    return _NUMBERED.sub(lambda found: f"{_LEFT}{found[0]}{END}" if _is_joined(found[0]) else found[0], text)
+    return _NUMBERED.sub(_kept_code, text)
+
+
+def _kept_code(found: re.Match[str]) -> str:
+    """Return what is kept in order, without the signs that end the sentence behind it."""
+    code = found[0].rstrip(".:;,`)]") if found[0].startswith("fieldsync ") else found[0]
+    if not _is_joined(code):
+        return found[0]
+    apart = _PLACEHOLDER.sub(rf"<{_FIRST}\1{END}>", code)
+    return f"{_LEFT}{apart}{END}{found[0][len(code) :]}"
 
 
 def _mark_rtl(inset: str, line: str) -> str:
@@ -174,7 +187,7 @@ def _mark_rtl(inset: str, line: str) -> str:
 
 
 def _is_joined(text: str) -> bool:
-    return text.startswith("--") or (not text.isalnum() and any(map(str.isdecimal, text)))
+    return text.startswith(("--", "fieldsync ")) or (not text.isalnum() and any(map(str.isdecimal, text)))
 
 
 def join_letters(text: str) -> str:
@@ -217,13 +230,15 @@ def wrap_lines(text: str, form: str, width: int, *, rtl: bool) -> list[str]:
     if len(text) * 2 <= width or wide(text) <= width:
         return [write_line(text, form, rtl=rtl)]
     inset = text[: len(text) - len(text.lstrip())]
+    room = width - len(inset)
+    glued = re.sub(_COMMAND, lambda one: one[0].replace(" ", _GLUE) if wide(one[0]) <= room else one[0], text)
     found = [""]
-    for word in re.findall(r"\s*\S+", text):
+    for word in re.findall(r"\s*\S+", glued):
         if found[-1].strip() and wide(found[-1] + word) > width:
             found.append(inset + word.lstrip())
         else:
             found[-1] += word
-    return [write_line(line, form, rtl=rtl) for line in found]
+    return [write_line(line.replace(_GLUE, " "), form, rtl=rtl) for line in found]
 
 
 class TurnedCell:

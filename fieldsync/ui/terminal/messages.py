@@ -22,7 +22,11 @@ from fieldsync.schema.model import Field, Schema, Type
 Catalogue = Mapping[str, str]
 EXAMPLE = "Example: "  # how the last paragraph of a command's help begins
 HELP = "help"  # the context of what is said about commands
+EXAMPLE_WORDS = "example"  # the context of what an example has in quotation marks
+METAVAR = "metavar"  # of a placeholder in what is typed, such as FILE
 LOCALE = Path(__file__).parents[2] / "locale"
+_QUOTED = re.compile(r'"([^"]+)"')
+METAVAR_WORD = re.compile(r"\b(?:N|[A-Z]{2,})\b")
 _JUDGED = {"rule", "pattern", "out_of_range", "too_short", "too_long", "future"}  # what a form's own limits refuse
 _ORDER = re.compile(r"(?:empty\(\w+\) or )?(?P<one>\w+) (?P<how>>=?) (?P<other>\w+)")  # rules that most forms have
 _LONGEST = 12  # of a list of choices; more of them help nobody in one line
@@ -52,18 +56,42 @@ def split_paragraphs(text: str) -> list[str]:
     return [part for part in parts if part and not part.startswith(EXAMPLE)]
 
 
+def example_words(text: str) -> list[str]:
+    """Return what the examples of a command's help have in quotation marks, in English."""
+    examples = (" ".join(part.split()) for part in text.split("\n\n") if part.startswith(EXAMPLE))
+    return [words for example in examples for words in _QUOTED.findall(example) if words.isascii()]
+
+
 def translate_help(text: str, lang: str) -> str:
     """Return a command's help in a language."""
     if lang == "en" or not text:
         return text
     said = _translations(lang)
+
+    def example(part: str) -> str:
+        words = " ".join(part.removeprefix(EXAMPLE).split())
+        return _QUOTED.sub(lambda found: f'"{said.pgettext(EXAMPLE_WORDS, found[1])}"', words)
+
     told = [
-        f"{phrase('help_example', lang)}: {part.removeprefix(EXAMPLE)}"
+        f"{phrase('help_example', lang)}: {example(part)}"
         if part.startswith(EXAMPLE)
         else said.pgettext(HELP, " ".join(part.split()))
         for part in text.split("\n\n")
     ]
     return "\n\n".join(told)
+
+
+def translate_metavar(metavar: str, lang: str) -> str:
+    """Return a placeholder of a command in a language: words in signs that say that they are none to type; `A`, `B` stay."""
+    if lang == "en":
+        return metavar
+    said = _translations(lang)
+
+    def word(found: re.Match[str]) -> str:
+        made = said.pgettext(METAVAR, found[0])
+        return found[0] if made == found[0] else f"<{made}>"
+
+    return METAVAR_WORD.sub(word, metavar)
 
 
 def phrase(key: str, lang: str, **facts: object) -> str:
@@ -85,6 +113,8 @@ def _explain_error(error: errors.FieldsyncError, lang: str, schema: Schema | Non
     if isinstance(error, errors.TooLarge | errors.Outdated | errors.NotFound | errors.StoreDamaged):
         facts |= {name: words.get(f"thing_{facts[name]}", facts[name]) for name in ("what", "part") if name in facts}
     reason = facts.get("reason", "new" if facts.get("old", "") is None else None)
+    if isinstance(error, errors.Usage) and reason == "missing":
+        facts["given"] = translate_metavar(str(facts.get("given", "")), lang)
     if "{because}" in words.get(error.code, ""):
         facts["because"] = reason_text(facts, lang)
     if isinstance(error, errors.SchemaFaults):
@@ -162,6 +192,9 @@ def _role_facts(facts: Mapping[str, object], lang: str) -> dict[str, object]:
     made: dict[str, object] = {}
     if "role" in facts:
         made["role"] = [known.get(f"role_{one}", one) for one in str(facts["role"]).split(", ")]
+    asked = facts.get("asked")
+    if isinstance(asked, list):
+        made["asked"] = [known.get(f"approval_{one}", one) for one in asked]
     needs = facts.get("needs")
     if isinstance(needs, list):
         made["needs"] = [known.get(f"role_{one}", one) for one in needs]

@@ -133,6 +133,21 @@ class Terminal:
         widths = (max(cell_len(bidi.without_isolates(one)) for one in column) for column in zip(*shown, strict=True))
         return sum(widths) + _BETWEEN * (len(columns) - 1) <= shutil.get_terminal_size().columns
 
+    def table_or_lines(self, columns: list[str], rows: list[list[object]], *, whole: Collection[int] = ()) -> None:
+        """Write a table; where a terminal would cut its cells, lines: the first cell, and below it each other with its column."""
+        if self.fits(columns, rows):
+            self.table(columns, rows, whole=whole)
+            return
+        for first, *others in rows:
+            self.line(self.safe(first))
+            named = zip(columns[1:], others, strict=True)
+            parts = [
+                f"{name}: {self.safe(cell)}" if name else self.safe(cell)
+                for name, cell in named
+                if cell not in ("", None)
+            ]
+            self.line("  " + messages.list_comma(self.lang).join(parts))
+
     def table(
         self, columns: list[str], rows: list[list[object]], *, whole: Collection[int] = (), headed: bool = True
     ) -> None:

@@ -4,7 +4,6 @@ from fieldsync.casework.agenda import AgendaLine
 from fieldsync.casework.cases import RISKS, Caseload
 from fieldsync.replica.node import Node
 from fieldsync.schema.labels import label_in
-from fieldsync.ui.terminal.messages import SafeText
 from fieldsync.ui.views.record_card import INDENT
 from fieldsync.ui.views.tables import Tables
 
@@ -46,10 +45,4 @@ def caseload(out: Tables, node: Node, found: list[Caseload]) -> None:
     for one in found:
         by_risk = (one.by_risk.get(risk, 0) for risk in reversed(RISKS))
         rows.append([one.worker or "—", one.open, *by_risk, one.late, one.opened, one.closed])
-    if out.fits(columns, rows):
-        out.table(columns, rows)
-        return
-    for worker, *numbers in rows:
-        out.line(out.safe(worker))
-        counted = (f"{label}: {number}" for label, number in zip(columns[1:], numbers, strict=True))
-        out.line(INDENT + out.several(map(SafeText, counted)))
+    out.table_or_lines(columns, rows)

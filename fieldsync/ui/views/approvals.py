@@ -19,7 +19,7 @@ def listed(out: Tables, node: Node, found: Sequence[PendingApproval]) -> None:
         out.phrase(word)
         for word in ("column_code", "column_about", "column_asks", "column_by", "column_since", "column_unit")
     ]
-    out.table(head, [_cells(out, node, one) for one in found])
+    out.table_or_lines(head, [_cells(out, node, one) for one in found], whole={0})
 
 
 def approved(out: Tables, node: Node, done: ApprovedMany) -> None:

@@ -31,7 +31,7 @@ def _draw_section(out: Tables, node: Node, found: ShownRecord, section: PageSect
     else:
         heads, cells = _section_rows(out, node, found.type, section.section, few)
     rows = [[one.code or one.id[:8], *row, out.marks(one)] for one, row in zip(few, cells, strict=True)]
-    out.table([out.phrase("column_code"), *heads, ""], rows, whole={0})
+    out.table_or_lines([out.phrase("column_code"), *heads, ""], rows, whole={0})
     if len(few) < len(records):
         out.say("page_older", n=len(records) - len(few), record=found.code or found.id[:8])
 

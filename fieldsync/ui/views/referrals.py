@@ -24,7 +24,7 @@ def referrals(out: Tables, node: Node, found: list[ListedReferral]) -> None:
         rows.append([
             one.code or one.id, one.due or "—", late, out.format_value(kind, "state", fields.get("state")), one.about or "—", to,
         ])  # fmt: skip
-    out.table(
+    out.table_or_lines(
         [out.phrase(f"referral_{name}") for name in ("code", "due", "late_", "state", "whom", "to")],
         rows,
         whole={0, 1, 2},

@@ -172,9 +172,9 @@ def _notes(out: RecordCards, document: ReportDocument, rows: Sequence[ReportRow]
         out.say("report_as_of", offices=out.several(reach))
 
 
-def issued(out: RecordCards, told: IssuedReports) -> None:
-    """The issued reports."""
-    if told.issued:
-        out.say("reports_issued", period=told.period, reports=out.several(told.issued))
-    if told.already:
-        out.say("reports_already", period=told.period, reports=out.several(told.already))
+def issued(out: RecordCards, reports: Mapping[str, Report], told: IssuedReports) -> None:
+    """The issued reports, by their labels."""
+    for key, names in (("reports_issued", told.issued), ("reports_already", told.already)):
+        if names:
+            labels = (label_in(reports[name].header.label, out.lang, name) for name in names)
+            out.say(key, period=told.period, reports=out.several(labels))

@@ -111,6 +111,8 @@ WORDS = {
     "illegal_step.new": "A new record begins as {allowed}; nothing was changed.",
     "illegal_step.new!": "Leave the state out, and change it once the record is complete.",
     "nothing_to_approve": "{code} does not ask for this approval; nothing was changed.",
+    "nothing_to_approve.none": "{code} has no pending request for approval; nothing was changed.",
+    "nothing_to_approve.none!": "List the pending ones: fieldsync review approvals",
     "nothing_to_approve!": "It asks for: {asked}. Name one with --plan or --closure.",
     "incomplete": "This step first needs: {fields}; nothing was changed.",
     "incomplete!": "Fill these in, then change the state.",

@@ -15,6 +15,8 @@ WORDS = {
     "help_part_server": "Server",
     "help_example": "Example",
     "help_required": "required",
+    "help_range": "{least} to {most}",
+    "help_range_from": "{least} or more",
     "help_default": "default",
     "help_help": "Show this help and exit.",
     "usage.no_command": "There is no command {given}; nothing was done.",
