@@ -5,6 +5,7 @@ The demo, the forms at a terminal and whatever concerns a process as such are pr
 """
 
 import contextlib
+import contextvars
 import io
 import json
 import os
@@ -93,7 +94,8 @@ class World:
             sys.stdin = _Screen(io.BytesIO(typed.encode()), encoding="utf-8")
         try:
             with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-                code = cli.run(["--home", str(self.folder / who), *words])
+                # in a context of its own: the language of one command is not that of the next test
+                code = contextvars.copy_context().run(cli.run, ["--home", str(self.folder / who), *words])
         finally:
             sys.stdin = stdin
             os.chdir(place)

@@ -21,7 +21,7 @@ def test_an_edit_in_a_conflict_shows_a_notice(world: World) -> None:
     assert all(value in shown for value in ("بانياس", "اللاذقية", "Basim"))
     assert "طرطوس" not in shown  # her own, which it replaced
     said = world.here("samar", "--lang", "ar", "edit", code, "--set", "location=صافيتا")
-    assert f"fieldsync review take {code} FIELD" in said.out + said.err
+    assert f"fieldsync review take {code} <حقل>" in said.out + said.err
     found = world.json("samar", "edit", code, "--set", "location=دريكيش")
     assert found["conflicts"] == ["location"]
     world.json("samar", "review", "take", code, "location", "--value", "جبلة")
