@@ -91,10 +91,10 @@ class Formatter(typer.Context.formatter_class):  # type: ignore[misc,valid-type]
         if self.lang == "en":
             super().write_dl(rows, col_max, col_spacing)
             return
-        from rich.cells import cell_len
+        from fieldsync.ui.terminal import bidi
 
         shown = [(self._placed(name), meaning) for name, meaning in rows]
-        widths = [cell_len(name) for name, _ in shown]
+        widths = [bidi.line_width(name) for name, _ in shown]
         first = min(max(widths), col_max) + col_spacing
         inset = " " * (first + self.current_indent)
         for (name, meaning), width in zip(shown, widths, strict=True):

@@ -220,6 +220,13 @@ def _mirror_brackets(shown: str) -> str:
     return "".join(signs)
 
 
+def line_width(text: str) -> int:
+    """Return how many columns a text takes, signs of direction none."""
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
 def wrap_lines(text: str, form: str, width: int, *, rtl: bool) -> list[str]:
     """Return a paragraph in lines that fit, all as far in as the first: cut while it is in stored order, then turned, one by one."""
     from rich.cells import cell_len
