@@ -4,12 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 N ?= 100000
+PINNED := --universal --python-version 3.11 --all-extras --no-annotate --no-header --no-emit-index-url --generate-hashes --quiet
 PARALLEL := -n auto --dist loadfile
 # other versions that run here; a version manager's shim of one that is not installed does not
 OWN := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 VERSIONS = $(foreach version,$(filter-out $(OWN),3.11 3.12 3.13 3.14),$(if $(shell python$(version) --version 2>/dev/null),$(version)))
 
-.PHONY: demo test test-long lint bench docs words lock clean
+.PHONY: demo test test-long test-wheel dist lint bench docs words lock clean
 
 demo: $(READY)
 	$(BIN)/fieldsync demo
@@ -26,6 +27,14 @@ test-%: requirements.lock pyproject.toml
 	$(VENV)-$*/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(VENV)-$*/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	$(VENV)-$*/bin/python -m pytest -m "not long" $(PARALLEL)
+
+# wheel, source archive, SBOM, checksums and the offline installer, in dist/
+dist: $(READY)
+	$(BIN)/python -m deploy.build dist
+
+# the quick tests on what is installed from the wheel, with no checkout of the program in reach
+test-wheel: $(READY)
+	$(BIN)/python -m deploy.test_wheel $(PARALLEL)
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -52,9 +61,8 @@ $(READY): requirements.lock pyproject.toml
 	touch $@
 
 lock: $(READY)
-	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile --universal --python-version 3.11 --all-extras --group dev --no-annotate --no-header \
-		--no-emit-index-url --generate-hashes --quiet pyproject.toml --output-file requirements.lock
+	$(BIN)/uv pip compile $(PINNED) --group dev pyproject.toml --output-file requirements.lock
+	$(BIN)/uv pip compile $(PINNED) --constraint requirements.lock pyproject.toml --output-file requirements-runtime.lock
 
 clean:
-	rm -rf $(VENV) $(VENV)-* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-* dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
