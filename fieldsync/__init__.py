@@ -5,12 +5,11 @@ Read docs/architecture.md first; it follows one save through six files. docs/pyt
 
 from typing import TYPE_CHECKING, Any
 
-from fieldsync.core.version import VERSION
-
 if TYPE_CHECKING:
     from fieldsync.api import Record, Session, Synced, open  # noqa: A004 - as in gzip.open
 
-__version__ = VERSION
+    __version__: str
+
 __all__ = ["Record", "Session", "Synced", "__version__", "open"]
 
 
@@ -20,4 +19,6 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(name)
     from importlib import import_module
 
+    if name == "__version__":
+        return import_module("fieldsync.core.version").VERSION
     return getattr(import_module("fieldsync.api"), name)

@@ -9,7 +9,7 @@ from mypy import api as mypy
 
 from fieldsync.core.backup_rotation import Rotation
 from fieldsync.core.grants import Grant
-from fieldsync.store.node_notes import BackupNote, BackupPlan, Contact, RehearsalNote
+from fieldsync.store.node_notes import BackupNote, BackupPlan, Contact, FormDraft, RehearsalNote
 from fieldsync.store.settings import (
     DailyCount,
     EntryFamily,
@@ -70,7 +70,13 @@ NODE_FAMILIES: list[tuple[str, str, str, Stored, object]] = [
     ("known_texts", "0011", "form texts 0011", b"short", b"short"),
     ("cleared_refusals", "7", "refusal cleared 7", "unit_refused", "unit_refused"),
     ("values_before", "7", "before 7", b'{"aa":{"b":1}}', {"aa": {"b": 1}}),
-    ("drafts", "household", "draft household", b'{"at":5,"b":1,"a":null}', {"at": 5, "b": 1, "a": None}),
+    (
+        "drafts",
+        "household",
+        "draft household",
+        b'{"answers":{"n":"x"},"was":{"n":null},"logs":{},"counts":{},"at":5,"typed":{"d":"2026-"},"members":[]}',
+        FormDraft(answers={"n": "x"}, was={"n": None}, at=5, typed={"d": "2026-"}),
+    ),
     ("serial_numbers", "aid.no LAT-2026", "serial aid.no LAT-2026", 17, 17),
     ("reserved_entries", "up", "reserved_up", b"\x90", b"\x90"),
     ("value_maps", "person", "values/person", b'{"sex":{"f":"female"}}', {"sex": {"f": "female"}}),
