@@ -164,7 +164,8 @@ def test_a_copy_is_not_made_onto_the_disk_of_the_backups(people: Cast, folders: 
 
 def test_a_schedule_is_refused_where_nothing_can_be_written(people: Cast, tmp_path: Path) -> None:
     """A folder that is not there, a copy into the same one."""
-    for plan in (BackupPlan(str(tmp_path / "none")), BackupPlan(str(tmp_path), str(tmp_path / "none"))):
+    none, impossible = str(tmp_path / "none"), str(tmp_path / ("x" * 300))
+    for plan in (BackupPlan(none), BackupPlan(impossible), BackupPlan(str(tmp_path), none)):
         with pytest.raises(errors.BadFile):
             backup_schedule.set_plan(people.hq, plan)
     with pytest.raises(errors.Usage):
