@@ -91,8 +91,9 @@ def test_commands_on_the_pages_are_real():
     assert len(typed) > 15
     for line in typed:
         words = [word for word in shlex.split(line, comments=True) if word != "&"][1:]
-        words = words[2:] if words[0] == "--home" else words
-        path = next(tuple(words[:n]) for n in (2, 1) if tuple(words[:n]) in known)
+        words = words[2:] if words[0] in {"--home", "--passphrase-file"} else words
+        found = (tuple(words[:n]) for n in (3, 2, 1) if tuple(words[:n]) in known)
+        path: tuple[str, ...] = () if words[0].startswith("--") else next(found)
         options = {word.partition("=")[0] for word in words if word.startswith("--")}
         shown = generate.help_of(path)
         assert [option for option in options - {"--json", "--lang"} if f"{option} " not in shown] == [], line

@@ -1,0 +1,260 @@
+"""docs/operations.md, played: its commands run in a shell, against a real server and real laptops, and print what the page says.
+
+Each `##` section is a test; they go on from one another, as the page does. A `sh` block runs as it stands, with the page's folders below
+a folder of the test and its address on this computer; the `text` block behind it is what it prints, `…` standing for anything. Words
+behind `sh` say where: on a laptop, with a wrong clock, or that the command fails (`!`). Of a `console` block, which needs root, those
+lines are played that can be: starting and stopping the service, and work on folders.
+"""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from fieldsync.demo.story_runner import free_port
+from tests.cast import ROOT, SECRET
+from tests.cli.conftest import STOP_SECONDS
+
+PAGE = (ROOT / "docs/operations.md").read_text("utf-8")
+SECTIONS = re.findall(r"^## (.+)$", PAGE, re.MULTILINE)
+_BLOCK = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+_FOLDERS = re.compile(r"(?<![\w.>/~-])/(opt|etc|var|srv|mnt)(?=/|\b)")
+_RECOVERY = "QYCK-6ORB-BAFX-XPEN-HFHP-DWMJ-NOVK-2GTA"
+_ADDRESS = "fs.example.org:8443"
+_UNPLAYED = (
+    "useradd",
+    "runuser",
+    "cp deploy",
+    "systemctl daemon-reload",
+    "systemctl edit",
+    "journalctl",
+    "ufw",
+    "podman",
+    "make",
+    "timedatectl",
+)
+_INSTALLED = ("python3 -m venv", "/opt/fieldsync/bin/pip")
+_DISK_MB, _LEFT_KB = 32, 8
+
+
+class Block(NamedTuple):
+    """A block of the page: its kind, the words behind it, its lines."""
+
+    kind: str
+    words: list[str]
+    lines: list[str]
+
+
+def _blocks(title: str) -> list[Block]:
+    section = re.split(r"^## ", PAGE.partition(f"\n## {title}\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
+    return [Block(kind, words.split(), text.splitlines()) for kind, words, text in _BLOCK.findall(section)]
+
+
+class Operator:
+    """Somebody who types the page's commands on a server and on laptops."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.recovery = ""
+        self.small_disk = False
+        self._server: subprocess.Popen[str] | None = None
+        for name in ("opt/fieldsync/bin", "etc", "var/lib", "srv", "mnt/disk2", "laptop", "laptop2"):
+            (folder / name).mkdir(parents=True)
+        (folder / "key").write_bytes(SECRET)
+        known = {
+            name: value for name, value in os.environ.items() if not name.startswith(("FIELDSYNC_", "LC_", "LANG"))
+        }
+        self.environment = known | {
+            "FIELDSYNC_KEY_FILE": str(folder / "key"), "FIELDSYNC_LANG": "en", "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1", "TZ": "UTC",
+            "LANG": "C.UTF-8",
+        }  # fmt: skip
+
+    def mount(self) -> None:
+        """Put the server on a small disk, where that is allowed."""
+        place = self.folder / "var"
+        made = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", f"size={_DISK_MB}m", "tmpfs", str(place)], capture_output=True, check=False
+        )
+        self.small_disk = made.returncode == 0
+        (place / "lib").mkdir(exist_ok=True)
+
+    def fill_disk(self) -> None:
+        """Leave next to nothing free on the server's disk."""
+        place = self.folder / "var"
+        (place / "big.iso").write_bytes(bytes(shutil.disk_usage(place).free - _LEFT_KB * 1024))
+
+    def install(self) -> None:
+        """Put the program where the page installs it: this checkout's."""
+        program = self.folder / "opt/fieldsync/bin/fieldsync"
+        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m fieldsync "$@"\n', "utf-8")
+        program.chmod(0o755)
+
+    def here(self, text: str) -> str:
+        """Return the page's text with the test's folders, address and recovery key."""
+        text = _FOLDERS.sub(lambda found: f"{self.folder}/{found[1]}", text)
+        text = text.replace(_ADDRESS, f"127.0.0.1:{self.port}").replace(":8443", f":{self.port}")
+        return text.replace(_RECOVERY, self.recovery)
+
+    def there(self, text: str) -> str:
+        """Return what was printed as on the page."""
+        return text.replace(str(self.folder), "").replace(f"https://127.0.0.1:{self.port}", f"https://{_ADDRESS}")
+
+    def type(self, block: Block) -> str:
+        """Run a block's lines in one shell and return what it prints; with `!` its last command fails."""
+        script, environment = self.here("\n".join(block.lines)), dict(self.environment)
+        for word in block.words:
+            if word.startswith("laptop"):
+                environment["FIELDSYNC_HOME"] = str(self.folder / word)
+                environment["PATH"] = f"{self.folder}/opt/fieldsync/bin:{environment['PATH']}"
+        if "clock" in block.words:
+            script = re.sub(r"^fieldsync", "faketime -f +45m fieldsync", script, flags=re.MULTILINE)
+        command = ["bash", "-e", "-u", "-o", "pipefail", "-c", f"{script}\nenv -0 > '{self.folder}/environment'"]
+        done = subprocess.run(
+            command,
+            env=environment,
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            check=False,
+            timeout=120,
+        )
+        said = done.stdout + done.stderr
+        assert (done.returncode != 0) == bool({"!", "clock"} & {*block.words}), (script, said)
+        if done.returncode == 0 and not any(word.startswith("laptop") for word in block.words):
+            told = (self.folder / "environment").read_text("utf-8").split("\0")
+            self.environment = dict(
+                one.partition("=")[::2] for one in told if "=" in one and not one.startswith("BASH_FUNC")
+            )
+        return self.there(said)
+
+    def administer(self, line: str) -> None:
+        """Do what a line that needs root says, as far as a test can."""
+        if line.startswith(_INSTALLED):
+            self.install()
+        elif line in ("systemctl enable --now fieldsync", "systemctl start fieldsync"):
+            self.start()
+        elif line == "systemctl stop fieldsync":
+            self.stop()
+        elif line == "systemctl restart fieldsync":
+            self.stop()
+            self.start()
+        elif not line.startswith(_UNPLAYED):
+            words = self.here(line.replace("-o fieldsync -g fieldsync ", ""))
+            subprocess.run(
+                ["bash", "-e", "-c", words],
+                input="the passphrase\n",
+                text=True,
+                check=True,
+                cwd=self.folder,
+                timeout=60,
+            )
+
+    def start(self) -> None:
+        """Start the service, as the unit file does, and wait until it listens."""
+        command = ["fieldsync", "server", "run", "--listen", f"127.0.0.1:{self.port}"]
+        self._server = subprocess.Popen(
+            [f"{self.folder}/opt/fieldsync/bin/{command[0]}", *command[1:]],
+            env=self.environment,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert self._server.stderr is not None
+        line = self._server.stderr.readline()
+        assert line.startswith("listening on"), line + self._server.stderr.read()
+
+    def stop(self) -> None:
+        """Stop the service, as a service manager does."""
+        if self._server is None:
+            return
+        self._server.send_signal(signal.SIGTERM)
+        assert self._server.wait(STOP_SECONDS) == 0
+        assert self._server.stderr is not None
+        self._server.stderr.close()
+        self._server = None
+
+    def end(self) -> None:
+        """Stop what runs and give the disk back."""
+        self.stop()
+        if self.small_disk:
+            subprocess.run(["umount", "-l", str(self.folder / "var")], check=True)
+
+
+@pytest.fixture(scope="module")
+def operator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
+    """Return somebody at a server that is not installed yet."""
+    made = Operator(tmp_path_factory.mktemp("operations"))
+    made.mount()
+    yield made
+    made.end()
+
+
+def _pattern(line: str) -> re.Pattern[str]:
+    """Return what matches a line of the page's output: `…` is anything, and columns may be wider."""
+    parts = [re.sub(r"(?:\\ ){2,}", r"\\s{2,}", re.escape(part)) for part in line.split("…")]
+    return re.compile(".*".join(parts))
+
+
+def _shows(said: str, lines: list[str]) -> None:
+    """Check that lines are printed, in this order."""
+    at, printed = 0, said.splitlines()
+    for line in lines:
+        found = next((n for n in range(at, len(printed)) if _pattern(line).search(printed[n])), None)
+        assert found is not None, (line, said)
+        at = found + 1
+
+
+@pytest.mark.parametrize("title", SECTIONS)
+def test_a_section_is_played(operator: Operator, title: str) -> None:
+    """Its commands succeed, one after the other, and print what stands below them."""
+    if title == "A wrong clock" and shutil.which("faketime") is None:
+        pytest.skip("faketime is not installed")
+    if title == "A full disk":
+        if not operator.small_disk:
+            pytest.skip("may not mount a small disk here")
+        operator.fill_disk()
+    if title == "A wrong clock":
+        operator.type(Block("sh", ["laptop2", "clock"], ["fieldsync sync || true", "false"]))
+    said = ""
+    for block in _blocks(title):
+        if block.kind == "sh":
+            said = operator.type(block)
+            found = re.search(r"Recovery key.*: ((?:\w{4}-){7}\w{4})", said)
+            operator.recovery = found[1] if found else operator.recovery
+        elif block.kind == "text":
+            _shows(said, block.lines)
+        elif block.kind == "console":
+            for line in block.lines:
+                operator.administer(line.removeprefix("# "))
+
+
+def test_metrics_that_the_page_names_are_there(operator: Operator) -> None:
+    """Each metric of the table of alarms is one that the server told."""
+    said = operator.type(Block("sh", [], ["curl --silent --insecure https://127.0.0.1:8443/metrics"]))
+    named = set(re.findall(r"fieldsync_[a-z_]*[a-z](?=[`{ ])", PAGE))
+    assert len(named) > 6
+    assert {name for name in named if name not in said} == set()
+
+
+def test_the_table_of_contents_names_every_section() -> None:
+    """In the order of the page."""
+    listed = re.findall(r"\[([^\]]+)\]\(#([\w-]+)\)", PAGE.partition("\n## ")[0])
+    slugs = [re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in SECTIONS]
+    assert [slug for _, slug in listed] == slugs
+
+
+def test_the_page_s_troubles_are_told_so() -> None:
+    """What a table says that the program says is in its English sentences."""
+    told = "".join(file.read_text("utf-8") for file in sorted((ROOT / "fieldsync/ui/words_en").glob("*.py")))
+    tables = re.findall(r"^\| it says \| do \|\n\|---\|---\|\n((?:\|.*\n)+)", PAGE, re.MULTILINE)
+    phrases = re.findall(r"^\| `([^`]+)` \|", "".join(tables), re.MULTILINE)
+    assert len(phrases) > 5
+    assert [phrase for phrase in phrases if phrase not in told] == []
