@@ -1,4 +1,4 @@
-"""Where the README's figures come from."""
+"""The benchmarks behind the figures in docs/performance.md."""
 
 from fieldsync import office
 

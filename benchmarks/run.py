@@ -2,7 +2,7 @@
 
     python -m benchmarks.run --records 100000
 
-Prints the tables that the README quotes. The laptops' and the server's work runs in processes of its own; sync rates are
+Prints the table that docs/performance.md quotes. The laptops' and the server's work runs in processes of its own; sync rates are
 of the sync as the command reports it, without the interpreter's start; `import` and `show` are whole commands.
 """
 
@@ -203,7 +203,7 @@ def show(bench: Bench) -> float:
 
 
 def table(big: dict[str, Any], small: dict[str, Any]) -> str:
-    """Return the README's table."""
+    """Return the table, with the limits that a release must keep and the aims."""
     inserts, updates = big["floor"]
     true, kept, false, laptop = big["conflicts"]
     requests, idle, seconds = big["idle"]
