@@ -14,17 +14,17 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
 from fieldsync.demo.story_runner import free_port
+from fieldsync.server.http_server import STOP_SECONDS as STOP_SECONDS_OF_SERVER
 from tests.cast import ROOT, SECRET
 from tests.cli.conftest import STOP_SECONDS
+from tests.pages import Block, blocks, check_printed
 
 PAGE = (ROOT / "docs/operations.md").read_text("utf-8")
 SECTIONS = re.findall(r"^## (.+)$", PAGE, re.MULTILINE)
-_BLOCK = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _FOLDERS = re.compile(r"(?<![\w.>/~-])/(opt|etc|var|srv|mnt)(?=/|\b)")
 _RECOVERY = "QYCK-6ORB-BAFX-XPEN-HFHP-DWMJ-NOVK-2GTA"
 _ADDRESS = "fs.example.org:8443"
@@ -44,17 +44,8 @@ _INSTALLED = ("python3 -m venv", "/opt/fieldsync/bin/pip")
 _DISK_MB, _LEFT_KB = 32, 8
 
 
-class Block(NamedTuple):
-    """A block of the page: its kind, the words behind it, its lines."""
-
-    kind: str
-    words: list[str]
-    lines: list[str]
-
-
 def _blocks(title: str) -> list[Block]:
-    section = re.split(r"^## ", PAGE.partition(f"\n## {title}\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
-    return [Block(kind, words.split(), text.splitlines()) for kind, words, text in _BLOCK.findall(section)]
+    return blocks(re.split(r"^## ", PAGE.partition(f"\n## {title}\n")[2], maxsplit=1, flags=re.MULTILINE)[0])
 
 
 class Operator:
@@ -197,21 +188,6 @@ def operator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
     made.end()
 
 
-def _pattern(line: str) -> re.Pattern[str]:
-    """Return what matches a line of the page's output: `…` is anything, and columns may be wider."""
-    parts = [re.sub(r"(?:\\ ){2,}", r"\\s{2,}", re.escape(part)) for part in line.split("…")]
-    return re.compile(".*".join(parts))
-
-
-def _shows(said: str, lines: list[str]) -> None:
-    """Check that lines are printed, in this order."""
-    at, printed = 0, said.splitlines()
-    for line in lines:
-        found = next((n for n in range(at, len(printed)) if _pattern(line).search(printed[n])), None)
-        assert found is not None, (line, said)
-        at = found + 1
-
-
 @pytest.mark.parametrize("title", SECTIONS)
 def test_a_section_is_played(operator: Operator, title: str) -> None:
     """Its commands succeed, one after the other, and print what stands below them."""
@@ -230,7 +206,7 @@ def test_a_section_is_played(operator: Operator, title: str) -> None:
             found = re.search(r"Recovery key.*: ((?:\w{4}-){7}\w{4})", said)
             operator.recovery = found[1] if found else operator.recovery
         elif block.kind == "text":
-            _shows(said, block.lines)
+            check_printed(said, block.lines)
         elif block.kind == "console":
             for line in block.lines:
                 operator.administer(line.removeprefix("# "))
@@ -258,3 +234,19 @@ def test_the_page_s_troubles_are_told_so() -> None:
     phrases = re.findall(r"^\| `([^`]+)` \|", "".join(tables), re.MULTILINE)
     assert len(phrases) > 5
     assert [phrase for phrase in phrases if phrase not in told] == []
+
+
+def test_the_page_and_the_service_files_agree() -> None:
+    """The unit and the container use the folders, the port and the passphrase's file that the page sets up."""
+    unit = (ROOT / "deploy/fieldsync.service").read_text("utf-8")
+    container = (ROOT / "deploy/Containerfile").read_text("utf-8")
+    for name in ("/opt/fieldsync", "FIELDSYNC_HOME=/var/lib/fieldsync", "8443"):
+        assert name in PAGE
+        assert name in unit
+        assert name in container
+    assert re.findall(r"LoadCredential=\w+:(\S+)", unit) == ["/etc/fieldsync/passphrase"]
+    assert "/etc/fieldsync/passphrase" in PAGE
+    assert "--passphrase-file /run/secrets/passphrase" in PAGE
+    assert '"--passphrase-file", "/run/secrets/passphrase"' in container
+    assert f"systemctl stop fieldsync` takes up to {STOP_SECONDS_OF_SERVER} seconds" in PAGE
+    assert int(*re.findall(r"TimeoutStopSec=(\d+)", unit)) > STOP_SECONDS_OF_SERVER

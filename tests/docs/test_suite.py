@@ -1,7 +1,10 @@
 """The suite itself: it ends, whatever happens, and it does not depend on how it was started."""
 
+import os
 import subprocess
 import sys
+
+import pytest
 
 from tests.cast import ROOT
 
@@ -26,3 +29,14 @@ def test_ctrl_c_reaches_commands_where_the_suite_is_a_background_job() -> None:
 def test_every_test_has_an_end(pytestconfig: object) -> None:
     """No test waits for ever: each has a limit, under which the slowest stays by far."""
     assert 0 < float(pytestconfig.getini("timeout")) <= 600  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("profile", "told"), [("default", "False True"), ("long", "True False")])
+def test_the_long_run_tries_other_examples_each_time(profile: str, told: str) -> None:
+    """`make test` takes the same examples each time; `make test-long` does not, and a failure says how to play it again."""
+    code = "from tests import conftest; from hypothesis import settings; print(settings().print_blob, settings().derandomize)"
+    environment = os.environ | {"HYPOTHESIS_PROFILE": profile}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout == f"{told}\n"
