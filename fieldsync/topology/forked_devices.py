@@ -89,13 +89,21 @@ def may_repeat(tx: ReadTx, device: Device, *, by_server: bool) -> set[bytes]:
 
 
 def is_reissued(tx: ReadTx, others: Collection[bytes], commit: Commit, today: Callable[[Commit], Commit]) -> bool:
-    """Return whether one of these devices has re-issued this commit already, as two servers may do."""
+    """Return whether one of these devices has re-issued this commit already, as two servers may do.
+
+    A copy that was refused for this reason does not count: one of them has to be accepted.
+    """
     mine = _commit_content(today(commit))
     return any(
         mine <= _commit_content(today(said))
         for one in tx.commits_of(commit.record)
         if one.device in others and one.stamp == commit.stamp and (said := one.commit()) is not None
+        if not _is_refused_as_reissued(tx, one.device, one.seq)
     )
+
+
+def _is_refused_as_reissued(tx: ReadTx, device: bytes, seq: int) -> bool:
+    return any(one.seq == seq and one.code == errors.SaidAgain.code for one in tx.refusals(device, seq - 1))
 
 
 def _commit_content(commit: Commit) -> Counter[tuple[str, str]]:
