@@ -29,19 +29,17 @@ _FOLDERS = re.compile(r"(?<![\w.>/~-])/(opt|etc|var|srv|mnt)(?=/|\b)")
 _RECOVERY = "QYCK-6ORB-BAFX-XPEN-HFHP-DWMJ-NOVK-2GTA"
 _ADDRESS = "fs.example.org:8443"
 _UNPLAYED = (
-    "useradd",
-    "runuser",
-    "cp deploy",
-    "systemctl daemon-reload",
-    "systemctl edit",
-    "journalctl",
-    "ufw",
-    "podman",
-    "make",
-    "timedatectl",
-)
+    "useradd", "runuser", "cp deploy", "systemctl daemon-reload", "systemctl edit", "systemctl enable --now fieldsync-upstream.timer",
+    "journalctl", "ufw", "podman", "make", "timedatectl",
+)  # fmt: skip
 _INSTALLED = ("python3 -m venv", "/opt/fieldsync/bin/pip")
+_ELSEWHERE = {"laptop", "laptop2", "branch"}
 _DISK_MB, _LEFT_KB = 32, 8
+_TOOLS = ("bash", "curl", "openssl")
+
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux" or not all(map(shutil.which, _TOOLS)), reason="Linux, curl and openssl"
+)
 
 
 def _blocks(title: str) -> list[Block]:
@@ -57,7 +55,7 @@ class Operator:
         self.recovery = ""
         self.small_disk = False
         self._server: subprocess.Popen[str] | None = None
-        for name in ("opt/fieldsync/bin", "etc", "var/lib", "srv", "mnt/disk2", "laptop", "laptop2"):
+        for name in ("opt/fieldsync/bin", "etc", "var/lib", "srv", "mnt/disk2"):
             (folder / name).mkdir(parents=True)
         (folder / "key").write_bytes(SECRET)
         known = {
@@ -91,7 +89,7 @@ class Operator:
     def here(self, text: str) -> str:
         """Return the page's text with the test's folders, address and recovery key."""
         text = _FOLDERS.sub(lambda found: f"{self.folder}/{found[1]}", text)
-        text = text.replace(_ADDRESS, f"127.0.0.1:{self.port}").replace(":8443", f":{self.port}")
+        text = re.sub(rf"(?:{re.escape(_ADDRESS)}|127\.0\.0\.1:8443)", f"127.0.0.1:{self.port}", text)
         return text.replace(_RECOVERY, self.recovery)
 
     def there(self, text: str) -> str:
@@ -102,7 +100,7 @@ class Operator:
         """Run a block's lines in one shell and return what it prints; with `!` its last command fails."""
         script, environment = self.here("\n".join(block.lines)), dict(self.environment)
         for word in block.words:
-            if word.startswith("laptop"):
+            if word in _ELSEWHERE:
                 environment["FIELDSYNC_HOME"] = str(self.folder / word)
                 environment["PATH"] = f"{self.folder}/opt/fieldsync/bin:{environment['PATH']}"
         if "clock" in block.words:
@@ -120,7 +118,7 @@ class Operator:
         )
         said = done.stdout + done.stderr
         assert (done.returncode != 0) == bool({"!", "clock"} & {*block.words}), (script, said)
-        if done.returncode == 0 and not any(word.startswith("laptop") for word in block.words):
+        if done.returncode == 0 and not _ELSEWHERE & {*block.words}:
             told = (self.folder / "environment").read_text("utf-8").split("\0")
             self.environment = dict(
                 one.partition("=")[::2] for one in told if "=" in one and not one.startswith("BASH_FUNC")
@@ -244,6 +242,11 @@ def test_the_page_and_the_service_files_agree() -> None:
         assert name in PAGE
         assert name in unit
         assert name in container
+    upstream = (ROOT / "deploy/fieldsync-upstream.service").read_text("utf-8")
+    for name in ("User", "Group", "StateDirectory", "Environment", "LoadCredential"):
+        assert re.findall(rf"^{name}=(.*)$", unit, re.MULTILINE) == re.findall(
+            rf"^{name}=(.*)$", upstream, re.MULTILINE
+        )
     assert re.findall(r"LoadCredential=\w+:(\S+)", unit) == ["/etc/fieldsync/passphrase"]
     assert "/etc/fieldsync/passphrase" in PAGE
     assert "--passphrase-file /run/secrets/passphrase" in PAGE

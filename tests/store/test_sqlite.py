@@ -58,6 +58,19 @@ def test_an_older_store_is_migrated(tmp_path: Path) -> None:
     store.close()
 
 
+def test_a_newer_program_s_store_is_refused(tmp_path: Path) -> None:
+    """A program that is older than the store's last one would not keep its rules: it opens nothing and changes nothing."""
+    store = open_store(tmp_path, KEY, create=True)
+    with store.write() as tx:
+        tx.connection.execute(f"PRAGMA user_version = {migrations.LATEST + 1}")
+    store.close()
+    before = (tmp_path / "store.db").read_bytes()
+    with pytest.raises(errors.BadVersion) as refused:
+        open_store(tmp_path, KEY)
+    assert refused.value.facts == {"what": "store", "theirs": migrations.LATEST + 1, "ours": migrations.LATEST}
+    assert (tmp_path / "store.db").read_bytes() == before
+
+
 def test_readers_see_a_consistent_snapshot_during_writes(tmp_path: Path) -> None:
     """Eight threads read while one writes: each sees a digest that matches its records, without long waits."""
     store = open_store(tmp_path, KEY, create=True, shared=True)

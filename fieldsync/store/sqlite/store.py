@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fieldsync import errors
 from fieldsync.store.sqlite import encryption, migrations
 from fieldsync.store.sqlite.bundle_register import SqliteBundleReads, SqliteBundleWrites
 from fieldsync.store.sqlite.commit_log import SqliteCommitWrites
@@ -79,7 +80,11 @@ class SqliteStore:
         self._waiting = waiting
         self._writer = encryption.connect(self.path, key, create=create, waiting=waiting)
         with encryption.translate_errors(home):
-            if self._writer.execute("PRAGMA user_version").fetchone()[0] < migrations.LATEST:
+            version = self._writer.execute("PRAGMA user_version").fetchone()[0]
+            if version > migrations.LATEST:  # its rules may be others than this program's
+                self._writer.close()
+                raise errors.BadVersion(what="store", theirs=version, ours=migrations.LATEST)
+            if version < migrations.LATEST:
                 migrations.bring_up_to_date(encryption.sqlite_utils_database(self._writer))
         self._lock = threading.RLock()
         self._idle: list[encryption.Connection] = []

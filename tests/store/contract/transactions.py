@@ -6,6 +6,7 @@ from contextlib import suppress
 import pytest
 
 from fieldsync.store import Store, Tx
+from fieldsync.store.node_notes import FormDraft
 from tests.histories import DEVICES
 from tests.store.contract.support import Contract, check_digests, enrol, log, put, record
 
@@ -72,12 +73,12 @@ class SettingContract(Contract):
             tx.peer_settings(DEVICES[0]).epoch = b"first"
             tx.peer_settings(DEVICES[1]).epoch = b"second"
             tx.settings.upstream = DEVICES[0]
-            tx.settings.drafts["household"] = {"family_name": None}
+            tx.settings.drafts["household"] = FormDraft(answers={"family_name": None})
         with store.read() as tx:
             assert (tx.settings.org, tx.settings.last_stamp) == ("مديرية \0", (1 << 63) - 1)
             assert (tx.settings.nonce_key, tx.settings.upstream) == (b"\0\xff", DEVICES[0])
             assert [tx.peer_settings(one).epoch for one in DEVICES[:3]] == [b"first", b"second", b""]
-            assert tx.settings.drafts["household"] == {"family_name": None}
+            assert tx.settings.drafts["household"] == FormDraft(answers={"family_name": None})
         with store.write() as tx:
             tx.settings.upstream = None
             tx.settings.drafts["household"] = None
