@@ -19,6 +19,7 @@ from fieldsync.replica.node import SLOTS
 from fieldsync.schema import load, model
 from fieldsync.schema.model import Schema
 from fieldsync.store import Tx, open_store
+from fieldsync.store.private_files import create_private
 
 
 def create_store(home: Path, fill: Callable[[Slots, bytes], None], write: Callable[[Tx], None]) -> None:
@@ -48,9 +49,7 @@ def write_file(path: Path, content: bytes) -> None:
     """Write a small file whole or not at all, readable by its owner only, and have it on the disk."""
     draft = path.with_name(path.name + ".new")
     try:
-        with open(  # noqa: PTH123 - a path's own open takes no permissions
-            os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb"
-        ) as file:
+        with create_private(draft, exclusive=False) as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

@@ -20,6 +20,7 @@ from fieldsync.core.backup_rotation import Rotation, backups_to_keep, last_hour
 from fieldsync.replica import node as nodes
 from fieldsync.replica.node import Node
 from fieldsync.store.node_notes import BackupNote, BackupPlan
+from fieldsync.store.private_files import create_private
 from fieldsync.topology import backups
 
 ENDING = ".fsbackup"
@@ -273,8 +274,7 @@ def _copy(node: Node, plan: BackupPlan, made: Path) -> Path:
     copy, draft = folder / made.name, folder / f"{made.name}.new"
     try:
         draft.unlink(missing_ok=True)
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
-        with made.open("rb") as source, os.fdopen(descriptor, "wb") as target:
+        with made.open("rb") as source, create_private(draft) as target:
             digest = _pour(source.read, target.write)
             target.flush()
             os.fsync(target.fileno())

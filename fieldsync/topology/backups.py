@@ -22,6 +22,7 @@ from fieldsync.replica import node_setup
 from fieldsync.replica.node import SLOTS, Node, Unlock
 from fieldsync.store import FILE, open_store
 from fieldsync.store.node_notes import BackupNote
+from fieldsync.store.private_files import create_private
 from fieldsync.topology import store_epochs
 from fieldsync.wire.node_reports import MOST_CODE
 
@@ -65,9 +66,7 @@ def write_backup(node: Node, file: Path) -> BackedUp:
     parts = [draft, *(database.with_name(database.name + end) for end in ("", "-wal", "-shm"))]
     _remove_parts(parts)
     try:
-        with open(  # noqa: PTH123 - a path's own open takes no permissions
-            os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb"
-        ) as made:
+        with create_private(draft) as made:
             node.store.copy_to(database)
             with tarfile.open(fileobj=made, mode="w", format=tarfile.PAX_FORMAT) as tar:
                 for name, content in ((_NAME, FORMAT), (SLOTS, (node.home / SLOTS).read_bytes())):
@@ -155,8 +154,7 @@ def _unpack_backup(file: Path, database: Path) -> bytes:
             if _open_member(tar, _NAME).read(_MOST) != FORMAT:
                 raise errors.BadFile(file=file.name, reason="no_backup")
             slots = _open_member(tar, SLOTS).read(_MOST)
-            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
-            with os.fdopen(os.open(database, flags, 0o600), "wb") as made:
+            with create_private(database, exclusive=False) as made:
                 shutil.copyfileobj(_open_member(tar, FILE), made)
                 made.flush()
                 os.fsync(made.fileno())

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from fieldsync import errors
+from fieldsync.store.private_files import create_private
 
 _FILES = Path("/proc/self/fd")  # where a file without a name can be given one
 
@@ -21,7 +22,7 @@ def open_target(out: Path) -> Iterator[IO[bytes]]:
     """Have a file to write to, for its owner only, which becomes `out` when all went well. BadFile, DiskFull."""
     with _replace_whole(out) as draft:
         nameless = _open_nameless(out.parent)
-        with os.fdopen(_open_named(draft) if nameless is None else nameless, "w+b") as file:
+        with create_private(draft) if nameless is None else os.fdopen(nameless, "w+b") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -33,7 +34,7 @@ def open_target(out: Path) -> Iterator[IO[bytes]]:
 def draft_path(out: Path) -> Iterator[Path]:
     """Have an empty file for a library that writes to files by their names only. BadFile, DiskFull."""
     with _replace_whole(out) as draft:
-        os.close(_open_named(draft))
+        create_private(draft).close()
         yield draft
 
 
@@ -62,10 +63,6 @@ def text_writer(file: IO[bytes], encoding: str = "utf-8") -> Iterator[IO[str]]:
         yield wrapped
     finally:
         wrapped.detach()
-
-
-def _open_named(draft: Path) -> int:
-    return os.open(draft, os.O_RDWR | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o600)
 
 
 def _open_nameless(folder: Path) -> int | None:

@@ -25,6 +25,7 @@ from fieldsync.replica import protocol_versions
 from fieldsync.replica.node import Node
 from fieldsync.store import ReadTx
 from fieldsync.store.contract import SERVERS, Device, KnownServer, PackedPart, Progress
+from fieldsync.store.private_files import create_private
 from fieldsync.topology import clock_skew, reserved_entries, upstream
 from fieldsync.topology.sync_results import BroughtCommits, BroughtStates, PackedBundle, UnpackedBundle
 from fieldsync.wire import bundle_format, messages, row_batches
@@ -190,9 +191,7 @@ def _write_bundle(
         draft = file.with_name(file.name + ".new")
         try:
             draft.unlink(missing_ok=True)
-            with open(  # noqa: PTH123 - a path's own open takes no permissions
-                os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600), "wb"
-            ) as out:
+            with create_private(draft) as out:
                 age.encrypt(chained([head], spool), out, to)
                 out.flush()
                 os.fsync(out.fileno())
