@@ -45,8 +45,10 @@ lint: $(READY)
 bench: $(READY)
 	$(BIN)/python -m benchmarks.run --records $(N)
 
+# the pages that code makes, then all of them as a site in the folder site; with --quiet, mkdocs would not count its warnings
 docs: $(READY)
 	$(BIN)/python -m docs.generate
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 # every English sentence into fieldsync/locale/*/LC_MESSAGES/fieldsync.po, and these into .mo; names what waits for a translator
 words: $(READY)
@@ -65,4 +67,4 @@ lock: $(READY)
 	$(BIN)/uv pip compile $(PINNED) --constraint requirements.lock pyproject.toml --output-file requirements-runtime.lock
 
 clean:
-	rm -rf $(VENV) $(VENV)-* dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-* dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,5 +1,5 @@
 """Writes the documentation that code knows better than people: docs/cli.md in both languages, docs/man, docs/json.md with its schema, the
-index of docs/decisions, and the worked examples on docs/formats' pages.
+Arabic glossary, the index of docs/decisions, and the worked examples on docs/formats' pages.
 
 An example stands between `<!-- example: NAME -->` and `<!-- end -->`; NAME is one of docs/examples.py or docs/frame_examples.py. A table
 stands between `<!-- table: NAME -->` and `<!-- end -->`; NAME is one of docs/tables.py.
@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from docs import decision_index, frame_examples, json_page, man_pages  # noqa: F401 - frame_examples adds its examples
+from docs import decision_index, frame_examples, glossary_page, json_page, man_pages  # noqa: F401 - frame_examples adds its examples
 from docs.examples import EXAMPLES
 from docs.tables import TABLES
 
@@ -149,6 +149,7 @@ def pages() -> dict[Path, str]:
         HERE / "cli.md": cli_page("en"),
         HERE / "cli.ar.md": cli_page("ar"),
         **{HERE / "man" / name: text for name, text in man_pages.man_pages(exit_codes()).items()},
+        HERE / "glossary.ar.md": glossary_page.page(),
         HERE / "json.md": json_page.page(),
         HERE / "json-schema.json": json_page.schema_text(),
         decision_index.FOLDER / "README.md": decision_index.page(),
