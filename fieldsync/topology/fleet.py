@@ -187,11 +187,12 @@ def _needs(node: Node, device: Device, seen: _Seen, now: int, times: tuple[int, 
         found["clock"] = None
     if device.pending:
         found["pending"] = None
-    ours = seen.via == node.serving_key.device or seen.via is None
+    # where a device joined is not known of those that joined before 0.2, and branches of 0.1 do not report
+    never_met = seen.via == node.serving_key.device and not device.head
     if seen.kind != "server":
         if seen.at and now - seen.at > (LATE_BRANCH if seen.kind == BRANCH else LATE_LAPTOP):
             found["late"] = (now - seen.at) // DAY_MS
-        elif not seen.at and ours and not device.pending:
+        elif not seen.at and never_met and not device.pending:
             found["never_synced"] = None
         elif seen.report is None:
             found["unknown"] = None

@@ -173,6 +173,22 @@ def test_an_old_branch_pushes_everything(world: World) -> None:
     assert places(jbl) & {"by Amal", "by Samar"}
 
 
+def test_the_fleet_below_an_old_branch_is_not_called_unused(world: World) -> None:
+    """Nora syncs with a branch of 0.1, which reports nothing: "unknown", and not "never synced: ask, otherwise revoke it"."""
+    hq, jbl, nora = world.hq, world.jbl, world.nora
+    with hq.serving():
+        jbl.json("server", "upstream", "sync")  # both are of 0.1: it does not tell where Nora joined
+    hq.update()
+    for after in range(2):
+        fleet = {one["person"]: [need["what"] for need in one["needs"]] for one in hq.json("server", "fleet")}
+        assert fleet["Nora"] == ["unknown"], after
+        if not after:
+            with jbl.serving():
+                nora.json("sync")
+            with hq.serving():
+                told_to_update(jbl, "server", "upstream", "sync")
+
+
 def test_a_new_branch_works_fully_with_an_old_headquarters(world: World) -> None:
     """The branch is updated first: commits and states travel both ways."""
     world.jbl.update()
