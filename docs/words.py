@@ -17,10 +17,11 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
+import fieldsync
 from fieldsync.ui.terminal import messages
 
 ROOT = Path(__file__).parents[1]
-LOCALE = ROOT / "fieldsync" / "locale"
+LOCALE = Path(fieldsync.__file__).parent / "locale"
 Key = tuple[str, str]  # context, English
 
 

@@ -6,7 +6,6 @@ import sys
 
 import pytest
 
-from tests.cast import ROOT
 from tests.cli.conftest import World
 
 ARGS, ACTION, ASKS = "_TYPER_COMPLETE_ARGS", "_TYPER_COMPLETE_FISH_ACTION", "_FIELDSYNC_COMPLETE"
@@ -111,7 +110,7 @@ def test_the_bash_script_works(world: World) -> None:
     assert "complete " in script
     bash = shutil.which("bash")
     assert bash is not None
-    called = f'"{sys.executable}" "{ROOT / "cli.py"}" "$@"'
+    called = f'"{sys.executable}" -m fieldsync "$@"'
     program = world.folder / "fieldsync"
     program.write_text(f"#!{bash}\n{called}\n", "utf-8")
     program.chmod(0o755)

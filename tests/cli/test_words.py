@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
+import fieldsync
 from docs import words
 from fieldsync import errors
 from fieldsync.cli import COMMANDS
 from fieldsync.schema import load
 from fieldsync.ui import words_en
 from fieldsync.ui.terminal import messages
-from tests.cast import ROOT
 
 ARABIC, ENGLISH = messages.load_catalogue("ar"), messages.load_catalogue("en")
 
@@ -102,7 +102,7 @@ def test_both_languages_tell_the_same_things_to_type() -> None:
 
 def test_what_an_error_is_about_is_a_word_of_the_language() -> None:
     """Whatever the source calls too large, of another version, damaged or not there has a word for people."""
-    source = "\n".join(path.read_text(encoding="utf-8") for path in Path(ROOT, "fieldsync").rglob("*.py"))
+    source = "\n".join(path.read_text(encoding="utf-8") for path in Path(fieldsync.__file__).parent.rglob("*.py"))
     about = set(
         re.findall(r'(?:TooLarge|BadVersion|PeerOutdated|NotFound|StoreDamaged)\((?:what|part)="([a-z_]+)"', source)
     )
@@ -177,7 +177,7 @@ def test_clauses_have_the_separator_of_the_language() -> None:
 
 def test_every_key_that_is_said_is_there() -> None:
     """Keys in the source stand in the catalogue, and reasons that the code gives have words."""
-    source = "\n".join(path.read_text(encoding="utf-8") for path in Path(ROOT, "fieldsync").rglob("*.py"))
+    source = "\n".join(path.read_text(encoding="utf-8") for path in Path(fieldsync.__file__).parent.rglob("*.py"))
     said = set(re.findall(r'(?:say|phrase|_asked|_phrase|tell)\(\s*"([a-z_]+)"', source))
     assert said - ENGLISH.keys() == set()
     reasons = set(re.findall(r'_illegal\(field, "([a-z_]+)"', source))
