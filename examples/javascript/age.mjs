@@ -1,5 +1,7 @@
 // age files with X25519 recipients, https://age-encryption.org/v1; which bundles are: docs/formats/bundle.md.
-import { createDecipheriv, createHmac, createPrivateKey, createPublicKey, diffieHellman, hkdfSync, timingSafeEqual } from "node:crypto";
+import {
+  createDecipheriv, createHmac, createPrivateKey, createPublicKey, diffieHellman, hkdfSync, timingSafeEqual,
+} from "node:crypto";
 import { Refused } from "./msgpack.mjs";
 
 const BECH32 = "qpzry9x8gf2tvdw0s3jn54khce6mua7l";
@@ -90,7 +92,8 @@ function readHeader(bytes) {
 
 /** The file key, from whichever X25519 stanza this identity opens; other stanzas, as of "grease", are passed over. */
 function fileKey(stanzas, identity) {
-  const secret = createPrivateKey({ key: Buffer.concat([PKCS8_X25519, identityBytes(identity)]), format: "der", type: "pkcs8" });
+  const der = Buffer.concat([PKCS8_X25519, identityBytes(identity)]);
+  const secret = createPrivateKey({ key: der, format: "der", type: "pkcs8" });
   const recipient = createPublicKey(secret).export({ format: "der", type: "spki" }).subarray(-32);
   for (const { words, body } of stanzas) {
     if (words[0] !== "X25519" || words.length !== 2) continue;

@@ -25,22 +25,22 @@ function within(read) {
 /**
  * The content of a bundle, as `age -d` prints it: `{manifest, sender, frames, messages, commits, states}`.
  *
- * `keys` is a Map of device id in hex → public key, of devices that the reader knows. Without the sender among them it is
- * proved only that the bundle is of whoever has the key in its manifest. Commits of devices whose key is neither there
- * nor in the bundle are in `unproved`.
+ * `known` are the devices that the reader knows, a Map of id in hex → public key, or null where it has only the id. Without
+ * any it is proved only that the bundle is of whoever has the key in its manifest. Devices with commits inside whose key is
+ * neither known nor in the bundle are in `unproved`.
  */
-export function readBundle(content, keys = new Map()) {
+export function readBundle(content, known = new Map()) {
   const [manifest, bytes] = readOutside(content);
   const sender = deviceOf(manifest.key).toString("hex");
-  const known = keys.get(sender);
-  need(keys.size === 0 || known?.equals(manifest.key), "the sender is not known");
+  need(known.size === 0 || known.has(sender), "the sender is not known"); // an id is the hash of its key
   const frames = within(() => readListed(bytes, manifest.frames));
   const messages = within(() => frames.map(({ kind, payload }) => [KINDS[kind], readMessage(KINDS[kind], payload)]));
   const enrolled = messages.flatMap(([name, message]) => (name === "PEER" ? message.devices : []));
-  const all = new Map([...enrolled.map(({ device, key }) => [device.toString("hex"), key]), ...keys, [sender, manifest.key]]);
-  const told = (wanted) => messages.filter(([name]) => name === wanted).map(([, message]) => message);
-  const { commits, unproved } = within(() => proveCommits(told("COMMITS"), manifest, all));
-  const states = within(() => told("STATES").flatMap((message) => (message.rows.length ? readStateRows(message.rows) : [])));
+  const told = enrolled.map(({ device, key }) => [device.toString("hex"), key]);
+  const keys = new Map([...told, ...[...known].filter(([, key]) => key), [sender, manifest.key]]);
+  const all = (wanted) => messages.filter(([name]) => name === wanted).map(([, message]) => message);
+  const { commits, unproved } = within(() => proveCommits(all("COMMITS"), manifest, keys));
+  const states = within(() => all("STATES").flatMap((message) => (message.rows.length ? readStateRows(message.rows) : [])));
   need(commits.length === manifest.commits && states.length === manifest.states, "another number of commits or states");
   return { manifest, sender, frames, messages, commits, states, unproved };
 }

@@ -1,5 +1,6 @@
 // Columns, docs/formats/columns.md: many values of one field in few bytes.
 import { codeOf } from "./codes.mjs";
+import { checkValue } from "./commit.mjs";
 import { exact, Float, isInteger, Refused, unpack } from "./msgpack.mjs";
 
 const [RAW, CONST, NULLABLE, INTEGERS, DECIMALS, CHOICES, DIGITS, WORDS, TEXTS, CODES] = Array(10).keys();
@@ -52,11 +53,12 @@ export function readCounts(bytes, count) {
 
 function raw(item) {
   need(Array.isArray(item), "an array");
+  item.forEach((value) => checkValue(value));
   return item;
 }
 
 function constant(item, count) {
-  need(!Array.isArray(item), "a list as the value of CONST");
+  checkValue(item);
   return Array(count).fill(item);
 }
 

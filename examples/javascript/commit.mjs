@@ -30,48 +30,50 @@ function rising(list, compare) {
   return list.every((item, n) => n === 0 || compare(list[n - 1], item) < 0);
 }
 
-function checkValue(value, depth) {
+/** Refuse a value that no register may have. */
+export function checkValue(value, depth = 0) {
   need(!(value instanceof Float) || Number.isFinite(value.value), "NaN or infinity");
-  if (Buffer.isBuffer(value)) return;
+  need(!Buffer.isBuffer(value), "bytes as a value");
   if (Array.isArray(value) || value instanceof Map) {
     need(depth < MAX_VALUE_DEPTH, "a value nested too deep");
     for (const item of value.values()) checkValue(item, depth + 1);
   }
 }
 
-function checkContext(context) {
+// Names and pairs out of order are illegal_value to a server, which keeps the commit; they do not make it unreadable.
+function checkContext(context, fields) {
   need(Array.isArray(context), "context");
   for (const group of context) {
     need(Array.isArray(group) && group.length === 2 && group.every(Array.isArray), "a group of names and pairs");
     const [names, pairs] = group;
-    need(names.every((name) => typeof name === "string") && rising(names, byCodePoint), "names in order");
-    need(pairs.every((pair) => Array.isArray(pair) && pair.length === 2 && isId(pair[0]) && isCount(pair[1])), "pairs");
-    need(rising(pairs, (a, b) => Buffer.compare(a[0], b[0])), "pairs by device");
+    need(names.every((name) => fields.has(name)), "names of the commit's fields");
+    need(pairs.every((pair) => Array.isArray(pair) && pair.length === 2 && isId(pair[0]) && isCount(pair[1], 1)), "pairs");
   }
 }
 
-/** A commit's items, or null in place of a commit that is not in canonical form. */
+/** A commit's items; what is not the canonical form of a commit is refused. */
 export function readCommit(bytes) {
   if (bytes.length > MAX_BYTES) throw new Refused("too_large", "a commit beyond 256 KiB");
   const items = unpack(bytes);
-  need(Array.isArray(items) && items.length > 0, "an array");
-  if (isInteger(items[0]) && items[0] !== 1) throw new Refused("bad_version", `a commit of format ${items[0]}`);
-  need(items.length === NAMES.length, "an array of eleven");
+  need(Array.isArray(items) && items.length === NAMES.length, "an array of eleven");
   const commit = Object.fromEntries(NAMES.map((name, n) => [name, items[n]]));
   checkCommit(commit);
   need(pack(items).equals(bytes), "not in canonical form");
   return commit;
 }
 
-function checkCommit(commit) {
+/** Refuse a commit whose items are of other types or beyond the limits. */
+export function checkCommit(commit) {
+  need(isInteger(commit.format) && commit.format > 0, "format");
+  if (commit.format > 1) throw new Refused("bad_version", `a commit of format ${commit.format}`);
   need(isId(commit.device) && isId(commit.record), "ids of 16 bytes");
   need(isCount(commit.seq, 1) && isCount(commit.stamp), "seq and stamp");
   need(typeof commit.author === "string" && typeof commit.type === "string", "author and type");
   need(isInteger(commit.form) && (commit.note === null || typeof commit.note === "string"), "form and note");
   need(commit.fields instanceof Map && commit.fields.size <= MAX_FIELDS, "a map of fields");
   need(rising([...commit.fields.keys()], byCodePoint), "fields in order");
-  for (const value of commit.fields.values()) checkValue(value, 0);
-  checkContext(commit.context);
+  for (const value of commit.fields.values()) checkValue(value);
+  checkContext(commit.context, commit.fields);
 }
 
 /** A commit's canonical bytes, from its items. */

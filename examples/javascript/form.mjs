@@ -14,9 +14,10 @@ export class Form {
     this.lists = lists;
   }
 
-  /** The policy of a field, which has members (`FIELD/…`) or not. */
-  policy(field, hasMembers) {
-    return SYSTEM[field] ?? this.fields[field]?.merge ?? (hasMembers ? "set" : "review");
+  /** The policy of a field, of which there are members (`FIELD/…`) only, or a register of its own. */
+  policy(field, membersOnly) {
+    const told = SYSTEM[field] ?? this.fields[field]?.merge ?? (membersOnly ? "set" : "review");
+    return told === "derived" ? "review" : told; // nobody writes a derived field; what stands there all the same is looked at
   }
 
   /** The choices or states of a field in their order, or null of other fields. */

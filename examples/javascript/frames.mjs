@@ -28,6 +28,7 @@ export function splitFrames(bytes) {
     if (at + 5 > bytes.length) throw new Refused("bad_frame", "an unfinished frame");
     const [kind, packed, size] = [bytes[at] & ~COMPRESSED, bytes[at] >= COMPRESSED, bytes.readUInt32BE(at + 1)];
     if (!KINDS[kind] || (kind === PART && packed)) throw new Refused("bad_frame", `a frame of kind ${bytes[at]}`);
+    if (kind === PART && frames.length === 0) throw new Refused("bad_frame", "a stream that begins with a part");
     if (size > MAX_SENT) throw new Refused("too_large", `a frame of ${size} bytes`);
     if (at + 5 + size > bytes.length) throw new Refused("bad_frame", "an unfinished frame");
     sent.push(bytes.subarray(at + 5, at + 5 + size));

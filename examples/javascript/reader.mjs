@@ -1,7 +1,7 @@
-// Open a bundle and print what is in it: node reader.mjs BUNDLE IDENTITY [KEY …]
+// Open a bundle and print what is in it: node reader.mjs BUNDLE IDENTITY [DEVICE …]
 //
-// IDENTITY is a file with the reader's `AGE-SECRET-KEY-1…`. KEY is the public key, in hexadecimal, of a device that the
-// reader knows: of the sender, and of each device whose commits a branch carries.
+// IDENTITY is a file with the reader's `AGE-SECRET-KEY-1…`. DEVICE is a device that the reader knows, its id or public key in
+// hexadecimal: the sender, and each device whose commits a branch carries (its key).
 import { readFileSync } from "node:fs";
 import { decrypt } from "./age.mjs";
 import { readBundle } from "./bundle.mjs";
@@ -12,8 +12,10 @@ import { shown, shownCommit, shownState } from "./shown.mjs";
 
 const DAMAGED = 8;
 
-function print([file, identity, ...keys]) {
-  const known = new Map(keys.map((key) => Buffer.from(key, "hex")).map((key) => [deviceOf(key).toString("hex"), key]));
+function print([file, identity, ...devices]) {
+  const isId = (device) => device.length === 32;
+  const idOf = (device) => (isId(device) ? device : deviceOf(Buffer.from(device, "hex")).toString("hex"));
+  const known = new Map(devices.map((device) => [idOf(device), isId(device) ? null : Buffer.from(device, "hex")]));
   const bundle = readBundle(decrypt(readFileSync(file), readFileSync(identity, "utf8")), known);
   const said = {
     sender: bundle.sender,

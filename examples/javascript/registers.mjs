@@ -75,7 +75,8 @@ export function stateOf(commit) {
   return { record, type, base: null, registers };
 }
 
-function larger(a, b) {
+/** The larger of both, device by device. */
+export function larger(a, b) {
   const joined = new Map(a);
   for (const [device, seq] of b) if (!(joined.get(device) >= seq)) joined.set(device, seq);
   return joined;

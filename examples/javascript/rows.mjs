@@ -1,6 +1,6 @@
 // Commits and states as rows, docs/formats/frames.md: tables in columns.
 import { readColumn, readCounts } from "./columns.mjs";
-import { commitBytes, isId } from "./commit.mjs";
+import { checkCommit, commitBytes, isId } from "./commit.mjs";
 import { isInteger, Refused, unpack } from "./msgpack.mjs";
 import { baseRegisters, contextOf, register } from "./registers.mjs";
 
@@ -17,7 +17,8 @@ function array(item, size) {
 }
 
 function count(item, most = MAX_ROWS) {
-  need(isInteger(item) && item >= 0 && item <= most, `a count up to ${most}`);
+  need(isInteger(item) && item >= 0, "a count");
+  if (item > most) throw new Refused("too_large", `more than ${most} rows`);
   return item;
 }
 
@@ -111,7 +112,6 @@ export function readCommitRows(bytes) {
   need(Array.isArray(types), "types");
   types.forEach((type) => array(type, 2));
   const [format, size, rows, kinds, ids, notes, values, groups, contexts, partial] = array(body, 10);
-  if (format !== 1) throw new Refused("bad_version", `commits of format ${format}`);
   const writes = readWrites(rows, count(size), directories);
   need(writes.every((write) => write.seen.length === 0), "no pairs beside the contexts");
   const kindOf = readCounts(kinds, size).map((index) => at(types, index));
@@ -129,6 +129,7 @@ export function readCommitRows(bytes) {
     return { format, device, seq, stamp, author, type, form, record, note, fields, context };
   });
   pairs.end();
+  commits.forEach(checkCommit);
   return commits.map((commit) => ({ commit, body: commitBytes(commit) }));
 }
 

@@ -1,6 +1,7 @@
 // Settling, docs/formats/settle.md: what a record shows, and where a person must decide.
 //
 // `knowledge` is what a node knows beside the record: {form, personOf(device), isOff(device, seq)}.
+import { MAX_COUNT } from "./commit.mjs";
 import { compareValues, isEqual } from "./equality.mjs";
 import { byCodePoint, isInteger } from "./msgpack.mjs";
 import { isSame } from "./registers.mjs";
@@ -16,28 +17,30 @@ export function byAge(heads) {
   });
 }
 
-function newest(heads) {
-  return byAge(heads).at(-1);
+/** Whether a head is a decision that was taken back. */
+export function isReopened({ value }) {
+  return value instanceof Map && value.has("reopened");
 }
 
-/** The heads in a decision that was taken back, as far as they can be read; none of any other head. */
-export function reopenedHeads({ value }) {
-  const listed = value instanceof Map ? value.get("reopened") : undefined;
-  if (!Array.isArray(listed)) return [];
-  return listed.filter(isHead).map(([device, seq, stamp, author, chosen]) => ({ device, seq, stamp, author, value: chosen }));
+/** The heads that a head stands for: those in a decision that was taken back, if all can be read, else itself. */
+function standing(head) {
+  const listed = isReopened(head) ? head.value.get("reopened") : null;
+  if (!Array.isArray(listed) || !listed.length || !listed.every(isHead)) return [head];
+  return listed.map(([device, seq, stamp, author, value]) => ({ device, seq, stamp, author, value }));
 }
 
 function isHead(head) {
   if (!Array.isArray(head) || head.length !== 5) return false;
   const [device, seq, stamp, author] = head;
-  return /^[0-9a-f]{32}$/.test(device) && isInteger(seq) && isInteger(stamp) && typeof author === "string";
+  const isCount = (number) => isInteger(number) && number >= 0 && number < MAX_COUNT;
+  return /^[0-9a-f]{32}$/.test(device) && isCount(seq) && seq > 0 && isCount(stamp) && typeof author === "string";
 }
 
 /** Whether the one head has written over somebody else's commit that the other neither is nor has written over. */
 function overSomebody([head, context], [other, otherContext], personOf) {
   if (!context || !otherContext) return false;
   return [...context].some(([device, seq]) => {
-    if (personOf(device) === personOf(head.device)) return false;
+    if ([personOf(head.device), head.author].includes(personOf(device))) return false;
     return !(other.device === device && other.seq >= seq) && !(otherContext.get(device) >= seq);
   });
 }
@@ -48,16 +51,19 @@ export function isOverSomebody({ heads, contexts }, personOf) {
   return pairs.some((one) => pairs.some((other) => one !== other && overSomebody(one, other, personOf)));
 }
 
+/** Whether heads whose values are equal are in conflict all the same. */
+function isApart({ heads, contexts }, personOf) {
+  if (heads.some(isReopened)) return contexts.some((context) => !isEqual(context, contexts[0]));
+  return isOverSomebody({ heads, contexts }, personOf);
+}
+
 /** What a register of a plain field shows: `{head, conflict}`. */
 export function settleRegister(register, field, policy, { form, personOf, isOff }) {
-  const back = register.heads.map(reopenedHeads);
-  if (back.some((inner) => inner.length)) {
-    const heads = register.heads.flatMap((head, n) => (back[n].length ? back[n] : [head]));
-    return { head: settleHeads(heads, field, policy, { form, isOff }).head, conflict: true };
-  }
-  const settled = settleHeads(register.heads, field, policy, { form, isOff });
-  if (settled.conflict || !UNDECIDED.includes(policy) || !isOverSomebody(register, personOf)) return settled;
-  return { head: policy === "review" ? settled.head : byAge(register.heads)[0], conflict: true };
+  const heads = new Map(register.heads.flatMap(standing).map((head) => [`${head.device} ${head.seq}`, head]));
+  const settled = settleHeads([...heads.values()], field, policy, { form, isOff });
+  if (settled.conflict || heads.size === 1 || !UNDECIDED.includes(policy) || !isApart(register, personOf)) return settled;
+  const ordered = byAge([...heads.values()]);
+  return { head: ordered.at(policy === "review" ? -1 : 0), conflict: true };
 }
 
 function settleHeads(heads, field, policy, { form, isOff }) {
@@ -107,7 +113,7 @@ function tallyOf(members) {
 }
 
 function logOf(members) {
-  const last = [...members.values()].map(({ heads }) => newest(heads)).filter(({ value }) => value !== null);
+  const last = [...members.values()].map(({ heads }) => heads.at(-1)).filter(({ value }) => value !== null);
   const entries = byAge(last).map(({ stamp, author, value }) => new Map([
     ["at", new Date(Number(BigInt(stamp) >> 16n)).toISOString()], ["by", author], ["text", value],
   ]));
@@ -121,7 +127,7 @@ export function settle(state, knowledge) {
   const document = new Map();
   const conflicts = new Set();
   for (const [field, { plain, members }] of fieldsOf(state.registers)) {
-    const policy = knowledge.form.policy(field, members.size > 0);
+    const policy = knowledge.form.policy(field, plain === null);
     if (policy === "none") continue;
     let value = null;
     if (GATHERED[policy]) value = GATHERED[policy](members);
@@ -130,7 +136,7 @@ export function settle(state, knowledge) {
       value = head.value;
       if (conflict) conflicts.add(field);
     }
-    if (value !== null) document.set(field, value);
+    if (value !== null && !(Array.isArray(value) && value.length === 0)) document.set(field, value);
   }
   settleDeletion(state, document, conflicts);
   if ((document.get("_not_same") ?? []).includes(document.get("_same_as"))) conflicts.add("_same_as");
@@ -151,14 +157,12 @@ function fieldsOf(registers) {
 
 function settleDeletion({ base, registers }, document, conflicts) {
   const deletions = registers.get("_deleted")?.heads.filter(({ value }) => value instanceof Map) ?? [];
-  if (!document.has("_deleted")) return;
-  const shown = document.get("_deleted");
-  if (shown instanceof Map) document.set("_deleted", shown.get("reason"));
+  if (document.get("_deleted") instanceof Map) document.set("_deleted", document.get("_deleted").get("reason"));
   const made = base && { device: base.device.toString("hex"), seq: base.seq };
   for (const deletion of deletions) {
     for (const [name, { heads }] of registers) {
-      if (name === "_deleted") continue;
-      const unseen = heads.filter((head) => !isSame(head, deletion) && !hasSeen(deletion.value, name, head, made));
+      const others = heads.filter((head) => !deletions.some((each) => isSame(each, head)));
+      const unseen = others.filter((head) => !hasSeen(deletion.value, name, head, made));
       if (unseen.length) conflicts.add("_deleted");
     }
   }

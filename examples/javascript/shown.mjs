@@ -3,7 +3,7 @@ import { Float } from "./msgpack.mjs";
 
 function float(value) {
   if (Object.is(value, -0)) return "-0.0";
-  return Number.isInteger(value) ? `${value}.0` : String(value);
+  return /^-?\d+$/.test(String(value)) ? `${value}.0` : String(value);
 }
 
 /** A value as JSON can say it: bytes, floats, large integers and maps are marked. */

@@ -36,12 +36,11 @@ export function openSlots(text, kind, secret) {
   if (!isWhole(file) || `${JSON.stringify(file, null, 1)}\n` !== text) throw new Refused("store_damaged", "the checksum");
   const slot = file.slots.find((each) => each.kind === kind);
   const { wrapped, ...rest } = { ...slot, version: file.version, store: file.store };
-  const hex = { salt: Buffer.from(slot.salt, "base64").toString("hex"), nonce: Buffer.from(slot.nonce, "base64").toString("hex") };
+  const [salt, nonce] = [slot.salt, slot.nonce].map((text) => Buffer.from(text, "base64"));
+  const hex = { salt: salt.toString("hex"), nonce: nonce.toString("hex") };
   const bound = Object.fromEntries(Object.entries({ ...rest, ...hex }).sort(([a], [b]) => (a < b ? -1 : 1)));
   const sealed = Buffer.from(wrapped, "base64");
-  const decipher = createDecipheriv("chacha20-poly1305", wrappingKey(slot, secret), Buffer.from(slot.nonce, "base64"), {
-    authTagLength: 16,
-  });
+  const decipher = createDecipheriv("chacha20-poly1305", wrappingKey(slot, secret), nonce, { authTagLength: 16 });
   decipher.setAAD(Buffer.from(JSON.stringify(bound)));
   decipher.setAuthTag(sealed.subarray(-16));
   const key = decipher.update(sealed.subarray(0, -16));

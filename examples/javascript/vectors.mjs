@@ -155,11 +155,16 @@ const crypto = path(tests, "crypto");
 const slots = readFileSync(path(crypto, "slots-1.json"), "utf8");
 const secrets = { passphrase: "سرّ 1", keyfile: Buffer.alloc(32, "k"), recovery: "AUCQ-KBIF-AUCQ-KBIF-AUCQ-KBIF-AUCQ-KBIF" };
 const aged = (file) => decrypt(readFileSync(file), IDENTITY);
+const ages = {
+  "bundle-up": bundle(aged(path(tests, "wire/vectors/bundle-up.age"))),
+  "bundle-1": aged(path(crypto, "bundle-1.age")).toString("hex"),
+};
+const keys = Object.entries(secrets).map(([kind, secret]) => [kind, openSlots(slots, kind, secret).toString("hex")]);
 const said = {
   wire: wire(path(tests, "wire/vectors")),
   settle: settling(path(tests, "core/vectors/settle.json")),
   registers: JSON.parse(readFileSync(path(tests, "core/vectors/registers.json"))).cases.map(edit),
-  age: { "bundle-up": bundle(aged(path(tests, "wire/vectors/bundle-up.age"))), "bundle-1": aged(path(crypto, "bundle-1.age")).toString("hex") },
-  slots: Object.fromEntries(Object.entries(secrets).map(([kind, secret]) => [kind, openSlots(slots, kind, secret).toString("hex")])),
+  age: ages,
+  slots: Object.fromEntries(keys),
 };
 process.stdout.write(JSON.stringify(said, (key, value) => (typeof value === "bigint" ? exact(value) : value)));

@@ -24,7 +24,9 @@ class Policy(NamedTuple):
 
     def values_equal(self, a: Value, b: Value) -> bool:
         """Return whether two values are the same once normalised; codes of choices and states are compared exactly."""
-        return a == b if self.order or self.lifecycle is not None else names.equal_values(a, b)
+        if self.order or self.lifecycle is not None:
+            return a == b and isinstance(a, bool) == isinstance(b, bool)
+        return names.equal_values(a, b)
 
 
 class SettledValue(NamedTuple):
@@ -182,6 +184,9 @@ def settle_tally_part(register: Register) -> int:
     return max((h.value for h in register.heads if isinstance(h.value, int)), default=0)
 
 
+_UNORDERED = 2
+
+
 def _extreme_head(heads: tuple[Head, ...], policy: Policy) -> Head | None:
     known = [head for head in heads if head.value is not None]
 
@@ -191,12 +196,14 @@ def _extreme_head(heads: tuple[Head, ...], policy: Policy) -> Head | None:
             return policy.order.index(value) if value in policy.order else -1, 0, ""
         if isinstance(value, int | float):
             return 0, value, ""
-        return 1, 0, str(value)
+        return (1, 0, value) if isinstance(value, str) else (_UNORDERED, 0, "")
 
     pick = max if policy.merge == "greatest" else min
     best = pick(known, key=lambda h: (*rank(h), h.device, h.seq), default=None)
-    if best is None or any(rank(h)[0] != rank(best)[0] for h in known if not policy.order):
-        return None  # values of different kinds have no greatest: a person looks
+    if best is None or (
+        not policy.order and any(rank(h)[0] != rank(best)[0] or rank(h)[0] == _UNORDERED for h in known)
+    ):
+        return None  # values of different kinds have no greatest, nor have lists and maps: a person looks
     return newest_head(head for head in known if rank(head) == rank(best))
 
 

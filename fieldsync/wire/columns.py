@@ -199,7 +199,7 @@ def _decode_raw(content: list[Value], _count: int) -> list[Any]:
 
 def _decode_nullable(content: tuple[bytes, bytes], count: int) -> list[Any]:
     mask, inner = content
-    if not isinstance(mask, bytes) or len(mask) != count:
+    if not isinstance(mask, bytes) or len(mask) != count or mask.translate(None, b"\x00\x01"):
         raise errors.BadFrame(reason="column")
     known = iter(_decode_nested(inner, count - mask.count(0), _KNOWN))
     return [next(known) if there else None for there in mask]
@@ -207,6 +207,8 @@ def _decode_nullable(content: tuple[bytes, bytes], count: int) -> list[Any]:
 
 def _decode_integers(content: tuple[int, int, int, int, bytes], count: int) -> list[int]:
     steps, first, low, width, planes = content
+    if steps not in (0, 1):
+        raise errors.BadFrame(reason="column")
     if steps:
         values = [first]
         value = first

@@ -125,6 +125,22 @@ def test_values_of_different_types_need_review() -> None:
     assert settle(register(found), Policy("greatest")).look
 
 
+def test_lists_and_maps_have_no_greatest() -> None:
+    """No form allows them; they never rank by how a programming language would print them."""
+    for one, other in ((["b"], ["a"]), ({"a": 1}, ["a"]), ("z", ["a"]), (1, {"a": 1})):
+        found = register((Head(A, 1, 1, "", one), Head(B, 1, 2, "", other)))
+        for policy in ("greatest", "least"):
+            settled = settle(found, Policy(policy))
+            assert (settled.value, settled.look) == (other, True)
+
+
+def test_true_is_not_1_in_a_choice_either() -> None:
+    """Choices and states are compared exactly."""
+    found = register((Head(A, 1, 1, "", True), Head(B, 1, 2, "", 1)))
+    assert settle(found, Policy("review", ORDER)).look
+    assert settle(found, Policy("once", ORDER)).value is True
+
+
 @given(heads(st.sampled_from(APPROVAL.states)))
 def test_furthest_follows_the_lifecycle_and_asks_where_it_forks(found: tuple[Head, ...]) -> None:
     """Approved beats requested; approved against rejected is for a person."""

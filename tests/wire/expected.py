@@ -55,7 +55,8 @@ def _commit(body: bytes) -> dict[str, Any]:
     return {"commit": plain(commits.decode_commit(body)), "body": body.hex(), "hash": hashlib.sha256(body).hexdigest()}
 
 
-def _state(state: State) -> dict[str, Any]:
+def plain_state(state: State) -> dict[str, Any]:
+    """Return a state as JSON."""
     found = {
         name: {
             "heads": plain(register.heads), "seen": plain(sorted(register.seen.items())),
@@ -111,7 +112,7 @@ def expected(name: str) -> Any:
         case "commits":
             return [_commit(commits.encode(one)) for one in row_batches.unpack_commits(raw)]
         case "states":
-            return [_state(state) for state in row_batches.unpack_states(raw)]
+            return [plain_state(state) for state in row_batches.unpack_states(raw)]
         case "column":
             return plain(columns.decode_column(raw, len(frozen.VALUES[rest])))
         case "frame":

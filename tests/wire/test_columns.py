@@ -126,6 +126,18 @@ def test_an_empty_column_is_empty() -> None:
     assert columns.decode_column(columns.encode_column([]), 0) == []
 
 
+@pytest.mark.parametrize("other", [2, 255])
+def test_masks_and_steps_are_0_or_1(other: int) -> None:
+    """All readers refuse the same columns; what no version wrote is read by none."""
+    for good, bad, count in (
+        (column(columns.NULLABLE, (b"\x01\x00", column(columns.CONST, 7))), column(columns.NULLABLE, (bytes([other, 0]), column(columns.CONST, 7))), 2),
+        (column(columns.INTEGERS, (1, 5, 1, 0, b"")), column(columns.INTEGERS, (other, 5, 1, 0, b"")), 3),
+    ):  # fmt: skip
+        assert len(columns.decode_column(good, count)) == count
+        with pytest.raises(errors.BadFrame):
+            columns.decode_column(bad, count)
+
+
 @given(COLUMNS, st.integers(-3, 3).filter(bool))
 def test_a_wrong_count_is_refused(values: list[Any], more: int) -> None:
     """A column with more or fewer values than declared, except a repeated one."""
