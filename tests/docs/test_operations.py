@@ -52,7 +52,7 @@ class Operator:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.port = free_port()
-        self.recovery = ""
+        self.recovery = self.fingerprint = ""
         self.small_disk = False
         self._server: subprocess.Popen[str] | None = None
         for name in ("opt/fieldsync/bin", "etc", "var/lib", "srv", "mnt/disk2"):
@@ -124,6 +124,12 @@ class Operator:
                 one.partition("=")[::2] for one in told if "=" in one and not one.startswith("BASH_FUNC")
             )
         return self.there(said)
+
+    def note(self, said: str) -> None:
+        """Write down what headquarters' `server init` shows once."""
+        shown = re.search(r"joins: ([0-9A-F ]+)\nRecovery key.*: ((?:\w{4}-){7}\w{4})", said)
+        if shown is not None and not self.recovery:
+            self.fingerprint, self.recovery = shown[1].replace(" ", ""), shown[2]
 
     def administer(self, line: str) -> None:
         """Do what a line that needs root says, as far as a test can."""
@@ -201,10 +207,11 @@ def test_a_section_is_played(operator: Operator, title: str) -> None:
     for block in _blocks(title):
         if block.kind == "sh":
             said = operator.type(block)
-            found = re.search(r"Recovery key.*: ((?:\w{4}-){7}\w{4})", said)
-            operator.recovery = found[1] if found else operator.recovery
+            operator.note(said)
         elif block.kind == "text":
             check_printed(said, block.lines)
+            if "sha256 Fingerprint=" in said:
+                assert said.partition("=")[2].replace(":", "").startswith(operator.fingerprint)
         elif block.kind == "console":
             for line in block.lines:
                 operator.administer(line.removeprefix("# "))
