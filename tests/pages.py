@@ -3,11 +3,11 @@
 import re
 from typing import NamedTuple
 
-_BLOCK = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+_BLOCK = re.compile(r"^(?:<!-- play: ([^\n]*) -->\n)?```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
 class Block(NamedTuple):
-    """A fenced block: its kind, the words behind it, its lines."""
+    """A fenced block: its kind, the words of a comment `<!-- play: … -->` above it, its lines."""
 
     kind: str
     words: list[str]
@@ -16,7 +16,7 @@ class Block(NamedTuple):
 
 def blocks(text: str) -> list[Block]:
     """Return the fenced blocks of a page or of a part of one, in order."""
-    return [Block(kind, words.split(), lines.splitlines()) for kind, words, lines in _BLOCK.findall(text)]
+    return [Block(kind, words.split(), lines.splitlines()) for words, kind, lines in _BLOCK.findall(text)]
 
 
 def check_printed(said: str, lines: list[str]) -> None:

@@ -104,6 +104,12 @@ def _commands(page: Path) -> list[str]:
     return [line for block in blocks for line in block.splitlines() if line.startswith("fieldsync ")]
 
 
+@pytest.mark.parametrize("place", PLACES)
+def test_fences_say_a_language_and_no_more(place):
+    """With words behind it, the site shows a block as running text."""
+    assert re.findall(r"^```\w+ .*$", (ROOT / place).read_text("utf-8"), re.MULTILINE) == []
+
+
 @pytest.mark.parametrize("place", ["docs/architecture.md", "CONTRIBUTING.md"])
 def test_files_that_the_pages_name_are_there(place):
     """A reader who is sent to a file or folder of the program or of its tests finds it."""

@@ -1,8 +1,8 @@
 """docs/operations.md, played: its commands run in a shell, against a real server and real laptops, and print what the page says.
 
 Each `##` section is a test; they go on from one another, as the page does. A `sh` block runs as it stands, with the page's folders below
-a folder of the test and its address on this computer; the `text` block behind it is what it prints, `…` standing for anything. Words
-behind `sh` say where: on a laptop, with a wrong clock, or that the command fails (`!`). Of a `console` block, which needs root, those
+a folder of the test and its address on this computer; the `text` block behind it is what it prints, `…` standing for anything. A comment
+above it says where: on a laptop, with a wrong clock, or that the command fails (`!`). Of a `console` block, which needs root, those
 lines are played that can be: starting and stopping the service, and work on folders.
 """
 
