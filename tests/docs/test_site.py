@@ -120,9 +120,15 @@ def test_search_knows_both_languages(site: Path) -> None:
     assert '<script src="assets/iframe-worker.js"' in (site / "cli.ar.html").read_text("utf-8")
 
 
-def test_tables_show_a_bar_in_code_without_its_sign(site: Path) -> None:
-    """Git hosts need a \\ before a | in a table's code, the site shows the | alone."""
+def test_pages_look_as_on_git_hosts(site: Path) -> None:
+    """A | in a table's code has no sign before it, blocks are blocks, tables have no hole, lists go on."""
     assert "<code>--lang ar|en</code>" in (site / "cli.html").read_text("utf-8")
+    assert '<ol start="2">' in (site / "operations.html").read_text("utf-8")
+    left = {}
+    for file in site.rglob("*.html"):
+        text = re.sub(r"<pre.*?</pre>", "", file.read_text("utf-8"), flags=re.DOTALL)
+        left[file.name] = re.findall(r"```\w*|<p>\|.*|(?<=[.:])\n(?:-|\d\.) .*", text)
+    assert {name: found for name, found in left.items() if found} == {}
 
 
 def test_broken_links_and_anchors_stop_the_build(tmp_path: Path) -> None:
