@@ -109,7 +109,8 @@ function settleCase({ commits }, knowledge) {
   };
 }
 
-function settling(file) {
+/** What a file of the form of settle.json says: each case with its commits first to last, and last to first. */
+export function settling(file) {
   const { form, people, off, cases, compared: texts } = JSON.parse(readFileSync(file));
   const knowledge = {
     form: new Form(readToml(form)),
@@ -150,21 +151,31 @@ function edit({ policy: field, heads, seen }) {
   };
 }
 
-const tests = process.argv[2];
-const crypto = path(tests, "crypto");
-const slots = readFileSync(path(crypto, "slots-1.json"), "utf8");
-const secrets = { passphrase: "سرّ 1", keyfile: Buffer.alloc(32, "k"), recovery: "AUCQ-KBIF-AUCQ-KBIF-AUCQ-KBIF-AUCQ-KBIF" };
-const aged = (file) => decrypt(readFileSync(file), IDENTITY);
-const ages = {
-  "bundle-up": bundle(aged(path(tests, "wire/vectors/bundle-up.age"))),
-  "bundle-1": aged(path(crypto, "bundle-1.age")).toString("hex"),
-};
-const keys = Object.entries(secrets).map(([kind, secret]) => [kind, openSlots(slots, kind, secret).toString("hex")]);
-const said = {
-  wire: wire(path(tests, "wire/vectors")),
-  settle: settling(path(tests, "core/vectors/settle.json")),
-  registers: JSON.parse(readFileSync(path(tests, "core/vectors/registers.json"))).cases.map(edit),
-  age: ages,
-  slots: Object.fromEntries(keys),
-};
-process.stdout.write(JSON.stringify(said, (key, value) => (typeof value === "bigint" ? exact(value) : value)));
+/** What a file of the form of registers.json says. */
+export function editing(file) {
+  return JSON.parse(readFileSync(file)).cases.map(edit);
+}
+
+function everything(tests) {
+  const crypto = path(tests, "crypto");
+  const slots = readFileSync(path(crypto, "slots-1.json"), "utf8");
+  const secrets = { passphrase: "سرّ 1", keyfile: Buffer.alloc(32, "k"), recovery: "AUCQ-KBIF-AUCQ-KBIF-AUCQ-KBIF-AUCQ-KBIF" };
+  const aged = (file) => decrypt(readFileSync(file), IDENTITY);
+  const ages = {
+    "bundle-up": bundle(aged(path(tests, "wire/vectors/bundle-up.age"))),
+    "bundle-1": aged(path(crypto, "bundle-1.age")).toString("hex"),
+  };
+  const keys = Object.entries(secrets).map(([kind, secret]) => [kind, openSlots(slots, kind, secret).toString("hex")]);
+  return {
+    wire: wire(path(tests, "wire/vectors")),
+    settle: settling(path(tests, "core/vectors/settle.json")),
+    registers: editing(path(tests, "core/vectors/registers.json")),
+    age: ages,
+    slots: Object.fromEntries(keys),
+  };
+}
+
+if (import.meta.main) {
+  const plain = (key, value) => (typeof value === "bigint" ? exact(value) : value);
+  process.stdout.write(JSON.stringify(everything(process.argv[2]), plain));
+}

@@ -13,6 +13,8 @@ from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
 from tests.cast import rows
 from tests.conftest import Cast
+from tests.core import frozen_registers, frozen_settle
+from tests.docs import random_records
 from tests.protocol.bundle_parts import family
 from tests.protocol.test_bundles import down, up
 from tests.wire.expected import plain_state
@@ -25,6 +27,9 @@ SETTLE: dict[str, Any] = json.loads((TESTS / "core/vectors/settle.json").read_te
 REGISTERS: dict[str, Any] = json.loads((TESTS / "core/vectors/registers.json").read_text("utf-8"))
 IDENTITY = "AGE-SECRET-KEY-1FCUH225KH2R9RPXH5VH5F6DR5SU9SZTZZPHPLHK4YXTJW35T5EWS59GYGU"
 SENDER = "bc7cbcb5636375fa1d82434d466724d92377f53b980695dd49d26d0ce12205a5"
+
+SETTLED = ("base", "registers", "document", "conflicts", "term")
+EDITED = ("shown", "look", "open", "covers", "names")
 
 
 def run(*args: Path | str) -> "subprocess.CompletedProcess[str]":
@@ -76,7 +81,7 @@ def test_it_says_what_a_vector_says(said: dict[str, Any], name: str) -> None:
 def test_it_settles_as_the_vectors_do(said: dict[str, Any], name: str) -> None:
     """Registers, document, conflicts and term follow from the commits' bytes, first to last and last to first."""
     (case,) = (case for case in SETTLE["cases"] if case["name"] == name)
-    wanted = {key: case[key] for key in ("base", "registers", "document", "conflicts", "term")}
+    wanted = {key: case[key] for key in SETTLED}
     assert [exact(one) for one in said["settle"]["cases"][name]] == [exact(wanted)] * 2
 
 
@@ -89,8 +94,26 @@ def test_it_compares_texts_as_the_vectors_do(said: dict[str, Any]) -> None:
 def test_it_edits_as_the_vectors_do(said: dict[str, Any], number: int) -> None:
     """What is shown, whether a person must look, what an edit covers and names."""
     case = REGISTERS["cases"][number]
-    wanted = {key: case[key] for key in ("shown", "look", "open", "covers", "names")}
+    wanted = {key: case[key] for key in EDITED}
     assert exact(said["registers"][number]) == exact(wanted)
+
+
+def test_it_agrees_with_the_program_on_random_records(tmp_path: Path) -> None:
+    """What no vector has: histories with decisions, their undoing and removals, and registers, thousands in all."""
+    histories = [case for case in map(random_records.history, range(1000)) if case is not None]
+    settled = [frozen_settle.told(case) for case in histories]
+    edits = [frozen_registers.made(seed) for seed in range(100, 5100)]
+    files = tmp_path / "settle.json", tmp_path / "registers.json"
+    files[0].write_text(json.dumps({**SETTLE, "cases": settled}), encoding="utf-8")
+    files[1].write_text(json.dumps({"cases": edits}), encoding="utf-8")
+    done = run(Path(__file__).with_name("random_cases.mjs"), *files)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert len(found["cases"]) > 950
+    for case in settled:
+        wanted = exact({key: case[key] for key in SETTLED})
+        assert [exact(one) for one in found["cases"][case["name"]]] == [wanted] * 2, case["name"]
+    assert [exact(one) for one in found["registers"]] == [exact({key: one[key] for key in EDITED}) for one in edits]
 
 
 def test_it_opens_age_files_and_key_slots(said: dict[str, Any]) -> None:
