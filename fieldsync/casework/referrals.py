@@ -18,7 +18,7 @@ from fieldsync.replica.changes import Changes
 from fieldsync.replica.lookup import RelatedRecords, find_row
 from fieldsync.replica.node import Node
 from fieldsync.replica.queries import Record, RecordShaper
-from fieldsync.replica.record_units import home_of
+from fieldsync.replica.record_units import check_known_unit, home_of
 from fieldsync.replica.save import edit_record, save_change, save_new
 from fieldsync.schema import given_names
 from fieldsync.schema.model import Type
@@ -70,6 +70,8 @@ def refer_record(node: Node, ref_: str, request: ReferralRequest, *, note: str |
             "override_reason": request.override,
         }
         shares = sorted({*_shared_fields(node, tx, row, request.share), f"{ORGANISATION}.name_ar"})
+        if organisation is None:
+            check_known_unit(node, tx, unit)
         if request.override is None:
             doc = fields | {WITH: [unit], FIELDS: shares}
             fields["consent"] = _find_consent(node, tx, doc, row, request.consent)

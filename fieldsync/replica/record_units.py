@@ -2,7 +2,7 @@
 
 from fieldsync import errors
 from fieldsync.core.grants import covering_grant
-from fieldsync.core.units import ABOVE, SHARED, check_unit, home_unit
+from fieldsync.core.units import ABOVE, BELOW, SHARED, check_unit, home_unit
 from fieldsync.replica.node import Node
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Row
@@ -20,15 +20,15 @@ def home_of(node: Node, tx: Tx, owner: bytes) -> str | None:
 def check_known_unit(node: Node, tx: ReadTx, unit: str) -> str:
     """Return a unit's path if the unit is known here. IllegalValue, UnitRefused with similar ones.
 
-    Below one's own units there may be one that no record has been in yet.
+    Known are the units of the servers' lists, the user's own, and those of this node's channels. Without a list every unit is accepted.
     """
     check_unit(unit)
-    told = {known for server in tx.servers() for known in tx.peer_settings(server.id).units}
-    if not told or unit in told or covering_grant(node.grants, unit) is not None:
+    listed = {known for server in tx.servers() for known in tx.peer_settings(server.id).units}
+    if not listed or unit in listed or unit in node.units or any(map(tx.has_unit, (unit, unit + BELOW, unit + ABOVE))):
         return unit
     from difflib import get_close_matches  # only where something is wrong
 
-    near = get_close_matches(unit, sorted(told), n=3)
+    near = get_close_matches(unit, sorted(listed), n=3)
     raise errors.UnitRefused(unit=unit, reason="unknown" if near else "no_unit", near=near)
 
 

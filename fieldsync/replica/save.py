@@ -23,7 +23,7 @@ from fieldsync.replica.extensions import registered_extensions
 from fieldsync.replica.lookup import find_row
 from fieldsync.replica.node import Node
 from fieldsync.replica.placement import NOWHERE
-from fieldsync.replica.record_units import home_of, units_of
+from fieldsync.replica.record_units import check_known_unit, home_of, units_of
 from fieldsync.replica.save_checks import SaveChecks, check_authority
 from fieldsync.schema import validate
 from fieldsync.schema.equality import equal_stored
@@ -55,6 +55,8 @@ def add_records(
     """
     with node.store.write() as tx:
         made = _drafts_new(node, tx, wanted, unit, note)
+        if unit is not None:
+            check_known_unit(node, tx, unit)
         commit_drafts(node, tx, made)
         form_drafts.drop_draft(tx, unfinished)
     return [one.record for one in made]
@@ -255,17 +257,21 @@ def remove_record(node: Node, ref: str, reason: str) -> bytes:
     """Delete a record with a reason and a context: an unseen write keeps it, and goes to review."""
     with node.store.write() as tx:
         row = find_row(tx, ref)
-        if node.may_write(*units_of(tx, row)).role == PARTNER:
-            raise errors.RoleRefused(role=PARTNER, needs=[CASEWORKER, SUPERVISOR])
-        if not reason.strip():
-            raise errors.IllegalValue(type=row.state.type, field="reason", reason="empty")
-        if "_deleted" in row.conflicts:
-            raise errors.OpenConflict(field="_deleted")
-        kind = node.schema.type(row.state.type)
-        merged = merge_arrivals.merged_into(tx, row.state.record)
-        fields: Fields = {"_deleted": deletion_value(reason.strip(), row.state, merged)}
-        commit_drafts(node, tx, [draft_edit(node, row, kind, fields)])
+        commit_drafts(node, tx, [draft_removal(node, tx, row, reason)])
     return row.state.record
+
+
+def draft_removal(node: Node, tx: Tx, row: Row, reason: str) -> Draft:
+    """Return the draft of a record's removal; same errors as removing it."""
+    if node.may_write(*units_of(tx, row)).role == PARTNER:
+        raise errors.RoleRefused(role=PARTNER, needs=[CASEWORKER, SUPERVISOR])
+    if not reason.strip():
+        raise errors.IllegalValue(type=row.state.type, field="reason", reason="empty")
+    if "_deleted" in row.conflicts:
+        raise errors.OpenConflict(field="_deleted")
+    merged = merge_arrivals.merged_into(tx, row.state.record)
+    fields: Fields = {"_deleted": deletion_value(reason.strip(), row.state, merged)}
+    return draft_edit(node, row, node.schema.type(row.state.type), fields)
 
 
 def _clean_note(note: str | None) -> str | None:

@@ -1,4 +1,7 @@
-"""Questions to the authors of conflicting values: child records of the record in conflict."""
+"""Questions to the authors of conflicting values or of a pair: child records of the record in question.
+
+A question about a pair has the register that would mark the pair as different, `_not_same/ID`, in place of the field.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -6,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from msgspec import Struct
 
 from fieldsync.core import record_ids, stamp
+from fieldsync.core.merges import NOT_SAME
 from fieldsync.core.state import newest_write
 from fieldsync.replica.changes import Draft
 from fieldsync.replica.lookup import RelatedRecords
@@ -41,6 +45,11 @@ Questions = Mapping[tuple[str, str], list[AskedQuestion]]
 """By the record's id and the field."""
 
 
+def pair_field(other: str) -> str:
+    """Return what stands for the field in a question about a pair, given the other record's id."""
+    return f"{NOT_SAME}/{other}"
+
+
 def open_questions(node: Node, tx: ReadTx, only: bytes | None = None) -> Questions:
     """Return the questions about conflicts that are not decided yet, the oldest first; about one record `only`, or all."""
     if QUESTION not in node.schema.types:
@@ -52,6 +61,12 @@ def open_questions(node: Node, tx: ReadTx, only: bytes | None = None) -> Questio
         if isinstance(about, str) and isinstance(field, str) and not row.doc.get("decided_on"):
             found[about, field].append(_question_of(related, row))
     return {key: sorted(several, key=lambda one: (one.at or "", one.of)) for key, several in found.items()}
+
+
+def pair_questions(asked: Questions, a: str, b: str) -> list[AskedQuestion]:
+    """Return the questions about a pair of records, the oldest first."""
+    found = [*asked.get((a, pair_field(b)), ()), *asked.get((b, pair_field(a)), ())]
+    return sorted(found, key=lambda one: (one.at or "", one.of))
 
 
 def _rows_about(tx: ReadTx, *records: bytes) -> list[Row]:
@@ -74,7 +89,7 @@ def _question_of(related: RelatedRecords, row: Row) -> AskedQuestion:
 
 
 def settle_questions(node: Node, tx: Tx, decided: Iterable[tuple[Row, str]]) -> list[Draft]:
-    """Return the drafts by which the questions about conflicts (record and field) that are being decided need no answer any more."""
+    """Return the drafts that close the questions about decided conflicts (record and field)."""
     kind = node.schema.types.get(QUESTION)
     if kind is None:
         return []
@@ -86,3 +101,20 @@ def settle_questions(node: Node, tx: Tx, decided: Iterable[tuple[Row, str]]) -> 
         for row in _rows_about(tx, *map(record_ids.from_text, fields))
         if row.doc.get("conflict_in") in fields[str(row.doc.get("about"))] and not row.doc.get("decided_on")
     ]
+
+
+def settle_pairs_of(node: Node, tx: Tx, record: bytes) -> list[Draft]:
+    """Return the drafts that close the questions about all pairs of a record that is no longer in question."""
+    kind, named = node.schema.types.get(QUESTION), record_ids.id_text(record)
+    if kind is None:
+        return []
+    return [
+        draft_edit(node, row, kind, {"decided_on": node.today()})
+        for row in tx.select_rows(RecordQuery(type=QUESTION, deleted=False))
+        if not row.doc.get("decided_on") and _is_about_pair_of(row, named)
+    ]
+
+
+def _is_about_pair_of(row: Row, record: str) -> bool:
+    field = str(row.doc.get("conflict_in"))
+    return field == pair_field(record) or (row.doc.get("about") == record and field.startswith(pair_field("")))

@@ -23,6 +23,7 @@ from fieldsync.replica.lookup import find_row
 from fieldsync.replica.node import Node
 from fieldsync.replica.record_units import unit_of
 from fieldsync.review import duplicate_pairs
+from fieldsync.review.asked_questions import settle_pairs_of
 from fieldsync.review.renewed_pairs import NOT_SAME
 from fieldsync.schema.expressions import parser
 from fieldsync.schema.model import OverlapRule, Type
@@ -265,15 +266,17 @@ def keep_both(node: Node, a: str, b: str, *, note: str | None = None) -> None:
 
 def cancel_record(node: Node, ref: str, reason: str) -> bytes:
     """Cancel the one of two that is a double, with the reason; it is removed where its form knows no such step. RoleRefused."""
-    with node.store.read() as tx:
+    with node.store.write() as tx:
         row = find_row(tx, ref)
         node.may_decide(unit_of(tx, row))
-        kind = node.schema.type(row.state.type)
-    lifecycle, now = kind.lifecycle, row.doc.get("state")
-    if lifecycle is not None and isinstance(now, str) and CANCELLED in lifecycle.next_states(now):
-        fields: dict[str, Value] = {"state": CANCELLED}
-        return save.edit_record(node, row.state.record.hex(), Changes(set=fields), note=reason)
-    return save.remove_record(node, row.state.record.hex(), reason)
+        lifecycle, now = node.schema.type(row.state.type).lifecycle, row.doc.get("state")
+        if lifecycle is not None and isinstance(now, str) and CANCELLED in lifecycle.next_states(now):
+            draft = save.draft_change(node, tx, row, Changes(set={"state": CANCELLED}), note=reason)
+        else:
+            draft = save.draft_removal(node, tx, row, reason)
+        asked = settle_pairs_of(node, tx, row.state.record)
+        commit_writer.commit_drafts(node, tx, [*([draft] if draft is not None else []), *asked])
+    return row.state.record
 
 
 def restore_record(node: Node, ref: str, before: str | None, *, note: str | None = None) -> None:

@@ -25,6 +25,7 @@ from fieldsync.replica.node import Node
 from fieldsync.replica.queries import Record, RecordShaper
 from fieldsync.replica.record_units import unit_of, units_of
 from fieldsync.replica.save import draft_edit
+from fieldsync.review.asked_questions import settle_questions
 from fieldsync.review.renewed_pairs import AGAIN, NOT_SAME, is_renewed, undecided_pairs
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Document, Progress, Row
@@ -227,7 +228,7 @@ def merge_within(node: Node, tx: Tx, a: str, b: str, *, note: str | None = None)
         for row, name in ((left, _not_mergeable(right)), (right, _not_mergeable(left))):
             if settle_member(register_of(row.state, name)):
                 fields.setdefault(row.state.record, {})[name] = False
-    _write_decisions(node, tx, rows, fields, note)
+    _write_decisions(node, tx, rows, fields, note, about=[(one, other), (stays, gives)])
     return MergedRecords(stays.state.record, gives.state.record)
 
 
@@ -269,9 +270,10 @@ def mark_distinct(node: Node, a: str, b: str, *, note: str | None = None) -> Non
             raise errors.AlreadyOne
         rows = {row.state.record: row for row in (one, other)}
         said: tuple[tuple[Row, Row], ...] = ((one, other), (other, one))
-        _write_decisions(
-            node, tx, rows, {row.state.record: {_not_mergeable(second): True} for row, second in said}, note
-        )
+        fields: dict[bytes, dict[str, Value]] = {
+            row.state.record: {_not_mergeable(second): True} for row, second in said
+        }
+        _write_decisions(node, tx, rows, fields, note, about=[(one, other)])
 
 
 def unmark_distinct(node: Node, a: str, b: str, *, note: str | None = None) -> None:
@@ -286,14 +288,22 @@ def unmark_distinct(node: Node, a: str, b: str, *, note: str | None = None) -> N
 
 
 def _write_decisions(
-    node: Node, tx: Tx, rows: Mapping[bytes, Row], fields: Mapping[bytes, dict[str, Value]], note: str | None
+    node: Node,
+    tx: Tx,
+    rows: Mapping[bytes, Row],
+    fields: Mapping[bytes, dict[str, Value]],
+    note: str | None,
+    *,
+    about: Sequence[tuple[Row, Row]] = (),
 ) -> None:
-    """Write decisions: each covers all heads, like any other in review."""
+    """Write decisions: each covers all heads, like any other in review; questions `about` these pairs are closed."""
     drafts = [
         draft_edit(node, rows[record], node.schema.type(rows[record].state.type), told, note=note, decides=True)
         for record, told in fields.items()
     ]
-    commit_drafts(node, tx, drafts)
+    decided = {(row.state.record, _not_mergeable(other)): row for a, b in about for row, other in ((a, b), (b, a))}
+    asked = settle_questions(node, tx, [(row, field) for (_, field), row in decided.items()])
+    commit_drafts(node, tx, [*drafts, *asked])
 
 
 def _find_two(tx: ReadTx, a: str, b: str) -> tuple[Row, Row]:

@@ -19,7 +19,7 @@ from fieldsync.replica.node import Node
 from fieldsync.replica.queries import Record, RecordShaper, ShownHead, heads_of
 from fieldsync.review import assistance_overlaps
 from fieldsync.review import duplicate_pairs as likely
-from fieldsync.review.asked_questions import AskedQuestion
+from fieldsync.review.asked_questions import AskedQuestion, Questions, open_questions, pair_questions
 from fieldsync.review.conflict_filter import EVERYTHING, ConflictFilter
 from fieldsync.review.decisions import ConflictReader, chosen_from, list_conflicts
 from fieldsync.review.renewed_pairs import undecided_pairs
@@ -28,7 +28,9 @@ from fieldsync.store import ReadTx
 from fieldsync.store.contract import Progress, Row
 
 CONFLICT, DUPLICATE, OVERLAP = "conflict", "duplicate", "overlap"
-_RETURNED = 9  # where those stand that wait for an answer: behind all others
+RETURNED = 9
+"""The rank of what waits for an answer: behind all others."""
+
 _PART = 500  # conflicts read at once
 _PROTECTED = 4  # the highest sensitivity
 _OVERLAPS, _PAIRS = (
@@ -103,7 +105,7 @@ def waiting_conflicts(
         asked = {key for key, several in reader.questions.items() if any(one.answer is None for one in several)}
         if asked:
             found = [
-                one._replace(rank=_RETURNED) if (record_ids.id_text(one.record), one.field) in asked else one
+                one._replace(rank=RETURNED) if (record_ids.id_text(one.record), one.field) in asked else one
                 for one in found
             ]
     return sorted(found, key=lambda one: one[:4])
@@ -165,7 +167,14 @@ def waiting_pairs(node: Node, *, progress: Progress | None = None) -> list[Queue
         if all(covering_grant(decides, place) is not None for place in (pair.a_unit, pair.b_unit)):
             less = round((1 - pair.score) * 1_000)  # the likeliest first
             found.append(QueuedConflict(_PAIRS, less, a, DUPLICATE, pair.type, pair.a_code, pair.a_unit, DUPLICATE, b))
-    return found
+    with node.store.read() as tx:
+        asked = open_questions(node, tx)
+    return [one._replace(rank=RETURNED) if _waits_for_answer(asked, one) else one for one in found]
+
+
+def _waits_for_answer(asked: Questions, one: QueuedConflict) -> bool:
+    several = pair_questions(asked, record_ids.id_text(one.record), record_ids.id_text(one.other))
+    return any(question.answer is None for question in several)
 
 
 class PairCounts(Struct, frozen=True):

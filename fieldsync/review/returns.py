@@ -1,6 +1,6 @@
-"""Returning a conflict to the authors of its values with a question; it goes to the end of the queue until answered."""
+"""Returning a conflict or a pair to its authors with a question; it goes to the end of the queue until answered."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from fieldsync import errors
 from fieldsync.core import record_ids
@@ -8,7 +8,8 @@ from fieldsync.replica import save
 from fieldsync.replica.changes import Changes, NewRecord
 from fieldsync.replica.lookup import find_row
 from fieldsync.replica.node import Node
-from fieldsync.review.asked_questions import QUESTION, AskedQuestion
+from fieldsync.replica.queries import Record
+from fieldsync.review.asked_questions import QUESTION, AskedQuestion, open_questions, pair_field, pair_questions
 from fieldsync.review.decisions import OpenConflict, conflicts_of
 
 
@@ -49,6 +50,51 @@ def return_conflict(
 
 def _questions_about(node: Node, item: OpenConflict) -> Sequence[AskedQuestion]:
     return next((one.questions or () for one in conflicts_of(node, item.record) if one.field == item.field), ())
+
+
+def pair_authors(node: Node, a: Record, b: Record) -> list[tuple[Record, str]]:
+    """Return the people who registered two records, each with their record, without the asking person."""
+    found: dict[str, Record] = {}
+    for one in (a, b):
+        made = one.created or one.updated
+        if made is not None and made.by != node.person:
+            found.setdefault(made.by, one)
+    return [(record, name) for name, record in found.items()]
+
+
+def return_pair(
+    node: Node, a: Record, b: Record, question: str, *, described: Mapping[str, str]
+) -> list[AskedQuestion]:
+    """Ask those who registered two records about the pair; `described` names the pair, by the id of the asked person's record.
+
+    RoleRefused, UnitRefused, IllegalValue.
+    """
+    node.may_decide(str(a.unit))
+    node.may_decide(str(b.unit))
+    if not question.strip():
+        raise errors.IllegalValue(type=QUESTION, field=QUESTION, reason="needed")
+    asked = pair_authors(node, a, b)
+    if not asked:
+        raise errors.IllegalValue(type=QUESTION, field="asked_of", reason="needed")
+    wanted = [
+        NewRecord(
+            QUESTION,
+            Changes(
+                set={
+                    "about": one.id,
+                    "conflict_in": pair_field((b if one is a else a).id),
+                    "what": described[one.id],
+                    "question": question,
+                    "asked_on": node.today(),
+                    "asked_of": name,
+                }
+            ),
+        )
+        for one, name in asked
+    ]
+    made = {record_ids.id_text(record) for record in save.add_records(node, wanted)}
+    with node.store.read() as tx:
+        return [one for one in pair_questions(open_questions(node, tx), a.id, b.id) if one.record in made]
 
 
 def answer_question(node: Node, ref: str, text: str) -> bytes:

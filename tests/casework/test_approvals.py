@@ -135,7 +135,7 @@ def test_each_undo_reverts_one_decision(people: Cast, waiting: dict[str, str]) -
 
 
 def test_an_approval_on_the_review_screen(people: Cast, waiting: dict[str, str]) -> None:
-    """Beside the case's known data."""
+    """Beside the case's known data; `r` tells which key sends an approval back."""
     out = Tables("en")
     out.use_node(people.samar)
 
@@ -143,9 +143,12 @@ def test_an_approval_on_the_review_screen(people: Cast, waiting: dict[str, str])
         app = ReviewApp(people.samar, out, pairs=waiting_besides(people.samar))
         async with app.run_test(size=(80, 24)) as pilot:
             await pilot.pause()
+            await pilot.press("r")
+            await pilot.pause()
             return seen(app)
 
     shown = asyncio.run(run())
+    assert "0 sends an approval back" in shown
     assert all(
         words in shown for words in ("Approval", "1 Approve", "plan: العودة إلى", "0 Send back", "Approve all 2 of")
     )

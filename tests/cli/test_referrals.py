@@ -26,12 +26,17 @@ def consent(world: World, who: str, subject: str) -> dict[str, Any]:
     return made
 
 
-def test_a_referral_from_invite_to_withdrawal(world: World) -> None:
-    """All by commands: an invite for the charity, the referral, its answer, what was delivered, the list, the withdrawal."""
-    world.start()
+def register_charity(world: World) -> None:
+    """Register the charity's organisation, and let Amal's laptop know it."""
     world.json("samar", "add", "organisation", "--set", "name_ar=البر", "--set", "kind=charity", "--set", f"partner_unit={ALBIR}", "--unit", "LAT")  # fmt: skip
     world.json("samar", "sync")
     world.json("amal", "sync")
+
+
+def test_a_referral_from_invite_to_withdrawal(world: World) -> None:
+    """All by commands: an invite for the charity, the referral, its answer, what was delivered, the list, the withdrawal."""
+    world.start()
+    register_charity(world)
     invite = world.json("hq", "server", "invite", "هدى", "--role", "partner", "--unit", ALBIR)["invite"]
     assert world.json("huda", "join", invite)["role"] == "partner"
     who = person(world)
@@ -83,11 +88,14 @@ def test_a_referral_from_invite_to_withdrawal(world: World) -> None:
 
 
 def test_bad_words_change_nothing(world: World) -> None:
-    """A unit that is none, a field that is none, somebody who is nobody, an answer that cannot follow: one clear error each."""
+    """A malformed or unknown unit, field or person, or an illegal answer: one clear error each."""
+    world.start()
+    register_charity(world)
     who = person(world)
     consent(world, "amal", who["id"])
     for words, code, name in (
         (("refer", who["code"], "--to", "lat albir", "--reason", "x"), 3, "illegal_value"),
+        (("refer", who["code"], "--to", "LAT/ALBIRR", "--reason", "x"), 7, "unit_refused"),
         (("refer", who["code"], "--to", ALBIR, "--reason", "x", "--share", "salary"), 3, "unknown_field"),
         (("refer", "JBL-ZZ-99", "--to", ALBIR, "--reason", "x"), 5, "no_record"),
         (("refer", who["code"], "--to", ALBIR, "--reason", "x", "--override", "hurry"), 7, "role_refused"),

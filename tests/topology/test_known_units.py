@@ -3,14 +3,22 @@
 import pytest
 
 from fieldsync import errors
+from fieldsync.casework import referrals
 from fieldsync.core import record_ids
-from fieldsync.replica import save, transfer
+from fieldsync.replica import queries, save, transfer
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
 from tests import cast
 from tests.cast import QRD
 from tests.conftest import Cast
 from tests.directly import sync
+
+
+def pending(node: Node) -> int:
+    """Return the number of this device's commits."""
+    with node.store.read() as tx:
+        device = tx.device(node.device)
+    return 0 if device is None else device.head
 
 
 def family(node: Node) -> str:
@@ -35,7 +43,7 @@ def test_an_unknown_unit_is_refused_at_once(people: Cast) -> None:
 
 
 def test_the_unit_list_is_sent_once(people: Cast) -> None:
-    """An informed device gets nothing; a new unit comes with the next answer; below one's own units any name is allowed."""
+    """An informed device gets nothing; a new unit comes with the next answer."""
     home = family(people.amal)
     sync(people.amal, people.hq)
     before = sync(people.amal, people.hq).bytes_down
@@ -43,8 +51,36 @@ def test_the_unit_list_is_sent_once(people: Cast) -> None:
     after = sync(people.amal, people.hq).bytes_down
     assert after > before
     transfer.plan_transfer(people.amal, home, "LAT/HFA")
-    sync(people.samar, people.hq)
-    transfer.plan_transfer(people.samar, home, "LAT/NEW")
+
+
+def test_a_mistyped_unit_below_one_s_own_is_refused(people: Cast) -> None:
+    """A supervisor's grant covers LAT/QRDD, but no such unit exists: nothing is saved, with add, transfer or a referral."""
+    samar = people.samar
+    sync(samar, people.hq)
+    home = family(samar)
+    before = pending(samar)
+    consent_free = referrals.ReferralRequest("LAT/QRDD", "heater", override="urgent")
+    for attempt in (
+        lambda: transfer.transfer_record(samar, home, "LAT/QRDD"),
+        lambda: save.add_record(samar, "household", Changes(set={"family_name": "علي"}), unit="LAT/QRDD"),
+        lambda: referrals.refer_record(samar, home, consent_free),
+    ):
+        with pytest.raises(errors.UnitRefused) as caught:
+            attempt()
+        assert caught.value.facts["near"][0] == QRD
+    assert pending(samar) == before
+    save.add_record(samar, "household", Changes(set={"family_name": "علي"}), unit=QRD)
+
+
+def test_a_referral_may_go_to_a_registered_organisation_before_its_first_device(people: Cast) -> None:
+    """The organisation's record names its unit, which is in no list yet."""
+    samar = people.samar
+    sync(samar, people.hq)
+    home = family(samar)
+    told = {"name_ar": "البر", "kind": "charity", "partner_unit": "LAT/ALBIR"}
+    save.add_record(samar, "organisation", Changes(set=told), unit="LAT")
+    made = referrals.refer_record(samar, home, referrals.ReferralRequest("LAT/ALBIR", "heater", override="urgent"))
+    assert queries.show(samar, made.hex()).fields["state"] == "sent"
 
 
 def test_a_partner_gets_no_unit_list(people: Cast) -> None:

@@ -7,20 +7,23 @@ from collections.abc import Awaitable, Callable
 import pytest
 from textual.pilot import Pilot
 
+from fieldsync import errors
+from fieldsync.casework import agenda
 from fieldsync.core import record_ids
-from fieldsync.replica import save
+from fieldsync.replica import queries, save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.history import history
 from fieldsync.replica.node import Node
-from fieldsync.review import assistance_overlaps, duplicate_pairs, queue
+from fieldsync.review import assistance_overlaps, duplicate_pairs, queue, returns
 from fieldsync.review.conflict_filter import ConflictFilter
+from fieldsync.ui.review.ask_back import return_question
 from fieldsync.ui.review.line_review import LineReview
 from fieldsync.ui.review.pair_questions import question_of_pair
 from fieldsync.ui.review.questions import history_lines
 from fieldsync.ui.review.review_app import ReviewApp
 from fieldsync.ui.review.review_screen import ReviewScreen
 from fieldsync.ui.views.tables import Tables
-from tests.cast import JBL, rows
+from tests.cast import JBL, QRD, rows
 from tests.conftest import Cast
 from tests.directly import sync
 from tests.review.test_duplicates import AGAIN, AHMAD, person
@@ -199,3 +202,89 @@ def test_a_pair_that_is_asked_about_again_says_why(samar: Node) -> None:
     question = question_of_pair(samar, out, one)
     assert question is not None
     assert question.why.endswith("some of this was added after they were marked as different")
+
+
+def answers_of(people: Cast) -> list[str]:
+    """Have all laptops sync and the two caseworkers answer their questions; return what each was told of the pair."""
+    for node in people.laptops * 2:
+        sync(node, people.hq)
+    told = []
+    for node in (people.amal, people.basim):
+        for one in [one for one in agenda.list_due(node) if one.what == "answer"]:
+            told.append(str(queries.show(node, one.record).fields["what"]))
+            returns.answer_question(node, one.record, f"I, {node.person}, saw it")
+    for node in people.laptops * 2:
+        sync(node, people.hq)
+    return told
+
+
+@pytest.mark.parametrize(("steps_down", "kind"), [(0, queue.OVERLAP), (1, queue.DUPLICATE)])
+def test_a_pair_is_returned_with_a_question(people: Cast, samar: Node, steps_down: int, kind: str) -> None:
+    """r asks both caseworkers, naming the pair; it waits last, then comes back with the answers; deciding closes the questions."""
+    (before,) = [one for one in queue.waiting_pairs(samar) if one.kind == kind]
+    codes = {queries.show(samar, record.hex()).code for record in (before.record, before.other)}
+
+    async def ask(pilot: Pilot[None], review: ReviewScreen) -> None:
+        await pilot.press(*["down"] * steps_down, "r", *"same?", "enter")
+        await pilot.pause()
+        assert "Asked: Amal, Basim. The pair waits for the answer." in seen(pilot.app)
+        assert [one.kind for one in review.walk.waiting][-1] == kind
+
+    play(samar, ask)
+    (waiting,) = [one for one in queue.waiting_pairs(samar) if one.kind == kind]
+    assert waiting.rank == queue.RETURNED
+    told = answers_of(people)
+    assert len(told) == 2
+    assert all(code in words for words in told for code in codes if code)
+    (back,) = [one for one in queue.waiting_pairs(samar) if one.kind == kind]
+    assert back.rank == before.rank
+    play(samar, ask)  # once more, and nobody answers
+
+    async def decide(pilot: Pilot[None], review: ReviewScreen) -> None:
+        await pilot.press("end")
+        assert "asked Amal: same? — I, Amal, saw it" in seen(pilot.app)
+        await pilot.press("2" if kind == queue.OVERLAP else "0")
+
+    play(samar, decide)
+    assert answers_of(people) == []
+
+
+def test_a_question_about_a_pair_is_asked_line_by_line(samar: Node) -> None:
+    """As on the screen; an empty question is not sent."""
+    typed = iter(["r", "", "r", "same?", "q"])
+    out = Tables("en")
+    said: list[str] = []
+    out.ask = lambda _: next(typed)  # type: ignore[method-assign]
+    out.line = lambda text="": said.append(text)  # type: ignore[method-assign]
+    LineReview(out, samar, ConflictFilter(), queue.waiting_pairs(samar)).run_review()
+    assert "↩ Asked: Amal, Basim. The pair waits for the answer." in said
+    assert len(queries.list_records(samar, "question")) == 2
+
+
+def test_a_question_names_records_of_other_units_by_code_only(people: Cast) -> None:
+    """A caseworker of one unit does not read a name that was registered in another."""
+    person(people.amal, JBL, AHMAD)
+    person(people.basim, QRD, AGAIN)
+    for node in people.laptops * 2:
+        sync(node, people.hq)
+    (pair,) = queue.waiting_pairs(people.samar)
+    question = question_of_pair(people.samar, Tables("en"), pair)
+    assert question is not None
+    return_question(people.samar, Tables("en"), question, "same?")
+    here = {one.code: one.unit for one in queries.list_records(people.samar, "person")}
+    asked = queries.list_records(people.samar, "question")
+    assert {one.unit for one in asked} == {JBL, QRD}
+    for one in asked:
+        (other,) = [code for code, unit in here.items() if unit != one.unit]
+        assert str(one.fields["what"]).endswith(f" / {other}")
+
+
+def test_nobody_else_to_ask(people: Cast) -> None:
+    """The supervisor registered both records: a clear refusal, and no question."""
+    for facts in (AHMAD, AGAIN):
+        person(people.samar, JBL, facts)
+    (pair,) = queue.waiting_pairs(people.samar)
+    question = question_of_pair(people.samar, Tables("en"), pair)
+    assert question is not None
+    with pytest.raises(errors.IllegalValue):
+        return_question(people.samar, Tables("en"), question, "same?")

@@ -138,20 +138,3 @@ def test_records_around_are_looked_at(people: Cast) -> None:
         assert "U+20" not in seen(pilot.app)
 
     play(people.samar, steps)
-
-
-def test_what_cannot_be_done_here_is_said(people: Cast) -> None:
-    """A key that is for conflicts only says so on a pair; none of them is silent."""
-    for node in (people.amal, people.basim):
-        told = {"given": "أحمد", "father": "محمد", "family": "الأسعد", "birth_date": "1990-03-04", "sex": "m"}
-        save.add_record(node, "person", Changes(set=told))
-    meet(people)
-    pairs = queue.waiting_pairs(people.samar)
-
-    async def steps(pilot: Pilots, screen: ReviewScreen) -> None:
-        screen.walk.add_pairs(pairs)
-        screen._open_question(0)
-        await press(pilot, "r")
-        assert "Only conflicts can be sent back to their authors." in seen(pilot.app)
-
-    play(people.samar, steps)

@@ -1,7 +1,7 @@
 """A full-screen form: questions in sections, validated while typing; questions appear as the answers require."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from functools import partial
 from typing import ClassVar
 
@@ -119,13 +119,13 @@ class FormScreen(DialogScreen[bool]):
             elif widget.display is not display:
                 widget.display = display
 
-    def show_members(self) -> None:
-        """List the members, with a line to add one."""
+    def show_members(self) -> list[Awaitable[None]]:
+        """List the members, with a line to add one; return what to await before the new lines are there."""
         place = self.query_one("#members")
-        place.remove_children()
+        removing = place.remove_children()
         place.display = self.roster is not None
         if self.roster is None:
-            return
+            return [removing]
         title = label_in(self.roster.being.plural, self.out.lang, self.roster.being.name)
         there = [
             TextRow(self.pen, told, QUIET, inset="  ") for told in present_members(self.roster, self.sheets[0].filling)
@@ -135,7 +135,8 @@ class FormScreen(DialogScreen[bool]):
             for one in self.members
         ]
         more = ActionRow(self.pen, lambda: self.out.phrase("form_add_member"), partial(self._start_member, None))
-        place.mount(TextRow(self.pen, title, f"bold {ACCENT}", classes="section"), *there, *new, more)
+        head = TextRow(self.pen, title, f"bold {ACCENT}", classes="section")
+        return [removing, place.mount(head, *there, *new, more)]
 
     def _head_lines(self, width: int) -> list[Text]:
         parts = [LinePart(f" {self.title_words}", "bold")]
@@ -328,11 +329,12 @@ class FormScreen(DialogScreen[bool]):
             self.members.append(one)
         for filling, held in before if not accepted else ():
             filling.restore_answers(held)
-        self._list_members()
+        await self._list_members()
 
-    def _list_members(self) -> None:
+    async def _list_members(self) -> None:
         self._answer_changed()
-        self.show_members()
+        for there in self.show_members():
+            await there
         self.call_after_refresh(self._to_adding)
 
     def _to_adding(self) -> None:
@@ -349,7 +351,7 @@ class FormScreen(DialogScreen[bool]):
         asked = ChoiceDialog(self.pen, self.out.phrase("member_out", name=member.list_text()), answers)
         if await self.app.push_screen_wait(asked) == "Enter":
             self.members.remove(member)
-            self._list_members()
+            await self._list_members()
 
     # --- the end ---
 

@@ -11,10 +11,11 @@ from fieldsync.core import names
 from fieldsync.replica import queries
 from fieldsync.replica.node import Node
 from fieldsync.review import decisions as reviews
-from fieldsync.review import queue, returns
+from fieldsync.review import queue
 from fieldsync.review.conflict_filter import ConflictFilter
 from fieldsync.review.queue import QueuedConflict
 from fieldsync.ui.forms.answers import refusal_text, stored_value
+from fieldsync.ui.review.ask_back import can_return, return_question
 from fieldsync.ui.review.questions import ReviewQuestion
 from fieldsync.ui.review.walkthrough import ReviewWalk
 from fieldsync.ui.terminal import messages
@@ -116,8 +117,8 @@ class LineReview:
                 back = self._undo_last()
                 if back is not None:
                     return back
-            elif given == RETURN and one.kind == queue.CONFLICT:
-                if self._send_back(matter, out.ask(out.phrase("review_ask") + " ").strip()):
+            elif given == RETURN and can_return(one):
+                if self._send_back(one, matter, out.ask(out.phrase("review_ask") + " ").strip()):
                     return at
             elif given == TYPE and matter.editable:
                 if self._decide_typed(at, matter, out.ask(out.phrase("review_type") + " ").strip()):
@@ -128,18 +129,17 @@ class LineReview:
                 if self._carry_out(at, partial(self._walk.take_side, at, matter, side, self._note), told, matter):
                     return at
 
-    def _send_back(self, matter: ReviewQuestion, text: str) -> bool:
-        """Ask the authors of the values; the conflict goes to the end of the queue until they answer."""
+    def _send_back(self, one: QueuedConflict, matter: ReviewQuestion, text: str) -> bool:
+        """Ask the authors; the conflict or pair goes to the end of the queue until they answer."""
         if not text:
             return False
         try:
-            item = returns.open_conflict(self._node, matter.record, matter.item.field)
-            asked = returns.return_conflict(self._node, item, text, what=self._out.conflict_values(self._node, item))
+            asked = return_question(self._node, self._out, matter, text)
         except errors.FieldsyncError as fault:
             self._out.line(f"  ✗ {refusal_text(fault, matter.kind, self._out.lang, self._node)}")
             return False
-        self._out.say("review_returned", of=self._out.several(one.of for one in asked))
-        self._walk.reload_queue()
+        self._out.line(self._out.returned(one.kind, asked))
+        self._walk.put_last(one)
         return True
 
     def _decide_typed(self, at: int, matter: ReviewQuestion, text: str) -> bool:

@@ -4,9 +4,11 @@ from collections.abc import Callable
 from functools import partial
 
 from fieldsync import errors
+from fieldsync.core import record_ids
 from fieldsync.replica.node import Node
 from fieldsync.replica.queries import Record
 from fieldsync.review import assistance_overlaps, duplicate_pairs
+from fieldsync.review.asked_questions import open_questions, pair_questions
 from fieldsync.review.queue import DUPLICATE, ConflictDetail, QueuedConflict
 from fieldsync.review.renewed_pairs import AGAIN
 from fieldsync.schema.labels import label_in
@@ -54,16 +56,9 @@ def _duplicate_question(node: Node, out: Tables, one: QueuedConflict) -> ReviewQ
         sides.append(
             QuestionSide(name, [LinePart(out.title(kind, here), "bold")], _side_lines(out, kind, here, other), act=act)
         )
-    return _pair_question(
-        out,
-        kind,
-        one,
-        first,
-        title,
-        f"{duplicate_view.percent(item.score)}  {_overlap_reason(out, kind, item)}",
-        sides,
-        second,
-    )
+    why = f"{duplicate_view.percent(item.score)}  {_overlap_reason(out, kind, item)}"
+    asked = _asked_lines(node, out, first, second)
+    return _pair_question(out, kind, one, (first, second), title=title, why=why, sides=sides, asked=asked)
 
 
 def _overlap_reason(out: Tables, kind: Type | None, item: duplicate_pairs.ComparedPair) -> str:
@@ -100,19 +95,31 @@ def _overlap_question(node: Node, out: Tables, one: QueuedConflict) -> ReviewQue
             )
         )
     label = str(label_in(kind.doubles[found.rule].label, out.lang, found.rule))
-    return _pair_question(out, kind, one, first, label, out.phrase("review_why_overlap"), sides, second)
+    asked = _asked_lines(node, out, first, second)
+    why = out.phrase("review_why_overlap")
+    return _pair_question(out, kind, one, (first, second), title=label, why=why, sides=sides, asked=asked)
+
+
+def _asked_lines(node: Node, out: Tables, a: Record, b: Record) -> list[SafeText]:
+    with node.store.read() as tx:
+        asked = {
+            key: one for side in (a, b) for key, one in open_questions(node, tx, record_ids.from_text(side.id)).items()
+        }
+    return [out.question_words(one) for one in pair_questions(asked, a.id, b.id)]
 
 
 def _pair_question(
     out: Tables,
     kind: Type | None,
     one: QueuedConflict,
-    a: Record,
+    pair: tuple[Record, Record],
+    *,
     title: str,
     why: str,
     sides: list[QuestionSide],
-    b: Record,
+    asked: list[SafeText],
 ) -> ReviewQuestion:
+    a, b = pair
     derived = {field.name for field in kind.fields.values() if field.kind == "derived"} if kind is not None else set()
     alike = [name for name, value in a.fields.items() if b.fields.get(name) == value and name not in derived]
     heading = SafeText(f"{out.heading(kind, a)}  ~  {out.safe(b.code or b.id[:8])} {out.title(kind, b)}")
@@ -120,6 +127,7 @@ def _pair_question(
         record=a.id, heading=heading, name=out.title(kind, a), title=title,
         why=why, sides=sides, about=[(out.label(kind, name), out.format_value(kind, name, a.fields[name]), False) for name in alike],
         item=ConflictDetail(a.id, a.code, one.kind, base=None, heads=(), about=a), kind=kind, editable=False,
+        asked=asked, pair=pair,
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from fieldsync.replica.history import SavedChange
 from fieldsync.replica.node import Node
+from fieldsync.replica.queries import Record
 from fieldsync.review import decisions as reviews
 from fieldsync.review import queue
 from fieldsync.review.queue import ConflictDetail, HeadWithOrigin, QueuedConflict
@@ -51,7 +52,8 @@ class ReviewQuestion:
     item: ConflictDetail
     kind: Type | None
     editable: bool = True
-    asked: Sequence[str] = ()  # what the people who wrote the values were asked, and what they answered
+    asked: Sequence[str] = ()  # questions to the authors, with answers
+    pair: tuple[Record, Record] | None = None
 
     @property
     def head_names(self) -> frozenset[str]:

@@ -19,7 +19,7 @@ from fieldsync.review.conflict_filter import ConflictFilter
 from fieldsync.review.queue import QueuedConflict
 from fieldsync.store.contract import Progress
 from fieldsync.ui.review import bulk, keys
-from fieldsync.ui.review.ask_back import ask_back
+from fieldsync.ui.review.ask_back import ask_back, can_return
 from fieldsync.ui.review.deciding import DecidingScreen
 from fieldsync.ui.review.filters import ask_filter
 from fieldsync.ui.review.open_linked import open_linked
@@ -118,15 +118,15 @@ class ReviewScreen(DecidingScreen):
             )
 
     def action_send_back(self) -> None:
-        """Ask the authors of the values; the conflict goes to the end of the queue until they answer."""
+        """Ask the authors; the conflict or pair goes to the end of the queue until they answer."""
         self.run_flow(self._send_back_asked)
 
     async def _send_back_asked(self) -> None:
         matter, here = self._matter, self._current_conflict
         if matter is None or here is None:
             return
-        if here.kind != queue.CONFLICT:
-            self._show_notice(self.out.phrase("review_return_conflicts"), WARN)
+        if not can_return(here):
+            self._show_notice(self.out.phrase("review_return_approval"), WARN)
             return
         try:
             asked = await ask_back(self.app, self.pen, self.node, matter)
@@ -135,10 +135,8 @@ class ReviewScreen(DecidingScreen):
             return
         if asked:
             at = self._position
-            self.walk.reload_queue()
-            self._said = [
-                LinePart(self.out.phrase("review_returned", of=self.out.several(one.of for one in asked)), GOOD)
-            ]
+            self.walk.put_last(here)
+            self._said = [LinePart(self.out.returned(here.kind, asked), GOOD)]
             self._open_question(at)
 
     def action_note(self) -> None:

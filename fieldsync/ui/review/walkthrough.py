@@ -54,6 +54,14 @@ class ReviewWalk:
         self._conflicts = [self._stood.get(_conflict_key(one), one) for one in conflicts]
         self._sort_queue()
 
+    def put_last(self, one: QueuedConflict) -> None:
+        """Move a returned entry to the end of the queue, until its question is answered."""
+        self.pairs = [
+            pair._replace(rank=queue.RETURNED) if _conflict_key(pair) == _conflict_key(one) else pair
+            for pair in self.pairs
+        ]
+        self.reload_queue()
+
     def add_pairs(self, pairs: Sequence[QueuedConflict]) -> None:
         """Have these pairs in the queue, and no others."""
         taken = {_conflict_key(one) for done in self._done for one in done.taken}  # since they were looked for

@@ -5,6 +5,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from fieldsync.core.units import is_within
 from fieldsync.replica.node import Node
 from fieldsync.replica.queries import Record, ShownHead
 from fieldsync.schema import given_names
@@ -16,6 +17,7 @@ from fieldsync.ui.views.devices import DeviceTables
 from fieldsync.ui.views.record_card import INDENT, local_time
 
 if TYPE_CHECKING:
+    from fieldsync.review.asked_questions import AskedQuestion
     from fieldsync.review.decisions import OpenConflict
     from fieldsync.schema.type_summaries import TypeSummary
 
@@ -196,6 +198,17 @@ class Tables(DeviceTables):
         kind = node.schema.types.get(item.type)
         values = (f"{self.plain_value(node, kind, item.field, head.value)} ({head.by})" for head in in_time(item.heads))
         return f"{self.label(kind, item.field)}: {' / '.join(values)}"
+
+    def pair_words(self, kind: Type | None, own: Record, other: Record) -> str:
+        """The names of a pair of records for the author of `own`; of a record elsewhere the code only."""
+        named = is_within(str(other.unit), str(own.unit))
+        mine, its = (f"{one.code or one.id[:8]} {bidi.without_isolates(self.title(kind, one))}" for one in (own, other))
+        return f"{mine} / {its if named else other.code or other.id[:8]}"
+
+    def returned(self, kind: str, asked: "Sequence[AskedQuestion]") -> SafeText:
+        """Tell whom a returned conflict or pair waits for."""
+        key = "review_returned" if kind == "conflict" else "review_pair_returned"
+        return SafeText(self.phrase(key, of=self.several(one.of for one in asked)))
 
     def plain_value(self, node: Node, kind: Type | None, name: str, value: object) -> str:
         """A value in words, without anything that keeps it apart on a screen."""

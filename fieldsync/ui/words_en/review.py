@@ -57,6 +57,7 @@ WORDS = {
     "review_do_return": "ask those who wrote it; it waits for their answer",
     "review_return": "Your question to {of}; it stands in their agenda after the next sync.",
     "review_returned": "↩ Asked: {of}. The conflict waits for the answer.",
+    "review_pair_returned": "↩ Asked: {of}. The pair waits for the answer.",
     "review_ask": "Your question to those who wrote it:",
     "question_open": "↩ {code} asked {of}: {question} (no answer yet)",
     "question_answered": "↩ {code} asked {of}: {question} — {answer}",
