@@ -7,7 +7,6 @@ repository a page links to is at its own path; a folder without a README.md gets
 import posixpath
 import re
 from collections import ChainMap
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,16 +29,14 @@ def uri(place: str) -> str:
     return "index.md" if place == "README.md" else place.removeprefix("docs/")
 
 
-def targets(markdown: str, place: str) -> Iterator[tuple[re.Match[str], str]]:
-    """Return each relative link of a page of the repository, with the path in the repository that it leads to."""
-    for found in _LINK.finditer(markdown):
-        if path := found["path"]:
-            yield found, posixpath.normpath(posixpath.join(posixpath.dirname(place), path))
+def target(place: str, link: str) -> str:
+    """Return the path in the repository that a relative link of a page leads to, from the page's path there."""
+    return posixpath.normpath(posixpath.join(posixpath.dirname(place), link))
 
 
 def places() -> dict[str, str]:
     """Return what the site holds: the path in the repository of the first page, those in docs/ and all that they link to, by uri."""
-    waiting = ["README.md", *(str(page.relative_to(ROOT)) for page in sorted(ROOT.glob("docs/**/*.md")))]
+    waiting = ["README.md", *(page.relative_to(ROOT).as_posix() for page in sorted(ROOT.glob("docs/**/*.md")))]
     held: dict[str, str] = {}
     while waiting:
         place = waiting.pop()
@@ -48,7 +45,8 @@ def places() -> dict[str, str]:
         held[uri(place)] = place
         page = ROOT / place / "README.md" if (ROOT / place).is_dir() else ROOT / place
         if page.suffix == ".md" and page.exists():
-            waiting += [target for _, target in targets(page.read_text("utf-8"), str(page.relative_to(ROOT)))]
+            at = page.relative_to(ROOT).as_posix()
+            waiting += [target(at, found["path"]) for found in _LINK.finditer(page.read_text("utf-8")) if found["path"]]
     return held
 
 
@@ -69,8 +67,8 @@ def on_config(config: MkDocsConfig) -> None:
         for name, entry in section.items():
             if isinstance(entry, str) and "*" in entry:
                 folder = ROOT / "docs" / posixpath.dirname(entry)
-                found = sorted(str(page.relative_to(ROOT / "docs")) for page in folder.glob("*.md") if page.stem != "README")
-                section[name] = [uri(str(folder.relative_to(ROOT))), *found]
+                found = sorted(page.relative_to(ROOT / "docs").as_posix() for page in folder.glob("*.md") if page.stem != "README")
+                section[name] = [uri(folder.relative_to(ROOT).as_posix()), *found]
     config.mdx_configs["toc"]["slugify"] = lambda title, _: re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
 
 
@@ -91,18 +89,18 @@ def on_files(files: Files, config: MkDocsConfig) -> None:
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Return a page with its links as they are on the site; a | in a table's code needs no sign before it here."""
+    if page.file.abs_src_path is None:
+        return markdown
     here = posixpath.dirname(page.file.src_uri)
-    place = places().get(page.file.src_uri, page.file.src_uri)
+    place = Path(page.file.abs_src_path).relative_to(ROOT).as_posix()
 
     def relinked(found: re.Match[str]) -> str:
         if found["path"] is None:
             return found[0]
-        target = posixpath.normpath(posixpath.join(posixpath.dirname(place), found["path"]))
-        return posixpath.relpath(uri(target), here or ".")
+        return posixpath.relpath(uri(target(place, found["path"])), here or ".")
 
-    if not (ROOT / place).is_dir():
-        markdown = _LINK.sub(relinked, markdown)
-    return _CODE_IN_TABLE.sub(lambda row: re.sub(r"`[^`]*`", lambda code: code[0].replace(r"\|", "|"), row[0]), markdown)
+    relative = _LINK.sub(relinked, markdown)
+    return _CODE_IN_TABLE.sub(lambda row: re.sub(r"`[^`]*`", lambda code: code[0].replace(r"\|", "|"), row[0]), relative)
 
 
 def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
