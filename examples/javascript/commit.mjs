@@ -72,7 +72,10 @@ export function checkCommit(commit) {
   need(isInteger(commit.form) && (commit.note === null || typeof commit.note === "string"), "form and note");
   need(commit.fields instanceof Map && commit.fields.size <= MAX_FIELDS, "a map of fields");
   need(rising([...commit.fields.keys()], byCodePoint), "fields in order");
-  for (const value of commit.fields.values()) checkValue(value);
+  for (const value of commit.fields.values()) {
+    checkValue(value);
+    need(!Array.isArray(value) || value.every((item) => typeof item === "string"), "a list of other values than texts");
+  }
   checkContext(commit.context, commit.fields);
 }
 

