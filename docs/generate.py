@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from docs import decision_index, frame_examples, glossary_page, json_page, man_pages  # noqa: F401 - frame_examples adds its examples
+from docs import decision_index, frame_examples, glossary_page, json_page, man_pages, powershell  # noqa: F401 - frame_examples adds its examples
 from docs.examples import EXAMPLES
 from docs.tables import TABLES
 
@@ -142,6 +142,16 @@ def with_examples(page: str) -> str:
     return _MARKED.sub(made, page)
 
 
+def with_powershell(page: str) -> str:
+    """Return docs/windows.md with other pages' commands translated anew."""
+    return re.sub(
+        r"(<!-- powershell: (\S+) -->\n).*?(<!-- end -->)",
+        lambda found: f"{found[1]}\n{powershell.commands_of(found[2])}\n\n{found[3]}",
+        page,
+        flags=re.DOTALL,
+    )
+
+
 def pages() -> dict[Path, str]:
     """Return every page that is made or has parts that are, as it should be."""
     made = {page: with_examples(page.read_text("utf-8")) for page in sorted((HERE / "formats").glob("*.md"))}
@@ -153,6 +163,7 @@ def pages() -> dict[Path, str]:
         HERE / "json.md": json_page.page(),
         HERE / "json-schema.json": json_page.schema_text(),
         decision_index.FOLDER / "README.md": decision_index.page(),
+        HERE / "windows.md": with_powershell((HERE / "windows.md").read_text("utf-8")),
         **made,
     }
 

@@ -43,7 +43,9 @@ def test_no_folder_is_too_full(graph: grimp.ImportGraph) -> None:
 def test_the_tree_of_errors_draws_every_one() -> None:
     """Whoever looks for an error finds it in the docstring."""
     drawn = set(re.findall(r"\w+", str(errors.__doc__)))
-    named = {name for name, one in vars(errors).items() if isinstance(one, type) and issubclass(one, errors.FieldsyncError)}
+    named = {
+        name for name, one in vars(errors).items() if isinstance(one, type) and issubclass(one, errors.FieldsyncError)
+    }
     assert len(named) > 60
     assert named - drawn == set()
 
@@ -51,9 +53,16 @@ def test_the_tree_of_errors_draws_every_one() -> None:
 def test_no_module_is_too_long() -> None:
     """400 lines of the program at most, 600 of tests: a longer one has more than one responsibility."""
     root = Path(__file__).parents[2]
-    lines = {one: len(one.read_text("utf-8").splitlines()) for one in (*root.glob("fieldsync/**/*.py"), *root.glob("tests/**/*.py"))}
+    lines = {
+        one: len(one.read_text("utf-8").splitlines())
+        for one in (*root.glob("fieldsync/**/*.py"), *root.glob("tests/**/*.py"))
+    }
     assert len(lines) > 400
-    assert {str(one): n for one, n in lines.items() if n > (MOST_LINES if root / "fieldsync" in one.parents else MOST_TEST_LINES)} == {}
+    assert {
+        str(one): n
+        for one, n in lines.items()
+        if n > (MOST_LINES if root / "fieldsync" in one.parents else MOST_TEST_LINES)
+    } == {}
 
 
 # keys of JSON, settings and errors that happen to be spelled like a field of a shipped form; never more than 15

@@ -98,7 +98,11 @@ def _compare(shape: Any, schema: Any, defs: Any, place: str) -> None:
             for one in several
             for found in ([defs[one["$ref"].removeprefix("#/$defs/")]] if "$ref" in one else one.get("anyOf", [one]))
         ]
-    kind = {dict: "object", list: "array"}.get(type(shape)) or {"bool": "boolean", "n": "integer", "text": "string"}.get(shape)
+    kind = {dict: "object", list: "array"}.get(type(shape)) or {
+        "bool": "boolean",
+        "n": "integer",
+        "text": "string",
+    }.get(shape)
     found = next((one for one in several if kind in (None, one.get("type"))), None)
     assert found is not None, f"{place} is no {kind}"
     if isinstance(shape, list):

@@ -67,7 +67,13 @@ def test_it_joins_and_its_commit_is_applied(own: dict[str, Any], served: Served)
 def test_it_reads_what_others_wrote_conflicts_and_all(own: dict[str, Any], served: Served) -> None:
     """Families by the hundred, a conflict, a decision, sets, a removal: after each sync its digests are the server's."""
     client = joined(own, served)
-    numbered = [Changes(set={"family_name": "محمد " + "أب" * (n % 9 + 1), "location": f"حيّ {n % 7}", "size_stated": n % 40 + 1}, put={"groups": ["older", "orphan"][: n % 3]}) for n in range(120)]
+    numbered = [
+        Changes(
+            set={"family_name": "محمد " + "أب" * (n % 9 + 1), "location": f"حيّ {n % 7}", "size_stated": n % 40 + 1},
+            put={"groups": ["older", "orphan"][: n % 3]},
+        )
+        for n in range(120)
+    ]
     for changes in numbered:
         save.add_record(served.amal, "household", changes)
     family = save.add_record(served.amal, "household", FAMILY, unit=JBL).hex()
@@ -144,11 +150,15 @@ def test_what_it_may_not_write_is_quarantined(own: dict[str, Any], served: Serve
     assert (client.acked, [seq for seq, *_ in refused if seq > 1], differing) == (2, [], [])
 
 
-def asked(own: dict[str, Any], client: Any, *, path: str = "/v2/sync", protocol: int = 2, spoiled: str = "") -> tuple[int, str, bool]:
+def asked(
+    own: dict[str, Any], client: Any, *, path: str = "/v2/sync", protocol: int = 2, spoiled: str = ""
+) -> tuple[int, str, bool]:
     """Send a signed request, some of it spoiled; return status, code, and whether a nonce was handed out."""
     hello = own["frame"](1, [protocol, b"", 0, 0, own["sha"](own["pack"](client.grants))[:4]])
     device = bytes(16) if spoiled == "device" else client.device
-    signed = b"fieldsync request 2" + own["lengths"](client.server, b"POST", path.encode(), b"", client.nonce, own["sha"](hello), bytes(32))
+    signed = b"fieldsync request 2" + own["lengths"](
+        client.server, b"POST", path.encode(), b"", client.nonce, own["sha"](hello), bytes(32)
+    )
     proof = b"\0" * 64 if spoiled == "signature" else client.key.sign(signed)
     header = ".".join(map(own["base64url"], (device, client.nonce, proof)))
     body = b"\x63" + hello[1:] if spoiled == "frame" else hello + own["frame"](99, []) if spoiled == "more" else hello

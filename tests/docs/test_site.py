@@ -83,7 +83,9 @@ def test_nothing_is_read_from_another_host(site: Path, pages: dict[str, Page]) -
         (name, one)
         for name, page in pages.items()
         for one in page.assets
-        if not re.match("data:|#|about:", one) and not (site / name).parent.joinpath(one.partition("?")[0]).resolve().exists() and name != "404.html"
+        if not re.match("data:|#|about:", one)
+        and not (site / name).parent.joinpath(one.partition("?")[0]).resolve().exists()
+        and name != "404.html"
     }
     assert missing == set()
     styles = [address for file in site.rglob("*.css") for address in _CSS_ADDRESS.findall(file.read_text("utf-8"))]
@@ -103,7 +105,10 @@ def test_help_on_the_arabic_page_has_its_direction_line_by_line(site: Path) -> N
     html = (site / "cli.ar.html").read_text("utf-8")
     assert '<span class="line" dir="rtl">الاستخدام:\n</span>' in html
     assert '<span class="line" dir="ltr">  fieldsync status [<bdi dir="ltr">&lt;خيارات&gt;</bdi>]\n</span>' in html
-    assert re.search(r'dir="ltr">  <bdi dir="ltr">-h</bdi>, <bdi dir="ltr">--help</bdi> +<bdi dir="rtl">عرض هذه المساعدة والخروج.</bdi>', html)
+    assert re.search(
+        r'dir="ltr">  <bdi dir="ltr">-h</bdi>, <bdi dir="ltr">--help</bdi> +<bdi dir="rtl">عرض هذه المساعدة والخروج.</bdi>',
+        html,
+    )
     assert '<bdi dir="ltr">--lang ar|en</bdi>' in html
     assert '<span class="line"' not in (site / "cli.html").read_text("utf-8")
 
@@ -112,7 +117,10 @@ def test_search_knows_both_languages(site: Path) -> None:
     """The index has Arabic words and is also a script, for pages that are opened from a disk; the theme's Arabic rules are there."""
     index = json.loads((site / "search/search_index.json").read_text("utf-8"))
     assert index["config"]["lang"] == ["en", "ar"]
-    found = {word: {one["location"].partition("#")[0] for one in index["docs"] if word in f"{one['title']} {one['text']}"} for word in ("استمارة", "quarantine")}
+    found = {
+        word: {one["location"].partition("#")[0] for one in index["docs"] if word in f"{one['title']} {one['text']}"}
+        for word in ("استمارة", "quarantine")
+    }
     assert {"cli.ar.html", "glossary.ar.html"} <= found["استمارة"]
     assert "architecture.html" in found["quarantine"]
     assert (site / "search/search_index.js").read_text("utf-8").startswith("var __index = ")
