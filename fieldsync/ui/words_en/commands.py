@@ -76,13 +76,13 @@ WORDS = {
     "role_branch": "branch",
     "demo_tree_begin": "A tree on this computer: headquarters, two branch offices with servers of their own, four laptops.",
     "demo_tree_step_join": "Both branches became branches of headquarters; Amal and Basim joined one, Rima the other, Samar headquarters.",
-    "demo_tree_step_cut": "Amal sent {n} families over a line that broke {cuts} times; the sync went on by itself: {bytes} bytes in all.",
+    "demo_tree_step_cut": "Amal sent {n} families over a connection that broke {cuts} times; the sync resumed by itself: {bytes} bytes.",
     "demo_tree_step_night": "At night her branch carried the {n} saves up to headquarters as she had signed them: {bytes} bytes.",
     "demo_tree_step_move": (
         "{code} moved to {unit}. Basim, offline, wrote its address afterwards: that followed the family to its new caseworker, "
         "and only then did it leave his laptop."
     ),
-    "demo_tree_step_stick": "Rima has no line: {n} save went to her branch as a file of {bytes} bytes, and the answer came back as one.",
+    "demo_tree_step_stick": "Rima has no connection: {n} save went to her branch in a file of {bytes} bytes; the answer came in one.",
     "demo_tree_step_equal": "Everybody holds the same of what they may see.\nJableh {jbl}\nQardaha {qrd}",
     "received_by": "received by {servers}",
     "review_open": "in review",

@@ -12,7 +12,7 @@ WORDS = {
     "demo_step_first": "The server is on. Amal sends {n} saves, {each} bytes each.",
     "demo_fetched": "Basim and Samar fetch {n} households, {each} bytes each.",
     "demo_step_offline": (
-        "No line again. Amal and Basim both change household {code}:\n"
+        "No connection again. Amal and Basim both change household {code}:\n"
         "the same field differently, and Basim another field besides."
     ),
     "demo_offline": "Saved on both laptops; a sync says “no contact” and loses nothing.",
@@ -27,7 +27,7 @@ WORDS = {
     ),
     "demo_step_history": "The history keeps {n} saves: who, when, old → new, and what lost.",
     "demo_nothing": "A sync with nothing to do: {requests} request, {bytes} bytes both ways.",
-    "demo_bad": "✗ It did not come out as told: {fault}",
+    "demo_bad": "✗ The result is not as described: {fault}",
     "demo_end": "Done in {seconds} s. Nothing is left behind.",
     "column_who": "Sync of",
     "column_sent": "Sent",
