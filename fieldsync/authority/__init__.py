@@ -1,1 +1,1 @@
-"""Who may do what: permissions of commits, the quarantine, the rollout of forms, revocations."""
+"""Permissions of commits, the quarantine, the rollout of forms, revocations."""

@@ -1,6 +1,6 @@
 """A rehearsal of a restore: a backup is opened in a folder of its own, checked as `check` does, and removed; the result is noted.
 
-What is opened is the encrypted database that is in the backup: nothing plain is ever written.
+The backup's encrypted database is opened as it is: nothing plain is ever written.
 """
 
 import shutil

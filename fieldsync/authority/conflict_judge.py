@@ -183,7 +183,7 @@ class ConflictJudge:
     def takes_back(self, commit: Commit, name: str) -> bool:
         """Return whether a commit writes again what its device's last write of a field had replaced, and nobody has written since.
 
-        Then it is as if that step had never been taken: whoever took it may take it back.
+        Then its author may take that step back, as if it had never been taken.
         """
         log, this = self._field_log(commit, name), _field_write(commit, name)
         own = log.named_writes(this, commit.device)

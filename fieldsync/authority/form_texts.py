@@ -168,7 +168,7 @@ def wanted_texts(tx: ReadTx | SettingsHolder, source: bytes) -> tuple[tuple[int,
 def store_incoming(tx: SettingsHolder, source: bytes, said: Forms) -> dict[str, str] | None:
     """Store received pieces of a source's forms; return all texts once complete. BadFrame, TooLarge.
 
-    A text that does not have the hash which was told is forgotten, and may come again.
+    A text without the announced hash is dropped, and may be sent again.
     """
     if said.listed:
         _store_listing(tx, source, said.listed)

@@ -91,8 +91,8 @@ class _Counted:
 def check_integrity(node: Node, progress: Progress | None = None) -> Checked:
     """Check the file, every device's chain and seals, every record against its registers, every channel's digest.
 
-    What is no fault of the store, and for a person to look at, is `listed`: commits that cannot be read, and on servers those
-    that were applied and would not be today, as earlier releases did not judge what named a form that was not there.
+    `listed` are commits for a person to look at, which are no faults of the store: unreadable ones, and on servers those that
+    were applied and would be refused today, as earlier releases did not judge commits of a missing form.
     """
     say = progress or (lambda _done, _total, _what: None)
     say(0, None, "file")

@@ -61,7 +61,7 @@ class Permit(CodeChecks):
     def find_objection(self, commit: Commit) -> errors.FieldsyncError | None:
         """Return why a commit may not be applied, or None; `waits_for` then has the awaited items.
 
-        What the device may not do now, it may have been allowed when the first server took the commit; `word`: the branch that says so.
+        The device may have had the permission when the first server received the commit; `word`: the branch that states it.
         """
         objection = self._judge_as_first_taken(commit)
         if self._branch and not self.waits_for and isinstance(objection, BY_GRANTS):

@@ -27,9 +27,9 @@ _DAY = 24 * 60 * 60 * 1000
 _DIGITS = 19  # a number of fewer fits 63 bits
 
 MOST_AT_ONCE = 20
-"""Commits that somebody's sync judges again on its way; what more is due is for the next syncs, and for the server at rest."""
+"""Commits that one sync judges again; further due ones are left to the next syncs, and to the idle server."""
 MOST_AT_REST = 256
-"""Commits that a server at rest judges again in one turn: what is read of a record for the first serves for all."""
+"""Commits that an idle server judges again in one turn: the first one's reading of a record serves for all."""
 
 
 def judge_due(node: Node, tx: Tx, most: int = MOST_AT_ONCE) -> int:
@@ -237,7 +237,7 @@ def _describe_commit(
 def release_commits(node: Node, chosen: QuarantineSelection, by: str, note: str | None = None) -> Released:
     """Apply quarantined commits on a person's word, their values judged again.
 
-    What cannot be applied stays, with its reason: illegal values for good, what lacks a record or form until that is here.
+    Commits that cannot be applied stay, with their reason: illegal values for good, those lacking a record or form until it arrives.
     Usage, NoDevice, NoRecord, NotFound.
     """
     done, left = list[QuarantinedCommit](), list[QuarantinedCommit]()

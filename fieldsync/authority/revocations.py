@@ -122,7 +122,7 @@ def note_sent_changes(
 ) -> bool:
     """Record the device positions at the time a branch is informed: as it stated in this request, or as known here.
 
-    False where it is not told yet: it is to state this `anew`, as what it had stated was lost when this store was restored.
+    Return False where the branch is not informed yet: it is to state this `anew`, as its statement was lost when this store was restored.
     """
     known = tx.peer_settings(branch)
     if found and anew and known.withheld_news < _MOST_WITHHELD:

@@ -51,8 +51,8 @@ class ValueChecks(CommitBatch):
     def _check_fields(self, commit: Commit, role: str) -> bool:
         """Check the values against the commit's form, and return whether a decision is among them.
 
-        A commit of a form that is not here waits for it. An older one that is not here is judged by today's; what this one
-        does not take may still be legal under it, and waits.
+        A commit of a missing newer form waits for that form. One of a missing older form is judged by the present form; values
+        refused by it may still be legal in the older one, and wait.
         """
         kind = self.rules.schema.type(commit.type)
         if commit.form > kind.version:
@@ -186,9 +186,9 @@ class ValueChecks(CommitBatch):
             )
 
     def _check_complete(self, commit: Commit) -> None:
-        """A record leaves its first state when its form's required fields are filled in; what lacks one waits for it.
+        """Check that a record leaves its first state with its form's required fields filled in; else the commit waits for them.
 
-        One that was ever filled in may have been there when its author looked. A decision takes any state.
+        A field that was ever filled in counts, as its author may have seen the value. A decision may choose any state.
         """
         if validate.STATE not in commit.fields:
             return

@@ -75,7 +75,7 @@ def _note_parts(tx: Tx, rules: Rules, sources: Iterable[bytes]) -> set[bytes]:
 def _note_lost(tx: Tx, rules: Rules, row: Row) -> None:
     """Note records no longer shared with a unit: a server restored to before the sharing may never have sent them.
 
-    A partner's laptop that still has it is told, when it asks, that it left.
+    A partner's laptop that still has it learns at its next sync that it left.
     """
     if row.state.type == REFERRAL:
         referral, units = row, _units_named(row)

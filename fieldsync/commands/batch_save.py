@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _BETWEEN = re.compile("[;؛]")
 
 
-def _parted(row: str) -> list[str]:
+def _split_row(row: str) -> list[str]:
     words = [part.strip() for part in _BETWEEN.split(row) if part.strip()]
     if not words or not all("=" in word for word in words):
         raise errors.Usage(reason="row")
@@ -35,7 +35,7 @@ def asked(
     with bar(ctx) as progress:
         for at, row in enumerate(rows, 1):
             with errors.naming_which(f"--row {at}"):
-                given.append(made(_parted(row)))
+                given.append(made(_split_row(row)))
                 session.check(type, given[-1])
                 alike += session.duplicates(type, given[-1], progress=progress)
     return given, alike

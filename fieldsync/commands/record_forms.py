@@ -98,7 +98,7 @@ def _ask_in_lines(
             ask_edit(ctx, node, asked.record, options.note)
             return
         form.answer_first(registered_already.first_answers(kind.name, asked.text))
-    changes = require_values(form.ask_all())
+    changes = require_values(form.ask_all(), asked=True)
     with bar(ctx) as progress:
         alike = [] if options.anyway else session.duplicates(kind.name, changes, progress=progress)
     if batch_save.may_go_on(ctx, node, alike):
@@ -141,7 +141,7 @@ def ask_for(
         form = LineForm(tables(ctx), node, kind)
         form.answer_first(usual or {})
         form.answer_for_good(answers)
-        return store(require_values(form.ask_all()))
+        return store(require_values(form.ask_all(), asked=True))
     from fieldsync.ui.forms import form_app
 
     known = form_app.KnownAnswers(answers, usual or {}, about)

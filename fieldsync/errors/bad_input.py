@@ -64,7 +64,7 @@ class NothingToApprove(BadInput):
 
 
 class Incomplete(BadInput):
-    """Missing fields that are required to leave the first state; facts: type, fields."""
+    """Missing fields that the record's state requires; facts: type, fields, and reason `emptied` if the state stays the same."""
 
     code = "incomplete"
 

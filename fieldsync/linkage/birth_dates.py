@@ -51,7 +51,7 @@ def compare_births(a: BirthDate, b: BirthDate) -> tuple[float, tuple[str, ...]]:
     else:
         off = max(0, apart - max(a.loose, b.loose))
         weight, reason = next((w, r) for most, w, r in _YEARS if off <= most)
-        if apart > off == 0:  # told roughly: a brother's may be as near
+        if apart > off == 0:  # an estimate: a brother's date may be as near
             weight, reason = _ROUGHLY, "birth_near"
     return weight, (reason,)
 

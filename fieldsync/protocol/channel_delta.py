@@ -21,8 +21,8 @@ def visible_channels(tx: ReadTx, grants: tuple[Grant, ...]) -> list[Channel]:
 def lacking_state(tx: ReadTx, row: Row, after: int, device: bytes, *, bare: bool = False) -> State | None:
     """Return a record's changes after a sequence number, without the device's own; None if it lacks nothing.
 
-    One that came from another channel may have been purged on the way: it is sent, whoever wrote it. So is each when the
-    device may be `bare`: it had to give the whole channel back once.
+    A record that came from another channel may have been purged on the way, so it is sent, whoever wrote it.
+    So is every record if the device may be `bare`: it had to release the whole channel once.
     """
     state = row.state
     if row.arrivals.get("", 0) > after:

@@ -33,7 +33,7 @@ def read_batch(
 ) -> FrameCommits:
     """Return a frame's commits: one device's, contiguous, the sender's own unless it `relays`. BadFrame, TooLarge.
 
-    What is `bundled` may be older than any limit; `former` are the devices that the sender was before.
+    `bundled` commits may be older than any limit; `former` are the former identities of the sender.
     """
     message = messages.decode_message(messages.OpaqueCommits, payload)
     own = message.device == sender

@@ -86,7 +86,7 @@ class ServerConnection:
         self._http.trust_env = False  # no proxy, no .netrc, no other authority from the environment
         self._http.verify = False  # the pin is stricter: one certificate, no other
         self._http.headers.clear()
-        self._http.headers.update(_BARE)  # type: ignore[arg-type]  # None is how requests is told to leave one out
+        self._http.headers.update(_BARE)  # type: ignore[arg-type]  # None makes requests leave a header out
         self._http.mount("https://", _PinnedAdapter(pin))
 
     def close(self) -> None:

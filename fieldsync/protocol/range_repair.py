@@ -135,7 +135,7 @@ class RangeRepair:
     def _replace_records(self, batch: list[bytes]) -> None:
         """Take these records whole from the server, which has every commit, and all of this device's own.
 
-        One that may have been restored only has what it says that left dropped, and what it sends joined.
+        From a server that may have been restored, departures are dropped and its records joined, nothing more.
         """
         fetched, self._fetched = self._fetched, []
         with self.node.store.write() as tx:

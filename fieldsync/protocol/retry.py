@@ -75,7 +75,7 @@ def sync_with_retries(
 ) -> Synced:
     """Sync, with retries when the connection breaks or the server is busy; return the result, with `tries`.
 
-    What it said of our clock is remembered for `status`.
+    The server's finding on this node's clock is stored for `status`.
 
     `tries`: how many in a row may bring nothing new (default: TRIES once the server was met, else one). NoContact says
     what remains in `unsent` and how often it was tried in `tries`.

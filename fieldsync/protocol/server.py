@@ -68,12 +68,12 @@ class SyncServer:
         self._fresh = set[bytes]()  # of these, whose commits came from this branch for the first time, or again
         self._former: dict[bytes, former_identities.FormerIdentity] = {}  # a laptop's former identities
         self._asked: dict[bytes, int] = {}  # of these, which last commits it has
-        self._parted: dict[bytes, set[bytes]] = defaultdict(set)  # and copied ones, as shared successors re-issue
+        self._reissued: dict[bytes, set[bytes]] = defaultdict(set)  # records of re-issued commits, by the copied device
         self.forms: bytes | None = None  # those in force when the answer began
         self._lacked: tuple[tuple[int, int], ...] = ()  # of the forms that the device has and we do not
         self.echoes: dict[int, set[int]] = defaultdict(set)
         self._epoch, self._counts, self._answers = b"", True, 0
-        self._whole = True  # all that the branch told of devices was taken
+        self._whole = True  # all device news of the branch was taken
         self._stated: revocations.Stated = {}  # where a branch says that its devices stand
         self.reading, self.writing = self._own_transactions()
         # how far the sender's clock is ahead, where it is not on the line but `skew` says it
@@ -165,7 +165,7 @@ class SyncServer:
             clock_skew.take_notes_from_above(
                 tx, self.node, list(clock_skew.from_branch(tx, self.device, notes, brought))
             )
-        if not fresh and not self._parted:
+        if not fresh and not self._reissued:
             return
         self._remember_hello(tx)
         self._unjudged = {author: written[0].seq for author, written in fresh.items()}
@@ -178,9 +178,9 @@ class SyncServer:
                 self._unjudged[author] = written[start].seq
                 self._judge_commits(tx, device, written[start : start + _SLICE], read)
             del self._unjudged[author]
-        for old, records in self._parted.items():
+        for old, records in self._reissued.items():
             forked_devices.reissue_bases(self.node, tx, old, records)
-        self._parted.clear()
+        self._reissued.clear()
         quarantine.judge_due(self.node, tx)
 
     def _judge_commits(self, tx: Tx, device: Device, fresh: Sequence[Read], read: RecordCommits) -> None:
@@ -227,7 +227,7 @@ class SyncServer:
             return self._log_other_history(tx, device, batch)
         again = min(device.head + 1 - first, len(batch.commits))
         if again:
-            self._fresh.add(device.id)  # an answer that told of them may have been lost
+            self._fresh.add(device.id)  # an answer with them may have been lost
             held = [logged.hash for logged in tx.commits_behind(device.id, first - 1, again)]
             for i, (one, body) in enumerate(zip(held, batch.bodies, strict=False)):
                 if one != chain.body_hash(body):
@@ -266,7 +266,7 @@ class SyncServer:
             return []  # what cannot be read cannot be re-issued in another's name, nor what comes behind it
         made = forked_devices.reissue_batch(self.node, tx, device, tail, batch.seal)
         self.kept += len(made)
-        self._parted[device.id].update(one.record for one in made if "_code" in one.fields)
+        self._reissued[device.id].update(one.record for one in made if "_code" in one.fields)
         return list(made)
 
     def _apply_states(self, tx: Tx, states: list[State], known: dict[bytes, Row]) -> None:
@@ -311,7 +311,7 @@ class SyncServer:
     def answer_frames(self, *, by_stick: bool = False, compare: bool = True) -> Iterator[bytes]:
         """Yield the answer: acknowledged commits, missing data, and each channel's digest.
 
-        What came is compared with the register before, unless others wait: then pairs are told by the next answer.
+        New records are compared with the register first, unless other requests wait: then the next answer has the pairs.
         """
         node = self.node
         if self.cursors is None:

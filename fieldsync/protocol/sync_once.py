@@ -90,7 +90,7 @@ class _SyncExchange:
         return prefetch(starmap(read, self.line.answer_frames(answer, self.client.codec)))
 
     def _post_request(self, name: str, hello: bytes, more: Frames | None) -> requests.Response:
-        """Send a request; what follows the hello is a stream in a sync, and signed as a whole in all others."""
+        """Send a request; after the hello a sync streams its frames, while other requests are signed as a whole."""
         path, key = routes.request_path(name, self.client.protocol), self.node.key
         rest = None if name == routes.SYNC else b"".join(more() if more else ())
         asked = chain.SignedRequest("POST", path, "", self.nonce, hello, rest)

@@ -59,7 +59,7 @@ def _reopen(tx: Tx, touched: Touched, concerned: Mapping[bytes, Row]) -> dict[by
                 added[record] = count
             names = touched[record][1]
             if names is not None:
-                names.update({SAME_AS} & row.state.fields.keys())  # those below are told with it
+                names.update({SAME_AS} & row.state.fields.keys())  # its child records are announced with it
     return added
 
 

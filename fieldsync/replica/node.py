@@ -44,7 +44,9 @@ class Node:
     clock: Callable[[], int] = wall_clock
     forms: bytes = b""  # which forms these are: their number and the beginning of their texts' hash
     first_key: DeviceKey | None = None  # of a server that was renewed: the key by which those below it know it
-    departed_names: dict[bytes, str] = field(default_factory=dict)  # of what left since that was last told, by record
+    departed_names: dict[bytes, str] = field(
+        default_factory=dict
+    )  # of records that left since the last notice, by record
 
     @property
     def device(self) -> bytes:
@@ -118,7 +120,7 @@ class Node:
     def write_repeatable(self) -> AbstractContextManager[Tx]:
         """A transaction for data that can be fetched or computed again: on a laptop, power loss may revert it.
 
-        A server tells others the numbers that it gives out in it, so that there it is on the disk before anybody can be told.
+        A server sends its numbers to others, so there the transaction is on the disk before an answer is sent.
         """
         return self.store.write(durable=not self.is_laptop)
 

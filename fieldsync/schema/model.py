@@ -5,6 +5,7 @@ kept per object; two schemas are the same when their `version` is.
 """
 
 import hashlib
+import re
 from functools import lru_cache
 
 import msgspec
@@ -201,6 +202,12 @@ class Type(msgspec.Struct, frozen=True, eq=False, omit_defaults=True):
         except KeyError:
             raise errors.UnknownField(type=self.name, field=name, known=list(self.fields)) from None
 
+    def derived_words(self, field: Field, value: str, lang: str) -> str:
+        """A derived text as people read it: the codes of choices that its formula names are replaced by their labels."""
+        named = (self.fields[name] for name in _WORD.findall(field.formula) if name in self.fields)
+        labels = {choice.code: label_in(choice.label, lang, choice.code) for one in named for choice in one.choices}
+        return " ".join(labels.get(word, word) for word in value.split(" "))
+
     def policy(self, register: str) -> Policy:
         """The merge policy of a register, `field` or `field/member`; raises UnknownField."""
         return _field_policy(self, register.partition("/")[0])
@@ -213,6 +220,9 @@ class Type(msgspec.Struct, frozen=True, eq=False, omit_defaults=True):
         if field.type == "approval":
             return APPROVAL
         return linear_lifecycle(field.codes, field.forks) if field.merge == "furthest" else None
+
+
+_WORD = re.compile(r"\w+")
 
 
 @lru_cache(maxsize=4096)

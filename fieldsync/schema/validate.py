@@ -369,7 +369,7 @@ def _check_step(
         raise errors.IllegalStep(type=kind.name, old=before, new=state, allowed=list(lifecycle.next_states(before)))
     if state in (None, lifecycle.initial_state):
         return
-    plan = _plan_of(kind)
+    plan, reason = _plan_of(kind), {}
     full = whole_document(kind, {**doc, **new}, today)
     if before == lifecycle.initial_state:
         wanted = list(kind.fields)
@@ -377,7 +377,7 @@ def _check_step(
         # Fields that a newer form wants do not hold up a record that left its first state long ago.
         wanted = [name for name in kind.fields if name in plan.when]
     else:
-        wanted = [name for name, value in new.items() if value is None]
+        wanted, reason = [name for name, value in new.items() if value is None], {"reason": "emptied"}
     lacking = [name for name in wanted if name not in unseen and _is_needed(kind, plan, name, full, today)]
     if lacking:
-        raise errors.Incomplete(type=kind.name, fields=lacking)
+        raise errors.Incomplete(type=kind.name, fields=lacking, **reason)

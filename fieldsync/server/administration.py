@@ -130,7 +130,7 @@ def _check_grants(node: Node, role: str, units: Sequence[str]) -> None:
 def set_grants(node: Node, name: str, role: str, units: Sequence[str], *, at_once: bool = False) -> EnrolledDevice:
     """Set a device's grants, replacing all earlier ones; NoDevice, IllegalValue, UnitRefused, RoleRefused, Revoked.
 
-    What it signed before it was told counts for 60 days, unless `at_once`.
+    Commits signed before the device was informed are accepted for 60 days, unless `at_once`.
     """
     _check_grants(node, role, units)
     with node.store.write() as tx:
@@ -151,7 +151,7 @@ def set_grants(node: Node, name: str, role: str, units: Sequence[str], *, at_onc
 
 
 def list_devices(node: Node) -> list[ListedDevice]:
-    """Return all enrolled devices: who, what for, how far, since when, last seen."""
+    """Return all enrolled devices with person, grants, last commit, enrolment and last contact."""
     with node.store.read() as tx:
         found = [device for device in tx.devices() if device.state != "known"]
         letters = {device.id: device.letters for device in found}

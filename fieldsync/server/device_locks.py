@@ -40,7 +40,7 @@ def revoke_device(
 ) -> RevokedDevice:
     """Revoke a device, and those of its family whose ids are in `also`; their earlier saves stay.
 
-    Unless they were out of their person's hands `since` a moment (milliseconds): what was first taken after it is quarantined.
+    With `since` (milliseconds), the time when the device was lost: commits first received after it are quarantined.
 
     Others that work today are spared: they go on, and stay in the family. Pending ones are locked with their original, unless
     a person was asked for each and `declined`. NoDevice, Usage.

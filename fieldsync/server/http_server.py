@@ -22,7 +22,7 @@ from fieldsync.server.app import ServerApp
 from fieldsync.server.backup_timer import BackupTimer
 
 STOP_SECONDS = 20
-MOST_CONNECTIONS = 4_000  # those above are told 503, and laptops come again later
+MOST_CONNECTIONS = 4_000  # further ones get 503, and laptops try again later
 GARBAGE = 50_000, 20, 50  # as a thousand requests at once are no garbage, they are looked through less often
 
 

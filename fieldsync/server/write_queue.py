@@ -63,7 +63,7 @@ class WriteQueue:
                 works = [work for work, _, _ in turns]
                 try:
                     done: list[Any] = await to_thread.run_sync(self._store.write_together, works, limiter=self._thread)
-                except Exception as fault:  # noqa: BLE001 - whoever waits is told; nothing of this transaction is there
+                except Exception as fault:  # noqa: BLE001 - raised in each waiting request; the transaction was rolled back
                     done = [fault] * len(works)
                 for (_, _, future), result in zip(turns, done, strict=True):
                     if future.done():

@@ -14,7 +14,7 @@ class Contact(msgspec.Struct, frozen=True, array_like=True):
     number: its place in this node's order of contacts, for the upstream server.
     at: when, in milliseconds.
     skew: milliseconds that the device's clock was ahead.
-    via: the branch that told of it, empty where the device came itself.
+    via: the branch that reported it, empty where the device came itself.
     """
 
     number: int

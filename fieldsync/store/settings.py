@@ -320,7 +320,7 @@ class PeerSettings(SettingsView):
 
     protocol = Setting("protocol", MAYBE_NUMBER)  # the newest that it has ever spoken
 
-    # of a server: how far it has told what it tells in an order of its own
+    # of a server: cursors into its numbered lists, as received here
     receipts_cursor = Setting("receipts", NUMBER)
     judged_cursor = Setting("judged", NUMBER)  # verdicts on others' commits
     passed_cursor = Setting("passed", NUMBER)  # receipts that it passed on
@@ -328,8 +328,8 @@ class PeerSettings(SettingsView):
     refused_cursor = Setting("refused", NUMBER)  # verdicts on this node's commits
     clocks_cursor = Setting("clocks", NUMBER)
     pairs_cursor = Setting("pairs", NUMBER)
-    heard_cursor = Setting("heard", NUMBER)  # up to which save it has told this laptop all its verdicts
-    # of a server: how far this node has told it
+    heard_cursor = Setting("heard", NUMBER)  # the last save of this laptop whose verdicts have all arrived
+    # of a server: cursors into this node's lists, as sent to it
     enrolled_cursor = Setting("enrolled", NUMBER)
     noted_cursor = Setting("noted", NUMBER)  # clock notes
     reported_cursor = Setting("reported", NUMBER)  # contacts
@@ -337,7 +337,7 @@ class PeerSettings(SettingsView):
     # of a server: its store and its clock
     servers_above: Setting[ServersAbove] = Setting("servers", _msgpack_codec(ServersAbove, ()))
     units: Setting[tuple[str, ...]] = Setting("units", _msgpack_codec(tuple[str, ...], ()))  # of the organisation
-    newest_time = Setting("told", NUMBER)  # that it told, milliseconds
+    newest_time = Setting("told", NUMBER)  # in its answers, milliseconds
     epoch = Setting("epoch", BYTES)
     suspected = Setting("suspected", FLAG)  # it may have lost what is here
     blocked_check = Setting("unchecked", _maybe_json(Obstacle, text=True))

@@ -30,7 +30,7 @@ STALE_SECONDS = 60 * 60
 """Seconds without a write after which a draft counts as abandoned."""
 _BLOCK = 1 << 20
 Step = Literal["backup", "copy"]
-"""What a running server does by the schedule: the whole backup, or only its copy."""
+"""A scheduled task of a running server: the whole backup, or only its copy."""
 
 
 class KeptBackup(NamedTuple):
@@ -138,7 +138,7 @@ def describe_plan(node: Node, plan: BackupPlan | None) -> BackupSchedule:
 def next_step(plan: BackupPlan, note: BackupNote | None, tried: int, now: int) -> Step | None:
     """Return what the running server is to do now; `tried`: when it last followed the schedule (milliseconds).
 
-    A missed backup is made up for. What failed is tried again an hour later, only the copy if nothing else failed.
+    A missed backup is made up for. A failed one is retried an hour later; only the copy, if nothing else failed.
     """
     due = last_hour(plan.at, dt.datetime.fromtimestamp(now / 1000).astimezone())
     if tried < due.timestamp() * 1000 or tried > now:

@@ -31,7 +31,7 @@ def clock_skew(theirs: int, ours: int) -> int:
 def skew_of_bundle(made: int, heard: int, now: int) -> int:
     """Return how far off the clock that stamped a bundle is known to be, 0 where nothing is known: its way may have taken weeks.
 
-    `heard`: the newest time that a server had told its sender; one that lies ahead of our own time proves nothing.
+    `heard`: the newest server time that its sender knows; one ahead of our own time proves nothing.
     """
     if made - now > stamp.TOLERANCE_MS:
         return clock_skew(made, now)

@@ -1,6 +1,6 @@
 """Release by a branch: a record that left its units is deleted once the upstream holds all writes to it and all laptops know.
 
-Until then a late edit finds its record, and a syncing laptop is told to release it.
+Until then a late edit finds its record, and a syncing laptop is instructed to release it.
 """
 
 from collections.abc import Container, Mapping, Sequence
@@ -22,11 +22,11 @@ from fieldsync.topology.server_verdicts import GRANT_CODES
 from fieldsync.wire import messages
 
 _JUDGED_HERE = {errors.Undecided.code, errors.DevicePending.code}
-"""What is judged here, too, until somebody has decided or approved the device, wherever the record is."""
+"""Codes of commits that are judged here, too, until a decision or the approval of the device, wherever the record is."""
 
 
 def release_departed(sender: Sender, tx: Tx) -> None:
-    """Purge what nobody here needs any more; what waited here for records that are elsewhere is the upstream server's to judge."""
+    """Purge records that no device here needs any more; quarantined commits of records elsewhere are judged by the upstream server."""
     channels = tx.channels()
     hidden = {one.n for one in channels if not may_see_channel(sender.grants, one.unit)}
     unsent: set[bytes] | None = None
@@ -113,7 +113,7 @@ def rejoin_logged(node: Node, tx: Tx, rows: Mapping[bytes, Row]) -> None:
 def _arrivals_taken(sender: Sender, tx: Tx, units: list[str]) -> dict[str, int]:
     """Return the sequence number of each unit that all devices have reached, by their last contacts.
 
-    One that never came here has nothing from here; one that was locked out is told nothing any more.
+    A device that never synced here has nothing from here; a revoked one gets nothing any more.
     """
     lowest: dict[str, int] = {}
     for device in tx.devices():

@@ -28,7 +28,7 @@ def is_further(tx: ReadTx, original: bytes, new: bytes) -> bool:
 
 
 def check_room(tx: ReadTx, original: bytes) -> None:
-    """Refuse a further successor while too many of its family are pending, as none could be told apart. ManyPending."""
+    """Refuse a further successor while too many of its family are pending, as they could not be distinguished. ManyPending."""
     waiting = [one for one in map(tx.device, tx.revocation_family(original)) if one is not None and one.pending]
     if sum(one.state != "revoked" for one in waiting) >= MOST_PENDING:
         raise errors.ManyPending(limit=MOST_PENDING)

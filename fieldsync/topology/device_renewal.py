@@ -224,9 +224,9 @@ def enrol_successor(
 
     BadSignature, Revoked, ManyPending, ManySuccessors.
 
-    `grants`: the hash of those that it works with: a copy may be of before its original was told of others.
-    One that brings no key only asks for the last shared commit. One that names a later commit, which another server has that
-    this one is to hear of, will speak of what it has seen by numbers that are others' here.
+    `grants`: the hash of the grants in use: a copy may be older than the last change of its original.
+    A request without a key only asks for the last shared commit. A later commit named in it is on another server, and will arrive
+    here; references to it use sequence numbers that other commits have here.
     """
     signed = renewal_message(old.id, asked.key, node.serving_key.device if protocol >= NAMES_SERVER else None)
     if old.key is None or not verify_signature(old.key, signed, asked.by_old):

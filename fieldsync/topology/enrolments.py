@@ -70,7 +70,7 @@ def may_enrol(branch: Device, said: Enrolment, known: Device | None) -> bool:
 def order_enrolments(tx: ReadTx, told: Sequence[Enrolment]) -> list[Enrolment]:
     """Return enrolments in order, with a successor after its original if both are listed.
 
-    Where that one is known and told of as revoked they come before it: whoever is known by then may be spared.
+    Where the original is known and listed as revoked, successors come first: those known by then may be spared.
     """
     news = {one.device: one for one in told if one.state != REVOKED or not _is_known(tx, one.device)}
 
@@ -188,8 +188,8 @@ def _grant_pairs(grants: Sequence[Grant]) -> tuple[tuple[str, str], ...]:
 def _take_after_move(tx: Tx, branch: Device, said: Enrolment, original: Device) -> None:
     """Take the successor of a device that works elsewhere by now, as the branch had not heard: pending, with its original's grants.
 
-    The original goes on: whom it is taken from, the branch does not say any more. What the branch's servers re-issue in
-    a shared successor's name counts in the branch's own units.
+    The original continues: the branch no longer states from whom it was taken. Commits that the branch's servers re-issue in
+    a shared successor's name are accepted in the branch's own units.
     """
     is_heir = said.copied_after is not None
     if is_heir and not may_enrol(branch, said, None):
@@ -286,7 +286,7 @@ def _apply_enrolment(tx: Tx, said: Enrolment, *, within: tuple[Grant, ...] | Non
         if said.state != "enrolled" or said.changed != said.enrolled:
             tx.set_enrolment(said.device, said.person, told, said.state, said.changed)
         return
-    if said.copy_of and known.copy_of is None:  # somebody had told of it as of no copy
+    if said.copy_of and known.copy_of is None:  # it had been reported as no copy
         tx.set_copy(said.device, said.copy_of, said.copied_after)
     later = said.changed > known.changed
     person, granted = (said.person, told) if later else (known.person or "", known.grants)

@@ -18,7 +18,7 @@ from fieldsync.store.contract import GRANTS, AuthorityChange, Device, FirstRecei
 from fieldsync.topology.sender import Sender
 from fieldsync.wire import messages
 from fieldsync.wire.frames import FrameKind
-from fieldsync.wire.messages import Peer, Taking
+from fieldsync.wire.messages import Peer, SignedReceipt
 from fieldsync.wire.protocols import SENDS_RECEIPTS
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ _PART = 200  # of each list in one frame
 _MOST = 65_536  # receipts in one request
 
 
-def receipt_message(one: Taking) -> bytes:
+def receipt_message(one: SignedReceipt) -> bytes:
     """Return the bytes that a server signs for a receipt."""
     return b"fieldsync receipt 1" + messages.encode(msgspec.structs.replace(one, signature=b""))
 
@@ -102,8 +102,8 @@ def receipt_frames(sender: Sender, after: Mapping[bytes, int]) -> Iterator[bytes
         yield sender.codec.pack_frame(FrameKind.PEER, messages.encode(peer))
 
 
-def _sign_receipt(node: "Node", taken: FirstReceipt) -> Taking:
-    one = Taking(
+def _sign_receipt(node: "Node", taken: FirstReceipt) -> SignedReceipt:
+    one = SignedReceipt(
         taken.device, taken.first, taken.last, taken.link, taken.at, taken.number, taken.server, taken.signature
     )
     if taken.server != node.device:
@@ -117,13 +117,13 @@ def _sign_receipt(node: "Node", taken: FirstReceipt) -> Taking:
 class BroughtReceipts:
     """The receipts of one request of a branch, its own and those of branches below it: each waits for its commits.
 
-    What a branch says of commits that it does not bring is nothing: another's receipts of these are to count.
+    A branch's statements on commits that it does not bring are ignored: the receipts of the bringing branch count.
     `off`: how far the branch's clock is ahead of ours.
     """
 
     def __init__(self, off: int = 0) -> None:
         self._off = off
-        self._of: dict[bytes, dict[int, Taking]] = {}
+        self._of: dict[bytes, dict[int, SignedReceipt]] = {}
         self._room = _MOST
 
     def add_receipts(self, tx: ReadTx, peer: Peer) -> None:
@@ -155,7 +155,7 @@ class BroughtReceipts:
                 ])  # fmt: skip
 
 
-def _is_signed_by_branch(tx: ReadTx, branch: Device, one: Taking) -> bool:
+def _is_signed_by_branch(tx: ReadTx, branch: Device, one: SignedReceipt) -> bool:
     """Return whether a receipt is signed by the branch that it names: this one, or a possible one below it."""
     server, device = tx.device(one.server), tx.device(one.device)
     if server is None or server.key is None or device is None or server.state != "enrolled":

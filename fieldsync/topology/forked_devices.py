@@ -33,7 +33,7 @@ _Links = list[tuple[bytes, bytes]]  # a commit's hash, and the chain's behind it
 def reissue_batch(node: Node, tx: Tx, device: Device, batch: Sequence[Commit], seal: bytes) -> list[Commit]:
     """Re-issue a branch's batch of a device's other chain. After it is judged, `reissue_bases` must follow.
 
-    Only the device's own seal is proof that it is the device's. What does not go on from anything known is not taken.
+    Only the device's chain signature proves that the batch is the device's. A batch that continues no known chain is not taken.
     """
     found = _verified_history(tx, device, batch, seal)
     if found is None:

@@ -87,7 +87,7 @@ def question_frames(sender: Sender, after: Mapping[bytes, int] = MappingProxyTyp
 
 
 class FormerIdentity(Struct, frozen=True):
-    """A former identity of a laptop's device: it succeeded `original` (None: not stated), and `heir` succeeded it."""
+    """A former identity of a laptop's device: the successor of `original` (None: not stated), succeeded by `heir`."""
 
     device: bytes
     key: bytes
@@ -145,9 +145,9 @@ def unknown_identities(
 
 
 def enrol_identities(tx: Tx, line: Mapping[bytes, FormerIdentity], device: bytes, now: int) -> None:
-    """Know a given up device that went on for a known one, now that its commits come: for these, and for nothing else.
+    """Enrol a former identity that succeeded a known device when its commits arrive; it is valid for these only.
 
-    Of one family there are a few new ones a day: what a frame names costs its sender nothing, and everybody hears of each.
+    A family may have a few new ones a day: naming one in a frame is free for the sender, and every node learns of each.
     """
     links = unknown_identities(tx.device, line, device)
     if not links:

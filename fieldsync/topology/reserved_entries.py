@@ -148,7 +148,7 @@ def store_entries_from(tx: Tx, device: bytes, said: Sequence[Reserved], now: int
 def _entries_of_branch(tx: ReadTx, branch: bytes, said: Iterable[Reserved], via: bytes) -> Iterator[Reserved]:
     """Yield entries that a branch may bring: of devices in its units, or whose commits it has brought; a few unknown ones.
 
-    A device may be told of in the same request, behind the hello that has its pieces.
+    A device may be introduced in the same request, after the hello with its pieces.
     """
     itself, brought = tx.device(branch), tx.peer_settings(branch).carried
     devices = {device.id: device for device in tx.devices() if device.key is not None}

@@ -43,7 +43,7 @@ def begin_epoch(tx: Tx, now: int) -> bytes:
 
 
 def begin_after_restore(tx: Tx, now: int) -> bytes:
-    """Begin a new epoch after a restore: who joined since the backup is not known here, and their letters are not given again."""
+    """Begin a new epoch after a restore: devices that joined since the backup are unknown here, and their letters are not given again."""
     tx.skip_numbers()
     skipped = _SKIPPED[tx.settings.upstream is not None]
     tx.settings.next_letters += skipped
@@ -101,9 +101,9 @@ def last_epoch_of(tx: ReadTx, server: bytes) -> bytes:
 
 
 def note_epoch(tx: Tx, server: bytes, epoch: bytes) -> bool:
-    """Take in that a server's store has another life; unless it is the first we hear of, all is asked for again, and true returned."""
+    """Note a server's store epoch; where it is a new one, reset all cursors and return True (False for the first epoch)."""
     before = last_epoch_of(tx, server)
-    again = bool(before) and before != epoch  # by bundle it is told again to whoever's hello is not known
+    again = bool(before) and before != epoch  # a bundle repeats it where the hello is not known
     if again:
         suspect_loss(tx, server)
     tx.peer_settings(server).epoch = epoch

@@ -241,7 +241,7 @@ def apply_from_above(sender: Sender, peer: Peer) -> None:
             if further != node.device:
                 tx.set_acknowledged(further, device, seq, at)
             known.passed_cursor = number
-        if peer.mark is not None:  # of another life of this store, or of none: all is told again
+        if peer.mark is not None:  # of another store epoch, or none: all is sent again
             ours = peer.mark[0] == tx.settings.epoch
             known.enrolled_cursor = peer.mark[1] if ours else 0
             known.noted_cursor = peer.mark[2] if ours else 0
@@ -254,7 +254,7 @@ def apply_from_above(sender: Sender, peer: Peer) -> None:
 def apply_from_below(tx: Tx, branch: Device, peer: Peer, now: int, *, own: bytes, whole: bool = True) -> bool:
     """Take a branch's enrolments, as far as they are its to make; False where some wait for another day.
 
-    `whole` unless it goes on from what this store had and has lost, or some wait: these are to be told again. `own`: this server's device.
+    `whole` unless the branch continues from data that this store has lost, or some wait: these are sent again. `own`: this server's device.
     """
     whole = enrolments.take_all_from_below(tx, branch, peer.devices, now, own) and whole
     contacts.take_reports(tx, branch, peer, now)
@@ -310,9 +310,9 @@ def devices_of_branch(tx: ReadTx, branch: Device) -> set[bytes]:
 def _earlier_refusals(
     tx: ReadTx, branch: Device, hello: messages.Hello, fresh: Collection[bytes], mine: set[bytes], *, whole: bool
 ) -> Iterator[Peer]:
-    """Yield what became long ago of commits of devices that a branch brings for the first time, or again (`fresh`).
+    """Yield earlier verdicts on commits of devices that a branch brings for the first time, or again (`fresh`).
 
-    It is told before their heads: where the answer is lost, the branch asks how far all is held (`whole`), and is told again.
+    They precede the heads: if the answer is lost, the branch asks for all heads (`whole`), and gets them again.
     """
     again = set(fresh)
     if whole:

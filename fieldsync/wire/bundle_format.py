@@ -14,7 +14,7 @@ from fieldsync.wire.frames import FrameReader
 from fieldsync.wire.messages import Count, Cursors, Reserved
 
 VERSION = 1
-"""1 (2026-11): hello, a branch's enrolments and commits going up; acknowledgement, what a branch is told, states and end coming down."""
+"""1 (2026-11): hello, a branch's enrolments and commits going up; acknowledgement, a branch's PEER, states and end coming down."""
 
 WORDS = b"fieldsync bundle "
 MAGIC = WORDS + b"1\n"
@@ -50,7 +50,7 @@ class Manifest(msgspec.Struct, array_like=True, frozen=True):
 
     `up`: commits for servers, of which the first in `to` is the one whose cursors the hello tells; else a reply for one device,
     whose states go on from `cursors` (unit, taken, whole). `made` is the sender's clock in milliseconds, `heard` the newest time
-    that any server had told it (0: none, or a program of 0.1 packed it): a clock that stands before that is wrong.
+    in any server's answer (0: none, or a program of 0.1 packed it): a clock earlier than that is wrong.
     """
 
     version: int

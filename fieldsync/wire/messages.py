@@ -58,7 +58,7 @@ class Hello(msgspec.Struct, array_like=True, frozen=True):
 
     `now` is the sender's clock in milliseconds, `head` its last commit, `cursors` (unit, arrivals taken and wholly known) of each
     channel it holds, `dictionary`, `grants`, `schema` and `servers` short hashes of what it works with, `devices`, `refused`
-    and `receipts` how far it was told of devices, of its own commits that were quarantined, and of those that came further up;
+    and `receipts` the cursors for devices, for its own quarantined commits, and for receipts from further up;
     `judged` and `passed` the same of all devices' commits, for a branch. `budget`: bytes that the answer may have (0: any);
     `ahead` (unit, low, high) of arrivals taken before their turn, which need not be sent again: those above `low`, up to `high`.
     """
@@ -79,15 +79,15 @@ class Hello(msgspec.Struct, array_like=True, frozen=True):
     passed: Count = 0
     budget: Count = 0
     ahead: Cursors = ()
-    epoch: _Epoch = b""  # of the server's store, as told last; another one says that it was restored
+    epoch: _Epoch = b""  # of the server's store, as in its last answer; a different one means that it was restored
     receipt: Count = 0  # up to which of the sender's own commits this server has acknowledged
-    clocks: Count = 0  # how far it was told of clocks that were off
-    pairs: Count = 0  # how far it was told of records that may be registered elsewhere
+    clocks: Count = 0  # cursor for clock notes
+    pairs: Count = 0  # cursor for possible duplicates elsewhere
     reserved: _Pieces = ()  # from protocol 2 on, as `reserved_told`: pieces that go up
-    reserved_told: Count = 0  # how far it was told of those that come down
+    reserved_told: Count = 0  # cursor for those that come down
     answers: Count = 0  # of this server, as its last acknowledgement counted them
     forms: _Held = ()  # (first 8 bytes of a text's hash, bytes of it) of forms that had begun to come
-    units: Annotated[bytes, msgspec.Meta(max_length=32)] = b""  # a short hash of the units that this server told
+    units: Annotated[bytes, msgspec.Meta(max_length=32)] = b""  # a short hash of this server's list of units
     report: NodeReport | None = None  # how the sender is
 
 
@@ -128,7 +128,7 @@ class Ack(msgspec.Struct, array_like=True, frozen=True):
         None  # (id, name, address, pin, age) of those further up
     )
     schema: dict[str, str] | None = None  # the forms' texts
-    epoch: bytes = b""  # when it is another than the hello's: the cursors told there count for nothing
+    epoch: bytes = b""  # where it differs from the hello's: the hello's cursors are ignored
     # (number, device, first seq, last seq, milliseconds ahead) of commits stamped by clocks that were off
     clocks: tuple[tuple[Count, bytes, Count, Count, int], ...] = ()
     pairs: Count = 0  # how far `elsewhere` goes
@@ -182,11 +182,11 @@ class Enrolment(msgspec.Struct, array_like=True, frozen=True):
     spared: Count = 0  # since when it goes on although its original is revoked, 0 if it does not
     enrolled_by: bytes = b""  # the server that enrolled it, where that is known
     number: Count = 0  # headquarters' number of its last revocation or other grants, 0 if there was none
-    until: Count = 0  # up to when what was signed before the device was told of that counts (milliseconds)
+    until: Count = 0  # until when commits signed before the device was informed are accepted (milliseconds)
     since: Count = 0  # when it was out of its person's hands (milliseconds), 0 if that was not said
 
 
-class Taking(msgspec.Struct, array_like=True, frozen=True):
+class SignedReceipt(msgspec.Struct, array_like=True, frozen=True):
     """A signed first receipt: the server first received a device's commits from `first` to `last`.
 
     `chain` is the hash at the last, `at` when (milliseconds), `number` headquarters' number of the device's last change that counted.
@@ -236,7 +236,7 @@ class Peer(msgspec.Struct, array_like=True, frozen=True):
     mark: tuple[_Epoch, Count, Count] | None = None
     parted: Annotated[tuple[tuple[bytes, Count, Count, _Link], ...], msgspec.Meta(max_length=MOST_HEADS)] = ()
     former: Annotated[tuple[Former, ...], msgspec.Meta(max_length=MOST_FORMER)] = ()
-    taken: Annotated[tuple[Taking, ...], _Few] = ()  # going up: first receipts of commits that it lacks
+    taken: Annotated[tuple[SignedReceipt, ...], _Few] = ()  # going up: first receipts of commits that it lacks
     reports: Annotated[tuple[ReportBelow, ...], _Few] = ()  # going up: how the devices below the branch are
     reported: Count = 0  # coming down: the number of the last of these reports that was taken
 

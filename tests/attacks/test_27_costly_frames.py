@@ -17,7 +17,7 @@ from fieldsync.protocol.tally import SyncTally
 from fieldsync.topology import first_receipts
 from fieldsync.wire import bundle_format, messages
 from fieldsync.wire.frames import FrameCodec, FrameKind
-from fieldsync.wire.messages import Ack, Enrolment, Hello, Peer, Taking
+from fieldsync.wire.messages import Ack, Enrolment, Hello, Peer, SignedReceipt
 from fieldsync.wire.protocols import PROTOCOL
 from tests.cast import JBL, rows
 from tests.conftest import Cast
@@ -76,7 +76,7 @@ def test_malformed_forms_are_ignored(hand: Hand, office: Office, published: str)
 def test_lists_from_a_branch_are_limited() -> None:
     """Receipts, enrolments, notes and verdicts repeated 100,000 times are refused; our own frames hold at most 200."""
     device, key = b"d" * 16, b"k" * 32
-    taking = Taking(device, 1, 2, b"", 0, 0, device, b"")
+    taking = SignedReceipt(device, 1, 2, b"", 0, 0, device, b"")
     enrolment = Enrolment(device, key, "B", "x", (), "enrolled", 0, 0)
     told: dict[str, Any] = {
         "taken": taking, "devices": enrolment, "clocks": (device, 1, 1, 1), "refused": (device, 1, "", ""),
@@ -95,7 +95,7 @@ def test_receipts_are_verified_only_with_their_commits(
     people: Cast, costs: Callable[..., AbstractContextManager[None]]
 ) -> None:
     """A thousand receipts for commits that were not sent cause no signature verification."""
-    taking = Taking(people.amal.device, 1, BIG, b"y" * 32, 0, 0, people.hq.device, b"z" * 64)
+    taking = SignedReceipt(people.amal.device, 1, BIG, b"y" * 32, 0, 0, people.hq.device, b"z" * 64)
     brought = first_receipts.BroughtReceipts()
     with costs(seconds=0.3, megabytes=5), people.hq.store.read() as tx:
         for _ in range(5):

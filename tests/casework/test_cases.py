@@ -11,6 +11,7 @@ from fieldsync.replica import commit_writer, queries, save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
 from fieldsync.review import decisions
+from fieldsync.ui.terminal import messages
 from tests import directly
 from tests.cast import QRD, Clock
 from tests.conftest import Cast
@@ -109,6 +110,18 @@ def test_an_incomplete_case_cannot_advance(people: Cast) -> None:
         cases.advance_case(people.amal, case, "planned")
     with pytest.raises(errors.NothingToApprove):
         cases.approve_request(people.amal, case)
+
+
+def test_no_state_follows_the_last() -> None:
+    """The sentence names no possible states where there are none."""
+    last = errors.IllegalStep(type="case", old="closed", new=None, allowed=[])
+    for lang, said in (
+        ("en", "No state follows closed; nothing was changed."),
+        ("ar", "لا وضع بعد «closed»؛ لم يتغيّر شيء."),
+    ):
+        message, hint = messages.explain_error(last, lang)
+        assert message == said
+        assert hint.endswith("fieldsync undo")
 
 
 def test_a_failed_step_saves_nothing(people: Cast) -> None:

@@ -58,6 +58,8 @@ def test_the_agenda_is_complete_on_a_narrow_terminal(world: World, lang: str) ->
         assert "…" not in said.out
         assert max(map(cell_len, said.out.splitlines())) <= 80
     assert name in world.here("amal", "agenda", "--lang", lang, screen=True).out
+    opened = {"en": "New this month: 0", "ar": "جديدة هذا الشهر: 0"}[lang]  # a figure stays beside its word
+    assert opened in world.here("amal", "caseload", "--lang", lang, screen=True).out
 
 
 def test_the_agenda_is_counted_in_words(world: World) -> None:

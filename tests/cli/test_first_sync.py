@@ -65,7 +65,7 @@ def test_the_conflict_is_told_and_decided_as_the_page_says(offices: Offices) -> 
     assert "Latakia" in offices.said["amal history JBL-B-1"]
 
 
-def test_sticks_and_the_branch_carry_what_the_page_says(offices: Offices) -> None:
+def test_bundle_commands_and_the_branch_carry_what_the_page_says(offices: Offices) -> None:
     """The stick of headquarters is read on Amal's laptop, and the branch's store has the family."""
     assert (offices.folder / "down.age").stat().st_size > 0
     found = offices.json("branch", "list", "household")

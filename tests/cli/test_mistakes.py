@@ -17,6 +17,7 @@ def codes(world: World) -> dict[str, str]:
     [
         ("list household --where location", 2, "أو في القوائم --where location=جبلة"),
         ("add household --set family_name=", 2, "لا يُحفظ سجل فارغ"),
+        ("refer PERSON --to lat --reason x", 3, "الوحدة: مسار غير صحيح؛ مثال: LAT/JBL"),
         ("add houshold", 3, "هل تقصد: أسرة (household)"),
         ("list اسرا", 3, "هل تقصد: أسرة (household)، "),
         ("list famly", 3, "هل تقصد: أسرة (household)؟"),
@@ -74,3 +75,34 @@ def test_arabic_names_work_wherever_english_ones_do(world: World, codes: dict[st
     assert world.json("samar", "review", "list", "--type", "أسرة", "--field", "اسم العائلة") == []
     assert world.json("samar", "duplicates", "list", "--type", "أسرة") == []
     assert world.json("samar", "overlaps", "list", "--type", "استفادة") == []
+
+
+def test_a_required_field_cannot_be_emptied_after_registration(world: World) -> None:
+    """The state stays the same: the sentence speaks of emptying, not of a next step; after the last state none follows."""
+    family = world.add("amal", "household", family_name="علي", location="جبلة")
+    head = world.add("amal", "person", given="هدى", household=family["id"])
+    told = {"head": head["id"], "displacement": "resident", "registered_on": "2026-01-05", "state": "registered"}
+    words = [word for name, value in told.items() for word in ("--set", f"{name}={value}")]
+    world.json("amal", "edit", family["code"], *words)
+    said = world.here("amal", "edit", family["code"], "--set", "location=", "--lang", "ar")
+    assert (said.code, said.err.splitlines()) == (
+        3,
+        [
+            "لا يمكن إفراغ هذه الحقول في الوضع الحالي للسجل: مكان السكن الحالي (location)؛ لم يتغيّر شيء.",
+            "أدخل قيمة أخرى بدل القيمة السابقة.",
+        ],
+    )
+    assert world.json("amal", "edit", family["code"], "--set", "location=", code=3)["error"]["facts"] == {
+        "type": "household", "fields": ["location"], "reason": "emptied",
+    }  # fmt: skip
+
+
+def test_derived_texts_show_labels(world: World) -> None:
+    """The key of a benefit is made of a choice's code, too."""
+    family = world.add("amal", "household", family_name="علي", location="جبلة")
+    aid = world.add(
+        "amal", "benefit", recipient=family["id"], kind="hygiene", period="2026-11", quantity="1", provider="البر"
+    )
+    said = world.here("amal", "show", aid["code"], "--lang", "ar").out
+    assert "hygiene" not in said
+    assert f"مفتاح الازدواج: {family['code']} علي جبلة نظافة 2026-11" in said

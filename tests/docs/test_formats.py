@@ -29,7 +29,7 @@ PLACES: dict[type[msgspec.Struct], tuple[str, str]] = {
     messages.States: ("messages.md", "STATES"), messages.End: ("messages.md", "END"), messages.Summary: ("messages.md", "Summary"),
     messages.Ask: ("messages.md", "ASK"), messages.Range: ("messages.md", "Range"), messages.Found: ("messages.md", "FOUND"),
     messages.JoinAnswer: ("messages.md", "JOINED"), messages.Peer: ("messages.md", "PEER"), messages.Enrolment: ("messages.md", "Enrolment"),
-    messages.Taking: ("messages.md", "Taking"), messages.Former: ("messages.md", "Former"), messages.Forms: ("messages.md", "FORMS"),
+    messages.SignedReceipt: ("messages.md", "SignedReceipt"), messages.Former: ("messages.md", "Former"), messages.Forms: ("messages.md", "FORMS"),
     messages.FormText: ("messages.md", "FormText"), messages.RenewRequest: ("messages.md", "RENEW"),
     messages.RenewAnswer: ("messages.md", "RENEWED"), messages.Reserved: ("messages.md", "Reserved"),
     node_reports.NodeReport: ("messages.md", "NodeReport"), node_reports.ReportBelow: ("messages.md", "ReportBelow"),

@@ -15,7 +15,7 @@ from fieldsync.server import device_locks
 from fieldsync.topology import first_receipts
 from fieldsync.wire import messages
 from fieldsync.wire.frames import FrameCodec, FrameKind
-from fieldsync.wire.messages import Peer, Taking
+from fieldsync.wire.messages import Peer, SignedReceipt
 from fieldsync.wire.protocols import PROTOCOL
 from tests.cast import JBL, rows
 from tests.handmade import HandMade
@@ -37,9 +37,9 @@ def tree() -> Iterator[Tree]:
 
 def receipt(
     branch: Node, device: bytes, first: int, last: int, at: int, link: bytes = b"y" * 32, number: int = 1 << 40
-) -> Taking:
+) -> SignedReceipt:
     """Return a receipt that a branch's key signs, whatever it says."""
-    one = Taking(device, first, last, link, at, number, branch.device, b"")
+    one = SignedReceipt(device, first, last, link, at, number, branch.device, b"")
     return msgspec.structs.replace(one, signature=branch.key.sign(first_receipts.receipt_message(one)))
 
 

@@ -92,7 +92,7 @@ def test_values_computed_from_ids_are_shown_as_names(people: Cast) -> None:
     fields = fields_of(amal, record_ids.from_text(benefit))
     shown = out.format_value(amal.schema.type("benefit"), "dup_key", fields["dup_key"])
     assert family in str(fields["dup_key"])
-    assert shown == f"{out.format_reference(family)} food 2026-10"
+    assert shown == f"{out.format_reference(family)} Food 2026-10"
     assert "علي" in shown
 
 

@@ -26,6 +26,7 @@ def forked(people: Cast, monkeypatch: pytest.MonkeyPatch) -> tuple[Cast, Node]:
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
     cast.join_directly(people.hq, people.home / "zaid", "Zaid", "supervisor", ["LAT"])
+    cast.join_directly(people.hq, people.home / "rami", "Rami", "caseworker", ["LAT/HFA"])
     samar, zaid = people.samar, people.open("zaid")
     home = {"location": "جبلة", "registered_on": "2026-01-05", "displacement": "idp"}
     moved, ended = (

@@ -204,6 +204,18 @@ def test_a_pair_that_is_asked_about_again_says_why(samar: Node) -> None:
     assert question.why.endswith("some of this was added after they were marked as different")
 
 
+def test_a_record_linked_to_both_is_listed_once(samar: Node) -> None:
+    """Both kinds of aid name one family."""
+
+    async def steps(pilot: Pilot[None], review: ReviewScreen) -> None:
+        await pilot.press("o")
+        await pilot.pause()
+        assert seen(pilot.app).count("Household: الحسن") == 1
+        await pilot.press("escape")
+
+    play(samar, steps)
+
+
 def answers_of(people: Cast) -> list[str]:
     """Have all laptops sync and the two caseworkers answer their questions; return what each was told of the pair."""
     for node in people.laptops * 2:

@@ -131,7 +131,7 @@ GROWN: tuple[msgspec.Struct, ...] = (
                 SAID, pending=True, approved=AT, spared=AT, enrolled_by=SAMAR, number=1, until=AT, since=AT
             ),
         ),
-        taken=(messages.Taking(AMAL, 1, 7, b"h" * 32, AT, 1, SAMAR, b"s" * 64),),
+        taken=(messages.SignedReceipt(AMAL, 1, 7, b"h" * 32, AT, 1, SAMAR, b"s" * 64),),
         former=(messages.Former(b"k" * 32, AMAL, "AK", b"s" * 64),),
         reports=(ReportBelow(5, AMAL, AT, -60_000, REPORT), ReportBelow(6, BASIM, AT, 0)),
         reported=6,

@@ -93,7 +93,7 @@ def test_every_message_has_a_vector() -> None:
         messages.Range,
         messages.Former,
         messages.FormText,
-        messages.Taking,
+        messages.SignedReceipt,
         messages.Reserved,
         messages.NodeReport,
         messages.ReportBelow,

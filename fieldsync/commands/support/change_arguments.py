@@ -37,10 +37,10 @@ def columns(words: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def require_values(changes: Changes) -> Changes:
-    """Return a new record's values; Usage if there are none."""
+def require_values(changes: Changes, *, asked: bool = False) -> Changes:
+    """Return a new record's values; Usage if there are none. `asked`: they are a form's answers, not options."""
     if changes.is_empty:
-        raise errors.Usage(reason="empty_record")
+        raise errors.Usage(reason="empty_form" if asked else "empty_record")
     return changes
 
 

@@ -107,7 +107,7 @@ def codes(ctx: typer.Context, incomplete: str) -> list[str]:
 
 
 def units(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Return the units that begin so: one's own, those whose records are here, and those that a server told of."""
+    """Return the units with this beginning: the user's own, those of records here, and those of the servers' lists."""
     from fieldsync.core.units import LEFT, unit_of_channel
 
     with _opened(ctx) as node:

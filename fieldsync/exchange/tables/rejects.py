@@ -20,7 +20,7 @@ from fieldsync.schema.labels import clause_separator, list_comma, reader_languag
 Facts = dict[str, object]
 Words = Callable[[Mapping[str, object]], str]
 MAX_FAULTS = 10_000
-SHOWN = 10  # reasons that are told on the screen
+SHOWN = 10  # reasons shown on the screen
 HEADERS = REJECT_HEADERS["en"]
 _ALL_HEADERS = frozenset(one for heads in REJECT_HEADERS.values() for one in heads)
 

@@ -33,4 +33,4 @@ def _named_in(text: str) -> list[str]:
     try:
         return [raw for token in split_tokens(text) if (raw := referenced_question(token))]
     except Untranslated:
-        return []  # told where it is translated
+        return []  # reported where it is translated

@@ -13,7 +13,7 @@ from fieldsync.exchange.xlsform.questions import FormDraft
 from fieldsync.schema import load
 
 _SHEETS = ("survey", "choices", "settings", "entities")
-_LAST = 1 << 30  # what is of no row is told behind those that are
+_LAST = 1 << 30  # reports without a row come after those with one
 _REF = re.compile(r"\$\{([^}]*)\}")
 _LOOSE = ("rule", "relevant", "when", "pattern", "min", "max", "hxl", "filter", "formula", "default")
 _THEIRS = {
@@ -55,7 +55,7 @@ def read_xlsform(path: Path, *, type: str | None = None, beside: Mapping[str, st
     comment = f"Made from {path.name}: {title}"
     texts = _check_texts(path, form, comment)
     notes = sorted(form.notes, key=lambda note: (_SHEETS.index(note.sheet), note.row or _LAST))
-    if not texts:  # what was made is nothing, and why is told
+    if not texts:  # no form was made; the reports say why
         raise errors.BadFile(file=path.name, reason="form_empty", left=[one._asdict() for one in notes])
     return ConvertedForm(texts, [kind.name for kind in form.kinds.values()], notes)
 

@@ -9,7 +9,7 @@ from fieldsync.core.grants import Grant
 
 GRANTS, REVOKED = "grants", "revoked"
 GRACE_MS = 60 * 24 * 60 * 60 * 1000
-"""How long what was signed before a device was told of other grants counts, unless these were set at once."""
+"""How long commits are accepted that a device signed before it was informed of other grants, unless these were set at once."""
 
 
 class AuthorityChange(Struct, frozen=True):
@@ -19,7 +19,7 @@ class AuthorityChange(Struct, frozen=True):
     number: int  # headquarters'; 0 where it is not known yet
     kind: str
     at: int
-    until: int  # up to when commits that were signed before the device was told count
+    until: int  # until when commits signed before the device was informed are accepted
     since: int | None  # when the device was out of its person's hands
     grants: tuple[Grant, ...]
     state: str
@@ -33,13 +33,13 @@ class FirstReceipt(NamedTuple):
     last: int
     link: bytes
     at: int
-    came: int  # when that was told here
+    came: int  # when this node learned it
     basis: (
         int  # the device's last change, in this store's order, that counted for them; only where this server took them
     )
     number: int  # the same by headquarters' numbers
     server: bytes
-    via: bytes  # the branch that told it here, none where this server itself took them
+    via: bytes  # the branch that reported it; empty where this server itself took them
     signature: bytes = b""
 
 

@@ -133,7 +133,7 @@ class ChannelWrites(ChannelReads, Protocol):
         """Record departures of records that are not here, to inform laptops that have them from elsewhere."""
 
     def add_gone_entry(self, channel: int, n: int) -> None:
-        """Tell a channel's devices that a record (by its number) is not in it, whatever they were told before."""
+        """Announce to a channel's devices that a record (by its number) is not in it, whatever they have."""
 
     def note_departed(self, rows: Iterable[Row], unit: str | None = None) -> None:
         """Record removed records, to inform the user."""

@@ -120,7 +120,7 @@ class DeviceWrites(DeviceReads, Protocol):
     def set_grants(self, device: bytes, grants: Sequence[Grant], at: int, *, until: int | None = None) -> None:
         """Change a device's grants as of a time (milliseconds); units no longer visible become its former ones.
 
-        What it signed before it was told counts until `until`, by default for 60 days.
+        Commits signed before the device was informed are accepted until `until`, by default for 60 days.
         """
 
     def set_former(self, device: bytes, units: Iterable[str]) -> None:

@@ -13,7 +13,7 @@ class WaitKey(Struct, frozen=True):
     """An item awaited by a quarantined commit; the functions below name the kinds.
 
     A commit may wait for several of these: it is judged again when any of them comes, and may then wait anew. Until then no
-    sync of anybody else looks at it. Whoever judges commits says so by `Permit.find_objection`: it returns the reason, and
+    other sync looks at it. Judges implement `Permit.find_objection`, which returns the reason; then
     `Permit.waits_for` holds what may change the verdict; empty for a refusal that only a person changes.
     """
 

@@ -152,7 +152,7 @@ class RecordWrites(RecordReads, Protocol):
     def save_rows(self, touched: Mapping[bytes, tuple[Row, set[str] | None]]) -> None:
         """Write rows as they are: (row, names of the changed registers, or None for all of them); new rows have n = 0.
 
-        Each gets its channel's next arrival; a channel that it left is told so.
+        Each gets its channel's next sequence number; a channel that it left announces that it left.
         """
 
     def release_records(self, rows: Iterable[Row]) -> None:

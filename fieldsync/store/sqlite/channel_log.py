@@ -200,7 +200,7 @@ class SqliteChannelWrites(SqliteChannelReads, SqlitePlacementWrites):
             counter[3] += n in before
             places.taken.append((n, counter[0], row.n, int(n not in now)))
         places.back += [(row.n, n) for n in now - before]
-        # who was told to drop it on the way, as it left one of a device's channels, gets it whole from the other
+        # a device that dropped it on the way, as it left one of its channels, gets it whole from the other
         _set_arrivals(row, changed if before == now and row.old_channel == row.channel else None, arrivals[row.channel])
         row.old_term, row.old_channel = new_term, row.channel
         row.also = {n: arrivals[n] for n in row.also}

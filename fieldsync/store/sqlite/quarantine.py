@@ -122,7 +122,7 @@ class SqliteQuarantineReads(SqliteSettingReads):
             found.setdefault(seq, {})[bytes(server)] = code
         return found
 
-    # --- what is told of them ---
+    # --- notices about them ---
 
     def refusals(self, device: bytes, after: int = 0) -> list[Refusal]:
         query = "SELECT seq, reason, facts FROM refusal WHERE device = ? AND seq > ? AND reason <> '' ORDER BY seq"
@@ -179,7 +179,7 @@ class SqliteQuarantineWrites(SqliteQuarantineReads, SqliteSettingWrites):
         n = self.device_number(device)
         if code:
             self.sql("INSERT OR REPLACE INTO verdict VALUES (?,?,?,?)", (n, seq, server, code))
-        else:  # x'': whoever had told of it before this was kept
+        else:  # x'': noticed before the reporter was stored
             self.sql("DELETE FROM verdict WHERE device = ? AND seq = ? AND server IN (?, x'')", (n, seq, server))
 
     def forget_verdicts(self, device: bytes, seq: int) -> None:

@@ -357,3 +357,18 @@ def matching_choices(choices: Sequence[Choice], text: str) -> list[Choice]:
 
 def _fold_words(text: str) -> str:
     return names.fold_text(text)
+
+
+_EXPLAINED = ("date", "month", "phone", "int", "number", "money", "bool", "choice", "ref", "geopoint", "paper", "note")
+
+
+def explained_type(field: Field) -> str:
+    """Return the key of the words that explain what to type into a field."""
+    if field.type in _EXPLAINED:
+        return f"form_type_{field.type}"
+    return "form_type_max" if length_limit(field) else "form_type"
+
+
+def length_limit(field: Field) -> str:
+    """Return the most characters of a text field, for a sentence; empty if there is no limit."""
+    return f"{field.max:,}" if field.type == "text" and isinstance(field.max, int) else ""

@@ -15,7 +15,7 @@ from fieldsync.schema.model import Choice, Field, Type
 from fieldsync.schema.set_members import typed_members
 from fieldsync.store.contract import Row
 from fieldsync.ui.forms import record_picker
-from fieldsync.ui.forms.answers import FormAnswers, refusal_text
+from fieldsync.ui.forms.answers import FormAnswers, explained_type, length_limit, refusal_text
 from fieldsync.ui.views.tables import Tables
 
 BACK, HELP, EMPTY, DONE = "<", "?", "-", "."
@@ -158,7 +158,7 @@ class LineForm:
     def _show_help(self, field: Field, choices: Sequence[Choice]) -> None:
         out = self._out
         hint = self._filling.fill_label(label_in(field.hint, out.lang)) or out.phrase(
-            f"form_type_{field.type}" if field.type in _EXPLAINED else "form_type"
+            explained_type(field), n=length_limit(field)
         )
         out.line(f"  {out.safe(hint)}")
         if choices:
@@ -242,6 +242,3 @@ class LineForm:
 def _can_be_numbered(choices: Sequence[Choice]) -> bool:
     """Return whether choices can be called by their place: not where a number is some choice's code."""
     return bool(choices) and not any(names.strip_invisible(one.code).lstrip("+-").isdecimal() for one in choices)
-
-
-_EXPLAINED = {"date", "month", "phone", "int", "number", "money", "bool", "choice", "ref", "geopoint", "paper", "note"}

@@ -19,7 +19,7 @@ from fieldsync.schema.labels import label_in
 from fieldsync.schema.model import Field
 from fieldsync.schema.set_members import typed_members
 from fieldsync.ui.forms import record_picker
-from fieldsync.ui.forms.answers import FormAnswers, matching_choices, refusal_text
+from fieldsync.ui.forms.answers import FormAnswers, explained_type, length_limit, matching_choices, refusal_text
 from fieldsync.ui.views import conflict_notice
 from fieldsync.ui.widgets.inputs import TypedLine, TypedText
 from fieldsync.ui.widgets.line_writer import ACCENT, BAD, GOOD, QUIET, WARN, LinePart, LineWriter
@@ -164,11 +164,11 @@ class QuestionRow(Horizontal):
             if standing:
                 return LinePart(standing, WARN)
         hint = label_in(self.field.hint, self.filling.lang)
-        kind = "form_pick" if self.filling.choices_of(self.field) else f"form_type_{self.field.type}"
+        kind = "form_pick" if self.filling.choices_of(self.field) else explained_type(self.field)
         if self.field.filter and kind != "form_pick":
             return LinePart(out.phrase("form_none_offered"), WARN)
         several = "  " + out.phrase("form_set") if self.field.kind == "set" else ""
-        hint = self.filling.fill_label(hint) if hint else out.phrase(kind if kind in _EXPLAINED else "form_type")
+        hint = self.filling.fill_label(hint) if hint else out.phrase(kind, n=length_limit(self.field))
         label = self.filling.label_of(self.field)
         whole = f"{label} — " if len(label) > _LABEL else ""  # beside its line it is cut
         return LinePart(whole + hint + several, QUIET)
@@ -348,23 +348,6 @@ class _AmbiguousText(Exception):
 
 _LABEL = 24  # characters of a label that are surely seen beside its line
 _WRITTEN_OUT = ("bool", "ref", "date", "month", "phone")
-_EXPLAINED = {"form_pick"} | {
-    f"form_type_{one}"
-    for one in (
-        "date",
-        "month",
-        "phone",
-        "int",
-        "number",
-        "money",
-        "bool",
-        "choice",
-        "ref",
-        "geopoint",
-        "paper",
-        "note",
-    )
-}
 
 
 def option_lines(

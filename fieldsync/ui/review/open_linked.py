@@ -18,7 +18,8 @@ from fieldsync.ui.widgets.line_writer import QUIET, WARN, LinePart, LineWriter
 async def open_linked(app: App[Any], pen: LineWriter, node: Node, here: QueuedConflict) -> None:
     """Ask which record is to be looked at, and show it; again until somebody leaves."""
     out = pen.out
-    found = [one for record in filter(None, (here.record, here.other)) for one in linked_records(node, record.hex())]
+    both = (one for record in filter(None, (here.record, here.other)) for one in linked_records(node, record.hex()))
+    found = list({one.record.id: one for one in both}.values())
     if not found:
         await app.push_screen_wait(NoticeDialog(pen, out.phrase("review_no_linked"), []))
         return

@@ -33,7 +33,7 @@ class ReviewWalk:
         self.node, self.out = node, out
         self.pairs = list(pairs)
         self.decided = 0
-        self.gone = 0  # fell out since somebody was told: others settled it
+        self.gone = 0  # removed since the last notice: settled by others
         self._done: list[_DoneStep] = []
         self._names: dict[bytes, str] = {}  # of the records that were in sight
         self._stood: dict[tuple[bytes, str, bytes], QueuedConflict] = {}  # taken back: where it stood before

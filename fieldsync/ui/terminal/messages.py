@@ -113,6 +113,8 @@ def _explain_error(error: errors.FieldsyncError, lang: str, schema: Schema | Non
     if isinstance(error, errors.TooLarge | errors.Outdated | errors.NotFound | errors.StoreDamaged):
         facts |= {name: words.get(f"thing_{facts[name]}", facts[name]) for name in ("what", "part") if name in facts}
     reason = facts.get("reason", "new" if facts.get("old", "") is None else None)
+    if isinstance(error, errors.IllegalStep) and reason is None and not facts.get("allowed"):
+        reason = "last"
     if isinstance(error, errors.Usage) and reason == "missing":
         facts["given"] = translate_metavar(str(facts.get("given", "")), lang)
     if "{because}" in words.get(error.code, ""):
@@ -153,6 +155,7 @@ def label_facts(facts: Mapping[str, object], lang: str, schema: Schema | None) -
     if "type" in facts:
         made["type_label"] = facts["type"] if kind is None else label_in(kind.label, lang, kind.name)
     if kind is None:
+        made |= _argument_facts(facts, lang)
         return made
     spec = kind.fields.get(str(facts.get("field")))
     if spec is not None:
@@ -175,6 +178,12 @@ def label_facts(facts: Mapping[str, object], lang: str, schema: Schema | None) -
         made |= {name: state.value_words(facts[name], lang) for name in ("old", "new") if facts.get(name) is not None}
         made["allowed"] = [f"{state.value_words(one, lang)} ({one})" for one in allowed]
     return made
+
+
+def _argument_facts(facts: Mapping[str, object], lang: str) -> dict[str, object]:
+    """Return the label of a command's argument, in place of a field."""
+    label = load_catalogue(lang).get(f"argument_{facts.get('field')}")
+    return {} if label is None else {"field": label}
 
 
 def _rule_facts(kind: Type, spec: Field, rule: str, lang: str) -> dict[str, object]:
@@ -217,6 +226,8 @@ def reason_text(facts: Mapping[str, object], lang: str) -> str:
         return str(facts["message"])
     words = load_catalogue(lang)
     reason = f"because.{facts.get('reason')}"
+    if facts.get("type") == "unit":
+        reason = f"{reason}.unit" if f"{reason}.unit" in words else reason
     new = words.get(f"{reason}.new") if facts.get("old", "") is None else None
     if facts.get("reason") == "out_of_range" and ("min" in facts) != ("max" in facts):
         reason += ".min" if "min" in facts else ".max"

@@ -8,7 +8,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -146,7 +146,8 @@ class Terminal:
                 for name, cell in named
                 if cell not in ("", None)
             ]
-            self.line("  " + messages.list_comma(self.lang).join(parts))
+            for line in _pack_parts(parts, messages.list_comma(self.lang), shutil.get_terminal_size().columns - 2):
+                self.line("  " + line)
 
     def table(
         self, columns: list[str], rows: list[list[object]], *, whole: Collection[int] = (), headed: bool = True
@@ -169,6 +170,21 @@ class Terminal:
         for row in rows:
             made.add_row(*(self.cell("" if value is None else value) for value in row))
         self.console.print(made)
+
+
+def _pack_parts(parts: Iterable[str], comma: str, width: int) -> Iterator[str]:
+    """Yield lines of parts, each part whole, with a comma between two."""
+    from rich.cells import cell_len
+
+    line = ""
+    for part in parts:
+        longer = f"{line}{comma}{part}" if line else part
+        if line and cell_len(bidi.without_isolates(longer + comma)) > width:
+            yield line + comma.rstrip()
+            longer = part
+        line = longer
+    if line:
+        yield line
 
 
 class ProgressBar:

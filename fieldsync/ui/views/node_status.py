@@ -168,7 +168,14 @@ class NodeView(RecordCards):
 
     def joined(self, told: "Joined", node: Node | None = None) -> None:
         """This laptop's new identity."""
-        self.say("joined", org=told.org, person=told.person, units=self.several(told.units), device=told.device)
+        self.say(
+            "joined",
+            org=told.org,
+            person=told.person,
+            n=len(told.units),
+            units=self.several(told.units),
+            device=told.device,
+        )
         self.synced(told.sync, node)
 
     def checked(self, told: "Checked") -> None:

@@ -158,17 +158,17 @@ class RecordCards(Terminal):
         if name.startswith(("_same_as", "_not_same")) and isinstance(value, str):
             return self.format_reference(value)
         if not isinstance(value, list):
-            return self._word(field, value)
+            return self._word(kind, field, value)
         if value and isinstance(value[0], dict):
             entries = (f"{local_time(one['at'])} {self.safe(one['by'])}: {self.safe(one['text'])}" for one in value)
             return SafeText("".join(f"\n{INDENT * 2}{entry}" for entry in entries))
-        return self.several(self._word(field, member) for member in value)
+        return self.several(self._word(kind, field, member) for member in value)
 
     def plain_words(self, kind: Type, name: str, value: object) -> str:
         """A value as it is written into a line where one can change it: without anything that keeps it apart."""
         return bidi.without_isolates(self.format_value(kind, name, value))
 
-    def _word(self, field: Field | None, value: object) -> SafeText:
+    def _word(self, kind: Type | None, field: Field | None, value: object) -> SafeText:
         if isinstance(value, bool):
             return SafeText(self.phrase("yes" if value else "no"))
         if isinstance(value, dict):
@@ -176,7 +176,8 @@ class RecordCards(Terminal):
         if field is None:
             return self.safe(value)
         if field.kind == "derived" and field.type == "text":  # it may be made of others' ids
-            ids, rest = _ID.findall(str(value)), map(self.safe, _ID.split(str(value)))
+            text = str(value) if kind is None else kind.derived_words(field, str(value), self.lang)
+            ids, rest = _ID.findall(text), map(self.safe, _ID.split(text))
             return SafeText(
                 "".join(chain.from_iterable(zip_longest(rest, map(self.format_reference, ids), fillvalue="")))
             )
@@ -199,7 +200,9 @@ class RecordCards(Terminal):
 
     def _titles(self, kind: Type | None, found: "Record | SimilarRecord") -> list[SafeText]:
         fields = found.fields
-        return [self._word(kind.fields[n], fields[n]) for n in (kind.title if kind else ()) if kind and fields.get(n)]
+        return [
+            self._word(kind, kind.fields[n], fields[n]) for n in (kind.title if kind else ()) if kind and fields.get(n)
+        ]
 
     def history(self, node: Node, about: Record, found: "Iterable[SavedChange]") -> None:
         """The record's name, then each save: time, author, device; then each field, old → new, and decisions."""

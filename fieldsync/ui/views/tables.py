@@ -248,7 +248,7 @@ class Tables(DeviceTables):
 
     def attached(self, server: str, address: str, units: Sequence[str], device: str) -> None:
         """This server's new upstream."""
-        self.say("attached", server=server, address=address, units=self.several(units), device=device)
+        self.say("attached", server=server, address=address, n=len(units), units=self.several(units), device=device)
 
     def scheduled_timer(self, at: str, minutes: int, files: Sequence[str], *, active: bool, user: bool) -> None:
         """The time of the systemd timer, and the files written."""

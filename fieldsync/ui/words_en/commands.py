@@ -87,7 +87,8 @@ WORDS = {
     "received_by": "received by {servers}",
     "review_open": "in review",
     "review_settled": "settled",
-    "attached": "This server is now a branch of {server} ({address}), for {units}. The code letters of its devices begin at {device}.",
+    "attached": "This server is now a branch of {server} ({address}), for the {n:unit|units} {units}. "
+    "The code letters of its devices begin at {device}.",
     "scheduled": "Every night at {at}, up to {minutes} minutes later by chance: {files}",
     "scheduled_cron": "Every night at {at}, up to {minutes} minutes later by chance, by this cron line:",
     "not_active": "It could not be activated automatically. Run this yourself: {how}",
@@ -196,7 +197,7 @@ WORDS = {
     "differs": "The two sides differ: sync over the network when you can, which makes them equal.",
     "in_bundle": "of these {n} in bundle {number} ({at}), not yet acknowledged",
     "would_send": "Would send {n} saves to {server}.",
-    "joined": "Welcome, {person}. This laptop is device {device} of {org}, for {units}.",
+    "joined": "Welcome, {person}. This laptop is device {device} of {org}, for the {n:unit|units} {units}.",
     "check_listed": "For review; nothing was changed: {n}",
     "listed_unreadable": "save {seq} of {device} cannot be read; it is kept as it is and holds up nothing",
     "listed_unjudged": (

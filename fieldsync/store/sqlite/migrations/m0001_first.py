@@ -46,7 +46,7 @@ TABLES = (
         source BLOB NOT NULL, record BLOB NOT NULL, channel INTEGER NOT NULL, fields TEXT NOT NULL,
         PRIMARY KEY (source, record, channel)) WITHOUT ROWID""",
     "CREATE INDEX share_part_by_record ON share_part (record)",
-    # what was taken off this node because it left its units, until a person was told
+    # records taken off this node as they left its units, until a person has seen the notice
     "CREATE TABLE departed (record BLOB PRIMARY KEY, code TEXT, type TEXT NOT NULL, unit TEXT) WITHOUT ROWID",
     # with row numbers: a commit's bytes would not fit the cell of an index
     """CREATE TABLE commit_log (

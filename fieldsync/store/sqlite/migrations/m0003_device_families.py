@@ -10,7 +10,7 @@ STEPS = (
     "ALTER TABLE device ADD COLUMN pending INTEGER NOT NULL DEFAULT 0",
     "ALTER TABLE device ADD COLUMN approved INTEGER NOT NULL DEFAULT 0",
     "ALTER TABLE device ADD COLUMN spared INTEGER NOT NULL DEFAULT 0",
-    # whether its original is revoked, or pending, and it neither approved nor spared: worked out, never told
+    # whether its original is revoked, or pending, and it neither approved nor spared: computed, never sent
     "ALTER TABLE device ADD COLUMN locked_with INTEGER NOT NULL DEFAULT 0",
     "ALTER TABLE device ADD COLUMN waits_with INTEGER NOT NULL DEFAULT 0",
     "ALTER TABLE device ADD COLUMN enrolled_by BLOB",

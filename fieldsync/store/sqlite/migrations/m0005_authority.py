@@ -7,17 +7,17 @@ if TYPE_CHECKING:
 
 STEPS = (
     # a revocation, or other grants, with what was before; number: headquarters' (0: not known yet); until: up to when commits
-    # signed before the device was told still count; since: when it was out of its person's hands (all in milliseconds)
+    # signed before the device was informed are accepted; since: when it was out of its person's hands (all in milliseconds)
     """CREATE TABLE device_change (
         n INTEGER PRIMARY KEY, device INTEGER NOT NULL, number INTEGER NOT NULL, kind TEXT NOT NULL, at INTEGER NOT NULL,
         until INTEGER NOT NULL, since INTEGER, grants TEXT NOT NULL, state TEXT NOT NULL)""",
     "CREATE INDEX device_change_by_device ON device_change (device, n)",
-    # who was told of a change, and where the device's commits stood then, as that device or branch had said
+    # receivers of a change, and the last commit of the device then, as that device or branch had stated
     """CREATE TABLE news_told (
         change INTEGER NOT NULL, other BLOB NOT NULL, head INTEGER NOT NULL, link BLOB NOT NULL,
         PRIMARY KEY (change, other)) WITHOUT ROWID""",
     # which server took a device's commits from `first` to `last` first, when, after which of the device's changes (`basis`: as
-    # numbered here, `number`: by headquarters); by which branch that was told here, and when
+    # numbered here, `number`: by headquarters); which branch reported it, and when
     """CREATE TABLE first_taken (
         device INTEGER NOT NULL, last INTEGER NOT NULL, first INTEGER NOT NULL, link BLOB NOT NULL, at INTEGER NOT NULL,
         came INTEGER NOT NULL, basis INTEGER NOT NULL, number INTEGER NOT NULL, server BLOB NOT NULL, via BLOB NOT NULL,
