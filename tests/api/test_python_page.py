@@ -1,4 +1,4 @@
-"""The Python API does what its page shows, on a laptop with a server; and it loads nothing before it is used."""
+"""The Python API matches its page, on a laptop with a server; nothing is loaded before use."""
 
 import ast
 import datetime
@@ -26,7 +26,7 @@ def _with_passphrase(home: Path) -> Path:
 
 
 def test_the_examples_on_the_page(served: Served) -> None:
-    """Each example prints what the page says that it prints."""
+    """Each example prints the output on the page."""
     served.amal.close()
     page = (ROOT / "docs/python.md").read_text("utf-8").replace("```pycon\n", "").replace("```\n", "")
     examples = doctest.DocTestParser().get_doctest(
@@ -38,8 +38,8 @@ def test_the_examples_on_the_page(served: Served) -> None:
     assert result.failed == 0, "".join(said)
 
 
-def test_values_are_read_as_the_form_reads_them(people: Cast) -> None:
-    """A date, a code for a reference and a set's list say what they say at the keyboard; a set's list replaces its members."""
+def test_values_are_read_as_in_forms(people: Cast) -> None:
+    """A date, a code for a reference and a set's list mean the same as at the keyboard; a set's list replaces its members."""
     people.amal.close()
     with fieldsync.open(people.home / "amal", key_file=SECRET) as session:
         home = session.add("household", {"family_name": "العلي", "phones": ["0933123456", "0944123456"]})
@@ -57,8 +57,8 @@ def test_values_are_read_as_the_form_reads_them(people: Cast) -> None:
             session.sync()
 
 
-def test_a_session_that_ended_lets_others_open_the_store(people: Cast) -> None:
-    """Also where an error ended it; without a secret nothing opens."""
+def test_a_closed_session_releases_the_store(people: Cast) -> None:
+    """Also after an error; without a secret nothing opens."""
     people.amal.close()
     home = people.home / "amal"
     with pytest.raises(errors.NoRecord), fieldsync.open(home, key_file=SECRET) as session:
@@ -69,7 +69,7 @@ def test_a_session_that_ended_lets_others_open_the_store(people: Cast) -> None:
 
 
 def test_importing_the_package_loads_nothing_of_it() -> None:
-    """Commands start fast; only whoever uses the API pays for it."""
+    """Commands start fast; only users of the API pay for it."""
     shown = "import fieldsync, sys; print([m for m in sys.modules if m.startswith('fieldsync.')]); fieldsync.open"
     done = subprocess.run(
         [sys.executable, "-c", shown], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
@@ -91,8 +91,8 @@ OTHER_USES = {
 
 
 @pytest.mark.parametrize("name", sorted(one.stem for one in (ROOT / "fieldsync/commands").glob("*.py")))
-def test_commands_use_the_api_and_not_what_is_below_it(name: str) -> None:
-    """Whatever commands do with records, or send and fetch, a script can do, too."""
+def test_commands_use_the_api_only(name: str) -> None:
+    """Scripts can do everything with records, sync and bundles that commands do."""
     tree = ast.parse((ROOT / f"fieldsync/commands/{name}.py").read_text("utf-8"))
     imported = set()
     for node in ast.walk(tree):

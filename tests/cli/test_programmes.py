@@ -1,4 +1,4 @@
-"""Every programme through the program: its steps and who may take them, what falls due, its lists, its figures."""
+"""Every programme through the commands: steps and roles, due dates, lists, figures."""
 
 import datetime as dt
 from typing import Any
@@ -57,7 +57,7 @@ def several(world: World, who: str, type: str, *row: str, **common: str) -> list
 
 
 def test_insurance_and_safety_nets(world: World) -> None:
-    """Who deserves what is a supervisor's to say; two programmes that exclude each other are noticed; what was paid is counted."""
+    """Eligibility is a supervisor's decision; two exclusive programmes are noticed; payments are counted."""
     world.start()
     pension = world.add(
         "samar", "programme", programme_code="PEN", name_ar="معاش شهري", kind="pension", target_groups="martyr_family"
@@ -107,8 +107,8 @@ def test_insurance_and_safety_nets(world: World) -> None:
     assert (got["kind"], got["n"] if "n" in got else 1) == ("cash", 1)
 
 
-def test_whom_a_programme_is_for(world: World) -> None:
-    """Each programme's own rule is asked of a person, their family or its members; what is not known is said, nothing is decided."""
+def test_eligibility_rules(world: World) -> None:
+    """Each programme's rule is applied to a person, the family or its members; missing answers are listed, nothing is decided."""
     family = world.json("samar", "add", "household", "--set", "family_name=الحسن", "--set", "groups=low_income")["code"]
     woman = world.add("samar", "person", given="ليلى", household=family, sex="f", birth_date="1990-03-02")["code"]
     boy = world.add("samar", "person", given="علي", household=family, sex="m", birth_date="2015-03-02")["code"]
@@ -171,7 +171,7 @@ def test_whom_a_programme_is_for(world: World) -> None:
 
 
 def test_a_home_for_children(world: World) -> None:
-    """Who lives there, which posts lack, an inspection from its plan to the grade, and what must be put right until when."""
+    """Residents, vacant posts, an inspection from plan to grade, and corrective actions with due dates."""
     home = world.json("samar", "add", "institution", "--unit", "LAT/JBL", "--set", "name_ar=دار الأمل", "--set", "kind=children",
         "--set", "operator=جمعية البر", "--set", "location=جبلة", "--set", "capacity=2")["code"]  # fmt: skip
     children = [person(world, "samar", name, "m", birth_date="2015-03-02") for name in ("علي", "حسن", "عمر")]
@@ -235,7 +235,7 @@ def test_a_home_for_children(world: World) -> None:
 
 
 def test_a_course(world: World) -> None:
-    """Trainees apply, attend, pass and find work; nobody is in one course twice; three months on somebody asks."""
+    """Trainees apply, attend, pass and find work; nobody is enrolled twice; a follow-up after three months."""
     course = world.add(
         "samar", "course", title_ar="الخياطة", trade="sewing", centre="مركز جبلة", starts_on=day(-5), ends_on=day(5)
     )["code"]
@@ -279,7 +279,7 @@ def test_a_course(world: World) -> None:
 
 
 def test_loans_and_temporary_work(world: World) -> None:
-    """A loan is appraised, approved by a supervisor, paid out and paid back; what is owed and when the next part is due shows by itself."""
+    """A loan is appraised, approved, paid out and repaid; debt and next instalment are derived."""
     owner = person(world, "samar")
     mine = person(world, "amal", "هدى")
     asked = {
@@ -336,7 +336,7 @@ def test_loans_and_temporary_work(world: World) -> None:
 
 
 def test_volunteers(world: World) -> None:
-    """A duty with its speciality, hours counted on two laptops, a word before it ends."""
+    """A duty with its speciality, hours counted on two laptops, a notice before it ends."""
     world.start()
     duty = world.add(
         "amal", "volunteer_duty", worker="Rami", kind="public_service", from_date=day(-30), to_date=day(5), hours="8"
@@ -359,7 +359,7 @@ def test_volunteers(world: World) -> None:
 
 
 def test_a_violation_report(world: World) -> None:
-    """Amal takes it down and lets go of it; Samar triages, has it investigated and acts; the home's figures show it, the list does not tell."""
+    """Amal records it and no longer sees it; Samar triages, investigates and acts; the home's figures count it, lists do not show it."""
     world.start()
     world.json("samar", "add", "institution", "--unit", "LAT/JBL", "--set", "name_ar=دار الأمل", "--set", "kind=children",
         "--set", "operator=جمعية", "--set", "location=جبلة", "--set", "capacity=9")  # fmt: skip
@@ -398,7 +398,7 @@ def test_a_violation_report(world: World) -> None:
 
 
 def test_the_operator_of_a_home_learns_nothing_of_a_report(world: World) -> None:
-    """Whatever its people ask of the program, on a caseworker's laptop there or a partner's: no name, no number, no report."""
+    """Every query of its staff, on a caseworker's laptop or a partner's, shows no name, number or report."""
     world.start()
     world.json("dalia", "join", world.invite("Dalia", "caseworker", "LAT/JBL/DAR"))
     world.json("huda", "join", world.invite("Huda", "partner", "LAT/ALBIR"))
@@ -439,7 +439,7 @@ def test_the_operator_of_a_home_learns_nothing_of_a_report(world: World) -> None
 
 
 def test_an_outreach_corner(world: World) -> None:
-    """A corner is opened, a day's visits are written in one go, those without names by number."""
+    """A corner is opened; a day's visits are one save, anonymous ones by number."""
     world.start()
     charity = world.add("samar", "organisation", name_ar="جمعية البر", kind="charity")["id"]
     world.json("samar", "sync")
@@ -465,7 +465,7 @@ def test_an_outreach_corner(world: World) -> None:
 
 
 def test_statements(world: World) -> None:
-    """A statement is asked for, drafted, issued and answered; until then it is in the agenda; an issued one is not rewritten."""
+    """Requested, drafted, issued and answered; in the agenda until then; an issued one cannot be rewritten."""
     who = person(world, "amal")
     asked = world.add("amal", "statement", about=who, requested_by="البلدية", issued_by="المكتب", purpose="need")[
         "code"
@@ -491,7 +491,7 @@ def test_statements(world: World) -> None:
 
 
 def test_events(world: World) -> None:
-    """A joint workshop: two count at the door, who took part, what was recommended and done."""
+    """A joint workshop: attendance counted on two laptops, participants, recommendations."""
     world.start()
     for name in ("جمعية البر", "جمعية الوفاء"):
         world.add("samar", "organisation", name_ar=name, kind="charity")

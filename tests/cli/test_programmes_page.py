@@ -1,4 +1,4 @@
-"""docs/programmes.md, played: its commands run as they stand, and its types, states and reports are those that there are."""
+"""docs/programmes.md, played: its commands run as written, and its types, states and reports exist."""
 
 import datetime as dt
 import re
@@ -15,7 +15,7 @@ _BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
 def test_its_commands_run(world: World) -> None:
-    """One after the other, on a supervisor's laptop; each name in a comment is then the code of what was saved."""
+    """In order, on a supervisor's laptop; a name in a comment then stands for the saved record's code."""
     names = {"MONTH": f"{dt.datetime.now(dt.UTC):%Y-%m}"}
     lines = [line for block in _BLOCK.findall(PAGE) for line in block.splitlines()]
     assert len(lines) > 60
@@ -35,7 +35,7 @@ def test_its_commands_run(world: World) -> None:
     }  # fmt: skip
 
 
-def test_its_words_are_those_of_the_forms() -> None:
+def test_its_terms_match_the_forms() -> None:
     """Types, states in an order that their lifecycles allow, reports."""
     reports = {path.stem for path in (ROOT / "schemas" / "reports").glob("*.sql")}
     sections = PAGE.split("\n## ")[1:]

@@ -1,4 +1,4 @@
-"""What is drawn: no byte of a record acts on the terminal, markup stays text, Arabic cells keep to themselves."""
+"""Terminal output: no byte of a record acts on the terminal, markup stays text, Arabic cells are isolated."""
 
 import codecs
 import contextlib
@@ -45,8 +45,8 @@ def test_text_from_records_never_acts(world: World, command: str) -> None:
             assert "[red]x[/red]" in said.out
 
 
-def test_which_form_for_which_terminal() -> None:
-    """As it was seen in real terminals; a pipe gets plain text whatever the terminal is."""
+def test_each_terminal_gets_its_text_direction() -> None:
+    """As observed in real terminals; a pipe gets plain text whatever the terminal is."""
     assert form_for({"VTE_VERSION": "7006"}, tty=True) == "isolates"
     assert form_for({"VTE_VERSION": "7006"}, tty=False) == "plain"
     assert form_for({"VTE_VERSION": "5202"}, tty=True) == "visual"
@@ -121,7 +121,7 @@ class Talk:
         return code
 
 
-def test_the_form_asks_judges_and_goes_back(world: World) -> None:
+def test_the_line_form_validates_and_goes_back(world: World) -> None:
     """Choices by number and by word, a wrong value refused at once, a condition that opens a question, a way back."""
     talk = Talk(world, "amal", "add", "household", "--plain")
     talk.answer("go on to the form): ", "")
@@ -157,7 +157,7 @@ def test_the_form_asks_judges_and_goes_back(world: World) -> None:
 
 
 def test_a_stale_form_reverts_nothing(world: World) -> None:
-    """While Amal's form stands open, a sync brings Basim's address; her saving keeps it."""
+    """While Amal's form is open, a sync brings Basim's address; her saving keeps it."""
     code = world.add("amal", "household", family_name="علي", address="القديم")["code"]
     world.start()
     for who in ("amal", "basim"):
@@ -176,7 +176,7 @@ def test_a_stale_form_reverts_nothing(world: World) -> None:
 
 
 def test_leaving_a_form_saves_nothing(world: World) -> None:
-    """Ctrl-C is exit 130, and it is said that nothing was saved, on a line of its own."""
+    """Ctrl-C is exit 130, with a line that nothing was saved."""
     talk = Talk(world, "amal", "add", "household", "--plain", "--lang", "ar")
     talk.answer("إلى الاستمارة): ", "")
     talk.answer("اسم العائلة *: ", "علي")
@@ -187,8 +187,8 @@ def test_leaving_a_form_saves_nothing(world: World) -> None:
     assert world.json("amal", "list", "household") == []
 
 
-def test_a_terminal_that_cannot_be_drawn_on_is_asked_line_by_line(world: World) -> None:
-    """An editor's shell says that it is dumb: a full screen would fill it with signs."""
+def test_a_dumb_terminal_gets_the_line_form(world: World) -> None:
+    """An editor's shell declares itself dumb: a full screen would be garbled."""
     talk = Talk(world, "amal", "add", "household", TERM="dumb")
     talk.answer("go on to the form): ", "")
     talk.answer("Family name *: ", "علي")
@@ -239,15 +239,15 @@ def test_a_supervisor_decides_at_the_terminal(world: World) -> None:
     assert world.json("samar", "history", decided)[-1]["note"] == "اتصلنا بهم"
 
 
-def test_who_may_not_decide_is_told_so(world: World) -> None:
-    """A caseworker's review is refused before anything is asked."""
+def test_review_is_refused_without_the_right_to_decide(world: World) -> None:
+    """A caseworker's review is refused before the first question."""
     talk = Talk(world, "amal", "review")
     talk.until("may not do this")
     assert talk.end() == 7
 
 
 def test_a_passphrase_is_asked_for_and_not_shown(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without any secret given, a terminal is asked, three times where it was wrong; what is typed does not show."""
+    """A terminal is asked, three times if it is wrong; typed characters are not shown."""
     talk = Talk(world, "amal", "status", FIELDSYNC_KEY_FILE="")
     talk.answer("Passphrase: ", "not the right one")
     for left in (2, 1):
@@ -258,8 +258,8 @@ def test_a_passphrase_is_asked_for_and_not_shown(world: World, monkeypatch: pyte
     assert "not the right one" not in talk.seen
 
 
-def test_a_wrong_clock_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    """More than ten minutes off is said after a sync, by how much and which way; less is not."""
+def test_a_wrong_clock_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
+    """More than ten minutes off is reported after a sync, with amount and direction; less is not."""
     for off, words in ((3 * 3_600_000, "3 hours ahead"), (-15 * 60_000, "15 minutes behind"), (60_000, None)):
         told = Synced(
             server="Office", up=Sent(0, 1), down=Fetched(0, 1), requests=1, new_conflicts=0, refused=0, forms=[], left=[], digest="equal",
@@ -270,8 +270,8 @@ def test_a_wrong_clock_is_told(capsys: pytest.CaptureFixture[str]) -> None:
         assert words in said if words else "clock" not in said
 
 
-def test_an_invite_is_a_picture_on_a_terminal(world: World) -> None:
-    """A person sees the text and a QR code; a pipe gets two lines."""
+def test_an_invite_has_a_qr_code_on_a_terminal(world: World) -> None:
+    """A terminal shows the text and a QR code; a pipe gets two lines."""
     assert (
         len(world.here("hq", "server", "invite", "Karim", "--role", "caseworker", "--unit", "LAT").out.splitlines())
         == 2

@@ -1,4 +1,4 @@
-"""docs/tour.md, walked: every command that it shows runs on the example office, in order, and says what the tour says."""
+"""docs/tour.md, played: every command runs on the example office, in order, and prints the output of the page."""
 
 import contextlib
 import datetime as dt
@@ -79,8 +79,8 @@ def tour(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tour]:
     made.world.stop()
 
 
-def test_the_office_looks_like_one(tour: Tour) -> None:
-    """Eight laptops in three units, 400 families and a year of work; what waits for somebody waits; nobody's store is unsound."""
+def test_the_example_office_is_complete(tour: Tour) -> None:
+    """Eight laptops in three units, 400 families and a year of work; all kinds of open work; every store is sound."""
     told: dict[str, Any] = tour.told
     assert len(told["people"]) == 8
     assert len({one["unit"] for one in told["people"]} - {"LAT"}) == 3
@@ -120,8 +120,8 @@ COUNTED = {
 }  # fmt: skip
 
 
-def test_every_line_is_provisional_where_what_it_counts_is_in_review(tour: Tour, tmp_path: Path) -> None:
-    """With every record in review, no figure of any report stands there as if it were settled."""
+def test_figures_are_provisional_while_records_are_in_review(tour: Tour, tmp_path: Path) -> None:
+    """With every record in review, no figure of any report looks settled."""
     shutil.copytree(Path(tour.told["office"]) / "hq", tmp_path / "hq")
     secret = Path(tour.told["key"]).read_bytes()
     node = nodes.open_node(tmp_path / "hq", lambda slots: Slots.open_keyfile(slots, secret))
@@ -136,8 +136,8 @@ def test_every_line_is_provisional_where_what_it_counts_is_in_review(tour: Tour,
     node.close()
 
 
-def test_the_tour_is_walked(tour: Tour) -> None:
-    """The page's commands do what it says, one after the other; each line that stands below a block is printed, in that order."""
+def test_the_tour_is_played(tour: Tour) -> None:
+    """Each block succeeds and prints the lines below it, in that order."""
     today = dt.datetime.now(dt.UTC).date()
     first = today.replace(day=1)
     tour.variables = {

@@ -1,4 +1,4 @@
-"""Every error and everything that is said has words in both languages, with the same facts."""
+"""Messages: every error and sentence exists in both languages, with the same facts."""
 
 import importlib
 import pkgutil
@@ -28,8 +28,8 @@ def _kinds(kind: type[errors.FieldsyncError]) -> list[type[errors.FieldsyncError
     return [kind, *(below for one in kind.__subclasses__() for below in _kinds(one))]
 
 
-def test_each_key_stands_in_one_module_only() -> None:
-    """Two sentences under one key: the second would be said in place of the first, and its translation lost."""
+def test_each_key_is_in_one_module_only() -> None:
+    """Two sentences under one key: the second would replace the first, and its translation be lost."""
     modules = [
         importlib.import_module(f"{words_en.__name__}.{one.name}") for one in pkgutil.iter_modules(words_en.__path__)
     ]
@@ -37,8 +37,8 @@ def test_each_key_stands_in_one_module_only() -> None:
     assert [key for key, n in known.items() if n > 1] == []
 
 
-def test_both_languages_say_the_same() -> None:
-    """The same keys, each with the same facts; what is in Arabic has Arabic letters."""
+def test_both_languages_have_the_same_keys_and_facts() -> None:
+    """Arabic sentences have Arabic letters."""
     assert [key for key in ENGLISH if _facts(ENGLISH[key]) != _facts(ARABIC[key])] == []
     # a sentence without a translation is shown in English: CONTRIBUTING.md tells how words are added
     silent = [key for key, text in ARABIC.items() if not re.search("[\u0621-\u064a]", re.sub(r"\{\w+\}", "", text))]
@@ -47,8 +47,8 @@ def test_both_languages_say_the_same() -> None:
 
 @pytest.mark.parametrize("kind", _kinds(errors.FieldsyncError), ids=lambda kind: kind.code)
 @pytest.mark.parametrize("lang", ["en", "ar"])
-def test_every_error_has_words_of_its_own(kind: type[errors.FieldsyncError], lang: str) -> None:
-    """Each error of the tree is worded in one line, with facts or without."""
+def test_every_error_has_its_own_sentence(kind: type[errors.FieldsyncError], lang: str) -> None:
+    """In one line, with facts or without."""
     message, hint = messages.explain_error(kind(), lang)
     assert kind.code in messages.load_catalogue(lang)
     assert message
@@ -66,8 +66,8 @@ _KEPT = {
 
 
 @pytest.mark.parametrize("lang", ["en", "ar"])
-def test_every_error_says_what_was_kept_and_what_comes_next(lang: str) -> None:
-    """Whatever went wrong: a hint tells what to do, and where something could have been changed, it says what was not."""
+def test_every_error_has_a_hint_and_states_what_was_kept(lang: str) -> None:
+    """A hint names the next step; if something could have been changed, the sentence says that it was not."""
     said = {key: re.sub("[\u064b-\u0652]", "", text) for key, text in messages.load_catalogue(lang).items()}
     kinds = {kind.code: kind for kind in _kinds(errors.FieldsyncError)}
     keys = [key for key in said if key.partition(".")[0].rstrip("!") in kinds and not key.endswith("!")]
@@ -90,8 +90,8 @@ _TO_TYPE = re.compile(
 )
 
 
-def test_both_languages_tell_the_same_things_to_type() -> None:
-    """A hint that names a command, an option or a kind of file names it in Arabic, too."""
+def test_both_languages_name_the_same_commands() -> None:
+    """A command, an option or a kind of file in a hint is in the Arabic one, too."""
     lacking = {
         key: missing
         for key, text in ENGLISH.items()
@@ -100,8 +100,8 @@ def test_both_languages_tell_the_same_things_to_type() -> None:
     assert lacking == {}
 
 
-def test_what_an_error_is_about_is_a_word_of_the_language() -> None:
-    """Whatever the source calls too large, of another version, damaged or not there has a word for people."""
+def test_subjects_of_errors_are_translated() -> None:
+    """Everything that can be too large, of another version, damaged or missing has a word."""
     source = "\n".join(path.read_text(encoding="utf-8") for path in Path(fieldsync.__file__).parent.rglob("*.py"))
     about = set(
         re.findall(r'(?:TooLarge|BadVersion|PeerOutdated|NotFound|StoreDamaged)\((?:what|part)="([a-z_]+)"', source)
@@ -113,7 +113,7 @@ def test_what_an_error_is_about_is_a_word_of_the_language() -> None:
 
 
 def test_lists_have_the_comma_of_the_language() -> None:
-    """Roles that a step takes are named in words, with the commas of their script."""
+    """Roles that a step requires are named in words, with the commas of their script."""
     refused = errors.RoleRefused(role="caseworker", needs=["supervisor", "admin"])
     assert messages.explain_error(refused, "ar")[1] == "الدور المطلوب: مشرف، مدير النظام."
     assert messages.explain_error(refused, "en")[1] == "Needed role: supervisor, administrator."
@@ -132,19 +132,19 @@ def test_lists_have_the_comma_of_the_language() -> None:
     ],
 )
 def test_arabic_counts_in_six_forms(n: int, said: str) -> None:
-    """Nothing, one, two, a few, many, hundreds: each number has the noun in its own form."""
+    """Zero, one, two, few, many, other: each number has its form of the noun."""
     assert messages.phrase("would_send", "ar", n=n, server="hq") == f"سيُرسَل إلى hq: {said}."
 
 
-def test_a_count_in_thousands_chooses_its_form_too() -> None:
-    """A number that was written with a comma is a number still; days are spoken of in the accusative."""
+def test_counts_in_thousands_choose_their_form() -> None:
+    """A number with a comma is a number, too; days are in the accusative."""
     assert messages.phrase("exported", "ar", n="1,142", file="a.csv") == "كُتب 1,142 سجلاً في a.csv."
     assert messages.phrase("clock_ahead", "ar", much=messages.phrase("span_days", "ar", n=295)).count("295 يوماً") == 1
     assert messages.phrase("span_days", "ar", n=6) == "6 أيام"
 
 
-def test_counts_have_all_the_forms_of_their_language() -> None:
-    """A form too few, and a number would be said in the wrong one."""
+def test_counts_have_all_forms_of_their_language() -> None:
+    """A missing form would give a number the wrong one."""
     specs = [spec for text in ARABIC.values() for _, _, spec, _ in string.Formatter().parse(text) if spec]
     assert len(specs) > 30
     assert [spec for spec in specs if spec.count("|") != 5] == []
@@ -162,7 +162,7 @@ _CLUMSY = {
 
 
 @pytest.mark.parametrize("kind", _CLUMSY)
-def test_arabic_has_one_word_for_one_thing(kind: str) -> None:
+def test_arabic_has_one_word_per_term(kind: str) -> None:
     """Signs of the script, and words that docs/glossary.md keeps apart."""
     texts = [str(one.string) for one in words.read(words.file_of("ar")).values()]
     assert len(texts) > 1_000
@@ -170,13 +170,13 @@ def test_arabic_has_one_word_for_one_thing(kind: str) -> None:
 
 
 def test_clauses_have_the_separator_of_the_language() -> None:
-    """What is said of a record's saves stands in one line, with the semicolon of the script."""
+    """Notes on a record's saves stand in one line, with the semicolon of the script."""
     assert messages.join_clauses(["أ", "ب"], "ar") == "أ؛ ب"
     assert messages.join_clauses(["a", "b"], "en") == "a; b"
 
 
-def test_every_key_that_is_said_is_there() -> None:
-    """Keys in the source stand in the catalogue, and reasons that the code gives have words."""
+def test_every_used_key_exists() -> None:
+    """Keys in the source are in the catalogue, and reasons in the code have sentences."""
     source = "\n".join(path.read_text(encoding="utf-8") for path in Path(fieldsync.__file__).parent.rglob("*.py"))
     said = set(re.findall(r'(?:say|phrase|_asked|_phrase|tell)\(\s*"([a-z_]+)"', source))
     assert said - ENGLISH.keys() == set()
@@ -190,7 +190,7 @@ def test_every_key_that_is_said_is_there() -> None:
     assert {reason for reason in files if f"bad_file.{reason}" not in ENGLISH} == set()
 
 
-def test_labels_stand_for_names() -> None:
+def test_errors_use_labels() -> None:
     """With a schema, an error speaks the form's language."""
     schema = load.load_texts(load.shipped_texts())
     error = errors.IllegalValue(type="household", field="housing", reason="not_choice", choices=["owned", "tent"])
@@ -201,7 +201,7 @@ def test_labels_stand_for_names() -> None:
     assert "Registered (registered)" in messages.explain_error(step, "en", schema)[1]
 
 
-def test_hostile_facts_are_shown_as_what_they_are() -> None:
+def test_hostile_facts_are_displayed_as_text() -> None:
     """A name on the command line cannot repaint the terminal through an error."""
     message, _ = messages.explain_error(errors.NoRecord(ref="\x1b[2J\u202eabc"), "en")
     assert "\x1b" not in message

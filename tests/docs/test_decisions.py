@@ -13,7 +13,7 @@ _NAMED = re.compile(r"(?:\[(\d{4})\]\((?:[\w./]*/)?|\bdecisions?[ /])(\d{4}(?:-[
 
 
 def test_numbers_have_no_gap() -> None:
-    """They run from 0001 on; each file's name begins with the number of its heading."""
+    """From 0001 on; each file's name begins with the number of its heading."""
     assert [one.number for one in DECISIONS] == [f"{n:04d}" for n in range(1, len(DECISIONS) + 1)]
     assert [one.file for one in DECISIONS if one.file[:4] != one.number] == []
     assert {file.name for file in decision_index.FOLDER.iterdir()} == {"README.md", *(one.file for one in DECISIONS)}
@@ -59,7 +59,7 @@ def test_the_index_says_what_superseded_a_decision(tmp_path: Path, monkeypatch: 
     ]
 
 
-def test_references_name_decisions_that_are_there() -> None:
+def test_references_name_existing_decisions() -> None:
     """In pages, code and tests a number, or a number and name, is that of a decision; a link's text is its target's number."""
     known = {one.file.removesuffix(".md") for one in DECISIONS} | {one.number for one in DECISIONS}
     files = [

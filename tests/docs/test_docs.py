@@ -1,4 +1,4 @@
-"""The documentation is what the code does: made pages are fresh, commands are documented, links and names lead somewhere."""
+"""The documentation matches the code: generated pages are up to date, commands are documented, links and names resolve."""
 
 import re
 import shlex
@@ -24,14 +24,14 @@ def made() -> dict[Path, str]:
     return generate.pages()
 
 
-def test_every_made_page_is_fresh(made):
-    """Whoever changes a command or a format runs `make docs`."""
+def test_every_generated_page_is_up_to_date(made):
+    """A change of a command or a format needs `make docs`."""
     stale = [page.name for page, text in made.items() if page.read_text("utf-8") != text]
     assert stale == []
 
 
-def test_every_example_stands_on_a_page(made):
-    """No worked example is made for nobody, and every page of bytes has one."""
+def test_every_example_is_on_a_page(made):
+    """Each worked example is used, and every page of bytes has one."""
     shown = {name for text in made.values() for name in re.findall(r"<!-- example: ([a-z-]+) -->", text)}
     assert shown == set(generate.EXAMPLES)
     tabled = {name for text in made.values() for name in re.findall(r"<!-- table: ([a-z-]+) -->", text)}
@@ -42,7 +42,7 @@ def test_every_example_stands_on_a_page(made):
 
 
 def test_every_command_is_documented_with_an_example(made):
-    """Each command and group of the tree has its section; each command shows how it is typed."""
+    """Each command and group of the tree has its section; each command shows its usage."""
     text = made[generate.HERE / "cli.md"]
     sections = dict(re.findall(r"^## fieldsync ([^\n]+)\n\n```text\n(.*?)^```", text, re.DOTALL | re.MULTILINE))
     assert [tuple(name.split(" ")) for name in sections] == generate.paths()
@@ -65,8 +65,8 @@ def test_both_languages_document_the_same_commands(made):
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_every_link_leads_somewhere(place):
-    """A relative link names a file that is there, and a heading that is on it."""
+def test_every_link_resolves(place):
+    """A relative link names an existing file, and a heading on it."""
     page = ROOT / place
     broken = []
     for target in _LINK.findall(_FENCE.sub("", page.read_text("utf-8"))):
@@ -84,8 +84,8 @@ def _headings(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
-def test_commands_on_the_pages_are_real():
-    """What the README and the pages tell people to type exists, with these options."""
+def test_commands_on_the_pages_exist():
+    """Commands in the README and the pages exist, with these options."""
     known = set(generate.paths())
     typed = [line for page in PAGES if page.name not in {"cli.md", "cli.ar.md"} for line in _commands(page)]
     assert len(typed) > 15
@@ -105,21 +105,21 @@ def _commands(page: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_fences_say_a_language_and_no_more(place):
-    """With words behind it, the site shows a block as running text."""
+def test_fences_name_a_language_only(place):
+    """With words after it, the site shows a block as running text."""
     assert re.findall(r"^```\w+ .*$", (ROOT / place).read_text("utf-8"), re.MULTILINE) == []
 
 
 @pytest.mark.parametrize("place", ["docs/architecture.md", "CONTRIBUTING.md"])
-def test_files_that_the_pages_name_are_there(place):
-    """A reader who is sent to a file or folder of the program or of its tests finds it."""
+def test_files_named_on_the_pages_exist(place):
+    """Files and folders of the program and of its tests."""
     named = re.findall(r"`([a-z0-9][a-z_0-9]*/[a-z_0-9/*]*(?:\.\w+)?)`", (ROOT / place).read_text("utf-8"))
     assert len(named) > 8
     assert [one for one in named if not any(any(top.glob(one)) for top in (ROOT, ROOT / "fieldsync"))] == []
 
 
-def test_tests_that_the_threat_model_claims_are_there():
-    """A case that is said to stand has a test of that name; the cases are numbered without a gap, and none was taken away."""
+def test_tests_named_in_the_threat_model_exist():
+    """A case that `stands` has a test of that name; cases are numbered without a gap, and none was removed."""
     page = (ROOT / "docs/threat-model.md").read_text("utf-8")
     cases = re.findall(r"^\| (\d+) \| .*? \| (stands|in part|not yet) \| (.*) \|$", page, re.MULTILINE)
     assert len(cases) >= 62
@@ -132,16 +132,16 @@ def test_tests_that_the_threat_model_claims_are_there():
             assert re.search(rf"(def |class |^){name}\b", source, re.MULTILINE), f"case {number}: {name}"
 
 
-def test_pages_that_the_code_names_are_there():
-    """A docstring that sends the reader to docs/ names a page that exists."""
+def test_pages_named_in_the_code_exist():
+    """Docstrings refer to existing pages of docs/."""
     sources = [*ROOT.glob("fieldsync/**/*.py"), ROOT / "cli.py"]
     named = {name.rstrip(".") for source in sources for name in re.findall(r"docs/[\w/.-]+", source.read_text("utf-8"))}
     missing = [name for name in named if not (ROOT / name).exists() and not list(ROOT.glob(f"{name}-*.md"))]
     assert missing == []
 
 
-def test_the_store_s_page_tells_how_to_open_a_page(tmp_path):
-    """With what docs/formats/store.md says and the key, the first page of a store is SQLite's; one flipped bit is seen."""
+def test_the_store_s_page_explains_decryption(tmp_path):
+    """With docs/formats/store.md and the key, the first page of a store is SQLite's; a flipped bit is detected."""
     key = bytes(range(32))
     store = open_store(tmp_path, key, create=True)
     store.run_maintenance()

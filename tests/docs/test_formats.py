@@ -1,4 +1,4 @@
-"""The pages of formats are what the code does: tables of items, codes, tables of the store."""
+"""The pages of formats match the code: tables of items, codes, tables of the store."""
 
 import ast
 import re
@@ -51,14 +51,14 @@ COMMANDS_ONLY = {"usage", "no_device", "not_found"}  # of authority/quarantine.p
 
 
 @pytest.mark.parametrize("kind", PLACES, ids=lambda kind: kind.__name__)
-def test_tables_of_items_are_the_structs(kind: type[msgspec.Struct]) -> None:
-    """Each item with its number, name, type and what stands for it where it is missing."""
+def test_tables_of_items_match_the_structs(kind: type[msgspec.Struct]) -> None:
+    """Each item with its number, name, type and default."""
     page, place = PLACES[kind]
     assert items_on((FORMATS / page).read_text("utf-8"), place) == items_of(kind)
 
 
 def test_every_message_has_a_table() -> None:
-    """A message that is added is described."""
+    """New messages need a description."""
     defined = {
         one
         for module in (messages, node_reports, bundle_format)
@@ -99,24 +99,24 @@ def codes_on(heading: str) -> set[str]:
     return {code for row in rows for code in re.findall(r"`(\w+)`", row)}
 
 
-def test_reasons_of_quarantined_commits_are_all_told() -> None:
-    """What a judge of commits may say stands on the page, and nothing else does."""
+def test_all_reasons_of_quarantine_are_listed() -> None:
+    """The page lists a judge's codes, and no others."""
     told, known = codes_on("Quarantined commits"), codes_in(JUDGES) - COMMANDS_ONLY
     from_forms = {"unknown_type", "unknown_field"}  # schema/model.py raises them for all
     assert told - from_forms == known
     assert told <= {one.code for one in error_classes()}
 
 
-def test_refusals_of_requests_are_all_told() -> None:
-    """What the server's face may answer stands on the page."""
+def test_all_refusals_of_requests_are_listed() -> None:
+    """The page lists the server's answers."""
     told = codes_on("Refused requests")
     assert codes_in(ANSWERS) - told == {"unreadable"}  # a reason for a commit, see above
     assert told <= {one.code for one in error_classes()}
     assert {errors.UnknownDevice.code, errors.StaleNonce.code} <= told
 
 
-def test_the_tables_of_a_store_are_all_told(tmp_path: Path) -> None:
-    """Each table of a new store has its row on the page; a row without one is of a table that is made when it is needed."""
+def test_all_tables_of_a_store_are_listed(tmp_path: Path) -> None:
+    """Each table of a new store has its row on the page; a row without one is of a table created on demand."""
     store = open_store(tmp_path, bytes(32), create=True)
     with store.read() as tx:
         there = {name for (name,) in tx.sql("SELECT name FROM sqlite_master WHERE type = 'table'")}
@@ -131,8 +131,8 @@ def test_the_tables_of_a_store_are_all_told(tmp_path: Path) -> None:
     assert told - there == {"search", "sheet/TYPE"}
 
 
-def test_the_stamps_on_the_page_are_those_that_are_made() -> None:
-    """Each line of the table, one after the other."""
+def test_the_stamps_on_the_page_match_the_code() -> None:
+    """Each line of the table, in order."""
     page = (FORMATS / "registers.md").read_text("utf-8")
     rows = re.findall(r"^\| (\d+) \| (\d+) \| (make|take) ?(\d*)[^|]*\| (\d+) \|$", page, re.MULTILINE)
     assert len(rows) == 5
@@ -145,8 +145,8 @@ def test_the_stamps_on_the_page_are_those_that_are_made() -> None:
         assert made == int(then)
 
 
-def test_every_vector_that_the_page_names_is_there_with_its_secrets() -> None:
-    """Whoever reads them in another language needs the files, the ids and the keys."""
+def test_every_named_vector_exists_with_its_secrets() -> None:
+    """Readers in other languages need the files, the ids and the keys."""
     page = (FORMATS / "vectors.md").read_text("utf-8")
     files = re.findall(r"`(tests/[\w/.*-]+)`", page)
     assert len(files) == 8
@@ -166,7 +166,7 @@ def column_of(page: str, head: str, at: int = 0) -> list[str]:
     return [row.strip("| ").split(" | ")[at] for row in rows]
 
 
-def test_kinds_of_frames_and_columns_are_all_told() -> None:
+def test_all_kinds_of_frames_and_columns_are_listed() -> None:
     """Each with its number."""
     kinds = dict(zip(*(column_of("frames.md", "| kind | name |", at) for at in (0, 1)), strict=True))
     assert kinds == {str(int(kind)): kind.name for kind in frames.FrameKind} | {str(frames.PART): "PART"}
@@ -175,7 +175,7 @@ def test_kinds_of_frames_and_columns_are_all_told() -> None:
     assert len(tags) == len(columns._DECODERS)
 
 
-def test_every_policy_is_told() -> None:
+def test_every_policy_is_listed() -> None:
     """Those of forms, and of the system's registers."""
     told = {name for cell in column_of("settle.md", "| policy | one head") for name in re.findall(r"`(\w+)`", cell)}
     assert told == set(model.MERGES)
@@ -185,8 +185,8 @@ def test_every_policy_is_told() -> None:
     assert system == {name: rule.policy.merge for name, rule in merge_rules.TypeRules("x", None).fields.items()}
 
 
-def test_every_route_is_told() -> None:
-    """Of the protocol that the page is about."""
+def test_every_route_is_listed() -> None:
+    """Of the documented protocol."""
     told = [cell.strip("`") for cell in column_of("requests.md", "| route |")]
     names = (routes.SYNC, routes.HEAL, routes.JOIN, routes.RENEW)
     assert told == [*(f"POST {routes.request_path(name, PROTOCOL)}" for name in names), "GET /health", "GET /metrics"]

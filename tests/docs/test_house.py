@@ -1,4 +1,4 @@
-"""The house rules that import-linter does not check: no import cycle anywhere, no folder too full, modules that say what they hold."""
+"""House rules beside import-linter: no import cycle, no full folder, modules with a docstring."""
 
 import re
 import ast
@@ -34,14 +34,14 @@ def test_there_is_no_import_cycle(graph: grimp.ImportGraph) -> None:
 
 
 def test_no_folder_is_too_full(graph: grimp.ImportGraph) -> None:
-    """Whoever opens a folder sees it at one glance."""
+    """A folder fits one screen."""
     modules = (one for one in graph.modules if not graph.find_children(one))
     count = Counter(one.rpartition(".")[0] for one in modules)
     assert {folder: n for folder, n in count.items() if n > MOST_MODULES} == {}
 
 
-def test_the_tree_of_errors_draws_every_one() -> None:
-    """Whoever looks for an error finds it in the docstring."""
+def test_the_tree_of_errors_has_every_error() -> None:
+    """In the docstring of the package."""
     drawn = set(re.findall(r"\w+", str(errors.__doc__)))
     named = {
         name for name, one in vars(errors).items() if isinstance(one, type) and issubclass(one, errors.FieldsyncError)
@@ -80,7 +80,7 @@ SPELLED_ALIKE = {
 
 
 def test_the_kernel_names_no_record_type() -> None:
-    """Nor a field of one: forms that an organisation brings itself work like the shipped ones."""
+    """Nor a field of one: an organisation's own forms work like the shipped ones."""
     types = load.load_texts(load.shipped_texts()).types
     known = {*types, *(field for kind in types.values() for field in kind.fields)}
     named = {

@@ -53,15 +53,15 @@ def test_every_command_has_a_type_for_its_document():
 
 
 @pytest.mark.parametrize("promise", PROMISED.splitlines())
-def test_what_was_promised_is_in_the_schema(promise):
-    """Each key of the shapes that scripts rely on is in the schema, and what it holds is of that kind."""
+def test_promised_keys_are_in_the_schema(promise):
+    """Each key of the shapes that scripts rely on, with its kind."""
     command, text = re.split(r"\s+(?=[{\[])", promise, maxsplit=1)
     schema = json.loads((Path(generate.HERE) / "json-schema.json").read_text("utf-8"))
     _compare(_shape(_TOKEN.findall(text)), schema["$defs"][command], schema["$defs"], command)
 
 
-def test_the_page_says_something_of_every_type():
-    """Each type has a sentence, and a line `key: meaning` of a docstring is about a key that there is."""
+def test_the_page_describes_every_type():
+    """Each type has a sentence, and a line `key: meaning` of a docstring names an existing key."""
     for name, schema in json_page.json_schema()["$defs"].items():
         if "properties" in schema:
             assert schema["description"].endswith("."), name
@@ -123,8 +123,8 @@ def _compare(shape: Any, schema: Any, defs: Any, place: str) -> None:
         '{"invite":"x","expires":"y","fingerprint":7}', '{"fingerprint":"z","invite":"x","expires":"y"}', "[]",
     ],
 )  # fmt: skip
-def test_a_document_of_another_shape_is_seen(document):
-    """A key that is lacking, too many, of another kind or in another place, and a document of another command."""
+def test_a_document_of_another_shape_is_detected(document):
+    """Missing, additional, misplaced keys, another kind, and the document of another command."""
     json_shapes.check(("server", "invite", "Amal", "--json"), '{"invite":"x","expires":"y","fingerprint":"z"}')
     with pytest.raises(AssertionError, match="server invite"):
         json_shapes.check(("server", "invite", "Amal", "--json"), document)

@@ -64,8 +64,8 @@ def test_it_joins_and_its_commit_is_applied(own: dict[str, Any], served: Served)
     assert own["sync"](client) == ([], [])
 
 
-def test_it_reads_what_others_wrote_conflicts_and_all(own: dict[str, Any], served: Served) -> None:
-    """Families by the hundred, a conflict, a decision, sets, a removal: after each sync its digests are the server's."""
+def test_it_reads_others_writes_and_conflicts(own: dict[str, Any], served: Served) -> None:
+    """Hundreds of families, a conflict, a decision, sets, a removal: after each sync its digests equal the server's."""
     client = joined(own, served)
     numbered = [
         Changes(
@@ -125,8 +125,8 @@ def test_it_reads_the_frozen_states(own: dict[str, Any], name: str) -> None:
         }
 
 
-def test_its_edits_cover_what_it_has_seen(own: dict[str, Any], served: Served) -> None:
-    """It writes over a laptop's value, after which that value alone stands everywhere."""
+def test_its_edits_cover_the_seen_values(own: dict[str, Any], served: Served) -> None:
+    """It writes over a laptop's value, after which its value alone remains everywhere."""
     family = save.add_record(served.amal, "household", FAMILY, unit=JBL)
     sync_once.sync_once(served.amal)
     client = joined(own, served)
@@ -138,8 +138,8 @@ def test_its_edits_cover_what_it_has_seen(own: dict[str, Any], served: Served) -
     assert decisions.list_conflicts(served.amal) == []
 
 
-def test_what_it_may_not_write_is_quarantined(own: dict[str, Any], served: Served) -> None:
-    """A float in a field of whole numbers is told in ACK, kept out of the digests, and the next commit is taken."""
+def test_its_illegal_values_are_quarantined(own: dict[str, Any], served: Served) -> None:
+    """A float in a field of whole numbers is reported in ACK, kept out of the digests, and the next commit is accepted."""
     client = joined(own, served)
     household(own, client, 1, size_stated=4.0)
     refused, differing = own["sync"](client)
@@ -168,8 +168,8 @@ def asked(
     return status, own["json"].loads(data)["error"]["code"] if status != 200 else "", nonce is not None
 
 
-def test_which_refusals_hand_out_a_nonce(own: dict[str, Any], served: Served) -> None:
-    """As errors.md says: all that come after the nonce was good, and the one that says it is stale."""
+def test_refusals_with_a_nonce(own: dict[str, Any], served: Served) -> None:
+    """As in errors.md: all after a valid nonce, and the refusal of a stale one."""
     client = joined(own, served)
     assert asked(own, client) == (200, "", True)
     assert asked(own, client, spoiled="signature") == (401, "bad_signature", False)

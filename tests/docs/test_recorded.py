@@ -20,7 +20,7 @@ def test_the_tour_of_the_review_screen(tmp_path: Path) -> None:
     assert queue.waiting_conflicts(office.samar) == []
 
 
-def test_the_picture_that_is_there_shows_as_many_steps() -> None:
+def test_the_published_picture_shows_every_step() -> None:
     """And no font or script from elsewhere."""
     there = recorded.FILE.read_text(encoding="utf-8")
     assert there.count("<animate ") == len(recorded._STEPS)

@@ -1,4 +1,4 @@
-"""The suite itself: it ends, whatever happens, and it does not depend on how it was started."""
+"""The suite itself: it ends in any case, and does not depend on how it was started."""
 
 import os
 import subprocess
@@ -26,8 +26,8 @@ def test_ctrl_c_reaches_commands_where_the_suite_is_a_background_job() -> None:
     assert done.stdout == "True\n"
 
 
-def test_every_test_has_an_end(pytestconfig: object) -> None:
-    """No test waits for ever: each has a limit, under which the slowest stays by far."""
+def test_every_test_has_a_time_limit(pytestconfig: object) -> None:
+    """The slowest stays far below it."""
     assert 0 < float(pytestconfig.getini("timeout")) <= 600  # type: ignore[attr-defined]
 
 

@@ -1,4 +1,4 @@
-"""The demo's review screen plays by itself, on a copy: nothing that is pressed there changes the story."""
+"""The demo's review screen plays by itself, on a copy: keys pressed there do not change the story."""
 
 import shutil
 from pathlib import Path
@@ -21,7 +21,7 @@ from tests.ui.screens import seen
 
 
 def test_the_demo_review_plays_on_a_copy(people: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both values are shown, one is chosen, it ends by itself; in the supervisor's own store the conflict is still open."""
+    """Both values are shown, one is chosen, it ends by itself; the conflict stays open in the supervisor's own store."""
     family = save.add_record(people.amal, "household", Changes(set={"family_name": "الحسن"})).hex()
     for node in (people.amal, people.samar, people.basim):
         sync(people.amal, people.hq)

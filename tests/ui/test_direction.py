@@ -1,4 +1,4 @@
-"""What is written is what a bidi terminal, or one that knows nothing of it, then shows in the right order."""
+"""Direction: output is in the right order on terminals with bidi and without."""
 
 import io
 import re
@@ -181,8 +181,8 @@ def test_reordering_packages_are_installed() -> None:
         ("اختر --from <ملف>.json ثم تابع", "--from <{}>.json"),
     ],
 )
-def test_what_is_typed_reads_from_the_left_in_an_arabic_sentence(sentence: str, typed: str) -> None:
-    """A command with codes and placeholders keeps its order; what ends the sentence stays outside."""
+def test_commands_in_an_arabic_sentence_read_from_the_left(sentence: str, typed: str) -> None:
+    """Codes and placeholders keep their order; the full stop stays outside."""
     places = re.findall("<([^<>]+)>", sentence)
     turned = [bidi.join_letters(place)[::-1] for place in places]
     assert typed.format(*turned) in bidi.write_line(sentence, "visual", rtl=True)

@@ -1,4 +1,4 @@
-"""What follows from the answers is seen in the form while one answers, and is what is there once it is saved."""
+"""Derived values are shown in a form while it is filled in, and equal the saved ones."""
 
 from collections.abc import Awaitable, Callable
 

@@ -1,4 +1,4 @@
-"""What two supervisors decided differently, on the review screen: where a family lives, what became of it, whether two are one."""
+"""Contradicting decisions of two supervisors on the review screen: unit, status and merge."""
 
 import time
 

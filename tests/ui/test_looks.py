@@ -1,4 +1,4 @@
-"""How it looks where a clock was wrong, and where a form adds to a log and a count instead of replacing what is there."""
+"""Displays of a wrong clock, and of forms that add to a log or a count."""
 
 import time
 import uuid
@@ -32,8 +32,8 @@ def _anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("lang", ["en", "ar"])
-def test_a_value_of_a_wrong_clock_says_so(people: Cast, lang: str) -> None:
-    """Why a person is asked at all, which value it is, and how far that clock was off."""
+def test_a_value_of_a_wrong_clock_is_marked(people: Cast, lang: str) -> None:
+    """The reason of the question, the value, and the error of that clock."""
     home = uuid.UUID(add(people.amal, "household", family_name="علي", address="قرب المدرسة", location="جبلة")).hex
     for node in (*people.laptops, *people.laptops):
         sync(node, people.hq)
@@ -51,8 +51,8 @@ def test_a_value_of_a_wrong_clock_says_so(people: Cast, lang: str) -> None:
 
 
 @pytest.mark.parametrize("lang", ["en", "ar"])
-def test_a_log_and_a_count_are_added_to(people: Cast, lang: str) -> None:
-    """What was said and counted before stays; what is typed comes to it."""
+def test_logs_and_counts_are_added_to(people: Cast, lang: str) -> None:
+    """Earlier entries and counts stay; typed ones are added."""
     amal = people.amal
     whose = add(amal, "person", given="ريم", family="ديب")
     opened = {"person": whose, "opened_on": "2026-01-05", "state": "identified"}

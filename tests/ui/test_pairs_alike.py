@@ -1,4 +1,4 @@
-"""Pairs merged together on the screen: looked at before, taken back by one key, and refused where people disagreed."""
+"""Bulk merges on the screen: previewed, undone by one key, refused where past decisions disagreed."""
 
 from textual.pilot import Pilot
 
@@ -21,8 +21,8 @@ async def press(pilot: Pilot[None], *keys: str) -> None:
     await pilot.pause()
 
 
-def test_all_that_are_as_likely_are_merged_and_taken_back(twice: Cast) -> None:  # noqa: F811
-    """The preview names both of each pair and why; Enter merges, u parts all of them again."""
+def test_equally_likely_pairs_are_merged_and_split_again(twice: Cast) -> None:  # noqa: F811
+    """The preview names both records of each pair and the reasons; Enter merges, u splits all again."""
     samar = twice.samar
     decide(samar, ENOUGH)
 
@@ -43,8 +43,8 @@ def test_all_that_are_as_likely_are_merged_and_taken_back(twice: Cast) -> None: 
     assert len(duplicate_pairs.list_pairs(samar, type="person")) == 3
 
 
-def test_where_people_disagreed_it_says_so(twice: Cast) -> None:  # noqa: F811
-    """With the numbers, and what to do instead; nothing is merged."""
+def test_a_bulk_merge_is_refused_where_decisions_disagreed(twice: Cast) -> None:  # noqa: F811
+    """With the numbers and the alternative; nothing is merged."""
     decide(twice.samar, ENOUGH, apart=1)
 
     async def steps(pilot: Pilot[None], screen: ReviewScreen) -> None:

@@ -1,4 +1,4 @@
-"""Pairs in the review screen: records that may be one, and what a household has twice; decided and taken back by keys."""
+"""Pairs in the review screen: possible duplicates and overlaps, decided and undone by keys."""
 
 import asyncio
 import time
@@ -68,8 +68,8 @@ def play(node: Node, steps: Callable[[Pilot[None], ReviewScreen], Awaitable[None
 
 
 @pytest.mark.parametrize("lang", ["en", "ar"])
-def test_how_pairs_look(samar: Node, lang: str) -> None:
-    """The two side by side, what differs marked, and why one is asked; no detail is asked of memory."""
+def test_a_pair_is_displayed(samar: Node, lang: str) -> None:
+    """Side by side, with differences marked and the reason of the question."""
 
     async def steps(pilot: Pilot[None], review: ReviewScreen) -> None:
         assert_looks(pilot.app, f"pair-overlap-{lang}")
@@ -81,8 +81,8 @@ def test_how_pairs_look(samar: Node, lang: str) -> None:
     play(samar, steps, lang)
 
 
-def test_what_the_queue_may_be_narrowed_to_counts_pairs_too(samar: Node) -> None:
-    """All of it, and each type; only what has a field is counted by field."""
+def test_filters_count_pairs(samar: Node) -> None:
+    """All, and each type; a filter by field counts conflicts only."""
 
     async def steps(pilot: Pilot[None], review: ReviewScreen) -> None:
         assert len(review.walk.waiting) == 2
@@ -98,8 +98,8 @@ def test_what_the_queue_may_be_narrowed_to_counts_pairs_too(samar: Node) -> None
     play(samar, steps)
 
 
-def test_the_history_on_the_screen_names_members_of_sets(people: Cast) -> None:
-    """Who came in and who went, as the command says it; it had said yes and no."""
+def test_the_history_names_members_of_sets(people: Cast) -> None:
+    """Added and removed members, as in the command, not yes and no."""
     amal, out = people.amal, Tables("en")
     family = save.add_record(amal, "household", Changes(set={"family_name": "علي"}, put={"groups": ["orphan"]}))
     save.edit_record(amal, family.hex(), Changes(drop={"groups": ["orphan"]}))
@@ -112,7 +112,7 @@ def test_the_history_on_the_screen_names_members_of_sets(people: Cast) -> None:
 
 
 def test_a_merge_by_a_key_and_its_undo(samar: Node) -> None:
-    """The second one stays; taken back, they are a question again; then they are two, and nobody is asked again."""
+    """Merged, undone, marked as different: the pair is not offered again."""
     (pair,) = duplicate_pairs.list_pairs(samar)
 
     async def steps(pilot: Pilot[None], review: ReviewScreen) -> None:
@@ -133,8 +133,8 @@ def test_a_merge_by_a_key_and_its_undo(samar: Node) -> None:
     assert duplicate_pairs.list_pairs(samar) == []
 
 
-def test_the_one_too_many_is_cancelled_by_a_key_and_comes_back(samar: Node) -> None:
-    """The first stays, the second goes; taken back, both are there as they were."""
+def test_an_overlap_is_cancelled_by_a_key_and_restored(samar: Node) -> None:
+    """The second record is cancelled; undo restores both."""
     (pair,) = assistance_overlaps.list_overlaps(samar)
     before = {record: row.doc for record, row in rows(samar).items() if row.state.type == "benefit"}
 
@@ -154,17 +154,17 @@ def test_the_one_too_many_is_cancelled_by_a_key_and_comes_back(samar: Node) -> N
     play(samar, steps)
 
 
-def test_pairs_are_not_for_whoever_may_not_decide_on_both(people: Cast, samar: Node) -> None:
+def test_pairs_need_the_right_to_decide_on_both(people: Cast, samar: Node) -> None:
     """A caseworker's queue has none."""
     assert queue.waiting_pairs(people.amal) == []
     assert [one.kind for one in queue.waiting_pairs(samar)] == [queue.OVERLAP, queue.DUPLICATE]
 
 
 @pytest.mark.parametrize("lang", ["en", "ar"])
-def test_line_by_line_there_are_pairs_too(
+def test_line_review_has_pairs(
     samar: Node, lang: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Both sides with what differs, one under the other; what a number does is said; taken back, they are a question again."""
+    """Both sides with differences, one under the other, and the effect of each number; undo makes them a question again."""
     (pair,), (twice,) = duplicate_pairs.list_pairs(samar), assistance_overlaps.list_overlaps(samar)
     answers = iter(["1", "u", "n", "half each", "0", "7", "x", "1"])
     prompts = []
@@ -190,8 +190,8 @@ def test_line_by_line_there_are_pairs_too(
     assert out.phrase("review_done", decided=2, left=0) in said
 
 
-def test_a_pair_that_is_asked_about_again_says_why(samar: Node) -> None:
-    """Said to be two, and then both get one paper: the question comes back, and its reasons say so."""
+def test_a_renewed_pair_gives_its_reason(samar: Node) -> None:
+    """Marked as different, then both get one document: the question returns with that reason."""
     (one,) = [item for item in queue.waiting_pairs(samar) if item.kind == queue.DUPLICATE]
     out = Tables("en")
     duplicate_pairs.mark_distinct(samar, one.record.hex(), one.other.hex())

@@ -1,4 +1,4 @@
-"""Choosing a record in a form: namesakes are told apart, further ones are told of, the family's own stand first."""
+"""Choosing a record in a form: namesakes are distinguished, further matches counted, the family's own listed first."""
 
 from collections.abc import Iterator
 
@@ -37,7 +37,9 @@ def namesakes(people: Cast) -> tuple[str, str]:
     ("lang", "words"),
     [("en", ("born 1980", "mother سلمى", "family الأسعد")), ("ar", ("مواليد 1980", "الأم سلمى", "أسرة الأسعد"))],
 )
-def test_namesakes_are_told_apart(people: Cast, namesakes: tuple[str, str], lang: str, words: tuple[str, ...]) -> None:
+def test_namesakes_are_distinguished(
+    people: Cast, namesakes: tuple[str, str], lang: str, words: tuple[str, ...]
+) -> None:
     """Birth year, mother, and the family with its place and code stand beside the name, within 80 columns."""
 
     async def steps(person: Person) -> None:
@@ -50,8 +52,8 @@ def test_namesakes_are_told_apart(people: Cast, namesakes: tuple[str, str], lang
     fill(new(people.amal, "case", lang=lang), steps)
 
 
-def test_what_keeps_parts_apart_is_not_shown(people: Cast, namesakes: tuple[str, str]) -> None:
-    """On a terminal that turns lines by itself, names are kept to themselves, and nobody sees by what."""
+def test_isolating_characters_are_not_shown(people: Cast, namesakes: tuple[str, str]) -> None:
+    """On a bidi terminal names are isolated without a visible sign."""
     out = Tables("ar")
     out.form = "isolates"
     out.use_node(people.amal)
@@ -61,8 +63,8 @@ def test_what_keeps_parts_apart_is_not_shown(people: Cast, namesakes: tuple[str,
     assert all("\u2068" in one.words and "U+20" not in one.words for one in found)
 
 
-def test_further_records_are_told_of(people: Cast) -> None:
-    """What is listed is not all: so it says, and how to come to the others."""
+def test_further_matches_are_counted(people: Cast) -> None:
+    """The list says that it is not complete, and how to find the others."""
     for n in range(23):
         added(people.amal, "person", given="محمد", family="الأسعد", sex="m", birth_date=f"19{50 + n}-02-03")
 
@@ -75,7 +77,7 @@ def test_further_records_are_told_of(people: Cast) -> None:
 
 
 def test_a_family_offers_its_members_for_its_head(people: Cast, namesakes: tuple[str, str]) -> None:
-    """Before anything is typed, its own members are there to choose, and nobody else's."""
+    """Before anything is typed, its own members are offered, and nobody else."""
     amal = people.amal
     home = fields_of(amal, record_ids.from_text(namesakes[0]))["household"]
 
@@ -89,8 +91,8 @@ def test_a_family_offers_its_members_for_its_head(people: Cast, namesakes: tuple
     assert queries.show(amal, home).fields["head"] == namesakes[0]
 
 
-def test_members_stand_before_others_of_the_name(people: Cast, namesakes: tuple[str, str]) -> None:
-    """Whoever types the name gets the family's own first, though the other is older in the store."""
+def test_members_come_before_others_with_the_name(people: Cast, namesakes: tuple[str, str]) -> None:
+    """The family's own come first, though the other is older in the store."""
     amal = people.amal
     home = fields_of(amal, record_ids.from_text(namesakes[1]))["household"]
 
@@ -119,7 +121,7 @@ class Typed(Tables):
 
 
 def test_prompts_offer_members_by_number(people: Cast, namesakes: tuple[str, str]) -> None:
-    """Line by line, too: the members with their numbers, and a name finds the others, told apart."""
+    """Line by line: the members with numbers; a name finds others, distinguished."""
     amal = people.amal
     home = fields_of(amal, record_ids.from_text(namesakes[0]))["household"]
     for lines, chosen in ((["1", ""], namesakes[0]), (["هدى", "2", ""], namesakes[1])):

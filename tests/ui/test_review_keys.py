@@ -1,4 +1,4 @@
-"""Finding one's way in the review: all keys by their words, records around the one in question, and no way out by accident."""
+"""Review keys: finding actions by words, opening related records, leaving on purpose only."""
 
 import pytest
 from textual.pilot import Pilot
@@ -40,7 +40,7 @@ def test_escape_asks_before_it_leaves(disputed: Cast) -> None:  # noqa: F811
 
 
 def test_q_leaves_at_once(disputed: Cast) -> None:  # noqa: F811
-    """Whoever presses the key for it means it."""
+    """No question is asked."""
 
     async def steps(pilot: Pilots, screen: ReviewScreen) -> None:
         await press(pilot, "q")
@@ -50,8 +50,8 @@ def test_q_leaves_at_once(disputed: Cast) -> None:  # noqa: F811
 
 
 @pytest.mark.parametrize(("lang", "words"), [("en", "another value"), ("ar", "قيمه اخرى")])
-def test_the_palette_finds_by_words_and_does_it(disputed: Cast, lang: str, words: str) -> None:  # noqa: F811
-    """Ctrl-P, a part of what is to be done in any spelling, Enter: the same as its key."""
+def test_the_palette_finds_actions_by_words(disputed: Cast, lang: str, words: str) -> None:  # noqa: F811
+    """Ctrl-P, part of an action in any spelling, Enter: the same as its key."""
 
     async def steps(pilot: Pilots, screen: ReviewScreen) -> None:
         await press(pilot, "down", "ctrl+p")
@@ -63,8 +63,8 @@ def test_the_palette_finds_by_words_and_does_it(disputed: Cast, lang: str, words
     play(disputed.samar, steps, lang=lang)
 
 
-def test_the_palette_moves_too(disputed: Cast) -> None:  # noqa: F811
-    """What needs no dialog is done as well, and Esc does nothing."""
+def test_the_palette_runs_actions_without_a_dialog(disputed: Cast) -> None:  # noqa: F811
+    """They run from the palette as well, and Esc does nothing."""
 
     async def steps(pilot: Pilots, screen: ReviewScreen) -> None:
         await press(pilot, "ctrl+p", *"last in", "enter")
@@ -79,8 +79,8 @@ def test_the_palette_moves_too(disputed: Cast) -> None:  # noqa: F811
     ("typed", "then", "left"),
     [("somebody", ("enter",), 4), ("words", (*"بانياس", "enter"), 1), ("7 days", (), 0), ("unit", (), 4)],
 )
-def test_the_queue_is_narrowed_further(disputed: Cast, typed: str, then: tuple[str, ...], left: int) -> None:  # noqa: F811
-    """By an author, by words, by age, each found in one list; what it is narrowed to stands above."""
+def test_filters_add_up(disputed: Cast, typed: str, then: tuple[str, ...], left: int) -> None:  # noqa: F811
+    """By author, by words, by age, each found in one list; the active filters stand above the queue."""
 
     async def steps(pilot: Pilots, screen: ReviewScreen) -> None:
         await press(pilot, "f", *typed, "enter")
@@ -98,7 +98,7 @@ def test_the_queue_is_narrowed_further(disputed: Cast, typed: str, then: tuple[s
 
 
 def test_help_lists_every_key(disputed: Cast) -> None:  # noqa: F811
-    """What is bound is explained."""
+    """Each bound key is explained."""
 
     async def steps(pilot: Pilots, screen: ReviewScreen) -> None:
         await press(pilot, "?")
@@ -110,8 +110,8 @@ def test_help_lists_every_key(disputed: Cast) -> None:  # noqa: F811
     play(disputed.samar, steps)
 
 
-def test_records_around_are_looked_at(people: Cast) -> None:
-    """From a person's disputed birth date to the family, its brothers and sisters stand there, too; and back to the question."""
+def test_related_records_are_opened(people: Cast) -> None:
+    """From a disputed birth date to the family with brothers and sisters, and back to the question."""
     home = record_ids.id_text(save.add_record(people.amal, "household", Changes(set={"family_name": "الحسن"})))
     told = {"household": home, "given": "ريم", "family": "الحسن", "sex": "f", "birth_date": "2015-05-01"}
     child = record_ids.id_text(save.add_record(people.amal, "person", Changes(set=told)))

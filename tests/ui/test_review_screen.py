@@ -85,8 +85,8 @@ def fields_of(node: Node, record: bytes) -> Any:
     return queries.show(node, record.hex()).fields
 
 
-def test_protection_comes_first_then_where_a_record_is(disputed: Cast) -> None:
-    """The queue goes by what is most sensitive; a narrowed one holds only what was asked for."""
+def test_protection_cases_come_first_then_each_record_s_unit(disputed: Cast) -> None:
+    """The queue is ordered by sensitivity; a filtered one holds matching entries only."""
     found = queue.waiting_conflicts(disputed.samar)
     assert [one.field for one in found] == ["_deleted", "displacement", "location", "location"]
     assert [one.field for one in queue.waiting_conflicts(disputed.samar, ConflictFilter(field="location"))] == [
@@ -114,7 +114,7 @@ def test_a_question_looks_like_this(disputed: Cast, lang: str) -> None:
     play(disputed.samar, steps, lang=lang)
 
 
-def test_where_the_terminal_does_not_turn_lines_we_do(disputed: Cast) -> None:
+def test_lines_are_reordered_for_terminals_without_bidi(disputed: Cast) -> None:
     """Joined letters in the order of the screen, each box for itself; dates and codes as they are."""
 
     async def steps(pilot: Pilot[None], screen: ReviewScreen) -> None:
@@ -126,8 +126,8 @@ def test_where_the_terminal_does_not_turn_lines_we_do(disputed: Cast) -> None:
 
 
 @pytest.mark.parametrize("form", ["visual", "isolates"])
-def test_what_keeps_parts_to_themselves_is_not_shown(disputed: Cast, form: str) -> None:
-    """Question, history and the preview of many: nothing of ours stands there as if somebody had typed it."""
+def test_isolating_characters_are_not_shown(disputed: Cast, form: str) -> None:
+    """In question, history and bulk preview they are not drawn as if somebody had typed them."""
 
     async def steps(pilot: Pilot[None], screen: ReviewScreen) -> None:
         screen.out.form = form
@@ -232,8 +232,8 @@ def test_another_value_is_judged_while_it_is_typed(disputed: Cast) -> None:
     assert fields_of(samar, everything[2].record)["location"] == "بانياس"
 
 
-def test_many_are_decided_after_a_look_at_each(disputed: Cast) -> None:
-    """By one rule: the preview names every record with old and new; one save decides them, one undo takes all back."""
+def test_bulk_decisions_have_a_preview(disputed: Cast) -> None:
+    """By one rule: the preview names every record with old and new value; one save decides all, one undo reverts all."""
     samar = disputed.samar
     records = [one.record for one in queue.waiting_conflicts(samar, ConflictFilter(field="location"))]
 
@@ -263,8 +263,8 @@ def test_many_are_decided_after_a_look_at_each(disputed: Cast) -> None:
     play(samar, steps)
 
 
-def test_the_queue_is_narrowed_by_typing(disputed: Cast) -> None:
-    """A field, found by a part of its name; nothing else is decided then."""
+def test_a_filter_is_found_by_typing(disputed: Cast) -> None:
+    """A field, found by part of its name; nothing else is decided then."""
 
     async def steps(pilot: Pilot[None], screen: ReviewScreen) -> None:
         await pilot.press("f")
@@ -283,8 +283,8 @@ def test_the_queue_is_narrowed_by_typing(disputed: Cast) -> None:
     play(disputed.samar, steps)
 
 
-def test_removed_by_one_and_changed_by_another(disputed: Cast) -> None:
-    """What was written meanwhile stands beside the removal; keeping brings the record back, taking the removal keeps it away."""
+def test_a_removal_against_a_change(disputed: Cast) -> None:
+    """Later writes stand beside the removal; keeping restores the record, taking the removal removes it."""
     samar = disputed.samar
     one = queue.waiting_conflicts(samar)[0]
 
@@ -298,8 +298,8 @@ def test_removed_by_one_and_changed_by_another(disputed: Cast) -> None:
     play(samar, steps)
 
 
-def test_what_others_settled_meanwhile_falls_out(disputed: Cast) -> None:
-    """A question that a sync in another process settled is not asked again, and nothing is decided twice."""
+def test_questions_settled_by_others_leave_the_queue(disputed: Cast) -> None:
+    """A question settled by a sync in another process is not asked again, and nothing is decided twice."""
     samar = disputed.samar
 
     async def steps(pilot: Pilot[None], screen: ReviewScreen) -> None:
@@ -312,7 +312,7 @@ def test_what_others_settled_meanwhile_falls_out(disputed: Cast) -> None:
 
 
 def test_text_from_records_never_acts(people: Cast) -> None:
-    """Escapes, overrides and markup in values, names of fields' choices and notes are shown as what they are."""
+    """Escapes, overrides and markup in values, labels of choices and notes are displayed as text."""
     evil = "قرب \x1b[31mأحمر \u202eevil [bold]m[/bold] {x}"
     record = add(people.amal, family_name="علي", location="a", address=evil)
     meet(people)
@@ -331,8 +331,8 @@ def test_text_from_records_never_acts(people: Cast) -> None:
     play(people.samar, steps, size=(120, 30))
 
 
-def test_thousands_of_questions_open_at_once(people: Cast, costs: Any) -> None:
-    """The queue is read without the records; moving about in it reads one record at a time."""
+def test_thousands_of_questions_open_quickly(people: Cast, costs: Any) -> None:
+    """The queue is read without the records; moving in it reads one record at a time."""
     amal, basim = people.amal, people.basim
     kind = amal.schema.type("household")
     with amal.store.write() as tx:
@@ -369,7 +369,7 @@ def test_thousands_of_questions_open_at_once(people: Cast, costs: Any) -> None:
 
 
 def test_bulk_is_all_or_nothing(disputed: Cast, tmp_path: Path) -> None:
-    """One decision that is refused leaves the others undecided."""
+    """One refused decision leaves the others undecided."""
     samar = disputed.samar
     good, other = queue.waiting_conflicts(samar, ConflictFilter(field="location"))
     decisions = [

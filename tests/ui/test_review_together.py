@@ -1,4 +1,4 @@
-"""What is on the review screen is settled meanwhile by somebody else: another process, a sync that runs beside it."""
+"""The review screen beside other writers: another process, or a sync running at the same time."""
 
 import asyncio
 import builtins
@@ -68,8 +68,8 @@ async def until(pilot: Pilot[None], text: str) -> None:
     raise AssertionError(f"no {text!r} on:\n{seen(pilot.app)}")
 
 
-def test_what_is_on_the_screen_is_not_decided_twice(disputed: Cast, beside: Node) -> None:  # noqa: F811
-    """Settled in another process while it is looked at: one line says so, the next question comes, and nothing is written."""
+def test_the_shown_question_is_not_decided_twice(disputed: Cast, beside: Node) -> None:  # noqa: F811
+    """Settled in another process while it is shown: one line says so, the next question opens, nothing is written."""
     node = disputed.samar
     first, second, *_ = queue.waiting_conflicts(node)
 
@@ -92,8 +92,8 @@ def test_what_is_on_the_screen_is_not_decided_twice(disputed: Cast, beside: Node
     assert (app.review.walk.decided, app.review.walk.count_left()) == (0, 2)
 
 
-def test_what_others_settle_leaves_the_count_by_itself(disputed: Cast, beside: Node, watchful: None) -> None:  # noqa: F811
-    """The screen notices what another process writes: what is open no more, what is new, and the question that it shows."""
+def test_the_count_follows_other_processes(disputed: Cast, beside: Node, watchful: None) -> None:  # noqa: F811
+    """The screen notices their writes: settled questions, new ones, and the one shown."""
     node = disputed.samar
     shown, *_, last = queue.waiting_conflicts(node)
 
@@ -110,8 +110,8 @@ def test_what_others_settle_leaves_the_count_by_itself(disputed: Cast, beside: N
     play(node, steps)
 
 
-def test_a_value_that_came_in_meanwhile_is_looked_at_first(disputed: Cast, beside: Node) -> None:  # noqa: F811
-    """A sync beside the screen brings what nobody has looked at yet: it is not decided over, but shown."""
+def test_a_value_synced_meanwhile_is_shown_before_deciding(disputed: Cast, beside: Node) -> None:  # noqa: F811
+    """A decision never covers a value that nobody has seen: it is shown first."""
     node = disputed.samar
     place = queue.waiting_conflicts(node)[2]
 
@@ -130,8 +130,8 @@ def test_a_value_that_came_in_meanwhile_is_looked_at_first(disputed: Cast, besid
     assert play(node, steps).review.walk.decided == 1
 
 
-def test_many_alike_without_those_that_others_settled(disputed: Cast, beside: Node) -> None:  # noqa: F811
-    """Between the preview and the decision one is settled elsewhere: it stays as it was settled, the others are decided."""
+def test_bulk_decisions_leave_out_settled_conflicts(disputed: Cast, beside: Node) -> None:  # noqa: F811
+    """One is settled elsewhere between preview and decision: it stays so, the others are decided."""
     node = disputed.samar
     first, second = queue.waiting_conflicts(node, ConflictFilter(field="location"))
 
@@ -156,8 +156,8 @@ def test_many_alike_without_those_that_others_settled(disputed: Cast, beside: No
     assert (app.review.walk.decided, app.review.walk.count_left()) == (0, 3)
 
 
-def test_pairs_that_others_settled_or_took_away(samar: Node, beside: Node) -> None:  # noqa: F811
-    """Merged elsewhere, cancelled elsewhere, or gone from this laptop: said in a line, without an error."""
+def test_pairs_settled_or_removed_by_others(samar: Node, beside: Node) -> None:  # noqa: F811
+    """Merged elsewhere, cancelled elsewhere, or gone from this laptop: reported in a line, without an error."""
     (pair,), (twice,) = duplicate_pairs.list_pairs(samar), assistance_overlaps.list_overlaps(samar)
 
     async def steps(pilot: Pilot[None], screen: ReviewScreen) -> None:
@@ -177,8 +177,8 @@ def test_pairs_that_others_settled_or_took_away(samar: Node, beside: Node) -> No
     assert (app.review.walk.decided, app.review.walk.count_left()) == (0, 0)
 
 
-def test_a_pair_of_which_one_has_left_this_laptop(samar: Node, beside: Node) -> None:  # noqa: F811
-    """A sync purges what moved out of reach, while the pair is in the queue."""
+def test_a_pair_with_a_departed_record(samar: Node, beside: Node) -> None:  # noqa: F811
+    """A sync purges one record of a pair in the queue."""
     (pair,) = duplicate_pairs.list_pairs(samar)
 
     async def steps(pilot: Pilot[None], screen: ReviewScreen) -> None:
@@ -191,8 +191,8 @@ def test_a_pair_of_which_one_has_left_this_laptop(samar: Node, beside: Node) -> 
     play(samar, steps, pairs=True)
 
 
-def test_one_of_three_gives_way_and_its_other_pair_with_it(people: Cast, samar: Node) -> None:  # noqa: F811
-    """Three records of one man are three pairs; a merge settles those of the one that gave way, and an undo brings them back."""
+def test_a_merge_settles_the_other_pairs_of_the_merged_record(people: Cast, samar: Node) -> None:  # noqa: F811
+    """Three records of one man are three pairs; an undo restores them."""
     given = {
         "given": "أحمد",
         "father": "محمد",
@@ -218,13 +218,13 @@ def test_one_of_three_gives_way_and_its_other_pair_with_it(people: Cast, samar: 
     play(samar, steps, pairs=True)
 
 
-def test_line_by_line_too(
+def test_line_review_notices_other_writers(
     disputed: Cast,  # noqa: F811
     beside: Node,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """The plain questions know as well what was settled and what came in while they stood there."""
+    """Settled questions and new values are noticed between two prompts."""
     node = disputed.samar
     first, _, third, fourth = queue.waiting_conflicts(node)
 

@@ -1,4 +1,4 @@
-"""The search before a new record, on the screen: what it finds and why, the form that it begins, the record that it opens."""
+"""The search before a new record, on the screen: results with reasons, the form it begins, the record it opens."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -77,8 +77,8 @@ def add(node: Node, type: str, steps: Steps, *, lang: str = "en") -> FormApp:
 
 
 @pytest.mark.parametrize("lang", ["en", "ar"])
-def test_how_it_looks(amal: Node, lang: str) -> None:
-    """A record in a line, and below it what speaks for it; the first line is a new one."""
+def test_search_results_are_displayed(amal: Node, lang: str) -> None:
+    """A record in a line with its reasons below; the first line is a new record."""
 
     async def steps(seeker: Seeker) -> None:
         assert_looks(seeker.app, f"search-empty-{lang}")
@@ -89,8 +89,8 @@ def test_how_it_looks(amal: Node, lang: str) -> None:
     add(amal, "person", steps, lang=lang)
 
 
-def test_what_is_there_is_opened_in_place_of_a_new_one(amal: Node) -> None:
-    """The arrows go from one record to the next and back, and stop at either end."""
+def test_an_existing_record_is_opened_instead(amal: Node) -> None:
+    """The arrows move between records and stop at either end."""
 
     async def steps(seeker: Seeker) -> None:
         await seeker.type("الحسن")
@@ -130,8 +130,8 @@ def test_a_form_begins_with_the_words(amal: Node) -> None:
     assert queries.show(amal, app.return_value.hex()).fields["father"] == "خالد"
 
 
-def test_enter_in_haste_shows_what_is_found_before_a_form_opens(amal: Node) -> None:
-    """Typed and sent in one piece: the records are looked at first; where none is found, the form opens."""
+def test_results_are_shown_before_a_form_opens(amal: Node) -> None:
+    """Typed and sent in one piece: results are shown first; without any, the form opens."""
 
     async def steps(seeker: Seeker) -> None:
         await seeker.pilot.press(*"سمير", "enter")
@@ -144,8 +144,8 @@ def test_enter_in_haste_shows_what_is_found_before_a_form_opens(amal: Node) -> N
     add(amal, "person", steps)
 
 
-def test_nothing_is_searched_where_a_draft_waits_and_esc_leaves(amal: Node) -> None:
-    """Whoever left a form goes on with it; whoever leaves the search has begun nothing."""
+def test_a_draft_replaces_the_search_and_esc_leaves(amal: Node) -> None:
+    """An unfinished form is resumed; leaving the search starts nothing."""
 
     async def leave(seeker: Seeker) -> None:
         await seeker.type("سمير")
