@@ -57,7 +57,6 @@ def tell_record(
 
 def ask_new(ctx: typer.Context, node: "Node", type: str, options: NewRecordOptions) -> None:
     """Ask for a new record in the form, again and again with `stay_open`; who may be registered already is looked for first."""
-    from fieldsync.replica.record_units import check_known_unit
     from fieldsync.review import registered_already
 
     kind = node.schema.types[type]
@@ -66,9 +65,6 @@ def ask_new(ctx: typer.Context, node: "Node", type: str, options: NewRecordOptio
     if not at_terminal() or settings_of(ctx).json:
         raise errors.Usage(reason="no_changes")
     node.may_write(options.unit or (node.units[0] if node.units else ""))
-    if options.unit is not None:
-        with node.store.read() as tx:
-            check_known_unit(node, tx, options.unit)
     searching = registered_already.is_searched_first(type) and not options.anyway
     ask = _ask_in_lines if settings_of(ctx).plain or not draws() else _ask_on_screen
     while True:

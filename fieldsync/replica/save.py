@@ -23,7 +23,7 @@ from fieldsync.replica.extensions import registered_extensions
 from fieldsync.replica.lookup import find_row
 from fieldsync.replica.node import Node
 from fieldsync.replica.placement import NOWHERE
-from fieldsync.replica.record_units import check_known_unit, home_of, units_of
+from fieldsync.replica.record_units import home_of, units_of
 from fieldsync.replica.save_checks import SaveChecks, check_authority
 from fieldsync.schema import validate
 from fieldsync.schema.equality import equal_stored
@@ -55,8 +55,6 @@ def add_records(
     """
     with node.store.write() as tx:
         made = _drafts_new(node, tx, wanted, unit, note)
-        if unit is not None:
-            check_known_unit(node, tx, unit)
         commit_drafts(node, tx, made)
         form_drafts.drop_draft(tx, unfinished)
     return [one.record for one in made]

@@ -54,7 +54,7 @@ def test_the_unit_list_is_sent_once(people: Cast) -> None:
 
 
 def test_a_mistyped_unit_below_one_s_own_is_refused(people: Cast) -> None:
-    """A supervisor's grant covers LAT/QRDD, but no such unit exists: nothing is saved, with add, transfer or a referral."""
+    """A supervisor's grant covers LAT/QRDD, but no such unit exists: nothing is saved, with transfer or a referral; a first record makes a new unit."""
     samar = people.samar
     sync(samar, people.hq)
     home = family(samar)
@@ -62,14 +62,14 @@ def test_a_mistyped_unit_below_one_s_own_is_refused(people: Cast) -> None:
     consent_free = referrals.ReferralRequest("LAT/QRDD", "heater", override="urgent")
     for attempt in (
         lambda: transfer.transfer_record(samar, home, "LAT/QRDD"),
-        lambda: save.add_record(samar, "household", Changes(set={"family_name": "علي"}), unit="LAT/QRDD"),
         lambda: referrals.refer_record(samar, home, consent_free),
     ):
         with pytest.raises(errors.UnitRefused) as caught:
             attempt()
         assert caught.value.facts["near"][0] == QRD
     assert pending(samar) == before
-    save.add_record(samar, "household", Changes(set={"family_name": "علي"}), unit=QRD)
+    save.add_record(samar, "household", Changes(set={"family_name": "علي"}), unit="LAT/DAR")
+    transfer.transfer_record(samar, home, "LAT/DAR")
 
 
 def test_a_referral_may_go_to_a_registered_organisation_before_its_first_device(people: Cast) -> None:

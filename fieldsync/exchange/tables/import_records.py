@@ -36,7 +36,6 @@ from fieldsync.exchange.tables.repeat_sheets import ParentRows
 from fieldsync.exchange.tables.row_drafts import RowDrafter, RowValues
 from fieldsync.replica import commit_writer, value_reader
 from fieldsync.replica.node import Node
-from fieldsync.replica.record_units import check_known_unit
 from fieldsync.schema import dates, given_names
 from fieldsync.schema.model import Field, Type
 from fieldsync.schema.text_columns import text_column_reader
@@ -206,8 +205,6 @@ class _BatchImporter:
         self._values_said = value_maps.merge_maps(value_maps.load_maps(tx, kind), options.values)
         self.tags: Mapping[str, str] = {}  # columns by their hashtags
         self._parents = ParentRows(tx, kind, source.digest)
-        if options.unit is not None:
-            check_known_unit(node, tx, options.unit)
         self._unit = options.unit or (node.units[0] if node.units else "")
         self._today = node.today()
         self._reader = value_reader.reader_for_files(tx, node.schema)
