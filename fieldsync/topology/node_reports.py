@@ -2,6 +2,7 @@
 
 import shutil
 
+from fieldsync import errors
 from fieldsync.core.version import VERSION
 from fieldsync.replica.node import Node
 from fieldsync.store import ReadTx
@@ -15,7 +16,8 @@ def own_report(node: Node, tx: ReadTx, server: bytes | None = None) -> NodeRepor
     """Return this node's report for a server; None: without pending commits."""
     settings = tx.settings
     backup, rehearsal = settings.backup_note, settings.rehearsal_note
-    blocked = [(one.what, one.since) for _, one in blocked_checks.obstacles(node, tx)]
+    # a full disk is reported by its own computer's free space, and this sync may be the first with room again
+    obstacles = [one for _, one in blocked_checks.obstacles(node, tx) if one.what != errors.DiskFull.code]
     return NodeReport(
         VERSION,
         free_space(node),
@@ -25,7 +27,7 @@ def own_report(node: Node, tx: ReadTx, server: bytes | None = None) -> NodeRepor
         rehearsal.fault if rehearsal is not None else "",
         0 if server is None else _count_pending(node, tx, server),
         _count_quarantined(node, tx),
-        tuple((what[:MOST_CODE], since) for what, since in blocked[:MOST_BLOCKED]),
+        tuple((one.what[:MOST_CODE], one.since) for one in obstacles[:MOST_BLOCKED]),
     )
 
 

@@ -165,6 +165,17 @@ def test_backups_and_obstacles_travel_with_the_next_sync(people: Cast) -> None:
     assert seen(people.hq)[people.amal.person].blocked == []
 
 
+def test_a_server_s_full_disk_is_not_reported_as_the_laptop_s_obstacle(people: Cast) -> None:
+    """Amal's server had no room for two days: her first sync after that does not call her store impossible to compare."""
+    directly.sync(people.amal, people.hq)
+    with people.amal.store.write() as tx:
+        peer = tx.peer_settings(tx.servers()[0].id)
+        peer.blocked_check = Obstacle("disk_full", people.clock() - 3 * DAY_MS, people.clock())
+    directly.sync(people.amal, people.hq)
+    amal = seen(people.hq)[people.amal.person]
+    assert (amal.blocked, amal.needs) == ([], [])
+
+
 def test_only_servers_need_backups_and_the_worst_comes_first(people: Cast) -> None:
     """A headquarters without a backup says so; with a damaged one, worse; then an old one, and one never rehearsed."""
     hq = people.hq
