@@ -1,5 +1,6 @@
 """Compatibility with release 0.1: its program against the present one, in every direction, and its stores after an upgrade."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -7,6 +8,7 @@ from typing import NamedTuple
 import pytest
 
 from fieldsync.core.version import VERSION
+from tests.cast import ROOT
 from tests.older import Computer, Release
 
 FAMILY = ("--set", "family_name=الخطيب", "--set", "housing=rented")
@@ -198,6 +200,50 @@ def test_a_new_branch_works_fully_with_an_old_headquarters(world: World) -> None
         assert world.jbl.json("server", "upstream", "sync")["digest"] == "equal"
     assert "pending of Nora" in places(world.hq)
     assert places(world.jbl) & {"by Amal", "by Samar"}
+
+
+def test_newer_forms_pass_an_old_branch(world: World) -> None:
+    """Headquarters publishes keys, a type and a field that 0.1 does not know: nobody of 0.1 gets them, and no save is lost.
+
+    Nora fetches them at headquarters, fills in the new field, and syncs with her branch of 0.1; Amal's 0.1 saves under its own forms.
+    """
+    hq, jbl, nora, amal = world.hq, world.jbl, world.nora, world.amal
+    forms = shutil.copytree(ROOT / "schemas", world.home / "forms")
+    landmark = '[fields.landmark]\ntype = "text"\nmerge = "review"\nsensitivity = 1\nlabel = { en = "Landmark", ar = "معلم قريب" }\n'
+    household = (forms / "household.toml").read_text("utf-8").replace("version = 1", "version = 2", 1)
+    (forms / "household.toml").write_text(f"{household}\n{landmark}", "utf-8")
+    with hq.serving():
+        jbl.json("server", "upstream", "sync")
+    with jbl.serving():
+        nora.json("sync")  # so she hears of headquarters
+    nora.update()
+    hq.update()
+    hq.json("schema", "publish", str(forms))
+    with hq.serving(), jbl.serving():
+        assert nora.json("sync", "--server", "Office")["forms"]
+        family = add(nora, "under new forms")
+        nora.json("edit", family, "--set", "landmark=the mill")
+        add(amal, "under old forms")
+        told_to_update(amal, "sync")
+        assert "forms_unread" not in amal.json("status")["health"]
+        for _ in range(2):
+            told = nora.json("sync", "--server", "LAT/JBL")
+            assert (told["refused"], nora.json("status")["unsent"]) == (0, 0)
+            told_to_update(jbl, "server", "upstream", "sync")
+        assert {"under new forms", "under old forms"} <= places(hq)
+        assert hq.json("show", family)["fields"]["landmark"] == "the mill"
+        for one in (jbl, amal):
+            assert one.json("check")["ok"]
+        amal.update()
+        assert amal.json("sync")["digest"] == "equal"
+    jbl.update()
+    with hq.serving(), jbl.serving():
+        assert jbl.json("server", "upstream", "sync")["digest"] == "equal"
+        assert nora.json("sync", "--server", "LAT/JBL")["digest"] == "equal"
+    for one in (jbl, amal, nora):
+        assert one.json("show", family)["fields"]["landmark"] == "the mill"
+    for one in (hq, jbl):
+        assert one.json("quarantine", "list") == []
 
 
 def test_bundles_between_old_and_new_releases(world: World) -> None:
