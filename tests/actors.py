@@ -14,6 +14,7 @@ from fieldsync.replica import save
 from fieldsync.replica.changes import Changes
 from fieldsync.server import http_server
 from tests.cast import JBL, open_node, rows
+from tests.pilot import shifted_clock
 
 
 def serve(home: str, port: str) -> None:
@@ -51,6 +52,7 @@ def work(home: str, seed: str) -> None:
 
 def command(*words: str) -> None:
     """Run a command, and end as it ends."""
+    shifted_clock.install()
     sys.argv[1:] = words
     cli.main()
 
