@@ -246,6 +246,30 @@ def test_newer_forms_pass_an_old_branch(world: World) -> None:
         assert one.json("quarantine", "list") == []
 
 
+def test_an_undone_step_is_quarantined_by_0_1_until_released(world: World) -> None:
+    """0.1 refuses the reversal of Amal's step; headquarters releases it after the update, and both show it."""
+    hq, amal = world.hq, world.amal
+    amal.update()
+    head = amal.json("add", "person", "--set", "given=سلمى", "--set", "sex=female", "--unit", "LAT/JBL")["id"]
+    complete = ("--set", "registered_on=2026-11-01", "--set", "displacement=resident", "--set", f"head={head}")
+    family = str(amal.json("add", "household", *FAMILY, "--set", "location=x", *complete, "--unit", "LAT/JBL")["id"])
+    amal.json("edit", family, "--set", "state=registered")
+    with hq.serving():
+        amal.json("sync")
+        amal.json("undo")
+        assert amal.json("sync")["refused"] == 1
+    hq.update()
+    (kept,) = hq.json("quarantine", "list")
+    assert kept["code"] == "illegal_step"
+    hq.json("quarantine", "release", f"{kept['device']}:{kept['seq']}", "--by", "Samar")
+    with hq.serving():
+        # what was quarantined is not applied on its author's laptop either: range repair brings it when it is released
+        assert [amal.json("sync")["digest"] for _ in range(2)] == ["healed", "equal"]
+    for one in (hq, amal):
+        assert one.json("show", family)["fields"]["state"] == "draft"
+    assert amal.json("status")["refused"] == []
+
+
 def test_bundles_between_old_and_new_releases(world: World) -> None:
     """0.1's bundle is read and acknowledged, with "update" in its status; a new laptop's is read and answered by 0.1."""
     hq, amal, stick = world.hq, world.amal, str(world.home / "stick.age")
