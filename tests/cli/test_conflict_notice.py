@@ -1,5 +1,7 @@
 """Editing a field in conflict shows a notice with the present values and how to end the conflict."""
 
+import re
+
 from tests.cli.conftest import World
 
 
@@ -20,8 +22,11 @@ def test_an_edit_in_a_conflict_shows_a_notice(world: World) -> None:
     assert "replaces only your own; a supervisor decides" in shown
     assert all(value in shown for value in ("بانياس", "اللاذقية", "Basim"))
     assert "طرطوس" not in shown  # her own, which it replaced
-    said = world.here("samar", "--lang", "ar", "edit", code, "--set", "location=صافيتا")
-    assert f"fieldsync review take {code} <حقل>" in said.out + said.err
+    world.environment["FIELDSYNC_RTL"] = "isolates"
+    said = world.here("samar", "--lang", "ar", "edit", code, "--set", "location=صافيتا", screen=True)
+    assert "⟨U+2068⟩" not in said.out + said.err
+    del world.environment["FIELDSYNC_RTL"]
+    assert f"fieldsync review take {code} <حقل>" in re.sub("[\u2066-\u2069]", "", said.out + said.err)
     found = world.json("samar", "edit", code, "--set", "location=دريكيش")
     assert found["conflicts"] == ["location"]
     world.json("samar", "review", "take", code, "location", "--value", "جبلة")

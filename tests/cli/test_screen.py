@@ -121,12 +121,24 @@ class Talk:
         return code
 
 
+@pytest.mark.parametrize("form", ["isolates", "visual"])
+def test_choices_for_a_word_of_a_file_are_readable(world: World, form: str) -> None:
+    """Choices in Arabic are offered with their numbers, without the names of signs that keep them apart."""
+    path = world.folder / "words.csv"
+    path.write_text("family_name,housing\nحسن,مستأجر\n", "utf-8")
+    talk = Talk(world, "amal", "--lang", "ar", "import", str(path), "--type", "household", FIELDSYNC_RTL=form)
+    talk.answer("Enter", "")
+    assert "U+2068" not in talk.answer("Enter", "2")
+    assert talk.end() == 0
+    assert [one["fields"]["housing"] for one in world.json("amal", "list", "household")] == ["rented"]
+
+
 def test_the_line_form_validates_and_goes_back(world: World) -> None:
     """Choices by number and by word, a wrong value refused at once, a condition that opens a question, a way back."""
     talk = Talk(world, "amal", "add", "household", "--plain")
     talk.answer("go on to the form): ", "")
     talk.answer("Family name *: ", "123")
-    talk.answer("✗ not written as it should be", "محمد أحمد")
+    talk.answer("✗ not written as it should be (In Arabic or Latin letters)", "محمد أحمد")
     talk.answer("Head of family *: ", "")
     talk.answer("Family booklet no.: ", "12-34")
     talk.answer("First registered *: ", "<")

@@ -193,3 +193,25 @@ def test_a_kobo_export_with_repeats_is_imported(people: Cast, tmp_path: Path) ->
     )  # from a file of its own, by the submission
     found = {one.fields["called"]: one.fields["visit"] for one in _records(amal, "visit_child")}
     assert found["نور"] == found["ليلى"]
+
+
+@pytest.mark.parametrize("total", [["المجموع", None, 35], ["", "Total:", "٣٥"], ["Grand total", "-", "1,035"]])
+def test_a_row_of_totals_is_refused(people: Cast, tmp_path: Path, total: list[Any]) -> None:
+    """The sum below a list makes no family, neither from the file nor from the file of bad rows; a name in a sentence does."""
+    rows = [["family_name", "location", "size_stated"], ["علي", "جبلة", 4], ["Total", "Banias", 2], total]
+    path = _csv(tmp_path, rows)
+    told = import_records.import_file(
+        people.amal, path, "household", ImportOptions(skip_bad=True), words=lambda facts: str(facts["reason"])
+    )
+    assert (told.added, told.rejected, _names(people.amal)) == (2, 1, {"علي", "Total"})
+    assert told.first is not None
+    assert "total" in [one.because for one in told.first]
+    with pytest.raises(errors.BadRows):
+        import_records.import_file(people.amal, Path(told.rejected_file), "household")
+
+
+def test_blanks_beyond_the_last_column_are_no_cells(people: Cast, tmp_path: Path) -> None:
+    """Spaces that were typed to the right of a table are not values without a column."""
+    path = _csv(tmp_path, [["family_name"], ["علي", " ", "", "\u00a0"], ["حسن", "x"]])
+    told = import_records.import_file(people.amal, path, "household", ImportOptions(skip_bad=True))
+    assert (told.added, told.rejected, _names(people.amal)) == (1, 1, {"علي"})

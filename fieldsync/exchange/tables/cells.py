@@ -20,7 +20,16 @@ _PHONES = re.compile(r"[,،;؛\n/|\\]|\s+(?:-|و|and)\s*(?=[+\d])")  # and betwe
 # between choices: only where all parts are some
 _BETWEEN = re.compile(r"\s*[/|+\\]\s*|\s+[-–]\s+|\s+و\s*(?=\S)|\s+(?:and|&)\s+", re.IGNORECASE)
 LONGEST_SET = 100_000  # characters of a cell that names members
+_NUMERAL = re.compile(r"[\d.,٬٫ %-]+")
 _SPACES = re.compile(r"\s{2,}")
+# the words of a row below a list that adds its numbers up, in any case and with a colon behind them
+_TOTALS = frozenset(
+    f"{word}{end}"
+    for said in ("المجموع", "المجموع الكلي", "المجموع العام", "الإجمالي", "الاجمالي", "الإجمالي العام", "الاجمالي العام", "إجمالي",
+                 "اجمالي", "مجموع", "total", "totals", "grand total", "subtotal", "sum")
+    for word in (said, said.capitalize(), said.title(), said.upper())
+    for end in ("", ":", " :")
+)  # fmt: skip
 _YES = {"1", "true", "yes", "y", "x", "✓", "✔", "نعم", "صح"}
 _NO = {"0", "false", "no", "n", "-", "لا", "خطأ"}
 _WORTH = 2  # a column whose values come back more seldom than that gains nothing from a memory
@@ -162,6 +171,23 @@ def without_headers(
     return [rows[i] for i in kept], [numbers[i] for i in kept]
 
 
+def _is_total(row: Sequence[Any]) -> bool:
+    words = [cell.strip() for cell in row if isinstance(cell, str) and cell.strip()]
+    words = [word for word in words if not _NUMERAL.fullmatch(plain_digits(word))]
+    return bool(words) and _TOTALS.issuperset(words)
+
+
+def total_rows(columns: Sequence[Sequence[Any]]) -> list[int]:
+    """Return which rows have a word for a total and otherwise only numbers."""
+    if all(_TOTALS.isdisjoint(filter(_is_text, column)) for column in columns):
+        return []
+    return [i for i, row in enumerate(zip(*columns, strict=True)) if _is_total(row)]
+
+
+def _is_text(cell: object) -> bool:
+    return type(cell) is str
+
+
 def has_value(values: Sequence[Sequence[Any]], i: int) -> bool:
     """Return whether a row has a value in any of these columns."""
     return any(column[i] not in (None, []) for column in values)
@@ -172,8 +198,12 @@ def union_members(one: list[str] | None, other: list[str] | None) -> list[str] |
     return sorted({*(one or ()), *(other or ())}) or None
 
 
+def _is_blank(cell: object) -> bool:
+    return cell is None or (isinstance(cell, str) and not cell.strip())
+
+
 def as_wide(row: Sequence[Any], width: int, *, pad: bool) -> Sequence[Any]:
     """Return a row without empty cells beyond the last column; with `pad`, with empty ones up to it."""
-    if len(row) > width and all(cell in (None, "") for cell in row[width:]):
+    if len(row) > width and all(map(_is_blank, row[width:])):
         return row[:width]
     return [*row, *[None] * (width - len(row))] if pad and len(row) < width else row

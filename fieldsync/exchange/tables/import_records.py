@@ -21,6 +21,7 @@ from fieldsync.exchange.tables.cells import (
     even_rows,
     has_value,
     read_tick,
+    total_rows,
     union_members,
     unquote_cell,
     without_headers,
@@ -31,7 +32,15 @@ from fieldsync.exchange.tables.normalisers import cell_normaliser, typed_normali
 from fieldsync.exchange.tables.plain_values import UNCOMPUTED
 from fieldsync.exchange.tables.readers import Row, open_sheet
 from fieldsync.exchange.tables.record_matching import RecordMatcher
-from fieldsync.exchange.tables.rejects import MAX_FAULTS, ImportOutcome, RowBatch, Words, reject_headers, write_rejects
+from fieldsync.exchange.tables.rejects import (
+    MAX_FAULTS,
+    OWN_HEADERS,
+    ImportOutcome,
+    RowBatch,
+    Words,
+    reject_headers,
+    write_rejects,
+)
 from fieldsync.exchange.tables.repeat_sheets import ParentRows
 from fieldsync.exchange.tables.row_drafts import RowDrafter, RowValues
 from fieldsync.replica import commit_writer, value_reader
@@ -292,6 +301,10 @@ class _BatchImporter:
             cells = [list(map(unquote_cell, column)) if "'" in "".join(column) else column for column in cells]
         batch = RowBatch(rows, numbers, self._outcome)
         fields, values = self._batch_values(batch, cells)
+        told = [column for name, column in zip(headers, cells, strict=True) if name not in OWN_HEADERS]
+        for i in total_rows(told):
+            if has_value(values, i):
+                batch.add_fault(i, "", {"reason": "total"})
         system = {column.name: cells[column.at] for column in self._columns if column.field is None}
         records = self._matcher.match_rows(batch, system, fields, values)
         if self._imported_before:

@@ -22,7 +22,8 @@ Words = Callable[[Mapping[str, object]], str]
 MAX_FAULTS = 10_000
 SHOWN = 10  # reasons shown on the screen
 HEADERS = REJECT_HEADERS["en"]
-_ALL_HEADERS = frozenset(one for heads in REJECT_HEADERS.values() for one in heads)
+OWN_HEADERS = frozenset(one for heads in REJECT_HEADERS.values() for one in heads)
+"""The columns that a file of rejected rows has before those of the import, in any language."""
 
 
 @dataclass
@@ -94,7 +95,7 @@ def write_rejects(path: Path, headers: Sequence[str], outcome: ImportOutcome, wo
     target = path.with_name(f"{path.name}.rejected{kind}")
     told = sorted(outcome.faults, key=lambda fault: fault[0])
     lead, heads = _own_headers(words), reject_headers(headers, words)[len(HEADERS) :]
-    places = [at for at, one in enumerate(headers) if one not in _ALL_HEADERS]
+    places = [at for at, one in enumerate(headers) if one not in OWN_HEADERS]
     try:
         _WRITERS[kind](target, lead, heads, list(_reject_lines(told, places, words, outcome.headers_by_field())))
         written: str | None = str(target)
@@ -110,12 +111,14 @@ def write_rejects(path: Path, headers: Sequence[str], outcome: ImportOutcome, wo
     ]
     refused = errors.BadRows(file=path.name, count=len(outcome.bad_rows), rejected=written, rows=rows, first=first)
     refused.unknown = outcome.unknown
+    if any(outcome.unknown.values()):
+        refused.facts["reason"] = "words"
     return refused
 
 
 def reject_headers(headers: Sequence[str], words: Words | None) -> list[str]:
     """Return the columns of the file of a file's bad rows."""
-    return [*_own_headers(words), *(one for one in headers if one not in _ALL_HEADERS)]
+    return [*_own_headers(words), *(one for one in headers if one not in OWN_HEADERS)]
 
 
 def _reject_lines(

@@ -110,7 +110,7 @@ def _reason(fault: Exception) -> str:
     from pyxform import errors as theirs
 
     known = isinstance(fault, theirs.PyXFormError | theirs.PyXFormReadError)
-    return " ".join(_ROW.sub("", str(fault)).split())[:300] if known else fault.__class__.__name__
+    return " ".join(_ROW.sub("", str(fault)).split())[:300].rstrip(".") if known else fault.__class__.__name__
 
 
 def _read_leniently(path: Path, rows: Any, notes: list[ConversionNote]) -> Table:

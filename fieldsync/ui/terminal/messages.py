@@ -164,6 +164,8 @@ def label_facts(facts: Mapping[str, object], lang: str, schema: Schema | None) -
             made["message"] = label_placeholders.with_field_names(kind, label_in(spec.message, lang), lang)
         elif facts.get("reason") == "rule":
             made |= _rule_facts(kind, spec, str(facts.get("rule", "")), lang)
+        elif facts.get("reason") == "pattern" and spec.hint:
+            made["form"] = label_in(spec.hint, lang)
         choices = facts.get("choices")
         if isinstance(choices, list):
             made["choices"] = [
@@ -231,6 +233,8 @@ def reason_text(facts: Mapping[str, object], lang: str) -> str:
     new = words.get(f"{reason}.new") if facts.get("old", "") is None else None
     if facts.get("reason") == "out_of_range" and ("min" in facts) != ("max" in facts):
         reason += ".min" if "min" in facts else ".max"
+    elif facts.get("reason") == "pattern" and "form" in facts:
+        reason += ".form"
     return _fill_facts(new or words.get(reason, words["because"]), facts, lang)
 
 

@@ -53,10 +53,7 @@ def values_asked(
         spec = kind.fields[name]
         if not words or not spec.choices:
             continue
-        choices = [
-            f"{at} {out.safe(label_in(one.label, out.lang, one.code))}"
-            for at, one in enumerate(spec.offered_choices, 1)
-        ]
+        choices = [f"{at} {label_in(one.label, out.lang, one.code)}" for at, one in enumerate(spec.offered_choices, 1)]
         out.say("values_field", field=out.label(kind, name), choices=out.several(choices))
         for word in list(words)[:_MOST]:
             code = _value(out, kind, spec, word, reading)

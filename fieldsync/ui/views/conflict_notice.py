@@ -7,6 +7,7 @@ from fieldsync.review import decisions
 from fieldsync.review.decisions import OpenConflict
 from fieldsync.schema.model import Type
 from fieldsync.store.contract import Row
+from fieldsync.ui.terminal.messages import SafeText
 from fieldsync.ui.views.tables import Tables
 
 
@@ -29,4 +30,4 @@ def conflict_line(out: Tables, kind: Type, row: Row, field: str) -> str:
         return ""
     heads = sorted(decisions.chosen_from(row, field), key=lambda head: (head.stamp, head.device, head.seq))
     told = (f"{out.format_value(kind, field, head.value)} ({out.safe(head.author)})" for head in heads)
-    return out.phrase("open_field", values=out.several(told))
+    return out.phrase("open_field", values=out.several(map(SafeText, told)))

@@ -123,6 +123,11 @@ WORDS = {
     "incomplete.emptied": "In the record's present state these cannot be empty: {fields}; nothing was changed.",
     "incomplete.emptied!": "Give another value in place of the old one.",
     "bad_rows": "{file} has invalid rows ({count}); none was imported.",
+    "bad_rows.words": "{file} has invalid rows ({count}); none was imported.",
+    "bad_rows.words!": (
+        "They are listed with their reasons in {rejected}; correct them and import again, or say what a word means: "
+        "--map-value FIELD:WORD=CHOICE"
+    ),
     "bad_rows!": "They are listed with their reasons in {rejected}; correct them and import again.",
     "schema_faults": "The forms have faults; nothing was changed.",
     "bad_file": "{file} cannot be read; nothing was changed.",

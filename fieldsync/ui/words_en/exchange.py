@@ -12,7 +12,9 @@ WORDS = {
     "columns_right": "Is that right? Enter or y: import; n: leave everything as it is:",
     "export_left_out": "Left out as too sensitive: {fields}.",
     "rejected_line": "  Row {row}, {column}: {because}",
-    "import_skipped": "{n} rows were left out; they are in {file} with their reasons. Correct them there and import that file.",
+    "import_skipped": (
+        "{n:One row was|# rows were} left out; the reasons are in {file}. Correct that file and import it."
+    ),
     "values_field": "{field} has the choices: {choices}",
     "values_ask": "What does “{word}” mean? A choice or its number; - for nothing; Enter: leave its rows out:",
     "values_ask_near": "What does “{word}” mean? Enter: {near}; another choice or its number; - for nothing; ?: leave its rows out:",
@@ -23,6 +25,7 @@ WORDS = {
     "bad_file.rejects_unwritten!": "Copy the file to a folder that can be written to.",
     "because.no_parent": "its parent record is not known: import the parent's sheet first",
     "because.uncomputed": "this formula was never computed: open the file in a spreadsheet and save it there",
+    "because.total": "a row of totals is not a record: delete it",
     "because.cell_fault": "the cell holds a spreadsheet error instead of a value",
     "because.illegal_step.new": "a new record begins as {allowed}; leave the state out, and change it later",
     "because.gave_way": "this record was merged into {stays}; use that one",

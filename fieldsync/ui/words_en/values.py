@@ -6,6 +6,7 @@ WORDS = {
     "because.too_short": "too short ({min} characters at least)",
     "because.pattern": "not written as it should be",
     "because.pattern.unit": "not a valid path; for example: {pattern}",
+    "because.pattern.form": "not written as it should be ({form})",
     "argument_unit": "Unit",
     "argument_role": "Role",
     "because.not_text": "text is needed",
