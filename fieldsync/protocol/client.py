@@ -244,8 +244,7 @@ class SyncClient:
             self.turned = self.turned or lost
             if self.turned:
                 tx.forget_receipts(self.server.id, node.device)  # it is asked how far it holds what others wrote
-                if node.is_laptop:
-                    server_verdicts.forget_verdicts(node, tx, self.server.id)
+                server_verdicts.forget_verdicts(node, tx, self.server.id)
             if ack.head < tx.acknowledged_seq(self.server.id, node.device):
                 store_epochs.suspect_loss(tx, self.server.id)
             tx.set_acknowledged(self.server.id, node.device, ack.head, now)

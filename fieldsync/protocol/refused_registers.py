@@ -8,7 +8,6 @@ joined with the server's.
 from collections.abc import Mapping, Sequence
 from functools import cache
 
-from fieldsync import errors
 from fieldsync.core.commit import decode_stored, state_of
 from fieldsync.core.register import Dot
 from fieldsync.core.state import State, join_all_states, register_of, registers, state_from_registers
@@ -17,10 +16,11 @@ from fieldsync.replica.edit_coverage import WAITS_FOR_OTHERS
 from fieldsync.replica.node import Node
 from fieldsync.store import ReadTx
 from fieldsync.store.contract import Row
+from fieldsync.topology.server_verdicts import OPEN_CODES
 from fieldsync.wire.messages import Ask
 
 # with these the upstream server may keep a commit that waits there
-_OPEN_CODES = WAITS_FOR_OTHERS | {errors.Undecided.code, errors.DevicePending.code}
+_MAY_WAIT = WAITS_FOR_OTHERS | OPEN_CODES
 
 
 def without_refused(
@@ -107,7 +107,7 @@ def refused_commits(tx: ReadTx, channel: int, ask: Ask) -> list[tuple[bytes, byt
     return [
         (one.record, one.device, one.seq)
         for one in tx.refused_about(channel, ask.want)
-        if one.code not in _OPEN_CODES and (one.here or _is_made_in(ask.unit, one.body))
+        if one.code not in _MAY_WAIT and (one.here or _is_made_in(ask.unit, one.body))
     ]
 
 

@@ -5,7 +5,6 @@ Until then a late edit finds its record, and a syncing laptop is instructed to r
 
 from collections.abc import Container, Mapping, Sequence
 
-from fieldsync import errors
 from fieldsync.core.commit import state_of
 from fieldsync.core.grants import may_see_channel
 from fieldsync.core.units import LEFT
@@ -18,11 +17,8 @@ from fieldsync.store.contract import RecordQuery, Row
 from fieldsync.topology import upstream
 from fieldsync.topology.accepted_upstream import apply_accepted
 from fieldsync.topology.sender import Sender
-from fieldsync.topology.server_verdicts import GRANT_CODES
+from fieldsync.topology.server_verdicts import GRANT_CODES, OPEN_CODES
 from fieldsync.wire import messages
-
-_JUDGED_HERE = {errors.Undecided.code, errors.DevicePending.code}
-"""Codes of commits that are judged here, too, until a decision or the approval of the device, wherever the record is."""
 
 
 def release_departed(sender: Sender, tx: Tx) -> None:
@@ -53,7 +49,7 @@ def _accept_unnamed(sender: Sender, tx: Tx) -> None:
     for device, seqs in tx.waiting_commits().items():
         held = tx.acknowledged_seq(sender.server.id, device)
         codes = {seq: code for seq, code, _ in tx.refusals(device)}
-        told = [seq for seq in seqs if seq <= held and codes.get(seq) not in _JUDGED_HERE]
+        told = [seq for seq in seqs if seq <= held and codes.get(seq) not in OPEN_CODES]
         unnamed = {seq for seq in told if codes.get(seq) in GRANT_CODES}
         unnamed.update(_seqs_outside(sender, tx, device, [seq for seq in told if seq not in unnamed]))
         for seq in sorted(unnamed):
@@ -103,8 +99,10 @@ def take_returned(node: Node, tx: Tx, rows: Mapping[bytes, Row], before: Contain
 
 
 def rejoin_logged(node: Node, tx: Tx, rows: Mapping[bytes, Row]) -> None:
-    """Join records with their commits in the log: a restored upstream server may still lack some."""
-    logged = (one.commit() for record in rows for one in tx.commits_of(record, refused=False))
+    """Join records with their applied commits in the log: a restored upstream server may still lack some."""
+    quarantined = {dot for record in rows for dot in tx.verdicts_on_record(record)}
+    found = (one for record in rows for one in tx.commits_of(record, refused=False))
+    logged = (one.commit() for one in found if (one.device, one.seq) not in quarantined)
     states = [node.rules.upgrade_state(state_of(said)) for said in logged if said is not None]
     if states:
         apply_states(tx, node.rules, states, index=node.is_laptop, known=dict(rows))

@@ -10,11 +10,15 @@ from fieldsync.replica.edit_coverage import WAITS_FOR_OTHERS
 from fieldsync.replica.node import Node
 from fieldsync.replica.refusal_errors import refusal_error
 from fieldsync.store import Tx
+from fieldsync.store.contract import SERVER_ABOVE
 
 BY_GRANTS = (errors.Revoked, errors.UnitRefused, errors.RoleRefused, errors.NoRecord)
 """Objections that the server above may not have: newer grants come from there, and it knows where records are."""
 
 GRANT_CODES = {one.code for one in BY_GRANTS}
+
+OPEN_CODES = {errors.Undecided.code, errors.DevicePending.code}
+"""Verdicts that a person's decision or a device's approval may end: a server that was told one may not take it for final."""
 
 
 def take_verdict(node: Node, tx: Tx, server: bytes, seq: int, code: str, facts: str) -> None:
@@ -28,7 +32,13 @@ def take_verdict(node: Node, tx: Tx, server: bytes, seq: int, code: str, facts: 
 
 
 def forget_verdicts(node: Node, tx: Tx, server: bytes) -> None:
-    """Delete a server's verdicts from another store epoch: it sends all present ones again."""
+    """Delete a server's verdicts from another store epoch: it sends all present ones again.
+
+    A branch judges by itself again what waited for these.
+    """
+    if not node.is_laptop:
+        tx.wake_waiting([SERVER_ABOVE])
+        return
     for seq, said in tx.server_verdicts(node.device).items():
         if server in said:
             tx.note_verdict(node.device, seq, server, "")

@@ -15,12 +15,12 @@ from fieldsync.crypto import chain
 from fieldsync.crypto.keys import device_id
 from fieldsync.replica.node import Node
 from fieldsync.store import ReadTx, Tx
-from fieldsync.store.contract import Device, KnownServer, LoggedCommit
+from fieldsync.store.contract import SERVER_ABOVE, Device, KnownServer, LoggedCommit
 from fieldsync.store.settings import PeerMark, ServersAbove
 from fieldsync.topology import contacts, device_letters, enrolments, first_receipts
 from fieldsync.topology.accepted_upstream import apply_accepted
 from fieldsync.topology.sender import Sender
-from fieldsync.topology.server_verdicts import GRANT_CODES
+from fieldsync.topology.server_verdicts import GRANT_CODES, OPEN_CODES
 from fieldsync.wire import messages
 from fieldsync.wire.frames import MAX_COMPRESSED, FrameKind
 from fieldsync.wire.messages import Peer
@@ -229,7 +229,10 @@ def apply_from_above(sender: Sender, peer: Peer) -> None:
                     tx.judge_as(device, seq, errors.SaidAgain.code, "{}")
         taken: dict[bytes, list[int]] = {}
         for device, seq, code, facts in peer.refused:
-            tx.judge_as(device, seq, code, facts, ends_wait=code in GRANT_CODES)
+            # a branch does not hold all that this judgement rests on: it must not accept what waits above
+            open_above = (SERVER_ABOVE,) if sender.branch and code in OPEN_CODES else ()
+            ends_wait = bool(open_above) or code in GRANT_CODES
+            tx.judge_as(device, seq, code, facts, ends_wait=ends_wait, waits_for=open_above)
             if not code and sender.branch:
                 taken.setdefault(device, []).append(seq)
         if taken:

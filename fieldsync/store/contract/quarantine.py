@@ -163,8 +163,20 @@ class QuarantineWrites(QuarantineReads, Protocol):
     def accept_commit(self, device: bytes, seq: int, facts: dict[str, object] | None = None) -> None:
         """Record that a quarantined commit is applied after all; `facts` are sent to its author."""
 
-    def judge_as(self, device: bytes, seq: int, code: str, facts: str, *, ends_wait: bool = False) -> None:
-        """Take over another server's judgement of a commit; with `ends_wait` nothing else changes it, though it is the same as here."""
+    def judge_as(
+        self,
+        device: bytes,
+        seq: int,
+        code: str,
+        facts: str,
+        *,
+        ends_wait: bool = False,
+        waits_for: Iterable[WaitKey] = (),
+    ) -> None:
+        """Take over another server's judgement of a commit; with `ends_wait` nothing else changes it, though it is the same as here.
+
+        `waits_for`: the items that it awaits from now on.
+        """
 
     def note_verdict(self, device: bytes, seq: int, server: bytes, code: str) -> None:
         """Remember that a server quarantined a laptop's save, or with no code that it applied it after all."""

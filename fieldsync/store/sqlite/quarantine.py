@@ -169,11 +169,20 @@ class SqliteQuarantineWrites(SqliteQuarantineReads, SqliteSettingWrites):
         if known is not None and not keys:
             self.wake_waiting([commit_key(device, seq)])
 
-    def judge_as(self, device: bytes, seq: int, code: str, facts: str, *, ends_wait: bool = False) -> None:
+    def judge_as(
+        self,
+        device: bytes,
+        seq: int,
+        code: str,
+        facts: str,
+        *,
+        ends_wait: bool = False,
+        waits_for: Iterable[WaitKey] = (),
+    ) -> None:
         query = "SELECT reason, facts FROM refusal WHERE device = ? AND seq = ?"
         known = self.sql(query, (self.device_number(device), seq)).fetchone()
         if ends_wait or known is None or tuple(known) != (code, facts):
-            self._write_verdict(device, seq, code, facts)
+            self._write_verdict(device, seq, code, facts, waits_for)
 
     def note_verdict(self, device: bytes, seq: int, server: bytes, code: str) -> None:
         n = self.device_number(device)

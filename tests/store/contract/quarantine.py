@@ -83,6 +83,18 @@ class QuarantineContract(Contract):
             assert tx.waiting_commits() == {AMAL: [2]}
             assert [one.arrival for one in tx.verdicts_since(0)] == [1, 2]
 
+    def test_a_server_s_open_verdict_is_awaited(self, store: Store) -> None:
+        """A commit that another server may yet accept waits for that server, and is no longer judged here."""
+        with store.write() as tx:
+            log(tx, 0, 1, 2)
+            tx.quarantine_commit(AMAL, 1, errors.Undecided(field="a"), waits_for=(record_key(record(1)),))
+            for seq in (1, 2):
+                tx.judge_as(AMAL, seq, "undecided", '{"field":"a"}', ends_wait=True, waits_for=(SERVER_ABOVE,))
+            tx.wake_waiting([record_key(record(1))])
+            assert (tx.waiting_commits(), tx.due_commits(9)) == ({AMAL: [1, 2]}, {})
+            tx.judge_as(AMAL, 1, "", "{}")
+            assert tx.waiting_commits() == {AMAL: [2]}
+
     def test_verdicts_are_stored_per_server(self, store: Store) -> None:
         """A laptop stores each server's verdict until the save is applied."""
         with store.write() as tx:
