@@ -1,11 +1,16 @@
-"""The commands' Arabic help as HTML: names at the left, sentences from the right, as `fieldsync --help` shows it on a terminal."""
+"""Blocks of `text` on Arabic pages as HTML: names and codes from the left, sentences and tables from the right, as on a terminal."""
 
 import re
 
 _BLOCK = re.compile(r'(<div class="language-text[^>]*><pre[^>]*>(?:<span></span>)?<code[^>]*>)(.*?)(</code></pre>)', re.DOTALL)
 _ROW = re.compile(r"(  \S.*?  +)(\S.*)")
 _REST = re.compile(r"( {5,})(\S.*)")
-_LATIN = re.compile(r"&lt;[^&]*&gt;|(?<![\w-])--?[A-Za-z][\w-]*(?: [a-z]+(?:\|[a-z]+)+)?")
+_LATIN = re.compile(
+    r"&lt;[^&]*&gt;|(?<![\w-])--?[A-Za-z][\w-]*(?: [a-z]+(?:\|[a-z]+)+)?"
+    r"|(?<!\S)/[\w./…-]*\w"  # a path, whose first / would go to its other end
+    r"|(?<!\S)(?<!\S )[A-Z]\w*(?=  )"  # a cell of a table, which the next one must not join
+)
+_CODE = re.compile(r"[A-Z/{][^\u0600-\u06ff]*")
 
 
 def turned(html: str) -> str:
@@ -14,7 +19,8 @@ def turned(html: str) -> str:
 
 
 def _line(line: str) -> str:
-    if re.match("  fieldsync|    [^ ]|[a-z]", line):  # a command that is typed, and what follows of it on the next line
+    # a code or path alone, a command that is typed, and what follows of it on the next line
+    if _CODE.fullmatch(line) or re.match("  fieldsync|    [^ ]|[a-z]", line):
         return _block("ltr", line)
     if row := _ROW.fullmatch(line) or _REST.fullmatch(line):
         return _block("ltr", row[1], f'<bdi dir="rtl">{_isolated(row[2])}</bdi>')

@@ -1,4 +1,4 @@
-"""docs/tour.md, played: every command runs on the example office, in order, and prints the output of the page."""
+"""docs/tour.md and docs/tour.ar.md, played: every command runs on the example office, in order, and prints what the page shows."""
 
 import contextlib
 import datetime as dt
@@ -21,22 +21,32 @@ from fieldsync.ui.views.tables import Tables
 from tests.cast import ROOT
 from tests.cli.conftest import World
 
-TOUR = ROOT / "docs" / "tour.md"
+PAGES = {"en": ROOT / "docs/tour.md", "ar": ROOT / "docs/tour.ar.md"}
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
 class Tour:
     """A newcomer with the example office in a folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, told: dict[str, Any], language: str) -> None:
         self.world = World(folder, 9)
-        self.world.environment["FIELDSYNC_LANG"] = "en"
-        said = self.world.run("nobody", "demo", "--office", "office", "--json")
-        assert said.code == 0, said
-        self.told = said.json
-        self.world.environment["FIELDSYNC_KEY_FILE"] = self.told["key"]
+        self.world.environment |= {"FIELDSYNC_LANG": language, "FIELDSYNC_KEY_FILE": told["key"]}
+        self.told = told
+        self.language = language
         self.variables: dict[str, str] = {}
         self.who = ""
+
+    @classmethod
+    def build(cls, folder: Path) -> "Tour":
+        """Build the example office."""
+        said = World(folder, 9).run("nobody", "demo", "--office", "office", "--json")
+        assert said.code == 0, said
+        return cls(folder, said.json, "en")
+
+    def copy(self, folder: Path, language: str) -> "Tour":
+        """Copy the office, to be walked in a language."""
+        shutil.copytree(self.told["office"], folder / "office")
+        return Tour(folder, self.told, language)
 
     def walk(self, line: str) -> str:
         """Do what a line of the page says, and return what it prints."""
@@ -60,21 +70,27 @@ class Tour:
         """Return what the demo tells people, from what it told."""
         out = io.StringIO()
         with contextlib.redirect_stdout(out):
-            results.show_office(Tables("en", ""), msgspec.convert(self.told, results.ExampleOffice))
+            results.show_office(Tables(self.language, ""), msgspec.convert(self.told, results.ExampleOffice))
         return out.getvalue()
 
     def serve(self) -> None:
         """Start the server as the demo said."""
         self.world.listen = shlex.split(self.told["start"][1])[-1]
-        here, self.world.folder = self.world.folder, Path(self.told["office"])
+        here, self.world.folder = self.world.folder, self.world.folder / "office"
         self.world.start()
         self.world.folder = here
 
 
 @pytest.fixture(scope="module")
-def tour(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tour]:
+def tour(tmp_path_factory: pytest.TempPathFactory) -> Tour:
     """Build the example office."""
-    made = Tour(tmp_path_factory.mktemp("tour"))
+    return Tour.build(tmp_path_factory.mktemp("tour"))
+
+
+@pytest.fixture(params=PAGES)
+def newcomer(tour: Tour, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Tour]:
+    """Return somebody with a copy of the office, in each language."""
+    made = tour.copy(tmp_path, request.param)
     yield made
     made.world.stop()
 
@@ -136,22 +152,22 @@ def test_figures_are_provisional_while_records_are_in_review(tour: Tour, tmp_pat
     node.close()
 
 
-def test_the_tour_is_played(tour: Tour) -> None:
-    """Each block succeeds and prints the lines below it, in that order."""
+def test_the_tour_is_played(newcomer: Tour) -> None:
+    """Each block succeeds and prints the lines below it, in that order, in both languages."""
     today = dt.datetime.now(dt.UTC).date()
     first = today.replace(day=1)
-    tour.variables = {
+    newcomer.variables = {
         "TODAY": today.isoformat(),
         "THIS_MONTH": f"{first:%Y-%m}",
         "LAST_MONTH": f"{first - dt.timedelta(days=1):%Y-%m}",
         "IN_TWO_MONTHS": (today + dt.timedelta(days=60)).isoformat(),
     }
     printed, walked = "", 0
-    for kind, block in _BLOCK.findall(TOUR.read_text(encoding="utf-8")):
+    for kind, block in _BLOCK.findall(PAGES[newcomer.language].read_text(encoding="utf-8")):
         if kind == "sh":
             printed = ""
             for line in block.splitlines():
-                printed += tour.walk(line)
+                printed += newcomer.walk(line)
                 walked += line.startswith("fieldsync ")
         else:
             at = 0

@@ -1,4 +1,4 @@
-"""docs/operations.md, played: its commands run in a shell, against a real server and real laptops, and print what the page says.
+"""docs/operations.md and docs/operations.ar.md, played: their commands run in a shell, against a real server and real laptops, and print what the page says.
 
 Each `##` section is a test; they go on from one another, as the page does. A `sh` block runs as it stands, with the page's folders below
 a folder of the test and its address on this computer; the `text` block behind it is what it prints, `…` standing for anything. A comment
@@ -23,8 +23,9 @@ from tests.cast import ROOT, SECRET
 from tests.cli.conftest import STOP_SECONDS
 from tests.pages import Block, blocks, check_printed
 
-PAGE = (ROOT / "docs/operations.md").read_text("utf-8")
-SECTIONS = re.findall(r"^## (.+)$", PAGE, re.MULTILINE)
+PAGES = {lang: (ROOT / page).read_text("utf-8") for lang, page in (("en", "docs/operations.md"), ("ar", "docs/operations.ar.md"))}
+PAGE = PAGES["en"]
+SECTIONS = {lang: re.findall(r"^## (.+)$", page, re.MULTILINE) for lang, page in PAGES.items()}
 _FOLDERS = re.compile(r"(?<![\w.>/~-])/(opt|etc|var|srv|mnt)(?=/|\b)")
 _RECOVERY = "QYCK-6ORB-BAFX-XPEN-HFHP-DWMJ-NOVK-2GTA"
 _ADDRESS = "fs.example.org:8443"
@@ -42,15 +43,18 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def _blocks(title: str) -> list[Block]:
-    return blocks(re.split(r"^## ", PAGE.partition(f"\n## {title}\n")[2], maxsplit=1, flags=re.MULTILINE)[0])
+def _blocks(lang: str, title: str) -> list[Block]:
+    translated = SECTIONS[lang][SECTIONS["en"].index(title)]
+    section = PAGES[lang].partition(f"\n## {translated}\n")[2]
+    return blocks(re.split(r"^## ", section, maxsplit=1, flags=re.MULTILINE)[0])
 
 
 class Operator:
     """Somebody who types the page's commands on a server and on laptops."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, lang: str) -> None:
         self.folder = folder
+        self.lang = lang
         self.port = free_port()
         self.recovery = self.fingerprint = ""
         self.small_disk = False
@@ -62,7 +66,7 @@ class Operator:
             name: value for name, value in os.environ.items() if not name.startswith(("FIELDSYNC_", "LC_", "LANG"))
         }
         self.environment = known | {
-            "FIELDSYNC_KEY_FILE": str(folder / "key"), "FIELDSYNC_LANG": "en", "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1", "TZ": "UTC",
+            "FIELDSYNC_KEY_FILE": str(folder / "key"), "FIELDSYNC_LANG": lang, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1", "TZ": "UTC",
             "LANG": "C.UTF-8",
         }  # fmt: skip
 
@@ -127,7 +131,7 @@ class Operator:
 
     def note(self, said: str) -> None:
         """Write down what headquarters' `server init` shows once."""
-        shown = re.search(r"joins: ([0-9A-F ]+)\nRecovery key.*: ((?:\w{4}-){7}\w{4})", said)
+        shown = re.search(r": ([0-9A-F ]{39})\n.*: ((?:\w{4}-){7}\w{4})$", said)
         if shown is not None and not self.recovery:
             self.fingerprint, self.recovery = shown[1].replace(" ", ""), shown[2]
 
@@ -183,16 +187,16 @@ class Operator:
             subprocess.run(["umount", "-l", str(self.folder / "var")], check=True)
 
 
-@pytest.fixture(scope="module")
-def operator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
-    """Return somebody at a server that is not installed yet."""
-    made = Operator(tmp_path_factory.mktemp("operations"))
+@pytest.fixture(scope="module", params=PAGES)
+def operator(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Operator]:
+    """Return somebody at a server that is not installed yet, who reads the page in one of its languages."""
+    made = Operator(tmp_path_factory.mktemp("operations"), request.param)
     made.mount()
     yield made
     made.end()
 
 
-@pytest.mark.parametrize("title", SECTIONS)
+@pytest.mark.parametrize("title", SECTIONS["en"])
 def test_a_section_is_played(operator: Operator, title: str) -> None:
     """Its commands succeed, one after the other, and print what stands below them."""
     if title == "A wrong clock" and shutil.which("faketime") is None:
@@ -204,7 +208,7 @@ def test_a_section_is_played(operator: Operator, title: str) -> None:
     if title == "A wrong clock":
         operator.type(Block("sh", ["laptop2", "clock"], ["fieldsync sync || true", "false"]))
     said = ""
-    for block in _blocks(title):
+    for block in _blocks(operator.lang, title):
         if block.kind == "sh":
             said = operator.type(block)
             operator.note(said)
@@ -220,15 +224,16 @@ def test_a_section_is_played(operator: Operator, title: str) -> None:
 def test_metrics_that_the_page_names_are_there(operator: Operator) -> None:
     """Each metric of the table of alarms is one that the server told."""
     said = operator.type(Block("sh", [], ["curl --silent --insecure https://127.0.0.1:8443/metrics"]))
-    named = set(re.findall(r"fieldsync_[a-z_]*[a-z](?=[`{ ])", PAGE))
+    named = set(re.findall(r"fieldsync_[a-z_]*[a-z](?=[`{ ])", PAGES[operator.lang]))
     assert len(named) > 6
     assert {name for name in named if name not in said} == set()
 
 
-def test_the_table_of_contents_names_every_section() -> None:
+@pytest.mark.parametrize("lang", PAGES)
+def test_the_table_of_contents_names_every_section(lang: str) -> None:
     """In the order of the page."""
-    listed = re.findall(r"\[([^\]]+)\]\(#([\w-]+)\)", PAGE.partition("\n## ")[0])
-    slugs = [re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in SECTIONS]
+    listed = re.findall(r"\[([^\]]+)\]\(#([\w-]+)\)", PAGES[lang].partition("\n## ")[0])
+    slugs = [re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in SECTIONS[lang]]
     assert [slug for _, slug in listed] == slugs
 
 
@@ -239,6 +244,15 @@ def test_the_page_s_troubles_are_told_so() -> None:
     phrases = re.findall(r"^\| `([^`]+)` \|", "".join(tables), re.MULTILINE)
     assert len(phrases) > 5
     assert [phrase for phrase in phrases if phrase not in told] == []
+
+
+def test_what_the_arabic_page_quotes_is_in_the_catalogue() -> None:
+    """Each Arabic phrase in backquotes is part of a sentence that the program prints."""
+    catalogue = (ROOT / "fieldsync/locale/ar/LC_MESSAGES/fieldsync.po").read_text("utf-8").replace('"\n"', "")
+    prose = re.sub(r"^```.*?^```$", "", PAGES["ar"], flags=re.DOTALL | re.MULTILINE)
+    phrases = [one for one in re.findall(r"`([^`\n]+)`", prose) if re.search(r"[\u0621-\u064a]", one)]
+    assert len(phrases) > 10
+    assert [one for one in phrases if not all(part.strip() in catalogue for part in one.split("…"))] == []
 
 
 def test_the_page_and_the_service_files_agree() -> None:

@@ -16,7 +16,7 @@ from tests.cast import ROOT
 
 _ASSETS = {"script": "src", "img": "src", "link": "href", "source": "src", "iframe": "src", "use": "href"}
 _CSS_ADDRESS = re.compile(r"""(?:url\(\s*["']?|@import\s+["'])([^"')]+)""")
-ARABIC = {"start.ar.html", "cli.ar.html", "glossary.ar.html"}
+ARABIC = {"start.ar.html", "tour.ar.html", "operations.ar.html", "cli.ar.html", "glossary.ar.html"}
 
 
 class Page(HTMLParser):
@@ -113,15 +113,26 @@ def test_help_on_the_arabic_page_has_its_direction_line_by_line(site: Path) -> N
     assert '<span class="line"' not in (site / "cli.html").read_text("utf-8")
 
 
+def test_output_on_arabic_pages_has_its_direction(site: Path) -> None:
+    """Sentences and rows from the right, the Latin cells and paths in them isolated; a line without Arabic from the left."""
+    html = (site / "operations.ar.html").read_text("utf-8")
+    assert '<span class="line" dir="rtl"><bdi dir="ltr">B</bdi>       <bdi dir="ltr">Amal</bdi>   باحث اجتماعي  LAT/JBL' in html
+    assert '<span class="line" dir="rtl">كل يوم الساعة 02:00 في <bdi dir="ltr">/srv/backups</bdi>، وفيه الآن لا نسخ.' in html
+    assert '<span class="line" dir="ltr">{"status":"ok",…}' in html.replace("&quot;", '"')
+    assert '<span class="line"' not in (site / "operations.html").read_text("utf-8")
+
+
 def test_search_knows_both_languages(site: Path) -> None:
     """The index has Arabic words and is also a script, for pages that are opened from a disk; the theme's Arabic rules are there."""
     index = json.loads((site / "search/search_index.json").read_text("utf-8"))
     assert index["config"]["lang"] == ["en", "ar"]
     found = {
         word: {one["location"].partition("#")[0] for one in index["docs"] if word in f"{one['title']} {one['text']}"}
-        for word in ("استمارة", "quarantine")
+        for word in ("استمارة", "جولة", "النسخ الاحتياطي", "quarantine")
     }
     assert {"cli.ar.html", "glossary.ar.html"} <= found["استمارة"]
+    assert {"start.ar.html", "tour.ar.html"} <= found["جولة"]
+    assert "operations.ar.html" in found["النسخ الاحتياطي"]
     assert "architecture.html" in found["quarantine"]
     assert (site / "search/search_index.js").read_text("utf-8").startswith("var __index = ")
     assert list(site.glob("assets/javascripts/lunr/min/lunr.ar.min.js"))
