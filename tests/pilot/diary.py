@@ -56,7 +56,7 @@ stays behind, a lost laptop, a full disk and a restore. Played by a script: ever
 process, each sync HTTPS or a bundle; the month of {days} days from {first} on is simulated, with one clock for all processes. 0.1 is the program
 as it was released.
 
-Played on {played} with fieldsync {version}, seed {seed}. To play it again (about five minutes; a disk can be full only where the script may mount
+Played on {played} with fieldsync {version}, seed {seed}. To play it again (about ten minutes on two cores; a disk can be full only where the script may mount
 one, otherwise that branch is switched off for these days):
 
 ```sh

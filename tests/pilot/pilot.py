@@ -114,6 +114,7 @@ class Pilot:
         for one in (*self.plan.branches, *self.plan.people):
             if one.update == self.day and one.name not in self.lost and self.computers[one.name].release:
                 self.update(one.name)
+                self.due |= {one.name} & self.people.keys()
 
     def update(self, name: str) -> None:
         """Install today's program in place of 0.1."""
