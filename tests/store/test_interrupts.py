@@ -35,6 +35,15 @@ def test_a_denied_statement_is_not_an_interrupt(people: Cast) -> None:
         tx.sql("ATTACH DATABASE ':memory:' AS out")
 
 
+def test_a_denial_before_does_not_hide_an_interrupt(people: Cast) -> None:
+    """Each transaction is judged by what was denied within it."""
+    with pytest.raises(sqlcipher.DatabaseError):
+        people.amal.store._writer.execute("ATTACH DATABASE ':memory:' AS out")
+    people.amal.store._writer.set_authorizer(_interrupt)
+    with pytest.raises(KeyboardInterrupt), people.amal.store.write() as tx:
+        tx.sql("SELECT count(*) FROM record")
+
+
 @pytest.mark.parametrize("handler", ["set_authorizer", "set_progress_handler"])
 def test_an_interrupted_report_is_neither_slow_nor_denied(
     people: Cast, monkeypatch: pytest.MonkeyPatch, handler: str

@@ -162,6 +162,7 @@ def _has_no_room(folder: Path | None) -> bool:
 @contextmanager
 def translate_errors(folder: Path | None = None, *, disk: Path | None = None) -> Iterator[None]:
     """Turn SQLCipher's exceptions into ours; `folder` is the store's, where a file of it may have to be made; `disk` is on its disk."""
+    _denials.forget()
     try:
         yield
     except sqlcipher.OperationalError as fault:
