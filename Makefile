@@ -5,7 +5,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 N ?= 100000
 PINNED := --universal --python-version 3.11 --all-extras --no-annotate --no-header --no-emit-index-url --generate-hashes --quiet
-PARALLEL := -n auto --dist loadfile
+# one worker more than processors: tests wait for processes and connections
+PARALLEL := -n $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --dist loadfile
 # other versions that run here; a version manager's shim of one that is not installed does not
 OWN := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 VERSIONS = $(foreach version,$(filter-out $(OWN),3.11 3.12 3.13 3.14),$(if $(shell python$(version) --version 2>/dev/null),$(version)))
