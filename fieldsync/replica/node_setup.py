@@ -1,9 +1,7 @@
 """Creation of a node's folder and first settings: complete, or not at all."""
 
 import hashlib
-import os
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -19,7 +17,7 @@ from fieldsync.replica.node import SLOTS
 from fieldsync.schema import load, model
 from fieldsync.schema.model import Schema
 from fieldsync.store import Tx, open_store
-from fieldsync.store.private_files import create_private
+from fieldsync.store.private_files import write_whole
 
 
 def create_store(home: Path, fill: Callable[[Slots, bytes], None], write: Callable[[Tx], None]) -> None:
@@ -47,17 +45,8 @@ def create_store(home: Path, fill: Callable[[Slots, bytes], None], write: Callab
 
 def write_file(path: Path, content: bytes) -> None:
     """Write a small file whole or not at all, readable by its owner only, and have it on the disk."""
-    draft = path.with_name(path.name + ".new")
-    try:
-        with create_private(draft, exclusive=False) as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    except OSError:
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)
-        raise
+    with write_whole(path) as file:
+        file.write(content)
 
 
 class NodeIdentity(Struct, frozen=True):

@@ -1,6 +1,8 @@
-"""New files that only their owner may read, from the first byte on."""
+"""New files that only their owner may read, from the first byte on, and that appear under their name when they are whole."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -14,3 +16,32 @@ def create_private(path: Path, *, exclusive: bool = True) -> IO[bytes]:
     """
     flags = os.O_RDWR | os.O_CREAT | (os.O_EXCL if exclusive else os.O_TRUNC) | _BINARY
     return os.fdopen(os.open(path, flags, 0o600), "w+b")
+
+
+@contextmanager
+def replace_whole(path: Path) -> Iterator[Path]:
+    """Yield the path of a draft, NAME.new, that takes the file's place, or is removed on any error."""
+    draft = path.with_name(path.name + ".new")
+    try:
+        draft.unlink(missing_ok=True)  # of a killed process
+        yield draft
+        if draft.exists():
+            draft.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def write_whole(path: Path) -> Iterator[IO[bytes]]:
+    """Yield a file to write to; it replaces `path`, and is on the disk, if all went well. OSError."""
+    with replace_whole(path) as draft, create_private(draft) as file:
+        yield file
+        flush_to_disk(file)
+
+
+def flush_to_disk(file: IO[bytes]) -> None:
+    """Have on the disk what was written to a file. OSError."""
+    file.flush()
+    os.fsync(file.fileno())

@@ -20,7 +20,7 @@ from fieldsync.core.backup_rotation import Rotation, backups_to_keep, last_hour
 from fieldsync.replica import node as nodes
 from fieldsync.replica.node import Node
 from fieldsync.store.node_notes import BackupNote, BackupPlan
-from fieldsync.store.private_files import create_private
+from fieldsync.store.private_files import create_private, flush_to_disk, replace_whole
 from fieldsync.topology import backups
 
 ENDING = ".fsbackup"
@@ -271,22 +271,17 @@ def _copy(node: Node, plan: BackupPlan, made: Path) -> Path:
         raise errors.BadFile(file=str(folder), reason="not_mounted")
     check_folder(folder)
     _remove_stale(node, folder)
-    copy, draft = folder / made.name, folder / f"{made.name}.new"
+    copy = folder / made.name
     try:
-        draft.unlink(missing_ok=True)
-        with made.open("rb") as source, create_private(draft) as target:
-            digest = _pour(source.read, target.write)
-            target.flush()
-            os.fsync(target.fileno())
-        with draft.open("rb") as written:
-            if _pour(written.read, len) != digest:
-                raise errors.StoreDamaged(part="backup")
-        draft.replace(copy)
+        with replace_whole(copy) as draft:
+            with made.open("rb") as source, create_private(draft) as target:
+                digest = _pour(source.read, target.write)
+                flush_to_disk(target)
+            with draft.open("rb") as written:
+                if _pour(written.read, len) != digest:
+                    raise errors.StoreDamaged(part="backup")
     except OSError as fault:
         raise errors.unwritten(fault, str(folder)) from fault
-    finally:
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)
     _rotate(node, folder, plan.rotation, copy)
     return copy
 

@@ -5,7 +5,6 @@ server begins a new store epoch.
 """
 
 import io
-import os
 import shutil
 import tarfile
 from contextlib import suppress
@@ -22,7 +21,7 @@ from fieldsync.replica import node_setup
 from fieldsync.replica.node import SLOTS, Node, Unlock
 from fieldsync.store import FILE, open_store
 from fieldsync.store.node_notes import BackupNote
-from fieldsync.store.private_files import create_private
+from fieldsync.store.private_files import create_private, flush_to_disk, write_whole
 from fieldsync.topology import store_epochs
 from fieldsync.wire.node_reports import MOST_CODE
 
@@ -62,20 +61,17 @@ def write_backup(node: Node, file: Path) -> BackedUp:
     """Write a sealed copy of a node's store. BadFile, DiskFull."""
     if file.exists():
         raise errors.BadFile(file=file.name, reason="exists")
-    draft, database = (file.with_name(f"{file.name}.{part}") for part in ("new", "db"))
-    parts = [draft, *(database.with_name(database.name + end) for end in ("", "-wal", "-shm"))]
+    database = file.with_name(f"{file.name}.db")
+    parts = [database.with_name(database.name + end) for end in ("", "-wal", "-shm")]
     _remove_parts(parts)
     try:
-        with create_private(draft) as made:
+        with write_whole(file) as made:
             node.store.copy_to(database)
             with tarfile.open(fileobj=made, mode="w", format=tarfile.PAX_FORMAT) as tar:
                 for name, content in ((_NAME, FORMAT), (SLOTS, (node.home / SLOTS).read_bytes())):
                     tar.addfile(_tar_member(name, len(content)), io.BytesIO(content))
                 with database.open("rb") as copy:
                     tar.addfile(_tar_member(FILE, database.stat().st_size), copy)
-            made.flush()
-            os.fsync(made.fileno())
-        draft.replace(file)
     except OSError as fault:
         raise errors.unwritten(fault, file.name) from fault
     finally:
@@ -156,8 +152,7 @@ def _unpack_backup(file: Path, database: Path) -> bytes:
             slots = _open_member(tar, SLOTS).read(_MOST)
             with create_private(database, exclusive=False) as made:
                 shutil.copyfileobj(_open_member(tar, FILE), made)
-                made.flush()
-                os.fsync(made.fileno())
+                flush_to_disk(made)
     except (tarfile.TarError, KeyError, EOFError, ValueError) as fault:
         raise errors.BadFile(file=file.name, reason="no_backup") from fault
     return slots

@@ -7,12 +7,12 @@ Elsewhere it is called NAME.new, beside the target; the next export of that name
 import io
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
 from fieldsync import errors
-from fieldsync.store.private_files import create_private
+from fieldsync.store.private_files import create_private, flush_to_disk, replace_whole
 
 _FILES = Path("/proc/self/fd")  # where a file without a name can be given one
 
@@ -20,12 +20,11 @@ _FILES = Path("/proc/self/fd")  # where a file without a name can be given one
 @contextmanager
 def open_target(out: Path) -> Iterator[IO[bytes]]:
     """Have a file to write to, for its owner only, which becomes `out` when all went well. BadFile, DiskFull."""
-    with _replace_whole(out) as draft:
+    with _replace_target(out) as draft:
         nameless = _open_nameless(out.parent)
         with create_private(draft) if nameless is None else os.fdopen(nameless, "w+b") as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
+            flush_to_disk(file)
             if nameless is not None:
                 _link_name(nameless, draft if out.exists() else out)
 
@@ -33,26 +32,18 @@ def open_target(out: Path) -> Iterator[IO[bytes]]:
 @contextmanager
 def draft_path(out: Path) -> Iterator[Path]:
     """Have an empty file for a library that writes to files by their names only. BadFile, DiskFull."""
-    with _replace_whole(out) as draft:
+    with _replace_target(out) as draft:
         create_private(draft).close()
         yield draft
 
 
 @contextmanager
-def _replace_whole(out: Path) -> Iterator[Path]:
-    """Have a draft take its file's place, or go."""
-    draft = out.with_name(out.name + ".new")
+def _replace_target(out: Path) -> Iterator[Path]:
     try:
-        draft.unlink(missing_ok=True)  # of one that was killed
-        yield draft
-        if draft.exists():
-            draft.replace(out)
-    except BaseException as fault:
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)
-        if isinstance(fault, OSError):
-            raise errors.unwritten(fault, out.name) from fault
-        raise
+        with replace_whole(out) as draft:
+            yield draft
+    except OSError as fault:
+        raise errors.unwritten(fault, out.name) from fault
 
 
 @contextmanager

@@ -6,7 +6,6 @@ each verified again. Nothing of it is ever plain on a disk or whole in memory.
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
 from hashlib import sha256
 from itertools import chain as chained
 from pathlib import Path
@@ -25,7 +24,7 @@ from fieldsync.replica import protocol_versions
 from fieldsync.replica.node import Node
 from fieldsync.store import ReadTx
 from fieldsync.store.contract import SERVERS, Device, KnownServer, PackedPart, Progress
-from fieldsync.store.private_files import create_private
+from fieldsync.store.private_files import write_whole
 from fieldsync.topology import clock_skew, reserved_entries, upstream
 from fieldsync.topology.sync_results import BroughtCommits, BroughtStates, PackedBundle, UnpackedBundle
 from fieldsync.wire import bundle_format, messages, row_batches
@@ -188,24 +187,12 @@ def _write_bundle(
             hashes.append(sha256(frame).digest())
             spool.add(frame)
         head = bundle_format.bundle_head(manifest(tuple(hashes)), key)
-        draft = file.with_name(file.name + ".new")
         try:
-            draft.unlink(missing_ok=True)
-            with create_private(draft) as out:
+            with write_whole(file) as out:
                 age.encrypt(chained([head], spool), out, to)
-                out.flush()
-                os.fsync(out.fileno())
-            size = draft.stat().st_size
-            draft.replace(file)
+            return file.stat().st_size
         except OSError as fault:
-            with suppress(OSError):
-                draft.unlink(missing_ok=True)
             raise errors.unwritten(fault, file.name) from fault
-        except BaseException:
-            with suppress(OSError):
-                draft.unlink(missing_ok=True)
-            raise
-    return size
 
 
 # --- unpacking --------------------------------------------------------------------------------------------------------
