@@ -31,7 +31,7 @@ class Rehearsed(Struct, frozen=True):
 
     at: when.
     ok: whether all of it is sound.
-    commits: the number of records in it.
+    commits: the number of commits in it.
     records: the number of records in it.
     faults: the inconsistencies found.
     """
@@ -57,9 +57,7 @@ def rehearse(node: Node, file: Path | None, unlock: Unlock, progress: Progress) 
         _note(node, RehearsalNote(at, fault.code[:MOST_CODE], chosen.name))
         raise
     _note(node, RehearsalNote(at, "" if found.ok else errors.StoreDamaged.code, chosen.name, found.records))
-    return Rehearsed(
-        str(chosen), stamp.stamp_text(at << stamp.COUNTER_BITS), found.ok, found.commits, found.records, found.faults
-    )
+    return Rehearsed(str(chosen), stamp.time_text(at), found.ok, found.commits, found.records, found.faults)
 
 
 def _note(node: Node, note: RehearsalNote) -> None:

@@ -228,9 +228,9 @@ def _describe_commit(
         code=one.reason or None,
         facts=facts,
         waits_for=list(one.waits_for),
-        since=stamp.stamp_text(since << stamp.COUNTER_BITS),
+        since=stamp.time_text(since),
         days=max(0, now - since) // _DAY,
-        acts=[PersonAct(act.act, act.by, stamp.stamp_text(act.at << stamp.COUNTER_BITS), act.note) for act in acts],
+        acts=[PersonAct(act.act, act.by, stamp.time_text(act.at), act.note) for act in acts],
     )
 
 

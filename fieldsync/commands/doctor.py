@@ -119,7 +119,7 @@ def _own_clock(synced: int) -> Finding:
     from fieldsync.replica.node import wall_clock
 
     now = wall_clock()
-    shown = stamp.stamp_text(now << stamp.COUNTER_BITS)[:16].replace("T", " ")
+    shown = stamp.time_text(now)[:16].replace("T", " ")
     if now < synced - stamp.TOLERANCE_MS:
         return _finding("clock", "bad", exit=errors.BadInput.exit, reason="back", now=shown)
     made = _python_built()

@@ -44,6 +44,11 @@ def stamp_text(stamp: int) -> str:
     return f"{_minute(minutes)}{ms // 1000:02d}.{ms % 1000:03d}Z"
 
 
+def time_text(at: int) -> str:
+    """Return milliseconds since 1970 as `stamp_text` does a stamp."""
+    return stamp_text(at << COUNTER_BITS)
+
+
 @lru_cache(8_192)  # a log has thousands, of which one is new
 def _minute(minutes: int) -> str:
     return (_EPOCH + timedelta(minutes=minutes)).strftime("%Y-%m-%dT%H:%M:")

@@ -347,9 +347,9 @@ def status(node: Node) -> NodeStatus:
                 if tx.settings.cleared_refusals[str(seq)] != code
             ],
             conflicts=tx.in_conflict(),
-            last_sync=stamp.stamp_text(synced << stamp.COUNTER_BITS) if synced else None,
+            last_sync=stamp.time_text(synced) if synced else None,
             receipts=[
-                ServerReceipt(servers[server].name, seq, stamp.stamp_text(at << stamp.COUNTER_BITS))
+                ServerReceipt(servers[server].name, seq, stamp.time_text(at))
                 for server, seq, at in tx.receipts(node.device)
                 if server in servers
             ],

@@ -150,7 +150,7 @@ def make_report(
         org=node.org,
         unit=unit,
         as_of=issued.as_of if issued is not None else last_syncs(node, unit),
-        issued=None if issued is None else IssuedAs(stamp.stamp_text(issued.at << stamp.COUNTER_BITS), issued.by),
+        issued=None if issued is None else IssuedAs(stamp.time_text(issued.at), issued.by),
         columns=[ReportColumn(name, one.label, one.kind) for name, one in columns.items()],
         rows=rows,
     )
@@ -257,7 +257,7 @@ def last_syncs(node: Node, unit: str | None) -> list[LastSync]:
             for grant in device.grants:
                 last[grant.unit] = max(filter(None, (last.get(grant.unit), device.seen)), default=None)
     return [
-        LastSync(name, None if at is None else stamp.stamp_text(at << stamp.COUNTER_BITS))
+        LastSync(name, None if at is None else stamp.time_text(at))
         for name, at in sorted(last.items())
         if unit is None or is_within(name, unit) or unit.startswith(f"{name}/")
     ]
@@ -283,7 +283,7 @@ def _device_rows(node: Node, unit: str | None) -> Iterable[list[object]]:
             seen = device.seen or None
             yield [
                 name, device.person, device.grants[0].role if device.grants else "", ", ".join(units),
-                None if seen is None else stamp.stamp_text(seen << stamp.COUNTER_BITS)[:10],
+                None if seen is None else stamp.time_text(seen)[:10],
                 (now - (seen or device.enrolled)) // day, device.head, len(tx.refusals(device.id)), len(ages),
                 round(ages[len(ages) // 2], 1) if ages else None, off.get(device.id, 0) // 60_000, device.state,
             ]  # fmt: skip

@@ -49,7 +49,7 @@ class ConflictFilter:
         """Return whether what these people wrote belongs to it; `since` in RFC 3339, `now` in milliseconds since 1970."""
         if self.by is not None and not any(_has_words(author, self.by) for author in authors):
             return False
-        if self.days is not None and since > stamp.stamp_text((now - self.days * _DAY) << stamp.COUNTER_BITS):
+        if self.days is not None and since > stamp.time_text(now - self.days * _DAY):
             return False
         return self.text is None or _has_words(" ".join(texts), self.text)
 

@@ -133,7 +133,7 @@ def _described(node: Node, tx: ReadTx, act: SavedAct) -> DoneAct:
     rows = tx.rows(few)
     return DoneAct(
         saves=[f"{node.letters}:{act.first}", f"{node.letters}:{act.last}"],
-        at=stamp.stamp_text(act.at << stamp.COUNTER_BITS), made=made, changed=changed,
+        at=stamp.time_text(act.at), made=made, changed=changed,
         records=[_name(rows.get(record), record) for record in few],
         note=next((one.note for one in commits if one.note), None),
     )  # fmt: skip

@@ -6,7 +6,7 @@ from unicodedata import is_normalized
 
 from fieldsync.schema.damaged_text import NUMBER_BEGINS, WORD_BEGINS, has_suspect_sign
 from fieldsync.schema.model import Field
-from fieldsync.schema.value_text import TEXT_LIMIT
+from fieldsync.schema.value_text import text_limit
 
 _SUSPECT_BEGINS = WORD_BEGINS | {" "}
 _first_sign = itemgetter(0)
@@ -22,7 +22,7 @@ def text_column_reader(field: Field) -> ColumnReader | None:
     constrained = field.pattern or field.min or field.or_text or field.to or field.choices
     if field.kind != "plain" or field.type != "text" or constrained:
         return None
-    limit = int(field.max) if isinstance(field.max, int | float) and field.max else TEXT_LIMIT
+    limit = text_limit(field)
 
     def read_column(cells: Sequence[str | None]) -> list[str | None] | None:
         texts = list(filter(None, cells))

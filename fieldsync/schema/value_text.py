@@ -16,6 +16,12 @@ def illegal_value(field: Field, reason: str, **limits: object) -> errors.Illegal
     return errors.IllegalValue(field=field.name, reason=reason, **limits)
 
 
+def text_limit(field: Field) -> int:
+    """Return the most characters that a text or note of this field may have."""
+    high = int(field.max) if isinstance(field.max, int | float) else 0
+    return high or (NOTE_LIMIT if field.type == "note" else TEXT_LIMIT)
+
+
 def plain_text(field: Field, value: object, reason: str) -> str:
     """Return text for a non-text value, with normalised digits and spaces."""
     if not isinstance(value, str):

@@ -24,7 +24,7 @@ from fieldsync.schema.quantities import (
     parse_date,
 )
 from fieldsync.schema.text_cleaning import clean_text, loose_text, plain_digits
-from fieldsync.schema.value_text import NOTE_LIMIT, TEXT_LIMIT, Normaliser, illegal_value, plain_text
+from fieldsync.schema.value_text import Normaliser, illegal_value, plain_text, text_limit
 
 ROUNDED = 10**15  # from here a spreadsheet's numbers have lost digits
 
@@ -108,8 +108,7 @@ def _make_received(field: Field) -> Normaliser:
 def _text_normaliser(field: Field) -> Normaliser:
     lines = field.type == "note"
     low = int(field.min) if isinstance(field.min, int | float) else 0
-    high = int(field.max) if isinstance(field.max, int | float) else 0
-    high = high or (NOTE_LIMIT if lines else TEXT_LIMIT)
+    high = text_limit(field)
     raw = 4 * high + 100  # so that no huge text is walked through
     match = _pattern_test(field.pattern) if field.pattern else None
 

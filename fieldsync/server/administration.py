@@ -112,7 +112,7 @@ def make_invite(node: Node, person: str, role: str, units: Sequence[str], *, hou
         text = Invite(
             tx.settings.address, pin, id_, secret, node.org, person, tuple((g.unit, g.role) for g in grants)
         ).to_text()
-    return MadeInvite(text, stamp.stamp_text(expires << stamp.COUNTER_BITS), invites.fingerprint_text(pin))
+    return MadeInvite(text, stamp.time_text(expires), invites.fingerprint_text(pin))
 
 
 def _check_grants(node: Node, role: str, units: Sequence[str]) -> None:

@@ -67,7 +67,7 @@ def revoke_device(
         moment = tx.lost_since(device.id)
         return RevokedDevice(
             **structs.asdict(summarise_device(find_device(tx, device.id.hex()))),
-            since=None if moment is None else stamp.stamp_text(moment << stamp.COUNTER_BITS),
+            since=None if moment is None else stamp.time_text(moment),
             family=now,
         )
 

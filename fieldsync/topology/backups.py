@@ -80,7 +80,7 @@ def write_backup(node: Node, file: Path) -> BackedUp:
     # a full disk may be why somebody backs up
     with suppress(errors.DiskFull, errors.StoreUnavailable), node.store.write() as tx:
         tx.settings.backup_note = BackupNote(at, file=file.name, bytes=size)
-    return BackedUp(str(file), size, node.letters, stamp.stamp_text(at << stamp.COUNTER_BITS))
+    return BackedUp(str(file), size, node.letters, stamp.time_text(at))
 
 
 def note_failure(node: Node, fault: errors.FieldsyncError, *, only_copy: bool = False) -> None:

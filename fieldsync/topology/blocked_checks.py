@@ -44,7 +44,7 @@ class CheckObstacle(Struct, frozen=True):
 
     def with_hint(self, hint: str) -> BlockedCheck:
         """Return it with a hint in the person's language."""
-        at = stamp.stamp_text(self.obstacle.since << stamp.COUNTER_BITS)
+        at = stamp.time_text(self.obstacle.since)
         return BlockedCheck(self.obstacle.what, at, hint, self.server.name, list(self.devices))
 
 

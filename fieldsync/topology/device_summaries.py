@@ -81,7 +81,7 @@ def summarise_device(device: Device) -> EnrolledDevice:
     """Return a device as `server devices` lists it."""
 
     def iso_time(at: int | None) -> str | None:
-        return stamp.stamp_text(at << stamp.COUNTER_BITS) if at else None
+        return stamp.time_text(at) if at else None
 
     return EnrolledDevice(
         device=device.letters,
@@ -114,7 +114,7 @@ def summarise_member(node: Node, tx: ReadTx, device: Device) -> FamilyMember:
         **structs.asdict(summarise_device(device)),
         copy_of=original.letters if original is not None else None,
         enrolled_by=server_name(node, tx, device.enrolled_by) if device.enrolled_by is not None else None,
-        approved=stamp.stamp_text(device.approved << stamp.COUNTER_BITS) if device.approved else None,
+        approved=stamp.time_text(device.approved) if device.approved else None,
     )
 
 

@@ -174,7 +174,7 @@ def _describe(node: Node, tx: ReadTx, device: Device, seen: _Seen, now: int) -> 
 
 
 def _iso_time(at: int) -> str | None:
-    return stamp.stamp_text(at << stamp.COUNTER_BITS) if at > 0 else None
+    return stamp.time_text(at) if at > 0 else None
 
 
 def _days_since(at: int, now: int) -> int | None:

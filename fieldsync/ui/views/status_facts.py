@@ -113,7 +113,7 @@ def status(node: Node, lang: str) -> Status:
     return Status(
         **asdict(found),
         **asdict(pairs),
-        bundle=BundleUnderway(last.number, stamp.stamp_text(last.at << stamp.COUNTER_BITS), last.last - head) if last else None,
+        bundle=BundleUnderway(last.number, stamp.time_text(last.at), last.last - head) if last else None,
         clock_off_ms=off,
         unlocked_until=UNSET if held is None else held.text,
         letters_twice=twice or UNSET,
@@ -128,7 +128,7 @@ def _backup_state(report: NodeReport) -> BackupState | UnsetType:
         return UNSET
 
     def iso_time(at: int) -> str | None:
-        return stamp.stamp_text(at << stamp.COUNTER_BITS) if at else None
+        return stamp.time_text(at) if at else None
 
     return BackupState(
         iso_time(report.backup),
