@@ -24,6 +24,7 @@ cells = st.one_of(
 @given(st.lists(cells, max_size=6), st.sampled_from([NAME, SHORT]))
 @example(["علي", None, "2026-06-15"], NAME)
 @example(["\ufe56\ufe56\ufe56"], NAME)
+@example(["علي أحمد"], SHORT)
 def test_a_column_is_read_as_its_cells_are(column: list[str | None], field: Field) -> None:
     """A column that is read at once has the values of its cells; a cell that would be refused is left to be read alone."""
     reader = text_column_reader(field)
