@@ -108,7 +108,11 @@ def import_file(
                         ),
                     )  # fmt: skip
             except errors.BadRows as refused:
-                more = column_mapping.values_asked(tables(ctx), kind, refused.unknown, reading) if asking else {}
+                more = (
+                    column_mapping.values_asked(tables(ctx), kind, refused.unknown, reading, skip_bad=skip_bad)
+                    if asking
+                    else {}
+                )
                 if not more:
                     if not settings.json:
                         for one in import_records.first_rejected(refused):

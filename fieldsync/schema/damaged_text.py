@@ -10,7 +10,14 @@ import unicodedata
 FAULTS = frozenset({"#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A", "#GETTING_DATA", "#SPILL!"})
 _NOTHING = frozenset({"NULL", "null", "(null)", "(NULL)", "<null>", "<NULL>", "\\N", "NaN", "nan", "undefined"})
 _NOT_AVAILABLE = frozenset({"n/a", "n.a.", "n\\a"})  # in any case
-NOTHING_BEGINS = frozenset("Nn(<\\u")
+DASHES = frozenset({"-", "--", "---", "–", "—", "_", "__", "ـ"})
+NO_ANSWER = frozenset(
+    {"لا يوجد", "لايوجد", "لا توجد", "لاتوجد", "لا شيء", "لاشيء", "لا شئ", "لاشئ", "غير متوفر", "غير متوفرة", "غير متوفره",
+     "غير متاح", "غير متاحة", "غير متاحه", "لا ينطبق"}
+)  # fmt: skip
+"""Answers that there is none, which may be meant in a note and are no name or number."""
+STAND_INS = DASHES | NO_ANSWER
+NOTHING_BEGINS = frozenset("Nn(<\\u-–—_ـلغ")
 """With what a word for nothing begins."""
 # what stands behind an Arabic letter where UTF-8 was read as Windows' Arabic
 _TRAIL = (
@@ -44,8 +51,8 @@ def has_suspect_sign(text: str) -> bool:
 
 
 def means_nothing(text: str) -> bool:
-    """Return whether a cell's word means empty: n/a, NULL, NaN."""
-    return text in _NOTHING or text.casefold() in _NOT_AVAILABLE
+    """Return whether a cell's word means empty, whatever its field: n/a, NULL, NaN, a dash."""
+    return text in _NOTHING or text in DASHES or text.casefold() in _NOT_AVAILABLE
 
 
 def damage_reason(text: str, *, lines: bool = False) -> str | None:

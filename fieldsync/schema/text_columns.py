@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from operator import itemgetter
 from unicodedata import is_normalized
 
-from fieldsync.schema.damaged_text import NUMBER_BEGINS, WORD_BEGINS, has_suspect_sign
+from fieldsync.schema.damaged_text import NUMBER_BEGINS, STAND_INS, WORD_BEGINS, has_suspect_sign
 from fieldsync.schema.model import Field
 from fieldsync.schema.value_text import text_limit
 
@@ -33,6 +33,7 @@ def text_column_reader(field: Field) -> ColumnReader | None:
         scientific = ("e" in letters or "E" in letters) and not begins.isdisjoint(NUMBER_BEGINS)
         if scientific or not begins.isdisjoint(_SUSPECT_BEGINS) or max(map(len, texts), default=0) > limit:
             return None
-        return [cell.strip() or None if cell else None for cell in cells]
+        found = [cell.strip() or None if cell else None for cell in cells]
+        return found if STAND_INS.isdisjoint(found) else None
 
     return read_column

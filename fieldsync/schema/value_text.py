@@ -22,6 +22,12 @@ def text_limit(field: Field) -> int:
     return high or (NOTE_LIMIT if field.type == "note" else TEXT_LIMIT)
 
 
+def is_free_text(field: Field) -> bool:
+    """Return whether words such as "there is none" may be meant: in notes, and in answers that are required and unlimited."""
+    limited = field.max is not None or field.pattern or field.min is not None
+    return field.type == "note" or (field.type == "text" and field.required == "always" and not limited)
+
+
 def plain_text(field: Field, value: object, reason: str) -> str:
     """Return text for a non-text value, with normalised digits and spaces."""
     if not isinstance(value, str):

@@ -24,7 +24,7 @@ from fieldsync.schema.quantities import (
     parse_date,
 )
 from fieldsync.schema.text_cleaning import clean_text, loose_text, plain_digits
-from fieldsync.schema.value_text import Normaliser, illegal_value, plain_text, text_limit
+from fieldsync.schema.value_text import Normaliser, illegal_value, is_free_text, plain_text, text_limit
 
 ROUNDED = 10**15  # from here a spreadsheet's numbers have lost digits
 
@@ -78,6 +78,8 @@ def _make_received(field: Field) -> Normaliser:
     if field.type not in ("text", "note", "paper") and not field.or_text:
         return made
     from fieldsync.schema.damaged_text import (  # whoever only looks reads nothing that was typed
+        DASHES,
+        STAND_INS,
         SUSPECT_BEGINS,
         damage_reason,
         has_suspect_sign,
@@ -88,6 +90,8 @@ def _make_received(field: Field) -> Normaliser:
 
         made = dates.read_paper_expiry(made)
 
+    stand_ins = frozenset[object]() if lines else DASHES if is_free_text(field) else STAND_INS
+
     def text(value: object) -> object:
         # as it was given: signs that nobody sees tell how it was read
         if isinstance(value, str) and (value[:1] in SUSPECT_BEGINS or has_suspect_sign(value)):
@@ -95,6 +99,8 @@ def _make_received(field: Field) -> Normaliser:
         found = made(value)
         if found is not value and type(found) is str:
             refuse_damaged(found)
+        if found in stand_ins:
+            raise illegal_value(field, "no_value")
         return found
 
     def refuse_damaged(given: str) -> None:

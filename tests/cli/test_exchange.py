@@ -110,6 +110,25 @@ def test_unknown_words_are_asked_about(world: World) -> None:
     )
 
 
+def test_the_question_about_a_word_says_what_enter_does(world: World) -> None:
+    """Its rows are left out with --skip-bad; otherwise the file is refused. A reason about a whole row names no column."""
+    path = world.folder / "words.csv"
+    path.write_text("family_name,displacement,size_stated\nعلي,zzz,3\nحسن,idp,4\nTotal,,7\n", encoding="utf-8")
+    words = ("import", str(path), "--type", "household", "--lang", "en")
+    refused = world.here("amal", *words, typed="y\n\n")
+    assert (refused.code, "Enter: refuse its rows, and so the file" in " ".join(refused.out.split())) == (3, True), (
+        refused
+    )
+    assert "  Row 4: a row of totals is not a record: delete it\n" in refused.out
+    told = world.here("amal", *words, "--skip-bad", typed="\n")
+    assert told.code == 0, told
+    assert "  Row 4: a row of totals" in told.out
+    near = world.folder / "near.csv"
+    near.write_text("family_name,displacement\nعلي,displacd\nحسن,idp\n", encoding="utf-8")
+    refused = world.here("amal", "import", str(near), "--type", "household", "--lang", "en", typed="y\n?\n")
+    assert (refused.code, "?: refuse its rows, and so the file" in " ".join(refused.out.split())) == (3, True), refused
+
+
 def test_rejected_rows_are_told_in_arabic(world: World) -> None:
     """The file beside the import has Arabic columns and separators; corrected, it is imported without them."""
     (world.folder / "f.csv").write_text("family_name,registered_on,housing\nعلي,2026-13-01,قصر\n", encoding="utf-8")

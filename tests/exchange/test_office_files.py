@@ -10,12 +10,14 @@ import pytest
 
 from fieldsync import errors
 from fieldsync.core import record_ids
-from fieldsync.exchange.tables import header_detection, import_records, number_formats
+from fieldsync.exchange.tables import header_detection, import_records, normalisers, number_formats
 from fieldsync.exchange.tables.import_records import ImportOptions
 from fieldsync.replica import queries, save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
+from fieldsync.replica.value_reader import ValueReader
 from fieldsync.review import duplicate_pairs
+from fieldsync.schema.model import Field
 from tests.conftest import Cast
 from tests.directly import sync
 
@@ -206,11 +208,34 @@ def test_informal_values_are_read(people: Cast, tmp_path: Path) -> None:
         ("12,5", True, "12.5"),
         ("12,34,56", True, None),
         ("1,23", False, "1.23"),
+        ("1،5", False, "1.5"),
+        ("١٬٢٣٤", False, None),  # read before this
+        ("1.234.567", True, "1234567"),
+        ("1.234", True, None),
     ],
 )
 def test_ambiguous_numbers_are_refused(text: str, whole: bool, meant: str | None) -> None:
     """A notation with one meaning is read; one with two meanings is refused."""
     assert number_formats.usual_number(text, whole=whole) == meant
+
+
+def test_a_comma_with_two_meanings_is_refused_as_such() -> None:
+    """1,234 in a column of numbers has a reason of its own; a decimal is no whole number, whatever its sign."""
+    words = {"en": "Thing", "ar": "شيء"}
+    number, whole = (Field("thing", kind, "latest", words) for kind in ("number", "int"))
+    reader = ValueReader(lambda _field, _words: None)
+    cases = (
+        (number, "1,234", "ambiguous_number"),
+        (number, "1،234", "ambiguous_number"),
+        (number, "many", "not_number"),
+        (whole, "1,5", "not_whole"),
+        (whole, "1.234", "not_whole"),
+    )
+    for spec, text, why in cases:
+        with pytest.raises(errors.IllegalValue, match=why):
+            normalisers.cell_normaliser(spec, reader)(text)
+    assert normalisers.cell_normaliser(number, reader)("١٬٢٣٤") == 1234
+    assert normalisers.cell_normaliser(whole, reader)("1,234") == 1234
 
 
 def test_a_reimport_with_a_key_reverts_nothing(people: Cast, tmp_path: Path) -> None:

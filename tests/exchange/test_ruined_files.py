@@ -8,8 +8,12 @@ import pytest
 
 from fieldsync import errors
 from fieldsync.exchange.tables import import_records
+from fieldsync.exchange.tables.normalisers import cell_normaliser
 from fieldsync.replica import queries, save
 from fieldsync.replica.changes import Changes
+from fieldsync.replica.value_reader import ValueReader
+from fieldsync.schema import validate
+from fieldsync.schema.model import Choice, Field
 from fieldsync.schema.text_cleaning import ZWNJ
 from tests.conftest import Cast
 from tests.exchange.test_tables import _book, _csv, _records
@@ -105,6 +109,36 @@ def test_placeholders_for_empty_are_empty_in_files(people: Cast, tmp_path: Path)
         save.add_record(people.amal, "person", Changes(set={"given": "????"}))
     with pytest.raises(errors.IllegalValue, match="not_phone"):
         save.add_record(people.amal, "person", Changes(set={"given": "هدى"}, put={"phones": ["0791234567"]}))
+
+
+@pytest.mark.parametrize("word", ["-", "--", "—", "لا يوجد", "غير متوفر", "لا شيء", "لايوجد"])
+def test_words_for_no_answer_are_empty_in_files(people: Cast, tmp_path: Path, word: str) -> None:
+    """In names, numbers, dates, choices, sets, units and codes; a note keeps what may be its writer's answer."""
+    rows = [
+        ["given", "father", "sex", "birth_date", "phones", "code", "unit"],
+        ["هدى", word, word, word, word, word, word],
+    ]
+    import_records.import_file(people.amal, _csv(tmp_path, rows), "person")
+    (found,) = _records(people.amal, "person")
+    assert {name: value for name, value in found.fields.items() if name != "state"} == {"given": "هدى"}
+    with pytest.raises(errors.IllegalValue, match="no_value"):
+        save.add_record(people.amal, "person", Changes(set={"given": "هدى", "father": word}))
+    reader = ValueReader(lambda _field, _words: None)
+    note = Field("thing", "note", "latest", {"en": "Thing", "ar": "شيء"})
+    assert cell_normaliser(note, reader)(word) == (None if word in ("-", "--", "—") else word)
+    assert validate.value_normaliser(note)(word) == word
+
+
+def test_a_required_answer_may_say_that_there_is_none(people: Cast) -> None:
+    """A form's required question without limits takes it in words, and a choice that is called so stays a choice."""
+    words = {"en": "Thing", "ar": "شيء"}
+    reader = ValueReader(lambda _field, _words: None)
+    answer = Field("thing", "text", "latest", words, required="always")
+    needs = Field("thing", "choice", "latest", words, choices=(Choice("none", {"en": "None", "ar": "لا شيء"}),))
+    assert cell_normaliser(answer, reader)("لا يوجد") == "لا يوجد"
+    assert validate.value_normaliser(answer)("لا يوجد") == "لا يوجد"
+    assert cell_normaliser(needs, reader)("لا شيء") == "none"
+    assert cell_normaliser(answer, reader)("-") is None
 
 
 def test_persian_and_kurdish_names_keep_their_joiners(people: Cast, tmp_path: Path) -> None:

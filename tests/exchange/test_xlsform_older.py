@@ -63,6 +63,53 @@ def test_a_group_with_a_reserved_name_is_renamed_and_listed(tmp_path: Path) -> N
     )
 
 
+@pytest.mark.parametrize("begin", ["begin_group", "begin group", "begin_repeat", "text"])
+def test_a_reserved_name_is_renamed_wherever_it_stands(tmp_path: Path, begin: str) -> None:
+    """Groups in both spellings, repeats and questions keep their contents; what refers to a question called so follows it."""
+    survey = [_row(begin, "meta", "About", "عن"), _row("text", "who", "Who?", "من؟")]
+    if begin == "text":
+        survey[1] = _row("text", "who", "Who?", "من؟", relevant="${meta} = 'x'")
+    else:
+        survey.append(_row(begin.replace("begin", "end")))
+    survey.append(_row("text", "last", "Last", "آخر"))
+    made = convert.read_xlsform(_form(tmp_path, list(survey)))
+    name = f"meta_{'question' if begin == 'text' else begin[6:]}"
+    assert [tuple(note) for note in made.notes] == [("survey", 2, "meta", "name", f"reserved {name}")]
+    if begin == "text":
+        assert _fields(made)["who"]["relevant"] == "meta_question = 'x'"
+    assert all(any(f"[fields.{one}]" in text for text in made.texts.values()) for one in ("who", "last"))
+
+
+def test_choices_without_a_name_are_left_out_and_listed(tmp_path: Path) -> None:
+    """The other choices of their list stay; a question whose list has no other is left out, as is a choice with spaces."""
+    choices = [
+        ["list_name", "name", "label::English (en)", "label::Arabic (ar)"],
+        ["gov", "lat", "Latakia", "اللاذقية"],
+        ["gov", None, "Tartus", "طرطوس"],
+        ["gov", "hms", "Homs", "حمص"],
+        ["needs", " ", "Food", "غذاء"],
+        ["aid", "a b", "Both", "كلاهما"],
+        ["aid", "c", "One", "واحد"],
+    ]
+    survey = [
+        _row("select_one gov", "gov", "Governorate", "المحافظة"),
+        _row("select_multiple needs", "needs", "Needs", "الاحتياجات"),
+        _row("select_multiple aid", "aid", "Aid", "المعونة"),
+    ]
+    made = convert.read_xlsform(_form(tmp_path, list(survey), choices))
+    fields = _fields(made)
+    assert {name: list(one["choices"]) for name, one in fields.items()} == {"gov": ["lat", "hms"], "aid": ["c"]}
+    assert [tuple(note) for note in made.notes] == [
+        ("survey", 3, "needs", "question", "empty_list needs"),
+        ("choices", 3, "gov", "choice", "no_name"),
+        ("choices", 5, "needs", "choice", "no_name"),
+        ("choices", 6, "a b", "choice", "spaces"),
+    ]
+    with pytest.raises(errors.BadFile, match="form_empty") as refused:
+        convert.read_xlsform(_form(tmp_path, survey[1:2], [choices[0], choices[4]]))
+    assert refused.value.facts["left"][0]["why"] == "empty_list needs"  # type: ignore[index]
+
+
 def test_relative_paths_are_resolved(tmp_path: Path) -> None:
     """Questions with one name in two groups are distinct: by `../`, `./`, from the top, and from a group's condition."""
     survey = [

@@ -222,11 +222,19 @@ def test_camel_case_names_become_snake_case(tmp_path: Path) -> None:
 
 
 def test_faults_name_their_sheet(tmp_path: Path) -> None:
-    """A row number belongs to the named sheet."""
+    """A row number belongs to the named sheet: of the survey if the form is refused, of the choices if one is left out."""
     lists = [["list_name", "name", "label"], ["yn", "yes", "Yes"], ["yn", None, "No"]]
     with pytest.raises(errors.BadFile) as caught:
-        convert.read_xlsform(_form(tmp_path, [_row("select_one yn", "a", "A", "أ")], lists))  # type: ignore[arg-type]  # an empty name
-    assert (caught.value.facts["sheet"], caught.value.facts["row"]) == ("choices", 3)
+        convert.read_xlsform(
+            _form(tmp_path, [_row("select_one yn", "a", "A", "أ"), _row("text", "b b", "B", "ب")], lists)
+        )
+    assert (caught.value.facts["reason"], caught.value.facts["sheet"], caught.value.facts["row"]) == (
+        "form_row",
+        "survey",
+        3,
+    )
+    made = convert.read_xlsform(_form(tmp_path, [_row("select_one yn", "a", "A", "أ")], lists))
+    assert [tuple(note)[:2] for note in made.notes if note.sheet == "choices"] == [("choices", 3)]
 
 
 def test_sums_over_a_repeat_are_computed(people: Cast, tmp_path: Path) -> None:

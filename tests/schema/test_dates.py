@@ -19,6 +19,8 @@ TODAY = "2026-03-01"
         ("5 Oct 2026", "2026-10-05"), ("5 October, 2026", "2026-10-05"), ("Oct 5, 2026", "2026-10-05"),
         ("٥ تشرين الأول ٢٠٢٦", "2026-10-05"), ("5 أكتوبر 2026", "2026-10-05"), ("12 اذار 2026", "2026-03-12"),
         ("10/2026", "2026-10"), ("كانون الثاني 2026", "2026-01"), ("Sept 2026", "2026-09"),
+        ("الاثنين 5 يناير 2026", "2026-01-05"), ("الإثنين، ٥ يناير، ٢٠٢٦", "2026-01-05"), ("يوم الاثنين 5/1/2026", "2026-01-05"),
+        ("Monday, 5 January 2026", "2026-01-05"), ("Monday, January 5, 2026", "2026-01-05"), ("Mon 05-01-2026 10:15", "2026-01-05"),
         ("12/25/2026", None), ("5 foo 2026", None), ("1/1/26", None), ("", None), ("٩" * 80, None),
     ],
 )  # fmt: skip
@@ -31,6 +33,21 @@ def test_usual_notations_of_days_are_read(text: str, meant: str | None) -> None:
     elif meant is not None:
         assert stored("month", text) == meant
         assert reason("date", text) == "not_date"
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("الثلاثاء 5 يناير 2026", "weekday"), ("Tuesday, January 5, 2026", "weekday"), ("12 رمضان 1446", "hijri"),
+        ("١٢ رَمَضان ١٤٤٦هـ", "hijri"), ("12/9/1446", "hijri"), ("1446-09-12", "hijri"), ("3 ربيع الآخر 1446", "hijri"),
+        ("الاثنين 12/9/1446", "hijri"), ("1446", "hijri"), ("5 foo 1446", "not_date"), ("ولد في بيت 1446", "not_date"),
+        ("2201-01-01", "out_of_range"), ("12/9/1799", "out_of_range"),
+    ],
+)  # fmt: skip
+def test_a_wrong_weekday_and_a_hijri_date_are_refused(text: str, why: str) -> None:
+    """Each with its own reason: neither the weekday nor the day is preferred, and no calendar is guessed."""
+    assert reason("date", text) == why
+    assert dates.approximate_date("09/1446", TODAY) is None
 
 
 @given(st.text(max_size=70))

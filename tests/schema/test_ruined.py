@@ -49,6 +49,7 @@ def test_a_misdecoded_name_is_refused(sent: str, read: str) -> None:
         ("ãÍãÏ ÚÈÏ", "mojibake"), ("&#1593;&#1604;&#1610;", "mojibake"), ("\\u0639\\u0644\\u064a", "mojibake"), ("DÃ©jÃ\u00a0 vu", "mojibake"),
         ("1.02E+10", "scientific"), ("1,2e+17", "scientific"), ("7E-05", "scientific"), ("#REF!", "cell_fault"), ("#####", "cell_fault"),
         ("NULL", "no_value"), ("N/A", "no_value"), ("n/a", "no_value"), ("NaN", "no_value"), ("NA", "no_value"), ("(null)", "no_value"),
+        ("—", "no_value"), ("لا يوجد", "no_value"), ("غير متوفر", "no_value"), ("لا يوجد لديه اسم", None), ("-5", None),
         ("علي", None), ("Who?", None), ("Déjà Ünal", None), ("12E", None), ("A-7E3", None), ("Null Ahmad", None), ("Nan", None), ("Naim", None),
         ("http://x.org/?a=b", None), ("فقط؟", None), ("ظ", None), ("عطا غنوم", None), ("#12", None), ("Ó", None), ("E-4 east", None),
     ],

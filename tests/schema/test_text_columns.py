@@ -16,7 +16,7 @@ SHORT = Field("thing", "text", "latest", WORDS, max=5)
 cells = st.one_of(
     st.none(),
     st.text(max_size=8),
-    st.sampled_from(["", " ", "علي", " علي ", "Ali", "1.02E+10", "2026-06-15T16:40Z", "NULL", "n/a", "-", "?", "محم?د", "&#1593;", "ظ\u0686"]),
+    st.sampled_from(["", " ", "علي", " علي ", "Ali", "1.02E+10", "2026-06-15T16:40Z", "NULL", "n/a", "-", "—", "لا يوجد", "?", "محم?د", "&#1593;", "ظ\u0686"]),
     st.text("aeE+-.,0123456789 #?\\<(uNn", max_size=8),
 )  # fmt: skip
 

@@ -10,7 +10,7 @@ from fieldsync.exchange.tables import number_formats
 from fieldsync.exchange.tables.readers import Row
 from fieldsync.exchange.tables.rejects import ImportOutcome
 from fieldsync.replica.value_reader import ValueReader
-from fieldsync.schema import validate
+from fieldsync.schema import damaged_text, validate
 from fieldsync.schema.model import Field
 from fieldsync.schema.set_members import SEPARATORS, split_members
 from fieldsync.schema.text_cleaning import plain_digits
@@ -122,6 +122,8 @@ def read_tick(spec: Field, member: str) -> Normal:
             return None
         if word in yes or word in _NO:
             return word in yes
+        if _names_nothing(str(cell).strip()):
+            return None
         raise errors.IllegalValue(field=spec.name, reason="not_bool")
 
     return tick
@@ -186,6 +188,15 @@ def total_rows(columns: Sequence[Sequence[Any]]) -> list[int]:
 
 def _is_text(cell: object) -> bool:
     return type(cell) is str
+
+
+def blank_nothing(cells: Sequence[Any]) -> Sequence[Any]:
+    """Return the cells of an id, code or unit with none for words that mean nothing."""
+    return [None if isinstance(one, str) and _names_nothing(one.strip()) else one for one in cells]
+
+
+def _names_nothing(text: str) -> bool:
+    return damaged_text.means_nothing(text) or text in damaged_text.NO_ANSWER
 
 
 def has_value(values: Sequence[Sequence[Any]], i: int) -> bool:

@@ -18,6 +18,7 @@ from fieldsync.exchange.tables import column_mapping, value_maps
 from fieldsync.exchange.tables.cells import (
     CellMemory,
     Normal,
+    blank_nothing,
     even_rows,
     has_value,
     read_tick,
@@ -305,7 +306,7 @@ class _BatchImporter:
         for i in total_rows(told):
             if has_value(values, i):
                 batch.add_fault(i, "", {"reason": "total"})
-        system = {column.name: cells[column.at] for column in self._columns if column.field is None}
+        system = {column.name: blank_nothing(cells[column.at]) for column in self._columns if column.field is None}
         records = self._matcher.match_rows(batch, system, fields, values)
         if self._imported_before:
             good = (i for i, record in enumerate(records) if not batch.is_bad(i) and (record or has_value(values, i)))

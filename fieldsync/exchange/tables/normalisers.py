@@ -10,6 +10,7 @@ from fieldsync.replica.value_reader import ValueReader
 from fieldsync.schema import damaged_text, dates, validate
 from fieldsync.schema.model import Field
 from fieldsync.schema.text_cleaning import plain_digits
+from fieldsync.schema.value_text import is_free_text
 
 _NUMBERS = ("int", "number", "money")
 _TIME = re.compile(
@@ -18,20 +19,21 @@ _TIME = re.compile(
 
 
 def cell_normaliser(spec: Field, reader: ValueReader) -> Normal:
-    """Return a function that normalises or refuses a cell; n/a and NULL are empty."""
+    """Return a function that normalises or refuses a cell; n/a, NULL and a dash are empty, outside of free text لا يوجد too."""
     normal = _kind_normaliser(spec, reader)
     typed = typed_normaliser(spec) or normal
     begins = damaged_text.NOTHING_BEGINS
-    said = {
-        word for one in spec.choices for word in (one.code, *one.label.values()) if damaged_text.means_nothing(word)
-    }
+    words = {word for one in spec.choices for word in (one.code, *one.label.values())}
+    said = set(filter(damaged_text.means_nothing, words))
+    if is_free_text(spec) or not words.isdisjoint(damaged_text.NO_ANSWER):
+        said |= damaged_text.NO_ANSWER  # a choice that is called so in one spelling may stand there in another
 
     def value(cell: object) -> object:
         if not isinstance(cell, str):
             return typed(cell)
         if cell[:1] in begins or cell[:1].isspace():
             text = cell.strip()
-            if damaged_text.means_nothing(text) and text not in said:
+            if text not in said and (damaged_text.means_nothing(text) or text in damaged_text.NO_ANSWER):
                 return None
         return normal(cell)
 

@@ -26,6 +26,7 @@ _RESERVED = "meta"
 _ROW = re.compile(r"\[row\s*:\s*(\d+)\]\s*")
 _SHEET = re.compile(r"[Oo]n the '(\w+)' sheet")
 _CELL = re.compile(r"[Oo]n the 'survey' sheet, the '([\w: ]+)' value")
+_SPACED = re.compile(r"^Choice names with spaces .*\[(.+)\] in \[(.+)\]$")
 _FRAME = ("begin", "end")  # the first word of rows without which others would be in the wrong place
 _MOST_FAULTS = 50
 
@@ -60,7 +61,7 @@ def read(path: Path) -> Workbook:
             rows = xls2json_backends.get_xlsform(_read_open(path) if path.suffix.lower() == _OPEN else str(path))
             _check_size(path, rows)
             _allow_doubles(rows)
-            notes = _without_reserved(rows)
+            notes = [*_without_reserved(rows), *_without_nameless(rows)]
             survey = _read_leniently(path, rows, notes)
     except errors.FieldsyncError:
         raise
@@ -122,10 +123,14 @@ def _read_leniently(path: Path, rows: Any, notes: list[ConversionNote]) -> Table
         try:
             found: Table = xls2json.workbook_to_json(copy.deepcopy(rows), fallback_form_name=path.stem, warnings=[])
         except theirs.PyXFormError as fault:
-            at = _ROW.search(str(fault))
+            at, why = _ROW.search(str(fault)), _reason(fault)
             if at is None:
-                raise
-            why, row = _reason(fault), int(at[1])
+                spaced = _without_spaced(rows, why)
+                if not spaced:
+                    raise
+                notes += spaced
+                continue
+            row = int(at[1])
             found_in = _SHEET.search(why)
             sheet = found_in[1] if found_in else "survey"
             left = _left_out(rows, sheet, row, why)
@@ -142,6 +147,11 @@ def _left_out(rows: Any, sheet: str, number: int, why: str) -> ConversionNote | 
     if sheet == "entities":
         rows.entities, rows.entities_header = [], []
         return ConversionNote(sheet, number, "", "entity", f"faulty {why}")
+    if sheet == "choices" and 0 <= number - 2 < len(rows.choices or ()):
+        row = rows.choices[number - 2]
+        name = str(row.get("name") or "")
+        row.clear()
+        return ConversionNote("choices", number, name, "choice", f"faulty {why}")
     if sheet != "survey":
         return None
     survey = rows.survey or ()
@@ -184,16 +194,57 @@ def _allow_doubles(book: Any) -> None:
 
 
 def _without_reserved(book: Any) -> list[ConversionNote]:
-    """Rename groups with names reserved by pyxform; each is listed."""
+    """Rename questions and groups with names reserved by pyxform, and what refers to them; each is listed."""
     rows = book.survey or ()
     taken = {str(row.get("name") or "") for row in rows}
     notes = []
     for number, row in enumerate(rows, 2):
-        if str(row.get("name") or "").strip() == _RESERVED and str(row.get("type") or "").split()[:1] == ["begin"]:
-            name = next(made for n in range(len(taken) + 2) if (made := f"{_RESERVED}_group{n or ''}") not in taken)
-            taken.add(name)
-            row["name"] = name
-            notes.append(ConversionNote("survey", number, _RESERVED, "name", f"reserved {name}"))
+        if str(row.get("name") or "").strip() != _RESERVED or not row.get("type"):
+            continue
+        kind = str(row["type"]).replace("_", " ").split()
+        end = kind[1] if kind[:1] == ["begin"] and len(kind) > 1 else "question"
+        name = next(made for n in range(len(taken) + 2) if (made := f"{_RESERVED}_{end}{n or ''}") not in taken)
+        taken.add(name)
+        row["name"] = name
+        for other in rows:
+            for column, cell in other.items():
+                if isinstance(cell, str) and f"${{{_RESERVED}}}" in cell:
+                    other[column] = cell.replace(f"${{{_RESERVED}}}", f"${{{name}}}")
+        notes.append(ConversionNote("survey", number, _RESERVED, "name", f"reserved {name}"))
+    return notes
+
+
+def _without_nameless(book: Any) -> list[ConversionNote]:
+    """Empty the rows of choices without a name, and of questions whose list has no other; each is listed."""
+    notes, lists = [], dict[str, int]()
+    for number, row in enumerate(book.choices or (), 2):
+        listed = str(row.get("list_name") or row.get("list name") or "").strip()
+        named = str(row.get("name") or row.get("value") or "").strip()
+        if listed:
+            lists[listed] = lists.get(listed, 0) + bool(named)
+        if listed and not named:
+            row.clear()
+            notes.append(ConversionNote("choices", number, listed, "choice", "no_name"))
+    for number, row in enumerate(book.survey or (), 2):
+        words = str(row.get("type") or "").split()
+        empty = next((one for one in words[1:] if lists.get(one) == 0), None)
+        if empty is not None and words[0].startswith(("select", "rank")):
+            notes.append(
+                ConversionNote("survey", number, str(row.get("name") or ""), "question", f"empty_list {empty}")
+            )
+            row.clear()
+    return notes
+
+
+def _without_spaced(book: Any, why: str) -> list[ConversionNote]:
+    """Empty the rows of a choice whose name has spaces, where several choices may be chosen; each is listed."""
+    found = _SPACED.match(why)
+    notes = []
+    for number, row in enumerate(book.choices or (), 2) if found else ():
+        place = (str(row.get("name") or ""), str(row.get("list_name") or row.get("list name") or ""))
+        if found is not None and place == found.groups():
+            row.clear()
+            notes.append(ConversionNote("choices", number, place[0], "choice", "spaces"))
     return notes
 
 

@@ -45,9 +45,12 @@ def _field(out: Tables, kind: Type, name: str) -> str:
 
 
 def values_asked(
-    out: Tables, kind: Type, unknown: Mapping[str, Mapping[str, None]], reading: Reading
+    out: Tables, kind: Type, unknown: Mapping[str, Mapping[str, None]], reading: Reading, *, skip_bad: bool
 ) -> dict[str, dict[str, str]]:
-    """Ask for the choices of unknown words; return the answers. Enter accepts a proposal."""
+    """Ask for the choices of unknown words; return the answers. Enter accepts a proposal.
+
+    Rows whose word gets none are left out with `skip_bad`; else they are refused, and with them the file.
+    """
     said: dict[str, dict[str, str]] = {}
     for name, words in unknown.items():
         spec = kind.fields[name]
@@ -56,16 +59,16 @@ def values_asked(
         choices = [f"{at} {label_in(one.label, out.lang, one.code)}" for at, one in enumerate(spec.offered_choices, 1)]
         out.say("values_field", field=out.label(kind, name), choices=out.several(choices))
         for word in list(words)[:_MOST]:
-            code = _value(out, kind, spec, word, reading)
+            code = _value(out, kind, spec, word, reading, skip_bad=skip_bad)
             if code is not None:
                 said.setdefault(name, {})[reading.key(word)] = code
     return said
 
 
-def _value(out: Tables, kind: Type, spec: Field, word: str, reading: Reading) -> str | None:
+def _value(out: Tables, kind: Type, spec: Field, word: str, reading: Reading, *, skip_bad: bool) -> str | None:
     """Return the choice given for a word; None to leave its rows as they are."""
     near = reading.likely(spec, word)
-    key = "values_ask_near" if near else "values_ask"
+    key = ("values_ask_near" if near else "values_ask") + ("" if skip_bad else "_all")
     while True:
         given = out.ask(
             out.phrase(key, word=out.safe(word), near=out.format_value(kind, spec.name, near) if near else "") + " "
@@ -87,4 +90,7 @@ def _value(out: Tables, kind: Type, spec: Field, word: str, reading: Reading) ->
 
 def reason(out: Tables, row: int, column: str | None, because: str | None) -> None:
     """A row that was refused, with its reason."""
-    out.say("rejected_line", row=row, column=out.safe(column or "—"), because=because)
+    if column:
+        out.say("rejected_line", row=row, column=out.safe(column), because=because)
+    else:
+        out.say("rejected_row_line", row=row, because=because)

@@ -12,12 +12,17 @@ WORDS = {
     "columns_right": "Is that right? Enter or y: import; n: leave everything as it is:",
     "export_left_out": "Left out as too sensitive: {fields}.",
     "rejected_line": "  Row {row}, {column}: {because}",
+    "rejected_row_line": "  Row {row}: {because}",
     "import_skipped": (
         "{n:One row was|# rows were} left out; the reasons are in {file}. Correct that file and import it."
     ),
     "values_field": "{field} has the choices: {choices}",
     "values_ask": "What does “{word}” mean? A choice or its number; - for nothing; Enter: leave its rows out:",
     "values_ask_near": "What does “{word}” mean? Enter: {near}; another choice or its number; - for nothing; ?: leave its rows out:",
+    "values_ask_all": "What does “{word}” mean? A choice or its number; - for nothing; Enter: refuse its rows, and so the file:",
+    "values_ask_near_all": (
+        "What does “{word}” mean? Enter: {near}; another choice or its number; - for nothing; ?: refuse its rows, and so the file:"
+    ),
     "values_none": "“{word}” is not one of the choices.",
     "usage.value_pair": "Write a word's choice as FIELD:FROM=TO.",
     "usage.value_pair!": "For example: --map-value housing:rented=rent",
