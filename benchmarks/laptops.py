@@ -16,6 +16,7 @@ import msgspec
 from fieldsync import errors
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey
+from fieldsync.environment import SYSTEM
 from fieldsync.protocol import http_client, retry
 from fieldsync.wire import messages
 from fieldsync.wire.frames import HEAD, FrameCodec, FrameKind
@@ -176,7 +177,7 @@ async def sync(port: int, laptop: Laptop) -> Evening:
         limit = retry.BUSY_TRIES if busy else retry.TRIES if talk.met else 1
         if tries >= limit:
             return Evening(laptop.number, laptop.head, time.perf_counter() - began, tries, talk.bytes, fault, b"")
-        await asyncio.sleep(busy + retry.backoff(tries))
+        await asyncio.sleep(busy + retry.backoff(tries, SYSTEM))
 
 
 def _acknowledged(answer: bytes) -> int:

@@ -336,7 +336,7 @@ def request() -> str:
     server_key, issued = bytes(32), AT * 1000
     moment = issued.to_bytes(8, "big")
     nonce = moment + hmac.digest(server_key, AMAL.device + moment, "sha256")[:8]
-    assert NonceIssuer(server_key).issue_time(AMAL.device, nonce) == issued
+    assert NonceIssuer(server_key, lambda: AT).issue_time(AMAL.device, nonce) == issued
     frame = FrameCodec().pack_frame(FrameKind.HELLO, messages.encode(hello()))
     message = chain.signed_request(2, BASIM.device, chain.SignedRequest("POST", "/v2/sync", "", nonce, frame))
     signature = AMAL.sign(message)

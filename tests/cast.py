@@ -9,14 +9,17 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from fieldsync import office
 from fieldsync.crypto import age, chain
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.crypto.slots import Slots
+from fieldsync.environment import SYSTEM, Environment
 from fieldsync.protocol import invites
 from fieldsync.protocol.client import grants_of_pairs
 from fieldsync.protocol.invites import Invite
@@ -68,9 +71,11 @@ class Clock:
         self.now += milliseconds
 
 
-def open_node(home: Path, clock: Clock | None = None, *, shared: bool = False) -> Node:
+def open_node(
+    home: Path, clock: Clock | None = None, *, shared: bool = False, environment: Environment = SYSTEM
+) -> Node:
     """Open a node's store, on a clock of the test's."""
-    node = nodes.open_node(home, unlock, shared=shared)
+    node = nodes.open_node(home, unlock, shared=shared, environment=environment)
     if clock is not None:
         node.clock = clock
     return node
@@ -92,6 +97,13 @@ def join_request(
     return messages.JoinRequest(PROTOCOL, *signed[1:4], signature, recipient, letters)
 
 
+def waiting(node: Node, sleep: Callable[[float], None], chance: float | None = None) -> Node:
+    """Have a node wait by a function of the test's, and draw always the same number."""
+    told = msgspec.structs.replace(node.environment, sleep=sleep)
+    node.environment = told if chance is None else msgspec.structs.replace(told, random=lambda: chance)
+    return node
+
+
 def join_directly(hq: Node, home: Path, name: str, role: str, units: Sequence[str], *, device: str = "") -> None:
     """Enrol a laptop (or a further `device` of that person) as `join` does, without a socket between."""
     invite = invites.parse_invite(administration.make_invite(hq, name, role, list(units)).invite)
@@ -103,14 +115,14 @@ def join_directly(hq: Node, home: Path, name: str, role: str, units: Sequence[st
 
     def write(tx: Any) -> None:
         who = NodeIdentity("laptop", told.org, told.letters, told.person, grants_of_pairs(told.grants), identity)
-        node_setup.write_identity(tx, key, who, told.schema, nodes.wall_clock())
+        node_setup.write_identity(tx, key, who, told.schema, hq.environment.wall_clock())
         for unit, _ in told.grants:
             tx.channel_number(unit)
         tx.add_server(KnownServer(told.server, told.server_name, invite.address, invite.pin, told.nonce, False, None))
         tx.set_age(told.server, told.age)
         protocol_versions.remember_protocol(tx, told.server, PROTOCOL)
 
-    node_setup.create_store(home, fill, write)
+    node_setup.create_store(home, fill, write, hq.environment)
 
 
 def found_cast(home: Path) -> None:

@@ -21,9 +21,9 @@ from fieldsync.core.state import canonical_bytes
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.demo.story_runner import free_port
+from fieldsync.environment import SYSTEM
 from fieldsync.exchange.tables import import_records
 from fieldsync.protocol import sync_once
-from fieldsync.replica import node as nodes
 from fieldsync.replica.node import Node
 from fieldsync.store.contract import LoggedCommit
 from fieldsync.topology.sync_results import Synced
@@ -59,7 +59,7 @@ class Office:
 
     def _clock(self, name: str) -> int:
         """Tell somebody the time; what two people do one after the other is never in one millisecond, however quick the machine."""
-        while (now := nodes.wall_clock()) == self._looked[1] and name != self._looked[0]:
+        while (now := SYSTEM.wall_clock()) == self._looked[1] and name != self._looked[0]:
             time.sleep(0.0001)
         self._looked = (name, now)
         return now

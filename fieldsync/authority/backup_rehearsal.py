@@ -66,14 +66,14 @@ def _note(node: Node, note: RehearsalNote) -> None:
 
 
 def _check(node: Node, file: Path, unlock: Unlock, progress: Progress) -> integrity.Checked:
-    _remove_stale(node.home)
+    _remove_stale(node)
     try:
         folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=node.home))
     except OSError as fault:
         raise errors.unwritten(fault, node.home.name) from fault
     try:
         backups.unpack_backup(file, folder)
-        copy = nodes.open_node(folder, unlock)
+        copy = nodes.open_node(folder, unlock, environment=node.environment)
         try:
             if copy.device != node.device:
                 raise errors.BadFile(file=file.name, reason="other_store")
@@ -90,9 +90,9 @@ def _check(node: Node, file: Path, unlock: Unlock, progress: Progress) -> integr
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _remove_stale(home: Path) -> None:
+def _remove_stale(node: Node) -> None:
     """Remove folders that killed rehearsals left."""
-    for path in home.glob(f"{PREFIX}*"):
+    for path in node.home.glob(f"{PREFIX}*"):
         with suppress(OSError):
-            if nodes.wall_clock() / 1000 - path.stat().st_mtime > STALE_SECONDS:
+            if node.environment.wall_clock() / 1000 - path.stat().st_mtime > STALE_SECONDS:
                 shutil.rmtree(path, ignore_errors=True)

@@ -69,17 +69,17 @@ def _moment(given: str) -> int:
     """Return a date or a date with its time, by this computer's clock, in milliseconds; Usage."""
     from datetime import datetime
 
-    from fieldsync.replica.node import wall_clock
+    from fieldsync.environment import SYSTEM
     from fieldsync.schema import dates
 
+    now = SYSTEM.wall_clock()
+    today = datetime.fromtimestamp(now / 1000).astimezone().date().isoformat()
     try:
-        found = datetime.fromisoformat(
-            dates.iso_moment(given, datetime.now().astimezone().date().isoformat())
-        ).astimezone()
+        found = datetime.fromisoformat(dates.iso_moment(given, today)).astimezone()
     except (ValueError, OverflowError, OSError) as fault:
         raise errors.Usage(reason="since", given=given) from fault
     moment = int(found.timestamp() * 1000)
-    if not 0 < moment <= wall_clock():
+    if not 0 < moment <= now:
         raise errors.Usage(reason="since", given=given)
     return moment
 

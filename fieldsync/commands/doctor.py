@@ -116,9 +116,9 @@ def _rights(folder: Path) -> Iterator[Finding]:
 def _own_clock(synced: int) -> Finding:
     """Check the clock without a server: it must not be before the last sync, nor before this program was built."""
     from fieldsync.core import stamp
-    from fieldsync.replica.node import wall_clock
+    from fieldsync.environment import SYSTEM
 
-    now = wall_clock()
+    now = SYSTEM.wall_clock()
     shown = stamp.time_text(now)[:16].replace("T", " ")
     if now < synced - stamp.TOLERANCE_MS:
         return _finding("clock", "bad", exit=errors.BadInput.exit, reason="back", now=shown)
@@ -157,12 +157,12 @@ def _is_number(host: str) -> bool:
 
 def _server(server: "KnownServer") -> Iterator[Finding]:
     from fieldsync.core import stamp
+    from fieldsync.environment import SYSTEM
     from fieldsync.protocol.http_client import ServerConnection
     from fieldsync.protocol.tally import SyncTally
-    from fieldsync.replica.node import wall_clock
 
     line = ServerConnection(server.address, server.pin, SyncTally())
-    started = wall_clock()
+    started = SYSTEM.wall_clock()
     try:
         now = line.ask_health().now
     except errors.FieldsyncError as fault:
@@ -171,7 +171,7 @@ def _server(server: "KnownServer") -> Iterator[Finding]:
         return
     finally:
         line.close()
-    took = wall_clock() - started
+    took = SYSTEM.wall_clock() - started
     yield _finding("server", "good", name=server.name, address=server.address, milliseconds=took)
     off = started + took // 2 - now
     wrong = abs(off) > stamp.TOLERANCE_MS

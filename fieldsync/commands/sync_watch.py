@@ -1,9 +1,7 @@
 """`sync --watch`: syncs when the server is reachable and there are pending commits, or at an interval."""
 
 import contextlib
-import random
 import signal
-import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -32,17 +30,12 @@ class Watch:
         sync: "Callable[[], Synced]",
         told: "Callable[[Synced], None]",
         away: "Callable[[errors.NoContact], None]",
-        pause: retry.Pause = time.sleep,
-        now: "Callable[[], float]" = time.monotonic,
-        chance: retry.Chance = random.random,
     ) -> None:
         self.node = node
         self.server = server
         self.every = every
         self.syncs = self.sent = self.fetched = 0
         self._sync, self._told, self._away = sync, told, away
-        self._pause, self._now = pause, now
-        self._chance = chance
         self._vain = 0
 
     def run(self) -> None:
@@ -67,16 +60,18 @@ class Watch:
         asked = fault.facts.get("wait")
         seconds = min(asked, retry.MOST_WAIT_SECONDS) if isinstance(asked, int) else 0
         cap = min(self.every, retry.CAP_SECONDS)
-        self._pause(seconds + retry.backoff(self._vain + 2, self._chance, cap=cap))
+        environment = self.node.environment
+        environment.sleep(seconds + retry.backoff(self._vain + 2, environment, cap=cap))
 
     def _wait(self, *, partial: bool) -> None:
         """Wait for new saves or the interval; commits left over by a byte budget do not count as new."""
-        until = self._now() + self.every
+        environment = self.node.environment
+        until = environment.elapsed() + self.every
         head = self._head()
-        while (left := until - self._now()) > 0:
+        while (left := until - environment.elapsed()) > 0:
             if self._head() > head or (not partial and sync_results.plan(self.node, self.server).up.commits):
                 return
-            self._pause(min(LOOK_SECONDS, left))
+            environment.sleep(min(LOOK_SECONDS, left))
 
     def _head(self) -> int:
         with self.node.store.read() as tx:

@@ -1,8 +1,6 @@
 """A branch server and its upstream server."""
 
 import os
-import random
-import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,6 +9,7 @@ from typer import Argument, Option
 from fieldsync import errors
 from fieldsync.commands import bar, opened, tell
 from fieldsync.commands.support.secrets import KEY_FILE
+from fieldsync.environment import SYSTEM
 
 if TYPE_CHECKING:
     from fieldsync.ui.views.tables import Tables
@@ -48,7 +47,7 @@ def sync(
     from fieldsync.server import branch_link
 
     hide_passphrase()
-    time.sleep(random.uniform(0, delay * 60))  # noqa: S311 - no secret
+    SYSTEM.sleep(SYSTEM.random() * delay * 60)
     with opened(ctx) as node:
         server = branch_link.server_above(node)
         with bar(ctx) as progress:

@@ -1,20 +1,17 @@
-"""Device keys (Ed25519), random tokens, and the server's self-signed certificate."""
+"""Device keys (Ed25519), and the server's self-signed certificate."""
 
 import hashlib
-import secrets
 from dataclasses import dataclass
 from functools import lru_cache
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from fieldsync.environment import SYSTEM, Environment
+
 SIGNATURE_SIZE = 64
 DEVICE_SIZE = 16
-
-
-def random_bytes(size: int) -> bytes:
-    """Return size random bytes of the operating system."""
-    return secrets.token_bytes(size)
+_PRIVATE_SIZE = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +22,9 @@ class DeviceKey:
     _private: Ed25519PrivateKey
 
     @classmethod
-    def generate(cls) -> "DeviceKey":
+    def generate(cls, environment: Environment = SYSTEM) -> "DeviceKey":
         """Return a new random key."""
-        return cls._from_private(Ed25519PrivateKey.generate())
+        return cls.from_bytes(environment.random_bytes(_PRIVATE_SIZE))
 
     @classmethod
     def from_bytes(cls, private: bytes) -> "DeviceKey":

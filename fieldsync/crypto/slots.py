@@ -17,7 +17,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from fieldsync import errors
-from fieldsync.crypto.keys import random_bytes
+from fieldsync.environment import SYSTEM, Environment
 
 VERSION = 1  # 1: the first
 KEY_SIZE = 32
@@ -71,14 +71,15 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Slots:
     """The slots of one store; each opens to the same 32-byte key."""
 
-    def __init__(self, store: bytes, slots: tuple[_AnySlot, ...] = ()) -> None:
+    def __init__(self, store: bytes, slots: tuple[_AnySlot, ...] = (), environment: Environment = SYSTEM) -> None:
         self.store = store
         self._slots = slots
+        self._random_bytes = environment.random_bytes
 
     @classmethod
-    def create(cls, store: bytes) -> Self:
-        """Return the slots of a new store, none yet."""
-        return cls(store)
+    def create(cls, store: bytes, environment: Environment = SYSTEM) -> Self:
+        """Return the slots of a new store, none yet; salts and nonces come from `environment`."""
+        return cls(store, environment=environment)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
@@ -126,7 +127,7 @@ class Slots:
         """
         if not passphrase:
             raise errors.NoSecret
-        salt, nonce = random_bytes(_SALT_SIZE), random_bytes(_NONCE_SIZE)
+        salt, nonce = self._random_bytes(_SALT_SIZE), self._random_bytes(_NONCE_SIZE)
         slot = _Passphrase(salt, nonce, b"", memory, iterations, lanes)
         self._add_slot(slot, _stretch_passphrase(slot, passphrase), key)
 
@@ -156,7 +157,7 @@ class Slots:
         """Let a key file's bytes open the store; BadInput if fewer than 32: none is stretched."""
         if len(secret) < KEY_SIZE:
             raise errors.BadInput(reason="short_secret", need=KEY_SIZE)
-        slot = _KeyFile(random_bytes(_SALT_SIZE), random_bytes(_NONCE_SIZE), b"")
+        slot = _KeyFile(self._random_bytes(_SALT_SIZE), self._random_bytes(_NONCE_SIZE), b"")
         self._add_slot(slot, _derive_key(slot, secret), key)
 
     def open_keyfile(self, secret: bytes) -> bytes:
@@ -165,9 +166,9 @@ class Slots:
 
     def make_recovery(self, key: bytes) -> str:
         """Return a new recovery key to print, eight groups of four letters; earlier ones end."""
-        secret = random_bytes(_RECOVERY_SIZE)
+        secret = self._random_bytes(_RECOVERY_SIZE)
         earlier = self._slots_of_kind(_Recovery)
-        slot = _Recovery(random_bytes(_SALT_SIZE), random_bytes(_NONCE_SIZE), b"")
+        slot = _Recovery(self._random_bytes(_SALT_SIZE), self._random_bytes(_NONCE_SIZE), b"")
         self._add_slot(slot, _derive_key(slot, secret), key)
         self._drop_slots(earlier)
         text = base64.b32encode(secret).decode("ascii")

@@ -10,9 +10,10 @@ from typing import Any
 
 from fieldsync.casework import cases, household_events
 from fieldsync.core import record_ids
+from fieldsync.environment import SYSTEM
 from fieldsync.replica import save
 from fieldsync.replica.changes import Changes, NewRecord
-from fieldsync.replica.node import Node, wall_clock
+from fieldsync.replica.node import Node
 from fieldsync.store.contract import Progress
 
 HOUSEHOLDS, QUARTERS = 400, 4
@@ -33,7 +34,7 @@ class Work:
     def __init__(self, nodes: Mapping[str, Node], *, seed: int = 400) -> None:
         self.nodes = nodes
         self.chance = random.Random(seed)  # noqa: S311 - invented people, the same every time
-        self.now = wall_clock()
+        self.now = SYSTEM.wall_clock()
         # two hours ago, or where clocks are put back some of the year's dates would be tomorrow's by a clock set back
         self.today = dt.datetime.fromtimestamp(self.now / 1000 - 7_200).astimezone().date()
         self.homes: dict[str, list[tuple[str, list[str]]]] = {name: [] for name in WRITERS}
@@ -56,7 +57,7 @@ class Work:
     def reset_clocks(self) -> None:
         """Set everybody's clock right again, as it is when they sync."""
         for node in self.nodes.values():
-            node.clock = wall_clock
+            node.clock = SYSTEM.wall_clock
 
     def save(self, name: str, wanted: Sequence[NewRecord], unit: str | None = None) -> list[str]:
         """Save several new records at once."""

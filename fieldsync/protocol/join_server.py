@@ -1,7 +1,5 @@
 """Joining: this computer becomes a device of an organisation by an invite."""
 
-import random
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +11,7 @@ from fieldsync.authority import form_texts
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.crypto.slots import Slots
+from fieldsync.environment import SYSTEM, Environment
 from fieldsync.protocol.client import grants_of_pairs
 from fieldsync.protocol.http_client import ServerConnection
 from fieldsync.protocol.invites import Invite
@@ -27,7 +26,11 @@ from fieldsync.wire.frames import FrameCodec, FrameKind
 
 
 def join_server(
-    invite: Invite, home: Path, fill: Callable[[Slots, bytes], None], unlock: Callable[[Slots], bytes] | None = None
+    invite: Invite,
+    home: Path,
+    fill: Callable[[Slots, bytes], None],
+    unlock: Callable[[Slots], bytes] | None = None,
+    environment: Environment = SYSTEM,
 ) -> None:
     """Enrol this computer with an invite: the device's key is made here and stays here. StoreExists, InviteInvalid, WrongServer.
 
@@ -39,7 +42,7 @@ def join_server(
         raise errors.StoreExists(home=str(home))
     made = not home.exists()
     key = (
-        _begin_store(home, fill)
+        _begin_store(home, fill, environment)
         if not there or unlock is None
         else unlock(Slots.from_bytes((home / nodes.SLOTS).read_bytes()))
     )
@@ -47,7 +50,7 @@ def join_server(
     try:
         with store.read() as tx:
             kind = tx.settings.kind
-        (_join_first_time if kind == nodes.JOINING else _join_again)(store, home, invite)
+        (_join_first_time if kind == nodes.JOINING else _join_again)(store, home, invite, environment)
     except errors.CutOff as fault:
         fault.facts["reason"] = "joining"
         raise
@@ -60,7 +63,7 @@ def join_server(
         store.close()
 
 
-def _begin_store(home: Path, fill: Callable[[Slots, bytes], None]) -> bytes:
+def _begin_store(home: Path, fill: Callable[[Slots, bytes], None], environment: Environment) -> bytes:
     """Make a store that holds only the key which the device will have; return what opens it."""
     from fieldsync.crypto import age
 
@@ -73,10 +76,10 @@ def _begin_store(home: Path, fill: Callable[[Slots, bytes], None]) -> bytes:
 
     def write(tx: Tx) -> None:
         tx.settings.kind = nodes.JOINING
-        tx.settings.private_key = DeviceKey.generate().to_bytes()
+        tx.settings.private_key = DeviceKey.generate(environment).to_bytes()
         tx.settings.age_identity = age.new_identity()
 
-    node_setup.create_store(home, keep, write)
+    node_setup.create_store(home, keep, write, environment)
     return kept
 
 
@@ -87,15 +90,15 @@ def _remove_store(home: Path, made: bool) -> None:
         home.rmdir()
 
 
-def _join_first_time(store: Store, _home: Path, invite: Invite) -> None:
+def _join_first_time(store: Store, _home: Path, invite: Invite, environment: Environment) -> None:
     from fieldsync.crypto import age
 
     with store.read() as tx:
         key, identity = DeviceKey.from_bytes(tx.settings.private_key), tx.settings.age_identity
-    told, protocol = request_enrolment(invite, key, age.public_recipient(identity))
+    told, protocol = request_enrolment(invite, key, age.public_recipient(identity), environment)
     with store.write() as tx:
         who = NodeIdentity("laptop", told.org, told.letters, told.person, grants_of_pairs(told.grants), identity)
-        node_setup.write_identity(tx, key, who, told.schema, nodes.wall_clock())
+        node_setup.write_identity(tx, key, who, told.schema, environment.wall_clock())
         for unit, _ in told.grants:
             tx.channel_number(unit)
         tx.add_server(KnownServer(told.server, told.server_name, invite.address, invite.pin, told.nonce, False, None))
@@ -104,7 +107,7 @@ def _join_first_time(store: Store, _home: Path, invite: Invite) -> None:
             tx.set_age(told.server, told.age)
 
 
-def _join_again(store: Store, home: Path, invite: Invite) -> None:
+def _join_again(store: Store, home: Path, invite: Invite, environment: Environment) -> None:
     """Enrol a device once more where a restored server has lost it: all that it holds stays, and is sent again."""
     from fieldsync.crypto import age
 
@@ -115,7 +118,7 @@ def _join_again(store: Store, home: Path, invite: Invite) -> None:
             raise errors.StoreExists(home=str(home))
         key, letters = DeviceKey.from_bytes(tx.settings.private_key), tx.settings.letters
         recipient = age.public_recipient(tx.settings.age_identity)
-    told, protocol = request_enrolment(invite, key, recipient, letters)
+    told, protocol = request_enrolment(invite, key, recipient, environment, letters)
     with store.write() as tx:
         tx.settings.grants = grants_of_pairs(told.grants)
         tx.settings.letters = told.letters
@@ -133,7 +136,9 @@ class JoinReply(NamedTuple):
     protocol: int
 
 
-def request_enrolment(invite: Invite, key: DeviceKey, recipient: str, letters: str = "") -> JoinReply:
+def request_enrolment(
+    invite: Invite, key: DeviceKey, recipient: str, environment: Environment, letters: str = ""
+) -> JoinReply:
     """Show an invite with a device's key to the server that made it. InviteInvalid, WrongServer, NoContact, Outdated."""
     signed = chain.SignedJoin(invite.pin, invite.id, invite.secret, key.public, recipient, letters)
     try:
@@ -141,7 +146,7 @@ def request_enrolment(invite: Invite, key: DeviceKey, recipient: str, letters: s
     except errors.CutOff as cut:
         if cut.facts.get("answered") is not False:
             raise
-        time.sleep(random.random() / 5)  # noqa: S311 - a server that is full of strangers dropped this one, too
+        environment.sleep(environment.random() / 5)  # a server that is full of strangers dropped this one, too
         return _request_join(invite, key, signed)
 
 

@@ -5,12 +5,20 @@ from collections.abc import Iterable, Iterator
 from queue import SimpleQueue
 from typing import TypeVar
 
+from fieldsync.environment import Environment
+
 _T = TypeVar("_T")
 MOST_AHEAD = 2
 
 
-def prefetch(items: Iterable[_T]) -> Iterator[_T]:
-    """Yield an iterable's items, produced in a thread up to MOST_AHEAD in advance; it must not use the store."""
+def prefetch(items: Iterable[_T], environment: Environment) -> Iterator[_T]:
+    """Yield an iterable's items, produced in a thread up to MOST_AHEAD in advance; it must not use the store.
+
+    Where the environment has no threads, each is produced when it is asked for.
+    """
+    if not environment.threads:
+        yield from items
+        return
     made: SimpleQueue[tuple[_T | None, BaseException | None]] = SimpleQueue()
     room = threading.Semaphore(MOST_AHEAD)
     over = threading.Event()

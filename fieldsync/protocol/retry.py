@@ -3,14 +3,13 @@
 An attempt that made progress resets the count, so that a connection that passes a little each time gets the work done.
 """
 
-import random
-import time
 from collections.abc import Callable
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from fieldsync import errors
+from fieldsync.environment import Environment
 from fieldsync.protocol import byte_budget, sync_once
 from fieldsync.protocol.tally import SyncTally
 from fieldsync.replica.node import Node
@@ -25,9 +24,6 @@ BUSY_TRIES = 20
 MOST_WAIT_SECONDS = 600
 """A server that asks for more than this is believed, and not waited for."""
 
-Chance = Callable[[], float]  # from 0 to 1
-Pause = Callable[[float], None]  # seconds
-
 
 class RetryWait(Struct, frozen=True):
     """Facts shown during a wait: reason, duration, number of the next attempt and their limit, pending commits."""
@@ -39,9 +35,9 @@ class RetryWait(Struct, frozen=True):
     unsent: int
 
 
-def backoff(tries: int, chance: Chance = random.random, *, cap: float = CAP_SECONDS) -> float:
+def backoff(tries: int, environment: Environment, *, cap: float = CAP_SECONDS) -> float:
     """Return the seconds to wait after so many failed attempts: random, up to a doubling limit, so that clients spread out."""
-    return chance() * min(cap, BASE_SECONDS * 2.0 ** min(tries, 30))
+    return environment.random() * min(cap, BASE_SECONDS * 2.0 ** min(tries, 30))
 
 
 class _TryCount:
@@ -70,8 +66,6 @@ def sync_with_retries(
     budget: int = 0,
     progress: Progress | None = None,
     waiting: Callable[[RetryWait], None] | None = None,
-    pause: Pause = time.sleep,
-    chance: Chance = random.random,
 ) -> Synced:
     """Sync, with retries when the connection breaks or the server is busy; return the result, with `tries`.
 
@@ -89,9 +83,8 @@ def sync_with_retries(
             told = sync_once.sync_once(node, server, progress=progress, tally=tally, budget=budget)
         except errors.NoContact as fault:
             first = tally.sent_before if first is None else first
-            seconds = _seconds_or_raise(
-                fault, count, tally, budget, news=before != (tally.acked, tally.states), chance=chance
-            )
+            news = before != (tally.acked, tally.states)
+            seconds = _seconds_or_raise(fault, count, tally, budget, news=news, environment=node.environment)
             if waiting is not None:
                 unsent = fault.facts.get("unsent")
                 waiting(
@@ -103,7 +96,7 @@ def sync_with_retries(
                         unsent if isinstance(unsent, int) else 0,
                     )
                 )
-            pause(seconds)
+            node.environment.sleep(seconds)
         else:
             if first is not None:  # all that it has sent since the first try
                 told = replace(
@@ -117,7 +110,7 @@ def sync_with_retries(
 
 
 def _seconds_or_raise(
-    fault: errors.NoContact, count: _TryCount, tally: SyncTally, budget: int, *, news: bool, chance: Chance
+    fault: errors.NoContact, count: _TryCount, tally: SyncTally, budget: int, *, news: bool, environment: Environment
 ) -> float:
     """Return the wait before the next attempt, or raise the fault with its facts if there is none."""
     count.met = count.met or not isinstance(fault, errors.Unreachable)
@@ -132,4 +125,4 @@ def _seconds_or_raise(
         raise fault
     # a server that is full of strangers drops the oldest: who is dropped before it has proved itself comes again at once
     dropped = fault.facts.get("answered") is False and count.vain == 1
-    return asked + backoff(0 if dropped else count.vain, chance)
+    return asked + backoff(0 if dropped else count.vain, environment)

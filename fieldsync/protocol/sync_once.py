@@ -87,7 +87,8 @@ class _SyncExchange:
         fresh = nonce_of(answer)
         if fresh is not None:
             self._keep_nonce(fresh)
-        return prefetch(starmap(read, self.line.answer_frames(answer, self.client.codec)))
+        frames = self.line.answer_frames(answer, self.client.codec)
+        return prefetch(starmap(read, frames), self.node.environment)
 
     def _post_request(self, name: str, hello: bytes, more: Frames | None) -> requests.Response:
         """Send a request; after the hello a sync streams its frames, while other requests are signed as a whole."""

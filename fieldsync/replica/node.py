@@ -1,7 +1,6 @@
 """A node: an open store with its identity, schema and clock. Laptops, branch servers and headquarters are all nodes."""
 
 import datetime
-import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -9,8 +8,9 @@ from pathlib import Path
 
 from fieldsync import errors
 from fieldsync.core.grants import DECIDERS, WRITERS, Grant, covering_grant
-from fieldsync.crypto.keys import DeviceKey, random_bytes
+from fieldsync.crypto.keys import DeviceKey
 from fieldsync.crypto.slots import Slots
+from fieldsync.environment import SYSTEM, Environment
 from fieldsync.replica.merge_rules import Rules
 from fieldsync.schema import model
 from fieldsync.schema.model import Schema
@@ -22,14 +22,12 @@ JOINING = "joining"  # the kind of a store whose device no server has answered y
 Unlock = Callable[[Slots], bytes]
 
 
-def wall_clock() -> int:
-    """Return the computer's time in milliseconds since 1970."""
-    return time.time_ns() // 1_000_000
-
-
 @dataclass
 class Node:
-    """An open node. `device` is its 16-byte id, `letters` what its codes carry, `clock` milliseconds since 1970."""
+    """An open node. `device` is its 16-byte id, `letters` what its codes carry, `clock` milliseconds since 1970.
+
+    All time, randomness, waiting and threads of its work come from `environment`, and the time of what it writes from `clock`.
+    """
 
     home: Path
     store: Store
@@ -41,7 +39,8 @@ class Node:
     letters: str
     person: str
     grants: tuple[Grant, ...]
-    clock: Callable[[], int] = wall_clock
+    environment: Environment = SYSTEM
+    clock: Callable[[], int] = SYSTEM.wall_clock
     forms: bytes = b""  # which forms these are: their number and the beginning of their texts' hash
     first_key: DeviceKey | None = None  # of a server that was renewed: the key by which those below it know it
     departed_names: dict[bytes, str] = field(
@@ -84,7 +83,7 @@ class Node:
 
     def new_id(self) -> bytes:
         """Return a fresh record id: a UUIDv7 (RFC 9562)."""
-        number = (self.clock() << 80) | int.from_bytes(random_bytes(10), "big")
+        number = (self.clock() << 80) | int.from_bytes(self.environment.random_bytes(10), "big")
         number = number & ~(0xF << 76) | 7 << 76
         return (number & ~(0x3 << 62) | 0x2 << 62).to_bytes(16, "big")
 
@@ -144,10 +143,17 @@ def _find_grant(grants: tuple[Grant, ...], units: Sequence[str], roles: Sequence
     raise errors.RoleRefused(role=here[0].role, needs=list(roles))
 
 
-def open_node(home: Path, unlock: Unlock, *, shared: bool = False, waiting: Waiting | None = None) -> Node:
+def open_node(
+    home: Path,
+    unlock: Unlock,
+    *,
+    shared: bool = False,
+    waiting: Waiting | None = None,
+    environment: Environment = SYSTEM,
+) -> Node:
     """Open the node in a folder; `unlock` turns its slots into the store's key. NoStore, WrongPassphrase, StoreDamaged.
 
-    `waiting` hears of each second for which another program holds the store (StoreBusy in the end).
+    `waiting` hears of each second for which another program holds the store (StoreBusy in the end). Its clock is that of `environment`.
     """
     try:
         slots = Slots.from_bytes((home / SLOTS).read_bytes())
@@ -167,7 +173,7 @@ def open_node(home: Path, unlock: Unlock, *, shared: bool = False, waiting: Wait
             raise errors.StoreDamaged(part="schema") from fault
         return Node(
             home, store, schema, Rules(schema), DeviceKey.from_bytes(settings.private_key), settings.kind, settings.org,
-            settings.letters, settings.person, settings.grants, forms=settings.forms, first_key=_first_key(tx),
+            settings.letters, settings.person, settings.grants, environment, environment.wall_clock, settings.forms, _first_key(tx),
         )  # fmt: skip
 
 

@@ -10,8 +10,9 @@ from msgspec import Struct
 from fieldsync import errors
 from fieldsync.core.grants import Grant
 from fieldsync.crypto import chain
-from fieldsync.crypto.keys import DeviceKey, random_bytes
+from fieldsync.crypto.keys import DeviceKey
 from fieldsync.crypto.slots import Slots
+from fieldsync.environment import SYSTEM, Environment
 from fieldsync.replica import schema_history
 from fieldsync.replica.node import SLOTS
 from fieldsync.schema import load, model
@@ -20,13 +21,18 @@ from fieldsync.store import Tx, open_store
 from fieldsync.store.private_files import write_whole
 
 
-def create_store(home: Path, fill: Callable[[Slots, bytes], None], write: Callable[[Tx], None]) -> None:
+def create_store(
+    home: Path,
+    fill: Callable[[Slots, bytes], None],
+    write: Callable[[Tx], None],
+    environment: Environment = SYSTEM,
+) -> None:
     """Create a node's folder: slots filled by `fill(slots, key)`, and first settings by `write(tx)`. All or nothing."""
     if (home / SLOTS).exists():
         raise errors.StoreExists(home=str(home))
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    key = random_bytes(32)
-    slots = Slots.create(random_bytes(16))
+    key = environment.random_bytes(32)
+    slots = Slots.create(environment.random_bytes(16), environment)
     fill(slots, key)
     made = home / "store.db"
     for leftover in home.glob("store.db*"):  # of a set-up that was cut off before its slots were written

@@ -179,8 +179,9 @@ def count_rows(
     if report.header.whole and node.role == PARTNER:
         return []
     figures = node.store.open_report_reader(
-        report_views(node.schema), unit, sheets=table_refresh.refresh_tables(node, report, progress)
-    )
+        report_views(node.schema), unit,
+        sheets=table_refresh.refresh_tables(node, report, progress), environment=node.environment,
+    )  # fmt: skip
     try:
         figures.fill_table("period", ("name", "since", "until"), asked.spans())
         if "sync_device" in report.sql:

@@ -1,7 +1,6 @@
 """Keeps a server's report tables up to date; the fields they need are read from the queries themselves."""
 
 import re
-import time
 from collections.abc import Iterable
 
 from fieldsync.replica.node import Node
@@ -58,12 +57,12 @@ def _make_tables(node: Node, wanted: Wanted, mark: str, progress: Progress | Non
         while more is not None:
             if progress is not None:
                 progress(done, total, "figures")
-            started = time.monotonic()
+            started = node.environment.elapsed()
             with node.store.write(durable=False) as tx:
                 more = tx.make_report_table(type_, wanted[type_], mark)
             done += more or 0
-            if time.monotonic() - started > _REST:
-                time.sleep(_REST)
+            if node.environment.elapsed() - started > _REST:
+                node.environment.sleep(_REST)
 
 
 def _missing_tables(tx: ReadTx, wanted: Wanted, mark: str) -> list[str]:

@@ -13,9 +13,9 @@ from fieldsync.core.grants import ROLES, Grant, covering_grant
 from fieldsync.core.units import check_unit
 from fieldsync.crypto import keys
 from fieldsync.crypto.slots import Slots
+from fieldsync.environment import SYSTEM, Environment
 from fieldsync.protocol import invites
 from fieldsync.protocol.invites import Invite
-from fieldsync.replica import node as nodes
 from fieldsync.replica import node_setup
 from fieldsync.replica.node import Node
 from fieldsync.replica.node_setup import NodeIdentity
@@ -68,6 +68,7 @@ def init_server(
     address: str,
     texts: Mapping[str, str],
     person: str = "admin",
+    environment: Environment = SYSTEM,
 ) -> NewServer:
     """Make a server's folder: keys, certificate, store. StoreExists, IllegalValue."""
     check_unit(unit)
@@ -75,20 +76,20 @@ def init_server(
     if not address.startswith("https://") or not host:
         raise errors.IllegalValue(type="server", field="address", reason="https")
     certificate, private = keys.make_certificate(list(dict.fromkeys([host, "localhost", "127.0.0.1"])))
-    key = keys.DeviceKey.generate()
+    key = keys.DeviceKey.generate(environment)
 
     def write(tx: Tx) -> None:
         identity = NodeIdentity("server", org, codes.letters_of(0), person, [Grant(unit, "admin")])
-        node_setup.write_identity(tx, key, identity, dict(texts), nodes.wall_clock())
+        node_setup.write_identity(tx, key, identity, dict(texts), environment.wall_clock())
         tx.channel_number(unit)
         settings = tx.settings
         settings.address = address.rstrip("/")
         settings.certificate, settings.certificate_key = certificate, private
-        settings.nonce_key = keys.random_bytes(32)
+        settings.nonce_key = environment.random_bytes(32)
         settings.next_letters = 1
-        store_epochs.begin_epoch(tx, nodes.wall_clock())
+        store_epochs.begin_epoch(tx, environment.wall_clock(), environment)
 
-    node_setup.create_store(home, fill, write)
+    node_setup.create_store(home, fill, write, environment)
     pin = keys.certificate_fingerprint(certificate)
     return NewServer(org, unit, address, invites.fingerprint_text(pin), codes.letters_of(0), recovery="")
 
@@ -102,7 +103,7 @@ def make_invite(node: Node, person: str, role: str, units: Sequence[str], *, hou
         raise errors.IllegalValue(type="invite", field="name", reason="too_long", max=MOST_PERSON)
     _check_grants(node, role, units)
     expires = node.clock() + hours * _HOUR_MS
-    id_, secret = keys.random_bytes(8), keys.random_bytes(16)
+    id_, secret = node.environment.random_bytes(8), node.environment.random_bytes(16)
     grants = [Grant(unit, role) for unit in dict.fromkeys(units)]
     with node.store.write() as tx:
         for unit in units:

@@ -3,15 +3,14 @@
 import asyncio
 import contextlib
 import itertools
-import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import msgspec
-from anyio import CapacityLimiter, to_thread
+from anyio import CapacityLimiter
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
@@ -28,6 +27,7 @@ from fieldsync.replica import protocol_versions, schema_history
 from fieldsync.replica.node import Node
 from fieldsync.server import enrolment, request_frames
 from fieldsync.server.connections import UnprovedConnections
+from fieldsync.server.execution import Execution, ThreadExecution
 from fieldsync.server.fleet_metrics import FleetFigures
 from fieldsync.server.health import StoreHealth, is_here
 from fieldsync.server.metrics import ServerMetrics
@@ -57,18 +57,22 @@ TIDY_ANYHOW = 60  # seconds after which the store is tidied although many still 
 class ServerApp:
     """The routes over one open node."""
 
-    def __init__(self, node: Node, unproved: UnprovedConnections | None = None) -> None:
+    def __init__(
+        self, node: Node, unproved: UnprovedConnections | None = None, execution: Execution | None = None
+    ) -> None:
         self.node = node
+        self._execution = execution = execution or ThreadExecution()
+        elapsed = node.environment.elapsed
         self._unproved = UnprovedConnections() if unproved is None else unproved
         self.metrics = ServerMetrics()
         with node.store.read() as tx:
-            self._nonces = NonceIssuer(tx.settings.nonce_key)
+            self._nonces = NonceIssuer(tx.settings.nonce_key, node.clock)
         self._plain = FrameCodec()  # for hellos; they are read on the event loop's own thread
         self._codecs: tuple[bytes, dict[bytes, FrameCodec]] = b"", {}
-        self._turns = WriteQueue(node.store)
-        self.pace = RateLimit()
-        self._health = StoreHealth(self._check_health)
-        self._fleet = FleetFigures(lambda: list_fleet(node))
+        self._turns = WriteQueue(node.store, execution)
+        self.pace = RateLimit(elapsed)
+        self._health = StoreHealth(self._check_health, elapsed, execution)
+        self._fleet = FleetFigures(lambda: list_fleet(node), elapsed)
         self._answering = CapacityLimiter(MOST_ANSWERING)
         self._tidying: asyncio.Task[None] | None = None
         handlers: dict[Any, Any] = {  # each gets errors of its own kind, which Starlette's types do not say
@@ -178,7 +182,7 @@ class ServerApp:
 
     async def sync(self, request: Request) -> Response:
         """Frames up, acknowledgement and frames down."""
-        started = time.monotonic()
+        started = self.node.environment.elapsed()
         frames = request_frames.request_frames(request)
         async with contextlib.aclosing(frames):
             opened = await self._open_request(request, frames)
@@ -204,7 +208,7 @@ class ServerApp:
 
     async def _in_threads(self, frames: Iterator[bytes]) -> AsyncGenerator[bytes, None]:
         """Produce an answer's pieces in a few threads; more would only compete."""
-        while (piece := await to_thread.run_sync(next, frames, None, limiter=self._answering)) is not None:
+        while (piece := await self._execution.run(next, frames, None, limiter=self._answering)) is not None:
             yield piece
 
     async def _take_frames(self, serving: SyncServer, frames: AsyncIterator[Frame]) -> None:
@@ -218,14 +222,14 @@ class ServerApp:
 
         try:
             async for tag, payload, _ in frames:
-                batch = await run_in_threadpool(_read_frame, serving, tag, payload)
+                batch = await self._execution.run(_read_frame, serving, tag, payload)
                 wait = self.pace.waiting_seconds(batch.commits[0].device, len(batch.commits)) if batch.commits else 0
                 if wait:  # what came before is taken meanwhile; nothing is acknowledged, nothing lost
                     if work is not None:
                         await work
                     if waiting:
                         work, waiting = turn(waiting), []
-                    await asyncio.sleep(wait)
+                    await self._execution.sleep(wait)
                 waiting.append(batch)
                 if work is not None and (work.done() or len(waiting) == MOST_WAITING):
                     await work
@@ -239,7 +243,7 @@ class ServerApp:
                 await turn(waiting)
 
     async def _after_sync(self, started: float) -> None:
-        self.metrics.seconds.observe(time.monotonic() - started)
+        self.metrics.seconds.observe(self.node.environment.elapsed() - started)
         if self._tidying is None:
             self._tidying = asyncio.create_task(self._run_maintenance())
 
@@ -247,7 +251,7 @@ class ServerApp:
         """Compare arrived records and tidy the store, once concurrent requests have had their turns."""
         try:
             for _ in range(TIDY_ANYHOW // TIDY_SECONDS):
-                await asyncio.sleep(TIDY_SECONDS)
+                await self._execution.sleep(TIDY_SECONDS)
                 if self._turns.at_rest:
                     break
             while await self._turns.run_work(lambda tx: duplicate_hints.compare_arrivals(self.node, tx), MOST_TOGETHER):
@@ -256,7 +260,7 @@ class ServerApp:
                 lambda tx: quarantine.judge_due(self.node, tx, quarantine.MOST_AT_REST), MOST_TOGETHER
             ):
                 pass
-            await run_in_threadpool(self.node.store.run_maintenance)
+            await self._execution.run(self.node.store.run_maintenance)
         finally:
             self._tidying = None
 
@@ -284,7 +288,7 @@ class ServerApp:
             opened = await self._open_request(request, frames)
         asked = messages.decode_message(messages.RenewRequest, opened.only_frame(FrameKind.RENEW, "no renewal"))
         serving = opened.serving
-        letters, common = await run_in_threadpool(
+        letters, common = await self._execution.run(
             device_renewal.enrol_successor, self.node, opened.device, asked, serving.protocol, serving.hello.grants
         )
         first = self._nonces.issue_nonce(device_id(asked.key), 0) if asked.key else b""
@@ -305,7 +309,7 @@ class ServerApp:
             routes.parse_path(request.url.path)[0] != PROTOCOL
         ):  # who joins has a line and the office at hand: update first
             raise errors.PeerOutdated(what="protocol", theirs=asked.protocol, ours=PROTOCOL)
-        answer = await run_in_threadpool(enrolment.enrol_device, self.node, asked)
+        answer = await self._execution.run(enrolment.enrol_device, self.node, asked)
         self.metrics.joins.inc()
         self._note_proved(request)
         codec = FrameCodec()
@@ -328,13 +332,13 @@ class ServerApp:
         """Have strangers who ask without end wait."""
         seconds = self._health.waiting_seconds(request.client.host) if request.client is not None else 0
         if seconds:
-            await asyncio.sleep(seconds)
+            await self._execution.sleep(seconds)
 
     async def show_metrics(self, request: Request) -> Response:
         """Figures for Prometheus."""
         await self._slow_strangers(request)
         here = request.client is None or is_here(request.client.host)
-        fleet = await run_in_threadpool(self._fleet.to_text, each=here)
+        fleet = await self._execution.run(partial(self._fleet.to_text, each=here))
         return PlainTextResponse(self.metrics.to_text() + fleet, media_type="text/plain; version=0.0.4")
 
     async def _refuse_request(self, request: Request, error: errors.FieldsyncError) -> Response:

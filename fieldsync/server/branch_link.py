@@ -75,7 +75,7 @@ def attach_branch(node: Node, invite: Invite) -> Attached:
         if tx.settings.upstream is not None:
             raise errors.Usage(reason="upstream_set")
         recipient = age.public_recipient(tx.settings.age_identity)
-    joined = join_server.request_enrolment(invite, node.key, recipient)
+    joined = join_server.request_enrolment(invite, node.key, recipient, node.environment)
     done = store_join(node, invite, joined.answer)
     with node.store.write() as tx:
         protocol_versions.remember_protocol(tx, joined.answer.server, joined.protocol)

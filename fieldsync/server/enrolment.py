@@ -18,7 +18,10 @@ def enrol_device(node: Node, asked: messages.JoinRequest) -> messages.JoinAnswer
     """Enrol the device that brings an invite, or answer it once more. BadSignature, InviteInvalid, Revoked."""
     protocol_versions.check_protocol(asked.protocol, oldest=PROTOCOL)
     with node.store.read() as tx:
-        pin, nonces = keys.certificate_fingerprint(tx.settings.certificate), NonceIssuer(tx.settings.nonce_key)
+        pin, nonces = (
+            keys.certificate_fingerprint(tx.settings.certificate),
+            NonceIssuer(tx.settings.nonce_key, node.clock),
+        )
     signed = chain.SignedJoin(pin, asked.invite, asked.secret, asked.key, asked.age, asked.letters)
     if not verify_signature(asked.key, chain.signed_join(asked.protocol, signed), asked.signature):
         raise errors.BadSignature

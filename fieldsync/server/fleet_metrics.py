@@ -1,7 +1,6 @@
 """The fleet for Prometheus: counts for everyone; on the server itself also each device, by its letters. No names of persons."""
 
 import threading
-import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
@@ -18,7 +17,7 @@ KINDS = ("server", "branch", "laptop")
 class FleetFigures:
     """Reads the fleet at most once every few seconds, however often it is asked."""
 
-    def __init__(self, look: Callable[[], list[FleetDevice]], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, look: Callable[[], list[FleetDevice]], clock: Callable[[], float]) -> None:
         self._look = look
         self._clock = clock
         self._lock = threading.Lock()

@@ -7,12 +7,10 @@ by the number of connections (connections.py). Monitoring on this computer is ne
 import asyncio
 import ipaddress
 import math
-import time
 from collections.abc import Callable
 
-from starlette.concurrency import run_in_threadpool
-
 from fieldsync.server.connections import address_of
+from fieldsync.server.execution import Execution
 from fieldsync.server.rate_limit import RateLimit
 
 MOST, SECONDS = 300, 60.0
@@ -25,10 +23,11 @@ FRESH = 1.0  # seconds for which one look at the store counts
 class StoreHealth:
     """Looks at the store for all who ask."""
 
-    def __init__(self, look: Callable[[], object], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, look: Callable[[], object], clock: Callable[[], float], execution: Execution) -> None:
         self._look = look
+        self._execution = execution
         self._clock = clock
-        self._pace = RateLimit(MOST, SECONDS, clock)
+        self._pace = RateLimit(clock, MOST, SECONDS)
         self._seen = -math.inf
         self._looking: asyncio.Task[None] | None = None
 
@@ -47,7 +46,7 @@ class StoreHealth:
         await asyncio.shield(self._looking)
 
     async def _check_now(self) -> None:
-        await run_in_threadpool(self._look)
+        await self._execution.run(self._look)
         self._seen = self._clock()
 
 

@@ -15,7 +15,6 @@ import uvicorn
 from cryptography.hazmat.primitives import serialization
 
 from fieldsync import errors
-from fieldsync.crypto.keys import random_bytes
 from fieldsync.replica.node import Node
 from fieldsync.server import connections
 from fieldsync.server.app import ServerApp
@@ -54,7 +53,7 @@ def serve_node(
     app = ServerApp(node, unproved)
     with node.store.read() as tx:
         certificate, private = tx.settings.certificate, tx.settings.certificate_key
-    password = random_bytes(16).hex()
+    password = node.environment.random_bytes(16).hex()
     # the TLS library reads keys from files only: this one lives for a moment, and encrypted
     key = serialization.load_pem_private_key(private, None).private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.BestAvailableEncryption(password.encode()),

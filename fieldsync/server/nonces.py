@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-import time
+from collections.abc import Callable
 
 _TAG = 8
 
@@ -10,12 +10,15 @@ _TAG = 8
 class NonceIssuer:
     """A nonce is the moment of its issue, and a tag that only this server can make."""
 
-    def __init__(self, key: bytes) -> None:
+    def __init__(self, key: bytes, clock: Callable[[], int]) -> None:
         self._key = key
+        self._clock = clock  # milliseconds
+        self._last = 0
 
     def issue_nonce(self, device: bytes, after: int) -> bytes:
         """Return a new nonce for a device, later than the last one it used."""
-        issued = max(time.time_ns() // 1000, after + 1).to_bytes(8, "big")
+        self._last = max(self._clock() * 1000, after + 1, self._last + 1)
+        issued = self._last.to_bytes(8, "big")
         return issued + self._tag(device, issued)
 
     def issue_time(self, device: bytes, nonce: bytes) -> int | None:

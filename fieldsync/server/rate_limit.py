@@ -1,6 +1,5 @@
 """The rate limit for one device's commits: a faulty program, or a stolen device, does not delay others."""
 
-import time
 from collections.abc import Callable
 
 MOST, SECONDS = 20_000, 60.0
@@ -10,7 +9,7 @@ _MANY = 10_000  # devices that are remembered before those at rest are forgotten
 class RateLimit:
     """Counts the commits of each device, applied or not: above `most` per period they are delayed to that rate."""
 
-    def __init__(self, most: int = MOST, seconds: float = SECONDS, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float], most: int = MOST, seconds: float = SECONDS) -> None:
         self._most, self._rate = most, most / seconds
         self._clock = clock
         self._levels: dict[

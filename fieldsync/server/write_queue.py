@@ -9,8 +9,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from anyio import CapacityLimiter, to_thread
+from anyio import CapacityLimiter
 
+from fieldsync.server.execution import Execution
 from fieldsync.store import Store, Tx
 
 MOST_TOGETHER = 2_000  # commits in one transaction, or those of one turn: nobody waits long for the others'
@@ -21,8 +22,9 @@ _Turn = tuple[Callable[[Tx], Any], int, asyncio.Future[Any]]
 class WriteQueue:
     """Takes work for one store; `run_work` returns when it is on the disk."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, execution: Execution) -> None:
         self._store = store
+        self._execution = execution
         self._ahead: deque[_Turn] = deque()
         self._waiting: deque[_Turn] = deque()
         self._working: asyncio.Task[None] | None = None
@@ -62,7 +64,7 @@ class WriteQueue:
             while turns := self._next_turns():
                 works = [work for work, _, _ in turns]
                 try:
-                    done: list[Any] = await to_thread.run_sync(self._store.write_together, works, limiter=self._thread)
+                    done: list[Any] = await self._execution.run(self._store.write_together, works, limiter=self._thread)
                 except Exception as fault:  # noqa: BLE001 - raised in each waiting request; the transaction was rolled back
                     done = [fault] * len(works)
                 for (_, _, future), result in zip(turns, done, strict=True):

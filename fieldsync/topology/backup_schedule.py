@@ -17,7 +17,6 @@ from msgspec import Struct, structs
 
 from fieldsync import errors
 from fieldsync.core.backup_rotation import Rotation, backups_to_keep, last_hour
-from fieldsync.replica import node as nodes
 from fieldsync.replica.node import Node
 from fieldsync.store.node_notes import BackupNote, BackupPlan
 from fieldsync.store.private_files import create_private, flush_to_disk, replace_whole
@@ -256,7 +255,7 @@ def _remove_stale(node: Node, folder: Path) -> None:
     drafts = re.compile(
         rf"fieldsync-{re.escape(node.letters)}-\d{{8}}T\d{{6}}Z{re.escape(ENDING)}\.(new|db|db-wal|db-shm)"
     )
-    now = nodes.wall_clock() / 1000
+    now = node.environment.wall_clock() / 1000
     for path in folder.iterdir():
         if drafts.fullmatch(path.name):
             with suppress(OSError):

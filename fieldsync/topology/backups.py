@@ -16,7 +16,7 @@ from msgspec import Struct, structs
 from fieldsync import errors
 from fieldsync.core import stamp
 from fieldsync.crypto.slots import Slots
-from fieldsync.replica import node as nodes
+from fieldsync.environment import SYSTEM, Environment
 from fieldsync.replica import node_setup
 from fieldsync.replica.node import SLOTS, Node, Unlock
 from fieldsync.store import FILE, open_store
@@ -103,7 +103,7 @@ def _remove_parts(parts: list[Path]) -> None:
         part.unlink(missing_ok=True)
 
 
-def restore_backup(file: Path, home: Path, unlock: Unlock) -> Restored:
+def restore_backup(file: Path, home: Path, unlock: Unlock, environment: Environment = SYSTEM) -> Restored:
     """Make a store in a folder from a copy. BadFile, StoreDamaged, WrongPassphrase."""
     database = home / FILE
     parts = [database.with_name(database.name + end) for end in ("", "-wal", "-shm")]
@@ -119,7 +119,7 @@ def restore_backup(file: Path, home: Path, unlock: Unlock) -> Restored:
                 if kind == "laptop":
                     tx.settings.restored = True
                 else:
-                    store_epochs.begin_after_restore(tx, nodes.wall_clock())
+                    store_epochs.begin_after_restore(tx, environment.wall_clock(), environment)
                 told = Restored(tx.settings.letters, kind, tx.settings.person, tx.count_records())
         finally:
             store.close()

@@ -129,7 +129,7 @@ def renew_device(talk: ServerExchange) -> RenewedDevice:
         known_above = {one for one, *_ in tx.peer_settings(talk.server.id).servers_above}
         elsewhere = [seq for one, seq, _ in tx.receipts(node.device) if seq > low and one not in known_above]
         first = tx.heads_at(node.device, [after + 1]).get(after + 1)
-        fresh = DeviceKey.generate() if first is None else node.key.successor_key(first)
+        fresh = DeviceKey.generate(node.environment) if first is None else node.key.successor_key(first)
         key = fresh if private is None else DeviceKey.from_bytes(private)
         tx.settings.renewing_key = key.to_bytes()
     answer = _request_renewal(talk, key, [low, *sorted(elsewhere)[-1:]])

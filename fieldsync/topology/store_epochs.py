@@ -10,7 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from fieldsync.core import codes
-from fieldsync.crypto.keys import random_bytes
+from fieldsync.environment import Environment
 from fieldsync.replica.node import Node
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Device
@@ -35,21 +35,21 @@ class EpochMeeting(NamedTuple):
 # --- the server -------------------------------------------------------------------------------------------------------
 
 
-def begin_epoch(tx: Tx, now: int) -> bytes:
+def begin_epoch(tx: Tx, now: int, environment: Environment) -> bytes:
     """Begin a new epoch, and return it."""
-    epoch = random_bytes(_SIZE)
+    epoch = environment.random_bytes(_SIZE)
     tx.settings.epoch, tx.settings.epoch_begun = epoch, now
     return epoch
 
 
-def begin_after_restore(tx: Tx, now: int) -> bytes:
+def begin_after_restore(tx: Tx, now: int, environment: Environment) -> bytes:
     """Begin a new epoch after a restore: devices that joined since the backup are unknown here, and their letters are not given again."""
     tx.skip_numbers()
     skipped = _SKIPPED[tx.settings.upstream is not None]
     tx.settings.next_letters += skipped
     number = int.from_bytes(tx.settings.forms[:4], "big") + _FORMS_SKIPPED
     tx.settings.forms_lost = max(number, tx.settings.forms_lost)
-    epoch = begin_epoch(tx, now)
+    epoch = begin_epoch(tx, now, environment)
     # three letters: what was numbered since the backup is not known, so numbers go on in a series that was never begun
     tx.settings.serial_series = codes.letters_of(_THREE_LETTERS[int.from_bytes(epoch) % len(_THREE_LETTERS)])
     return epoch
@@ -73,7 +73,7 @@ def note_contact(node: Node, tx: Tx, device: Device, hello: Hello, *, counted: b
             or any(taken > tx.arrival_of(unit) for unit, taken in _cursors_of_hello(hello).items())
         )
         if lost and not 0 <= node.clock() - begun < _SELDOM_MS:
-            epoch = begin_after_restore(tx, node.clock())
+            epoch = begin_after_restore(tx, node.clock(), node.environment)
         elif hello.answers > answers:
             counted = False  # the device is to tell of it again
     if counted:

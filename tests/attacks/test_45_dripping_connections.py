@@ -18,6 +18,7 @@ from fieldsync.protocol import retry
 from fieldsync.server import connections
 from fieldsync.server.connections import ConnectionLimits, UnprovedConnections
 from fieldsync.server.http_server import open_many
+from tests import cast
 from tests.lines import Relay, closing, get, reply, tls
 from tests.offices import Hand, Office
 
@@ -237,7 +238,7 @@ def test_a_dropped_laptop_retries_within_a_second(own_office: Office) -> None:
             if len(pauses) == 2:
                 line.whole()
 
-        synced = retry.sync_with_retries(own_office["amal"], pause=pause, chance=lambda: 1.0)
+        synced = retry.sync_with_retries(cast.waiting(own_office["amal"], pause, 1.0))
     assert (synced.tries, synced.up.commits) == (3, 3)
     assert pauses == [1, 4]
     own_office.meets("amal", own_office.port)

@@ -6,15 +6,10 @@ import hashlib
 import random
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
-from unittest import mock
 
-from fieldsync.crypto import keys
-from fieldsync.crypto.keys import DeviceKey
-from fieldsync.replica import node as nodes
+from fieldsync.environment import Environment
 from fieldsync.replica import save
 from fieldsync.replica.changes import Changes, NewRecord
 from fieldsync.server import administration
@@ -51,13 +46,21 @@ def record_id(seed: object, label: str, now: int) -> bytes:
     return now.to_bytes(6, "big") + b"\x70" + digest[:1] + b"\x80" + digest[1:8]
 
 
-@contextmanager
-def seeded(chance: random.Random) -> Iterator[None]:
-    """Have the program draw its keys and tokens from a history's own chance, so that one seed is one history."""
-    source = SimpleNamespace(token_bytes=chance.randbytes)
-    generate = classmethod(lambda cls: cls.from_bytes(chance.randbytes(32)))
-    with mock.patch.object(keys, "secrets", source), mock.patch.object(DeviceKey, "generate", generate):
-        yield
+def seeded(
+    seed: str, clock: Callable[[], int] = lambda: BEGIN, sleep: Callable[[float], None] | None = None
+) -> Environment:
+    """Return an environment on a clock of the history's, without threads, whose keys and ids are the same for one seed.
+
+    Without `sleep` nothing may wait.
+    """
+    chance = random.Random(seed)
+    return Environment(
+        clock, lambda: clock() / 1000, sleep or _no_sleep, chance.random, chance.randbytes, threads=False
+    )
+
+
+def _no_sleep(seconds: float) -> None:
+    raise AssertionError(f"something waits for {seconds} seconds")
 
 
 @functools.cache
@@ -66,27 +69,33 @@ def template() -> Path:
     home = Path(tempfile.mkdtemp(prefix="fieldsync-model-"))
     atexit.register(shutil.rmtree, home, ignore_errors=True)
     texts = Book().texts()
-    with seeded(random.Random("template")), mock.patch.object(nodes, "wall_clock", return_value=BEGIN):
-        administration.init_server(home / "hq", fill, org="Office", unit=HQ, address="https://127.0.0.1:9", texts=texts)
-        for name, unit in BRANCHES.items():
-            administration.init_server(
-                home / name, fill, org="x", unit=unit, address="https://127.0.0.1:9", texts=texts
-            )
-            above, branch = open_node(home / "hq", lambda: BEGIN), open_node(home / name, lambda: BEGIN)
-            enrol_branch(above, branch, unit)
-            above.close()
-            branch.close()
-        for name, (server, role, units) in PEOPLE.items():
-            node = open_node(home / server, lambda: BEGIN)
-            join_directly(node, home / name, name, role, units)
-            node.close()
-        _begin(home)
+    environment = seeded("template")
+    for name, unit in {"hq": HQ, **BRANCHES}.items():
+        administration.init_server(
+            home / name,
+            fill,
+            org="Office",
+            unit=unit,
+            address="https://127.0.0.1:9",
+            texts=texts,
+            environment=environment,
+        )
+    for name, unit in BRANCHES.items():
+        above, branch = open_node(home / "hq", environment=environment), open_node(home / name, environment=environment)
+        enrol_branch(above, branch, unit)
+        above.close()
+        branch.close()
+    for name, (server, role, units) in PEOPLE.items():
+        node = open_node(home / server, environment=environment)
+        join_directly(node, home / name, name, role, units)
+        node.close()
+    _begin(home, environment)
     return home
 
 
-def _begin(home: Path) -> None:
+def _begin(home: Path, environment: Environment) -> None:
     """Have Dima register the first shelters, and everybody sync until they have them."""
-    opened = {name: open_node(home / name, lambda: BEGIN) for name in (*SERVERS, *PEOPLE)}
+    opened = {name: open_node(home / name, environment=environment) for name in (*SERVERS, *PEOPLE)}
     for label, unit in FIRST.items():
         new = NewRecord(SHELTER, Changes(set={"name": "x", "place": "y"}), record_id("first", label, BEGIN))
         save.add_records(opened["dima"], [new], unit=unit)

@@ -185,7 +185,7 @@ def _unpacked(world: World, image: str, name: str) -> Path:
     if source.is_dir():
         shutil.copytree(source, fresh)
     else:
-        backups.restore_backup(source, fresh, unlock)
+        backups.restore_backup(source, fresh, unlock, world.environment)
     return fresh
 
 

@@ -1,17 +1,16 @@
 """One history's nodes: real stores in a folder of their own, on clocks that the history sets."""
 
 import itertools
-import random
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from unittest import mock
+
+from msgspec import structs
 
 from fieldsync import errors
-from fieldsync.replica import node as nodes
 from fieldsync.replica.node import Node
 from fieldsync.store.contract import Row
 from tests.cast import open_node, rows
@@ -37,9 +36,7 @@ class World:
     """The nodes of one history, what they are called in its script, and what the driver noted of it."""
 
     def __init__(self, seed: object, people: Sequence[str] = tuple(cast.PEOPLE)) -> None:
-        self._stack = ExitStack()
-        self._stack.enter_context(cast.seeded(random.Random(f"world {seed}")))
-        self._stack.enter_context(mock.patch.object(nodes, "wall_clock", self._wall_clock))
+        self.environment = cast.seeded(f"world {seed}", self._wall_clock, self._sleep)
         self.seed = seed
         self.home = Path(tempfile.mkdtemp(prefix="fieldsync-history-"))
         self.now = cast.BEGIN
@@ -76,9 +73,13 @@ class World:
     def _wall_clock(self) -> int:
         return self.now
 
+    def _sleep(self, seconds: float) -> None:
+        self.now += round(seconds * SECOND)
+
     def open(self, name: str, folder: Path) -> Node:
         """Open a node's store on its clock."""
-        node = open_node(folder, lambda: self.now + self.skews.get(name, 0))  # type: ignore[arg-type]
+        environment = structs.replace(self.environment, wall_clock=lambda: self.now + self.skews.get(name, 0))
+        node = open_node(folder, environment=environment)
         self.nodes[name], self.folders[name] = node, folder
         return node
 
@@ -87,7 +88,6 @@ class World:
         for node in self.nodes.values():
             node.close()
         shutil.rmtree(self.home, ignore_errors=True)
-        self._stack.close()
 
     @property
     def laptops(self) -> list[str]:

@@ -16,6 +16,7 @@ from fieldsync.protocol.tally import SyncTally
 from fieldsync.replica.node import Node
 from fieldsync.wire import messages
 from fieldsync.wire.frames import HEAD, FrameCodec
+from tests import cast
 from tests.lines import Answering, Relay, Thin, closing
 from tests.offices import Office
 from tests.scale import LONG
@@ -64,7 +65,7 @@ def through(office: Office, name: str, side: str, positions: Iterator[int]) -> t
     with closing(Relay(office.port)) as line:
         office.meets(name, line.port)
         cuts = Cuts(line, side, positions)
-        told = retry.sync_with_retries(office[name], tries=1_000, pause=cuts)
+        told = retry.sync_with_retries(cast.waiting(office[name], cuts), tries=1_000)
         assert told.digest == "equal"
         assert told.tries == cuts.count + 1
         return line.up, line.down, cuts.count
@@ -157,7 +158,7 @@ def test_a_stalled_connection_is_closed_and_retried(own_office: Office, monkeypa
             line.still_after = None
             monkeypatch.setattr(lines, "READ_SECONDS", 30)
 
-        synced = retry.sync_with_retries(own_office["amal"], waiting=move_again, pause=lambda _: None)
+        synced = retry.sync_with_retries(cast.waiting(own_office["amal"], lambda _: None), waiting=move_again)
     assert (told[0].reason, told[0].unsent) == ("cut_off", 50)
     assert (synced.tries, synced.up.commits, synced.digest) == (2, 50, "equal")
 
@@ -169,7 +170,7 @@ def test_a_slow_connection_syncs(own_office: Office) -> None:
     cuts = (chance.randrange(3_000, 6_000) for _ in range(2))
     with closing(Thin(own_office.port, rate=100_000, delay=0.02, cuts=cuts)) as line:
         own_office.meets("amal", line.port)
-        synced = retry.sync_with_retries(own_office["amal"], pause=lambda _: None)
+        synced = retry.sync_with_retries(cast.waiting(own_office["amal"], lambda _: None))
         assert line.connections == 3
     assert (synced.tries, synced.digest) == (3, "equal")
 
@@ -198,10 +199,10 @@ def test_an_unknown_unreachable_server_is_not_retried(own_office: Office) -> Non
     own_office.meets("amal", free_port())
     pauses: list[float] = []
     with pytest.raises(errors.Unreachable) as once:
-        retry.sync_with_retries(own_office["amal"], pause=pauses.append)
+        retry.sync_with_retries(cast.waiting(own_office["amal"], pauses.append))
     assert (once.value.facts["unsent"], once.value.facts["tries"], pauses) == (3, 1, [])
     with pytest.raises(errors.Unreachable) as often:
-        retry.sync_with_retries(own_office["amal"], tries=9, pause=pauses.append, chance=lambda: 1.0)
+        retry.sync_with_retries(cast.waiting(own_office["amal"], pauses.append, 1.0), tries=9)
     assert often.value.facts["tries"] == 9
     assert pauses == [2, 4, 8, 16, 32, 60, 60, 60]
 
@@ -215,7 +216,7 @@ def test_retries_without_progress_end(own_office: Office) -> None:
         line.cut_up = 300
         own_office.meets("amal", line.port)
         with pytest.raises(errors.CutOff) as given_up:
-            retry.sync_with_retries(own_office["amal"], pause=pauses.append, waiting=told.append, chance=lambda: 0.0)
+            retry.sync_with_retries(cast.waiting(own_office["amal"], pauses.append, 0.0), waiting=told.append)
         assert line.connections == 6
     assert given_up.value.facts["tries"] == 6
     assert given_up.value.facts["unsent"] == 3
@@ -243,7 +244,7 @@ def test_retry_after_is_respected(own_office: Office, answer: bytes, least: int)
             pauses.append(seconds)
             own_office.meets("amal", own_office.port)
 
-        synced = retry.sync_with_retries(own_office["amal"], pause=pause, chance=lambda: 0.5)
+        synced = retry.sync_with_retries(cast.waiting(own_office["amal"], pause, 0.5))
     assert (synced.tries, synced.up.commits, synced.digest) == (2, 2, "equal")
     assert pauses == [least + 1]
 
@@ -294,4 +295,4 @@ def test_a_refusal_is_not_retried(own_office: Office) -> None:
     with own_office["amal"].store.write() as tx:
         tx.sql("UPDATE server SET pin = ?", (bytes(32),))
     with pytest.raises(errors.WrongServer):
-        retry.sync_with_retries(own_office["amal"], tries=5, pause=lambda _: pytest.fail("it waited"))
+        retry.sync_with_retries(cast.waiting(own_office["amal"], lambda _: pytest.fail("it waited")), tries=5)

@@ -6,6 +6,7 @@ import time
 import pytest
 
 from fieldsync.server.app import ServerApp
+from fieldsync.server.execution import ThreadExecution
 from fieldsync.server.health import FRESH, LONGEST_WAIT, MOST, StoreHealth
 from tests.conftest import Cast
 
@@ -22,7 +23,7 @@ def test_one_store_read_serves_a_second_of_health_checks() -> None:
         time.sleep(0.01)
 
     async def ask() -> None:
-        health = StoreHealth(look, lambda: now[0])
+        health = StoreHealth(look, lambda: now[0], ThreadExecution())
         await asyncio.gather(*(health.check_store() for _ in range(1_000)))
         await health.check_store()
         assert looks == [0.0]
@@ -43,7 +44,7 @@ def test_a_failed_health_read_is_not_cached() -> None:
             raise fault
 
     async def ask() -> None:
-        health = StoreHealth(look, lambda: 0.0)
+        health = StoreHealth(look, lambda: 0.0, ThreadExecution())
         told = await asyncio.gather(*(health.check_store() for _ in range(3)), return_exceptions=True)
         assert [type(one) for one in told] == [OSError] * 3
         await health.check_store()
@@ -56,7 +57,7 @@ def test_a_failed_health_read_is_not_cached() -> None:
 def test_frequent_health_checks_are_delayed_except_local_ones(here: str) -> None:
     """Each address has an allowance per minute; requests from this computer are never delayed."""
     now = [0.0]
-    health = StoreHealth(lambda: None, lambda: now[0])
+    health = StoreHealth(lambda: None, lambda: now[0], ThreadExecution())
     assert [health.waiting_seconds(STRANGER) for _ in range(MOST)] == [0.0] * MOST
     assert 0 < health.waiting_seconds(STRANGER) < LONGEST_WAIT
     waits = [health.waiting_seconds(STRANGER) for _ in range(MOST)]

@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import random
+import secrets
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,6 @@ import msgspec
 import pytest
 import zstandard
 
-from fieldsync.crypto.keys import random_bytes
 from fieldsync.replica import save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
@@ -105,9 +105,9 @@ BODIES: dict[str, Callable[[], bytes]] = {
     "a frame of one gigabyte": lambda: frame(FrameKind.COMMITS, b"x" * 1_000, length=1 << 30),
     "a frame that ends early": lambda: frame(FrameKind.COMMITS, b"x" * 1_000, length=2_000),
     "arrays in arrays": lambda: frame(FrameKind.COMMITS, nested(60_000)),
-    "arrays in rows": lambda: frame(FrameKind.COMMITS, msgspec.msgpack.encode(messages.Commits(random_bytes(16), random_bytes(64), nested(60_000)))),
+    "arrays in rows": lambda: frame(FrameKind.COMMITS, msgspec.msgpack.encode(messages.Commits(secrets.token_bytes(16), secrets.token_bytes(64), nested(60_000)))),
     "text that is none": lambda: frame(FrameKind.COMMITS, b"\x93\xc4\x01\x00\xc4\x01\x00\xa3\xed\xa0\x80"),
-    "another's commits": lambda: frame(FrameKind.COMMITS, msgspec.msgpack.encode(messages.Commits(random_bytes(16), random_bytes(64), b"\x94\x90\x90\x90\xc0"))),
+    "another's commits": lambda: frame(FrameKind.COMMITS, msgspec.msgpack.encode(messages.Commits(secrets.token_bytes(16), secrets.token_bytes(64), b"\x94\x90\x90\x90\xc0"))),
     "a second hello": lambda: frame(FrameKind.HELLO, b"\x90"),
     "an acknowledgement": lambda: frame(FrameKind.ACK, b"\x92\x00\x00"),
     "an unknown kind": lambda: frame(99, b""),  # type: ignore[arg-type]  # that is the point

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from fieldsync import errors
 from fieldsync.replica.node import Node
 from fieldsync.server import write_queue
+from fieldsync.server.execution import ThreadExecution
 from fieldsync.server.write_queue import WriteQueue
 from fieldsync.store import Tx
 from tests.cast import found_office, open_node
@@ -39,7 +40,7 @@ def test_a_failed_request_rolls_back_only_itself(hq: Node, plan: list[tuple[bool
         return do
 
     async def all_at_once() -> list[object]:
-        queue = WriteQueue(hq.store)
+        queue = WriteQueue(hq.store, ThreadExecution())
         return await asyncio.gather(
             *(queue.run_work(work(i, fails=f), weight, ahead=a) for i, (f, weight, a) in enumerate(plan)),
             return_exceptions=True,
@@ -71,7 +72,7 @@ def test_a_large_push_does_not_delay_small_requests(hq: Node, monkeypatch: pytes
     monkeypatch.setattr(type(hq.store), "write_together", counted)
 
     async def play() -> None:
-        queue = WriteQueue(hq.store)
+        queue = WriteQueue(hq.store, ThreadExecution())
         large = [queue.run_work(lambda _: order.append("large"), write_queue.MOST_TOGETHER)]
         small = [queue.run_work(lambda _, i=i: order.append(f"small {i}"), 10) for i in range(9)]  # type: ignore[misc]
         large.append(queue.run_work(lambda _: order.append("large again"), write_queue.MOST_TOGETHER))
@@ -95,7 +96,7 @@ def test_a_failed_transaction_fails_all_its_requests(hq: Node, monkeypatch: pyte
         return do
 
     async def play() -> list[object]:
-        queue = WriteQueue(hq.store)
+        queue = WriteQueue(hq.store, ThreadExecution())
         with monkeypatch.context() as broken:
 
             def full(_store: object, works: list[object]) -> list[object]:

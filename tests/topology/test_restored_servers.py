@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from fieldsync.authority import form_texts, schema_recovery, schema_rollout
+from fieldsync.environment import SYSTEM
 from fieldsync.protocol.bundles import bundle_sync
 from fieldsync.replica import queries, save
 from fieldsync.replica.changes import Changes
@@ -170,7 +171,7 @@ def test_a_branch_detects_a_second_restore_within_the_hour() -> None:
         amal, jbl, hq = tree.nodes["amal"], tree.nodes["jbl"], tree.nodes["hq"]
         home = family(amal, "محمد", location="first")
         with hq.store.write() as tx:
-            epoch = store_epochs.begin_after_restore(tx, tree.clock())
+            epoch = store_epochs.begin_after_restore(tx, tree.clock(), SYSTEM)
         for _ in range(2):
             tree.sync("amal", "jbl")
             tree.sync("jbl", "hq")

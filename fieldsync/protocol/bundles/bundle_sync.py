@@ -15,7 +15,7 @@ import msgspec
 
 from fieldsync import errors
 from fieldsync.crypto import age
-from fieldsync.crypto.keys import DeviceKey, random_bytes
+from fieldsync.crypto.keys import DeviceKey
 from fieldsync.protocol.bundles.endpoints import DownwardBundle, UpwardBundle, chain_at
 from fieldsync.protocol.client import SyncClient
 from fieldsync.protocol.server import SyncServer
@@ -72,7 +72,7 @@ def pack_bundle(node: Node, file: Path, *, again: bool = False, progress: Progre
         )
         protocol = min(protocol_versions.newest_spoken(tx, one.id) or OLDEST for one in servers if one.id in ages)
         heard = max(clock_skew.newest_time_from(tx, one.id) for one in servers)
-    tally, id_ = SyncTally(), random_bytes(16)
+    tally, id_ = SyncTally(), node.environment.random_bytes(16)
     total = sum(one.head - since[id_] for id_, one in devices.items())
     client = SyncClient(node, server, tally, lambda _what, count: progress(count, total, "writing"))
     client.protocol, client.bundled = protocol, True
@@ -144,7 +144,7 @@ def pack_reply(node: Node, file: Path, device: Device, *, progress: Progress = _
             else reserved_entries.stored_entries(tx, reserved_entries.DOWN)
         )
     pieces = tuple(piece for piece in below if piece.number > hello.reserved_told)
-    serving, id_ = SyncServer(node, device, hello, FrameCodec()), random_bytes(16)
+    serving, id_ = SyncServer(node, device, hello, FrameCodec()), node.environment.random_bytes(16)
     states = 0
 
     def frames() -> Iterator[bytes]:

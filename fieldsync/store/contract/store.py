@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
+from fieldsync.environment import SYSTEM, Environment
 from fieldsync.store.contract.authority import AuthorityReads, AuthorityWrites
 from fieldsync.store.contract.bundles import BundleReads, BundleWrites
 from fieldsync.store.contract.channels import ChannelReads, ChannelWrites
@@ -79,10 +80,12 @@ class Store(Protocol):
     def change_counter(self) -> int:
         """Return a number that changes whenever another process has written; own writes do not change it."""
 
-    def open_report_reader(self, views: Iterable[ReportView], unit: str | None, *, sheets: bool) -> ReportReader:
+    def open_report_reader(
+        self, views: Iterable[ReportView], unit: str | None, *, sheets: bool, environment: Environment = SYSTEM
+    ) -> ReportReader:
         """Return a reader of its own for reports, to be closed; of a unit and those below it, or of all.
 
-        With `sheets` it reads them where there are any.
+        With `sheets` it reads them where there are any. Its time limit is measured by `environment`.
         """
 
     def run_maintenance(self) -> None:

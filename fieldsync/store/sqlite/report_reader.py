@@ -5,8 +5,7 @@ reference to one points to the surviving record, so that counting distinct ids c
 """
 
 import re
-import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,12 +49,19 @@ class SqliteReportReader:
     """A reading connection to the store's file, with the views of a scope; closed when the report is made."""
 
     def __init__(
-        self, path: Path, key: bytes, views: Iterable[ReportView], unit: str | None, *, sheets: bool = False
+        self,
+        path: Path,
+        key: bytes,
+        views: Iterable[ReportView],
+        unit: str | None,
+        elapsed: Callable[[], float],
+        *,
+        sheets: bool = False,
     ) -> None:
         self._views = {view.name: view for view in views}
         self._connection = encryption.connect(path, key, cache_kib=_CACHE_KIB)
         self._unit = unit
-        self._until = 0.0
+        self._until, self._elapsed = 0.0, elapsed
         with translate_errors():
             self._connection.execute("BEGIN")
             self._sheets = SqliteReportTableReads(self._connection, NumberCache()).report_tables() if sheets else {}
@@ -133,11 +139,11 @@ class SqliteReportReader:
         shadow = re.search(_SHADOW.replace("NAME", "|".join(self._views)), plain, re.IGNORECASE)
         if shadow:  # a WITH of a view's name would be taken for the view itself
             raise errors.ReportFault(report=name, reason="view_name", what=shadow[1])
-        self._until = time.monotonic() + seconds
+        self._until = self._elapsed() + seconds
         denied: list[str] = []
         self._connection.execute("PRAGMA query_only = ON")
         self._connection.set_authorizer(self._authorizer(denied, sealed=sealed))
-        self._connection.set_progress_handler(lambda: time.monotonic() > self._until, _STEPS)
+        self._connection.set_progress_handler(lambda: self._elapsed() > self._until, _STEPS)
         try:
             try:
                 columns, rows = self._run_sql(sql, facts)
@@ -147,7 +153,7 @@ class SqliteReportReader:
                 self._connection.create_window_function("sum", 1, _WideSum)
                 columns, rows = self._run_sql(sql, facts)
         except (sqlcipher.Error, sqlcipher.Warning) as fault:  # a second statement is a Warning
-            timed_out = "interrupted" in str(fault) and time.monotonic() > self._until
+            timed_out = "interrupted" in str(fault) and self._elapsed() > self._until
             if ("interrupted" in str(fault) and not timed_out) or (is_denial(fault) and not denied):
                 raise KeyboardInterrupt from fault  # Ctrl-C within a handler
             if timed_out:

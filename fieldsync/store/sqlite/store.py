@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fieldsync import errors
+from fieldsync.environment import SYSTEM, Environment
 from fieldsync.store.sqlite import encryption, migrations
 from fieldsync.store.sqlite.bundle_register import SqliteBundleReads, SqliteBundleWrites
 from fieldsync.store.sqlite.commit_log import SqliteCommitWrites
@@ -161,11 +162,11 @@ class SqliteStore:
             return int(self._writer.execute("PRAGMA data_version").fetchone()[0])
 
     def open_report_reader(
-        self, views: "Iterable[ReportView]", unit: str | None, *, sheets: bool
+        self, views: "Iterable[ReportView]", unit: str | None, *, sheets: bool, environment: Environment = SYSTEM
     ) -> "SqliteReportReader":
         from fieldsync.store.sqlite.report_reader import SqliteReportReader
 
-        return SqliteReportReader(self.path, self._key, views, unit, sheets=sheets)
+        return SqliteReportReader(self.path, self._key, views, unit, environment.elapsed, sheets=sheets)
 
     def run_maintenance(self) -> None:
         """Do deferred work: sweep, gather, checkpoint the write-ahead log (readers and writers continue meanwhile)."""

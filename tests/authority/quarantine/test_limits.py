@@ -110,7 +110,7 @@ def test_the_commits_of_a_frame_are_limited_in_size(people: Cast) -> None:
 def test_a_rate_limit_allows_a_burst_of_one_minute() -> None:
     """20,000 commits pass at once; further ones wait their share of time; idle time restores the allowance."""
     now = [0.0]
-    pace = RateLimit(20_000, 60.0, lambda: now[0])
+    pace = RateLimit(lambda: now[0], 20_000, 60.0)
     amal, basim = b"a" * 16, b"b" * 16
     assert [pace.waiting_seconds(amal, 2_000) for _ in range(10)] == [0.0] * 10
     assert pace.waiting_seconds(amal, 2_000) == pytest.approx(6.0)
@@ -125,7 +125,7 @@ def test_a_rate_limit_allows_a_burst_of_one_minute() -> None:
 def test_idle_devices_leave_the_rate_limit_table() -> None:
     """The rate-limit table does not grow without bound."""
     now = [0.0]
-    pace = RateLimit(20_000, 60.0, lambda: now[0])
+    pace = RateLimit(lambda: now[0], 20_000, 60.0)
     for i in range(25_000):
         now[0] += 0.1
         pace.waiting_seconds(i.to_bytes(16, "big"), 10)
@@ -152,7 +152,7 @@ def test_a_flooding_device_is_slowed_down_without_loss(people: Cast) -> None:
 
     async def scene() -> tuple[float, float]:
         app = ServerApp(people.hq)
-        app.pace = RateLimit(200, 0.5)
+        app.pace = RateLimit(time.monotonic, 200, 0.5)
         started = time.monotonic()
 
         async def push(node: Node, count: int, each: int) -> float:

@@ -1,5 +1,6 @@
 """Quarantined commits are judged again when the record, commit or form they await arrives, and cost nothing until then."""
 
+import secrets
 from typing import Any
 
 import pytest
@@ -7,7 +8,6 @@ import pytest
 from fieldsync.authority.permissions import Permit
 from fieldsync.core import record_ids
 from fieldsync.core.commit import Commit
-from fieldsync.crypto.keys import random_bytes
 from fieldsync.replica import commit_writer, queries, save, transfer
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
@@ -47,7 +47,7 @@ def judged(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 def test_commits_awaiting_a_missing_record_are_not_judged_by_other_syncs(people: Cast, judged: list[int]) -> None:
     """Basim edits 300 unknown records; when Amal syncs, only her own commits are judged."""
     for _ in range(300):
-        write(people.basim, random_bytes(16), {"location": "x"})
+        write(people.basim, secrets.token_bytes(16), {"location": "x"})
     assert directly.sync(people.basim, people.hq).refused == 300
     judged.clear()
     save.add_record(people.amal, "household", Changes(set={"family_name": "أحمد"}), unit=JBL)
@@ -62,7 +62,7 @@ def test_an_edit_that_arrives_before_its_record_is_applied_later(people: Cast, j
     """Basim's edit of Amal's record arrives first; it is quarantined and applied once hers arrives."""
     record = save.add_record(people.amal, "household", Changes(set={"family_name": "أحمد"}), unit=JBL)
     write(people.basim, record, {"location": "by the well"})
-    write(people.basim, random_bytes(16), {"location": "x"})
+    write(people.basim, secrets.token_bytes(16), {"location": "x"})
     assert directly.sync(people.basim, people.hq).refused == 2
     assert record_key(record) in awaited(people.hq)
     judged.clear()
@@ -116,7 +116,7 @@ def test_due_commits_are_judged_in_portions(people: Cast, judged: list[int]) -> 
     directly.sync(people.amal, people.hq)
     assert (len(judged), waiting(people.hq)) == (21, 30)
     for _ in range(2):
-        save.edit_record(people.amal, record.hex(), Changes(set={"address": random_bytes(4).hex()}))
+        save.edit_record(people.amal, record.hex(), Changes(set={"address": secrets.token_bytes(4).hex()}))
         directly.sync(people.amal, people.hq)
     assert waiting(people.hq) == 0
 
@@ -143,7 +143,7 @@ def test_quarantined_commits_survive_an_upgrade(people: Cast) -> None:
 
 def test_commits_awaiting_a_person_are_due_for_nothing_else(people: Cast) -> None:
     """A commit that awaits a person is not judged by arrivals; one that awaits a commit is due when that is judged."""
-    write(people.basim, random_bytes(16), {"location": "x"}, {"location": "y"}, {"location": "z"})
+    write(people.basim, secrets.token_bytes(16), {"location": "x"}, {"location": "y"}, {"location": "z"})
     directly.sync(people.basim, people.hq)
     me = people.basim.device
     with people.hq.store.write() as tx:
@@ -152,8 +152,8 @@ def test_commits_awaiting_a_person_are_due_for_nothing_else(people: Cast) -> Non
         for seq, key in ((1, PERSON), (2, commit_key(me, 1)), (3, form_key("household"))):
             tx.sql("DELETE FROM awaited WHERE seq = ?", (seq,))
             tx.sql("INSERT INTO awaited VALUES (?,?,?,?)", (key.kind, key.what, tx.device_number(me), seq))
-        tx.wake_waiting([record_key(random_bytes(16)), form_key("person")])
-        tx.wake_commits(random_bytes(16))
+        tx.wake_waiting([record_key(secrets.token_bytes(16)), form_key("person")])
+        tx.wake_commits(secrets.token_bytes(16))
         assert tx.due_commits(9) == {}
         tx.wake_waiting([form_key("household")])
         assert tx.due_commits(9) == {me: [3]}

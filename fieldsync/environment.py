@@ -1,0 +1,38 @@
+"""What a node takes from its computer: time, randomness, waiting and threads. A simulation hands in its own.
+
+`Node.environment` has it; functions that work without a node take it as an argument.
+"""
+
+import random
+import secrets
+import time
+from collections.abc import Callable
+
+from msgspec import Struct
+
+
+class Environment(Struct, frozen=True):
+    """Time, randomness, waiting and threads.
+
+    wall_clock: the time in milliseconds since 1970.
+    elapsed: seconds since any moment, never set back.
+    sleep: wait for so many seconds.
+    random: a number from 0 up to 1; not for secrets.
+    random_bytes: so many bytes, for keys and ids.
+    threads: whether work may be done in a thread of its own; if not, it is done when its result is needed.
+    """
+
+    wall_clock: Callable[[], int]
+    elapsed: Callable[[], float]
+    sleep: Callable[[float], None]
+    random: Callable[[], float]
+    random_bytes: Callable[[int], bytes]
+    threads: bool = True
+
+
+def _wall_clock() -> int:
+    return time.time_ns() // 1_000_000
+
+
+SYSTEM = Environment(_wall_clock, time.monotonic, time.sleep, random.random, secrets.token_bytes)
+"""The operating system's."""
