@@ -110,7 +110,7 @@ def join_directly(hq: Node, home: Path, name: str, role: str, units: Sequence[st
     key = DeviceKey.from_bytes(
         hashlib.sha256((name + device).encode()).digest()
     )  # the same in every run: ties fall alike
-    identity = age.new_identity()
+    identity = age.new_identity(hq.environment)
     told = enrolment.enrol_device(hq, join_request(invite, key, age.public_recipient(identity)))
 
     def write(tx: Any) -> None:

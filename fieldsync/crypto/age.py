@@ -10,11 +10,32 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from pyrage import x25519
 
 from fieldsync import errors
+from fieldsync.environment import SYSTEM, Environment
+
+_BECH32 = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
+_PREFIX = "age-secret-key-"
+_SECRET_SIZE = 32
 
 
-def new_identity() -> str:
+def new_identity(environment: Environment = SYSTEM) -> str:
     """Return a new X25519 identity as age writes it: AGE-SECRET-KEY-1…, for the encrypted store and nowhere else."""
-    return str(x25519.Identity.generate())
+    number = int.from_bytes(environment.random_bytes(_SECRET_SIZE)) << 4  # 256 bits and 4 of nothing: 52 letters of 5
+    data = [number >> 5 * at & 31 for at in reversed(range(52))]
+    text = "".join(_BECH32[one] for one in (*data, *_bech32_checksum(data)))
+    return f"{_PREFIX}1{text}".upper()
+
+
+def _bech32_checksum(data: Sequence[int]) -> list[int]:
+    """Return the six letters that end a Bech32 text (BIP 173); pyrage refuses a text with others."""
+    prefix = [ord(letter) for letter in _PREFIX]
+    rest = 1
+    for value in (*(one >> 5 for one in prefix), 0, *(one & 31 for one in prefix), *data, 0, 0, 0, 0, 0, 0):
+        top = rest >> 25
+        rest = (rest & 0x1FFFFFF) << 5 ^ value
+        for bit, factor in enumerate((0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)):
+            rest ^= factor if top >> bit & 1 else 0
+    rest ^= 1
+    return [rest >> 5 * (5 - at) & 31 for at in range(6)]
 
 
 def public_recipient(identity: str) -> str:

@@ -77,7 +77,7 @@ def _begin_store(home: Path, fill: Callable[[Slots, bytes], None], environment: 
     def write(tx: Tx) -> None:
         tx.settings.kind = nodes.JOINING
         tx.settings.private_key = DeviceKey.generate(environment).to_bytes()
-        tx.settings.age_identity = age.new_identity()
+        tx.settings.age_identity = age.new_identity(environment)
 
     node_setup.create_store(home, keep, write, environment)
     return kept

@@ -56,22 +56,20 @@ def write_file(path: Path, content: bytes) -> None:
 
 
 class NodeIdentity(Struct, frozen=True):
-    """A new node's identity: `kind` is laptop or server, `age_identity` the key for bundles (default: a new one)."""
+    """A new node's identity: `kind` is laptop or server, `age_identity` the key for bundles."""
 
     kind: str
     org: str
     letters: str
     person: str
     grants: Sequence[Grant]
-    age_identity: str | None = None
+    age_identity: str
 
 
 def write_identity(tx: Tx, key: DeviceKey, identity: NodeIdentity, texts: dict[str, str], now: int) -> None:
     """Write into a new store who it is and which forms it works with."""
-    from fieldsync.crypto import age
-
     settings = tx.settings
-    settings.private_key, settings.age_identity = key.to_bytes(), identity.age_identity or age.new_identity()
+    settings.private_key, settings.age_identity = key.to_bytes(), identity.age_identity
     settings.kind, settings.org = identity.kind, identity.org
     settings.letters, settings.person = identity.letters, identity.person
     settings.grants = tuple(identity.grants)

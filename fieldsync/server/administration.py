@@ -11,7 +11,7 @@ from fieldsync import errors
 from fieldsync.core import codes, stamp
 from fieldsync.core.grants import ROLES, Grant, covering_grant
 from fieldsync.core.units import check_unit
-from fieldsync.crypto import keys
+from fieldsync.crypto import age, keys
 from fieldsync.crypto.slots import Slots
 from fieldsync.environment import SYSTEM, Environment
 from fieldsync.protocol import invites
@@ -79,7 +79,9 @@ def init_server(
     key = keys.DeviceKey.generate(environment)
 
     def write(tx: Tx) -> None:
-        identity = NodeIdentity("server", org, codes.letters_of(0), person, [Grant(unit, "admin")])
+        identity = NodeIdentity(
+            "server", org, codes.letters_of(0), person, [Grant(unit, "admin")], age.new_identity(environment)
+        )
         node_setup.write_identity(tx, key, identity, dict(texts), environment.wall_clock())
         tx.channel_number(unit)
         settings = tx.settings

@@ -1,7 +1,5 @@
 """The report of this node to its server: version, times and counts, nothing about persons."""
 
-import shutil
-
 from fieldsync import errors
 from fieldsync.core.version import VERSION
 from fieldsync.replica.node import Node
@@ -34,7 +32,7 @@ def own_report(node: Node, tx: ReadTx, server: bytes | None = None) -> NodeRepor
 def free_space(node: Node) -> int | None:
     """Return the free space on the store's disk in MiB, or None if unknown."""
     try:
-        return shutil.disk_usage(node.home).free // MIB
+        return node.environment.free_bytes(node.home) // MIB
     except OSError:
         return None
 

@@ -3,6 +3,7 @@
 import io
 from pathlib import Path
 
+import msgspec
 import pyrage
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from fieldsync import errors
 from fieldsync.crypto import age
+from fieldsync.environment import SYSTEM
 
 FROZEN = (Path(__file__).parent / "bundle-1.age").read_bytes()
 IDENTITY = "AGE-SECRET-KEY-1FCUH225KH2R9RPXH5VH5F6DR5SU9SZTZZPHPLHK4YXTJW35T5EWS59GYGU"  # of this file, and nobody's
@@ -27,6 +29,15 @@ def test_the_frozen_file_opens() -> None:
     """With its identity, here and with the library alone."""
     assert opened(FROZEN) == CONTENT
     assert pyrage.decrypt(FROZEN, [pyrage.x25519.Identity.from_str(IDENTITY)]) == CONTENT
+
+
+def test_a_new_identity_is_what_the_environment_draws() -> None:
+    """The text is the one that age itself writes for 32 bytes 0x42 (filippo.io/age, age_test.go), and pyrage reads each."""
+    fixed = msgspec.structs.replace(SYSTEM, random_bytes=lambda size: b"\x42" * size)
+    assert age.new_identity(fixed) == "AGE-SECRET-KEY-1GFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPQ4EGAEX"
+    drawn = [age.new_identity() for _ in range(100)]
+    assert [str(pyrage.x25519.Identity.from_str(one)) for one in drawn] == drawn
+    assert len(set(drawn)) == 100
 
 
 def test_only_recipients_can_read_a_file() -> None:

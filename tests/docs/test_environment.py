@@ -1,4 +1,4 @@
-"""Time, randomness, waiting and threads are arguments: only the modules listed here take them from the operating system."""
+"""Time, randomness, waiting, free space and threads are arguments: only the modules listed here take them from the operating system."""
 
 import ast
 from collections.abc import Iterator
@@ -16,11 +16,11 @@ MODULES = {
 HARMLESS = {"threading.Lock", "threading.RLock", "threading.local", "uuid.UUID"}  # decide nothing by themselves
 CALLS = {
     "asyncio.sleep", "asyncio.to_thread", "os.urandom", "os.getrandom", "x509.random_serial_number", "to_thread.run_sync",
-    "datetime.now", "datetime.utcnow", "datetime.today", "date.today",
+    "shutil.disk_usage", "os.statvfs", "datetime.now", "datetime.utcnow", "datetime.today", "date.today",
 }  # fmt: skip
 GENERATES = {"Identity.generate", "Ed25519PrivateKey.generate", "ec.generate_private_key", "rsa.generate_private_key"}
 TAKERS = {
-    "DeviceKey.generate", "Slots.create", "create_store", "init_server", "join_server.join_server", "open_node",
+    "DeviceKey.generate", "age.new_identity", "Slots.create", "create_store", "init_server", "join_server.join_server", "open_node",
     "open_report_reader", "restore_backup",
 }  # fmt: skip
 """Functions that take the computer's environment where they are handed none: for commands, tests and others' programs."""
@@ -39,12 +39,13 @@ OWN = {
     "commands/support/completion.py": "opens a store for a command",
     "commands/support/secrets.py": "offers a person words for a passphrase",
     "commands/upstream.py": "a command, before its store is open",
-    "crypto/age.py": "pyrage draws by itself; a temporary file's name",
+    "crypto/age.py": "a temporary file's name",
     "crypto/keys.py": "the TLS certificate, which no record depends on",
     "protocol/prefetch.py": "threads only where the environment has them",
     "server/backup_timer.py": "a thread that calls `look` in a running server",
     "server/execution.py": "what ServerApp takes where it is handed nothing else",
     "server/http_server.py": "the TLS library reads its key from a file",
+    "store/sqlite/encryption.py": "finds out what an I/O error of the disk means",
     "ui/review/bulk.py": "a screen's loop",
     "ui/review/deciding.py": "a screen's loop",
     "ui/review/review_screen.py": "a screen's loop",

@@ -10,6 +10,7 @@ from tests.model import stories
 from tests.model.history import invent, play
 from tests.model.shrink import shrink
 from tests.model.stories import Failure
+from tests.model.trace import Trace
 
 
 def main() -> int:
@@ -24,6 +25,7 @@ def main() -> int:
     parser.add_argument("--keep-going", action="store_true", help="do not stop at the first that fails")
     parser.add_argument("--keep", type=Path, help="write failing histories into this folder, as stories")
     parser.add_argument("--no-shrink", action="store_true", help="tell failing histories in full")
+    parser.add_argument("--trace", type=Path, help="write what happened into this file, one line per event")
     parser.add_argument("--play", type=Path, help="play a story and no more")
     asked = parser.parse_args()
     skip = frozenset(asked.skip.split(",")) - {""}
@@ -43,7 +45,11 @@ def _run(asked: argparse.Namespace, skip: frozenset[str]) -> int:
     lived = failed = 0
     print(f"seeds from {seed} on", flush=True)
     while lived < most and (end is None or time.monotonic() < end):
-        failure = invent(seed + lived, asked.steps, skip, frozenset(asked.without.split(",")))
+        trace = Trace(keep=asked.trace is not None)
+        failure = invent(seed + lived, asked.steps, skip, frozenset(asked.without.split(",")), trace)
+        if asked.trace is not None:
+            with asked.trace.open("ab") as file:
+                file.write(f"seed {seed + lived}\n".encode() + trace.to_bytes())
         lived += 1
         if failure is not None:
             failed += 1

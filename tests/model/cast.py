@@ -1,6 +1,7 @@
 """The people and servers of the histories, founded once for each process and copied for each history."""
 
 import atexit
+import base64
 import functools
 import hashlib
 import random
@@ -19,6 +20,7 @@ from tests.model.forms import Book
 from tests.model.oracle.fields import SHELTER
 from tests.tree import enrol_branch
 
+FREE = 64 << 30  # bytes on every disk
 BEGIN = 1_793_607_300_000  # milliseconds since 1970: when every history begins
 HQ, JBL, QRD, PARTNER_UNIT = "LAT", "LAT/JBL", "LAT/QRD", "LAT/ALBIR"
 BRANCHES = {"jbl": JBL, "qrd": QRD}
@@ -55,7 +57,13 @@ def seeded(
     """
     chance = random.Random(seed)
     return Environment(
-        clock, lambda: clock() / 1000, sleep or _no_sleep, chance.random, chance.randbytes, threads=False
+        clock,
+        lambda: clock() / 1000,
+        sleep or _no_sleep,
+        chance.random,
+        chance.randbytes,
+        lambda _folder: FREE,
+        threads=False,
     )
 
 
@@ -80,6 +88,7 @@ def template() -> Path:
             texts=texts,
             environment=environment,
         )
+        _forget_certificate(home / name, environment)
     for name, unit in BRANCHES.items():
         above, branch = open_node(home / "hq", environment=environment), open_node(home / name, environment=environment)
         enrol_branch(above, branch, unit)
@@ -91,6 +100,15 @@ def template() -> Path:
         node.close()
     _begin(home, environment)
     return home
+
+
+def _forget_certificate(home: Path, environment: Environment) -> None:
+    """Put a text in the place of a server's certificate, whose signature is the library's own chance: here no TLS looks at it."""
+    node = open_node(home, environment=environment)
+    text = base64.b64encode(environment.random_bytes(32)).decode()
+    with node.store.write() as tx:
+        tx.settings.certificate = f"-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n".encode()
+    node.close()
 
 
 def _begin(home: Path, environment: Environment) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from tests.model import at_headquarters, cast, checks, ending, endings, everywhere, offices, people
 from tests.model.operations import OPERATIONS, Step, perform
 from tests.model.stories import Failure, kept
+from tests.model.trace import Trace
 from tests.model.world import Broken, World
 
 _REGISTERED = (offices, people, at_headquarters, everywhere)  # the modules with all operations and checks
@@ -16,6 +17,7 @@ def invent(
     length: int,
     skip: frozenset[str] = frozenset(),
     without: frozenset[str] = frozenset(),
+    trace: Trace | None = None,
 ) -> Failure | None:
     """Make up a history of so many steps and live it; return how it failed. One seed is one history.
 
@@ -55,7 +57,7 @@ def invent(
                 return steps[-1]
         return None
 
-    return _live(seed, sorted(names), following, steps, skip)
+    return _live(World(seed, sorted(names), trace), following, steps, skip)
 
 
 def play(
@@ -63,27 +65,31 @@ def play(
 ) -> Failure | None:
     """Live a history from its script; return how it failed."""
     left = list(script)
-    return _live(seed, people, lambda _world: left.pop(0) if left else None, script, skip)
+    return _live(World(seed, people), lambda _world: left.pop(0) if left else None, script, skip)
 
 
 def _live(
-    seed: object,
-    people: Sequence[str],
+    world: World,
     following: Callable[[World], Step | None],
     steps: Sequence[Step],
     skip: frozenset[str],
 ) -> Failure | None:
-    world = World(seed, people)
     world.skip = skip
+    people = tuple(world.laptops)
     try:
         while (step := following(world)) is not None:
             held = checks.held(world)
-            perform(world, step)
+            world.trace.note(world.step + 1, *step.json())
+            code = perform(world, step)
+            world.trace.note("", "ended", code or "well")
             checks.after_step(world, held)
         ending.settle(world)
+        for name, node in world.nodes.items():
+            world.trace.state(name, node)
         endings.at_the_end(world)
     except Broken as broken:
-        return Failure(seed, tuple(people), tuple(steps), broken.check, broken.what)
+        world.trace.note("broken", broken.check)
+        return Failure(world.seed, people, tuple(steps), broken.check, broken.what)
     finally:
         world.close()
     return None

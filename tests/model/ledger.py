@@ -9,6 +9,7 @@ from fieldsync.core.state import registers
 from fieldsync.replica.node import Node
 from fieldsync.store.contract import Row
 from tests.model.oracle.commits import Commit, Dot, field_of, read, writes
+from tests.model.trace import Trace
 
 Identity = tuple[str, int, bytes]
 
@@ -44,6 +45,7 @@ class Fact:
 class Ledger:
     """All commits of a history."""
 
+    trace: Trace
     commits: dict[bytes, Commit] = field(default_factory=dict)  # by hash
     by_record: dict[bytes, list[Commit]] = field(default_factory=lambda: defaultdict(list))
     by_dot: dict[Dot, list[Commit]] = field(default_factory=lambda: defaultdict(list))
@@ -64,6 +66,7 @@ class Ledger:
                 for logged in tx.commits_behind(device.id, before):
                     if logged.body is None:
                         continue
+                    self.trace.note("", name, "has", device.letters, logged.seq, logged.body)
                     one = self.commits.get(logged.hash) or self._add(read(logged.body))
                     self.holders[one.identity].add(name)
                     if device.id == node.device:

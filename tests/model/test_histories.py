@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cast import ROOT
 from tests.model import stories
 from tests.model.history import invent, play
 from tests.model.shrink import shrink
@@ -46,23 +47,19 @@ def test_past_failures_do_not_return(file: Path) -> None:
     assert failure is None, f"{failure.check}: {failure.what}\n{stories.told(story.steps)}"
 
 
-def test_a_seed_determines_the_history() -> None:
-    """The same seed gives the same steps, ids and stamps, so that failures can be repeated."""
-    from tests.model import history
-    from tests.model.world import World
-
-    seen: list[list[bytes]] = []
-    ended = World.close
-
-    def close(world: World) -> None:
-        seen.append(sorted(world.ledger.commits))
-        ended(world)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(World, "close", close)
-        told = [history.invent(7, 30) for _ in range(2)]
-    assert seen[0] == seen[1]
-    assert told[0] == told[1]
+def test_a_seed_determines_every_byte_of_the_trace(tmp_path: Path) -> None:
+    """In any process and time zone, whatever order sets have: steps, commits, frames and digests of a few histories."""
+    traces = []
+    for zone, order in (("UTC", "1"), ("Asia/Damascus", "2")):
+        file = tmp_path / order
+        command = [sys.executable, "-m", "tests.model", "--seed", "1000", "--histories", "4", "--steps", "40"]
+        subprocess.run(
+            [*command, "--trace", str(file)], check=True, stdout=subprocess.DEVNULL, cwd=ROOT,
+            env={**os.environ, "PYTHONHASHSEED": order, "TZ": zone},
+        )  # fmt: skip
+        traces.append(file.read_bytes().splitlines())
+    assert len(traces[0]) > 1_000
+    assert [pair for pair in zip(*traces, strict=True) if pair[0] != pair[1]][:3] == []
 
 
 @pytest.mark.parametrize("module", ["tests.model.history", "benchmarks", "docs.recorded"])

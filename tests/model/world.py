@@ -19,6 +19,7 @@ from tests.model.forms import Book
 from tests.model.ledger import Fact, Identity, Ledger
 from tests.model.oracle.commits import Commit
 from tests.model.oracle.fields import SHELTER
+from tests.model.trace import Trace
 
 SECOND, MINUTE, HOUR = 1_000, 60_000, 3_600_000
 
@@ -35,7 +36,8 @@ class Broken(AssertionError):
 class World:
     """The nodes of one history, what they are called in its script, and what the driver noted of it."""
 
-    def __init__(self, seed: object, people: Sequence[str] = tuple(cast.PEOPLE)) -> None:
+    def __init__(self, seed: object, people: Sequence[str] = tuple(cast.PEOPLE), trace: Trace | None = None) -> None:
+        self.trace = trace or Trace(keep=False)
         self.environment = cast.seeded(f"world {seed}", self._wall_clock, self._sleep)
         self.seed = seed
         self.home = Path(tempfile.mkdtemp(prefix="fieldsync-history-"))
@@ -55,7 +57,7 @@ class World:
         self.copied: set[str] = set()  # nodes of which a copy was put back or cloned
         self.book = Book()
         self.books: dict[bytes, Book] = {}  # all that headquarters ever published
-        self.ledger = Ledger()
+        self.ledger = Ledger(self.trace)
         self.skip: frozenset[str] = frozenset()  # checks that are not made
         self.told: dict[str, tuple[tuple[str, str], ...]] = {}  # the grants that headquarters told a laptop last
         self.news: dict[
@@ -153,7 +155,7 @@ class World:
         """Sync a node with a server, and note what the server took."""
         known = self.revoked_at(server)
         try:
-            tally = line.sync(self.nodes[name], self.nodes[server], cut)
+            tally = line.sync(self.nodes[name], self.nodes[server], cut, self.trace)
             if server == "hq":
                 self.told[name] = tuple((grant.unit, grant.role) for grant in self.nodes[name].grants)
             return tally
