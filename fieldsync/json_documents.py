@@ -14,7 +14,7 @@ from fieldsync.casework import agenda, approvals, cases, eligibility, record_pag
 from fieldsync.commands import files, overlaps, overview, reports, review, unlock
 from fieldsync.commands.support import completion, secrets
 from fieldsync.demo import results
-from fieldsync.exchange.tables import export_records, import_records
+from fieldsync.exchange.tables import export_records, imported_file
 from fieldsync.replica import history, transfer
 from fieldsync.replica.queries import Record
 from fieldsync.reports import run
@@ -146,7 +146,7 @@ DOCUMENTS: Mapping[str, tuple[Output, ...]] = MappingProxyType(
         "duplicates split": (Output(duplicate_pairs.ComparedPair),),
         "duplicates not-same": (Output(duplicate_pairs.ComparedPair),),
         "duplicates bulk": (Output(duplicate_bulk.BulkMerge),),
-        "import": (Output(import_records.ImportedFile),),
+        "import": (Output(imported_file.ImportedFile),),
         "export": (Output(export_records.ExportedFile),),
         "report": (
             Output(run.ReportDocument),

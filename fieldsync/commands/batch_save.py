@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from fieldsync import errors
-from fieldsync.commands import bar, settings_of, tables, tell
+from fieldsync.commands import asks, bar, settings_of, tables, tell
 from fieldsync.commands.support.settings import at_terminal
 
 if TYPE_CHECKING:
@@ -51,6 +51,32 @@ def may_go_on(ctx: typer.Context, node: "Node", alike: "Sequence[SimilarRecord]"
     if duplicate_view.go_on(out, node, alike):
         return True
     out.say("pairs_not_saved")
+    return False
+
+
+def may_use_unit(ctx: typer.Context, node: "Node", unit: str | None, *, yes: bool) -> bool:
+    """Say on standard error that a new record's unit is not known here yet, and ask a person, who may have mistyped it. UnitRefused."""
+    from fieldsync.core.units import is_unit
+    from fieldsync.replica.record_units import similar_to_unknown
+    from fieldsync.ui.terminal import output
+
+    if unit is None or not is_unit(unit):  # what is no unit is refused with the record
+        return True
+    node.may_write(unit)
+    with node.store.read() as tx:
+        near = similar_to_unknown(node, tx, unit)
+    if near is None:
+        return True
+    out, settings = tables(ctx), settings_of(ctx)
+    if settings.json:
+        return True
+    notice = [out.phrase("unit_new", unit=unit)]
+    if near:
+        notice.append(out.phrase("unit_similar", near=out.several(near)))
+    output.write_stderr(" ".join(notice), settings.language, settings.rtl)
+    if not asks(ctx, yes=yes) or out.agrees("unit_new_ask"):
+        return True
+    out.say("unit_not_saved")
     return False
 
 

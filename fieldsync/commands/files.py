@@ -19,7 +19,8 @@ from fieldsync.schema import given_names
 from fieldsync.ui.views.schema_news import LeftPart
 
 if TYPE_CHECKING:
-    from fieldsync.exchange.tables.import_records import ImportedFile
+    from fieldsync.exchange.tables.imported_file import ImportedFile
+    from fieldsync.ui.views.doubtful_rows import DoubtfulRows
     from fieldsync.ui.views.tables import Tables
 
 
@@ -70,6 +71,9 @@ def import_file(
     skip_bad: Annotated[
         bool, Option("--skip-bad", help="Import the good rows; bad ones are left in the file beside it.")
     ] = False,
+    skip_identical: Annotated[
+        bool, Option("--skip-identical", help="Import one of several rows that say the same and name no record.")
+    ] = False,
 ) -> None:
     """Import records, all or none; bad rows are written beside the file with the reason.
 
@@ -79,9 +83,9 @@ def import_file(
     Example: fieldsync import households.xlsx --type household --map "Family=family_name" --map-value housing:rented=rent --dry-run
     """
     from fieldsync.commands.support import change_arguments
-    from fieldsync.exchange.tables import header_detection, import_records, value_maps
+    from fieldsync.exchange.tables import header_detection, import_records, imported_file, value_maps
     from fieldsync.ui.terminal import messages
-    from fieldsync.ui.views import column_mapping
+    from fieldsync.ui.views import column_mapping, doubtful_rows
 
     settings = settings_of(ctx)
     given = change_arguments.columns(map_ or ())
@@ -91,7 +95,7 @@ def import_file(
     with opened(ctx, lasting=True) as node:
         kind = given_names.type_named(node.schema, type_)
         type_ = kind.name
-        said = value_maps.parse_maps(map_value or (), kind)
+        said, only_sure = value_maps.parse_maps(map_value or (), kind), asking and not dry_run
         if asking:
             found, before = header_detection.propose_mapping(node, path, type_, given, sheet=sheet)
             if not before and not column_mapping.confirmed(tables(ctx), kind, found):
@@ -100,13 +104,20 @@ def import_file(
         while True:
             try:
                 with _left_alone(ctx, "import_left"), bar(ctx) as progress:
+                    options = import_records.ImportOptions(
+                        given, key, sheet, unit, dry_run, skip_bad, skip_identical, only_sure, said
+                    )
                     told = import_records.import_file(
-                        node, path, type_, import_records.ImportOptions(given, key, sheet, unit, dry_run, skip_bad, said),
+                        node,
+                        path,
+                        type_,
+                        options,
                         progress=progress,
                         words=lambda facts: messages.reason_text(
-                            messages.label_facts({"type": type_, **facts}, settings.language, node.schema), settings.language
+                            messages.label_facts({"type": type_, **facts}, settings.language, node.schema),
+                            settings.language,
                         ),
-                    )  # fmt: skip
+                    )
             except errors.BadRows as refused:
                 more = (
                     column_mapping.values_asked(tables(ctx), kind, refused.unknown, reading, skip_bad=skip_bad)
@@ -115,13 +126,38 @@ def import_file(
                 )
                 if not more:
                     if not settings.json:
-                        for one in import_records.first_rejected(refused):
+                        for one in imported_file.first_rejected(refused):
                             column_mapping.reason(tables(ctx), one.row, one.column, one.because)
                     raise
                 said = value_maps.merge_maps(said, more)
             else:
-                break
+                if not only_sure or not told.dry_run:
+                    break
+                answer = doubtful_rows.ask_about(tables(ctx), kind, _doubts(told, skipped=skip_identical))
+                if answer is None:
+                    raise errors.Usage(reason="import_doubts")
+                only_sure, skip_identical = False, skip_identical or answer == doubtful_rows.ONE
+        if not settings.json and (not asking or dry_run):  # the document has them
+            _write_notices(ctx, doubtful_rows.notices(tables(ctx), kind, _doubts(told, skipped=skip_identical)))
         tell(ctx, told, lambda out: _imported(out, told))
+
+
+def _doubts(told: "ImportedFile", *, skipped: bool) -> "DoubtfulRows":
+    from fieldsync.ui.views.doubtful_rows import DoubtfulRows
+
+    return DoubtfulRows(
+        told.identical or [],
+        [(one.field, one.count, one.rows) for one in told.nameless or ()],
+        [(one.unit, one.near, one.rows) for one in told.new_units or ()],
+        skipped=skipped,
+    )
+
+
+def _write_notices(ctx: typer.Context, notices: "list[str]") -> None:
+    from fieldsync.ui.terminal import output
+
+    for notice in notices:
+        output.write_stderr(notice, settings_of(ctx).language, settings_of(ctx).rtl)
 
 
 def _imported(out: "Tables", told: "ImportedFile") -> None:

@@ -83,6 +83,8 @@ def add(
     with opened(ctx, lasting=asking) as node:
         session = Session(node)
         type = given_names.type_named(node.schema, type).name
+        if not batch_save.may_use_unit(ctx, node, unit, yes=anyway):
+            return
         if row:
             given, alike = batch_save.asked(
                 ctx,

@@ -22,14 +22,20 @@ def check_known_unit(node: Node, tx: ReadTx, unit: str) -> str:
 
     Known are the units of the servers' lists, the user's own, and those of this node's channels. Without a list every unit is accepted.
     """
-    check_unit(unit)
+    near = similar_to_unknown(node, tx, check_unit(unit))
+    if near is None:
+        return unit
+    raise errors.UnitRefused(unit=unit, reason="unknown" if near else "no_unit", near=near)
+
+
+def similar_to_unknown(node: Node, tx: ReadTx, unit: str) -> list[str] | None:
+    """Return the known units that an unknown one is similar to; None for a known unit, or where no list is here yet."""
     listed = {known for server in tx.servers() for known in tx.peer_settings(server.id).units}
     if not listed or unit in listed or unit in node.units or any(map(tx.has_unit, (unit, unit + BELOW, unit + ABOVE))):
-        return unit
+        return None
     from difflib import get_close_matches  # only where something is wrong
 
-    near = get_close_matches(unit, sorted(listed), n=3)
-    raise errors.UnitRefused(unit=unit, reason="unknown" if near else "no_unit", near=near)
+    return get_close_matches(unit, sorted(listed), n=3)
 
 
 def unit_of(tx: ReadTx, row: Row) -> str:

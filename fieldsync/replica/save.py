@@ -14,7 +14,7 @@ from fieldsync.core.deletion import deletion_value
 from fieldsync.core.grants import CASEWORKER, DECIDERS, PARTNER, SUPERVISOR
 from fieldsync.core.register import EMPTY, Value
 from fieldsync.core.state import State, register_of, registers
-from fieldsync.core.units import shared_with
+from fieldsync.core.units import check_unit, shared_with
 from fieldsync.replica import composite_fields, form_drafts, merge_arrivals
 from fieldsync.replica.changes import Changes, Draft, Fields, NewRecord
 from fieldsync.replica.commit_writer import commit_drafts, next_code
@@ -89,7 +89,7 @@ def draft_new(
     """
     kind = node.schema.type(new.type)
     fields = new_fields(node, tx, kind, new.changes, after=after)
-    unit = unit or _home_unit(node, tx, kind, fields)
+    unit = check_unit(unit) if unit else _home_unit(node, tx, kind, fields)
     check_authority(kind, fields, {}, node.may_write(unit, shared_with(unit)).role, new=True)
     fields |= {"_unit": unit, "_code": new.code or next_code(node, tx, unit)[0]}
     return Draft(

@@ -129,6 +129,46 @@ def test_the_question_about_a_word_says_what_enter_does(world: World) -> None:
     assert (refused.code, "?: refuse its rows, and so the file" in " ".join(refused.out.split())) == (3, True), refused
 
 
+def test_doubtful_rows_are_asked_about(world: World) -> None:
+    """On a terminal nothing is imported without an answer; scripts get notices on standard error, and in the document."""
+    path = world.folder / "twice.csv"
+    path.write_text("family_name,size_stated\nعلي,3\nحسن,4\nعلي,3\n-,2\n", encoding="utf-8")
+    words = ("import", str(path), "--type", "household")
+    stopped = world.here("amal", *words, "--lang", "en", typed="y\n\n")
+    assert (stopped.code, world.here("amal", "list", "household", "--json").json) == (2, [])
+    said = " ".join(stopped.out.split())
+    assert "Rows 2, 4 are identical in the imported columns; each makes a record." in said
+    assert "One row has no value for Family name: 5." in said
+    dry = world.here("amal", *words, "--dry-run", "--lang", "ar")
+    assert dry.code == 0
+    assert "الصفوف 2، 4 متطابقة" in dry.err
+    assert "صف واحد دون قيمة في الحقل «اسم العائلة»: 5." in dry.err
+    told = world.here("amal", *words, "--dry-run", "--json").json
+    assert (told["added"], told["identical"], told["nameless"][0]["rows"]) == (4, [[2, 4]], [5])
+    one = world.here("amal", *words, "--lang", "en", typed="y\n1\n")
+    assert (one.code, "Imported: 3 new" in one.out) == (0, True), one
+    more = world.folder / "more.csv"
+    more.write_text("family_name,size_stated\nسعيد,3\nسعيد,3\n", encoding="utf-8")
+    script = world.here("amal", "import", str(more), "--type", "household", "--lang", "en")
+    assert (script.code, "Imported: 2 new" in script.out, "--skip-identical" in script.err) == (0, True, True), script
+
+
+def test_a_new_unit_is_reported(world: World) -> None:
+    """A unit below one's own that nobody has used: with similar ones, and a question where a person can answer."""
+    world.start()
+    assert world.here("samar", "sync").code == 0
+    unit = world.here("samar", "status", "--json").json["units"][0]
+    new = f"{unit}/JBLA"
+    words = ("add", "household", "--set", "family_name=علي", "--unit", new, "--lang", "en")
+    asked = world.here("samar", *words, typed="n\n")
+    assert (asked.code, "Not saved." in asked.out) == (0, True), asked
+    assert f"The unit {new} is not known here yet. Similar units: {unit}/JBL" in " ".join(asked.err.split())
+    saved = world.here("samar", *words)
+    assert (saved.code, "is not known here yet" in saved.err) == (0, True)
+    again = world.here("samar", *words, "--anyway")
+    assert (again.code, again.err) == (0, "")
+
+
 def test_rejected_rows_are_told_in_arabic(world: World) -> None:
     """The file beside the import has Arabic columns and separators; corrected, it is imported without them."""
     (world.folder / "f.csv").write_text("family_name,registered_on,housing\nعلي,2026-13-01,قصر\n", encoding="utf-8")

@@ -6,11 +6,14 @@ from typing import Any
 
 import openpyxl
 import pytest
+from msgspec import UNSET
 
 from fieldsync import errors
 from fieldsync.exchange.tables import import_records, value_maps
 from fieldsync.exchange.tables.import_records import ImportOptions
 from fieldsync.exchange.xlsform import convert, write_folder
+from fieldsync.replica import save
+from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
 from fieldsync.schema import load
 from fieldsync.server.publish_schema import publish_schema
@@ -215,3 +218,71 @@ def test_blanks_beyond_the_last_column_are_no_cells(people: Cast, tmp_path: Path
     path = _csv(tmp_path, [["family_name"], ["علي", " ", "", "\u00a0"], ["حسن", "x"]])
     told = import_records.import_file(people.amal, path, "household", ImportOptions(skip_bad=True))
     assert (told.added, told.rejected, _names(people.amal)) == (1, 1, {"علي"})
+
+
+def test_identical_rows_are_reported(people: Cast, tmp_path: Path) -> None:
+    """Each makes a record unless one of them is wanted; rows that were imported before, or name a record, are not reported."""
+    rows = [["family_name", "size_stated", "phones"], ["علي", "4", "0944123456, 0933111222"], ["حسن", "2", ""]]
+    once = _csv(tmp_path, rows)
+    told = import_records.import_file(people.amal, once, "household")
+    assert (told.added, told.identical) == (2, UNSET)
+    rows = [
+        *rows,
+        ["علي", "04", "0933111222, 0944123456"],
+        ["درويش", "7", ""],
+        ["", "", ""],
+        ["درويش", "7", ""],
+        ["درويش", "7", ""],
+    ]
+    path = _csv(tmp_path, rows, "more.csv")
+    told = import_records.import_file(people.amal, path, "household", ImportOptions(only_sure=True))
+    assert (told.dry_run, told.added, told.unchanged, told.identical) == (True, 4, 2, [[2, 4], [5, 7, 8]])
+    assert len(_records(people.amal)) == 2
+    options = ImportOptions(only_sure=True, skip_identical=True)
+    told = import_records.import_file(people.amal, path, "household", options)
+    assert (told.dry_run, told.added, told.unchanged, told.identical) == (False, 1, 5, [[2, 4], [5, 7, 8]])
+    assert len(_records(people.amal)) == 3
+    path = _csv(tmp_path, [*rows, ["سعيد", "1", ""]], "all.csv")
+    told = import_records.import_file(people.amal, path, "household")
+    assert (told.added, told.unchanged, told.identical) == (4, 3, [[2, 4], [5, 7, 8]])
+    assert len(_records(people.amal)) == 7
+    codes = [one.code for one in _records(people.amal)]
+    same = [["code", "size_stated"], [codes[0], "9"], [codes[1], "9"]]
+    assert import_records.import_file(people.amal, _csv(tmp_path, same, "codes.csv"), "household").identical is UNSET
+
+
+def test_rows_without_a_name_are_reported(people: Cast, tmp_path: Path) -> None:
+    """A name left empty, by NULL or a dash too; not of records that exist, nor where the file has no such column."""
+    rows = [["given", "father"], ["هدى", "علي"], ["NULL", "حسن"], ["-", "سعيد"], ["", "درويش"]]
+    told = import_records.import_file(people.amal, _csv(tmp_path, rows), "person", ImportOptions(only_sure=True))
+    assert told.dry_run
+    assert [(one.field, one.count, one.rows) for one in told.nameless] == [("given", 3, [3, 4, 5])]
+    told = import_records.import_file(people.amal, _csv(tmp_path, rows), "person")
+    assert (told.added, told.nameless[0].rows) == (4, [3, 4, 5])
+    code = next(one.code for one in _records(people.amal, "person") if "given" in one.fields)
+    known = _csv(tmp_path, [["code", "given", "mother"], [code, "", "سلمى"]], "known.csv")
+    assert import_records.import_file(people.amal, known, "person").nameless is UNSET
+
+
+def test_new_units_of_a_file_are_reported(people: Cast, tmp_path: Path) -> None:
+    """A mistyped unit below one's own is reported with similar units and the rows; what is no unit's path is refused."""
+    sync(people.amal, people.hq)
+    mine = people.amal.units[0]
+    rows = [["family_name", "unit"], ["علي", mine], ["حسن", f"{mine}/JBALA"], ["درويش", f"{mine}/JBALA"]]
+    told = import_records.import_file(people.amal, _csv(tmp_path, rows), "household", ImportOptions(only_sure=True))
+    assert told.dry_run
+    assert [(one.unit, one.near[0], one.rows) for one in told.new_units] == [(f"{mine}/JBALA", mine, [3, 4])]
+    told = import_records.import_file(people.amal, _csv(tmp_path, rows), "household")
+    assert (told.added, len(told.new_units)) == (3, 1)
+    rows = [["family_name", "unit"], ["سعيد", f"{mine}/JBALA"], ["سالم", mine]]
+    path = _csv(tmp_path, rows, "later.csv")
+    told = import_records.import_file(people.amal, path, "household")
+    assert (told.added, told.new_units) == (2, UNSET)
+    rows = [["family_name", "unit"], ["سعيد", f"{mine}/Jbala"]]
+    with pytest.raises(errors.BadRows) as refused:
+        import_records.import_file(people.amal, _csv(tmp_path, rows, "odd.csv"), "household")
+    assert refused.value.facts["rows"] == [{"row": 2, "field": "unit", "reason": "pattern"}]
+    with pytest.raises(errors.IllegalValue, match="pattern"):
+        import_records.import_file(people.amal, path, "household", ImportOptions(unit=f"{mine}/Jbala"))
+    with pytest.raises(errors.IllegalValue, match="pattern"):
+        save.add_record(people.amal, "household", Changes(set={"family_name": "علي"}), unit=f"{mine}/Jbala")

@@ -11,9 +11,10 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET
 
 from fieldsync import errors
+from fieldsync.core.units import check_unit
 from fieldsync.exchange.tables import column_mapping, value_maps
 from fieldsync.exchange.tables.cells import (
     CellMemory,
@@ -29,6 +30,7 @@ from fieldsync.exchange.tables.cells import (
 )
 from fieldsync.exchange.tables.column_mapping import ColumnMapping
 from fieldsync.exchange.tables.header_detection import without_heads
+from fieldsync.exchange.tables.imported_file import ImportedFile, first_rejected
 from fieldsync.exchange.tables.normalisers import cell_normaliser, typed_normaliser
 from fieldsync.exchange.tables.plain_values import UNCOMPUTED
 from fieldsync.exchange.tables.readers import Row, open_sheet
@@ -43,6 +45,7 @@ from fieldsync.exchange.tables.rejects import (
     write_rejects,
 )
 from fieldsync.exchange.tables.repeat_sheets import ParentRows
+from fieldsync.exchange.tables.row_doubts import RowDoubts
 from fieldsync.exchange.tables.row_drafts import RowDrafter, RowValues
 from fieldsync.replica import commit_writer, value_reader
 from fieldsync.replica.node import Node
@@ -59,7 +62,8 @@ class ImportOptions(NamedTuple):
     """Options of an import: `given` maps columns to fields, `values` maps words to choices.
 
     `key` is a field whose value names the record to change; `unit` is where new records go; with `skip_bad` the good rows are
-    imported though others are bad.
+    imported though others are bad, with `skip_identical` one of several identical rows; with `only_sure` nothing is imported if
+    any row is doubtful (`RowDoubts`), and the result is a dry run's.
     """
 
     given: Mapping[str, str] = MappingProxyType({})
@@ -68,6 +72,8 @@ class ImportOptions(NamedTuple):
     unit: str | None = None
     dry_run: bool = False
     skip_bad: bool = False
+    skip_identical: bool = False
+    only_sure: bool = False
     values: Mapping[str, Mapping[str, str]] = MappingProxyType({})
 
 
@@ -85,50 +91,6 @@ class _ImportSource(NamedTuple):
 
 class _RolledBack(Exception):
     """No error: it takes the transaction back."""
-
-
-class RejectedRow(Struct, frozen=True):
-    """A row of a file that was refused.
-
-    row: its number, as a spreadsheet counts.
-    column: the column whose value is refused.
-    because: the reason, in the selected language.
-    """
-
-    row: int
-    column: str | None
-    because: str | None
-
-
-class ImportedFile(Struct, frozen=True, kw_only=True):
-    """The result of an import, or of its dry run.
-
-    rejected_file: the file beside it with the bad rows, if some were left out.
-    first: the first rejected rows, with the reasons.
-    added: how many records.
-    changed: how many records.
-    unchanged: how many records.
-    rejected: how many rows.
-    columns: the field that each column is mapped to.
-    key: the field whose value identifies the record to change.
-    encoding: the encoding of a text file, if it is not UTF-8.
-    sheet: the workbook's sheet that was read.
-    other_sheets: the sheets that were not read.
-    """
-
-    rejected_file: str | UnsetType = UNSET
-    first: list[RejectedRow] | UnsetType = UNSET
-    added: int
-    changed: int
-    unchanged: int
-    rejected: int
-    file: str
-    dry_run: bool
-    columns: dict[str, str]
-    key: str | None
-    encoding: str | None
-    sheet: str | None
-    other_sheets: list[str]
 
 
 def import_file(
@@ -163,7 +125,8 @@ def import_file(
                     beside = write_rejects(path, table.names, outcome, words)
                     if options.skip_bad and beside.facts["rejected"] is None:  # nobody would know of the rows left out
                         raise errors.BadFile(file=path.name, reason="rejects_unwritten")  # noqa: TRY301 - it takes the transaction back
-                if options.dry_run or (outcome.faults and not (options.skip_bad and outcome.count_acceptable)):
+                held = options.dry_run or (options.only_sure and importer.doubts.found())
+                if held or (outcome.faults and not (options.skip_bad and outcome.count_acceptable)):
                     raise _RolledBack  # noqa: TRY301 - what the transaction ends by
         except _RolledBack:
             pass
@@ -171,7 +134,7 @@ def import_file(
             if refused.facts.get("reason") == "header_unlike" and table.others:
                 refused.facts |= {"reason": "header_sheet", "sheet": table.sheet, "sheets": table.others}
             raise
-        if outcome.faults or options.dry_run:
+        if outcome.faults or held:
             with node.store.write() as tx:
                 importer.remember_columns(tx, table.names, keyed=False)
                 importer.remember_columns(tx, reject_headers(table.names, words))
@@ -185,18 +148,16 @@ def import_file(
         unchanged=outcome.unchanged,
         rejected=len(outcome.bad_rows),
         file=str(path),
-        dry_run=options.dry_run,
+        dry_run=held,
+        identical=importer.doubts.identical_rows() or UNSET,
+        nameless=importer.doubts.nameless_rows() or UNSET,
+        new_units=importer.doubts.new_units() or UNSET,
         columns=outcome.columns,
         key=outcome.key,
         encoding=table.encoding,
         sheet=table.sheet,
         other_sheets=table.others,
     )
-
-
-def first_rejected(refused: errors.BadRows) -> list[RejectedRow]:
-    """Return the first rows that were refused."""
-    return msgspec.convert(refused.facts.get("first") or [], list[RejectedRow])
 
 
 class _BatchImporter:
@@ -215,10 +176,11 @@ class _BatchImporter:
         self._values_said = value_maps.merge_maps(value_maps.load_maps(tx, kind), options.values)
         self.tags: Mapping[str, str] = {}  # columns by their hashtags
         self._parents = ParentRows(tx, kind, source.digest)
-        self._unit = options.unit or (node.units[0] if node.units else "")
+        self._unit = check_unit(options.unit) if options.unit else (node.units[0] if node.units else "")
         self._today = node.today()
         self._reader = value_reader.reader_for_files(tx, node.schema)
-        self._drafter = RowDrafter(node, tx, kind, self._unit, outcome)
+        self.doubts = RowDoubts(node, tx, kind, skip_identical=options.skip_identical)
+        self._drafter = RowDrafter(node, tx, kind, self._unit, outcome, self.doubts)
         self._names: tuple[str, ...] = ()
         self._columns: list[ColumnMapping] = []
         self._memory: dict[str, CellMemory] = {}

@@ -6,6 +6,7 @@ from typing import Any
 
 from fieldsync import errors
 from fieldsync.core import names, record_ids
+from fieldsync.core.units import check_unit
 from fieldsync.exchange.tables.column_mapping import CODE, ID, UNIT
 from fieldsync.exchange.tables.rejects import RowBatch
 from fieldsync.replica import lookup
@@ -84,7 +85,7 @@ class RecordMatcher:
     def _units_of(self, batch: RowBatch, cells: Sequence[Any] | None) -> None:
         batch.units = [str(cell).strip() if cell else "" for cell in cells] if cells is not None else None
         for i, unit in enumerate(batch.units or ()):
-            if unit and not self.may_write(unit):
+            if unit and batch.try_step(i, UNIT, check_unit, unit) and not self.may_write(unit):
                 batch.add_fault(i, UNIT, {"reason": "unit"})
 
     def may_write(self, unit: str) -> bool:

@@ -65,6 +65,10 @@ class RowBatch:
         self._numbers = numbers
         self._outcome = outcome
 
+    def number_of_row(self, i: int) -> int:
+        """Return a row's number, as a spreadsheet counts."""
+        return self._numbers[i]
+
     def unit_of_row(self, i: int) -> str:
         """Return the unit that a row names, or nothing."""
         return self.units[i] if self.units is not None else ""

@@ -12,6 +12,7 @@ from fieldsync.exchange.tables.normalisers import cell_normaliser, with_state
 from fieldsync.exchange.tables.record_matching import RecordMatcher, check_changeable
 from fieldsync.exchange.tables.reimport import ImportedRecords
 from fieldsync.exchange.tables.rejects import ImportOutcome, RowBatch
+from fieldsync.exchange.tables.row_doubts import RowDoubts
 from fieldsync.replica import commit_writer, composite_fields, record_units, save, value_reader
 from fieldsync.replica.changes import Changes, Draft, set_difference
 from fieldsync.replica.composite_fields import EntryAuthor, ExpandedFields
@@ -36,7 +37,8 @@ class RowValues(NamedTuple):
 class RowDrafter:
     """Makes drafts of a file's rows within one transaction; `stored` are the records that the last rows named."""
 
-    def __init__(self, node: Node, tx: Tx, kind: Type, unit: str, outcome: ImportOutcome) -> None:
+    def __init__(self, node: Node, tx: Tx, kind: Type, unit: str, outcome: ImportOutcome, doubts: RowDoubts) -> None:
+        self._doubts = doubts
         self._node, self._tx, self._kind, self._unit, self._outcome = node, tx, kind, unit, outcome
         self.split: dict[str, set[str]] = {}  # sets with a column for each member, and the members that have one
         self.stored: dict[bytes, Stored] = {}
@@ -65,8 +67,12 @@ class RowDrafter:
             # a row that only has its number in the list, or a total, is nobody
             and (record is not None or has_value(values, i))
         ]
+        repeated = self._doubts.repeated_rows(batch, values, [i for i in new if records[i] is None])
         if not self._fresh and matcher.key is None and any(records[i] is None for i in new):
             new = self._rows_not_imported(rows, new)
+        kept = self._doubts.note_repeated(batch, repeated, new)
+        self._outcome.unchanged += len(new) - len(kept)
+        new = kept
         drafts = self._new_drafts(batch, rows, new)
         if stored:
             table = list(zip(*values, strict=True)) if values else [()] * len(records)
@@ -126,6 +132,8 @@ class RowDrafter:
         if not new:
             return []
         self._outcome.added += len(new)
+        self._doubts.note_new(batch, new, named, columns)
+        self._doubts.note_units(batch, new, units)
         head = ["_code", "_unit", *named]
         blank = [n for n, column in zip(named, columns, strict=True) if None in column or n in self.split]
         drafts = []
