@@ -22,7 +22,9 @@ from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import RecordQuery, Row
 
 CASE, ASSESSMENT, PLAN, ITEM = "case", "assessment", "plan", "plan_item"
-OPEN = frozenset({"identified", "registered", "assessed", "planned", "in_service", "monitoring", "closing"})
+OPEN = frozenset(
+    {"identified", "registered", "assessed", "planned", "in_service", "monitoring", "closing", "transferred"}
+)
 _APPROVALS = {"plan": "plan_approved", "closure": "closure_approved"}
 RISKS = ("low", "medium", "high", "emergency")
 

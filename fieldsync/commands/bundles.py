@@ -68,4 +68,4 @@ def unpack(ctx: typer.Context, file: File) -> None:
     with opened(ctx) as node:
         with bar(ctx) as progress:
             taken = bundle_sync.unpack_bundle(node, Path(file), progress=progress)
-        tell(ctx, taken, lambda out: out.unpacked(taken, server=not node.is_laptop))
+        tell(ctx, taken, lambda out: out.unpacked(taken, node))

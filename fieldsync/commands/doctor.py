@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import typer
 
 from fieldsync import __version__, errors
-from fieldsync.commands import opened, settings_of, tables, tell
+from fieldsync.commands import bar, opened, settings_of, tables, tell
 from fieldsync.commands.support.settings import Settings, at_terminal
 from fieldsync.ui.views.doctor import Finding
 
@@ -90,7 +90,9 @@ def _store_and_servers(ctx: typer.Context) -> Iterator[Finding]:
             yield from _rights(folder)
             with node.store.read() as tx:
                 servers = tx.servers()
-            asked = [one for server in servers for one in _server(server)]
+            for server in servers:
+                with bar(ctx).waiting_for(server.name):
+                    asked += _server(server)
             yield from asked
             if not servers and node.is_laptop:
                 yield _finding("server", "warn", reason="none")

@@ -37,16 +37,17 @@ def join(
     parsed = invites.parse_invite(_invite_text(invite))
     secrets = Secrets(settings_of(ctx))
     home = settings_of(ctx).folder
+    asking = bar(ctx).waiting_for(parsed.address)
     if (home / "slots.json").exists():
-        join_server.join_server(parsed, home, secrets.fill, secrets.unlock)
+        join_server.join_server(parsed, home, secrets.fill, secrets.unlock, asking=asking)
     else:
         with new_folder(ctx) as folder:
             secrets.prepare()
-            join_server.join_server(parsed, folder, secrets.fill)
+            join_server.join_server(parsed, folder, secrets.fill, asking=asking)
     with opened(ctx, secrets) as node:
         if name:
             _rename_server(node, name)
-        with bar(ctx) as progress:
+        with bar(ctx) as progress, progress.waiting_for(parsed.address):
             synced = sync_once.sync_once(node, progress=progress)
         told = sync_results.Joined(**asdict(queries.status(node)), sync=synced)
         tell(ctx, told, lambda out: out.joined(told, node))

@@ -58,13 +58,21 @@ def sync(
             _watch(ctx, node, server, tries=tries, budget=bytes_, every=seconds)
             return
         try:
-            with bar(ctx) as progress:
+            with bar(ctx) as progress, progress.waiting_for(_server_name(node, server)):
                 synced = session.sync(
                     server, tries=tries, budget=bytes_, progress=progress, waiting=progress.show_waiting
                 )
         except KeyboardInterrupt:
             raise errors.Stopped(unsent=session.sync_plan(server).up.commits) from None
         tell(ctx, synced, lambda out: out.synced(synced, node))
+
+
+def _server_name(node: "Node", server: str | None) -> str:
+    """Return the name of the server that is synced with. NotFound."""
+    from fieldsync.replica import queries
+
+    with node.store.read() as tx:
+        return queries.server_named(tx, server).name
 
 
 def _watch(
@@ -79,7 +87,8 @@ def _watch(
     known = session.sync_plan(server).server  # NotFound before anything else
 
     def once() -> "Synced":
-        return session.sync(server, tries=tries, budget=budget, waiting=note.show_waiting)
+        with note.waiting_for(known):
+            return session.sync(server, tries=tries, budget=budget, waiting=note.show_waiting)
 
     def told(synced: "Synced") -> None:
         tell(ctx, synced, lambda out: out.synced(synced, node))

@@ -28,7 +28,9 @@ def attach(
     with opened(ctx) as node:
         if node.is_laptop:
             raise errors.Usage(reason="not_a_server")
-        told = branch_link.attach_branch(node, invites.parse_invite(invite))
+        parsed = invites.parse_invite(invite)
+        with bar(ctx).waiting_for(parsed.address):
+            told = branch_link.attach_branch(node, parsed)
         tell(ctx, told, lambda out: out.attached(told.server, told.address, told.units, told.device))
 
 
@@ -50,7 +52,7 @@ def sync(
     SYSTEM.sleep(SYSTEM.random() * delay * 60)
     with opened(ctx) as node:
         server = branch_link.server_above(node)
-        with bar(ctx) as progress:
+        with bar(ctx) as progress, progress.waiting_for(server.name):
             synced = Session(node).sync(server.address, progress=progress, waiting=progress.show_waiting)
         tell(ctx, synced, lambda out: out.synced(synced, node))
 

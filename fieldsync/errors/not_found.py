@@ -60,6 +60,6 @@ class NoRecipient(NotFound):
 
 
 class NoReport(NotFound):
-    """No report of that name; facts: report, known."""
+    """No report of that name; facts: report, known, labels (language → text, by name)."""
 
     code = "no_report"

@@ -1,6 +1,7 @@
 """Joining: this computer becomes a device of an organisation by an invite."""
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,11 +32,14 @@ def join_server(
     fill: Callable[[Slots, bytes], None],
     unlock: Callable[[Slots], bytes] | None = None,
     environment: Environment = SYSTEM,
+    *,
+    asking: AbstractContextManager[None] | None = None,
 ) -> None:
     """Enrol this computer with an invite: the device's key is made here and stays here. StoreExists, InviteInvalid, WrongServer.
 
     The key is kept before the server is asked: should the answer be lost, the same invite asks again for the same device.
     In a store that has joined (`unlock` opens it) an invite of its server and person brings a device back that was lost there.
+    `asking` is entered while the server is asked.
     """
     there = (home / nodes.SLOTS).exists()
     if there and unlock is None:
@@ -50,7 +54,8 @@ def join_server(
     try:
         with store.read() as tx:
             kind = tx.settings.kind
-        (_join_first_time if kind == nodes.JOINING else _join_again)(store, home, invite, environment)
+        with asking or nullcontext():
+            (_join_first_time if kind == nodes.JOINING else _join_again)(store, home, invite, environment)
     except errors.CutOff as fault:
         fault.facts["reason"] = "joining"
         raise

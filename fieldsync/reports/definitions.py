@@ -143,7 +143,8 @@ def find_report(home: Path, name: str) -> Report:
     for report in reports.values():
         if name == str(report.header.number) and not report.own:
             return report
-    raise errors.NoReport(report=name, known=list(reports))
+    labels = {one: found.header.label for one, found in reports.items()}
+    raise errors.NoReport(report=name, known=list(reports), labels=labels)
 
 
 def _shipped_folder() -> Path:

@@ -13,6 +13,12 @@ from fieldsync.review.asked_questions import QUESTION, AskedQuestion, open_quest
 from fieldsync.review.decisions import OpenConflict, conflicts_of
 
 
+def check_forms(node: Node) -> None:
+    """Refuse a question where the forms in force are older than questions; UnknownType."""
+    if QUESTION not in node.schema.types:
+        raise errors.UnknownType(type=QUESTION, known=list(node.schema.types), reason="command")
+
+
 def open_conflict(node: Node, ref: str, field: str) -> OpenConflict:
     """Return one open conflict. NoRecord, Ambiguous, NoConflict."""
     for item in conflicts_of(node, ref):
@@ -30,6 +36,7 @@ def return_conflict(
     node: Node, item: OpenConflict, question: str, *, what: str, of: str | None = None
 ) -> list[AskedQuestion]:
     """Ask one author, or all, about a conflict; `what` describes the values. RoleRefused, IllegalValue."""
+    check_forms(node)
     node.may_decide(item.unit)
     if not question.strip():
         raise errors.IllegalValue(type=QUESTION, field=QUESTION, reason="needed")
@@ -69,6 +76,7 @@ def return_pair(
 
     RoleRefused, UnitRefused, IllegalValue.
     """
+    check_forms(node)
     node.may_decide(str(a.unit))
     node.may_decide(str(b.unit))
     if not question.strip():

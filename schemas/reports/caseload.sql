@@ -7,10 +7,10 @@ about = { en = "Open cases of each worker on the last day of the period, by risk
 worker = { en = "Worker", ar = "الباحث الاجتماعي", kind = "text", leaves = false }
 band = { en = "Band", ar = "الشريحة", kind = "word" }
 open = { en = "Open", ar = "مفتوحة", kind = "count", bar = true }
-low = { en = "Low", ar = "منخفض", kind = "count" }
-medium = { en = "Medium", ar = "متوسط", kind = "count" }
-high = { en = "High", ar = "مرتفع", kind = "count" }
-emergency = { en = "Emerg.", ar = "طارئ", kind = "count" }
+low = { en = "Low", ar = "منخفضة", kind = "count" }
+medium = { en = "Medium", ar = "متوسطة", kind = "count" }
+high = { en = "High", ar = "مرتفعة", kind = "count" }
+emergency = { en = "Emerg.", ar = "طارئة", kind = "count" }
 new = { en = "New", ar = "جديدة", kind = "count" }
 closed = { en = "Closed", ar = "مغلقة", kind = "count" }
 team = { en = "Team", ar = "الفريق", kind = "count" }
@@ -27,12 +27,12 @@ b30 = { en = "30+ over limit", ar = "30+ فوق الحد" }
 WITH
   kept AS MATERIALIZED (
     SELECT id, worker, risk, state, opened_on, closed_on, in_review,
-      opened_on <= :as_at AND (state NOT IN ('closed', 'transferred', 'duplicate') OR (state = 'closed' AND closed_on > :as_at)) AS open
+      opened_on <= :as_at AND (state NOT IN ('closed', 'duplicate') OR (state = 'closed' AND closed_on > :as_at)) AS open
     FROM [case]),
   per AS (
     SELECT worker, sum(open) AS open, sum(open AND risk = 'low') AS low, sum(open AND risk = 'medium') AS medium,
       sum(open AND risk = 'high') AS high, sum(open AND risk = 'emergency') AS emergency,
-      sum(open AND state IN ('identified', 'registered', 'assessed')) AS early,
+      sum(open AND state IN ('identified', 'registered', 'assessed', 'transferred')) AS early,
       sum(open AND state IN ('planned', 'in_service', 'monitoring')) AS served, sum(open AND state IN ('closing', 'closed')) AS ending,
       sum(opened_on >= :since AND opened_on < :until) AS new,
       sum(state = 'closed' AND closed_on >= :since AND closed_on < :until) AS closed, 

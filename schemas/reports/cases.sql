@@ -63,10 +63,10 @@ health = { en = "health care", ar = "صحة" }
 police = { en = "police", ar = "شرطة" }
 hotline = { en = "hotline", ar = "خط ساخن" }
 referral = { en = "referral", ar = "إحالة" }
-low = { en = "low", ar = "منخفض" }
-medium = { en = "medium", ar = "متوسط" }
-high = { en = "high", ar = "مرتفع" }
-emergency = { en = "emergency", ar = "طارئ" }
+low = { en = "low", ar = "منخفضة" }
+medium = { en = "medium", ar = "متوسطة" }
+high = { en = "high", ar = "مرتفعة" }
+emergency = { en = "emergency", ar = "طارئة" }
 none = { en = "none yet", ar = "لا تقدم" }
 in_progress = { en = "in progress", ar = "قيد التقدم" }
 met = { en = "met", ar = "تحقق" }
@@ -97,7 +97,7 @@ WITH
     SELECT id, person, case_type, state, opened_on, found_by, risk, closed_on, closure_reason, in_review,
       opened_on >= :since AND opened_on < :until AS opened,
       state = 'closed' AND closed_on >= :since AND closed_on < :until AS closed,
-      opened_on <= :as_at AND (state NOT IN ('closed', 'transferred', 'duplicate') OR (state = 'closed' AND closed_on > :as_at)) AS open,
+      opened_on <= :as_at AND (state NOT IN ('closed', 'duplicate') OR (state = 'closed' AND closed_on > :as_at)) AS open,
       date(opened_on, CASE risk WHEN 'emergency' THEN '+1 day' WHEN 'high' THEN '+3 days' WHEN 'medium' THEN '+7 days' ELSE '+14 days' END) AS due
     FROM [case] WHERE state <> 'duplicate'),
   first AS MATERIALIZED (

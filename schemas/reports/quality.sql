@@ -33,7 +33,7 @@ WITH
     WHERE state NOT IN ('merged', 'dissolved')),
   living AS MATERIALIZED (SELECT household, count(*) AS n, max(phones IS NOT NULL) AS phone, max(in_review) AS in_review FROM one WHERE household IS NOT NULL GROUP BY 1),
   followed AS MATERIALIZED (
-    SELECT person, max(in_review) AS in_review FROM [case] WHERE state NOT IN ('closed', 'transferred', 'duplicate') GROUP BY 1),
+    SELECT person, max(in_review) AS in_review FROM [case] WHERE state NOT IN ('closed', 'duplicate') GROUP BY 1),
   agreed AS MATERIALIZED (SELECT DISTINCT subject FROM consent WHERE state = 'given' AND coalesce(expires_on, :as_at) >= :as_at),
   papers AS MATERIALIZED (
     SELECT substr(value, 1, instr(value || ':', ':') + 3 + instr(substr(value, instr(value || ':', ':') + 4) || ':', ':') - 1) AS paper,

@@ -203,6 +203,8 @@ def test_a_case_is_transferred_with_its_family(people: Cast) -> None:
         queries.show(people.amal, case)
     assert queries.show(people.basim, case).unit == QRD
     assert [one.what for one in agenda.list_due(people.basim)] == ["taking_up"]
+    (load,) = cases.list_caseload(people.basim)
+    assert (load.open, load.by_state) == (1, {"transferred": 1})  # nobody else has it
     cases.advance_case(people.basim, case)
     assert fields(people.basim, case)["state"] == "registered"
     with pytest.raises(errors.Usage):

@@ -14,6 +14,9 @@ from rich.cells import cell_len
 from fieldsync import errors
 from fieldsync.store.sqlite.store import FILE
 from fieldsync.ui.terminal import bidi, rtl_samples
+from fieldsync.ui.views import doctor
+from fieldsync.ui.views.doctor import Finding
+from fieldsync.ui.views.tables import Tables
 from tests.cli.conftest import World
 from tests.cli.test_screen import Talk
 
@@ -105,6 +108,18 @@ def test_a_wrong_clock_is_found_by_asking_the_server(world: World) -> None:
     code, clock = clock_at(world, "amal", "-3y")
     assert (code, clock["state"]) == (errors.BadInput.exit, "bad")
     assert clock["facts"]["off_ms"] < -2 * 365 * 86_400_000
+
+
+@pytest.mark.parametrize(
+    ("lang", "said"), [("en", "Clock: 3 hours ahead of"), ("ar", "متقدمة على ساعة المكتب بمقدار 3 ساعات")]
+)
+def test_a_wrong_clock_is_told_in_units_that_people_use(
+    lang: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Hours, days or years, with the plural of the language, and on which side."""
+    off = Finding("clock", "bad", 3, {"off_ms": 3 * 3_600_000, "name": "المكتب"})
+    doctor.show(Tables(lang), [off])
+    assert said in capsys.readouterr().out
 
 
 def test_a_damaged_or_missing_store_is_reported(world: World, tmp_path: Path) -> None:

@@ -183,4 +183,4 @@ def test_rejected_rows_are_told_in_arabic(world: World) -> None:
     corrected = row.rpartition("2026-13-01")[0] + "2026-11-01,"
     beside.write_text(f"{head}\n{corrected}\n", encoding="utf-8")
     done = world.here("amal", "import", str(beside), "--type", "household", "--yes", "--lang", "ar")
-    assert (done.code, done.out) == (0, "تم الاستيراد: سجل جديد واحد، لا سجلات معدّلة، ودون تغيير: 0.\n")
+    assert (done.code, done.out) == (0, "تم الاستيراد. سجلات جديدة: 1، معدّلة: 0، دون تغيير: 0.\n")

@@ -132,3 +132,4 @@ def test_a_hidden_command_explains_its_required_types(wells: Wells, words: tuple
         said: Said = wells.here("rui", *words, "--lang", lang)
         assert said.code == 3, said
         assert said_of in said.err, said
+        assert "fieldsync schema publish schemas/" in said.err

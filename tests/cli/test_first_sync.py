@@ -59,7 +59,7 @@ def offices(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Offices]:
 def test_the_conflict_is_told_and_decided_as_the_page_says(offices: Offices) -> None:
     """Basim's sync reports it, Samar's decision is what Amal's laptop shows, and nothing is left to review."""
     told = [line for line in offices.said["basim sync"].splitlines() if "review" in line]
-    assert told == ["New conflicts for review: 1."]
+    assert told == ["New conflicts for review: 1; see fieldsync review list."]
     assert offices.json("samar", "review", "list") == []
     assert offices.json("amal", "show", "JBL-B-1")["fields"]["location"] == "Qardaha"
     assert "Latakia" in offices.said["amal history JBL-B-1"]

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from tests.cast import ROOT
 from tests.cli.conftest import World
 
@@ -45,6 +47,7 @@ def test_a_referral_from_invite_to_withdrawal(world: World) -> None:
     given = consent(world, "amal", who["id"])
     referral = world.json("amal", "refer", who["code"], "--to", ALBIR, "--reason", "مدفأة", "--urgency", "urgent", "--share", "given", "--share", "household.location")  # fmt: skip
     assert referral["fields"]["state"] == "sent"
+    assert "Nothing of it is shared" not in world.here("amal", "show", referral["code"]).out
     world.json("amal", "sync")
     assert world.json("huda", "sync")["digest"] == "equal"
     (waiting,) = world.json("huda", "referral", "list", "--unanswered")
@@ -73,6 +76,11 @@ def test_a_referral_from_invite_to_withdrawal(world: World) -> None:
     world.json("samar", "sync")
     withdrawn = world.json("samar", "consent", "withdraw", given["code"])
     assert withdrawn["fields"]["state"] == "withdrawn"
+    for code, words in (
+        (given["code"], "Nothing is shared under it any more"),
+        (referral["code"], "Nothing of it is shared"),
+    ):
+        assert words in world.here("samar", "show", code).out
     world.json("samar", "sync")
     assert world.json("huda", "sync")["digest"] == "equal"
     assert world.json("huda", "status")["records"] == {}
@@ -85,6 +93,19 @@ def test_a_referral_from_invite_to_withdrawal(world: World) -> None:
     said = world.here("amal", "--lang", "ar", "consent", "list", who["code"])
     assert "مسحوبة" in said.out
     assert world.json("hq", "check")["listed"] == []  # what was honest then is so today
+
+
+@pytest.mark.parametrize(("lang", "words"), [("en", "Nothing of it is shared"), ("ar", "لا يُشارَك منها شيء")])
+def test_a_withdrawal_says_that_sharing_ended(world: World, lang: str, words: str) -> None:
+    """The card that follows it, and later ones."""
+    world.start()
+    register_charity(world)
+    who = person(world)
+    consent(world, "amal", who["id"])
+    code = world.json("amal", "refer", who["code"], "--to", ALBIR, "--reason", "مدفأة")["code"]
+    assert words not in world.here("amal", "show", code, "--lang", lang).out
+    assert words in world.here("amal", "referral", "withdraw", code, "--lang", lang).out
+    assert words in world.here("amal", "show", code, "--lang", lang).out
 
 
 def test_bad_words_change_nothing(world: World) -> None:

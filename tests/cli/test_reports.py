@@ -86,6 +86,19 @@ def test_what_cannot_be_reported_says_so(world: World, words: list[str], code: i
     assert json.loads(world.here("hq", "report", *words, "--json").out)["error"]["hint"]
 
 
+def test_codes_in_errors_have_labels(world: World) -> None:
+    """Reports, roles and approvals that could be meant: what is typed, with what it means."""
+    for lang, words, label in (
+        ("en", ["report", "nothing"], "Data quality (quality)"),
+        ("ar", ["report", "nothing"], "عبء الحالات (caseload)"),
+        ("ar", ["server", "invite", "x", "--role", "chief", "--unit", "LAT"], "مشرف (supervisor)"),
+        ("en", ["server", "invite", "x", "--role", "chief", "--unit", "LAT"], "administrator (admin)"),
+        ("ar", ["review", "approvals", "--kind", "visit"], "خطة (plan)"),
+    ):
+        said = world.here("hq", "--lang", lang, *words)
+        assert label in said.err, said
+
+
 def test_a_month_is_frozen_and_what_comes_late_is_beside_it(world: World) -> None:
     """Issued as 3; a family registered late is +1 on the screen, and the offices' last syncs are told beneath."""
     _worked(world)

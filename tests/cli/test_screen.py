@@ -7,13 +7,16 @@ import pty
 import re
 import select
 import signal
+import socket
 import subprocess
+import threading
 import time
 
 import pytest
 
 from fieldsync.topology.sync_results import Fetched, Sent, Synced
 from fieldsync.ui.terminal.bidi import form_for
+from fieldsync.ui.terminal.output import ProgressBar
 from fieldsync.ui.views.tables import Tables
 from tests.cli.conftest import World
 
@@ -282,13 +285,36 @@ def test_a_wrong_clock_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
         assert words in said if words else "clock" not in said
 
 
+@pytest.mark.parametrize("words", [("sync", "--tries", "1"), ("doctor",)])
+def test_a_server_that_is_waited_for_is_named(world: World, words: tuple[str, ...]) -> None:
+    """It accepts the connection and says nothing: after a second, standard error names it; the document's reader hears nothing."""
+    host, _, port = world.listen.partition(":")
+    with socket.create_server((host, int(port))):
+        asked = subprocess.Popen(
+            world.command("amal", *words), env=world.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )  # fmt: skip
+        assert asked.stderr is not None
+        said = asked.stderr.readline()
+        asked.kill()
+        asked.communicate()
+    assert said == "Waiting for Office to answer …\n"
+    before = threading.active_count()
+    with ProgressBar("en", quiet=True).waiting_for("x"):  # with --json
+        assert threading.active_count() == before
+
+
 def test_an_invite_has_a_qr_code_on_a_terminal(world: World) -> None:
     """A terminal shows the text and a QR code; a pipe gets two lines."""
     assert (
         len(world.here("hq", "server", "invite", "Karim", "--role", "caseworker", "--unit", "LAT").out.splitlines())
         == 2
     )
-    talk = Talk(world, "hq", "server", "invite", "Karim", "--role", "caseworker", "--unit", "LAT")
-    assert talk.end() == 0
-    assert "fieldsync:1:" in talk.seen
-    assert talk.seen.count("\n") > 20
+    words = ("server", "invite", "Karim", "--role", "caseworker", "--unit", "LAT")
+    for lines in (24, 60):
+        talk = Talk(world, "hq", *words, LINES=str(lines))
+        assert talk.end() == 0
+        before, code, after = re.split("((?:.*[▀▄█].*\n)+)", talk.seen.replace("\r", ""))
+        assert code.count("\n") > 20
+        high = code.count("\n") >= lines
+        assert "fieldsync:1:" in (after if high else before)  # what stays on the screen is the text
+        assert ("needs a window of" in after) is high

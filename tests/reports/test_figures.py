@@ -215,9 +215,12 @@ def test_report_of_caseload_and_cases(office: Office) -> None:
     office.edit(closed, closure_approved="requested")
     office.edit(closed, closure_approved="approved")
     office.edit(closed, state="closed", closed_on="2026-10-11")
+    moved = office.case(opened_on="2026-08-01", risk="medium")
+    for step in ("registered", "transferred"):
+        office.edit(moved, state=step)
 
     assert office.rows("caseload", "worker", "band", "open", "low", "high", "new", "closed", "team") == [
-        ("ريما", "b00", 2, 1, 1, 2, 1, 0),
+        ("ريما", "b00", 3, 1, 1, 2, 1, 0),
         ("سمر", "b00", 0, 0, 0, 0, 0, 1),
     ]
     found = {
@@ -225,8 +228,8 @@ def test_report_of_caseload_and_cases(office: Office) -> None:
         for figure, value, *rest in office.rows("cases", "figure", "value", "n", "whole", "average")
     }
     assert found["opened", "total"][0] == 2
-    assert found["open", "total"][0] == 2
-    assert found["closed", "total"] == [1, 3, None]
+    assert found["open", "total"][0] == 3
+    assert found["closed", "total"] == [1, 4, None]
     assert found["reason", "moved"] == [1, 1, None]
     assert found["to_close", "c090"] == [1, 1, 40.0]
     assert found["assess_delay", "d03"] == [1, 1, 2.0]

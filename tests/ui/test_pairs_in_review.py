@@ -1,6 +1,8 @@
 """Pairs in the review screen: possible duplicates and overlaps, decided and undone by keys."""
 
 import asyncio
+import contextlib
+import io
 import time
 from collections.abc import Awaitable, Callable
 
@@ -23,6 +25,7 @@ from fieldsync.ui.review.questions import history_lines
 from fieldsync.ui.review.review_app import ReviewApp
 from fieldsync.ui.review.review_screen import ReviewScreen
 from fieldsync.ui.views.tables import Tables
+from fieldsync.ui.widgets.text_panels import TextPanel
 from tests.cast import JBL, QRD, rows
 from tests.conftest import Cast
 from tests.directly import sync
@@ -230,6 +233,20 @@ def answers_of(people: Cast) -> list[str]:
     return told
 
 
+def test_h_on_a_pair_shows_both_histories(samar: Node) -> None:
+    """Each record's heading, and below it who changed what."""
+    (pair,) = [one for one in queue.waiting_pairs(samar) if one.kind == queue.DUPLICATE]
+    codes = [queries.show(samar, record.hex()).code or "" for record in (pair.record, pair.other or b"")]
+
+    async def steps(pilot: Pilot[None], _: ReviewScreen) -> None:
+        await pilot.press("down", "h")
+        await pilot.pause()
+        lines = "\n".join(str(line) for panel in pilot.app.screen.query(TextPanel) for line in panel.lines(76))
+        assert all(code in lines for code in codes)
+
+    play(samar, steps)
+
+
 @pytest.mark.parametrize(("steps_down", "kind"), [(0, queue.OVERLAP), (1, queue.DUPLICATE)])
 def test_a_pair_is_returned_with_a_question(people: Cast, samar: Node, steps_down: int, kind: str) -> None:
     """r asks both caseworkers, naming the pair; it waits last, then comes back with the answers; deciding closes the questions."""
@@ -243,6 +260,12 @@ def test_a_pair_is_returned_with_a_question(people: Cast, samar: Node, steps_dow
         assert [one.kind for one in review.walk.waiting][-1] == kind
 
     play(samar, ask)
+    (asked, *_) = queries.list_records(samar, "question")
+    with contextlib.redirect_stdout(io.StringIO()) as shown:
+        Tables("en").record(samar, asked)
+        Tables("en").history(samar, asked, history(samar, asked.id))
+    assert "_not_same" not in shown.getvalue()
+    assert sum(f"comparison with {code}" in shown.getvalue() for code in codes) == 1
     (waiting,) = [one for one in queue.waiting_pairs(samar) if one.kind == kind]
     assert waiting.rank == queue.RETURNED
     told = answers_of(people)

@@ -2,9 +2,12 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
+from textual.events import Key
 from textual.pilot import Pilot
+from textual.screen import Screen
 from textual.widgets import Input
 
 from fieldsync.replica import form_drafts, queries, save
@@ -16,6 +19,7 @@ from fieldsync.ui.forms import form_app
 from fieldsync.ui.forms.record_screen import FormApp, RecordScreen
 from fieldsync.ui.forms.search_screen import SearchScreen
 from fieldsync.ui.views.tables import Tables
+from fieldsync.ui.widgets.dialogs import ChoiceDialog
 from tests.conftest import Cast
 from tests.ui.screens import assert_looks, seen
 
@@ -142,6 +146,39 @@ def test_results_are_shown_before_a_form_opens(amal: Node) -> None:
         assert isinstance(seeker.app.screen, RecordScreen)
 
     add(amal, "person", steps)
+
+
+def test_keys_typed_before_the_search_takes_them_are_kept(amal: Node) -> None:
+    """Letters that came while the screen was being made are in the line, in order; a draft's question gets none of them."""
+
+    def early(unfinished: bool) -> tuple[FormApp, str]:
+        kind = amal.schema.type("person")
+        out = Tables("en")
+        app = form_app.new_form(out, amal, kind, unit=None, note=None, search_first=True)
+        first = app.get_default_screen
+
+        def typed() -> Screen[Any]:
+            for key in "hud":
+                app.post_message(Key(key, key))
+            return first()
+
+        app.get_default_screen = typed  # type: ignore[method-assign]
+        line = ""
+
+        async def run() -> None:
+            nonlocal line
+            async with app.run_test(size=(80, 24)) as pilot:
+                await pilot.pause(0.1)
+                await pilot.press("a")
+                assert isinstance(app.screen, ChoiceDialog if unfinished else SearchScreen)
+                line = "" if unfinished else app.screen.query_one(Input).value
+
+        asyncio.run(run())
+        return app, line
+
+    assert early(unfinished=False)[1] == "huda"
+    form_drafts.store_draft(amal, "person", FormDraft(answers={"given": "x"}))
+    assert early(unfinished=True)[0].return_value is None
 
 
 def test_a_draft_replaces_the_search_and_esc_leaves(amal: Node) -> None:

@@ -23,7 +23,7 @@ from fieldsync.ui.views.record_card import when_ms
 from fieldsync.ui.views.tables import Tables
 from fieldsync.ui.widgets.dialogs import ChoiceDialog, ConfirmDialog
 from fieldsync.ui.widgets.full_screen_app import FullScreen
-from fieldsync.ui.widgets.line_writer import QUIET, LinePart
+from fieldsync.ui.widgets.line_writer import QUIET, LinePart, LineWriter
 
 _KEEP_EVERY = 1.0  # seconds between two looks whether a draft has changed
 
@@ -126,6 +126,8 @@ Save = Callable[[RecordScreen], bytes]
 class FormApp(FullScreen[bytes | None]):
     """`add` or `edit` full-screen; ends with the saved record's id, None if it was left."""
 
+    KEEPS_EARLY_KEYS = True
+
     def __init__(
         self,
         node: Node,
@@ -138,7 +140,7 @@ class FormApp(FullScreen[bytes | None]):
         roster: Roster | None = None,
         search_first: bool = False,
     ) -> None:
-        super().__init__()
+        super().__init__(LineWriter(out).loading_line())
         self.node, self.out, self.title_words = node, out, title
         self.filling, self.save, self.draft, self.roster = filling, save, draft, roster
         self.form = RecordScreen(self)

@@ -6,7 +6,7 @@ from textual.app import App
 
 from fieldsync.replica.node import Node
 from fieldsync.review import queue, returns
-from fieldsync.review.asked_questions import QUESTION, AskedQuestion
+from fieldsync.review.asked_questions import AskedQuestion
 from fieldsync.review.queue import QueuedConflict
 from fieldsync.ui.review.questions import ReviewQuestion
 from fieldsync.ui.views.tables import Tables
@@ -21,7 +21,7 @@ def can_return(one: QueuedConflict) -> bool:
 
 async def ask_back(app: App[Any], pen: LineWriter, node: Node, matter: ReviewQuestion) -> list[AskedQuestion]:
     """Ask the user for a question and send it to all authors. UnknownType, NoConflict, RoleRefused."""
-    node.schema.type(QUESTION)
+    returns.check_forms(node)
     names = pen.out.several(_people_to_ask(node, matter))
     text = await app.push_screen_wait(InputDialog(pen, pen.out.phrase("review_return", of=names)))
     return return_question(node, pen.out, matter, text) if text and text.strip() else []

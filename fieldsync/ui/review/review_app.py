@@ -11,6 +11,7 @@ from fieldsync.ui.review.approval_questions import waiting_besides
 from fieldsync.ui.review.review_screen import Looks, ReviewScreen
 from fieldsync.ui.views.tables import Tables
 from fieldsync.ui.widgets.full_screen_app import FullScreen
+from fieldsync.ui.widgets.line_writer import LineWriter
 
 
 class ReviewApp(FullScreen[None]):
@@ -24,7 +25,7 @@ class ReviewApp(FullScreen[None]):
         pairs: Sequence[QueuedConflict] = (),
         looks: Looks | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(LineWriter(out).loading_line())
         self.review = ReviewScreen(node, out, narrowed, pairs, looks)
 
     def get_default_screen(self) -> Screen[None]:

@@ -29,7 +29,7 @@ from fieldsync.ui.review.walkthrough import same_question
 from fieldsync.ui.terminal import messages
 from fieldsync.ui.views.tables import Tables
 from fieldsync.ui.widgets import dialogs
-from fieldsync.ui.widgets.line_writer import GOOD, WARN, LinePart
+from fieldsync.ui.widgets.line_writer import ACCENT, GOOD, WARN, LinePart
 from fieldsync.ui.widgets.text_panels import RowList, TextPanel
 
 _EVERY = 2.0  # seconds between two looks whether another process has written
@@ -221,11 +221,16 @@ class ReviewScreen(DecidingScreen):
             self._open_question(0)
 
     def action_history(self) -> None:
-        """Show who changed what in this record, the newest first."""
+        """Show who changed what in this record, or in both of a pair, the newest first."""
         matter = self._matter
         if matter is None:
             return
-        paragraphs = history_lines(self.out, matter.kind, history(self.node, matter.record))
+        paragraphs: list[list[LinePart]] = []
+        for one in matter.pair or ():
+            paragraphs.append([LinePart(self.out.heading(matter.kind, one), f"bold {ACCENT}")])
+            paragraphs += history_lines(self.out, matter.kind, history(self.node, one.id))
+        if matter.pair is None:
+            paragraphs = history_lines(self.out, matter.kind, history(self.node, matter.record))
         self.app.push_screen(dialogs.NoticeDialog(self.pen, matter.heading, paragraphs))
 
     def action_open_linked(self) -> None:

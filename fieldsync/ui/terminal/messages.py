@@ -139,6 +139,8 @@ def _fault_text(fault: Mapping[str, object], words: Catalogue, lang: str) -> str
 def label_facts(facts: Mapping[str, object], lang: str, schema: Schema | None) -> dict[str, object]:
     """Return facts with labels in place of the names of fields, choices and states, where the schema has them."""
     made = dict(facts) | _role_facts(facts, lang)
+    if isinstance(labels := facts.get("labels"), dict):  # of reports
+        made["known"] = [_code_label(label_in(label, lang, code), code) for code, label in labels.items()]
     types = schema.types if schema is not None else {}
     kind = types.get(str(facts.get("type")))
     for name in ("types", "to"):
@@ -203,9 +205,13 @@ def _role_facts(facts: Mapping[str, object], lang: str) -> dict[str, object]:
     made: dict[str, object] = {}
     if "role" in facts:
         made["role"] = [known.get(f"role_{one}", one) for one in str(facts["role"]).split(", ")]
+    if facts.get("field") == "role" and isinstance(choices := facts.get("choices"), list):
+        made["choices"] = [_code_label(known.get(f"role_{one}"), one) for one in choices]
     asked = facts.get("asked")
     if isinstance(asked, list):
         made["asked"] = [known.get(f"approval_{one}", one) for one in asked]
+    if facts.get("reason") == "approval_kind" and isinstance(kinds := facts.get("known"), list):
+        made["known"] = [_code_label(known.get(f"approval_{one}"), one) for one in kinds]
     needs = facts.get("needs")
     if isinstance(needs, list):
         made["needs"] = [known.get(f"role_{one}", one) for one in needs]
@@ -213,8 +219,12 @@ def _role_facts(facts: Mapping[str, object], lang: str) -> dict[str, object]:
 
 
 def _type_label(kind: Type, lang: str) -> str:
-    label = label_in(kind.label, lang, kind.name)
-    return kind.name if label.casefold().replace(" ", "_") == kind.name else f"{label} ({kind.name})"
+    return _code_label(label_in(kind.label, lang, kind.name), kind.name)
+
+
+def _code_label(label: str | None, code: str) -> str:
+    """Return a label with the code that is typed, or the code alone where it says the same."""
+    return code if label is None or label.casefold().replace(" ", "_") == code else f"{label} ({code})"
 
 
 def _field_label(kind: Type, field: Field, lang: str) -> str:

@@ -7,6 +7,7 @@ import contextlib
 import os
 import shutil
 import sys
+import threading
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cached_property
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 
 _PIPE_WIDTH = 1_000  # nobody's lines are wrapped in a pipe
 _BETWEEN = 3  # columns between two of a table
-_PATIENCE = 1.0  # seconds before a bar appears
+_PATIENCE = 1.0  # seconds before a bar appears, or the name of the server that does not answer
+_GLANCE = 0.2  # seconds between two looks whether a server has answered
 
 
 def stderr_text(text: str, lang: str, rtl: str = "") -> str:
@@ -199,6 +201,8 @@ class ProgressBar:
         self._started = time.monotonic()
         self._progress: Progress | None = None
         self._tasks: dict[str, Any] = {}
+        self._heard = self._started  # the last sign of the server, or the end of a pause between two attempts
+        self._attempt = 0
 
     def __enter__(self) -> Self:
         return self
@@ -211,6 +215,7 @@ class ProgressBar:
 
     def __call__(self, done: int, total: int | None, what: str) -> None:
         """Show how far it has got: `done` of `total` (None: nobody knows)."""
+        self._heard = time.monotonic()
         if not self._tty or time.monotonic() - self._started < _PATIENCE:
             return
         if self._progress is None:
@@ -222,10 +227,35 @@ class ProgressBar:
         shown = stderr_text(shown, self._lang, self._rtl)
         self._progress.update(self._tasks[what], completed=done, total=total, description=shown)
 
+    @contextlib.contextmanager
+    def waiting_for(self, server: str) -> Iterator[None]:
+        """Name the server, once an attempt, if it gives no sign for a second."""
+        if self._quiet:
+            yield
+            return
+        ended = threading.Event()
+        self._heard = time.monotonic()
+        watch = threading.Thread(target=self._watch_server, args=(server, ended), daemon=True)
+        watch.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            watch.join()
+
+    def _watch_server(self, server: str, ended: threading.Event) -> None:
+        named = -1
+        while not ended.wait(_GLANCE):
+            if named != self._attempt and time.monotonic() - self._heard >= _PATIENCE:
+                named = self._attempt
+                self.write_note("waiting_server", server=server)
+
     def show_waiting(self, now: Any) -> None:
         """Report an interrupted connection or a busy server (a sync's RetryWait), and the time of the next attempt."""
         key = "waiting_busy" if now.reason == "busy" else "waiting_cut"
         seconds = f"{max(1, round(now.seconds))}"
+        self._heard = time.monotonic() + now.seconds
+        self._attempt += 1
         self.write_note(key, seconds=seconds, next=now.next, of=now.of, unsent=now.unsent)
 
     def show_no_contact(self, fault: Any) -> None:

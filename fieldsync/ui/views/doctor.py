@@ -4,7 +4,7 @@ from msgspec import Struct
 
 from fieldsync.ui.terminal import messages
 from fieldsync.ui.terminal.output import Terminal
-from fieldsync.ui.views.record_card import size
+from fieldsync.ui.views.record_card import size, span
 
 _MARKS = {"good": "✓", "warn": "!", "bad": "✗"}
 
@@ -31,7 +31,7 @@ def show(out: Terminal, found: list[Finding]) -> None:
         if isinstance(free := facts.get("free"), int):
             facts["free"] = size(free, out.lang)
         if isinstance(off := facts.get("off_ms"), int):
-            facts["off"] = f"{off / 60_000:+.0f}"
+            facts["much"] = messages.SafeText(span(out, off))
         if "part" in facts:
             facts["part"] = messages.SafeText(out.phrase(f"thing_{facts['part']}"))
         if "form" in facts:
@@ -46,5 +46,7 @@ def show(out: Terminal, found: list[Finding]) -> None:
 
 def _key(one: Finding) -> str:
     reason, check = one.facts.get("reason"), one.check
+    if one.state == "bad" and isinstance(off := one.facts.get("off_ms"), int):
+        reason = "ahead" if off > 0 else "behind"
     specific = f"doctor_{check}_{reason or one.state}"
     return specific if specific in messages.load_catalogue("en") else f"doctor_{check}_{one.state}"

@@ -7,9 +7,10 @@ from msgspec import structs
 
 from fieldsync.casework import titles
 from fieldsync.replica.node import Node
+from fieldsync.review import decisions as reviews
 from fieldsync.ui.terminal.messages import SafeText
 from fieldsync.ui.views import transfers
-from fieldsync.ui.views.record_card import INDENT, RecordCards, local_time, size
+from fieldsync.ui.views.record_card import INDENT, RecordCards, local_time, size, span
 
 if TYPE_CHECKING:
     from fieldsync.authority.integrity import Checked, StoreFault
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from fieldsync.topology.sync_results import Joined, PackedBundle, Synced, SyncPlan, UnpackedBundle
     from fieldsync.ui.views.doctor import Finding
     from fieldsync.ui.views.status_facts import Status
-
-_SPANS = (("years", 31_557_600_000), ("days", 86_400_000), ("hours", 3_600_000), ("minutes", 60_000))
 
 
 class NodeView(RecordCards):
@@ -40,7 +39,8 @@ class NodeView(RecordCards):
             told = found.bundle
             self.line(2 * INDENT + self.phrase("in_bundle", n=told.commits, number=told.number, at=local_time(told.at)))
         self.line(
-            INDENT + (self.phrase("n_conflicts", n=found.conflicts) if found.conflicts else self.phrase("no_conflicts"))
+            INDENT
+            + (self.phrase("n_conflicts", n=found.conflicts) if found.conflicts else self.phrase("stands_no_conflicts"))
         )
         self.pairs_waiting(found)
         if node.is_laptop:
@@ -89,16 +89,11 @@ class NodeView(RecordCards):
 
     def clock(self, off_ms: int) -> str:
         """This computer's clock skew."""
-        return self.phrase("clock_ahead" if off_ms > 0 else "clock_behind", much=self._span(off_ms))
+        return self.phrase("clock_ahead" if off_ms > 0 else "clock_behind", much=span(self, off_ms))
 
     def their_clock(self, off_ms: int) -> str:
         """Another node's clock skew at a write."""
-        return self.phrase("their_clock_ahead" if off_ms > 0 else "their_clock_behind", much=self._span(off_ms))
-
-    def _span(self, off_ms: int) -> str:
-        """A span of time, in a unit of which it is two or more."""
-        much = next((part for part in _SPANS if abs(off_ms) >= 2 * part[1]), _SPANS[-1])
-        return self.phrase(f"span_{much[0]}", n=f"{round(abs(off_ms) / much[1]):,}")
+        return self.phrase("their_clock_ahead" if off_ms > 0 else "their_clock_behind", much=span(self, off_ms))
 
     def synced(self, told: "Synced", node: Node | None = None) -> None:
         """One line, and further notices."""
@@ -112,8 +107,7 @@ class NodeView(RecordCards):
             schema_news.changed(self, told.forms)
         if told.partial:
             self.say("partial", n=told.remaining.commits if told.remaining else 0)
-        if told.new_conflicts:
-            self.say("new_conflicts", n=told.new_conflicts)
+        self._new_conflicts(told.new_conflicts, node)
         if told.refused:
             self.say("n_refused", n=told.refused)
         if told.taken_after_all:
@@ -140,6 +134,12 @@ class NodeView(RecordCards):
         if abs(told.clock_off_ms) > 10 * 60_000:
             self.line(self.clock(told.clock_off_ms))
 
+    def _new_conflicts(self, n: int, node: Node | None) -> None:
+        """Their number, and the command for those who decide or only read."""
+        if n:
+            decides = node is not None and reviews.may_decide_somewhere(node)
+            self.say("new_conflicts", n=n, command="fieldsync review" if decides else "fieldsync review list")
+
     def sync_plan(self, told: "SyncPlan") -> None:
         """The data that a sync would send."""
         self.say("would_send", n=told.up.commits, server=told.server)
@@ -152,15 +152,14 @@ class NodeView(RecordCards):
             size=size(told.bytes, self.lang), file=told.file,
         )  # fmt: skip
 
-    def unpacked(self, told: "UnpackedBundle", *, server: bool) -> None:
+    def unpacked(self, told: "UnpackedBundle", node: Node) -> None:
         """The content of an unpacked bundle."""
-        key = "unpacked_already" if told.already else "unpacked" if server else "unpacked_reply"
+        key = "unpacked_already" if told.already else "unpacked_reply" if node.is_laptop else "unpacked"
         self.say(
             key, number=told.number, sender=told.sender, commits=told.up.commits, states=told.down.states,
             acknowledged=told.acknowledged or 0,
         )  # fmt: skip
-        if told.new_conflicts:
-            self.say("new_conflicts", n=told.new_conflicts)
+        self._new_conflicts(told.new_conflicts, node)
         if told.refused:
             self.say("n_refused", n=told.refused)
         if told.digest == "differs":

@@ -37,7 +37,7 @@ def stands(out: Tables, found: "Overview", schema: Schema, *, laptop: bool) -> N
         due = out.phrase("stands_due", n=found.due, late=found.late) if found.due else out.phrase("stands_no_due")
         out.line(INDENT + due)
         out.line(INDENT + (out.phrase("n_unsent", n=found.unsent) if found.unsent else out.phrase("all_sent")))
-    conflicts = out.phrase("n_conflicts", n=found.conflicts) if found.conflicts else out.phrase("no_conflicts")
+    conflicts = out.phrase("n_conflicts", n=found.conflicts) if found.conflicts else out.phrase("stands_no_conflicts")
     out.line(INDENT + conflicts)
     out.pairs_waiting(found)
     if found.aside:

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 
 from fieldsync import errors
 from fieldsync.casework import partner_sharing
+from fieldsync.core import record_ids
 from fieldsync.core.grants import PARTNER
+from fieldsync.core.merges import NOT_SAME
 from fieldsync.replica import queries
 from fieldsync.replica.node import Node
 from fieldsync.replica.queries import Record
+from fieldsync.review.asked_questions import QUESTION
 from fieldsync.schema import label_placeholders, validate
 from fieldsync.schema.labels import label_in
 from fieldsync.schema.model import Field, Type
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from fieldsync.review.asked_questions import AskedQuestion
     from fieldsync.review.duplicate_pairs import SimilarRecord
 
+_SPANS = (("years", 31_557_600_000), ("days", 86_400_000), ("hours", 3_600_000), ("minutes", 60_000))
 _UNITS = (("kilobytes", 1_000), ("megabytes", 1_000_000), ("gigabytes", 1_000_000_000))
 INDENT = "  "
 _ID = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
@@ -46,7 +50,7 @@ class RecordCards(Terminal):
         kind = node.schema.types.get(found.type)
         self.line(self.heading(kind, found))
         fields = found.fields
-        rows = [(self.label(kind, name), self.format_value(kind, name, value), name) for name, value in fields.items()]
+        rows = [(self.label(kind, name), self._field_words(kind, found, name), name) for name in fields]
         for label, value, name in rows:
             mark = "  ⚠ " + self.phrase("in_conflict") if name in found.conflicts else ""
             self.line(f"{INDENT}{self.safe(label)}: {value}{mark}")
@@ -55,6 +59,8 @@ class RecordCards(Terminal):
                 self.line(f"{INDENT}{self.safe(self.label(kind, name))}: ⚠ " + self.phrase("in_conflict"))
         if found.deleted:
             self.line(INDENT + self.phrase("is_deleted"))
+        if (ended := self._ended_sharing(node, found)) is not None:
+            self.line(INDENT + ended)
         if found.same_as:
             self.say("is_same_as", record=self.format_reference(found.same_as))
         if found.merged:
@@ -70,6 +76,33 @@ class RecordCards(Terminal):
                 value = self.format_value(kind, name, head.value)
                 known = f"{self.safe(self.label(kind, name))} ({self.safe(name)})"
                 self.line(f"{INDENT}{known} = {value}  [{source}  {self.safe(head.by)}  {local_time(head.at)}]")
+
+    def _field_words(self, kind: Type | None, found: Record, name: str) -> SafeText:
+        """A value of a record; the field that a question is about by its label in the record in question."""
+        about = found.fields.get("about")
+        if found.type == QUESTION and name == "conflict_in" and self._node is not None and isinstance(about, str):
+            try:
+                asked = self._node.schema.types.get(queries.show(self._node, about).type)
+            except errors.NotFound:
+                asked = None
+            if asked is not None and found.fields[name] in asked.fields:
+                return self.safe(self.label(asked, str(found.fields[name])))
+        return self.format_value(kind, name, found.fields[name])
+
+    def _ended_sharing(self, node: Node, found: Record) -> str | None:
+        """What has become of a referral's or a consent's sharing, if nothing is shared now."""
+        if node.role == PARTNER:
+            return None
+        if found.type == partner_sharing.CONSENT and found.fields.get("state") == "withdrawn":
+            return self.phrase("consent_ended")
+        if found.type != partner_sharing.REFERRAL:
+            return None
+        with node.store.read() as tx:
+            row = tx.row(record_ids.from_text(found.id))
+            if row is None or not row.doc.get(partner_sharing.FIELDS):
+                return None
+            shared = row.doc.get(partner_sharing.WITH) and partner_sharing.is_in_force(tx, row.doc)
+        return None if shared else self.phrase("referral_ended")
 
     def saved(self, node: Node, found: Record, *, duplicates: int = 0) -> None:
         """The saved record, possible duplicates, missing fields, and warnings."""
@@ -157,12 +190,23 @@ class RecordCards(Terminal):
             return SafeText("—")
         if name.startswith(("_same_as", "_not_same")) and isinstance(value, str):
             return self.format_reference(value)
+        if kind is not None and kind.name == QUESTION and name == "conflict_in":
+            return self._asked_field(str(value))
         if not isinstance(value, list):
             return self._word(kind, field, value)
         if value and isinstance(value[0], dict):
             entries = (f"{local_time(one['at'])} {self.safe(one['by'])}: {self.safe(one['text'])}" for one in value)
             return SafeText("".join(f"\n{INDENT * 2}{entry}" for entry in entries))
         return self.several(self._word(kind, field, member) for member in value)
+
+    def _asked_field(self, name: str) -> SafeText:
+        """What a question is about: a pair, or a field by its label where all types that have it agree."""
+        of, _, other = name.partition("/")
+        if of == NOT_SAME:
+            return SafeText(self.phrase("question_pair", record=self.format_reference(other)))
+        types = self._node.schema.types.values() if self._node is not None else ()
+        labels = {self.label(kind, name) for kind in types if name in kind.fields} or {self.label(None, name)}
+        return self.safe(labels.pop() if len(labels) == 1 else name)
 
     def plain_words(self, kind: Type, name: str, value: object) -> str:
         """A value as it is written into a line where one can change it: without anything that keeps it apart."""
@@ -284,3 +328,9 @@ def size(count: int, lang: str) -> str:
         return messages.phrase("bytes", lang, n=f"{count:,}")
     unit, divisor = next((one for one in _UNITS if count < one[1] * 10_000), _UNITS[-1])
     return messages.phrase(unit, lang, n=f"{count / divisor:,.0f}")
+
+
+def span(out: Terminal, milliseconds: int) -> str:
+    """A span of time of either sign as people read it, in a unit of which it is two or more."""
+    unit, length = next((one for one in _SPANS if abs(milliseconds) >= 2 * one[1]), _SPANS[-1])
+    return out.phrase(f"span_{unit}", n=f"{round(abs(milliseconds) / length):,}")

@@ -1,5 +1,8 @@
 """Command results for display: cards for one record, tables for many, single lines."""
 
+import io
+import shutil
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
@@ -240,11 +243,20 @@ class Tables(DeviceTables):
     def invited(self, name: str, invite: str, expires: str, fingerprint: str) -> None:
         """The invite, ready to be copied."""
         self.say("invited", name=name, expires=local_time(expires), fingerprint=fingerprint)
-        self.line(invite)
-        if self.tty:  # a camera reads it; a pipe wants the one line
-            import segno
+        if not self.tty:
+            self.line(invite)
+            return
+        import segno
 
-            segno.make(invite, error="l").terminal(compact=True)
+        code = io.StringIO()
+        segno.make(invite, error="l").terminal(code, compact=True)
+        lines, shown = code.getvalue().count("\n"), shutil.get_terminal_size().lines
+        if lines < shown:
+            self.line(invite)
+        sys.stdout.write(code.getvalue())
+        if lines >= shown:  # it scrolls: what stays on the screen says how to see it, and is complete without it
+            self.say("invited_code_high", lines=lines + 1, shown=shown)
+            self.line(invite)
 
     def attached(self, server: str, address: str, units: Sequence[str], device: str) -> None:
         """This server's new upstream."""

@@ -8,6 +8,7 @@ from rich.console import RenderableType
 from textual.app import App
 from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
+from textual.events import Compose, Event, Key
 from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.worker import WorkerFailed
@@ -16,15 +17,58 @@ from fieldsync.ui.widgets import styles
 
 T = TypeVar("T")
 _GLANCE = 0.1  # seconds between two looks whether somebody left
+_SOON = 0.01  # seconds between two looks whether the first screen takes keys
+_BREAK_OFF = "ctrl+c"
+_TOP = "\x1b[H"  # the first line of the terminal
 
 
 class FullScreen(App[T]):
-    """A form or the review; ends with its first result. Ctrl-C leaves it from every screen and dialog."""
+    """A form or the review; ends with its first result. Ctrl-C leaves it from every screen and dialog.
+
+    `loading` is a line shown until the first screen is drawn. KEEPS_EARLY_KEYS: keys typed before the first screen takes
+    them reach it in order; without it they are ignored, where a key could decide something unseen.
+    """
 
     CSS = styles.ALL
     ENABLE_COMMAND_PALETTE = False
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+c", "break_off", show=False, priority=True)]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding(_BREAK_OFF, "break_off", show=False, priority=True)]
+    KEEPS_EARLY_KEYS: ClassVar[bool] = False
     leaving = False
+
+    def __init__(self, loading: str = "") -> None:
+        super().__init__()
+        self._loading = loading
+        self._early: list[Key] | None = [] if self.KEEPS_EARLY_KEYS else None  # None: keys are handled at once
+
+    async def on_event(self, event: Event) -> None:
+        """Handle an event; keys are collected until the first screen takes them."""
+        if isinstance(event, Compose) and self._loading and self._driver is not None:
+            self._driver.write(f"{_TOP}{self._loading}")
+            self._driver.flush()
+        early = isinstance(event, Key) and not event.is_forwarded and event.key != _BREAK_OFF
+        if self._early is not None and early:
+            self._early.append(event)  # type: ignore[arg-type]  # a key
+            return
+        await super().on_event(event)
+
+    def on_mount(self) -> None:
+        """Wait until the first screen takes keys."""
+        if self._early is not None:
+            self._pass_early_keys_soon()
+
+    def _pass_early_keys_soon(self) -> None:
+        self.set_timer(_SOON, self._pass_early_keys)
+
+    async def _pass_early_keys(self) -> None:
+        """Pass the collected keys to the first screen, in order; a dialog in front of it was not there when they were typed."""
+        screen = self.screen
+        if not screen.is_mounted or (screen.focused is None and screen.focus_chain):
+            self._pass_early_keys_soon()
+            return
+        early, self._early = self._early or [], None
+        if len(self.screen_stack) == 1:
+            for key in early:
+                await super().on_event(key)
 
     def show_screen(self, *, headless: bool = False, played: Sequence[tuple[str, float]] = ()) -> T | None:
         """Run until somebody leaves; a fault is raised once the terminal is as it was.

@@ -3,6 +3,7 @@
 Lines are cut before they are reordered, as the displayed order is not the reading order.
 """
 
+import shutil
 from collections.abc import Iterable
 from difflib import SequenceMatcher
 from io import StringIO
@@ -57,6 +58,10 @@ class LineWriter:
     def write_piece(self, parts: Parts, most: int, *, style: str = "") -> Text:
         """Return text as one line just as wide as it is, or cut to fit."""
         return self.write_line(parts, min(most, self._join_parts(parts, style, lines=False).cell_len), style=style)
+
+    def loading_line(self) -> str:
+        """Return what a terminal shows until a screen is drawn."""
+        return self.write_line(" " + self.out.phrase("screen_loading"), shutil.get_terminal_size().columns).plain
 
     def _place_line(self, line: Text, width: int) -> Text:
         """Turn a line if this terminal needs that, and let it begin where the language does."""

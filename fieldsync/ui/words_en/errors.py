@@ -92,6 +92,14 @@ WORDS = {
     "bad_input.short_secret": "The key file is too short: {need} bytes at least; nothing was changed.",
     "unknown_type": "There is no record type {type}; nothing was changed.",
     "unknown_type.command": "This command needs the record type {type}, which this organisation's forms do not have; nothing was changed.",
+    "unknown_type.command!": (
+        "Headquarters publishes it from the forms that come with fieldsync (the program's folder schemas), then you sync: "
+        "fieldsync schema publish schemas/{type}.toml"
+    ),
+    "unknown_type.report!": (
+        "Headquarters publishes it from the forms that come with fieldsync (the program's folder schemas), then you sync: "
+        "fieldsync schema publish schemas/{type}.toml"
+    ),
     "unknown_type.report": "This report needs the record type {type}, which this organisation's forms do not have; nothing was changed.",
     "unknown_type!": "Known types: {known}. All of them: fieldsync schema list",
     "unknown_type.near": "There is no record type {type}; nothing was changed.",

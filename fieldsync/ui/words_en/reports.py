@@ -19,7 +19,7 @@ WORDS = {
     "no_report": "There is no report {report}.",
     "not_found.unit": "There is no unit {unit} here.",
     "not_found.unit!": "Give one of: {known}; or one above them.",
-    "no_report!": "Give one of: {known}.",
+    "no_report!": "Give one of: {known}. All of them: fieldsync report --list",
     "report_fault": "The report {report} cannot be used as it is; nothing was changed.",
     "report_fault!": "docs/reports.md tells how to write one.",
     "report_fault.name": "{report} is not a valid report name.",

@@ -59,6 +59,7 @@ WORDS = {
     "review_returned": "↩ Asked: {of}. The conflict waits for the answer.",
     "review_pair_returned": "↩ Asked: {of}. The pair waits for the answer.",
     "review_ask": "Your question to those who wrote it:",
+    "question_pair": "comparison with {record}",
     "question_open": "↩ {code} asked {of}: {question} (no answer yet)",
     "question_answered": "↩ {code} asked {of}: {question} — {answer}",
     "question_waits": "↩ asked: {of}",

@@ -7,6 +7,7 @@ WORDS = {
     "gigabytes": "{n} GB",
     "kilobytes": "{n} kB",
     "megabytes": "{n} MB",
+    "screen_loading": "Loading …",
     "form_new": "New: {name}",
     "form_edit": "Edit: {name}",
     "form_keys": "Enter keeps or skips, ? help, < back, - empties, . saves now, Ctrl-C leaves",

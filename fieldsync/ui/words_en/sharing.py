@@ -1,6 +1,8 @@
 """Texts of referrals, consent and sharing with partners."""
 
 WORDS = {
+    "consent_ended": "Nothing is shared under it any more; what was shared leaves the other organisations at their next sync.",
+    "referral_ended": "Nothing of it is shared with another organisation now.",
     "field_shares": "Fields shared",
     "consent_needed": "There is no consent for sharing this; it was not sent.",
     "consent_needed!": "See `fieldsync consent list PERSON`; ask for a consent, or ask a supervisor to refer with --override REASON.",

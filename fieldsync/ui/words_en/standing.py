@@ -2,6 +2,7 @@
 
 WORDS = {
     "stands_empty": "This computer has no store yet (looked for in {folder}).",
+    "stands_no_conflicts": "no conflicts",
     "stands_due": "due today: {n}, late: {late}",
     "stands_no_due": "nothing is due today",
     "stands_aside": "saves in the server's quarantine: {n}",
