@@ -9,8 +9,12 @@ import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
+
+if TYPE_CHECKING:
+    from requests.adapters import HTTPAdapter  # most commands send nothing, and loading it takes long
 
 
 class Environment(Struct, frozen=True):
@@ -23,6 +27,7 @@ class Environment(Struct, frozen=True):
     random_bytes: so many bytes, for keys and ids.
     free_bytes: how many bytes are free on a folder's disk; OSError.
     threads: whether work may be done in a thread of its own; if not, it is done when its result is needed.
+    adapter: the HTTP transport to a server, by its certificate's pin; none is TLS over sockets.
     """
 
     wall_clock: Callable[[], int]
@@ -32,6 +37,7 @@ class Environment(Struct, frozen=True):
     random_bytes: Callable[[int], bytes]
     free_bytes: Callable[[Path], int]
     threads: bool = True
+    adapter: "Callable[[bytes], HTTPAdapter] | None" = None
 
 
 def _wall_clock() -> int:

@@ -15,6 +15,7 @@ from urllib3.exceptions import HTTPError
 from urllib3.util import SKIP_HEADER
 
 from fieldsync import errors
+from fieldsync.environment import SYSTEM, Environment
 from fieldsync.protocol.tally import SyncTally
 from fieldsync.replica.refusal_errors import refusal_error
 from fieldsync.wire.frames import FrameCodec, FrameKind, FrameReader
@@ -77,9 +78,9 @@ class ServerHealth(msgspec.Struct, frozen=True):
 
 
 class ServerConnection:
-    """A connection to one server; counts its bytes."""
+    """A connection to one server; counts its bytes. `environment` may have another transport than TLS over sockets."""
 
-    def __init__(self, address: str, pin: bytes, tally: SyncTally) -> None:
+    def __init__(self, address: str, pin: bytes, tally: SyncTally, environment: Environment = SYSTEM) -> None:
         self.address = address.rstrip("/")
         self.tally = tally
         self._http = requests.Session()
@@ -87,7 +88,7 @@ class ServerConnection:
         self._http.verify = False  # the pin is stricter: one certificate, no other
         self._http.headers.clear()
         self._http.headers.update(_BARE)  # type: ignore[arg-type]  # None makes requests leave a header out
-        self._http.mount("https://", _PinnedAdapter(pin))
+        self._http.mount("https://", (environment.adapter or _PinnedAdapter)(pin))
 
     def close(self) -> None:
         """Hang up."""

@@ -147,16 +147,16 @@ def request_enrolment(
     """Show an invite with a device's key to the server that made it. InviteInvalid, WrongServer, NoContact, Outdated."""
     signed = chain.SignedJoin(invite.pin, invite.id, invite.secret, key.public, recipient, letters)
     try:
-        return _request_join(invite, key, signed)
+        return _request_join(invite, key, signed, environment)
     except errors.CutOff as cut:
         if cut.facts.get("answered") is not False:
             raise
         environment.sleep(environment.random() / 5)  # a server that is full of strangers dropped this one, too
-        return _request_join(invite, key, signed)
+        return _request_join(invite, key, signed, environment)
 
 
-def _request_join(invite: Invite, key: DeviceKey, signed: chain.SignedJoin) -> JoinReply:
-    line = ServerConnection(invite.address, invite.pin, SyncTally())
+def _request_join(invite: Invite, key: DeviceKey, signed: chain.SignedJoin, environment: Environment) -> JoinReply:
+    line = ServerConnection(invite.address, invite.pin, SyncTally(), environment)
     try:
         protocol = protocol_versions.common_protocol(line.ask_health().protocol)
         signature = key.sign(chain.signed_join(protocol, signed))

@@ -55,7 +55,7 @@ class _SyncExchange:
         self.budget = budget
         self.server = server
         self.tally = tally
-        self.line = ServerConnection(server.address, server.pin, tally)
+        self.line = ServerConnection(server.address, server.pin, tally, node.environment)
         self.nonce = server.nonce or b""
         count = (lambda what, done: progress(done, None, what)) if progress else None
         self.client = SyncClient(node, server, tally, count)

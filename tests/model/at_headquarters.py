@@ -1,7 +1,6 @@
 """Final checks at headquarters: sound stores, correct verdicts, the maxima as heads, and nothing lost."""
 
 from fieldsync.authority import integrity
-from tests.model import cast
 from tests.model.checks import waits_for_lost
 from tests.model.endings import End, differing, ending, heads_of
 from tests.model.oracle import judging
@@ -45,6 +44,7 @@ def verdicts(world: World, end: End) -> None:
                 or fact.stale
                 or family
                 or lost_forms
+                or _lost_grants(world, one)
                 or _vouched_in_vain(world, end, one, refused)
                 or _follows_bad(world, one, bad)
                 or waits_for_lost(world, one)
@@ -57,16 +57,23 @@ def verdicts(world: World, end: End) -> None:
             )
 
 
+def _lost_grants(world: World, commit: Commit) -> bool:
+    """Say whether a save was made by grants that headquarters, put back, has no more: its administrator has to give them again."""
+    fact = world.ledger.facts[commit.identity]
+    with world.nodes["hq"].store.read() as tx:
+        device = tx.device(commit.device)
+    known = {(grant.unit, grant.role) for grant in device.grants} if device is not None else set()
+    return "hq" in world.copied and not known.issuperset(fact.grants)
+
+
 def _vouched_in_vain(world: World, end: End, commit: Commit, refused: str) -> bool:
-    """Say whether only a branch's word could have a revoked author's save accepted, and its record was never in the branch's units."""
+    """Say whether only a branch's word could have a revoked author's save accepted, and its record was ever in other units."""
     if refused != "revoked":
         return False
     server = world.server_of[world.ledger.facts[commit.identity].node.removesuffix("'s clone")]
-    # of a record whose making was refused, too, the unit is that in which it was made
-    units = (end.office if commit.record in end.office.records else Office(map(end.present, end.logged))).units(
-        commit.record
-    )
-    return server in cast.BRANCHES and not any(f"{unit}/".startswith(f"{cast.BRANCHES[server]}/") for unit in units)
+    everything = Office(map(end.present, end.logged))  # also of a record whose making was refused, too
+    units = {one.value for one in everything.owner(commit.record).written("_unit")}
+    return server in world.branches and not all(f"{unit}/".startswith(f"{world.branches[server]}/") for unit in units)
 
 
 def _follows_bad(world: World, commit: Commit, bad: set[Dot]) -> bool:

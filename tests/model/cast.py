@@ -10,21 +10,26 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from msgspec import structs
+
 from fieldsync.environment import Environment
+from fieldsync.protocol.sync_once import sync_once
 from fieldsync.replica import save
 from fieldsync.replica.changes import Changes, NewRecord
 from fieldsync.server import administration
 from tests.cast import fill, join_directly, open_node
-from tests.model import line
 from tests.model.forms import Book
+from tests.model.network import Network
 from tests.model.oracle.fields import SHELTER
+from tests.model.trace import Trace
 from tests.tree import enrol_branch
 
 FREE = 64 << 30  # bytes on every disk
 BEGIN = 1_793_607_300_000  # milliseconds since 1970: when every history begins
-HQ, JBL, QRD, PARTNER_UNIT = "LAT", "LAT/JBL", "LAT/QRD", "LAT/ALBIR"
-BRANCHES = {"jbl": JBL, "qrd": QRD}
+HQ, JBL, QRD, HFA, SLN, PARTNER_UNIT = "LAT", "LAT/JBL", "LAT/QRD", "LAT/HFA", "LAT/SLN", "LAT/ALBIR"
+BRANCHES = {"jbl": JBL, "qrd": QRD, "hfa": HFA, "sln": SLN}
 SERVERS = ("hq", *BRANCHES)
+USUAL = ("jbl", "qrd")  # the branches that every history has; others come with their people
 PEOPLE = {  # laptop: where it was enrolled, the role, the units
     "amal": ("jbl", "caseworker", (JBL,)),
     "basim": ("jbl", "caseworker", (JBL,)),
@@ -33,12 +38,27 @@ PEOPLE = {  # laptop: where it was enrolled, the role, the units
     "dima": ("hq", "supervisor", (HQ,)),
     "omar": ("hq", "caseworker", (JBL, QRD)),
     "huda": ("hq", "partner", (PARTNER_UNIT,)),
+    "rima": ("hfa", "caseworker", (HFA,)),
+    "yusuf": ("hfa", "supervisor", (HFA,)),
+    "layla": ("sln", "caseworker", (SLN,)),
+    "karim": ("sln", "caseworker", (SLN,)),
+    "salma": ("jbl", "caseworker", (JBL,)),
+    "tarek": ("jbl", "caseworker", (JBL,)),
+    "hala": ("qrd", "supervisor", (QRD,)),
+    "ziad": ("qrd", "caseworker", (QRD,)),
+    "maha": ("qrd", "caseworker", (QRD,)),
+    "fadi": ("hfa", "caseworker", (HFA,)),
+    "dalal": ("hfa", "caseworker", (HFA,)),
+    "munir": ("sln", "supervisor", (SLN,)),
+    "suad": ("sln", "caseworker", (SLN,)),
 }
 
 FIRST = {
     "shelter 1": JBL,
     "shelter 2": QRD,
     "shelter 3": JBL,
+    "shelter in haffeh": HFA,
+    "shelter in slenfeh": SLN,
 }  # what everybody in whose units it is has from the beginning
 
 
@@ -71,6 +91,11 @@ def _no_sleep(seconds: float) -> None:
     raise AssertionError(f"something waits for {seconds} seconds")
 
 
+def host(server: str) -> str:
+    """Return under which host a server is reached."""
+    return f"{server}.example"
+
+
 @functools.cache
 def template() -> Path:
     """Return a folder with all nodes, never opened again: to be copied."""
@@ -84,7 +109,7 @@ def template() -> Path:
             fill,
             org="Office",
             unit=unit,
-            address="https://127.0.0.1:9",
+            address=f"https://{host(name)}",
             texts=texts,
             environment=environment,
         )
@@ -113,12 +138,16 @@ def _forget_certificate(home: Path, environment: Environment) -> None:
 
 def _begin(home: Path, environment: Environment) -> None:
     """Have Dima register the first shelters, and everybody sync until they have them."""
+    network = Network(lambda: BEGIN / 1000, lambda _seconds: None, Trace(keep=False))
+    environment = structs.replace(environment, adapter=network.adapter)
     opened = {name: open_node(home / name, environment=environment) for name in (*SERVERS, *PEOPLE)}
+    for name in SERVERS:
+        network.serve(host(name), opened[name])
     for label, unit in FIRST.items():
         new = NewRecord(SHELTER, Changes(set={"name": "x", "place": "y"}), record_id("first", label, BEGIN))
         save.add_records(opened["dima"], [new], unit=unit)
     for _ in range(2):
         for name in ("dima", *BRANCHES, *PEOPLE):
-            line.sync(opened[name], opened["hq" if name in BRANCHES else PEOPLE[name][0]])
+            sync_once(opened[name])
     for node in opened.values():
         node.close()

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-from tests.model import cast
 from tests.model.ledger import Fact
 from tests.model.oracle import judging
 from tests.model.oracle.commits import Commit, Write, field_of, writes
@@ -95,8 +94,8 @@ def _let_go(world: World, name: str, record: bytes) -> None:
         fact = world.ledger.facts.get(commit.identity)
         if fact is not None and fact.kind == "tampered":
             continue
-        servers = [one for one in cast.SERVERS if one in world.ledger.holders[commit.identity]]
-        if not servers and name not in world.copied and not world.copied.intersection(cast.SERVERS):
+        servers = [one for one in world.servers if one in world.ledger.holders[commit.identity]]
+        if not servers and name not in world.copied and not world.copied.intersection(world.servers):
             raise Broken("purge", f"{name} let go of {world.label_of(record)} with a save that no server has")
         refused = [server for server in servers if _refused(world, server, commit)]
         if servers and refused == servers and not waits_for_lost(world, commit):

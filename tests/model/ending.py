@@ -5,7 +5,6 @@ from typing import Any
 from fieldsync import errors
 from fieldsync.topology import upstream
 from tests.cast import rows
-from tests.model import cast
 from tests.model.offices import approve_all, waiting
 from tests.model.world import HOUR, Broken, World
 
@@ -16,13 +15,13 @@ def settle(world: World) -> None:
     """Let everybody sync until a whole round brings nothing new to anyone."""
     last: Any = None
     for _ in range(MOST_ROUNDS):
-        world.now += HOUR
-        waited = [name for name in cast.SERVERS if waiting(world, name)]
+        world.pass_time(HOUR)
+        waited = [name for name in world.servers if waiting(world, name)]
         approve_all(world)
         moved = _round(world)
         if world.lost():  # whoever knew it may keep it, and differs for good
             moved = [one for one in moved if not one.endswith(("healed", "units that differ"))]
-        waited += [name for name in cast.SERVERS if waiting(world, name)]
+        waited += [name for name in world.servers if waiting(world, name)]
         moved += [f"{name}: a device that waits for approval" for name in waited]
         state = _state(world)
         if not moved and state == last:
@@ -36,14 +35,14 @@ def settle(world: World) -> None:
 
 def _round(world: World) -> list[str]:
     moved = []
-    for name in [*world.laptops, *cast.BRANCHES]:
-        server = "hq" if name in cast.BRANCHES else world.server_of[name]
+    for name in [*world.laptops, *world.branches]:
+        server = "hq" if name in world.branches else world.server_of[name]
         world.step += 1
-        world.now += 1_000
+        world.pass_time(1_000)
         try:
             tally = world.sync(name, server)
         except (errors.Revoked, errors.UnknownDevice) as fault:
-            if name in cast.BRANCHES:
+            if name in world.branches:
                 raise Broken("errors", f"the branch {name} is refused: {fault.code}") from fault
             continue
         except errors.FieldsyncError as fault:
@@ -70,7 +69,7 @@ def _state(world: World) -> Any:
 
 def _nothing_left(world: World) -> None:
     """No branch believes for good that the server above lacks something, since then it never compares digests again."""
-    for name in cast.BRANCHES:
+    for name in world.branches:
         node = world.nodes[name]
         with node.store.read() as tx:
             if upstream.lacks_commits(tx, world.nodes["hq"].device):

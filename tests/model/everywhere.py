@@ -24,8 +24,8 @@ def _may(world: World, end: End, name: str) -> set[bytes]:
     node = world.nodes[name]
     if name == "hq":
         return set(end.office.records)
-    if name in cast.BRANCHES:
-        return end.office.within([cast.BRANCHES[name]])
+    if name in world.branches:
+        return end.office.within([world.branches[name]])
     return end.office.within(grant.unit for grant in node.grants)
 
 
@@ -39,7 +39,7 @@ def _held(world: World, name: str) -> dict[bytes, Row]:
     """Return a node's records in its units; a branch keeps what has left them until its laptops have heard."""
     node = world.nodes[name]
     found = rows(node)
-    if name not in cast.BRANCHES:
+    if name not in world.branches:
         return found
     with node.store.read() as tx:
         inside = {channel.n for channel in visible_channels(tx, tx.settings.upstream_grants)}
@@ -82,11 +82,11 @@ def _identities(world: World, name: str) -> set[bytes]:
 def _unserved(world: World, name: str) -> set[bytes]:
     """Return what a laptop holds only in units outside its branch's: what leaves those it hears from a server that has them."""
     branch = world.server_of.get(name)
-    if branch not in cast.BRANCHES:
+    if branch not in world.branches:
         return set()
     with world.nodes[name].store.read() as tx:
         outside = {
-            one.n for one in tx.channels() if one.unit != LEFT and not is_within(one.unit, cast.BRANCHES[branch])
+            one.n for one in tx.channels() if one.unit != LEFT and not is_within(one.unit, world.branches[branch])
         }
     return {record for record, row in _held(world, name).items() if row.channels and outside.issuperset(row.channels)}
 
@@ -148,7 +148,7 @@ def _shown(world: World, end: End, name: str, record: Record, row: Row) -> None:
 
 def _is_repeated(world: World, record: Record, field: str) -> bool:
     """Say whether a server has said a write of a copied store again: as its own, states tell of it, and may be thought a third person's."""
-    servers = {world.nodes[name].device for name in cast.SERVERS}
+    servers = {world.nodes[name].device for name in world.servers}
     return any(one.device in servers for one in record.written(field))
 
 
@@ -175,13 +175,13 @@ def digests(world: World, end: End) -> None:
     for name, node in _nodes(world):
         if name == "hq":
             continue
-        above = "hq" if name in cast.BRANCHES else world.server_of[name]
+        above = "hq" if name in world.branches else world.server_of[name]
         server = world.nodes[above]
         theirs, mine = _channels(server), _channels(node)
         with node.store.read() as tx:
-            grants = tx.settings.upstream_grants if name in cast.BRANCHES else node.grants
+            grants = tx.settings.upstream_grants if name in world.branches else node.grants
         for unit in theirs.keys() & mine.keys():
-            if covering_grant(grants, unit) is None or not is_within(unit, cast.BRANCHES.get(above, cast.HQ)):
+            if covering_grant(grants, unit) is None or not is_within(unit, world.branches.get(above, cast.HQ)):
                 continue  # of other units it has what is passing through
             equal_ = mine[unit][1] == theirs[unit][1]
             if not equal_ and world.lost_names():

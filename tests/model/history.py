@@ -3,13 +3,19 @@
 import random
 from collections.abc import Callable, Sequence
 
-from tests.model import at_headquarters, cast, checks, ending, endings, everywhere, offices, people
+from tests.model import at_headquarters, cast, checks, ending, endings, everywhere, interruptions, offices, people
 from tests.model.operations import OPERATIONS, Step, perform
 from tests.model.stories import Failure, kept
 from tests.model.trace import Trace
 from tests.model.world import Broken, World
 
-_REGISTERED = (offices, people, at_headquarters, everywhere)  # the modules with all operations and checks
+_REGISTERED = (
+    offices,
+    people,
+    interruptions,
+    at_headquarters,
+    everywhere,
+)  # the modules with all operations and checks
 
 
 def invent(

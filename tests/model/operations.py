@@ -28,7 +28,7 @@ class Operation(NamedTuple):
     name: str
     weight: float
     forgiven: str
-    tell: str
+    tell: str | Callable[[Arguments], str]
     choose: Callable[[World, random.Random], Arguments | None]
     run: Callable[..., None]
 
@@ -37,12 +37,16 @@ OPERATIONS: dict[str, Operation] = {}
 
 
 def operation(
-    weight: float, forgiven: str, tell: str, choose: Callable[[World, random.Random], Arguments | None]
+    weight: float,
+    forgiven: str,
+    tell: str | Callable[[Arguments], str],
+    choose: Callable[[World, random.Random], Arguments | None],
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Register a function `run(world, **arguments)` as an operation of its name.
 
     `choose(world, chance)` returns its arguments, or None where it makes no sense now; `forgiven` is the kind of documented
-    errors that it may raise (world.FORGIVEN); `tell` is its sentence in a story, with the arguments in braces.
+    errors that it may raise (world.FORGIVEN); `tell` is its sentence in a story, with the arguments in braces,
+    or returns it for some arguments.
     """
 
     def register(run: Callable[..., None]) -> Callable[..., None]:
@@ -56,10 +60,10 @@ def perform(world: World, step: Step) -> str | None:
     """Do one step; return the code of a documented error that it raised. Broken where it raised anything else."""
     one = OPERATIONS[step.operation]
     world.step += 1
-    world.now += 3 * MINUTE
     if any(step.arguments.get(role, "hq") not in world.nodes for role in ("who", "branch", "server")):
         return None  # of a script from which somebody was dropped
     try:
+        world.pass_time(3 * MINUTE)
         one.run(world, **step.arguments)
     except FORGIVEN[one.forgiven] as fault:
         return fault.code
@@ -81,4 +85,5 @@ def tell(step: Step) -> str:
         name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         for name, value in step.arguments.items()
     }
-    return OPERATIONS[step.operation].tell.format(**told)
+    sentence = OPERATIONS[step.operation].tell
+    return (sentence if isinstance(sentence, str) else sentence(step.arguments)).format(**told)

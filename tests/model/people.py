@@ -18,7 +18,6 @@ from tests.model.oracle.fields import REFERRAL, RESIDENT, SHELTER
 from tests.model.world import World
 
 TEXTS = ["جبلة", "جبلـة", "طرطوس", "school", "mosque", "12", "١٢"]
-UNITS = (cast.JBL, cast.QRD)
 FREE = ("name", "place", "beds", "floor", "permit")
 MEMBERS = ("food", "water", "blankets")
 
@@ -70,7 +69,11 @@ def _choose_shelter(world: World, chance: random.Random) -> Arguments | None:
     if chance.random() < number / 8:
         return None
     who = somebody(world, chance)
-    units = [unit for unit in UNITS if any(unit.startswith(grant.unit) for grant in world.nodes[who].grants)]
+    units = [
+        unit
+        for unit in world.branches.values()
+        if any(unit.startswith(grant.unit) for grant in world.nodes[who].grants)
+    ]
     if not units:
         return None
     some = {field: value(field, chance) for field in FREE if chance.random() < 0.4}
@@ -174,7 +177,7 @@ def remove(world: World, who: str, record: str) -> None:
 
 def _choose_move(world: World, chance: random.Random) -> Arguments | None:
     chosen = of_somebody(world, chance, SHELTER)
-    return chosen and {**chosen, "unit": chance.choice(UNITS)}
+    return chosen and {**chosen, "unit": chance.choice(list(world.branches.values()))}
 
 
 @operation(2.5, "save", "{who} moves {record} to {unit}", _choose_move)

@@ -3,20 +3,22 @@
 import itertools
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from msgspec import structs
 
 from fieldsync import errors
+from fieldsync.protocol.sync_once import sync_once
+from fieldsync.protocol.tally import SyncTally
 from fieldsync.replica.node import Node
 from fieldsync.store.contract import Row
 from tests.cast import open_node, rows
-from tests.model import cast, line
+from tests.model import cast
 from tests.model.forms import Book
 from tests.model.ledger import Fact, Identity, Ledger
+from tests.model.network import Line, Network
 from tests.model.oracle.commits import Commit
 from tests.model.oracle.fields import SHELTER
 from tests.model.trace import Trace
@@ -38,7 +40,10 @@ class World:
 
     def __init__(self, seed: object, people: Sequence[str] = tuple(cast.PEOPLE), trace: Trace | None = None) -> None:
         self.trace = trace or Trace(keep=False)
-        self.environment = cast.seeded(f"world {seed}", self._wall_clock, self._sleep)
+        self.network = Network(lambda: self.now / SECOND, self._sleep, self.trace)
+        self.environment = structs.replace(
+            cast.seeded(f"world {seed}", self._wall_clock, self._sleep), adapter=self.network.adapter
+        )
         self.seed = seed
         self.home = Path(tempfile.mkdtemp(prefix="fieldsync-history-"))
         self.now = cast.BEGIN
@@ -65,7 +70,12 @@ class World:
         ] = {}  # what a branch was told of devices
         self.reserved: set[str] = set()  # names that a story will give
         self.focus = ""  # the record with which most happens
-        for name in (*cast.SERVERS, *people):
+        self.branches = {
+            name: unit for name, unit in cast.BRANCHES.items()
+            if name in cast.USUAL or any(cast.PEOPLE[one][0] == name for one in people)
+        }  # fmt: skip
+        self.servers = ("hq", *self.branches)
+        for name in (*self.servers, *people):
             shutil.copytree(cast.template() / name, self.home / name)
             self.open(name, self.home / name)
             self.scan(name)
@@ -78,11 +88,17 @@ class World:
     def _sleep(self, seconds: float) -> None:
         self.now += round(seconds * SECOND)
 
+    def pass_time(self, milliseconds: int) -> None:
+        """Let time pass; servers do meanwhile what they do by themselves."""
+        self.network.pass_time(milliseconds / SECOND)
+
     def open(self, name: str, folder: Path) -> Node:
         """Open a node's store on its clock."""
         environment = structs.replace(self.environment, wall_clock=lambda: self.now + self.skews.get(name, 0))
         node = open_node(folder, environment=environment)
         self.nodes[name], self.folders[name] = node, folder
+        if name in self.servers:
+            self.network.serve(cast.host(name), node)
         return node
 
     def close(self) -> None:
@@ -94,7 +110,7 @@ class World:
     @property
     def laptops(self) -> list[str]:
         """The laptops, clones among them."""
-        return [name for name in self.nodes if name not in cast.SERVERS]
+        return [name for name in self.nodes if name not in self.servers]
 
     def record_id(self, label: str) -> bytes:
         """Return the id of the record that a script calls so: of its time, and the same in each run."""
@@ -151,18 +167,34 @@ class World:
         """Read what is new in a node's log; return what its own device wrote of it."""
         return self.ledger.scan(name, self.nodes[name])
 
-    def sync(self, name: str, server: str, cut: int | None = None) -> Any:
-        """Sync a node with a server, and note what the server took."""
-        known = self.revoked_at(server)
+    def sync(
+        self, name: str, server: str, line: Line | None = None, meanwhile: Callable[[], object] | None = None
+    ) -> SyncTally:
+        """Sync a node with a server, and note what the server took. `meanwhile` happens in between, as the line says."""
+        known, line = self.revoked_at(server), line or Line()
+        node, serving, tally = self.nodes[name], self.nodes[server].serving_key.device, SyncTally()
+        with node.store.read() as tx:
+            named = next(one.name for one in tx.servers() if one.id == serving)
+
+        def interrupt() -> None:
+            nonlocal known
+            self.taken(server, name, known)
+            if meanwhile is not None:
+                meanwhile()
+            known = self.revoked_at(server)
+
+        line.meanwhile = interrupt
+        outer, self.network.line = self.network.line, line
         try:
-            tally = line.sync(self.nodes[name], self.nodes[server], cut, self.trace)
+            sync_once(node, named, tally=tally)
             if server == "hq":
                 self.told[name] = tuple((grant.unit, grant.role) for grant in self.nodes[name].grants)
             return tally
         finally:
+            self.network.line = outer
             if server == "hq":
                 self.forms_in_force()
-            if server == "hq" and name in cast.BRANCHES:
+            if server == "hq" and name in self.branches:
                 self.answered(name)
             self.taken(server, name, known)
             self.scan(name)
@@ -228,7 +260,7 @@ class World:
 
 FORGIVEN: dict[str, tuple[type[errors.FieldsyncError], ...]] = {
     "save": (errors.BadInput, errors.NotFound, errors.UnitRefused, errors.RoleRefused, errors.MustDecide, errors.ConsentNeeded, errors.Forked),
-    "sync": (errors.CutOff, errors.Revoked, errors.UnknownDevice, errors.Forked),
+    "sync": (errors.CutOff, errors.Unreachable, errors.Revoked, errors.UnknownDevice, errors.Forked),
     "bundle": (errors.Gap, errors.NeedsBundle, errors.Forked, errors.BadBundle, errors.Revoked, errors.NoRecipient, errors.NotFound),
     "office": (errors.NoDevice, errors.UnitRefused, errors.RoleRefused, errors.SchemaFaults, errors.Refused),
 }  # fmt: skip

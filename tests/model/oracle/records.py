@@ -68,13 +68,17 @@ class Office:
 
     def units(self, record: bytes) -> set[str]:
         """Return the units in which a record lives: those of what it belongs to, as far as that is here."""
+        return self.owner(record).units()
+
+    def owner(self, record: bytes) -> Record:
+        """Return what a record belongs to in the end, as far as that is here; itself where it belongs to nothing."""
         found = self.records[record]
         for _ in range(8):
             owner = _id(found.value(fields.OWNERS[found.type])) if found.type in fields.OWNERS else None
             if owner is None or owner not in self.records:
                 break
             found = self.records[owner]
-        return found.units()
+        return found
 
     def within(self, granted: Iterable[str]) -> set[bytes]:
         """Return the records that live in one of these units or below it."""
