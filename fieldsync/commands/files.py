@@ -92,6 +92,7 @@ def import_file(
     path = Path(file)
     reading = column_mapping.Reading(value_maps.lookup_key, value_maps.likely_choice, value_maps.target_value)
     asking = at_terminal() and not settings.json and not yes
+    ask_words = asking and skip_bad  # once: rows whose word gets no answer are left out
     with opened(ctx, lasting=True) as node:
         kind = given_names.type_named(node.schema, type_)
         type_ = kind.name
@@ -105,7 +106,7 @@ def import_file(
             try:
                 with _left_alone(ctx, "import_left"), bar(ctx) as progress:
                     options = import_records.ImportOptions(
-                        given, key, sheet, unit, dry_run, skip_bad, skip_identical, only_sure, said
+                        given, key, sheet, unit, dry_run, skip_bad, skip_identical, only_sure, ask_words, said
                     )
                     told = import_records.import_file(
                         node,
@@ -119,17 +120,15 @@ def import_file(
                         ),
                     )
             except errors.BadRows as refused:
-                more = (
-                    column_mapping.values_asked(tables(ctx), kind, refused.unknown, reading, skip_bad=skip_bad)
-                    if asking
-                    else {}
-                )
-                if not more:
+                more = {}
+                if ask_words or (asking and not skip_bad):
+                    more = column_mapping.values_asked(tables(ctx), kind, refused.unknown, reading, skip_bad=skip_bad)
+                if not (more or ask_words):
                     if not settings.json:
                         for one in imported_file.first_rejected(refused):
                             column_mapping.reason(tables(ctx), one.row, one.column, one.because)
                     raise
-                said = value_maps.merge_maps(said, more)
+                said, ask_words = value_maps.merge_maps(said, more), False
             else:
                 if not only_sure or not told.dry_run:
                     break

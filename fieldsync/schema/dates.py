@@ -25,7 +25,7 @@ _NUMBERS = re.compile(r"(\d{1,2})\s*[-/.]\s*(\d{1,2})\s*[-/.]\s*(\d{4})" + _TIME
 _YEAR_FIRST = re.compile(r"(\d{4})\s*[-/.]\s*(\d{1,2})\s*[-/.]\s*(\d{1,2})" + _TIME, re.ASCII)
 _ERA = re.compile(r"\s*(?:م\.?|ميلادي[ةه]?)$")  # of our calendar, as is written beside the other one
 _NAMED = re.compile(r"(\d{1,2})[\s./-]+([^\W\d][^\d.,،/-]*?)[\s.,،/-]+(\d{4})" + _TIME)
-_NAME_FIRST = re.compile(r"([a-z]+)\.?\s+(\d{1,2})(?:st|nd|rd|th)?,?\s+(\d{4})" + _TIME)
+_NAME_FIRST = re.compile(r"([^\W\d_][^\d.,،/-]*?)\.?\s+(\d{1,2})(?:st|nd|rd|th)?[,،]?\s+(\d{4})" + _TIME)
 _MONTH = re.compile(r"(\d{1,2})\s*[-/.]\s*(\d{4})", re.ASCII)
 _NAMED_MONTH = re.compile(r"([^\W\d][^\d.,،/-]*?)[\s.,،/-]+(\d{4})")
 _CLOCK = re.compile(r"[T\s]+(\d\d:\d\d(?::\d\d)?(?:Z|[+-]\d\d:\d\d)?)$", re.ASCII)
@@ -122,7 +122,7 @@ def _read_notation(text: str) -> str | None:
     if found := _NAMED.fullmatch(text):
         return _iso_text(found[3], _MONTHS.get(_fold_month(found[2])), found[1])
     if found := _NAME_FIRST.fullmatch(text):
-        return _iso_text(found[3], _MONTHS.get(found[1]), found[2])
+        return _iso_text(found[3], _MONTHS.get(_fold_month(found[1])), found[2])
     if found := _MONTH.fullmatch(text):
         return _iso_text(found[2], int(found[1]))
     if found := _NAMED_MONTH.fullmatch(text):

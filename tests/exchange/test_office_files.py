@@ -10,7 +10,7 @@ import pytest
 
 from fieldsync import errors
 from fieldsync.core import record_ids
-from fieldsync.exchange.tables import header_detection, import_records, normalisers, number_formats
+from fieldsync.exchange.tables import column_mapping, header_detection, import_records, normalisers, number_formats
 from fieldsync.exchange.tables.import_records import ImportOptions
 from fieldsync.replica import queries, save
 from fieldsync.replica.changes import Changes
@@ -399,3 +399,41 @@ def test_persons_without_a_family_are_imported(people: Cast, tmp_path: Path) -> 
     found = {one.fields["given"]: one for one in queries.list_records(people.amal, "person", limit=0)}
     assert found["أمل"].fields["household"] == record_ids.id_text(home)
     assert ("household" in found["سمير"].fields, found["سمير"].unit) == (False, "LAT/JBL")
+
+
+@pytest.mark.parametrize("merged", [(), ("A1:A2", "B1:C1", "D1:D2")])
+def test_a_header_in_two_rows_is_read(people: Cast, tmp_path: Path, merged: tuple[str, ...]) -> None:
+    """A group's name over its columns, merged or not: the columns' own names count."""
+    address = "العنوان" if merged else people.amal.schema.type("household").fields["address"].label["ar"]
+    rows = [
+        ["اسم العائلة", "السكن", None, "الهواتف"],
+        [None, "مكان السكن الحالي", address, None],
+        ["علي", "جبلة", "قرب الجامع", "0944123456"],
+    ]
+    options = ImportOptions({address: "address"})
+    told = import_records.import_file(people.amal, _book(tmp_path, rows, merged=merged), "household", options)
+    assert (told.added, set(told.columns.values())) == (1, {"family_name", "location", "address", "phones"})
+    (found,) = _fields(people.amal)
+    assert (found["family_name"], found["location"], found["address"]) == ("علي", "جبلة", "قرب الجامع")
+
+
+def test_merged_cells_over_records_are_no_header(people: Cast, tmp_path: Path) -> None:
+    """Header cells that reach down into the first record leave it a record, without them."""
+    rows = [["اسم العائلة", "الهواتف", "مكان السكن الحالي"], ["علي", None, "جبلة"], ["حسن", None, "بانياس"]]
+    told = import_records.import_file(people.amal, _book(tmp_path, rows), "household")
+    assert told.added == 2
+
+
+def test_numbers_of_a_list_and_whole_names_are_not_proposed(people: Cast) -> None:
+    """A list's own numbers are no codes, a whole name is no given name, a paper's number is no tick."""
+    kind = people.amal.schema.type("person")
+    found = column_mapping.propose_columns(["الرقم", "الاسم الكامل", "الرقم الوطني", "تاريخ الولادة"], kind, {})
+    assert [one.name for one in found] == ["", "", "", "birth_date"]
+
+
+def test_a_fault_in_a_member_s_column_names_the_column(people: Cast, tmp_path: Path) -> None:
+    """The header as it stands in the file, not the set's field."""
+    path = _book(tmp_path, [["family_name", "groups/orphan"], ["علي", "كثير"]])
+    with pytest.raises(errors.BadRows) as refused:
+        import_records.import_file(people.amal, path, "household")
+    assert refused.value.facts["first"][0]["column"] == "groups/orphan"  # type: ignore[index]

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from fieldsync import errors
-from fieldsync.exchange.tables import import_records
+from fieldsync.exchange.tables import import_records, value_maps
+from fieldsync.exchange.tables.import_records import ImportOptions
 from fieldsync.exchange.tables.normalisers import cell_normaliser
 from fieldsync.replica import queries, save
 from fieldsync.replica.changes import Changes
@@ -139,6 +140,15 @@ def test_a_required_answer_may_say_that_there_is_none(people: Cast) -> None:
     assert validate.value_normaliser(answer)("لا يوجد") == "لا يوجد"
     assert cell_normaliser(needs, reader)("لا شيء") == "none"
     assert cell_normaliser(answer, reader)("-") is None
+
+
+def test_a_dash_is_empty_beside_a_value_map(people: Cast, tmp_path: Path) -> None:
+    """A map for one word of a set leaves the reading of other cells as it is."""
+    said = value_maps.parse_maps(["groups:أيتام=orphan"], people.amal.schema.type("household"))
+    rows = [["family_name", "groups"], ["علي", "أيتام"], ["حسن", "—"], ["سعيد", "NULL"]]
+    import_records.import_file(people.amal, _csv(tmp_path, rows), "household", ImportOptions(values=said))
+    found = {one.fields["family_name"]: one.fields.get("groups") for one in _records(people.amal)}
+    assert found == {"علي": ["orphan"], "حسن": None, "سعيد": None}
 
 
 def test_persian_and_kurdish_names_keep_their_joiners(people: Cast, tmp_path: Path) -> None:

@@ -124,7 +124,7 @@ def read_tick(spec: Field, member: str) -> Normal:
             return word in yes
         if _names_nothing(str(cell).strip()):
             return None
-        raise errors.IllegalValue(field=spec.name, reason="not_bool")
+        raise errors.IllegalValue(field=f"{spec.name}/{member}", reason="not_bool")
 
     return tick
 

@@ -54,6 +54,7 @@ _NTH = re.compile(r" \((?:[2-9]|[1-9]\d)\)$")  # behind a header that stands the
 MAX_HEADER = 500
 _MARKS = re.compile(r"^[\s*]+|[\s*:：.]+$")
 _BOTH = re.compile(r"[/|\n()–—]|\s-\s")  # between a header's two languages
+_FULL = frozenset({"full", "الكامل", "كامل", "الثلاثي", "الرباعي", "ثلاثي", "رباعي"})
 _LONGEST = 200  # characters of a header that is looked up
 
 
@@ -179,10 +180,15 @@ def propose_columns(headers: Sequence[str], kind: Type, given: Mapping[str, str]
 
 def _nearest_name(header: str, known: Mapping[str, str]) -> str:
     key = _fold_header(_MARKS.sub("", original_header(header)))
+    words = set(key.split())
+    if not words.isdisjoint(_FULL):  # of a whole name no field is a part
+        return ""
+    known = {
+        label: name for label, name in known.items() if name not in SYSTEM
+    }  # الرقم is a list's number, and no الرمز
     close = difflib.get_close_matches(key, known, n=1, cutoff=_CLOSE) if len(key) <= _LONGEST else []
     if close:
         return known[close[0]]
-    words = set(key.split())
     labels = [(set(label.split()), name) for label, name in known.items()]
     for within in ({n for told, n in labels if words and words < told}, {n for told, n in labels if told < words}):
         if within:
@@ -310,8 +316,9 @@ def _cell_texts(row: Sequence[Any]) -> list[str]:
 
 
 def skip_header(headers: Sequence[str], rows: Sequence[Sequence[Any]], kind: Type) -> tuple[Sequence[str], int]:
-    """Return the header that counts and how many of the first rows are about the columns: names, HXL hashtags."""
-    known = {_fold_header(name) for name in (*_names_and_labels(kind).values(), *LEFT_OUT)}
+    """Return the header that counts and how many of the first rows are about the columns: names, parts of a group, HXL hashtags."""
+    labels = _names_and_labels(kind)
+    known = {_fold_header(name) for name in (*labels.values(), *LEFT_OUT)}
     for done, row in enumerate(rows[:_HEADED]):
         cells = [str(cell).strip() for cell in row if cell not in (None, "")]
         if cells and all(_TAG.fullmatch(cell) for cell in cells):
@@ -319,8 +326,19 @@ def skip_header(headers: Sequence[str], rows: Sequence[Sequence[Any]], kind: Typ
         if len(cells) > 1 and all(_fold_header(cell) in known for cell in cells):
             headers = _cell_texts(row)
             continue
+        lower = _cell_texts(row)
+        if _is_lower_header(lower, headers, [_known_as(cell, labels, kind) for cell in lower if cell]):
+            headers = [low or top for low, top in zip_longest(lower, headers, fillvalue="")]
+            continue
         return headers, done
     return headers, min(len(rows), _HEADED)
+
+
+def _is_lower_header(lower: Sequence[str], upper: Sequence[str], fields: Sequence[str | None]) -> bool:
+    """Return whether a row below a header names the columns of its groups: most cells are labels, and not only the header's own."""
+    known = [name for name in fields if name is not None]
+    news = any(low and low != top for low, top in zip_longest(lower, upper, fillvalue=""))
+    return news and len(known) >= _SURE and len(set(known)) == len(known) and len(known) * 2 > len(fields)
 
 
 # --- what was said before ---
@@ -362,7 +380,7 @@ def _names_and_labels(kind: Type) -> dict[str, str]:
         for label in labels:
             note(label, field.name)
             note(f"{label} ({field.name})", field.name)
-        if field.kind == "set":
+        if field.kind == "set" and field.type != "paper":  # a paper's number is no tick
             for choice in field.choices:
                 for head in {field.name, *labels}:
                     for word in {choice.code, *map(_fold_header, choice.label.values())}:

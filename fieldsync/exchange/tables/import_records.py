@@ -63,7 +63,8 @@ class ImportOptions(NamedTuple):
 
     `key` is a field whose value names the record to change; `unit` is where new records go; with `skip_bad` the good rows are
     imported though others are bad, with `skip_identical` one of several identical rows; with `only_sure` nothing is imported if
-    any row is doubtful (`RowDoubts`), and the result is a dry run's.
+    any row is doubtful (`RowDoubts`), and the result is a dry run's; with `ask_words` a word that is none of a field's choices refuses
+    the file even with `skip_bad`.
     """
 
     given: Mapping[str, str] = MappingProxyType({})
@@ -74,6 +75,7 @@ class ImportOptions(NamedTuple):
     skip_bad: bool = False
     skip_identical: bool = False
     only_sure: bool = False
+    ask_words: bool = False
     values: Mapping[str, Mapping[str, str]] = MappingProxyType({})
 
 
@@ -125,7 +127,8 @@ def import_file(
                     beside = write_rejects(path, table.names, outcome, words)
                     if options.skip_bad and beside.facts["rejected"] is None:  # nobody would know of the rows left out
                         raise errors.BadFile(file=path.name, reason="rejects_unwritten")  # noqa: TRY301 - it takes the transaction back
-                held = options.dry_run or (options.only_sure and importer.doubts.found())
+                asks = options.ask_words and beside is not None and any(beside.unknown.values())
+                held = asks or options.dry_run or (options.only_sure and importer.doubts.found())
                 if held or (outcome.faults and not (options.skip_bad and outcome.count_acceptable)):
                     raise _RolledBack  # noqa: TRY301 - what the transaction ends by
         except _RolledBack:
@@ -138,7 +141,7 @@ def import_file(
             with node.store.write() as tx:
                 importer.remember_columns(tx, table.names, keyed=False)
                 importer.remember_columns(tx, reject_headers(table.names, words))
-        if beside is not None and not (options.skip_bad and outcome.count_acceptable):
+        if beside is not None and (asks or not (options.skip_bad and outcome.count_acceptable)):
             raise beside
     return ImportedFile(
         rejected_file=UNSET if beside is None else msgspec.convert(beside.facts["rejected"], str),
@@ -193,6 +196,8 @@ class _BatchImporter:
             self._prepare_columns(headers)
         self.remember_columns(self._tx, self._names)
         self._parents.store_rows()
+        if self._outcome.faults:
+            return  # rows that were left out may be valid next time
         self._tx.settings.imported_files[self._import_mark()] = True
         if self._tx.act:
             self._tx.settings.import_marks[str(self._tx.act)] = self._import_mark()

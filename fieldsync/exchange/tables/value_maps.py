@@ -83,8 +83,11 @@ def mapped_normaliser(spec: Field, maps: Mapping[str, str], normal: Normal, unkn
             return normal(cell)
         if spec.kind != "set":
             return _note_unknown(normal, one(cell), unknown)
-        parts = [one(part) for part in set_members.typed_members(spec, cell)] if maps else [cell]
-        whole: Any = [part for part in parts if part is not None] if maps and one(cell) == cell else one(cell)
+        given = set_members.typed_members(spec, cell) if maps else [cell]
+        parts = [one(part) for part in given]
+        whole: Any = one(cell)
+        if whole == cell and parts != given:  # a cell that no map touches is read as it is
+            whole = [part for part in parts if part is not None]
         try:
             return normal(whole)
         except errors.IllegalValue:
