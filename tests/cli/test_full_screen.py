@@ -117,17 +117,6 @@ def test_a_form_survives_a_power_cut(world: World) -> None:
     assert (made["fields"]["family_name"], made["fields"]["registered_on"]) == ("الأسعد", "2026-01-05")
 
 
-def test_keys_typed_at_once_reach_the_search(world: World) -> None:
-    """What is typed right behind the command is found in the search line once it is drawn."""
-    world.environment["FIELDSYNC_RTL"] = "plain"
-    with terminal(world) as screen:
-        screen.start(*world.command("amal", "add", "household"))
-        screen.type("sesame")
-        screen.until("already registered?", "  sesame")
-        screen.press("C-c")
-        screen.until("ended with 130")
-
-
 def test_a_form_in_arabic_left_with_what_was_typed(world: World) -> None:
     """Esc asks what becomes of it; kept, it is said how one gets it back, and the exit code is that of leaving."""
     world.environment["FIELDSYNC_RTL"] = "plain"

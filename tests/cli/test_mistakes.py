@@ -77,6 +77,13 @@ def test_arabic_names_work_wherever_english_ones_do(world: World, codes: dict[st
     assert world.json("samar", "overlaps", "list", "--type", "استفادة") == []
 
 
+def test_an_unknown_field_keeps_the_name_of_a_type(world: World) -> None:
+    """A person has no field location: it is not called by the label of the type location."""
+    code = world.add("amal", "person", given="أحمد", family="علي")["code"]
+    said = world.here("amal", "--lang", "ar", "edit", code, "--set", "location=x")
+    assert "حقل location" in said.err, said
+
+
 def test_a_required_field_cannot_be_emptied_after_registration(world: World) -> None:
     """The state stays the same: the sentence speaks of emptying, not of a next step; after the last state none follows."""
     family = world.add("amal", "household", family_name="علي", location="جبلة")

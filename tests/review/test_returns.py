@@ -7,6 +7,7 @@ from fieldsync.casework import agenda
 from fieldsync.core import record_ids
 from fieldsync.replica import queries, save
 from fieldsync.replica.changes import Changes
+from fieldsync.replica.history import history
 from fieldsync.replica.node import Node
 from fieldsync.review import decisions, queue, returns
 from fieldsync.review.conflict_filter import EVERYTHING
@@ -171,6 +172,16 @@ def test_a_conflict_is_returned_line_by_line(disputed: Cast) -> None:
     assert "↩ Asked: Amal, Basim. The conflict waits for the answer." in said
     assert sum("asked Amal: من رأى البيت؟ (no answer yet)" in line for line in said) == 1
     assert len(queries.list_records(disputed.samar, "question")) == 2
+
+
+def test_a_question_names_the_field_by_its_label(disputed: Cast, capsys: pytest.CaptureFixture[str]) -> None:
+    """On its card and in its history: other types have a field of that name, too."""
+    (item, *_) = [one for one in decisions.list_conflicts(disputed.samar) if one.field == "location"]
+    returns.return_conflict(disputed.samar, item, "which?", what="x", of="Amal")
+    (asked,) = queries.list_records(disputed.samar, "question")
+    Tables("ar").record(disputed.samar, asked)
+    Tables("ar").history(disputed.samar, asked, history(disputed.samar, asked.id))
+    assert capsys.readouterr().out.count("اسم الحقل: مكان السكن الحالي") == 2
 
 
 def test_a_question_belongs_to_its_record(disputed: Cast) -> None:

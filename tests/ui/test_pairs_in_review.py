@@ -242,7 +242,7 @@ def test_h_on_a_pair_shows_both_histories(samar: Node) -> None:
         await pilot.press("down", "h")
         await pilot.pause()
         lines = "\n".join(str(line) for panel in pilot.app.screen.query(TextPanel) for line in panel.lines(76))
-        assert all(code in lines for code in codes)
+        assert all(word in lines for word in (*codes, "Amal", "Basim"))
 
     play(samar, steps)
 

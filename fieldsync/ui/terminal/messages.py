@@ -152,7 +152,9 @@ def label_facts(facts: Mapping[str, object], lang: str, schema: Schema | None) -
             named = facts.get(name)
             if isinstance(named, list):
                 made[name] = [_type_label(types[one], lang) if one in types else one for one in named]
-    if facts.get("field") in types:  # an argument of a command: of what type the record is to be
+    if (
+        facts.get("field") in types and "known" not in facts
+    ):  # an argument of a command: of what type the record is to be
         made["field"] = label_in(types[str(facts["field"])].label, lang, str(facts["field"]))
     if "type" in facts:
         made["type_label"] = facts["type"] if kind is None else label_in(kind.label, lang, kind.name)

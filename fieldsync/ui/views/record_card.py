@@ -39,6 +39,7 @@ class RecordCards(Terminal):
     """A terminal with cards of one record."""
 
     _node: Node | None = None
+    _asked: Type | None = None  # the type of the record that the question shown is about
 
     def use_node(self, node: Node) -> None:
         """Look up in this node's store what references name."""
@@ -48,9 +49,10 @@ class RecordCards(Terminal):
         """A card: heading, then label and value, one field per line; conflicts are marked."""
         self.use_node(node)
         kind = node.schema.types.get(found.type)
+        self._asked = self._asked_type(node, found)
         self.line(self.heading(kind, found))
         fields = found.fields
-        rows = [(self.label(kind, name), self._field_words(kind, found, name), name) for name in fields]
+        rows = [(self.label(kind, name), self.format_value(kind, name, value), name) for name, value in fields.items()]
         for label, value, name in rows:
             mark = "  ⚠ " + self.phrase("in_conflict") if name in found.conflicts else ""
             self.line(f"{INDENT}{self.safe(label)}: {value}{mark}")
@@ -77,17 +79,15 @@ class RecordCards(Terminal):
                 known = f"{self.safe(self.label(kind, name))} ({self.safe(name)})"
                 self.line(f"{INDENT}{known} = {value}  [{source}  {self.safe(head.by)}  {local_time(head.at)}]")
 
-    def _field_words(self, kind: Type | None, found: Record, name: str) -> SafeText:
-        """A value of a record; the field that a question is about by its label in the record in question."""
+    def _asked_type(self, node: Node, found: Record) -> Type | None:
+        """The type of the record that a question is about, if it is here."""
         about = found.fields.get("about")
-        if found.type == QUESTION and name == "conflict_in" and self._node is not None and isinstance(about, str):
-            try:
-                asked = self._node.schema.types.get(queries.show(self._node, about).type)
-            except errors.NotFound:
-                asked = None
-            if asked is not None and found.fields[name] in asked.fields:
-                return self.safe(self.label(asked, str(found.fields[name])))
-        return self.format_value(kind, name, found.fields[name])
+        if found.type != QUESTION or not isinstance(about, str):
+            return None
+        try:
+            return node.schema.types.get(queries.show(node, about).type)
+        except errors.NotFound:
+            return None
 
     def _ended_sharing(self, node: Node, found: Record) -> str | None:
         """What has become of a referral's or a consent's sharing, if nothing is shared now."""
@@ -200,13 +200,11 @@ class RecordCards(Terminal):
         return self.several(self._word(kind, field, member) for member in value)
 
     def _asked_field(self, name: str) -> SafeText:
-        """What a question is about: a pair, or a field by its label where all types that have it agree."""
+        """What a question is about: a pair, or a field by its label."""
         of, _, other = name.partition("/")
         if of == NOT_SAME:
             return SafeText(self.phrase("question_pair", record=self.format_reference(other)))
-        types = self._node.schema.types.values() if self._node is not None else ()
-        labels = {self.label(kind, name) for kind in types if name in kind.fields} or {self.label(None, name)}
-        return self.safe(labels.pop() if len(labels) == 1 else name)
+        return self.safe(self.label(self._asked, name))
 
     def plain_words(self, kind: Type, name: str, value: object) -> str:
         """A value as it is written into a line where one can change it: without anything that keeps it apart."""
@@ -252,6 +250,7 @@ class RecordCards(Terminal):
         """The record's name, then each save: time, author, device; then each field, old → new, and decisions."""
         self.use_node(node)
         kind = node.schema.types.get(about.type)
+        self._asked = self._asked_type(node, about)
         self.line(self.heading(kind, about))
         for entry in found:
             lost = "  ⚠ " + self.phrase("lost") if entry.lost else ""
