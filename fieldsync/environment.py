@@ -3,6 +3,7 @@
 `Node.environment` has it; functions that work without a node take it as an argument.
 """
 
+import datetime
 import random
 import secrets
 import shutil
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from requests.adapters import HTTPAdapter  # most commands send nothing, and loading it takes long
 
 
+def _local_time(milliseconds: int) -> datetime.datetime:
+    return datetime.datetime.fromtimestamp(milliseconds / 1000).astimezone()
+
+
 class Environment(Struct, frozen=True):
     """Time, randomness, waiting, free space and threads.
 
@@ -28,6 +33,7 @@ class Environment(Struct, frozen=True):
     free_bytes: how many bytes are free on a folder's disk; OSError.
     threads: whether work may be done in a thread of its own; if not, it is done when its result is needed.
     adapter: the HTTP transport to a server, by its certificate's pin; none is TLS over sockets.
+    local_time: the local date and time, with its zone, of milliseconds since 1970.
     """
 
     wall_clock: Callable[[], int]
@@ -38,6 +44,7 @@ class Environment(Struct, frozen=True):
     free_bytes: Callable[[Path], int]
     threads: bool = True
     adapter: "Callable[[bytes], HTTPAdapter] | None" = None
+    local_time: Callable[[int], datetime.datetime] = _local_time
 
 
 def _wall_clock() -> int:

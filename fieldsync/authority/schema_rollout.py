@@ -36,6 +36,7 @@ def put_in_force(node: Node, tx: Tx, texts: dict[str, str]) -> list[str]:
             _rewrite_registers(tx, rules, name)
         if node.is_laptop and tuple(map(kind.present_name, before.search)) != kind.search:
             tx.invalidate_search_of_type(name)
+    node.restore_forms_on_rollback(tx)
     node.load_current_forms(tx)
     tx.settings.newer_values = False
     if not node.is_laptop:

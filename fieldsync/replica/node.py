@@ -1,6 +1,5 @@
 """A node: an open store with its identity, schema and clock. Laptops, branch servers and headquarters are all nodes."""
 
-import datetime
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -74,11 +73,11 @@ class Node:
 
     def today(self) -> str:
         """Today's date by this node's clock, YYYY-MM-DD."""
-        return datetime.datetime.fromtimestamp(self.clock() / 1000).astimezone().date().isoformat()
+        return self.environment.local_time(self.clock()).date().isoformat()
 
     def date_and_time(self) -> str:
         """Today's date and the time by this node's clock, YYYY-MM-DD HH:MM."""
-        now = datetime.datetime.fromtimestamp(self.clock() / 1000).astimezone()
+        now = self.environment.local_time(self.clock())
         return now.replace(tzinfo=None).isoformat(" ", "minutes")
 
     def new_id(self) -> bytes:
@@ -115,6 +114,15 @@ class Node:
         self.rules = Rules(self.schema)
         self.forms = forms
         return True
+
+    def restore_forms_on_rollback(self, tx: Tx) -> None:
+        """Work with the present forms again if this transaction, which puts others in force, is rolled back."""
+        before = self.schema, self.rules, self.forms
+
+        def restore() -> None:
+            self.schema, self.rules, self.forms = before
+
+        tx.on_rollback(restore)
 
     def write_repeatable(self) -> AbstractContextManager[Tx]:
         """A transaction for data that can be fetched or computed again: on a laptop, power loss may revert it.

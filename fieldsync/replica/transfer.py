@@ -4,7 +4,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from fieldsync import errors
 from fieldsync.core import record_ids
-from fieldsync.core.grants import covering_grant
+from fieldsync.core.grants import CASEWORKER, PARTNER, SUPERVISOR, covering_grant
 from fieldsync.core.settle import candidate_heads
 from fieldsync.core.units import ABOVE, home_unit
 from fieldsync.replica.commit_writer import commit_drafts
@@ -103,7 +103,8 @@ def _find_transferable(node: Node, tx: ReadTx, ref: str, unit: str) -> Row:
     check_known_unit(node, tx, unit)
     if row.owner is not None:
         raise errors.BelongsTo(type=row.state.type, owner=_top_owner(tx, row))
-    node.may_write(*units_of(tx, row))
+    if node.may_write(*units_of(tx, row)).role == PARTNER:
+        raise errors.RoleRefused(role=PARTNER, needs=[CASEWORKER, SUPERVISOR])
     return row
 
 

@@ -2,6 +2,7 @@
 
 import atexit
 import base64
+import datetime
 import functools
 import hashlib
 import random
@@ -24,6 +25,7 @@ from tests.model.oracle.fields import SHELTER
 from tests.model.trace import Trace
 from tests.tree import enrol_branch
 
+DAMASCUS = datetime.timezone(datetime.timedelta(hours=3))
 FREE = 64 << 30  # bytes on every disk
 BEGIN = 1_793_607_300_000  # milliseconds since 1970: when every history begins
 HQ, JBL, QRD, HFA, SLN, PARTNER_UNIT = "LAT", "LAT/JBL", "LAT/QRD", "LAT/HFA", "LAT/SLN", "LAT/ALBIR"
@@ -84,6 +86,7 @@ def seeded(
         chance.randbytes,
         lambda _folder: FREE,
         threads=False,
+        local_time=lambda milliseconds: datetime.datetime.fromtimestamp(milliseconds / 1000, DAMASCUS),
     )
 
 

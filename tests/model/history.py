@@ -3,13 +3,25 @@
 import random
 from collections.abc import Callable, Sequence
 
-from tests.model import at_headquarters, cast, checks, ending, endings, everywhere, interruptions, offices, people
+from tests.model import (
+    at_headquarters,
+    cast,
+    checks,
+    disks,
+    ending,
+    endings,
+    everywhere,
+    interruptions,
+    offices,
+    people,
+)
 from tests.model.operations import OPERATIONS, Step, perform
 from tests.model.stories import Failure, kept
 from tests.model.trace import Trace
 from tests.model.world import Broken, World
 
 _REGISTERED = (
+    disks,
     offices,
     people,
     interruptions,

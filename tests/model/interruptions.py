@@ -4,10 +4,12 @@ import random
 
 from tests.model import offices
 from tests.model.network import Line
-from tests.model.operations import OPERATIONS, Arguments, Step, operation, perform, tell
+from tests.model.operations import OPERATIONS, Arguments, Step, operation, perform
 from tests.model.world import World
 
-_NOT_BESIDE = {"image", "backup", "put_back", "clone", "wait", "sync_meanwhile"}
+_NOT_BESIDE = {
+    "image", "backup", "put_back", "clone", "wait", "sync_meanwhile", "power_loss", "full_disk", "read_only_disk", "slow_disk",
+}  # fmt: skip
 
 
 def _choose_talk(world: World, chance: random.Random) -> Arguments | None:
@@ -46,11 +48,7 @@ def _choose_beside(world: World, chance: random.Random) -> Arguments | None:
     return {**chosen, "after": chance.randrange(0, 8), "step": [name, arguments]}
 
 
-def _tell_beside(arguments: Arguments) -> str:
-    return f"{{who}} syncs with {{server}}; after {{after}} frames {tell(Step(*arguments['step']))}"
-
-
-@operation(2.5, "sync", _tell_beside, _choose_beside)
+@operation(2.5, "sync", "{who} syncs with {server}; after {after} frames {step}", _choose_beside)
 def sync_meanwhile(world: World, who: str, server: str, after: int, step: list[object]) -> None:
     """Something else happens while a sync is going on, on the same nodes or others."""
     if _knows(world, who, server):

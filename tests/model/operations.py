@@ -56,11 +56,16 @@ def operation(
     return register
 
 
+def playable(world: World, step: Step) -> bool:
+    """Say whether everybody is there whom a step names: shrinking drops people."""
+    return all(step.arguments.get(role, "hq") in world.nodes for role in ("who", "branch", "server"))
+
+
 def perform(world: World, step: Step) -> str | None:
     """Do one step; return the code of a documented error that it raised. Broken where it raised anything else."""
     one = OPERATIONS[step.operation]
     world.step += 1
-    if any(step.arguments.get(role, "hq") not in world.nodes for role in ("who", "branch", "server")):
+    if not playable(world, step):
         return None  # of a script from which somebody was dropped
     try:
         world.pass_time(3 * MINUTE)
@@ -85,5 +90,6 @@ def tell(step: Step) -> str:
         name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         for name, value in step.arguments.items()
     }
+    told |= {name: tell(Step(*step.arguments[name])) for name in ("step", "during") if name in step.arguments}
     sentence = OPERATIONS[step.operation].tell
     return (sentence if isinstance(sentence, str) else sentence(step.arguments)).format(**told)

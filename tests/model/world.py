@@ -16,6 +16,7 @@ from fieldsync.replica.node import Node
 from fieldsync.store.contract import Row
 from tests.cast import open_node, rows
 from tests.model import cast
+from tests.model.disk import FaultyDisk
 from tests.model.forms import Book
 from tests.model.ledger import Fact, Identity, Ledger
 from tests.model.network import Line, Network
@@ -52,6 +53,7 @@ class World:
         self.step = 0
         self.nodes: dict[str, Node] = {}
         self.folders: dict[str, Path] = {}
+        self.disks: dict[str, FaultyDisk] = {}
         self.server_of = {name: server for name, (server, *_) in cast.PEOPLE.items()}
         self.records: dict[str, bytes] = {}  # by their names in the script
         self.types: dict[str, str] = {}
@@ -63,6 +65,7 @@ class World:
         self.book = Book()
         self.books: dict[bytes, Book] = {}  # all that headquarters ever published
         self.ledger = Ledger(self.trace)
+        self.unfinished: Callable[[], None] = lambda: None  # notes what an interrupted save wrote
         self.skip: frozenset[str] = frozenset()  # checks that are not made
         self.told: dict[str, tuple[tuple[str, str], ...]] = {}  # the grants that headquarters told a laptop last
         self.news: dict[
@@ -93,7 +96,9 @@ class World:
         self.network.pass_time(milliseconds / SECOND)
 
     def open(self, name: str, folder: Path) -> Node:
-        """Open a node's store on its clock."""
+        """Open a node's store on its clock and its disk."""
+        if self.folders.get(name) != folder:
+            self.disks[name] = FaultyDisk(folder)
         environment = structs.replace(self.environment, wall_clock=lambda: self.now + self.skews.get(name, 0))
         node = open_node(folder, environment=environment)
         self.nodes[name], self.folders[name] = node, folder
@@ -103,8 +108,12 @@ class World:
 
     def close(self) -> None:
         """Close all stores and forget them."""
+        for disk in self.disks.values():
+            disk.off = True  # which spares the stores a last checkpoint
         for node in self.nodes.values():
             node.close()
+        for disk in self.disks.values():
+            disk.close()
         shutil.rmtree(self.home, ignore_errors=True)
 
     @property
@@ -156,12 +165,17 @@ class World:
         node = self.nodes[name]
         before = {self.records[one]: self.ledger.before(self.row(name, one)) for one in labels if one in self.records}
         grants = tuple((grant.unit, grant.role) for grant in node.grants)
+
+        def note() -> None:
+            for commit in self.scan(name):
+                others = {record: one for record, one in before.items() if record != commit.record}
+                fact = Fact(name, self.step, kind, self.skews.get(name, 0), grants, before.get(commit.record), others)
+                fact.stale = self.told.get(name, grants) != grants
+                self.ledger.facts.setdefault(commit.identity, fact)
+
+        self.unfinished = note
         yield node
-        for commit in self.scan(name):
-            others = {record: one for record, one in before.items() if record != commit.record}
-            fact = Fact(name, self.step, kind, self.skews.get(name, 0), grants, before.get(commit.record), others)
-            fact.stale = self.told.get(name, grants) != grants
-            self.ledger.facts.setdefault(commit.identity, fact)
+        note()
 
     def scan(self, name: str) -> list[Commit]:
         """Read what is new in a node's log; return what its own device wrote of it."""
@@ -253,6 +267,7 @@ class World:
         """Put another store in a node's place: what only the old one held is lost, and nobody's fault."""
         if name in self.nodes:
             self.nodes[name].close()
+            self.disks[name].close()
             self.ledger.forget(name)
         self.open(name, folder)
         self.scan(name)

@@ -61,6 +61,9 @@ class Tx(
 
     act: int | None
 
+    def on_rollback(self, undo: Callable[[], None]) -> None:
+        """Have this called if the transaction is rolled back: for what a node keeps in memory of its store."""
+
 
 class Store(Protocol):
     """A node's store, open."""

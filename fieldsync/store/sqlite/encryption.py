@@ -159,6 +159,11 @@ def _has_no_room(folder: Path | None) -> bool:
     return False
 
 
+def _takes_writes(folder: Path | None) -> bool:
+    """Return whether files may be written here; SQLite calls it an I/O error where a disk became read-only meanwhile."""
+    return folder is None or os.access(folder, os.W_OK)
+
+
 @contextmanager
 def translate_errors(folder: Path | None = None, *, disk: Path | None = None) -> Iterator[None]:
     """Turn SQLCipher's exceptions into ours; `folder` is the store's, where a file of it may have to be made; `disk` is on its disk."""
@@ -170,7 +175,7 @@ def translate_errors(folder: Path | None = None, *, disk: Path | None = None) ->
             raise errors.DiskFull from fault
         if _is_busy(fault):
             raise errors.StoreBusy from fault
-        if "readonly" in str(fault) or (folder is not None and not os.access(folder, os.W_OK)):
+        if "readonly" in str(fault) or not _takes_writes(folder or disk):
             raise errors.StoreReadOnly from fault
         if any(word in str(fault) for word in ("no such table", "I/O", "malformed JSON")):
             raise errors.StoreDamaged(part="store") from fault

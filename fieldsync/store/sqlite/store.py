@@ -54,6 +54,18 @@ class SqliteTx(
 
     act: int | None = None
 
+    def __init__(self, connection: encryption.Connection, numbers: NumberCache) -> None:
+        super().__init__(connection, numbers)
+        self._undoing: list[Callable[[], None]] = []
+
+    def on_rollback(self, undo: Callable[[], None]) -> None:
+        self._undoing.append(undo)
+
+    def undo_in_memory(self) -> None:
+        """Call what was to be called at a rollback, the last first."""
+        while self._undoing:
+            self._undoing.pop()()
+
     def make_views(self, types: Mapping[str, Mapping[str, bool]]) -> None:
         from fieldsync.store.sqlite import type_views  # sqlite-utils takes a while to load
 
@@ -104,29 +116,33 @@ class SqliteStore:
         with self._lock, self._translate_errors():
             self._writer.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             encryption.retry_while_busy(lambda: self._writer.execute("BEGIN IMMEDIATE"), self._waiting)
+            tx = SqliteTx(self._writer, self._numbers)
             try:
-                tx = SqliteTx(self._writer, self._numbers)
                 yield tx
                 self._writer.execute("COMMIT")
             except BaseException:
+                self._numbers.clear()
+                tx.undo_in_memory()
                 if self._writer.in_transaction:
                     self._writer.execute("ROLLBACK")
-                self._numbers.clear()
                 raise
 
     def write_together(self, works: Sequence[Callable[[SqliteTx], Any]]) -> list[Any]:
         done: list[Any] = []
-        with self.write():
+        with self.write() as together:
             for work in works:
                 self._writer.execute("SAVEPOINT work")
+                tx = SqliteTx(self._writer, self._numbers)
+                together.on_rollback(tx.undo_in_memory)
                 try:
                     with self._translate_errors():
-                        done.append(work(SqliteTx(self._writer, self._numbers)))
+                        done.append(work(tx))
                 except Exception as fault:
                     if not self._writer.in_transaction:
                         raise  # SQLite has taken back all of it
                     self._writer.execute("ROLLBACK TO work")
                     self._numbers.clear()
+                    tx.undo_in_memory()
                     done.append(fault)
                 self._writer.execute("RELEASE work")
         return done

@@ -49,6 +49,29 @@ class TransactionContract(Contract):
             assert tx.count_records() == 2
         check_digests(store)
 
+    def test_what_is_kept_in_memory_hears_of_a_rollback(self, store: Store) -> None:
+        """Of a transaction's and of a single work item's, the last first; a commit forgets it."""
+        heard: list[str] = []
+
+        def work(name: str, *, fails: bool) -> Callable[[Tx], None]:
+            def do(tx: Tx) -> None:
+                tx.on_rollback(lambda: heard.append(f"{name} 1"))
+                tx.on_rollback(lambda: heard.append(f"{name} 2"))
+                if fails:
+                    raise ZeroDivisionError
+
+            return do
+
+        store.write_together([work("kept", fails=False), work("failed", fails=True)])
+        assert heard == ["failed 2", "failed 1"]
+        heard.clear()
+        with store.write() as tx:
+            work("kept", fails=False)(tx)
+        assert heard == []
+        with suppress(ZeroDivisionError), store.write() as tx:
+            work("failed", fails=True)(tx)
+        assert heard == ["failed 2", "failed 1"]
+
     def test_a_sound_store_passes_its_check_and_maintenance(self, store: Store) -> None:
         """Maintenance changes nothing visible and does not count as a write."""
         version = store.change_counter()
