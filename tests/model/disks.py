@@ -142,6 +142,9 @@ def _acknowledged(world: World, server: str) -> None:
 # --- full, read-only, slow --------------------------------------------------------------------------------------------
 
 
+# a server's answer that says so, and is cut in its middle, is any answer 503: Busy
+
+
 def _choose_full(world: World, chance: random.Random) -> Arguments | None:
     chosen = _choose(world, chance)
     return chosen and {**chosen, "room": chance.choice((0, 500, 5_000, 20_000, 100_000))}
@@ -154,7 +157,7 @@ def full_disk(world: World, who: str, during: list[Any], room: int) -> None:
         with _trouble(world, who):
             world.disks[who].room = room
             try:
-                _run(world, Step(*during), errors.DiskFull)
+                _run(world, Step(*during), errors.DiskFull, errors.Busy)
             finally:
                 world.disks[who].room = None
 
@@ -164,7 +167,7 @@ def read_only_disk(world: World, who: str, during: list[Any]) -> None:
     """A disk takes no writes for a while."""
     if _possible(world, Step(*during)):
         with _trouble(world, who), world.disks[who].only_read():
-            _run(world, Step(*during), errors.StoreReadOnly)
+            _run(world, Step(*during), errors.StoreReadOnly, errors.Busy)
 
 
 def _choose_slow(world: World, chance: random.Random) -> Arguments | None:
