@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tests.model import stories
 from tests.model.history import invent, play
+from tests.model.month import live_month
 from tests.model.shrink import shrink
 from tests.model.stories import Failure
 from tests.model.trace import Trace
@@ -19,6 +20,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, help="begin with this seed (default: a random one)")
     parser.add_argument("--histories", type=int, help="how many (default: 100, or as many as the minutes take)")
     parser.add_argument("--minutes", type=float, help="go on for so long")
+    parser.add_argument("--days", type=int, help="live months of the whole tree instead, of so many days each")
     parser.add_argument("--steps", type=int, default=60, help="steps of a history")
     parser.add_argument("--skip", default="", help="checks that are not made, by comma")
     parser.add_argument("--without", default="", help="operations that do not happen, by comma")
@@ -46,7 +48,10 @@ def _run(asked: argparse.Namespace, skip: frozenset[str]) -> int:
     print(f"seeds from {seed} on", flush=True)
     while lived < most and (end is None or time.monotonic() < end):
         trace = Trace(keep=asked.trace is not None)
-        failure = invent(seed + lived, asked.steps, skip, frozenset(asked.without.split(",")), trace)
+        if asked.days:
+            failure = live_month(seed + lived, asked.days, trace)
+        else:
+            failure = invent(seed + lived, asked.steps, skip, frozenset(asked.without.split(",")), trace)
         if asked.trace is not None:
             with asked.trace.open("ab") as file:
                 file.write(f"seed {seed + lived}\n".encode() + trace.to_bytes())

@@ -25,11 +25,7 @@ def check(name: str) -> Callable[[Check], Check]:
 
 def held(world: World) -> Held:
     """Return the records that each laptop holds."""
-    found: Held = {}
-    for name in world.laptops:
-        with world.nodes[name].store.read() as tx:
-            found[name] = {row[0] for row in tx.sql("SELECT id FROM record")}
-    return found
+    return {name: world.ids(name) for name in world.laptops}
 
 
 def after_step(world: World, before: Held) -> None:

@@ -197,6 +197,6 @@ def _trouble(world: World, who: str) -> Iterator[None]:
     """See that a node in trouble loses nothing that it held."""
     held = {identity for identity, names in world.ledger.holders.items() if who in names}
     yield
-    world.ledger.forget(who)
+    world.forget(who)
     world.scan(who)
     _sound(world, who, held)

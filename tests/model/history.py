@@ -75,7 +75,7 @@ def invent(
                 return steps[-1]
         return None
 
-    return _live(World(seed, sorted(names), trace), following, steps, skip)
+    return live(World(seed, sorted(names), trace), following, steps, skip)
 
 
 def play(
@@ -83,14 +83,14 @@ def play(
 ) -> Failure | None:
     """Live a history from its script; return how it failed."""
     left = list(script)
-    return _live(World(seed, people), lambda _world: left.pop(0) if left else None, script, skip)
+    return live(World(seed, people), lambda _world: left.pop(0) if left else None, script, skip)
 
 
-def _live(
+def live(
     world: World,
     following: Callable[[World], Step | None],
     steps: Sequence[Step],
-    skip: frozenset[str],
+    skip: frozenset[str] = frozenset(),
 ) -> Failure | None:
     world.skip = skip
     people = tuple(world.laptops)

@@ -81,6 +81,10 @@ class Ledger:
         self.saved.setdefault(commit.identity, commit)
         return commit
 
+    def was_merged(self, record: bytes) -> bool:
+        """Say whether anybody ever said that a record is the same as another."""
+        return any("_same_as" in one.fields for one in self.by_record[record])
+
     def forget(self, name: str) -> None:
         """Note that a node's store is gone, or another one now."""
         self._read.pop(name, None)

@@ -66,7 +66,7 @@ def found(world: World, who: str, record: str) -> str:
 
 def _choose_shelter(world: World, chance: random.Random) -> Arguments | None:
     number = sum(type == SHELTER for type in world.types.values()) + 1
-    if chance.random() < number / 8:
+    if chance.random() < number / world.room:
         return None
     who = somebody(world, chance)
     units = [
@@ -91,7 +91,7 @@ def add(world: World, who: str, record: str, unit: str, fields: dict[str, Any]) 
 
 def _choose_resident(world: World, chance: random.Random) -> Arguments | None:
     number = sum(type == RESIDENT for type in world.types.values()) + 1
-    chosen = of_somebody(world, chance, SHELTER) if chance.random() > number / 5 else None
+    chosen = of_somebody(world, chance, SHELTER) if chance.random() > 1.6 * number / world.room else None
     return chosen and {"who": chosen["who"], "record": world.fresh("resident"), "shelter": chosen["record"]}
 
 
@@ -171,7 +171,8 @@ def visit(world: World, who: str, record: str, count: int, text: str) -> None:
 @operation(1.5, "save", "{who} removes {record}", of_somebody)
 def remove(world: World, who: str, record: str) -> None:
     """A record is deleted."""
-    with world.saving(who, "removal", record, *world.held(who, SHELTER)) as node:
+    merged = [one for one in world.held(who, SHELTER) if world.ledger.was_merged(world.records[one])]
+    with world.saving(who, "removal", record, *merged) as node:
         save.remove_record(node, found(world, who, record), "twice")
 
 
@@ -194,7 +195,8 @@ def _choose_decision(world: World, chance: random.Random) -> Arguments | None:
     who = decider(world, chance)
     if who is None:
         return None
-    open_ = [(label, field) for label in world.held(who) for field in sorted(world.row(who, label).conflicts)]  # type: ignore[union-attr]
+    rows = world.rows(who)
+    open_ = [(label, field) for label in sorted(rows) for field in sorted(rows[label].conflicts)]
     if not open_:
         return None
     record, field = chance.choice(open_)
@@ -219,8 +221,8 @@ def _choose_undo(world: World, chance: random.Random) -> Arguments | None:
         return None
     decided = [
         (label, name.partition("/")[2])
-        for label in world.held(who)
-        for name in world.row(who, label).state.fields  # type: ignore[union-attr]
+        for label, row in world.rows(who).items()
+        for name in row.state.fields
         if name.startswith(DECIDED + "/")
     ]
     if not decided:
@@ -264,7 +266,7 @@ def split(world: World, who: str, stays: str, gives: str) -> None:
 
 def _choose_referral(world: World, chance: random.Random) -> Arguments | None:
     number = sum(type == REFERRAL for type in world.types.values()) + 1
-    chosen = record_of(world, chance, decider(world, chance), SHELTER) if number < 4 else None
+    chosen = record_of(world, chance, decider(world, chance), SHELTER) if 2 * number < world.room else None
     return chosen and {"who": chosen["who"], "record": world.fresh("referral"), "shelter": chosen["record"]}
 
 

@@ -3,6 +3,7 @@
 import itertools
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -73,6 +74,10 @@ class World:
         ] = {}  # what a branch was told of devices
         self.reserved: set[str] = set()  # names that a story will give
         self.focus = ""  # the record with which most happens
+        self.room = 8  # for about so many shelters
+        self._ids: dict[str, tuple[tuple[int, int], set[bytes]]] = {}
+        self._opened: Counter[str] = Counter()
+        self._scanned: dict[str, tuple[int, int]] = {}
         self.branches = {
             name: unit for name, unit in cast.BRANCHES.items()
             if name in cast.USUAL or any(cast.PEOPLE[one][0] == name for one in people)
@@ -102,6 +107,7 @@ class World:
         environment = structs.replace(self.environment, wall_clock=lambda: self.now + self.skews.get(name, 0))
         node = open_node(folder, environment=environment)
         self.nodes[name], self.folders[name] = node, folder
+        self._opened[name] += 1
         if name in self.servers:
             self.network.serve(cast.host(name), node)
         return node
@@ -146,13 +152,36 @@ class World:
         with self.nodes[name].store.read() as tx:
             return tx.rows([record]).get(record)
 
+    def rows(self, name: str) -> dict[str, Row]:
+        """Return a node's records by their names in the script."""
+        found = rows(self.nodes[name])
+        return {label: found[record] for label, record in self.records.items() if record in found}
+
+    def ids(self, name: str) -> set[bytes]:
+        """Return the ids of a node's records; read again only where its store has changed."""
+        node = self.nodes[name]
+        known = self._ids.get(name)
+        version = self.version(name)
+        if known is None or known[0] != version:
+            with node.store.read() as tx:
+                known = self._ids[name] = version, {row[0] for row in tx.sql("SELECT id FROM record")}
+        return known[1]
+
+    def forget(self, name: str) -> None:
+        """Forget what a node's log was known to hold: it is read anew."""
+        self.ledger.forget(name)
+        self._scanned.pop(name, None)
+
+    def version(self, name: str) -> tuple[int, int]:
+        """Return what differs after each change of a node's store."""
+        return self._opened[name], self.nodes[name].store._writer.total_changes  # type: ignore[attr-defined]
+
     def held(self, name: str, type: str | None = None) -> list[str]:
         """Return the records that a node holds, by their names in the script."""
-        found = rows(self.nodes[name])
+        found = self.ids(name)
         return sorted(
-            label for label, record in self.records.items()
-            if record in found and type in (None, found[record].state.type)
-        )  # fmt: skip
+            label for label, record in self.records.items() if record in found and type in (None, self.types[label])
+        )
 
     def lost_names(self) -> set[str]:
         """Return both names of fields that lost forms had renamed: laptops that had these keep the new ones (decision 0039)."""
@@ -179,6 +208,10 @@ class World:
 
     def scan(self, name: str) -> list[Commit]:
         """Read what is new in a node's log; return what its own device wrote of it."""
+        version = self.version(name)
+        if self._scanned.get(name) == version:
+            return []
+        self._scanned[name] = version
         return self.ledger.scan(name, self.nodes[name])
 
     def sync(
@@ -268,7 +301,7 @@ class World:
         if name in self.nodes:
             self.nodes[name].close()
             self.disks[name].close()
-            self.ledger.forget(name)
+            self.forget(name)
         self.open(name, folder)
         self.scan(name)
 
