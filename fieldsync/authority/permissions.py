@@ -82,7 +82,7 @@ class Permit(CodeChecks):
             return errors.OutOfHands()
         written = dict(self._written)
         objection = self._judge_now(commit)
-        if not isinstance(objection, BY_GRANTS):
+        if not isinstance(objection, (*BY_GRANTS, errors.Undecided)):
             return objection
         now, waits_for = self.device, self.waits_for
         for then in self._then.earlier_devices(commit.seq):
@@ -96,7 +96,9 @@ class Permit(CodeChecks):
             if again is None:
                 break
             if self.waits_for and not isinstance(again, BY_GRANTS):
-                return again
+                objection = again
+                if not isinstance(again, errors.Undecided):
+                    return again
             waits_for = (*waits_for, *self.waits_for)
         self.waits_for = (*waits_for, *self._then.waits_for)
         return objection

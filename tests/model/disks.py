@@ -132,7 +132,7 @@ def _acknowledged(world: World, server: str) -> None:
             continue
         with node.store.read() as tx:
             for device in tx.devices():
-                acknowledged = tx.acknowledged_seq(world.nodes[server].device, device.id)
+                acknowledged = tx.acknowledged_seq(world.server_id(server), device.id)
                 if acknowledged > heads.get(device.id, 0):
                     raise Broken(
                         "power", f"{server} had acknowledged {acknowledged} saves of {world.name_of(device.id)}"

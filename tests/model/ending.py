@@ -72,11 +72,11 @@ def _nothing_left(world: World) -> None:
     for name in world.branches:
         node = world.nodes[name]
         with node.store.read() as tx:
-            if upstream.lacks_commits(tx, world.nodes["hq"].device):
+            if upstream.lacks_commits(tx, world.server_id("hq")):
                 left = [
                     world.name_of(d.id)
                     for d in tx.devices()
-                    if d.head > tx.acknowledged_seq(world.nodes["hq"].device, d.id)
+                    if d.head > tx.acknowledged_seq(world.server_id("hq"), d.id)
                 ]
                 raise Broken("behind", f"{name} still believes that headquarters lacks commits of {', '.join(left)}")
     for name in world.laptops:
@@ -84,6 +84,6 @@ def _nothing_left(world: World) -> None:
             continue
         node = world.nodes[name]
         with node.store.read() as tx:
-            me, server = tx.device(node.device), world.nodes[world.server_of[name]].device
+            me, server = tx.device(node.device), world.server_id(world.server_of[name])
             if me is not None and me.head > tx.acknowledged_seq(server, node.device):
                 raise Broken("behind", f"{name} has commits that {world.server_of[name]} has not acknowledged")

@@ -26,7 +26,7 @@ def servers_of(world: World, who: str) -> list[str]:
     """Return the servers that a laptop knows."""
     with world.nodes[who].store.read() as tx:
         known = {server.id for server in tx.servers()}
-    return [name for name in world.servers if world.nodes[name].device in known]
+    return [name for name in world.servers if world.server_id(name) in known]
 
 
 def cut_line(chance: random.Random) -> float | None:
@@ -86,9 +86,9 @@ def change_office(world: World, who: str, server: str) -> None:
 
 def unsent(world: World, who: str) -> bool:
     """Say whether a node has commits that the server above it has not acknowledged."""
-    node, server = world.nodes[who], world.nodes[world.server_of.get(who, "hq")]
+    node, server = world.nodes[who], world.server_id(world.server_of.get(who, "hq"))
     with node.store.read() as tx:
-        return any(one.head > tx.acknowledged_seq(server.device, one.id) for one in tx.devices() if one.head)
+        return any(one.head > tx.acknowledged_seq(server, one.id) for one in tx.devices() if one.head)
 
 
 def _choose_pack(world: World, chance: random.Random) -> Arguments | None:

@@ -140,6 +140,10 @@ class World:
         """Return what a script calls a record."""
         return next((label for label, one in self.records.items() if one == record), record.hex()[:8])
 
+    def server_id(self, name: str) -> bytes:
+        """Return the id by which others know a server: of the device that it was first."""
+        return self.nodes[name].serving_key.device
+
     def name_of(self, device: bytes) -> str:
         """Return whose a device is."""
         return next((name for name, node in self.nodes.items() if node.device == device), device.hex()[:6])
@@ -219,7 +223,7 @@ class World:
     ) -> SyncTally:
         """Sync a node with a server, and note what the server took. `meanwhile` happens in between, as the line says."""
         known, line = self.revoked_at(server), line or Line()
-        node, serving, tally = self.nodes[name], self.nodes[server].serving_key.device, SyncTally()
+        node, serving, tally = self.nodes[name], self.server_id(server), SyncTally()
         with node.store.read() as tx:
             named = next(one.name for one in tx.servers() if one.id == serving)
 
