@@ -44,7 +44,7 @@ class BackupTimer:
         with node.store.read() as tx:
             plan, note, tried = tx.settings.backup_plan, tx.settings.backup_note, tx.settings.backup_tried
             rehearsal = tx.settings.rehearsal_note
-        step = None if plan is None else backup_schedule.next_step(plan, note, tried, node.clock())
+        step = None if plan is None else backup_schedule.next_step(node, plan, note, tried)
         if plan is None or step is None:
             return False
         if step == "copy":

@@ -134,12 +134,13 @@ def describe_plan(node: Node, plan: BackupPlan | None) -> BackupSchedule:
     )  # fmt: skip
 
 
-def next_step(plan: BackupPlan, note: BackupNote | None, tried: int, now: int) -> Step | None:
+def next_step(node: Node, plan: BackupPlan, note: BackupNote | None, tried: int) -> Step | None:
     """Return what the running server is to do now; `tried`: when it last followed the schedule (milliseconds).
 
     A missed backup is made up for. A failed one is retried an hour later; only the copy, if nothing else failed.
     """
-    due = last_hour(plan.at, dt.datetime.fromtimestamp(now / 1000).astimezone())
+    now = node.clock()
+    due = last_hour(plan.at, node.environment.local_time(now))
     if tried < due.timestamp() * 1000 or tried > now:
         return "backup"
     if note is None or not note.fault or note.failed < tried or now - tried < RETRY_MS:
@@ -240,10 +241,11 @@ def _free_name(node: Node, folder: Path) -> Path:
 def _rotate(node: Node, folder: Path, rotation: Rotation, made: Path) -> int:
     """Remove backups by rotation, but never the one just made, whatever the clock shows; return their number."""
     found = list_backups(node, folder)
-    kept = backups_to_keep((one.at.astimezone() for one in found), rotation)
+    local = {one.path: node.environment.local_time(round(one.at.timestamp() * 1000)) for one in found}
+    kept = backups_to_keep(local.values(), rotation)
     removed = 0
     for one in found:
-        if one.at.astimezone() not in kept and one.path != made:
+        if local[one.path] not in kept and one.path != made:
             with suppress(OSError):
                 one.path.unlink()
                 removed += 1
