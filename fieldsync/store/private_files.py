@@ -1,5 +1,6 @@
 """New files that only their owner may read, from the first byte on, and that appear under their name when they are whole."""
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -27,6 +28,7 @@ def replace_whole(path: Path) -> Iterator[Path]:
         yield draft
         if draft.exists():
             draft.replace(path)
+            _flush_folder(path.parent)
     except BaseException:
         with suppress(OSError):
             draft.unlink(missing_ok=True)
@@ -45,3 +47,17 @@ def flush_to_disk(file: IO[bytes]) -> None:
     """Have on the disk what was written to a file. OSError."""
     file.flush()
     os.fsync(file.fileno())
+
+
+def _flush_folder(folder: Path) -> None:
+    """Have a folder's names on the disk: after a power loss its files would otherwise be those of before. OSError."""
+    if os.name == "nt":
+        return  # folders cannot be opened there
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as fault:
+        if fault.errno != errno.EINVAL:  # a file system that cannot
+            raise
+    finally:
+        os.close(handle)

@@ -1,5 +1,6 @@
 """A file that is written whole replaces the one before it, or leaves it and nothing else."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -26,3 +27,19 @@ def test_a_killed_writers_draft_gives_way(tmp_path: Path) -> None:
         out.write(b"after")
     assert [(one.name, one.read_bytes()) for one in tmp_path.iterdir()] == [("slots.json", b"after")]
     assert file.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="names of open files are read from /proc")
+def test_a_new_name_is_on_the_disk_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file before it takes its name, the folder afterwards: a power loss leaves one of both files, whole."""
+    synced: list[tuple[str, bool]] = []
+    real = os.fsync
+
+    def fsync(handle: int) -> None:
+        synced.append((Path(f"/proc/self/fd/{handle}").readlink().name, (tmp_path / "slots").exists()))
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with write_whole(tmp_path / "slots") as file:
+        file.write(b"x")
+    assert synced == [("slots.new", False), (tmp_path.name, True)]
