@@ -72,7 +72,7 @@ class SyncClient:
         self.bundled = False  # whether it speaks and hears by bundles
         self._same_forms = True
         self._whole = True  # whether the answer tells all verdicts on our saves: one within a budget may not
-        self._sent_forms = False  # whether it brings our forms, which are newer than the server's
+        self.sent_forms = False  # whether it brings our forms, which are newer than the server's
         self._forms_lacking = False  # whether newer forms than ours have not come whole
         self.lacked: dict[int, int] = {}  # texts of ours that the server asks for, and from which byte on
         self.turned = False  # whether the server's last answer said that it was restored
@@ -129,7 +129,7 @@ class SyncClient:
             room -= http_size(frame)
             if room < 0:
                 break
-            self._sent_forms = True
+            self.sent_forms = True
             yield frame
         with node.store.read() as tx:
             after = since.get(node.device, tx.acknowledged_seq(self.server.id, node.device))
@@ -230,7 +230,7 @@ class SyncClient:
         with node.store.write() as tx:
             known = tx.peer_settings(self.server.id)
             tx.settings.device_pending = ack.pending
-            sent = self._sent_forms and not ack.lacked
+            sent = self.sent_forms and not ack.lacked
             schema_recovery.note_lacking(tx, self.server.id, older=ack.schema == {}, sent=sent)
             if self._same_forms:
                 tx.settings.forms_unread = False

@@ -153,6 +153,7 @@ class _SyncExchange:
             except errors.Gap:  # the server has less than it acknowledged: it says what, and gets it again
                 if attempt == 2:
                     raise
+                client.sent_forms = False  # of a request that is refused, nothing is taken
                 self._ask_positions()
 
     def _carries_commits(self) -> bool:
