@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 N ?= 100000
+SEEDS ?= 1000
+FROM ?= 1
 PINNED := --universal --python-version 3.11 --all-extras --no-annotate --no-header --no-emit-index-url --generate-hashes --quiet
 # one worker more than processors: tests wait for processes and connections
 PARALLEL := -n $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --dist loadfile
@@ -11,13 +13,17 @@ PARALLEL := -n $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --dist loadfile
 OWN := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 VERSIONS = $(foreach version,$(filter-out $(OWN),3.11 3.12 3.13 3.14),$(if $(shell python$(version) --version 2>/dev/null),$(version)))
 
-.PHONY: demo test test-long test-wheel dist lint bench docs words lock clean
+.PHONY: demo test simulate test-long test-wheel dist lint bench docs words lock clean
 
 demo: $(READY)
 	$(BIN)/fieldsync demo
 
 test: $(READY) lint
 	$(BIN)/python -m pytest -m "not long" $(PARALLEL)
+
+# SEEDS random histories of the whole tree, from seed FROM on; what fails is shrunken and kept in the folder failures
+simulate: $(READY)
+	$(BIN)/python -m tests.model.batch --first $(FROM) --seeds $(SEEDS) --keep failures
 
 # everything with more examples, and the quick tests on every other Python that is installed
 test-long: $(READY) $(VERSIONS:%=test-%)

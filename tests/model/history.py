@@ -13,6 +13,7 @@ from tests.model import (
     everywhere,
     interruptions,
     offices,
+    pages,
     people,
 )
 from tests.model.operations import OPERATIONS, Step, perform
@@ -27,6 +28,7 @@ _REGISTERED = (
     interruptions,
     at_headquarters,
     everywhere,
+    pages,
 )  # the modules with all operations and checks
 
 
@@ -49,10 +51,10 @@ def invent(
         if name not in without
     }  # each history has some kinds of trouble often, and others never
     steps: list[Step] = []
-    names = chance.sample(sorted(cast.PEOPLE), chance.choice((2, 3, 3, 4, 4, 5, 7)))
-    if not set(names) - {"huda"}:
-        names.append("dima")
-    focus = chance.choice(sorted(cast.FIRST))
+    names = _people(chance)
+    focus = chance.choice(
+        [label for label, unit in sorted(cast.FIRST.items()) if _may_see(names, unit)] or sorted(cast.FIRST)
+    )
     story: list[Step] = []
     told = kept()
     if told and chance.random() < 0.3:
@@ -76,6 +78,21 @@ def invent(
         return None
 
     return live(World(seed, sorted(names), trace), following, steps, skip)
+
+
+def _may_see(names: Sequence[str], unit: str) -> bool:
+    return any(f"{unit}/".startswith(f"{one}/") for name in names for one in cast.PEOPLE[name][2])
+
+
+def _people(chance: random.Random) -> list[str]:
+    """Return whose laptops there are: mostly colleagues, since people who share no records seldom meet."""
+    homes = {"hq", *chance.sample(sorted(cast.BRANCHES), chance.choice((1, 1, 2, 4)))}
+    near = [name for name, (home, *_) in sorted(cast.PEOPLE.items()) if home in homes]
+    names = chance.sample(near, min(len(near), chance.choice((2, 3, 3, 4, 4, 5, 7))))
+    deciding = [name for name in near if cast.PEOPLE[name][1] == "supervisor" and name not in names]
+    if deciding and chance.random() < 0.6:
+        names.append(chance.choice(deciding))
+    return names if set(names) - {"huda"} else [*names, "dima"]
 
 
 def play(

@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -34,6 +35,8 @@ class Operation(NamedTuple):
 
 
 OPERATIONS: dict[str, Operation] = {}
+performed: Counter[tuple[str, str]] = Counter()
+"""How often each operation was done in this process, by its name and the code of the documented error that it raised, if any."""
 
 
 def operation(
@@ -67,11 +70,12 @@ def perform(world: World, step: Step) -> str | None:
     world.step += 1
     if not playable(world, step):
         return None  # of a script from which somebody was dropped
+    code: str | None = None
     try:
         world.pass_time(3 * MINUTE)
         one.run(world, **step.arguments)
     except FORGIVEN[one.forgiven] as fault:
-        return fault.code
+        code = fault.code
     except errors.FieldsyncError as fault:
         raise Broken("errors", f"{tell(step)} raised {type(fault).__name__} {fault.facts}") from fault
     except Broken:
@@ -81,7 +85,8 @@ def perform(world: World, step: Step) -> str | None:
     finally:
         for name in world.nodes:
             world.scan(name)
-    return None
+    performed[step.operation, code or ""] += 1
+    return code
 
 
 def tell(step: Step) -> str:

@@ -17,6 +17,7 @@ from tests.model.oracle import fields
 from tests.model.oracle.fields import REFERRAL, RESIDENT, SHELTER
 from tests.model.world import World
 
+MARK = "mark-"
 TEXTS = ["جبلة", "جبلـة", "طرطوس", "school", "mosque", "12", "١٢"]
 FREE = ("name", "place", "beds", "floor", "permit")
 MEMBERS = ("food", "water", "blankets")
@@ -29,7 +30,8 @@ def value(field: str, chance: random.Random) -> Any:
             return chance.randrange(1, 6)
         case "state":
             return chance.choice(list(fields.STEPS))
-    return chance.choice(TEXTS)
+    # a text of its own is looked for in all stores at the end
+    return f"{MARK}{chance.randrange(10**9):09}" if chance.random() < 0.25 else chance.choice(TEXTS)
 
 
 def somebody(world: World, chance: random.Random) -> str:
@@ -109,7 +111,7 @@ def add_resident(world: World, who: str, record: str, shelter: str) -> None:
 
 
 def _choose_edit(world: World, chance: random.Random) -> Arguments | None:
-    chosen = of_somebody(world, chance, SHELTER)
+    chosen = _colleague(world, chance) if chance.random() < 0.4 else of_somebody(world, chance, SHELTER)
     if chosen is None:
         return None
     known = world.nodes[chosen["who"]].schema.type(SHELTER).fields
@@ -118,12 +120,25 @@ def _choose_edit(world: World, chance: random.Random) -> Arguments | None:
         chance.choice(("name", "name", "name", "place", "place", *FREE, *extra))
         for _ in range(chance.choice((1, 1, 2)))
     }
+    names = chosen.pop("fields", names)
     return {**chosen, "fields": {name: value(name, chance) for name in sorted(names)}}
+
+
+def _colleague(world: World, chance: random.Random) -> Arguments | None:
+    """Return another laptop with the record that was edited last, and these fields: so conflicts come about."""
+    who, record, names = world.edited
+    others = [name for name in world.laptops if name not in (who, "huda") and record in world.held(name, SHELTER)]
+    if not others:
+        return None
+    other = chance.choice(others)
+    names = names & world.nodes[other].schema.type(SHELTER).fields.keys()
+    return {"who": other, "record": record, "fields": names} if names else None
 
 
 @operation(12, "save", "{who} edits {record}: {fields}", _choose_edit)
 def edit(world: World, who: str, record: str, fields: dict[str, Any]) -> None:
     """Some fields are changed."""
+    world.edited = who, record, frozenset(fields)
     with world.saving(who, "edit", record) as node:
         save.edit_record(node, found(world, who, record), Changes(set=fields))
 
@@ -203,7 +218,7 @@ def _choose_decision(world: World, chance: random.Random) -> Arguments | None:
     return {"who": who, "record": record, "field": field, "head": chance.randrange(3)}
 
 
-@operation(4, "save", "{who} decides {field} of {record} in review, for head {head}", _choose_decision)
+@operation(6, "save", "{who} decides {field} of {record} in review, for head {head}", _choose_decision)
 def decide(world: World, who: str, record: str, field: str, head: int) -> None:
     """A conflict is decided for one of its heads."""
     ref = found(world, who, record)
@@ -231,7 +246,7 @@ def _choose_undo(world: World, chance: random.Random) -> Arguments | None:
     return {"who": who, "record": record, "field": field}
 
 
-@operation(1, "save", "{who} takes back what was decided of {field} of {record}", _choose_undo)
+@operation(2, "save", "{who} takes back what was decided of {field} of {record}", _choose_undo)
 def undo(world: World, who: str, record: str, field: str) -> None:
     """A decision is undone."""
     with world.saving(who, "decision", record) as node:
@@ -324,7 +339,7 @@ def _choose_tampering(world: World, chance: random.Random) -> Arguments | None:
 
 
 @operation(
-    1,
+    2,
     "save",
     "{who}, with a program of another's making, writes {field} of {record}: {value}, over heads {over}",
     _choose_tampering,

@@ -3,7 +3,7 @@
 import itertools
 import shutil
 import tempfile
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -72,8 +72,10 @@ class World:
         self.news: dict[
             str, dict[bytes, tuple[str, tuple[tuple[str, str], ...]]]
         ] = {}  # what a branch was told of devices
+        self.granted: defaultdict[str, set[str]] = defaultdict(set)  # the units that a laptop ever had
         self.reserved: set[str] = set()  # names that a story will give
         self.focus = ""  # the record with which most happens
+        self.edited: tuple[str, str, frozenset[str]] = "", "", frozenset()  # who edited what last, and which fields
         self.room = 8  # for about so many shelters
         self._ids: dict[str, tuple[tuple[int, int], set[bytes]]] = {}
         self._opened: Counter[str] = Counter()
@@ -216,6 +218,7 @@ class World:
         if self._scanned.get(name) == version:
             return []
         self._scanned[name] = version
+        self.granted[name.removesuffix("'s clone")].update(self.nodes[name].units)
         return self.ledger.scan(name, self.nodes[name])
 
     def sync(
