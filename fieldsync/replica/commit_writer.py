@@ -1,6 +1,6 @@
 """The only writer of a node's own commits: drafts are numbered, logged, chained and applied."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from fieldsync import errors
 from fieldsync.core import codes, commit, stamp
@@ -107,6 +107,15 @@ def _note_act(tx: Tx, commits: Sequence[Commit], known: dict[bytes, Row] | None)
     tx.settings.acts = (*acts[:-1], SavedAct(act.first, last, act.at, (*act.parts, first)))
     tx.settings.values_before[str(first)] = before
     return known
+
+
+def forget_replaced_values(tx: Tx, records: Collection[bytes]) -> None:
+    """Forget the values of records that leave this laptop which were kept for `undo`."""
+    gone = {record.hex() for record in records}
+    for part in (part for act in tx.settings.acts for part in act.parts):
+        before = tx.settings.values_before[str(part)]
+        if not gone.isdisjoint(before):
+            tx.settings.values_before[str(part)] = {one: {} if one in gone else old for one, old in before.items()}
 
 
 def _value_before(row: Row, name: str) -> Value:

@@ -54,7 +54,7 @@ class NotUndone(Struct, frozen=True):
 
     record: its code, or its id.
     field: null for the whole record.
-    reason: "others" changed it since; it is "elsewhere" by now; it was in "conflict"; "other_unit": not one of your units.
+    reason: "others" changed it since; it is "elsewhere" by now, or was "away"; it was in "conflict"; "other_unit": not one of yours.
     """
 
     record: str
@@ -216,6 +216,8 @@ class _Undoing:
             heads = register_of(row.state, name).heads
             if len(heads) != 1 or not self._is_own(heads[0], seq):
                 self._leave(row, row.state.record, field_of(name), "others")
+            elif name not in before:  # forgotten as the record had left this laptop
+                self._leave(row, row.state.record, field_of(name), "away")
             elif is_reopened(heads[0]):  # a decision that was taken back is made again
                 back |= {name: before.get(name), f"{DECIDED}/{name}": before.get(f"{DECIDED}/{name}")}
             elif f"{DECIDED}/{name}" in fields:

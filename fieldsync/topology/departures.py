@@ -8,7 +8,7 @@ from collections.abc import Container, Mapping, Sequence
 from fieldsync.core.commit import state_of
 from fieldsync.core.grants import may_see_channel
 from fieldsync.core.units import LEFT
-from fieldsync.replica import merge_arrivals
+from fieldsync.replica import commit_writer, merge_arrivals
 from fieldsync.replica.apply import apply_states
 from fieldsync.replica.lookup import RelatedRecords
 from fieldsync.replica.node import Node
@@ -77,6 +77,7 @@ def release_from_laptop(node: Node, tx: Tx, rows: Sequence[Row], unit: str | Non
     node.departed_names.update((row.state.record, related.name_of(row)) for row in gone)
     tx.release_records(row for row in rows if row.state.record in kept and row.channels != [tx.departed_channel])
     _purge_rows(tx, gone)
+    commit_writer.forget_replaced_values(tx, [row.state.record for row in gone])
     merge_arrivals.reopen_after_release(tx, kept)
 
 

@@ -9,7 +9,7 @@ from fieldsync.replica import commit_writer, history, lookup, queries, save, tra
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
 from fieldsync.review import undo
-from tests.cast import QRD
+from tests.cast import JBL, QRD
 from tests.conftest import Cast
 from tests.directly import sync
 
@@ -137,3 +137,30 @@ def test_only_the_author_s_last_lifecycle_step_can_be_undone(people: Cast) -> No
     sync(basim, hq)
     assert [one["code"] for one in queries.status(basim).refused] == ["illegal_step"]
     assert queries.show(hq, case).fields["state"] == "assessed"
+
+
+def test_replaced_values_of_a_departed_record_are_forgotten(people: Cast) -> None:
+    """What was kept for undo goes with the record; where it comes back, the field is left as it is."""
+    amal, hq = people.amal, people.hq
+    home = family(amal, location="جبلة")
+    save.edit_record(amal, home, Changes(set={"location": "حمص"}))
+    edited = undo.last_act(amal)
+    transfer.transfer_record(amal, home, QRD)
+    for _ in range(2):
+        sync(amal, hq)
+    with pytest.raises(errors.NotFound):
+        queries.show(amal, home)
+    with amal.store.read() as tx:
+        kept = [tx.settings.values_before[str(part)] for act in tx.settings.acts for part in act.parts]
+    assert "جبلة" not in str(kept)
+    with pytest.raises(errors.NoUndo) as caught:
+        undo.undo_act(amal, edited)
+    assert caught.value.facts["why"] == ["elsewhere"]
+    sync(people.samar, hq)
+    transfer.transfer_record(people.samar, home, JBL)
+    for node in (people.samar, amal):
+        sync(node, hq)
+    with pytest.raises(errors.NoUndo) as caught:
+        undo.undo_act(amal, edited)
+    assert caught.value.facts["why"] == ["away"]
+    assert queries.show(amal, home).fields["location"] == "حمص"

@@ -181,6 +181,7 @@ WORDS = {
     "undo_left": "Nothing was changed.",
     "undone": "Undone; it stays in the history:",
     "undo_left_others": "changed by others since; left as it is",
+    "undo_left_away": "had left this laptop meanwhile; left as it is",
     "undo_left_elsewhere": "is not on this laptop any more; left as it is",
     "undo_left_conflict": "was in conflict; left as it is",
     "undo_left_other_unit": "is in a unit that is not yours; left as it is",
