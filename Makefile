@@ -13,7 +13,7 @@ PARALLEL := -n $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --dist loadfile
 OWN := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 VERSIONS = $(foreach version,$(filter-out $(OWN),3.11 3.12 3.13 3.14),$(if $(shell python$(version) --version 2>/dev/null),$(version)))
 
-.PHONY: demo test simulate test-long test-wheel dist lint bench docs words lock clean
+.PHONY: demo test simulate mutants test-long test-wheel dist lint bench docs words lock clean
 
 demo: $(READY)
 	$(BIN)/fieldsync demo
@@ -24,6 +24,11 @@ test: $(READY) lint
 # SEEDS random histories of the whole tree, from seed FROM on; what fails is shrunken and kept in the folder failures
 simulate: $(READY)
 	$(BIN)/python -m tests.model.batch --first $(FROM) --seeds $(SEEDS) --keep failures
+
+# a sample of mutants of the kernel; it goes on where it was interrupted
+mutants: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-mutants.lock
+	$(BIN)/python -m tests.mutants --session mutants.sqlite
 
 # everything with more examples, and the quick tests on every other Python that is installed
 test-long: $(READY) $(VERSIONS:%=test-%)
@@ -72,6 +77,7 @@ $(READY): requirements.lock pyproject.toml
 lock: $(READY)
 	$(BIN)/uv pip compile $(PINNED) --group dev pyproject.toml --output-file requirements.lock
 	$(BIN)/uv pip compile $(PINNED) --constraint requirements.lock pyproject.toml --output-file requirements-runtime.lock
+	$(BIN)/uv pip compile $(filter-out --all-extras,$(PINNED)) --constraint requirements.lock --group mutants --output-file requirements-mutants.lock
 
 clean:
 	rm -rf $(VENV) $(VENV)-* dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -48,7 +48,9 @@ def main() -> int:
             session.add_work_items(_sample(asked.seed, asked.count))
         if not asked.report:
             command = f"{sys.executable} -m tests.mutants --kill"
-            execute(session, ConfigDict({"test-command": command, "timeout": SECONDS, "distributor": {"name": "local"}}))
+            execute(
+                session, ConfigDict({"test-command": command, "timeout": SECONDS, "distributor": {"name": "local"}})
+            )
         _report(session)
     return 0
 
