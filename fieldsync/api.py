@@ -171,12 +171,17 @@ class Session:
         note: str | None = None,
     ) -> "SavedRecords":
         """Save new records of a type in one save, all of them or none; return them. Raises as `add` does."""
-        from fieldsync.replica import save
+        from fieldsync.replica import record_units, save
         from fieldsync.replica.changes import NewRecord
 
         type = given_names.type_named(self._node.schema, type).name
         wanted = [NewRecord(type, self._changes(type, fields, {})) for fields in several]
-        return self._saved(record.hex() for record in save.add_records(self._node, wanted, unit=unit, note=note))
+        near = None
+        if unit is not None:
+            with self._node.store.read() as tx:
+                near = record_units.similar_to_unknown(self._node, tx, unit)
+        records = save.add_records(self._node, wanted, unit=unit, note=note)
+        return self._saved((record.hex() for record in records), unit if near is not None else None, near or ())
 
     def check(self, type: str, fields: "Fields") -> None:
         """Validate a new record's fields without saving it. Raises as `add` does."""
@@ -295,10 +300,11 @@ class Session:
 
         return sync_results.plan(self._node, server)
 
-    def _saved(self, records: Iterable[str]) -> "SavedRecords":
+    def _saved(self, records: Iterable[str], new_unit: str | None = None, near: Iterable[str] = ()) -> "SavedRecords":
         from fieldsync.review import saved_records
 
-        return [saved_records.saved_record(self._node, record) for record in records]
+        new = None if new_unit is None else saved_records.UnknownUnit(new_unit, list(near))
+        return [saved_records.saved_record(self._node, record, new) for record in records]
 
     def _changes(self, type: str, fields: "Fields", shown: Mapping[str, Any]) -> "Changes":
         from fieldsync.replica.change_builder import ChangeBuilder

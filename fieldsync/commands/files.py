@@ -347,18 +347,24 @@ def publish(
     ctx: typer.Context,
     folder: Annotated[
         str,
-        Argument(metavar="DIR", help="A folder of forms (*.toml), or one file; other forms stay."),
+        Argument(
+            metavar="DIR",
+            help="A folder with all forms (*.toml), or the file of one form: the other forms stay in force.",
+        ),
     ],
     *,
+    keep_others: Annotated[
+        bool, Option("--keep-others", help="Keep the forms in force that the folder does not have.")
+    ] = False,
     dry_run: Annotated[bool, Option("--dry-run", help="Show what would change, without changing anything.")] = False,
 ) -> None:
     """Put new forms in force, at headquarters: checked against all earlier ones; laptops get them when they sync.
 
-    Example: fieldsync schema publish forms --dry-run
+    Example: fieldsync schema publish forms --keep-others --dry-run
     """
     from fieldsync.server import publish_schema as publishing
     from fieldsync.ui.views import schema_news
 
     with opened(ctx) as node:
-        told = publishing.publish_schema(node, Path(folder), dry_run=dry_run)
+        told = publishing.publish_schema(node, Path(folder), dry_run=dry_run, keep_others=keep_others)
         tell(ctx, told, lambda out: schema_news.published(out, node, told.changes, told.number, dry_run=dry_run))

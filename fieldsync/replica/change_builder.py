@@ -5,6 +5,7 @@ from typing import Any
 
 from fieldsync.replica import value_reader
 from fieldsync.replica.changes import Changes, set_difference
+from fieldsync.replica.composite_fields import name_type_in_errors
 from fieldsync.replica.node import Node
 from fieldsync.schema import given_names, validate
 from fieldsync.schema.model import Type
@@ -30,7 +31,8 @@ class ChangeBuilder:
         name = field.name
         if field.kind == "set":
             self._put.setdefault(name, []).extend(self._reader.read_members(field, value))
-            kept = [str(validate.check_member(field, one)) for one in self._put[name]]
+            with name_type_in_errors(self._kind):
+                kept = [str(validate.check_member(field, one)) for one in self._put[name]]
             self._drop[name] = [*set_difference(self._doc.get(name) or (), kept)[1]]
         elif field.kind == "log" and isinstance(value, str):
             self._say[name] = value

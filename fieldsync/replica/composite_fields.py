@@ -64,7 +64,7 @@ def drop_merged_members(tx: ReadTx, kind: Type, row: Row, changes: Changes) -> C
 def _stored_members(kind: Type, name: str, members: Sequence[object], *, new: bool = True) -> list[str | int]:
     """Return set members in stored form; removed ones may be values of an earlier release."""
     spec = _field_of_kind(kind, name, "set")
-    with _name_type_in_errors(kind):
+    with name_type_in_errors(kind):
         if new:
             return [validate.check_new_member(spec, member) for member in members]
         return [validate.check_member(spec, member, stored=True) for member in members]
@@ -93,7 +93,7 @@ def _tally_fields(kind: Type, steps: Mapping[str, int], state: State | None, dev
     fields: Fields = {}
     for name, step in steps.items():
         spec = _field_of_kind(kind, name, "tally")
-        with _name_type_in_errors(kind):
+        with name_type_in_errors(kind):
             counts = validate.check_new_member(spec, step)
         if counts:
             mine = f"{name}/{device.hex()}"
@@ -106,7 +106,7 @@ def _log_fields(kind: Type, said: Mapping[str, str], writer: EntryAuthor) -> Fie
     fields: Fields = {}
     for name, text in said.items():
         spec = _field_of_kind(kind, name, "log")
-        with _name_type_in_errors(kind):
+        with name_type_in_errors(kind):
             fields[f"{name}/{writer.device.hex()[:8]}-{writer.seq}"] = validate.check_new_member(spec, text)
     return fields
 
@@ -119,7 +119,7 @@ def _field_of_kind(kind: Type, name: str, wanted: str) -> Field:
 
 
 @contextmanager
-def _name_type_in_errors(kind: Type) -> Iterator[None]:
+def name_type_in_errors(kind: Type) -> Iterator[None]:
     """Add the type to errors of refused values, so that messages use that form's labels."""
     try:
         yield

@@ -8,12 +8,12 @@ has changed it since; a created record is removed, unless others have written to
 from collections.abc import Iterator
 from typing import Any
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from fieldsync import errors
 from fieldsync.core import record_ids, stamp
 from fieldsync.core.commit import Commit
-from fieldsync.core.deletion import TAKEN_BACK, deletion_value
+from fieldsync.core.deletion import DELETED, TAKEN_BACK, deletion_value, is_deletion
 from fieldsync.core.edit_context import is_reopened
 from fieldsync.core.grants import DECIDERS
 from fieldsync.core.register import Head, Value
@@ -38,6 +38,7 @@ class DoneAct(Struct, frozen=True):
     saves: its first and its last commit, DEVICE:SEQ.
     made: the number of records it created, by type.
     changed: the number of records it changed, by type.
+    removed: the number of these that it removed, by type; absent if there are none.
     records: the codes (or ids) of the first of these records.
     """
 
@@ -47,6 +48,7 @@ class DoneAct(Struct, frozen=True):
     changed: dict[str, int]
     records: list[str]
     note: str | None
+    removed: dict[str, int] | UnsetType = UNSET
 
 
 class NotUndone(Struct, frozen=True):
@@ -123,19 +125,20 @@ def _commits_of(node: Node, tx: ReadTx, act: SavedAct) -> list[Commit]:
 
 def _described(node: Node, tx: ReadTx, act: SavedAct) -> DoneAct:
     commits = _commits_of(node, tx, act)
-    made, changed = dict[str, int](), dict[str, int]()
+    made, changed, removed = dict[str, int](), dict[str, int](), dict[str, int]()
     types = {one.record: one.type for one in commits}
     new = {one.record for one in commits if "_code" in one.fields}
+    gone = {one.record for one in commits if is_deletion(one.fields.get(DELETED))}
     for record, type_ in types.items():
-        counts = made if record in new else changed
-        counts[type_] = counts.get(type_, 0) + 1
+        for counts in (made if record in new else changed, *([removed] if record in gone else [])):
+            counts[type_] = counts.get(type_, 0) + 1
     few = list(types)[:_SHOWN]
     rows = tx.rows(few)
     return DoneAct(
         saves=[f"{node.letters}:{act.first}", f"{node.letters}:{act.last}"],
         at=stamp.time_text(act.at), made=made, changed=changed,
         records=[_name(rows.get(record), record) for record in few],
-        note=next((one.note for one in commits if one.note), None),
+        note=next((one.note for one in commits if one.note), None), removed=removed or UNSET,
     )  # fmt: skip
 
 

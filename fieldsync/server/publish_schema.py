@@ -26,28 +26,29 @@ class PublishedForms(Struct, frozen=True):
     changes: list[FormChange]
 
 
-def publish_schema(node: Node, path: Path, *, dry_run: bool = False) -> PublishedForms:
+def publish_schema(node: Node, path: Path, *, dry_run: bool = False, keep_others: bool = False) -> PublishedForms:
     """Put a folder's forms, or one file's, in force, or only report what would change.
 
-    Of one file all other forms stay as they are. Usage, RoleRefused, BadFile, TooLarge; SchemaFaults where something would be
-    lost. A server that runs beside takes them over with its next request, everybody else with the next sync.
+    Of one file, and with `keep_others`, all other forms stay as they are. Usage, RoleRefused, BadFile, TooLarge; SchemaFaults
+    where something would be lost. A server that runs beside takes them over with its next request, everybody else with the
+    next sync.
     """
     if node.is_laptop:
         raise errors.Usage(reason="not_a_server")
     if node.role != ADMIN:
         raise errors.RoleRefused(role=node.role, needs=[ADMIN])
-    alone = path.is_file()
-    if not alone and not path.is_dir():
+    if not path.is_file() and not path.is_dir():
         raise errors.BadFile(file=str(path), reason="missing")
-    given = load.read_file(path) if alone else load.read_folder(path)
+    given = load.read_file(path) if path.is_file() else load.read_folder(path)
     given.pop(load.PUBLISHED, None)
-    if not alone:
+    partial = keep_others or path.is_file()
+    if not partial:
         load.load_texts(given)  # before the store is kept waiting
     if dry_run:
         with node.store.read() as tx:
-            return _compare_texts(node, tx, _complete_texts(tx, given, alone=alone))
+            return _compare_texts(node, tx, _complete_texts(tx, given, partial=partial))
     with node.store.write() as tx:
-        texts = _complete_texts(tx, given, alone=alone)
+        texts = _complete_texts(tx, given, partial=partial)
         told = _compare_texts(node, tx, texts)
         if told.changes:
             schema_rollout.put_in_force(node, tx, schema_recovery.sign_forms(texts, told.number, node.serving_key))
@@ -55,9 +56,9 @@ def publish_schema(node: Node, path: Path, *, dry_run: bool = False) -> Publishe
     return told
 
 
-def _complete_texts(tx: ReadTx, given: dict[str, str], *, alone: bool) -> dict[str, str]:
-    """Return the texts of all forms: those that were given, and where that is one file the others that are in force."""
-    present = form_texts.texts_in_force(tx) if alone else {}
+def _complete_texts(tx: ReadTx, given: dict[str, str], *, partial: bool) -> dict[str, str]:
+    """Return the texts of all forms: those that were given, and if they are only a part the others that are in force."""
+    present = form_texts.texts_in_force(tx) if partial else {}
     present.pop(load.PUBLISHED, None)
     return present | given
 

@@ -59,6 +59,31 @@ def test_forms_are_published_while_the_server_runs(own_office: Office, tmp_path:
     assert (shown["version"], shown["retired"]) == (2, False)
 
 
+def test_a_folder_of_one_form_is_added_to_the_others(own_office: Office, tmp_path: Path) -> None:
+    """Alone it is refused in one line, with the command that keeps the others; a repeat's types are published together with theirs."""
+    book = Book()
+    visit = book.texts()["visit.toml"]
+    parent = (
+        visit
+        + '\n[fields.parts]\ntype = "int"\nmerge = "derived"\nsensitivity = 1\nformula = "count(part where true())"\n'
+    )
+    parent += 'label = { en = "Parts", ar = "أجزاء" }\n'
+    part = (
+        'version = 1\nlabel = { en = "Part", ar = "جزء" }\nplural = { en = "Parts", ar = "أجزاء" }\ntitle = ["visit"]\n'
+        'belongs_to = "visit"\n[fields.visit]\ntype = "ref"\nto = ["visit"]\nmerge = "review"\nrequired = "always"\n'
+        'sensitivity = 1\nlabel = { en = "Visit", ar = "زيارة" }\n'
+    )
+    folder = str(write(tmp_path / "forms", {"visit.toml": parent, "part.toml": part}))
+    refused = own_office.run("hq", "schema", "publish", folder)
+    assert refused.returncode == 3
+    assert len(refused.stderr.strip().splitlines()) == 4, refused.stderr
+    assert "fieldsync schema publish DIR --keep-others" in refused.stderr
+    told = own_office.json("hq", "schema", "publish", folder, "--keep-others")
+    assert {(one["type"], one["what"]) for one in told["changes"]} == {("visit", "type_added"), ("part", "type_added")}
+    assert "household" in {one["type"] for one in own_office.json("hq", "schema", "list")}
+    assert "(الإصدار 1)" in own_office.run("amal", "sync", "--lang", "ar").stdout
+
+
 def test_a_form_that_would_lose_data_is_refused(people: Cast, tmp_path: Path) -> None:
     """Removed fields, choices and types, an unchanged version and a reused name are reported with file and line."""
     book = Book()

@@ -135,7 +135,7 @@ def test_each_undo_reverts_one_decision(people: Cast, waiting: dict[str, str]) -
 
 
 def test_an_approval_on_the_review_screen(people: Cast, waiting: dict[str, str]) -> None:
-    """Beside the case's known data; `r` tells which key sends an approval back."""
+    """Beside the case's known data; the queue says of what it is, `r` tells which key sends an approval back."""
     out = Tables("en")
     out.use_node(people.samar)
 
@@ -149,6 +149,8 @@ def test_an_approval_on_the_review_screen(people: Cast, waiting: dict[str, str])
 
     shown = asyncio.run(run())
     assert "0 sends an approval back" in shown
+    assert "Approval: plan" in shown
+    assert "Approval: reported event" in shown
     assert all(
         words in shown for words in ("Approval", "1 Approve", "plan: العودة إلى", "0 Send back", "Approve all 2 of")
     )

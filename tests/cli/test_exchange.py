@@ -173,6 +173,12 @@ def test_a_new_unit_is_reported(world: World) -> None:
     assert (saved.code, "is not known here yet" in saved.err) == (0, True)
     again = world.here("samar", *words, "--anyway")
     assert (again.code, again.err) == (0, "")
+    told = world.json("samar", "add", "household", "--set", "family_name=حسن", "--unit", f"{unit}/JBLB")
+    assert told["new_unit"]["unit"] == f"{unit}/JBLB"
+    assert f"{unit}/JBL" in told["new_unit"]["near"]
+    assert "new_unit" not in world.json(
+        "samar", "add", "household", "--set", "family_name=ديب", "--unit", f"{unit}/JBLB"
+    )
 
 
 def test_rejected_rows_are_told_in_arabic(world: World) -> None:
@@ -184,7 +190,7 @@ def test_rejected_rows_are_told_in_arabic(world: World) -> None:
     beside = world.folder / "f.csv.rejected.csv"
     head, row = beside.read_text(encoding="utf-8-sig").splitlines()
     assert head == "رقم الصف المرفوض,الحقل المرفوض,سبب الرفض,family_name,registered_on,housing"
-    assert row.startswith("2,housing، registered_on,housing: ليس من الخيارات (ملك، ")
+    assert row.startswith("2,housing، registered_on,housing: ليس من الخيارات المتاحة، وهي: ملك، ")
     assert "؛ registered_on: تاريخ غير صحيح؛ مثال: " in row
     corrected = row.rpartition("2026-13-01")[0] + "2026-11-01,"
     beside.write_text(f"{head}\n{corrected}\n", encoding="utf-8")

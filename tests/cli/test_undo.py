@@ -164,6 +164,17 @@ def test_undoable_actions_are_listed_in_words(world: World, lang: str, said: lis
     assert all(re.search(rf"JBL-B-\d+-\w\w {name}", lines[1]) for name in names)
 
 
+def test_a_removal_is_listed_as_one(world: World) -> None:
+    """And is counted in the document beside other changes."""
+    code = world.add("amal", "household", family_name="الحسن")["code"]
+    world.json("amal", "remove", code, "--reason", "مكرر")
+    assert "حذف سجل (أسرة)" in world.here("amal", "undo", "--list", "--lang", "ar").out.splitlines()[0]
+    newest, made = world.json("amal", "undo", "--list")[:2]
+    assert (newest["changed"], newest["removed"]) == ({"household": 1}, {"household": 1})
+    assert "removed" not in made
+    assert "1 removed (Household)" in world.here("amal", "undo", "--lang", "en").out
+
+
 def test_parts_not_undone_are_named(world: World) -> None:
     """Later changes by others stay, named by record and field label."""
     world.start()

@@ -425,10 +425,10 @@ def test_merged_cells_over_records_are_no_header(people: Cast, tmp_path: Path) -
 
 
 def test_numbers_of_a_list_and_whole_names_are_not_proposed(people: Cast) -> None:
-    """A list's own numbers are no codes, a whole name is no given name, a paper's number is no tick."""
+    """A list's own numbers are no codes, a whole name is no given name, a paper's name means its numbers."""
     kind = people.amal.schema.type("person")
     found = column_mapping.propose_columns(["الرقم", "الاسم الكامل", "الرقم الوطني", "تاريخ الولادة"], kind, {})
-    assert [one.name for one in found] == ["", "", "", "birth_date"]
+    assert [one.name for one in found] == ["", "", "ids/national", "birth_date"]
 
 
 def test_a_fault_in_a_member_s_column_names_the_column(people: Cast, tmp_path: Path) -> None:
@@ -437,3 +437,38 @@ def test_a_fault_in_a_member_s_column_names_the_column(people: Cast, tmp_path: P
     with pytest.raises(errors.BadRows) as refused:
         import_records.import_file(people.amal, path, "household")
     assert refused.value.facts["first"][0]["column"] == "groups/orphan"  # type: ignore[index]
+
+
+def test_a_column_of_national_numbers_becomes_papers(people: Cast, tmp_path: Path) -> None:
+    """Plain numbers under a paper's name are of the field's country, unless `--map` says another; other papers stay as they are."""
+    rows = [
+        ["م", "الاسم", "الرقم الوطني", "رقم الهاتف", "Egyptian no."],
+        [1, "سامر", 6020012345, "0933111222", ""],
+        [2, "رنا", "٠٦٠٢٠٠٩٨٧٦٥", "", "29001010100017"],
+        [3, "لين", "-", "NULL", ""],
+    ]
+    options = ImportOptions({"Egyptian no.": "ids/national:eg"})
+    told = import_records.import_file(people.amal, _book(tmp_path, rows), "person", options)
+    assert _counts(told) == (3, 0, 0)  # type: ignore[arg-type]
+    found = {one.fields["given"]: one for one in queries.list_records(people.amal, "person", limit=0)}
+    assert found["سامر"].fields["ids"] == ["national:SY:6020012345"]
+    assert found["رنا"].fields["ids"] == ["national:EG:29001010100017", "national:SY:06020098765"]
+    assert "ids" not in found["لين"].fields
+    assert found["سامر"].fields["phones"] == ["+963933111222"]
+    code = found["سامر"].code
+    save.edit_record(people.amal, code, Changes(put={"ids": ["passport:SY:N123"]}))
+    again = [["code", "الرقم الوطني"], [code, "06020012345"]]
+    assert _counts(import_records.import_file(people.amal, _book(tmp_path, again, "again.xlsx"), "person")) == (0, 1, 0)  # type: ignore[arg-type]
+    assert queries.show(people.amal, code).fields["ids"] == ["national:SY:06020012345", "passport:SY:N123"]
+    wrong = _book(tmp_path, [["given", "ids"], ["ديب", "x"]], "wrong.xlsx")
+    with pytest.raises(errors.UnknownField):
+        import_records.import_file(people.amal, wrong, "person", ImportOptions({"ids": "ids/nothing"}))
+
+
+@pytest.mark.parametrize("header", ["رقم الهاتف", "الهاتف", "رقم الجوال", "Phone number"])
+def test_everyday_headers_need_no_mapping(people: Cast, tmp_path: Path, header: str) -> None:
+    """Of phones and addresses; the numbers of a list's rows are left out."""
+    rows = [["الرقم التسلسلي", "اسم العائلة", header, "العنوان"], [1, "علي", "0933111222", "حي الزراعة"]]
+    told = import_records.import_file(people.amal, _book(tmp_path, rows), "household")
+    assert told.columns == {"اسم العائلة": "family_name", header: "phones", "العنوان": "address"}
+    assert _fields(people.amal)[0]["address"] == "حي الزراعة"

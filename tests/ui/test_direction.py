@@ -179,6 +179,9 @@ def test_reordering_packages_are_installed() -> None:
         ("لتطبيقها: fieldsync quarantine release <جهاز>:<رقم>؛ ثم زامن", "fieldsync quarantine release <{}>:<{}>"),
         ("استخدم --set <حقل>=<قيمة> أو غيره", "--set <{}>=<{}>"),
         ("اختر --from <ملف>.json ثم تابع", "--from <{}>.json"),
+        ("لا مخزن في /home/amal/store.", "/home/amal/store"),
+        ("لا مخزن (بُحث عنه في C:\\Users\\amal\\store).", "C:\\Users\\amal\\store"),
+        ("تجده في ~/stick/up.age؛ أكمل", "~/stick/up.age"),
     ],
 )
 def test_commands_in_an_arabic_sentence_read_from_the_left(sentence: str, typed: str) -> None:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from fieldsync import errors
 from fieldsync.core import names
-from fieldsync.exchange.tables import hxl
+from fieldsync.exchange.tables import hxl, paper_columns
 from fieldsync.exchange.tables.survey_columns import is_of_survey
 from fieldsync.exchange.xlsform.names import name_of
 from fieldsync.schema import given_names
@@ -67,6 +67,11 @@ class ColumnMapping(NamedTuple):
     field: Field | None
     member: str = ""
 
+    @property
+    def is_paper(self) -> bool:
+        """Whether its cells are numbers of one kind of paper, in place of ticks for a member."""
+        return self.member != "" and self.field is not None and self.field.type == "paper"
+
 
 class ColumnProposal(NamedTuple):
     """A proposed field for a column, "" for none, with the basis: name, label, given, near or nothing."""
@@ -112,7 +117,7 @@ def map_columns(file: str, headers: Sequence[str], kind: Type, given: Mapping[st
     if not found:
         raise errors.BadFile(file=file, reason="header_unlike", columns=[one for one in headers if one], proposals=[])
     # a set's own column beside one for each of its members repeats them
-    split = {one.name for one in found if one.member}
+    split = {one.name for one in found if one.member and not one.is_paper}
     return [one for one in found if one.member or one.name not in split]
 
 
@@ -142,9 +147,10 @@ def _parse_given(given: Mapping[str, str], headers: Sequence[str]) -> dict[str, 
 def _map_column(at: int, header: str, name: str, kind: Type) -> ColumnMapping:
     field, _, member = name.partition("/")
     spec = None if field in SYSTEM else kind.field(field)
-    if member and (spec is None or spec.kind != "set" or (spec.choices and member not in spec.codes)):
+    found = paper_columns.column_member(spec, member) if member else ""
+    if found is None:
         raise errors.UnknownField(type=kind.name, field=name, known=list(kind.fields))
-    return ColumnMapping(at, header, field, spec, member)
+    return ColumnMapping(at, header, field, spec, found)
 
 
 def propose_words(headers: Sequence[str], kind: Type) -> list[str]:
@@ -239,20 +245,6 @@ def _name_without_marks(header: str, known: Mapping[str, str]) -> str | None:
 def original_header(header: str) -> str:
     """Return a header before duplicates were numbered."""
     return _NTH.sub("", header)
-
-
-def distinct_headers(headers: Sequence[str]) -> list[str]:
-    """Return headers of which no two are the same: the second Phone is Phone (2)."""
-    met: set[str] = set()
-    made = []
-    for header in headers:
-        one, nth = header, 1
-        while one and one in met:
-            nth += 1
-            one = f"{header} ({nth})"
-        met.add(one)
-        made.append(one)
-    return made
 
 
 def find_header(
@@ -380,11 +372,13 @@ def _names_and_labels(kind: Type) -> dict[str, str]:
         for label in labels:
             note(label, field.name)
             note(f"{label} ({field.name})", field.name)
-        if field.kind == "set" and field.type != "paper":  # a paper's number is no tick
+        if field.kind == "set":
             for choice in field.choices:
                 for head in {field.name, *labels}:
                     for word in {choice.code, *map(_fold_header, choice.label.values())}:
                         note(f"{_fold_header(head)}/{_fold_header(word)}", f"{field.name}/{choice.code}")
+        for label, name in paper_columns.lone_labels(field).items():
+            note(_fold_header(label), name)
     known = {label: name for label, name in known.items() if label not in twice}
     for words in OWN_LABELS.values():
         for name in SYSTEM:

@@ -1,6 +1,6 @@
 """Header detection: the mapping that a file's first rows suggest, and where its records begin."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from fieldsync.exchange.tables import column_mapping
@@ -38,10 +38,24 @@ def without_heads(table: SheetReader, kind: Type, given: Mapping[str, str]) -> I
         first_rows = [row for _, rows in top for row in rows][:_TOP]
         tops = [table.names, *first_rows]
         names, done = column_mapping.find_header(table.names, first_rows, kind, given)
-        table.names = column_mapping.distinct_headers(names)
+        table.names = _distinct_headers(names)
         table.tags = column_mapping.fields_by_tags(table.names, tops, kind)
         for first, rows in top:
             if rows[done:]:
                 yield first + done, rows[done:]
             done = max(done - len(rows), 0)
     yield from batches
+
+
+def _distinct_headers(headers: Sequence[str]) -> list[str]:
+    """Return headers of which no two are the same: the second Phone is Phone (2)."""
+    met: set[str] = set()
+    made = []
+    for header in headers:
+        one, nth = header, 1
+        while one and one in met:
+            nth += 1
+            one = f"{header} ({nth})"
+        met.add(one)
+        made.append(one)
+    return made

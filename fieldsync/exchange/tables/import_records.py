@@ -32,6 +32,7 @@ from fieldsync.exchange.tables.column_mapping import ColumnMapping
 from fieldsync.exchange.tables.header_detection import without_heads
 from fieldsync.exchange.tables.imported_file import ImportedFile, first_rejected
 from fieldsync.exchange.tables.normalisers import cell_normaliser, typed_normaliser
+from fieldsync.exchange.tables.paper_columns import number_reader
 from fieldsync.exchange.tables.plain_values import UNCOMPUTED
 from fieldsync.exchange.tables.readers import Row, open_sheet
 from fieldsync.exchange.tables.record_matching import RecordMatcher
@@ -234,7 +235,7 @@ class _BatchImporter:
         for column in self._columns:
             if column.member and column.field is not None:
                 self._drafter.split.setdefault(column.name, set()).add(column.member)
-                self._memory[f"{column.name}/{column.member}"] = CellMemory(read_tick(column.field, column.member))
+                self._memory[f"{column.name}/{column.member}"] = CellMemory(self._member_reader(column.field, column))
             elif column.field is not None:
                 self._memory.setdefault(column.name, self._column_memory(column.field))
         self._check_key()
@@ -248,6 +249,11 @@ class _BatchImporter:
         unknown = self._outcome.unknown.setdefault(spec.name, {})
         normal = cell_normaliser(spec, self._reader)
         return value_maps.mapped_normaliser(spec, self._values_said.get(spec.name, {}), normal, unknown)
+
+    def _member_reader(self, spec: Field, column: ColumnMapping) -> Normal:
+        if column.is_paper:
+            return number_reader(column.member, cell_normaliser(spec, self._reader))
+        return read_tick(spec, column.member)
 
     def _import_mark(self) -> str:
         """Return the key that an imported file leaves in the store, with its columns understood as they are now."""
@@ -309,7 +315,7 @@ class _BatchImporter:
         fields: dict[str, list[Any]] = {}
         columns = [*plain, *(ColumnMapping(-1, name, name, self._kind.fields[name]) for name in along)]
         for column, values in zip(sorted(columns, key=lambda one: one.name), made, strict=True):
-            if not column.member:
+            if not column.member or column.is_paper:
                 have = fields.get(column.name, values)
                 fields[column.name] = values if have is values else list(map(union_members, have, values))
                 continue

@@ -213,5 +213,6 @@ class RowDrafter:
         put, drop = {}, {}
         for name, wanted in sets.items():
             put[name], gone = set_difference(row.doc.get(name) or (), wanted)
-            drop[name] = [one for one in gone if one in self.split.get(name, gone)]
+            # of papers a column states those of its kind and country
+            drop[name] = [one for one in gone if {one, ":".join(one.split(":")[:2])} & {*self.split.get(name, gone)}]
         return Changes(put=put, drop=drop)

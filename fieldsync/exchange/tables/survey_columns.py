@@ -1,4 +1,4 @@
-"""Columns of Kobo and ODK Central about a submission itself, such as its upload time; they are not imported."""
+"""Columns that are not imported: of Kobo and ODK Central about a submission, such as its upload time, and of a list's row numbers."""
 
 import re
 
@@ -10,9 +10,17 @@ _NAMES = frozenset({
     "SubmitterName", "DeviceID", "AttachmentsPresent", "AttachmentsExpected", "Edits", "Status", "ReviewState", "FormVersion",
     "__version__",
 })  # fmt: skip
+_ROW_NUMBERS = frozenset({
+    "م", "مسلسل", "المسلسل", "تسلسل", "التسلسل", "الرقم التسلسلي", "الرقم المتسلسل", "#", "s/n", "sn", "s.n", "serial no", "serial number",
+})  # fmt: skip
 _PLACE = re.compile(r"_.+_(?:latitude|longitude|altitude|precision)")
 
 
 def is_of_survey(header: str) -> bool:
-    """Return whether a column describes a submission."""
-    return header in _NAMES or header.startswith(("_submission_", "__")) or _PLACE.fullmatch(header) is not None
+    """Return whether a column describes a submission, or numbers the rows of a list."""
+    return (
+        header in _NAMES
+        or header.strip(" .:").casefold() in _ROW_NUMBERS
+        or header.startswith(("_submission_", "__"))
+        or _PLACE.fullmatch(header) is not None
+    )

@@ -7,6 +7,7 @@ from typing import Any
 from fieldsync import errors
 from fieldsync.core import names
 from fieldsync.exchange.tables.cells import Normal
+from fieldsync.replica.composite_fields import name_type_in_errors
 from fieldsync.schema import given_names, set_members, validate
 from fieldsync.schema.model import Field, Type
 from fieldsync.schema.text_cleaning import loose_text
@@ -25,7 +26,8 @@ def parse_maps(words: Iterable[str], kind: Type) -> ValueMaps:
         if not colon or "=" not in rest:
             raise errors.Usage(reason="value_pair")
         spec = given_names.field_named(kind, name.strip())
-        told, to = _split_map(spec, rest)
+        with name_type_in_errors(kind):
+            told, to = _split_map(spec, rest)
         found.setdefault(spec.name, {})[lookup_key(told)] = to
     return found
 

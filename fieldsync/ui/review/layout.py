@@ -10,6 +10,7 @@ from fieldsync.replica.node import Node
 from fieldsync.review import queue
 from fieldsync.review.conflict_filter import ConflictFilter
 from fieldsync.review.queue import QueuedConflict
+from fieldsync.ui.review.approval_questions import APPROVAL
 from fieldsync.ui.review.filters import filter_words
 from fieldsync.ui.review.keys import KEYS
 from fieldsync.ui.review.questions import ReviewQuestion
@@ -95,6 +96,8 @@ class ReviewLayout(DialogScreen[None]):
         kind = self.node.schema.types.get(one.type)
         code = (one.code or one.record.hex()[:8]).ljust(12)
         label = self.out.label(kind, one.field) if one.kind == queue.CONFLICT else self.out.phrase(f"queue_{one.kind}")
+        if one.kind == APPROVAL:  # a record may await several
+            label += ": " + self.out.phrase(f"approval_{one.field}")
         style = "bold" if chosen else QUIET
         mark = ("◂ " if self.pen.mirrored else "▸ ") if chosen else "  "
         named = [LinePart(self.walk.name_of(one), style), LinePart("  "), LinePart(label, style)]

@@ -34,6 +34,7 @@ _GLUE = "\ue000"  # in place of a command's blanks while lines are cut
 _NUMBERED = re.compile(
     rf"{_COMMAND}"
     r"|(?<!\S)--[a-z][a-z-]*(?:[ =](?:(?:[!-;=-~]*<[^<>]+>)+(?:\.[a-z]+)?|[0-9A-Za-z]+))?"  # an option and its value: what is to be typed
+    r"|(?<![^\s(«])(?:~|[A-Za-z]:)?[/\\](?:[0-9A-Za-z_./\\-]*[0-9A-Za-z_])"  # a path
     r"|\+?[0-9A-Za-z]+(?:(?![:.,] )[-/:.,@_+ ]{1,3}[0-9A-Za-z]+)*"  # a colon and a blank end one
 )
 _COMBINING = re.compile("([\u064b-\u065f\u0670]+)([^\u064b-\u065f\u0670])")
@@ -187,7 +188,11 @@ def _mark_rtl(inset: str, line: str) -> str:
 
 
 def _is_joined(text: str) -> bool:
-    return text.startswith(("--", "fieldsync ")) or (not text.isalnum() and any(map(str.isdecimal, text)))
+    return (
+        text.startswith(("--", "fieldsync ", "/", "~", "\\"))
+        or text[1:3] in (":/", ":\\")
+        or (not text.isalnum() and any(map(str.isdecimal, text)))
+    )
 
 
 def join_letters(text: str) -> str:

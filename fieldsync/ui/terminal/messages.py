@@ -121,8 +121,14 @@ def _explain_error(error: errors.FieldsyncError, lang: str, schema: Schema | Non
         facts["because"] = reason_text(facts, lang)
     if isinstance(error, errors.SchemaFaults):
         faults: Any = error.facts.get("faults", ())
-        told = [_fault_text(fault, words, lang) for fault in faults]
-        return _fill_facts(words[error.code], facts, lang), "\n".join([*told, words[f"{error.code}!"]])
+        gone = [str(fault["type"]) for fault in faults if fault.get("code") == "removed_type"]
+        told = [
+            _fault_text(fault, words, lang) for fault in faults if len(gone) == 1 or fault.get("code") != "removed_type"
+        ]
+        if len(gone) > 1:  # a folder of only some forms: one line in place of one for each of the others
+            told.append(_fill_facts(words["form_faults_gone"], {"n": len(gone), "types": gone}, lang))
+        hints = [words[f"{error.code}!"], *([words["form_faults_gone!"]] if gone else [])]
+        return _fill_facts(words[error.code], facts, lang), "\n".join([*told, *hints])
     for code in (f"{error.code}.{reason}", *(kind.code for kind in type(error).__mro__ if hasattr(kind, "code"))):
         if code in words:
             hint = words.get(code + "!", words.get(error.code + "!", ""))

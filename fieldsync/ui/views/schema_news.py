@@ -34,7 +34,10 @@ def published(out: RecordCards, node: Node, changes: Sequence[FormChange], numbe
 
 def changed(out: RecordCards, types: "Iterable[FormVersion]") -> None:
     """One line: the forms updated by a sync."""
-    named = out.several(f"{label_in(one.label, out.lang, one.type)} {one.version}" for one in types)
+    named = out.several(
+        out.phrase("form_changed_to", type=label_in(one.label, out.lang, one.type), version=one.version)
+        for one in types
+    )
     out.say("forms_changed", types=named)
 
 

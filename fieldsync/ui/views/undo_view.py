@@ -22,9 +22,11 @@ def listed(out: Tables, node: Node, acts: Sequence[DoneAct]) -> None:
 
 def described(out: Tables, node: Node, act: DoneAct) -> None:
     """When it was done, to how many records of which types, and to which."""
+    removed = act.removed or {}
+    changed = {name: n - removed.get(name, 0) for name, n in act.changed.items() if n > removed.get(name, 0)}
     parts = [
         out.phrase(words, n=sum(counts.values()), types=_types(out, node, counts))
-        for words, counts in (("undo_made", act.made), ("undo_changed", act.changed))
+        for words, counts in (("undo_made", act.made), ("undo_changed", changed), ("undo_removed", removed))
         if counts
     ]
     more = sum(act.made.values()) + sum(act.changed.values()) - len(act.records)

@@ -177,6 +177,7 @@ WORDS = {
     "undo_nothing": "Nothing to undo.",
     "undo_made": "{n} created ({types})",
     "undo_changed": "{n} changed ({types})",
+    "undo_removed": "{n} removed ({types})",
     "undo_sure": "Undo this? (y/n)",
     "undo_left": "Nothing was changed.",
     "undone": "Undone; it stays in the history:",
@@ -234,6 +235,7 @@ WORDS = {
     "exported": "{n} records written to {file}.",
     "export_open": "This file is not encrypted: anyone who has it can read it.",
     "folder_good": "The forms are good: {types} (version {version}).",
+    "form_changed_to": "{type} {version}",
     "forms_changed": "The forms changed: {types}.",
     "forms_same": "These are the forms in force; nothing was changed.",
     "forms_published": "Published, number {number}: a running server has them now, laptops when they sync.",
@@ -254,6 +256,10 @@ WORDS = {
     "form_words_changed": "{type}: labels or texts changed",
     "form_fault": "{code} {key}",
     "form_fault.removed_type": "the type {type} is gone. Keep the file, with retired = true",
+    "form_faults_gone": (
+        "The folder has no file for {n:one type|# types} in force: {types}. Keep the files of retired types, with retired = true"
+    ),
+    "form_faults_gone!": "If these forms are to be added to those in force: fieldsync schema publish DIR --keep-others",
     "form_fault.removed_field": "the field {field} is gone. Keep it with retired = true, or say in [renamed] what it is called now",
     "form_fault.removed_choice": "choices of {field} are gone: {choices}. Keep them with retired = true",
     "form_fault.choice_moved": (
