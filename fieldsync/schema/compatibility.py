@@ -17,7 +17,7 @@ Json = dict[str, Any]
 _WIDER = {("int", "number"), ("text", "note"), ("choice", "text"), ("choice", "note"), ("phone", "text")}
 _WORDS = ("label", "plural", "aliases", "hint", "message", "section", "sections", "title", "search", "version", "notes")
 
-_SAID = ("label", "hint", "message", "section")  # of a field
+_SAID = ("label", "hint", "message", "section", "aliases")  # of a field
 
 
 class FormChange(msgspec.Struct, frozen=True):

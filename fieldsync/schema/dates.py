@@ -57,6 +57,7 @@ _HIJRI_ERA = re.compile(r"\s*(?:هـ?\.?|هجري[ةه]?)$")
 _ANY_NUMBERS = re.compile(r"\d+", re.ASCII)
 _LONGEST = 60
 _EXCEL = dt.date(1899, 12, 30)  # its days are numbered from here
+_NUMBER_LENGTH = 5
 _NUMBERED = range(10_000, 80_000)  # 1927 to 2119: a cell that lost its format, and no year
 
 
@@ -173,7 +174,9 @@ def read_paper_expiry(normal: Callable[[object], object]) -> Callable[[object], 
 
 
 def date_of_number(value: object) -> object:
-    """Return the date for a spreadsheet's day number, if the cell lost its format; others unchanged."""
+    """Return the date for a spreadsheet's day number, if the cell lost its format, also in text; others unchanged."""
+    if isinstance(value, str) and len(value.strip()) == _NUMBER_LENGTH and value.strip().isdecimal():
+        value = int(value)
     return (_EXCEL + dt.timedelta(value)).isoformat() if type(value) is int and value in _NUMBERED else value
 
 

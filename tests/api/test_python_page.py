@@ -86,6 +86,7 @@ GIVEN_BY_THE_API = {
 OTHER_USES = {
     "join": {"fieldsync.replica.queries"},  # who this laptop is now
     "review": {"fieldsync.replica.queries"},  # which conflicts, by values as they are stored
+    "sync": {"fieldsync.replica.queries"},  # the name of the server, while it does not answer
     "sync_watch": {"fieldsync.protocol.retry"},  # how long to wait; it is given what syncs
 }
 

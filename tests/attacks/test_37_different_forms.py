@@ -141,6 +141,18 @@ def test_a_field_is_compared_whatever_it_is_called(people: Cast, tmp_path: Path)
     assert [fault["code"] for fault in found.value.facts["faults"]] == ["version_not_raised"]  # type: ignore[attr-defined]
 
 
+def test_another_name_of_a_field_is_published(people: Cast, tmp_path: Path) -> None:
+    """It reaches laptops like a label, without a new version of its form."""
+    book, folder = Book(), tmp_path / "forms"
+    good = book.texts()["visit.toml"]
+    publish_schema(people.hq, write(folder, book.texts()))
+    named = good.replace("[fields.q0]\n", '[fields.q0]\naliases = ["سؤال"]\n', 1)
+    told = publish_schema(people.hq, write(folder, book.texts() | {"visit.toml": named}))
+    assert [(one.type, one.what) for one in told.changes] == [("visit", "words_changed")]
+    directly.sync(people.amal, people.hq)
+    assert people.amal.schema.types["visit"].fields["q0"].aliases == ("سؤال",)
+
+
 def test_a_field_name_is_never_reused(people: Cast, tmp_path: Path) -> None:
     """An old name must keep leading to its field, as commits under it may still arrive."""
     book = Book()

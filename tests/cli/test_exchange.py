@@ -147,7 +147,7 @@ def test_doubtful_rows_are_asked_about(world: World) -> None:
     assert "One row has no value for Family name: 5." in said
     dry = world.here("amal", *words, "--dry-run", "--lang", "ar")
     assert dry.code == 0
-    assert "الصفوف 2، 4 متطابقة" in dry.err
+    assert "صفوف متطابقة في الأعمدة المستوردة: 2، 4" in dry.err
     assert "صف واحد دون قيمة في الحقل «اسم العائلة»: 5." in dry.err
     told = world.here("amal", *words, "--dry-run", "--json").json
     assert (told["added"], told["identical"], told["nameless"][0]["rows"]) == (4, [[2, 4]], [5])

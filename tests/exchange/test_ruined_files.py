@@ -162,3 +162,11 @@ def test_persian_and_kurdish_names_keep_their_joiners(people: Cast, tmp_path: Pa
     save.edit_record(people.amal, one.id, Changes(set={"family": f"علی{ZWNJ}زاده"}))
     assert queries.show(people.amal, one.id).fields["family"] == f"علی{ZWNJ}زاده"
     assert [found.id for found in queries.find(people.amal, "علیزاده")] == [one.id]
+
+
+def test_day_numbers_are_dates_in_text_files_too(people: Cast, tmp_path: Path) -> None:
+    """A spreadsheet saved as CSV with cells that lost their format; fewer or more digits are no date."""
+    path = _csv(tmp_path, [["family_name", "registered_on"], ["علي", "46054"], ["حسن", "٤٦٠٥٤"], ["ديب", "460540"]])
+    told = import_records.import_file(people.amal, path, "household", ImportOptions(skip_bad=True))
+    assert (told.added, told.rejected) == (2, 1)
+    assert {one.fields["registered_on"] for one in _records(people.amal)} == {"2026-02-01"}

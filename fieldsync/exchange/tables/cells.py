@@ -201,7 +201,7 @@ def _names_nothing(text: str) -> bool:
 
 def has_value(values: Sequence[Sequence[Any]], i: int) -> bool:
     """Return whether a row has a value in any of these columns."""
-    return any(column[i] not in (None, []) for column in values)
+    return any(column[i] not in (None, "", []) for column in values)
 
 
 def union_members(one: list[str] | None, other: list[str] | None) -> list[str] | None:

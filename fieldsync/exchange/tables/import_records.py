@@ -274,11 +274,15 @@ class _BatchImporter:
         if self._source.quoted:
             cells = [list(map(unquote_cell, column)) if "'" in "".join(column) else column for column in cells]
         batch = RowBatch(rows, numbers, self._outcome)
-        fields, values = self._batch_values(batch, cells)
         told = [column for name, column in zip(headers, cells, strict=True) if name not in OWN_HEADERS]
-        for i in total_rows(told):
-            if has_value(values, i):
-                batch.add_fault(i, "", {"reason": "total"})
+        totals = total_rows(told)
+        if totals:  # what else is wrong in them says nothing
+            mapped = [blank_nothing(cells[column.at]) for column in self._columns]
+            for i in totals:
+                if has_value(mapped, i):
+                    batch.add_fault(i, "", {"reason": "total"})
+            cells = [[None if i in totals else cell for i, cell in enumerate(column)] for column in cells]
+        fields, values = self._batch_values(batch, cells)
         system = {column.name: blank_nothing(cells[column.at]) for column in self._columns if column.field is None}
         records = self._matcher.match_rows(batch, system, fields, values)
         if self._imported_before:
