@@ -86,6 +86,15 @@ def test_long_text_is_wrapped_before_it_is_reordered(width: int) -> None:
     assert " ".join(map(stored, lines)) == text
 
 
+@pytest.mark.parametrize("width", range(20, 44))
+@pytest.mark.parametrize("inset", ["", "  "])
+def test_isolated_lines_fit_with_their_marks(width: int, inset: str) -> None:
+    """The blanks that carry the marks of an Arabic line count: a terminal would break it after them."""
+    text = inset + "خيارات السكن: ملك، إيجار، استضافة، 2026-10-31 مركز إيواء، بناء غير مكتمل، خيمة، أخرى"
+    lines = bidi.wrap_lines(text, "isolates", width, rtl=True)
+    assert [line for line in lines if cell_len(line) > width] == []
+
+
 def test_cells_are_cut_at_the_end() -> None:
     """The end of a name, displayed at the left, is cut."""
     console = Console(width=8, file=None, record=True, legacy_windows=False)

@@ -239,9 +239,11 @@ def wrap_lines(text: str, form: str, width: int, *, rtl: bool) -> list[str]:
     def wide(part: str) -> int:
         return cell_len(join_letters(part) if form == "visual" else part)
 
+    inset = text[: len(text) - len(text.lstrip())]
+    if form == "isolates" and rtl and has_arabic(text):
+        width -= 1 if inset else 2  # the blanks of `_mark_rtl`
     if len(text) * 2 <= width or wide(text) <= width:
         return [write_line(text, form, rtl=rtl)]
-    inset = text[: len(text) - len(text.lstrip())]
     room = width - len(inset)
     glued = re.sub(_COMMAND, lambda one: one[0].replace(" ", _GLUE) if wide(one[0]) <= room else one[0], text)
     found = [""]
