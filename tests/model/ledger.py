@@ -51,6 +51,8 @@ class Ledger:
     by_dot: dict[Dot, list[Commit]] = field(default_factory=lambda: defaultdict(list))
     facts: dict[Identity, Fact] = field(default_factory=dict)
     holders: dict[Identity, set[str]] = field(default_factory=lambda: defaultdict(set))
+    logs: dict[bytes, set[str]] = field(default_factory=lambda: defaultdict(set))  # who has a commit, by its hash
+    former_logs: dict[bytes, set[str]] = field(default_factory=lambda: defaultdict(set))  # who had it, and was put back
     saved: dict[Identity, Commit] = field(default_factory=dict)  # as it was saved first
     _read: dict[str, dict[bytes, int]] = field(default_factory=lambda: defaultdict(dict))
 
@@ -61,6 +63,9 @@ class Ledger:
         with node.store.read() as tx:
             for device in tx.devices():
                 before = done.get(device.id, 0)
+                if device.head < before:  # a renewed laptop has it under another name now
+                    self._drop(name, [one for one in self.commits.values() if one.device == device.id])
+                    done[device.id] = before = device.head
                 if device.head <= before:
                     continue
                 for logged in tx.commits_behind(device.id, before):
@@ -69,6 +74,7 @@ class Ledger:
                     self.trace.note("", name, "has", device.letters, logged.seq, logged.body)
                     one = self.commits.get(logged.hash) or self._add(read(logged.body))
                     self.holders[one.identity].add(name)
+                    self.logs[one.hash].add(name)
                     if device.id == node.device:
                         own.append(one)
                 done[device.id] = device.head
@@ -90,6 +96,13 @@ class Ledger:
         self._read.pop(name, None)
         for held in self.holders.values():
             held.discard(name)
+        self._drop(name, self.commits.values())
+
+    def _drop(self, name: str, commits: Iterable[Commit]) -> None:
+        for one in commits:
+            if name in self.logs[one.hash]:
+                self.logs[one.hash].discard(name)
+                self.former_logs[one.hash].add(name)
 
     def before(self, row: Row | None) -> Before:
         """Return what a node has of a record."""

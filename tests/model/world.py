@@ -280,11 +280,15 @@ class World:
     def lost(self) -> set[Identity]:
         """Return the saves that can reach nobody any more, and that somebody may know all the same.
 
-        No log has them; or servers had taken them, were put back, and only laptops have them that are locked out (docs/decisions/0015).
+        No log has them; or servers had taken them, were put back, and only laptops have them that are locked out (docs/decisions/0015),
+        or only as a copied laptop's, under another name.
         """
         shut = {name for name in self.laptops if self.locked(name)}
-        facts = self.ledger.facts
-        return {
+        facts, logs, former = self.ledger.facts, self.ledger.logs, self.ledger.former_logs
+        renamed = {
+            self.ledger.commits[hash].identity for hash, had in former.items() if not logs[hash] and had & {*self.servers}
+        }
+        return renamed | {
             one for one, held in self.ledger.holders.items()
             if not held or (held <= shut and one in facts and facts[one].first_taken is not None)
         }  # fmt: skip
