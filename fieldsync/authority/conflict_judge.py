@@ -16,25 +16,14 @@ from fieldsync.authority.field_log import FieldLog, FieldWrite
 from fieldsync.core.commit import Commit
 from fieldsync.core.deletion import DELETED, has_seen, is_deletion, unseen_by_deletion
 from fieldsync.core.edit_context import ALWAYS_SETTLED, is_reopened
-from fieldsync.core.lifecycle import Lifecycle
-from fieldsync.core.register import Context, Head, contexts_of, union_contexts
+from fieldsync.core.lifecycle import Lifecycle, LifecycleState
+from fieldsync.core.register import Context, contexts_of, union_contexts
 from fieldsync.core.settle import Policy, are_in_sequence
 from fieldsync.core.state import field_of, register_of
 from fieldsync.replica.edit_coverage import person_of
 from fieldsync.replica.merge_rules import Rules
 from fieldsync.store import ReadTx
 from fieldsync.store.contract import Device, Row, WaitKey, commit_key, record_key, state_key
-
-
-class LifecycleState(Struct, frozen=True):
-    """A state of a record, None for none."""
-
-    value: str | None
-
-    @classmethod
-    def from_head(cls, head: Head) -> "LifecycleState":
-        """Return the state of a head."""
-        return cls(None if head.value is None else str(head.value))
 
 
 class ConflictVerdict(Struct, frozen=True):
@@ -112,7 +101,7 @@ class ConflictJudge:
         if not commit.context and commit.record not in self._known and not self._quarantined:
             return None  # most: it makes a record
         for name in commit.fields:
-            policy, this = self._policy(commit, name), _field_write(commit, name)
+            policy, this = self._policy(commit, name), FieldWrite.from_commit(commit, name)
             if name == DELETED and self._ends_removal(commit, this):
                 return ConflictVerdict(errors.Undecided(type=commit.type, field=DELETED), (record_key(commit.record),))
             if (
@@ -128,7 +117,7 @@ class ConflictJudge:
 
     def had_seen(self, commit: Commit, name: str, value: object) -> bool:
         """Return whether an accepted commit that this one names wrote a value."""
-        log, this = self._field_log(commit, name), _field_write(commit, name)
+        log, this = self._field_log(commit, name), FieldWrite.from_commit(commit, name)
         return any(one.head.value == value for device in this.covered_devices for one in log.named_writes(this, device))
 
     def note_outcome(self, commit: Commit, *, accepted: bool, waits: bool) -> None:
@@ -145,7 +134,7 @@ class ConflictJudge:
             if log is None:
                 continue
             if accepted:
-                log.add_accepted(_field_write(commit, name))
+                log.add_accepted(FieldWrite.from_commit(commit, name))
             elif waits:
                 log.add_pending(commit.device, commit.seq)
             else:
@@ -156,7 +145,7 @@ class ConflictJudge:
 
         It must from the furthest; where branches diverge from one of them, and from each that nobody else has written over.
         """
-        policy, this, new = self._policy(commit, name), _field_write(commit, name), str(commit.fields[name])
+        policy, this, new = self._policy(commit, name), FieldWrite.from_commit(commit, name), str(commit.fields[name])
         row = self._known.get(commit.record)
         if row is not None and self._is_lone(commit, name, this.context):
             old = LifecycleState.from_head(register_of(row.state, name).heads[0])
@@ -164,9 +153,18 @@ class ConflictJudge:
         if row is None and not this.context and not self._in_batch(commit, name):
             return None if lifecycle.allows_step(None, new) else LifecycleState(None)
         view, log = self._seen_writes(commit, name, this), self._field_log(commit, name)
-        if not view:  # it begins the record's life; but a branch has not all that others wrote
-            known = not this.context or self._tx.settings.upstream is None
-            return LifecycleState(None) if known and not lifecycle.allows_step(None, new) else None
+        if view or not this.context or self._tx.settings.upstream is None:  # a branch has not all that others wrote
+            before = self._unfollowed_in(view, log, policy, new, lifecycle)
+            if before is not None and (again := self._reissued_writes(log, this)):
+                return self._unfollowed_in([*view, *again], log, policy, new, lifecycle)
+            return before
+        return None
+
+    def _unfollowed_in(
+        self, view: Sequence[FieldWrite], log: FieldLog, policy: Policy, new: str, lifecycle: Lifecycle
+    ) -> LifecycleState | None:
+        if not view:  # it begins the record's life
+            return None if lifecycle.allows_step(None, new) else LifecycleState(None)
         tops = [one for one in view if all(_is_as_far_along(policy, one, other) for other in view)]
         if not tops:
             tops = [
@@ -185,7 +183,7 @@ class ConflictJudge:
 
         Then its author may take that step back, as if it had never been taken.
         """
-        log, this = self._field_log(commit, name), _field_write(commit, name)
+        log, this = self._field_log(commit, name), FieldWrite.from_commit(commit, name)
         own = log.named_writes(this, commit.device)
         if not own or [one.head.dot for one in self._seen_writes(commit, name, this)] != [own[-1].head.dot]:
             return False
@@ -196,7 +194,7 @@ class ConflictJudge:
 
     def preceding_states(self, commit: Commit, name: str) -> list[LifecycleState]:
         """Return the states that a commit's step may follow."""
-        row, this = self._known.get(commit.record), _field_write(commit, name)
+        row, this = self._known.get(commit.record), FieldWrite.from_commit(commit, name)
         if row is not None and self._is_lone(commit, name, this.context):
             return [LifecycleState.from_head(register_of(row.state, name).heads[0])]
         if row is None and not this.context and not self._in_batch(commit, name):
@@ -208,6 +206,15 @@ class ConflictJudge:
         log = self._field_log(commit, name)
         over = log.covered_by_named(this)
         return [one for one in log.last_named_writes(this) if one.head.seq > over.get(one.head.device, 0)]
+
+    def _reissued_writes(self, log: FieldLog, this: FieldWrite) -> list[FieldWrite]:
+        """Return what a commit may have seen of copied devices' other histories: re-issued since, it has other numbers."""
+        found = []
+        for device in this.context:
+            for heir in map(self._tx.device, self._tx.device_family(device)):
+                if heir is not None and heir.copy_of == device and heir.state == "forked":
+                    found += log.writes_up_to(heir.id, this.covered_up_to(device) - (heir.copied_after or 0))[-1:]
+        return found
 
     def clear(self) -> None:
         """Clear cached log data before other records are judged."""
@@ -286,7 +293,7 @@ class ConflictJudge:
             if one.seq >= self._unjudged.get(one.device, one.seq + 1):  # a batch that is being judged
                 here = False if one.device != commit.device else self._judged.get(one.seq)
             if here:
-                accepted.append(_field_write(one, name))
+                accepted.append(FieldWrite.from_commit(one, name))
             elif here is False:
                 absent.append(dot)
         row = self._known.get(record)
@@ -382,12 +389,6 @@ class ConflictJudge:
             for device in one.covered_devices
             if self._person(device) not in own
         )
-
-
-def _field_write(commit: Commit, name: str) -> FieldWrite:
-    """Return a commit as far as one of its registers goes."""
-    context = next((dict(pairs) for names, pairs in commit.context if name in names), {})
-    return FieldWrite(Head(commit.device, commit.seq, commit.stamp, commit.author, commit.fields[name]), context)
 
 
 def _is_as_far_along(policy: Policy, one: FieldWrite, other: FieldWrite) -> bool:

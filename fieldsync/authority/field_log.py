@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
+from fieldsync.core.commit import Commit
 from fieldsync.core.register import Context, Dot, Head, union_contexts
 
 
@@ -13,6 +14,12 @@ class FieldWrite(Struct, frozen=True):
 
     head: Head
     context: Context
+
+    @classmethod
+    def from_commit(cls, commit: Commit, name: str) -> "FieldWrite":
+        """Return a commit as far as one of its registers goes."""
+        context = next((dict(pairs) for names, pairs in commit.context if name in names), {})
+        return cls(Head(commit.device, commit.seq, commit.stamp, commit.author, commit.fields[name]), context)
 
     def covered_up_to(self, device: bytes) -> int:
         """Return up to which number of a device's commits this one has written over them: its own earlier ones in any case."""
@@ -96,8 +103,12 @@ class FieldLog:
 
     def named_writes(self, this: FieldWrite, device: bytes) -> list[FieldWrite]:
         """Return the accepted commits of a device that a commit names, in order."""
+        return self.writes_up_to(device, this.covered_up_to(device))
+
+    def writes_up_to(self, device: bytes, seq: int) -> list[FieldWrite]:
+        """Return the accepted commits of a device up to a number, in order."""
         lane = self._lanes.get(device)
-        return [] if lane is None else lane.writes[: bisect_right(lane.seqs, this.covered_up_to(device))]
+        return [] if lane is None else lane.writes[: bisect_right(lane.seqs, seq)]
 
     def last_named_writes(self, this: FieldWrite) -> list[FieldWrite]:
         """Return of each device the last accepted commit that a commit names: the others of that device it has written over."""

@@ -2,6 +2,8 @@
 
 import msgspec
 
+from fieldsync.core.register import Head
+
 
 class Lifecycle(msgspec.Struct, frozen=True, omit_defaults=True):
     """The states of a record type in order, and the steps between them.
@@ -79,3 +81,14 @@ APPROVAL = Lifecycle(
     {"requested": ("approved", "rejected"), "approved": (), "rejected": ("requested",)},
     forks=(("approved", "rejected"),),
 )
+
+
+class LifecycleState(msgspec.Struct, frozen=True):
+    """A state of a record, None for none."""
+
+    value: str | None
+
+    @classmethod
+    def from_head(cls, head: Head) -> "LifecycleState":
+        """Return the state of a head."""
+        return cls(None if head.value is None else str(head.value))

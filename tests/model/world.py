@@ -286,7 +286,9 @@ class World:
         shut = {name for name in self.laptops if self.locked(name)}
         facts, logs, former = self.ledger.facts, self.ledger.logs, self.ledger.former_logs
         renamed = {
-            self.ledger.commits[hash].identity for hash, had in former.items() if not logs[hash] and had & {*self.servers}
+            self.ledger.commits[hash].identity
+            for hash, had in former.items()
+            if not logs[hash] and had & {*self.servers}
         }
         return renamed | {
             one for one, held in self.ledger.holders.items()
