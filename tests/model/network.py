@@ -222,7 +222,8 @@ class _Exchange:
         for piece in _pieces(whole) if framed else [whole]:
             carried = self._carry("down", piece)
             self._network.pass_time(LATENCY)
-            yield carried
+            if framed or len(carried) == len(piece):  # of anything but frames the client waits for the whole
+                yield carried
             if len(carried) < len(piece):
                 raise ConnectionResetError("the line was cut")
 

@@ -10,6 +10,7 @@ from fieldsync.replica.changes import Changes
 from tests.cast import rows
 from tests.model import history as _registered  # noqa: F401 - the extensions that saves need
 from tests.model.network import Line
+from tests.model.operations import Step, perform
 from tests.model.oracle.fields import SHELTER
 from tests.model.world import World
 
@@ -99,3 +100,14 @@ def test_a_crash_of_the_server_is_not_swallowed(world: World, monkeypatch: pytes
     monkeypatch.setattr(app, "_codec_of", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         world.sync("amal", "jbl")
+
+
+@pytest.mark.parametrize("cut", [None, 0.5, 1, 1.5, 2, 2.7, 3.5])
+def test_a_laptop_joins_over_a_line_that_is_cut(world: World, cut: float | None) -> None:
+    """The same invite shown again enrols it once."""
+    joined = Step("join", {"name": "newcomer 1", "server": "jbl", "role": "caseworker", "unit": "LAT/JBL", "cut": cut})
+    assert perform(world, joined) is None
+    world.sync("newcomer 1", "jbl")
+    assert "x" in _names(world, "newcomer 1")
+    with world.nodes["jbl"].store.read() as tx:
+        assert [one.person for one in tx.devices()].count("newcomer 1") == 1

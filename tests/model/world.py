@@ -11,6 +11,7 @@ from pathlib import Path
 from msgspec import structs
 
 from fieldsync import errors
+from fieldsync.environment import Environment
 from fieldsync.protocol.sync_once import sync_once
 from fieldsync.protocol.tally import SyncTally
 from fieldsync.replica.node import Node
@@ -106,13 +107,25 @@ class World:
         """Open a node's store on its clock and its disk."""
         if self.folders.get(name) != folder:
             self.disks[name] = FaultyDisk(folder)
-        environment = structs.replace(self.environment, wall_clock=lambda: self.now + self.skews.get(name, 0))
-        node = open_node(folder, environment=environment)
+        node = open_node(folder, environment=self.environment_of(name))
         self.nodes[name], self.folders[name] = node, folder
         self._opened[name] += 1
         if name in self.servers:
             self.network.serve(cast.host(name), node)
         return node
+
+    def environment_of(self, name: str) -> Environment:
+        """Return what a node's computer gives it: its own clock, and of the rest what all have."""
+        return structs.replace(self.environment, wall_clock=lambda: self.now + self.skews.get(name, 0))
+
+    @contextmanager
+    def over(self, line: Line) -> Iterator[None]:
+        """Have connections made over a line."""
+        outer, self.network.line = self.network.line, line
+        try:
+            yield
+        finally:
+            self.network.line = outer
 
     def close(self) -> None:
         """Close all stores and forget them."""
@@ -238,14 +251,13 @@ class World:
             known = self.revoked_at(server)
 
         line.meanwhile = interrupt
-        outer, self.network.line = self.network.line, line
         try:
-            sync_once(node, named, tally=tally)
+            with self.over(line):
+                sync_once(node, named, tally=tally)
             if server == "hq":
                 self.told[name] = tuple((grant.unit, grant.role) for grant in self.nodes[name].grants)
             return tally
         finally:
-            self.network.line = outer
             if server == "hq":
                 self.forms_in_force()
             if server == "hq" and name in self.branches:
