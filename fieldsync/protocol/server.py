@@ -351,14 +351,14 @@ class SyncServer:
             units = None if silent else known_units.unit_news(tx, node.serving_key.device, self.hello.units)
             untold = revocations.unsent_changes(tx, device.id, self.hello.devices) if self.relays else []
             other = grants_hash(device.grants) != self.hello.grants
-            notice = not by_stick and (other or first_receipts.lacks_notice(tx, device))
+            notice = other or (not by_stick and first_receipts.lacks_notice(tx, device))
         told_changes = True
         if untold or notice:
             with self.writing() as tx:
                 anew = not by_stick and store_epochs.notices_loss(self.hello, self._epoch, self._answers)
                 told_changes = revocations.note_sent_changes(tx, device.id, untold, self._stated, anew=anew)
                 if notice:
-                    first_receipts.note_notice(tx, device, max(self.hello.head, device.head), again=other)
+                    first_receipts.note_notice(tx, device, None if by_stick else self.hello.head, again=other)
         grants = tuple((g.unit, g.role) for g in device.grants) if other else None
         refused = tuple((seq, code, facts) for _, _, seq, code, facts in judged)
         servers = above if upstream.servers_hash(above) != self.hello.servers else None

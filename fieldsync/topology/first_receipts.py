@@ -74,10 +74,16 @@ def lacks_notice(tx: ReadTx, device: Device) -> bool:
     )
 
 
-def note_notice(tx: Tx, device: Device, head: int, *, again: bool) -> None:
-    """Record a device's position when it learned of other grants; `again` while it works with the earlier ones."""
+def note_notice(tx: Tx, device: Device, head: int | None, *, again: bool) -> None:
+    """Record a device's position when it learned of other grants; `again` while it works with the earlier ones.
+
+    `head` is None where a bundle tells it: its position is known by its next request, whatever an answer that was cut had noted.
+    """
     for change in tx.authority_changes(device.id):
-        tx.note_stated_change(change.n, device.id, StatedChange(head, b""), again=again)
+        if head is None:
+            tx.forget_stated_change(change.n, device.id)
+            continue
+        tx.note_stated_change(change.n, device.id, StatedChange(max(head, device.head), b""), again=again)
 
 
 # --- the branch -------------------------------------------------------------------------------------------------------

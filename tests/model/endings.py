@@ -58,13 +58,10 @@ class End:
 
     def off(self, device: bytes, seq: int) -> Must:
         """Say whether the clock of a commit is known to have been off."""
-        for one in self.world.ledger.by_dot.get((device, seq), ()):
-            fact = self.world.ledger.facts.get(one.identity)
-            if fact is None:
-                return Must.EITHER
-            if fact.node not in self.world.skewed:
-                return Must.NO
-        return Must.EITHER
+        ledger = self.world.ledger
+        facts = [ledger.facts.get(one.identity) for one in ledger.by_dot.get((device, seq), ())]
+        right = [fact is not None and fact.node not in self.world.skewed for fact in facts]
+        return Must.NO if right and all(right) else Must.EITHER  # a copied device may have given a name twice
 
     def knew(self, deletion: Commit, write: Commit) -> Must:
         """Say whether whoever deleted a record had seen a write of it."""

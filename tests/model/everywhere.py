@@ -12,7 +12,7 @@ from tests.cast import rows
 from tests.model import cast
 from tests.model.endings import End, differing, ending, heads_of
 from tests.model.oracle import fields
-from tests.model.oracle.commits import field_of
+from tests.model.oracle.commits import Write, field_of
 from tests.model.oracle.records import Record, shown
 from tests.model.oracle.registers import same
 from tests.model.oracle.settling import Must
@@ -153,7 +153,10 @@ def _is_repeated(world: World, record: Record, field: str) -> bool:
 
 
 def _told(world: World, record: Record, field: str) -> str:
-    return ", ".join(f"{one.author}'s {one.value!r}" for one in record.heads().get(field, ()))
+    def value(one: Write) -> object:
+        return one.value.get("reason", one.value) if isinstance(one.value, dict) else one.value
+
+    return ", ".join(f"{one.author}'s {value(one)!r}" for one in record.heads().get(field, ()))
 
 
 @ending("lists")

@@ -8,7 +8,7 @@ from tests.model.history import live
 from tests.model.operations import OPERATIONS, Step
 from tests.model.stories import Failure
 from tests.model.trace import Trace
-from tests.model.world import HOUR, MINUTE, World
+from tests.model.world import HOUR, World
 
 SAVES, DAYS = 110, 30  # so many are tried a day; about a hundred succeed
 _SAVES = {name: one.weight for name, one in sorted(OPERATIONS.items()) if one.run.__module__ == people.__name__}
@@ -42,7 +42,7 @@ def live_month(seed: int, days: int = DAYS, trace: Trace | None = None) -> Failu
                     yield "sync", {"who": name, "server": world.server_of[name], "cut": _cut(chance)}
             for branch in sorted(world.branches):
                 yield "night", {"branch": branch, "cut": _cut(chance)}
-            world.pass_time(max(MINUTE, begin + 24 * HOUR - world.now))
+            yield "wait", {"hours": max(1, (begin + 24 * HOUR - world.now) // HOUR)}
 
     def following(world: World) -> Step | None:
         nonlocal plan

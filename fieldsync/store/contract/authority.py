@@ -93,6 +93,9 @@ class AuthorityWrites(AuthorityReads, Protocol):
     def note_stated_change(self, change: int, other: bytes, told: StatedChange, *, again: bool = False) -> None:
         """Record a device's position when a node was first informed of its change; or last, if informed `again`."""
 
+    def forget_stated_change(self, change: int, other: bytes) -> None:
+        """Delete a device's position stated before a node was informed of its change."""
+
     def add_first_receipts(self, takings: Iterable[FirstReceipt]) -> None:
         """Store first receipts of commits; existing ones stay."""
 

@@ -107,6 +107,9 @@ class SqliteAuthorityWrites(SqliteAuthorityReads, SqliteQuarantineWrites):
             (change, other, told.head, told.link),
         )
 
+    def forget_stated_change(self, change: int, other: bytes) -> None:
+        self.sql("DELETE FROM news_told WHERE change = ? AND other = ?", (change, other))
+
     def add_first_receipts(self, takings: Iterable[FirstReceipt]) -> None:
         self.many(
             "INSERT OR IGNORE INTO first_taken (device, first, last, link, at, came, basis, number, server, via, signature) "

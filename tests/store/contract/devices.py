@@ -154,7 +154,7 @@ class AuthorityContract(Contract):
             assert tx.authority_changes(SAMAR) == [structs.replace(change, n=n)]
 
     def test_a_device_s_position_at_the_time_of_notice(self, store: Store) -> None:
-        """The first notice counts; the last if it is repeated."""
+        """The first notice counts; the last if it is repeated; none once it is deleted."""
         with store.write() as tx:
             enrol(tx, 0)
             tx.set_grants(AMAL, [SUPERVISOR], 50)
@@ -165,6 +165,8 @@ class AuthorityContract(Contract):
             assert tx.stated_change(n, BASIM) == StatedChange(3, b"link")
             tx.note_stated_change(n, BASIM, StatedChange(4, b"later"), again=True)
             assert tx.stated_change(n, BASIM) == StatedChange(4, b"later")
+            tx.forget_stated_change(n, BASIM)
+            assert tx.stated_change(n, BASIM) is None
 
     def test_first_receipts_of_commits(self, store: Store) -> None:
         """Existing ones stay; those not by a branch itself can be deleted; a commit may be applied on a branch's word."""
