@@ -104,8 +104,8 @@ class Ledger:
                 self.logs[one.hash].discard(name)
                 self.former_logs[one.hash].add(name)
 
-    def before(self, row: Row | None) -> Before:
-        """Return what a node has of a record."""
+    def before(self, row: Row | None, renamed: frozenset[tuple[str, str]] = frozenset()) -> Before:
+        """Return what a node has of a record; `renamed` are the fields that forms gave other names, old and new."""
         if row is None:
             return Before({}, set())
         everything = registers(row.state)
@@ -113,11 +113,9 @@ class Ledger:
         included: set[tuple[Identity, str]] = set()
         for commit in self.by_record.get(row.state.record, ()):
             for name in writes(commit):
-                register = everything.get(name)
-                if register is None:
-                    continue
-                if commit.dot in heads[name] or commit.seq <= register.seen.get(commit.device, 0):
-                    included.add((commit.identity, field_of(name)))
+                for one in _names(name, renamed) & everything.keys():
+                    if commit.dot in heads[one] or commit.seq <= everything[one].seen.get(commit.device, 0):
+                        included.add((commit.identity, field_of(name)))
         clear = all(len(self.by_dot[dot]) == 1 for dots in heads.values() for dot in dots)
         return Before(heads, included, clear)
 
@@ -133,3 +131,12 @@ class Ledger:
     def living(self) -> Mapping[Identity, set[str]]:
         """Return the saves that some node holds."""
         return {identity: held for identity, held in self.holders.items() if held}
+
+
+def _names(name: str, renamed: frozenset[tuple[str, str]]) -> set[str]:
+    """Return all names that a register ever had."""
+    found, more = set[str](), {name}
+    while more - found:
+        found |= more
+        more = {other for pair in renamed for other in pair if not found.isdisjoint(pair)}
+    return found

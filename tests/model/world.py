@@ -211,7 +211,10 @@ class World:
     def saving(self, name: str, kind: str, *labels: str) -> Iterator[Node]:
         """Note what a save on a node wrote, and what the node had of these records before."""
         node = self.nodes[name]
-        before = {self.records[one]: self.ledger.before(self.row(name, one)) for one in labels if one in self.records}
+        renamed = frozenset(pair for book in self.books.values() for pair in book.renamed.items())
+        before = {
+            self.records[one]: self.ledger.before(self.row(name, one), renamed) for one in labels if one in self.records
+        }
         grants = tuple((grant.unit, grant.role) for grant in node.grants)
 
         def note() -> None:
