@@ -10,7 +10,7 @@ one may have been quarantined. `same` are the records that were merged into it (
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from fieldsync.core.register import Dot, Head, Register, Value
-from fieldsync.core.state import State, head_dots, registers
+from fieldsync.core.state import State, head_dots, register_of, registers
 
 TAKEN_BACK = "↶"
 """How the reason of a deletion begins by which somebody took back that the record was made."""
@@ -81,11 +81,18 @@ def unseen_by_deletions(state: State, present: Callable[[str], str] = str) -> It
 
 
 def unseen_by_deletion(deletion: Head, state: State, present: Callable[[str], str] = str) -> Iterator[tuple[str, Head]]:
-    """Yield (register, head) of surviving values outside one deletion's context, except its own; none if it is invalid."""
+    """Yield (register, head) of surviving values outside one deletion's context, except deletions'; none if it is invalid."""
     if not isinstance(deletion.value, dict):
         return
+    deletions = {
+        head.dot for head in register_of(state, DELETED).heads
+    }  # a decision to delete also says what it decided
     only = state._replace(fields={**state.fields, DELETED: Register((deletion,), {deletion.device: deletion.seq})})
-    yield from ((name, head) for name, head in unseen_by_deletions(only, present) if name != DELETED)
+    yield from (
+        (name, head)
+        for name, head in unseen_by_deletions(only, present)
+        if name != DELETED and head.dot not in deletions
+    )
 
 
 def has_seen(value: Value, name: str, dot: Dot, present: Callable[[str], str] = str) -> bool:

@@ -1,7 +1,14 @@
 """Deletions carry a context per register: a write outside it keeps the record."""
 
 from fieldsync.core.commit import FORMAT, Commit, Context, decode_commit, encode, state_of
-from fieldsync.core.deletion import deletion_value, has_seen, is_deletion, unseen_by_deletions, with_repeated
+from fieldsync.core.deletion import (
+    deletion_value,
+    has_seen,
+    is_deletion,
+    unseen_by_deletion,
+    unseen_by_deletions,
+    with_repeated,
+)
 from fieldsync.core.device_renewal import Renewal, collect_old_writes
 from fieldsync.core.register import Value
 from fieldsync.core.state import State, join_states
@@ -46,6 +53,16 @@ def test_a_removal_may_arrive_before_its_context() -> None:
     assert list(unseen_by_deletions(joined(MADE, removed))) == []
     assert [head.value for _, head in unseen_by_deletions(joined(MADE, other, removed))] == ["m3"]
     assert [head.value for _, head in unseen_by_deletions(joined(MADE, other, removed, edit))] == ["m3"]
+
+
+def test_what_another_decision_to_delete_says_keeps_no_record() -> None:
+    """Two decide for a removal: neither has seen that the other decided; what somebody else edited meanwhile, neither."""
+    here = joined(MADE)
+    fields = {"_deleted": deletion_value("moved", here), "_decided/_deleted": {"from": []}}
+    state = joined(MADE, commit(AMAL, 2, dict(fields)), commit(BASIM, 1, dict(fields)), commit(NEW, 1, {"size": 5}))
+    assert [[name for name, _ in unseen_by_deletion(one, state)] for one in state.fields["_deleted"].heads] == [
+        ["size"], ["size"]
+    ]  # fmt: skip
 
 
 def test_a_0_1_deletion_has_one_number_per_device() -> None:

@@ -30,6 +30,7 @@ def shrink(failure: Failure, skip: frozenset[str] = frozenset()) -> Failure:
     best = _shortest_start(_about(failure, fails), fails)
     best = _without_people(best, fails)
     best = _without_records(best, fails)
+    best = _without_habits(best, fails)
     while True:
         before = best
         best = _plainer(_without_steps(best, fails), fails)
@@ -90,6 +91,18 @@ def _without_records(failure: Failure, fails: Fails) -> Failure:
         return fails(best.people, [step for step in best.steps if not gone & records(step)])
 
     return _without(failure, sorted({label for step in failure.steps for label in records(step)}), kept)
+
+
+def _without_habits(failure: Failure, fails: Fails) -> Failure:
+    """Drop all that somebody does of one kind: the nights of one branch, somebody's syncs, visits, moves."""
+
+    def habit(step: Step) -> str:
+        return f"{step.operation} {step.arguments.get('who', step.arguments.get('branch', ''))}"
+
+    def kept(best: Failure, gone: set[str]) -> Failure | None:
+        return fails(best.people, [step for step in best.steps if habit(step) not in gone])
+
+    return _without(failure, sorted({*map(habit, failure.steps)}), kept)
 
 
 def _without(failure: Failure, names: Sequence[str], kept: Callable[[Failure, set[str]], Failure | None]) -> Failure:
