@@ -11,8 +11,8 @@ from fieldsync.core.grants import covering_grant
 from fieldsync.core.settle import DECIDED
 from fieldsync.core.state import register_of
 from fieldsync.replica.extensions import registered_extensions
-from fieldsync.store.contract import sibling_key
-from fieldsync.topology import device_letters
+from fieldsync.store.contract import commit_key, sibling_key
+from fieldsync.topology import device_letters, forked_devices
 
 
 class CodeChecks(ValueChecks):
@@ -40,6 +40,9 @@ class CodeChecks(ValueChecks):
             return
         if not commit.context and commit.record not in self.known:
             self.waits_for = (sibling_key(commit.record),)
+        elif f"{DECIDED}/_code" in commit.fields:  # what gave the record one of them may be on its way
+            named = next((pairs for names, pairs in commit.context if "_code" in names), ())
+            self.waits_for = tuple(commit_key(device, seq) for device, seq in named if seq > self.tx.log_head(device))
         raise errors.IllegalValue(type=commit.type, field="_code", reason="system")
 
     def _check_first_reserved(self, commit: Commit, field: str, first: object, unit: object) -> None:
@@ -70,9 +73,14 @@ class CodeChecks(ValueChecks):
 
     def _is_decided(self, commit: Commit) -> bool:
         """Return whether a decision chooses among codes that the record was given: copies of a laptop may give it two."""
-        return f"{DECIDED}/_code" in commit.fields and all(
-            self._conflicts.had_seen(commit, "_code", value) for value in possible_values(commit.fields["_code"])
-        )
+        if f"{DECIDED}/_code" not in commit.fields:
+            return False
+        unseen = [
+            value
+            for value in possible_values(commit.fields["_code"])
+            if not self._conflicts.had_seen(commit, "_code", value)
+        ]
+        return not unseen or forked_devices.repeated_codes(self.tx, commit.record).issuperset(map(str, unseen))
 
     def _is_reserved(self, record: bytes, code: object) -> bool:
         """Return whether a record reserves this code, of those from which this one has the beginning of its id."""

@@ -290,7 +290,7 @@ def _are_heads(value: object) -> bool:
         return False
 
 
-_DECIDABLE = ("_unit", "_deleted", "_same_as")  # what of the system's a conflict may be about
+_DECIDABLE = ("_unit", "_code", "_deleted", "_same_as")  # what of the system's a conflict may be about
 _DECISIONS = (DECIDED, "_same_as", "_not_same")  # only those who decide reviews may write these
 _SYSTEM: dict[str, Callable[[object], bool]] = {
     "_unit": lambda value: isinstance(value, str) and is_unit(value),

@@ -106,6 +106,19 @@ def _is_refused_as_reissued(tx: ReadTx, device: bytes, seq: int) -> bool:
     return any(one.seq == seq and one.code == errors.SaidAgain.code for one in tx.refusals(device, seq - 1))
 
 
+def repeated_codes(tx: ReadTx, record: bytes) -> set[str]:
+    """Return the codes that successors of copied devices gave a record in commits which were not needed here, but are elsewhere."""
+    found = set()
+    for one in tx.commits_of(record):
+        said, device = one.commit(), tx.device(one.device)
+        code = None if said is None else said.fields.get("_code")
+        parts = codes.parse_code(code) if isinstance(code, str) else None
+        own = parts is not None and device is not None and parts[1] == device.letters
+        if own and _is_refused_as_reissued(tx, one.device, one.seq):
+            found.add(str(code))
+    return found
+
+
 def _commit_content(commit: Commit) -> Counter[tuple[str, str]]:
     """Return a commit's content without the parts that its shared successor changes: codes, own parts, dots."""
     told = []

@@ -107,8 +107,13 @@ def _refused(world: World, server: str, commit: Commit) -> bool:
 
 
 def waits_for_lost(world: World, commit: Commit) -> bool:
-    """Say whether a commit names, or writes to what was made by, commits that can reach nobody any more."""
+    """Say whether a commit names, or writes to what was made by, commits that can reach nobody any more; or deletes what they wrote."""
     lost = world.lost()
     named = world.ledger.named(dot for seen in commit.seen.values() for dot in seen.items())
     made = [one for one in world.ledger.by_record[commit.record] if one.makes]
-    return any(one.identity in lost for one in [*named, *made])
+    fact = world.ledger.facts.get(commit.identity)
+    if "_deleted" in commit.fields and fact is not None and fact.before is not None:
+        lost_and_seen = lost & {identity for identity, _ in fact.before.included}
+    else:
+        lost_and_seen = set()
+    return bool(lost_and_seen) or any(one.identity in lost for one in [*named, *made])
