@@ -21,6 +21,21 @@ def sound(world: World, _end: End) -> None:
             raise Broken("check", f"{name}: {faults[:2]}")
 
 
+@ending("forms")
+def forms(world: World, _end: End) -> None:
+    """Headquarters has the newest forms that it ever published and somebody still has, unless it has published others since it lost them."""
+    if world.published_again:
+        return
+    with world.nodes["hq"].store.read() as tx:
+        newest = tx.settings.forms[:4]
+    for name, node in world.nodes.items():
+        if name in world.laptops and world.locked(name):
+            continue
+        with node.store.read() as tx:
+            if tx.settings.forms[:4] > newest:
+                raise Broken("forms", f"{name} has newer forms than headquarters, which published them")
+
+
 @ending("verdicts")
 def verdicts(world: World, end: End) -> None:
     """Headquarters accepts what honest people saved where they might, and of the rest what the design's rule accepts."""

@@ -122,6 +122,7 @@ def _sound(world: World, who: str, held: set[Identity]) -> None:
         raise Broken("power", f"`check` at {who} after a power loss: {faults[:2]}")
     if who in world.servers and who not in world.copied:
         _acknowledged(world, who)
+        _given_out(world, who)
 
 
 def _acknowledged(world: World, server: str) -> None:
@@ -141,6 +142,21 @@ def _acknowledged(world: World, server: str) -> None:
                 if not told or any(server not in world.ledger.holders[one] for one in told):
                     raise Broken(
                         "power", f"{server} had acknowledged {acknowledged} saves of {world.name_of(device.id)}"
+                    )
+
+
+def _given_out(world: World, server: str) -> None:
+    """See that nobody has taken arrivals that a server does not know any more: it would give the same ones out for other records."""
+    with world.nodes[server].store.read() as tx:
+        last = {channel.unit: channel.arrival for channel in tx.channels()}
+    for name, node in world.nodes.items():
+        with node.store.read() as tx:
+            for channel in tx.channels() if name != server else ():
+                taken = tx.channel_cursor(world.server_id(server), channel.n).taken
+                if taken > last.get(channel.unit, 0):
+                    raise Broken(
+                        "power",
+                        f"{name} has taken {channel.unit} up to {taken}, and {server} has {last.get(channel.unit, 0)}",
                     )
 
 

@@ -286,6 +286,7 @@ def publish(world: World, change: str) -> None:
     with world.nodes["hq"].store.read() as tx:
         world.books[tx.settings.forms] = book
     world.book = book
+    world.published_again |= "hq" in world.copied
 
 
 def _choose_clock(world: World, chance: random.Random) -> Arguments | None:

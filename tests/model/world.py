@@ -66,6 +66,7 @@ class World:
         self.copied: set[str] = set()  # nodes of which a copy was put back or cloned
         self.book = Book()
         self.books: dict[bytes, Book] = {}  # all that headquarters ever published
+        self.published_again = False  # headquarters published others after it was put back
         self.ledger = Ledger(self.trace)
         self.unfinished: Callable[[], None] = lambda: None  # notes what an interrupted save wrote
         self.skip: frozenset[str] = frozenset()  # checks that are not made
