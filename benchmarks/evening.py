@@ -25,11 +25,12 @@ from typing import NamedTuple
 from benchmarks.laptops import Evening, Laptop, fresh, sync
 from benchmarks.run import machine
 from fieldsync.demo.story_runner import free_port
+from fieldsync.environment import SYSTEM
 from fieldsync.exchange.tables import import_records
 from fieldsync.protocol.client import SyncClient
 from fieldsync.protocol.tally import SyncTally
 from fieldsync.replica import commit_writer, save
-from fieldsync.replica.node import Node, wall_clock
+from fieldsync.replica.node import Node
 from fieldsync.server.http_server import open_many
 from fieldsync.wire.frames import FrameReader
 from tests import cast, directly
@@ -128,7 +129,7 @@ def prepare(folder: Path, count: int, port: int) -> list[Laptop]:
 def _drive(port: int, laptops: list[Laptop], start: Barrier, told: "multiprocessing.Queue[list[Evening]]") -> None:
     """Have these laptops sync, all at the same moment."""
     open_many()
-    laptops = [fresh(laptop, wall_clock()) for laptop in laptops]
+    laptops = [fresh(laptop, SYSTEM.wall_clock()) for laptop in laptops]
 
     async def together() -> list[Evening]:
         return await asyncio.gather(*(sync(port, laptop) for laptop in laptops))

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from benchmarks.run import machine
-from fieldsync.crypto.keys import random_bytes
+from fieldsync.environment import SYSTEM
 from fieldsync.replica import save
 from fieldsync.replica.changes import Changes
 from tests import cast, directly
@@ -26,7 +26,7 @@ def measure(home: Path, waiting: int) -> float:
     hq, amal, basim = (cast.open_node(home / name) for name in ("hq", "amal", "basim"))
     try:
         for _ in range(waiting):
-            write(basim, random_bytes(16), {"location": "x"})
+            write(basim, SYSTEM.random_bytes(16), {"location": "x"})
         directly.sync(basim, hq)
         directly.sync(amal, hq)
         took = []

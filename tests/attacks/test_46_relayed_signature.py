@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from fieldsync.crypto import chain
-from fieldsync.crypto.keys import random_bytes
+from fieldsync.environment import SYSTEM
 from fieldsync.protocol import sync_once
 from fieldsync.replica import save
 from fieldsync.replica.changes import Changes
@@ -26,7 +26,7 @@ def test_a_signature_for_another_server_is_refused(own_office: Office) -> None:
     before = office.snapshot()
     for path, more in (("/v2/sync", b""), ("/v2/heal", ask)):
         hello = hand.hello(where=True)
-        for server in (random_bytes(16), b"", office["basim"].device, here[::-1]):
+        for server in (SYSTEM.random_bytes(16), b"", office["basim"].device, here[::-1]):
             asked = chain.SignedRequest("POST", path, "", hand.nonce, hello, more or None)
             signature = hand.node.key.sign(chain.signed_request(2, server, asked))
             proof = f"FS {to_base64(hand.node.device)}.{to_base64(asked.nonce)}.{to_base64(signature)}"

@@ -40,3 +40,11 @@ def test_the_long_run_tries_other_examples_each_time(profile: str, told: str) ->
         [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout == f"{told}\n"
+
+
+def test_every_benchmark_can_be_imported() -> None:
+    """They are run by hand and seldom: a name that they need must not go unnoticed."""
+    modules = sorted(f"benchmarks.{path.stem}" for path in (ROOT / "benchmarks").glob("*.py"))
+    code = f"import importlib\nfor name in {modules}: importlib.import_module(name)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr

@@ -12,7 +12,7 @@ from tests.model import stories
 from tests.model.history import invent, play
 from tests.model.shrink import shrink
 
-HISTORIES, STEPS = 56, 50
+HISTORIES, STEPS = 44, 50
 FIRST = 1_000  # the seeds of `make test` are always the same
 
 
