@@ -1,23 +1,18 @@
 """A server's work done in turn, on the event loop's own thread, for simulations."""
 
 import asyncio
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
-from fieldsync.environment import Environment
+_T = TypeVar("_T")
 
 
 class InlineExecution:
-    """Runs work at once; whoever waits has the environment wait, and lets other tasks go on."""
+    """Runs work at once; `sleep` waits, by default by the event loop's clock, which a simulation sets."""
 
-    def __init__(self, environment: Environment) -> None:
-        self._environment = environment
+    def __init__(self, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+        self.sleep = sleep
 
-    async def run(self, work: Callable[..., Any], *arguments: object, limiter: object = None) -> Any:  # noqa: ARG002 - nothing else runs meanwhile
+    async def run(self, work: Callable[..., _T], *arguments: object, limiter: object = None) -> _T:  # noqa: ARG002 - nothing else runs meanwhile
         """Return what the work returns."""
         return work(*arguments)
-
-    async def sleep(self, seconds: float) -> None:
-        """Have the environment's time pass."""
-        self._environment.sleep(seconds)
-        await asyncio.sleep(0)

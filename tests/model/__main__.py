@@ -72,9 +72,7 @@ def _tell(failure: Failure, asked: argparse.Namespace, skip: frozenset[str]) -> 
         print(f"shrunken to {len(failure.steps)} steps: {failure.what}")
     print(stories.told(failure.steps), flush=True)
     if asked.keep is not None:
-        asked.keep.mkdir(exist_ok=True)
-        file = asked.keep / f"{failure.check}-{failure.seed}.json"
-        stories.write(file, failure, f"{failure.check}: {failure.what}")
+        stories.keep(asked.keep, failure)
 
 
 if __name__ == "__main__":

@@ -64,8 +64,7 @@ def _live(seed: int, steps: int) -> Lived:
 def _tell(failure: Failure, keep: Path | None) -> None:
     print(f"seed {failure.seed}: {failure.check}: {failure.what}\n{stories.told(failure.steps)}", flush=True)
     if keep is not None:
-        keep.mkdir(exist_ok=True)
-        stories.write(keep / f"{failure.check}-{failure.seed}.json", failure, f"{failure.check}: {failure.what}")
+        stories.keep(keep, failure)
 
 
 def _table(done: Counter[tuple[str, str]]) -> str:

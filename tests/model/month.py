@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from tests.model import cast, people
 from tests.model.history import live
+from tests.model.offices import cut_line
 from tests.model.operations import OPERATIONS, Step
 from tests.model.stories import Failure
 from tests.model.trace import Trace
@@ -39,9 +40,9 @@ def live_month(seed: int, days: int = DAYS, trace: Trace | None = None) -> Failu
                 if name in OPERATIONS:
                     yield name, None
                 elif name in world.nodes:
-                    yield "sync", {"who": name, "server": world.server_of[name], "cut": _cut(chance)}
+                    yield "sync", {"who": name, "server": world.server_of[name], "cut": cut_line(chance)}
             for branch in sorted(world.branches):
-                yield "night", {"branch": branch, "cut": _cut(chance)}
+                yield "night", {"branch": branch, "cut": cut_line(chance)}
             yield "wait", {"hours": max(1, (begin + 24 * HOUR - world.now) // HOUR)}
 
     def following(world: World) -> Step | None:
@@ -56,7 +57,3 @@ def live_month(seed: int, days: int = DAYS, trace: Trace | None = None) -> Failu
         return None
 
     return live(World(f"month {seed}", sorted(cast.PEOPLE), trace), following, steps)
-
-
-def _cut(chance: random.Random) -> float | None:
-    return round(chance.uniform(0, 12), 2) if chance.random() < 0.1 else None

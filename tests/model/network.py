@@ -4,7 +4,7 @@ import asyncio
 import io
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import requests
@@ -16,11 +16,11 @@ from fieldsync.protocol.http_client import READ_SECONDS
 from fieldsync.replica.node import Node
 from fieldsync.server.app import ServerApp
 from fieldsync.wire.frames import HEAD
+from tests.inline import InlineExecution
 from tests.model.clockwork import ClockworkLoop
 from tests.model.trace import Trace
 
 LATENCY = 0.04  # seconds for each piece on its way
-_T = TypeVar("_T")
 
 
 @dataclass
@@ -46,18 +46,6 @@ class Line:
         return piece[: int(len(piece) * max(0.0, self.cut - self.passed))]
 
 
-class LoopExecution:
-    """Does a server's work at once; waiting is a timer of the simulated clock."""
-
-    async def run(self, work: Callable[..., _T], *arguments: object, limiter: object = None) -> _T:  # noqa: ARG002
-        """Return what `work` returns."""
-        return work(*arguments)
-
-    async def sleep(self, seconds: float) -> None:
-        """Let the simulated clock reach a later time."""
-        await asyncio.sleep(seconds)
-
-
 class SimulatedServer(NamedTuple):
     """A server's process: what it runs goes with it where it is put back."""
 
@@ -76,7 +64,7 @@ class Network:
 
     def serve(self, host: str, node: Node) -> None:
         """Have a node serve under a host; what served there before is gone."""
-        self.servers[host] = SimulatedServer(ServerApp(node, execution=LoopExecution()), ClockworkLoop(self._now))
+        self.servers[host] = SimulatedServer(ServerApp(node, execution=InlineExecution()), ClockworkLoop(self._now))
 
     def adapter(self, _pin: bytes) -> HTTPAdapter:
         """Return the transport of a connection over the present line."""

@@ -56,6 +56,12 @@ def write(file: Path, failure: Failure, found: str) -> None:
     file.write_text(f'{{{head},\n  "steps": [\n    {lines}\n  ]}}\n', encoding="utf-8")
 
 
+def keep(folder: Path, failure: Failure) -> None:
+    """Write a failing history into a folder, under its check and seed."""
+    folder.mkdir(exist_ok=True)
+    write(folder / f"{failure.check}-{failure.seed}.json", failure, f"{failure.check}: {failure.what}")
+
+
 def told(steps: Sequence[Step]) -> str:
     """Return a script as sentences."""
     return "\n".join(f"{number:3}. {tell(step)}" for number, step in enumerate(steps, 1))

@@ -21,7 +21,11 @@ def test_a_server_answers_without_a_thread(people: Cast) -> None:
     """The store is read on the loop's own thread, and strangers who ask without end wait by the environment's clock."""
     waits: list[float] = []
     people.hq.environment = structs.replace(ALONE, elapsed=lambda: sum(waits), sleep=waits.append)
-    app = ServerApp(people.hq, execution=InlineExecution(people.hq.environment))
+
+    async def sleep(seconds: float) -> None:
+        people.hq.environment.sleep(seconds)
+
+    app = ServerApp(people.hq, execution=InlineExecution(sleep))
     before = threading.active_count()
     for _ in range(303):
         told = figures(app, STRANGER)
