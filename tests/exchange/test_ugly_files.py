@@ -9,7 +9,7 @@ import pytest
 from msgspec import UNSET
 
 from fieldsync import errors
-from fieldsync.exchange.tables import import_records, value_maps
+from fieldsync.exchange.tables import import_records, row_doubts, value_maps
 from fieldsync.exchange.tables.import_records import ImportOptions
 from fieldsync.exchange.xlsform import convert, write_folder
 from fieldsync.replica import save
@@ -288,3 +288,13 @@ def test_new_units_of_a_file_are_reported(people: Cast, tmp_path: Path) -> None:
         import_records.import_file(people.amal, path, "household", ImportOptions(unit=f"{mine}/Jbala"))
     with pytest.raises(errors.IllegalValue, match="pattern"):
         save.add_record(people.amal, "household", Changes(set={"family_name": "علي"}), unit=f"{mine}/Jbala")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [((-1,), (-2,)), ((1,), (True,)), (("a", "b"), ("ab", "")), ((["a"],), ("a",))]
+)
+def test_rows_that_differ_are_not_identical(one: tuple[object, ...], other: tuple[object, ...]) -> None:
+    """Python's own hashes of the first pairs are equal: with --skip-identical a row would be lost."""
+    assert row_doubts._digest("LAT", one) == row_doubts._digest("LAT", one)
+    assert row_doubts._digest("LAT", one) != row_doubts._digest("LAT", other)
+    assert row_doubts._digest("LAT", one) != row_doubts._digest("LAT/JBL", one)

@@ -1,8 +1,10 @@
 """Doubtful rows of a file: valid, and perhaps not meant. They are imported; people and scripts are told of them."""
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from fieldsync.exchange.tables.rejects import RowBatch
@@ -48,7 +50,7 @@ class RowDoubts:
         self._skips = skip_identical
         parts = [kind.fields[name] for name in kind.title]
         self._names = [part.name for part in parts if part.type == "text" and part.required == "always"]
-        self._first: dict[int, int] = {}  # what a row says → the first row that says it
+        self._first: dict[bytes, int] = {}  # the digest of what a row says → the first row that says it
         self._groups: dict[int, list[int]] = {}
         self._nameless: dict[str, tuple[int, list[int]]] = {}
         self._similar: dict[str, list[str] | None] = {}
@@ -56,17 +58,11 @@ class RowDoubts:
 
     def repeated_rows(self, batch: RowBatch, values: Sequence[Sequence[Any]], rows: Sequence[int]) -> dict[int, int]:
         """Return which of these rows say the same as an earlier row of the file, and that row's number."""
-        columns = [
-            [tuple(cell) if isinstance(cell, list) else cell for cell in column]
-            if any(isinstance(cell, list) for cell in column)
-            else column
-            for column in values
-        ]
-        said = list(zip(*columns, strict=True)) if columns else []
+        said = list(zip(*values, strict=True)) if values else []
         found = {}
         for i in rows:
             number = batch.number_of_row(i)
-            first = self._first.setdefault(hash((batch.unit_of_row(i), said[i])), number)
+            first = self._first.setdefault(_digest(batch.unit_of_row(i), said[i]), number)
             if first != number:
                 found[i] = first
         return found
@@ -113,3 +109,8 @@ class RowDoubts:
     def new_units(self) -> list[NewUnit]:
         """Return the units that are not known here yet, by their path."""
         return [NewUnit(unit, self._similar[unit] or [], rows) for unit, rows in sorted(self._units.items())]
+
+
+def _digest(unit: str, row: Sequence[Any]) -> bytes:
+    """Return a digest of what a row says; Python's own hash takes -1 for -2."""
+    return hashlib.blake2b(msgspec.msgpack.encode((unit, row)), digest_size=16).digest()
