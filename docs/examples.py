@@ -21,7 +21,7 @@ from fieldsync.core.state import State, join_states, register_of, digest_term
 from fieldsync.crypto import chain, slots
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.store.contract import Row
-from fieldsync.store.sqlite.row_codec import encode_registers
+from fieldsync.store.sql.row_codec import encode_registers
 from fieldsync.topology.device_renewal import renewal_message
 from fieldsync.protocol.invites import Invite
 from fieldsync.wire import bundle_format, columns, messages, row_batches

@@ -5,16 +5,16 @@ from contextlib import contextmanager
 
 import pytest
 
-from fieldsync.store.sqlite.interning import SqliteNumberReads
+from fieldsync.store.sql.interning import SqlNumberReads
 
 
 @contextmanager
 def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """Yield a list that takes up every statement which stores are asked meanwhile."""
     statements: list[str] = []
-    begin = SqliteNumberReads.__init__
+    begin = SqlNumberReads.__init__
 
-    def begin_counted(self: SqliteNumberReads, *given: object) -> None:
+    def begin_counted(self: SqlNumberReads, *given: object) -> None:
         begin(self, *given)  # type: ignore[arg-type]
         execute = self.sql
 
@@ -25,5 +25,5 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         self.sql = sql  # type: ignore[assignment]
 
     with monkeypatch.context() as patch:
-        patch.setattr(SqliteNumberReads, "__init__", begin_counted)
+        patch.setattr(SqlNumberReads, "__init__", begin_counted)
         yield statements

@@ -1,7 +1,7 @@
 """Device families: a copied device, its successors, and how many of them may work without approval.
 
 The first successor of a device is accepted at once. Further ones are pending: they push into quarantine and pull nothing until
-headquarters approves them. A device whose original is revoked is locked with it (store/sqlite/device_families.py).
+headquarters approves them. A device whose original is revoked is locked with it (store/sql/device_families.py).
 """
 
 from msgspec import structs

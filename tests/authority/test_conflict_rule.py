@@ -16,7 +16,7 @@ from fieldsync.replica import commit_writer, history, queries, save
 from fieldsync.replica.changes import Changes, Draft
 from fieldsync.replica.node import Node
 from fieldsync.review import decisions
-from fieldsync.store.sqlite.commit_log_queries import SqliteCommitReads
+from fieldsync.store.sql.commit_log_queries import SqlCommitReads
 from fieldsync.wire.messages import Ack
 from tests import directly
 from tests.cast import JBL, join_directly, rows
@@ -372,7 +372,7 @@ def test_a_record_s_commits_are_read_once_per_frame(
 
         monkeypatch.setattr(owner, name, called)
 
-    counting(SqliteCommitReads, "commits_of", "read")
+    counting(SqlCommitReads, "commits_of", "read")
     counting(SyncServer, "_log_commits", "frames")
     counting(SyncServer, "_judge_commits", "slices")
     assert sync(people, people.amal) == [0]
@@ -384,8 +384,8 @@ def test_an_answer_s_receipts_read_the_log_once(people: Cast, monkeypatch: pytes
     save.add_record(people.amal, "household", Changes())
     sync(people, people.amal)
     looks: list[bytes] = []
-    real = SqliteCommitReads.log_head
-    monkeypatch.setattr(SqliteCommitReads, "log_head", lambda tx, device: looks.append(device) or real(tx, device))
+    real = SqlCommitReads.log_head
+    monkeypatch.setattr(SqlCommitReads, "log_head", lambda tx, device: looks.append(device) or real(tx, device))
     with people.amal.store.read() as tx:
         (server,) = tx.servers()
     client = SyncClient(people.amal, server, SyncTally())

@@ -20,7 +20,7 @@ from fieldsync.replica import commit_writer, protocol_versions, queries, save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
 from fieldsync.server import administration, enrolment
-from fieldsync.store.sqlite.device_families import SqliteDeviceWrites
+from fieldsync.store.sql.device_families import SqlDeviceWrites
 from fieldsync.topology import backups, device_renewal, former_identities, upstream
 from fieldsync.wire import messages, routes
 from fieldsync.wire.frames import FrameCodec, FrameKind
@@ -380,8 +380,8 @@ def test_invented_former_identities_are_limited(people: Cast, monkeypatch: pytes
     hq, thief = people.hq, people.basim.key
     keys = [people.amal.key, *(DeviceKey.generate() for _ in range(250)), thief]
     worked_out: list[int] = []
-    real = SqliteDeviceWrites._pending_copies
-    monkeypatch.setattr(SqliteDeviceWrites, "_pending_copies", lambda tx: worked_out.append(1) or real(tx))
+    real = SqlDeviceWrites._pending_copies
+    monkeypatch.setattr(SqlDeviceWrites, "_pending_copies", lambda tx: worked_out.append(1) or real(tx))
     known = len(devices(hq))
     told = bring(people, thief, [peer(keys)])
     assert len(devices(hq)) == known

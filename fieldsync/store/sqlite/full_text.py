@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterable
 
 from fieldsync.core import names
 from fieldsync.store.contract import Document, Row
-from fieldsync.store.sqlite.interning import SqliteNumberWrites
-from fieldsync.store.sqlite.record_queries import READ, SqliteRecordQueries
-from fieldsync.store.sqlite.row_codec import load_json
+from fieldsync.store.sql.record_queries import READ, SqlRecordQueries
+from fieldsync.store.sql.record_writes import SqlRecordWrites
+from fieldsync.store.sql.row_codec import load_json
 
 
-class SqliteSearchReads(SqliteRecordQueries):
+class SqliteSearchReads(SqlRecordQueries):
     """A transaction's full text, to be read."""
 
     def search_rows(self, text: str, limit: int, type: str | None = None) -> list[Row]:
@@ -24,7 +24,7 @@ class SqliteSearchReads(SqliteRecordQueries):
         return int(self.sql("SELECT count(*) FROM unsearched").fetchone()[0])
 
 
-class SqliteSearchWrites(SqliteSearchReads, SqliteNumberWrites):
+class SqliteSearchWrites(SqlRecordWrites, SqliteSearchReads):
     """A transaction's full text."""
 
     def invalidate_search(self, numbers: Iterable[int]) -> None:
@@ -32,6 +32,13 @@ class SqliteSearchWrites(SqliteSearchReads, SqliteNumberWrites):
 
     def invalidate_search_of_type(self, type: str) -> None:
         self.sql("INSERT OR IGNORE INTO unsearched SELECT n FROM record WHERE type = ?", (type,))
+
+    def purge_records(self, rows: Iterable[Row]) -> None:
+        rows = list(rows)
+        super().purge_records(rows)
+        numbers = [(row.n,) for row in rows]
+        self.many("DELETE FROM search WHERE rowid = ?", numbers)
+        self.many("DELETE FROM unsearched WHERE n = ?", numbers)
 
     def index_full_text(self, words: Callable[[str, Document], str], limit: int) -> int:
         found = self.sql(

@@ -14,9 +14,9 @@ from sqlcipher3 import dbapi2 as sqlcipher
 from fieldsync import errors
 from fieldsync.core.units import ABOVE, BELOW, home_unit, is_within
 from fieldsync.store.contract import SECONDS, ReportView
+from fieldsync.store.sql.interning import NumberCache
 from fieldsync.store.sqlite import encryption
 from fieldsync.store.sqlite.encryption import authorize, is_denial, translate_errors
-from fieldsync.store.sqlite.interning import NumberCache
 from fieldsync.store.sqlite.report_tables import SqliteReportTableReads
 
 MOST_ROWS = 100_000

@@ -10,14 +10,14 @@ from collections.abc import Sequence
 
 import msgspec
 
-from fieldsync.store.sqlite.node_settings import SqliteSettingReads, SqliteSettingWrites
+from fieldsync.store.sql.node_settings import SqlSettingReads, SqlSettingWrites
 
 _KEY, _MAKING = "sheets", "sheets_making"
 _SLICE = 20_000  # records of a sheet that are made in one transaction
 _COUNT, _LAST = -1, -2  # in the place of a channel: how many records there were then, and the newest's number
 
 
-class SqliteReportTableReads(SqliteSettingReads):
+class SqliteReportTableReads(SqlSettingReads):
     """A transaction's sheets, to be read."""
 
     def report_tables(self) -> dict[str, list[str]]:
@@ -43,7 +43,7 @@ class SqliteReportTableReads(SqliteSettingReads):
         return bool(now != row[0] + new)
 
 
-class SqliteReportTableWrites(SqliteReportTableReads, SqliteSettingWrites):
+class SqliteReportTableWrites(SqliteReportTableReads, SqlSettingWrites):
     """A transaction's sheets."""
 
     def make_report_table(self, type: str, fields: Sequence[tuple[str, bool]], mark: str) -> int | None:

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from fieldsync import errors
 from fieldsync.environment import SYSTEM, Environment
+from fieldsync.store.sql.bundle_register import SqlBundleReads, SqlBundleWrites
+from fieldsync.store.sql.commit_log import SqlCommitWrites
+from fieldsync.store.sql.commit_log_queries import SqlCommitReads
+from fieldsync.store.sql.device_forks import SqlForkReads, SqlForkWrites
+from fieldsync.store.sql.household_queries import SqlHouseholdReads
+from fieldsync.store.sql.interning import NumberCache
+from fieldsync.store.sql.issued_reports import SqlIssueReads, SqlIssueWrites
+from fieldsync.store.sql.record_writes import SqlRecordReads
 from fieldsync.store.sqlite import encryption, migrations
-from fieldsync.store.sqlite.bundle_register import SqliteBundleReads, SqliteBundleWrites
-from fieldsync.store.sqlite.commit_log import SqliteCommitWrites
-from fieldsync.store.sqlite.commit_log_queries import SqliteCommitReads
-from fieldsync.store.sqlite.device_forks import SqliteForkReads, SqliteForkWrites
-from fieldsync.store.sqlite.household_queries import SqliteHouseholdReads
-from fieldsync.store.sqlite.interning import NumberCache
-from fieldsync.store.sqlite.issued_reports import SqliteIssueReads, SqliteIssueWrites
-from fieldsync.store.sqlite.record_writes import SqliteRecordReads, SqliteRecordWrites
+from fieldsync.store.sqlite.full_text import SqliteSearchReads, SqliteSearchWrites
 from fieldsync.store.sqlite.report_tables import SqliteReportTableReads, SqliteReportTableWrites
 
 if TYPE_CHECKING:
@@ -30,23 +31,24 @@ _LOOKS = 3  # for damage, where one finds some
 
 
 class SqliteReadTx(
-    SqliteRecordReads,
-    SqliteForkReads,
-    SqliteCommitReads,
-    SqliteBundleReads,
-    SqliteIssueReads,
+    SqlRecordReads,
+    SqliteSearchReads,
+    SqlForkReads,
+    SqlCommitReads,
+    SqlBundleReads,
+    SqlIssueReads,
     SqliteReportTableReads,
-    SqliteHouseholdReads,
+    SqlHouseholdReads,
 ):
     """A reading transaction."""
 
 
 class SqliteTx(
-    SqliteRecordWrites,
-    SqliteForkWrites,
-    SqliteCommitWrites,
-    SqliteBundleWrites,
-    SqliteIssueWrites,
+    SqliteSearchWrites,
+    SqlForkWrites,
+    SqlCommitWrites,
+    SqlBundleWrites,
+    SqlIssueWrites,
     SqliteReportTableWrites,
     SqliteReadTx,
 ):

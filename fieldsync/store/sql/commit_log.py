@@ -7,14 +7,14 @@ from msgspec import structs
 
 from fieldsync.core.grants import Grant
 from fieldsync.store.contract import GRANTS, KnownServer, LoggedCommit
-from fieldsync.store.sqlite.commit_log_queries import SERVER, SqliteCommitReads
-from fieldsync.store.sqlite.device_families import NEXT, SqliteDeviceWrites
+from fieldsync.store.sql.commit_log_queries import SERVER, SqlCommitReads
+from fieldsync.store.sql.device_families import NEXT, SqlDeviceWrites
 
 _grants = msgspec.json.Decoder(tuple[Grant, ...]).decode
 _MOST_NEW = 32_768
 
 
-class SqliteCommitWrites(SqliteCommitReads, SqliteDeviceWrites):
+class SqlCommitWrites(SqlCommitReads, SqlDeviceWrites):
     """A transaction's devices, commits and servers."""
 
     # --- schemas ---

@@ -14,14 +14,14 @@ import msgspec
 from fieldsync.core.state import State, digest_term, project_state
 from fieldsync.core.units import SHARED
 from fieldsync.store.contract import ChannelEntry, ProjectionEntry, Row, SharedPart
-from fieldsync.store.sqlite.channel_log import SqliteChannelReads, SqliteChannelWrites, to_signed
-from fieldsync.store.sqlite.record_queries import READ
-from fieldsync.store.sqlite.row_codec import dump_json
+from fieldsync.store.sql.channel_log import SqlChannelReads, SqlChannelWrites, to_signed
+from fieldsync.store.sql.record_queries import READ
+from fieldsync.store.sql.row_codec import dump_json
 
 _fields = msgspec.json.Decoder(tuple[str, ...]).decode
 
 
-class SqliteProjectionReads(SqliteChannelReads):
+class SqlProjectionReads(SqlChannelReads):
     """A transaction's shared records, to be read."""
 
     @cached_property
@@ -89,7 +89,7 @@ class SqliteProjectionReads(SqliteChannelReads):
         return entries
 
 
-class SqliteProjectionWrites(SqliteProjectionReads, SqliteChannelWrites):
+class SqlProjectionWrites(SqlProjectionReads, SqlChannelWrites):
     """A transaction's shared records."""
 
     def set_parts(self, source: bytes, parts: Mapping[SharedPart, Iterable[str]]) -> set[bytes]:

@@ -7,9 +7,9 @@ import msgspec
 
 from fieldsync import errors
 from fieldsync.store.contract import ConflictEntry, RecordQuery, Row
-from fieldsync.store.sqlite.duplicate_index import DEPUTIES, GAVE_WAY
-from fieldsync.store.sqlite.placements import SqlitePlacementReads
-from fieldsync.store.sqlite.row_codec import decode_row, dump_json
+from fieldsync.store.sql.duplicate_index import DEPUTIES, GAVE_WAY
+from fieldsync.store.sql.placements import SqlPlacementReads
+from fieldsync.store.sql.row_codec import decode_row, dump_json
 
 COLUMNS = "n, id, type, channel, arrival, term, owner, code, conflicts, registers, doc"
 # the document as bytes, as it is written too: as text it would be decoded for Python, and encoded again for JSON
@@ -17,7 +17,7 @@ READ = ", ".join(f"record.{column}" for column in COLUMNS.split(", ")[:-1]) + ",
 _conflicts = msgspec.json.Decoder(dict[str, Any]).decode
 
 
-class SqliteRecordQueries(SqlitePlacementReads):
+class SqlRecordQueries(SqlPlacementReads):
     """A transaction's records, to be read."""
 
     def _read_row(self, found: Sequence[Any]) -> Row:

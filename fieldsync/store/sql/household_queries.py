@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from fieldsync.store.contract import HouseholdEntry
-from fieldsync.store.sqlite.interning import SqliteNumberReads
-from fieldsync.store.sqlite.row_codec import load_json, load_several
+from fieldsync.store.sql.interning import SqlNumberReads
+from fieldsync.store.sql.row_codec import load_json, load_several
 
 
-class SqliteHouseholdReads(SqliteNumberReads):
+class SqlHouseholdReads(SqlNumberReads):
     """A transaction's records by household."""
 
     def at_home(self, type: str, homes: list[bytes] | None = None) -> Iterator[HouseholdEntry]:

@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 
 from fieldsync.store.contract import SERVERS, PackedPart
-from fieldsync.store.sqlite.interning import SqliteNumberReads, SqliteNumberWrites
+from fieldsync.store.sql.interning import SqlNumberReads, SqlNumberWrites
 
 
-class SqliteBundleReads(SqliteNumberReads):
+class SqlBundleReads(SqlNumberReads):
     """A transaction's bundles, to be read."""
 
     def age_recipients(self, peers: Iterable[bytes]) -> dict[bytes, str]:
@@ -35,7 +35,7 @@ class SqliteBundleReads(SqliteNumberReads):
         }
 
 
-class SqliteBundleWrites(SqliteBundleReads, SqliteNumberWrites):
+class SqlBundleWrites(SqlBundleReads, SqlNumberWrites):
     """A transaction's bundles."""
 
     def set_age(self, peer: bytes, recipient: str) -> None:

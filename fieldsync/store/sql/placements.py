@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping
 
 from fieldsync.core.units import LEFT
 from fieldsync.store.contract import NOWHERE_ELSE, DepartedRecord, Row
-from fieldsync.store.sqlite.interning import SqliteNumberReads, SqliteNumberWrites
+from fieldsync.store.sql.interning import SqlNumberReads, SqlNumberWrites
 
 
-class SqlitePlacementReads(SqliteNumberReads):
+class SqlPlacementReads(SqlNumberReads):
     """A transaction's records in several channels, to be read."""
 
     _several: dict[int, dict[int, int]] | None = None
@@ -56,7 +56,7 @@ class SqlitePlacementReads(SqliteNumberReads):
         return [DepartedRecord(*row) for row in self.sql(query)]
 
 
-class SqlitePlacementWrites(SqlitePlacementReads, SqliteNumberWrites):
+class SqlPlacementWrites(SqlPlacementReads, SqlNumberWrites):
     """A transaction's records in several channels."""
 
     def set_also(self, row: Row) -> None:

@@ -1,10 +1,10 @@
 """Settings in SQL: one table of names and values, behind the typed views of store/settings.py."""
 
 from fieldsync.store.settings import NodeSettings, NodeSettingsWriter, PeerSettings, PeerSettingsWriter, Stored
-from fieldsync.store.sqlite.interning import SqliteNumberReads, SqliteNumberWrites
+from fieldsync.store.sql.interning import SqlNumberReads, SqlNumberWrites
 
 
-class SqliteSettingReads(SqliteNumberReads):
+class SqlSettingReads(SqlNumberReads):
     """A transaction's settings, to be read."""
 
     @property
@@ -21,7 +21,7 @@ class SqliteSettingReads(SqliteNumberReads):
         return value
 
 
-class SqliteSettingWrites(SqliteSettingReads, SqliteNumberWrites):
+class SqlSettingWrites(SqlSettingReads, SqlNumberWrites):
     """A transaction's settings."""
 
     @property

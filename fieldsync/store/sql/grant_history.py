@@ -6,7 +6,7 @@ import msgspec
 
 from fieldsync.core.grants import Grant
 from fieldsync.store.contract import GRACE_MS, REVOKED, AuthorityChange, FirstReceipt, StatedChange
-from fieldsync.store.sqlite.quarantine import SqliteQuarantineReads, SqliteQuarantineWrites
+from fieldsync.store.sql.quarantine import SqlQuarantineReads, SqlQuarantineWrites
 
 _COUNTER = "authority_number"
 _SKIPPED = 1_000
@@ -14,7 +14,7 @@ _CHANGE = "n, number, kind, at, until, since, grants, state"
 _grants = msgspec.json.Decoder(tuple[Grant, ...]).decode
 
 
-class SqliteAuthorityReads(SqliteQuarantineReads):
+class SqlAuthorityReads(SqlQuarantineReads):
     """A transaction's devices' changes, and who took commits first, to be read."""
 
     def authority_changes(self, device: bytes) -> list[AuthorityChange]:
@@ -58,7 +58,7 @@ class SqliteAuthorityReads(SqliteQuarantineReads):
         return None if row is None else bytes(row[0])
 
 
-class SqliteAuthorityWrites(SqliteAuthorityReads, SqliteQuarantineWrites):
+class SqlAuthorityWrites(SqlAuthorityReads, SqlQuarantineWrites):
     """Writing grant history."""
 
     def note_change(self, device: bytes, kind: str, at: int, *, until: int | None = None) -> None:
@@ -71,14 +71,14 @@ class SqliteAuthorityWrites(SqliteAuthorityReads, SqliteQuarantineWrites):
         )
 
     def inherit_change(self, device: bytes, change: AuthorityChange) -> int:
-        cursor = self.sql(
-            "INSERT INTO device_change (device, number, kind, at, until, since, grants, state) VALUES (?,?,?,?,?,?,?,?)",
+        made = self.sql(
+            "INSERT INTO device_change (device, number, kind, at, until, since, grants, state) VALUES (?,?,?,?,?,?,?,?) RETURNING n",
             (
                 self.device_number(device), change.number, change.kind, change.at, change.until, change.since,
                 msgspec.json.encode(change.grants).decode(), change.state,
             ),
         )  # fmt: skip
-        return int(cursor.lastrowid)
+        return int(made.fetchone()[0])
 
     def _next_number(self, step: int = 1) -> int:
         number = int(self.stored_setting(_COUNTER) or 0) + step

@@ -3,13 +3,13 @@
 import msgspec
 
 from fieldsync.store.contract import IssuedReport, LastSync, ReportRow
-from fieldsync.store.sqlite.interning import SqliteNumberReads, SqliteNumberWrites
+from fieldsync.store.sql.interning import SqlNumberReads, SqlNumberWrites
 
 _rows = msgspec.json.Decoder(list[ReportRow]).decode
 _as_of = msgspec.json.Decoder(list[LastSync]).decode
 
 
-class SqliteIssueReads(SqliteNumberReads):
+class SqlIssueReads(SqlNumberReads):
     """A transaction's issued reports, to be read."""
 
     def issued_report(self, report: str, period: str, unit: str) -> IssuedReport | None:
@@ -20,7 +20,7 @@ class SqliteIssueReads(SqliteNumberReads):
         return IssuedReport(report, period, unit, row[0], row[1], _rows(row[2]), _as_of(row[3])) if row else None
 
 
-class SqliteIssueWrites(SqliteIssueReads, SqliteNumberWrites):
+class SqlIssueWrites(SqlIssueReads, SqlNumberWrites):
     """A transaction's issued reports."""
 
     def put_issued_report(self, one: IssuedReport) -> bool:

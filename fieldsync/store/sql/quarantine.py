@@ -18,7 +18,7 @@ from fieldsync.store.contract import (
     WaitKey,
     commit_key,
 )
-from fieldsync.store.sqlite.node_settings import SqliteSettingReads, SqliteSettingWrites
+from fieldsync.store.sql.node_settings import SqlSettingReads, SqlSettingWrites
 
 _MOST_FACTS = 4_096  # characters
 _FINAL, _WAITS, _DUE = 0, 1, 2  # refusal.waits
@@ -27,7 +27,7 @@ _PART = 500  # keys in one statement
 _BY_KEY = "UPDATE refusal SET waits = 2 WHERE waits = 1 AND (device, seq) IN (SELECT device, seq FROM awaited WHERE"
 
 
-class SqliteQuarantineReads(SqliteSettingReads):
+class SqlQuarantineReads(SqlSettingReads):
     """A transaction's quarantined commits, to be read."""
 
     def waiting_commits(self) -> dict[bytes, list[int]]:
@@ -132,11 +132,11 @@ class SqliteQuarantineReads(SqliteSettingReads):
         query, values = "SELECT arrival, device, seq, reason, facts FROM refusal WHERE arrival > ?", [after]
         if device is not None:
             query, values = query + " AND device = ?", [after, self.known_device(device)]
-        found: Sequence[Any] = self.sql(query + " ORDER BY arrival", values)
+        found = self.sql(query + " ORDER BY arrival", values)
         return [QuarantineVerdict(arrival, self.device_id(n), *more) for arrival, n, *more in found]
 
 
-class SqliteQuarantineWrites(SqliteQuarantineReads, SqliteSettingWrites):
+class SqlQuarantineWrites(SqlQuarantineReads, SqlSettingWrites):
     """A transaction's quarantined commits."""
 
     def quarantine_commit(

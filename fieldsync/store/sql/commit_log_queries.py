@@ -16,7 +16,7 @@ from fieldsync.store.contract import (
     PassedReceipt,
     Receipt,
 )
-from fieldsync.store.sqlite.device_families import SqliteDeviceReads
+from fieldsync.store.sql.device_families import SqlDeviceReads
 
 _grants = msgspec.json.Decoder(tuple[Grant, ...]).decode
 _DEVICE = (
@@ -28,7 +28,7 @@ _REFUSED = "SELECT 1 FROM refusal AS r WHERE r.device = c.device AND r.seq = c.s
 SERVER = "id, name, address, pin, nonce, unsure, synced, mixed"
 
 
-class SqliteCommitReads(SqliteDeviceReads):
+class SqlCommitReads(SqlDeviceReads):
     """A transaction's devices, commits and servers, to be read."""
 
     # --- schemas ---

@@ -3,13 +3,13 @@
 from collections.abc import Iterable
 
 from fieldsync.store.contract import ClockNote, OtherHistory
-from fieldsync.store.sqlite.device_families import SqliteDeviceWrites
-from fieldsync.store.sqlite.interning import SqliteNumberReads
+from fieldsync.store.sql.device_families import SqlDeviceWrites
+from fieldsync.store.sql.interning import SqlNumberReads
 
 _COMMIT_ABOUT = ("commit_about", "commit_about_new")
 
 
-class SqliteForkReads(SqliteNumberReads):
+class SqlForkReads(SqlNumberReads):
     """Reading the data of restored and cloned stores."""
 
     def device_family(self, device: bytes) -> set[bytes]:
@@ -48,7 +48,7 @@ class SqliteForkReads(SqliteNumberReads):
         return {row[0]: row[1] for row in found if row}
 
 
-class SqliteForkWrites(SqliteForkReads, SqliteDeviceWrites):
+class SqlForkWrites(SqlForkReads, SqlDeviceWrites):
     """A transaction's part in what follows a restored or cloned store."""
 
     def set_successor(self, old: bytes, new: bytes) -> None:

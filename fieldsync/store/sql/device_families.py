@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from fieldsync.store.contract import DEVICE_STATES, REVOKED, device_key
-from fieldsync.store.sqlite.grant_history import SqliteAuthorityReads, SqliteAuthorityWrites
+from fieldsync.store.sql.grant_history import SqlAuthorityReads, SqlAuthorityWrites
 
 NEXT = "(SELECT max(arrival) + 1 FROM device)"
 _RANK = {state: n for n, state in enumerate(DEVICE_STATES)}
@@ -21,7 +21,7 @@ _COPIES = (
 )
 
 
-class SqliteDeviceReads(SqliteAuthorityReads):
+class SqlDeviceReads(SqlAuthorityReads):
     """Reading device families."""
 
     def copies_of(self, device: bytes) -> list[bytes]:
@@ -41,7 +41,7 @@ class SqliteDeviceReads(SqliteAuthorityReads):
         return {row[0] for row in found}
 
 
-class SqliteDeviceWrites(SqliteDeviceReads, SqliteAuthorityWrites):
+class SqlDeviceWrites(SqlDeviceReads, SqlAuthorityWrites):
     """Writing device families, with their consequences."""
 
     _together = False

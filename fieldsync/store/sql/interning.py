@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fieldsync.store.sqlite.encryption import Connection
+from fieldsync.store.sql.connection import Connection
 
 _TABLES = {"device": "id", "author": "name"}
 
@@ -20,7 +20,7 @@ class NumberCache:
             known.clear()
 
 
-class SqliteNumberReads:
+class SqlNumberReads:
     """A transaction that knows the numbers; it gives none out, so it may look up whom it likes."""
 
     def __init__(self, connection: Connection, numbers: NumberCache) -> None:
@@ -58,7 +58,7 @@ class SqliteNumberReads:
         return known[n]
 
 
-class SqliteNumberWrites(SqliteNumberReads):
+class SqlNumberWrites(SqlNumberReads):
     """A transaction that gives numbers out."""
 
     def __init__(self, connection: Connection, numbers: NumberCache) -> None:
@@ -80,6 +80,7 @@ class SqliteNumberWrites(SqliteNumberReads):
     def _give_number(self, table: str, name: object) -> int:
         n = self._known_number(table, name)
         if n is None:
-            n = int(self.sql(f"INSERT INTO {table} ({_TABLES[table]}) VALUES (?)", (name,)).lastrowid)
+            made = self.sql(f"INSERT INTO {table} ({_TABLES[table]}) VALUES (?) RETURNING n", (name,))
+            n = int(made.fetchone()[0])
             self._numbers.of[table][name] = n
         return n

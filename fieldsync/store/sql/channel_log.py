@@ -5,11 +5,11 @@ from typing import Any
 
 from fieldsync.core.state import digest_term
 from fieldsync.store.contract import Channel, ChannelEntry, RefusedAbout, RequestedRecords, Row
-from fieldsync.store.sqlite.encryption import Connection
-from fieldsync.store.sqlite.interning import NumberCache
-from fieldsync.store.sqlite.placements import SqlitePlacementWrites
-from fieldsync.store.sqlite.record_queries import READ, SqliteRecordQueries
-from fieldsync.store.sqlite.row_codec import dump_json
+from fieldsync.store.sql.connection import Connection
+from fieldsync.store.sql.interning import NumberCache
+from fieldsync.store.sql.placements import SqlPlacementWrites
+from fieldsync.store.sql.record_queries import READ, SqlRecordQueries
+from fieldsync.store.sql.row_codec import dump_json
 
 _CHANNEL = "n, unit, arrival, digest, records"
 _MASK = (1 << 64) - 1
@@ -27,7 +27,7 @@ def to_signed(number: int) -> int:
     return number - (1 << 64) if number >> 63 else number
 
 
-class SqliteChannelReads(SqliteRecordQueries):
+class SqlChannelReads(SqlRecordQueries):
     """A transaction's channels, to be read."""
 
     def has_unit(self, unit: str) -> bool:
@@ -133,7 +133,7 @@ class SqliteChannelReads(SqliteRecordQueries):
         return ((row[0], row[1] & _MASK) for row in self.sql(query, (channel,)))
 
 
-class SqliteChannelWrites(SqliteChannelReads, SqlitePlacementWrites):
+class SqlChannelWrites(SqlChannelReads, SqlPlacementWrites):
     """A transaction's channels, and the counters of those it writes to."""
 
     def __init__(self, connection: Connection, numbers: NumberCache) -> None:
@@ -142,7 +142,7 @@ class SqliteChannelWrites(SqliteChannelReads, SqlitePlacementWrites):
 
     def channel_number(self, unit: str) -> int:
         row = self.sql("SELECT n FROM channel WHERE unit = ?", (unit,)).fetchone()
-        return int(row[0] if row else self.sql("INSERT INTO channel (unit) VALUES (?)", (unit,)).lastrowid)
+        return int((row or self.sql("INSERT INTO channel (unit) VALUES (?) RETURNING n", (unit,)).fetchone())[0])
 
     # --- entering and leaving ---
 

@@ -6,27 +6,24 @@ from typing import Any
 from fieldsync.core.state import digest_term
 from fieldsync.core.units import LEFT
 from fieldsync.store.contract import NOWHERE_ELSE, Row
-from fieldsync.store.sqlite.channel_log import EntryBatch, to_signed
-from fieldsync.store.sqlite.duplicate_index import SqliteDuplicateReads, SqliteDuplicateWrites
-from fieldsync.store.sqlite.full_text import SqliteSearchReads, SqliteSearchWrites
-from fieldsync.store.sqlite.node_settings import SqliteSettingReads, SqliteSettingWrites
-from fieldsync.store.sqlite.record_queries import COLUMNS
-from fieldsync.store.sqlite.row_codec import dump_json, encode_registers
-from fieldsync.store.sqlite.shared_projections import SqliteProjectionReads, SqliteProjectionWrites
+from fieldsync.store.sql.channel_log import EntryBatch, to_signed
+from fieldsync.store.sql.duplicate_index import SqlDuplicateReads, SqlDuplicateWrites
+from fieldsync.store.sql.node_settings import SqlSettingReads, SqlSettingWrites
+from fieldsync.store.sql.record_queries import COLUMNS
+from fieldsync.store.sql.row_codec import dump_json, encode_registers
+from fieldsync.store.sql.shared_projections import SqlProjectionReads, SqlProjectionWrites
 
 _PLAIN = "n, id, type, channel, arrival, term, code, registers, doc"
 
 
-class SqliteRecordReads(SqliteProjectionReads, SqliteSearchReads, SqliteDuplicateReads, SqliteSettingReads):
+class SqlRecordReads(SqlProjectionReads, SqlDuplicateReads, SqlSettingReads):
     """A transaction's records, to be read."""
 
     def ids_of_type(self, type: str) -> list[bytes]:
         return [row[0] for row in self.sql("SELECT id FROM record WHERE type = ? ORDER BY n", (type,))]
 
 
-class SqliteRecordWrites(
-    SqliteRecordReads, SqliteProjectionWrites, SqliteSearchWrites, SqliteDuplicateWrites, SqliteSettingWrites
-):
+class SqlRecordWrites(SqlRecordReads, SqlProjectionWrites, SqlDuplicateWrites, SqlSettingWrites):
     """A transaction's records."""
 
     def save_rows(self, touched: Mapping[bytes, tuple[Row, set[str] | None]]) -> None:
@@ -98,9 +95,7 @@ class SqliteRecordWrites(
             self.remove_projections(row.n)
             self.sql("DELETE FROM channel_entry WHERE record = ? AND gone", (row.n,))
             self.sql("DELETE FROM record WHERE n = ?", (row.n,))
-            self.sql("DELETE FROM search WHERE rowid = ?", (row.n,))
             self.settings.drafts[row.state.record.hex()] = None  # an unfinished edit of it
-            self.sql("DELETE FROM unsearched WHERE n = ?", (row.n,))
             self.forget_blocks(row.n, row.state.type, row.doc)
         self.forget_merged([row.state.record for row in rows])
         self._write_counters()

@@ -11,8 +11,8 @@ from fieldsync.core import record_ids
 from fieldsync.core.merges import standing_records
 from fieldsync.linkage import blocks, comparison, features
 from fieldsync.store.contract import ComparedRecord, Document, OpenPair, PairedAcross, UncomparedCounts, block_members
-from fieldsync.store.sqlite.interning import SqliteNumberReads, SqliteNumberWrites
-from fieldsync.store.sqlite.row_codec import dump_json, load_json
+from fieldsync.store.sql.interning import SqlNumberReads, SqlNumberWrites
+from fieldsync.store.sql.row_codec import dump_json, load_json
 
 _LINKED = (
     "SELECT r.n, r.id, r.type, r.owner, CAST(r.doc AS BLOB) FROM record r "
@@ -31,7 +31,7 @@ _AT_ONCE = 20_000
 _RECORD = 0x7FFFFFFF  # a member of a block: 32 bits of the block's key, 31 of the record's number
 
 
-class SqliteDuplicateReads(SqliteNumberReads):
+class SqlDuplicateReads(SqlNumberReads):
     """A transaction's candidates and merges, to be read."""
 
     # --- what is not looked at yet ---
@@ -162,7 +162,7 @@ class SqliteDuplicateReads(SqliteNumberReads):
         return dict(self.sql("SELECT record, heads FROM asked"))
 
 
-class SqliteDuplicateWrites(SqliteDuplicateReads, SqliteNumberWrites):
+class SqlDuplicateWrites(SqlDuplicateReads, SqlNumberWrites):
     """A transaction's candidates."""
 
     # --- what is not looked at yet ---
@@ -232,7 +232,7 @@ class SqliteDuplicateWrites(SqliteDuplicateReads, SqliteNumberWrites):
     def note_elsewhere(self, records: Iterable[bytes]) -> int:
         news = [record for record in self._held_records(records) if record not in self.records_elsewhere]
         for record in news:
-            n = self.sql("INSERT INTO pair (a, b, score, reasons) VALUES (0, 0, 0, '[]')").lastrowid
+            (n,) = self.sql("INSERT INTO pair (a, b, score, reasons) VALUES (0, 0, 0, '[]') RETURNING n").fetchone()
             self.sql("DELETE FROM pair WHERE n = ?", (n,))  # its number is never given again
             self.sql("INSERT INTO elsewhere VALUES (?,?)", (record, n))
         self.__dict__.pop("records_elsewhere", None)
