@@ -54,4 +54,8 @@ class SqlBundleWrites(SqlBundleReads, SqlNumberWrites):
         self.many("INSERT INTO bundle_part VALUES (?,?,?,?)", rows)
 
     def add_applied_bundle(self, peer: bytes, id: bytes, number: int, at: int) -> None:
-        self.sql("INSERT OR REPLACE INTO bundle VALUES (?, 0, ?, ?, ?)", (peer, number, id, at))
+        self.sql(
+            "INSERT INTO bundle (peer, packed, number, id, at) VALUES (?, 0, ?, ?, ?) "
+            "ON CONFLICT (peer, packed, number, id) DO UPDATE SET at = excluded.at",
+            (peer, number, id, at),
+        )

@@ -8,12 +8,11 @@ from fieldsync.store.contract import Channel, ChannelEntry, RefusedAbout, Reques
 from fieldsync.store.sql.connection import Connection
 from fieldsync.store.sql.interning import NumberCache
 from fieldsync.store.sql.placements import SqlPlacementWrites
-from fieldsync.store.sql.record_queries import READ, SqlRecordQueries
+from fieldsync.store.sql.record_queries import SqlRecordQueries
 from fieldsync.store.sql.row_codec import dump_json
 
 _CHANNEL = "n, unit, arrival, digest, records"
 _MASK = (1 << 64) - 1
-_NAMED = "WITH named AS (SELECT unhex(value) AS id FROM json_each(?1))"
 _HERE = (
     "SELECT id FROM record JOIN named USING (id) WHERE channel = ?2 UNION "
     "SELECT id FROM record JOIN named USING (id) JOIN channel_also AS a ON a.record = record.n WHERE a.channel = ?2 UNION "
@@ -68,7 +67,7 @@ class SqlChannelReads(SqlRecordQueries):
 
     def page_back(self, channel: int, upto: int, after: int, limit: int) -> list[ChannelEntry]:
         places = self.sql(
-            "SELECT arrival, gone, record FROM channel_entry WHERE channel = ? AND arrival <= ? AND arrival > ? AND NOT gone "
+            "SELECT arrival, gone, record FROM channel_entry WHERE channel = ? AND arrival <= ? AND arrival > ? AND gone = 0 "
             "ORDER BY arrival DESC LIMIT ?",
             (channel, upto, after, limit),
         ).fetchall()
@@ -76,12 +75,12 @@ class SqlChannelReads(SqlRecordQueries):
 
     def _read_entries(self, channel: int, places: Sequence[Any], skip: Container[int]) -> list[ChannelEntry]:
         wanted = dump_json([n for arrival, _, n in places if arrival not in skip]).decode()
-        found = self.sql(f"SELECT {READ} FROM record WHERE n IN (SELECT value FROM json_each(?))", (wanted,))
+        found = self.sql(f"SELECT {self._columns} FROM record WHERE n IN ({self.dialect.each_number()})", (wanted,))
         rows = {row[0]: row for row in found}
         entries = []
         for arrival, gone, n in places:
             row = rows.get(n)
-            if row is not None and not gone and row[3:5] != (channel, arrival):
+            if row is not None and not gone and tuple(row[3:5]) != (channel, arrival):
                 if self.further_placements.get(n, {}).get(channel) == arrival:
                     entries.append(ChannelEntry(arrival, False, _row_all_new(self._read_row(row), arrival)))
                     continue
@@ -89,34 +88,39 @@ class SqlChannelReads(SqlRecordQueries):
             entries.append(ChannelEntry(arrival, bool(gone), row and self._read_row(row)))
         return entries
 
+    @property
+    def _named(self) -> str:
+        """The beginning of a query of `named`: the ids in its first parameter."""
+        return f"WITH named AS (SELECT value AS id FROM ({self.dialect.each_id('?1')}) AS given)"
+
     def requested_records(self, channel: int, records: Iterable[bytes]) -> RequestedRecords:
-        ids = dump_json([record.hex() for record in records]).decode()
+        ids, named = dump_json([record.hex() for record in records]).decode(), self._named
         left = (
-            f"{_NAMED} SELECT id FROM record JOIN named USING (id) JOIN channel_entry AS e ON e.record = record.n AND e.gone "
+            f"{named} SELECT id FROM record JOIN named USING (id) JOIN channel_entry AS e ON e.record = record.n AND e.gone = 1 "
             "WHERE e.channel = ?2"
         )
         about = " OR ".join(
-            f"EXISTS (SELECT 1 FROM {table} AS a WHERE a.record = substr(id, 11) AND NOT EXISTS "
+            f"EXISTS (SELECT 1 FROM {table} AS a WHERE a.record = substr(named.id, 11) AND NOT EXISTS "
             "(SELECT 1 FROM refusal AS r WHERE r.device = a.device AND r.seq = a.seq))"
             for table in ("commit_about", "commit_about_new")
         )
-        lost = f"{_NAMED} SELECT id FROM named WHERE id NOT IN (SELECT id FROM record) AND ({about})"
-        unheld = f"{_NAMED} SELECT record FROM left_unheld WHERE channel = ?2 AND record IN (SELECT id FROM named)"
-        found = {row[0] for row in self.sql(f"{_NAMED} {_HERE}", (ids, channel))}
+        lost = f"{named} SELECT id FROM named WHERE id NOT IN (SELECT id FROM record) AND ({about})"
+        unheld = f"{named} SELECT record FROM left_unheld WHERE channel = ?2 AND record IN (SELECT id FROM named)"
+        found = {row[0] for row in self.sql(f"{named} {_HERE}", (ids, channel))}
         gone = {row[0] for query in (left, unheld) for row in self.sql(query, (ids, channel))} - found
         return RequestedRecords(sorted(found), sorted(gone), sorted(row[0] for row in self.sql(lost, (ids,))))
 
     def refused_about(self, channel: int, records: Iterable[bytes]) -> list[RefusedAbout]:
         ids = dump_json([record.hex() for record in records]).decode()
         about = " UNION ALL ".join(
-            f"SELECT id, device, seq FROM named JOIN {table} AS a ON a.record = substr(id, 11)"
+            f"SELECT named.id, a.device, a.seq FROM named JOIN {table} AS a ON a.record = substr(id, 11)"
             for table in ("commit_about", "commit_about_new")
         )
         query = (
-            f"{_NAMED}, here AS ({_HERE}), about AS ({about}) "
-            "SELECT id, device, seq, r.reason, id IN here, c.body FROM about JOIN refusal AS r USING (device, seq) "
-            "JOIN commit_log AS c USING (device, seq) WHERE c.record = id AND r.reason <> '' AND NOT r.waits "
-            "AND (id IN here OR id NOT IN (SELECT id FROM record)) ORDER BY id, device, seq"
+            f"{self._named}, here AS ({_HERE}), about AS ({about}) "
+            "SELECT id, device, seq, r.reason, id IN (SELECT id FROM here), c.body FROM about JOIN refusal AS r USING (device, seq) "
+            "JOIN commit_log AS c USING (device, seq) WHERE c.record = id AND r.reason <> '' AND r.waits = 0 "
+            "AND (id IN (SELECT id FROM here) OR id NOT IN (SELECT id FROM record)) ORDER BY id, device, seq"
         )
         found: Sequence[Any] = self.sql(query, (ids, channel)).fetchall()
         return [
@@ -211,14 +215,16 @@ class SqlChannelWrites(SqlChannelReads, SqlPlacementWrites):
             self.sql(
                 "DELETE FROM channel_entry WHERE channel = ?1 AND arrival IN (SELECT arrival FROM (SELECT arrival, gone, "
                 "row_number() OVER (PARTITION BY record ORDER BY arrival DESC) AS age FROM channel_entry WHERE channel = ?1) "
-                "WHERE age > 1 AND NOT gone)",
+                "WHERE age > 1 AND gone = 0)",
                 (channel,),
             )
             self.sql("UPDATE channel SET past = 0 WHERE n = ?", (channel,))
             self._counters.pop(channel, None)
 
     def note_unheld(self, channel: int, records: Iterable[bytes]) -> None:
-        self.many("INSERT OR IGNORE INTO left_unheld VALUES (?,?)", [(channel, record) for record in records])
+        self.many(
+            "INSERT INTO left_unheld VALUES (?,?) ON CONFLICT DO NOTHING", [(channel, record) for record in records]
+        )
 
     def add_gone_entry(self, channel: int, n: int) -> None:
         counter = self._counter(channel)

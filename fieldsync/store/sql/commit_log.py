@@ -86,7 +86,7 @@ class SqlCommitWrites(SqlCommitReads, SqlDeviceWrites):
         n = self.device_number(device)
         # bytearrays: the driver takes a detour for each bytes
         self.many(
-            "INSERT INTO commit_log VALUES (?,?,?,?,?,?,?,?,?,NULL)",
+            "INSERT INTO commit_log (device, seq, stamp, author, record, note, body, hash, chain) VALUES (?,?,?,?,?,?,?,?,?)",
             [
                 (
                     n,
@@ -126,7 +126,9 @@ class SqlCommitWrites(SqlCommitReads, SqlDeviceWrites):
     # --- servers that this node syncs with ---
 
     def add_server(self, server: KnownServer) -> None:
-        self.sql(f"INSERT OR REPLACE INTO server ({SERVER}) VALUES (?,?,?,?,?,?,?,?)", structs.astuple(server))
+        told = ", ".join(f"{name} = excluded.{name}" for name in SERVER.split(", ")[1:])
+        query = f"INSERT INTO server ({SERVER}) VALUES (?,?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE SET {told}"
+        self.sql(query, structs.astuple(server))
 
     def set_server(
         self, server: bytes, *, nonce: bytes | None = None, unsure: bool | None = None, synced: int | None = None
@@ -145,7 +147,7 @@ class SqlCommitWrites(SqlCommitReads, SqlDeviceWrites):
     def set_cursor(self, server: bytes, channel: int, arrival: int, *, whole: bool = False) -> None:
         self.sql(
             "INSERT INTO cursor VALUES (?1,?2,?3,?4) ON CONFLICT (server, channel) "
-            "DO UPDATE SET arrival = ?3, whole = CASE WHEN ?4 THEN ?3 ELSE whole END",
+            "DO UPDATE SET arrival = ?3, whole = CASE WHEN ?4 > 0 THEN ?3 ELSE cursor.whole END",
             (server, channel, arrival, arrival if whole else 0),
         )
 
@@ -155,7 +157,8 @@ class SqlCommitWrites(SqlCommitReads, SqlDeviceWrites):
     def set_acknowledged(self, server: bytes, device: bytes, seq: int, at: int) -> None:
         self.sql(
             "INSERT INTO receipt SELECT ?1, ?2, ?3, ?4, coalesce(max(arrival), 0) + 1 FROM receipt WHERE true "
-            "ON CONFLICT DO UPDATE SET seq = excluded.seq, at = excluded.at, arrival = excluded.arrival WHERE seq <> excluded.seq",
+            "ON CONFLICT (server, device) DO UPDATE SET seq = excluded.seq, at = excluded.at, arrival = excluded.arrival "
+            "WHERE receipt.seq <> excluded.seq",
             (server, self.device_number(device), seq, at),
         )
 

@@ -17,14 +17,15 @@ from fieldsync.store.contract import (
     Receipt,
 )
 from fieldsync.store.sql.device_families import SqlDeviceReads
+from fieldsync.store.sql.dialect import at_most
 
 _grants = msgspec.json.Decoder(tuple[Grant, ...]).decode
 _DEVICE = (
-    "n, id, letters, person, key, grants, CASE WHEN locked_with THEN 'revoked' ELSE state END, head, chain, enrolled, seen, "
-    "changed, arrival, copy_of, copied_after, state, pending OR waits_with, pending, approved, spared, enrolled_by"
+    "n, id, letters, person, key, grants, CASE WHEN locked_with <> 0 THEN 'revoked' ELSE state END, head, chain, enrolled, seen, "
+    "changed, arrival, copy_of, copied_after, state, pending + waits_with, pending, approved, spared, enrolled_by"
 )
 _LOGGED = "c.device, c.seq, c.stamp, c.author, c.record, c.note, c.body, c.hash, c.chain, c.seal"
-_REFUSED = "SELECT 1 FROM refusal AS r WHERE r.device = c.device AND r.seq = c.seq AND r.reason <> '' AND NOT r.waits"
+_REFUSED = "SELECT 1 FROM refusal AS r WHERE r.device = c.device AND r.seq = c.seq AND r.reason <> '' AND r.waits = 0"
 SERVER = "id, name, address, pin, nonce, unsure, synced, mixed"
 
 
@@ -75,7 +76,7 @@ class SqlCommitReads(SqlDeviceReads):
 
     def commits_behind(self, device: bytes, after: int, limit: int = -1) -> Iterator[LoggedCommit]:
         query = f"SELECT {_LOGGED} FROM commit_log AS c WHERE c.device = ? AND c.seq > ? ORDER BY c.seq LIMIT ?"
-        return map(self._read_logged, self.sql(query, (self.known_device(device), after, limit)))
+        return map(self._read_logged, self.sql(query, (self.known_device(device), after, at_most(limit))))
 
     def has_chain_signature(self, device: bytes, seq: int) -> bool:
         query = "SELECT seal IS NOT NULL FROM commit_log WHERE device = ? AND seq = ?"
@@ -86,7 +87,7 @@ class SqlCommitReads(SqlDeviceReads):
         about = " UNION ALL ".join(
             f"SELECT device, seq FROM {table} WHERE record = ?1" for table in ("commit_about", "commit_about_new")
         )
-        query = f"SELECT {_LOGGED} FROM ({about}) JOIN commit_log AS c USING (device, seq) WHERE c.record = ?2"
+        query = f"SELECT {_LOGGED} FROM ({about}) AS about JOIN commit_log AS c USING (device, seq) WHERE c.record = ?2"
         if not refused:
             query += f" AND NOT EXISTS ({_REFUSED})"
         found = map(self._read_logged, self.sql(query, (record[10:], record)))

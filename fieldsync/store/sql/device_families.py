@@ -16,7 +16,7 @@ _RANK = {state: n for n, state in enumerate(DEVICE_STATES)}
 _COPIES = (
     "WITH RECURSIVE locked(id) AS (SELECT id FROM device WHERE state = 'revoked' UNION "
     "SELECT device.id FROM locked JOIN device ON copy_of = locked.id WHERE approved = 0 AND spared = 0), "
-    "waiting(id) AS (SELECT id FROM device WHERE pending UNION "
+    "waiting(id) AS (SELECT id FROM device WHERE pending <> 0 UNION "
     "SELECT device.id FROM waiting JOIN device ON copy_of = waiting.id WHERE approved = 0) "
 )
 
@@ -28,14 +28,15 @@ class SqlDeviceReads(SqlAuthorityReads):
         return [row[0] for row in self.sql("SELECT id FROM device WHERE copy_of = ? AND approved = 0", (device,))]
 
     def has_successor(self, device: bytes, besides: bytes) -> bool:
-        query = "SELECT 1 FROM device WHERE copy_of = ? AND id <> ? AND NOT pending AND copied_after IS NULL AND key IS NOT NULL"
+        query = "SELECT 1 FROM device WHERE copy_of = ? AND id <> ? AND pending = 0 AND copied_after IS NULL AND key IS NOT NULL"
         return self.sql(query, (device, besides)).fetchone() is not None
 
     def revocation_family(self, device: bytes) -> set[bytes]:
         found = self.sql(
-            "WITH RECURSIVE family(id) AS (SELECT ?1 "
-            "UNION SELECT copy_of FROM family JOIN device USING (id) WHERE copy_of IS NOT NULL AND approved = 0 "
-            "UNION SELECT device.id FROM family JOIN device ON copy_of = family.id WHERE approved = 0) SELECT id FROM family",
+            "WITH RECURSIVE family(id) AS (SELECT ?1 UNION "
+            "SELECT CASE WHEN d.id = f.id THEN d.copy_of ELSE d.id END FROM family AS f "
+            "JOIN device AS d ON (d.id = f.id AND d.copy_of IS NOT NULL) OR d.copy_of = f.id WHERE d.approved = 0) "
+            "SELECT id FROM family",
             (device,),
         )
         return {row[0] for row in found}
@@ -76,7 +77,8 @@ class SqlDeviceWrites(SqlDeviceReads, SqlAuthorityWrites):
 
     def set_marks(self, device: bytes, *, approved: int = 0, spared: int = 0) -> None:
         query = (
-            f"UPDATE device SET approved = max(approved, ?1), spared = max(spared, ?2), arrival = {NEXT} "
+            f"UPDATE device SET approved = CASE WHEN approved < ?1 THEN ?1 ELSE approved END, "
+            f"spared = CASE WHEN spared < ?2 THEN ?2 ELSE spared END, arrival = {NEXT} "
             "WHERE id = ?3 AND (approved < ?1 OR spared < ?2)"
         )
         if self.sql(query, (approved, spared, device)).rowcount:
@@ -92,10 +94,11 @@ class SqlDeviceWrites(SqlDeviceReads, SqlAuthorityWrites):
             return
         before = self._pending_copies()
         self.sql(
-            f"{_COPIES} UPDATE device SET locked_with = state <> 'revoked' AND id IN (SELECT id FROM locked), "
-            "waits_with = NOT pending AND id IN (SELECT id FROM waiting) WHERE copy_of IS NOT NULL"
+            f"{_COPIES} UPDATE device SET "
+            "locked_with = CASE WHEN state <> 'revoked' AND id IN (SELECT id FROM locked) THEN 1 ELSE 0 END, "
+            "waits_with = CASE WHEN pending = 0 AND id IN (SELECT id FROM waiting) THEN 1 ELSE 0 END WHERE copy_of IS NOT NULL"
         )
         self.wake_waiting(map(device_key, before - self._pending_copies()))
 
     def _pending_copies(self) -> set[bytes]:
-        return {row[0] for row in self.sql("SELECT id FROM device WHERE pending OR waits_with")}
+        return {row[0] for row in self.sql("SELECT id FROM device WHERE pending + waits_with <> 0")}

@@ -14,16 +14,18 @@ class SqlForkReads(SqlNumberReads):
 
     def device_family(self, device: bytes) -> set[bytes]:
         found = self.sql(
-            "WITH RECURSIVE family(id) AS (SELECT ?1 "
-            "UNION SELECT copy_of FROM family JOIN device USING (id) WHERE copy_of IS NOT NULL "
-            "UNION SELECT device.id FROM family JOIN device ON copy_of = family.id) SELECT id FROM family",
+            "WITH RECURSIVE family(id) AS (SELECT ?1 UNION "
+            "SELECT CASE WHEN d.id = f.id THEN d.copy_of ELSE d.id END FROM family AS f "
+            "JOIN device AS d ON (d.id = f.id AND d.copy_of IS NOT NULL) OR d.copy_of = f.id) SELECT id FROM family",
             (device,),
         )
         return {row[0] for row in found}
 
     def other_histories(self, device: bytes) -> list[OtherHistory]:
         found = self.sql(
-            "SELECT heir, min(seq), max(seq), chain FROM parted WHERE device = ? GROUP BY heir ORDER BY max(seq)",
+            "SELECT last.heir, first.seq, last.seq, last.chain FROM parted AS last "
+            "JOIN (SELECT heir, min(seq) AS seq, max(seq) AS upto FROM parted WHERE device = ?1 GROUP BY heir) AS first "
+            "ON first.heir = last.heir AND first.upto = last.seq WHERE last.device = ?1 ORDER BY last.seq",
             (self.known_device(device),),
         )
         return list(map(OtherHistory._make, found))
@@ -61,7 +63,9 @@ class SqlForkWrites(SqlForkReads, SqlDeviceWrites):
 
     def add_other_history(self, device: bytes, heir: bytes, links: Iterable[tuple[int, bytes]]) -> None:
         n = self.device_number(device)
-        self.many("INSERT OR IGNORE INTO parted VALUES (?,?,?,?)", [(n, heir, seq, link) for seq, link in links])
+        self.many(
+            "INSERT INTO parted VALUES (?,?,?,?) ON CONFLICT DO NOTHING", [(n, heir, seq, link) for seq, link in links]
+        )
 
     def cut_back(self, device: bytes, head: int, chain: bytes) -> None:
         n = self.device_number(device)

@@ -11,28 +11,35 @@ from fieldsync.core import record_ids
 from fieldsync.core.merges import standing_records
 from fieldsync.linkage import blocks, comparison, features
 from fieldsync.store.contract import ComparedRecord, Document, OpenPair, PairedAcross, UncomparedCounts, block_members
+from fieldsync.store.sql.dialect import Dialect
 from fieldsync.store.sql.interning import SqlNumberReads, SqlNumberWrites
 from fieldsync.store.sql.row_codec import dump_json, load_json
 
-_LINKED = (
-    "SELECT r.n, r.id, r.type, r.owner, CAST(r.doc AS BLOB) FROM record r "
-    "WHERE r.n IN (SELECT value FROM json_each(?)) ORDER BY r.n"
-)
-GAVE_WAY = "SELECT unhex(record, '-') FROM same WHERE root <> record"
-"""The ids of the records that another stands for (core/merges.py)."""
-_SHOWN = f"json_extract({{0}}.doc, '$._deleted') IS NULL AND {{0}}.id NOT IN ({GAVE_WAY})"
-
-# those merged into one that is not here
-DEPUTIES = (
-    "FROM same AS o JOIN record AS r ON r.id = unhex(o.record, '-') "
-    "WHERE NOT EXISTS (SELECT 1 FROM record AS stays WHERE stays.id = unhex(o.root, '-')) GROUP BY o.root"
-)
 _AT_ONCE = 20_000
 _RECORD = 0x7FFFFFFF  # a member of a block: 32 bits of the block's key, 31 of the record's number
 
 
+def gave_way(sql: Dialect) -> str:
+    """A query of the ids of the records that another stands for (core/merges.py)."""
+    return f"SELECT {sql.id_of('record')} FROM same WHERE root <> record"
+
+
+def deputies(sql: Dialect) -> str:
+    """The rest of a query of the records `o` that were merged into one that is not here, by that one."""
+    return (
+        f"FROM same AS o JOIN record AS r ON r.id = {sql.id_of('o.record')} "
+        f"WHERE NOT EXISTS (SELECT 1 FROM record AS stays WHERE stays.id = {sql.id_of('o.root')}) GROUP BY o.root"
+    )
+
+
 class SqlDuplicateReads(SqlNumberReads):
     """A transaction's candidates and merges, to be read."""
+
+    def _shown(self, table: str) -> str:
+        """Whether a record is there and no other stands for it."""
+        return (
+            f"{self.dialect.value(f'{table}.doc', '_deleted')} IS NULL AND {table}.id NOT IN ({gave_way(self.dialect)})"
+        )
 
     # --- what is not looked at yet ---
 
@@ -49,14 +56,18 @@ class SqlDuplicateReads(SqlNumberReads):
     # --- blocks ---
 
     def compared_records(self, numbers: Iterable[int]) -> Iterator[ComparedRecord]:
-        found = self.sql(_LINKED, (dump_json(list(numbers)).decode(),))
+        found = self.sql(
+            f"SELECT r.n, r.id, r.type, r.owner, {self.dialect.document('r.doc')} FROM record r "
+            f"WHERE r.n IN ({self.dialect.each_number()}) ORDER BY r.n",
+            (dump_json(list(numbers)).decode(),),
+        )
         for n, record, type_, owner, doc in found:
             yield ComparedRecord(n, record, type_, owner, load_json(doc))
 
     def owner_documents(self, owners: Iterable[bytes]) -> dict[bytes, Document]:
         wanted = dump_json([owner.hex() for owner in owners]).decode()
         found = self.sql(
-            "SELECT id, CAST(doc AS BLOB) FROM record WHERE id IN (SELECT unhex(value) FROM json_each(?))", (wanted,)
+            f"SELECT id, {self.dialect.document('doc')} FROM record WHERE id IN ({self.dialect.each_id()})", (wanted,)
         )
         return {record: load_json(doc) for record, doc in found}
 
@@ -74,7 +85,7 @@ class SqlDuplicateReads(SqlNumberReads):
         (first,) = block_members((key,), 0)
         found = self.sql(
             "SELECT count(*) FROM (SELECT DISTINCT coalesce(r.owner, r.id) FROM block b JOIN record r ON r.n = b.member & ? "
-            "WHERE b.member BETWEEN ? AND ? LIMIT ?)",
+            "WHERE b.member BETWEEN ? AND ? LIMIT ?) AS families",
             (_RECORD, first, first | _RECORD, most),
         )
         return int(found.fetchone()[0])
@@ -92,28 +103,25 @@ class SqlDuplicateReads(SqlNumberReads):
     def _pairs(self, least: float, type: str | None) -> Iterator[OpenPair]:
         found = self.sql(
             "SELECT a.id, b.id, pair.score, pair.reasons FROM pair JOIN record a ON a.n = pair.a JOIN record b ON b.n = pair.b "
-            f"WHERE pair.score >= ? AND {_SHOWN.format('a')} AND {_SHOWN.format('b')} AND (? IS NULL OR a.type = ?) "
-            "ORDER BY pair.score DESC, pair.a, pair.b",
-            (least, type, type),
+            f"WHERE pair.score >= ? AND {self._shown('a')} AND {self._shown('b')} "
+            f"{'' if type is None else 'AND a.type = ? '}ORDER BY pair.score DESC, pair.a, pair.b",
+            (least,) if type is None else (least, type),
         )
         return (OpenPair(min(a, b), max(a, b), score, tuple(load_list(reasons))) for a, b, score, reasons in found)
 
     def pairs_across(self, after: int, channels: Iterable[int], least: float, most: int) -> PairedAcross:
-        last = int(
-            self.sql(
-                "SELECT max(coalesce(max(n), 0), (SELECT coalesce(max(n), 0) FROM elsewhere)) FROM pair"
-            ).fetchone()[0]
-        )
+        counted = (self.sql(f"SELECT coalesce(max(n), 0) FROM {table}").fetchone() for table in ("pair", "elsewhere"))
+        last = max(int(row[0]) for row in counted)
         if last <= after:
             return PairedAcross(0, ())
-        mine = dump_json(list(channels)).decode()
+        mine = self.dialect.each_number("?1")
         found = self.sql(
-            "SELECT pair.n, a.id, b.id, a.channel IN (SELECT value FROM json_each(?)), b.channel IN (SELECT value FROM json_each(?)) "
+            f"SELECT pair.n, a.id, b.id, a.channel IN ({mine}), b.channel IN ({mine}) "
             "FROM pair JOIN record a ON a.n = pair.a JOIN record b ON b.n = pair.b "
-            f"WHERE pair.n > ? AND pair.score >= ? AND {_SHOWN.format('a')} AND {_SHOWN.format('b')} "
-            "UNION ALL SELECT elsewhere.n, r.id, NULL, 1, 0 FROM elsewhere JOIN record r ON r.id = elsewhere.record "
-            f"WHERE elsewhere.n > ? AND r.channel IN (SELECT value FROM json_each(?)) AND {_SHOWN.format('r')} ORDER BY 1",
-            (mine, mine, after, least, after, mine),
+            f"WHERE pair.n > ?2 AND pair.score >= ?3 AND {self._shown('a')} AND {self._shown('b')} "
+            "UNION ALL SELECT elsewhere.n, r.id, NULL, 1 = 1, 1 = 0 FROM elsewhere JOIN record r ON r.id = elsewhere.record "
+            f"WHERE elsewhere.n > ?2 AND r.channel IN ({mine}) AND {self._shown('r')} ORDER BY 1",
+            (dump_json(list(channels)).decode(), after, least),
         )
         records: dict[bytes, None] = {}
         for n, a, b, sees_a, sees_b in found:
@@ -126,7 +134,7 @@ class SqlDuplicateReads(SqlNumberReads):
     def _held_records(self, records: Iterable[bytes]) -> list[bytes]:
         """Return which of these records are here."""
         wanted = dump_json([record.hex() for record in records]).decode()
-        found = self.sql("SELECT id FROM record WHERE id IN (SELECT unhex(value) FROM json_each(?))", (wanted,))
+        found = self.sql(f"SELECT id FROM record WHERE id IN ({self.dialect.each_id()})", (wanted,))
         return [row[0] for row in found]
 
     @cached_property
@@ -145,13 +153,13 @@ class SqlDuplicateReads(SqlNumberReads):
 
     def merged_into(self, others: Iterable[str]) -> list[bytes]:
         wanted = dump_json(list(others)).decode()
-        found = self.sql("SELECT record FROM same WHERE other IN (SELECT value FROM json_each(?))", (wanted,))
+        found = self.sql(f"SELECT record FROM same WHERE other IN ({self.dialect.each_text()})", (wanted,))
         return [record_ids.from_text(row[0]) for row in found]
 
     @cached_property
     def held_merge_targets(self) -> Mapping[str, str]:
-        deputies = dict(self.sql(f"SELECT o.root, min(o.record) {DEPUTIES}"))
-        return {record: deputies.get(root, root) for record, root in self.merge_targets.items()} | deputies
+        first = dict(self.sql(f"SELECT o.root, min(o.record) {deputies(self.dialect)}"))
+        return {record: first.get(root, root) for record, root in self.merge_targets.items()} | first
 
     @cached_property
     def records_elsewhere(self) -> set[bytes]:
@@ -168,14 +176,14 @@ class SqlDuplicateWrites(SqlDuplicateReads, SqlNumberWrites):
     # --- what is not looked at yet ---
 
     def invalidate_blocks(self, numbers: Iterable[int]) -> None:
-        self.many("INSERT OR IGNORE INTO unkeyed VALUES (?)", [(n,) for n in sorted(numbers)])
+        self.many("INSERT INTO unkeyed VALUES (?) ON CONFLICT DO NOTHING", [(n,) for n in sorted(numbers)])
 
     def invalidate_all_blocks(self) -> None:
         for table in ("block", "pair", "unpaired"):
             self.sql(f"DELETE FROM {table}")
         types = dump_json(list(features.FIELDS)).decode()
         self.sql(
-            "INSERT OR IGNORE INTO unkeyed SELECT n FROM record WHERE type IN (SELECT value FROM json_each(?))",
+            f"INSERT INTO unkeyed SELECT n FROM record WHERE type IN ({self.dialect.each_text()}) ON CONFLICT DO NOTHING",
             (types,),
         )
 
@@ -185,9 +193,9 @@ class SqlDuplicateWrites(SqlDuplicateReads, SqlNumberWrites):
         standing.sort()  # each page of the table is touched once
         for start in range(0, len(standing), _AT_ONCE):  # in one text: much quicker than one by one
             several = dump_json(standing[start : start + _AT_ONCE]).decode()
-            self.sql("INSERT OR IGNORE INTO block SELECT value FROM json_each(?)", (several,))
+            self.sql(f"INSERT INTO block {self.dialect.each_number()} WHERE true ON CONFLICT DO NOTHING", (several,))
         last = max(numbers, default=0)
-        self.sql("INSERT OR IGNORE INTO unpaired SELECT n FROM unkeyed WHERE n <= ?", (last,))
+        self.sql("INSERT INTO unpaired SELECT n FROM unkeyed WHERE n <= ? ON CONFLICT DO NOTHING", (last,))
         self.sql("DELETE FROM unkeyed WHERE n <= ?", (last,))
 
     def forget_blocks(self, n: int, type: str, doc: Document) -> None:
@@ -204,14 +212,14 @@ class SqlDuplicateWrites(SqlDuplicateReads, SqlNumberWrites):
 
     def reopen_shared_pairs(self, key: int, reason: str) -> None:
         (first,) = block_members((key,), 0)
-        mark = self.sql("INSERT OR IGNORE INTO block VALUES (?)", (first,))  # no record has the number 0
+        mark = self.sql("INSERT INTO block VALUES (?) ON CONFLICT DO NOTHING", (first,))  # no record has the number 0
         if not mark.rowcount:
             return
         there = "SELECT member & ? FROM block WHERE member BETWEEN ? AND ?"
         for one in ("a", "b"):
             self.sql(
-                f"INSERT OR IGNORE INTO unpaired SELECT {one} FROM pair "
-                f"WHERE {one} IN ({there}) AND EXISTS (SELECT 1 FROM json_each(reasons) WHERE value = ?)",
+                f"INSERT INTO unpaired SELECT {one} FROM pair WHERE {one} IN ({there}) "
+                f"AND EXISTS (SELECT 1 FROM ({self.dialect.items('reasons')}) AS r WHERE value = ?) ON CONFLICT DO NOTHING",
                 (_RECORD, first, first | _RECORD, reason),
             )
 

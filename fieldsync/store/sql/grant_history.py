@@ -103,7 +103,8 @@ class SqlAuthorityWrites(SqlAuthorityReads, SqlQuarantineWrites):
 
     def note_stated_change(self, change: int, other: bytes, told: StatedChange, *, again: bool = False) -> None:
         self.sql(
-            f"INSERT OR {'REPLACE' if again else 'IGNORE'} INTO news_told VALUES (?,?,?,?)",
+            "INSERT INTO news_told VALUES (?,?,?,?) ON CONFLICT (change, other) "
+            f"DO {'UPDATE SET head = excluded.head, link = excluded.link' if again else 'NOTHING'}",
             (change, other, told.head, told.link),
         )
 
@@ -112,8 +113,8 @@ class SqlAuthorityWrites(SqlAuthorityReads, SqlQuarantineWrites):
 
     def add_first_receipts(self, takings: Iterable[FirstReceipt]) -> None:
         self.many(
-            "INSERT OR IGNORE INTO first_taken (device, first, last, link, at, came, basis, number, server, via, signature) "
-            "VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+            "INSERT INTO first_taken (device, first, last, link, at, came, basis, number, server, via, signature) "
+            "VALUES (?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING",
             [(self.device_number(one.device), *one[1:]) for one in takings],
         )
 
@@ -122,7 +123,8 @@ class SqlAuthorityWrites(SqlAuthorityReads, SqlQuarantineWrites):
         self.sql(query, (self.known_device(device), after, via))
 
     def set_vouching_server(self, device: bytes, seq: int, server: bytes) -> None:
-        self.sql("INSERT OR REPLACE INTO on_word VALUES (?,?,?)", (self.device_number(device), seq, server))
+        query = "INSERT INTO on_word VALUES (?,?,?) ON CONFLICT (device, seq) DO UPDATE SET server = excluded.server"
+        self.sql(query, (self.device_number(device), seq, server))
 
 
 def _read_change(row: Sequence[object]) -> AuthorityChange:

@@ -13,22 +13,21 @@ class SqlHouseholdReads(SqlNumberReads):
 
     def at_home(self, type: str, homes: list[bytes] | None = None) -> Iterator[HouseholdEntry]:
         found = (
-            "SELECT r.id, coalesce(o.owner, r.owner, r.id), CAST(r.doc AS BLOB) FROM record AS r "
-            "LEFT JOIN record AS o ON o.id = r.owner WHERE json_extract(r.doc, '$._deleted') IS NULL "
+            f"SELECT r.id, coalesce(o.owner, r.owner, r.id), {self.dialect.document('r.doc')} FROM record AS r "
+            f"LEFT JOIN record AS o ON o.id = r.owner WHERE {self.dialect.value('r.doc', '_deleted')} IS NULL "
         )
         if homes is None:
             rows = iter(self.sql(f"{found} AND r.type = ?1 ORDER BY r.n", (type,)))
         else:
-            # by owner: a household's own, and those of the people in it; the plus keeps SQLite from reading all of the type
+            # by owner: a household's own, and those of the people in it; as an expression, the type has SQLite not read all of it
             owned = "r.owner IN (SELECT ?2 UNION ALL SELECT id FROM record WHERE owner = ?2)"
-            query = f"{found} AND +r.type = ?1 AND {owned} ORDER BY r.n"
+            query = f"{found} AND r.type || '' = ?1 AND {owned} ORDER BY r.n"
             rows = (row for home in homes for row in self.sql(query, (type, home)))
         return (HouseholdEntry(row[0], row[1], load_json(row[2])) for row in rows)
 
     def values_by_household(self, type: str, fields: Sequence[str]) -> Iterator[tuple[bytes, tuple[Any, ...]]]:
-        several = ", ".join(f"'$.{field}'" for field in ("_deleted", "_deleted", *fields))  # two or more are a list
         values = self.sql(
-            f"SELECT coalesce(o.owner, r.owner, r.id), json_extract(r.doc, {several}) "
+            f"SELECT coalesce(o.owner, r.owner, r.id), {self.dialect.values('r.doc', ('_deleted', '_deleted', *fields))} "
             "FROM record AS r LEFT JOIN record AS o ON o.id = r.owner WHERE r.type = ?",
             (type,),
         )

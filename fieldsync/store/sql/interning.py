@@ -3,6 +3,7 @@
 from typing import Any
 
 from fieldsync.store.sql.connection import Connection
+from fieldsync.store.sql.dialect import Dialect
 
 _TABLES = {"device": "id", "author": "name"}
 
@@ -22,6 +23,8 @@ class NumberCache:
 
 class SqlNumberReads:
     """A transaction that knows the numbers; it gives none out, so it may look up whom it likes."""
+
+    dialect: Dialect
 
     def __init__(self, connection: Connection, numbers: NumberCache) -> None:
         self.sql = connection.execute

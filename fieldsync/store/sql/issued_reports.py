@@ -25,5 +25,5 @@ class SqlIssueWrites(SqlIssueReads, SqlNumberWrites):
 
     def put_issued_report(self, one: IssuedReport) -> bool:
         rows, as_of = (msgspec.json.encode(part).decode() for part in (one.rows, one.as_of))
-        made = self.sql("INSERT OR IGNORE INTO issue VALUES (?,?,?,?,?,?,?)", (*one[:5], rows, as_of))
+        made = self.sql("INSERT INTO issue VALUES (?,?,?,?,?,?,?) ON CONFLICT DO NOTHING", (*one[:5], rows, as_of))
         return bool(made.rowcount)

@@ -36,4 +36,6 @@ class SqlSettingWrites(SqlSettingReads, SqlNumberWrites):
         if value is None:
             self.sql("DELETE FROM meta WHERE key = ?", (name,))
         else:
-            self.sql("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
+            self.sql(
+                "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", (name, value)
+            )

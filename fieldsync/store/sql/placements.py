@@ -46,7 +46,7 @@ class SqlPlacementReads(SqlNumberReads):
         return self._left
 
     def departure_entries(self, n: int) -> list[tuple[int, int]]:
-        query = "SELECT channel, arrival FROM channel_entry WHERE record = ? AND gone"
+        query = "SELECT channel, arrival FROM channel_entry WHERE record = ? AND gone = 1"
         return [tuple(row) for row in self.sql(query, (n,))]
 
     def departed_records(self) -> list[DepartedRecord]:
@@ -74,7 +74,11 @@ class SqlPlacementWrites(SqlPlacementReads, SqlNumberWrites):
 
     def note_departed(self, rows: Iterable[Row], unit: str | None = None) -> None:
         found = [(row.state.record, row.code, row.state.type, unit) for row in rows]
-        self.many("INSERT OR REPLACE INTO departed VALUES (?,?,?,?)", found)
+        self.many(
+            "INSERT INTO departed VALUES (?,?,?,?) "
+            "ON CONFLICT (record) DO UPDATE SET code = excluded.code, type = excluded.type, unit = excluded.unit",
+            found,
+        )
 
     def forget_departed(self) -> None:
         self.sql("DELETE FROM departed")

@@ -31,7 +31,7 @@ class SqlQuarantineReads(SqlSettingReads):
     """A transaction's quarantined commits, to be read."""
 
     def waiting_commits(self) -> dict[bytes, list[int]]:
-        return self._by_device(self.sql("SELECT device, seq FROM refusal WHERE waits ORDER BY device, seq"))
+        return self._by_device(self.sql("SELECT device, seq FROM refusal WHERE waits <> 0 ORDER BY device, seq"))
 
     def due_commits(self, most: int) -> dict[bytes, list[int]]:
         query = "SELECT device, seq FROM refusal WHERE waits = 2 ORDER BY device, seq LIMIT ?"
@@ -56,10 +56,10 @@ class SqlQuarantineReads(SqlSettingReads):
         if record is not None:
             where.append("c.record = ?")
             values.append(record)
-        kinds = "(SELECT group_concat(DISTINCT kind) FROM awaited AS a WHERE a.device = r.device AND a.seq = r.seq)"
+        kinds = f"(SELECT {self.dialect.joined('kind')} FROM awaited AS a WHERE a.device = r.device AND a.seq = r.seq)"
         query = (
             f"SELECT r.device, r.seq, r.reason, r.facts, r.waits, r.at, c.record, c.author, c.stamp, {kinds} "
-            f"FROM refusal AS r JOIN commit_log AS c WHERE {' AND '.join(where)} ORDER BY r.device, r.seq"
+            f"FROM refusal AS r, commit_log AS c WHERE {' AND '.join(where)} ORDER BY r.device, r.seq"
         )
         return [
             QuarantinedCommit(
@@ -79,7 +79,7 @@ class SqlQuarantineReads(SqlSettingReads):
     def last_waiting_before(self, device: bytes, seq: int, record: bytes) -> int | None:
         found = self.sql(
             "SELECT r.seq FROM refusal AS r JOIN commit_log AS c ON c.device = r.device AND c.seq = r.seq "
-            "WHERE r.device = ? AND r.seq BETWEEN ? AND ? AND r.waits AND c.record = ? ORDER BY r.seq DESC LIMIT 1",
+            "WHERE r.device = ? AND r.seq BETWEEN ? AND ? AND r.waits <> 0 AND c.record = ? ORDER BY r.seq DESC LIMIT 1",
             (self.known_device(device), seq - _NEWEST, seq - 1, record),
         ).fetchone()
         return None if found is None else int(found[0])
@@ -90,20 +90,20 @@ class SqlQuarantineReads(SqlSettingReads):
         return {seq for seq in seqs if last.get(seq) == "release"}
 
     def has_waiting(self, device: bytes) -> bool:
-        query = "SELECT 1 FROM refusal WHERE device = ? AND waits LIMIT 1"
+        query = "SELECT 1 FROM refusal WHERE device = ? AND waits <> 0 LIMIT 1"
         return self.sql(query, (self.known_device(device),)).fetchone() is not None
 
     def verdicts_on_record(self, record: bytes) -> dict[tuple[bytes, int], bool]:
         about = " UNION ALL ".join(
             f"SELECT device, seq FROM {table} WHERE record = ?1" for table in ("commit_about", "commit_about_new")
         )
-        query = f"SELECT device, seq, waits FROM ({about}) JOIN refusal USING (device, seq) WHERE reason <> ''"
+        query = f"SELECT device, seq, waits FROM ({about}) AS about JOIN refusal USING (device, seq) WHERE reason <> ''"
         return {(self.device_id(n), seq): bool(waits) for n, seq, waits in self.sql(query, (record[10:],))}
 
     def quarantined_records(self, low: bytes, high: bytes, code: str) -> list[bytes]:
         query = (
             "SELECT DISTINCT c.record FROM refusal AS r JOIN commit_log AS c ON c.device = r.device AND c.seq = r.seq "
-            "WHERE r.reason <> '' AND (c.record BETWEEN ?1 AND ?2 OR (?3 <> x'' AND instr(c.body, ?3))) "
+            f"WHERE r.reason <> '' AND (c.record BETWEEN ?1 AND ?2 OR (length(?3) > 0 AND {self.dialect.position('?3', 'c.body')} > 0)) "
             "AND c.record NOT IN (SELECT id FROM record)"
         )
         return [bytes(row[0]) for row in self.sql(query, (low, high, code.encode()))]
@@ -163,7 +163,7 @@ class SqlQuarantineWrites(SqlQuarantineReads, SqlSettingWrites):
             return
         self.sql(
             "INSERT INTO refusal VALUES (?1, ?2, ?3, ?4, (SELECT coalesce(max(arrival), 0) + 1 FROM refusal), ?5, ?6) "
-            "ON CONFLICT DO UPDATE SET reason = ?3, facts = ?4, arrival = excluded.arrival, waits = ?5",
+            "ON CONFLICT (device, seq) DO UPDATE SET reason = ?3, facts = ?4, arrival = excluded.arrival, waits = ?5",
             (n, seq, reason, facts, waits, at or None),
         )
         if known is not None and not keys:
@@ -187,9 +187,12 @@ class SqlQuarantineWrites(SqlQuarantineReads, SqlSettingWrites):
     def note_verdict(self, device: bytes, seq: int, server: bytes, code: str) -> None:
         n = self.device_number(device)
         if code:
-            self.sql("INSERT OR REPLACE INTO verdict VALUES (?,?,?,?)", (n, seq, server, code))
-        else:  # x'': noticed before the reporter was stored
-            self.sql("DELETE FROM verdict WHERE device = ? AND seq = ? AND server IN (?, x'')", (n, seq, server))
+            self.sql(
+                "INSERT INTO verdict VALUES (?,?,?,?) ON CONFLICT (device, seq, server) DO UPDATE SET code = excluded.code",
+                (n, seq, server, code),
+            )
+        else:  # b"": noticed before the reporter was stored
+            self.sql("DELETE FROM verdict WHERE device = ? AND seq = ? AND server IN (?, ?)", (n, seq, server, b""))
 
     def forget_verdicts(self, device: bytes, seq: int) -> None:
         self.sql("DELETE FROM verdict WHERE device = ? AND seq = ?", (self.device_number(device), seq))

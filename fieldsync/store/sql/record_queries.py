@@ -7,18 +7,23 @@ import msgspec
 
 from fieldsync import errors
 from fieldsync.store.contract import ConflictEntry, RecordQuery, Row
-from fieldsync.store.sql.duplicate_index import DEPUTIES, GAVE_WAY
+from fieldsync.store.sql.dialect import at_most
+from fieldsync.store.sql.duplicate_index import deputies, gave_way
 from fieldsync.store.sql.placements import SqlPlacementReads
 from fieldsync.store.sql.row_codec import decode_row, dump_json
 
 COLUMNS = "n, id, type, channel, arrival, term, owner, code, conflicts, registers, doc"
-# the document as bytes, as it is written too: as text it would be decoded for Python, and encoded again for JSON
-READ = ", ".join(f"record.{column}" for column in COLUMNS.split(", ")[:-1]) + ", CAST(record.doc AS BLOB)"
+_READ = ", ".join(f"record.{column}" for column in COLUMNS.split(", ")[:-1])
 _conflicts = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 class SqlRecordQueries(SqlPlacementReads):
     """A transaction's records, to be read."""
+
+    @property
+    def _columns(self) -> str:
+        """What `_read_row` reads."""
+        return f"{_READ}, {self.dialect.document('record.doc')}"
 
     def _read_row(self, found: Sequence[Any]) -> Row:
         n, record, type_, channel, arrival, term_, owner, code, conflicts, registers, doc = found
@@ -39,7 +44,7 @@ class SqlRecordQueries(SqlPlacementReads):
     def rows(self, records: Iterable[bytes]) -> dict[bytes, Row]:
         # one statement for all: SQLite goes through its index in order, and we through Python once
         found = self.sql(
-            f"SELECT {READ} FROM record WHERE id IN (SELECT unhex(value) FROM json_each(?))", (_hex_list(records),)
+            f"SELECT {self._columns} FROM record WHERE id IN ({self.dialect.each_id()})", (_hex_list(records),)
         )
         return {row[1]: self._read_row(row) for row in found}
 
@@ -47,7 +52,7 @@ class SqlRecordQueries(SqlPlacementReads):
         return None if record is None else self.rows([record]).get(record)
 
     def select_rows(self, wanted: RecordQuery = RecordQuery()) -> Iterator[Row]:  # noqa: B008 - immutable
-        conditions, values = ["1"], list[object]()
+        conditions, values, sql = ["n > 0"], list[object](), self.dialect
 
         def add_condition(condition: str, *given: object) -> None:
             conditions.append(condition)
@@ -69,23 +74,26 @@ class SqlRecordQueries(SqlPlacementReads):
         if wanted.in_conflict:
             add_condition("conflicts IS NOT NULL")
         if not wanted.deleted:
-            add_condition("json_extract(doc, '$._deleted') IS NULL")
+            add_condition(f"{sql.value('doc', '_deleted')} IS NULL")
         for field, value in wanted.equal.items():
-            add_condition(f"json_extract(doc, '$.{field}') IS ?", value)
+            add_condition(f"{sql.value('doc', field)} IS NOT DISTINCT FROM ?", sql.equal_value(value))
         root = "coalesce((SELECT root FROM same WHERE record = ?), ?)"
         one = f"(SELECT record FROM same WHERE root = {root} UNION SELECT {root} UNION SELECT ?)"
         for field, member in wanted.members.items():
-            add_condition(f"EXISTS (SELECT 1 FROM json_each(doc, '$.{field}') WHERE value IN {one})", *(member,) * 5)
+            add_condition(
+                f"EXISTS (SELECT 1 FROM ({sql.members('doc', field)}) AS m WHERE value IN {one})", *(member,) * 5
+            )
         for field, record in wanted.named.items():
-            add_condition(f"json_extract(doc, '$.{field}') IN {one}", *(record,) * 5)
+            add_condition(f"{sql.value('doc', field)} IN {one}", *(record,) * 5)
         if wanted.standing:
-            add_condition(f"(id NOT IN ({GAVE_WAY}) OR id IN (SELECT min(r.id) {DEPUTIES}))")
+            first = f"SELECT min(o.record) AS one {deputies(sql)}"
+            add_condition(
+                f"(id NOT IN ({gave_way(sql)}) OR id IN (SELECT {sql.id_of('one')} FROM ({first}) AS firsts))"
+            )
         field = wanted.sort.removeprefix("-")
-        order = (
-            f"json_extract(doc, '$.{field}') {'DESC' if wanted.sort.startswith('-') else 'ASC'}, n" if field else "n"
-        )
-        query = f"SELECT {READ} FROM record WHERE {' AND '.join(conditions)} ORDER BY {order} LIMIT ?"
-        return map(self._read_row, self.sql(query, (*values, wanted.limit)))
+        order = f"{sql.order('doc', field)} {'DESC' if wanted.sort.startswith('-') else 'ASC'}, n" if field else "n"
+        query = f"SELECT {self._columns} FROM record WHERE {' AND '.join(conditions)} ORDER BY {order} LIMIT ?"
+        return map(self._read_row, self.sql(query, (*values, at_most(wanted.limit))))
 
     def count_records(self) -> int:
         return int(self.sql("SELECT count(*) FROM record").fetchone()[0])
@@ -104,7 +112,8 @@ class SqlRecordQueries(SqlPlacementReads):
 
     def codes_like(self, beginning: str, most: int) -> list[str]:
         found = self.sql(
-            "SELECT code FROM record WHERE code >= ? AND code < ? AND json_extract(doc, '$._deleted') IS NULL ORDER BY code LIMIT ?",
+            f"SELECT code FROM record WHERE code >= ? AND code < ? AND {self.dialect.value('doc', '_deleted')} IS NULL "
+            "ORDER BY code LIMIT ?",
             (beginning, beginning + "\U0010ffff", most),
         )
         return [row[0] for row in found]
@@ -121,13 +130,11 @@ class SqlRecordQueries(SqlPlacementReads):
         return [row[0] for row in self.sql(query, (record[:6] + bytes(10), record[:6] + b"\xff" * 10, type))]
 
     def channels_of(self, records: Iterable[bytes]) -> dict[bytes, int]:
-        query = (
-            "SELECT id, channel FROM record WHERE id IN (SELECT unhex(value) FROM json_each(?)) AND channel IS NOT NULL"
-        )
+        query = f"SELECT id, channel FROM record WHERE id IN ({self.dialect.each_id()})"
         return dict(self.sql(query, (_hex_list(records),)))
 
     def channels_left(self, n: int) -> list[int]:
-        return [row[0] for row in self.sql("SELECT channel FROM channel_entry WHERE record = ? AND gone", (n,))]
+        return [row[0] for row in self.sql("SELECT channel FROM channel_entry WHERE record = ? AND gone = 1", (n,))]
 
     def channels_never_held(self, record: bytes) -> list[int]:
         return [
@@ -138,7 +145,7 @@ class SqlRecordQueries(SqlPlacementReads):
         ]
 
     def ids_owned_by(self, owners: Iterable[bytes]) -> list[bytes]:
-        query = "SELECT id FROM record WHERE owner IN (SELECT unhex(value) FROM json_each(?))"
+        query = f"SELECT id FROM record WHERE owner IN ({self.dialect.each_id()})"
         return [row[0] for row in self.sql(query, (_hex_list(owners),))]
 
 

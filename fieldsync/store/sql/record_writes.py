@@ -58,14 +58,15 @@ class SqlRecordWrites(SqlRecordReads, SqlProjectionWrites, SqlDuplicateWrites, S
             else:
                 moved_rows.append((row.arrival, to_signed(row.old_term), registers, doc, *now, row.n))
             row.old_places = now
+        document = self.dialect.document_parameter
         # the driver takes a detour for each None and each bytes: so most rows name neither, and blobs go as bytearrays
-        self.many(f"INSERT INTO record ({_PLAIN}) VALUES (?,?,?,?,?,?,?,?,CAST(? AS TEXT))", plain)
-        self.many(f"INSERT INTO record ({COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,CAST(? AS TEXT))", new)
+        self.many(f"INSERT INTO record ({_PLAIN}) VALUES (?,?,?,?,?,?,?,?,{document})", plain)
+        self.many(f"INSERT INTO record ({COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,{document})", new)
         # naming an indexed column has SQLite rewrite its index, changed or not
-        update = "UPDATE record SET arrival=?, term=?, registers=?, doc=CAST(? AS TEXT)"
+        update = f"UPDATE record SET arrival=?, term=?, registers=?, doc={document}"
         self.many(f"{update} WHERE n=?", changed_rows)
         self.many(f"{update}, channel=?, owner=?, code=?, conflicts=? WHERE n=?", moved_rows)
-        self.many("DELETE FROM channel_entry WHERE record = ? AND channel = ? AND gone", places.back)
+        self.many("DELETE FROM channel_entry WHERE record = ? AND channel = ? AND gone = 1", places.back)
         self.many("INSERT INTO channel_entry VALUES (?,?,?,?)", places.taken)
         for row in places.several:
             self.set_also(row)
@@ -93,7 +94,7 @@ class SqlRecordWrites(SqlRecordReads, SqlProjectionWrites, SqlDuplicateWrites, S
                 row.also = NOWHERE_ELSE
                 self.set_also(row)
             self.remove_projections(row.n)
-            self.sql("DELETE FROM channel_entry WHERE record = ? AND gone", (row.n,))
+            self.sql("DELETE FROM channel_entry WHERE record = ? AND gone = 1", (row.n,))
             self.sql("DELETE FROM record WHERE n = ?", (row.n,))
             self.settings.drafts[row.state.record.hex()] = None  # an unfinished edit of it
             self.forget_blocks(row.n, row.state.type, row.doc)
@@ -110,7 +111,7 @@ class SqlRecordWrites(SqlRecordReads, SqlProjectionWrites, SqlDuplicateWrites, S
             conflicts = dump_json(row.conflicts).decode() if row.conflicts else None
             registers = encode_registers(row, self.device_number, self.author_number)
             self.sql(
-                "UPDATE record SET term=?, registers=?, doc=?, conflicts=? WHERE n=?",
-                (to_signed(now), registers, dump_json(row.doc).decode(), conflicts, row.n),
+                f"UPDATE record SET term=?, registers=?, doc={self.dialect.document_parameter}, conflicts=? WHERE n=?",
+                (to_signed(now), registers, dump_json(row.doc), conflicts, row.n),
             )
         self._write_counters()

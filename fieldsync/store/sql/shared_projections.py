@@ -15,7 +15,6 @@ from fieldsync.core.state import State, digest_term, project_state
 from fieldsync.core.units import SHARED
 from fieldsync.store.contract import ChannelEntry, ProjectionEntry, Row, SharedPart
 from fieldsync.store.sql.channel_log import SqlChannelReads, SqlChannelWrites, to_signed
-from fieldsync.store.sql.record_queries import READ
 from fieldsync.store.sql.row_codec import dump_json
 
 _fields = msgspec.json.Decoder(tuple[str, ...]).decode
@@ -31,7 +30,7 @@ class SqlProjectionReads(SqlChannelReads):
     def projection_sources(self, records: Iterable[bytes]) -> set[bytes]:
         wanted = dump_json([record.hex() for record in records]).decode()
         found = self.sql(
-            "SELECT DISTINCT source FROM share_part WHERE record IN (SELECT unhex(value) FROM json_each(?))", (wanted,)
+            f"SELECT DISTINCT source FROM share_part WHERE record IN ({self.dialect.each_id()})", (wanted,)
         )
         return {row[0] for row in found}
 
@@ -40,13 +39,11 @@ class SqlProjectionReads(SqlChannelReads):
 
     def shared_among(self, records: Iterable[bytes]) -> set[bytes]:
         wanted = dump_json([record.hex() for record in records]).decode()
-        query = (
-            "SELECT DISTINCT record FROM share_part WHERE channel AND record IN (SELECT unhex(value) FROM json_each(?))"
-        )
+        query = f"SELECT DISTINCT record FROM share_part WHERE channel <> 0 AND record IN ({self.dialect.each_id()})"
         return {row[0] for row in self.sql(query, (wanted,))}
 
     def all_shared(self) -> list[bytes]:
-        return [row[0] for row in self.sql("SELECT DISTINCT record FROM share_part WHERE channel ORDER BY record")]
+        return [row[0] for row in self.sql("SELECT DISTINCT record FROM share_part WHERE channel <> 0 ORDER BY record")]
 
     def projection_entries(self, n: int) -> dict[int, ProjectionEntry]:
         found = self.sql("SELECT channel, arrival, term, fields FROM share WHERE record = ?", (n,))
@@ -72,7 +69,7 @@ class SqlProjectionReads(SqlChannelReads):
         if not self.has_projections or channel not in self._shared_channels:
             return super()._read_entries(channel, places, skip)
         wanted = dump_json([n for _, _, n in places]).decode()
-        found = self.sql(f"SELECT {READ} FROM record WHERE n IN (SELECT value FROM json_each(?))", (wanted,))
+        found = self.sql(f"SELECT {self._columns} FROM record WHERE n IN ({self.dialect.each_number()})", (wanted,))
         rows = {row[0]: self._read_row(row) for row in found}
         entries = []
         for arrival, gone, n in places:
@@ -108,7 +105,7 @@ class SqlProjectionWrites(SqlProjectionReads, SqlChannelWrites):
     def update_projections(self, rows: Iterable[Row]) -> None:
         for row in rows:
             wanted: dict[int, set[str]] = {}
-            query = "SELECT channel, fields FROM share_part WHERE record = ? AND channel"
+            query = "SELECT channel, fields FROM share_part WHERE record = ? AND channel <> 0"
             for channel, fields in self.sql(query, (row.state.record,)):
                 wanted.setdefault(channel, set()).update(_fields(fields))
             held = self.projection_entries(row.n)
@@ -135,9 +132,13 @@ class SqlProjectionWrites(SqlProjectionReads, SqlChannelWrites):
         counter[2] += held is None
         counter[3] += held is not None
         if held is None:
-            self.sql("DELETE FROM channel_entry WHERE channel = ? AND record = ? AND gone", (channel, row.n))
+            self.sql("DELETE FROM channel_entry WHERE channel = ? AND record = ? AND gone = 1", (channel, row.n))
         fields = dump_json(sorted(wanted)).decode()
-        self.sql("INSERT OR REPLACE INTO share VALUES (?,?,?,?,?)", (channel, row.n, counter[0], now, fields))
+        self.sql(
+            "INSERT INTO share VALUES (?,?,?,?,?) ON CONFLICT (channel, record) "
+            "DO UPDATE SET arrival = excluded.arrival, term = excluded.term, fields = excluded.fields",
+            (channel, row.n, counter[0], now, fields),
+        )
         self.sql("INSERT INTO channel_entry VALUES (?,?,?,0)", (channel, counter[0], row.n))
 
     def remove_projections(self, n: int) -> None:

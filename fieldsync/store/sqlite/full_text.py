@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable
 
 from fieldsync.core import names
 from fieldsync.store.contract import Document, Row
-from fieldsync.store.sql.record_queries import READ, SqlRecordQueries
+from fieldsync.store.sql.dialect import at_most
+from fieldsync.store.sql.record_queries import SqlRecordQueries
 from fieldsync.store.sql.record_writes import SqlRecordWrites
 from fieldsync.store.sql.row_codec import load_json
 
@@ -14,9 +15,9 @@ class SqliteSearchReads(SqlRecordQueries):
 
     def search_rows(self, text: str, limit: int, type: str | None = None) -> list[Row]:
         found = self.sql(
-            f"SELECT {READ} FROM search JOIN record ON record.n = search.rowid WHERE search MATCH ? "
+            f"SELECT {self._columns} FROM search JOIN record ON record.n = search.rowid WHERE search MATCH ? "
             "AND (? IS NULL OR record.type = ?) ORDER BY record.n LIMIT ?",
-            (names.match_expression(text), type, type, limit),
+            (names.match_expression(text), type, type, at_most(limit)),
         )
         return list(map(self._read_row, found))
 

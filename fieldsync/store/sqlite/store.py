@@ -17,6 +17,7 @@ from fieldsync.store.sql.interning import NumberCache
 from fieldsync.store.sql.issued_reports import SqlIssueReads, SqlIssueWrites
 from fieldsync.store.sql.record_writes import SqlRecordReads
 from fieldsync.store.sqlite import encryption, migrations
+from fieldsync.store.sqlite.dialect import SQLITE
 from fieldsync.store.sqlite.full_text import SqliteSearchReads, SqliteSearchWrites
 from fieldsync.store.sqlite.report_tables import SqliteReportTableReads, SqliteReportTableWrites
 
@@ -41,6 +42,8 @@ class SqliteReadTx(
     SqlHouseholdReads,
 ):
     """A reading transaction."""
+
+    dialect = SQLITE
 
 
 class SqliteTx(

@@ -1,0 +1,51 @@
+"""SQLite's expressions for store/sql/dialect.py."""
+
+from collections.abc import Sequence
+
+
+class SqliteDialect:
+    """Documents are JSON text."""
+
+    document_parameter = "CAST(? AS TEXT)"
+
+    def document(self, column: str) -> str:
+        # as bytes, as it is written too: as text it would be decoded for Python, and encoded again for JSON
+        return f"CAST({column} AS BLOB)"
+
+    def each_id(self, parameter: str = "?") -> str:
+        return f"SELECT unhex(value) AS value FROM json_each({parameter})"
+
+    def each_number(self, parameter: str = "?") -> str:
+        return f"SELECT value FROM json_each({parameter})"
+
+    each_text = each_number
+
+    def id_of(self, column: str) -> str:
+        return f"unhex({column}, '-')"
+
+    def value(self, document: str, field: str) -> str:
+        return f"json_extract({document}, '$.{field}')"
+
+    order = value
+
+    def equal_value(self, value: object) -> object:
+        return value
+
+    def values(self, document: str, fields: Sequence[str]) -> str:
+        several = ", ".join(f"'$.{field}'" for field in fields)
+        return f"json_extract({document}, {several})"
+
+    def members(self, document: str, field: str) -> str:
+        return f"SELECT value FROM json_each({document}, '$.{field}')"
+
+    def items(self, column: str) -> str:
+        return f"SELECT value FROM json_each({column})"
+
+    def joined(self, column: str) -> str:
+        return f"group_concat(DISTINCT {column})"
+
+    def position(self, part: str, column: str) -> str:
+        return f"instr({column}, {part})"
+
+
+SQLITE = SqliteDialect()
