@@ -243,10 +243,10 @@ def terms_match(words: Collection[str], alternatives: Iterable[str]) -> bool:
 
 
 def _in_words(words: Collection[str], term: str) -> bool:
-    return term in words or (_finds_longer(term) and any(word.startswith(term) for word in words))
+    return term in words or (finds_longer(term) and any(word.startswith(term) for word in words))
 
 
-def _finds_longer(term: str) -> bool:
+def finds_longer(term: str) -> bool:
     """Return whether a term also finds the longer words that it begins."""
     return len(term) >= _PREFIX and "_" not in term
 
@@ -262,7 +262,7 @@ def match_expression(text: str) -> str:
 def _quoted(term: str) -> str:
     if " " in term:
         return "(" + " AND ".join(map(_quoted, term.split())) + ")"
-    return '"' + term.replace('"', '""') + ('"*' if _finds_longer(term) else '"')
+    return '"' + term.replace('"', '""') + ('"*' if finds_longer(term) else '"')
 
 
 def _terms(token: str) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ FieldsyncError                      exit  status
 ├── Damaged                           8     409   StoreDamaged, ChainBroken, WrongServer, SlotPolicy, Forked,
 │                                                 OtherDictionary, BadBundle
 ├── MustDecide                        9     409   OpenConflict, Undecided, SameBirth, PastDisagree
-├── StoreUnavailable (the computer)  10     503   StoreBusy, StoreReadOnly
+├── StoreUnavailable (the computer)  10     503   StoreBusy, StoreReadOnly, DatabaseUnreachable
 ├── Outdated (one of two programs)   11     409   BadVersion (this one), PeerOutdated (the other one)
 └── Stopped (by the person)         130     499
 

@@ -43,6 +43,12 @@ class StoreBusy(StoreUnavailable):
     code = "store_busy"
 
 
+class DatabaseUnreachable(StoreUnavailable):
+    """The database of a server does not answer."""
+
+    code = "database_unreachable"
+
+
 class StoreReadOnly(StoreUnavailable):
     """The store is on a read-only file system."""
 

@@ -22,11 +22,11 @@ class SqlBundleReads(SqlNumberReads):
         return int(self.sql(query, (peer,)).fetchone()[0])
 
     def packed_parts(self, device: bytes | None = None) -> list[PackedPart]:
-        found = self.sql(
+        query = (
             "SELECT number, device, after, last, at FROM bundle_part JOIN bundle USING (number) "
-            "WHERE peer = ?1 AND packed = 1 AND (?2 IS NULL OR device = ?2) ORDER BY number, device",
-            (SERVERS, None if device is None else self.known_device(device)),
+            f"WHERE peer = ? AND packed = 1 {'' if device is None else 'AND device = ? '}ORDER BY number, device"
         )
+        found = self.sql(query, (SERVERS,) if device is None else (SERVERS, self.known_device(device)))
         return [PackedPart(number, self.device_id(n), *more) for number, n, *more in found]
 
     def applied_bundles(self, peer: bytes) -> dict[bytes, int]:

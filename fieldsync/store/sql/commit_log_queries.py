@@ -121,7 +121,7 @@ class SqlCommitReads(SqlDeviceReads):
     # --- servers that this node syncs with ---
 
     def servers(self) -> list[KnownServer]:
-        found = self.sql(f"SELECT {SERVER} FROM server ORDER BY synced DESC")
+        found = self.sql(f"SELECT {SERVER} FROM server ORDER BY synced IS NULL, synced DESC")
         return [
             KnownServer(row[0], row[1], row[2], row[3], row[4], bool(row[5]), row[6], bool(row[7])) for row in found
         ]
@@ -142,11 +142,10 @@ class SqlCommitReads(SqlDeviceReads):
         return list(map(Receipt._make, self.sql(query, (self.known_device(device),))))
 
     def receipts_since(self, arrival: int, device: bytes | None = None) -> list[PassedReceipt]:
-        query = (
-            "SELECT arrival, device, server, seq, at FROM receipt WHERE arrival > ?1 AND (?2 IS NULL OR device = ?2)"
-        )
-        number = None if device is None else self.known_device(device)
-        found = self.sql(query + " ORDER BY arrival", (arrival, number))
+        query, values = "SELECT arrival, device, server, seq, at FROM receipt WHERE arrival > ?", [arrival]
+        if device is not None:
+            query, values = query + " AND device = ?", [arrival, self.known_device(device)]
+        found = self.sql(query + " ORDER BY arrival", values)
         return [PassedReceipt(arrival, self.device_id(n), *more) for arrival, n, *more in found]
 
     # --- invites ---

@@ -38,8 +38,8 @@ class Dialect(Protocol):
     def equal_value(self, value: object) -> object:
         """Return the parameter that a field's `value` is compared with."""
 
-    def order(self, document: str, field: str) -> str:
-        """A field of a document, to sort by."""
+    def order(self, document: str, field: str, *, descending: bool) -> str:
+        """What to sort by for a field of a document: records without it first, then numbers, then texts."""
 
     def values(self, document: str, fields: Sequence[str]) -> str:
         """A JSON list of the values of a document's fields, two or more."""

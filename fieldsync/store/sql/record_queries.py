@@ -91,7 +91,7 @@ class SqlRecordQueries(SqlPlacementReads):
                 f"(id NOT IN ({gave_way(sql)}) OR id IN (SELECT {sql.id_of('one')} FROM ({first}) AS firsts))"
             )
         field = wanted.sort.removeprefix("-")
-        order = f"{sql.order('doc', field)} {'DESC' if wanted.sort.startswith('-') else 'ASC'}, n" if field else "n"
+        order = f"{sql.order('doc', field, descending=wanted.sort.startswith('-'))}, n" if field else "n"
         query = f"SELECT {self._columns} FROM record WHERE {' AND '.join(conditions)} ORDER BY {order} LIMIT ?"
         return map(self._read_row, self.sql(query, (*values, at_most(wanted.limit))))
 

@@ -26,7 +26,8 @@ class SqliteDialect:
     def value(self, document: str, field: str) -> str:
         return f"json_extract({document}, '$.{field}')"
 
-    order = value
+    def order(self, document: str, field: str, *, descending: bool) -> str:
+        return f"{self.value(document, field)} {'DESC' if descending else 'ASC'}"
 
     def equal_value(self, value: object) -> object:
         return value

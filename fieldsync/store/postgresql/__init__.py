@@ -1,0 +1,1 @@
+"""The store on PostgreSQL, for a national server with several processes."""

@@ -1,0 +1,81 @@
+"""Connections to PostgreSQL: statements as the store writes them, and no exception of psycopg outside the store."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from itertools import count
+from re import compile as pattern
+from typing import Any
+
+import psycopg
+from psycopg import adapt, postgres, sql
+from psycopg.types.numeric import Int8Dumper
+
+from fieldsync import errors
+
+_PARAMETER = pattern(r"\?(\d*)")
+CONNECT_SECONDS = 10
+
+
+class _TruthDumper(adapt.Dumper):
+    """A bool as a number, as SQLite has it."""
+
+    oid = postgres.types["int8"].oid
+
+    def dump(self, obj: bool) -> bytes:
+        return b"1" if obj else b"0"
+
+
+class PostgresConnection:
+    """A connection that takes `?` and `?1` for parameters."""
+
+    def __init__(self, raw: psycopg.Connection[Any]) -> None:
+        self.raw = raw
+
+    def execute(self, statement: str, parameters: Sequence[object] = (), /) -> psycopg.Cursor[Any]:
+        return self.raw.execute(_numbered(statement), parameters or None)
+
+    def executemany(self, statement: str, parameters: Iterable[Sequence[object]], /) -> None:
+        several = list(parameters)
+        if several:
+            self.raw.cursor().executemany(_numbered(statement), several)
+
+
+@lru_cache(2_048)
+def _numbered(statement: str) -> sql.SQL:
+    """Return a statement with `$1` in place of `?` and `?1`."""
+    numbers = count(1)
+    return sql.SQL(_PARAMETER.sub(lambda found: f"${found[1] or next(numbers)}", statement))
+
+
+def configure(raw: psycopg.Connection[Any]) -> None:
+    """Have all numbers be of one type, so that a statement is prepared once."""
+    raw.adapters.register_dumper(int, Int8Dumper)
+    raw.adapters.register_dumper(bool, _TruthDumper)
+
+
+def options() -> dict[str, Any]:
+    """Return how a connection is made, beside its address."""
+    return {
+        "autocommit": True,
+        "cursor_factory": psycopg.RawCursor,
+        "application_name": "fieldsync",
+        "connect_timeout": CONNECT_SECONDS,
+    }
+
+
+@contextmanager
+def translate_errors() -> Iterator[None]:
+    """Turn psycopg's exceptions into ours."""
+    try:
+        yield
+    except (psycopg.errors.DiskFull, psycopg.errors.OutOfMemory) as fault:
+        raise errors.DiskFull from fault
+    except psycopg.errors.ReadOnlySqlTransaction as fault:
+        raise errors.StoreReadOnly from fault
+    except (psycopg.errors.LockNotAvailable, psycopg.errors.TransactionRollback) as fault:
+        raise errors.StoreBusy from fault
+    except (psycopg.errors.DataCorrupted, psycopg.errors.IndexCorrupted) as fault:
+        raise errors.StoreDamaged(part="store") from fault
+    except psycopg.OperationalError as fault:
+        raise errors.DatabaseUnreachable from fault

