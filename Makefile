@@ -13,13 +13,17 @@ PARALLEL := -n $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --dist loadfile
 OWN := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 VERSIONS = $(foreach version,$(filter-out $(OWN),3.11 3.12 3.13 3.14),$(if $(shell python$(version) --version 2>/dev/null),$(version)))
 
-.PHONY: demo test simulate mutants test-long test-wheel dist lint bench docs words lock clean
+.PHONY: demo test test-postgresql simulate mutants test-long test-wheel dist lint bench docs words lock clean
 
 demo: $(READY)
 	$(BIN)/fieldsync demo
 
 test: $(READY) lint
 	$(BIN)/python -m pytest -m "not long" $(PARALLEL)
+
+# all that is repeated on PostgreSQL, of which `make test` runs a third
+test-postgresql: $(READY)
+	FIELDSYNC_TEST_SHARE=all $(BIN)/python -m pytest -m "not long" $(PARALLEL) -k postgresql tests/server tests/store
 
 # SEEDS random histories of the whole tree, from seed FROM on; what fails is shrunken and kept in the folder failures
 simulate: $(READY)

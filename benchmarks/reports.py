@@ -200,10 +200,10 @@ def main() -> None:
         home = Path(given.home or folder) / "hq"
         fresh = not home.exists()
         if fresh:
+            plan = administration.ServerPlan(org="Office", unit="LAT", address="https://127.0.0.1:9")
             administration.init_server(
-                home, lambda slots, key: slots.add_keyfile(key, SECRET), org="Office", unit="LAT", address="https://127.0.0.1:9",
-                texts=load.shipped_texts(),
-            )  # fmt: skip
+                home, lambda slots, key: slots.add_keyfile(key, SECRET), plan, load.shipped_texts()
+            )
         node = nodes.open_node(home, lambda slots: Slots.open_keyfile(slots, SECRET))
         if fresh:
             fill(node, given.households)

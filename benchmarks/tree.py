@@ -65,7 +65,9 @@ def plant(folder: Path, branches: int, laptops: int) -> Tree:
     tree = Tree(folder, ports, {f"l{i}": f"b{i % branches}" for i in range(laptops)})
     for i in range(branches):
         name, address = f"b{i}", f"https://127.0.0.1:{ports[f'b{i}']}"
-        administration.init_server(folder / name, cast.fill, org="x", unit=f"LAT/B{i}", address=address, texts=texts)
+        administration.init_server(
+            folder / name, cast.fill, administration.ServerPlan(org="x", unit=f"LAT/B{i}", address=address), texts
+        )
         branch = cast.open_node(folder / name)
         enrol_branch(hq, branch, f"LAT/B{i}")
         for laptop in (laptop for laptop, home in tree.homes.items() if home == name):

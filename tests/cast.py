@@ -10,6 +10,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +30,16 @@ from fieldsync.replica.node import Node
 from fieldsync.replica.node_setup import NodeIdentity
 from fieldsync.schema import load
 from fieldsync.server import administration, enrolment
+from fieldsync.store import database_address, name_database
 from fieldsync.store.contract import KnownServer, Row
 from fieldsync.wire import messages
 from fieldsync.wire.protocols import PROTOCOL
-from tests import warm
+from tests import postgresql, warm
 
 office.register()  # here, and not in conftest.py: random histories, benchmarks and docs use the cast, too
 
+NEW_DATABASE: ContextVar[Callable[[], str | None]] = ContextVar("new_database", default=lambda: None)
+"""Gives the database of a new headquarters; None: its store is a file."""
 SECRET = b"a key file's bytes, 32 of them.."
 JBL, QRD = "LAT/JBL", "LAT/QRD"
 PEOPLE = {
@@ -83,9 +87,7 @@ def open_node(
 
 def found_office(home: Path, port: int = 9) -> None:
     """Set up a headquarters in a folder."""
-    administration.init_server(
-        home, fill, org="Office", unit="LAT", address=f"https://127.0.0.1:{port}", texts=load.shipped_texts()
-    )
+    administration.init_server(home, fill, administration.ServerPlan(org="Office", unit="LAT", address=f"https://127.0.0.1:{port}", database=NEW_DATABASE.get()()), load.shipped_texts())  # fmt: skip
 
 
 def join_request(
@@ -137,6 +139,10 @@ def found_cast(home: Path) -> None:
 def copy_cast(template: Path, home: Path) -> None:
     """Copy a cast that stands still."""
     shutil.copytree(template, home, dirs_exist_ok=True)
+    for folder in home.iterdir():
+        key = unlock(Slots.from_bytes((folder / nodes.SLOTS).read_bytes()))
+        if (database := database_address(folder, key)) is not None:
+            name_database(folder, key, postgresql.copy_database(database))
 
 
 def move_office(home: Path, port: int) -> None:

@@ -37,9 +37,21 @@ settings.register_profile("long", max_examples=600, derandomize=False, **_CALM)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
+SHARE, EVERYTHING = "FIELDSYNC_TEST_SHARE", "all"
+"""Which share of the tests that are repeated on PostgreSQL is run: a number, today's where none is given, or all."""
+if os.environ.get("HYPOTHESIS_PROFILE") == "long":
+    os.environ[SHARE] = EVERYTHING
+
+
 def pytest_configure() -> None:
     """Let Ctrl-C reach the tests' processes, also where the suite is a script's background job, which ignores it."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.environ.setdefault(SHARE, str(int(time.time() // 86_400)))  # the same in all workers
+
+
+def pytest_report_header() -> str:
+    """Name the share, to repeat a run."""
+    return f"{SHARE}={os.environ[SHARE]}"
 
 
 def pytest_collection_finish() -> None:

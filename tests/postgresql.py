@@ -109,6 +109,15 @@ def new_database() -> str:
     return f"{_root(server)}/{name}"
 
 
+def copy_database(address: str) -> str:
+    """Return the address of a copy of a database that nobody is connected to."""
+    server, template = address.rsplit("/", 1)
+    name = f"copy_{os.getpid()}_{next(_numbers)}"
+    with psycopg.connect(f"{server}/postgres", autocommit=True) as raw:
+        raw.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY wal_log")  # type: ignore[arg-type]
+    return f"{server}/{name}"
+
+
 def _root(server: str) -> str:
     parts = urlsplit(server)
     return f"{parts.scheme}://{parts.netloc}"

@@ -45,7 +45,10 @@ def found_tree(home: Path) -> None:
     found_office(home / "hq")
     for name, unit in BRANCHES.items():
         administration.init_server(
-            home / name, fill, org="x", unit=unit, address="https://127.0.0.1:9", texts=office_texts(home)
+            home / name,
+            fill,
+            administration.ServerPlan(org="x", unit=unit, address="https://127.0.0.1:9"),
+            office_texts(home),
         )
         above, branch = open_node(home / ABOVE[name]), open_node(home / name)
         enrol_branch(above, branch, unit)

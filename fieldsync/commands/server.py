@@ -28,6 +28,9 @@ def init(
     schemas: Annotated[
         str, Option(metavar="DIR", help="A folder of forms (default: those that come with fieldsync).")
     ] = "",
+    database: Annotated[
+        str, Option(metavar="URL", help="The PostgreSQL database for the store (default: a file in the folder).")
+    ] = "",
 ) -> None:
     """Make a server's store, keys and certificate; prints the recovery key once.
 
@@ -42,8 +45,9 @@ def init(
     texts = load.read_folder(Path(schemas)) if schemas else load.shipped_texts()
     load.load_texts(texts)
     secrets = Secrets(settings_of(ctx))
+    plan = administration.ServerPlan(org=org, unit=unit, address=address, database=database or None)
     with new_folder(ctx) as folder:
-        made = administration.init_server(folder, secrets.fill_office, org=org, unit=unit, address=address, texts=texts)
+        made = administration.init_server(folder, secrets.fill_office, plan, texts)
     made = structs.replace(made, recovery=secrets.recovery)
     tell(ctx, made, lambda out: out.office_made(made.org, made.unit, made.address, made.fingerprint, made.recovery))
 

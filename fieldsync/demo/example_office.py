@@ -69,7 +69,10 @@ class _Office:
 
         address = f"https://{self.story.listen}"
         administration.init_server(
-            self.folder / "hq", self.fill, org=_ORG[self.lang], unit=ROOT, address=address, texts=load.shipped_texts()
+            self.folder / "hq",
+            self.fill,
+            administration.ServerPlan(org=_ORG[self.lang], unit=ROOT, address=address),
+            load.shipped_texts(),
         )
         self.open("hq")
 

@@ -17,7 +17,7 @@ from fieldsync.replica import schema_history
 from fieldsync.replica.node import SLOTS
 from fieldsync.schema import load, model
 from fieldsync.schema.model import Schema
-from fieldsync.store import Tx, open_store
+from fieldsync.store import DATABASE, FILE, Tx, new_store
 from fieldsync.store.private_files import write_whole
 
 
@@ -26,24 +26,30 @@ def create_store(
     fill: Callable[[Slots, bytes], None],
     write: Callable[[Tx], None],
     environment: Environment = SYSTEM,
+    *,
+    database: str | None = None,
 ) -> None:
-    """Create a node's folder: slots filled by `fill(slots, key)`, and first settings by `write(tx)`. All or nothing."""
+    """Create a node's folder: slots filled by `fill(slots, key)`, and first settings by `write(tx)`. All or nothing.
+
+    `database`: the address of the PostgreSQL database that has the store, where it is not a file.
+    """
     if (home / SLOTS).exists():
         raise errors.StoreExists(home=str(home))
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     key = environment.random_bytes(32)
     slots = Slots.create(environment.random_bytes(16), environment)
     fill(slots, key)
-    made = home / "store.db"
-    for leftover in home.glob("store.db*"):  # of a set-up that was cut off before its slots were written
-        leftover.unlink()
-    store = open_store(home, key, create=True)
+    leftovers = [*home.glob("store.db*"), home / DATABASE]  # of a set-up that was cut off before its slots were written
+    for leftover in leftovers:
+        leftover.unlink(missing_ok=True)
+    store = new_store(home, key, database=database)
     try:
         with store.write() as tx:
             write(tx)
     except BaseException:
         store.close()
-        made.unlink(missing_ok=True)
+        for made in (home / FILE, home / DATABASE):
+            made.unlink(missing_ok=True)
         raise
     store.close()
     write_file(home / SLOTS, slots.to_bytes())
@@ -95,10 +101,5 @@ def write_schema(tx: Tx, texts: dict[str, str]) -> Schema:
     settings.schema_texts, settings.compiled_schema, settings.forms = texts, compiled, forms
     tx.keep_schema(forms[-4:], compiled)
     schema_history.remember_texts(tx, forms, texts)
-    tx.make_views(
-        {
-            name: {f.name: bool(f.to) for f in kind.fields.values() if f.kind != "derived"}
-            for name, kind in schema.types.items()
-        }
-    )
+    tx.make_views(model.view_columns(schema))
     return schema

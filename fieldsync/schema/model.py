@@ -287,3 +287,11 @@ def decode_schema(data: bytes) -> Schema:
         return _decoder.decode(data)
     except msgspec.MsgspecError as error:
         raise errors.BadFile(file="schema", reason="compiled_schema") from error
+
+
+def view_columns(schema: Schema) -> dict[str, dict[str, bool]]:
+    """Return the stored fields of each type, and whether each is a reference: the columns of a store's views."""
+    return {
+        name: {field.name: bool(field.to) for field in kind.fields.values() if field.kind != "derived"}
+        for name, kind in schema.types.items()
+    }

@@ -59,18 +59,30 @@ class MadeInvite(Struct, frozen=True):
     fingerprint: str
 
 
+class ServerPlan(Struct, frozen=True):
+    """What a new server is to be.
+
+    unit: its root unit.
+    address: for laptops, https://HOST:PORT.
+    database: the address of its PostgreSQL database; None where its store is a file in its folder.
+    """
+
+    org: str
+    unit: str
+    address: str
+    person: str = "admin"
+    database: str | None = None
+
+
 def init_server(
     home: Path,
     fill: Callable[[Slots, bytes], None],
-    *,
-    org: str,
-    unit: str,
-    address: str,
+    plan: ServerPlan,
     texts: Mapping[str, str],
-    person: str = "admin",
     environment: Environment = SYSTEM,
 ) -> NewServer:
     """Make a server's folder: keys, certificate, store. StoreExists, IllegalValue."""
+    org, unit, address = plan.org, plan.unit, plan.address
     check_unit(unit)
     host = urlsplit(address).hostname
     if not address.startswith("https://") or not host:
@@ -80,7 +92,7 @@ def init_server(
 
     def write(tx: Tx) -> None:
         identity = NodeIdentity(
-            "server", org, codes.letters_of(0), person, [Grant(unit, "admin")], age.new_identity(environment)
+            "server", org, codes.letters_of(0), plan.person, [Grant(unit, "admin")], age.new_identity(environment)
         )
         node_setup.write_identity(tx, key, identity, dict(texts), environment.wall_clock())
         tx.channel_number(unit)
@@ -91,7 +103,7 @@ def init_server(
         settings.next_letters = 1
         store_epochs.begin_epoch(tx, environment.wall_clock(), environment)
 
-    node_setup.create_store(home, fill, write, environment)
+    node_setup.create_store(home, fill, write, environment, database=plan.database)
     pin = keys.certificate_fingerprint(certificate)
     return NewServer(org, unit, address, invites.fingerprint_text(pin), codes.letters_of(0), recovery="")
 

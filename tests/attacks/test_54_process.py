@@ -103,7 +103,10 @@ def test_a_server_s_passphrase_is_not_in_its_environment(tmp_path: Path) -> None
         slots.add_passphrase(key, PASSPHRASE)
 
     administration.init_server(
-        tmp_path / "hq", both, org="x", unit="LAT", address="https://127.0.0.1:9", texts=load.shipped_texts()
+        tmp_path / "hq",
+        both,
+        administration.ServerPlan(org="x", unit="LAT", address="https://127.0.0.1:9"),
+        load.shipped_texts(),
     )
     port = free_port()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("FIELDSYNC")}

@@ -8,7 +8,7 @@ import pytest
 
 from docs import generate
 from docs.examples import open_page
-from fieldsync.store import open_store
+from fieldsync.store import new_store
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
@@ -143,7 +143,7 @@ def test_pages_named_in_the_code_exist():
 def test_the_store_s_page_explains_decryption(tmp_path):
     """With docs/formats/store.md and the key, the first page of a store is SQLite's; a flipped bit is detected."""
     key = bytes(range(32))
-    store = open_store(tmp_path, key, create=True)
+    store = new_store(tmp_path, key)
     store.run_maintenance()
     store.close()
     page = (tmp_path / "store.db").read_bytes()[:2048]

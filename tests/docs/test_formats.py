@@ -15,7 +15,7 @@ from fieldsync.core.commit import Commit
 from fieldsync.protocol.invites import Invite
 from fieldsync.replica import merge_rules
 from fieldsync.schema import model
-from fieldsync.store import open_store
+from fieldsync.store import new_store
 from fieldsync.wire import bundle_format, columns, frames, messages, node_reports, routes
 from fieldsync.wire.protocols import PROTOCOL
 from tests.wire import expected, frozen
@@ -117,7 +117,7 @@ def test_all_refusals_of_requests_are_listed() -> None:
 
 def test_all_tables_of_a_store_are_listed(tmp_path: Path) -> None:
     """Each table of a new store has its row on the page; a row without one is of a table created on demand."""
-    store = open_store(tmp_path, bytes(32), create=True)
+    store = new_store(tmp_path, bytes(32))
     with store.read() as tx:
         there = {name for (name,) in tx.sql("SELECT name FROM sqlite_master WHERE type = 'table'")}
     store.close()

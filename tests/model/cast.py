@@ -110,10 +110,8 @@ def template() -> Path:
         administration.init_server(
             home / name,
             fill,
-            org="Office",
-            unit=unit,
-            address=f"https://{host(name)}",
-            texts=texts,
+            administration.ServerPlan(org="Office", unit=unit, address=f"https://{host(name)}"),
+            texts,
             environment=environment,
         )
         _forget_certificate(home / name, environment)

@@ -9,9 +9,8 @@ import pytest
 from sqlcipher3 import dbapi2 as sqlcipher
 
 from fieldsync import errors
-from fieldsync.store import open_store
 from fieldsync.store.sqlite import encryption
-from fieldsync.store.sqlite.store import FILE
+from fieldsync.store.sqlite.store import FILE, SqliteStore
 from tests.model import vfs
 from tests.model.disk import SECTOR, FaultyDisk, Written
 
@@ -45,7 +44,7 @@ class Careful:
     """The program's own store; its texts are in the table of settings. Some saves in between may be lost."""
 
     def __init__(self, folder: Path) -> None:
-        self._store = open_store(folder, KEY, create=not (folder / FILE).exists())
+        self._store = SqliteStore(folder, KEY, create=not (folder / FILE).exists())
 
     def save(self, number: int, text: str) -> None:
         with self._store.write(durable=False) as tx:

@@ -55,7 +55,9 @@ class Year:
         self.ports = {name: free_port() for name in ("hq", "branch")}
         found_office(home / "hq", self.ports["hq"])
         address = f"https://127.0.0.1:{self.ports['branch']}"
-        administration.init_server(home / "branch", fill, org="x", unit=JBL, address=address, texts=office_texts(home))
+        administration.init_server(
+            home / "branch", fill, administration.ServerPlan(org="x", unit=JBL, address=address), office_texts(home)
+        )
         self.nodes = {name: open_node(home / name, shared=True) for name in ("hq", "branch")}
         enrol_branch(self.nodes["hq"], self.nodes["branch"], JBL)
         for name, (server, role, unit) in LAPTOPS.items():

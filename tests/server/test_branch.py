@@ -33,7 +33,10 @@ class Tree:
             else:
                 address = f"https://127.0.0.1:{port}"
                 administration.init_server(
-                    home / name, fill, org="x", unit="LAT/JBL", address=address, texts=office_texts(home)
+                    home / name,
+                    fill,
+                    administration.ServerPlan(org="x", unit="LAT/JBL", address=address),
+                    office_texts(home),
                 )
             self.servers[name] = ServerProcess(home / name, port)
             self.servers[name].start()

@@ -11,9 +11,10 @@ from sqlcipher3 import dbapi2 as sqlcipher
 
 from fieldsync import errors
 from fieldsync.crypto import chain
-from fieldsync.store import ReadTx, Store, Tx, open_store
+from fieldsync.store import ReadTx, Store, Tx
 from fieldsync.store.contract import LoggedCommit
 from fieldsync.store.sqlite import store as sqlite
+from fieldsync.store.sqlite.store import SqliteStore
 
 KEY = b"k" * 32
 SAMAR, STRANGER = b"samar's device..", b"nobody's device."
@@ -22,7 +23,7 @@ SAMAR, STRANGER = b"samar's device..", b"nobody's device."
 @pytest.fixture(params=[False, True], ids=["laptop", "server"])
 def store(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Store]:
     """A new store: a laptop's, where one connection serves both, or a server's, whose readers have their own."""
-    store = open_store(tmp_path, KEY, create=True, shared=request.param)
+    store = SqliteStore(tmp_path, KEY, create=True, shared=request.param)
     yield store
     store.close()
 

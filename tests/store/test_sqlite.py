@@ -11,8 +11,9 @@ import pytest
 from fieldsync import errors
 from fieldsync.replica import queries, save
 from fieldsync.replica.changes import Changes
-from fieldsync.store import Store, open_store
+from fieldsync.store import Store, new_store, open_store
 from fieldsync.store.sqlite import migrations, type_views
+from fieldsync.store.sqlite.store import SqliteStore
 from tests.cast import open_node, rows
 from tests.conftest import Cast
 from tests.directly import sync
@@ -30,7 +31,7 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Store]:
     def make() -> Store:
         place = home / str(next(numbers))
         place.mkdir()
-        store = open_store(place, KEY, create=True)
+        store = new_store(place, KEY)
         with store.write() as tx:
             type_views.make_views(tx.connection, {})
         return store
@@ -45,7 +46,7 @@ class TestSqlite(StoreContract):
 def test_an_older_store_is_migrated(tmp_path: Path) -> None:
     """Its version is below that of the newest migration."""
     newest = max(one.name for one in pkgutil.iter_modules(migrations.__path__))
-    store = open_store(tmp_path, KEY, create=True)
+    store = new_store(tmp_path, KEY)
     with store.write() as tx:
         tx.connection.execute("DELETE FROM _sqlite_migrations WHERE name = ?", (newest.removeprefix("m"),))
         tx.connection.execute(f"PRAGMA user_version = {migrations.LATEST - 1}")
@@ -60,7 +61,7 @@ def test_an_older_store_is_migrated(tmp_path: Path) -> None:
 
 def test_a_newer_program_s_store_is_refused(tmp_path: Path) -> None:
     """A program that is older than the store's last one would not keep its rules: it opens nothing and changes nothing."""
-    store = open_store(tmp_path, KEY, create=True)
+    store = new_store(tmp_path, KEY)
     with store.write() as tx:
         tx.connection.execute(f"PRAGMA user_version = {migrations.LATEST + 1}")
     store.close()
@@ -73,7 +74,7 @@ def test_a_newer_program_s_store_is_refused(tmp_path: Path) -> None:
 
 def test_readers_see_a_consistent_snapshot_during_writes(tmp_path: Path) -> None:
     """Eight threads read while one writes: each sees a digest that matches its records, without long waits."""
-    store = open_store(tmp_path, KEY, create=True, shared=True)
+    store = SqliteStore(tmp_path, KEY, create=True, shared=True)
     with store.write() as tx:
         tx.settings.last_code_number = 0
     faults: list[BaseException] = []

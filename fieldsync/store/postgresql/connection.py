@@ -50,6 +50,7 @@ def _numbered(statement: str) -> sql.SQL:
 
 def configure(raw: psycopg.Connection[Any]) -> None:
     """Have all numbers be of one type, so that a statement is prepared once."""
+    raw.server_cursor_factory = psycopg.RawServerCursor
     raw.adapters.register_dumper(int, Int8Dumper)
     raw.adapters.register_dumper(bool, _TruthDumper)
 

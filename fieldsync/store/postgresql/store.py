@@ -1,11 +1,10 @@
 """The store on PostgreSQL: transactions of many processes on one database."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-import msgspec
 import psycopg
 from psycopg_pool import ConnectionPool, PoolTimeout
 
@@ -14,19 +13,9 @@ from fieldsync.crypto.sealing import ValueSeal
 from fieldsync.environment import SYSTEM, Environment
 from fieldsync.store.postgresql import connection, tables
 from fieldsync.store.postgresql.connection import PostgresConnection, translate_errors
-from fieldsync.store.postgresql.dialect import POSTGRESQL
-from fieldsync.store.postgresql.full_text import PostgresSearchReads, PostgresSearchWrites
-from fieldsync.store.postgresql.report_tables import PostgresReportTableReads, PostgresReportTableWrites, ReportFile
-from fieldsync.store.postgresql.type_views import make_views
-from fieldsync.store.settings import Stored
-from fieldsync.store.sql.bundle_register import SqlBundleReads, SqlBundleWrites
-from fieldsync.store.sql.commit_log import SqlCommitWrites
-from fieldsync.store.sql.commit_log_queries import SqlCommitReads
-from fieldsync.store.sql.device_forks import SqlForkReads, SqlForkWrites
-from fieldsync.store.sql.household_queries import SqlHouseholdReads
+from fieldsync.store.postgresql.report_tables import ReportFile
+from fieldsync.store.postgresql.transactions import PostgresReadTx, PostgresTx, StoreContext
 from fieldsync.store.sql.interning import NumberCache
-from fieldsync.store.sql.issued_reports import SqlIssueReads, SqlIssueWrites
-from fieldsync.store.sql.record_writes import SqlRecordReads
 
 if TYPE_CHECKING:
     from fieldsync.store.contract import ReportReader, ReportView
@@ -35,70 +24,6 @@ WRITER_LOCK = 0x6669656C  # of pg_advisory_xact_lock
 MOST_CONNECTIONS = 16
 _MANY_NEW = 8_192  # commits
 _WAIT = 30.0  # seconds for a connection
-
-
-class StoreContext(NamedTuple):
-    """What the transactions of a process share."""
-
-    numbers: NumberCache
-    seal: ValueSeal
-    report_file: ReportFile
-
-
-class PostgresReadTx(
-    SqlRecordReads, PostgresSearchReads, SqlForkReads, SqlCommitReads, SqlBundleReads, SqlIssueReads,
-    PostgresReportTableReads, SqlHouseholdReads,
-):  # fmt: skip
-    """A reading transaction."""
-
-    dialect = POSTGRESQL
-
-    def __init__(self, connection: PostgresConnection, context: StoreContext) -> None:
-        super().__init__(connection, context.numbers)
-        self._seal, self.report_file = context.seal, context.report_file
-
-    def stored_setting(self, name: str) -> Stored:
-        row = self.sql("SELECT value FROM meta WHERE key = ?", (name,)).fetchone()
-        value: Stored = None if row is None else msgspec.msgpack.decode(self._seal.open_value(name.encode(), row[0]))
-        return value
-
-
-class PostgresTx(
-    PostgresSearchWrites, SqlForkWrites, SqlCommitWrites, SqlBundleWrites, SqlIssueWrites, PostgresReportTableWrites,
-    PostgresReadTx,
-):  # fmt: skip
-    """A writing transaction."""
-
-    act: int | None = None
-
-    def __init__(self, connection: PostgresConnection, context: StoreContext) -> None:
-        super().__init__(connection, context)
-        self._undoing: list[Callable[[], None]] = []
-
-    def on_rollback(self, undo: Callable[[], None]) -> None:
-        self._undoing.append(undo)
-
-    def end_reports(self, *, keep: bool) -> None:
-        """End what this transaction wrote into the reports' file."""
-        if self.writes_reports:
-            self.report_file.end(keep=keep)
-
-    def undo_in_memory(self) -> None:
-        """Call what was to be called at a rollback, the last first."""
-        while self._undoing:
-            self._undoing.pop()()
-
-    def store_setting(self, name: str, value: Stored) -> None:
-        if value is None:
-            self.sql("DELETE FROM meta WHERE key = ?", (name,))
-            return
-        sealed = self._seal.seal_value(name.encode(), msgspec.msgpack.encode(value))
-        self.sql(
-            "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", (name, sealed)
-        )
-
-    def make_views(self, types: Mapping[str, Mapping[str, bool]]) -> None:
-        make_views(self.sql, types)
 
 
 class PostgresStore:
@@ -112,14 +37,9 @@ class PostgresStore:
             address, kwargs=connection.options(), configure=connection.configure, min_size=1, max_size=MOST_CONNECTIONS,
             timeout=_WAIT, open=False,
         )  # fmt: skip
-        with translate_errors():
-            self._pool.open()
-        try:
-            with self._connection() as raw:
-                tables.create(raw) if create else tables.check(raw)
-        except BaseException:
-            self._pool.close()
-            raise
+        with translate_errors(), psycopg.connect(address, **connection.options()) as raw:  # the pool would try for long
+            tables.create(raw) if create else tables.check(raw)
+        self._pool.open()
 
     def close(self) -> None:
         self._context.report_file.close()
@@ -204,7 +124,10 @@ class PostgresStore:
             tx.gather_commits(_MANY_NEW)
 
     def copy_to(self, path: Path) -> None:
-        raise NotImplementedError
+        from fieldsync.store.postgresql.transfer import export_store
+
+        with self.read() as tx:
+            export_store(tx, path, self._key)
 
     def find_damage(self) -> list[str]:
         """Return PostgreSQL's count of pages whose checksum was wrong, if there were any."""

@@ -155,10 +155,12 @@ TABLES = (
 
 
 def create(raw: psycopg.Connection[Any]) -> None:
-    """Make the tables in an empty database; StoreExists where it has some."""
+    """Make the tables in an empty database; StoreExists where a store is in it."""
     with raw.transaction():
         if _version(raw) is not None:
-            raise errors.StoreExists(home=raw.info.dbname)
+            if raw.execute("SELECT 1 FROM meta LIMIT 1").fetchone():
+                raise errors.StoreExists(home=raw.info.dbname)
+            return  # left by a set-up that was cut off
         for statement in (*FUNCTIONS, *TABLES):
             raw.execute(statement)
         raw.execute("INSERT INTO version VALUES ($1)", (VERSION,))

@@ -1,0 +1,87 @@
+"""Transactions on PostgreSQL: the store's roles together."""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import msgspec
+
+from fieldsync.crypto.sealing import ValueSeal
+from fieldsync.store.postgresql.connection import PostgresConnection
+from fieldsync.store.postgresql.dialect import POSTGRESQL
+from fieldsync.store.postgresql.full_text import PostgresSearchReads, PostgresSearchWrites
+from fieldsync.store.postgresql.report_tables import PostgresReportTableReads, PostgresReportTableWrites, ReportFile
+from fieldsync.store.postgresql.type_views import make_views
+from fieldsync.store.settings import Stored
+from fieldsync.store.sql.bundle_register import SqlBundleReads, SqlBundleWrites
+from fieldsync.store.sql.commit_log import SqlCommitWrites
+from fieldsync.store.sql.commit_log_queries import SqlCommitReads
+from fieldsync.store.sql.device_forks import SqlForkReads, SqlForkWrites
+from fieldsync.store.sql.household_queries import SqlHouseholdReads
+from fieldsync.store.sql.interning import NumberCache
+from fieldsync.store.sql.issued_reports import SqlIssueReads, SqlIssueWrites
+from fieldsync.store.sql.record_writes import SqlRecordReads
+
+
+class StoreContext(NamedTuple):
+    """What the transactions of a process share."""
+
+    numbers: NumberCache
+    seal: ValueSeal
+    report_file: ReportFile
+
+
+class PostgresReadTx(
+    SqlRecordReads, PostgresSearchReads, SqlForkReads, SqlCommitReads, SqlBundleReads, SqlIssueReads,
+    PostgresReportTableReads, SqlHouseholdReads,
+):  # fmt: skip
+    """A reading transaction."""
+
+    dialect = POSTGRESQL
+
+    def __init__(self, connection: PostgresConnection, context: StoreContext) -> None:
+        super().__init__(connection, context.numbers)
+        self.raw = connection.raw
+        self._seal, self.report_file = context.seal, context.report_file
+
+    def stored_setting(self, name: str) -> Stored:
+        row = self.sql("SELECT value FROM meta WHERE key = ?", (name,)).fetchone()
+        value: Stored = None if row is None else msgspec.msgpack.decode(self._seal.open_value(name.encode(), row[0]))
+        return value
+
+
+class PostgresTx(
+    PostgresSearchWrites, SqlForkWrites, SqlCommitWrites, SqlBundleWrites, SqlIssueWrites, PostgresReportTableWrites,
+    PostgresReadTx,
+):  # fmt: skip
+    """A writing transaction."""
+
+    act: int | None = None
+
+    def __init__(self, connection: PostgresConnection, context: StoreContext) -> None:
+        super().__init__(connection, context)
+        self._undoing: list[Callable[[], None]] = []
+
+    def on_rollback(self, undo: Callable[[], None]) -> None:
+        self._undoing.append(undo)
+
+    def end_reports(self, *, keep: bool) -> None:
+        """End what this transaction wrote into the reports' file."""
+        if self.writes_reports:
+            self.report_file.end(keep=keep)
+
+    def undo_in_memory(self) -> None:
+        """Call what was to be called at a rollback, the last first."""
+        while self._undoing:
+            self._undoing.pop()()
+
+    def store_setting(self, name: str, value: Stored) -> None:
+        if value is None:
+            self.sql("DELETE FROM meta WHERE key = ?", (name,))
+            return
+        sealed = self._seal.seal_value(name.encode(), msgspec.msgpack.encode(value))
+        self.sql(
+            "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", (name, sealed)
+        )
+
+    def make_views(self, types: Mapping[str, Mapping[str, bool]]) -> None:
+        make_views(self.sql, types)
