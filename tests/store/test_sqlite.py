@@ -12,11 +12,13 @@ from fieldsync import errors
 from fieldsync.replica import queries, save
 from fieldsync.replica.changes import Changes
 from fieldsync.store import Store, new_store, open_store
+from fieldsync.store.node_notes import Contact
 from fieldsync.store.sqlite import migrations, type_views
 from fieldsync.store.sqlite.store import SqliteStore
 from tests.cast import open_node, rows
 from tests.conftest import Cast
 from tests.directly import sync
+from tests.store.contract.device_lists import DeviceListContract
 from tests.store.contract.every_role import StoreContract
 from tests.store.contract.support import check_digests
 
@@ -39,7 +41,7 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Store]:
     return make
 
 
-class TestSqlite(StoreContract):
+class TestSqlite(StoreContract, DeviceListContract):
     """SQLite keeps the contract."""
 
 
@@ -48,14 +50,15 @@ def test_an_older_store_is_migrated(tmp_path: Path) -> None:
     newest = max(one.name for one in pkgutil.iter_modules(migrations.__path__))
     store = new_store(tmp_path, KEY)
     with store.write() as tx:
+        tx.peer_settings(b"d" * 16).contact = Contact(42, 7, 0)
         tx.connection.execute("DELETE FROM _sqlite_migrations WHERE name = ?", (newest.removeprefix("m"),))
         tx.connection.execute(f"PRAGMA user_version = {migrations.LATEST - 1}")
-        tx.connection.execute("DELETE FROM unkeyed")  # what the newest step fills
+        tx.connection.execute("DROP TABLE contacted")  # what the newest step makes and fills
     store.close()
     store = open_store(tmp_path, KEY)
     with store.write() as tx:
         assert tx.connection.execute("PRAGMA user_version").fetchone()[0] == int(newest[1:5])
-        assert tx.uncompared_counts().unkeyed == 0, "a store without records has none to compare"
+        assert (tx.devices_contacted(41), tx.devices_contacted(42)) == ([b"d" * 16], [])
     store.close()
 
 

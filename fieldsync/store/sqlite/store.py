@@ -17,6 +17,7 @@ from fieldsync.store.sql.interning import NumberCache
 from fieldsync.store.sql.issued_reports import SqlIssueReads, SqlIssueWrites
 from fieldsync.store.sql.record_writes import SqlRecordReads
 from fieldsync.store.sqlite import encryption, migrations
+from fieldsync.store.sqlite.device_lists import SqliteDeviceListReads, SqliteDeviceListWrites
 from fieldsync.store.sqlite.dialect import SQLITE
 from fieldsync.store.sqlite.full_text import SqliteSearchReads, SqliteSearchWrites
 from fieldsync.store.sqlite.report_tables import SqliteReportTableReads, SqliteReportTableWrites
@@ -35,6 +36,7 @@ class SqliteReadTx(
     SqlRecordReads,
     SqliteSearchReads,
     SqlForkReads,
+    SqliteDeviceListReads,
     SqlCommitReads,
     SqlBundleReads,
     SqlIssueReads,
@@ -50,6 +52,7 @@ class SqliteTx(
     SqliteSearchWrites,
     SqlForkWrites,
     SqlCommitWrites,
+    SqliteDeviceListWrites,
     SqlBundleWrites,
     SqlIssueWrites,
     SqliteReportTableWrites,

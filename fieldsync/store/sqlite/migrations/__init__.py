@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import sqlite_utils
 
-LATEST = 9
+LATEST = 10
 
 
 def bring_up_to_date(db: "sqlite_utils.Database") -> None:
@@ -22,6 +22,7 @@ def bring_up_to_date(db: "sqlite_utils.Database") -> None:
         m0007_verdicts,
         m0008_asked,
         m0009_contacts,
+        m0010_device_lists,
     )
 
     steps = Migrations("fieldsync")
@@ -34,5 +35,6 @@ def bring_up_to_date(db: "sqlite_utils.Database") -> None:
     steps(name="0007_verdicts")(m0007_verdicts.apply)
     steps(name="0008_asked")(m0008_asked.apply)
     steps(name="0009_contacts")(m0009_contacts.apply)
+    steps(name="0010_device_lists")(m0010_device_lists.apply)
     steps.apply(db)
     db.execute(f"PRAGMA user_version = {LATEST}")
