@@ -15,7 +15,7 @@ from fieldsync.core.grants import PARTNER, grants_hash, is_branch
 from fieldsync.core.merges import SAME_AS
 from fieldsync.core.state import State
 from fieldsync.crypto import chain
-from fieldsync.protocol import ack_frames, byte_budget, push_only, whole_answer
+from fieldsync.protocol import ack_frames, byte_budget, push_only, turn_state, whole_answer
 from fieldsync.protocol.channel_delta import visible_channels
 from fieldsync.protocol.commit_frames import FrameCommits, Read, read_batch
 from fieldsync.replica import protocol_versions
@@ -78,8 +78,7 @@ class SyncServer:
         self.reading, self.writing = self._own_transactions()
         # how far the sender's clock is ahead, where it is not on the line but `skew` says it
         self._off = clock_skew.clock_skew(hello.now, node.clock()) if skew is None else skew
-        self._receipts = first_receipts.BroughtReceipts(self._off)
-        self._bundled = skew is not None
+        self._receipts, self._bundled = first_receipts.BroughtReceipts(self._off), skew is not None
         self.cursors: dict[str, tuple[int, int]] | None = None  # those of the hello that count
         # one that has another schema's dictionary is answered without any
         self.codec = codec if hello.dictionary == codec.id else FrameCodec()
@@ -112,6 +111,7 @@ class SyncServer:
     def meet_device(self, tx: Tx, *, counted: bool = True) -> None:
         """See how far the device has taken each channel, where that counts; `counted` as one of its answers."""
         if self.cursors is None:
+            turn_state.restore_on_rollback(tx, self)
             if self.protocol < PULLS:  # it may be about another server: nothing is concluded from it
                 self._epoch = store_epochs.current_epoch(tx)
             else:
@@ -135,7 +135,8 @@ class SyncServer:
             self.take_commits_in(tx, batches)
 
     def take_commits_in(self, tx: Tx, batches: Sequence[FrameCommits]) -> None:
-        """Do so within a transaction."""
+        """Do so within a transaction, which may be rolled back and this called again."""
+        turn_state.restore_on_rollback(tx, self)
         self.meet_device(tx)
         self.node.load_current_forms(tx)
         for batch in batches:
@@ -383,8 +384,7 @@ class SyncServer:
         parts: list[messages.Peer] = []
         with self.reading() as tx:
             if self.relays:
-                brought = upstream.BroughtCommits(self._carried, self._fresh)
-                whole = self.hello.where or by_stick
+                brought, whole = upstream.BroughtCommits(self._carried, self._fresh), self.hello.where or by_stick
                 parts += upstream.branch_parts(tx, node, device, self.hello, brought, whole=whole, news=told_changes)
             elif self.protocol >= NAMES_FORMER:
                 told_of = self._carried | self._asked

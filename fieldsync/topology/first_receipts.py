@@ -132,6 +132,12 @@ class BroughtReceipts:
         self._of: dict[bytes, dict[int, SignedReceipt]] = {}
         self._room = _MOST
 
+    def copy(self) -> "BroughtReceipts":
+        """Return a copy: a transaction that takes some may be rolled back."""
+        made = BroughtReceipts(self._off)
+        made._of, made._room = {device: dict(some) for device, some in self._of.items()}, self._room
+        return made
+
     def add_receipts(self, tx: ReadTx, peer: Peer) -> None:
         """Hear of receipts of commits that are not here yet."""
         for one in peer.taken:
