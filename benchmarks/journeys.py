@@ -147,7 +147,7 @@ def play(home: Path) -> dict[str, list[Step]]:
     tracer.install()
     client = threading.Thread(target=work)
     client.start()
-    http_server.serve_node(cast.open_node(home / "hq", shared=True), "127.0.0.1", port)
+    http_server.serve_node(cast.open_node(home / "hq", shared=True), http_server.Listener("127.0.0.1", port))
     client.join()
     assert done, "a command failed: see above"
     return done

@@ -164,6 +164,7 @@ COMMANDS = GroupSpec(
             {
                 "init": CommandSpec("server:init"),
                 "run": CommandSpec("server:run"),
+                "migrate": CommandSpec("servers.migrate:migrate"),
                 "invite": CommandSpec("server:invite"),
                 "devices": CommandSpec("server:devices"),
                 "fleet": CommandSpec("servers.fleet:fleet"),

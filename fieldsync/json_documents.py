@@ -30,7 +30,7 @@ from fieldsync.review import (
 from fieldsync.review.saved_records import SavedRecord
 from fieldsync.schema import model, type_summaries
 from fieldsync.server import administration, branch_link, publish_schema
-from fieldsync.topology import backup_schedule, backups, device_summaries, fleet, sync_results
+from fieldsync.topology import backup_schedule, backups, database_move, device_summaries, fleet, sync_results
 from fieldsync.ui.views import doctor, status_facts
 
 
@@ -163,6 +163,7 @@ DOCUMENTS: Mapping[str, tuple[Output, ...]] = MappingProxyType(
         ),
         "schema publish": (Output(publish_schema.PublishedForms),),
         "server init": (Output(administration.NewServer),),
+        "server migrate": (Output(database_move.Migrated),),
         "server invite": (Output(administration.MadeInvite),),
         "server devices": (Output(list[device_summaries.ListedDevice]),),
         "server fleet": (Output(list[fleet.FleetDevice]),),

@@ -19,7 +19,7 @@ from tests.pilot import shifted_clock
 
 def serve(home: str, port: str) -> None:
     """Serve until told to stop."""
-    http_server.serve_node(open_node(Path(home), shared=True), "127.0.0.1", int(port))
+    http_server.serve_node(open_node(Path(home), shared=True), http_server.Listener("127.0.0.1", int(port)))
 
 
 def work(home: str, seed: str) -> None:

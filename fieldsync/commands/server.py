@@ -68,20 +68,28 @@ def run(
 
     Example: fieldsync server run --listen 0.0.0.0:8443
     """
-    from fieldsync.commands.support.secrets import LastingSecrets
-    from fieldsync.server import http_server as serving
-    from fieldsync.server.backup_timer import BackupTimer
-    from fieldsync.server.connections import ConnectionLimits
+    from functools import partial
 
-    if workers != 1:
-        raise errors.Usage(reason="workers")
-    host, port = serving.listening_address(listen)
+    from fieldsync.commands.support.secrets import LastingSecrets
+    from fieldsync.server.connections import ConnectionLimits, listening_address
+
+    address, limits = listening_address(listen), ConnectionLimits(unproved, unproved_address)
     secrets = LastingSecrets(settings_of(ctx))
     with opened(ctx, secrets, shared=True, lasting=True) as node:
         if node.is_laptop:
             raise errors.Usage(reason="not_a_server")
-        limits = ConnectionLimits(unproved, unproved_address)
-        serving.serve_node(node, host, port, limits, BackupTimer(node, secrets.unlock))
+        if workers == 1:
+            from fieldsync.server import http_server
+            from fieldsync.server.backup_timer import BackupTimer
+
+            http_server.serve_node(node, http_server.Listener(*address), limits, BackupTimer(node, secrets.unlock))
+            return
+        if not node.store.serves_many:
+            raise errors.Usage(reason="workers")
+    # closed by now: no thread and no connection of this process is to be in its forks
+    from fieldsync.server.worker_processes import serve_with_workers
+
+    serve_with_workers(partial(opened, ctx, secrets, shared=True), secrets.unlock, address, limits, workers)
 
 
 def invite(

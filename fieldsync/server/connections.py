@@ -14,6 +14,8 @@ import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from fieldsync import errors
+
 MOST = 1_500
 MOST_OF_AN_ADDRESS = 200
 HEADER_SECONDS = 10  # for the TLS handshake, and again for a request's headers
@@ -33,6 +35,18 @@ class ConnectionLimits(NamedTuple):
     def limits_for_files(self, files: int) -> "ConnectionLimits":
         """Return the limits for a number of open files; authenticated connections need some too."""
         return self._replace(most=max(16, min(self.most, (files - _OURS) // 2)))
+
+    def share(self, processes: int) -> "ConnectionLimits":
+        """Return the limits for one of several processes that serve together."""
+        return ConnectionLimits(max(16, self.most // processes), max(1, self.of_an_address // processes))
+
+
+def listening_address(text: str) -> tuple[str, int]:
+    """Return (host, port) of HOST:PORT; Usage."""
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65_535:
+        raise errors.Usage(reason="listen")
+    return host.strip("[]"), int(port)
 
 
 class UnprovedConnections:
@@ -154,7 +168,7 @@ class TLSServer(uvicorn.Server):
         super().__init__(config)
         self._unproved = unproved
 
-    async def startup(self, sockets: Any = None) -> None:  # noqa: ARG002 - uvicorn's, and none are given
+    async def startup(self, sockets: Any = None) -> None:
         """Listen; SystemExit if the address is in use, as uvicorn does."""
         await self.lifespan.startup()
         config, state = self.config, self.lifespan.state
@@ -166,7 +180,10 @@ class TLSServer(uvicorn.Server):
 
         loop = asyncio.get_running_loop()
         try:
-            server = await loop.create_server(protocol, config.host, config.port, backlog=config.backlog)
+            if sockets:
+                server = await loop.create_server(protocol, sock=sockets[0])
+            else:
+                server = await loop.create_server(protocol, config.host, config.port, backlog=config.backlog)
         except OSError:
             raise SystemExit(1) from None
         self.servers = [server]

@@ -1,4 +1,4 @@
-"""Serving in the foreground: TLS with the server's own certificate, one process, a clean stop on SIGTERM."""
+"""Serving in the foreground: TLS with the server's own certificate, a clean stop on SIGTERM."""
 
 import gc
 import os
@@ -7,9 +7,10 @@ import socket
 import ssl
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import uvicorn
 from cryptography.hazmat.primitives import serialization
@@ -25,8 +26,28 @@ MOST_CONNECTIONS = 4_000  # further ones get 503, and laptops try again later
 GARBAGE = 50_000, 20, 50  # as a thousand requests at once are no garbage, they are looked through less often
 
 
+def announce(address: str) -> None:
+    """Print where the server listens; scripts wait for it."""
+    print(f"listening on {address}", file=sys.stderr, flush=True)  # noqa: T201
+
+
+class Listener(NamedTuple):
+    """Where a process serves.
+
+    shared: the listening socket that several worker processes accept from; None: it opens its own.
+    ready: called with the address once it serves.
+    """
+
+    host: str
+    port: int
+    shared: socket.socket | None = None
+    ready: Callable[[str], None] = announce
+
+
 class _AnnouncingServer(connections.TLSServer):
     """Announces its address once it listens; a signal to stop is not a failure."""
+
+    ready: Callable[[str], None]
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -38,13 +59,12 @@ class _AnnouncingServer(connections.TLSServer):
         await super().startup(sockets)
         if self.started:
             host, port = self.servers[0].sockets[0].getsockname()[:2]
-            print(f"listening on https://{host}:{port}", file=sys.stderr, flush=True)  # noqa: T201 - scripts wait for it
+            self.ready(f"https://{host}:{port}")
 
 
 def serve_node(
     node: Node,
-    host: str,
-    port: int,
+    listener: Listener,
     limits: connections.ConnectionLimits | None = None,
     timer: BackupTimer | None = None,
 ) -> None:
@@ -63,7 +83,7 @@ def serve_node(
         cert_file.write_bytes(certificate)
         key_file.write_bytes(key)
         config = uvicorn.Config(
-            app.asgi, host=host, port=port, ssl_certfile=cert_file, ssl_keyfile=key_file, ssl_keyfile_password=password,
+            app.asgi, host=listener.host, port=listener.port, ssl_certfile=cert_file, ssl_keyfile=key_file, ssl_keyfile_password=password,
             log_level=os.environ.get("FIELDSYNC_LOG", "critical"), lifespan="off",
             access_log=False, proxy_headers=False, server_header=False, date_header=False,
             timeout_graceful_shutdown=STOP_SECONDS, timeout_keep_alive=30, limit_concurrency=MOST_CONNECTIONS,
@@ -76,10 +96,12 @@ def serve_node(
     if timer is not None:
         timer.start()
     try:
-        _AnnouncingServer(config, unproved).run()
+        server = _AnnouncingServer(config, unproved)
+        server.ready = listener.ready
+        server.run(None if listener.shared is None else [listener.shared])
     except SystemExit as stopped:
         if stopped.code:
-            raise errors.Unreachable(server=f"{host}:{port}", reason="address in use") from None
+            raise errors.Unreachable(server=f"{listener.host}:{listener.port}", reason="address in use") from None
     finally:
         if timer is not None:
             timer.stop()
@@ -100,11 +122,3 @@ def open_many() -> int:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
             return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     return wanted
-
-
-def listening_address(text: str) -> tuple[str, int]:
-    """Return (host, port) of HOST:PORT; Usage."""
-    host, _, port = text.rpartition(":")
-    if not host or not port.isdecimal() or int(port) > 65_535:
-        raise errors.Usage(reason="listen")
-    return host.strip("[]"), int(port)

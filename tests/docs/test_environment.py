@@ -45,6 +45,8 @@ OWN = {
     "server/backup_timer.py": "a thread that calls `look` in a running server",
     "server/execution.py": "what ServerApp takes where it is handed nothing else",
     "server/http_server.py": "the TLS library reads its key from a file",
+    "server/shared_metrics.py": "a folder for processes of this computer",
+    "server/worker_processes.py": "looks after processes of this computer",
     "store/sqlite/encryption.py": "finds out what an I/O error of the disk means",
     "ui/review/bulk.py": "a screen's loop",
     "ui/review/deciding.py": "a screen's loop",

@@ -66,7 +66,12 @@ class Tx(
 
 
 class Store(Protocol):
-    """A node's store, open."""
+    """A node's store, open.
+
+    serves_many: whether several processes may serve it at the same time.
+    """
+
+    serves_many: bool
 
     def close(self) -> None:
         """Close it."""

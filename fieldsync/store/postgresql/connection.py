@@ -80,3 +80,11 @@ def translate_errors() -> Iterator[None]:
         raise errors.StoreDamaged(part="store") from fault
     except psycopg.OperationalError as fault:
         raise errors.DatabaseUnreachable from fault
+
+
+def check_address(address: str) -> None:
+    """IllegalValue where this is no address of a PostgreSQL database."""
+    try:
+        psycopg.conninfo.conninfo_to_dict(address)
+    except psycopg.ProgrammingError as fault:
+        raise errors.IllegalValue(type="server", field="database", reason="database") from fault

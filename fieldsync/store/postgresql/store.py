@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 WRITER_LOCK = 0x6669656C  # of pg_advisory_xact_lock
 MOST_CONNECTIONS = 16
+_TOGETHER = 32  # work items in one transaction: PostgreSQL keeps 64 savepoints of each in memory
 _MANY_NEW = 8_192  # commits
 _WAIT = 30.0  # seconds for a connection
 
@@ -29,7 +30,10 @@ _WAIT = 30.0  # seconds for a connection
 class PostgresStore:
     """A store in a database that other processes work on at the same time."""
 
+    serves_many = True
+
     def __init__(self, address: str, key: bytes, home: Path, *, create: bool = False) -> None:
+        connection.check_address(address)
         self._key = key
         self._context = StoreContext(NumberCache(), ValueSeal(key, b"settings"), ReportFile(home, key))
         self._written = 0  # transactions of this process
@@ -77,13 +81,28 @@ class PostgresStore:
 
     def write_together(self, works: Sequence[Callable[[PostgresTx], Any]]) -> list[Any]:
         done: list[Any] = []
-        for work in works:
-            try:
-                with self.write() as tx:
-                    found = work(tx)
-            except Exception as fault:  # noqa: BLE001 - whoever gave the work gets it
-                found = fault
-            done.append(found)
+        for start in range(0, len(works), _TOGETHER):
+            done += self._write_some(works[start : start + _TOGETHER])
+        return done
+
+    def _write_some(self, works: Sequence[Callable[[PostgresTx], Any]]) -> list[Any]:
+        done: list[Any] = []
+        with self.write() as together:
+            for work in works:
+                together.raw.execute("SAVEPOINT work")
+                tx = PostgresTx(PostgresConnection(together.raw), self._context)
+                together.on_rollback(tx.undo_in_memory)
+                try:
+                    with translate_errors():
+                        done.append(work(tx))
+                except Exception as fault:
+                    if together.raw.closed:
+                        raise
+                    together.raw.execute("ROLLBACK TO work")
+                    self._context.numbers.clear()
+                    tx.undo_in_memory()
+                    done.append(fault)
+                together.raw.execute("RELEASE work")
         return done
 
     @contextmanager

@@ -159,7 +159,7 @@ def create(raw: psycopg.Connection[Any]) -> None:
     with raw.transaction():
         if _version(raw) is not None:
             if raw.execute("SELECT 1 FROM meta LIMIT 1").fetchone():
-                raise errors.StoreExists(home=raw.info.dbname)
+                raise errors.StoreExists(home=raw.info.dbname, reason="database")
             return  # left by a set-up that was cut off
         for statement in (*FUNCTIONS, *TABLES):
             raw.execute(statement)

@@ -29,6 +29,8 @@ Connection = Any  # sqlcipher3 carries no types
 Waiting = Callable[[int], None]
 """Told after each second for which another program holds the store: how many."""
 
+MOVED = "this store was moved into a database"  # what a trigger of the file then says
+
 _T = TypeVar("_T")
 
 _OPENING = (
@@ -180,7 +182,9 @@ def translate_errors(folder: Path | None = None, *, disk: Path | None = None) ->
         if any(word in str(fault) for word in ("no such table", "I/O", "malformed JSON")):
             raise errors.StoreDamaged(part="store") from fault
         raise
-    except (sqlcipher.IntegrityError, sqlcipher.ProgrammingError):
+    except (sqlcipher.IntegrityError, sqlcipher.ProgrammingError) as fault:
+        if str(fault) == MOVED:
+            raise errors.StoreBusy from fault
         raise  # ours: main() reports it as a fault
     except sqlcipher.DatabaseError as fault:
         if is_denial(fault) and not _denials.forget():

@@ -74,6 +74,14 @@ class SqliteTx(
         while self._undoing:
             self._undoing.pop()()
 
+    def end_use(self) -> None:
+        """Have the file refuse further requests and saves: its store works elsewhere now. Others that have it open hear StoreBusy."""
+        for table, event in (("device", "UPDATE"), ("commit_log", "INSERT"), ("meta", "INSERT"), ("meta", "UPDATE")):
+            self.sql(
+                f"CREATE TRIGGER IF NOT EXISTS {table}_{event.lower()}_ended BEFORE {event} ON {table} "
+                f"BEGIN SELECT RAISE(ABORT, '{encryption.MOVED}'); END"
+            )
+
     def make_views(self, types: Mapping[str, Mapping[str, bool]]) -> None:
         from fieldsync.store.sqlite import type_views  # sqlite-utils takes a while to load
 
@@ -85,6 +93,8 @@ class SqliteStore:
 
     `waiting` hears of each second for which another program holds the store.
     """
+
+    serves_many = False
 
     def __init__(
         self,

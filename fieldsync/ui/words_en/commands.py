@@ -106,6 +106,10 @@ WORDS = {
     "renewed": "This store is a copy of another one; it goes on as device {device}. Changes carried over: {n}.",
     "renewed_codes": "Records that only this copy had have new codes: {codes}",
     "backed_up": "An encrypted copy is in {file} ({size}). It opens with the same passphrase or key file as this store.",
+    "migrated": (
+        "The store is in the database now: {records} records, {devices} devices. Start the server. The old file is {file}: "
+        "delete it when a backup of the new store was rehearsed."
+    ),
     "restored_laptop": (
         "The store of {person} is restored ({records} records). At the next sync this laptop goes on as a new device."
     ),
