@@ -25,4 +25,4 @@ class ValueSeal:
         try:
             return self._cipher.decrypt(sealed, [name])
         except InvalidTag as fault:
-            raise errors.StoreDamaged(part="settings") from fault
+            raise errors.StoreDamaged(part="store") from fault

@@ -1,6 +1,7 @@
 """One history, generated step by step from a seed or played from a script, and its failure, if any."""
 
 import random
+import signal
 from collections.abc import Callable, Sequence
 
 from tests.model import (
@@ -32,6 +33,13 @@ _REGISTERED = (
     everywhere,
     pages,
 )  # the modules with all operations and checks
+
+
+ENDLESS = 60.0  # seconds of processor time for one step: some take one
+
+
+class Endless(BaseException):
+    """A step that does not end; no program catches it as an error of its own."""
 
 
 def invent(
@@ -113,20 +121,32 @@ def live(
 ) -> Failure | None:
     world.skip = skip
     people = tuple(world.laptops)
+    watch = signal.signal(signal.SIGVTALRM, _end_endless)
     try:
         while (step := following(world)) is not None:
             held = checks.held(world)
             world.trace.note(world.step + 1, *step.json())
+            signal.setitimer(signal.ITIMER_VIRTUAL, ENDLESS)
             code = perform(world, step)
+            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
             world.trace.note("", "ended", code or "well")
             checks.after_step(world, held)
+        signal.setitimer(signal.ITIMER_VIRTUAL, 10 * ENDLESS)
         ending.settle(world)
         for name, node in world.nodes.items():
             world.trace.state(name, node)
         endings.at_the_end(world)
+    except Endless:
+        return Failure(world.seed, people, tuple(steps), "ends", f"step {world.step} did not end")
     except Broken as broken:
         world.trace.note("broken", broken.check)
         return Failure(world.seed, people, tuple(steps), broken.check, broken.what)
     finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, watch)
         world.close()
     return None
+
+
+def _end_endless(*_: object) -> None:
+    raise Endless

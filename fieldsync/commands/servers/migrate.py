@@ -10,7 +10,7 @@ from fieldsync.commands import settings_of, tell
 
 def migrate(
     ctx: typer.Context,
-    to: Annotated[str, Option(metavar="URL", help="An empty database: postgresql://USER@HOST/NAME.")],
+    to: Annotated[str, Option(metavar="URL", help="The address of an empty database.")],
 ) -> None:
     """Move this server's store from its file into a PostgreSQL database. Stop the server before, and start it again afterwards.
 

@@ -64,9 +64,9 @@ def import_store(source: SqliteReadTx, target: PostgresTx) -> None:
     for table in _TABLES:
         count = f"SELECT count(*) FROM {table}"
         if source.sql(count).fetchone()[0] != target.sql(count).fetchone()[0]:
-            raise errors.StoreDamaged(part=table)
+            raise errors.StoreDamaged(part="store")
     if source.channels() != target.channels():
-        raise errors.StoreDamaged(part="channel")
+        raise errors.StoreDamaged(part="store")
 
 
 def _copy_settings(source: SqliteReadTx | PostgresReadTx, target: SqliteTx | PostgresTx) -> None:

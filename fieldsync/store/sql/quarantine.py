@@ -34,7 +34,9 @@ class SqlQuarantineReads(SqlSettingReads):
         return self._by_device(self.sql("SELECT device, seq FROM refusal WHERE waits <> 0 ORDER BY device, seq"))
 
     def due_commits(self, most: int) -> dict[bytes, list[int]]:
-        query = "SELECT device, seq FROM refusal WHERE waits = 2 ORDER BY device, seq LIMIT ?"
+        # a verdict from above on a commit that is not here may be due before it: it is judged when it comes
+        here = "EXISTS (SELECT 1 FROM commit_log AS c WHERE c.device = r.device AND c.seq = r.seq)"
+        query = f"SELECT device, seq FROM refusal AS r WHERE waits = 2 AND {here} ORDER BY device, seq LIMIT ?"
         return self._by_device(self.sql(query, (most,)))
 
     def _by_device(self, found: Iterable[Any]) -> dict[bytes, list[int]]:

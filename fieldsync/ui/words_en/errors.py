@@ -45,7 +45,7 @@ WORDS = {
     "usage.workers": "More than one worker needs PostgreSQL.",
     "usage.workers!": "Move the store there with `fieldsync server migrate`, or run without --workers.",
     "usage.migrated": "This server's store is in a database already.",
-    "usage.migrated!": "To move it to another one, restore a backup of it there.",
+    "usage.migrated!": "To move it to another one, restore a backup in a new folder and move that.",
     "usage.upstream_set": "This server already has an upstream server.",
     "usage.upstream_set!": "`server upstream sync` syncs with it.",
     "usage.time_of_day": "A time of day is written HH:MM.",
