@@ -14,6 +14,8 @@ from psycopg.types.numeric import Int8Dumper
 from fieldsync import errors
 
 _PARAMETER = pattern(r"\?(\d*)")
+_PLAIN_INSERT = pattern(r"INSERT INTO (\w+(?: \([\w, ]+\))?) VALUES \(\?(?:,\?)*\)")
+_MANY = 8  # rows
 CONNECT_SECONDS = 10
 
 
@@ -37,7 +39,12 @@ class PostgresConnection:
 
     def executemany(self, statement: str, parameters: Iterable[Sequence[object]], /) -> None:
         several = list(parameters)
-        if several:
+        plain = _PLAIN_INSERT.fullmatch(statement)
+        if plain is not None and len(several) >= _MANY:  # one statement in place of thousands
+            with self.raw.cursor() as cursor, cursor.copy(sql.SQL(f"COPY {plain[1]} FROM STDIN")) as copy:
+                for row in several:
+                    copy.write_row(row)
+        elif several:
             self.raw.cursor().executemany(_numbered(statement), several)
 
 
