@@ -18,7 +18,6 @@ from fieldsync.store.sqlite.store import SqliteStore
 from tests.cast import open_node, rows
 from tests.conftest import Cast
 from tests.directly import sync
-from tests.store.contract.device_lists import DeviceListContract
 from tests.store.contract.every_role import StoreContract
 from tests.store.contract.support import check_digests
 
@@ -41,7 +40,7 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Store]:
     return make
 
 
-class TestSqlite(StoreContract, DeviceListContract):
+class TestSqlite(StoreContract):
     """SQLite keeps the contract."""
 
 

@@ -41,6 +41,12 @@ TABLES = (
         spared bigint NOT NULL DEFAULT 0, locked_with bigint NOT NULL DEFAULT 0, waits_with bigint NOT NULL DEFAULT 0,
         enrolled_by bytea) WITH (fillfactor = 50)""",
     "CREATE INDEX device_copy ON device (copy_of) WHERE copy_of IS NOT NULL",
+    "CREATE INDEX device_by_arrival ON device (arrival)",
+    "CREATE INDEX device_by_letters ON device (letters)",
+    "CREATE INDEX device_with_commits ON device (n) WHERE head > 0",
+    "CREATE INDEX device_branch ON device (n) WHERE grants LIKE '%branch%'",
+    "CREATE TABLE contacted (device bytea PRIMARY KEY, number bigint NOT NULL)",
+    "CREATE INDEX contacted_by_number ON contacted (number)",
     f"CREATE TABLE author ({_NUMBERED}, name {_TEXT} NOT NULL UNIQUE)",
     f"""CREATE TABLE channel (
         {_NUMBERED}, unit {_TEXT} NOT NULL UNIQUE, arrival bigint NOT NULL DEFAULT 0,
@@ -142,6 +148,7 @@ TABLES = (
         id bytea PRIMARY KEY, secret bytea NOT NULL, person {_TEXT} NOT NULL, grants {_TEXT} NOT NULL,
         expires bigint NOT NULL, used bigint, device bytea)""",
     f"CREATE TABLE peer (id bytea PRIMARY KEY, age {_TEXT}, hello bytea)",
+    "CREATE INDEX peer_with_hello ON peer (id) WHERE hello IS NOT NULL",
     """CREATE TABLE bundle (
         peer bytea NOT NULL, packed bigint NOT NULL, number bigint NOT NULL, id bytea NOT NULL, at bigint NOT NULL,
         PRIMARY KEY (peer, packed, number, id))""",

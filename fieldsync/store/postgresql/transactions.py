@@ -16,6 +16,7 @@ from fieldsync.store.sql.bundle_register import SqlBundleReads, SqlBundleWrites
 from fieldsync.store.sql.commit_log import SqlCommitWrites
 from fieldsync.store.sql.commit_log_queries import SqlCommitReads
 from fieldsync.store.sql.device_forks import SqlForkReads, SqlForkWrites
+from fieldsync.store.sql.device_lists import SqlDeviceListReads, SqlDeviceListWrites
 from fieldsync.store.sql.household_queries import SqlHouseholdReads
 from fieldsync.store.sql.interning import NumberCache
 from fieldsync.store.sql.issued_reports import SqlIssueReads, SqlIssueWrites
@@ -31,7 +32,7 @@ class StoreContext(NamedTuple):
 
 
 class PostgresReadTx(
-    SqlRecordReads, PostgresSearchReads, SqlForkReads, SqlCommitReads, SqlBundleReads, SqlIssueReads,
+    SqlRecordReads, PostgresSearchReads, SqlForkReads, SqlDeviceListReads, SqlCommitReads, SqlBundleReads, SqlIssueReads,
     PostgresReportTableReads, SqlHouseholdReads,
 ):  # fmt: skip
     """A reading transaction."""
@@ -50,7 +51,7 @@ class PostgresReadTx(
 
 
 class PostgresTx(
-    PostgresSearchWrites, SqlForkWrites, SqlCommitWrites, SqlBundleWrites, SqlIssueWrites, PostgresReportTableWrites,
+    PostgresSearchWrites, SqlForkWrites, SqlCommitWrites, SqlDeviceListWrites, SqlBundleWrites, SqlIssueWrites, PostgresReportTableWrites,
     PostgresReadTx,
 ):  # fmt: skip
     """A writing transaction."""

@@ -12,12 +12,12 @@ from fieldsync.store.sql.bundle_register import SqlBundleReads, SqlBundleWrites
 from fieldsync.store.sql.commit_log import SqlCommitWrites
 from fieldsync.store.sql.commit_log_queries import SqlCommitReads
 from fieldsync.store.sql.device_forks import SqlForkReads, SqlForkWrites
+from fieldsync.store.sql.device_lists import SqlDeviceListReads, SqlDeviceListWrites
 from fieldsync.store.sql.household_queries import SqlHouseholdReads
 from fieldsync.store.sql.interning import NumberCache
 from fieldsync.store.sql.issued_reports import SqlIssueReads, SqlIssueWrites
 from fieldsync.store.sql.record_writes import SqlRecordReads
 from fieldsync.store.sqlite import encryption, migrations
-from fieldsync.store.sqlite.device_lists import SqliteDeviceListReads, SqliteDeviceListWrites
 from fieldsync.store.sqlite.dialect import SQLITE
 from fieldsync.store.sqlite.full_text import SqliteSearchReads, SqliteSearchWrites
 from fieldsync.store.sqlite.report_tables import SqliteReportTableReads, SqliteReportTableWrites
@@ -36,7 +36,7 @@ class SqliteReadTx(
     SqlRecordReads,
     SqliteSearchReads,
     SqlForkReads,
-    SqliteDeviceListReads,
+    SqlDeviceListReads,
     SqlCommitReads,
     SqlBundleReads,
     SqlIssueReads,
@@ -52,7 +52,7 @@ class SqliteTx(
     SqliteSearchWrites,
     SqlForkWrites,
     SqlCommitWrites,
-    SqliteDeviceListWrites,
+    SqlDeviceListWrites,
     SqlBundleWrites,
     SqlIssueWrites,
     SqliteReportTableWrites,

@@ -8,6 +8,7 @@ from pathlib import Path
 from fieldsync.store import Store, Tx
 from tests.store.contract.channels import ChannelContract, ProjectionContract
 from tests.store.contract.commits import BundleContract, CommitContract, ServerContract
+from tests.store.contract.device_lists import DeviceListContract
 from tests.store.contract.devices import AuthorityContract, DeviceContract
 from tests.store.contract.duplicates import DuplicateContract, ReportContract
 from tests.store.contract.quarantine import QuarantineContract
@@ -22,7 +23,7 @@ NOT_HERE = {
 
 class StoreContract(
     TransactionContract, SettingContract, RecordContract, ChannelContract, ProjectionContract, CommitContract, ServerContract,
-    BundleContract, DeviceContract, AuthorityContract, DuplicateContract, QuarantineContract, ReportContract,
+    BundleContract, DeviceContract, DeviceListContract, AuthorityContract, DuplicateContract, QuarantineContract, ReportContract,
 ):  # fmt: skip
     """All roles."""
 

@@ -4,7 +4,7 @@ from fieldsync.store.contract import Device
 from fieldsync.store.sql.commit_log_queries import SqlCommitReads
 
 
-class SqliteDeviceListReads(SqlCommitReads):
+class SqlDeviceListReads(SqlCommitReads):
     """Lists of devices."""
 
     def devices_since(self, arrival: int) -> list[Device]:
@@ -31,7 +31,7 @@ class SqliteDeviceListReads(SqlCommitReads):
         return [one for one in found if one is not None]
 
 
-class SqliteDeviceListWrites(SqliteDeviceListReads):
+class SqlDeviceListWrites(SqlDeviceListReads):
     """Lists of devices, to be kept."""
 
     def set_contacted(self, device: bytes, number: int) -> None:
