@@ -22,7 +22,7 @@ from fieldsync.core.state import (
 from fieldsync.core.units import SHARED
 from fieldsync.protocol import refused_registers
 from fieldsync.protocol.channel_delta import states_payload
-from fieldsync.replica import known_contexts, merge_arrivals
+from fieldsync.replica import commit_writer, known_contexts, merge_arrivals
 from fieldsync.replica.apply import apply_states
 from fieldsync.replica.merge_rules import Rules
 from fieldsync.replica.node import Node
@@ -157,6 +157,7 @@ class RangeRepair:
             fetched += [state for state in ours.values() if state is not None]
             states = [state for state in fetched if state.record not in unsent]
             applied = apply_states(tx, self.node.rules, states, unit=self.unit, index=self.node.is_laptop)
+            commit_writer.forget_replaced_values(tx, purged.keys() - applied.rows.keys())
             if self._join and not self.node.is_laptop:
                 new = {record: row for record, row in applied.rows.items() if record not in before}
                 departures.rejoin_logged(self.node, tx, new)

@@ -29,6 +29,11 @@ class Written:
         self._pending: list[tuple[int, bytes | None]] = []  # offset and bytes; or a new size and None
         self._old: dict[int, bytes] = {}  # what is on the disk of sectors that were changed since
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether something was written and not synced."""
+        return bool(self._pending)
+
     def before_write(self, offset: int, data: bytes, read: Read) -> tuple[int, int]:
         """Note a write; see vfs.File."""
         if self.disk.off or self.disk.read_only:
@@ -125,6 +130,11 @@ class FaultyDisk:
         self._files: dict[str, Written] = {}
         self._deleted: dict[str, tuple[bytes, Written]] = {}  # whose entry is still on the disk
         vfs.mount(self)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether something was written and not synced."""
+        return any(written.is_behind for written in self._files.values())
 
     def close(self) -> None:
         """Take the disk away; what is still open fails from now on. Raises what went wrong in it."""

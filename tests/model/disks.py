@@ -98,6 +98,7 @@ def power_loss(world: World, who: str, during: list[Any], changes: int, luck: in
         ) from fault
     world.unfinished()
     if who in world.servers:
+        world.lost_power.add(who)
         world.taken(who, _sender(world, step), locked)
     _sound(world, who, held)
 
@@ -122,7 +123,7 @@ def _sound(world: World, who: str, held: set[Identity]) -> None:
         raise Broken("power", f"`check` at {who} after a power loss: {faults[:2]}")
     if who in world.servers and who not in world.copied:
         _acknowledged(world, who)
-        _given_out(world, who)
+        given_out(world, who)
 
 
 def _acknowledged(world: World, server: str) -> None:
@@ -145,7 +146,7 @@ def _acknowledged(world: World, server: str) -> None:
                     )
 
 
-def _given_out(world: World, server: str) -> None:
+def given_out(world: World, server: str) -> None:
     """See that nobody has taken arrivals that a server does not know any more: it would give the same ones out for other records."""
     with world.nodes[server].store.read() as tx:
         last = {channel.unit: channel.arrival for channel in tx.channels()}

@@ -17,6 +17,7 @@ from tests.model import (
     offices,
     pages,
     people,
+    themes,
 )
 from tests.model.operations import OPERATIONS, Step, perform
 from tests.model.stories import Failure, kept
@@ -60,8 +61,9 @@ def invent(
         for name, one in sorted(OPERATIONS.items())
         if name not in without
     }  # each history has some kinds of trouble often, and others never
+    theme = themes.draw(chance)
     steps: list[Step] = []
-    names = _people(chance)
+    names = _people(chance, theme)
     focus = chance.choice(
         [label for label, unit in sorted(cast.FIRST.items()) if _may_see(names, unit)] or sorted(cast.FIRST)
     )
@@ -80,6 +82,10 @@ def invent(
             if story and chance.random() < 0.4:
                 steps.append(story.pop(0))
                 return steps[-1]
+            seized = themes.occasion(world, theme, chance) if theme and chance.random() < themes.RATE else None
+            if seized is not None and seized.operation not in without:
+                steps.append(seized)
+                return seized
             (name,) = chance.choices(list(weights), list(weights.values()))
             arguments = OPERATIONS[name].choose(world, chance)
             if arguments is not None:
@@ -94,7 +100,7 @@ def _may_see(names: Sequence[str], unit: str) -> bool:
     return any(f"{unit}/".startswith(f"{one}/") for name in names for one in cast.PEOPLE[name][2])
 
 
-def _people(chance: random.Random) -> list[str]:
+def _people(chance: random.Random, theme: str) -> list[str]:
     """Return whose laptops there are: mostly colleagues, since people who share no records seldom meet."""
     homes = {"hq", *chance.sample(sorted(cast.BRANCHES), chance.choice((1, 1, 2, 4)))}
     near = [name for name, (home, *_) in sorted(cast.PEOPLE.items()) if home in homes]
@@ -102,6 +108,8 @@ def _people(chance: random.Random) -> list[str]:
     deciding = [name for name in near if cast.PEOPLE[name][1] == "supervisor" and name not in names]
     if deciding and chance.random() < 0.6:
         names.append(chance.choice(deciding))
+    if theme == "news" and not {"dima", "omar"}.intersection(names):
+        names.append(chance.choice(("dima", "omar")))  # they sync with headquarters
     return names if set(names) - {"huda"} else [*names, "dima"]
 
 

@@ -11,6 +11,7 @@ from fieldsync.server import administration, device_locks
 from fieldsync.server.publish_schema import publish_schema as publish_forms
 from fieldsync.topology import backups
 from tests.cast import unlock
+from tests.model.disks import given_out
 from tests.model.network import Line
 from tests.model.operations import Arguments, operation
 from tests.model.people import somebody
@@ -119,8 +120,11 @@ def reply(world: World, server: str, who: str, bundle: str) -> None:
         device = tx.device(world.nodes[who].device)
     if device is not None and device.key is not None:
         file = world.home / f"{bundle}.age"
-        bundle_sync.pack_reply(world.nodes[server], file, device)
-        world.bundles[bundle] = file, server, who
+        try:
+            bundle_sync.pack_reply(world.nodes[server], file, device)
+        finally:  # whoever finds a whole bundle takes it along, whatever became of its server
+            if file.exists():
+                world.bundles[bundle] = file, server, who
         if server == "hq" and who in world.branches:
             world.answered(who)
             for identity, fact in world.ledger.facts.items():  # it answers an old HELLO, which told of none of these
@@ -152,6 +156,8 @@ def unpack(world: World, who: str, bundle: str) -> None:
     finally:
         if who in world.servers:
             world.taken(who, sender, locked)
+    for server in sorted(world.lost_power - world.copied):
+        given_out(world, server)
 
 
 # --- copies -----------------------------------------------------------------------------------------------------------

@@ -32,7 +32,7 @@ def world() -> Iterator[World]:
 def test_lost_arrivals_are_seen(world: World) -> None:
     """Amal has taken an arrival that the branch would give out again."""
     with pytest.raises(Broken, match="has taken LAT/JBL up to"):
-        disks._given_out(world, "jbl")
+        disks.given_out(world, "jbl")
 
 
 def test_lost_acknowledgements_are_seen(world: World) -> None:

@@ -1,4 +1,4 @@
-"""Random histories against the model: a fixed number in `make test`, an hour's worth under `long`; and the kept stories."""
+"""Random histories against the model: a fixed number in `make test`, an hour's worth under `long`."""
 
 import os
 import subprocess
@@ -8,26 +8,14 @@ from pathlib import Path
 import pytest
 
 from tests.cast import ROOT
-from tests.model import stories
-from tests.model.history import invent, play
-from tests.model.shrink import shrink
-
-HISTORIES, STEPS = 44, 50
-FIRST = 1_000  # the seeds of `make test` are always the same
-
-
-def _live(seed: int, steps: int) -> None:
-    failure = invent(seed, steps)
-    if failure is not None:
-        failure = shrink(failure)
-        pytest.fail(f"seed {seed}: {failure.check}: {failure.what}\n{stories.told(failure.steps)}", pytrace=False)
+from tests.model import seeds
 
 
 @pytest.mark.timeout(300)  # a history that fails is shrunken, which takes a hundred lives
-@pytest.mark.parametrize("seed", range(FIRST, FIRST + HISTORIES))
+@pytest.mark.parametrize("seed", seeds.FIRST)
 def test_a_random_history_matches_the_model(seed: int) -> None:
     """Random people, connections, disks and clocks: nothing is lost, and every node is as the design promises."""
-    _live(seed, STEPS)
+    seeds.live(seed)
 
 
 @pytest.mark.long
@@ -36,15 +24,7 @@ def test_many_long_histories_match_the_model() -> None:
     """FIELDSYNC_HISTORIES of them (200), from FIELDSYNC_SEED on, each twice as long."""
     first = int(os.environ.get("FIELDSYNC_SEED", "1000000"))
     for seed in range(first, first + int(os.environ.get("FIELDSYNC_HISTORIES", "200"))):
-        _live(seed, 2 * STEPS)
-
-
-@pytest.mark.parametrize("file", sorted(stories.FOLDER.glob("*.json")), ids=lambda file: file.stem)
-def test_past_failures_do_not_return(file: Path) -> None:
-    """Each story failed in some version, as its file and README.md describe."""
-    story = stories.load(file)
-    failure = play(story.seed, story.people, story.steps)
-    assert failure is None, f"{failure.check}: {failure.what}\n{stories.told(story.steps)}"
+        seeds.live(seed, 2 * seeds.STEPS)
 
 
 def test_a_seed_determines_every_byte_of_the_trace(tmp_path: Path) -> None:

@@ -64,6 +64,7 @@ class World:
         self.images: dict[str, tuple[Path, str, Book]] = {}  # folder, of which node
         self.revoked: set[str] = set()
         self.copied: set[str] = set()  # nodes of which a copy was put back or cloned
+        self.lost_power: set[str] = set()  # servers
         self.book = Book()
         self.books: dict[bytes, Book] = {}  # all that headquarters ever published
         self.published_again = False  # headquarters published others after it was put back
@@ -77,6 +78,7 @@ class World:
         self.granted: defaultdict[str, set[str]] = defaultdict(set)  # the units that a laptop ever had
         self.reserved: set[str] = set()  # names that a story will give
         self.focus = ""  # the record with which most happens
+        self.fed = ""  # the server that took something new last
         self.edited: tuple[str, str, frozenset[str]] = "", "", frozenset()  # who edited what last, and which fields
         self.room = 8  # for about so many shelters
         self._ids: dict[str, tuple[tuple[int, int], set[bytes]]] = {}
@@ -206,7 +208,10 @@ class World:
     def lost_names(self) -> set[str]:
         """Return both names of fields that lost forms had renamed: laptops that had these keep the new ones (decision 0039)."""
         pairs = {pair for book in self.books.values() for pair in book.renamed.items()}
-        return {name for pair in pairs - self.book.renamed.items() for name in pair}
+        lost = {name for pair in pairs - self.book.renamed.items() for name in pair}
+        while more := {new for old, new in pairs if old in lost} - lost:  # renamed on, by forms that gave a name again
+            lost |= more
+        return lost
 
     @contextmanager
     def saving(self, name: str, kind: str, *labels: str) -> Iterator[Node]:
@@ -319,6 +324,7 @@ class World:
             fact = self.ledger.facts.get(identity)
             if server in held and identity not in before and fact is not None and fact.first_taken is None:
                 fact.first_taken = server, self.step
+                self.fed = server
                 fact.delivered_with = self.skews.get(sender, 0)
                 device = self.ledger.saved[identity].device
                 state, grants = self.news.get(server, {}).get(device, ("", fact.grants))
