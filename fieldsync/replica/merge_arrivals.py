@@ -17,9 +17,13 @@ from fieldsync.store.contract import Row
 
 
 def merged_into(tx: ReadTx, record: bytes) -> list[str]:
-    """Return the records (UUIDs) merged into a record, sorted, as a deletion records them."""
+    """Return the records (UUIDs) merged into a record, sorted, as a deletion records them: those that name it, and those behind them.
+
+    A record that was itself merged into another one has the former only.
+    """
     me = record_ids.id_text(record)
-    return sorted(gave for gave, root in tx.merge_targets.items() if root == me != gave)
+    direct = {record_ids.id_text(one) for one in tx.merged_into([me])}
+    return sorted(direct | {gave for gave, root in tx.merge_targets.items() if root == me} - {me})
 
 
 def reopen_merges(tx: Tx, touched: Touched) -> dict[bytes, int]:

@@ -40,8 +40,19 @@ def release_departed(sender: Sender, tx: Tx) -> None:
             and row.state.record not in unsent
             and all(lowest.get(units[n], arrival) >= arrival for n, arrival in tx.departure_entries(row.n))
         ]
+        _note_departures(tx, rows)
         _purge_rows(tx, rows)
     _accept_unnamed(sender, tx)
+
+
+def _note_departures(tx: Tx, rows: Sequence[Row]) -> None:
+    """Keep which channels records left: a laptop may get them again from the upstream server, which has not heard of it yet."""
+    left: dict[int, list[bytes]] = {}
+    for row in rows:
+        for channel, _ in tx.departure_entries(row.n):
+            left.setdefault(channel, []).append(row.state.record)
+    for channel, records in left.items():
+        tx.note_unheld(channel, records)
 
 
 def _accept_unnamed(sender: Sender, tx: Tx) -> None:

@@ -97,7 +97,7 @@ class ChannelReads(Protocol):
         """Return the channels that a record (by its number) has left."""
 
     def channels_never_held(self, record: bytes) -> list[int]:
-        """Return the channels that a record has left without ever having been in them here."""
+        """Return the channels that a record left without having been in them here, or before it was released here."""
 
     @property
     def further_placements(self) -> dict[int, dict[int, int]]:
@@ -130,7 +130,7 @@ class ChannelWrites(ChannelReads, Protocol):
         """
 
     def note_unheld(self, channel: int, records: Iterable[bytes]) -> None:
-        """Record departures of records that are not here, to inform laptops that have them from elsewhere."""
+        """Record departures of records that are not here (any more), to inform laptops that have them from elsewhere."""
 
     def add_gone_entry(self, channel: int, n: int) -> None:
         """Announce to a channel's devices that a record (by its number) is not in it, whatever they have."""
