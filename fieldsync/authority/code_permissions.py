@@ -56,19 +56,19 @@ class CodeChecks(ValueChecks):
             return False
         leaf, letters, _ = parts
         placed = codes.unit_leaf(unit) == leaf if isinstance(unit, str) else anywhere
-        return placed and (letters == self.device.letters or letters in self._family_letters)
+        return placed and (letters == self.device.letters or self._has_letters(letters))
 
     @cached_property
-    def _family_letters(self) -> frozenset[str]:
-        """The letters of the device's family; of a branch those of its devices too, as it writes again what copied ones wrote."""
-        family, grants = self.tx.device_family(self.device.id), self.device.grants
-        known = (
-            one.letters
-            for one in self.tx.devices()
-            if one.id in family or (self._by_server and all(covering_grant(grants, grant.unit) for grant in one.grants))
-        )
-        return frozenset(
-            letters for letters in (*known, device_letters.first_letters(self.tx, self.device.id)) if letters
+    def _copies(self) -> set[bytes]:
+        return self.tx.device_family(self.device.id)
+
+    def _has_letters(self, letters: str) -> bool:
+        """Whether letters are of the device's family; of a branch also of its devices, as it writes again what copied ones wrote."""
+        grants = self.device.grants
+        return letters == device_letters.first_letters(self.tx, self.device.id) or any(
+            one.id in self._copies
+            or (self._by_server and all(covering_grant(grants, grant.unit) for grant in one.grants))
+            for one in self.tx.devices_lettered(letters)
         )
 
     def _is_decided(self, commit: Commit) -> bool:

@@ -107,11 +107,9 @@ def stated_heads(peer: Peer) -> Stated:
 
 def unsent_changes(tx: ReadTx, branch: bytes, after: int) -> list[tuple[bytes, AuthorityChange]]:
     """Return the changes of devices not yet sent to a branch."""
-    changed = tx.last_changes()
     return [
         (said.device, change)
         for _, said in enrolments.changed_enrolments(tx, after)
-        if said.device in changed
         for change in tx.authority_changes(said.device)
         if tx.stated_change(change.n, branch) is None
     ]

@@ -89,7 +89,7 @@ def _decided_dots(row: Row) -> set[Dot]:
 def summarise_receipts(node: Node, tx: ReadTx) -> CommitCounts:
     """Return how far all commits of this laptop have come, or all that a server holds of its devices."""
     names = {server.id: server.name for server in tx.servers()}
-    devices = [one for one in tx.devices() if one.head and (one.id == node.device or not node.is_laptop)]
+    devices = [one for one in tx.devices_with_commits() if one.id == node.device or not node.is_laptop]
     received = dict.fromkeys(names.values(), 0)
     here = in_bundle = refused = 0
     for device in devices:

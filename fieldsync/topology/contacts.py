@@ -25,6 +25,7 @@ def note_contact(tx: Tx, device: bytes, hello: Hello, skew: int, now: int) -> No
 def _keep_contact(tx: Tx, device: bytes, contact: Contact, now: int) -> None:
     number = max(tx.settings.last_contact + 1, now)  # later than any number that a store had which was restored
     tx.settings.last_contact = number
+    tx.set_contacted(device, number)
     tx.peer_settings(device).contact = Contact(number, contact.at, contact.skew, contact.report, contact.via)
 
 
@@ -32,11 +33,10 @@ def report_frames(tx: ReadTx, node: Node, server: bytes) -> Iterator[Peer]:
     """Yield contacts with devices below this branch that an upstream server has not acknowledged."""
     told = tx.peer_settings(server).reported_cursor
     fresh = []
-    for device in tx.devices():
-        contact = tx.peer_settings(device.id).contact
-        if contact is not None and contact.number > told and device.id not in (node.device, server):
-            fresh.append(ReportBelow(contact.number, device.id, contact.at, contact.skew, contact.report))
-    fresh.sort(key=lambda one: one.number)
+    for device in tx.devices_contacted(told):
+        contact = tx.peer_settings(device).contact
+        if contact is not None and device not in (node.device, server) and tx.device(device) is not None:
+            fresh.append(ReportBelow(contact.number, device, contact.at, contact.skew, contact.report))
     for start in range(0, len(fresh), _PART):
         yield Peer(reports=tuple(fresh[start : start + _PART]))
 

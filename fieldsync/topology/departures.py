@@ -100,7 +100,7 @@ def _purge_rows(tx: Tx, rows: Sequence[Row]) -> None:
 def take_returned(node: Node, tx: Tx, rows: Mapping[bytes, Row], before: Container[bytes]) -> None:
     """Restore to records that are new here (not `before`) the local data that was deleted with them."""
     new = {record: row for record, row in rows.items() if record not in before}
-    heads = {device.id: device.head for device in tx.devices() if device.head} if new else {}
+    heads = {device.id: device.head for device in tx.devices_with_commits()} if new else {}
     if not heads:
         return  # nothing is new, or nothing was ever written here
     rejoin_logged(node, tx, new)
@@ -126,7 +126,7 @@ def _arrivals_taken(sender: Sender, tx: Tx, units: list[str]) -> dict[str, int]:
     A device that never synced here has nothing from here; a revoked one gets nothing any more.
     """
     lowest: dict[str, int] = {}
-    for device in tx.devices():
+    for device in tx.devices_with_hello():
         told = tx.last_hello(device.id)
         if told is None or device.state != "enrolled" or device.id in (sender.node.device, sender.server.id):
             continue

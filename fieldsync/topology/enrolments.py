@@ -37,11 +37,11 @@ _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 def changed_enrolments(tx: ReadTx, after: int) -> list[tuple[int, Enrolment]]:
     """Return (arrival, enrolment) of the devices that changed here since an arrival."""
-    changed = tx.last_changes()
 
     def told(device: bytes) -> tuple[int, int, int]:
-        change = changed.get(device)
-        return (change.number, change.until, tx.lost_since(device) or 0) if change is not None else (0, 0, 0)
+        for change in tx.authority_changes(device)[:1]:
+            return change.number, change.until, tx.lost_since(device) or 0
+        return 0, 0, 0
 
     return [
         (
@@ -52,8 +52,8 @@ def changed_enrolments(tx: ReadTx, after: int) -> list[tuple[int, Enrolment]]:
                 d.enrolled_by or b"", *told(d.id),
             ),
         )
-        for d in sorted(tx.devices(), key=lambda d: d.arrival)
-        if d.key is not None and d.arrival > after
+        for d in tx.devices_since(after)
+        if d.key is not None
     ]  # fmt: skip
 
 

@@ -97,8 +97,8 @@ def receipt_frames(sender: Sender, after: Mapping[bytes, int]) -> Iterator[bytes
     with node.store.read() as tx:
         lacked = [
             (one, after.get(one.id, tx.acknowledged_seq(server, one.id)))
-            for one in tx.devices()
-            if one.head and one.id not in (node.device, server)
+            for one in tx.devices_with_commits()
+            if one.id not in (node.device, server)
         ]
         lacked = [(one, since) for one, since in lacked if one.head > since]
         heads = [(one.id, one.head, one.chain or b"") for one, _ in lacked]

@@ -82,7 +82,7 @@ def _fork_chain(tx: Tx, device: Device, heir: bytes) -> bytes:
 def may_repeat(tx: ReadTx, device: Device, *, by_server: bool) -> set[bytes]:
     """Return the devices whose commits a device may re-issue: a copy's family; for a server, copied devices."""
     if by_server:
-        return {one.id for one in tx.devices() if one.copy_of is not None} - {device.id}
+        return {one.id for one in tx.successors()} - {device.id}
     return (
         tx.device_family(device.id) - {device.id} if device.state == "forked" or device.copy_of is not None else set()
     )
@@ -178,11 +178,12 @@ def forked_after(tx: ReadTx) -> dict[bytes, int]:
     Of shared successors: the number after which all commits were refused here as already re-issued; nodes withdraw these.
     """
     found: dict[bytes, int] = {}
-    for device in tx.devices():
+    copies = tx.successors()
+    for device in copies:
         if device.copy_of is not None and device.copied_after is not None:
             found[device.copy_of] = min(device.copied_after, found.get(device.copy_of, device.copied_after))
-    for device in tx.devices():
-        if device.copy_of is not None and device.state == "forked":
+    for device in copies:
+        if device.state == "forked":
             again = {seq for seq, code, _ in tx.refusals(device.id) if code == errors.SaidAgain.code}
             last = device.head
             while last in again:

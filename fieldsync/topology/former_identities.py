@@ -72,7 +72,7 @@ def question_frames(sender: Sender, after: Mapping[bytes, int] = MappingProxyTyp
         others = upstream.carried_devices(tx, node, server)
         lacked = [one for one in others if one.head > after.get(one.id, tx.acknowledged_seq(server, one.id))]
         heads = tuple((one.id, one.head, (one.chain or b"")[:8]) for one in lacked)
-        known = [tx.device(node.device), *(tx.device(one.copy_of) for one in tx.devices() if one.copy_of)]
+        known = [tx.device(node.device), *(tx.device(one.copy_of) for one in tx.successors() if one.copy_of)]
         named = tuple(
             Former(one.key, one.copy_of or b"", one.letters or "", tx.peer_settings(one.id).succession_proof)
             for one in {one.id: one for one in [*others, *known] if one is not None}.values()

@@ -6,11 +6,13 @@ key replaces the older one.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from operator import attrgetter
 
 import msgspec
 
 from fieldsync.store import ReadTx, Tx
+from fieldsync.store.contract import Device
 from fieldsync.topology import enrolments
 from fieldsync.wire import messages
 from fieldsync.wire.messages import Reserved
@@ -151,11 +153,16 @@ def _entries_of_branch(tx: ReadTx, branch: bytes, said: Iterable[Reserved], via:
     A device may be introduced in the same request, after the hello with its pieces.
     """
     itself, brought = tx.device(branch), tx.peer_settings(branch).carried
-    devices = {device.id: device for device in tx.devices() if device.key is not None}
-    invented = (piece for piece in _load_entries(tx, UP) if piece.via == via and piece.source not in devices)
+
+    @cache
+    def enrolled(source: bytes) -> Device | None:
+        known = tx.device(source)
+        return known if known is not None and known.key is not None else None
+
+    invented = (piece for piece in _load_entries(tx, UP) if piece.via == via and enrolled(piece.source) is None)
     room = MOST_UNKNOWN - sum(map(entry_size, invented))
     for piece in said:
-        known = devices.get(piece.source)
+        known = enrolled(piece.source)
         if known is None:
             room -= entry_size(piece)
             if room >= 0:

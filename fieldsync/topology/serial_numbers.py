@@ -49,8 +49,8 @@ def give_numbers(node: Node, tx: Tx, rows: Iterable[Row]) -> None:
 
 def _branch_units(node: Node, tx: Tx, office: str | None) -> Sequence[str]:
     """Return the units of the branches below this server."""
-    branches = (one for one in tx.devices() if one.id != node.device and one.state == "enrolled")
-    units = (grant.unit for one in branches for grant in one.grants if grant.role == BRANCH)
+    branches = (one for one in map(tx.device, sorted(tx.branches() - {node.device})) if one is not None)
+    units = (grant.unit for one in branches if one.state == "enrolled" for grant in one.grants if grant.role == BRANCH)
     return [unit for unit in units if office is None or (is_within(unit, office) and unit != office)]
 
 

@@ -4,7 +4,7 @@ A branch is a server that is enrolled at another one with the role `branch`; tow
 """
 
 import hashlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from itertools import takewhile
 
 from msgspec import Struct
@@ -78,7 +78,7 @@ def note_servers_above(tx: Tx, server: bytes, servers: ServersAbove) -> None:
 
 def lacks_commits(tx: ReadTx, server: bytes) -> bool:
     """Return whether an upstream server lacks commits that this branch holds."""
-    return any(d.head > tx.acknowledged_seq(server, d.id) for d in tx.devices() if d.head)
+    return any(d.head > tx.acknowledged_seq(server, d.id) for d in tx.devices_with_commits())
 
 
 def lacks_commits_of_others(tx: ReadTx, node: Node, server: bytes) -> bool:
@@ -109,7 +109,7 @@ def carried_devices(tx: ReadTx, node: Node, server: bytes) -> list[Device]:
 
     A laptop whose former key was given up before 0.2 cannot prove what that had written.
     """
-    others = [device for device in tx.devices() if device.head and device.id not in (node.device, server)]
+    others = [device for device in tx.devices_with_commits() if device.id not in (node.device, server)]
     return [one for one in others if tx.has_chain_signature(one.id, one.head)] if node.is_laptop else others
 
 
@@ -304,14 +304,33 @@ def note_carried(tx: Tx, branch: bytes, proved: Mapping[bytes, int]) -> None:
         tx.peer_settings(branch).carried = news
 
 
-def devices_of_branch(tx: ReadTx, branch: Device) -> set[bytes]:
-    """Return the devices that are a branch's business: those that work in its units, and those whose commits it has brought."""
-    within = {one.id for one in tx.devices() if any(covering_grant(branch.grants, grant.unit) for grant in one.grants)}
-    return within.union(*(tx.peer_settings(one).carried for one in tx.device_family(branch.id)))
+class BranchDevices(Container[bytes]):
+    """The devices that are a branch's business: those that work in its units, and those whose commits it has brought."""
+
+    def __init__(self, tx: ReadTx, branch: Device) -> None:
+        self._brought = set[bytes]().union(*(tx.peer_settings(one).carried for one in tx.device_family(branch.id)))
+        self._tx = tx
+        self._grants = branch.grants
+        self._within: dict[bytes, bool] = {}
+
+    def __contains__(self, device: object) -> bool:
+        if not isinstance(device, bytes):
+            return False
+        if device not in self._within:
+            known = self._tx.device(device)
+            self._within[device] = known is not None and self._works_in_units(known)
+        return device in self._brought or self._within[device]
+
+    def all_ids(self) -> set[bytes]:
+        """Return all of them, which reads all devices."""
+        return {one.id for one in self._tx.devices() if self._works_in_units(one)} | self._brought
+
+    def _works_in_units(self, device: Device) -> bool:
+        return any(covering_grant(self._grants, grant.unit) for grant in device.grants)
 
 
 def _earlier_refusals(
-    tx: ReadTx, branch: Device, hello: messages.Hello, fresh: Collection[bytes], mine: set[bytes], *, whole: bool
+    tx: ReadTx, branch: Device, hello: messages.Hello, fresh: Collection[bytes], mine: BranchDevices, *, whole: bool
 ) -> Iterator[Peer]:
     """Yield earlier verdicts on commits of devices that a branch brings for the first time, or again (`fresh`).
 
@@ -319,9 +338,10 @@ def _earlier_refusals(
     """
     again = set(fresh)
     if whole:
-        home = {one for one in mine if (known := tx.device(one)) is not None and enrolments.is_within(branch, known)}
-        again |= {one for one in mine if one not in home or tx.former_grants(one)}
-    found = [row for one in sorted(again & mine) for row in tx.verdicts_since(0, one) if row[0] <= hello.judged]
+        ids = mine.all_ids()
+        home = {one for one in ids if (known := tx.device(one)) is not None and enrolments.is_within(branch, known)}
+        again |= {one for one in ids if one not in home or tx.former_grants(one)}
+    found = [row for one in sorted(again) if one in mine for row in tx.verdicts_since(0, one) if row[0] <= hello.judged]
     for start in range(0, len(found), _PART):
         yield Peer(refused=tuple(row[1:] for row in found[start : start + _PART]))
 
@@ -349,11 +369,11 @@ def branch_parts(
     """
     mark = tx.peer_settings(branch.id).mark
     changed = enrolments.changed_enrolments(tx, hello.devices) if news else []
-    devices = tx.devices()
-    asked = [d for d in devices if (whole or d.id in brought.devices) and d.key is not None and d.id != node.device]
+    devices = tx.devices() if whole else [d for d in map(tx.device, brought.devices) if d is not None]
+    asked = [d for d in sorted(devices, key=lambda d: d.n) if d.key is not None and d.id != node.device]
     heads = list(heads_of(tx, asked, tx.peer_settings(branch.id).carried))
     parted = other_histories_of(tx, asked)
-    refused, mine = tx.verdicts_since(hello.judged), devices_of_branch(tx, branch)
+    refused, mine = tx.verdicts_since(hello.judged), BranchDevices(tx, branch)
     receipts = tx.receipts_since(hello.passed)
     for start in range(0, len(changed), _PART):
         part = changed[start : start + _PART]

@@ -69,6 +69,24 @@ class DeviceReads(Protocol):
     def devices(self) -> list[Device]:
         """Return all devices that this node has heard of."""
 
+    def devices_since(self, arrival: int) -> list[Device]:
+        """Return the devices with a key that changed since an arrival, in that order."""
+
+    def devices_with_commits(self) -> list[Device]:
+        """Return the devices whose commits are here."""
+
+    def devices_lettered(self, letters: str) -> list[Device]:
+        """Return the devices that have these letters."""
+
+    def successors(self) -> list[Device]:
+        """Return the devices that succeed another one, those of the same one together."""
+
+    def devices_contacted(self, after: int) -> list[bytes]:
+        """Return the devices whose last contact has a number above `after`, in the order of these numbers."""
+
+    def devices_with_hello(self) -> list[Device]:
+        """Return the devices whose last hello is stored."""
+
     def branches(self) -> set[bytes]:
         """Return the devices that are branches."""
 
@@ -128,6 +146,9 @@ class DeviceWrites(DeviceReads, Protocol):
 
     def set_enrolment(self, device: bytes, person: str, grants: Sequence[Grant], state: str, changed: int) -> None:
         """Apply another server's data on an enrolled device."""
+
+    def set_contacted(self, device: bytes, number: int) -> None:
+        """Set the number of a device's last contact."""
 
     def use_nonce(self, device: bytes, issued: int, at: int) -> bool:
         """Take a nonce handed out at `issued` (microseconds): true once, false for it and all older ones after."""
