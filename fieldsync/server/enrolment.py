@@ -44,7 +44,8 @@ def enrol_device(node: Node, asked: messages.JoinRequest) -> messages.JoinAnswer
                 raise errors.InviteInvalid(reason="expired")
             if known is not None and known.key is not None:
                 raise errors.InviteInvalid(reason="enrolled")
-            tx.use_invite(asked.invite, now, device)
+            if not tx.use_invite(asked.invite, now, device):  # another process was quicker
+                raise errors.InviteInvalid(reason="used")
             first = upstream.enrol_invited(tx, asked, person, grants, now)
             tx.set_enrolled_by(device, node.device)
         else:  # the answer was lost

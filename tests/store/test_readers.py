@@ -122,3 +122,22 @@ def test_the_contract_exposes_no_sql() -> None:
     assert not {"sql", "many", "connection", "device_number", "author_number", "store_setting", "stored_setting"} & {
         *dir(ReadTx), *dir(Tx), *dir(Store),
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("fails", [True, False])
+def test_a_number_is_told_to_others_once_it_is_committed(tmp_path: Path, fails: bool) -> None:
+    """A reader beside the writer knows none; after a rollback it is nobody's, after a commit the device's."""
+    store = SqliteStore(tmp_path, KEY, create=True, shared=True)
+    with suppress(ZeroDivisionError), store.write() as tx:
+        number = tx.device_number(SAMAR)
+        assert tx.known_device(SAMAR) == number > 0
+        assert tx.device_id(number) == SAMAR
+        with store.read() as beside:
+            assert beside.known_device(SAMAR) == 0
+        if fails:
+            raise ZeroDivisionError
+    with store.read() as tx:
+        assert tx.known_device(SAMAR) == (0 if fails else number)
+    with store.write() as tx:
+        assert tx.device_number(STRANGER) == number + (not fails)
+    store.close()

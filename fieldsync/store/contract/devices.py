@@ -156,8 +156,8 @@ class DeviceWrites(DeviceReads, Protocol):
     def add_invite(self, id: bytes, secret: bytes, person: str, grants: Sequence[Grant], expires: int) -> None:
         """Keep an invite: the hash of its secret, for whom, what for, until when (milliseconds)."""
 
-    def use_invite(self, id: bytes, at: int, device: bytes) -> None:
-        """Mark an invite as used by a device."""
+    def use_invite(self, id: bytes, at: int, device: bytes) -> bool:
+        """Mark an invite as used by a device: true once, false where it is not known or was used meanwhile."""
 
     def batch_copies(self) -> AbstractContextManager[None]:
         """Work out once, at the end, what several changes of devices mean for their copies."""

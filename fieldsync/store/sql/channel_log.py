@@ -145,8 +145,14 @@ class SqlChannelWrites(SqlChannelReads, SqlPlacementWrites):
         self._counters: dict[int, list[int]] = {}
 
     def channel_number(self, unit: str) -> int:
-        row = self.sql("SELECT n FROM channel WHERE unit = ?", (unit,)).fetchone()
-        return int((row or self.sql("INSERT INTO channel (unit) VALUES (?) RETURNING n", (unit,)).fetchone())[0])
+        known = "SELECT n FROM channel WHERE unit = ?"
+        row = (
+            self.sql(known, (unit,)).fetchone()
+            or self.sql(
+                "INSERT INTO channel (unit) VALUES (?) ON CONFLICT (unit) DO NOTHING RETURNING n", (unit,)
+            ).fetchone()
+        )
+        return int((row or self.sql(known, (unit,)).fetchone())[0])  # another process was quicker
 
     # --- entering and leaving ---
 

@@ -168,5 +168,6 @@ class SqlCommitWrites(SqlCommitReads, SqlDeviceWrites):
         text = msgspec.json.encode(list(grants)).decode()
         self.sql("INSERT INTO invite VALUES (?,?,?,?,?,NULL,NULL)", (id, secret, person, text, expires))
 
-    def use_invite(self, id: bytes, at: int, device: bytes) -> None:
-        self.sql("UPDATE invite SET used = ?, device = ? WHERE id = ? AND used IS NULL", (at, device, id))
+    def use_invite(self, id: bytes, at: int, device: bytes) -> bool:
+        used = self.sql("UPDATE invite SET used = ?, device = ? WHERE id = ? AND used IS NULL", (at, device, id))
+        return used.rowcount == 1

@@ -194,9 +194,12 @@ class SqlDuplicateWrites(SqlDuplicateReads, SqlNumberWrites):
         for start in range(0, len(standing), _AT_ONCE):  # in one text: much quicker than one by one
             several = dump_json(standing[start : start + _AT_ONCE]).decode()
             self.sql(f"INSERT INTO block {self.dialect.each_number()} WHERE true ON CONFLICT DO NOTHING", (several,))
-        last = max(numbers, default=0)
-        self.sql("INSERT INTO unpaired SELECT n FROM unkeyed WHERE n <= ? ON CONFLICT DO NOTHING", (last,))
-        self.sql("DELETE FROM unkeyed WHERE n <= ?", (last,))
+        # just these: another process may meanwhile have added one with a lower number
+        these = dump_json(list(numbers)).decode()
+        moved = self.sql(
+            f"DELETE FROM unkeyed WHERE n IN ({self.dialect.each_number()}) RETURNING n", (these,)
+        ).fetchall()
+        self.many("INSERT INTO unpaired VALUES (?) ON CONFLICT DO NOTHING", moved)
 
     def forget_blocks(self, n: int, type: str, doc: Document) -> None:
         """Forget a record's blocks and pairs."""

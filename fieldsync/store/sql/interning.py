@@ -9,16 +9,22 @@ _TABLES = {"device": "id", "author": "name"}
 
 
 class NumberCache:
-    """Looked-up numbers, shared by all transactions of a store."""
+    """Committed numbers that were looked up, shared by all transactions of a store."""
 
     def __init__(self) -> None:
         self.of: dict[str, dict[Any, int]] = {table: {} for table in _TABLES}
         self.back: dict[str, dict[int, Any]] = {table: {} for table in _TABLES}
 
     def clear(self) -> None:
-        """Drop all: numbers given out in a transaction that failed are not taken."""
+        """Forget all."""
         for known in (*self.of.values(), *self.back.values()):
             known.clear()
+
+    def add(self, other: "NumberCache") -> None:
+        """Add what another one has."""
+        for table in _TABLES:
+            self.of[table].update(other.of[table])
+            self.back[table].update(other.back[table])
 
 
 class SqlNumberReads:
@@ -28,7 +34,7 @@ class SqlNumberReads:
 
     def __init__(self, connection: Connection, numbers: NumberCache) -> None:
         self.sql = connection.execute
-        self._numbers = numbers
+        self._numbers = self._found = numbers
         self._device_ids, self._author_names = numbers.back["device"], numbers.back["author"]
 
     def known_device(self, device: bytes) -> int:
@@ -46,29 +52,34 @@ class SqlNumberReads:
         return found
 
     def _known_number(self, table: str, name: object) -> int | None:
-        n = self._numbers.of[table].get(name)
+        n = self._numbers.of[table].get(name) or self._found.of[table].get(name)
         if n is None:
             row = self.sql(f"SELECT n FROM {table} WHERE {_TABLES[table]} = ?", (name,)).fetchone()
             if row is None:
                 return None
-            n = self._numbers.of[table][name] = int(row[0])
+            n = self._found.of[table][name] = int(row[0])
         return n
 
     def _name_of_number(self, table: str, n: int) -> Any:
-        known = self._numbers.back[table]
+        known = self._found.back[table]
         if n not in known:
             known[n] = self.sql(f"SELECT {_TABLES[table]} FROM {table} WHERE n = ?", (n,)).fetchone()[0]
         return known[n]
 
 
 class SqlNumberWrites(SqlNumberReads):
-    """A transaction that gives numbers out."""
+    """A transaction that gives numbers out, and keeps those to itself that it found until it has committed."""
 
     def __init__(self, connection: Connection, numbers: NumberCache) -> None:
         super().__init__(connection, numbers)
+        self._found = NumberCache()
         self.many = connection.executemany
         self.connection = connection
         self._device_numbers, self._author_numbers = numbers.of["device"], numbers.of["author"]
+
+    def publish_numbers(self) -> None:
+        """Let other transactions know the numbers that this one found: it has committed."""
+        self._numbers.add(self._found)
 
     def device_number(self, device: bytes) -> int:
         """Return a device's local number, giving it one if it is new."""
@@ -83,7 +94,10 @@ class SqlNumberWrites(SqlNumberReads):
     def _give_number(self, table: str, name: object) -> int:
         n = self._known_number(table, name)
         if n is None:
-            made = self.sql(f"INSERT INTO {table} ({_TABLES[table]}) VALUES (?) RETURNING n", (name,))
-            n = int(made.fetchone()[0])
-            self._numbers.of[table][name] = n
+            column = _TABLES[table]
+            made = self.sql(
+                f"INSERT INTO {table} ({column}) VALUES (?) ON CONFLICT ({column}) DO NOTHING RETURNING n", (name,)
+            ).fetchone()  # none where another process was quicker
+            n = int((made or self.sql(f"SELECT n FROM {table} WHERE {column} = ?", (name,)).fetchone())[0])
+            self._found.of[table][name] = n
         return n

@@ -138,8 +138,8 @@ class SqliteStore:
             try:
                 yield tx
                 self._writer.execute("COMMIT")
+                tx.publish_numbers()
             except BaseException:
-                self._numbers.clear()
                 tx.undo_in_memory()
                 if self._writer.in_transaction:
                     self._writer.execute("ROLLBACK")
@@ -147,6 +147,7 @@ class SqliteStore:
 
     def write_together(self, works: Sequence[Callable[[SqliteTx], Any]]) -> list[Any]:
         done: list[Any] = []
+        kept: list[SqliteTx] = []
         with self.write() as together:
             for work in works:
                 self._writer.execute("SAVEPOINT work")
@@ -155,14 +156,16 @@ class SqliteStore:
                 try:
                     with self._translate_errors():
                         done.append(work(tx))
+                    kept.append(tx)
                 except Exception as fault:
                     if not self._writer.in_transaction:
                         raise  # SQLite has taken back all of it
                     self._writer.execute("ROLLBACK TO work")
-                    self._numbers.clear()
                     tx.undo_in_memory()
                     done.append(fault)
                 self._writer.execute("RELEASE work")
+        for tx in kept:
+            tx.publish_numbers()
         return done
 
     @contextmanager

@@ -15,6 +15,15 @@ def name(which: int) -> str:
 class DuplicateContract(Contract):
     """Records that may be one."""
 
+    def test_only_the_given_records_leave_the_queue_of_those_without_blocks(self, store: Store) -> None:
+        """One with a lower number that another process added meanwhile stays in it."""
+        with store.write() as tx:
+            for which in (1, 2, 3):
+                put(tx, which, family_name="حسن")
+            low, *others = tx.records_without_blocks(9)
+            tx.put_blocks(others, [])
+            assert (tx.records_without_blocks(9), tx.records_without_pairs(9)) == ([low], others)
+
     def test_records_are_compared_block_by_block(self, store: Store) -> None:
         """Blocks are built first, then records are compared; a pair stays until it is decided or dropped."""
         with store.write() as tx:
