@@ -65,7 +65,7 @@ class PostgresStore:
             try:
                 if not durable:
                     raw.execute("SET LOCAL synchronous_commit = off")
-                raw.execute("SELECT pg_advisory_xact_lock($1)", (WRITER_LOCK,))
+                self._lock_writers(raw)
                 yield tx
                 (wrote,) = raw.execute("SELECT pg_current_xact_id_if_assigned() IS NOT NULL").fetchone() or (False,)
                 raw.execute("COMMIT")
@@ -78,6 +78,10 @@ class PostgresStore:
                     raw.execute("ROLLBACK")
                 tx.end_reports(keep=False)
                 raise
+
+    def _lock_writers(self, raw: psycopg.Connection[Any]) -> None:
+        """Wait until no other transaction writes: numbers are committed in the order in which they are given out."""
+        raw.execute("SELECT pg_advisory_xact_lock($1)", (WRITER_LOCK,))
 
     def write_together(self, works: Sequence[Callable[[PostgresTx], Any]]) -> list[Any]:
         done: list[Any] = []
