@@ -23,7 +23,7 @@ test: $(READY) lint
 
 # all that is repeated on PostgreSQL, of which `make test` runs a third
 test-postgresql: $(READY)
-	FIELDSYNC_TEST_SHARE=all $(BIN)/python -m pytest -m "not long" $(PARALLEL) -k postgresql tests/server tests/store
+	FIELDSYNC_TEST_SHARE=all $(BIN)/python -m pytest -m "not long" $(PARALLEL) -k postgresql tests/server tests/reports tests/store
 
 # SEEDS random histories of the whole tree, from seed FROM on; what fails is shrunken and kept in the folder failures
 simulate: $(READY)

@@ -20,12 +20,16 @@ _WORD = re.compile(r"\w+")
 def refresh_tables(node: Node, report: Report, progress: Progress | None = None) -> bool:
     """Bring this node's sheets up to date; False where a report is to read the records themselves.
 
-    On laptops there are none: their stores are small. A report of the office's own that asks for all columns needs them all.
+    On laptops there are none: their stores are small. A report of the office's own that asks for all columns needs them all;
+    where reports can read their tables only, these get all columns.
     """
-    if node.is_laptop or (report.own and _ALL.search(report.sql)):
+    everything = report.own and _ALL.search(report.sql) is not None
+    if node.is_laptop or (everything and not node.store.reports_need_tables):
         return False
     mark = node.forms.hex()
     wanted = _wanted_fields(node, [*definitions.available_reports(node.home, usable=True).values(), report])
+    if everything:
+        wanted |= _all_fields(node, report)
     while True:
         _make_tables(node, wanted, mark, progress)
         with node.store.write(durable=False) as tx:
@@ -77,6 +81,16 @@ def _wanted_fields(node: Node, reports: Iterable[Report]) -> Wanted:
         name: [
             (field.name, field.type == "ref") for field in kind.fields.values() if _is_stored(field.name, kind, words)
         ]
+        for name, kind in node.schema.types.items()
+        if name in words
+    }
+
+
+def _all_fields(node: Node, report: Report) -> Wanted:
+    """Return all stored fields of the types that a report names."""
+    words = set(_WORD.findall(report.sql))
+    return {
+        name: [(field.name, field.type == "ref") for field in kind.fields.values() if field.kind != "derived"]
         for name, kind in node.schema.types.items()
         if name in words
     }

@@ -69,9 +69,11 @@ class Store(Protocol):
     """A node's store, open.
 
     serves_many: whether several processes may serve it at the same time.
+    reports_need_tables: whether reports can read their tables only, and not the records themselves.
     """
 
     serves_many: bool
+    reports_need_tables: bool
 
     def close(self) -> None:
         """Close it."""

@@ -31,6 +31,7 @@ class PostgresStore:
     """A store in a database that other processes work on at the same time."""
 
     serves_many = True
+    reports_need_tables = True
 
     def __init__(self, address: str, key: bytes, home: Path, *, create: bool = False) -> None:
         connection.check_address(address)

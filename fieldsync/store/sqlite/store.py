@@ -95,6 +95,7 @@ class SqliteStore:
     """
 
     serves_many = False
+    reports_need_tables = False
 
     def __init__(
         self,
