@@ -21,6 +21,8 @@ from tests.conftest import Cast
 from tests.reports.desk import Desk
 from tests.scale import examples
 
+# of the tables in a store's file; test_database_tables.py has those beside a database
+pytestmark = pytest.mark.parametrize("headquarters_store", ["file"], indirect=True)
 SHOWN = ("coverage", "quality", "changes")
 STEPS = st.lists(
     st.tuples(st.sampled_from(("person", "home", "edit", "move", "remove", "merge", "look", "report")), st.integers(0, 30)),
