@@ -150,6 +150,7 @@ class RangeRepair:
             if self.node.is_laptop:  # what nobody has applied stays with whoever wrote it
                 kept = tx.unapplied_records() - {state.record for state in fetched}
                 tx.release_records(purged.pop(record) for record in kept & purged.keys())
+                tx.settings.purges += bool(purged)
             else:  # its laptops are to hear of it
                 tx.release_records(purged.pop(record) for record in self._gone & purged.keys())
             tx.purge_records(purged.values())

@@ -316,6 +316,10 @@ def sync_once(
     with node.store.write(durable=False) as tx:
         tx.set_server(chosen.id, synced=node.clock())
         remaining = queries.count_unsent(node, tx, chosen)
+        purged = tx.settings.purges
+    if purged:
+        with suppress(errors.DiskFull, errors.StoreBusy):  # then after the next sync
+            node.store.run_maintenance()
     ended = talk.client.ended
     over = ended is None or ended.partial
     digest = "healed" if tally.differing else "equal"

@@ -269,6 +269,8 @@ class NodeSettings(SettingsView):
     )  # the claim of ours, which was merged into others of the same number
     known_texts = EntryFamily("form texts ", BYTES)  # of forms that were in force: the short hashes of their texts
 
+    purges = Setting("purges", NUMBER)  # of a laptop, since its pages were last cleared of what these left there
+
     upstream = Setting("upstream", MAYBE_BYTES)  # this server's upstream
     upstream_grants = Setting("upstream_grants", GRANTS)  # what it lets this one do
     address = Setting("address", TEXT)

@@ -88,6 +88,8 @@ def release_from_laptop(node: Node, tx: Tx, rows: Sequence[Row], unit: str | Non
     node.departed_names.update((row.state.record, related.name_of(row)) for row in gone)
     tx.release_records(row for row in rows if row.state.record in kept and row.channels != [tx.departed_channel])
     _purge_rows(tx, gone)
+    if gone:
+        tx.settings.purges += 1
     commit_writer.forget_replaced_values(tx, [row.state.record for row in gone])
     merge_arrivals.reopen_after_release(tx, kept)
 

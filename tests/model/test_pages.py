@@ -1,14 +1,16 @@
 """The check of stores' pages sees what is there, and what was left behind."""
 
+import random
+import re
 from collections.abc import Iterator
 
 import pytest
 
-from fieldsync.replica import save
+from fieldsync.replica import save, transfer
 from fieldsync.replica.changes import Changes
 from fieldsync.topology import departures
+from tests.model import cast, pages
 from tests.model import history as _registered  # noqa: F401 - the extensions that saves need
-from tests.model import pages
 from tests.model.endings import End
 from tests.model.people import MARK
 from tests.model.world import Broken, World
@@ -70,3 +72,63 @@ def test_nothing_is_left_behind(world: World) -> None:
     _let_go(world)
     assert world.records["shelter 1"] not in world.ids("amal")
     pages.pages(world, End(world))
+
+
+def _deleted_rows_left(world: World) -> set[int]:
+    """Write and delete rows in Amal's store; return the numbers of deleted ones that are still in its pages."""
+    chance, live = random.Random(1), {}
+    writer = world.nodes["amal"].store._writer  # type: ignore[attr-defined]
+    writer.execute("CREATE TABLE text (key BLOB PRIMARY KEY, value TEXT) WITHOUT ROWID")
+    writer.execute("BEGIN")
+    for number in range(20_000):
+        key = chance.randrange(300).to_bytes(2)
+        if live.pop(key, None) is not None and chance.random() < 0.15:
+            writer.execute("DELETE FROM text WHERE key = ?", (key,))
+        else:
+            live[key] = number
+            text = f"{MARK}{number:09}{'x' * chance.randrange(900)}"
+            writer.execute("INSERT OR REPLACE INTO text VALUES (?, ?)", (key, text))
+    writer.execute("COMMIT")
+    return _numbers(world) - set(live.values()) - {int(TEXT.removeprefix(MARK))}
+
+
+def _numbers(world: World) -> set[int]:
+    store = world.nodes["amal"].store
+    return {int(one) for one in re.findall(rf"{MARK}(\d{{9}})".encode(), pages.content(store._writer))}  # type: ignore[attr-defined]
+
+
+def test_copies_of_rows_in_split_pages_are_erased(world: World) -> None:
+    """SQLite's `secure_delete` leaves copies of rows where it splits and joins pages; the sync that purges a record erases them."""
+    left = _deleted_rows_left(world)
+    assert left
+    transfer.transfer_record(world.nodes["basim"], world.records["shelter 1"].hex(), cast.QRD)
+    world.sync("basim", "jbl")
+    world.sync("amal", "jbl")
+    assert world.records["shelter 1"] not in world.ids("amal")
+    assert not left & _numbers(world)
+
+
+def test_copies_of_rows_are_erased_later_where_there_is_no_room(world: World) -> None:
+    """What a full disk keeps from being erased, the next sync erases."""
+    left = _deleted_rows_left(world)
+    store, disk = world.nodes["amal"].store, world.disks["amal"]
+    store._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()  # type: ignore[attr-defined]
+    _let_go(world)
+    disk.room = 50_000
+    store.run_maintenance()
+    disk.room = None
+    assert left & _numbers(world)
+    world.sync("amal", "jbl")
+    assert not left & _numbers(world)
+
+
+def test_words_leave_the_search_index(world: World) -> None:
+    """FTS5 keeps the words of a deleted row until it merges its parts."""
+    store = world.nodes["amal"].store
+    with store.write() as tx:
+        tx.index_full_text(lambda _type, doc: str(doc["name"]).replace("-", " "), 100)
+    with store.read() as tx:
+        assert [row.state.record for row in tx.search_rows("123456789", 10)] == [world.records["shelter 1"]]
+    _let_go(world)
+    store.run_maintenance()
+    assert b"123456789" not in pages.content(store._writer)  # type: ignore[attr-defined]

@@ -57,6 +57,7 @@ NODE: list[tuple[str, str, Stored, object]] = [
     ("next_letters", "lettered", 3, 3),
     ("epoch", "epoch", b"e" * 8, b"e" * 8),
     ("epoch_begun", "epoch_begun", 4, 4),
+    ("purges", "purges", 9, 9),
     ("last_contact", "contacts", 9, 9),
     ("backup_plan", "backup_plan", PLAN, BackupPlan("/b", "/c", True, "01:30", Rotation(1, 2, 3), 4)),
     ("backup_tried", "backup_tried", 5, 5),

@@ -99,7 +99,7 @@ class Store(Protocol):
         """
 
     def run_maintenance(self) -> None:
-        """Do deferred work, such as sweeping and gathering; readers and writers continue meanwhile."""
+        """Do deferred work, such as sweeping and gathering; readers and writers continue meanwhile, but while purged records are erased."""
 
     def copy_to(self, path: Path) -> None:
         """Write a copy of the store as it is at this moment, under the same key; the store stays in use."""

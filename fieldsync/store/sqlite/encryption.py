@@ -154,6 +154,15 @@ def authorize(action: int, first: str | None, second: str | None, _db: str | Non
     return int(sqlcipher.SQLITE_OK)
 
 
+def rewrite(connection: Connection) -> None:
+    """Rewrite the whole file, without what deleted rows left in its pages; the copy on the way is in memory."""
+    connection.set_authorizer(None)  # VACUUM attaches that copy
+    try:
+        connection.execute("VACUUM")
+    finally:
+        connection.set_authorizer(authorize)
+
+
 def _has_no_room(folder: Path | None) -> bool:
     """Return whether the index of a write-ahead log finds no room, which SQLite calls an I/O error."""
     with suppress(OSError):

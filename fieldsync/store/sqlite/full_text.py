@@ -41,6 +41,10 @@ class SqliteSearchWrites(SqlRecordWrites, SqliteSearchReads):
         self.many("DELETE FROM search WHERE rowid = ?", numbers)
         self.many("DELETE FROM unsearched WHERE n = ?", numbers)
 
+    def forget_deleted_words(self) -> None:
+        """Drop the words of deleted records, which FTS5 keeps until it merges its parts."""
+        self.sql("INSERT INTO search (search) VALUES ('optimize')")
+
     def index_full_text(self, words: Callable[[str, Document], str], limit: int) -> int:
         found = self.sql(
             "SELECT n, type, doc FROM record WHERE n IN (SELECT n FROM unsearched ORDER BY n LIMIT ?) ORDER BY n",

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -207,12 +207,30 @@ class SqliteStore:
         return SqliteReportReader(self.path, self._key, views, unit, environment.elapsed, sheets=sheets)
 
     def run_maintenance(self) -> None:
-        """Do deferred work: sweep, gather, checkpoint the write-ahead log (readers and writers continue meanwhile)."""
+        """Do deferred work: sweep, gather, checkpoint the write-ahead log (readers and writers continue meanwhile).
+
+        A laptop's file is rewritten if records were purged since: `secure_delete` leaves copies of rows where pages were split or joined.
+        """
         with self.write(durable=False) as tx:
             tx.sweep_entries()
             tx.gather_commits(_MANY_NEW)
+            purges = tx.settings.purges
         with self._lock, self._translate_errors():
             self._writer.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        if purges:
+            with suppress(errors.DiskFull, errors.StoreBusy):  # then the next time
+                self._clear_pages(purges)
+
+    def _clear_pages(self, purges: int) -> None:
+        with self.write(durable=False) as tx:
+            tx.forget_deleted_words()
+        with self._lock, self._translate_errors():
+            encryption.rewrite(self._writer)
+        with self.write(durable=False) as tx:
+            if tx.settings.purges == purges:  # else another process has purged more meanwhile
+                tx.settings.purges = 0
+        with self._lock, self._translate_errors():
+            self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def copy_to(self, path: Path) -> None:
         with encryption.translate_errors(disk=path.parent):
