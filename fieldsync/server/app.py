@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response, Strea
 from starlette.routing import Route
 
 from fieldsync import errors
-from fieldsync.authority import form_texts, quarantine
+from fieldsync.authority import form_texts
 from fieldsync.core.grants import may_see_channel
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import device_id, verify_signature
@@ -30,14 +30,15 @@ from fieldsync.server.connections import UnprovedConnections
 from fieldsync.server.execution import Execution, ThreadExecution
 from fieldsync.server.fleet_metrics import FleetFigures
 from fieldsync.server.health import StoreHealth, is_here
+from fieldsync.server.maintenance import Maintenance
 from fieldsync.server.metrics import ServerMetrics
 from fieldsync.server.nonces import NonceIssuer
 from fieldsync.server.rate_limit import RateLimit
 from fieldsync.server.request_frames import Frame
-from fieldsync.server.write_queue import MOST_TOGETHER, WriteQueue
+from fieldsync.server.write_queue import WriteQueue
 from fieldsync.store import Tx
 from fieldsync.store.contract import Device
-from fieldsync.topology import device_renewal, duplicate_hints
+from fieldsync.topology import device_renewal
 from fieldsync.topology.fleet import list_fleet
 from fieldsync.wire import messages, routes
 from fieldsync.wire.frames import FrameCodec, FrameKind
@@ -50,8 +51,6 @@ MOST_WAITING = 4  # frames that are read ahead of the store
 MOST_AT_ONCE = 16 * 1024  # bytes of an answer that are made by turn
 _VERSION_DIGITS = 9  # of a protocol that a path may name
 MOST_ANSWERING = 2  # longer answers that are made at the same moment
-TIDY_SECONDS = 2
-TIDY_ANYHOW = 60  # seconds after which the store is tidied although many still come
 
 
 class ServerApp:
@@ -74,7 +73,7 @@ class ServerApp:
         self._health = StoreHealth(self._check_health, elapsed, execution)
         self._fleet = FleetFigures(lambda: list_fleet(node), elapsed)
         self._answering = CapacityLimiter(MOST_ANSWERING)
-        self._tidying: asyncio.Task[None] | None = None
+        self._maintenance = Maintenance(node, self._turns, execution)
         handlers: dict[Any, Any] = {  # each gets errors of its own kind, which Starlette's types do not say
             errors.FieldsyncError: self._refuse_request,
             ClientDisconnect: _gone_response,
@@ -244,25 +243,7 @@ class ServerApp:
 
     async def _after_sync(self, started: float) -> None:
         self.metrics.seconds.observe(self.node.environment.elapsed() - started)
-        if self._tidying is None:
-            self._tidying = asyncio.create_task(self._run_maintenance())
-
-    async def _run_maintenance(self) -> None:
-        """Compare arrived records and tidy the store, once concurrent requests have had their turns."""
-        try:
-            for _ in range(TIDY_ANYHOW // TIDY_SECONDS):
-                await self._execution.sleep(TIDY_SECONDS)
-                if self._turns.at_rest:
-                    break
-            while await self._turns.run_work(lambda tx: duplicate_hints.compare_arrivals(self.node, tx), MOST_TOGETHER):
-                pass  # a turn for each few: who comes meanwhile is served between them
-            while await self._turns.run_work(
-                lambda tx: quarantine.judge_due(self.node, tx, quarantine.MOST_AT_REST), MOST_TOGETHER
-            ):
-                pass
-            await self._execution.run(self.node.store.run_maintenance)
-        finally:
-            self._tidying = None
+        self._maintenance.start()
 
     async def heal(self, request: Request) -> Response:
         """Compare ranges of a channel's digests, and send what differs."""

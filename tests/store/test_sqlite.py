@@ -50,14 +50,16 @@ def test_an_older_store_is_migrated(tmp_path: Path) -> None:
     store = new_store(tmp_path, KEY)
     with store.write() as tx:
         tx.peer_settings(b"d" * 16).contact = Contact(42, 7, 0)
-        tx.connection.execute("DELETE FROM _sqlite_migrations WHERE name = ?", (newest.removeprefix("m"),))
-        tx.connection.execute(f"PRAGMA user_version = {migrations.LATEST - 1}")
-        tx.connection.execute("DROP TABLE contacted")  # what the newest step makes and fills
+        tx.connection.execute("DELETE FROM _sqlite_migrations WHERE name IN ('0010_device_lists', '0011_leases')")
+        tx.connection.execute(f"PRAGMA user_version = {migrations.LATEST - 2}")
+        for table in ("contacted", "lease"):  # what the newest steps make and fill
+            tx.connection.execute(f"DROP TABLE {table}")
     store.close()
     store = open_store(tmp_path, KEY)
     with store.write() as tx:
         assert tx.connection.execute("PRAGMA user_version").fetchone()[0] == int(newest[1:5])
         assert (tx.devices_contacted(41), tx.devices_contacted(42)) == ([b"d" * 16], [])
+        assert tx.try_lease("tidy", b"holder", 0, 1)
     store.close()
 
 

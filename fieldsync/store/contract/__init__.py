@@ -31,6 +31,7 @@ from fieldsync.store.contract.duplicates import (
     UncomparedCounts,
     block_members,
 )
+from fieldsync.store.contract.leases import LeaseWrites
 from fieldsync.store.contract.projections import ProjectionEntry, ProjectionReads, ProjectionWrites, SharedPart
 from fieldsync.store.contract.quarantine import (
     PERSON,
@@ -112,6 +113,7 @@ __all__ = [
     "IssuedReport",
     "KnownServer",
     "LastSync",
+    "LeaseWrites",
     "Linked",
     "LoggedCommit",
     "NamedDevice",

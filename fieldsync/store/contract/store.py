@@ -12,6 +12,7 @@ from fieldsync.store.contract.channels import ChannelReads, ChannelWrites
 from fieldsync.store.contract.commits import CommitReads, CommitWrites
 from fieldsync.store.contract.devices import DeviceReads, DeviceWrites
 from fieldsync.store.contract.duplicates import DuplicateReads, DuplicateWrites
+from fieldsync.store.contract.leases import LeaseWrites
 from fieldsync.store.contract.projections import ProjectionReads, ProjectionWrites
 from fieldsync.store.contract.quarantine import QuarantineReads, QuarantineWrites
 from fieldsync.store.contract.records import RecordReads, RecordWrites
@@ -40,6 +41,7 @@ class ReadTx(
 
 class Tx(
     SettingWrites,
+    LeaseWrites,
     DeviceWrites,
     AuthorityWrites,
     CommitWrites,

@@ -47,6 +47,7 @@ TABLES = (
     "CREATE INDEX device_branch ON device (n) WHERE grants LIKE '%branch%'",
     "CREATE TABLE contacted (device bytea PRIMARY KEY, number bigint NOT NULL)",
     "CREATE INDEX contacted_by_number ON contacted (number)",
+    f"CREATE TABLE lease (name {_TEXT} PRIMARY KEY, holder bytea NOT NULL, until bigint NOT NULL)",
     f"CREATE TABLE author ({_NUMBERED}, name {_TEXT} NOT NULL UNIQUE)",
     f"""CREATE TABLE channel (
         {_NUMBERED}, unit {_TEXT} NOT NULL UNIQUE, arrival bigint NOT NULL DEFAULT 0,

@@ -1,7 +1,8 @@
 """Settings in SQL: one table of names and values, behind the typed views of store/settings.py."""
 
 from fieldsync.store.settings import NodeSettings, NodeSettingsWriter, PeerSettings, PeerSettingsWriter, Stored
-from fieldsync.store.sql.interning import SqlNumberReads, SqlNumberWrites
+from fieldsync.store.sql.interning import SqlNumberReads
+from fieldsync.store.sql.leases import SqlLeaseWrites
 
 
 class SqlSettingReads(SqlNumberReads):
@@ -21,7 +22,7 @@ class SqlSettingReads(SqlNumberReads):
         return value
 
 
-class SqlSettingWrites(SqlSettingReads, SqlNumberWrites):
+class SqlSettingWrites(SqlSettingReads, SqlLeaseWrites):
     """A transaction's settings."""
 
     @property

@@ -11,6 +11,7 @@ from tests.store.contract.commits import BundleContract, CommitContract, ServerC
 from tests.store.contract.device_lists import DeviceListContract
 from tests.store.contract.devices import AuthorityContract, DeviceContract
 from tests.store.contract.duplicates import DuplicateContract, ReportContract
+from tests.store.contract.leases import LeaseContract
 from tests.store.contract.quarantine import QuarantineContract
 from tests.store.contract.records import RecordContract
 from tests.store.contract.transactions import SettingContract, TransactionContract
@@ -23,7 +24,7 @@ NOT_HERE = {
 
 class StoreContract(
     TransactionContract, SettingContract, RecordContract, ChannelContract, ProjectionContract, CommitContract, ServerContract,
-    BundleContract, DeviceContract, DeviceListContract, AuthorityContract, DuplicateContract, QuarantineContract, ReportContract,
+    BundleContract, DeviceContract, DeviceListContract, LeaseContract, AuthorityContract, DuplicateContract, QuarantineContract, ReportContract,
 ):  # fmt: skip
     """All roles."""
 

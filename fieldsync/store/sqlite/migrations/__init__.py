@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import sqlite_utils
 
-LATEST = 10
+LATEST = 11
 
 
 def bring_up_to_date(db: "sqlite_utils.Database") -> None:
@@ -23,6 +23,7 @@ def bring_up_to_date(db: "sqlite_utils.Database") -> None:
         m0008_asked,
         m0009_contacts,
         m0010_device_lists,
+        m0011_leases,
     )
 
     steps = Migrations("fieldsync")
@@ -36,5 +37,6 @@ def bring_up_to_date(db: "sqlite_utils.Database") -> None:
     steps(name="0008_asked")(m0008_asked.apply)
     steps(name="0009_contacts")(m0009_contacts.apply)
     steps(name="0010_device_lists")(m0010_device_lists.apply)
+    steps(name="0011_leases")(m0011_leases.apply)
     steps.apply(db)
     db.execute(f"PRAGMA user_version = {LATEST}")
