@@ -267,20 +267,36 @@ class SqlDuplicateWrites(SqlDuplicateReads, SqlNumberWrites):
     # --- merged records ---
 
     def set_merged(self, changes: Mapping[str, object], undecided: Collection[str] = ()) -> None:
-        known = {row[0]: (row[1], bool(row[2])) for row in self.sql("SELECT record, other, open FROM same")}
-        gone = {record for record, other in changes.items() if not other}
-        told = {record: (str(other), record in undecided) for record, other in changes.items()}
-        wanted = {record: one for record, one in {**known, **told}.items() if record not in gone}
-        if wanted == known:
+        told = {record: (str(other), record in undecided) for record, other in changes.items() if other}
+        known = self._merges_near({*changes, *(other for other, _ in told.values())})
+        before = {record: (other, open_) for record, (other, _, open_) in known.items()}
+        wanted = {record: one for record, one in before.items() if record not in changes} | told
+        if wanted == before:
             return
         roots = standing_records({record: None if open_ else other for record, (other, open_) in wanted.items()})
-        self.sql("DELETE FROM same")
+        rows = {record: (other, roots[record], open_) for record, (other, open_) in wanted.items()}
+        self.many("DELETE FROM same WHERE record = ?", [(record,) for record in known.keys() - rows.keys()])
         self.many(
-            "INSERT INTO same (record, other, root, open) VALUES (?,?,?,?)",
-            [(record, other, roots[record], open_) for record, (other, open_) in wanted.items()],
+            "INSERT INTO same (record, other, root, open) VALUES (?,?,?,?) ON CONFLICT (record) "
+            "DO UPDATE SET other = excluded.other, root = excluded.root, open = excluded.open",
+            [
+                (record, other, root, int(open_))
+                for record, (other, root, open_) in rows.items()
+                if known.get(record) != rows[record]
+            ],
         )
         for known_before in ("merge_targets", "held_merge_targets"):
             self.__dict__.pop(known_before, None)
+
+    def _merges_near(self, records: set[str]) -> dict[str, tuple[str, str, bool]]:
+        """Return record → (other, root, open) of these, and of all whose chains end where theirs do, or at them."""
+        query = f"SELECT root FROM same WHERE record IN ({self.dialect.each_text()})"
+        ends = records.union(row[0] for row in self.sql(query, (dump_json(sorted(records)).decode(),)))
+        found = self.sql(
+            f"SELECT record, other, root, open FROM same WHERE root IN ({self.dialect.each_text()})",
+            (dump_json(sorted(ends)).decode(),),
+        )
+        return {record: (other, root, bool(open_)) for record, other, root, open_ in found}
 
     def forget_merged(self, records: Sequence[bytes]) -> None:
         """Delete merges and rejected pairs of records that are no longer here."""

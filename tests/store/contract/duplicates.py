@@ -1,6 +1,9 @@
 """Possible duplicates and merges; issued reports, and the narrow report tables."""
 
+import random
+
 from fieldsync.core import record_ids
+from fieldsync.core.merges import standing_records
 from fieldsync.linkage.comparison import Likeness
 from fieldsync.store import Store
 from fieldsync.store.contract import IssuedReport, LastSync, block_members
@@ -14,6 +17,23 @@ def name(which: int) -> str:
 
 class DuplicateContract(Contract):
     """Records that may be one."""
+
+    def test_merges_are_followed_whatever_was_changed_before(self, store: Store) -> None:
+        """Lines, cycles, open ones and undone ones: each record's last one is as if all were followed anew."""
+        chance, names = random.Random(17), [name(which) for which in range(12)]
+        known: dict[str, str | None] = {}
+        for _ in range(300):
+            changes = {one: chance.choice([None, *names]) for one in chance.sample(names, chance.randint(1, 3))}
+            undecided = {one for one in changes if chance.random() < 0.2}
+            for one, other in changes.items():
+                known[one] = None if one in undecided else other
+                if other is None:
+                    del known[one]
+            with store.write() as tx:
+                tx.set_merged(changes, undecided)
+                assert tx.merge_targets == standing_records(known)
+            with store.read() as tx:
+                assert tx.merge_targets == standing_records(known)
 
     def test_only_the_given_records_leave_the_queue_of_those_without_blocks(self, store: Store) -> None:
         """One with a lower number that another process added meanwhile stays in it."""
