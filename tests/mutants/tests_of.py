@@ -1,0 +1,96 @@
+"""Which tests run which lines: what a mutant of a line is tried on, the fastest first."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+ROOT = Path(__file__).parents[2]
+HISTORIES = "tests/mutants/histories.py"
+PACKAGES = {  # and the folders with their unit tests
+    "core": ("tests/core",),
+    "wire": ("tests/wire",),
+    "crypto": ("tests/crypto", "tests/wire"),
+    "replica": ("tests/replica", "tests/store"),
+    "authority": ("tests/authority", "tests/topology"),
+    "protocol": ("tests/protocol", "tests/topology"),
+}
+PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not long", "-k", "not postgresql")
+IMPORT = ""
+"""In place of a test's id: while modules are loaded and fixtures of a session are made."""
+
+
+class Lines(Struct, frozen=True, order=True):
+    """A statement of a module: its first and last line, without the statements in it."""
+
+    module: str
+    first: int
+    last: int
+
+
+class Reached(Struct, frozen=True):
+    """What a test ran of the lines asked for, its modules, and the processor seconds that it took."""
+
+    seconds: float
+    lines: list[Lines]
+    modules: list[str]
+
+
+class Plan(Struct):
+    """The tests of each folder that have been traced: their ids and what they reach. A file beside the session's."""
+
+    commit: str
+    folders: dict[str, dict[str, Reached]] = {}
+
+
+def traced(file: Path, folders: Sequence[str], asked: Iterable[Lines]) -> Plan:
+    """Return what the tests of these folders reach; those not in the file are run once, under a tracer."""
+    commit = _git("rev-parse", "HEAD")
+    plan = msgspec.json.decode(file.read_bytes(), type=Plan) if file.exists() else Plan(commit)
+    lines = sorted(set(asked))
+    for folder in folders:
+        if folder not in plan.folders:
+            plan.folders[folder] = _trace(folder, lines)
+            file.write_bytes(msgspec.json.encode(plan))
+    return plan
+
+
+def chosen(plan: Plan, package: str, lines: Lines) -> list[str]:
+    """Return the ids of a package's tests and of the simulated histories that can notice a mutant of these lines.
+
+    Lines that run while modules are loaded concern all tests; those that enter the module come first.
+    """
+    found: list[tuple[bool, bool, float, str]] = []
+    for folder in (*PACKAGES[package], HISTORIES):
+        tests = plan.folders[folder]
+        everywhere = any(lines in test.lines for name, test in tests.items() if name == IMPORT)
+        found += [
+            (folder == HISTORIES, lines.module not in test.modules, test.seconds, name)
+            for name, test in tests.items()
+            if name != IMPORT and (everywhere or lines in test.lines)
+        ]
+    return [name for _, _, _, name in sorted(found)]
+
+
+def seconds(plan: Plan, tests: Iterable[str]) -> float:
+    """Return how much processor time these tests take together."""
+    known = {name: test.seconds for folder in plan.folders.values() for name, test in folder.items()}
+    return sum(known[test] for test in tests)
+
+
+def _trace(folder: str, lines: Sequence[Lines]) -> dict[str, Reached]:
+    with tempfile.TemporaryDirectory() as place:
+        file = Path(place, "lines.json")
+        file.write_bytes(msgspec.json.encode(lines))
+        command = [sys.executable, *PYTEST, "-p", "tests.mutants.tracing", folder]
+        subprocess.run(command, cwd=ROOT, check=False, env={**os.environ, "FIELDSYNC_TRACE": str(file)})
+        return msgspec.json.decode(file.read_bytes(), type=dict[str, Reached])
+
+
+def _git(*words: str) -> str:
+    return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
