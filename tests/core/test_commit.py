@@ -103,9 +103,14 @@ def test_non_canonical_encodings_are_refused() -> None:
 
 
 def test_a_huge_commit_is_refused_before_it_is_read() -> None:
-    """256 KiB are enough for one save."""
+    """256 KiB are enough for one save; a program that accepted more would write what others refuse."""
+    most = 256 * 1024
+    rest = most - len(commits.encode(saved(fields={"location": "x" * 100_000}))) + 100_000
+    largest, too_large = (commits.encode(saved(fields={"location": "x" * size})) for size in (rest, rest + 1))
+    assert len(largest) == most
+    assert commits.encode(commits.decode_commit(largest)) == largest
     with pytest.raises(errors.TooLarge):
-        commits.decode_commit(commits.encode(saved(fields={"location": "x" * (300 * 1024)})))
+        commits.decode_commit(too_large)
 
 
 def test_deep_nesting_is_refused() -> None:

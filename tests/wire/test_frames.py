@@ -16,6 +16,7 @@ from fieldsync.wire.frames import (
     FrameCodec,
     FrameKind,
     FrameReader,
+    http_size,
 )
 
 DICTIONARY = "name location جبلة اللاذقية".encode() * 20
@@ -160,3 +161,11 @@ def test_readers_accept_what_the_page_documents() -> None:
     named = zstandard.train_dictionary(256, [f"{n} أحمد {n * n}".encode() for n in range(500)])
     with pytest.raises(errors.BadFrame):
         FrameCodec().unpack_payload(tag, zstandard.ZstdCompressor(dict_data=named).compress(plain))
+
+
+@pytest.mark.parametrize("size", [0, 1, 15, 16, 4_095, 4_096, 4_097, 8_191, 8_192, 60_000])
+def test_the_size_on_a_connection_is_never_too_small(size: int) -> None:
+    """HTTP writes each piece's length in hexadecimal and two line ends; a byte budget counts at most one such line too many."""
+    pieces = [min(4_096, size - at) for at in range(0, size, 4_096)]
+    sent = sum(piece + len(f"{piece:x}") + 4 for piece in pieces)
+    assert sent <= http_size(bytes(size)) <= sent + 8

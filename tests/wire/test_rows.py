@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from fieldsync import errors
 from fieldsync.core import commit as commits
 from fieldsync.core.commit import FORMAT, Commit, group_contexts, state_of
+from fieldsync.core.register import Head, Register
 from fieldsync.core.state import State, canonical_bytes, digest_term
 from fieldsync.wire import columns, messages, row_batches
 from tests.histories import DEVICES, WORLDS, World
@@ -226,6 +227,18 @@ def test_a_bomb_of_many_fields_in_many_commits_is_refused(costs: Any) -> None:
     )  # fmt: skip
     with costs(seconds=4, megabytes=120), pytest.raises(errors.TooLarge):
         row_batches.unpack_commits(payload)
+
+
+@pytest.mark.parametrize("odd", [("author", 5), ("value", b"bytes"), ("value", float("nan"))])
+def test_each_part_of_a_head_has_its_type(odd: tuple[str, Any]) -> None:
+    """Of a register that comes with all its heads: an author is a text, and a value is JSON."""
+    heads = [Head(device, 1, 5, "Amal", "Homs") for device in DEVICES[:2]]
+    register = Register(tuple(heads), dict.fromkeys(DEVICES[:2], 1))
+    state = State(bytes(16), "household", None, {}, {"city": register}, {"city": None})
+    assert row_batches.unpack_states(row_batches.pack_states([state])) == [state]
+    broken = register._replace(heads=(heads[0], heads[1]._replace(**dict([odd]))))
+    with pytest.raises(errors.BadFrame):
+        row_batches.unpack_states(row_batches.pack_states([state._replace(fields={"city": broken})]))
 
 
 @given(st.sampled_from([messages.Hello, messages.Commits, messages.Ack, messages.States, messages.End, messages.Ask, messages.Found,
