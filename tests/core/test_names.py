@@ -151,6 +151,18 @@ def test_a_long_query_is_truncated():
     assert len(names.query_terms("كلمة " * 10_000)) == 16
 
 
+@pytest.mark.parametrize(
+    ("written", "token"),
+    [
+        ("alsad", "alsad"), ("alsadi", "sadi"), ("Alhakim", "hakim"), ("Elhashimi", "hashimi"), ("Albert", "albert"),
+        ("الحب", "الحب"), ("الحسن", "حسن"), ("الحسين", "حسين"), ("الياس", "الياس"),
+    ],
+)  # fmt: skip
+def test_an_article_is_dropped_where_enough_is_left(written: str, token: str):
+    """Four Latin letters, or three Arabic ones; never from a name that begins like that by nature."""
+    assert names.name_tokens(written) == [token]
+
+
 @given(ANYTHING)
 def test_folding_leaves_plain_words(text: str):
     """Folded text is words of letters and digits with single spaces, without marks or hamzas."""

@@ -60,6 +60,23 @@ def register(found: tuple[Head, ...]) -> Register:
     return Register(found, {head.device: head.seq for head in found})
 
 
+@pytest.mark.parametrize("policy", [Policy("furthest", ORDER), Policy("furthest", lifecycle=APPROVAL)])
+def test_two_laptops_may_go_equally_far(policy: Policy) -> None:
+    """Each sends a text of its own that says the same, a third one an earlier code: nobody needs to look."""
+    first, code = ("low", "high") if policy.order else ("requested", "approved")
+    found = Head(A, 1, 1, "Amal", code), Head(B, 1, 2, "Basim", code.encode().decode()), Head(C, 1, 3, "Samar", first)
+    settled = settle(register(found), policy)
+    assert (settled.value, settled.head, settled.look) == (code, found[1], False)
+
+
+@pytest.mark.parametrize("policy", [Policy("latest", ORDER), Policy("once", lifecycle=APPROVAL), Policy()])
+def test_codes_are_equal_by_what_they_say(policy: Policy) -> None:
+    """Two laptops send two texts; yes is no number, and another code is another."""
+    assert policy.values_equal("high", b"high".decode())
+    assert not policy.values_equal(True, 1)
+    assert not policy.values_equal("high", "low")
+
+
 @given(heads() | reopened(), POLICY)
 def test_settling_ignores_the_order_of_heads(found: tuple[Head, ...], policy: Policy) -> None:
     """The same heads in any order show the same value and the same need for review."""

@@ -4,8 +4,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fieldsync.core.commit import state_of
-from fieldsync.core.register import EMPTY, Register, join
+from fieldsync.core.register import EMPTY, Head, Register, build_register, contexts_of, join
 from fieldsync.core.state import (
+    Base,
     State,
     canonical_bytes,
     digest_term,
@@ -16,6 +17,7 @@ from fieldsync.core.state import (
     registers,
     split_state,
     state_from_registers,
+    without_heads_behind,
 )
 from tests.histories import DEVICES, FIELDS, MEMBERS, RECORD, WORLDS, World
 
@@ -169,3 +171,25 @@ def test_parts_of_a_state_join_to_the_whole(world: World) -> None:
             again = join_states(again, part)[0]
         assert canonical_bytes(again) == canonical_bytes(writer.state)
         assert digest_term(again) == digest_term(writer.state)
+
+
+def test_heads_behind_a_device_s_number_are_left_out() -> None:
+    """What else that device wrote stays, as do all others' heads; no context reaches behind the number."""
+    amal, basim, samar = DEVICES[:3]
+    mine, theirs = Head(amal, 5, 7, "Amal", "Homs"), Head(basim, 3, 8, "Basim", "Hama")
+    both = build_register([(mine, {basim: 2}), (theirs, {amal: 6, samar: 9})], {amal: 6, basim: 3, samar: 9})
+    fields = {
+        "city": both,
+        "name": Register((Head(amal, 4, 6, "Amal", "x"),), {amal: 4}),
+        "size": Register((mine._replace(value=4),), {amal: 5}),
+    }
+    state = State(RECORD, "household", Base(amal, 1, 1, "Amal"), {"_code": "JBL-A-1-00"}, fields)
+    left = without_heads_behind(state, {amal: 4, samar: 2})
+    assert (left.base, left.values) == (state.base, state.values)
+    assert left.fields.keys() == {"city", "name"}
+    assert left.fields["name"] == fields["name"]
+    assert left.fields["city"].heads == (theirs,)
+    assert contexts_of(left.fields["city"]) == ({amal: 4, samar: 2},)
+    assert left.fields["city"].seen == {amal: 4, basim: 3, samar: 2}
+    assert without_heads_behind(state, {amal: 5, samar: 2}) is state
+    assert without_heads_behind(state, {amal: 0})._replace(fields={}) == State(RECORD, "household", None, {}, {})
