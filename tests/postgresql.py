@@ -4,8 +4,10 @@ import atexit
 import importlib.util
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from functools import lru_cache
 from itertools import count
 from pathlib import Path
@@ -41,25 +43,49 @@ def as_nobody(*command: str | Path) -> list[str]:
 
 def start_server(folder: Path, *settings: str) -> str:
     """Make a cluster in a folder and start it; return its address, without a database."""
-    data = folder / "data"
     _for_nobody(folder)
+    places = "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"
+    _run(programs() / "initdb", "-D", folder / "data", "-U", "postgres", "-A", "trust", *places)
+    return _start(folder, settings)
+
+
+def start_standby(folder: Path, primary: str, *settings: str) -> str:
+    """Make a standby of a server in a folder and start it; return its address."""
+    _for_nobody(folder)
+    parts = urlsplit(primary)
+    line = "-h", str(parts.hostname), "-p", str(parts.port), "-U", "postgres"
+    _run(programs() / "pg_basebackup", "-D", folder / "data", "-R", "-c", "fast", "-X", "stream", *line)
+    return _start(folder, settings)
+
+
+def promote(folder: Path) -> None:
+    """Have the standby in a folder take over."""
+    _run(programs() / "pg_ctl", "-D", folder / "data", "-w", "promote")
+
+
+def kill_server(folder: Path) -> None:
+    """Kill all processes of the cluster in a folder at once, as a power cut does."""
+    for pid in [process_of(folder), *_children(process_of(folder))]:
+        os.kill(pid, signal.SIGKILL)
+
+
+def process_of(folder: Path, name: str = "") -> int:
+    """Return the process of the cluster in a folder, or of its part with a name such as walreceiver."""
+    main = int((folder / "data" / "postmaster.pid").read_text(encoding="ascii").split()[0])
+    if not name:
+        return main
+    return next(pid for pid in _children(main) if name in Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8"))
+
+
+def _children(pid: int) -> list[int]:
+    return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()]
+
+
+def _start(folder: Path, settings: Sequence[str]) -> str:
     port = free_port()
-    _run(
-        programs() / "initdb",
-        "-D",
-        data,
-        "-U",
-        "postgres",
-        "-A",
-        "trust",
-        "-E",
-        "UTF8",
-        "--locale=C.UTF-8",
-        "--no-sync",
-    )
     options = [f"-p {port}", "-c listen_addresses=127.0.0.1", f"-c unix_socket_directories={folder}"]
     options += [f"-c {setting}" for setting in settings]
-    _run(programs() / "pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o", " ".join(options), "start")
+    _run(programs() / "pg_ctl", "-D", folder / "data", "-w", "-l", folder / "log", "-o", " ".join(options), "start")
     return f"postgresql://postgres@127.0.0.1:{port}"
 
 

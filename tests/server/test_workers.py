@@ -1,9 +1,12 @@
 """Several processes serve one store: `server run --workers`."""
 
+import contextlib
 import os
+import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,12 +14,15 @@ from pathlib import Path
 import pytest
 import requests
 
+from fieldsync import errors
+from fieldsync.authority import integrity
 from fieldsync.demo.story_runner import free_port
 from fieldsync.protocol import sync_once
 from fieldsync.replica import save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
-from tests.cast import JBL, SECRET, copy_cast, move_office, open_node
+from tests.cast import JBL, SECRET, copy_cast, move_office, open_node, rows
+from tests.directly import differing
 
 WORKERS = 3
 
@@ -106,6 +112,36 @@ def test_workers_share_what_they_serve(tree: Callable[[str], Node], tmp_path: Pa
     finally:
         assert workers.stop() == 0
     assert not any(Path(f"/proc/{pid}").exists() for pid in before)
+
+
+@pytest.mark.parametrize("headquarters_store", ["postgresql"], indirect=True)
+def test_killed_workers_lose_nothing_that_was_acknowledged(tree: Callable[[str], Node], tmp_path: Path) -> None:
+    """Any worker may die at any moment of a sync, also between its commit and its answer: the laptop sends again, and all is there once."""
+    port, chance = free_port(), random.Random(5)
+    move_office(tmp_path, port)
+    workers = Workers(tmp_path, port)
+    try:
+        assert workers.line().startswith("listening on")
+        amal, rounds = tree("amal"), 5
+        for _ in range(rounds):
+            for _ in range(20):
+                save.add_record(amal, "household", Changes(set={"family_name": "Ahmad"}), unit=JBL)
+            killer = threading.Timer(
+                chance.uniform(0, 0.25), lambda: os.kill(chance.choice(workers.pids), signal.SIGKILL)
+            )
+            killer.start()
+            with contextlib.suppress(errors.NoContact):
+                sync_once.sync_once(amal)
+            killer.join()
+        sync_once.sync_once(amal)
+        hq = tree("hq")
+        assert len(rows(hq)) == 20 * rounds
+        assert integrity.check_integrity(hq).faults == []
+        with hq.store.read() as tx, amal.store.read() as mine:
+            assert tx.log_head(amal.device) == mine.log_head(amal.device)
+        assert differing(amal, hq) == []
+    finally:
+        assert workers.stop() == 0
 
 
 @pytest.mark.parametrize("headquarters_store", ["file"], indirect=True)
