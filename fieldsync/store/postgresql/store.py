@@ -70,10 +70,10 @@ class PostgresStore:
                 yield tx
                 (wrote,) = raw.execute("SELECT pg_current_xact_id_if_assigned() IS NOT NULL").fetchone() or (False,)
                 raw.execute("COMMIT")
+                tx.publish_numbers()
                 self._written += wrote
                 tx.end_reports(keep=True)
             except BaseException:
-                self._context.numbers.clear()
                 tx.undo_in_memory()
                 if not raw.closed:
                     raw.execute("ROLLBACK")
@@ -92,6 +92,7 @@ class PostgresStore:
 
     def _write_some(self, works: Sequence[Callable[[PostgresTx], Any]]) -> list[Any]:
         done: list[Any] = []
+        kept: list[PostgresTx] = []
         with self.write() as together:
             for work in works:
                 together.raw.execute("SAVEPOINT work")
@@ -100,14 +101,16 @@ class PostgresStore:
                 try:
                     with translate_errors():
                         done.append(work(tx))
+                    kept.append(tx)
                 except Exception as fault:
                     if together.raw.closed:
                         raise
                     together.raw.execute("ROLLBACK TO work")
-                    self._context.numbers.clear()
                     tx.undo_in_memory()
                     done.append(fault)
                 together.raw.execute("RELEASE work")
+        for tx in kept:
+            tx.publish_numbers()
         return done
 
     @contextmanager
