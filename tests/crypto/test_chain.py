@@ -104,6 +104,13 @@ def test_a_protocol_2_join_names_its_server_and_all_enrolled_data():
     assert chain.signed_join(1, joining) == chain.join_message(b"invite", b"secret", b"k" * 32)
 
 
+def test_other_signed_messages_are_frozen():
+    """A successor's key in the name of the old device, a bundle's manifest, and joining by protocol 1."""
+    assert chain.successor_message(DEVICE, b"k" * 32) == b"fieldsync heir 1" + DEVICE + b"k" * 32
+    assert chain.bundle_message(b"manifest") == b"fieldsync bundle 1manifest"
+    assert chain.join_message(b"invite", b"secret", b"k" * 32) == b"fieldsync join 1invitesecret" + b"k" * 32
+
+
 PARTS = st.tuples(*[st.text("ab/?", max_size=3)] * 3, *[st.binary(max_size=2)] * 2)
 
 

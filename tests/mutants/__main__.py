@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib.util import cache_from_source
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from tests.mutants.tests_of import HISTORIES, PACKAGES, PYTEST, ROOT, Plan
 LEAST_SECONDS, SLOWER = 120, 5
 """A mutant's tests may take this much processor time, or so many times what they take otherwise: it counts as found."""
 MEMORY = 4 << 30
+UNTRIED = "survived the unit tests"
 
 
 def main() -> int:
@@ -49,17 +50,22 @@ def main() -> int:
 
 
 def _run(session: WorkDB, plan_file: Path) -> None:
+    """Try all mutants on unit tests, then those that survive on the simulation, which takes a minute for each."""
     lines = [statement(item.mutations[0]) for item in session.work_items]
     for package, folders in PACKAGES.items():
         left = [item for item in session.pending_work_items if _package(item) == package]
-        plan = tests_of.traced(plan_file, (*folders, HISTORIES) if left else (), lines)
-        for item in sorted(left, key=lambda item: (str(item.mutations[0].module_path), item.mutations[0].start_pos)):
-            session.set_result(item.job_id, _try(item.mutations[0], package, plan))
+        plan = tests_of.traced(plan_file, folders if left else (), lines)
+        for item in _in_order(left):
+            session.set_result(item.job_id, _try(item.mutations[0], plan, folders, UNTRIED))
+    survived = {id_ for id_, result in session.results if result.output == UNTRIED}
+    plan = tests_of.traced(plan_file, (HISTORIES,) if survived else (), lines)
+    for item in _in_order(item for item in session.work_items if item.job_id in survived):
+        session.set_result(item.job_id, _try(item.mutations[0], plan, (HISTORIES,), "survived"))
 
 
-def _try(mutation: MutationSpec, package: str, plan: Plan) -> WorkResult:
+def _try(mutation: MutationSpec, plan: Plan, folders: Sequence[str], otherwise: str) -> WorkResult:
     """Run a mutant's tests until one fails."""
-    tests = tests_of.chosen(plan, package, statement(mutation))
+    tests = tests_of.chosen(plan, folders, statement(mutation))
     operator = get_operator(mutation.operator_name)(**mutation.operator_args)
     compiled = Path(cache_from_source(str(ROOT / mutation.module_path)))
     try:
@@ -69,11 +75,11 @@ def _try(mutation: MutationSpec, package: str, plan: Plan) -> WorkResult:
     finally:
         compiled.unlink(missing_ok=True)
     place = f"{mutation.module_path}:{mutation.start_pos[0]}"
-    print(f"{place} {mutation.operator_name}: {failed or 'SURVIVED'} ({len(tests)} tests)", flush=True)
+    print(f"{place} {mutation.operator_name}: {failed or otherwise} ({len(tests)} tests)", flush=True)
     return WorkResult(
         worker_outcome=WorkerOutcome.NORMAL,
         test_outcome=TestOutcome.KILLED if failed else TestOutcome.SURVIVED,
-        output=failed or f"{len(tests)} tests",
+        output=failed or otherwise,
         diff=_changed(before, after or before),
     )
 

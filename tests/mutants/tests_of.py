@@ -60,21 +60,21 @@ def traced(file: Path, folders: Sequence[str], asked: Iterable[Lines]) -> Plan:
     return plan
 
 
-def chosen(plan: Plan, package: str, lines: Lines) -> list[str]:
-    """Return the ids of a package's tests and of the simulated histories that can notice a mutant of these lines.
+def chosen(plan: Plan, folders: Sequence[str], lines: Lines) -> list[str]:
+    """Return the ids of the tests in these folders that can notice a mutant of these lines.
 
     Lines that run while modules are loaded concern all tests; those that enter the module come first.
     """
-    found: list[tuple[bool, bool, float, str]] = []
-    for folder in (*PACKAGES[package], HISTORIES):
+    found: list[tuple[bool, float, str]] = []
+    for folder in folders:
         tests = plan.folders[folder]
-        everywhere = any(lines in test.lines for name, test in tests.items() if name == IMPORT)
+        everywhere = lines in tests[IMPORT].lines
         found += [
-            (folder == HISTORIES, lines.module not in test.modules, test.seconds, name)
+            (lines.module not in test.modules, test.seconds, name)
             for name, test in tests.items()
             if name != IMPORT and (everywhere or lines in test.lines)
         ]
-    return [name for _, _, _, name in sorted(found)]
+    return [name for _, _, name in sorted(found)]
 
 
 def seconds(plan: Plan, tests: Iterable[str]) -> float:

@@ -110,6 +110,18 @@ def test_names_are_encoded_by_words() -> None:
     assert columns.decode_column(columns.encode_column(double), len(double)) == double
 
 
+@pytest.mark.parametrize(("words", "tag"), [(19, columns.WORDS), (20, columns.TEXTS)])
+def test_words_are_listed_where_each_occurs_three_times(words: int, tag: int) -> None:
+    """On average, with what stands between two names: else the list would be longer than what it saves."""
+    known = [f"{letter}أحمد" for letter in "abcdefghijklmnopqrstuvwxyz"[: words - 1]]  # the separator is a word, too
+    names = [f"{known[i % len(known)]} {known[(i * 7 + i // len(known)) % len(known)]}" for i in range(19)]
+    names[0] += f" {known[1]}"
+    column = columns.encode_column(names)
+    assert (len(dict.fromkeys(" \n ".join(names).split(" "))), len(" \n ".join(names).split(" "))) == (words, 57)
+    assert column[0] == tag
+    assert columns.decode_column(column, len(names)) == names
+
+
 def test_no_column_exceeds_the_decoder_s_limit() -> None:
     """Long repetitive texts are not packed into a bomb: an honest frame is never refused for its shape."""
     for values in (
@@ -156,6 +168,30 @@ def test_a_wrong_count_is_refused(values: list[Any], more: int) -> None:
 def column(tag: int, content: Any) -> bytes:
     """Return a column with any content."""
     return bytes([tag]) + msgspec.msgpack.encode(content)
+
+
+@pytest.mark.parametrize(
+    ("values", "content"),
+    [
+        ([5, 900, 2], (0, 0, 2, 2, b"\x03\x82\x00" + b"\x00\x03\x00")),
+        ([100, 110, 121], (1, 100, 10, 1, b"\x00\x01")),
+        ([1, 2, 3], (1, 1, 1, 0, b"")),
+    ],
+)
+def test_integers_are_written_as_documented(values: list[int], content: tuple[Any, ...]) -> None:
+    """Every program writes the same bytes: `first` is 0 where it says nothing."""
+    assert columns.encode_column(values) == column(columns.INTEGERS, content)
+
+
+def test_decimals_have_up_to_nine_places() -> None:
+    """Also none, which no encoder of ours writes; more or fewer are refused."""
+    for places, value in ((0, 7.0), (9, 0.000000007)):
+        assert columns.decode_column(column(columns.DECIMALS, (places, column(columns.CONST, 7))), 1) == [value]
+    assert columns.encode_column([0.123456789, 0.5])[0] == columns.DECIMALS
+    assert columns.encode_column([0.1234567891, 0.5])[0] == columns.RAW
+    for places in (-1, 10):
+        with pytest.raises(errors.BadFrame):
+            columns.decode_column(column(columns.DECIMALS, (places, column(columns.CONST, 7))), 1)
 
 
 def nested(depth: int) -> bytes:

@@ -12,7 +12,9 @@ from fieldsync.wire.frames import (
     COMPRESSED,
     HEAD,
     MAX_COMPRESSED,
+    MAX_LARGE,
     MAX_PLAIN,
+    PART,
     FrameCodec,
     FrameKind,
     FrameReader,
@@ -58,6 +60,39 @@ def test_a_truncated_stream_gives_whole_frames_only(frames: list[tuple[FrameKind
     found = [codec.unpack_payload(tag, payload) for tag, payload, _ in reader.feed(stream[:at])]
     assert found == frames[: len(found)]
     assert reader.pending == at - sum(map(len, packed[: len(found)]))
+
+
+@pytest.mark.parametrize("size", [MAX_COMPRESSED, MAX_COMPRESSED + 1, 2 * MAX_COMPRESSED, 200_000, MAX_LARGE])
+def test_a_large_payload_is_cut_and_put_together(size: int) -> None:
+    """Its pieces are as long as a frame may be, but for the last; whoever reads sees one frame, and has its very bytes."""
+    payload = random.Random(size).randbytes(size)
+    codec, reader = FrameCodec(), FrameReader()
+    packed = codec.pack_frame(FrameKind.STATES, payload, large=True)
+    pieces = [min(MAX_COMPRESSED, size - at) for at in range(0, size, MAX_COMPRESSED)]
+    assert len(packed) == size + HEAD * len(pieces)
+    begun = codec.pack_frame(FrameKind.HELLO, b"")  # a stream does not begin with a piece
+    (_, _, first), (tag, found, whole) = reader.feed(begun + packed)
+    assert (first, whole) == (begun, packed)
+    assert codec.unpack_payload(tag, found) == codec.open_frame(packed) == (FrameKind.STATES, payload)
+    if len(pieces) > 1:
+        with pytest.raises(errors.TooLarge):
+            codec.pack_frame(FrameKind.STATES, payload)
+
+
+def test_a_payload_has_a_largest_size() -> None:
+    """Packed, and in pieces that somebody else has cut."""
+    payload = random.Random(0).randbytes(MAX_LARGE + 1)
+    with pytest.raises(errors.TooLarge):
+        FrameCodec().pack_frame(FrameKind.STATES, payload, large=True)
+    with pytest.raises(errors.TooLarge):
+        FrameCodec().pack_frame(FrameKind.STATES, bytes(MAX_PLAIN + 1), large=True)
+    piece = bytes([PART]) + MAX_COMPRESSED.to_bytes(4, "big") + bytes(MAX_COMPRESSED)
+    for last in (piece, bytes([FrameKind.STATES]) + piece[1:]):
+        reader = FrameReader()
+        assert len(list(reader.feed(FrameCodec().pack_frame(FrameKind.HELLO, b"") + piece * 16))) == 1
+        assert reader.pending == 16 * len(piece)
+        with pytest.raises(errors.TooLarge):
+            list(reader.feed(last))
 
 
 @given(st.binary(max_size=2_000), st.booleans())
