@@ -28,8 +28,8 @@ from fieldsync.replica.node import Node
 from fieldsync.server import enrolment, request_frames
 from fieldsync.server.connections import UnprovedConnections
 from fieldsync.server.execution import Execution, ThreadExecution
-from fieldsync.server.fleet_metrics import FleetFigures
-from fieldsync.server.health import StoreHealth, is_here
+from fieldsync.server.fleet_metrics import FleetFigures, WaitingWork, read_waiting_work
+from fieldsync.server.health import StoreHealth, check_answers, check_writable, is_here
 from fieldsync.server.maintenance import Maintenance
 from fieldsync.server.metrics import ServerMetrics
 from fieldsync.server.nonces import NonceIssuer
@@ -39,7 +39,7 @@ from fieldsync.server.write_queue import WriteQueue
 from fieldsync.store import Tx
 from fieldsync.store.contract import Device
 from fieldsync.topology import device_renewal
-from fieldsync.topology.fleet import list_fleet
+from fieldsync.topology.fleet import FleetDevice, list_fleet
 from fieldsync.wire import messages, routes
 from fieldsync.wire.frames import FrameCodec, FrameKind
 from fieldsync.wire.messages import NONCE_HEADER, from_base64, to_base64
@@ -70,8 +70,9 @@ class ServerApp:
         self._codecs: tuple[bytes, dict[bytes, FrameCodec]] = b"", {}
         self._turns = WriteQueue(node.store, execution)
         self.pace = RateLimit(elapsed)
-        self._health = StoreHealth(self._check_health, elapsed, execution)
-        self._fleet = FleetFigures(lambda: list_fleet(node), elapsed)
+        self._health = StoreHealth(partial(check_answers, node), elapsed, execution)
+        self._readiness = StoreHealth(partial(check_writable, node), elapsed, execution)
+        self._fleet = FleetFigures(self._look_at_fleet, elapsed)
         self._answering = CapacityLimiter(MOST_ANSWERING)
         self._maintenance = Maintenance(node, self._turns, execution)
         handlers: dict[Any, Any] = {  # each gets errors of its own kind, which Starlette's types do not say
@@ -84,6 +85,7 @@ class ServerApp:
                 *self._routes(),
                 Route("/v{version}/{request}", _other_version, methods=["POST"]),
                 Route("/health", self.health),
+                Route("/ready", self.ready),
                 Route("/metrics", self.show_metrics),
             ],
             exception_handlers=handlers,
@@ -305,9 +307,16 @@ class ServerApp:
         await self._health.check_store()
         return JSONResponse({"status": "ok", "protocol": PROTOCOL, "now": self.node.clock()})
 
-    def _check_health(self) -> None:
+    async def ready(self, request: Request) -> Response:
+        """Report that the server can take a sync, for a load balancer: 503 or 507 where its store takes no writes."""
+        await self._slow_strangers(request)
+        await self._readiness.check_store()
+        return JSONResponse({"status": "ready", "protocol": PROTOCOL})
+
+    def _look_at_fleet(self) -> tuple[list[FleetDevice], WaitingWork]:
         with self.node.store.read() as tx:
-            tx.channels()
+            waiting = read_waiting_work(tx)
+        return list_fleet(self.node), waiting
 
     async def _slow_strangers(self, request: Request) -> None:
         """Have strangers who ask without end wait."""

@@ -3,9 +3,11 @@
 import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
+from fieldsync.store import ReadTx
 from fieldsync.topology.fleet import NEEDS, FleetDevice, count_needs
 
 FRESH = 5.0
@@ -14,23 +16,38 @@ FRESH = 5.0
 KINDS = ("server", "branch", "laptop")
 
 
+class WaitingWork(NamedTuple):
+    """What waits for people or for others: open conflicts, and since when (milliseconds) the oldest quarantined commit waits."""
+
+    conflicts: int
+    quarantined_since: int | None
+
+
+def read_waiting_work(tx: ReadTx) -> WaitingWork:
+    """Return what waits in a store."""
+    return WaitingWork(tx.in_conflict(), tx.oldest_waiting())
+
+
 class FleetFigures:
     """Reads the fleet at most once every few seconds, however often it is asked."""
 
-    def __init__(self, look: Callable[[], list[FleetDevice]], clock: Callable[[], float]) -> None:
+    def __init__(self, look: Callable[[], tuple[list[FleetDevice], "WaitingWork"]], clock: Callable[[], float]) -> None:
         self._look = look
         self._clock = clock
         self._lock = threading.Lock()
         self._fleet: list[FleetDevice] = []
+        self._waiting = WaitingWork(0, None)
         self._until = -1.0
 
     def to_text(self, *, each: bool) -> bytes:
         """Return the figures for Prometheus; with those of `each` device for requests from this computer."""
         with self._lock:
             if self._clock() >= self._until:
-                self._fleet, self._until = self._look(), self._clock() + FRESH
-            fleet = self._fleet
+                self._fleet, self._waiting = self._look()
+                self._until = self._clock() + FRESH
+            fleet, waiting = self._fleet, self._waiting
         registry = CollectorRegistry()
+        _add_waiting(registry, waiting)
         _add_counts(registry, fleet)
         for one in fleet:
             if one.kind == "server":
@@ -38,6 +55,18 @@ class FleetFigures:
         if each:
             _add_each(registry, fleet)
         return generate_latest(registry)
+
+
+def _add_waiting(registry: CollectorRegistry, waiting: WaitingWork) -> None:
+    conflicts = Gauge(
+        "fieldsync_open_conflicts", "Records with a conflict that somebody has to settle", registry=registry
+    )
+    conflicts.set(waiting.conflicts)
+    if waiting.quarantined_since is not None:
+        oldest = "fieldsync_quarantine_oldest_timestamp_seconds"
+        Gauge(oldest, "Since when the oldest waiting commit is in quarantine", registry=registry).set(
+            waiting.quarantined_since / 1000
+        )
 
 
 def _add_counts(registry: CollectorRegistry, fleet: Sequence[FleetDevice]) -> None:

@@ -1,4 +1,4 @@
-"""The public health check. However often it is asked, the store is read once a second for it.
+"""The public checks of health and readiness. However often it is asked, the store is read once a second for it.
 
 Nobody is refused, as a load balancer would take that for an outage: frequent clients are delayed a little, and so limited
 by the number of connections (connections.py). Monitoring on this computer is never delayed.
@@ -9,6 +9,8 @@ import ipaddress
 import math
 from collections.abc import Callable
 
+from fieldsync import errors
+from fieldsync.replica.node import Node
 from fieldsync.server.connections import address_of
 from fieldsync.server.execution import Execution
 from fieldsync.server.rate_limit import RateLimit
@@ -17,6 +19,7 @@ MOST, SECONDS = 300, 60.0
 """How many questions of one address in so many seconds are answered at once."""
 
 LONGEST_WAIT = 2.0  # seconds: less than monitoring waits for an answer
+LEAST_FREE = 64 * 1024 * 1024  # bytes on the disk of the server's folder: with less it is not ready
 FRESH = 1.0  # seconds for which one look at the store counts
 
 
@@ -48,6 +51,21 @@ class StoreHealth:
     async def _check_now(self) -> None:
         await self._execution.run(self._look)
         self._seen = self._clock()
+
+
+def check_answers(node: Node) -> None:
+    """Check that the store answers."""
+    with node.store.read() as tx:
+        tx.count_channels()
+
+
+def check_writable(node: Node) -> None:
+    """Check that the store can take a sync: StoreReadOnly, DiskFull."""
+    check_answers(node)
+    if not node.store.is_writable():
+        raise errors.StoreReadOnly
+    if node.environment.free_bytes(node.home) < LEAST_FREE:
+        raise errors.DiskFull
 
 
 def is_here(host: str) -> bool:

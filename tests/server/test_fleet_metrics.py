@@ -5,7 +5,7 @@ import asyncio
 from fieldsync.core import stamp
 from fieldsync.core.version import VERSION
 from fieldsync.server.app import ServerApp
-from fieldsync.server.fleet_metrics import FRESH, FleetFigures
+from fieldsync.server.fleet_metrics import FRESH, FleetFigures, WaitingWork
 from fieldsync.store.node_notes import BackupNote, RehearsalNote
 from fieldsync.topology.fleet import DAY_MS, NEEDS, FleetDevice, list_fleet
 from tests import directly
@@ -15,11 +15,12 @@ from tests.conftest import Cast
 STRANGER = "203.0.113.7"
 
 
-def figures(app: ServerApp, host: str) -> dict[str, float]:
-    """Return what /metrics tells somebody at an address."""
+def answer(app: ServerApp, path: str, host: str) -> tuple[int, bytes]:
+    """Return the status and the body of what a server answers somebody at an address."""
     said: list[bytes] = []
+    status = 0
     scope = {
-        "type": "http", "method": "GET", "path": "/metrics", "query_string": b"", "headers": [], "client": (host, 9),
+        "type": "http", "method": "GET", "path": path, "query_string": b"", "headers": [], "client": (host, 9),
         "http_version": "1.1", "scheme": "https", "server": ("hq", 1), "root_path": "",
     }  # fmt: skip
 
@@ -27,12 +28,20 @@ def figures(app: ServerApp, host: str) -> dict[str, float]:
         return {"type": "http.request", "body": b"", "more_body": False}
 
     async def send(message: dict[str, object]) -> None:
+        nonlocal status
+        status = int(message.get("status", status))  # type: ignore[call-overload]
         body = message.get("body")
         if isinstance(body, bytes):
             said.append(body)
 
     asyncio.run(app.asgi(scope, receive, send))  # type: ignore[arg-type]
-    lines = [line.rpartition(" ") for line in b"".join(said).decode().splitlines() if not line.startswith("#")]
+    return status, b"".join(said)
+
+
+def figures(app: ServerApp, host: str) -> dict[str, float]:
+    """Return what /metrics tells somebody at an address."""
+    _, said = answer(app, "/metrics", host)
+    lines = [line.rpartition(" ") for line in said.decode().splitlines() if not line.startswith("#")]
     return {name: float(value) for name, _, value in lines}
 
 
@@ -70,9 +79,9 @@ def test_the_fleet_is_looked_at_seldom(people: Cast) -> None:
     """A thousand questions within five seconds are one look; then there is another one."""
     now, looks = [0.0], []
 
-    def look() -> list[FleetDevice]:
+    def look() -> tuple[list[FleetDevice], WaitingWork]:
         looks.append(now[0])
-        return list_fleet(people.hq)
+        return list_fleet(people.hq), WaitingWork(0, None)
 
     fleet = FleetFigures(look, lambda: now[0])
     assert len({fleet.to_text(each=False) for _ in range(20)}) == 1

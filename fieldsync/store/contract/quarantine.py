@@ -110,6 +110,9 @@ class QuarantineVerdict(NamedTuple):
 class QuarantineReads(Protocol):
     """Quarantined commits, to be read."""
 
+    def oldest_waiting(self) -> int | None:
+        """Return since when (milliseconds) the oldest of the commits waits that still wait for something; None where none does."""
+
     def waiting_commits(self) -> dict[bytes, list[int]]:
         """Return the commits (by device) that wait for something, or are due."""
 

@@ -89,6 +89,9 @@ class Store(Protocol):
     def read(self) -> AbstractContextManager[ReadTx]:
         """A reading transaction with a consistent snapshot: writes are refused."""
 
+    def is_writable(self) -> bool:
+        """Return whether it takes writes at present: a standby's database, or a read-only disk, does not."""
+
     def change_counter(self) -> int:
         """Return a number that changes whenever another process has written; own writes do not change it."""
 

@@ -124,6 +124,11 @@ class PostgresStore:
                 if not raw.closed:
                     raw.execute("ROLLBACK")
 
+    def is_writable(self) -> bool:
+        with self._connection() as raw:
+            (standby,) = raw.execute("SELECT pg_is_in_recovery()").fetchone() or (True,)
+        return not standby
+
     def change_counter(self) -> int:
         with self._connection() as raw:
             (last,) = raw.execute("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint").fetchone() or (0,)

@@ -30,6 +30,10 @@ _BY_KEY = "UPDATE refusal SET waits = 2 WHERE waits = 1 AND (device, seq) IN (SE
 class SqlQuarantineReads(SqlSettingReads):
     """A transaction's quarantined commits, to be read."""
 
+    def oldest_waiting(self) -> int | None:
+        found = self.sql("SELECT min(at) FROM refusal WHERE waits <> 0").fetchone()[0]
+        return None if found is None else int(found)
+
     def waiting_commits(self) -> dict[bytes, list[int]]:
         return self._by_device(self.sql("SELECT device, seq FROM refusal WHERE waits <> 0 ORDER BY device, seq"))
 

@@ -170,7 +170,7 @@ def _has_no_room(folder: Path | None) -> bool:
     return False
 
 
-def _takes_writes(folder: Path | None) -> bool:
+def takes_writes(folder: Path | None) -> bool:
     """Return whether files may be written here; SQLite calls it an I/O error where a disk became read-only meanwhile."""
     return folder is None or os.access(folder, os.W_OK)
 
@@ -186,7 +186,7 @@ def translate_errors(folder: Path | None = None, *, disk: Path | None = None) ->
             raise errors.DiskFull from fault
         if _is_busy(fault):
             raise errors.StoreBusy from fault
-        if "readonly" in str(fault) or not _takes_writes(folder or disk):
+        if "readonly" in str(fault) or not takes_writes(folder or disk):
             raise errors.StoreReadOnly from fault
         if any(word in str(fault) for word in ("no such table", "I/O", "malformed JSON")):
             raise errors.StoreDamaged(part="store") from fault

@@ -195,6 +195,9 @@ class SqliteStore:
                 connection.execute("ROLLBACK")
                 self._idle.append(connection)
 
+    def is_writable(self) -> bool:
+        return encryption.takes_writes(self.path)
+
     def change_counter(self) -> int:
         with self._lock, self._translate_errors():
             return int(self._writer.execute("PRAGMA data_version").fetchone()[0])

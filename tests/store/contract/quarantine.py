@@ -24,6 +24,7 @@ class QuarantineContract(Contract):
             tx.quarantine_commit(AMAL, 2, errors.RoleRefused(role="guest", needs=[]))
             assert (tx.waiting_commits(), tx.due_commits(9)) == ({AMAL: [1]}, {})
             assert (tx.has_waiting(AMAL), tx.has_waiting(BASIM)) == (True, False)
+            assert tx.oldest_waiting() == 50
             tx.wake_waiting([record_key(record(8))])
             assert tx.due_commits(9) == {}
             tx.wake_waiting([record_key(record(9))])

@@ -83,6 +83,7 @@ class TransactionContract(Contract):
             assert len(tx.commits_of(record(1))) == 1
         check_digests(store)
         assert store.find_damage() == []
+        assert store.is_writable()
         assert store.change_counter() == version
 
 
