@@ -187,6 +187,15 @@ def test_argon2_is_loaded_only_for_a_passphrase():
     assert ran.stdout.strip() == "False"
 
 
+def test_the_policy_is_that_of_the_format():
+    """A slot that one program makes is opened by all others, and a later release does not make weaker ones."""
+    mebi = 1024
+    assert (slots.MEMORY[0], slots.MEMORY[-1]) == (64 * mebi, 1024 * mebi)
+    assert (slots.ITERATIONS[0], slots.ITERATIONS[-1]) == (3, 20)
+    assert (slots.LANES[0], slots.LANES[-1]) == (1, 8)
+    assert (slots.DEFAULT_MEMORY, slots.DEFAULT_ITERATIONS, slots.DEFAULT_LANES) == (256 * mebi, 3, 1)
+
+
 def test_defaults_are_within_policy():
     """A new store's parameters are accepted by any store."""
     assert slots.DEFAULT_MEMORY in slots.MEMORY

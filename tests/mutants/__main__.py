@@ -25,7 +25,7 @@ from tests.mutants import tests_of
 from tests.mutants.sample import sample, statement
 from tests.mutants.tests_of import HISTORIES, PACKAGES, PYTEST, ROOT, Plan
 
-LEAST_SECONDS, SLOWER = 120, 5
+LEAST_SECONDS, SLOWER = 40, 5
 """A mutant's tests may take this much processor time, or so many times what they take otherwise: it counts as found."""
 MEMORY = 4 << 30
 UNTRIED = "survived the unit tests"
