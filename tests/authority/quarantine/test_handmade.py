@@ -1,6 +1,7 @@
 """Commits encoded by hand with MessagePack and a device's key: servers refuse malformed ones, whatever program made them."""
 
 import json
+import shutil
 from typing import Any
 
 import msgspec
@@ -260,7 +261,7 @@ def test_a_restored_laptop_uses_its_new_letters_for_codes(people: Cast) -> None:
     """Amal's laptop is restored and becomes a new device; its unsent saves and reserved codes are accepted."""
     home = family(people, people.amal)
     people.amal.close()
-    copy_cast(people.home / "amal", people.home / "copy")
+    shutil.copytree(people.home / "amal", people.home / "copy")
     people.amal = people.open("amal")
     family(people, people.amal)
     copy = open_node(people.home / "copy", people.clock)
