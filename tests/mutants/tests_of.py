@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
 from pathlib import Path
 
 import msgspec
@@ -21,6 +22,7 @@ PACKAGES = {  # and the folders with their unit tests
     "protocol": ("tests/protocol", "tests/topology"),
 }
 PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not long", "-k", "not postgresql")
+MOST_SECONDS = 60
 IMPORT = ""
 """In place of a test's id: while modules are loaded and fixtures of a session are made."""
 
@@ -61,7 +63,7 @@ def traced(file: Path, folders: Sequence[str], asked: Iterable[Lines]) -> Plan:
 
 
 def chosen(plan: Plan, folders: Sequence[str], lines: Lines) -> list[str]:
-    """Return the ids of the tests in these folders that can notice a mutant of these lines.
+    """Return the ids of the tests in these folders that can notice a mutant of these lines, a minute of them, the fastest first.
 
     Lines that run while modules are loaded concern all tests; those that enter the module come first.
     """
@@ -74,7 +76,9 @@ def chosen(plan: Plan, folders: Sequence[str], lines: Lines) -> list[str]:
             for name, test in tests.items()
             if name != IMPORT and (everywhere or lines in test.lines)
         ]
-    return [name for _, _, name in sorted(found)]
+    found.sort()
+    until = accumulate(seconds for _, seconds, _ in found)
+    return [name for (_, _, name), total in zip(found, until, strict=True) if total < MOST_SECONDS]
 
 
 def seconds(plan: Plan, tests: Iterable[str]) -> float:
