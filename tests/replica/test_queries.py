@@ -3,11 +3,13 @@
 import pytest
 
 from fieldsync import errors
+from fieldsync.core import record_ids
 from fieldsync.replica import queries, save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.history import history
 from fieldsync.replica.lookup import find_quarantined, find_row, found_rows, index_words
-from tests.cast import JBL
+from fieldsync.server import administration
+from tests.cast import JBL, QRD
 from tests.conftest import Cast
 from tests.directly import sync
 
@@ -76,3 +78,17 @@ def test_a_save_is_told_with_the_value_that_its_author_saw(people: Cast) -> None
             one.by: one.changes["location"] for one in history(node, home) if "location" in one.changes and one.seq != 1
         }
         assert {by: (change.old, change.new) for by, change in changes.items()} == {"Amal": ("جبلة", "حمص")}
+
+
+def test_a_quarantined_record_is_found_by_its_id_or_code(people: Cast) -> None:
+    """At headquarters, which keeps her saves apart: by a beginning of the id, or the whole code; of several, none."""
+    made = families(people, 2)
+    administration.set_grants(people.hq, people.amal.letters, "caseworker", [QRD], at_once=True)
+    sync(people.amal, people.hq)
+    codes = [queries.show(people.amal, one.hex()).code for one in made]
+    shared = next(n for n in range(32) if made[0].hex()[: n + 1] != made[1].hex()[: n + 1])
+    with people.hq.store.read() as tx:
+        for ref in (made[0].hex(), record_ids.id_text(made[0]).upper(), made[0].hex()[: shared + 1], f" {codes[0]} "):
+            assert find_quarantined(tx, ref) == made[0]
+        for ref in (made[0].hex()[:shared], "0" * 32, codes[0][:-1], ""):
+            assert find_quarantined(tx, ref) is None
