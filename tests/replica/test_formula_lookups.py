@@ -1,11 +1,15 @@
 """Computed values that depend on other records, as shown on laptops that have them."""
 
+from pathlib import Path
+
 from fieldsync.core import record_ids
 from fieldsync.replica import queries, save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.formula_lookups import FormLookups
 from fieldsync.replica.node import Node
+from fieldsync.server.publish_schema import publish_schema
 from tests.conftest import Cast
+from tests.directly import sync
 
 
 def add(node: Node, type: str, /, put: dict[str, list[str]] | None = None, **fields: object) -> str:
@@ -124,3 +128,47 @@ def test_a_form_reads_related_records_once(people: Cast) -> None:
     assert list(around.child_documents("person")) == []
     save.edit_record(amal, family, Changes(set={"family_name": "ديب"}))
     assert (around.find_document(family) or {})["family_name"] == "الحسن"
+
+
+LINK = """
+version = 1
+label = { en = "Link", ar = "حلقة" }
+plural = { en = "Links", ar = "حلقات" }
+title = ["name"]
+
+[fields.name]
+type = "text"
+merge = "review"
+required = "always"
+sensitivity = 1
+label = { en = "Name", ar = "الاسم" }
+
+[fields.next]
+type = "ref"
+to = ["link"]
+merge = "review"
+sensitivity = 1
+label = { en = "Next", ar = "التالية" }
+
+[fields.length]
+type = "int"
+merge = "derived"
+formula = "1 + coalesce(of(next.length), 0)"
+sensitivity = 1
+label = { en = "Length", ar = "الطول" }
+"""
+
+
+def test_a_value_rests_on_others_three_records_deep(people: Cast, tmp_path: Path) -> None:
+    """Also where records name each other in a circle: what is further away is not read."""
+    (tmp_path / "forms").mkdir()
+    (tmp_path / "forms" / "link.toml").write_text(LINK, encoding="utf-8")
+    publish_schema(people.hq, tmp_path / "forms", keep_others=True)
+    sync(people.amal, people.hq)
+    links: list[str] = []
+    for name in "abcdef":
+        following = {"next": links[-1]} if links else {}
+        links.append(add(people.amal, "link", name=name, **following))
+    assert [shown(people.amal, one)["length"] for one in links] == [1, 2, 3, 4, 4, 4]
+    save.edit_record(people.amal, links[0], Changes(set={"next": links[-1]}))
+    assert {shown(people.amal, one)["length"] for one in links} == {4}
