@@ -16,7 +16,7 @@ from fieldsync.commands.support.settings import Settings
 from fieldsync.core.grants import ROLES
 from fieldsync.schema import load
 from fieldsync.schema.model import KINDS
-from tests import pseudo
+from tests import postgresql, pseudo
 from tests.cast import ROOT
 from tests.cli.conftest import World
 
@@ -214,6 +214,10 @@ hq: server backup now
 hq: server restore --rehearse
 hq: server backup schedule --off
 third: server restore c.fsbackup
+third: server migrate --to palace
+third: server migrate --to {database}  # store.db.moved
+third: server migrate --to {database}
+amal: server migrate --to {database}
 hq: server restore c.fsbackup
 nobody: demo --office forms
 amal: completion palace  # codes bash zsh fish powershell pwsh
@@ -300,6 +304,7 @@ def _work(world: World, made: dict[str, str]) -> None:
         "share_with": "LAT/ALBIR",
     }
     made["consent"] = _add(world, "amal", "consent", subject=made["girl"], **asked)["code"]
+    made["database"] = postgresql.new_database()
     for name in ("sent", "sent2", "sent3"):
         words = ("refer", made["girl"], "--to", "LAT/ALBIR", "--reason", "سبب", "--share", "given")
         made[name] = world.json("amal", *words)["code"]

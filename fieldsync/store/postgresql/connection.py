@@ -90,8 +90,8 @@ def translate_errors() -> Iterator[None]:
 
 
 def check_address(address: str) -> None:
-    """IllegalValue where this is no address of a PostgreSQL database."""
+    """Usage where this is no address of a PostgreSQL database."""
     try:
         psycopg.conninfo.conninfo_to_dict(address)
     except psycopg.ProgrammingError as fault:
-        raise errors.IllegalValue(type="server", field="database", reason="database") from fault
+        raise errors.Usage(reason="database") from fault

@@ -53,6 +53,8 @@ WORDS = {
     "usage.hold": '"{given}" is not a valid duration; nothing was changed.',
     "usage.no_agent": "This system has no safe place to keep a key in; the store stays locked.",
     "usage.key_file": "A scheduled sync cannot ask for a passphrase: the store needs a key file.",
+    "usage.database": "The address of a database is written postgresql://USER@HOST:PORT/NAME.",
+    "usage.database!": "Correct it and run the command again.",
     "usage.no_psycopg": "A store in PostgreSQL needs psycopg, which is not installed.",
     "usage.no_psycopg!": "Install it with: pip install 'fieldsync[postgres]'",
     "usage.key_file!": "Set FIELDSYNC_KEY_FILE to the file that opens this server's store, as its service does.",

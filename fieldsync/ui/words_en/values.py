@@ -47,7 +47,6 @@ WORDS = {
     "because.no_members": "holds a single value",
     "because.empty": "must not be empty",
     "because.choice": "none of the choices ({choices})",
-    "because.database": "a database is written postgresql://USER@HOST:PORT/NAME",
     "because.https": "an address is written https://HOST:PORT",
     "because.no_record": "there is no such record here",
     "because.unknown_field": "there is no such field",
