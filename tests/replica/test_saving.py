@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from fieldsync import errors
+from fieldsync.core import record_ids
 from fieldsync.exchange.tables import import_records
 from fieldsync.exchange.xlsform import convert, write_folder
 from fieldsync.replica import save
@@ -14,6 +15,7 @@ from fieldsync.replica.history import history
 from fieldsync.schema import load
 from fieldsync.server.publish_schema import publish_schema
 from fieldsync.ui.forms.answers import FormAnswers
+from tests.cast import JBL, join_directly, rows
 from tests.conftest import Cast
 from tests.directly import sync
 from tests.exchange.test_xlsform import _visit
@@ -81,3 +83,32 @@ def test_imported_sets_are_validated_as_at_the_keyboard(people: Cast, tmp_path: 
     assert refused.value.facts["rows"][0]["reason"] == "rule"  # type: ignore[index]
     with pytest.raises(errors.IllegalValue):
         save.edit_record(people.amal, record.hex(), Changes(put={"needs": ["none"]}))
+
+
+def test_each_of_two_continues_their_own_state(people: Cast) -> None:
+    """Amal and Basim led a case on in two ways: each may go on, while Huda waits for the decision."""
+    home = save.add_record(people.amal, "household", Changes(set={"family_name": "محمد"}), unit=JBL)
+    said = {"household": record_ids.id_text(home), "given": "أحمد"}
+    person = save.add_record(people.amal, "person", Changes(set=said), unit=JBL)
+    told = {"person": record_ids.id_text(person), "case_type": "child", "risk": "medium", "found_by": "school"}
+    told |= {"opened_on": "2026-01-01", "worker": "Amal"}
+    case = save.add_record(people.amal, "case", Changes(set=told, put={"concerns": ["dropout"]}), unit=JBL)
+    save.edit_record(people.amal, case.hex(), Changes(set={"state": "registered"}))
+    join_directly(people.hq, people.home / "huda", "Huda", "caseworker", [JBL])
+    huda = people.open("huda")
+    both = people.amal, people.basim
+    for node in (*both, *both):
+        sync(node, people.hq)
+    for node, more in zip(
+        both, ({"state": "closing", "closure_reason": "moved"}, {"state": "transferred"}), strict=True
+    ):
+        save.edit_record(node, case.hex(), Changes(set=more))
+    for node in (*both, *both, huda):
+        sync(node, people.hq)
+    assert all("state" in rows(node)[case].conflicts for node in (*both, huda))
+    with pytest.raises(errors.OpenConflict):
+        save.edit_record(huda, case.hex(), Changes(set={"state": "registered"}))
+    for node, state in zip(both, ("monitoring", "registered"), strict=True):
+        save.edit_record(node, case.hex(), Changes(set={"state": state}))
+        assert state in [head.value for head in rows(node)[case].state.fields["state"].heads]
+    huda.close()
