@@ -23,7 +23,7 @@ from cosmic_ray.work_item import MutationSpec, TestOutcome, WorkerOutcome, WorkI
 
 from tests.mutants import tests_of
 from tests.mutants.sample import sample, statement
-from tests.mutants.tests_of import HISTORIES, PACKAGES, PYTEST, ROOT, Plan
+from tests.mutants.tests_of import PACKAGES, PYTEST, ROOT, SIMULATION, Plan
 
 LEAST_SECONDS, SLOWER = 40, 5
 """A mutant's tests may take this much processor time, or so many times what they take otherwise: it counts as found."""
@@ -58,9 +58,9 @@ def _run(session: WorkDB, plan_file: Path) -> None:
         for item in _in_order(left):
             session.set_result(item.job_id, _try(item.mutations[0], plan, folders, UNTRIED))
     survived = {id_ for id_, result in session.results if result.output == UNTRIED}
-    plan = tests_of.traced(plan_file, (HISTORIES,) if survived else (), lines)
+    plan = tests_of.traced(plan_file, SIMULATION if survived else (), lines)
     for item in _in_order(item for item in session.work_items if item.job_id in survived):
-        session.set_result(item.job_id, _try(item.mutations[0], plan, (HISTORIES,), "survived"))
+        session.set_result(item.job_id, _try(item.mutations[0], plan, SIMULATION, "survived"))
 
 
 def _try(mutation: MutationSpec, plan: Plan, folders: Sequence[str], otherwise: str) -> WorkResult:

@@ -12,7 +12,8 @@ import msgspec
 from msgspec import Struct
 
 ROOT = Path(__file__).parents[2]
-HISTORIES = "tests/mutants/histories.py"
+SIMULATION = ("tests/mutants/histories.py", "tests/model/test_stories.py")
+"""A minute of random histories, and the stories that once failed."""
 PACKAGES = {  # and the folders with their unit tests
     "core": ("tests/core",),
     "wire": ("tests/wire",),
