@@ -164,3 +164,27 @@ def test_records_show_pending_commits(people: Cast) -> None:
     listed = queries.list_records(node, "household", limit=0)
     assert {bytes.fromhex(one.id.replace("-", "")) for one in listed if one.unsent} == wanted
     assert {record for record in {*sent, *new} if queries.show(node, record.hex()).unsent} == wanted
+
+
+def test_closing_waits_for_the_write_at_hand(tmp_path: Path) -> None:
+    """Of another thread, as when a server stops while it compares records; a process that did not wait never ended."""
+    store = new_store(tmp_path, KEY)
+    begun, ended = threading.Event(), threading.Event()
+
+    def write() -> None:
+        with store.write() as tx:
+            begun.set()
+            for number in range(20_000):
+                tx.sql("SELECT ?", (number,)).fetchone()
+            tx.settings.last_stamp = 7
+        ended.set()
+
+    thread = threading.Thread(target=write, daemon=True)
+    thread.start()
+    begun.wait()
+    store.close()
+    assert ended.wait(5)
+    store = open_store(tmp_path, KEY)
+    with store.read() as tx:
+        assert tx.settings.last_stamp == 7
+    store.close()

@@ -126,9 +126,12 @@ class SqliteStore:
         return encryption.translate_errors(disk=self.path.parent)
 
     def close(self) -> None:
-        for connection in [*self._idle, self._writer]:
-            connection.close()
-        self._idle.clear()
+        with (
+            self._lock
+        ):  # a server that stops leaves its thread at work: closed under it, the connection would block for ever
+            for connection in [*self._idle, self._writer]:
+                connection.close()
+            self._idle.clear()
 
     @contextmanager
     def write(self, *, durable: bool = True) -> Iterator[SqliteTx]:
