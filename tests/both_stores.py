@@ -6,6 +6,7 @@ Of those on PostgreSQL `make test` runs a third, which changes from day to day; 
 import os
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,20 +17,34 @@ from tests.conftest import EVERYTHING, SHARE
 _PARTS = 3
 
 
-@pytest.fixture(scope="session", params=["file", "postgresql"], autouse=True)
-def headquarters_store(request: pytest.FixtureRequest) -> Iterator[str]:
+@contextmanager
+def headquarters_in(kind: str) -> Iterator[None]:
     """Have headquarters that are set up meanwhile keep their store in a file, or in PostgreSQL."""
-    kind: str = request.param
     token = cast.NEW_DATABASE.set(postgresql.new_database if kind == "postgresql" else lambda: None)
-    yield kind
+    yield
     cast.NEW_DATABASE.reset(token)
+
+
+@pytest.fixture(scope="session", params=["file", "postgresql"], autouse=True)
+def headquarters_store(request: pytest.FixtureRequest) -> str:
+    """Return where headquarters keep their store."""
+    kind: str = request.param
+    return kind
+
+
+@pytest.fixture(scope="module", autouse=True)
+def set_up_headquarters(headquarters_store: str) -> Iterator[None]:
+    """Have those that a file's tests set up be there; not those of other folders' tests, which run later in the same process."""
+    with headquarters_in(headquarters_store):
+        yield
 
 
 @pytest.fixture(scope="session")
 def cast_template(headquarters_store: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the cast's folder on that store."""
     home = tmp_path_factory.mktemp(f"cast-{headquarters_store}")
-    cast.found_cast(home)
+    with headquarters_in(headquarters_store):
+        cast.found_cast(home)
     return home
 
 

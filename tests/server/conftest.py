@@ -1,5 +1,5 @@
 """Headquarters' store is in a file, and in PostgreSQL."""
 
-from tests.both_stores import cast_template, headquarters_store, pytest_collection_modifyitems
+from tests.both_stores import cast_template, headquarters_store, pytest_collection_modifyitems, set_up_headquarters
 
-__all__ = ["cast_template", "headquarters_store", "pytest_collection_modifyitems"]
+__all__ = ["cast_template", "headquarters_store", "pytest_collection_modifyitems", "set_up_headquarters"]
