@@ -54,7 +54,7 @@ class WorkerProcesses:
         self._pids: dict[int, int] = {}  # process → the worker's number
         self._stopping = False
         try:
-            self._socket = socket.create_server(address, backlog=_BACKLOG, reuse_port=False)
+            self._socket = socket.create_server(address, backlog=_BACKLOG)
         except OSError as fault:
             raise errors.Unreachable(server=":".join(map(str, address)), reason="address in use") from fault
 
@@ -65,19 +65,22 @@ class WorkerProcesses:
         ready, done = os.pipe()
         for number in range(self._count):
             self._start(number, done)
+        os.set_blocking(ready, False)  # a worker may end before it is ready
         waiting = self._count
-        while waiting and not self._stopping and os.read(ready, 1):
-            waiting -= 1
-        if not self._stopping:
-            host, port = self._socket.getsockname()[:2]
-            print(f"listening on https://{host}:{port}", file=sys.stderr, flush=True)  # noqa: T201 - scripts wait for it
         while not self._stopping:
+            if waiting > 0:
+                with suppress(BlockingIOError):
+                    waiting -= len(os.read(ready, self._count))
+                    if waiting <= 0:
+                        host, port = self._socket.getsockname()[:2]
+                        print(f"listening on https://{host}:{port}", file=sys.stderr, flush=True)  # noqa: T201 - scripts wait for it
             ended = self._ended()
             if ended is None:
                 time.sleep(_LOOK_SECONDS)
-            elif not self._stopping:
-                print(f"worker {ended} ended and is started again", file=sys.stderr, flush=True)  # noqa: T201
-                time.sleep(_AGAIN_SECONDS)
+                continue
+            print(f"worker {ended} ended and is started again", file=sys.stderr, flush=True)  # noqa: T201
+            time.sleep(_AGAIN_SECONDS)
+            if not self._stopping:
                 self._start(ended, done)
         self._wait_for_end()
 

@@ -144,6 +144,21 @@ def test_killed_workers_lose_nothing_that_was_acknowledged(tree: Callable[[str],
         assert workers.stop() == 0
 
 
+@pytest.mark.parametrize("headquarters_store", ["postgresql"], indirect=True)
+@pytest.mark.usefixtures("tree")
+def test_a_worker_that_ends_before_it_serves_is_started_again(tmp_path: Path) -> None:
+    """The first process says so, and goes on."""
+    workers = Workers(tmp_path, free_port())
+    try:
+        while not workers.pids:
+            time.sleep(0.01)
+        os.kill(workers.pids[0], signal.SIGKILL)
+        assert "ended and is started again" in workers.line()
+        assert workers.line().startswith("listening on")
+    finally:
+        assert workers.stop() == 0
+
+
 @pytest.mark.parametrize("headquarters_store", ["file"], indirect=True)
 def test_a_store_in_a_file_has_one_process(tmp_path: Path, cast_template: Path) -> None:
     """It says so, and how to have more."""

@@ -126,9 +126,8 @@ class SqliteStore:
         return encryption.translate_errors(disk=self.path.parent)
 
     def close(self) -> None:
-        with (
-            self._lock
-        ):  # a server that stops leaves its thread at work: closed under it, the connection would block for ever
+        # a server that stops leaves its thread at work: closed under it, the connection would block for ever
+        with self._lock:
             for connection in [*self._idle, self._writer]:
                 connection.close()
             self._idle.clear()
