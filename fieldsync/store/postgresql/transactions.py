@@ -1,6 +1,6 @@
 """Transactions on PostgreSQL: the store's roles together."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -21,6 +21,7 @@ from fieldsync.store.sql.household_queries import SqlHouseholdReads
 from fieldsync.store.sql.interning import NumberCache
 from fieldsync.store.sql.issued_reports import SqlIssueReads, SqlIssueWrites
 from fieldsync.store.sql.record_writes import SqlRecordReads
+from fieldsync.store.sql.rollback_actions import SqlRollbackActions
 
 
 class StoreContext(NamedTuple):
@@ -51,29 +52,16 @@ class PostgresReadTx(
 
 
 class PostgresTx(
+    SqlRollbackActions,
     PostgresSearchWrites, SqlForkWrites, SqlCommitWrites, SqlDeviceListWrites, SqlBundleWrites, SqlIssueWrites, PostgresReportTableWrites,
     PostgresReadTx,
 ):  # fmt: skip
     """A writing transaction."""
 
-    act: int | None = None
-
-    def __init__(self, connection: PostgresConnection, context: StoreContext) -> None:
-        super().__init__(connection, context)
-        self._undoing: list[Callable[[], None]] = []
-
-    def on_rollback(self, undo: Callable[[], None]) -> None:
-        self._undoing.append(undo)
-
     def end_reports(self, *, keep: bool) -> None:
         """End what this transaction wrote into the reports' file."""
         if self.writes_reports:
             self.report_file.end(keep=keep)
-
-    def undo_in_memory(self) -> None:
-        """Call what was to be called at a rollback, the last first."""
-        while self._undoing:
-            self._undoing.pop()()
 
     def store_setting(self, name: str, value: Stored) -> None:
         if value is None:

@@ -17,6 +17,7 @@ from fieldsync.store.sql.household_queries import SqlHouseholdReads
 from fieldsync.store.sql.interning import NumberCache
 from fieldsync.store.sql.issued_reports import SqlIssueReads, SqlIssueWrites
 from fieldsync.store.sql.record_writes import SqlRecordReads
+from fieldsync.store.sql.rollback_actions import SqlRollbackActions
 from fieldsync.store.sqlite import encryption, migrations
 from fieldsync.store.sqlite.dialect import SQLITE
 from fieldsync.store.sqlite.full_text import SqliteSearchReads, SqliteSearchWrites
@@ -49,6 +50,7 @@ class SqliteReadTx(
 
 
 class SqliteTx(
+    SqlRollbackActions,
     SqliteSearchWrites,
     SqlForkWrites,
     SqlCommitWrites,
@@ -59,20 +61,6 @@ class SqliteTx(
     SqliteReadTx,
 ):
     """A writing transaction."""
-
-    act: int | None = None
-
-    def __init__(self, connection: encryption.Connection, numbers: NumberCache) -> None:
-        super().__init__(connection, numbers)
-        self._undoing: list[Callable[[], None]] = []
-
-    def on_rollback(self, undo: Callable[[], None]) -> None:
-        self._undoing.append(undo)
-
-    def undo_in_memory(self) -> None:
-        """Call what was to be called at a rollback, the last first."""
-        while self._undoing:
-            self._undoing.pop()()
 
     def end_use(self) -> None:
         """Have the file refuse further requests and saves: its store works elsewhere now. Others that have it open hear StoreBusy."""
