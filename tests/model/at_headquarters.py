@@ -63,7 +63,7 @@ def verdicts(world: World, end: End) -> None:
                 or _vouched_in_vain(world, end, one, refused)
                 or _follows_bad(world, one, bad)
                 or waits_for_lost(world, one)
-                or _moved_by_lost(world, end, one, refused)
+                or end.rests_on_lost_move(one)
             ):
                 bad.add(one.dot)
                 continue
@@ -80,14 +80,6 @@ def _lost_grants(world: World, commit: Commit) -> bool:
         device = tx.device(commit.device)
     known = {(grant.unit, grant.role) for grant in device.grants} if device is not None else set()
     return "hq" in world.copied and not known.issuperset(fact.grants)
-
-
-def _moved_by_lost(world: World, end: End, commit: Commit, refused: str) -> bool:
-    """Say whether only a move that can reach nobody any more had brought a save's record into its author's units."""
-    lost = [world.ledger.saved[one] for one in world.lost()]
-    return refused == "no_record" and any(
-        "_unit" in one.fields and one.record == end.office.owner(commit.record).id for one in lost
-    )
 
 
 def _vouched_in_vain(world: World, end: End, commit: Commit, refused: str) -> bool:

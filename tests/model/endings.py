@@ -6,7 +6,7 @@ from fieldsync.core.state import registers
 from fieldsync.store.contract import Row
 from tests.cast import rows
 from tests.model.oracle.commits import Commit, Dot
-from tests.model.oracle.records import Office, listing
+from tests.model.oracle.records import Office, Record, listing
 from tests.model.oracle.settling import Must
 from tests.model.world import World
 
@@ -38,9 +38,11 @@ class End:
         self.accepted = [one for one in self.logged if one.dot not in self.refused]
         self.office = Office(map(self.present, self.accepted))
         self.rows = rows(world.nodes["hq"])
-        self.listing = listing(self.office, self.knew, self.knew_of)
-        self.incomplete = {world.ledger.saved[one].record for one in world.lost()}
-        """Records of which something was written that can reach nobody any more: whoever knew it may keep it."""
+        self.listing = listing(self.office, self.knew, self.knew_of, self.repeated)
+        self.lost = [world.ledger.saved[one] for one in world.lost()]
+        self.incomplete = {one.record for one in self.lost}
+        self.incomplete |= {one.record for one in self.logged if self.rests_on_lost_move(one)}
+        """Records of which something was written that can reach nobody any more, or rests on it: whoever knew it may keep it."""
 
     def present(self, commit: Commit) -> Commit:
         """Return a commit with its fields under their present names."""
@@ -82,6 +84,19 @@ class End:
         if fact is None or merge.record not in fact.others:
             return Must.EITHER if fact is None or fact.kind != "removal" else Must.NO
         return Must.YES if (merge.identity, "_same_as") in fact.others[merge.record].included else Must.NO
+
+    def rests_on_lost_move(self, commit: Commit) -> bool:
+        """Say whether a refused save waits for a move of its record, or of one it names, that can reach nobody any more."""
+        about = {commit.record, bytes.fromhex(str(commit.fields.get("_same_as") or "").replace("-", ""))}
+        owners = {self.office.owner(record).id for record in about & self.office.records.keys()}
+        return self.refused.get(commit.dot) == "no_record" and any(
+            "_unit" in one.fields and one.record in owners for one in self.lost
+        )
+
+    def repeated(self, record: Record, field: str) -> bool:
+        """Say whether a server has re-issued a write of a copied store: states name its device, as a third person's."""
+        servers = {self.world.nodes[name].device for name in self.world.servers}
+        return any(one.device in servers for one in record.written(field))
 
 
 def at_the_end(world: World) -> None:

@@ -135,7 +135,7 @@ def _shown(world: World, end: End, name: str, record: Record, row: Row) -> None:
         missed = "swallowed_edit" if field == "_deleted" else "missed_conflict"
         check = "false_conflict" if asked else missed
         look = asks if field == "_same_as" else settled.look
-        if look is Must.NO and _is_repeated(world, record, field):
+        if look is Must.NO and end.repeated(record, field):
             look = Must.EITHER
         if not look.allows(asked) and check not in world.skip:
             raise Broken(
@@ -144,12 +144,6 @@ def _shown(world: World, end: End, name: str, record: Record, row: Row) -> None:
             )
     for field in row.conflicts.keys() - {field_of(one) for one in record.registers} - lost:
         raise Broken("false_conflict", f"{name} asks about {field} of {label}, which nobody wrote")
-
-
-def _is_repeated(world: World, record: Record, field: str) -> bool:
-    """Say whether a server has said a write of a copied store again: as its own, states tell of it, and may be thought a third person's."""
-    servers = {world.nodes[name].device for name in world.servers}
-    return any(one.device in servers for one in record.written(field))
 
 
 def _told(world: World, record: Record, field: str) -> str:

@@ -12,6 +12,8 @@ Knew = Callable[[Commit, Commit], Must]
 """Whether whoever deleted a record had seen a write (both by their commits)."""
 KnewOf = Callable[[Commit, Commit], Must]
 """Whether whoever deleted a record knew of a merge of another one into it."""
+Repeated = Callable[["Record", str], bool]
+"""Whether a server has re-issued a write of a field: by its context it may be a third person's."""
 
 
 class Record:
@@ -149,7 +151,7 @@ class Listing(NamedTuple):
     asks: dict[bytes, Must]
 
 
-def listing(office: Office, knew: Knew, knew_of: KnewOf) -> Listing:
+def listing(office: Office, knew: Knew, knew_of: KnewOf, repeated: Repeated) -> Listing:
     """Return what lists show of an office: of records that are one the last in the line, of a ring the smallest id."""
     settled = {record: shown(found, _trusted, knew) for record, found in office.records.items()}
     gone = {record: _gone(found) for record, found in settled.items()}
@@ -161,7 +163,9 @@ def listing(office: Office, knew: Knew, knew_of: KnewOf) -> Listing:
         if same_as is None or (target is None and same_as.look is Must.NO):
             continue
         asks[record] = same_as.look
-        if same_as.look is Must.NO and target in gone:
+        if same_as.look is Must.NO and len(heads(found.written("_same_as"))) > 1 and repeated(found, "_same_as"):
+            asks[record] = Must.EITHER
+        elif same_as.look is Must.NO and target in gone:
             asks[record] = _asks(found, office.records[target], gone[target], knew_of)
         if target is not None and asks[record] is Must.NO:
             gives[record] = target
