@@ -92,8 +92,12 @@ def _waiting(settings: Settings) -> Callable[[int], None]:
 
     def say(second: int) -> None:
         if second == 1:
+            from fieldsync.server import event_log
             from fieldsync.ui.terminal import messages, output
 
+            if event_log.writes_json():
+                event_log.log_event(event_log.INFO, "waiting_store")
+                return
             output.write_stderr(messages.phrase("waiting_store", settings.language), settings.language, settings.rtl)
 
     return say

@@ -1,6 +1,6 @@
 """Server administration: set up, run, invite, list devices and change their grants."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from msgspec import structs
@@ -9,6 +9,9 @@ from typer import Argument, Option
 from fieldsync import errors
 from fieldsync.commands import new_folder, opened, settings_of, tell
 from fieldsync.commands.support import completion
+
+if TYPE_CHECKING:
+    from fieldsync.server.connections import ConnectionLimits
 
 Role = Annotated[
     str,
@@ -63,17 +66,41 @@ def run(
     unproved_address: Annotated[
         int, Option(metavar="N", min=1, help="Maximum number of unauthenticated connections from one network address.")
     ] = 200,
+    log_format: Annotated[
+        str,
+        Option(metavar="FORMAT", help="Lines on standard error: text, or json (one object a line, no personal data)."),
+    ] = "text",
 ) -> None:
     """Serve in the foreground until stopped; prints `listening on URL` on standard error when ready.
 
     Example: fieldsync server run --listen 0.0.0.0:8443
     """
-    from functools import partial
+    import os
 
-    from fieldsync.commands.support.secrets import LastingSecrets
+    from fieldsync.server import event_log
     from fieldsync.server.connections import ConnectionLimits, listening_address
 
     address, limits = listening_address(listen), ConnectionLimits(unproved, unproved_address)
+    if log_format not in event_log.FORMATS:
+        raise errors.Usage(reason="log_format", known=list(event_log.FORMATS))
+    if log_format == "json":
+        event_log.write_json_lines(os.environ.get("FIELDSYNC_LOG", "info"))
+    try:
+        _serve(ctx, address, limits, workers)
+    except Exception as fault:
+        if not event_log.writes_json():
+            raise
+        event_log.log_fault(fault)
+        if settings_of(ctx).json:
+            raise
+        raise typer.Exit(getattr(fault, "exit", 1)) from fault
+
+
+def _serve(ctx: typer.Context, address: tuple[str, int], limits: "ConnectionLimits", workers: int) -> None:
+    from functools import partial
+
+    from fieldsync.commands.support.secrets import LastingSecrets
+
     secrets = LastingSecrets(settings_of(ctx))
     with opened(ctx, secrets, shared=True, lasting=True) as node:
         if node.is_laptop:

@@ -147,6 +147,7 @@ class ServerApp:
         device, nonce = await self._turns.run_work(lambda tx: self._admit_device(tx, asked, proof))
         self._note_proved(request)
         request.state.nonce = nonce  # a refusal from here on hands it out, too
+        request.state.device = device.id.hex()  # for the log, as all that follows
         hello = messages.decode_message(messages.Hello, plain)
 
         def meet(tx: Tx) -> SyncServer:
@@ -190,6 +191,7 @@ class ServerApp:
             serving, nonce = opened.serving, opened.nonce
             await self._take_frames(serving, frames)
         self.metrics.count_sync(serving.kept, serving.refused)
+        request.state.commits, request.state.quarantined = serving.kept, serving.refused
         if serving.protocol < PULLS and await self._turns.run_work(
             lambda tx: push_only.has_nothing_to_hear(tx, serving)
         ):
@@ -294,6 +296,7 @@ class ServerApp:
             raise errors.PeerOutdated(what="protocol", theirs=asked.protocol, ours=PROTOCOL)
         answer = await self._execution.run(enrolment.enrol_device, self.node, asked)
         self.metrics.joins.inc()
+        request.state.device = device_id(asked.key).hex()
         self._note_proved(request)
         codec = FrameCodec()
         told = msgspec.structs.replace(answer, schema={}, forms=True)
@@ -337,6 +340,7 @@ class ServerApp:
         if isinstance(error, errors.Outdated):
             error = error.for_other_side()
         self.metrics.refusals.labels(error.code).inc()
+        request.state.code = error.code
         nonce = getattr(error, "nonce", None) or getattr(request.state, "nonce", None)
         headers = {NONCE_HEADER: to_base64(nonce)} if nonce is not None else {}
         return JSONResponse({"error": {"code": error.code, "facts": error.facts}}, error.status, headers)

@@ -6,6 +6,7 @@ from contextlib import suppress
 from fieldsync import errors
 from fieldsync.authority import backup_rehearsal
 from fieldsync.replica.node import Node, Unlock
+from fieldsync.server import event_log
 from fieldsync.topology import backup_schedule
 from fieldsync.topology.fleet import DAY_MS
 
@@ -34,8 +35,10 @@ class BackupTimer:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            with suppress(Exception):  # recorded, and shown by `server fleet`, `status` and the metrics
+            try:
                 self.look()
+            except Exception as fault:  # noqa: BLE001 - recorded, and shown by `server fleet`, `status` and the metrics
+                event_log.log_fault(fault, "backup_failed")
             self._stopping.wait(self._seconds)
 
     def look(self) -> bool:
@@ -50,9 +53,12 @@ class BackupTimer:
         if step == "copy":
             backup_schedule.copy_again(node)
         else:
-            backup_schedule.run_backup(node)
+            made = backup_schedule.run_backup(node)
+            event_log.log_event(event_log.INFO, "backup", bytes=made.bytes, kept=made.kept, removed=made.removed)
         last = rehearsal.at if rehearsal is not None and not rehearsal.fault else 0
         if plan.rehearse_days and not 0 <= node.clock() - last < plan.rehearse_days * DAY_MS:
             with suppress(errors.NotFound):  # removed meanwhile
-                backup_rehearsal.rehearse(node, None, self._unlock, lambda *_: None)
+                found = backup_rehearsal.rehearse(node, None, self._unlock, lambda *_: None)
+                level = event_log.INFO if found.ok else event_log.ERROR
+                event_log.log_event(level, "rehearsal", ok=found.ok, commits=found.commits, records=found.records)
         return True

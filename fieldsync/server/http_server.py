@@ -10,25 +10,20 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import uvicorn
 from cryptography.hazmat.primitives import serialization
 
 from fieldsync import errors
 from fieldsync.replica.node import Node
-from fieldsync.server import connections
+from fieldsync.server import connections, event_log
 from fieldsync.server.app import ServerApp
 from fieldsync.server.backup_timer import BackupTimer
 
 STOP_SECONDS = 20
 MOST_CONNECTIONS = 4_000  # further ones get 503, and laptops try again later
 GARBAGE = 50_000, 20, 50  # as a thousand requests at once are no garbage, they are looked through less often
-
-
-def announce(address: str) -> None:
-    """Print where the server listens; scripts wait for it."""
-    print(f"listening on {address}", file=sys.stderr, flush=True)  # noqa: T201
 
 
 class Listener(NamedTuple):
@@ -41,7 +36,7 @@ class Listener(NamedTuple):
     host: str
     port: int
     shared: socket.socket | None = None
-    ready: Callable[[str], None] = announce
+    ready: Callable[[str], None] = event_log.tell_listening
 
 
 class _AnnouncingServer(connections.TLSServer):
@@ -73,6 +68,11 @@ def serve_node(
     app = ServerApp(node, unproved)
     with node.store.read() as tx:
         certificate, private = tx.settings.certificate, tx.settings.certificate_key
+    json_lines = event_log.writes_json()
+    served = event_log.RequestLog(app.asgi, node.environment.elapsed) if json_lines else app.asgi
+    log_level = os.environ.get("FIELDSYNC_LOG", "critical")
+    # without a configuration of its own, uvicorn's lines go where all do
+    logs: dict[str, Any] = {"log_config": None} if json_lines else {"log_level": log_level}
     password = node.environment.random_bytes(16).hex()
     # the TLS library reads keys from files only: this one lives for a moment, and encrypted
     key = serialization.load_pem_private_key(private, None).private_bytes(
@@ -83,8 +83,8 @@ def serve_node(
         cert_file.write_bytes(certificate)
         key_file.write_bytes(key)
         config = uvicorn.Config(
-            app.asgi, host=listener.host, port=listener.port, ssl_certfile=cert_file, ssl_keyfile=key_file, ssl_keyfile_password=password,
-            log_level=os.environ.get("FIELDSYNC_LOG", "critical"), lifespan="off",
+            served, host=listener.host, port=listener.port, ssl_certfile=cert_file, ssl_keyfile=key_file, ssl_keyfile_password=password,
+            **logs, lifespan="off",
             access_log=False, proxy_headers=False, server_header=False, date_header=False,
             timeout_graceful_shutdown=STOP_SECONDS, timeout_keep_alive=30, limit_concurrency=MOST_CONNECTIONS,
         )  # fmt: skip
@@ -106,6 +106,7 @@ def serve_node(
         if timer is not None:
             timer.stop()
         node.close()
+        event_log.log_event(event_log.INFO, "stopped")
         sys.stderr.flush()
 
 

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, suppress
 
 from fieldsync import errors
 from fieldsync.replica.node import Node, Unlock
+from fieldsync.server import event_log
 from fieldsync.server.connections import ConnectionLimits
 from fieldsync.server.shared_metrics import shared_metrics
 
@@ -73,12 +74,13 @@ class WorkerProcesses:
                     waiting -= len(os.read(ready, self._count))
                     if waiting <= 0:
                         host, port = self._socket.getsockname()[:2]
-                        print(f"listening on https://{host}:{port}", file=sys.stderr, flush=True)  # noqa: T201 - scripts wait for it
+                        event_log.tell_listening(f"https://{host}:{port}")
             ended = self._ended()
             if ended is None:
                 time.sleep(_LOOK_SECONDS)
                 continue
-            print(f"worker {ended} ended and is started again", file=sys.stderr, flush=True)  # noqa: T201
+            sentence = f"worker {ended} ended and is started again"
+            event_log.tell_event(event_log.WARNING, "worker_ended", sentence, worker=ended)
             time.sleep(_AGAIN_SECONDS)
             if not self._stopping:
                 self._start(ended, done)
@@ -95,8 +97,10 @@ class WorkerProcesses:
                 signal.signal(one, signal.SIG_DFL)
             self._serve(number, self._socket, lambda _: _write_byte(done))
             status = 0
-        except errors.FieldsyncError as fault:
-            print(f"worker {number}: {fault.code}", file=sys.stderr, flush=True)  # noqa: T201
+        except Exception as fault:  # noqa: BLE001 - the last place of this process
+            name = fault.code if isinstance(fault, errors.FieldsyncError) else type(fault).__name__
+            event_log.tell_event(event_log.ERROR, "worker_failed", f"worker {number}: {name}", worker=number)
+            event_log.log_fault(fault, worker=number)
         finally:
             sys.stderr.flush()
             os._exit(status)

@@ -182,6 +182,7 @@ amal: schema publish forms
 second: server init --org الفرع --unit LAT/QRD --address https://127.0.0.1:9
 second: server init --org الفرع --unit LAT/QRD --address https://127.0.0.1:9
 hq: server run --listen palace
+hq: server run --log-format palace  # text json
 hq: server invite هدى --role caseworker --unit LAT/JBL
 hq: server invite هدى --role palace --unit LAT/JBL  # codes
 hq: server devices

@@ -43,6 +43,7 @@ OWN = {
     "crypto/keys.py": "the TLS certificate, which no record depends on",
     "protocol/prefetch.py": "threads only where the environment has them",
     "server/backup_timer.py": "a thread that calls `look` in a running server",
+    "server/event_log.py": "writes what threads of a running server raise",
     "server/execution.py": "what ServerApp takes where it is handed nothing else",
     "server/http_server.py": "the TLS library reads its key from a file",
     "server/shared_metrics.py": "a folder for processes of this computer",
