@@ -121,7 +121,8 @@ def shared_server() -> str:
         stop_server(folder, "immediate")
         shutil.rmtree(folder, ignore_errors=True)
 
-    address = start_server(folder, "fsync=off", "full_page_writes=off", "max_connections=200")
+    # autovacuum writes in its own time, and some tests ask who else wrote
+    address = start_server(folder, "fsync=off", "full_page_writes=off", "max_connections=200", "autovacuum=off")
     atexit.register(end)
     return address
 

@@ -2,6 +2,9 @@
 
 from typing import Protocol
 
+LONGEST_LEASE_MS = 24 * 60 * 60 * 1000
+"""Milliseconds that a lease may last: one that seems to last longer was taken by a clock that was ahead, and binds nobody."""
+
 
 class LeaseWrites(Protocol):
     """Leases, to be taken."""

@@ -1,6 +1,7 @@
 """Leases of works that one process does at a time."""
 
 from fieldsync.store import Store
+from fieldsync.store.contract.leases import LONGEST_LEASE_MS
 from tests.histories import DEVICES
 from tests.store.contract.support import Contract
 
@@ -20,3 +21,10 @@ class LeaseContract(Contract):
             assert not tx.try_lease("tidy", BASIM, 39, 50)
             assert tx.try_lease("tidy", BASIM, 40, 50)
             assert not tx.try_lease("tidy", AMAL, 41, 60)
+
+    def test_a_clock_that_was_ahead_holds_a_lease_for_nobody(self, store: Store) -> None:
+        """A holder whose clock was a year ahead is gone; another one has the work today."""
+        with store.write() as tx:
+            assert tx.try_lease("tidy", AMAL, 366 * LONGEST_LEASE_MS, 366 * LONGEST_LEASE_MS + 10)
+            assert tx.try_lease("tidy", BASIM, 0, LONGEST_LEASE_MS)
+            assert not tx.try_lease("tidy", AMAL, 0, LONGEST_LEASE_MS)
