@@ -246,6 +246,29 @@ def test_a_merged_record_is_removed_with_the_surviving_one_by_decision(story: St
     story.asked()
 
 
+@pytest.mark.parametrize("smaller", [True, False], ids=["smaller", "larger"])
+def test_a_decision_counts_for_the_merge_it_was_about(story: Story, *, smaller: bool) -> None:
+    """B's merge into the removed A is confirmed, then B is merged into C, which Amal removed before that: B goes to review again."""
+    a, b, c, d = story.persons
+    duplicate_pairs.merge_records(story.samar, a, b)
+    save.remove_record(story.people.amal, a, "entered by mistake")
+    story.meet()
+    save.remove_record(story.people.amal, c, "entered twice")
+    story.people.clock.tick(60_000)
+    decider, other = sorted((story.samar, story.zaid), key=lambda node: node.device, reverse=smaller)
+    (item,) = decisions.conflicts_of(decider, b)
+    decisions.decide_conflict(decider, b, "_same_as", head=item.heads[0].name)
+    for node in (decider, other):
+        sync(node, story.people.hq)
+    story.people.clock.tick(60_000)
+    with other.store.write() as tx:
+        row, kind = save.find_row(tx, b), other.schema.type("person")
+        commit_writer.commit_drafts(other, tx, [save.draft_edit(other, row, kind, {"_same_as": c}, decides=True)])
+    story.meet()
+    story.stand(b, d)
+    story.asked(b)
+
+
 def test_a_removal_after_a_merge_needs_no_review(story: Story) -> None:
     """Amal sees that A is merged with B and removes it: both are gone, as intended."""
     a, b, c, d = story.persons
