@@ -29,10 +29,10 @@ test-postgresql: $(READY)
 simulate: $(READY)
 	$(BIN)/python -m tests.model.batch --first $(FROM) --seeds $(SEEDS) --keep failures
 
-# a sample of mutants of the kernel; it goes on where it was interrupted
+# the kept sample of mutants of the kernel: those without a result are tried
 mutants: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-mutants.lock
-	$(BIN)/python -m tests.mutants --session mutants.sqlite
+	$(BIN)/python -m tests.mutants tests/mutants/sample-1.jsonl
 
 # everything with more examples, and the quick tests on every other Python that is installed
 test-long: $(READY) $(VERSIONS:%=test-%)

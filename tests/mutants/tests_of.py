@@ -45,20 +45,21 @@ class Reached(Struct, frozen=True):
 
 
 class Plan(Struct):
-    """The tests of each folder that have been traced: their ids and what they reach. A file beside the session's."""
+    """The tests of each folder that have been traced: their ids and what they reach. A file beside the sample's."""
 
-    commit: str
+    commits: dict[str, str] = {}
     folders: dict[str, dict[str, Reached]] = {}
 
 
 def traced(file: Path, folders: Sequence[str], asked: Iterable[Lines]) -> Plan:
-    """Return what the tests of these folders reach; those not in the file are run once, under a tracer."""
-    commit = _git("rev-parse", "HEAD")
-    plan = msgspec.json.decode(file.read_bytes(), type=Plan) if file.exists() else Plan(commit)
+    """Return what the tests of these folders reach; those not in the file, or of another commit, are run once, under a tracer."""
+    commit = commit_of(ROOT)
+    plan = msgspec.json.decode(file.read_bytes(), type=Plan) if file.exists() else Plan()
     lines = sorted(set(asked))
     for folder in folders:
-        if folder not in plan.folders:
+        if plan.commits.get(folder) != commit:
             plan.folders[folder] = _trace(folder, lines)
+            plan.commits[folder] = commit
             file.write_bytes(msgspec.json.encode(plan))
     return plan
 
@@ -97,5 +98,8 @@ def _trace(folder: str, lines: Sequence[Lines]) -> dict[str, Reached]:
         return msgspec.json.decode(file.read_bytes(), type=dict[str, Reached])
 
 
-def _git(*words: str) -> str:
-    return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+def commit_of(root: Path) -> str:
+    """Return the commit of a checkout."""
+    return subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=True
+    ).stdout.strip()
