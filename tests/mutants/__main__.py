@@ -105,7 +105,7 @@ def _first_failure(tests: list[str], usual: float) -> str | None:
     lines = (done.stdout + done.stderr).splitlines()
     for line in lines:
         if line.startswith(("FAILED ", "ERROR ")):
-            return line.split(" ", 2)[1]
+            return line.partition(" ")[2].partition(" - ")[0]
     return f"ended with {done.returncode}: {next((line[2:].strip() for line in lines if line.startswith('E ')), '')}"
 
 
