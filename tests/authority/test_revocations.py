@@ -352,6 +352,22 @@ def test_commits_after_a_theft_are_quarantined_on_all_nodes(tree: Tree) -> None:
     assert directly.differing(jbl, hq) == directly.differing(basim, jbl) == []
 
 
+@pytest.mark.parametrize("before", [0, 2, 5])
+def test_all_saves_of_a_sync_after_a_theft_are_withdrawn(people: Cast, before: int) -> None:
+    """Seven saves came in one sync after the theft, and some before: those seven are quarantined, and no other."""
+    hq, amal = people.hq, people.amal
+    honest = {household(amal, "honest") for _ in range(before)}
+    directly.sync(amal, hq)
+    theft = people.clock.now
+    people.clock.tick(DAY_MS)
+    planted = {household(amal, "planted") for _ in range(7)}
+    directly.sync(amal, hq)
+    assert rows(hq).keys() == honest | planted
+    device_locks.revoke_device(hq, amal.letters, since=theft)
+    assert reasons(hq, amal) == dict.fromkeys(range(before + 1, before + 8), "out_of_hands")
+    assert rows(hq).keys() == honest
+
+
 def test_revocations_by_bundle_work_the_same(tree: Tree, tmp_path: Path) -> None:
     """An offline branch states Amal's position in its bundle; the answer brings the news, and later commits are refused."""
     hq, amal = tree.nodes["hq"], tree.nodes["amal"]
