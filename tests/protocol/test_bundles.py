@@ -328,3 +328,22 @@ def test_bundles_and_syncs_in_any_order_converge(people: Cast, tmp_path: Path, s
         assert unsent(node) == 0
     assert set(rows(people.hq)) == set(known)
     equal(people, *people.laptops)
+
+
+def test_what_a_bundle_carries_is_counted(people: Cast, tmp_path: Path) -> None:
+    """Amal packs two saves behind one that she synced, the headquarters three families for Basim: result and progress say so."""
+    family(people.amal)
+    directly.sync(people.amal, people.hq)
+    for _ in range(2):
+        family(people.amal)
+    shown: list[tuple[int, int | None, str]] = []
+    packed = bundle_sync.pack_bundle(people.amal, tmp_path / "up.age", progress=lambda *of: shown.append(of))
+    assert (packed.commits, packed.states) == (2, 0)
+    assert shown[-1] == (2, 2, "writing")
+    bundle_sync.unpack_bundle(people.hq, tmp_path / "up.age")
+    with people.hq.store.read() as tx:
+        basim = tx.device(people.basim.device)
+    assert basim is not None
+    packed = bundle_sync.pack_reply(people.hq, tmp_path / "down.age", basim, progress=lambda *of: shown.append(of))
+    assert (packed.commits, packed.states, packed.bytes) == (0, 3, (tmp_path / "down.age").stat().st_size)
+    assert shown[-1] == (3, None, "writing")
