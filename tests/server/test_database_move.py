@@ -35,7 +35,7 @@ def promised(node: Node) -> tuple[object, ...]:
 def test_a_moved_store_is_equal(people: Cast, tmp_path: Path) -> None:
     """All that others were told is the same, commits and records too; an old process's next request is refused as busy."""
     for name in ("Ahmad", "Basil"):
-        save.add_record(people.amal, "household", Changes(set={"family_name": name}), unit=JBL)
+        save.add_record(people.amal, "household", Changes(set={"family_name": name}), unit=JBL, note=f"of {name}")
     for node in (people.amal, people.basim, people.samar):
         sync(node, people.hq)
     told, records = promised(people.hq), rows(people.hq)

@@ -51,8 +51,5 @@ class PostgresDialect:
     def joined(self, column: str) -> str:
         return f"string_agg(DISTINCT {column}, ',')"
 
-    def position(self, part: str, column: str) -> str:
-        return f"position({part} IN {column})"
-
 
 POSTGRESQL = PostgresDialect()

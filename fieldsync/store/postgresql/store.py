@@ -15,6 +15,7 @@ from fieldsync.store.postgresql import connection, tables
 from fieldsync.store.postgresql.connection import PostgresConnection, translate_errors
 from fieldsync.store.postgresql.report_tables import ReportFile
 from fieldsync.store.postgresql.transactions import PostgresReadTx, PostgresTx, StoreContext
+from fieldsync.store.sql.commit_bodies import SealedBodies
 from fieldsync.store.sql.interning import NumberCache
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ class PostgresStore:
     def __init__(self, address: str, key: bytes, home: Path, *, create: bool = False) -> None:
         connection.check_address(address)
         self._key = key
-        self._context = StoreContext(NumberCache(), ValueSeal(key, b"settings"), ReportFile(home, key))
+        bodies = SealedBodies(ValueSeal(key, b"commits"))
+        self._context = StoreContext(NumberCache(), ValueSeal(key, b"settings"), bodies, ReportFile(home, key))
         self._written = 0  # transactions of this process
         self._pool: ConnectionPool[psycopg.Connection[Any]] = ConnectionPool(
             address, kwargs=connection.options(), configure=connection.configure, min_size=1, max_size=MOST_CONNECTIONS,

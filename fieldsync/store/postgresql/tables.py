@@ -77,9 +77,10 @@ TABLES = (
         PRIMARY KEY (source, record, channel))""",
     "CREATE INDEX share_part_by_record ON share_part (record)",
     f"CREATE TABLE departed (record bytea PRIMARY KEY, code {_TEXT}, type {_TEXT} NOT NULL, unit {_TEXT})",
-    f"""CREATE TABLE commit_log (
+    # body and note are sealed with the store's key
+    """CREATE TABLE commit_log (
         device bigint NOT NULL, seq bigint NOT NULL, stamp bigint NOT NULL, author bigint NOT NULL,
-        record bytea NOT NULL, note {_TEXT}, body bytea, hash bytea NOT NULL, chain bytea NOT NULL,
+        record bytea NOT NULL, note bytea, body bytea, hash bytea NOT NULL, chain bytea NOT NULL,
         seal bytea, PRIMARY KEY (device, seq))""",
     *(
         f"CREATE TABLE {table} (record bytea, device bigint, seq bigint, PRIMARY KEY (record, device, seq))"

@@ -13,6 +13,7 @@ from fieldsync.store.postgresql.report_tables import PostgresReportTableReads, P
 from fieldsync.store.postgresql.type_views import make_views
 from fieldsync.store.settings import Stored
 from fieldsync.store.sql.bundle_register import SqlBundleReads, SqlBundleWrites
+from fieldsync.store.sql.commit_bodies import SealedBodies
 from fieldsync.store.sql.commit_log import SqlCommitWrites
 from fieldsync.store.sql.commit_log_queries import SqlCommitReads
 from fieldsync.store.sql.device_forks import SqlForkReads, SqlForkWrites
@@ -29,6 +30,7 @@ class StoreContext(NamedTuple):
 
     numbers: NumberCache
     seal: ValueSeal
+    bodies: SealedBodies
     report_file: ReportFile
 
 
@@ -44,6 +46,7 @@ class PostgresReadTx(
         super().__init__(connection, context.numbers)
         self.raw = connection.raw
         self._seal, self.report_file = context.seal, context.report_file
+        self.bodies = context.bodies
 
     def stored_setting(self, name: str) -> Stored:
         row = self.sql("SELECT value FROM meta WHERE key = ?", (name,)).fetchone()

@@ -12,6 +12,7 @@ from fieldsync import errors
 from fieldsync.schema import model
 from fieldsync.store.postgresql import tables
 from fieldsync.store.postgresql.transactions import PostgresReadTx, PostgresTx
+from fieldsync.store.sql.commit_bodies import CommitBodies
 from fieldsync.store.sql.interning import NumberCache
 from fieldsync.store.sqlite import encryption, migrations
 from fieldsync.store.sqlite.store import SqliteReadTx, SqliteTx
@@ -32,6 +33,8 @@ def export_store(source: PostgresReadTx, path: Path, key: bytes) -> None:
         file.execute("BEGIN")
         for table in _TABLES:
             names, rows = _exported_rows(source.raw, table)
+            if table == "commit_log":
+                rows = _opened(names, rows, source.bodies)
             marks = ",".join("?" * len(names))
             file.execute(f"DELETE FROM {table}")
             file.executemany(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})", rows)
@@ -51,8 +54,9 @@ def import_store(source: SqliteReadTx, target: PostgresTx) -> None:
     for table in _TABLES:
         names = _columns(target.raw, table)
         into = sql.SQL(f"COPY {table} ({', '.join(names)}) FROM STDIN")
+        rows = source.sql(f"SELECT {', '.join(names)} FROM {table}")
         with target.raw.cursor() as cursor, cursor.copy(into) as copy:
-            for row in source.sql(f"SELECT {', '.join(names)} FROM {table}"):
+            for row in _sealed(names, rows, target.bodies) if table == "commit_log" else rows:
                 copy.write_row(row)
     given = dict(source.sql("SELECT name, seq FROM sqlite_sequence").fetchall())
     for table, _ in _last_numbers(target.raw):
@@ -87,6 +91,24 @@ def _exported_rows(raw: psycopg.Connection[Any], table: str) -> tuple[list[str],
             yield from rows
 
     return names, each()
+
+
+def _opened(names: list[str], rows: Iterable[Sequence[Any]], bodies: CommitBodies) -> Iterator[Sequence[Any]]:
+    """Yield rows of a database's commit log as a file has them."""
+    for row in rows:
+        named = dict(zip(names, row, strict=True))
+        at = named["device"], named["seq"]
+        named |= {"body": bodies.read_body(*at, named["body"]), "note": bodies.read_note(*at, named["note"])}
+        yield tuple(named.values())
+
+
+def _sealed(names: list[str], rows: Iterable[Sequence[Any]], bodies: CommitBodies) -> Iterator[Sequence[Any]]:
+    """Yield rows of a file's commit log as a database has them."""
+    for row in rows:
+        named = dict(zip(names, row, strict=True))
+        at = named["device"], named["seq"]
+        named |= {"body": bodies.store_body(*at, named["body"]), "note": bodies.store_note(*at, named["note"])}
+        yield tuple(named.values())
 
 
 def _columns(raw: psycopg.Connection[Any], table: str) -> list[str]:

@@ -124,7 +124,8 @@ class SqlChannelReads(SqlRecordQueries):
         )
         found: Sequence[Any] = self.sql(query, (ids, channel)).fetchall()
         return [
-            RefusedAbout(id_, self.device_id(n), seq, code, bool(here), body) for id_, n, seq, code, here, body in found
+            RefusedAbout(id_, self.device_id(n), seq, code, bool(here), self.bodies.read_body(n, seq, body))
+            for id_, n, seq, code, here, body in found
         ]
 
     def digest_terms(self, channel: int) -> Iterator[tuple[bytes, int]]:

@@ -94,8 +94,8 @@ class SqlCommitWrites(SqlCommitReads, SqlDeviceWrites):
                     c.stamp,
                     self.author_number(c.author),
                     bytearray(c.record),
-                    c.note,
-                    c.body and bytearray(c.body),
+                    self.bodies.store_note(n, c.seq, c.note),
+                    self.bodies.store_body(n, c.seq, c.body),
                     bytearray(c.hash),
                     bytearray(c.chain),
                 )

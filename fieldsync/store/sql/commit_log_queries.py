@@ -116,7 +116,11 @@ class SqlCommitReads(SqlDeviceReads):
         return [row[0] for row in self.sql(query, (self.known_device(device), first, last))]
 
     def _read_logged(self, row: Sequence[Any]) -> LoggedCommit:
-        return LoggedCommit(self.device_id(row[0]), row[1], row[2], self.author_name(row[3]), *row[4:])
+        n, seq, stamp, author, record, note, body, *links = row
+        return LoggedCommit(
+            self.device_id(n), seq, stamp, self.author_name(author), record,
+            self.bodies.read_note(n, seq, note), self.bodies.read_body(n, seq, body), *links,
+        )  # fmt: skip
 
     # --- servers that this node syncs with ---
 

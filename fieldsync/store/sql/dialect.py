@@ -52,6 +52,3 @@ class Dialect(Protocol):
 
     def joined(self, column: str) -> str:
         """An aggregate: the different texts of a column, with commas."""
-
-    def position(self, part: str, column: str) -> str:
-        """Where bytes stand in a column of bytes, counted from 1; 0 where they do not."""

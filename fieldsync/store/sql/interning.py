@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from fieldsync.store.sql.commit_bodies import PLAIN, CommitBodies
 from fieldsync.store.sql.connection import Connection
 from fieldsync.store.sql.dialect import Dialect
 
@@ -31,6 +32,7 @@ class SqlNumberReads:
     """A transaction that knows the numbers; it gives none out, so it may look up whom it likes."""
 
     dialect: Dialect
+    bodies: CommitBodies = PLAIN
 
     def __init__(self, connection: Connection, numbers: NumberCache) -> None:
         self.sql = connection.execute

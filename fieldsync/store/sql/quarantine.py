@@ -107,12 +107,17 @@ class SqlQuarantineReads(SqlSettingReads):
         return {(self.device_id(n), seq): bool(waits) for n, seq, waits in self.sql(query, (record[10:],))}
 
     def quarantined_records(self, low: bytes, high: bytes, code: str) -> list[bytes]:
-        query = (
-            "SELECT DISTINCT c.record FROM refusal AS r JOIN commit_log AS c ON c.device = r.device AND c.seq = r.seq "
-            f"WHERE r.reason <> '' AND (c.record BETWEEN ?1 AND ?2 OR (length(?3) > 0 AND {self.dialect.position('?3', 'c.body')} > 0)) "
-            "AND c.record NOT IN (SELECT id FROM record)"
+        refused = (
+            "FROM refusal AS r JOIN commit_log AS c ON c.device = r.device AND c.seq = r.seq "
+            "WHERE r.reason <> '' AND c.record NOT IN (SELECT id FROM record)"
         )
-        return [bytes(row[0]) for row in self.sql(query, (low, high, code.encode()))]
+        named = self.sql(f"SELECT DISTINCT c.record {refused} AND c.record BETWEEN ? AND ?", (low, high))
+        found = {bytes(row[0]) for row in named}
+        if code:  # in a body, which may be sealed
+            for n, seq, record, stored in self.sql(f"SELECT c.device, c.seq, c.record, c.body {refused}"):
+                if code.encode() in (self.bodies.read_body(n, seq, stored) or b""):
+                    found.add(bytes(record))
+        return list(found)
 
     def unapplied_records(self) -> set[bytes]:
         query = (

@@ -45,8 +45,5 @@ class SqliteDialect:
     def joined(self, column: str) -> str:
         return f"group_concat(DISTINCT {column})"
 
-    def position(self, part: str, column: str) -> str:
-        return f"instr({column}, {part})"
-
 
 SQLITE = SqliteDialect()

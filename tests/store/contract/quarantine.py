@@ -52,6 +52,8 @@ class QuarantineContract(Contract):
             assert tx.last_waiting_before(AMAL, 2, record(2)) is None
             assert tx.unapplied_records() == {record(1), record(2)}
             assert set(tx.quarantined_records(record(1), record(2), "")) == {record(1), record(2)}
+            assert set(tx.quarantined_records(record(3), record(3), "family_name")) == {record(1), record(2)}
+            assert tx.quarantined_records(record(3), record(3), "nowhere") == []
             put(tx, 1)
             assert tx.quarantined_records(record(1), record(2), "") == [record(2)]
             tx.accept_commit(AMAL, 1)
