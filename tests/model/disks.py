@@ -15,7 +15,7 @@ from tests.model.world import FORGIVEN, SECOND, Broken, World
 _AT_HEADQUARTERS = {"grant", "revoke", "approve", "publish"}
 _NOT_WITHIN = {
     "image", "put_back", "clone", "wait", "skew", "change_office", "sync_meanwhile",
-    "power_loss", "full_disk", "read_only_disk", "slow_disk",
+    "power_loss", "full_disk", "read_only_disk", "slow_disk", "update",
 }  # fmt: skip
 
 FORGIVEN["disk"] = ()

@@ -18,6 +18,7 @@ from tests.model import (
     pages,
     people,
     themes,
+    updates,
 )
 from tests.model.operations import OPERATIONS, Step, perform
 from tests.model.stories import Failure, kept
@@ -28,6 +29,7 @@ _REGISTERED = (
     disks,
     offices,
     people,
+    updates,
     interruptions,
     newcomers,
     at_headquarters,

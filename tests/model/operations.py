@@ -82,9 +82,8 @@ def perform(world: World, step: Step) -> str | None:
         raise
     except Exception as fault:
         raise Broken("errors", f"{tell(step)} raised {fault!r}") from fault
-    finally:
-        for name in world.nodes:
-            world.scan(name)
+    for name in world.nodes:
+        world.scan(name)
     performed[step.operation, code or ""] += 1
     return code
 
