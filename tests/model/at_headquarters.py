@@ -1,11 +1,13 @@
 """Final checks at headquarters: sound stores, correct verdicts, the maxima as heads, and nothing lost."""
 
 from fieldsync.authority import integrity
+from fieldsync.review import queue
 from tests.model.checks import waits_for_lost
 from tests.model.endings import End, differing, ending, heads_of
 from tests.model.oracle import judging
 from tests.model.oracle.commits import Commit, Dot, Write, field_of, written
-from tests.model.oracle.records import Office
+from tests.model.oracle.records import Office, unseen
+from tests.model.oracle.registers import heads, reopened
 from tests.model.world import Broken, World
 
 
@@ -138,6 +140,31 @@ def maxima(world: World, end: End) -> None:
     extra = end.rows.keys() - end.office.records.keys()
     if extra - end.incomplete:
         raise Broken("registers", f"headquarters has {[world.label_of(one) for one in extra]} of which it has no save")
+
+
+@ending("unseen")
+def unseen_values(world: World, end: End) -> None:
+    """Asked about a removal, people read the values that whoever removed the record had not seen, and no others."""
+    hq = world.nodes["hq"]
+    for record, row in end.rows.items():
+        found = end.office.records.get(record)
+        if "_deleted" not in row.conflicts or found is None or record in end.incomplete:
+            continue
+        standing = heads(found.written("_deleted"))
+        if not all(isinstance(one.value, dict) and reopened(one) is None for one in standing):
+            continue  # a decision, or one that was undone
+        asked = queue.QueuedConflict(0, 0, record, "_deleted", found.type, None, "")
+        detail = queue.conflict_detail(hq, asked)
+        told = {(one.field, one.by, one.seq) for one in detail.meanwhile} if detail is not None else set()
+        for (name, dot), must in unseen(found, end.knew).items():
+            one = next(one for one in found.written(name) if one.dot == dot)
+            shown = (name, one.author, one.seq) in told
+            if name.startswith("_") or must.allows(shown) or end.repeated(found, name):
+                continue
+            raise Broken(
+                "unseen",
+                f"headquarters {'shows' if shown else 'does not show'} {one.author}'s {name} of {world.label_of(record)} as unseen by a removal",
+            )
 
 
 @ending("lost")

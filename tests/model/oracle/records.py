@@ -123,20 +123,26 @@ def _deleted(record: Record, settled: Shown, knew: Knew) -> Shown:
     if len(deletions) > 1:
         reasons = {str(one.value.get("reason")) for one in standing}
         look = Must.YES if len(reasons) > 1 else Must.EITHER
-    own = {one.dot for one in standing}
+    found = unseen(record, knew).values()
+    if Must.YES in found:
+        look = Must.YES
+    elif Must.EITHER in found and look is Must.NO:
+        look = Must.EITHER
+    return Shown([*(_reason(one.value) for one in standing), None], look)
+
+
+def unseen(record: Record, knew: Knew) -> dict[tuple[str, Dot], Must]:
+    """Return of each head, by its register and name, whether somebody deleted the record without having seen it."""
+    deletions = [one.commit for one in heads(record.written("_deleted"))]
+    own = {one.dot for one in deletions}
+    found: dict[tuple[str, Dot], Must] = {}
     for name, written in record.registers.items():
         if field_of(name) == "_deleted" or name.startswith("_decided"):
             continue
         for head in heads(written):
-            if head.dot in own:
-                continue
-            for deletion in deletions:
-                match knew(deletion, head.commit):
-                    case Must.NO:
-                        look = Must.YES
-                    case Must.EITHER if look is Must.NO:
-                        look = Must.EITHER
-    return Shown([*(_reason(one.value) for one in standing), None], look)
+            known = {knew(deletion, head.commit) for deletion in deletions if head.dot not in own}
+            found[name, head.dot] = Must.YES if Must.NO in known else Must.EITHER if Must.EITHER in known else Must.NO
+    return found
 
 
 def _reason(value: Value) -> Value:
