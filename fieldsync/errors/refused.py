@@ -80,7 +80,7 @@ class Dropped(Refused):
 
 
 class UnknownDevice(Refused):
-    """The server does not know this device."""
+    """The server does not know this device; facts: reason (branch, where a branch server is told so)."""
 
     code = "unknown_device"
     status = 401

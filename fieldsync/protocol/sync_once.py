@@ -11,6 +11,7 @@ from msgspec import UNSET
 
 from fieldsync import errors
 from fieldsync.authority import schema_recovery
+from fieldsync.core.grants import BRANCH
 from fieldsync.crypto import chain
 from fieldsync.crypto.key_words import key_words
 from fieldsync.protocol import byte_budget, range_repair
@@ -104,6 +105,10 @@ class _SyncExchange:
             fresh = getattr(refused, "nonce", None)
             if fresh is not None:
                 self._keep_nonce(fresh)
+            if isinstance(refused, errors.UnknownDevice) and not self.node.is_laptop:
+                refused.facts["reason"] = BRANCH  # which comes back by another command
+                with self.node.store.write() as tx:
+                    tx.peer_settings(self.server.id).lost_enrolment = True
             if isinstance(refused, errors.Unreachable) and refused.facts.get("status") == _NO_SUCH_PATH:
                 protocol_versions.check_protocol(self.line.ask_health().protocol, oldest=self.client.protocol)
             raise

@@ -19,6 +19,7 @@ from fieldsync.protocol.invites import Invite
 from fieldsync.replica import protocol_versions
 from fieldsync.replica.node import Node
 from fieldsync.schema.text_cleaning import plain_digits
+from fieldsync.store import ReadTx
 from fieldsync.store.contract import KnownServer
 from fieldsync.wire import messages
 
@@ -64,6 +65,7 @@ def attach_branch(node: Node, invite: Invite) -> Attached:
     """Make this server a branch of the inviting one. UnitRefused, RoleRefused, InviteInvalid, NoContact.
 
     It keeps its own key; its forms become those from above, and its devices get letters that no other server gives.
+    Where its upstream server was restored and has lost it, an invite of that server brings it back.
     """
     if not invite.grants or any(role != BRANCH for _, role in invite.grants):
         raise errors.RoleRefused(role=", ".join(role for _, role in invite.grants), needs=[BRANCH])
@@ -72,27 +74,36 @@ def attach_branch(node: Node, invite: Invite) -> Attached:
         if covering_grant(offered, unit) is None:
             raise errors.UnitRefused(unit=unit)
     with node.store.read() as tx:
-        if tx.settings.upstream is not None:
+        again = _is_lost_by(tx, invite)
+        if tx.settings.upstream is not None and not again:
             raise errors.Usage(reason="upstream_set")
-        recipient = age.public_recipient(tx.settings.age_identity)
-    joined = join_server.request_enrolment(invite, node.key, recipient, node.environment)
-    done = store_join(node, invite, joined.answer)
+        recipient, letters = age.public_recipient(tx.settings.age_identity), tx.settings.letters if again else ""
+    joined = join_server.request_enrolment(invite, node.key, recipient, node.environment, letters)
+    done = store_join(node, invite, joined.answer, again=again)
     with node.store.write() as tx:
         protocol_versions.remember_protocol(tx, joined.answer.server, joined.protocol)
     return done
 
 
-def store_join(node: Node, invite: Invite, told: messages.JoinAnswer) -> Attached:
-    """Store the upstream server's answer to this server's enrolment."""
+def _is_lost_by(tx: ReadTx, invite: Invite) -> bool:
+    """Return whether an invite is of the upstream server, which has told this branch that it does not know it."""
+    above = next((one for one in tx.servers() if one.id == tx.settings.upstream), None)
+    return above is not None and above.pin == invite.pin and tx.peer_settings(above.id).lost_enrolment
+
+
+def store_join(node: Node, invite: Invite, told: messages.JoinAnswer, *, again: bool = False) -> Attached:
+    """Store the upstream server's answer to this server's enrolment; `again`: forms and cursors are those from before."""
     name = told.server_name
     with node.store.write() as tx:
-        tx.add_server(KnownServer(told.server, name, invite.address, invite.pin, told.nonce, False, None))
+        tx.add_server(KnownServer(told.server, name, invite.address, invite.pin, told.nonce, again, None))
         tx.set_age(told.server, told.age)
         settings = tx.settings
         settings.upstream, settings.upstream_grants = told.server, grants_of_pairs(told.grants)
         settings.org, settings.letters, settings.next_letters = told.org, told.letters, told.lettered
         tx.set_letters(node.device, told.letters)
-        schema_rollout.put_in_force(node, tx, told.schema)
+        tx.peer_settings(told.server).lost_enrolment = False
+        if not again:
+            schema_rollout.put_in_force(node, tx, told.schema)
     return Attached(name, invite.address, [unit for unit, _ in told.grants], told.letters)
 
 

@@ -342,6 +342,7 @@ class PeerSettings(SettingsView):
     newest_time = Setting("told", NUMBER)  # in its answers, milliseconds
     epoch = Setting("epoch", BYTES)
     suspected = Setting("suspected", FLAG)  # it may have lost what is here
+    lost_enrolment = Setting("lost_enrolment", FLAG)  # it has told this branch that it does not know it
     blocked_check = Setting("unchecked", _maybe_json(Obstacle, text=True))
     taken_ahead: Setting[TakenAhead] = Setting("ahead", _json_codec(TakenAhead, (), text=True, absent=()))
     lacked_forms = Setting("forms lacked", MAYBE_NUMBER)

@@ -27,13 +27,13 @@ def are_free(tx: ReadTx, letters: str, device: bytes, branch: bytes | None = Non
     """Return whether a device may have these letters: no other device has them, and no other branch's range contains them."""
     if not codes.are_letters(letters) or tx.has_letters(letters, besides=device):
         return False
-    own = tx.device_family(branch) if branch is not None else set[bytes]()
+    own = _identities_of(tx, branch) if branch is not None else set[bytes]()
     return not any(_is_in_range(tx, one, letters) for one in tx.branches() - own)
 
 
 def remember_given(tx: Tx, branch: bytes, device: bytes, letters: str) -> None:
     """Remember letters that a branch gave a device as it might, although another had got them here: codes with them stay valid."""
-    if codes.are_letters(letters) and any(_is_in_range(tx, one, letters) for one in tx.device_family(branch)):
+    if codes.are_letters(letters) and any(_is_in_range(tx, one, letters) for one in _identities_of(tx, branch)):
         tx.peer_settings(device).letters_at_branch = letters
 
 
@@ -50,6 +50,14 @@ def take_from_above(tx: Tx, device: bytes, letters: str) -> None:
 def first_letters(tx: ReadTx, device: bytes) -> str | None:
     """Return the letters that a device was first given, at a branch or here, where it has others by now."""
     return tx.peer_settings(device).letters_at_branch
+
+
+def _identities_of(tx: ReadTx, branch: bytes) -> set[bytes]:
+    """Return the devices that a branch is and was: its family, and one that a restored server had lost and enrolled again."""
+    known = tx.device(branch)
+    units = known.grants if known is not None else ()
+    again = {one for one in tx.branches() if (other := tx.device(one)) is not None and other.grants == units}
+    return tx.device_family(branch) | again
 
 
 def _is_in_range(tx: ReadTx, branch: bytes, letters: str) -> bool:

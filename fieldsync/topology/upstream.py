@@ -35,11 +35,11 @@ _FIRST, _MOST = 256, 2_000  # commits asked of the log at once
 
 def enrol_invited(tx: Tx, asked: messages.JoinRequest, person: str, grants: Sequence[Grant], now: int) -> int:
     """Enrol a device that brings an invite; for a branch return the number of the first letters that it may give."""
-    device = device_id(asked.key)
-    if device_letters.are_free(tx, asked.letters, device):
-        letters, first = asked.letters, 0
-    else:
-        letters, first = device_letters.take_next(tx, branch=is_branch(grants))
+    device, letters, first = device_id(asked.key), asked.letters, 0
+    free = device_letters.are_free(tx, letters, device)
+    if is_branch(grants) or not free:  # a branch that comes back gets other letters to give
+        taken, first = device_letters.take_next(tx, branch=is_branch(grants))
+        letters = letters if free else taken
     tx.enrol_device(device, asked.key, letters, person, grants, now, chain.chain_start(device))
     if asked.age:
         tx.set_age(device, asked.age)

@@ -3,6 +3,8 @@
 from typing import Any
 
 from fieldsync import errors
+from fieldsync.protocol import invites
+from fieldsync.server import administration, branch_link
 from fieldsync.topology import upstream
 from tests.cast import rows
 from tests.model.offices import approve_all, waiting
@@ -42,6 +44,12 @@ def _round(world: World) -> list[str]:
         try:
             tally = world.sync(name, server)
         except (errors.Revoked, errors.UnknownDevice) as fault:
+            if name in world.branches and fault.code == "unknown_device" and "hq" in world.copied:
+                unit = world.branches[name]  # it gets a new invite, as docs/operations.md says
+                made = administration.make_invite(world.nodes["hq"], unit, "branch", [unit])
+                branch_link.attach_branch(world.nodes[name], invites.parse_invite(made.invite))
+                moved.append(f"{name}: a new enrolment")
+                continue
             if name in world.branches:
                 raise Broken("errors", f"the branch {name} is refused: {fault.code}") from fault
             continue

@@ -104,6 +104,34 @@ def test_a_branch_forwards_saves_up_and_decisions_down(tree: Tree) -> None:
     assert tree.json("amal", "sync", "--server", "LAT/JBL", code=7)["error"]["code"] == "revoked"
 
 
+def test_a_branch_that_a_restored_headquarters_lost_comes_back_by_an_invite(tree: Tree) -> None:
+    """Headquarters is put back to before the branch was enrolled: a new invite brings it back, its laptops, their codes and their work."""
+    kept = str(tree.home / "kept.fsbackup")
+    tree.json("hq", "backup", kept)
+    branch = ("server", "invite", "Jableh", "--role", "branch", "--unit", "LAT/JBL")
+    tree.json("branch", "server", "upstream", "set", tree.json("hq", *branch)["invite"])
+    invite = tree.json("branch", "server", "invite", "amal", "--role", "caseworker", "--unit", "LAT/JBL")["invite"]
+    tree.json("amal", "join", invite)
+    made = tree.json("amal", "add", "household", "--set", "location=جبلة")
+    tree.json("amal", "sync")
+    tree.json("branch", "server", "upstream", "sync")
+    tree.servers["hq"].stop()
+    (tree.home / "hq").rename(tree.home / "broken")
+    tree.json("hq", "restore", kept)
+    tree.servers["hq"].start()
+    refused = tree.json("branch", "server", "upstream", "sync", code=7)["error"]
+    assert (refused["code"], refused["facts"]["reason"]) == ("unknown_device", "branch")
+    assert "server upstream set" in refused["hint"]
+    tree.json("branch", "server", "upstream", "set", tree.json("hq", *branch)["invite"])
+    tree.json("amal", "edit", made["id"], "--set", "location=بانياس")
+    tree.json("amal", "sync")
+    told = tree.json("branch", "server", "upstream", "sync")
+    assert (told["up"]["commits"], told["digest"]) == (2, "equal")
+    there = tree.json("hq", "show", made["id"])
+    assert (there["code"], there["fields"]["location"]) == (made["code"], "بانياس")
+    assert tree.json("hq", "quarantine", "list") == []
+
+
 def test_the_nightly_sync_is_a_cron_line_without_systemd(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     """The crontab keeps its other lines and gets ours once, however often the command runs."""
     if Path("/run/systemd/system").is_dir():

@@ -99,6 +99,7 @@ PEER: list[tuple[str, str, Stored, object]] = [
     ("newest_time", "told", 8, 8),
     ("epoch", "epoch", b"e" * 8, b"e" * 8),
     ("suspected", "suspected", 1, True),
+    ("lost_enrolment", "lost_enrolment", 1, True),
     ("blocked_check", "unchecked", '["commits",1,2]', Obstacle("commits", 1, 2)),
     ("taken_ahead", "ahead", '[["LAT",1,9]]', (("LAT", 1, 9),)),
     ("lacked_forms", "forms lacked", 2, 2),

@@ -272,6 +272,8 @@ WORDS = {
     "revoked.packing": "This device is revoked; nothing was packed for it.",
     "revoked.packing!": "fieldsync server devices lists the enrolled devices.",
     "unknown_device": "The server does not know this device; nothing was sent.",
+    "unknown_device.branch": "The upstream server does not know this branch; nothing was sent.",
+    "unknown_device.branch!": "Ask headquarters for a new invite, then: fieldsync server upstream set INVITE. All work stays here.",
     "unknown_device!": "Ask your office for a new invite, then: fieldsync join INVITE. Your work stays here and is sent again.",
     "bad_signature": "The server did not accept this device's signature; nothing was sent.",
     "stale_nonce": "The server has seen this request before and did not accept it; nothing is lost.",
