@@ -6,7 +6,7 @@ from fieldsync.core.state import registers
 from fieldsync.store.contract import Row
 from tests.cast import rows
 from tests.model.oracle.commits import Commit, Dot
-from tests.model.oracle.records import Office, Record, listing
+from tests.model.oracle.records import Office, Record, listing, named_record
 from tests.model.oracle.settling import Must
 from tests.model.world import World
 
@@ -87,7 +87,7 @@ class End:
 
     def rests_on_lost_move(self, commit: Commit) -> bool:
         """Say whether a refused save waits for a move of its record, or of one it names, that can reach nobody any more."""
-        about = {commit.record, bytes.fromhex(str(commit.fields.get("_same_as") or "").replace("-", ""))}
+        about = {commit.record, named_record(commit.fields.get("_same_as"))}
         owners = {self.office.owner(record).id for record in about & self.office.records.keys()}
         return self.refused.get(commit.dot) == "no_record" and any(
             "_unit" in one.fields and one.record in owners for one in self.lost

@@ -76,7 +76,7 @@ class Office:
         """Return what a record belongs to in the end, as far as that is here; itself where it belongs to nothing."""
         found = self.records[record]
         for _ in range(8):
-            owner = _id(found.value(fields.OWNERS[found.type])) if found.type in fields.OWNERS else None
+            owner = named_record(found.value(fields.OWNERS[found.type])) if found.type in fields.OWNERS else None
             if owner is None or owner not in self.records:
                 break
             found = self.records[owner]
@@ -165,7 +165,7 @@ def listing(office: Office, knew: Knew, knew_of: KnewOf, repeated: Repeated) -> 
     asks: dict[bytes, Must] = {}
     for record, found in office.records.items():
         same_as = settled[record].get("_same_as")
-        target = _id(same_as.values[0]) if same_as is not None else None
+        target = named_record(same_as.values[0]) if same_as is not None else None
         if same_as is None or (target is None and same_as.look is Must.NO):
             continue
         asks[record] = same_as.look
@@ -220,7 +220,8 @@ def _line(record: bytes, gives: Mapping[bytes, bytes]) -> list[bytes]:
     return line
 
 
-def _id(value: Value) -> bytes | None:
+def named_record(value: Value) -> bytes | None:
+    """Return the record that a value names, None where it names none."""
     try:
         return bytes.fromhex(value.replace("-", "")) if isinstance(value, str) and len(value) == 36 else None
     except ValueError:
