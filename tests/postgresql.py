@@ -145,6 +145,13 @@ def copy_database(address: str) -> str:
     return f"{server}/{name}"
 
 
+def drop_database(address: str) -> None:
+    """Drop a database that nobody is connected to."""
+    server, name = address.rsplit("/", 1)
+    with psycopg.connect(f"{server}/postgres", autocommit=True) as raw:
+        raw.execute(f"DROP DATABASE {name}")  # type: ignore[arg-type]
+
+
 def _root(server: str) -> str:
     parts = urlsplit(server)
     return f"{parts.scheme}://{parts.netloc}"

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from sqlcipher3 import dbapi2
 
 import fieldsync
-from tests.model import operations, stories
+from tests.model import national, operations, stories
 from tests.model.history import invent
 from tests.model.shrink import shrink
 from tests.model.stories import Failure
@@ -35,6 +35,7 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=1, help="the first seed")
     parser.add_argument("--seeds", type=int, default=1_000)
     parser.add_argument("--steps", type=int, default=60)
+    parser.add_argument("--national", action="store_true", help="headquarters is two processes on PostgreSQL")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--keep", type=Path, help="write failing histories into this folder, as stories")
     asked = parser.parse_args()
@@ -42,7 +43,9 @@ def main() -> int:
     seeds = range(asked.first, asked.first + asked.seeds)
     began, done, failed = time.monotonic(), Counter[tuple[str, str]](), list[int]()
     with ProcessPoolExecutor(asked.jobs, mp_context=get_context("spawn")) as pool:
-        for number, lived in enumerate(pool.map(partial(_live, steps=asked.steps), seeds), 1):
+        for number, lived in enumerate(
+            pool.map(partial(_live, steps=asked.steps, in_database=asked.national), seeds), 1
+        ):
             done += lived.done
             if lived.failure is not None:
                 failed.append(lived.seed)
@@ -54,11 +57,11 @@ def main() -> int:
     return bool(failed)
 
 
-def _live(seed: int, steps: int) -> Lived:
+def _live(seed: int, steps: int, *, in_database: bool) -> Lived:
     operations.performed.clear()
-    failure = invent(seed, steps)
+    failure = invent(seed, steps, without=national.WITHOUT if in_database else frozenset(), national=in_database)
     done = Counter(operations.performed)
-    return Lived(seed, None if failure is None else shrink(failure), done)
+    return Lived(seed, failure if failure is None or in_database else shrink(failure), done)
 
 
 def _tell(failure: Failure, keep: Path | None) -> None:

@@ -51,6 +51,8 @@ def invent(
     skip: frozenset[str] = frozenset(),
     without: frozenset[str] = frozenset(),
     trace: Trace | None = None,
+    *,
+    national: bool = False,
 ) -> Failure | None:
     """Make up a history of so many steps and live it; return how it failed. One seed is one history.
 
@@ -95,7 +97,7 @@ def invent(
                 return steps[-1]
         return None
 
-    return live(World(seed, sorted(names), trace), following, steps, skip)
+    return live(World(seed, sorted(names), trace, national=national), following, steps, skip)
 
 
 def _may_see(names: Sequence[str], unit: str) -> bool:

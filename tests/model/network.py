@@ -59,12 +59,23 @@ class Network:
     def __init__(self, now: Callable[[], float], wait: Callable[[float], None], trace: Trace) -> None:
         self._now, self._wait = now, wait
         self.trace = trace
-        self.servers: dict[str, SimulatedServer] = {}
+        self.servers: dict[str, list[SimulatedServer]] = {}
         self.line = Line()
 
-    def serve(self, host: str, node: Node) -> None:
-        """Have a node serve under a host; what served there before is gone."""
-        self.servers[host] = SimulatedServer(ServerApp(node, execution=InlineExecution()), ClockworkLoop(self._now))
+    def serve(self, host: str, *nodes: Node) -> None:
+        """Have a node serve under a host, or the processes of one store in turn; what served there before is gone."""
+        self.servers[host] = [
+            SimulatedServer(ServerApp(node, execution=InlineExecution()), ClockworkLoop(self._now)) for node in nodes
+        ]
+
+    def server_at(self, host: str) -> SimulatedServer | None:
+        """Return the process that takes the next request to a host."""
+        serving = self.servers.get(host, [])
+        serving.extend(serving[:1])
+        return serving.pop(0) if serving else None
+
+    def _processes(self) -> list[SimulatedServer]:
+        return [one for serving in self.servers.values() for one in serving]
 
     def adapter(self, _pin: bytes) -> HTTPAdapter:
         """Return the transport of a connection over the present line."""
@@ -81,10 +92,10 @@ class Network:
         self._run_ready()
 
     def _timers(self) -> Iterator[float]:
-        return (due for server in self.servers.values() if (due := server.loop.next_timer()) is not None)
+        return (due for server in self._processes() if (due := server.loop.next_timer()) is not None)
 
     def _run_ready(self) -> None:
-        for server in list(self.servers.values()):
+        for server in self._processes():
             server.loop.run_ready()
             for fault in server.loop.faults:
                 raise fault.get("exception") or AssertionError(fault["message"])
@@ -119,7 +130,7 @@ class _SimulatedAdapter(HTTPAdapter):
     def send(self, request: requests.PreparedRequest, *_args: Any, **_options: Any) -> requests.Response:  # type: ignore[override]
         """Send a request, and return the answer whose body is still on its way."""
         network, line = self._network, self._line
-        server = network.servers.get(urlsplit(str(request.url)).hostname or "")
+        server = network.server_at(urlsplit(str(request.url)).hostname or "")
         if server is None or line.down:
             raise requests.exceptions.ConnectionError(NewConnectionError(None, "no way to the server"))  # type: ignore[arg-type]
         exchange = _Exchange(network, line, server, request)

@@ -62,7 +62,7 @@ def test_a_repeated_request_is_refused(world: World) -> None:
     """A server takes each nonce once."""
     _rename(world, "amal", "once")
     world.sync("amal", "jbl", Line(again=True))
-    metrics = world.network.servers["jbl.example"].app.metrics
+    metrics = world.network.servers["jbl.example"][0].app.metrics
     assert metrics.refusals.labels("stale_nonce")._value.get() > 0
     assert _names(world, "jbl").count("once") == 1
 
@@ -88,7 +88,7 @@ def test_a_server_s_own_work_runs_when_time_passes(world: World) -> None:
     """After a sync that brought something the server tidies its store, in the simulated time."""
     _rename(world, "amal", "tidied")
     world.sync("amal", "jbl")
-    loop = world.network.servers["jbl.example"].loop
+    loop = world.network.servers["jbl.example"][0].loop
     assert loop.next_timer() is not None
     world.pass_time(60_000)
     assert loop.next_timer() is None
@@ -96,7 +96,7 @@ def test_a_server_s_own_work_runs_when_time_passes(world: World) -> None:
 
 def test_a_crash_of_the_server_is_not_swallowed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a request handler does not catch ends the history."""
-    app = world.network.servers["jbl.example"].app
+    app = world.network.servers["jbl.example"][0].app
     monkeypatch.setattr(app, "_codec_of", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         world.sync("amal", "jbl")

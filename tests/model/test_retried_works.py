@@ -73,7 +73,7 @@ def _story(world: World) -> list[SyncTally]:
 
 
 def _metrics(world: World, server: str) -> list[float]:
-    metrics = world.network.servers[f"{server}.example"].app.metrics
+    metrics = world.network.servers[f"{server}.example"][0].app.metrics
     counters = (metrics.syncs, metrics.commits, metrics.kept_aside)
     return [one._value.get() for one in counters]
 

@@ -18,6 +18,7 @@ from fieldsync.replica.node import Node
 from fieldsync.store.contract import Row
 from tests.cast import open_node, rows
 from tests.model import cast
+from tests.model import national as founding
 from tests.model.disk import FaultyDisk
 from tests.model.forms import Book
 from tests.model.ledger import Fact, Identity, Ledger
@@ -41,13 +42,22 @@ class Broken(AssertionError):
 class World:
     """The nodes of one history, what they are called in its script, and what the driver noted of it."""
 
-    def __init__(self, seed: object, people: Sequence[str] = tuple(cast.PEOPLE), trace: Trace | None = None) -> None:
+    def __init__(
+        self,
+        seed: object,
+        people: Sequence[str] = tuple(cast.PEOPLE),
+        trace: Trace | None = None,
+        *,
+        national: bool = False,
+    ) -> None:
         self.trace = trace or Trace(keep=False)
         self.network = Network(lambda: self.now / SECOND, self._sleep, self.trace)
         self.environment = structs.replace(
             cast.seeded(f"world {seed}", self._wall_clock, self._sleep), adapter=self.network.adapter
         )
         self.seed = seed
+        self.national = national  # headquarters is two processes on a database
+        self._looks = itertools.count()
         self.home = Path(tempfile.mkdtemp(prefix="fieldsync-history-"))
         self.now = cast.BEGIN
         self.skews: dict[str, int] = {}
@@ -90,7 +100,10 @@ class World:
         }  # fmt: skip
         self.servers = ("hq", *self.branches)
         for name in (*self.servers, *people):
-            shutil.copytree(cast.template() / name, self.home / name)
+            if national and name == "hq":
+                founding.found(self.home / name)
+            else:
+                shutil.copytree(cast.template() / name, self.home / name)
             self.open(name, self.home / name)
             self.scan(name)
         for label in cast.FIRST:
@@ -113,9 +126,17 @@ class World:
         node = open_node(folder, environment=self.environment_of(name))
         self.nodes[name], self.folders[name] = node, folder
         self._opened[name] += 1
-        if name in self.servers:
+        if self.national and name == "hq":
+            self.second = open_node(folder, environment=self.environment_of(name))
+            self.network.serve(cast.host(name), node, self.second)
+        elif name in self.servers:
             self.network.serve(cast.host(name), node)
         return node
+
+    def _close_node(self, name: str) -> None:
+        self.nodes[name].close()
+        if self.national and name == "hq":
+            self.second.close()
 
     def environment_of(self, name: str) -> Environment:
         """Return what a node's computer gives it: its own clock, and of the rest what all have."""
@@ -134,8 +155,10 @@ class World:
         """Close all stores and forget them."""
         for disk in self.disks.values():
             disk.off = True  # which spares the stores a last checkpoint
-        for node in self.nodes.values():
-            node.close()
+        for name in self.nodes:
+            self._close_node(name)
+        if self.national:
+            founding.forget(self.folders["hq"])
         for disk in self.disks.values():
             disk.close()
         shutil.rmtree(self.home, ignore_errors=True)
@@ -196,6 +219,8 @@ class World:
 
     def version(self, name: str) -> tuple[int, int]:
         """Return what differs after each change of a node's store."""
+        if self.national and name == "hq":
+            return self._opened[name], next(self._looks)
         return self._opened[name], self.nodes[name].store._writer.total_changes  # type: ignore[attr-defined]
 
     def held(self, name: str, type: str | None = None) -> list[str]:
@@ -334,7 +359,7 @@ class World:
     def replace(self, name: str, folder: Path) -> None:
         """Put another store in a node's place: what only the old one held is lost, and nobody's fault."""
         if name in self.nodes:
-            self.nodes[name].close()
+            self._close_node(name)
             self.disks[name].close()
             self.forget(name)
         self.open(name, folder)
