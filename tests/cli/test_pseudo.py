@@ -213,6 +213,8 @@ hq: server backup schedule --to .
 hq: server backup schedule --copy .
 hq: server backup now
 hq: server restore --rehearse
+hq: server restore --rehearse --in-place
+hq: server restore --in-place
 hq: server backup schedule --off
 third: server restore c.fsbackup
 third: server migrate --to palace

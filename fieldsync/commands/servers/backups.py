@@ -99,13 +99,26 @@ def restore(
     rehearse: Annotated[
         bool, Option("--rehearse", help="Open and verify the backup, then delete what was opened.")
     ] = False,
+    in_place: Annotated[
+        bool,
+        Option(
+            "--in-place",
+            help="PostgreSQL put the database back to an earlier time: have laptops send again what it lost.",
+        ),
+    ] = False,
 ) -> None:
     """Restore a backup into a new folder (--home), or rehearse a restore of the newest backup.
 
     A rehearsal opens the backup in an encrypted temporary folder and verifies all of it. `server fleet` shows its date and result.
 
+    After a point-in-time restore of PostgreSQL run it with --in-place, once, before the server starts: laptops then send again what the
+    database lost.
+
     Example: fieldsync server restore --rehearse
     """
+    if in_place:
+        _restore_in_place(ctx, alone=not (file or rehearse))
+        return
     if not rehearse:
         if not file:
             raise errors.Usage(reason="missing", given="FILE", command="fieldsync server restore")
@@ -124,3 +137,15 @@ def restore(
         tell(ctx, found, lambda out: out.rehearsed(found))
     if not found.ok:
         raise typer.Exit(errors.StoreDamaged.exit)
+
+
+def _restore_in_place(ctx: typer.Context, *, alone: bool) -> None:
+    from fieldsync.topology import backups
+
+    if not alone:
+        raise errors.Usage(reason="in_place")
+    with opened(ctx) as node:
+        if node.is_laptop:
+            raise errors.Usage(reason="not_a_server")
+        made = backups.restore_in_place(node)
+        tell(ctx, made, lambda out: out.restored(made))

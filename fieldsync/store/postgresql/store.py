@@ -26,6 +26,7 @@ MOST_CONNECTIONS = 16
 _TOGETHER = 32  # work items in one transaction: PostgreSQL keeps 64 savepoints of each in memory
 _MANY_NEW = 8_192  # commits
 _WAIT = 30.0  # seconds for a connection
+_RECONNECT = 3.0  # seconds, then the next request tries anew: the pool's pauses double, and outlast a failover
 
 
 class PostgresStore:
@@ -42,7 +43,7 @@ class PostgresStore:
         self._written = 0  # transactions of this process
         self._pool: ConnectionPool[psycopg.Connection[Any]] = ConnectionPool(
             address, kwargs=connection.options(), configure=connection.configure, min_size=1, max_size=MOST_CONNECTIONS,
-            timeout=_WAIT, open=False,
+            timeout=_WAIT, reconnect_timeout=_RECONNECT, open=False,
         )  # fmt: skip
         with translate_errors(), psycopg.connect(address, **connection.options()) as raw:  # the pool would try for long
             tables.create(raw) if create else tables.check(raw)

@@ -42,6 +42,8 @@ WORDS = {
     "usage.head_or_value!": "Give either --head DEVICE:SEQ or --value VALUE; `review show` lists the values.",
     "usage.bulk": "Deciding many needs a rule and a selection.",
     "usage.bulk!": "Give --newest and at least one of --field, --type, --unit, --where; try --dry-run first.",
+    "usage.in_place": "--in-place takes no file and no other option.",
+    "usage.in_place!": "For example: fieldsync server restore --in-place",
     "usage.log_format": "This log format is unknown.",
     "usage.log_format!": "Give one of: {known}.",
     "usage.workers": "More than one worker needs PostgreSQL.",
