@@ -26,7 +26,7 @@ from tests.mutants.tests_of import PACKAGES, PYTEST, ROOT, SIMULATION, Plan
 LEAST_SECONDS, SLOWER = 40, 5
 """A mutant's tests may take this much processor time, or so many times what they take otherwise: it counts as found."""
 MEMORY = 4 << 30
-KILLED, SURVIVED, UNTRIED = "killed", "survived", "survived the unit tests"
+KILLED, SURVIVED = "killed", "survived"
 
 
 def main() -> int:
@@ -54,7 +54,7 @@ def main() -> int:
 
 
 def _run(mutants: Sequence[Mutant], plan_file: Path, keep: Callable[[], None]) -> None:
-    """Try all mutants on unit tests, then those that survive on the simulation, which takes a minute for each."""
+    """Try all mutants on their first folder of tests, those that survive on the next one, and those on the simulation."""
     places = {id(mutant): place for mutant in mutants if (place := find(mutant))}
     lines = [place.statement for place in places.values()]
 
@@ -67,9 +67,13 @@ def _run(mutants: Sequence[Mutant], plan_file: Path, keep: Callable[[], None]) -
             print(f"{mutant.module}:{mutant.line} {mutant.operator}: {mutant.outcome} {mutant.by}", flush=True)
             keep()
 
-    for package, folders in PACKAGES.items():
-        attempt([one for one in mutants if one.package == package and not one.outcome], folders, UNTRIED)
-    attempt([one for one in mutants if one.outcome == UNTRIED], SIMULATION, SURVIVED)
+    for step in range(max(map(len, PACKAGES.values()))):
+        for package, folders in PACKAGES.items():
+            before = f"{SURVIVED} {folders[step - 1]}" if step else ""
+            left = [one for one in mutants if one.package == package and one.outcome == before]
+            for folder in folders[step : step + 1]:
+                attempt(left, (folder,), f"{SURVIVED} {folder}")
+    attempt([one for one in mutants if one.outcome.startswith(f"{SURVIVED} ")], SIMULATION, SURVIVED)
 
 
 def _noticed(mutant: Mutant, place: Place, tests: list[str], plan: Plan) -> str | None:
