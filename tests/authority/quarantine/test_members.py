@@ -1,9 +1,12 @@
-"""Members of fields in hand-made commits: a field takes those of its own kind."""
+"""Values and members in hand-made commits: a field takes those of its own kind, and what it shows already."""
 
 import pytest
 
+from fieldsync.authority.schema_recovery import sign_forms
+from fieldsync.authority.schema_rollout import put_in_force
 from fieldsync.core import codes
 from fieldsync.core.register import Value
+from fieldsync.schema import load
 from fieldsync.schema.model import Field, Type
 from tests.cast import JBL
 from tests.conftest import Cast
@@ -35,3 +38,17 @@ def test_a_field_takes_members_of_its_kind_only(people: Cast, kind: str) -> None
         part, value = {"set": ("m", True), "tally": (me, 3), "log": (f"{me[:8]}-{seq}", "x")}[wanted]
         answer = hand.write({f"{field.name}/{part}": value}, record=record, type=type_.name, form=type_.version)
         assert answer == ("" if kind == wanted else "illegal_value"), wanted
+
+
+def test_a_shown_value_may_be_chosen_under_a_stricter_form(people: Cast) -> None:
+    """A new form takes digits only: the letters that the record shows may be written again, no other letters, small or great."""
+    hand, record = HandMade(people.amal, people.hq), people.amal.new_id()
+    made: dict[str, Value] = {"_code": codes.make_code(JBL, people.amal.letters, 1), "_unit": JBL, "address": "mm"}
+    assert hand.write(made, record=record) == ""
+    texts = load.shipped_texts()
+    stricter = texts["household.toml"].replace("[fields.address]\n", '[fields.address]\npattern = "[0-9]+"\n')
+    with people.hq.store.write() as tx:
+        put_in_force(people.hq, tx, sign_forms(texts | {"household.toml": stricter}, 5, people.hq.serving_key))
+    seen = ((("address",), ((people.amal.device, 1),)),)
+    answers = [hand.write({"address": value}, record=record, context=seen) for value in ("aa", "mm", "zz", "77")]
+    assert answers == ["illegal_value", "", "illegal_value", ""]
