@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from fieldsync.authority.permissions import Permit
-from fieldsync.core import record_ids
+from fieldsync.core import codes, record_ids
 from fieldsync.core.commit import Commit
+from fieldsync.core.register import Head, Value
+from fieldsync.core.settle import pack_head
 from fieldsync.replica import commit_writer, queries, save, transfer
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
@@ -15,6 +17,7 @@ from fieldsync.store.contract import PERSON, WaitKey, commit_key, form_key, reco
 from tests import directly
 from tests.cast import JBL, QRD, open_node, rows
 from tests.conftest import Cast
+from tests.handmade import HandMade
 from tests.offices import write
 
 
@@ -159,3 +162,21 @@ def test_commits_awaiting_a_person_are_due_for_nothing_else(people: Cast) -> Non
         assert tx.due_commits(9) == {me: [3]}
         tx.accept_commit(me, 1)
         assert tx.due_commits(9) == {me: [2, 3]}
+
+
+def test_a_decision_about_a_code_waits_for_the_commits_that_gave_it(people: Cast) -> None:
+    """Samar chose the code that Basim's copied laptop gave a family of Amal's: it waits for his commit, not for hers, which is here."""
+    family = save.add_record(people.amal, "household", Changes(set={"family_name": "أحمد"}), unit=JBL)
+    for node in (people.amal, people.samar):
+        directly.sync(node, people.hq)
+    with people.hq.store.write() as tx:
+        tx.set_device_state(people.basim.device, "forked")
+    theirs = Head(people.basim.device, 1, 1, "Basim", codes.make_code(JBL, people.basim.letters, 9))
+    decided: dict[str, Value] = {
+        "_code": theirs.value,
+        "_decided/_code": {"heads": [pack_head(theirs)], "base": None, "note": None},
+    }
+    named = tuple(sorted([(people.amal.device, 1), (people.basim.device, 1)]))
+    context = ((tuple(decided), named),)
+    assert HandMade(people.samar, people.hq).write(decided, record=family, context=context) == "illegal_value"
+    assert awaited(people.hq) == [commit_key(people.basim.device, 1)]
