@@ -29,6 +29,7 @@ from fieldsync.topology import (
     blocked_checks,
     clock_skew,
     departures,
+    device_renewal,
     former_identities,
     known_units,
     node_reports,
@@ -112,9 +113,8 @@ class SyncClient:
             receipts, judged, passed, budget, ahead, epoch, receipt, off, pairs, pieces, told, answers, texts, units,
             report,
         )  # fmt: skip
-        return FrameCodec().pack_frame(
-            FrameKind.HELLO, messages.encode(hello)
-        )  # it says itself which dictionary is ours
+        frame = messages.encode(hello)
+        return FrameCodec().pack_frame(FrameKind.HELLO, frame)  # it says itself which dictionary is ours
 
     def commit_frames(
         self, room: int = sys.maxsize, since: Mapping[bytes, int] = MappingProxyType({})
@@ -296,6 +296,7 @@ class SyncClient:
             before = set(known)
             if self._forms_lacking:
                 tx.settings.newer_values = True  # they may be of forms that have not come whole
+            device_renewal.note_copy(node, tx, states)
             told = merge_arrivals.note_questioned_above(tx, states, message.asked)
             applied = apply_states(tx, node.rules, states, unit=message.unit, index=node.is_laptop, known=known)
             asked = merge_arrivals.reopen_stored(tx, told)

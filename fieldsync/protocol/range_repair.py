@@ -27,7 +27,7 @@ from fieldsync.replica.apply import apply_states
 from fieldsync.replica.merge_rules import Rules
 from fieldsync.replica.node import Node
 from fieldsync.store import ReadTx, Tx
-from fieldsync.topology import departures, forked_devices
+from fieldsync.topology import departures, device_renewal, forked_devices
 from fieldsync.wire import messages, row_batches
 from fieldsync.wire.frames import FrameCodec, FrameKind
 from fieldsync.wire.messages import MOST_RANGES, MOST_WANTED, Ask, Found, Range
@@ -154,6 +154,7 @@ class RangeRepair:
             else:  # its laptops are to hear of it
                 tx.release_records(purged.pop(record) for record in self._gone & purged.keys())
             tx.purge_records(purged.values())
+            device_renewal.note_copy(self.node, tx, fetched)
             told = merge_arrivals.note_questioned_above(tx, fetched, self._asked)
             fetched += [state for state in ours.values() if state is not None]
             states = [state for state in fetched if state.record not in unsent]

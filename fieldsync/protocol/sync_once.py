@@ -307,6 +307,8 @@ def sync_once(
         talk.agree_on_protocol()
         renewed = device_renewal.sync_or_renew(talk)
         obstacle = talk.check_digests(heal=not budget)  # to mend what differs might cost more
+        if tally.healed and device_renewal.is_copy(node):
+            renewed = device_renewal.sync_or_renew(talk)
     except errors.FieldsyncError as fault:
         lost = isinstance(fault, errors.NoContact)
         if not lost or not node.is_laptop:  # laptops are away for weeks: that is nothing to report

@@ -32,8 +32,9 @@ from fieldsync.wire.messages import MOST_PROBES, RenewAnswer, RenewRequest
 from fieldsync.wire.protocols import NAMES_SERVER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from fieldsync.core.state import State
     from fieldsync.store.contract import KnownServer
 
 _SHORT = 8
@@ -89,12 +90,10 @@ def sync_or_renew(talk: ServerExchange) -> RenewedDevice | None:
     done = renew_device(talk) if begun else None
     sent, tally = 0, talk.client.tally
     for left in range(_MOST_TURNS, -1, -1):
-        with node.store.read() as tx:
-            restored = tx.settings.restored
         try:
             talk.run_sync()
             sent, tally.commits = sent + tally.commits, 0
-            if not restored:
+            if not is_copy(node):
                 break
             # what was unsent in the copy has gone up under a name that all copies share: each is itself from here on
         except errors.Forked:
@@ -106,6 +105,27 @@ def sync_or_renew(talk: ServerExchange) -> RenewedDevice | None:
         done = told
     tally.commits = sent
     return done
+
+
+def is_copy(node: Node) -> bool:
+    """Return whether this store is known to be a copy, and not a device of its own yet."""
+    with node.store.read() as tx:
+        return tx.settings.restored
+
+
+def note_copy(node: Node, tx: Tx, states: "Sequence[State]") -> None:
+    """Note that a laptop's store is a copy: states from a server have seen commits of its device that it has not written.
+
+    The server itself need not have these commits: those of a laptop that went on to another server come down as states only.
+    """
+    me = tx.device(node.device) if node.is_laptop else None
+    if me is None:
+        return
+    bases = (state.base for state in states if state.base is not None)
+    if any(base.device == me.id and base.seq > me.head for base in bases) or any(
+        register.seen.get(me.id, 0) > me.head for state in states for register in state.fields.values()
+    ):
+        tx.settings.restored = True
 
 
 def renew_device(talk: ServerExchange) -> RenewedDevice:

@@ -8,7 +8,7 @@ from tests.model.operations import OPERATIONS, Arguments, Step, operation, perfo
 from tests.model.world import World
 
 _NOT_BESIDE = {
-    "image", "backup", "put_back", "clone", "wait", "sync_meanwhile", "power_loss", "full_disk", "read_only_disk", "slow_disk",
+    "image", "backup", "put_back", "clone", "wait", "update", "sync_meanwhile", "power_loss", "full_disk", "read_only_disk", "slow_disk",
 }  # fmt: skip
 
 
