@@ -101,13 +101,18 @@ def _remade_state(ours: State, names: set[str] | None, left: list[State], *, the
 
 
 def refused_commits(tx: ReadTx, channel: int, ask: Ask) -> list[tuple[bytes, bytes, int]]:
-    """Return (record, device, number) of refused commits about wanted records: of the channel, or that were to be made in its unit."""
+    """Return (record, device, number) of refused commits about wanted records: of the channel, or that were to be made in its unit.
+
+    Among them those that wait for a person at the top: until then no server has applied them.
+    """
     if not ask.want or ask.unit.endswith(SHARED):
         return []
+    top = tx.settings.upstream is None
     return [
         (one.record, one.device, one.seq)
         for one in tx.refused_about(channel, ask.want)
-        if one.code not in _MAY_WAIT and (one.here or _is_made_in(ask.unit, one.body))
+        if (one.code in OPEN_CODES and (top or one.above) if one.waits else one.code not in _MAY_WAIT)
+        and (one.here or _is_made_in(ask.unit, one.body))
     ]
 
 

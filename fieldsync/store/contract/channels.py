@@ -27,13 +27,19 @@ class RequestedRecords(Struct, frozen=True):
 
 
 class RefusedAbout(Struct, frozen=True):
-    """A refused commit about a record that a device names by its id; `here`: the record is in the channel, else it is nowhere."""
+    """A quarantined commit about a record that a device names by its id.
+
+    here: the record is in the channel, else it is nowhere.
+    waits: whether it waits for something; `above`: for the server above.
+    """
 
     record: bytes
     device: bytes
     seq: int
     code: str
     here: bool
+    waits: bool
+    above: bool
     body: bytes | None
 
 
@@ -85,7 +91,7 @@ class ChannelReads(Protocol):
         """Return the requested records; ids of other channels get the answer, at the cost, of unknown ids."""
 
     def refused_about(self, channel: int, records: Iterable[bytes]) -> list[RefusedAbout]:
-        """Return the quarantined commits about such records that wait for nothing, as far as these are in the channel or nowhere."""
+        """Return the quarantined commits about such records, as far as these are in the channel or nowhere."""
 
     def digest_terms(self, channel: int) -> Iterator[tuple[bytes, int]]:
         """Yield (record id, digest term) of a channel's records, by id."""

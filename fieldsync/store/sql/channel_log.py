@@ -4,7 +4,7 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import Any
 
 from fieldsync.core.state import digest_term
-from fieldsync.store.contract import Channel, ChannelEntry, RefusedAbout, RequestedRecords, Row
+from fieldsync.store.contract import SERVER_ABOVE, Channel, ChannelEntry, RefusedAbout, RequestedRecords, Row
 from fieldsync.store.sql.connection import Connection
 from fieldsync.store.sql.interning import NumberCache
 from fieldsync.store.sql.placements import SqlPlacementWrites
@@ -118,15 +118,20 @@ class SqlChannelReads(SqlRecordQueries):
         )
         query = (
             f"{self._named}, here AS ({_HERE}), about AS ({about}) "
-            "SELECT id, device, seq, r.reason, id IN (SELECT id FROM here), c.body FROM about JOIN refusal AS r USING (device, seq) "
-            "JOIN commit_log AS c USING (device, seq) WHERE c.record = id AND r.reason <> '' AND r.waits = 0 "
+            "SELECT id, device, seq, r.reason, id IN (SELECT id FROM here), r.waits, "
+            "EXISTS (SELECT 1 FROM awaited AS w WHERE w.device = r.device AND w.seq = r.seq AND w.kind = ?3), c.body "
+            "FROM about JOIN refusal AS r USING (device, seq) "
+            "JOIN commit_log AS c USING (device, seq) WHERE c.record = id AND r.reason <> '' "
             "AND (id IN (SELECT id FROM here) OR id NOT IN (SELECT id FROM record)) ORDER BY id, device, seq"
         )
-        found: Sequence[Any] = self.sql(query, (ids, channel)).fetchall()
+        found: Sequence[Any] = self.sql(query, (ids, channel, SERVER_ABOVE.kind)).fetchall()
         return [
-            RefusedAbout(id_, self.device_id(n), seq, code, bool(here), self.bodies.read_body(n, seq, body))
-            for id_, n, seq, code, here, body in found
-        ]
+            RefusedAbout(
+                id_, self.device_id(n), seq, code, here=bool(here), waits=bool(waits), above=bool(above),
+                body=self.bodies.read_body(n, seq, body),
+            )
+            for id_, n, seq, code, here, waits, above, body in found
+        ]  # fmt: skip
 
     def digest_terms(self, channel: int) -> Iterator[tuple[bytes, int]]:
         query = (

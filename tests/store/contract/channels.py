@@ -3,7 +3,7 @@
 from fieldsync import errors
 from fieldsync.core.state import digest_term, project_state
 from fieldsync.store import Store
-from fieldsync.store.contract import PERSON, ChannelEntry, RequestedRecords
+from fieldsync.store.contract import PERSON, SERVER_ABOVE, ChannelEntry, RequestedRecords
 from tests.histories import DEVICES
 from tests.store.contract.support import UNITS, Contract, check_digests, log, put, record
 
@@ -57,9 +57,18 @@ class ChannelContract(Contract):
                 tx.quarantine_commit(DEVICES[0], seq, errors.Revoked())
             tx.quarantine_commit(DEVICES[0], 1, errors.Revoked(), waits_for=[PERSON])
             asked = [record(1), record(2), record(8), record(9)]
-            for unit, which, seq in ((old, 1, 2), (new, 2, 3)):
-                found = [(one.record, one.seq, one.code, one.here) for one in tx.refused_about(unit, asked)]
-                assert found == [(record(which), seq, "revoked", True), (record(9), 4, "revoked", False)]
+            elsewhere = (record(9), 4, "revoked", False, False, False)
+            for unit, here in (
+                (old, [(record(1), 1, "revoked", True, True, False), (record(1), 2, "revoked", True, False, False)]),
+                (new, [(record(2), 3, "revoked", True, False, False)]),
+            ):
+                found = [
+                    (one.record, one.seq, one.code, one.here, one.waits, one.above)
+                    for one in tx.refused_about(unit, asked)
+                ]
+                assert found == [*here, elsewhere]
+            tx.quarantine_commit(DEVICES[0], 3, errors.Undecided(), waits_for=[SERVER_ABOVE])
+            assert [(one.waits, one.above) for one in tx.refused_about(new, asked)] == [(True, True), (False, False)]
 
     def test_requested_records_are_reported_with_their_fate(self, store: Store) -> None:
         """Present, or departed for another channel; a record in no channel is not reported."""
