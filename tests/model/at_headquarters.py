@@ -66,6 +66,7 @@ def verdicts(world: World, end: End) -> None:
                 or _follows_bad(world, one, bad)
                 or waits_for_lost(world, one)
                 or end.rests_on_lost_move(one)
+                or (refused == "illegal_value" and _has_letters_given_twice(world, one))
             ):
                 bad.add(one.dot)
                 continue
@@ -82,6 +83,14 @@ def _lost_grants(world: World, commit: Commit) -> bool:
         device = tx.device(commit.device)
     known = {(grant.unit, grant.role) for grant in device.grants} if device is not None else set()
     return "hq" in world.copied and not known.issuperset(fact.grants)
+
+
+def _has_letters_given_twice(world: World, commit: Commit) -> bool:
+    """Say whether a disk's image of headquarters, which docs/operations.md forbids, gave the letters in a code to another device, too."""
+    letters = str(commit.fields.get("_code", "")).split("-")[-3:-2]
+    with world.nodes["hq"].store.read() as tx:
+        known = [device for device in tx.devices() if device.letters in letters]
+        return "hq" in world.copied and bool({one.id for one in known} - tx.device_family(commit.device))
 
 
 def _vouched_in_vain(world: World, end: End, commit: Commit, refused: str) -> bool:
