@@ -165,6 +165,7 @@ COMMANDS = GroupSpec(
                 "init": CommandSpec("server:init"),
                 "run": CommandSpec("server:run"),
                 "migrate": CommandSpec("servers.migrate:migrate"),
+                "load": CommandSpec("servers.load:load"),
                 "invite": CommandSpec("server:invite"),
                 "devices": CommandSpec("server:devices"),
                 "fleet": CommandSpec("servers.fleet:fleet"),

@@ -14,6 +14,7 @@ from fieldsync.casework import agenda, approvals, cases, eligibility, record_pag
 from fieldsync.commands import files, overlaps, overview, reports, review, unlock
 from fieldsync.commands.support import completion, secrets
 from fieldsync.demo import results
+from fieldsync.exchange import bulk_load
 from fieldsync.exchange.tables import export_records, imported_file
 from fieldsync.replica import history, transfer
 from fieldsync.replica.queries import Record
@@ -164,6 +165,7 @@ DOCUMENTS: Mapping[str, tuple[Output, ...]] = MappingProxyType(
         "schema publish": (Output(publish_schema.PublishedForms),),
         "server init": (Output(administration.NewServer),),
         "server migrate": (Output(database_move.Migrated),),
+        "server load": (Output(bulk_load.Loaded),),
         "server invite": (Output(administration.MadeInvite),),
         "server devices": (Output(list[device_summaries.ListedDevice]),),
         "server fleet": (Output(list[fleet.FleetDevice]),),

@@ -54,20 +54,23 @@ def add_records(
     `unfinished` is the name of the form's draft that they were, which is then forgotten.
     """
     with node.store.write() as tx:
-        made = _drafts_new(node, tx, wanted, unit, note)
+        made = drafts_of_new(node, tx, wanted, unit=unit, note=note)
         commit_drafts(node, tx, made)
         form_drafts.drop_draft(tx, unfinished)
     return [one.record for one in made]
 
 
-def _drafts_new(node: Node, tx: Tx, wanted: Sequence[NewRecord], unit: str | None, note: str | None) -> list[Draft]:
+def drafts_of_new(
+    node: Node, tx: Tx, wanted: Sequence[NewRecord], *, unit: str | None = None, note: str | None = None, after: int = 0
+) -> list[Draft]:
+    """Return the drafts of new records, owners first, as `draft_new` does, with those that are saved with them."""
     made: list[Draft] = []
     units: dict[bytes, str] = {}
     for one in wanted:
         owner = node.schema.type(one.type).belongs_to
         named = one.changes.set.get(owner) if owner else None
         place = unit or (units.get(record_ids.from_text(named)) if isinstance(named, str) and is_id(named) else None)
-        draft = draft_new(node, tx, one, unit=place, note=note, after=len(made))
+        draft = draft_new(node, tx, one, unit=place, note=note, after=after + len(made))
         units[draft.record] = str(draft.fields["_unit"])
         made += registered_extensions().with_companions(node, tx, draft)
     return made
@@ -154,7 +157,7 @@ def edit_record(
     with node.store.write() as tx:
         row = find_row(tx, ref)
         draft = draft_change(node, tx, row, changes, note=note, based_on=based_on)
-        made = [*([draft] if draft is not None else []), *_drafts_new(node, tx, beside, None, note)]
+        made = [*([draft] if draft is not None else []), *drafts_of_new(node, tx, beside, note=note)]
         if made:  # what is alone has been read already
             commit_drafts(node, tx, made, known={row.state.record: row} if made == [draft] else None)
         form_drafts.drop_draft(tx, unfinished)

@@ -24,6 +24,15 @@ class Contact(msgspec.Struct, frozen=True, array_like=True):
     via: bytes = b""
 
 
+class LoadMark(msgspec.Struct, frozen=True, array_like=True):
+    """How far a file is loaded: bytes, records, groups, and the hash (SHA-256) of these bytes."""
+
+    offset: int
+    records: int
+    groups: int
+    digest: bytes
+
+
 class BackupNote(msgspec.Struct, frozen=True, array_like=True):
     """The last backup of this store that was made, and why a later one was not.
 

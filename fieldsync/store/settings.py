@@ -10,7 +10,7 @@ from typing import Any, Generic, NamedTuple, Self, TypeVar, overload
 import msgspec
 
 from fieldsync.core.grants import Grant
-from fieldsync.store.node_notes import BackupNote, BackupPlan, Contact, FormDraft, RehearsalNote
+from fieldsync.store.node_notes import BackupNote, BackupPlan, Contact, FormDraft, LoadMark, RehearsalNote
 
 T = TypeVar("T")
 Stored = str | bytes | int | None
@@ -301,6 +301,7 @@ class NodeSettings(SettingsView):
     value_maps: EntryFamily[dict[str, dict[str, str]]] = EntryFamily(
         "values/", _json_codec(dict[str, dict[str, str]], {})
     )
+    load_marks: EntryFamily[LoadMark | None] = EntryFamily("load ", _maybe_msgpack(LoadMark))  # by the file's name
     column_choices = EntryFamily("columns/", _maybe_json(tuple[dict[str, str], str | None]))
     parent_rows = EntryFamily("parents/", MAYBE_BYTES)
     imported_files = EntryFamily("taken/", PRESENT)

@@ -1,5 +1,6 @@
 """Every command in a language that nobody speaks: no word of English is left that nobody could translate."""
 
+import json
 import re
 import shlex
 import shutil
@@ -217,6 +218,9 @@ hq: server restore --rehearse --in-place
 hq: server restore --in-place
 hq: server backup schedule --off
 third: server restore c.fsbackup
+third: server load nothere.jsonl
+third: server load register.jsonl
+amal: server load register.jsonl
 third: server migrate --to palace
 third: server migrate --to {database}  # store.db.moved
 third: server migrate --to {database}
@@ -315,6 +319,8 @@ def _work(world: World, made: dict[str, str]) -> None:
 
 def _files(world: World) -> None:
     """What is to be taken in: a good list, a bad one, a form of somebody else's, the forms themselves."""
+    groups = [{"unit": "LAT", "records": [{"type": one, "fields": {"location": "جبلة"}}]} for one in ("household", "x")]
+    (world.folder / "register.jsonl").write_text("\n".join(map(json.dumps, groups)), encoding="utf-8")
     (world.folder / "good.csv").write_text("اسم العائلة,location\nعلي,جبلة\n", encoding="utf-8")
     (world.folder / "bad.csv").write_text("family_name,registered_on,housing\nعلي,قريباً,palace\n,,\n", encoding="utf-8")
     book = openpyxl.Workbook()

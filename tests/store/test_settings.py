@@ -9,7 +9,7 @@ from mypy import api as mypy
 
 from fieldsync.core.backup_rotation import Rotation
 from fieldsync.core.grants import Grant
-from fieldsync.store.node_notes import BackupNote, BackupPlan, Contact, FormDraft, RehearsalNote
+from fieldsync.store.node_notes import BackupNote, BackupPlan, Contact, FormDraft, LoadMark, RehearsalNote
 from fieldsync.store.settings import (
     DailyCount,
     EntryFamily,
@@ -84,6 +84,7 @@ NODE_FAMILIES: list[tuple[str, str, str, Stored, object]] = [
     ("column_choices", "person/ab", "columns/person/ab", b'[{"Name":"name"},null]', ({"Name": "name"}, None)),
     ("parent_rows", "person", "parents/person", b"\x90", b"\x90"),
     ("import_marks", "7", "taken by 7", "abc", "abc"),
+    ("load_marks", "r.jsonl", "load r.jsonl", b"\x94\x01\x02\x03\xc4\x01h", LoadMark(1, 2, 3, b"h")),
     ("imported_files", "abc", "taken/abc", b"", True),
 ]
 PEER: list[tuple[str, str, Stored, object]] = [

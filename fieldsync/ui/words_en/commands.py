@@ -106,6 +106,11 @@ WORDS = {
     "renewed": "This store is a copy of another one; it goes on as device {device}. Changes carried over: {n}.",
     "renewed_codes": "Records that only this copy had have new codes: {codes}",
     "backed_up": "An encrypted copy is in {file} ({size}). It opens with the same passphrase or key file as this store.",
+    "loaded": "In the store from this file: {records} records.",
+    "loaded_some": (
+        "In the store from this file: {records} records. Left out: {rejected:one group|# groups}, in {file} with the reasons. "
+        "Correct their lines in a file of their own, and load that."
+    ),
     "migrated": (
         "The store is in the database now: {records} records, {devices} devices. Start the server. The old file is {file}: "
         "delete it when a backup of the new store was rehearsed."
