@@ -1,4 +1,8 @@
-"""Blocking keys: two records that share a key are compared."""
+"""Blocking keys: two records that share a key are compared.
+
+Of a million persons, hundreds have the same given and family name. A block that is too large is left out, and those
+smaller blocks stand for it into which each of its records is put, too: of the same name, and the same father or about the same year.
+"""
 
 import zlib
 from functools import lru_cache
@@ -9,11 +13,29 @@ from fieldsync.linkage.birth_dates import BirthDate
 from fieldsync.linkage.features import Features, Household, Person
 
 Block = tuple[int, int, int]  # a kind, and what those in it have in common
+_YEAR, _NAME, _FATHERS, _DAY, _SPLIT = 4, 7, 9, 11, 40  # kinds: the last is that of the smaller blocks
 
 
 def block_keys(one: Features) -> set[int]:
     """Return the numbers of the blocks that a record is in, the same on every computer: two that share one are compared."""
-    return set(map(_block_key, _person_blocks(one) if isinstance(one, Person) else _household_blocks(one)))
+    return set(split_keys(one))
+
+
+def split_keys(one: Features) -> dict[int, tuple[int, ...]]:
+    """Return a record's blocks, each with the smaller ones of its own in which it is, too."""
+    if not isinstance(one, Person):
+        return {_block_key(block): () for block in _household_blocks(one)}
+    found: dict[int, tuple[int, ...]] = {}
+    for block in _person_blocks(one):
+        key = _block_key(block)
+        found[key] = tuple(_block_key((_SPLIT, key, second)) for second in _second_keys(one, block[0]))
+    return found
+
+
+def all_keys(one: Features) -> set[int]:
+    """Return the numbers of all blocks that a record is put into."""
+    found = split_keys(one)
+    return found.keys() | contact_keys(one).keys() | {key for smaller in found.values() for key in smaller}
 
 
 def contact_keys(one: Features) -> dict[int, str]:
@@ -58,17 +80,32 @@ def _person_blocks(one: Person) -> list[Block]:
     found += [(2, _text_hash(paper), 0) for paper in one.papers]
     if given and father and year:
         either = given + father  # in whichever order they were written
-        found += ((4, either, year // 2), (4, either, (year + 1) // 2))
+        found += ((_YEAR, either, year // 2), (_YEAR, either, (year + 1) // 2))
     if given and family:
-        found.append((7, given, family))
+        found.append((_NAME, given, family))
     if father and grandfather and family:
-        found.append((9, father * 3 + grandfather, family))
+        found.append((_FATHERS, father * 3 + grandfather, family))
     if one.birth.day:
         exact = _date_hash(one.birth)
-        found += [(11, exact, name) for name in (given, father, family) if name]
+        found += [(_DAY, exact, name) for name in (given, father, family) if name]
     for other in one.others:
         found += _other_blocks(one, other, (given, family))
     return found
+
+
+def _second_keys(one: Person, kind: int) -> list[int]:
+    """Return what tells apart those of a block of this kind; a record is also with those that are a year older or younger."""
+    father, grandfather, family = (_name_hash(name) for name in (one.father[:1], one.grandfather[:1], one.family[:2]))
+    years = [one.birth.year // 2, -(one.birth.year + 1) // 2] if one.birth.year else []
+    if kind == _NAME:
+        return [*years, *([father] if father else [])]
+    if kind == _FATHERS:
+        return years
+    if kind == _YEAR:
+        return [name for name in (family, grandfather) if name]
+    if kind == _DAY:
+        return [name for name in (_name_hash(one.given[:1]), father, family) if name]
+    return []
 
 
 def _other_blocks(one: Person, other: NameReading, own: tuple[int, int]) -> list[Block]:
@@ -78,9 +115,9 @@ def _other_blocks(one: Person, other: NameReading, own: tuple[int, int]) -> list
         return []
     found = [(1, _text_hash(phone), given) for phone in one.phones]
     if family:
-        found.append((7, given, family))
+        found.append((_NAME, given, family))
     if one.birth.day:
-        found.append((11, _date_hash(one.birth), given))
+        found.append((_DAY, _date_hash(one.birth), given))
     return found
 
 

@@ -19,7 +19,7 @@ from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import ComparedRecord, Document, Progress, block_members
 
 Opens = Callable[[], AbstractContextManager[Tx]]
-MOST = 60  # records in one block; a larger one says nothing
+MOST = 60  # records in one block; a larger one is split
 _PART = 2_000
 _KEYED = 25_000  # records in one transaction: sorted, their keys touch each page once
 _COMPARED = 500  # in one transaction: others write meanwhile
@@ -74,7 +74,7 @@ def _put_blocks(tx: Tx, numbers: Sequence[int]) -> None:
     standing: list[int] = []
     for one in tx.compared_records(numbers):
         found = features.features_of(one.type, one.doc)
-        standing += block_members(blocks.block_keys(found) | blocks.contact_keys(found).keys(), one.n)
+        standing += block_members(blocks.all_keys(found), one.n)
     tx.put_blocks(numbers, standing)
 
 
@@ -87,7 +87,7 @@ def _put_pairs(tx: Tx, numbers: Sequence[int], comparing: "PairComparison") -> N
     contacts: dict[int, str] = {}
     for one in tx.compared_records(numbers):
         mine = features.features_of(one.type, one.doc)
-        found = tx.records_in_blocks(blocks.block_keys(mine), MOST)
+        found = tx.records_in_blocks(blocks.split_keys(mine), MOST)
         meets[one.n] = {n for n in found if n != one.n and not (n in among and n > one.n)}
         contacts |= blocks.contact_keys(mine)
     for key, reason in contacts.items():
@@ -156,7 +156,7 @@ def find_candidates(tx: ReadTx, type: str, doc: Document, owner: bytes | None = 
 
 def meeting_records(tx: ReadTx, type: str, doc: Document) -> set[int]:
     """Return the numbers of the records that share a block with a document."""
-    return tx.records_in_blocks(blocks.block_keys(features.features_of(type, doc)), MOST)
+    return tx.records_in_blocks(blocks.split_keys(features.features_of(type, doc)), MOST)
 
 
 def match_document(

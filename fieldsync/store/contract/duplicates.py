@@ -65,8 +65,8 @@ class DuplicateReads(Protocol):
     def owner_documents(self, owners: Iterable[bytes]) -> dict[bytes, Document]:
         """Return the documents of these owners."""
 
-    def records_in_blocks(self, keys: Iterable[int], most: int) -> set[int]:
-        """Return the records in these blocks; a block of more than `most` is no evidence and is skipped."""
+    def records_in_blocks(self, keys: Mapping[int, Iterable[int]], most: int) -> set[int]:
+        """Return the records in these blocks; one of more than `most` is replaced by the smaller ones that it is mapped to."""
 
     def count_families(self, key: int, most: int) -> int:
         """Return how many families have records under a key of contacts, or `most` where they are more."""

@@ -71,15 +71,25 @@ class SqlDuplicateReads(SqlNumberReads):
         )
         return {record: load_json(doc) for record, doc in found}
 
-    def records_in_blocks(self, keys: Iterable[int], most: int) -> set[int]:
+    def records_in_blocks(self, keys: Mapping[int, Iterable[int]], most: int) -> set[int]:
         found: set[int] = set()
-        for first in block_members(keys, 0):
-            several = self.sql(
-                "SELECT member FROM block WHERE member BETWEEN ? AND ? LIMIT ?", (first, first | _RECORD, most + 1)
-            ).fetchall()
+        for key, smaller in keys.items():
+            several = self._block_start(key, most + 1)
             if len(several) <= most:
-                found.update(row[0] & _RECORD for row in several)
+                found.update(several)
+                continue
+            for one in smaller:
+                several = self._block_start(one, most + 1)
+                found.update(several if len(several) <= most else ())
         return found
+
+    def _block_start(self, key: int, limit: int) -> list[int]:
+        """Return the first records of a block."""
+        (first,) = block_members((key,), 0)
+        found = self.sql(
+            "SELECT member FROM block WHERE member BETWEEN ? AND ? LIMIT ?", (first, first | _RECORD, limit)
+        )
+        return [row[0] & _RECORD for row in found]
 
     def count_families(self, key: int, most: int) -> int:
         (first,) = block_members((key,), 0)
@@ -207,7 +217,7 @@ class SqlDuplicateWrites(SqlDuplicateReads, SqlNumberWrites):
             self.sql(f"DELETE FROM {table} WHERE n = ?", (n,))
         if type in features.FIELDS:
             found = features.features_of(type, doc)
-            keys = blocks.block_keys(found) | blocks.contact_keys(found).keys()
+            keys = blocks.all_keys(found)
             self.many("DELETE FROM block WHERE member = ?", [(one,) for one in block_members(keys, n)])
             self.drop_pairs([n])
 

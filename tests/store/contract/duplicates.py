@@ -55,8 +55,10 @@ class DuplicateContract(Contract):
             assert tx.uncompared_counts() == (4, 0)
             tx.put_blocks(every, [member for n in numbers for member in block_members([5, 6], n)])
             assert (tx.records_without_blocks(99), tx.records_without_pairs(2)) == ([], every[:2])
-            assert tx.records_in_blocks([5], 9) == set(numbers)
-            assert tx.records_in_blocks([5], 2) == set(), "one that is too full says nothing"
+            assert tx.records_in_blocks({5: ()}, 9) == set(numbers)
+            assert tx.records_in_blocks({5: ()}, 2) == set(), "one that is too full says nothing"
+            tx.put_blocks([], block_members([7], numbers[0]))
+            assert tx.records_in_blocks({5: (6, 7)}, 2) == {numbers[0]}, "but smaller ones stand for it"
             linked = list(tx.compared_records(numbers[:1]))
             assert [(one.n, one.record, one.owner) for one in linked] == [(numbers[0], people[0], home)]
             assert tx.owner_documents([home])[home]["_unit"] == UNITS[0]
