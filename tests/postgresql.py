@@ -129,29 +129,61 @@ def shared_server() -> str:
 
 def new_database() -> str:
     """Return the address of a new, empty database."""
-    server = shared_server()
-    name = f"test_{os.getpid()}_{next(_numbers)}"
-    with psycopg.connect(f"{_root(server)}/postgres", autocommit=True) as raw:
-        raw.execute(f"CREATE DATABASE {name} STRATEGY wal_log")  # type: ignore[arg-type]
-    return f"{_root(server)}/{name}"
+    if len(servers()) == 1:
+        return _create("test")
+    return copy_database(_empty_distributed())
 
 
 def copy_database(address: str) -> str:
     """Return the address of a copy of a database that nobody is connected to."""
-    server, template = address.rsplit("/", 1)
-    name = f"copy_{os.getpid()}_{next(_numbers)}"
-    with psycopg.connect(f"{server}/postgres", autocommit=True) as raw:
-        raw.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY wal_log")  # type: ignore[arg-type]
-    return f"{server}/{name}"
+    return _create("copy", address.rpartition("/")[2])
 
 
 def drop_database(address: str) -> None:
     """Drop a database that nobody is connected to."""
-    server, name = address.rsplit("/", 1)
-    with psycopg.connect(f"{server}/postgres", autocommit=True) as raw:
-        raw.execute(f"DROP DATABASE {name}")  # type: ignore[arg-type]
+    for server in servers():
+        with psycopg.connect(f"{server}/postgres", autocommit=True) as raw:
+            force = " WITH (FORCE)" if len(servers()) > 1 else ""
+            raw.execute(f"DROP DATABASE {address.rpartition('/')[2]}{force}")  # type: ignore[arg-type]
 
 
-def _root(server: str) -> str:
-    parts = urlsplit(server)
-    return f"{parts.scheme}://{parts.netloc}"
+@lru_cache(1)
+def servers() -> Sequence[str]:
+    """Return the address of each server that has a part of each database: of a Citus the coordinator's first, else one."""
+    parts = urlsplit(shared_server())
+    first = f"{parts.scheme}://{parts.netloc}"
+    with psycopg.connect(f"{first}/postgres", autocommit=True) as raw:
+        if not raw.execute("SELECT 1 FROM pg_extension WHERE extname = 'citus'").fetchone():
+            return [first]
+        found = raw.execute("SELECT node_name, node_port FROM citus_get_active_worker_nodes()").fetchall()
+    user, at, _ = parts.netloc.rpartition("@")
+    return [first, *(f"{parts.scheme}://{user}{at}{host}:{port}" for host, port in found)]
+
+
+@lru_cache(1)
+def _empty_distributed() -> str:
+    """Return the address of an empty database whose workers are known: each new one is a copy, as that takes a while."""
+    address = _create("empty")
+    name = address.rpartition("/")[2]
+    for server in servers():
+        with psycopg.connect(f"{server}/{name}", autocommit=True) as raw:
+            raw.execute("CREATE EXTENSION citus")
+    with psycopg.connect(address, autocommit=True) as raw:
+        for number, server in enumerate(servers()):
+            parts = urlsplit(server)
+            add = "citus_set_coordinator_host" if number == 0 else "citus_add_node"
+            raw.execute(f"SELECT {add}(%s, %s)", (parts.hostname, parts.port))  # type: ignore[arg-type]
+    return address
+
+
+def _create(kind: str, template: str = "template1") -> str:
+    name = f"{kind}_{os.getpid()}_{next(_numbers)}"
+    for server in servers():
+        with psycopg.connect(f"{server}/postgres", autocommit=True) as raw:
+            if len(servers()) > 1 and template != "template1":  # Citus keeps a process in each database
+                raw.execute(f"ALTER DATABASE {template} ALLOW_CONNECTIONS false")  # type: ignore[arg-type]
+                others = "FROM pg_stat_activity WHERE datname = %s"
+                while raw.execute(f"SELECT pg_terminate_backend(pid) {others}", (template,)).fetchall():  # type: ignore[arg-type]
+                    pass
+            raw.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY wal_log")  # type: ignore[arg-type]
+    return f"{servers()[0]}/{name}"

@@ -39,11 +39,15 @@ _LOWEST, _HIGHEST = bytes(16), b"\xff" * 16
 _MASK = (1 << 64) - 1
 
 
+def _channel_number(tx: ReadTx, unit: str) -> int:
+    return next((channel.n for channel in tx.channels_in((), [unit])), 0)
+
+
 class ChannelTerms:
     """A channel's (id, term) pairs in order, as one moment has them."""
 
     def __init__(self, tx: ReadTx, unit: str) -> None:
-        number = next((channel.n for channel in tx.channels() if channel.unit == unit), 0)
+        number = _channel_number(tx, unit)
         pairs = list(tx.digest_terms(number))
         self.ids = [record for record, _ in pairs]
         self.terms = [term for _, term in pairs]
@@ -201,7 +205,7 @@ def answer_question(node: Node, ask: Ask, codec: FrameCodec, *, contexts: bool =
     for part in parts:
         yield codec.pack_frame(FrameKind.FOUND, messages.encode(part))
     with node.store.read() as tx:
-        number = next((channel.n for channel in tx.channels() if channel.unit == ask.unit), 0)
+        number = _channel_number(tx, ask.unit)
         # nothing is done for, or said of, records of other channels: whoever asks must not learn that they are there
         wanted = tx.requested_records(number, ask.want)
         lost = [] if tx.settings.upstream else wanted.lost  # a branch may have released them

@@ -102,7 +102,7 @@ class RecordShaper:
         self._today, self._moment = node.today(), node.date_and_time()
         self._partner = node.role == PARTNER
         self._tx = tx
-        self._units = {channel.n: unit_of_channel(channel.unit) for channel in tx.channels()}
+        self._units = {n: unit_of_channel(name) for n, name in tx.channel_names().items()}
         self._sent = last_acknowledged(node, tx) if node.is_laptop else None
 
     def _unit(self, row: Row) -> str | None:

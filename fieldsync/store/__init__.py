@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from fieldsync import errors
 from fieldsync.crypto.sealing import ValueSeal
-from fieldsync.store.contract import ReadTx, Store, Tx
+from fieldsync.store.contract import ReadTx, Store, Tx, channel_contents
 from fieldsync.store.private_files import write_whole
 from fieldsync.store.sqlite.encryption import Waiting
 from fieldsync.store.sqlite.store import FILE, SqliteStore, SqliteTx
@@ -72,7 +72,9 @@ def _fill_database(before: SqliteTx, home: Path, key: bytes, address: str) -> No
     except errors.StoreExists:
         target, new = _postgres_store(address, key, home), False
         with target.read() as there:
-            same = (there.settings.epoch, there.channels()) == (before.settings.epoch, before.channels())
+            same = there.settings.epoch == before.settings.epoch and (
+                channel_contents(there.channels()) == channel_contents(before.channels())
+            )
         if not same:
             target.close()
             raise

@@ -20,7 +20,7 @@ def units_to_tell(tx: ReadTx, server: bytes) -> tuple[str, ...]:
     count = tx.count_channels()
     known = _told.get(server)
     if known is None or known[0] != count:
-        names = {unit_of_channel(channel.unit) for channel in tx.channels()} - {LEFT}
+        names = {unit_of_channel(name) for name in tx.channel_names().values()} - {LEFT}
         known = _told[server] = count, tuple(sorted(names)) if len(names) <= messages.MOST_UNITS else ()
     return known[1]
 

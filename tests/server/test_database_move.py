@@ -14,6 +14,7 @@ from fieldsync.protocol import sync_once
 from fieldsync.replica import save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
+from fieldsync.store.contract import channel_contents
 from fieldsync.topology import database_move
 from tests import postgresql
 from tests.cast import JBL, SECRET, rows, unlock
@@ -29,7 +30,8 @@ def promised(node: Node) -> tuple[object, ...]:
         devices = [(one, tx.last_nonce(one.id), tx.first_receipts(one.id, 0)) for one in tx.devices()]
         settings = tx.settings
         told = settings.epoch, settings.nonce_key, settings.private_key, settings.certificate, settings.schema_texts
-        return tx.channels(), told, devices, tx.clock_notes(0), tx.verdicts_since(0), tx.compiled_schemas()
+        channels = channel_contents(tx.channels())
+        return channels, told, devices, tx.clock_notes(0), tx.verdicts_since(0), tx.compiled_schemas()
 
 
 def test_a_moved_store_is_equal(people: Cast, tmp_path: Path) -> None:

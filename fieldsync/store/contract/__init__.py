@@ -19,6 +19,7 @@ from fieldsync.store.contract.channels import (
     DepartedRecord,
     RefusedAbout,
     RequestedRecords,
+    channel_contents,
 )
 from fieldsync.store.contract.commits import ClockNote, CommitReads, CommitWrites, LoggedCommit, OtherHistory
 from fieldsync.store.contract.devices import DEVICE_STATES, Device, DeviceReads, DeviceWrites, NamedDevice, OpenInvite
@@ -157,6 +158,7 @@ __all__ = [
     "UncomparedCounts",
     "WaitKey",
     "block_members",
+    "channel_contents",
     "commit_key",
     "device_key",
     "form_key",

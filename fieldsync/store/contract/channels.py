@@ -18,6 +18,11 @@ class Channel(Struct, frozen=True):
     records: int
 
 
+def channel_contents(channels: Iterable[Channel]) -> list[tuple[str, int, int, int]]:
+    """Return what a store's copy has of channels, too: all but their numbers."""
+    return [(one.unit, one.arrival, one.digest, one.records) for one in channels]
+
+
 class RequestedRecords(Struct, frozen=True):
     """The records among ids requested by a device, within one channel."""
 
@@ -74,6 +79,9 @@ class ChannelReads(Protocol):
 
     def count_channels(self) -> int:
         """Return how many channels there are."""
+
+    def channel_names(self) -> dict[int, str]:
+        """Return the names of all channels by number: cheaper than the channels themselves."""
 
     def channels(self) -> list[Channel]:
         """Return all channels, by unit."""

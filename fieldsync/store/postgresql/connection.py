@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
-from itertools import count
+from re import Match
 from re import compile as pattern
 from typing import Any
 
@@ -29,10 +29,11 @@ class _TruthDumper(adapt.Dumper):
 
 
 class PostgresConnection:
-    """A connection that takes `?` and `?1` for parameters."""
+    """A connection that takes `?` and `?1` for parameters; from so many rows on, it copies them into a table."""
 
-    def __init__(self, raw: psycopg.Connection[Any]) -> None:
+    def __init__(self, raw: psycopg.Connection[Any], copies_from: int = _MANY) -> None:
         self.raw = raw
+        self._copies_from = copies_from
 
     def execute(self, statement: str, parameters: Sequence[object] = (), /) -> psycopg.Cursor[Any]:
         return self.raw.execute(_numbered(statement), parameters or None)
@@ -40,7 +41,7 @@ class PostgresConnection:
     def executemany(self, statement: str, parameters: Iterable[Sequence[object]], /) -> None:
         several = list(parameters)
         plain = _PLAIN_INSERT.fullmatch(statement)
-        if plain is not None and len(several) >= _MANY:  # one statement in place of thousands
+        if plain is not None and len(several) >= self._copies_from:  # one statement in place of thousands
             with self.raw.cursor() as cursor, cursor.copy(sql.SQL(f"COPY {plain[1]} FROM STDIN")) as copy:
                 for row in several:
                     copy.write_row(row)
@@ -50,9 +51,16 @@ class PostgresConnection:
 
 @lru_cache(2_048)
 def _numbered(statement: str) -> sql.SQL:
-    """Return a statement with `$1` in place of `?` and `?1`."""
-    numbers = count(1)
-    return sql.SQL(_PARAMETER.sub(lambda found: f"${found[1] or next(numbers)}", statement))
+    """Return a statement with `$1` in place of `?` and `?1`; as in SQLite, `?` is the one after the largest so far."""
+    largest = 0
+
+    def number(found: Match[str]) -> str:
+        nonlocal largest
+        this = int(found[1]) if found[1] else largest + 1
+        largest = max(largest, this)
+        return f"${this}"
+
+    return sql.SQL(_PARAMETER.sub(number, statement))
 
 
 def configure(raw: psycopg.Connection[Any]) -> None:

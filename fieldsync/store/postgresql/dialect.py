@@ -5,11 +5,30 @@ from typing import Any
 
 import msgspec
 
+AREA = (1 << 16) - 1
+"""The bits of a channel's number that are its area (docs/decisions/0056-areas.md)."""
+
 
 class PostgresDialect:
     """Documents are bytes, read by the function `document` of store/postgresql/tables.py."""
 
-    document_parameter = "?"
+    directory = "directory"
+
+    def in_channel(self, parameter: str, column: str = "channel") -> str:
+        table, dot, _ = column.rpartition(".")
+        return f"{column} = {parameter} AND {table}{dot}area = ({parameter} & {AREA})"
+
+    def area_of_unit(self, parameter: str) -> str:
+        return f"area = area_of({parameter})"
+
+    def are_apart(self, channel: int, other: int) -> bool:
+        return bool((channel ^ other) & AREA)
+
+    def is_there(self, entry: str) -> str:
+        return f"{entry}.deleted = 0"
+
+    def new_document(self, parameter: str = "?") -> str:
+        return parameter
 
     def document(self, column: str) -> str:
         return column

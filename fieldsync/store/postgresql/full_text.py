@@ -35,7 +35,7 @@ class PostgresSearchWrites(SqlRecordWrites, PostgresSearchReads):
         self.many("INSERT INTO unsearched VALUES (?) ON CONFLICT DO NOTHING", [(n,) for n in sorted(numbers)])
 
     def invalidate_search_of_type(self, type: str) -> None:
-        self.sql("INSERT INTO unsearched SELECT n FROM record WHERE type = ? ON CONFLICT DO NOTHING", (type,))
+        self.sql("INSERT INTO unsearched SELECT n FROM directory WHERE type = ? ON CONFLICT DO NOTHING", (type,))
 
     def purge_records(self, rows: Iterable[Row]) -> None:
         rows = list(rows)
@@ -44,10 +44,8 @@ class PostgresSearchWrites(SqlRecordWrites, PostgresSearchReads):
             self.many(f"DELETE FROM {table} WHERE n = ?", [(row.n,) for row in rows])
 
     def index_full_text(self, words: Callable[[str, Document], str], limit: int) -> int:
-        found = self.sql(
-            "SELECT n, type, doc FROM record WHERE n IN (SELECT n FROM unsearched ORDER BY n LIMIT ?) ORDER BY n",
-            (limit,),
-        ).fetchall()
+        next_ = self.sql("SELECT n FROM unsearched ORDER BY n LIMIT ?", (limit,)).fetchall()
+        found = self.records_by_number("n, type, doc", [n for (n,) in next_])
         told = [(n, words(type_, load_json(doc)).split()) for n, type_, doc in found]
         self.many("DELETE FROM search WHERE n = ?", [(n,) for n, _ in told])
         self.many("INSERT INTO search VALUES (?, array_to_tsvector(?::text[]))", [one for one in told if one[1]])

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from fieldsync.store.sql.node_settings import SqlSettingReads, SqlSettingWrites
+from fieldsync.store.sql.record_access import SqlRecordAccess
 from fieldsync.store.sql.row_codec import dump_json
 from fieldsync.store.sqlite import encryption
 
@@ -58,7 +59,7 @@ class ReportFile:
             self._opened.close()
 
 
-class PostgresReportTableReads(SqlSettingReads):
+class PostgresReportTableReads(SqlRecordAccess, SqlSettingReads):
     """A transaction's report tables, to be read."""
 
     report_file: ReportFile
@@ -71,15 +72,15 @@ class PostgresReportTableReads(SqlSettingReads):
         return None if row is None else msgspec.json.decode(row[0], type=type)
 
     def count_of_types(self, types: Sequence[str]) -> int:
-        count = "SELECT count(*) FROM record WHERE type = ?"
+        count = "SELECT count(*) FROM directory WHERE type = ?"
         return sum(self.sql(count, (type_,)).fetchone()[0] for type_ in types)
 
     def have_records_departed(self) -> bool:
         row = self.report_file.connection.execute("SELECT records, last FROM counted").fetchone()
         if row is None:
             return False
-        now = self.sql("SELECT count(*) FROM record").fetchone()[0]
-        new = self.sql("SELECT count(*) FROM record WHERE n > ?", (row[1],)).fetchone()[0]
+        now = self.sql("SELECT count(*) FROM directory").fetchone()[0]
+        new = self.sql("SELECT count(*) FROM directory WHERE n > ?", (row[1],)).fetchone()[0]
         return bool(now != row[0] + new)
 
 
@@ -121,7 +122,7 @@ class PostgresReportTableWrites(PostgresReportTableReads, SqlSettingWrites):
                 known.pop(type, None)
                 self._note("sheets", known)
                 making[type] = columns, 0
-            query = "SELECT n FROM record WHERE type = ? AND n > ? ORDER BY n LIMIT ?"
+            query = "SELECT n FROM directory WHERE type = ? AND n > ? ORDER BY n LIMIT ?"
             numbers = [row[0] for row in self.sql(query, (type, making[type][1], _SLICE))]
             if not numbers:
                 file.execute(f"CREATE INDEX [sheet/{type}/id] ON [sheet/{type}] (id)")
@@ -140,15 +141,13 @@ class PostgresReportTableWrites(PostgresReportTableReads, SqlSettingWrites):
             for i, (_, refers) in enumerate(fields, 1)
         )
         names = ("_deleted", *(name for name, _ in fields))
-        query = (
-            f"SELECT n, id, code, channel, conflicts IS NOT NULL, {self.dialect.values('doc', names)} FROM record "
-            f"WHERE n IN ({self.dialect.each_number()}) AND type = ? AND {self.dialect.value('doc', '_deleted')} IS NULL"
-        )
+        columns = f"n, id, code, channel, conflicts IS NOT NULL, {self.dialect.values('doc', names)}"
+        wanted = f"SELECT n FROM directory WHERE n IN ({self.dialect.each_number()}) AND type = ? AND deleted = 0"
         marks = f"SELECT ?1, ?2, ?3, ?4, ?5{', ' + values if values else ''} FROM (SELECT ?6 AS value)"
         with self._file() as file:
             for some in _parts(numbers):
-                rows = self.sql(query, (dump_json(some).decode(), type)).fetchall()
-                file.executemany(f"INSERT INTO [sheet/{type}] {marks}", rows)
+                here = [n for (n,) in self.sql(wanted, (dump_json(some).decode(), type))]
+                file.executemany(f"INSERT INTO [sheet/{type}] {marks}", self.records_by_number(columns, here))
 
     def drop_report_tables(self) -> None:
         with self._file() as file:
@@ -163,7 +162,7 @@ class PostgresReportTableWrites(PostgresReportTableReads, SqlSettingWrites):
             file.execute("DELETE FROM temp.changed")
             for n, arrival in self.sql("SELECT n, arrival FROM channel").fetchall():
                 if arrival > taken.get(n, 0):
-                    query = "SELECT DISTINCT record FROM channel_entry WHERE channel = ? AND arrival > ?"
+                    query = f"SELECT DISTINCT record FROM channel_entry WHERE {self.dialect.in_channel('?1')} AND arrival > ?2"
                     found = self.sql(query, (n, taken.get(n, 0))).fetchall()
                     file.executemany("INSERT OR IGNORE INTO temp.changed VALUES (?)", found)
             return int(file.execute("SELECT count(*) FROM temp.changed").fetchone()[0])
@@ -175,7 +174,7 @@ class PostgresReportTableWrites(PostgresReportTableReads, SqlSettingWrites):
 
     def purge_report_table(self, type: str) -> None:
         with self._file() as file:
-            query = f"SELECT n FROM record WHERE n IN ({self.dialect.each_number()})"
+            query = f"SELECT n FROM directory WHERE n IN ({self.dialect.each_number()})"
             for some in _parts([row[0] for row in file.execute(f"SELECT n FROM [sheet/{type}]")]):
                 here = {row[0] for row in self.sql(query, (dump_json(some).decode(),))}
                 gone = [(n,) for n in some if n not in here]
@@ -191,11 +190,11 @@ class PostgresReportTableWrites(PostgresReportTableReads, SqlSettingWrites):
             file.executemany(
                 "INSERT INTO channel VALUES (?,?,?)", self.sql("SELECT n, unit, arrival FROM channel").fetchall()
             )
-            counted = self.sql("SELECT count(*), coalesce(max(n), 0) FROM record").fetchall()
+            counted = self.sql("SELECT count(*), coalesce(max(n), 0) FROM directory").fetchall()
             file.executemany("INSERT INTO counted VALUES (?,?)", counted)
             file.executemany("INSERT INTO same VALUES (?,?)", self.sql("SELECT record, root FROM same").fetchall())
             merged = (
-                "SELECT n, id, type, channel, code FROM record WHERE id IN "
+                "SELECT n, id, type, channel, code FROM directory WHERE id IN "
                 f"(SELECT {self.dialect.id_of('record')} FROM same UNION SELECT {self.dialect.id_of('root')} FROM same)"
             )
             file.executemany(

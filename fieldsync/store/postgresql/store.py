@@ -11,7 +11,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from fieldsync import errors
 from fieldsync.crypto.sealing import ValueSeal
 from fieldsync.environment import SYSTEM, Environment
-from fieldsync.store.postgresql import connection, tables
+from fieldsync.store.postgresql import connection, distribution, tables
 from fieldsync.store.postgresql.connection import PostgresConnection, translate_errors
 from fieldsync.store.postgresql.report_tables import ReportFile
 from fieldsync.store.postgresql.transactions import PostgresReadTx, PostgresTx, StoreContext
@@ -25,6 +25,7 @@ WRITER_LOCK = 0x6669656C  # of pg_advisory_xact_lock
 MOST_CONNECTIONS = 16
 _TOGETHER = 32  # work items in one transaction: PostgreSQL keeps 64 savepoints of each in memory
 _MANY_NEW = 8_192  # commits
+_COUNT_WRITE = "SELECT nextval('written') > 0 WHERE pg_current_xact_id_if_assigned() IS NOT NULL"
 _WAIT = 30.0  # seconds for a connection
 _RECONNECT = 3.0  # seconds, then the next request tries anew: the pool's pauses double, and outlast a failover
 
@@ -41,13 +42,27 @@ class PostgresStore:
         bodies = SealedBodies(ValueSeal(key, b"commits"))
         self._context = StoreContext(NumberCache(), ValueSeal(key, b"settings"), bodies, ReportFile(home, key))
         self._written = 0  # transactions of this process
-        self._pool: ConnectionPool[psycopg.Connection[Any]] = ConnectionPool(
-            address, kwargs=connection.options(), configure=connection.configure, min_size=1, max_size=MOST_CONNECTIONS,
-            timeout=_WAIT, reconnect_timeout=_RECONNECT, open=False,
-        )  # fmt: skip
         with translate_errors(), psycopg.connect(address, **connection.options()) as raw:  # the pool would try for long
-            tables.create(raw) if create else tables.check(raw)
-        self._pool.open()
+            if create:
+                with raw.transaction():
+                    tables.create(raw)
+                    distribution.distribute(raw)
+            else:
+                tables.check(raw)
+            self._distributed = distribution.is_distributed(raw)
+        self._pool: ConnectionPool[psycopg.Connection[Any]] = ConnectionPool(
+            address, kwargs=connection.options(), configure=self._configure, min_size=1, max_size=MOST_CONNECTIONS,
+            timeout=_WAIT, reconnect_timeout=_RECONNECT, open=True,
+        )  # fmt: skip
+
+    def _configure(self, raw: psycopg.Connection[Any]) -> None:
+        connection.configure(raw)
+        if self._distributed:
+            distribution.configure(raw)
+
+    def _statements(self, raw: psycopg.Connection[Any]) -> PostgresConnection:
+        # rows that were copied are committed in two phases; single ones might be on a worker and not on the coordinator
+        return PostgresConnection(raw, 1) if self._distributed else PostgresConnection(raw)
 
     def close(self) -> None:
         self._context.report_file.close()
@@ -65,13 +80,15 @@ class PostgresStore:
     def write(self, *, durable: bool = True) -> Iterator[PostgresTx]:
         with self._connection() as raw:
             raw.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
-            tx = PostgresTx(PostgresConnection(raw), self._context)
+            tx = PostgresTx(self._statements(raw), self._context)
             try:
                 if not durable:
                     raw.execute("SET LOCAL synchronous_commit = off")
                 self._lock_writers(raw)
                 yield tx
-                (wrote,) = raw.execute("SELECT pg_current_xact_id_if_assigned() IS NOT NULL").fetchone() or (False,)
+                (wrote,) = raw.execute(_COUNT_WRITE).fetchone() or (False,)
+                if self._distributed:
+                    distribution.lock_commits(raw)
                 raw.execute("COMMIT")
                 tx.publish_numbers()
                 self._written += wrote
@@ -99,7 +116,7 @@ class PostgresStore:
         with self.write() as together:
             for work in works:
                 together.raw.execute("SAVEPOINT work")
-                tx = PostgresTx(PostgresConnection(together.raw), self._context)
+                tx = PostgresTx(self._statements(together.raw), self._context)
                 together.on_rollback(tx.undo_in_memory)
                 try:
                     with translate_errors():
@@ -120,9 +137,9 @@ class PostgresStore:
     def read(self) -> Iterator[PostgresReadTx]:
         """A reading transaction with a consistent snapshot: PostgreSQL refuses writes."""
         with self._connection() as raw:
-            raw.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            distribution.begin_reading(raw) if self._distributed else raw.execute(distribution.BEGIN_READING)
             try:
-                yield PostgresReadTx(PostgresConnection(raw), self._context)
+                yield PostgresReadTx(self._statements(raw), self._context)
             finally:
                 if not raw.closed:
                     raw.execute("ROLLBACK")
@@ -134,7 +151,7 @@ class PostgresStore:
 
     def change_counter(self) -> int:
         with self._connection() as raw:
-            (last,) = raw.execute("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint").fetchone() or (0,)
+            (last,) = raw.execute("SELECT last_value FROM written").fetchone() or (0,)
         return int(last) - self._written
 
     def open_report_reader(

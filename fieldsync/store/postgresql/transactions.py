@@ -6,6 +6,7 @@ from typing import NamedTuple
 import msgspec
 
 from fieldsync.crypto.sealing import ValueSeal
+from fieldsync.store.postgresql.areas import PostgresAreaReads, PostgresAreaWrites
 from fieldsync.store.postgresql.connection import PostgresConnection
 from fieldsync.store.postgresql.dialect import POSTGRESQL
 from fieldsync.store.postgresql.full_text import PostgresSearchReads, PostgresSearchWrites
@@ -35,7 +36,7 @@ class StoreContext(NamedTuple):
 
 
 class PostgresReadTx(
-    SqlRecordReads, PostgresSearchReads, SqlForkReads, SqlDeviceListReads, SqlCommitReads, SqlBundleReads, SqlIssueReads,
+    PostgresAreaReads, SqlRecordReads, PostgresSearchReads, SqlForkReads, SqlDeviceListReads, SqlCommitReads, SqlBundleReads, SqlIssueReads,
     PostgresReportTableReads, SqlHouseholdReads,
 ):  # fmt: skip
     """A reading transaction."""
@@ -56,8 +57,8 @@ class PostgresReadTx(
 
 class PostgresTx(
     SqlRollbackActions,
-    PostgresSearchWrites, SqlForkWrites, SqlCommitWrites, SqlDeviceListWrites, SqlBundleWrites, SqlIssueWrites, PostgresReportTableWrites,
-    PostgresReadTx,
+    PostgresAreaWrites, PostgresSearchWrites, SqlForkWrites, SqlCommitWrites, SqlDeviceListWrites, SqlBundleWrites, SqlIssueWrites,
+    PostgresReportTableWrites, PostgresReadTx,
 ):  # fmt: skip
     """A writing transaction."""
 

@@ -1,7 +1,7 @@
 """Copies of whole stores between PostgreSQL and SQLite: for backups and `server migrate`."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,9 @@ from psycopg import sql
 
 from fieldsync import errors
 from fieldsync.schema import model
+from fieldsync.store.contract import channel_contents
 from fieldsync.store.postgresql import tables
+from fieldsync.store.postgresql.dialect import AREA
 from fieldsync.store.postgresql.transactions import PostgresReadTx, PostgresTx
 from fieldsync.store.sql.commit_bodies import CommitBodies
 from fieldsync.store.sql.interning import NumberCache
@@ -18,7 +20,21 @@ from fieldsync.store.sqlite import encryption, migrations
 from fieldsync.store.sqlite.store import SqliteReadTx, SqliteTx
 
 _NAME = re.compile(r"CREATE TABLE (\w+)")
-_OTHERWISE = {"version", "meta", "search"}  # settings are sealed in PostgreSQL; the full-text index is derived
+_OTHERWISE = {
+    "version",
+    "meta",
+    "search",
+    "directory",
+    "departure",
+    "unit",
+}  # settings are sealed in PostgreSQL; the others are derived
+_DERIVED = (
+    (
+        "INSERT INTO directory SELECT id, n, channel, type, owner, code, "
+        "CASE WHEN document(doc) ->> '_deleted' IS NULL THEN 0 ELSE 1 END FROM record"
+    ),
+    "INSERT INTO departure SELECT DISTINCT record, channel FROM channel_entry WHERE gone = 1",
+)
 _TABLES = tuple(found[1] for one in tables.TABLES if (found := _NAME.match(one)) and found[1] not in _OTHERWISE)
 _REPORTS = ("sheets", "sheets_making")  # settings about tables that are made anew
 _AT_ONCE = 2_000  # rows
@@ -51,13 +67,16 @@ def export_store(source: PostgresReadTx, path: Path, key: bytes) -> None:
 
 def import_store(source: SqliteReadTx, target: PostgresTx) -> None:
     """Copy a store from a file into an empty database; StoreDamaged where the copy is not equal."""
+    numbers = {n: target.channel_number(unit) for n, unit in source.sql("SELECT n, unit FROM channel").fetchall()}
+    target.raw.execute("DELETE FROM channel")  # they come with their counters
     for table in _TABLES:
         names = _columns(target.raw, table)
-        into = sql.SQL(f"COPY {table} ({', '.join(names)}) FROM STDIN")
         rows = source.sql(f"SELECT {', '.join(names)} FROM {table}")
-        with target.raw.cursor() as cursor, cursor.copy(into) as copy:
-            for row in _sealed(names, rows, target.bodies) if table == "commit_log" else rows:
-                copy.write_row(row)
+        if table == "commit_log":
+            rows = _sealed(names, rows, target.bodies)
+        _copy_rows(target.raw, table, names, _renumbered(table, names, rows, numbers))
+    for statement in _DERIVED:
+        target.raw.execute(statement)
     given = dict(source.sql("SELECT name, seq FROM sqlite_sequence").fetchall())
     for table, _ in _last_numbers(target.raw):
         (last,) = source.sql(f"SELECT coalesce(max(n), 0) FROM {table}").fetchone()
@@ -69,8 +88,30 @@ def import_store(source: SqliteReadTx, target: PostgresTx) -> None:
         count = f"SELECT count(*) FROM {table}"
         if source.sql(count).fetchone()[0] != target.sql(count).fetchone()[0]:
             raise errors.StoreDamaged(part="store")
-    if source.channels() != target.channels():
+    if channel_contents(source.channels()) != channel_contents(target.channels()):
         raise errors.StoreDamaged(part="store")
+
+
+def _renumbered(
+    table: str, names: list[str], rows: Iterable[Any], numbers: Mapping[int, int]
+) -> Iterable[Sequence[Any]]:
+    """Yield rows with the channels' new numbers, which have their areas; `numbers`: old → new."""
+    name = "n" if table == "channel" else "channel"
+    if name not in names:
+        yield from rows
+        return
+    at = names.index(name)
+    for row in rows:
+        number = numbers.get(row[at], row[at])
+        area = (number & AREA,) if table in tables.BY_AREA else ()
+        yield (*row[:at], number, *row[at + 1 :], *area)
+
+
+def _copy_rows(raw: psycopg.Connection[Any], table: str, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    columns = [*names, "area"] if table in tables.BY_AREA else names
+    with raw.cursor() as cursor, cursor.copy(sql.SQL(f"COPY {table} ({', '.join(columns)}) FROM STDIN")) as copy:
+        for row in rows:
+            copy.write_row(row)
 
 
 def _copy_settings(source: SqliteReadTx | PostgresReadTx, target: SqliteTx | PostgresTx) -> None:
@@ -112,7 +153,9 @@ def _sealed(names: list[str], rows: Iterable[Sequence[Any]], bodies: CommitBodie
 
 
 def _columns(raw: psycopg.Connection[Any], table: str) -> list[str]:
-    return [one.name for one in raw.execute(sql.SQL(f"SELECT * FROM {table} LIMIT 0")).description or ()]
+    """Return the columns that a file has, too."""
+    found = [one.name for one in raw.execute(sql.SQL(f"SELECT * FROM {table} LIMIT 0")).description or ()]
+    return [name for name in found if name != "area"]
 
 
 def _last_numbers(raw: psycopg.Connection[Any]) -> Iterator[tuple[str, int]]:

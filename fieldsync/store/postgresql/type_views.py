@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 SCHEMA = "forms"
+_ID = "encode(r.id, 'hex')::uuid::text"
 
 
 def make_views(sql: Callable[..., Any], types: Mapping[str, Mapping[str, bool]]) -> None:
@@ -11,15 +12,16 @@ def make_views(sql: Callable[..., Any], types: Mapping[str, Mapping[str, bool]])
     sql(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")
     sql(f"CREATE SCHEMA {SCHEMA}")
     for type_, fields in types.items():
-        columns = "".join(f', {_column(field, refers=refers)} AS "{field}"' for field, refers in fields.items())
+        columns, joins = "", ""
+        for number, (field, refers) in enumerate(fields.items()):
+            value = f"document(r.doc) ->> '{field}'"
+            if refers:  # merged records by the one that stands
+                joins += f" LEFT JOIN same AS same_{number} ON same_{number}.record = {value}"
+                value = f"coalesce(same_{number}.root, {value})"
+            columns += f', {value} AS "{field}"'
         sql(
-            f"CREATE VIEW {SCHEMA}.\"{type_}\" AS SELECT encode(r.id, 'hex')::uuid::text AS id, r.code, c.unit, "
-            "r.conflicts IS NOT NULL AS in_conflict, document(r.doc) ->> '_deleted' AS deleted, "
-            "(SELECT root FROM same WHERE same.record = encode(r.id, 'hex')::uuid::text AND root <> same.record) AS same_as"
-            f"{columns} FROM record AS r JOIN channel AS c ON c.n = r.channel WHERE r.type = '{type_}'"
+            f'CREATE VIEW {SCHEMA}."{type_}" AS SELECT {_ID} AS id, r.code, c.unit, r.conflicts IS NOT NULL AS in_conflict, '
+            f"document(r.doc) ->> '_deleted' AS deleted, nullif(own.root, own.record) AS same_as{columns} "
+            "FROM record AS r JOIN channel AS c ON c.n = r.channel AND c.area = r.area "
+            f"LEFT JOIN same AS own ON own.record = {_ID}{joins} WHERE r.type = '{type_}'"
         )
-
-
-def _column(field: str, *, refers: bool) -> str:
-    value = f"document(r.doc) ->> '{field}'"
-    return f"coalesce((SELECT root FROM same WHERE same.record = {value}), {value})" if refers else value

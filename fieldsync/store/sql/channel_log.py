@@ -1,5 +1,6 @@
 """Channels in SQL: the records of each, in order of sequence numbers, and their common digest."""
 
+import heapq
 from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -8,16 +9,12 @@ from fieldsync.store.contract import SERVER_ABOVE, Channel, ChannelEntry, Refuse
 from fieldsync.store.sql.connection import Connection
 from fieldsync.store.sql.interning import NumberCache
 from fieldsync.store.sql.placements import SqlPlacementWrites
-from fieldsync.store.sql.record_queries import SqlRecordQueries
+from fieldsync.store.sql.record_access import hex_list
+from fieldsync.store.sql.record_queries import WITHIN_UNIT, SqlRecordQueries
 from fieldsync.store.sql.row_codec import dump_json
 
 _CHANNEL = "n, unit, arrival, digest, records"
 _MASK = (1 << 64) - 1
-_HERE = (
-    "SELECT id FROM record JOIN named USING (id) WHERE channel = ?2 UNION "
-    "SELECT id FROM record JOIN named USING (id) JOIN channel_also AS a ON a.record = record.n WHERE a.channel = ?2 UNION "
-    "SELECT id FROM record JOIN named USING (id) JOIN share AS s ON s.record = record.n WHERE s.channel = ?2"
-)
 
 
 def to_signed(number: int) -> int:
@@ -30,29 +27,40 @@ class SqlChannelReads(SqlRecordQueries):
     """A transaction's channels, to be read."""
 
     def has_unit(self, unit: str) -> bool:
-        return self.sql("SELECT 1 FROM channel WHERE unit = ?", (unit,)).fetchone() is not None
+        return self._of_unit("1", unit) is not None
 
     def arrival_of(self, unit: str) -> int:
-        row = self.sql("SELECT arrival FROM channel WHERE unit = ?", (unit,)).fetchone()
+        row = self._of_unit("arrival", unit)
         return int(row[0]) if row else 0
 
     def channel(self, n: int) -> Channel:
-        return self._read_channel(self.sql(f"SELECT {_CHANNEL} FROM channel WHERE n = ?", (n,)).fetchone())
+        query = f"SELECT {_CHANNEL} FROM channel WHERE {self.dialect.in_channel('?1', 'n')}"
+        return self._read_channel(self.sql(query, (n,)).fetchone())
 
     def count_channels(self) -> int:
         return int(self.sql("SELECT count(*) FROM channel").fetchone()[0])
 
+    def channel_names(self) -> dict[int, str]:
+        return dict(self.sql("SELECT n, unit FROM channel").fetchall())
+
     def channels(self) -> list[Channel]:
         return [self._read_channel(row) for row in self.sql(f"SELECT {_CHANNEL} FROM channel ORDER BY unit")]
 
+    def _of_unit(self, columns: str, unit: str) -> Any:
+        query = f"SELECT {columns} FROM channel WHERE unit = ?1 AND {self.dialect.area_of_unit('?1')}"
+        return self.sql(query, (unit,)).fetchone()
+
     def channels_in(self, units: Iterable[str], besides: Iterable[str] = ()) -> list[Channel]:
         found: dict[str, Channel] = {}
-        query = f"SELECT {_CHANNEL} FROM channel WHERE unit = ?1"
         for unit in units:
-            below = self.sql(f"{query} OR (unit > ?1 || '/' AND unit < ?1 || '0')", (unit,))
-            found.update({row[1]: self._read_channel(row) for row in below})
+            query = f"SELECT {_CHANNEL} FROM channel WHERE {WITHIN_UNIT}"
+            if "/" in unit:  # all below it is of the same area
+                query += f" AND {self.dialect.area_of_unit('?1')}"
+            found.update({row[1]: self._read_channel(row) for row in self.sql(query, (unit,))})
         for name in besides:
-            found.update({row[1]: self._read_channel(row) for row in self.sql(query, (name,))})
+            row = self._of_unit(_CHANNEL, name)
+            if row is not None:
+                found[name] = self._read_channel(row)
         return [found[unit] for unit in sorted(found)]
 
     def _read_channel(self, found: Sequence[Any]) -> Channel:
@@ -60,23 +68,23 @@ class SqlChannelReads(SqlRecordQueries):
 
     def page_forward(self, channel: int, after: int, limit: int, skip: Container[int] = ()) -> list[ChannelEntry]:
         places = self.sql(
-            "SELECT arrival, gone, record FROM channel_entry WHERE channel = ? AND arrival > ? ORDER BY arrival LIMIT ?",
+            f"SELECT arrival, gone, record FROM channel_entry WHERE {self.dialect.in_channel('?1')} AND arrival > ?2 "
+            "ORDER BY arrival LIMIT ?3",
             (channel, after, limit),
         ).fetchall()
         return self._read_entries(channel, places, skip)
 
     def page_back(self, channel: int, upto: int, after: int, limit: int) -> list[ChannelEntry]:
         places = self.sql(
-            "SELECT arrival, gone, record FROM channel_entry WHERE channel = ? AND arrival <= ? AND arrival > ? AND gone = 0 "
-            "ORDER BY arrival DESC LIMIT ?",
+            f"SELECT arrival, gone, record FROM channel_entry WHERE {self.dialect.in_channel('?1')} AND arrival <= ?2 "
+            "AND arrival > ?3 AND gone = 0 ORDER BY arrival DESC LIMIT ?4",
             (channel, upto, after, limit),
         ).fetchall()
         return self._read_entries(channel, places, ())
 
     def _read_entries(self, channel: int, places: Sequence[Any], skip: Container[int]) -> list[ChannelEntry]:
-        wanted = dump_json([n for arrival, _, n in places if arrival not in skip]).decode()
-        found = self.sql(f"SELECT {self._columns} FROM record WHERE n IN ({self.dialect.each_number()})", (wanted,))
-        rows = {row[0]: row for row in found}
+        wanted = [n for arrival, _, n in places if arrival not in skip]
+        rows = {row[0]: row for row in self.records_by_number(self._columns, wanted)}
         entries = []
         for arrival, gone, n in places:
             row = rows.get(n)
@@ -94,53 +102,72 @@ class SqlChannelReads(SqlRecordQueries):
         return f"WITH named AS (SELECT value AS id FROM ({self.dialect.each_id('?1')}) AS given)"
 
     def requested_records(self, channel: int, records: Iterable[bytes]) -> RequestedRecords:
-        ids, named = dump_json([record.hex() for record in records]).decode(), self._named
-        left = (
-            f"{named} SELECT id FROM record JOIN named USING (id) JOIN channel_entry AS e ON e.record = record.n AND e.gone = 1 "
-            "WHERE e.channel = ?2"
-        )
+        records = list(records)
+        ids, named = hex_list(records), self._named
         about = " OR ".join(
             f"EXISTS (SELECT 1 FROM {table} AS a WHERE a.record = substr(named.id, 11) AND NOT EXISTS "
             "(SELECT 1 FROM refusal AS r WHERE r.device = a.device AND r.seq = a.seq))"
             for table in ("commit_about", "commit_about_new")
         )
-        lost = f"{named} SELECT id FROM named WHERE id NOT IN (SELECT id FROM record) AND ({about})"
+        lost = f"{named} SELECT id FROM named WHERE id NOT IN (SELECT id FROM {self.dialect.directory}) AND ({about})"
         unheld = f"{named} SELECT record FROM left_unheld WHERE channel = ?2 AND record IN (SELECT id FROM named)"
-        found = {row[0] for row in self.sql(f"{named} {_HERE}", (ids, channel))}
-        gone = {row[0] for query in (left, unheld) for row in self.sql(query, (ids, channel))} - found
+        found, left, _ = self._asked_for(channel, records)
+        gone = left.union(row[0] for row in self.sql(unheld, (ids, channel))) - found
         return RequestedRecords(sorted(found), sorted(gone), sorted(row[0] for row in self.sql(lost, (ids,))))
 
+    def _asked_for(self, channel: int, records: Iterable[bytes]) -> tuple[set[bytes], set[bytes], set[bytes]]:
+        """Return which of these records are in a channel, which have left it, and which are anywhere."""
+        query = f"SELECT n, id, channel FROM {self.dialect.directory} WHERE id IN ({self.dialect.each_id()})"
+        known = {n: (id_, place) for n, id_, place in self.sql(query, (hex_list(records),))}
+        numbers = dump_json(list(known)).decode()
+        here = {
+            n for n, (_, place) in known.items() if place == channel or channel in self.further_placements.get(n, ())
+        }
+        some = f"AND record IN ({self.dialect.each_number('?2')})"
+        here.update(
+            row[0] for row in self.sql(f"SELECT record FROM share WHERE channel = ?1 {some}", (channel, numbers))
+        )
+        left = f"SELECT record FROM channel_entry WHERE {self.dialect.in_channel('?1')} AND gone = 1 {some}"
+        gone = {row[0] for row in self.sql(left, (channel, numbers))}
+        return {known[n][0] for n in here}, {known[n][0] for n in gone}, {id_ for id_, _ in known.values()}
+
     def refused_about(self, channel: int, records: Iterable[bytes]) -> list[RefusedAbout]:
-        ids = dump_json([record.hex() for record in records]).decode()
+        records = list(records)
+        here, _, anywhere = self._asked_for(channel, records)
         about = " UNION ALL ".join(
             f"SELECT named.id, a.device, a.seq FROM named JOIN {table} AS a ON a.record = substr(id, 11)"
             for table in ("commit_about", "commit_about_new")
         )
         query = (
-            f"{self._named}, here AS ({_HERE}), about AS ({about}) "
-            "SELECT id, device, seq, r.reason, id IN (SELECT id FROM here), r.waits, "
-            "EXISTS (SELECT 1 FROM awaited AS w WHERE w.device = r.device AND w.seq = r.seq AND w.kind = ?3), c.body "
-            "FROM about JOIN refusal AS r USING (device, seq) "
-            "JOIN commit_log AS c USING (device, seq) WHERE c.record = id AND r.reason <> '' "
-            "AND (id IN (SELECT id FROM here) OR id NOT IN (SELECT id FROM record)) ORDER BY id, device, seq"
+            f"{self._named}, about AS ({about}) SELECT id, device, seq, r.reason, r.waits, "
+            "EXISTS (SELECT 1 FROM awaited AS w WHERE w.device = r.device AND w.seq = r.seq AND w.kind = ?2) "
+            "FROM about JOIN refusal AS r USING (device, seq) WHERE r.reason <> '' ORDER BY id, device, seq"
         )
-        found: Sequence[Any] = self.sql(query, (ids, channel, SERVER_ABOVE.kind)).fetchall()
-        return [
-            RefusedAbout(
-                id_, self.device_id(n), seq, code, here=bool(here), waits=bool(waits), above=bool(above),
-                body=self.bodies.read_body(n, seq, body),
-            )
-            for id_, n, seq, code, here, waits, above, body in found
-        ]  # fmt: skip
+        logged, found = "SELECT record, body FROM commit_log WHERE device = ? AND seq = ?", []
+        for id_, n, seq, code, waits, above in self.sql(query, (hex_list(records), SERVER_ABOVE.kind)).fetchall():
+            one = self.sql(logged, (n, seq)).fetchone() if id_ in here or id_ not in anywhere else None
+            if one is not None and one[0] == id_:
+                found.append(
+                    RefusedAbout(
+                        id_, self.device_id(n), seq, code, here=id_ in here, waits=bool(waits), above=bool(above),
+                        body=self.bodies.read_body(n, seq, one[1]),
+                    )
+                )  # fmt: skip
+        return found
 
     def digest_terms(self, channel: int) -> Iterator[tuple[bytes, int]]:
-        query = (
+        here, directory = self.dialect.in_channel, self.dialect.directory
+        mine = self.sql(
             "SELECT record.id, record.term FROM channel_entry AS e JOIN record ON record.n = e.record "
-            "WHERE e.channel = ?1 AND record.channel = e.channel AND record.arrival = e.arrival UNION ALL "
-            "SELECT id, term FROM channel_also AS a JOIN record ON record.n = a.record WHERE a.channel = ?1 UNION ALL "
-            "SELECT id, s.term FROM share AS s JOIN record ON record.n = s.record WHERE s.channel = ?1 ORDER BY id"
+            f"WHERE {here('?1', 'e.channel')} AND {here('?1', 'record.channel')} AND record.arrival = e.arrival ORDER BY record.id",
+            (channel,),
         )
-        return ((row[0], row[1] & _MASK) for row in self.sql(query, (channel,)))
+        # of any area
+        also = [n for n, places in self.further_placements.items() if channel in places]
+        others = [tuple(row) for row in self.records_by_number("id, term", also)] if also else []
+        shared = f"SELECT d.id, s.term FROM share AS s JOIN {directory} AS d ON d.n = s.record WHERE s.channel = ?"
+        others += map(tuple, self.sql(shared, (channel,)))
+        return ((row[0], row[1] & _MASK) for row in heapq.merge(mine, sorted(others)))
 
 
 class SqlChannelWrites(SqlChannelReads, SqlPlacementWrites):
@@ -151,28 +178,29 @@ class SqlChannelWrites(SqlChannelReads, SqlPlacementWrites):
         self._counters: dict[int, list[int]] = {}
 
     def channel_number(self, unit: str) -> int:
-        known = "SELECT n FROM channel WHERE unit = ?"
-        row = (
-            self.sql(known, (unit,)).fetchone()
-            or self.sql(
-                "INSERT INTO channel (unit) VALUES (?) ON CONFLICT (unit) DO NOTHING RETURNING n", (unit,)
-            ).fetchone()
-        )
-        return int((row or self.sql(known, (unit,)).fetchone())[0])  # another process was quicker
+        row = self._of_unit("n", unit)
+        if row is None:
+            self.add_channel(unit)
+            row = self._of_unit("n", unit)
+        return int(row[0])
+
+    def add_channel(self, unit: str) -> None:
+        """Add a unit's channel, unless another process was quicker."""
+        self.sql("INSERT INTO channel (unit) VALUES (?) ON CONFLICT (unit) DO NOTHING", (unit,))
 
     # --- entering and leaving ---
 
     def _write_counters(self) -> None:
         self.many(
-            "UPDATE channel SET arrival = ?, digest = ?, records = ?, past = ? WHERE n = ?",
+            f"UPDATE channel SET arrival = ?1, digest = ?2, records = ?3, past = ?4 WHERE {self.dialect.in_channel('?5', 'n')}",
             [(arrival, to_signed(digest), *counts, n) for n, (arrival, digest, *counts) in self._counters.items()],
         )
 
     def _counter(self, channel: int) -> list[int]:
         counter = self._counters.get(channel)
         if counter is None:
-            found = self.sql("SELECT arrival, digest, records, past FROM channel WHERE n = ?", (channel,)).fetchone()
-            counter = self._counters[channel] = list(found)
+            query = f"SELECT arrival, digest, records, past FROM channel WHERE {self.dialect.in_channel('?1', 'n')}"
+            counter = self._counters[channel] = list(self.sql(query, (channel,)).fetchone())
         return counter
 
     def _enter_row(self, row: Row, changed: set[str] | None, places: "EntryBatch") -> None:
@@ -222,15 +250,26 @@ class SqlChannelWrites(SqlChannelReads, SqlPlacementWrites):
         row.also = {n: arrivals[n] for n in row.also}
         places.several.append(row)
 
+    def add_entries(self, entries: Sequence[tuple[int, int, int, int]]) -> None:
+        """Write entries: (channel, arrival, record, gone)."""
+        self.many("INSERT INTO channel_entry VALUES (?,?,?,?)", entries)
+
+    def forget_departures(self, places: Sequence[tuple[int, int]]) -> None:
+        """Delete the departure entries of (record, channel): it is back, or gone everywhere."""
+        self.many(
+            f"DELETE FROM channel_entry WHERE record = ?1 AND gone = 1 AND {self.dialect.in_channel('?2')}", places
+        )
+
     def sweep_entries(self) -> None:
+        here = self.dialect.in_channel("?1")
         for (channel,) in self.sql("SELECT n FROM channel WHERE past * 4 > records + 4000").fetchall():
             self.sql(
-                "DELETE FROM channel_entry WHERE channel = ?1 AND arrival IN (SELECT arrival FROM (SELECT arrival, gone, "
-                "row_number() OVER (PARTITION BY record ORDER BY arrival DESC) AS age FROM channel_entry WHERE channel = ?1) "
+                f"DELETE FROM channel_entry WHERE {here} AND arrival IN (SELECT arrival FROM (SELECT arrival, gone, "
+                f"row_number() OVER (PARTITION BY record ORDER BY arrival DESC) AS age FROM channel_entry WHERE {here}) AS entry "
                 "WHERE age > 1 AND gone = 0)",
                 (channel,),
             )
-            self.sql("UPDATE channel SET past = 0 WHERE n = ?", (channel,))
+            self.sql(f"UPDATE channel SET past = 0 WHERE {self.dialect.in_channel('?1', 'n')}", (channel,))
             self._counters.pop(channel, None)
 
     def note_unheld(self, channel: int, records: Iterable[bytes]) -> None:
@@ -241,7 +280,7 @@ class SqlChannelWrites(SqlChannelReads, SqlPlacementWrites):
     def add_gone_entry(self, channel: int, n: int) -> None:
         counter = self._counter(channel)
         counter[0] += 1
-        self.sql("INSERT INTO channel_entry VALUES (?,?,?,1)", (channel, counter[0], n))
+        self.add_entries([(channel, counter[0], n, 1)])
         self._write_counters()
 
 

@@ -25,7 +25,7 @@ _DEVICE = (
     "changed, arrival, copy_of, copied_after, state, pending + waits_with, pending, approved, spared, enrolled_by"
 )
 _LOGGED = "c.device, c.seq, c.stamp, c.author, c.record, c.note, c.body, c.hash, c.chain, c.seal"
-_REFUSED = "SELECT 1 FROM refusal AS r WHERE r.device = c.device AND r.seq = c.seq AND r.reason <> '' AND r.waits = 0"
+_REFUSED = "SELECT 1 FROM refusal AS r WHERE r.device = a.device AND r.seq = a.seq AND r.reason <> '' AND r.waits = 0"
 SERVER = "id, name, address, pin, nonce, unsure, synced, mixed"
 
 
@@ -85,11 +85,10 @@ class SqlCommitReads(SqlDeviceReads):
 
     def commits_of(self, record: bytes, *, refused: bool = True) -> list[LoggedCommit]:
         about = " UNION ALL ".join(
-            f"SELECT device, seq FROM {table} WHERE record = ?1" for table in ("commit_about", "commit_about_new")
+            f"SELECT device, seq FROM {table} AS a WHERE record = ?1{'' if refused else f' AND NOT EXISTS ({_REFUSED})'}"
+            for table in ("commit_about", "commit_about_new")
         )
         query = f"SELECT {_LOGGED} FROM ({about}) AS about JOIN commit_log AS c USING (device, seq) WHERE c.record = ?2"
-        if not refused:
-            query += f" AND NOT EXISTS ({_REFUSED})"
         found = map(self._read_logged, self.sql(query, (record[10:], record)))
         return sorted(found, key=lambda c: (c.stamp, c.device, c.seq))
 

@@ -14,8 +14,23 @@ def at_most(limit: int) -> int:
 class Dialect(Protocol):
     """Expressions of SQL, as text. A parameter is `?`, or `?1` and so on where a statement uses it twice."""
 
-    document_parameter: str
-    """The parameter for a document, given as UTF-8 bytes."""
+    directory: str
+    """The table with the id, n, channel, type, owner and code of all records, wherever they are kept."""
+
+    def in_channel(self, parameter: str, column: str = "channel") -> str:
+        """That a row is of the channel with the number in a numbered parameter; on PostgreSQL it names the area, too."""
+
+    def area_of_unit(self, parameter: str) -> str:
+        """That a channel is in the area of the unit in a numbered parameter: true where the store has no areas."""
+
+    def are_apart(self, channel: int, other: int) -> bool:
+        """Return whether the records of two channels are in different areas: one that moves is deleted, and inserted."""
+
+    def is_there(self, entry: str) -> str:
+        """Whether the record of an entry of the directory is not deleted."""
+
+    def new_document(self, parameter: str = "?") -> str:
+        """A parameter for a document, given as UTF-8 bytes."""
 
     def document(self, column: str) -> str:
         """A document as UTF-8 bytes."""

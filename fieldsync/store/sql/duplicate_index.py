@@ -6,13 +6,15 @@ block key of a record may stay: it only adds a candidate, and candidates are com
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
+from operator import itemgetter
 
 from fieldsync.core import record_ids
 from fieldsync.core.merges import standing_records
 from fieldsync.linkage import blocks, comparison, features
 from fieldsync.store.contract import ComparedRecord, Document, OpenPair, PairedAcross, UncomparedCounts, block_members
 from fieldsync.store.sql.dialect import Dialect
-from fieldsync.store.sql.interning import SqlNumberReads, SqlNumberWrites
+from fieldsync.store.sql.interning import SqlNumberWrites
+from fieldsync.store.sql.record_access import SqlRecordAccess, hex_list
 from fieldsync.store.sql.row_codec import dump_json, load_json
 
 _AT_ONCE = 20_000
@@ -27,19 +29,17 @@ def gave_way(sql: Dialect) -> str:
 def deputies(sql: Dialect) -> str:
     """The rest of a query of the records `o` that were merged into one that is not here, by that one."""
     return (
-        f"FROM same AS o JOIN record AS r ON r.id = {sql.id_of('o.record')} "
-        f"WHERE NOT EXISTS (SELECT 1 FROM record AS stays WHERE stays.id = {sql.id_of('o.root')}) GROUP BY o.root"
+        f"FROM same AS o JOIN {sql.directory} AS r ON r.id = {sql.id_of('o.record')} "
+        f"WHERE NOT EXISTS (SELECT 1 FROM {sql.directory} AS stays WHERE stays.id = {sql.id_of('o.root')}) GROUP BY o.root"
     )
 
 
-class SqlDuplicateReads(SqlNumberReads):
+class SqlDuplicateReads(SqlRecordAccess):
     """A transaction's candidates and merges, to be read."""
 
-    def _shown(self, table: str) -> str:
-        """Whether a record is there and no other stands for it."""
-        return (
-            f"{self.dialect.value(f'{table}.doc', '_deleted')} IS NULL AND {table}.id NOT IN ({gave_way(self.dialect)})"
-        )
+    def _shown(self, entry: str) -> str:
+        """Whether the record of an entry of the directory is there and no other stands for it."""
+        return f"{self.dialect.is_there(entry)} AND {entry}.id NOT IN ({gave_way(self.dialect)})"
 
     # --- what is not looked at yet ---
 
@@ -56,19 +56,12 @@ class SqlDuplicateReads(SqlNumberReads):
     # --- blocks ---
 
     def compared_records(self, numbers: Iterable[int]) -> Iterator[ComparedRecord]:
-        found = self.sql(
-            f"SELECT r.n, r.id, r.type, r.owner, {self.dialect.document('r.doc')} FROM record r "
-            f"WHERE r.n IN ({self.dialect.each_number()}) ORDER BY r.n",
-            (dump_json(list(numbers)).decode(),),
-        )
-        for n, record, type_, owner, doc in found:
+        found = self.records_by_number(f"n, id, type, owner, {self.dialect.document('doc')}", numbers)
+        for n, record, type_, owner, doc in sorted(found, key=itemgetter(0)):
             yield ComparedRecord(n, record, type_, owner, load_json(doc))
 
     def owner_documents(self, owners: Iterable[bytes]) -> dict[bytes, Document]:
-        wanted = dump_json([owner.hex() for owner in owners]).decode()
-        found = self.sql(
-            f"SELECT id, {self.dialect.document('doc')} FROM record WHERE id IN ({self.dialect.each_id()})", (wanted,)
-        )
+        found = self.records_by_id(f"id, {self.dialect.document('doc')}", owners)
         return {record: load_json(doc) for record, doc in found}
 
     def records_in_blocks(self, keys: Mapping[int, Iterable[int]], most: int) -> set[int]:
@@ -94,8 +87,8 @@ class SqlDuplicateReads(SqlNumberReads):
     def count_families(self, key: int, most: int) -> int:
         (first,) = block_members((key,), 0)
         found = self.sql(
-            "SELECT count(*) FROM (SELECT DISTINCT coalesce(r.owner, r.id) FROM block b JOIN record r ON r.n = b.member & ? "
-            "WHERE b.member BETWEEN ? AND ? LIMIT ?) AS families",
+            "SELECT count(*) FROM (SELECT DISTINCT coalesce(r.owner, r.id) FROM block b "
+            f"JOIN {self.dialect.directory} r ON r.n = b.member & ? WHERE b.member BETWEEN ? AND ? LIMIT ?) AS families",
             (_RECORD, first, first | _RECORD, most),
         )
         return int(found.fetchone()[0])
@@ -110,9 +103,15 @@ class SqlDuplicateReads(SqlNumberReads):
         apart = self.distinct_pairs
         return [pair for pair in self._pairs(least, type) if frozenset(pair[:2]) in apart] if apart else []
 
+    @property
+    def _both(self) -> str:
+        """Joins a pair with its two entries of the directory."""
+        directory = self.dialect.directory
+        return f"JOIN {directory} a ON a.n = pair.a JOIN {directory} b ON b.n = pair.b"
+
     def _pairs(self, least: float, type: str | None) -> Iterator[OpenPair]:
         found = self.sql(
-            "SELECT a.id, b.id, pair.score, pair.reasons FROM pair JOIN record a ON a.n = pair.a JOIN record b ON b.n = pair.b "
+            f"SELECT a.id, b.id, pair.score, pair.reasons FROM pair {self._both} "
             f"WHERE pair.score >= ? AND {self._shown('a')} AND {self._shown('b')} "
             f"{'' if type is None else 'AND a.type = ? '}ORDER BY pair.score DESC, pair.a, pair.b",
             (least,) if type is None else (least, type),
@@ -127,9 +126,9 @@ class SqlDuplicateReads(SqlNumberReads):
         mine = self.dialect.each_number("?1")
         found = self.sql(
             f"SELECT pair.n, a.id, b.id, a.channel IN ({mine}), b.channel IN ({mine}) "
-            "FROM pair JOIN record a ON a.n = pair.a JOIN record b ON b.n = pair.b "
-            f"WHERE pair.n > ?2 AND pair.score >= ?3 AND {self._shown('a')} AND {self._shown('b')} "
-            "UNION ALL SELECT elsewhere.n, r.id, NULL, 1 = 1, 1 = 0 FROM elsewhere JOIN record r ON r.id = elsewhere.record "
+            f"FROM pair {self._both} WHERE pair.n > ?2 AND pair.score >= ?3 AND {self._shown('a')} AND {self._shown('b')} "
+            "UNION ALL SELECT elsewhere.n, r.id, NULL, 1 = 1, 1 = 0 "
+            f"FROM elsewhere JOIN {self.dialect.directory} r ON r.id = elsewhere.record "
             f"WHERE elsewhere.n > ?2 AND r.channel IN ({mine}) AND {self._shown('r')} ORDER BY 1",
             (dump_json(list(channels)).decode(), after, least),
         )
@@ -143,9 +142,8 @@ class SqlDuplicateReads(SqlNumberReads):
 
     def _held_records(self, records: Iterable[bytes]) -> list[bytes]:
         """Return which of these records are here."""
-        wanted = dump_json([record.hex() for record in records]).decode()
-        found = self.sql(f"SELECT id FROM record WHERE id IN ({self.dialect.each_id()})", (wanted,))
-        return [row[0] for row in found]
+        query = f"SELECT id FROM {self.dialect.directory} WHERE id IN ({self.dialect.each_id()})"
+        return [row[0] for row in self.sql(query, (hex_list(records),))]
 
     @cached_property
     def distinct_pairs(self) -> set[frozenset[bytes]]:
@@ -193,7 +191,8 @@ class SqlDuplicateWrites(SqlDuplicateReads, SqlNumberWrites):
             self.sql(f"DELETE FROM {table}")
         types = dump_json(list(features.FIELDS)).decode()
         self.sql(
-            f"INSERT INTO unkeyed SELECT n FROM record WHERE type IN ({self.dialect.each_text()}) ON CONFLICT DO NOTHING",
+            f"INSERT INTO unkeyed SELECT n FROM {self.dialect.directory} WHERE type IN ({self.dialect.each_text()}) "
+            "ON CONFLICT DO NOTHING",
             (types,),
         )
 

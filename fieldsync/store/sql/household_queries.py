@@ -4,31 +4,35 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from fieldsync.store.contract import HouseholdEntry
-from fieldsync.store.sql.interning import SqlNumberReads
+from fieldsync.store.sql.record_access import SqlRecordAccess
 from fieldsync.store.sql.row_codec import load_json, load_several
 
 
-class SqlHouseholdReads(SqlNumberReads):
+class SqlHouseholdReads(SqlRecordAccess):
     """A transaction's records by household."""
 
     def at_home(self, type: str, homes: list[bytes] | None = None) -> Iterator[HouseholdEntry]:
-        found = (
-            f"SELECT r.id, coalesce(o.owner, r.owner, r.id), {self.dialect.document('r.doc')} FROM record AS r "
-            f"LEFT JOIN record AS o ON o.id = r.owner WHERE {self.dialect.value('r.doc', '_deleted')} IS NULL "
-        )
+        document = self.dialect.document("doc")
+        joined = f"LEFT JOIN {self.dialect.directory} AS o ON o.id = r.owner WHERE"
+        household = "coalesce(o.owner, r.owner, r.id)"
         if homes is None:
-            rows = iter(self.sql(f"{found} AND r.type = ?1 ORDER BY r.n", (type,)))
+            there = f"{self.dialect.value('r.doc', '_deleted')} IS NULL"
+            query = f"SELECT r.id, {household}, {self.dialect.document('r.doc')} FROM record AS r {joined} {there} AND r.type = ?"
+            rows: Iterator[Any] = iter(self.sql(f"{query} ORDER BY r.n", (type,)))
         else:
             # by owner: a household's own, and those of the people in it; as an expression, the type has SQLite not read all of it
-            owned = "r.owner IN (SELECT ?2 UNION ALL SELECT id FROM record WHERE owner = ?2)"
-            query = f"{found} AND r.type || '' = ?1 AND {owned} ORDER BY r.n"
-            rows = (row for home in homes for row in self.sql(query, (type, home)))
+            owned = f"r.owner IN (SELECT ?2 UNION ALL SELECT id FROM {self.dialect.directory} WHERE owner = ?2)"
+            there = f"{self.dialect.is_there('r')} AND r.type || '' = ?1 AND {owned}"
+            query = f"SELECT r.n, {household} FROM {self.dialect.directory} AS r {joined} {there} ORDER BY r.n"
+            found = {n: home for one in homes for n, home in self.sql(query, (type, one))}
+            docs = {n: (id_, doc) for n, id_, doc in self.records_by_number(f"n, id, {document}", found)}
+            rows = ((docs[n][0], home, docs[n][1]) for n, home in found.items() if n in docs)
         return (HouseholdEntry(row[0], row[1], load_json(row[2])) for row in rows)
 
     def values_by_household(self, type: str, fields: Sequence[str]) -> Iterator[tuple[bytes, tuple[Any, ...]]]:
         values = self.sql(
             f"SELECT coalesce(o.owner, r.owner, r.id), {self.dialect.values('r.doc', ('_deleted', '_deleted', *fields))} "
-            "FROM record AS r LEFT JOIN record AS o ON o.id = r.owner WHERE r.type = ?",
+            f"FROM record AS r LEFT JOIN {self.dialect.directory} AS o ON o.id = r.owner WHERE r.type = ?",
             (type,),
         )
         for home, told in values:

@@ -8,10 +8,11 @@ from collections.abc import Iterable, Mapping
 
 from fieldsync.core.units import LEFT
 from fieldsync.store.contract import NOWHERE_ELSE, DepartedRecord, Row
-from fieldsync.store.sql.interning import SqlNumberReads, SqlNumberWrites
+from fieldsync.store.sql.interning import SqlNumberWrites
+from fieldsync.store.sql.record_access import SqlRecordAccess, hex_list
 
 
-class SqlPlacementReads(SqlNumberReads):
+class SqlPlacementReads(SqlRecordAccess):
     """A transaction's records in several channels, to be read."""
 
     _several: dict[int, dict[int, int]] | None = None
@@ -29,19 +30,17 @@ class SqlPlacementReads(SqlNumberReads):
     def further_channels_of(self, records: Iterable[bytes]) -> dict[bytes, Mapping[int, int]]:
         if not self.further_placements:
             return {}
-        found = ((record, self.sql("SELECT n FROM record WHERE id = ?", (record,)).fetchone()) for record in records)
-        return {
-            record: self.further_placements[row[0]]
-            for record, row in found
-            if row is not None and row[0] in self.further_placements
-        }
+        query = f"SELECT id, n FROM {self.dialect.directory} WHERE id IN ({self.dialect.each_id()})"
+        found = self.sql(query, (hex_list(records),))
+        return {record: self.further_placements[n] for record, n in found if n in self.further_placements}
 
     # --- what has left ---
 
     @property
     def departed_channel(self) -> int:
         if self._left is None:
-            row = self.sql("SELECT n FROM channel WHERE unit = ?", (LEFT,)).fetchone()
+            query = f"SELECT n FROM channel WHERE unit = ?1 AND {self.dialect.area_of_unit('?1')}"
+            row = self.sql(query, (LEFT,)).fetchone()
             self._left = int(row[0]) if row else 0
         return self._left
 
@@ -51,7 +50,8 @@ class SqlPlacementReads(SqlNumberReads):
 
     def departed_records(self) -> list[DepartedRecord]:
         query = (
-            "SELECT record, code, type, unit FROM departed WHERE record NOT IN (SELECT id FROM record) ORDER BY record"
+            "SELECT record, code, type, unit FROM departed "
+            f"WHERE record NOT IN (SELECT id FROM {self.dialect.directory}) ORDER BY record"
         )
         return [DepartedRecord(*row) for row in self.sql(query)]
 

@@ -38,9 +38,12 @@ class SqlQuarantineReads(SqlSettingReads):
         return self._by_device(self.sql("SELECT device, seq FROM refusal WHERE waits <> 0 ORDER BY device, seq"))
 
     def due_commits(self, most: int) -> dict[bytes, list[int]]:
-        # a verdict from above on a commit that is not here may be due before it: it is judged when it comes
-        here = "EXISTS (SELECT 1 FROM commit_log AS c WHERE c.device = r.device AND c.seq = r.seq)"
-        query = f"SELECT device, seq FROM refusal AS r WHERE waits = 2 AND {here} ORDER BY device, seq LIMIT ?"
+        if self.sql("SELECT 1 FROM refusal WHERE waits = 2 LIMIT 1").fetchone() is None:
+            return {}  # mostly none is
+        query = (  # a verdict from above on a commit that is not here may be due before it: it is judged when it comes
+            "SELECT r.device, r.seq FROM refusal AS r JOIN commit_log AS c ON c.device = r.device AND c.seq = r.seq "
+            "WHERE r.waits = 2 ORDER BY r.device, r.seq LIMIT ?"
+        )
         return self._by_device(self.sql(query, (most,)))
 
     def _by_device(self, found: Iterable[Any]) -> dict[bytes, list[int]]:
@@ -52,21 +55,23 @@ class SqlQuarantineReads(SqlSettingReads):
     def quarantined_commits(
         self, device: bytes | None = None, record: bytes | None = None, seq: int | None = None
     ) -> list[QuarantinedCommit]:
-        where, values = ["c.device = r.device AND c.seq = r.seq"], list[Any]()
+        where, values = ["true"], list[Any]()
         if device is not None:
             where.append("r.device = ?")
             values.append(self.known_device(device))
         if seq is not None:
             where.append("r.seq = ?")
             values.append(seq)
-        if record is not None:
-            where.append("c.record = ?")
-            values.append(record)
         kinds = f"(SELECT {self.dialect.joined('kind')} FROM awaited AS a WHERE a.device = r.device AND a.seq = r.seq)"
         query = (
-            f"SELECT r.device, r.seq, r.reason, r.facts, r.waits, r.at, c.record, c.author, c.stamp, {kinds} "
-            f"FROM refusal AS r, commit_log AS c WHERE {' AND '.join(where)} ORDER BY r.device, r.seq"
+            "SELECT r.device, r.seq, r.reason, r.facts, r.waits, r.at, c.record, c.author, c.stamp, r.kinds "
+            f"FROM (SELECT r.*, {kinds} AS kinds FROM refusal AS r WHERE {' AND '.join(where)}) AS r "
+            "JOIN commit_log AS c ON c.device = r.device AND c.seq = r.seq"
         )
+        if record is not None:
+            query += " WHERE c.record = ?"
+            values.append(record)
+        query += " ORDER BY r.device, r.seq"
         return [
             QuarantinedCommit(
                 self.device_id(n), seq, reason, facts, bool(waits), at, about, self.author_name(author), stamp,
@@ -85,7 +90,8 @@ class SqlQuarantineReads(SqlSettingReads):
     def last_waiting_before(self, device: bytes, seq: int, record: bytes) -> int | None:
         found = self.sql(
             "SELECT r.seq FROM refusal AS r JOIN commit_log AS c ON c.device = r.device AND c.seq = r.seq "
-            "WHERE r.device = ? AND r.seq BETWEEN ? AND ? AND r.waits <> 0 AND c.record = ? ORDER BY r.seq DESC LIMIT 1",
+            "WHERE r.device = ?1 AND c.device = ?1 AND r.seq BETWEEN ?2 AND ?3 AND r.waits <> 0 AND c.record = ?4 "
+            "ORDER BY r.seq DESC LIMIT 1",
             (self.known_device(device), seq - _NEWEST, seq - 1, record),
         ).fetchone()
         return None if found is None else int(found[0])
@@ -109,7 +115,7 @@ class SqlQuarantineReads(SqlSettingReads):
     def quarantined_records(self, low: bytes, high: bytes, code: str) -> list[bytes]:
         refused = (
             "FROM refusal AS r JOIN commit_log AS c ON c.device = r.device AND c.seq = r.seq "
-            "WHERE r.reason <> '' AND c.record NOT IN (SELECT id FROM record)"
+            f"WHERE r.reason <> '' AND c.record NOT IN (SELECT id FROM {self.dialect.directory})"
         )
         named = self.sql(f"SELECT DISTINCT c.record {refused} AND c.record BETWEEN ? AND ?", (low, high))
         found = {bytes(row[0]) for row in named}

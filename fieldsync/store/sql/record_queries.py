@@ -10,10 +10,13 @@ from fieldsync.store.contract import ConflictEntry, RecordQuery, Row
 from fieldsync.store.sql.dialect import at_most
 from fieldsync.store.sql.duplicate_index import deputies, gave_way
 from fieldsync.store.sql.placements import SqlPlacementReads
+from fieldsync.store.sql.record_access import hex_list
 from fieldsync.store.sql.row_codec import decode_row, dump_json
 
 COLUMNS = "n, id, type, channel, arrival, term, owner, code, conflicts, registers, doc"
 _READ = ", ".join(f"record.{column}" for column in COLUMNS.split(", ")[:-1])
+WITHIN_UNIT = "(unit = ?1 OR (unit > ?1 || '/' AND unit < ?1 || '0'))"
+"""That a channel is of the unit in ?1, or of one below it."""
 _conflicts = msgspec.json.Decoder(dict[str, Any]).decode
 
 
@@ -42,11 +45,7 @@ class SqlRecordQueries(SqlPlacementReads):
         return row
 
     def rows(self, records: Iterable[bytes]) -> dict[bytes, Row]:
-        # one statement for all: SQLite goes through its index in order, and we through Python once
-        found = self.sql(
-            f"SELECT {self._columns} FROM record WHERE id IN ({self.dialect.each_id()})", (_hex_list(records),)
-        )
-        return {row[1]: self._read_row(row) for row in found}
+        return {row[1]: self._read_row(row) for row in self.records_by_id(self._columns, records)}
 
     def row(self, record: bytes | None) -> Row | None:
         return None if record is None else self.rows([record]).get(record)
@@ -61,16 +60,14 @@ class SqlRecordQueries(SqlPlacementReads):
         if wanted.type is not None:
             add_condition("type = ?", wanted.type)
         if wanted.channel is not None:
-            add_condition("channel = ?", wanted.channel)
+            add_condition(sql.in_channel(f"?{len(values) + 1}"), wanted.channel)
         if wanted.unit is not None:
-            unit = wanted.unit
-            below = unit.replace("!", "!!").replace("%", "!%").replace("_", "!_") + "/%"
-            inside = "channel IN (SELECT n FROM channel WHERE unit = ? OR unit LIKE ? ESCAPE '!')"
-            if self.further_placements:
-                inside = f"({inside} OR n IN (SELECT record FROM channel_also WHERE {inside}))"
-                add_condition(inside, unit, below, unit, below)
-            else:
-                add_condition(inside, unit, below)
+            inside = {row[0] for row in self.sql(f"SELECT n FROM channel WHERE {WITHIN_UNIT}", (wanted.unit,))}
+            also = [n for n, places in self.further_placements.items() if inside.intersection(places)]
+            add_condition(
+                f"(channel IN ({sql.each_number()}){f' OR n IN ({sql.each_number()})' if also else ''})",
+                *(dump_json(list(some)).decode() for some in ((inside, also) if also else (inside,))),
+            )
         if wanted.in_conflict:
             add_condition("conflicts IS NOT NULL")
         if not wanted.deleted:
@@ -96,7 +93,7 @@ class SqlRecordQueries(SqlPlacementReads):
         return map(self._read_row, self.sql(query, (*values, at_most(wanted.limit))))
 
     def count_records(self) -> int:
-        return int(self.sql("SELECT count(*) FROM record").fetchone()[0])
+        return int(self.sql(f"SELECT count(*) FROM {self.dialect.directory}").fetchone()[0])
 
     def in_conflict(self) -> int:
         return int(self.sql("SELECT count(*) FROM record WHERE conflicts IS NOT NULL").fetchone()[0])
@@ -108,46 +105,41 @@ class SqlRecordQueries(SqlPlacementReads):
             yield ConflictEntry(record, type_, channels, arrival, code, _conflicts(conflicts))
 
     def count_by_type(self) -> dict[str, int]:
-        return dict(self.sql("SELECT type, count(*) FROM record GROUP BY type ORDER BY type").fetchall())
+        query = f"SELECT type, count(*) FROM {self.dialect.directory} GROUP BY type ORDER BY type"
+        return dict(self.sql(query).fetchall())
 
     def codes_like(self, beginning: str, most: int) -> list[str]:
         found = self.sql(
-            f"SELECT code FROM record WHERE code >= ? AND code < ? AND {self.dialect.value('doc', '_deleted')} IS NULL "
+            f"SELECT code FROM {self.dialect.directory} AS d WHERE code >= ? AND code < ? AND {self.dialect.is_there('d')} "
             "ORDER BY code LIMIT ?",
             (beginning, beginning + "\U0010ffff", most),
         )
         return [row[0] for row in found]
 
     def ids_like(self, beginning: bytes, last: bytes, code: str) -> list[bytes]:
+        every = f"SELECT id FROM {self.dialect.directory} WHERE"
         found = self.sql(
-            "SELECT id FROM record WHERE id BETWEEN ? AND ? UNION SELECT id FROM record WHERE code >= ? AND code < ? LIMIT 2",
+            f"{every} id BETWEEN ? AND ? UNION {every} code >= ? AND code < ? LIMIT 2",
             (beginning, last, code, code + "\U0010ffff"),
         )
         return [row[0] for row in found]
 
     def sibling_ids(self, record: bytes, type: str) -> list[bytes]:
-        query = "SELECT id FROM record WHERE id BETWEEN ? AND ? AND type = ?"
+        query = f"SELECT id FROM {self.dialect.directory} WHERE id BETWEEN ? AND ? AND type = ?"
         return [row[0] for row in self.sql(query, (record[:6] + bytes(10), record[:6] + b"\xff" * 10, type))]
 
     def channels_of(self, records: Iterable[bytes]) -> dict[bytes, int]:
-        query = f"SELECT id, channel FROM record WHERE id IN ({self.dialect.each_id()})"
-        return dict(self.sql(query, (_hex_list(records),)))
+        query = f"SELECT id, channel FROM {self.dialect.directory} WHERE id IN ({self.dialect.each_id()})"
+        return dict(self.sql(query, (hex_list(records),)))
 
     def channels_left(self, n: int) -> list[int]:
         return [row[0] for row in self.sql("SELECT channel FROM channel_entry WHERE record = ? AND gone = 1", (n,))]
 
     def channels_never_held(self, record: bytes) -> list[int]:
-        return [
-            row[0]
-            for row in self.sql(
-                "SELECT channel FROM left_unheld WHERE record = ? AND channel IN (SELECT n FROM channel)", (record,)
-            )
-        ]
+        found = self.sql("SELECT channel FROM left_unheld WHERE record = ?", (record,)).fetchall()
+        known = f"SELECT 1 FROM channel WHERE {self.dialect.in_channel('?1', 'n')}"
+        return [channel for (channel,) in found if self.sql(known, (channel,)).fetchone()]
 
     def ids_owned_by(self, owners: Iterable[bytes]) -> list[bytes]:
-        query = f"SELECT id FROM record WHERE owner IN ({self.dialect.each_id()})"
-        return [row[0] for row in self.sql(query, (_hex_list(owners),))]
-
-
-def _hex_list(records: Iterable[bytes]) -> str:
-    return dump_json([record.hex() for record in records]).decode()
+        query = f"SELECT id FROM {self.dialect.directory} WHERE owner IN ({self.dialect.each_id()})"
+        return [row[0] for row in self.sql(query, (hex_list(owners),))]

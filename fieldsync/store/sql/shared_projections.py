@@ -61,15 +61,10 @@ class SqlProjectionReads(SqlChannelReads):
                 found[record] = _empty_row(row)
         return found
 
-    @cached_property
-    def _shared_channels(self) -> set[int]:
-        return {row[0] for row in self.sql("SELECT n FROM channel WHERE unit LIKE ?", ("%" + SHARED,))}
-
     def _read_entries(self, channel: int, places: Sequence[Any], skip: Container[int]) -> list[ChannelEntry]:
-        if not self.has_projections or channel not in self._shared_channels:
+        if not self.has_projections or not self.channel(channel).unit.endswith(SHARED):
             return super()._read_entries(channel, places, skip)
-        wanted = dump_json([n for _, _, n in places]).decode()
-        found = self.sql(f"SELECT {self._columns} FROM record WHERE n IN ({self.dialect.each_number()})", (wanted,))
+        found = self.records_by_number(self._columns, [n for _, _, n in places])
         rows = {row[0]: self._read_row(row) for row in found}
         entries = []
         for arrival, gone, n in places:
@@ -122,7 +117,7 @@ class SqlProjectionWrites(SqlProjectionReads, SqlChannelWrites):
             counter[2] -= 1
             counter[3] += 1
             self.sql("DELETE FROM share WHERE channel = ? AND record = ?", (channel, row.n))
-            self.sql("INSERT INTO channel_entry VALUES (?,?,?,1)", (channel, counter[0], row.n))
+            self.add_entries([(channel, counter[0], row.n, 1)])
             return
         now = to_signed(digest_term(project_state(row.state, wanted)))
         if held is not None and held.term == now and held.fields == wanted:
@@ -132,14 +127,14 @@ class SqlProjectionWrites(SqlProjectionReads, SqlChannelWrites):
         counter[2] += held is None
         counter[3] += held is not None
         if held is None:
-            self.sql("DELETE FROM channel_entry WHERE channel = ? AND record = ? AND gone = 1", (channel, row.n))
+            self.forget_departures([(row.n, channel)])
         fields = dump_json(sorted(wanted)).decode()
         self.sql(
             "INSERT INTO share VALUES (?,?,?,?,?) ON CONFLICT (channel, record) "
             "DO UPDATE SET arrival = excluded.arrival, term = excluded.term, fields = excluded.fields",
             (channel, row.n, counter[0], now, fields),
         )
-        self.sql("INSERT INTO channel_entry VALUES (?,?,?,0)", (channel, counter[0], row.n))
+        self.add_entries([(channel, counter[0], row.n, 0)])
 
     def remove_projections(self, n: int) -> None:
         """Forget the places of a record (by its number) that is forgotten itself."""
@@ -147,7 +142,7 @@ class SqlProjectionWrites(SqlProjectionReads, SqlChannelWrites):
             counter = self._counter(channel)
             counter[1] -= held.term
             counter[2] -= 1
-            self.sql("DELETE FROM channel_entry WHERE channel = ? AND record = ?", (channel, n))
+            self.sql(f"DELETE FROM channel_entry WHERE {self.dialect.in_channel('?1')} AND record = ?2", (channel, n))
         self.sql("DELETE FROM share WHERE record = ?", (n,))
 
 

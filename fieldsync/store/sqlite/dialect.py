@@ -6,7 +6,22 @@ from collections.abc import Sequence
 class SqliteDialect:
     """Documents are JSON text."""
 
-    document_parameter = "CAST(? AS TEXT)"
+    directory = "record"
+
+    def in_channel(self, parameter: str, column: str = "channel") -> str:
+        return f"{column} = {parameter}"
+
+    def area_of_unit(self, parameter: str) -> str:  # noqa: ARG002 - a file has no areas
+        return "true"
+
+    def are_apart(self, channel: int, other: int) -> bool:  # noqa: ARG002
+        return False
+
+    def is_there(self, entry: str) -> str:
+        return f"{self.value(f'{entry}.doc', '_deleted')} IS NULL"
+
+    def new_document(self, parameter: str = "?") -> str:
+        return f"CAST({parameter} AS TEXT)"
 
     def document(self, column: str) -> str:
         # as bytes, as it is written too: as text it would be decoded for Python, and encoded again for JSON

@@ -35,6 +35,7 @@ class ChannelContract(Contract):
             assert told(tx.page_back(channel.n, channel.arrival, 0, 10)) == [(record(1), False), (record(3), False)]
             assert (tx.has_unit(UNITS[0]), tx.has_unit("LAT")) == (True, False)
             assert tx.count_channels() == len(tx.channels())
+            assert tx.channel_names() == {one.n: one.unit for one in tx.channels()}
             assert (tx.arrival_of(UNITS[0]), tx.arrival_of("LAT")) == (channel.arrival, 0)
 
     def test_channels_are_found_by_unit_prefix(self, store: Store) -> None:

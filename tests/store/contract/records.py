@@ -116,7 +116,8 @@ class RecordContract(Contract):
             assert (tx.count_records(), tx.count_by_type()) == (3, {"household": 2, "person": 1})
             assert (tx.ids_of_type("household"), tx.ids_of_type("case")) == ([home, other], [])
             assert tx.ids_owned_by([home, other]) == [person]
-            assert tx.ids_like(home, home[:-1] + b"\xff", "") == [home, other], "two at most"
+            assert len(tx.ids_like(home, home[:-1] + b"\xff", "")) == 2, "two at most"
+            assert sorted(tx.ids_like(home, other, "")) == [home, other]
             assert tx.sibling_ids(home, "person") == [person]
             assert tx.row(None) is None
             assert tx.rows([home, b"?" * 16]).keys() == {home}
