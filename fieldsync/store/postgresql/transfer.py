@@ -71,7 +71,7 @@ def import_store(source: SqliteReadTx, target: PostgresTx) -> None:
     target.raw.execute("DELETE FROM channel")  # they come with their counters
     for table in _TABLES:
         names = _columns(target.raw, table)
-        rows = source.sql(f"SELECT {', '.join(names)} FROM {table}")
+        rows: Iterable[Any] = source.sql(f"SELECT {', '.join(names)} FROM {table}")
         if table == "commit_log":
             rows = _sealed(names, rows, target.bodies)
         _copy_rows(target.raw, table, names, _renumbered(table, names, rows, numbers))
