@@ -150,3 +150,34 @@ def test_prefetched_records_are_not_sent_again(people: Cast) -> None:
     with people.basim.store.read() as tx:
         assert tx.peer_settings(tx.servers()[0].id).taken_ahead == ()
     equal(people, "basim")
+
+
+def test_a_conflict_that_was_fetched_is_not_sent_again(people: Cast) -> None:
+    """The newest records are a conflict and a family; Samar gets them first, and then then each other record once."""
+    for i in range(300):
+        family(people.basim, f"{i}")
+    disputed = family(people.basim, "disputed")
+    directly.sync(people.basim, people.hq)
+    directly.sync(people.amal, people.hq)
+    for node, value in ((people.amal, "one"), (people.basim, "two")):
+        save.edit_record(node, disputed, Changes(set={"location": value}))
+        directly.sync(node, people.hq)
+    family(people.basim, "last")
+    directly.sync(people.basim, people.hq)
+    states = [directly.sync(people.samar, people.hq, budget=6_000).states for _ in range(3)]
+    assert [item.field for item in decisions.list_conflicts(people.samar)] == ["location"]
+    states.append(directly.sync(people.samar, people.hq).states)
+    assert (min(states) > 0, sum(states)) == (True, 302)
+    equal(people, "samar")
+
+
+@pytest.mark.parametrize(("budget", "partial"), [(100_000, False), (5_000, True)])
+def test_an_answer_within_the_budget_is_whole(people: Cast, budget: int, *, partial: bool) -> None:
+    """It says that it is partial only if something was left out."""
+    for i in range(200):
+        family(people.amal, f"{i}")
+    directly.sync(people.amal, people.hq)
+    talk = directly.Direct(people.basim, people.hq, budget=budget)
+    talk.run_sync()
+    assert talk.client.ended is not None
+    assert talk.client.ended.partial is partial
