@@ -181,3 +181,13 @@ def test_an_answer_within_the_budget_is_whole(people: Cast, budget: int, *, part
     talk.run_sync()
     assert talk.client.ended is not None
     assert talk.client.ended.partial is partial
+
+
+def test_an_answer_within_a_budget_ends_no_verdict(people: Cast) -> None:
+    """A server's silence about Amal's saves means that they are applied only where it could say all."""
+    for i in range(3):
+        family(people.amal, f"{i}")
+    for budget, heard in ((100_000, 0), (0, 3)):
+        directly.sync(people.amal, people.hq, budget=budget)
+        with people.amal.store.read() as tx:
+            assert tx.peer_settings(people.hq.serving_key.device).heard_cursor == heard
