@@ -119,10 +119,9 @@ class SqlChannelReads(SqlRecordQueries):
         """Return which of these records are in a channel, which have left it, and which are anywhere."""
         query = f"SELECT n, id, channel FROM {self.dialect.directory} WHERE id IN ({self.dialect.each_id()})"
         known = {n: (id_, place) for n, id_, place in self.sql(query, (hex_list(records),))}
+        further = self.further_placements  # read whatever is known, as all below
         numbers = dump_json(list(known)).decode()
-        here = {
-            n for n, (_, place) in known.items() if place == channel or channel in self.further_placements.get(n, ())
-        }
+        here = {n for n, (_, place) in known.items() if place == channel or channel in further.get(n, ())}
         some = f"AND record IN ({self.dialect.each_number('?2')})"
         here.update(
             row[0] for row in self.sql(f"SELECT record FROM share WHERE channel = ?1 {some}", (channel, numbers))
@@ -140,20 +139,18 @@ class SqlChannelReads(SqlRecordQueries):
         )
         query = (
             f"{self._named}, about AS ({about}) SELECT id, device, seq, r.reason, r.waits, "
-            "EXISTS (SELECT 1 FROM awaited AS w WHERE w.device = r.device AND w.seq = r.seq AND w.kind = ?2) "
-            "FROM about JOIN refusal AS r USING (device, seq) WHERE r.reason <> '' ORDER BY id, device, seq"
-        )
-        logged, found = "SELECT record, body FROM commit_log WHERE device = ? AND seq = ?", []
-        for id_, n, seq, code, waits, above in self.sql(query, (hex_list(records), SERVER_ABOVE.kind)).fetchall():
-            one = self.sql(logged, (n, seq)).fetchone() if id_ in here or id_ not in anywhere else None
-            if one is not None and one[0] == id_:
-                found.append(
-                    RefusedAbout(
-                        id_, self.device_id(n), seq, code, here=id_ in here, waits=bool(waits), above=bool(above),
-                        body=self.bodies.read_body(n, seq, one[1]),
-                    )
-                )  # fmt: skip
-        return found
+            "EXISTS (SELECT 1 FROM awaited AS w WHERE w.device = r.device AND w.seq = r.seq AND w.kind = ?2), c.body "
+            "FROM about JOIN refusal AS r USING (device, seq) JOIN commit_log AS c USING (device, seq) "
+            "WHERE c.record = id AND r.reason <> '' ORDER BY id, device, seq"
+        )  # in one statement: whoever guesses ids must not learn from the work that there is anything
+        return [
+            RefusedAbout(
+                id_, self.device_id(n), seq, code, here=id_ in here, waits=bool(waits), above=bool(above),
+                body=self.bodies.read_body(n, seq, body),
+            )
+            for id_, n, seq, code, waits, above, body in self.sql(query, (hex_list(records), SERVER_ABOVE.kind)).fetchall()
+            if id_ in here or id_ not in anywhere
+        ]  # fmt: skip
 
     def digest_terms(self, channel: int) -> Iterator[tuple[bytes, int]]:
         here, directory = self.dialect.in_channel, self.dialect.directory
