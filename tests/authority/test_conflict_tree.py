@@ -81,3 +81,24 @@ def test_an_edit_ahead_of_its_branch_is_accepted_after_the_nightly_sync(tree: Tr
     assert rows(tree.nodes["hq"])[record].doc[FIELD] == "amal"
     assert values(tree.nodes["hq"], record) == []
     equal(tree, record)
+
+
+def test_what_headquarters_accepted_is_accepted_at_the_branch(tree: Tree) -> None:
+    """Dima decides; Amal edits that at headquarters. The branch has both as a state, not as commits, before Amal brings hers."""
+    (record,) = rows(tree.nodes["hq"])
+    for name in ("amal", "basim"):
+        edit(tree.nodes[name], record, name)
+    tree.settle()
+    assert values(tree.nodes["jbl"], record) == ["amal", "basim"]
+    decisions.decide_conflict(tree.nodes["dima"], record.hex(), FIELD, value="basim")
+    tree.sync("dima", "hq")
+    tree.sync("amal", "hq")
+    edit(tree.nodes["amal"], record, "after")
+    tree.sync("amal", "hq")
+    tree.sync("jbl", "hq")
+    assert rows(tree.nodes["jbl"])[record].doc[FIELD] == "after"
+    tree.sync("amal", "jbl")
+    with tree.nodes["jbl"].store.read() as tx:
+        assert tx.refusals(tree.nodes["amal"].device) == []
+    tree.settle()
+    equal(tree, record)
