@@ -112,7 +112,6 @@ class _Load:
         if not lines:
             return False
         with self._node.store.write() as tx:
-            self._rejected.forget_part()
             drafts = list[Draft]()
             groups = 0
             for line, group in lines:
@@ -190,10 +189,6 @@ class _RejectedGroups:
     def __exit__(self, *_: object) -> None:
         if self._file is not None:
             self._file.close()
-
-    def forget_part(self) -> None:
-        """Forget what was noted of a part whose transaction was taken back."""
-        self._part.clear()
 
     def note(self, line: bytes, fault: errors.FieldsyncError) -> None:
         """Note a group that is left out."""

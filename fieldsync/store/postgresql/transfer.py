@@ -14,7 +14,6 @@ from fieldsync.store.contract import channel_contents
 from fieldsync.store.postgresql import tables
 from fieldsync.store.postgresql.dialect import AREA
 from fieldsync.store.postgresql.transactions import PostgresReadTx, PostgresTx
-from fieldsync.store.sql.commit_bodies import CommitBodies
 from fieldsync.store.sql.interning import NumberCache
 from fieldsync.store.sqlite import encryption, migrations
 from fieldsync.store.sqlite.store import SqliteReadTx, SqliteTx
@@ -50,7 +49,7 @@ def export_store(source: PostgresReadTx, path: Path, key: bytes) -> None:
         for table in _TABLES:
             names, rows = _exported_rows(source.raw, table)
             if table == "commit_log":
-                rows = _opened(names, rows, source.bodies)
+                rows = _with_bodies(names, rows, source.bodies.read_body, source.bodies.read_note)
             marks = ",".join("?" * len(names))
             file.execute(f"DELETE FROM {table}")
             file.executemany(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})", rows)
@@ -73,7 +72,7 @@ def import_store(source: SqliteReadTx, target: PostgresTx) -> None:
         names = _columns(target.raw, table)
         rows: Iterable[Any] = source.sql(f"SELECT {', '.join(names)} FROM {table}")
         if table == "commit_log":
-            rows = _sealed(names, rows, target.bodies)
+            rows = _with_bodies(names, rows, target.bodies.store_body, target.bodies.store_note)
         _copy_rows(target.raw, table, names, _renumbered(table, names, rows, numbers))
     for statement in _DERIVED:
         target.raw.execute(statement)
@@ -134,21 +133,14 @@ def _exported_rows(raw: psycopg.Connection[Any], table: str) -> tuple[list[str],
     return names, each()
 
 
-def _opened(names: list[str], rows: Iterable[Sequence[Any]], bodies: CommitBodies) -> Iterator[Sequence[Any]]:
-    """Yield rows of a database's commit log as a file has them."""
+def _with_bodies(
+    names: list[str], rows: Iterable[Sequence[Any]], body: Callable[..., object], note: Callable[..., object]
+) -> Iterator[Sequence[Any]]:
+    """Yield rows of a commit log with bodies and notes as these functions of `CommitBodies` give them: opened, or sealed."""
     for row in rows:
         named = dict(zip(names, row, strict=True))
         at = named["device"], named["seq"]
-        named |= {"body": bodies.read_body(*at, named["body"]), "note": bodies.read_note(*at, named["note"])}
-        yield tuple(named.values())
-
-
-def _sealed(names: list[str], rows: Iterable[Sequence[Any]], bodies: CommitBodies) -> Iterator[Sequence[Any]]:
-    """Yield rows of a file's commit log as a database has them."""
-    for row in rows:
-        named = dict(zip(names, row, strict=True))
-        at = named["device"], named["seq"]
-        named |= {"body": bodies.store_body(*at, named["body"]), "note": bodies.store_note(*at, named["note"])}
+        named |= {"body": body(*at, named["body"]), "note": note(*at, named["note"])}
         yield tuple(named.values())
 
 
