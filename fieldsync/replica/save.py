@@ -233,9 +233,7 @@ def draft_edit(
     state = row.state if based_on is None else based_on
     type_rules = node.rules.type_rules(row.state.type)
     seen = {
-        name: edit_of_register(
-            type_rules, state, name, decides=decides, fresh=based_on is None or based_on is row.state
-        )
+        name: edit_of_register(type_rules, state, name, decides=decides, fresh=based_on is None)
         for name in fields
         if register_of(state, name) is not EMPTY
     }

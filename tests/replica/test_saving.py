@@ -6,9 +6,13 @@ import pytest
 
 from fieldsync import errors
 from fieldsync.core import record_ids
+from fieldsync.core.register import Head, Register
+from fieldsync.core.state import State
+from fieldsync.core.units import SHARED
 from fieldsync.exchange.tables import import_records
 from fieldsync.exchange.xlsform import convert, write_folder
 from fieldsync.replica import save
+from fieldsync.replica.apply import apply_states
 from fieldsync.replica.change_builder import ChangeBuilder
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.history import history
@@ -111,4 +115,50 @@ def test_each_of_two_continues_their_own_state(people: Cast) -> None:
     for node, state in zip(both, ("monitoring", "registered"), strict=True):
         save.edit_record(node, case.hex(), Changes(set={"state": state}))
         assert state in [head.value for head in rows(node)[case].state.fields["state"].heads]
+    huda.close()
+
+
+def form_left_open(people: Cast) -> tuple[bytes, State]:
+    """A family whose form Amal opened before Basim's new place arrived: its id, and the state that her form shows."""
+    home = save.add_record(people.amal, "household", Changes(set={"family_name": "الحسن", "location": "جبلة"}))
+    for node in (people.amal, people.basim):
+        sync(node, people.hq)
+    form = rows(people.amal)[home].state
+    save.edit_record(people.basim, home.hex(), Changes(set={"location": "حماة"}))
+    for node in (people.basim, people.amal):
+        sync(node, people.hq)
+    return home, form
+
+
+def test_a_form_left_open_overwrites_nothing_that_came_meanwhile(people: Cast) -> None:
+    """Basim's place arrived while Amal's form was open: both are kept, for a decision."""
+    home, form = form_left_open(people)
+    save.edit_record(people.amal, home.hex(), Changes(set={"location": "حمص"}), based_on=form)
+    told = rows(people.amal)[home]
+    assert told.conflicts.keys() == {"location"}
+    assert {head.value for head in told.state.fields["location"].heads} == {"حماة", "حمص"}
+
+
+def test_a_form_left_open_does_not_take_back_what_its_author_saw_since(people: Cast) -> None:
+    """Amal had seen Basim's place and written hers over it: the form replaces hers, on her laptop and at headquarters."""
+    home, form = form_left_open(people)
+    save.edit_record(people.amal, home.hex(), Changes(set={"location": "دوما"}))
+    save.edit_record(people.amal, home.hex(), Changes(set={"location": "درعا"}), based_on=form)
+    sync(people.amal, people.hq)
+    for node in (people.amal, people.hq):
+        assert [head.value for head in rows(node)[home].state.fields["location"].heads] == ["درعا"]
+
+
+def test_a_partner_s_worker_removes_nothing(people: Cast) -> None:
+    """Not even what was shared with the partner."""
+    unit = "LAT/ALBIR"
+    join_directly(people.hq, people.home / "huda", "Huda", "partner", [unit])
+    huda = people.open("huda")
+    family = Register((Head(people.amal.device, 1, 1, "Amal", "الحسن"),), {people.amal.device: 1})
+    home = State(people.amal.new_id(), "household", None, {}, {"family_name": family})
+    with huda.store.write() as tx:
+        apply_states(tx, huda.rules, [home], unit=unit + SHARED, index=False)
+    with pytest.raises(errors.RoleRefused):
+        save.remove_record(huda, home.record.hex(), "no more")
+    assert rows(huda)[home.record].state == home
     huda.close()
