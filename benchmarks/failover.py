@@ -288,8 +288,6 @@ class Trial:
             self.databases.begin_database(name)
         self.databases.settled()
         lost = self.lost(told)
-        for host in ("fs1", "fs2"):
-            (self.servers.home / host / "reports.db").unlink(missing_ok=True)
         done = subprocess.run(
             [sys.executable, "-m", "fieldsync", "--home", self.servers.home / "fs1", "server", "restore", "--in-place"],
             env=os.environ | {"FIELDSYNC_KEY_FILE": str(self.servers.home / "key")}, capture_output=True, text=True, check=False, cwd=ROOT,

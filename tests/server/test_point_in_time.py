@@ -14,6 +14,8 @@ from tests.cast import JBL, rows, unlock
 from tests.conftest import Cast
 from tests.directly import differing, sync
 from tests.offices import Office
+from tests.reports.desk import Desk
+from tests.reports.test_database_tables import compare
 
 pytestmark = pytest.mark.parametrize("headquarters_store", ["postgresql"], indirect=True)
 
@@ -65,6 +67,19 @@ def test_laptops_give_what_the_database_lost(people: Cast) -> None:
     with people.hq.store.read() as tx, people.amal.store.read() as mine:
         assert store_epochs.last_epoch_of(mine, mine.servers()[0].id) == tx.settings.epoch
         assert tx.log_head(people.amal.device) == mine.log_head(people.amal.device)
+
+
+def test_reports_are_of_the_earlier_time(people: Cast) -> None:
+    """The tables of this computer's reports, caught up since the moment, are made anew without anybody's hand."""
+    desk = Desk(people.hq)
+    home = desk.add("household", JBL, family_name="الحسن")
+    person = desk.add("person", given="مريم", sex="f", household=home)
+    earlier = copy_of_now(people)
+    Desk(people.hq).edit(person, birth_date="1990-01-01")
+    compare(people.hq, people.home / "before")
+    go_back(people, earlier)
+    backups.restore_in_place(people.hq)
+    compare(people.hq, people.home / "after")
 
 
 def test_the_command_stands_alone(own_office: Office) -> None:

@@ -1,7 +1,7 @@
 """Report tables beside PostgreSQL: reports are written in SQLite's SQL, so each host keeps their tables in an encrypted file.
 
 The file is derived: it is caught up by the channels' sequence numbers when a report is run, as a device would be. A transaction
-that writes in it ends it as its own ends; a file that is behind, or gone, is caught up or made anew.
+that writes in it ends it as its own ends; a file that is behind is caught up; one that is gone, or of another store epoch, is made anew.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,6 +19,8 @@ from fieldsync.store.sqlite import encryption
 FILE = "reports.db"
 _SLICE = 20_000  # records of a table that are made in one transaction
 _AT_ONCE = 2_000  # records in one statement
+_EPOCH = "epoch"  # the store epoch in which the file was made, in its table `meta`
+_CURRENT = "channel", "counted", "same", "record"  # what is taken from the database each time
 _TABLES = (
     "CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS channel (n INTEGER PRIMARY KEY, unit TEXT NOT NULL, arrival INTEGER NOT NULL)",
@@ -68,8 +70,15 @@ class PostgresReportTableReads(SqlRecordAccess, SqlSettingReads):
         return self._noted("sheets", dict[str, list[str]]) or {}
 
     def _noted(self, name: str, type: Any) -> Any:
+        if not self._is_of_this_epoch():
+            return None
         row = self.report_file.connection.execute("SELECT value FROM meta WHERE key = ?", (name,)).fetchone()
         return None if row is None else msgspec.json.decode(row[0], type=type)
+
+    def _is_of_this_epoch(self) -> bool:
+        """Return whether the file was made in the present store epoch: others gave the same sequence numbers to other things."""
+        row = self.report_file.connection.execute("SELECT value FROM meta WHERE key = ?", (_EPOCH,)).fetchone()
+        return row is not None and bool(row[0] == self.settings.epoch.hex())
 
     def count_of_types(self, types: Sequence[str]) -> int:
         count = "SELECT count(*) FROM directory WHERE type = ?"
@@ -96,7 +105,17 @@ class PostgresReportTableWrites(PostgresReportTableReads, SqlSettingWrites):
         if not connection.in_transaction:
             connection.execute("BEGIN IMMEDIATE")
             self.writes_reports = True
+            if not self._is_of_this_epoch():
+                self._begin_anew(connection)
         yield connection
+
+    def _begin_anew(self, file: encryption.Connection) -> None:
+        sheets = file.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND name LIKE 'sheet/%'").fetchall()
+        for (name,) in sheets:
+            file.execute(f"DROP TABLE [{name}]")
+        for table in ("meta", *_CURRENT):
+            file.execute(f"DELETE FROM {table}")
+        file.execute("INSERT INTO meta VALUES (?, ?)", (_EPOCH, self.settings.epoch.hex()))
 
     def _note(self, name: str, value: object) -> None:
         with self._file() as file:
@@ -151,10 +170,7 @@ class PostgresReportTableWrites(PostgresReportTableReads, SqlSettingWrites):
 
     def drop_report_tables(self) -> None:
         with self._file() as file:
-            for type_ in self.report_tables().keys() | self._in_making().keys():
-                file.execute(f"DROP TABLE IF EXISTS [sheet/{type_}]")
-            for table in ("meta", "channel", "counted"):
-                file.execute(f"DELETE FROM {table}")
+            self._begin_anew(file)
 
     def collect_report_changes(self) -> int:
         with self._file() as file:
@@ -185,7 +201,7 @@ class PostgresReportTableWrites(PostgresReportTableReads, SqlSettingWrites):
             for type_ in self._in_making():
                 file.execute(f"DROP TABLE IF EXISTS [sheet/{type_}]")
             self._note("sheets_making", {})
-            for table in ("channel", "counted", "same", "record"):
+            for table in _CURRENT:
                 file.execute(f"DELETE FROM {table}")
             file.executemany(
                 "INSERT INTO channel VALUES (?,?,?)", self.sql("SELECT n, unit, arrival FROM channel").fetchall()
