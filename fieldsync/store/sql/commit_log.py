@@ -156,10 +156,10 @@ class SqlCommitWrites(SqlCommitReads, SqlDeviceWrites):
 
     def set_acknowledged(self, server: bytes, device: bytes, seq: int, at: int) -> None:
         self.sql(
-            "INSERT INTO receipt SELECT ?1, ?2, ?3, ?4, coalesce(max(arrival), 0) + 1 FROM receipt WHERE true "
+            "INSERT INTO receipt (server, device, seq, at, arrival) VALUES (?,?,?,?,?) "
             "ON CONFLICT (server, device) DO UPDATE SET seq = excluded.seq, at = excluded.at, arrival = excluded.arrival "
             "WHERE receipt.seq <> excluded.seq",
-            (server, self.device_number(device), seq, at),
+            (server, self.device_number(device), seq, at, self.next_arrival("receipt")),
         )
 
     # --- invites ---

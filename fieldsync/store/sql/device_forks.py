@@ -76,6 +76,7 @@ class SqlForkWrites(SqlForkReads, SqlDeviceWrites):
                 (n, head),
             )
         self.sql("DELETE FROM commit_log WHERE device = ? AND seq > ?", (n, head))
+        self.keep_arrivals("refusal")
         for table in ("refusal", "awaited", "verdict"):
             self.sql(f"DELETE FROM {table} WHERE device = ? AND seq > ?", (n, head))
         self.sql("UPDATE device SET head = ?, chain = ? WHERE n = ?", (head, chain, n))
@@ -84,6 +85,7 @@ class SqlForkWrites(SqlForkReads, SqlDeviceWrites):
         self.sql("DELETE FROM cursor WHERE server = ?", (server,))
 
     def forget_receipts(self, server: bytes, own: bytes) -> None:
+        self.keep_arrivals("receipt")
         self.sql("DELETE FROM receipt WHERE server = ? AND device <> ?", (server, self.device_number(own)))
 
     def note_clock(self, device: bytes, first: int, off: int, last: int | None = None) -> None:

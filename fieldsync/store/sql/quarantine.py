@@ -179,9 +179,9 @@ class SqlQuarantineWrites(SqlQuarantineReads, SqlSettingWrites):
             self.sql("UPDATE refusal SET waits = ? WHERE device = ? AND seq = ?", (waits, n, seq))
             return
         self.sql(
-            "INSERT INTO refusal VALUES (?1, ?2, ?3, ?4, (SELECT coalesce(max(arrival), 0) + 1 FROM refusal), ?5, ?6) "
-            "ON CONFLICT (device, seq) DO UPDATE SET reason = ?3, facts = ?4, arrival = excluded.arrival, waits = ?5",
-            (n, seq, reason, facts, waits, at or None),
+            "INSERT INTO refusal (device, seq, reason, facts, arrival, waits, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) "
+            "ON CONFLICT (device, seq) DO UPDATE SET reason = ?3, facts = ?4, arrival = ?5, waits = ?6",
+            (n, seq, reason, facts, self.next_arrival("refusal"), waits, at or None),
         )
         if known is not None and not keys:
             self.wake_waiting([commit_key(device, seq)])

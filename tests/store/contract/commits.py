@@ -86,6 +86,18 @@ class CommitContract(Contract):
             assert list(tx.commits_behind(AMAL, 0)) == amal
             assert chain.chain_start(AMAL) != amal[0].chain
 
+    def test_a_truncated_log_s_verdicts_are_not_numbered_again(self, store: Store) -> None:
+        """Whoever has heard of one of them hears of the next verdict, on whichever commit."""
+        with store.write() as tx:
+            amal = log(tx, 0, 1, 2)
+            log(tx, 1, 1)
+            tx.quarantine_commit(AMAL, 2, errors.Unreadable())
+            heard = tx.verdicts_since(0)[-1].arrival
+            tx.cut_back(AMAL, 1, amal[0].chain)
+        with store.write() as tx:
+            tx.quarantine_commit(BASIM, 1, errors.Unreadable())
+            assert [(one.device, one.seq) for one in tx.verdicts_since(heard)] == [(BASIM, 1)]
+
     def test_a_wrong_clock_is_noted_once(self, store: Store) -> None:
         """In order of arrival; a note covered by an earlier one is ignored."""
         with store.write() as tx:
@@ -147,6 +159,16 @@ class ServerContract(Contract):
             assert tx.receipts(AMAL) == [Receipt(b"s", 1, 1), Receipt(b"t", 4, 4)]
             tx.forget_receipts(b"s", AMAL)
             assert (tx.receipts(BASIM), len(tx.receipts(AMAL))) == ([], 2)
+
+    def test_a_forgotten_receipt_s_arrival_is_not_given_again(self, store: Store) -> None:
+        """Whoever has heard of the deleted one hears of the next."""
+        with store.write() as tx:
+            tx.set_acknowledged(b"s", BASIM, 2, 5)
+            heard = tx.receipts_since(0)[-1].arrival
+            tx.forget_receipts(b"s", AMAL)
+        with store.write() as tx:
+            tx.set_acknowledged(b"s", BASIM, 2, 6)
+            assert [(one.device, one.seq) for one in tx.receipts_since(heard)] == [(BASIM, 2)]
 
     def test_records_from_one_server_may_be_missing_at_others(self, store: Store) -> None:
         """Until a server is known to have all of ours."""
