@@ -35,8 +35,15 @@ _KEY_SIZE = 32
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
-def changed_enrolments(tx: ReadTx, after: int) -> list[tuple[int, Enrolment]]:
-    """Return (arrival, enrolment) of the devices that changed here since an arrival."""
+def changed_enrolments(tx: ReadTx, after: int, *, upward: bool = False) -> list[tuple[int, Enrolment]]:
+    """Return (arrival, enrolment) of the devices that changed here since an arrival.
+
+    A server above is told the letters that a device was first given, which are in its codes: restored, it may have lost that others
+    replaced them.
+    """
+
+    def letters(device: Device) -> str:
+        return (device_letters.first_letters(tx, device.id) if upward else None) or device.letters or ""
 
     def told(device: bytes) -> tuple[int, int, int]:
         for change in tx.authority_changes(device)[:1]:
@@ -47,7 +54,7 @@ def changed_enrolments(tx: ReadTx, after: int) -> list[tuple[int, Enrolment]]:
         (
             d.arrival,
             Enrolment(
-                d.id, d.key, d.letters or "", d.person or "", _grant_pairs(d.grants), d.own_state,
+                d.id, d.key, letters(d), d.person or "", _grant_pairs(d.grants), d.own_state,
                 d.enrolled or 0, d.changed, d.copy_of or b"", d.copied_after, d.own_pending, d.approved, d.spared,
                 d.enrolled_by or b"", *told(d.id),
             ),

@@ -122,7 +122,7 @@ def frames_first(sender: Sender, after: Mapping[bytes, int]) -> Iterator[bytes]:
     with node.store.read() as tx:
         known = tx.peer_settings(sender.server.id)
         enrolled, noted = known.enrolled_cursor, known.noted_cursor
-        news = enrolments.changed_enrolments(tx, enrolled)
+        news = enrolments.changed_enrolments(tx, enrolled, upward=True)
         epoch = tx.settings.epoch
     for start in range(0, len(news), _PART):
         part = news[start : start + _PART]

@@ -17,13 +17,13 @@ from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
 from fieldsync.server import administration, device_locks
 from fieldsync.store.contract import Device, KnownServer
-from fieldsync.topology import device_letters, enrolments, reserved_entries, upstream
+from fieldsync.topology import backups, device_letters, enrolments, reserved_entries, upstream
 from fieldsync.wire import messages
 from fieldsync.wire.frames import FrameCodec
 from fieldsync.wire.messages import Enrolment, Reserved
 from fieldsync.wire.protocols import PROTOCOL
 from tests import directly
-from tests.cast import Clock, join_directly, open_node, rows
+from tests.cast import Clock, join_directly, open_node, rows, unlock
 from tests.tree import Tree
 
 JBL = "LAT/JBL"
@@ -156,6 +156,30 @@ def test_replaced_letters_reach_all_nodes(tree: Tree) -> None:
             assert tx.refusals(nour.device) == []
     with jbl.store.read() as tx:
         assert tx.letters_twice() == []
+
+
+def test_a_restored_headquarters_accepts_codes_with_letters_that_it_had_replaced(tree: Tree) -> None:
+    """Headquarters lost that it had replaced Nour's letters: her branch tells it those that are in her codes."""
+    hq, jbl = tree.nodes["hq"], tree.nodes["jbl"]
+    with jbl.store.read() as tx:
+        coming = codes.letters_of(tx.settings.next_letters)
+    key = DeviceKey.generate()
+    with hq.store.write() as tx:
+        tx.enrol_device(key.device, key.public, coming, "Huda", [Grant("LAT", "caseworker")], 1, b"")
+    backups.write_backup(hq, tree.home / "hq.backup")
+    join_directly(jbl, tree.home / "nour", "Nour", "caseworker", [JBL])
+    nour = tree.nodes["nour"] = open_node(tree.home / "nour", tree.clock)
+    tree.settle()
+    assert known(jbl, nour.device).letters != coming
+    hq.close()
+    backups.restore_backup(tree.home / "hq.backup", tree.home / "hq again", unlock)
+    hq = tree.nodes["hq"] = open_node(tree.home / "hq again", tree.clock)
+    record = save.add_record(nour, "household", Changes(set={"family_name": "محمد"}))
+    tree.sync("nour", "jbl")
+    tree.settle()
+    assert record in rows(hq)
+    with hq.store.read() as tx:
+        assert (tx.refusals(nour.device), tx.letters_twice()) == ([], [])
 
 
 def test_a_branch_s_range_contains_no_assigned_letters(tree: Tree) -> None:
