@@ -93,6 +93,14 @@ class End:
             "_unit" in one.fields and one.record in owners for one in self.lost
         )
 
+    def with_merged(self, records: set[bytes]) -> set[bytes]:
+        """Return some records, and those that somebody merged into one of them, or into one of these in turn."""
+        targets = {record: found.merged_into() for record, found in self.office.records.items()}
+        reached = set(records)
+        while more := {record for record, named in targets.items() if named & reached} - reached:
+            reached |= more
+        return reached
+
     def repeated(self, record: Record, field: str) -> bool:
         """Say whether a server has re-issued a write of a copied store: states name its device, as a third person's."""
         servers = {self.world.nodes[name].device for name in self.world.servers}

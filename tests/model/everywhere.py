@@ -137,6 +137,8 @@ def _shown(world: World, end: End, name: str, record: Record, row: Row) -> None:
         look = asks if field == "_same_as" else settled.look
         if look is Must.NO and end.repeated(record, field):
             look = Must.EITHER
+        if field == "_same_as" and name != "hq" and not end.incomplete.isdisjoint(record.merged_into()):
+            look = Must.EITHER  # whoever knows more of that one than headquarters may know that it was removed
         if not look.allows(asked) and check not in world.skip:
             raise Broken(
                 check,
@@ -160,9 +162,10 @@ def lists(world: World, end: End) -> None:
         with world.nodes[name].store.read() as tx:
             found = {row.state.record for row in tx.select_rows(RecordQuery(deleted=False, standing=True))}
         held = rows(world.nodes[name])
-        for record in (end.listing.yes - found) & held.keys() - end.incomplete:
+        open_ = end.incomplete if name == "hq" else end.with_merged(end.incomplete)
+        for record in (end.listing.yes - found) & held.keys() - open_:
             raise Broken("lists", f"{name} does not list {world.label_of(record)}")
-        for record in (end.listing.no & found) - end.incomplete:
+        for record in (end.listing.no & found) - open_:
             raise Broken("lists", f"{name} lists {world.label_of(record)}")
 
 

@@ -42,9 +42,10 @@ class Record:
         """Return what a plain field may show; of several, the first."""
         return settle(self.type, field, self.written(field), _trusted).values[0]
 
-    def targets(self) -> set[str]:
-        """Return the records that its heads say it is the same as (None among them: somebody says that it is not)."""
-        return {one.value for one in candidates(heads(self.written("_same_as")))}
+    def merged_into(self) -> set[bytes]:
+        """Return the records that its heads say it is the same as."""
+        standing = candidates(heads(self.written("_same_as")))
+        return {record for one in standing if (record := named_record(one.value)) is not None}
 
     def units(self) -> set[str]:
         """Return the units that its own `_unit` puts it into: all that its heads name."""
