@@ -26,9 +26,10 @@ def split_keys(one: Features) -> dict[int, tuple[int, ...]]:
     if not isinstance(one, Person):
         return {_block_key(block): () for block in _household_blocks(one)}
     found: dict[int, tuple[int, ...]] = {}
+    seconds = _second_keys(one)
     for block in _person_blocks(one):
         key = _block_key(block)
-        found[key] = tuple(_block_key((_SPLIT, key, second)) for second in _second_keys(one, block[0]))
+        found[key] = tuple([_block_key((_SPLIT, key, second)) for second in seconds.get(block[0], ())])
     return found
 
 
@@ -93,19 +94,16 @@ def _person_blocks(one: Person) -> list[Block]:
     return found
 
 
-def _second_keys(one: Person, kind: int) -> list[int]:
-    """Return what tells apart those of a block of this kind; a record is also with those that are a year older or younger."""
+def _second_keys(one: Person) -> dict[int, list[int]]:
+    """Return what tells apart those of a block, by its kind; a record is also with those that are a year older or younger."""
     father, grandfather, family = (_name_hash(name) for name in (one.father[:1], one.grandfather[:1], one.family[:2]))
     years = [one.birth.year // 2, -(one.birth.year + 1) // 2] if one.birth.year else []
-    if kind == _NAME:
-        return [*years, *([father] if father else [])]
-    if kind == _FATHERS:
-        return years
-    if kind == _YEAR:
-        return [name for name in (family, grandfather) if name]
-    if kind == _DAY:
-        return [name for name in (_name_hash(one.given[:1]), father, family) if name]
-    return []
+    return {
+        _NAME: [*years, *([father] if father else [])],
+        _FATHERS: years,
+        _YEAR: [name for name in (family, grandfather) if name],
+        _DAY: [name for name in (_name_hash(one.given[:1]), father, family) if name],
+    }
 
 
 def _other_blocks(one: Person, other: NameReading, own: tuple[int, int]) -> list[Block]:

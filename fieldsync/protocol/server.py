@@ -57,7 +57,7 @@ class SyncServer:
         self.protocol = hello.protocol  # what both sides of this exchange speak
         self.contexts = hello.protocol >= SENDS_CONTEXTS
         self.node, self.device, self.hello = node, device, hello
-        self.kept = self.refused = self.new_conflicts = 0  # commits logged, and how many of them are quarantined
+        self.kept = self.refused = self.new_conflicts = self.added = 0  # commits, of them quarantined; conflicts; records
         self.relays = is_branch(device.grants)
         if self.relays and device.pending:
             raise errors.DevicePending
@@ -276,13 +276,13 @@ class SyncServer:
         whole = cache(lambda n: cursors.get(tx.channel(n).unit, (0, 0))[1] if n else 0)
         more = set()
         for record, row in known.items():
-            told, echoes = whole(row.channel), self.echoes[row.channel or 0]
-            arrivals = row.arrivals.values()
+            told, echoes, arrivals = whole(row.channel), self.echoes[row.channel or 0], row.arrivals.values()
             if max(arrivals, default=0) > told and any(one > told and one not in echoes for one in arrivals):
                 more.add(record)
         held = set(known)
         applied = apply_states(tx, self.node.rules, states, index=self.node.is_laptop, known=known)
         self.new_conflicts += applied.new_conflicts
+        self.added += len(applied.rows.keys() - held)
         more |= made_elsewhere.note_left_units(tx, self.node.rules, states, applied.rows, held)
         for record in {state.record for state in states} - more:
             written = applied.rows.get(record)
@@ -318,9 +318,9 @@ class SyncServer:
         if self.cursors is None:
             with self.writing() as tx:
                 self.meet_device(tx, counted=not by_stick)  # a bundle that is packed unasked proves no contact
-        if self.kept and compare:
+        if self.added and compare:
             with self.writing() as tx:
-                duplicate_hints.compare_arrivals(node, tx)
+                duplicate_hints.compare_arrivals(node, tx, self.added)
         with self.reading() as tx:
             branch = tx.settings.upstream is not None
         if self.protocol < PULLS:

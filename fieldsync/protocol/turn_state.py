@@ -8,7 +8,7 @@ from fieldsync.topology.first_receipts import BroughtReceipts
 
 # not what frames change that are read beside the transaction
 _CHANGED = (
-    "kept", "refused", "new_conflicts", "echoes", "cursors", "hello", "_unjudged", "_carried", "_fresh", "_asked", "_reissued",
+    "kept", "refused", "new_conflicts", "added", "echoes", "cursors", "hello", "_unjudged", "_carried", "_fresh", "_asked", "_reissued",
     "_lacked", "_epoch", "_counts", "_answers", "_whole", "_stated", "_receipts",
 )  # fmt: skip
 

@@ -4,7 +4,8 @@ The index is derived, and updated in two steps like full text: a record is put i
 there. A laptop does the first before an `add` and the second before `duplicates`; a server does both as records arrive.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 
 from msgspec import Struct
@@ -21,7 +22,7 @@ from fieldsync.store.contract import ComparedRecord, Document, Progress, block_m
 Opens = Callable[[], AbstractContextManager[Tx]]
 MOST = 60  # records in one block; a larger one is split
 _PART = 2_000
-_KEYED = 25_000  # records in one transaction: sorted, their keys touch each page once
+_KEYS = 2_000_000  # of one transaction: sorted, they touch each page once, and there are as many pages as records
 _COMPARED = 500  # in one transaction: others write meanwhile
 _HELD = 20_000  # records whose features are kept while many are compared
 
@@ -43,21 +44,16 @@ def update_index(
     """
     writing = opens or node.write_repeatable
     with (opens or node.store.read)() as tx:
-        keyed, left = tx.uncompared_counts()
-    total, done = keyed + (keyed + left if compare else 0), 0
+        told, unkeyed = _Told(tx, progress, compare=compare), bool(tx.records_without_blocks(1))
     room = limit
-    while keyed > 0 and room != 0:
+    while unkeyed and room != 0:
         with writing() as tx:
-            numbers = tx.records_without_blocks(_KEYED if room is None else min(room, _KEYED))
-            _put_blocks(tx, numbers)
-        if not numbers:
+            done = _put_blocks(tx, room, told)
+        if not done:
             break
-        room = None if room is None else room - len(numbers)
-        done += len(numbers)
-        if progress is not None:
-            progress(done, total, "linking")
+        room = None if room is None else room - done
     comparing = PairComparison()
-    room = limit if keyed + left else 0
+    room = limit
     while compare and room != 0:
         with writing() as tx:
             numbers = tx.records_without_pairs(_COMPARED if room is None else min(room, _COMPARED))
@@ -65,17 +61,56 @@ def update_index(
                 return
             _put_pairs(tx, numbers, comparing)
         room = None if room is None else room - len(numbers)
-        done += len(numbers)
+        told.add(len(numbers))
+
+
+class _Told:
+    """How far an update is; nothing is counted where nobody asks, as there may be millions."""
+
+    def __init__(self, tx: ReadTx, progress: Progress | None, *, compare: bool) -> None:
+        self._progress, self._done, self._total = progress, 0, 0
         if progress is not None:
-            progress(done, max(total, done), "linking")
+            keyed, left = tx.uncompared_counts()
+            self._total = keyed + (keyed + left if compare else 0)
+
+    def add(self, done: int) -> None:
+        self._done += done
+        if self._progress is not None:
+            self._progress(self._done, max(self._total, self._done), "linking")
 
 
-def _put_blocks(tx: Tx, numbers: Sequence[int]) -> None:
-    standing: list[int] = []
-    for one in tx.compared_records(numbers):
-        found = features.features_of(one.type, one.doc)
-        standing += block_members(blocks.all_keys(found), one.n)
-    tx.put_blocks(numbers, standing)
+def _put_blocks(tx: Tx, room: int | None, told: _Told) -> int:
+    """Put the next records into their blocks, at most `room`; return how many."""
+    numbers, keys, after = list[int](), _SortedKeys(), 0
+    while keys.count < _KEYS and (room is None or len(numbers) < room):
+        part = tx.records_without_blocks(_PART if room is None else min(room - len(numbers), _PART), after)
+        if not part:
+            break
+        for one in tx.compared_records(part):
+            keys.add(block_members(blocks.all_keys(features.features_of(one.type, one.doc)), one.n))
+        numbers += part
+        after = part[-1]
+        told.add(len(part))
+    if numbers:
+        tx.put_blocks(numbers, keys.in_order())
+    return len(numbers)
+
+
+class _SortedKeys:
+    """Keys in the order of the table, in as little memory as there is for millions of numbers."""
+
+    def __init__(self) -> None:
+        self._parts = [array("q") for _ in range(256)]
+        self.count = 0
+
+    def add(self, members: Sequence[int]) -> None:
+        for one in members:
+            self._parts[one >> 55].append(one)
+        self.count += len(members)
+
+    def in_order(self) -> Iterator[int]:
+        for part in self._parts:
+            yield from sorted(part)
 
 
 def _put_pairs(tx: Tx, numbers: Sequence[int], comparing: "PairComparison") -> None:

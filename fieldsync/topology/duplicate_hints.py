@@ -20,17 +20,19 @@ _MOST = 500  # hints in one answer
 _TOLD = frozenset((CASEWORKER, SUPERVISOR, ADMIN, BRANCH))
 
 
-def compare_arrivals(node: Node, tx: Tx) -> bool:
-    """Compare arrived records; return whether more are left for the next time."""
-    duplicate_index.update_index(node, compare=True, limit=AT_ONCE, opens=lambda: nullcontext(tx))
-    return any(tx.uncompared_counts())
+def compare_arrivals(node: Node, tx: Tx, most: int = AT_ONCE) -> bool:
+    """Compare arrived records, the newest first; return whether more are left for the next time."""
+    duplicate_index.update_index(node, compare=True, limit=min(most, AT_ONCE), opens=lambda: nullcontext(tx))
+    return bool(
+        tx.records_without_blocks(1) or tx.records_without_pairs(1)
+    )  # to count them takes long where there are millions
 
 
 def duplicate_hints(
     tx: ReadTx, device: Device, channels: Sequence[Channel], after: int
 ) -> tuple[int, tuple[bytes, ...]]:
     """Return the pairs' sequence number, and the device's own records paired since with one that it may not see."""
-    found = tx.pairs_across(after, [channel.n for channel in channels], comparison.LIKELY, _MOST)
+    found = tx.pairs_across(after, channels, comparison.LIKELY, _MOST)
     if not any(grant.role in _TOLD for grant in device.grants):
         return found[0], ()
     return found

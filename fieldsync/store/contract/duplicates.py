@@ -6,6 +6,7 @@ from typing import NamedTuple, Protocol
 from msgspec import Struct
 
 from fieldsync.linkage import comparison
+from fieldsync.store.contract.channels import Channel
 from fieldsync.store.contract.records import Document
 
 
@@ -50,11 +51,11 @@ class PairedAcross(NamedTuple):
 class DuplicateReads(Protocol):
     """Possible duplicates and merges, to be read."""
 
-    def records_without_blocks(self, limit: int) -> list[int]:
-        """Return up to `limit` records whose blocks are to be made."""
+    def records_without_blocks(self, limit: int, after: int = 0) -> list[int]:
+        """Return up to `limit` records whose blocks are to be made, those behind a number."""
 
     def records_without_pairs(self, limit: int) -> list[int]:
-        """Return up to `limit` records whose candidates were not compared yet."""
+        """Return up to `limit` records whose candidates were not compared yet, the newest first."""
 
     def uncompared_counts(self) -> UncomparedCounts:
         """Return how much is to be compared yet."""
@@ -77,7 +78,7 @@ class DuplicateReads(Protocol):
     def pairs_called_two(self, least: float, type: str | None = None) -> list[OpenPair]:
         """Return the rejected pairs of at least this score, the likeliest first."""
 
-    def pairs_across(self, after: int, channels: Iterable[int], least: float, most: int) -> PairedAcross:
+    def pairs_across(self, after: int, channels: Sequence[Channel], least: float, most: int) -> PairedAcross:
         """Return which records of these channels were paired with others' behind a number.
 
         An upstream server that said so of a record here says it of one that nobody here sees.
@@ -119,8 +120,8 @@ class DuplicateWrites(DuplicateReads, Protocol):
     def invalidate_all_blocks(self) -> None:
         """Begin anew: no blocks, no pairs, all records of the types that are compared to be looked at."""
 
-    def put_blocks(self, numbers: Sequence[int], standing: list[int]) -> None:
-        """Put the next `unkeyed` records into blocks (`block_members`); they are to be compared from now on."""
+    def put_blocks(self, numbers: Sequence[int], members: Iterable[int]) -> None:
+        """Put these `unkeyed` records into blocks (`block_members`, in order); they are to be compared from now on."""
 
     def reopen_shared_pairs(self, key: int, reason: str) -> None:
         """Have those compared anew that were paired for a contact which many families share by now; once for a contact."""

@@ -6,12 +6,21 @@ block key of a record may stay: it only adds a candidate, and candidates are com
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import islice
 from operator import itemgetter
 
 from fieldsync.core import record_ids
 from fieldsync.core.merges import standing_records
 from fieldsync.linkage import blocks, comparison, features
-from fieldsync.store.contract import ComparedRecord, Document, OpenPair, PairedAcross, UncomparedCounts, block_members
+from fieldsync.store.contract import (
+    Channel,
+    ComparedRecord,
+    Document,
+    OpenPair,
+    PairedAcross,
+    UncomparedCounts,
+    block_members,
+)
 from fieldsync.store.sql.dialect import Dialect
 from fieldsync.store.sql.interning import SqlNumberWrites
 from fieldsync.store.sql.record_access import SqlRecordAccess, hex_list
@@ -43,11 +52,12 @@ class SqlDuplicateReads(SqlRecordAccess):
 
     # --- what is not looked at yet ---
 
-    def records_without_blocks(self, limit: int) -> list[int]:
-        return [row[0] for row in self.sql("SELECT n FROM unkeyed ORDER BY n LIMIT ?", (limit,))]
+    def records_without_blocks(self, limit: int, after: int = 0) -> list[int]:
+        return [row[0] for row in self.sql("SELECT n FROM unkeyed WHERE n > ? ORDER BY n LIMIT ?", (after, limit))]
 
     def records_without_pairs(self, limit: int) -> list[int]:
-        return [row[0] for row in self.sql("SELECT n FROM unpaired ORDER BY n LIMIT ?", (limit,))]
+        # the newest first: those of a register that was loaded wait, and not what comes meanwhile
+        return [row[0] for row in self.sql("SELECT n FROM unpaired ORDER BY n DESC LIMIT ?", (limit,))]
 
     def uncompared_counts(self) -> UncomparedCounts:
         keyed = self.sql("SELECT count(*) FROM unkeyed").fetchone()[0]
@@ -118,27 +128,42 @@ class SqlDuplicateReads(SqlRecordAccess):
         )
         return (OpenPair(min(a, b), max(a, b), score, tuple(load_list(reasons))) for a, b, score, reasons in found)
 
-    def pairs_across(self, after: int, channels: Iterable[int], least: float, most: int) -> PairedAcross:
+    def pairs_across(self, after: int, channels: Sequence[Channel], least: float, most: int) -> PairedAcross:
         counted = (self.sql(f"SELECT coalesce(max(n), 0) FROM {table}").fetchone() for table in ("pair", "elsewhere"))
         last = max(int(row[0]) for row in counted)
         if last <= after:
             return PairedAcross(0, ())
-        mine = self.dialect.each_number("?1")
+        mine, given = self.dialect.each_number("?1"), [dump_json([one.n for one in channels]).decode(), after, least]
+        among = ""
+        if last - after > sum(one.records for one in channels):  # pairs of the whole register, few of them of these
+            among = f"pair.n IN ({self.dialect.each_number('?4')}) AND "
+            given.append(dump_json(self._pairs_of(channels)).decode())
         found = self.sql(
-            f"SELECT pair.n, a.id, b.id, a.channel IN ({mine}), b.channel IN ({mine}) "
-            f"FROM pair {self._both} WHERE pair.n > ?2 AND pair.score >= ?3 AND {self._shown('a')} AND {self._shown('b')} "
-            "UNION ALL SELECT elsewhere.n, r.id, NULL, 1 = 1, 1 = 0 "
-            f"FROM elsewhere JOIN {self.dialect.directory} r ON r.id = elsewhere.record "
-            f"WHERE elsewhere.n > ?2 AND r.channel IN ({mine}) AND {self._shown('r')} ORDER BY 1",
-            (dump_json(list(channels)).decode(), after, least),
+            f"SELECT pair.n, a.id, b.id, a.channel IN ({mine}) FROM pair {self._both} WHERE {among}pair.n > ?2 AND pair.score >= ?3 "
+            f"AND (a.channel IN ({mine})) <> (b.channel IN ({mine})) AND {self._shown('a')} AND {self._shown('b')} "
+            "UNION ALL SELECT elsewhere.n, r.id, NULL, 1 = 1 "
+            f"FROM elsewhere CROSS JOIN {self.dialect.directory} r WHERE r.id = elsewhere.record "  # CROSS: never begun at r
+            f"AND elsewhere.n > ?2 AND r.channel IN ({mine}) AND {self._shown('r')} ORDER BY 1",
+            given,
         )
         records: dict[bytes, None] = {}
-        for n, a, b, sees_a, sees_b in found:
-            if sees_a != sees_b and frozenset((a, b)) not in self.distinct_pairs:
+        for n, a, b, sees_a in found:
+            if frozenset((a, b)) not in self.distinct_pairs:
                 records[a if sees_a else b] = None
                 if len(records) == most:
                     return PairedAcross(n, tuple(records))
         return PairedAcross(last, tuple(records))
+
+    def _pairs_of(self, channels: Iterable[Channel]) -> list[int]:
+        """Return the numbers of the pairs of which one is in these channels."""
+        found = set[int]()
+        for channel in channels:
+            query = f"SELECT DISTINCT record FROM channel_entry WHERE {self.dialect.in_channel('?1')} AND gone = 0"
+            numbers = dump_json([row[0] for row in self.sql(query, (channel.n,))]).decode()
+            for one in ("a", "b"):
+                pairs = self.sql(f"SELECT n FROM pair WHERE {one} IN ({self.dialect.each_number()})", (numbers,))
+                found.update(row[0] for row in pairs)
+        return sorted(found)
 
     def _held_records(self, records: Iterable[bytes]) -> list[bytes]:
         """Return which of these records are here."""
@@ -198,10 +223,10 @@ class SqlDuplicateWrites(SqlDuplicateReads, SqlNumberWrites):
 
     # --- blocks ---
 
-    def put_blocks(self, numbers: Sequence[int], standing: list[int]) -> None:
-        standing.sort()  # each page of the table is touched once
-        for start in range(0, len(standing), _AT_ONCE):  # in one text: much quicker than one by one
-            several = dump_json(standing[start : start + _AT_ONCE]).decode()
+    def put_blocks(self, numbers: Sequence[int], members: Iterable[int]) -> None:
+        members = iter(members)
+        while part := list(islice(members, _AT_ONCE)):  # in one text: much quicker than one by one
+            several = dump_json(part).decode()
             self.sql(f"INSERT INTO block {self.dialect.each_number()} WHERE true ON CONFLICT DO NOTHING", (several,))
         # just these: another process may meanwhile have added one with a lower number
         these = dump_json(list(numbers)).decode()
