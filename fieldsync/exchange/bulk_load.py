@@ -1,6 +1,6 @@
 """Bulk load of an old register into a server: JSON lines, each a group of records that name one another; docs/scale.md has the format.
 
-A group is loaded whole or not at all. Groups are saved some thousand records at a time, each part with how far the file is loaded, so
+A group is loaded whole or not at all. Groups are saved in parts of about a megabyte, each with how far the file is loaded, so
 that a load that was cut off goes on behind the last part.
 """
 
@@ -19,13 +19,14 @@ from fieldsync.core.record_ids import id_text
 from fieldsync.replica import commit_writer, duplicate_index, save
 from fieldsync.replica.changes import Changes, Draft, NewRecord
 from fieldsync.replica.node import Node
+from fieldsync.replica.save_checks import SaveChecks
 from fieldsync.store import Tx
 from fieldsync.store.contract import Progress
 from fieldsync.store.node_notes import LoadMark
 from fieldsync.store.private_files import create_private
 
-RECORDS = 2_000
-"""Records of one transaction, at least: the last group is whole."""
+PART = 1 << 20
+"""Bytes of one transaction's lines, at least: the last group is whole."""
 MOST_LINE = 4 << 20
 """Bytes of one line."""
 _HASHED = 1 << 20
@@ -44,6 +45,9 @@ class LoadedGroup(Struct, forbid_unknown_fields=True):
 
     records: list[LoadedRecord]
     unit: str
+
+
+_decode_group = msgspec.json.Decoder(LoadedGroup).decode
 
 
 class Loaded(Struct, frozen=True):
@@ -100,25 +104,16 @@ class _Load:
 
     def load_part(self) -> bool:
         """Load the next groups in one transaction; return whether there were any."""
-        lines, records = list[tuple[bytes, LoadedGroup | errors.FieldsyncError]](), 0
-        while records < RECORDS and (line := self._file.readline(MOST_LINE + 1)):
-            if len(line) > MOST_LINE:
-                raise errors.BadFile(file=self._name, reason="load_line")
-            self._hash.update(line)
-            if line.strip():
-                group = _read_group(line)
-                lines.append((line, group))
-                records += len(group.records) if isinstance(group, LoadedGroup) else 1
+        lines = self._read_lines()
         if not lines:
             return False
         with self._node.store.write() as tx:
+            checks = SaveChecks(self._node, tx)
             drafts = list[Draft]()
             groups = 0
-            for line, group in lines:
+            for line in lines:
                 try:
-                    if isinstance(group, errors.FieldsyncError):
-                        raise group
-                    drafts += self._drafts(tx, group, len(drafts))
+                    drafts += self._drafts(tx, checks, _read_group(line), len(drafts))
                     groups += 1
                 except errors.FieldsyncError as fault:
                     self._rejected.note(line, fault)
@@ -132,13 +127,26 @@ class _Load:
         self.mark = mark
         return True
 
-    def _drafts(self, tx: Tx, group: LoadedGroup, after: int) -> list[Draft]:
+    def _read_lines(self) -> list[bytes]:
+        """Read the next lines with something in them."""
+        lines, size = list[bytes](), 0
+        while size < PART and (line := self._file.readline(MOST_LINE + 1)):
+            if len(line) > MOST_LINE:
+                raise errors.BadFile(file=self._name, reason="load_line")
+            self._hash.update(line)
+            size += len(line)
+            if line.strip():
+                lines.append(line)
+        return lines
+
+    def _drafts(self, tx: Tx, checks: SaveChecks, group: LoadedGroup, after: int) -> list[Draft]:
         ids = {one.label: self._node.new_id() for one in group.records if one.label is not None}
+        codes = commit_writer.next_code(self._node, tx, group.unit, count=len(group.records))
         wanted = [
-            NewRecord(one.type, _changes(one.fields, ids), ids.get(one.label) if one.label is not None else None)
-            for one in group.records
+            NewRecord(one.type, _changes(one.fields, ids), ids.get(one.label) if one.label is not None else None, code)
+            for one, code in zip(group.records, codes, strict=True)
         ]
-        return save.drafts_of_new(self._node, tx, wanted, unit=group.unit, after=after)
+        return save.drafts_of_new(self._node, tx, wanted, unit=group.unit, after=after, checks=checks)
 
 
 def _hash_start(file: BinaryIO, size: int) -> Any:
@@ -150,11 +158,11 @@ def _hash_start(file: BinaryIO, size: int) -> Any:
     return made
 
 
-def _read_group(line: bytes) -> LoadedGroup | errors.FieldsyncError:
+def _read_group(line: bytes) -> LoadedGroup:
     try:
-        return msgspec.json.decode(line, type=LoadedGroup)
+        return _decode_group(line)
     except (msgspec.DecodeError, UnicodeDecodeError) as fault:
-        return errors.BadFile(reason="load_group", fault=str(fault))
+        raise errors.BadFile(reason="load_group", fault=str(fault)) from fault
 
 
 def _changes(fields: Mapping[str, Any], ids: Mapping[str, bytes]) -> Changes:

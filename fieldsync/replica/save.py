@@ -61,16 +61,28 @@ def add_records(
 
 
 def drafts_of_new(
-    node: Node, tx: Tx, wanted: Sequence[NewRecord], *, unit: str | None = None, note: str | None = None, after: int = 0
+    node: Node,
+    tx: Tx,
+    wanted: Sequence[NewRecord],
+    *,
+    unit: str | None = None,
+    note: str | None = None,
+    after: int = 0,
+    checks: SaveChecks | None = None,
 ) -> list[Draft]:
-    """Return the drafts of new records, owners first, as `draft_new` does, with those that are saved with them."""
+    """Return the drafts of new records, owners first, as `draft_new` does, with those that are saved with them.
+
+    `checks` are those of the transaction, where this is one call of many.
+    """
+    checks = checks or SaveChecks(node, tx)
     made: list[Draft] = []
     units: dict[bytes, str] = {}
     for one in wanted:
         owner = node.schema.type(one.type).belongs_to
         named = one.changes.set.get(owner) if owner else None
         place = unit or (units.get(record_ids.from_text(named)) if isinstance(named, str) and is_id(named) else None)
-        draft = draft_new(node, tx, one, unit=place, note=note, after=after + len(made))
+        draft = draft_new(node, tx, one, unit=place, note=note, after=after + len(made), checks=checks)
+        checks.references.note_new(draft.record, draft.type)
         units[draft.record] = str(draft.fields["_unit"])
         made += registered_extensions().with_companions(node, tx, draft)
     return made
@@ -84,14 +96,21 @@ def draft_add(
 
 
 def draft_new(
-    node: Node, tx: Tx, new: NewRecord, *, unit: str | None = None, note: str | None = None, after: int = 0
+    node: Node,
+    tx: Tx,
+    new: NewRecord,
+    *,
+    unit: str | None = None,
+    note: str | None = None,
+    after: int = 0,
+    checks: SaveChecks | None = None,
 ) -> Draft:
     """Return the draft of a new record, its unit that of its owner or the person's own; the same errors.
 
     `after` as many commits of the same save come before it.
     """
     kind = node.schema.type(new.type)
-    fields = new_fields(node, tx, kind, new.changes, after=after)
+    fields = new_fields(node, tx, kind, new.changes, after=after, checks=checks)
     unit = check_unit(unit) if unit else _home_unit(node, tx, kind, fields)
     check_authority(kind, fields, {}, node.may_write(unit, shared_with(unit)).role, new=True)
     fields |= {"_unit": unit, "_code": new.code or next_code(node, tx, unit)[0]}
@@ -100,13 +119,15 @@ def draft_new(
     )
 
 
-def new_fields(node: Node, tx: ReadTx, kind: Type, changes: Changes, *, after: int = 0) -> Fields:
+def new_fields(
+    node: Node, tx: ReadTx, kind: Type, changes: Changes, *, after: int = 0, checks: SaveChecks | None = None
+) -> Fields:
     """Return a new record's registers, checked, without empty ones."""
     if kind.retired:
         raise errors.RetiredType(type=kind.name)
     parts = composite_fields.expand_changes(kind, changes, None, _entry_author(node, tx, changes, after))
     plain = validate.normalise_changes(kind, changes.set)
-    SaveChecks(node, tx).check_values(kind, plain, {}, parts)
+    (checks or SaveChecks(node, tx)).check_values(kind, plain, {}, parts)
     if kind.lifecycle is not None and plain.get(STATE) is None and STATE in kind.fields:
         plain[STATE] = kind.lifecycle.initial_state
     return {name: as_json(value) for name, value in plain.items() if value is not None} | parts.registers

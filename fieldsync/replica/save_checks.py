@@ -69,6 +69,10 @@ class ReferenceChecks:
                 if one not in known:
                     self._check_reference(kind, spec, one)
 
+    def note_new(self, record: bytes, type: str) -> None:
+        """Know a record that is saved in this transaction, too."""
+        self._note(record_ids.id_text(record), (type, None))
+
     def _check_reference(self, kind: Type, spec: Field, record: str) -> None:
         found = self._find_target(record)
         if found is None:
@@ -82,13 +86,16 @@ class ReferenceChecks:
     def _find_target(self, record: str) -> tuple[str, str | None] | None:
         """Return a record's type, and its code if it was removed."""
         if record not in self._met:
-            if len(self._met) >= _REMEMBERED:
-                self._met.clear()
             id_ = record_ids.from_text(self._tx.held_merge_targets.get(record, record))
             row = self._tx.row(id_)
             gone = row is not None and "_deleted" in row.doc and "_deleted" not in row.conflicts
-            self._met[record] = None if row is None else (row.state.type, (row.code or record[:8]) if gone else None)
+            self._note(record, None if row is None else (row.state.type, (row.code or record[:8]) if gone else None))
         return self._met[record]
+
+    def _note(self, record: str, found: tuple[str, str | None] | None) -> None:
+        if len(self._met) >= _REMEMBERED:
+            self._met.clear()
+        self._met[record] = found
 
 
 def _ids_in(value: object) -> set[str]:

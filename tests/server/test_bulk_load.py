@@ -10,11 +10,17 @@ import pytest
 from fieldsync import errors
 from fieldsync.authority import integrity
 from fieldsync.exchange import bulk_load
+from fieldsync.replica import save
+from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
 from fieldsync.store.contract import RecordQuery
-from tests import cast
+from tests import cast, directly
 
 HOME = {"type": "household", "as": "h", "fields": {"family_name": "حداد", "location": "جبلة", "phones": ["0944123456"]}}
+TWIN = {
+    "type": "person",
+    "fields": {"given": "سارة", "father": "حسن", "family": "حداد", "birth_date": "2016-05-12", "sex": "f"},
+}
 CHILD = {"type": "person", "fields": {"given": "سارة", "family": "حداد", "household": {"ref": "h"}}}
 
 
@@ -76,7 +82,7 @@ def test_bad_groups_are_left_out_whole(hq: Node, tmp_path: Path) -> None:
 
 def test_a_load_that_was_cut_off_goes_on(hq: Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each group is there once, however often it was cut off; and a third call has nothing to do."""
-    monkeypatch.setattr(bulk_load, "RECORDS", 4)
+    monkeypatch.setattr(bulk_load, "PART", 500)
     file = written(tmp_path / "r.jsonl", *[{"unit": "LAT/JBL", "records": [HOME, CHILD]}] * 9)
 
     def cut_off(*_told: object) -> None:
@@ -89,6 +95,43 @@ def test_a_load_that_was_cut_off_goes_on(hq: Node, tmp_path: Path, monkeypatch: 
     assert loaded(hq, file) == bulk_load.Loaded(18, 9, continued=True, rejected=0, file=None)
     assert loaded(hq, file) == bulk_load.Loaded(18, 9, continued=True, rejected=0, file=None)
     assert count(hq) == 18
+
+
+def test_long_lines_are_loaded_one_at_a_time(hq: Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A part is measured in bytes: of the longest lines, two thousand would not fit into memory."""
+    monkeypatch.setattr(bulk_load, "PART", 500)
+    long = {"type": "household", "fields": {"family_name": "حداد", "address": "جبلة " * 100}}
+    file = written(
+        tmp_path / "r.jsonl",
+        *[{"unit": "LAT/JBL", "records": [long]}] * 3,
+        *[{"unit": "LAT/JBL", "records": [HOME]}] * 4,
+    )
+    parts = list[int]()
+    loaded(hq, file, progress=lambda done, _total, what: parts.append(done) if what == "reading" else None)
+    assert len(parts) == 3 + 1
+
+
+def test_a_record_may_name_no_other_type_of_its_group(hq: Node, tmp_path: Path) -> None:
+    """What a line makes is known to the records behind it, before any of it is in the store."""
+    wrong = {"type": "person", "fields": {"given": "سارة", "family": "حداد", "household": {"ref": "p"}}}
+    person = {"type": "person", "as": "p", "fields": {"given": "علي", "family": "حداد"}}
+    told = loaded(hq, written(tmp_path / "r.jsonl", {"unit": "LAT/JBL", "records": [person, wrong]}))
+    assert (told.records, told.rejected) == (0, 1)
+    assert told.file is not None
+    assert json.loads(Path(told.file).read_text("utf-8"))["error"]["code"] == "illegal_value"
+
+
+def test_who_syncs_does_not_wait_for_what_was_loaded(hq: Node, tmp_path: Path) -> None:
+    """Of a loaded register nothing is compared before the answer, only the record that was pushed; and it meets its double."""
+    cast.join_directly(hq, tmp_path / "amal", "Amal", "caseworker", ["LAT/JBL"])
+    loaded(hq, written(tmp_path / "r.jsonl", *[{"unit": "LAT/QRD", "records": [HOME, TWIN]}] * 3))
+    amal = cast.open_node(tmp_path / "amal")
+    save.add_record(amal, "person", Changes(set=TWIN["fields"]), unit="LAT/JBL")
+    assert directly.sync(amal, hq).elsewhere == 1
+    with hq.store.read() as tx:
+        assert tx.uncompared_counts() == (0, 6)
+        assert {pair.newer for pair in tx.open_pairs(0.5)} <= set(cast.rows(amal))
+    amal.close()
 
 
 def test_a_file_that_was_changed_is_refused(hq: Node, tmp_path: Path) -> None:
