@@ -15,6 +15,7 @@ from fieldsync.replica import schema_history
 from fieldsync.replica.node import Node
 from fieldsync.server import device_locks
 from fieldsync.store import ReadTx
+from fieldsync.store.contract import Device
 from fieldsync.topology import device_renewal
 from fieldsync.wire import messages, routes
 from fieldsync.wire.frames import FrameCodec, FrameKind
@@ -41,6 +42,10 @@ class Direct(_SyncExchange):
             self.cut -= 1
         return (codec or self.client.codec).open_frame(frame)
 
+    def serve(self, device: Device, said: messages.Hello, codec: FrameCodec) -> SyncServer:
+        """Return the server's side of a request."""
+        return SyncServer(self.hq, device, said, codec)
+
     def send_request(
         self,
         name: str,
@@ -65,7 +70,7 @@ class Direct(_SyncExchange):
             yield from self.send_request(name, hello, more, read)
             return
         codec = FrameCodec(known[said.dictionary])
-        serving = SyncServer(self.hq, device, said, codec)
+        serving = self.serve(device, said, codec)
         frames: Iterable[bytes] = more() if isinstance(more, Callable) else more or ()  # type: ignore[arg-type]
         if name == routes.RENEW:
             (frame,) = frames

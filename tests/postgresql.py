@@ -49,6 +49,11 @@ def start_server(folder: Path, *settings: str) -> str:
     return _start(folder, settings)
 
 
+def start_again(folder: Path, address: str) -> str:
+    """Start the cluster in a folder at the address that it had."""
+    return _start(folder, (), urlsplit(address).port)
+
+
 def start_standby(folder: Path, primary: str, *settings: str) -> str:
     """Make a standby of a server in a folder and start it; return its address."""
     _for_nobody(folder)
@@ -81,8 +86,8 @@ def _children(pid: int) -> list[int]:
     return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()]
 
 
-def _start(folder: Path, settings: Sequence[str]) -> str:
-    port = free_port()
+def _start(folder: Path, settings: Sequence[str], port: int | None = None) -> str:
+    port = port or free_port()
     options = [f"-p {port}", "-c listen_addresses=127.0.0.1", f"-c unix_socket_directories={folder}"]
     options += [f"-c {setting}" for setting in settings]
     _run(programs() / "pg_ctl", "-D", folder / "data", "-w", "-l", folder / "log", "-o", " ".join(options), "start")
