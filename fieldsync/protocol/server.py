@@ -57,7 +57,7 @@ class SyncServer:
         self.protocol = hello.protocol  # what both sides of this exchange speak
         self.contexts = hello.protocol >= SENDS_CONTEXTS
         self.node, self.device, self.hello = node, device, hello
-        self.kept = self.refused = self.new_conflicts = self.added = 0  # commits, of them quarantined; conflicts; records
+        self.kept = self.refused = self.new_conflicts = self.added = 0  # commits and new records
         self.relays = is_branch(device.grants)
         if self.relays and device.pending:
             raise errors.DevicePending
