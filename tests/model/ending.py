@@ -3,6 +3,7 @@
 from typing import Any
 
 from fieldsync import errors
+from fieldsync.core.units import is_within
 from fieldsync.protocol import invites
 from fieldsync.server import administration, branch_link
 from fieldsync.topology import upstream
@@ -18,12 +19,12 @@ def settle(world: World) -> None:
     last: Any = None
     for _ in range(MOST_ROUNDS):
         world.pass_time(HOUR)
-        waited = [name for name in world.servers if waiting(world, name)]
+        waited = [name for name in world.servers if _waits(world, name)]
         approve_all(world)
         moved = _round(world)
         if world.lost():  # whoever knew it may keep it, and differs for good
             moved = [one for one in moved if not one.endswith(("healed", "units that differ"))]
-        waited += [name for name in world.servers if waiting(world, name)]
+        waited += [name for name in world.servers if _waits(world, name)]
         moved += [f"{name}: a device that waits for approval" for name in waited]
         state = _state(world)
         if not moved and state == last:
@@ -33,6 +34,22 @@ def settle(world: World) -> None:
         raise Broken("liveness", f"after {MOST_ROUNDS} rounds still: {', '.join(moved) or 'registers change'}")
     if "behind" not in world.skip:
         _nothing_left(world)
+
+
+def _waits(world: World, server: str) -> bool:
+    """Say whether a device waits for approval at a server.
+
+    One that headquarters, put back, has lost joins anew (docs/operations.md): only a branch whose units are all of the device's may
+    bring it back, and at others it waits for nothing.
+    """
+    waits = {bytes.fromhex(device) for device in waiting(world, server)}
+    if server in world.branches and "hq" in world.copied:
+        with world.nodes[server].store.read() as tx, world.nodes["hq"].store.read() as above:
+            waits = {
+                one.id for one in map(tx.device, waits) if one is not None
+                and (above.device(one.id) is not None or all(is_within(g.unit, world.branches[server]) for g in one.grants))
+            }  # fmt: skip
+    return bool(waits)
 
 
 def _round(world: World) -> list[str]:
