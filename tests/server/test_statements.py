@@ -66,3 +66,15 @@ def test_many_commits_need_no_more_statements_than_few(people: Cast, monkeypatch
     """Forty families and edits of twenty are judged and applied with the statements of one each."""
     few, many = (Counter(asked(monkeypatch, people, *counts)) for counts in ((1, 1), (40, 20)))
     assert many <= few  # numbers of authors and devices are looked up once
+
+
+def test_a_quarantined_commit_is_written_by_one_statement(people: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A push of forty families of a foreign unit is quarantined without a look for earlier verdicts on each."""
+    by = HandMade(people.amal, people.hq)
+    payload = by.payload([by.commit(i, fields={"_unit": "LAT/XXX", "family_name": "محمد"}) for i in range(40)])
+    with counted(monkeypatch) as statements:
+        by.take(payload)
+    with people.hq.store.read() as tx:
+        assert len(tx.refusals(people.amal.device)) == 40
+    about = Counter(one for one in statements if "refusal" in one)
+    assert [one for one, count in about.items() if count >= 40] == [one for one in about if one.startswith("INSERT")]

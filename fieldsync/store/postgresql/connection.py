@@ -45,6 +45,8 @@ class PostgresConnection:
             with self.raw.cursor() as cursor, cursor.copy(sql.SQL(f"COPY {plain[1]} FROM STDIN")) as copy:
                 for row in several:
                     copy.write_row(row)
+        elif len(several) == 1:  # without a pipeline, which is to be set up and ended
+            self.execute(statement, several[0])
         elif several:
             self.raw.cursor().executemany(_numbered(statement), several)
 

@@ -5,6 +5,7 @@ and judged again (authority/quarantine.py).
 """
 
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -170,12 +171,12 @@ class SqlQuarantineWrites(SqlQuarantineReads, SqlSettingWrites):
         if len(facts) > _MOST_FACTS:  # a hostile name of a field, say: it is to fit a frame with others
             facts = "{}"
         n, keys = self.device_number(device), dict.fromkeys(waits_for)
-        known = self.sql("SELECT reason, facts FROM refusal WHERE device = ? AND seq = ?", (n, seq)).fetchone()
+        known = self._verdict_on(n, seq)
         if known is not None:
             self.sql("DELETE FROM awaited WHERE device = ? AND seq = ?", (n, seq))
         self.many("INSERT INTO awaited VALUES (?,?,?,?)", [(one.kind, one.what, n, seq) for one in keys])
         waits = _WAITS if keys else _FINAL
-        if known is not None and tuple(known) == (reason, facts):  # no news for anybody
+        if known is not None and known == (reason, facts):  # no news for anybody
             self.sql("UPDATE refusal SET waits = ? WHERE device = ? AND seq = ?", (waits, n, seq))
             return
         self.sql(
@@ -183,6 +184,7 @@ class SqlQuarantineWrites(SqlQuarantineReads, SqlSettingWrites):
             "ON CONFLICT (device, seq) DO UPDATE SET reason = ?3, facts = ?4, arrival = ?5, waits = ?6",
             (n, seq, reason, facts, self.next_arrival("refusal"), waits, at or None),
         )
+        self._last_judged[n] = max(seq, self._last_judged[n])
         if known is not None and not keys:
             self.wake_waiting([commit_key(device, seq)])
 
@@ -196,10 +198,24 @@ class SqlQuarantineWrites(SqlQuarantineReads, SqlSettingWrites):
         ends_wait: bool = False,
         waits_for: Iterable[WaitKey] = (),
     ) -> None:
-        query = "SELECT reason, facts FROM refusal WHERE device = ? AND seq = ?"
-        known = self.sql(query, (self.device_number(device), seq)).fetchone()
-        if ends_wait or known is None or tuple(known) != (code, facts):
+        if ends_wait or self._verdict_on(self.device_number(device), seq) != (code, facts):
             self._write_verdict(device, seq, code, facts, waits_for)
+
+    @cached_property
+    def _last_judged(self) -> dict[int, int]:
+        """The last commit of a device that has a verdict: mostly those that get one are behind it."""
+        return {}
+
+    def _verdict_on(self, n: int, seq: int) -> tuple[str, str] | None:
+        """Return the reason and facts of a verdict, by the device's local number."""
+        if n not in self._last_judged:
+            (self._last_judged[n],) = self.sql(
+                "SELECT coalesce(max(seq), 0) FROM refusal WHERE device = ?", (n,)
+            ).fetchone()
+        if seq > self._last_judged[n]:
+            return None
+        row = self.sql("SELECT reason, facts FROM refusal WHERE device = ? AND seq = ?", (n, seq)).fetchone()
+        return None if row is None else (row[0], row[1])
 
     def note_verdict(self, device: bytes, seq: int, server: bytes, code: str) -> None:
         n = self.device_number(device)
