@@ -20,6 +20,7 @@ from fieldsync.replica.node import Node
 from fieldsync.server import connections, event_log
 from fieldsync.server.app import ServerApp
 from fieldsync.server.backup_timer import BackupTimer
+from fieldsync.server.rate_limit import Levels, RateLimit
 
 STOP_SECONDS = 20
 MOST_CONNECTIONS = 4_000  # further ones get 503, and laptops try again later
@@ -31,12 +32,14 @@ class Listener(NamedTuple):
 
     shared: the listening socket that several worker processes accept from; None: it opens its own.
     ready: called with the address once it serves.
+    levels: where all of them count what devices send; None: it counts for itself.
     """
 
     host: str
     port: int
     shared: socket.socket | None = None
     ready: Callable[[str], None] = event_log.tell_listening
+    levels: Levels | None = None
 
 
 class _AnnouncingServer(connections.TLSServer):
@@ -66,6 +69,7 @@ def serve_node(
     """Serve until stopped; Unreachable if the address is in use."""
     unproved = connections.UnprovedConnections((limits or connections.ConnectionLimits()).limits_for_files(open_many()))
     app = ServerApp(node, unproved)
+    app.pace = RateLimit(node.environment.elapsed, levels=listener.levels)
     with node.store.read() as tx:
         certificate, private = tx.settings.certificate, tx.settings.certificate_key
     json_lines = event_log.writes_json()

@@ -34,11 +34,15 @@ def serve_with_workers(
     with shared_metrics():
         from fieldsync.server import http_server
         from fieldsync.server.backup_timer import BackupTimer
+        from fieldsync.server.shared_levels import SharedLevels
+
+        levels = SharedLevels()
 
         def serve(number: int, shared: socket.socket, ready: Callable[[str], None]) -> None:
             with opened() as node:
                 timer = BackupTimer(node, unlock) if number == 0 else None
-                http_server.serve_node(node, http_server.Listener(*address, shared, ready), limits.share(count), timer)
+                listener = http_server.Listener(*address, shared, ready, levels)
+                http_server.serve_node(node, listener, limits.share(count), timer)
 
         WorkerProcesses(address, count, serve).run()
 

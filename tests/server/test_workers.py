@@ -72,6 +72,12 @@ class Workers:
         return self.process.wait(30)
 
 
+def has_counted(pid: int, device: bytes) -> bool:
+    """Return whether the table of what devices send, a file that has no name any more, knows a device."""
+    unnamed = [one for one in Path(f"/proc/{pid}/fd").iterdir() if str(one.readlink()).endswith("(deleted)")]
+    return any(device in one.read_bytes() for one in unnamed if one.is_file())
+
+
 @pytest.fixture
 def tree(cast_template: Path, tmp_path: Path) -> Iterator[Callable[[str], Node]]:
     """Return a function that opens a laptop; the cast is in the folder."""
@@ -103,6 +109,7 @@ def test_workers_share_what_they_serve(tree: Callable[[str], Node], tmp_path: Pa
             sync_once.sync_once(amal)
         figures = workers.figures()
         assert (figures["fieldsync_syncs_total"], figures["fieldsync_commits_total"]) == (6, 6)
+        assert all(has_counted(pid, amal.device) for pid in workers.pids), "they count together what a device sends"
         killed = workers.pids[0]
         os.kill(killed, signal.SIGKILL)
         assert "ended and is started again" in workers.line()

@@ -1,8 +1,10 @@
 """Limits: small frames that expand to very many commits, and a device that never stops, do not delay others."""
 
 import asyncio
+import subprocess
+import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import msgspec
@@ -17,7 +19,8 @@ from fieldsync.replica import save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
 from fieldsync.server.app import ServerApp
-from fieldsync.server.rate_limit import RateLimit
+from fieldsync.server.rate_limit import Levels, OwnLevels, RateLimit
+from fieldsync.server.shared_levels import SharedLevels
 from fieldsync.wire import columns, messages, row_batches
 from fieldsync.wire.frames import FrameCodec, FrameKind
 from tests import directly
@@ -107,10 +110,11 @@ def test_the_commits_of_a_frame_are_limited_in_size(people: Cast) -> None:
 # --- one device's pace ------------------------------------------------------------------------------------------------
 
 
-def test_a_rate_limit_allows_a_burst_of_one_minute() -> None:
+@pytest.mark.parametrize("levels", [OwnLevels, SharedLevels])
+def test_a_rate_limit_allows_a_burst_of_one_minute(levels: Callable[[], Levels]) -> None:
     """20,000 commits pass at once; further ones wait their share of time; idle time restores the allowance."""
     now = [0.0]
-    pace = RateLimit(lambda: now[0], 20_000, 60.0)
+    pace = RateLimit(lambda: now[0], 20_000, 60.0, levels())
     amal, basim = b"a" * 16, b"b" * 16
     assert [pace.waiting_seconds(amal, 2_000) for _ in range(10)] == [0.0] * 10
     assert pace.waiting_seconds(amal, 2_000) == pytest.approx(6.0)
@@ -125,11 +129,46 @@ def test_a_rate_limit_allows_a_burst_of_one_minute() -> None:
 def test_idle_devices_leave_the_rate_limit_table() -> None:
     """The rate-limit table does not grow without bound."""
     now = [0.0]
-    pace = RateLimit(lambda: now[0], 20_000, 60.0)
+    levels = OwnLevels()
+    pace = RateLimit(lambda: now[0], 20_000, 60.0, levels)
     for i in range(25_000):
         now[0] += 0.1
         pace.waiting_seconds(i.to_bytes(16, "big"), 10)
-    assert len(pace._levels) <= 10_000
+    assert len(levels.known) <= 10_000
+
+
+FORKS = """
+import os, signal
+from fieldsync.server.rate_limit import RateLimit
+from fieldsync.server.shared_levels import SharedLevels
+
+pace = RateLimit(lambda: 1.0, 20_000, 60.0, SharedLevels())
+pids = []
+for number in range(4):
+    pids.append(os.fork())
+    if not pids[-1]:
+        for _ in range(200):
+            pace.waiting_seconds(b"a" * 16, 100)
+        os.kill(os.getpid(), signal.SIGKILL)
+for pid in pids:
+    os.waitpid(pid, 0)
+print(pace.waiting_seconds(b"a" * 16, 0), pace.waiting_seconds(b"b" * 16, 1))
+"""
+
+
+def test_forks_count_together() -> None:
+    """Four processes that are killed after 20,000 commits of a device each have counted 80,000, and hold nobody up."""
+    done = subprocess.run([sys.executable, "-c", FORKS], capture_output=True, text=True, check=True)
+    assert [*map(float, done.stdout.split())] == [60_000 / 20_000 * 60, 0]
+
+
+def test_a_full_table_keeps_those_that_sent_most() -> None:
+    """Of 50,000 devices at once, the one that floods is not forgotten."""
+    pace = RateLimit(lambda: 1.0, 20_000, 60.0, SharedLevels())
+    pace.waiting_seconds(b"a" * 16, 20_000)
+    for i in range(50_000):
+        pace.waiting_seconds(i.to_bytes(16, "big"), 10)
+    assert pace.waiting_seconds(b"a" * 16, 20_000) == pytest.approx(60.0)
 
 
 async def _frames_of(node: Node, hand: HandMade, count: int, each: int) -> AsyncIterator[tuple[int, bytes, bytes]]:
