@@ -28,6 +28,7 @@ from tests.formbook import Book, Question, write
 from tests.offices import write as write_commits
 from tests.replica.test_convergence import check_store
 from tests.replica.test_transfer import move
+from tests.scale import SCALE
 
 LAPTOPS = ("amal", "basim")
 _small = st.integers(0, 7)
@@ -181,7 +182,7 @@ def founded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-@settings(max_examples=12)
+@settings(max_examples=6 * SCALE)
 @given(steps=_steps)
 def test_forms_change_between_edits_and_syncs(founded: Path, steps: list[tuple[Any, ...]]) -> None:
     """Fields are added, renamed, extended or retired at any moment: all nodes end equal, and every value is present."""

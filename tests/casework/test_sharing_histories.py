@@ -24,6 +24,7 @@ from tests.casework import sharing_cast as stage
 from tests.casework.sharing_cast import ALBIR, NOOR, PARTNERS
 from tests.casework.sharing_nodes import deliver, sharing_template
 from tests.cast import JBL, QRD, Clock
+from tests.scale import SCALE
 
 __all__ = ["sharing_template"]
 
@@ -272,6 +273,6 @@ def test_random_histories_share_nothing_else(template: Path) -> None:
     run_state_machine_as_test(
         Sharing,
         settings=settings(
-            settings.default, max_examples=12, stateful_step_count=30, phases=(Phase.explicit, Phase.generate)
+            settings.default, max_examples=5 * SCALE, stateful_step_count=30, phases=(Phase.explicit, Phase.generate)
         ),
     )  # type: ignore[arg-type]

@@ -373,7 +373,7 @@ def play(tree: Tree, steps: list[Any], home: Path) -> None:
             tree.sync(who, "hq")
 
 
-@settings(max_examples=12 * SCALE, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=5 * SCALE, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(_step, max_size=25))
 def test_branch_bundles_in_any_order_converge(steps: list[Any]) -> None:
     """Bundles late, repeated, lost, beside a connection: all nodes end with the same commits and registers."""

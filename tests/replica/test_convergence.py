@@ -366,6 +366,6 @@ def check_store(node: Node) -> None:
 
 
 Office.TestCase.settings = settings(
-    max_examples=60 * SCALE, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck),
+    max_examples=25 * SCALE, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck),
 )  # fmt: skip
 TestConvergence = Office.TestCase

@@ -31,6 +31,7 @@ from tests import cast, directly
 from tests.casework import sharing_cast as stage
 from tests.casework.sharing_cast import ALBIR
 from tests.cast import JBL, QRD, Clock
+from tests.scale import SCALE
 
 HOME = "LAT/JBL/DAR"
 OPERATORS = {"dalia": ("caseworker", HOME), "dani": ("supervisor", HOME), "huda": ("partner", ALBIR)}
@@ -461,7 +462,7 @@ def test_no_reporter_ever_becomes_known_to_the_operator(template: Path) -> None:
     run_state_machine_as_test(
         Reports,
         settings=settings(
-            settings.default, max_examples=10, stateful_step_count=25, phases=(Phase.explicit, Phase.generate)
+            settings.default, max_examples=5 * SCALE, stateful_step_count=25, phases=(Phase.explicit, Phase.generate)
         ),
     )  # type: ignore[arg-type]
 

@@ -72,7 +72,7 @@ def test_the_author_may_edit_a_report_until_it_is_sent() -> None:
         tree.close()
 
 
-@settings(max_examples=6 * SCALE, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=3 * SCALE, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(_step, max_size=30))
 def test_a_report_passes_a_branch_and_stays_above(steps: list[Any]) -> None:
     """All nodes agree, no report is lost, and nobody with a role in the home's unit has one."""

@@ -187,7 +187,7 @@ _step = st.one_of(
 )
 
 
-@settings(max_examples=12 * SCALE, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=5 * SCALE, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.sampled_from(tuple(_SERVERS)), st.lists(_step, max_size=25))
 def test_forks_in_any_order_lose_and_duplicate_nothing(one: str, steps: list[Any]) -> None:
     """Notes, counts and records of both copies are present once, with both values of a field that both wrote."""

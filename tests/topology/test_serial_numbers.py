@@ -113,7 +113,7 @@ _step = st.one_of(
 )
 
 
-@settings(max_examples=8 * SCALE, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=4 * SCALE, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(_step, max_size=25))
 def test_serial_numbers_have_no_gaps_or_duplicates(steps: list[Any]) -> None:
     """In any order, with interruptions and any server: from 1 on, each number once per office and year."""

@@ -51,7 +51,7 @@ def play(tree: Tree, steps: Sequence[Any]) -> None:
             tree.sync(name, *more)
 
 
-@settings(max_examples=25 * SCALE, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=10 * SCALE, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(_step, max_size=30))
 def test_a_tree_of_servers_converges(steps: list[Any]) -> None:
     """Same commits, same registers, by any path; range repair fetches only damaged records."""

@@ -169,6 +169,6 @@ class TwoOffices(Field):
 
 
 TwoOffices.TestCase.settings = settings(
-    max_examples=30 * SCALE, stateful_step_count=35, deadline=None, suppress_health_check=list(HealthCheck),
+    max_examples=10 * SCALE, stateful_step_count=35, deadline=None, suppress_health_check=list(HealthCheck),
 )  # fmt: skip
 TestTwoOffices = TwoOffices.TestCase
