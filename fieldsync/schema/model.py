@@ -247,6 +247,7 @@ class Schema(msgspec.Struct, frozen=True, eq=False):
         except KeyError:
             raise errors.UnknownType(type=name, known=list(self.types)) from None
 
+    @lru_cache(maxsize=8)  # noqa: B019 - a process works with few schemas, and has these for all its life
     def compression_dictionary(self) -> bytes:
         """Text that records are full of, for zstd: the same bytes for the same schema, <= 16 KiB.
 
@@ -281,6 +282,7 @@ def encode_schema(schema: Schema) -> bytes:
     return _encoder.encode(schema)
 
 
+@lru_cache(maxsize=8)  # nobody changes a schema
 def decode_schema(data: bytes) -> Schema:
     """The schema from its compiled form; raises BadFile."""
     try:
