@@ -20,6 +20,9 @@ _SIZE = 8
 _THREE_LETTERS = range(24 + 24**2, 24 + 24**2 + 24**3)
 _FORMS_SKIPPED = 50
 _SKIPPED = 50, 10  # letters that a restored server leaves out, as it may have given them: the top one, and a branch
+_FURTHER = (
+    1_000  # the top one up to so many more, by chance: of two restores of one backup neither knows what the other gave
+)
 # what a laptop says of itself is no proof: a false one costs all others one full answer, and not more often than this
 _SELDOM_MS = 60 * 60 * 1000
 
@@ -45,11 +48,11 @@ def begin_epoch(tx: Tx, now: int, environment: Environment) -> bytes:
 def begin_after_restore(tx: Tx, now: int, environment: Environment) -> bytes:
     """Begin a new epoch after a restore: devices that joined since the backup are unknown here, and their letters are not given again."""
     tx.skip_numbers()
-    skipped = _SKIPPED[tx.settings.upstream is not None]
-    tx.settings.next_letters += skipped
+    epoch = begin_epoch(tx, now, environment)
+    top = tx.settings.upstream is None
+    tx.settings.next_letters += _SKIPPED[0] + int.from_bytes(epoch[:4]) % _FURTHER if top else _SKIPPED[1]
     number = int.from_bytes(tx.settings.forms[:4], "big") + _FORMS_SKIPPED
     tx.settings.forms_lost = max(number, tx.settings.forms_lost)
-    epoch = begin_epoch(tx, now, environment)
     # three letters: what was numbered since the backup is not known, so numbers go on in a series that was never begun
     tx.settings.serial_series = codes.letters_of(_THREE_LETTERS[int.from_bytes(epoch) % len(_THREE_LETTERS)])
     return epoch

@@ -90,7 +90,7 @@ def _has_letters_given_twice(world: World, commit: Commit) -> bool:
     letters = str(commit.fields.get("_code", "")).split("-")[-3:-2]
     with world.nodes["hq"].store.read() as tx:
         known = [device for device in tx.devices() if device.letters in letters]
-        return "hq" in world.copied and bool({one.id for one in known} - tx.device_family(commit.device))
+        return "hq" in world.imaged and bool({one.id for one in known} - tx.device_family(commit.device))
 
 
 def _vouched_in_vain(world: World, end: End, commit: Commit, refused: str) -> bool:

@@ -205,9 +205,11 @@ def put_back(world: World, image: str) -> None:
     """A computer is put back to what it was."""
     if image not in world.images:
         return
-    _, who, book = world.images[image]
+    source, who, book = world.images[image]
     world.replace(who, _unpacked(world, image, f"{image} put back {world.step}"))
     world.copied.add(who)
+    if source.is_dir():
+        world.imaged.add(who)
     if who == "hq":
         world.book = book.copy()
 

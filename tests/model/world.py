@@ -74,6 +74,9 @@ class World:
         self.images: dict[str, tuple[Path, str, Book]] = {}  # folder, of which node
         self.revoked: set[str] = set()
         self.copied: set[str] = set()  # nodes of which a copy was put back or cloned
+        self.imaged: set[str] = (
+            set()
+        )  # those that were put back from an image of their disk, which docs/operations.md forbids
         self.lost_power: set[str] = set()  # servers
         self.book = Book()
         self.books: dict[bytes, Book] = {}  # all that headquarters ever published
