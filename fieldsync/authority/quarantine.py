@@ -243,6 +243,7 @@ def release_commits(node: Node, chosen: QuarantineSelection, by: str, note: str 
     done, left = list[QuarantinedCommit](), list[QuarantinedCommit]()
     with node.store.write() as tx:
         _check_place(node, tx, chosen)
+        node.load_current_identity(tx)
         node.load_current_forms(tx)
         for one in [one for one in _select_commits(node, tx, chosen) if one.reason]:
             tx.add_quarantine_action(QuarantineAction(one.device, one.seq, "release", by, node.clock(), note))

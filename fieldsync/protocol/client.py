@@ -56,14 +56,13 @@ class SyncClient:
     def __init__(
         self, node: Node, server: KnownServer, tally: SyncTally, progress: Callable[[str, int], None] | None = None
     ) -> None:
-        self.node = node
-        self.server = server
-        self.tally = tally
+        self.node, self.server, self.tally = node, server, tally
         self.codec = FrameCodec(node.schema.compression_dictionary())
         self.protocol = PROTOCOL  # what both sides of this exchange speak
         self.ended: messages.End | None = None
         self.acked: int | None = None
         with node.store.read() as tx:
+            node.load_current_identity(tx)
             self.branch = tx.settings.upstream == server.id
             me = tx.device(node.device)
             # whether it has other devices' commits, of which PEER frames tell

@@ -61,8 +61,7 @@ class SyncServer:
         self.relays = is_branch(device.grants)
         if self.relays and device.pending:
             raise errors.DevicePending
-        # devices with commits in the log that are to be judged yet, from which on
-        self._unjudged: dict[bytes, int] = {}
+        self._unjudged: dict[bytes, int] = {}  # by device, the first logged commit that is to be judged yet
         # other devices whose commits came: up to which these are here, as they came
         self._carried: dict[bytes, int] = {}
         self._fresh = set[bytes]()  # of these, whose commits came from this branch for the first time, or again
@@ -110,6 +109,7 @@ class SyncServer:
 
     def meet_device(self, tx: Tx, *, counted: bool = True) -> None:
         """See how far the device has taken each channel, where that counts; `counted` as one of its answers."""
+        self.node.load_current_identity(tx)
         if self.cursors is None:
             turn_state.restore_on_rollback(tx, self)
             if self.protocol < PULLS:  # it may be about another server: nothing is concluded from it

@@ -52,8 +52,7 @@ def commit_drafts(
     device = tx.device(me)
     assert device is not None
     assert device.chain is not None
-    if tx.settings.letters != node.letters:  # a sync in another process found that this store is a copy
-        node.reload_from(tx)
+    if node.load_current_identity(tx):  # a sync in another process found that this store is a copy
         raise errors.Forked(device=me.hex(), seq=device.head)
     now, at, seq = node.clock(), tx.settings.last_stamp, device.head
     commits: list[Commit] = []

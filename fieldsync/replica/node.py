@@ -101,9 +101,16 @@ class Node:
 
     def reload_from(self, tx: ReadTx) -> None:
         """Do so within a transaction."""
-        self.grants = tx.settings.grants
+        self.grants, self.org = tx.settings.grants, tx.settings.org
         self.key, self.letters = DeviceKey.from_bytes(tx.settings.private_key), tx.settings.letters
         self.first_key = _first_key(tx)
+
+    def load_current_identity(self, tx: ReadTx) -> bool:
+        """Work with the identity that this transaction finds: another process may have become a new device, or a branch."""
+        if tx.settings.letters == self.letters:  # each identity has its own
+            return False
+        self.reload_from(tx)
+        return True
 
     def load_current_forms(self, tx: ReadTx) -> bool:
         """Work with the forms that this transaction finds in force: another process may have taken over new ones."""

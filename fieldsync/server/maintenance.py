@@ -58,4 +58,5 @@ class Maintenance:
 
     def _judge(self, tx: Tx, holder: bytes) -> bool:
         self._lease(tx, holder, LEASE_SECONDS)
+        self._node.load_current_identity(tx)
         return bool(quarantine.judge_due(self._node, tx, quarantine.MOST_AT_REST))

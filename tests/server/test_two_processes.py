@@ -15,8 +15,9 @@ from fieldsync.replica import save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
 from fieldsync.server import administration, enrolment
-from tests.cast import JBL, copy_cast, join_request, open_node, rows
+from tests.cast import JBL, copy_cast, fill, join_request, open_node, rows
 from tests.directly import sync
+from tests.tree import enrol_branch
 
 pytestmark = pytest.mark.parametrize("headquarters_store", ["postgresql"], indirect=True)
 
@@ -125,4 +126,23 @@ def test_serial_numbers_have_no_twins_and_no_gaps(processes: tuple[Node, Node], 
     given = [str(row.doc["serial"]) for row in rows(processes[0]).values() if row.state.type == "statement"]
     assert sorted(given) == [f"LAT-2026-{number}" for number in range(1, 9)]
     for node in laptops:
+        node.close()
+
+
+def test_a_process_knows_what_another_one_attached(processes: tuple[Node, Node], tmp_path: Path) -> None:
+    """One process makes the server a branch, with other letters: the other one gives serials in its new name at once."""
+    plan = administration.ServerPlan(org="Ministry", unit="LAT", address="https://127.0.0.1:9")
+    with processes[0].store.read() as tx:
+        administration.init_server(tmp_path / "top", fill, plan, tx.settings.schema_texts)
+    top, amal = open_node(tmp_path / "top"), open_node(tmp_path / "amal")
+    issue_statement(amal, save.add_record(amal, "household", Changes(set={"location": "Jableh"}), unit=JBL))
+    enrol_branch(top, processes[0], "LAT")
+    before = amal.device
+    sync(amal, processes[1])
+    given = [row.doc["serial"] for row in rows(processes[1]).values() if row.state.type == "statement"]
+    assert given == ["LAT-2026-1"]
+    assert amal.device == before, "she is not told that her device was copied"
+    sync(processes[0], top)
+    assert [(node.letters, node.org) for node in processes] == [("B", "Ministry")] * 2
+    for node in (top, amal):
         node.close()

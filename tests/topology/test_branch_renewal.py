@@ -82,3 +82,31 @@ def test_a_restored_branch_becomes_a_new_device(tree: Tree, times: int, tmp_path
         assert record in rows(tree.nodes["jbl"])
     tree.carry("jbl", "hq", tmp_path / "up.bundle")
     assert rows(tree.nodes["jbl"]).keys() <= rows(tree.nodes["hq"]).keys()
+
+
+def test_another_process_of_a_renewed_branch_goes_on_as_the_new_device(tree: Tree) -> None:
+    """It served before the branch became a new device by a sync of another process; serials and receipts are the new device's."""
+    home = save.add_record(tree.nodes["amal"], "household", Changes(set={"location": "x"}))
+    tree.settle()
+    backups.write_backup(tree.nodes["jbl"], tree.home / "jbl.backup")
+    papers = [statement(tree, "amal", home) for _ in range(2)]
+    issue(tree, "amal", papers[0])
+    tree.sync("amal", "jbl")
+    tree.sync("jbl", "hq")
+    restored(tree, "jbl")
+    serving = open_node(tree.home / "jbl", tree.clock)
+    tree.sync("amal", "jbl")
+    tree.sync("jbl", "hq")
+    assert serving.device != tree.nodes["jbl"].device
+    issue(tree, "amal", papers[1])
+    before = tree.nodes["amal"].device
+    directly.sync(tree.nodes["amal"], serving)
+    assert tree.nodes["amal"].device == before, "she is not told that her device was copied"
+    assert serving.device == tree.nodes["jbl"].device
+    assert serials(tree, "jbl")[papers[1]] is not None
+    serving.close()
+    for _ in range(2):
+        tree.settle()
+    check(tree)
+    assert None not in serials(tree).values()
+    assert integrity.check_integrity(tree.nodes["jbl"]).faults == []
