@@ -16,6 +16,7 @@ from tests.directly import differing, sync
 from tests.offices import Office
 from tests.reports.desk import Desk
 from tests.reports.test_database_tables import compare
+from tests.server.test_two_processes import issue_statement
 
 pytestmark = pytest.mark.parametrize("headquarters_store", ["postgresql"], indirect=True)
 
@@ -67,6 +68,31 @@ def test_laptops_give_what_the_database_lost(people: Cast) -> None:
     with people.hq.store.read() as tx, people.amal.store.read() as mine:
         assert store_epochs.last_epoch_of(mine, mine.servers()[0].id) == tx.settings.epoch
         assert tx.log_head(people.amal.device) == mine.log_head(people.amal.device)
+
+
+def test_serials_go_on_in_a_series_of_their_own(people: Cast) -> None:
+    """The database lost the second serial: no other statement gets it."""
+    home = save.add_record(people.amal, "household", Changes(set={"family_name": "Ahmad"}), unit=JBL)
+    issue_statement(people.amal, home)
+    sync(people.amal, people.hq)
+    sync(people.basim, people.hq)
+    earlier = copy_of_now(people)
+    issue_statement(people.amal, home)
+    sync(people.amal, people.hq)
+    assert serials(people) == ["LAT-2026-1", "LAT-2026-2"]
+    go_back(people, earlier)
+    backups.restore_in_place(people.hq)
+    for _ in range(2):
+        issue_statement(people.basim, home)
+        sync(people.basim, people.hq)
+    with people.hq.store.read() as tx:
+        series = tx.settings.serial_series
+    assert serials(people) == ["LAT-2026-1", f"LAT-2026-{series}-1", f"LAT-2026-{series}-2"]
+
+
+def serials(people: Cast) -> list[str]:
+    """Return the serials that headquarters holds."""
+    return sorted(str(row.doc["serial"]) for row in rows(people.hq).values() if row.state.type == "statement")
 
 
 def test_reports_are_of_the_earlier_time(people: Cast) -> None:

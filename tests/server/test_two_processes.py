@@ -104,10 +104,10 @@ def test_a_laptop_s_push_reaches_two_processes_at_once(processes: tuple[Node, No
         node.close()
 
 
-def issue_statement(node: Node, home: bytes) -> None:
+def issue_statement(node: Node, home: bytes, day: str = "2026-03-01") -> None:
     """Issue a statement about a family: its serial is the server's to give."""
     fields = {
-        "about": home.hex(), "requested_by": "جمعية", "issued_by": "المكتب", "purpose": "income", "body": "نص", "issued_on": "2026-03-01",
+        "about": home.hex(), "requested_by": "جمعية", "issued_by": "المكتب", "purpose": "income", "body": "نص", "issued_on": day,
     }  # fmt: skip
     record = save.add_record(node, "statement", Changes(set=fields))
     for state in ("drafted", "issued"):
@@ -115,16 +115,18 @@ def issue_statement(node: Node, home: bytes) -> None:
 
 
 def test_serial_numbers_have_no_twins_and_no_gaps(processes: tuple[Node, Node], tmp_path: Path) -> None:
-    """Two laptops send statements to two processes at once; each process goes on where the other one was."""
+    """Two laptops send statements of two years to two processes at once; each process goes on where the other one was."""
     laptops = [open_node(tmp_path / name) for name in ("amal", "basim")]
     for _ in range(2):
         for node in laptops:
             home = save.add_record(node, "household", Changes(set={"location": "Jableh"}), unit=JBL)
-            for _ in range(2):
-                issue_statement(node, home)
+            for day in ("2026-03-01", "2025-03-01", "2026-03-02"):
+                issue_statement(node, home, day)
         at_once(*(lambda one=one: sync(*one) for one in zip(laptops, processes, strict=True)))  # type: ignore[misc]
     given = [str(row.doc["serial"]) for row in rows(processes[0]).values() if row.state.type == "statement"]
-    assert sorted(given) == [f"LAT-2026-{number}" for number in range(1, 9)]
+    assert sorted(given) == [
+        f"LAT-{year}-{number}" for year, last in ((2025, 4), (2026, 8)) for number in range(1, last + 1)
+    ]
     for node in laptops:
         node.close()
 
