@@ -22,7 +22,7 @@ from fieldsync.store.contract import ComparedRecord, Document, Progress, block_m
 Opens = Callable[[], AbstractContextManager[Tx]]
 MOST = 60  # records in one block; a larger one is split
 _PART = 2_000
-_KEYS = 2_000_000  # of one transaction: sorted, they touch each page once, and there are as many pages as records
+_KEYS = 1_000_000  # of one transaction, 8 MB: sorted, they touch each page of the table once
 _COMPARED = 500  # in one transaction: others write meanwhile
 _HELD = 20_000  # records whose features are kept while many are compared
 

@@ -12,6 +12,7 @@ from fieldsync.store.sql.device_families import NEXT, SqlDeviceWrites
 
 _grants = msgspec.json.Decoder(tuple[Grant, ...]).decode
 _MOST_NEW = 32_768
+_GATHERED = 2_048  # in one statement: until it ends, SQLite has each page in memory as it was before
 
 
 class SqlCommitWrites(SqlCommitReads, SqlDeviceWrites):
@@ -119,8 +120,11 @@ class SqlCommitWrites(SqlCommitReads, SqlDeviceWrites):
         )
 
     def gather_commits(self, above: int) -> None:
-        if self.sql("SELECT count(*) FROM commit_about_new").fetchone()[0] > above:
-            self.sql("INSERT INTO commit_about SELECT * FROM commit_about_new")
+        count = self.sql("SELECT count(*) FROM commit_about_new").fetchone()[0]
+        if count > above:
+            order = "ORDER BY record, device, seq LIMIT ? OFFSET ?"
+            for start in range(0, count, _GATHERED):
+                self.sql(f"INSERT INTO commit_about SELECT * FROM commit_about_new {order}", (_GATHERED, start))
             self.sql("DELETE FROM commit_about_new")
 
     # --- servers that this node syncs with ---

@@ -7,6 +7,7 @@ from fieldsync import errors
 from fieldsync.crypto import chain
 from fieldsync.store import Store
 from fieldsync.store.contract import SERVERS, KnownServer, PackedPart, PassedReceipt, Receipt, record_key
+from fieldsync.store.sql import commit_log
 from tests.histories import DEVICES, RECORD, World
 from tests.store.contract.support import CASEWORKER, UNITS, Contract, enrol, log, logged, record
 
@@ -40,8 +41,9 @@ class CommitContract(Contract):
         with store.read() as tx:
             assert list(tx.commits_behind(DEVICES[0], 0)) == commits
 
-    def test_commits_are_found_by_record(self, store: Store) -> None:
-        """Before and after new ones are gathered into the large table."""
+    def test_commits_are_found_by_record(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Before and after new ones are gathered into the large table, by several statements."""
+        monkeypatch.setattr(commit_log, "_GATHERED", 3)
         with store.write() as tx:
             amal, basim = log(tx, 0, 1, 2, 1), log(tx, 1, 1)
             for _ in range(2):
