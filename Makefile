@@ -21,9 +21,10 @@ demo: $(READY)
 test: $(READY) lint
 	$(BIN)/python -m pytest -m "not long" $(PARALLEL)
 
-# all that is repeated on PostgreSQL, of which `make test` runs a third
+# all that is repeated on PostgreSQL, of which `make test` runs a part
 test-postgresql: $(READY)
-	FIELDSYNC_TEST_SHARE=all $(BIN)/python -m pytest -m "not long" $(PARALLEL) -k postgresql tests/server tests/reports tests/store
+	FIELDSYNC_TEST_SHARE=all $(BIN)/python -m pytest -m "not long" $(PARALLEL) -k postgresql tests/server tests/reports tests/store \
+		tests/topology tests/casework tests/review
 
 # SEEDS random histories of the whole tree, from seed FROM on; what fails is shrunken and kept in the folder failures
 simulate: $(READY)

@@ -38,7 +38,12 @@ from tests import postgresql, warm
 
 office.register()  # here, and not in conftest.py: random histories, benchmarks and docs use the cast, too
 
-NEW_DATABASE: ContextVar[Callable[[], str | None]] = ContextVar("new_database", default=lambda: None)
+
+def no_database() -> None:
+    """Return no address of a database: the store is to be in a file."""
+
+
+NEW_DATABASE: ContextVar[Callable[[], str | None]] = ContextVar("new_database", default=no_database)
 """Gives the database of a new headquarters; None: its store is a file."""
 SECRET = b"a key file's bytes, 32 of them.."
 JBL, QRD = "LAT/JBL", "LAT/QRD"
@@ -138,11 +143,16 @@ def found_cast(home: Path) -> None:
 
 def copy_cast(template: Path, home: Path) -> None:
     """Copy a cast that stands still."""
-    shutil.copytree(template, home, dirs_exist_ok=True)
-    for folder in home.iterdir():
-        key = unlock(Slots.from_bytes((folder / nodes.SLOTS).read_bytes()))
-        if (database := database_address(folder, key)) is not None:
-            name_database(folder, key, postgresql.copy_database(database))
+    for folder in template.iterdir():
+        copy_node(folder, home / folder.name)
+
+
+def copy_node(folder: Path, target: Path) -> None:
+    """Copy a node that nobody has open, with its database if it has one."""
+    shutil.copytree(folder, target)
+    key = unlock(Slots.from_bytes((target / nodes.SLOTS).read_bytes()))
+    if (database := database_address(target, key)) is not None:
+        name_database(target, key, postgresql.copy_database(database))
 
 
 def move_office(home: Path, port: int) -> None:

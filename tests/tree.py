@@ -4,6 +4,7 @@ import atexit
 import functools
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from fieldsync.server import administration, branch_link, enrolment
 from fieldsync.store.contract import Row
 from fieldsync.wire.protocols import PROTOCOL
 from tests import directly
-from tests.cast import Clock, copy_cast, fill, found_office, join_directly, join_request, open_node, rows
+from tests.cast import NEW_DATABASE, Clock, copy_cast, fill, found_office, join_directly, join_request, open_node, rows
 
 SERVERS = ("hq", "jbl", "qrd", "old")
 ABOVE = {"old": "jbl", "jbl": "hq", "qrd": "hq"}  # from the leaves up
@@ -72,7 +73,8 @@ def office_texts(home: Path) -> dict[str, str]:
 
 
 @functools.cache
-def _template() -> Path:
+def _template(_store: Callable[[], str | None]) -> Path:
+    """Return a folder with the tree, whose headquarters keep their store in a file or, now, in PostgreSQL."""
     home = Path(tempfile.mkdtemp(prefix="fieldsync-tree-"))
     atexit.register(shutil.rmtree, home)
     found_tree(home)
@@ -84,7 +86,7 @@ class Tree:
 
     def __init__(self) -> None:
         self.home = Path(tempfile.mkdtemp(prefix="fieldsync-"))
-        copy_cast(_template(), self.home)
+        copy_cast(_template(NEW_DATABASE.get()), self.home)
         self.clock = Clock()
         self.nodes = {name: open_node(self.home / name, self.clock) for name in (*SERVERS, *HOME)}
 

@@ -9,15 +9,17 @@ from fieldsync.replica import save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
 from tests import cast, directly
+from tests.both_stores import headquarters_in
 from tests.casework import sharing_cast as stage
 from tests.casework.sharing_cast import PARTNERS
 
 
 @pytest.fixture(name="template", scope="session")
-def sharing_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def sharing_template(headquarters_store: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with the cast and two partners, never opened again."""
     home = tmp_path_factory.mktemp("partners")
-    found(home)
+    with headquarters_in(headquarters_store):
+        found(home)
     return home
 
 

@@ -1,6 +1,5 @@
 """Devices, their copies and successors, for the tests of device families."""
 
-import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -12,7 +11,7 @@ from fieldsync.replica.node import Node
 from fieldsync.store.contract import Device
 from fieldsync.topology import device_renewal
 from fieldsync.wire.messages import RenewRequest
-from tests.cast import JBL, open_node
+from tests.cast import JBL, copy_node, open_node
 from tests.conftest import Cast
 from tests.tree import Tree
 
@@ -49,7 +48,7 @@ def mint(server: Node, old: DeviceKey) -> DeviceKey:
 def cloned(people: Cast, name: str) -> Node:
     """Copy a laptop's disk, and open the copy."""
     getattr(people, name).close()
-    shutil.copytree(people.home / name, people.home / f"copy of {name}")
+    copy_node(people.home / name, people.home / f"copy of {name}")
     setattr(people, name, people.open(name))
     return open_node(people.home / f"copy of {name}", people.clock)
 

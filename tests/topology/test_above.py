@@ -33,6 +33,8 @@ from tests.casework.sharing_cast import ALBIR
 from tests.cast import JBL, QRD, Clock
 from tests.scale import SCALE
 
+# who sees what is the same on both stores, and the random histories take longest
+pytestmark = pytest.mark.parametrize("headquarters_store", ["file"], indirect=True)
 HOME = "LAT/JBL/DAR"
 OPERATORS = {"dalia": ("caseworker", HOME), "dani": ("supervisor", HOME), "huda": ("partner", ALBIR)}
 """Three ways in which the people of a home may have a laptop."""

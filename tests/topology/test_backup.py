@@ -1,7 +1,6 @@
 """Restored and cloned stores: detected at the next contact, they become new devices; nothing is lost or duplicated."""
 
 import random
-import shutil
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ from fieldsync.replica.node import Node
 from fieldsync.review import decisions
 from fieldsync.server import administration
 from tests import directly
-from tests.cast import JBL, open_node, rows
+from tests.cast import JBL, copy_node, open_node, rows
 from tests.conftest import Cast
 from tests.scale import LONG
 
@@ -31,7 +30,7 @@ def image(people: Cast, name: str) -> Path:
     node: Node = getattr(people, name)
     node.close()
     kept = people.home / f"{name} {random.getrandbits(64):x}"
-    shutil.copytree(people.home / name, kept)
+    copy_node(people.home / name, kept)
     setattr(people, name, people.open(name))
     return kept
 
@@ -242,7 +241,7 @@ class Story:
         home = one.node.home
         one.node.close()
         kept = self.people.home / f"image {len(self.images)}"
-        shutil.copytree(home, kept)
+        copy_node(home, kept)
         one.node = self.open(home)
         self.images.append((kept, dict(one.unsent)))
 
@@ -256,7 +255,7 @@ class Story:
         """Put an image on Samar's first laptop, or on another computer."""
         kept, unsent = self.chance.choice(self.images)
         home = self.people.home / f"copy {len(self.copies)}"
-        shutil.copytree(kept, home)
+        copy_node(kept, home)
         node = self.open(home)
         if beside:
             self.computers.append(Computer(node, dict(unsent)))

@@ -1,6 +1,5 @@
 """Device families: one copy continues, further ones are pending; revoking locks them all; a state only rises."""
 
-import shutil
 from pathlib import Path
 
 import msgspec
@@ -22,7 +21,7 @@ from fieldsync.wire.frames import FrameCodec, FrameKind
 from fieldsync.wire.messages import Enrolment, RenewRequest
 from fieldsync.wire.protocols import PROTOCOL
 from tests import directly
-from tests.cast import JBL, join_request, open_node, rows
+from tests.cast import JBL, copy_node, join_request, open_node, rows
 from tests.conftest import Cast
 from tests.topology.families import cloned, fresh_tree, household, known, mint, successor
 from tests.tree import Tree
@@ -238,7 +237,7 @@ def test_copies_of_a_moved_caseworker_are_pending_at_headquarters(tree: Tree, he
     tree.settle()
     old = tree.nodes["amal"].device
     tree.nodes["amal"].close()
-    shutil.copytree(tree.home / "amal", tree.home / "copy")
+    copy_node(tree.home / "amal", tree.home / "copy")
     amal = tree.nodes["amal"] = open_node(tree.home / "amal", tree.clock)
     copy = tree.nodes["copy"] = open_node(tree.home / "copy", tree.clock)
     household(amal, "first")
@@ -312,7 +311,7 @@ def test_a_branch_applies_quarantined_work_after_approval(tree: Tree) -> None:
     jbl = tree.nodes["jbl"]
     tree.settle()
     tree.nodes["amal"].close()
-    shutil.copytree(tree.home / "amal", tree.home / "copy")
+    copy_node(tree.home / "amal", tree.home / "copy")
     amal = tree.nodes["amal"] = open_node(tree.home / "amal", tree.clock)
     copy = tree.nodes["copy"] = open_node(tree.home / "copy", tree.clock)
     household(amal, "first")

@@ -1,6 +1,5 @@
 """Forked devices: two copies of a laptop sync with two servers; both copies' work is kept, once, everywhere."""
 
-import shutil
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
@@ -13,7 +12,7 @@ from fieldsync.replica import save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
 from tests import directly
-from tests.cast import open_node, rows
+from tests.cast import copy_node, open_node, rows
 from tests.scale import SCALE
 from tests.tree import Tree
 
@@ -21,7 +20,7 @@ from tests.tree import Tree
 def cloned(tree: Tree, name: str = "amal") -> Node:
     """Copy a laptop's disk."""
     tree.nodes[name].close()
-    shutil.copytree(tree.home / name, tree.home / "copy")
+    copy_node(tree.home / name, tree.home / "copy")
     tree.nodes[name] = open_node(tree.home / name, tree.clock)
     copy = tree.nodes["copy"] = open_node(tree.home / "copy", tree.clock)
     return copy

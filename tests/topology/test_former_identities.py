@@ -28,7 +28,7 @@ from fieldsync.wire.messages import Former, Peer
 from fieldsync.wire.protocols import PROTOCOL
 from fieldsync.wire.row_batches import pack_commits
 from tests import directly
-from tests.cast import JBL, QRD, join_request, open_node, rows, unlock
+from tests.cast import JBL, QRD, copy_node, join_request, open_node, rows, unlock
 from tests.conftest import Cast
 from tests.replica.test_transfer import move
 from tests.topology.test_backup import equal, family, image
@@ -40,7 +40,7 @@ def put_back(people: Cast, kept: Path) -> Node:
     """Put the headquarters back to an image of its disk."""
     people.hq.close()
     shutil.rmtree(people.home / "hq")
-    shutil.copytree(kept, people.home / "hq")
+    copy_node(kept, people.home / "hq")
     people.hq = people.open("hq")
     return people.hq
 
@@ -85,7 +85,7 @@ class Story:
         directly.sync(people.amal, people.hq)
         people.hq.close()
         kept = people.home / "hq kept"
-        shutil.copytree(people.home / "hq", kept)
+        copy_node(people.home / "hq", kept)
         people.hq = people.open("hq")
         self.made = {self.home, family(people.amal, "أحمد", location="sent after it")}
         save.edit_record(people.amal, self.home, Changes(set={"location": "edited after it"}))

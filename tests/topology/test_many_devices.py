@@ -13,6 +13,8 @@ from tests import directly
 from tests.cast import open_node
 from tests.tree import found_tree
 
+# SQLite counts its steps
+pytestmark = pytest.mark.parametrize("headquarters_store", ["file"], indirect=True)
 FEW, MANY = 20, 500
 
 

@@ -1,7 +1,6 @@
 """Copies of laptops whose person changed units: earlier work counts, and withdrawn grants stay withdrawn."""
 
 import contextlib
-import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -18,7 +17,7 @@ from fieldsync.wire import messages
 from fieldsync.wire.messages import Enrolment
 from tests import directly
 from tests.authority.test_revocations import pretend, reasons
-from tests.cast import JBL, open_node, rows, unlock
+from tests.cast import JBL, copy_node, open_node, rows, unlock
 from tests.conftest import Cast
 from tests.replica.test_transfer import move
 from tests.topology.test_device_families import mint
@@ -60,7 +59,7 @@ def clone(tree: Tree, name: str) -> Node:
     """Put a copy of a laptop's disk into another computer; it is `NAME's clone`."""
     tree.nodes[name].close()
     folder = tree.home / f"{name}'s clone"
-    shutil.copytree(tree.home / name, folder)
+    copy_node(tree.home / name, folder)
     tree.nodes[name] = open_node(tree.home / name, tree.clock)
     copy = tree.nodes[f"{name}'s clone"] = open_node(folder, tree.clock)
     return copy
@@ -109,7 +108,7 @@ def test_a_clone_s_pending_commits_count_at_headquarters(people: Cast) -> None:
     household(amal)
     directly.sync(amal, hq)
     amal.close()
-    shutil.copytree(people.home / "amal", people.home / "copy")
+    copy_node(people.home / "amal", people.home / "copy")
     amal = people.amal = people.open("amal")
     copy = open_node(people.home / "copy", people.clock)
     try:

@@ -7,7 +7,7 @@ from fieldsync.authority import integrity
 from fieldsync.replica import save
 from fieldsync.replica.changes import Changes
 from tests import directly, kills, warm
-from tests.cast import JBL, rows
+from tests.cast import JBL, copy_node, rows
 from tests.offices import Office
 from tests.scale import LONG
 
@@ -21,7 +21,7 @@ def test_a_killed_renewal_is_completed_by_the_next_sync(own_office: Office) -> N
     case = save.add_record(office["amal"], "case", Changes(count={"reopen_count": 1}), unit=JBL)
     office.sync("amal")
     office.shut("amal")
-    shutil.copytree(office.home / "amal", office.home / "clone")
+    copy_node(office.home / "amal", office.home / "clone")
     for name, count in (("amal", 10), ("clone", 100)):
         for _ in range(2):
             save.add_record(office[name], "household", Changes(set={"family_name": name}))
@@ -33,14 +33,14 @@ def test_a_killed_renewal_is_completed_by_the_next_sync(own_office: Office) -> N
         office.shut(name)
     office.server.stop()
     for name in names:
-        shutil.copytree(office.home / name, office.home / "before" / name)
+        copy_node(office.home / name, office.home / "before" / name)
 
     def as_before() -> None:
         if office.server.running:
             office.server.kill()
         for name in names:
             shutil.rmtree(office.home / name)
-            shutil.copytree(office.home / "before" / name, office.home / name)
+            copy_node(office.home / "before" / name, office.home / name)
         office.server.start()
 
     def start() -> warm.Process:

@@ -18,7 +18,7 @@ from fieldsync.store import ReadTx, Tx
 from fieldsync.topology import backups, store_epochs
 from fieldsync.wire.messages import Forms
 from tests import directly
-from tests.cast import open_node, rows, unlock
+from tests.cast import copy_node, open_node, rows, unlock
 from tests.conftest import Cast
 from tests.formbook import Book
 from tests.topology.test_backup import equal, family
@@ -37,7 +37,7 @@ def put_back(people: Cast, request: pytest.FixtureRequest) -> Callable[[], Again
             backups.write_backup(people.hq, file)
         else:
             people.hq.close()
-            shutil.copytree(people.home / "hq", folder)
+            copy_node(people.home / "hq", folder)
             people.hq = people.open("hq")
 
         def back() -> Node:
@@ -46,7 +46,7 @@ def put_back(people: Cast, request: pytest.FixtureRequest) -> Callable[[], Again
             if request.param == "restore":
                 backups.restore_backup(file, home, unlock)
             else:
-                shutil.copytree(folder, home)
+                copy_node(folder, home)
             people.hq = open_node(home, people.clock)
             return people.hq
 
@@ -103,7 +103,7 @@ def test_a_laptop_detects_a_restore_hidden_by_new_arrivals(people: Cast) -> None
     """Basim's family takes the lost one's sequence number before Samar syncs: her laptop keeps its records."""
     folder = people.home / "hq as it was"
     people.hq.close()
-    shutil.copytree(people.home / "hq", folder)
+    copy_node(people.home / "hq", folder)
     people.hq = people.open("hq")
     lost = family(people.amal, "محمد", location="only here")
     directly.sync(people.amal, people.hq)
@@ -137,7 +137,7 @@ def test_a_branch_detects_a_restore_hidden_by_new_arrivals(way: str, tmp_path: P
         tree.sync("dima", "hq")
         night()
         tree.nodes["hq"].close()
-        shutil.copytree(tree.home / "hq", tree.home / "hq as it was")
+        copy_node(tree.home / "hq", tree.home / "hq as it was")
         tree.nodes["hq"] = open_node(tree.home / "hq", tree.clock)
         save.edit_record(amal, home, Changes(set={"location": "second"}))
         tree.sync("amal", "jbl")
@@ -176,7 +176,7 @@ def test_a_branch_detects_a_second_restore_within_the_hour() -> None:
             tree.sync("amal", "jbl")
             tree.sync("jbl", "hq")
         hq.close()
-        shutil.copytree(tree.home / "hq", tree.home / "hq as it was")
+        copy_node(tree.home / "hq", tree.home / "hq as it was")
         tree.nodes["hq"] = open_node(tree.home / "hq", tree.clock)
         save.edit_record(amal, home, Changes(set={"location": "second"}))
         tree.sync("amal", "jbl")
@@ -353,7 +353,7 @@ def test_a_branch_does_not_forward_lost_forms(tmp_path: Path) -> None:
         hq, jbl, amal, basim = (tree.nodes[name] for name in ("hq", "jbl", "amal", "basim"))
         tree.settle()
         hq.close()
-        shutil.copytree(tree.home / "hq", tmp_path / "hq")
+        copy_node(tree.home / "hq", tmp_path / "hq")
         hq = open_node(tree.home / "hq", tree.clock)
         lost, book = Book(), Book()
         lost.add("text")

@@ -1,6 +1,5 @@
 """Restores combined with revocations or changes of unit: delivered commits are accepted again, refused ones go everywhere."""
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from fieldsync.wire import messages
 from fieldsync.wire.frames import FrameCodec
 from fieldsync.wire.protocols import PROTOCOL
 from tests import directly
-from tests.cast import QRD, open_node, rows
+from tests.cast import QRD, copy_node, open_node, rows
 from tests.topology.test_backup import family
 from tests.tree import Tree
 
@@ -35,7 +34,7 @@ def keep(tree: Tree, name: str) -> Callable[[], Node]:
     """Copy a node's files; what is returned puts them back."""
     kept: Path = tree.home / f"{name} as it was"
     tree.nodes[name].close()
-    shutil.copytree(tree.home / name, kept)
+    copy_node(tree.home / name, kept)
     tree.nodes[name] = open_node(tree.home / name, tree.clock)
 
     def back() -> Node:

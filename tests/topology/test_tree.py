@@ -1,7 +1,6 @@
 """A tree of servers: headquarters, two branches, a third below one of them, and five laptops end equal after random histories."""
 
 import hashlib
-import shutil
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,7 +18,7 @@ from fieldsync.server import device_locks
 from fieldsync.topology import backups
 from fieldsync.wire import messages
 from tests import directly
-from tests.cast import join_directly, open_node, rows, unlock
+from tests.cast import copy_node, join_directly, open_node, rows, unlock
 from tests.scale import SCALE
 from tests.tree import ABOVE, BRANCHES, HOME, SERVERS, Tree, check, seen
 
@@ -171,7 +170,7 @@ def test_a_forked_laptop_does_not_block_its_branch() -> None:
         record = save.add_record(tree.nodes["amal"], "household", Changes(set={"location": "جبلة"}))
         tree.settle()
         tree.nodes["amal"].close()
-        shutil.copytree(tree.home / "amal", tree.home / "copy")
+        copy_node(tree.home / "amal", tree.home / "copy")
         amal = tree.nodes["amal"] = open_node(tree.home / "amal", tree.clock)
         copy = tree.nodes["copy"] = open_node(tree.home / "copy", tree.clock)
         old = amal.device

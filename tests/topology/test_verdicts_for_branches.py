@@ -1,6 +1,5 @@
 """Verdicts for a branch: it learns all verdicts on its own units' commits and none on others'."""
 
-import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -12,7 +11,7 @@ from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
 from fieldsync.server import administration, device_locks
 from tests import directly
-from tests.cast import open_node
+from tests.cast import copy_node, open_node
 from tests.conftest import Cast
 from tests.server.test_permits import tamper
 from tests.topology.test_branch_claims import meets
@@ -83,7 +82,7 @@ def test_verdicts_of_a_restored_headquarters_arrive_again(people: Cast) -> None:
     """It refused three of Amal's saves, is restored to before that and refuses them again: she gets all of them, and the next."""
     hq, amal = people.hq, people.amal
     hq.close()
-    shutil.copytree(people.home / "hq", people.home / "hq as it was")
+    copy_node(people.home / "hq", people.home / "hq as it was")
     people.hq = hq = people.open("hq")
     for _ in range(3):
         overstep(amal, JBL, QRD)
@@ -104,7 +103,7 @@ def test_revocations_of_a_restored_headquarters_arrive_after_any_interruption(tr
     """The connection breaks while headquarters reports its restore: Jableh still learns of Amal's revocation."""
     hq, jbl, amal, samar = (tree.nodes[name] for name in ("hq", "jbl", "amal", "samar"))
     hq.close()
-    shutil.copytree(tree.home / "hq", tree.home / "hq before")
+    copy_node(tree.home / "hq", tree.home / "hq before")
     tree.nodes["hq"] = hq = open_node(tree.home / "hq", tree.clock)
     for role in ("supervisor", "caseworker") * 3:
         tree.clock.tick()
