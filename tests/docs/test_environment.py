@@ -46,6 +46,7 @@ OWN = {
     "server/event_log.py": "writes what threads of a running server raise",
     "server/execution.py": "what ServerApp takes where it is handed nothing else",
     "server/http_server.py": "the TLS library reads its key from a file",
+    "server/shared_levels.py": "a table for processes of this computer",
     "server/shared_metrics.py": "a folder for processes of this computer",
     "server/worker_processes.py": "looks after processes of this computer",
     "store/sqlite/encryption.py": "finds out what an I/O error of the disk means",
