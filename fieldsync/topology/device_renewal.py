@@ -100,9 +100,9 @@ def sync_or_renew(talk: ServerExchange) -> RenewedDevice | None:
             if not left:
                 raise
         told = renew_device(talk)
-        if done is not None:
+        if told is not None and done is not None:
             told = RenewedDevice(told.device, told.carried + done.carried, done.codes | told.codes)
-        done = told
+        done = told or done
     tally.commits = sent
     return done
 
@@ -128,15 +128,17 @@ def note_copy(node: Node, tx: Tx, states: "Sequence[State]") -> None:
         tx.settings.restored = True
 
 
-def renew_device(talk: ServerExchange) -> RenewedDevice:
-    """Become a new device.
+def renew_device(talk: ServerExchange) -> RenewedDevice | None:
+    """Become a new device; None where another process's sync has made this store one meanwhile.
 
     Pending commits go to a shared successor: every copy with the same pending commits derives the same device and the same commits,
     so that each is present once. Nobody continues as the shared successor; the next turn makes a device of this store's own.
     """
     node = talk.node
     with node.store.read() as tx:
-        me = tx.device(node.device)
+        node.load_current_identity(tx)
+        old = node.device
+        me = tx.device(old)
         assert me is not None
     low, high = 0, me.head + 1
     while high > low + 1:
@@ -145,6 +147,8 @@ def renew_device(talk: ServerExchange) -> RenewedDevice:
         low = max(low, _request_renewal(talk, None, seqs).common)
         high = min((seq for seq in seqs if seq > low), default=low + 1)
     with node.store.write() as tx:
+        if _is_renewed(talk, tx, old):
+            return None
         after, private = _last_shared(tx, node, talk.server.id, low), tx.settings.renewing_key
         known_above = {one for one, *_ in tx.peer_settings(talk.server.id).servers_above}
         elsewhere = [seq for one, seq, _ in tx.receipts(node.device) if seq > low and one not in known_above]
@@ -154,6 +158,8 @@ def renew_device(talk: ServerExchange) -> RenewedDevice:
         tx.settings.renewing_key = key.to_bytes()
     answer = _request_renewal(talk, key, [low, *sorted(elsewhere)[-1:]])
     with node.store.write() as tx:
+        if _is_renewed(talk, tx, old):
+            return None
         told = _become_device(node, tx, key, answer.letters, after)
         talk.client.carries = True
         tx.settings.restored = bool(told.carried)
@@ -161,6 +167,13 @@ def renew_device(talk: ServerExchange) -> RenewedDevice:
     node.reload_identity()
     talk.nonce = answer.nonce
     return told
+
+
+def _is_renewed(talk: ServerExchange, tx: ReadTx, old: bytes) -> bool:
+    """Work with the identity that the store has by now, and return whether that is another than this one."""
+    talk.node.load_current_identity(tx)
+    talk.client.carries |= talk.node.device != old
+    return talk.node.device != old
 
 
 def _request_renewal(talk: ServerExchange, key: DeviceKey | None, seqs: list[int]) -> RenewAnswer:

@@ -1,16 +1,21 @@
 """Forked devices: two copies of a laptop sync with two servers; both copies' work is kept, once, everywhere."""
 
+from collections.abc import Iterator
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fieldsync import errors
 from fieldsync.authority import integrity
 from fieldsync.core.state import canonical_bytes
+from fieldsync.crypto.keys import DeviceKey
 from fieldsync.replica import save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
+from fieldsync.topology import device_renewal
+from fieldsync.wire import routes
 from tests import directly
 from tests.cast import copy_node, open_node, rows
 from tests.scale import SCALE
@@ -51,6 +56,50 @@ def alike(tree: Tree, name: str = "amal") -> None:
         assert directly.differing(node, hq) == []
         for record, row in rows(node).items():
             assert canonical_bytes(row.state) == canonical_bytes(held[record].state)
+
+
+class Beside(directly.Direct):
+    """A laptop's sync, during which another process syncs the same store: just before the renewal's request of this number."""
+
+    def __init__(self, node: Node, hq: Node, other: Node, number: int) -> None:
+        super().__init__(node, hq)
+        self.other, self.number = other, number
+
+    def send_request(self, name: str, *rest: Any) -> Iterator[Any]:
+        """Pass a request, or have the other process sync first."""
+        self.number -= name == routes.RENEW
+        if self.number == 0:
+            self.number = -1
+            directly.sync(self.other, self.hq)
+        yield from super().send_request(name, *rest)
+
+
+@pytest.mark.parametrize("number", [1, 2])
+@pytest.mark.parametrize("unsent", [0, 2])
+def test_two_syncs_of_a_copy_at_once_make_one_device(number: int, unsent: int) -> None:
+    """Both find that the store is a copy; the slower one goes on as what the other made of it, and nobody has to approve anything."""
+    tree = Tree()
+    try:
+        save.add_record(tree.nodes["amal"], "household", Changes(set={"location": "جبلة"}))
+        tree.settle()
+        copy, jbl = cloned(tree), tree.nodes["jbl"]
+        save.add_record(tree.nodes["amal"], "household", Changes(set={"location": "بانياس"}))
+        tree.sync("amal", "jbl")
+        made = [save.add_record(copy, "household", Changes(set={"location": "القدموس"})) for _ in range(unsent)]
+        other = open_node(tree.home / "copy", tree.clock)
+        device_renewal.sync_or_renew(Beside(copy, jbl, other, number))
+        tree.sync("copy", "jbl")
+        with copy.store.read() as tx:
+            assert copy.device == other.device == DeviceKey.from_bytes(tx.settings.private_key).device
+        with jbl.store.read() as tx:
+            assert [one for one in tx.devices() if one.pending] == []
+            assert all(not tx.refusals(one.id) for one in tx.devices())
+        assert rows(jbl).keys() >= {*made}
+        for node in (copy, jbl):
+            assert integrity.check_integrity(node).faults == []
+        other.close()
+    finally:
+        tree.close()
 
 
 def test_values_of_both_copies_go_to_review() -> None:
