@@ -9,6 +9,7 @@ from tests.model.operations import Arguments, operation
 from tests.model.world import Broken, World
 
 UNDONE = {
+    12: ("DROP TABLE trust_entry", "DROP TABLE trust_proposal"),
     11: ("DROP TABLE lease",),
     10: (
         "DROP TABLE contacted",

@@ -76,6 +76,7 @@ from fieldsync.store.contract.reports import (
 from fieldsync.store.contract.servers import Cursor, KnownServer, PassedReceipt, Receipt, ServerReads, ServerWrites
 from fieldsync.store.contract.settings import SettingReads, SettingWrites
 from fieldsync.store.contract.store import ReadTx, Store, Tx
+from fieldsync.store.contract.trust import TrustEntry, TrustProposal, TrustReads, TrustWrites
 
 __all__ = [
     "DEVICE_STATES",
@@ -154,6 +155,10 @@ __all__ = [
     "SharedPart",
     "StatedChange",
     "Store",
+    "TrustEntry",
+    "TrustProposal",
+    "TrustReads",
+    "TrustWrites",
     "Tx",
     "UncomparedCounts",
     "WaitKey",

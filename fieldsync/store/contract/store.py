@@ -19,6 +19,7 @@ from fieldsync.store.contract.records import RecordReads, RecordWrites
 from fieldsync.store.contract.reports import ReportReader, ReportReads, ReportView, ReportWrites
 from fieldsync.store.contract.servers import ServerReads, ServerWrites
 from fieldsync.store.contract.settings import SettingReads, SettingWrites
+from fieldsync.store.contract.trust import TrustReads, TrustWrites
 
 
 class ReadTx(
@@ -34,6 +35,7 @@ class ReadTx(
     DuplicateReads,
     QuarantineReads,
     ReportReads,
+    TrustReads,
     Protocol,
 ):
     """A reading transaction."""
@@ -53,6 +55,7 @@ class Tx(
     DuplicateWrites,
     QuarantineWrites,
     ReportWrites,
+    TrustWrites,
     ReadTx,
     Protocol,
 ):

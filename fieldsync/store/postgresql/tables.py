@@ -167,6 +167,16 @@ TABLES = (
     f"""CREATE TABLE invite (
         id bytea PRIMARY KEY, secret bytea NOT NULL, person {_TEXT} NOT NULL, grants {_TEXT} NOT NULL,
         expires bigint NOT NULL, used bigint, device bytea)""",
+    f"""CREATE TABLE trust_entry (
+        number bigint PRIMARY KEY, kind bigint NOT NULL, subject bytea NOT NULL, hash bytea NOT NULL, at bigint NOT NULL,
+        refused {_TEXT} NOT NULL, entry bytea NOT NULL, signature bytea NOT NULL, signers bytea NOT NULL,
+        invite bytea NOT NULL, copy_of bytea NOT NULL, pending bigint NOT NULL, action {_TEXT} NOT NULL)""",
+    "CREATE INDEX trust_entry_by_subject ON trust_entry (kind, subject, number)",
+    "CREATE INDEX trust_entry_by_kind ON trust_entry (kind, number)",
+    "CREATE INDEX trust_entry_by_invite ON trust_entry (invite) WHERE invite <> ''",
+    "CREATE INDEX trust_entry_by_original ON trust_entry (copy_of) WHERE copy_of <> ''",
+    "CREATE INDEX trust_entry_by_action ON trust_entry (action, at) WHERE action <> ''",
+    "CREATE TABLE trust_proposal (hash bytea PRIMARY KEY, proposal bytea NOT NULL, at bigint NOT NULL)",
     f"CREATE TABLE peer (id bytea PRIMARY KEY, age {_TEXT}, hello bytea)",
     "CREATE INDEX peer_with_hello ON peer (id) WHERE hello IS NOT NULL",
     """CREATE TABLE bundle (

@@ -24,6 +24,7 @@ from fieldsync.store.sql.interning import NumberCache
 from fieldsync.store.sql.issued_reports import SqlIssueReads, SqlIssueWrites
 from fieldsync.store.sql.record_writes import SqlRecordReads
 from fieldsync.store.sql.rollback_actions import SqlRollbackActions
+from fieldsync.store.sql.trust_register import SqlTrustReads, SqlTrustWrites
 
 
 class StoreContext(NamedTuple):
@@ -37,7 +38,7 @@ class StoreContext(NamedTuple):
 
 class PostgresReadTx(
     PostgresAreaReads, SqlRecordReads, PostgresSearchReads, SqlForkReads, SqlDeviceListReads, SqlCommitReads, SqlBundleReads, SqlIssueReads,
-    PostgresReportTableReads, SqlHouseholdReads,
+    PostgresReportTableReads, SqlHouseholdReads, SqlTrustReads,
 ):  # fmt: skip
     """A reading transaction."""
 
@@ -58,7 +59,7 @@ class PostgresReadTx(
 class PostgresTx(
     SqlRollbackActions,
     PostgresAreaWrites, PostgresSearchWrites, SqlForkWrites, SqlCommitWrites, SqlDeviceListWrites, SqlBundleWrites, SqlIssueWrites,
-    PostgresReportTableWrites, PostgresReadTx,
+    PostgresReportTableWrites, SqlTrustWrites, PostgresReadTx,
 ):  # fmt: skip
     """A writing transaction."""
 

@@ -18,6 +18,7 @@ from fieldsync.store.sql.interning import NumberCache
 from fieldsync.store.sql.issued_reports import SqlIssueReads, SqlIssueWrites
 from fieldsync.store.sql.record_writes import SqlRecordReads
 from fieldsync.store.sql.rollback_actions import SqlRollbackActions
+from fieldsync.store.sql.trust_register import SqlTrustReads, SqlTrustWrites
 from fieldsync.store.sqlite import encryption, migrations
 from fieldsync.store.sqlite.dialect import SQLITE
 from fieldsync.store.sqlite.full_text import SqliteSearchReads, SqliteSearchWrites
@@ -43,6 +44,7 @@ class SqliteReadTx(
     SqlIssueReads,
     SqliteReportTableReads,
     SqlHouseholdReads,
+    SqlTrustReads,
 ):
     """A reading transaction."""
 
@@ -57,6 +59,7 @@ class SqliteTx(
     SqlDeviceListWrites,
     SqlBundleWrites,
     SqlIssueWrites,
+    SqlTrustWrites,
     SqliteReportTableWrites,
     SqliteReadTx,
 ):

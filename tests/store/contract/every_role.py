@@ -15,6 +15,7 @@ from tests.store.contract.leases import LeaseContract
 from tests.store.contract.quarantine import QuarantineContract
 from tests.store.contract.records import RecordContract
 from tests.store.contract.transactions import SettingContract, TransactionContract
+from tests.store.contract.trust import TrustContract
 
 NOT_HERE = {
     "save_rows": "by replica.apply, in every test that puts a record",
@@ -24,7 +25,7 @@ NOT_HERE = {
 
 class StoreContract(
     TransactionContract, SettingContract, RecordContract, ChannelContract, ProjectionContract, CommitContract, ServerContract,
-    BundleContract, DeviceContract, DeviceListContract, LeaseContract, AuthorityContract, DuplicateContract, QuarantineContract, ReportContract,
+    BundleContract, DeviceContract, DeviceListContract, LeaseContract, AuthorityContract, DuplicateContract, QuarantineContract, ReportContract, TrustContract,
 ):  # fmt: skip
     """All roles."""
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import sqlite_utils
 
-LATEST = 11
+LATEST = 12
 
 
 def bring_up_to_date(db: "sqlite_utils.Database") -> None:
@@ -24,6 +24,7 @@ def bring_up_to_date(db: "sqlite_utils.Database") -> None:
         m0009_contacts,
         m0010_device_lists,
         m0011_leases,
+        m0012_trust_register,
     )
 
     steps = Migrations("fieldsync")
@@ -38,5 +39,6 @@ def bring_up_to_date(db: "sqlite_utils.Database") -> None:
     steps(name="0009_contacts")(m0009_contacts.apply)
     steps(name="0010_device_lists")(m0010_device_lists.apply)
     steps(name="0011_leases")(m0011_leases.apply)
+    steps(name="0012_trust_register")(m0012_trust_register.apply)
     steps.apply(db)
     db.execute(f"PRAGMA user_version = {LATEST}")
