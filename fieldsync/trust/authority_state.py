@@ -3,7 +3,7 @@
 Folded from the register's entries of kind AUTHORITY, of which there are few: `fold_authority`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -193,15 +193,22 @@ def begin_authority(first: Registered) -> AuthorityState:
     return state
 
 
-def fold_authority(entries: Sequence[Registered], now: int) -> AuthorityState:
+def voids_of(entries: Sequence[Registered]) -> dict[bytes, int]:
+    """Return from which number on signatures of admin keys are void, by the recovery key's entries among all of kind AUTHORITY."""
+    voids: dict[bytes, int] = {}
+    for one in entries:
+        if isinstance(one.body, Voiding):
+            voids[one.body.key] = min(one.body.start, voids.get(one.body.key, one.body.start))
+    return voids
+
+
+def fold_authority(entries: Sequence[Registered], now: int, voids: Mapping[bytes, int]) -> AuthorityState:
     """Return the state behind registered entries of kind AUTHORITY, the founding first, at a time (milliseconds).
 
-    Whatever the recovery key voids is left out from the beginning, with all that rests on it.
+    What is void, also by later entries, is left out from the beginning, with all that rests on it.
     """
     state = begin_authority(entries[0])
-    for one in entries[1:]:
-        if isinstance(one.body, Voiding) and state.recovery in one.signers:
-            state.voids[one.body.key] = min(one.body.start, state.voids.get(one.body.key, one.body.start))
+    state.voids.update(voids)
     for one in entries[1:]:
         state.pass_time(one.at)
         if state.refusal_reason(one.number, one.body, one.signers) is None:

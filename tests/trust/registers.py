@@ -2,9 +2,9 @@
 
 from collections import Counter
 
-from fieldsync.crypto.keys import DeviceKey, device_id
-from fieldsync.trust import entries, rules
-from fieldsync.trust.authority_state import AuthorityState, Registered, fold_authority
+from fieldsync.crypto.keys import DeviceKey
+from fieldsync.trust import entries
+from fieldsync.trust.authority_state import AuthorityState, Registered
 from fieldsync.trust.bodies import (
     NOTHING,
     REVOKE,
@@ -17,6 +17,7 @@ from fieldsync.trust.bodies import (
     subject_of,
 )
 from fieldsync.trust.entries import Entry, Proposal
+from fieldsync.trust.register_view import RegisterView
 
 DAY = 24 * 60 * 60 * 1000
 
@@ -42,13 +43,14 @@ class MemoryRegister:
         self.organisation = self.found[0].hash
 
     @property
+    def view(self) -> RegisterView:
+        """The register now."""
+        return RegisterView(self, self.now)
+
+    @property
     def state(self) -> AuthorityState:
         """Who may authorise what, now."""
-        return self.at(self.now)
-
-    def at(self, now: int) -> AuthorityState:
-        """Who may authorise what at a time."""
-        return fold_authority([one for one in self.found if kind_of(one.body) is Kind.AUTHORITY], now)
+        return self.view.state
 
     def propose(self, body: Body, *names: str) -> str | None:
         """Order a body signed by these people, registered or refused; return the reason of a refusal."""
@@ -58,7 +60,7 @@ class MemoryRegister:
         """Order a proposal."""
         signers = entries.signers_of(self.organisation, proposal)
         found = Registered(len(self.signed), self.now, b"", entries.decode_body(proposal.body), signers)
-        reason = rules.refusal_reason(self.state, self, found)
+        reason = self.view.refusal_reason(found)
         self._append(proposal, reason or "")
         return reason
 
@@ -79,39 +81,25 @@ class MemoryRegister:
 
     def last(self, kind: Kind, subject: bytes) -> bytes:
         """Return the hash of the last registered entry about a subject, for `replaces`."""
-        entry = self.current_entry(kind, subject)
+        if kind is Kind.AUTHORITY:
+            return self.state.current.get(subject, NOTHING)
+        entry = self.view.current_entry(kind, subject)
         return NOTHING if entry is None else entry.hash
 
-    def current_entry(self, kind: Kind, subject: bytes) -> Registered | None:
-        """Return the last entry about a subject that is not void."""
-        state = self.state
-        for one in reversed(self.found):
-            if kind_of(one.body) is kind and subject_of(one.body) == subject:
-                if one.signers and not state.effective(one.number, one.signers):
-                    continue
-                return one
-        return None
+    def authority(self) -> list[Registered]:
+        return [one for one in self.found if kind_of(one.body) is Kind.AUTHORITY]
 
-    def invited_device(self, invite: bytes) -> bytes | None:
-        """Return the device that joined by an invite."""
-        for one in self.found:
-            if isinstance(one.body, Certificate) and one.body.invite == invite:
-                return device_id(one.body.key)
-        return None
+    def about(self, kind: Kind, subject: bytes) -> list[Registered]:
+        return [one for one in self.found[::-1] if kind_of(one.body) is kind and subject_of(one.body) == subject]
 
-    def has_successor(self, device: bytes) -> bool:
-        """Return whether a device has a successor that is not pending."""
-        return any(
-            isinstance(one.body, Certificate) and one.body.copy_of == device and not one.body.pending
-            for one in self.found
-        )
+    def joined(self, invite: bytes) -> list[Registered]:
+        return [one for one in self.found if isinstance(one.body, Certificate) and one.body.invite == invite]
 
-    def revocations_between(self, start: int, number: int) -> int:
-        """Return how many entries from a time on, before the one of a number, revoke a device."""
-        return sum(
-            isinstance(one.body, Lock) and one.body.action == REVOKE and one.at >= start and one.number < number
-            for one in self.found
-        )
+    def successors(self, device: bytes) -> list[Registered]:
+        return [one for one in self.found if isinstance(one.body, Certificate) and one.body.copy_of == device]
+
+    def revocations_since(self, at: int) -> list[Registered]:
+        return [one for one in self.found if isinstance(one.body, Lock) and one.body.action == REVOKE and one.at >= at]
 
 
 def _kind(one: entries.SignedEntry) -> Kind:

@@ -119,9 +119,21 @@ def test_recovery_outranks_the_only_admin(register: MemoryRegister) -> None:
     assert register.state.admins == {}
     assert register.last(Kind.DEVICE, key_of("thief").device) == NOTHING
     assert register.last(Kind.DEVICE, key_of("amal").device) != NOTHING
-    assert not rules.is_revoked(register.state, register, key_of("amal").device, register.now)
+    assert not rules.is_revoked(register.state, register.view, key_of("amal").device, register.now)
     assert register.propose(appointment(register, "rima"), "recovery") is None
     assert register.propose(certificate(register, "basim"), "rima") is None
+
+
+def test_a_void_invite_admits_nobody(register: MemoryRegister) -> None:
+    """A device that joined by an invite of an admin whose signatures are void is none; an honest one may join again."""
+    start = len(register.signed)
+    register.propose(invited(register), "admin")
+    register.propose(certificate(register, "amal", invite=b"invite 1"), "slip", "amal")
+    register.propose(Voiding(key_of("admin").public, start), "recovery")
+    assert register.view.certificate(key_of("amal").device) is None
+    register.propose(appointment(register, "rima"), "recovery")
+    assert register.propose(invited(register), "rima") is None
+    assert register.propose(certificate(register, "amal", invite=b"invite 1"), "slip", "amal") is None
 
 
 def test_an_admin_s_key_is_good_for_its_unit(register: MemoryRegister) -> None:
@@ -219,7 +231,7 @@ def test_a_branch_suspends_at_itself_only(register: MemoryRegister) -> None:
     assert register.propose(lock(register, "amal", REVOKE), "branch") == "not_authorised"
 
     def locked(*places: bytes) -> list[str]:
-        return rules.locks_of(register.state, register, key_of("amal").device, frozenset(places), register.now)
+        return register.view.locks(key_of("amal").device, frozenset(places))
 
     assert (locked(branch), locked(other), locked()) == ([SUSPEND], [], [])
     assert register.propose(lock(register, "amal", LIFT, "branch"), "other") == "not_authorised"
@@ -239,7 +251,7 @@ def test_many_revocations_a_day_wait(register: MemoryRegister) -> None:
     assert register.propose(lock(register, "laptop 11", REVOKE), "admin", "rima") is None
 
     def action(n: int) -> list[str]:
-        return rules.locks_of(register.state, register, key_of(f"laptop {n}").device, frozenset(), register.now)
+        return register.view.locks(key_of(f"laptop {n}").device, frozenset())
 
     assert (action(9), action(10), action(11)) == ([REVOKE], [SUSPEND], [REVOKE])
     assert register.propose(lock(register, "laptop 9", LIFT), "headquarters") == "revoked"
