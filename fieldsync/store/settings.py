@@ -271,6 +271,11 @@ class NodeSettings(SettingsView):
 
     purges = Setting("purges", NUMBER)  # of a laptop, since its pages were last cleared of what these left there
 
+    organisation = Setting("organisation", BYTES)  # its id: the hash of the trust register's first entry
+    register_time = Setting("register_time", NUMBER)  # headquarters' time of the last entry or head, milliseconds
+    headquarters_key = Setting("headquarters_key", MAYBE_BYTES)  # the private key that orders the register
+    admin_key = Setting("admin_key", MAYBE_BYTES)  # an admin's private key, where it is kept on the server
+
     upstream = Setting("upstream", MAYBE_BYTES)  # this server's upstream
     upstream_grants = Setting("upstream_grants", GRANTS)  # what it lets this one do
     address = Setting("address", TEXT)

@@ -80,6 +80,7 @@ class SignedHead(_Strict, frozen=True):
 
 encode = msgspec.msgpack.Encoder().encode
 _decode_body: Callable[[bytes], Body] = msgspec.msgpack.Decoder(Body).decode
+_decode_proposal = msgspec.msgpack.Decoder(Proposal).decode
 _decode_entry = msgspec.msgpack.Decoder(Entry).decode
 _decode_head = msgspec.msgpack.Decoder(RegisterHead).decode
 
@@ -93,6 +94,18 @@ def decode_body(data: bytes) -> Body:
     if encode(body) != data:
         raise errors.BadFrame(reason="not canonical")
     return body
+
+
+def decode_proposal(data: bytes) -> Proposal:
+    """Return a proposal of its exact bytes, with a body that can be read; BadFrame."""
+    try:
+        proposal = _decode_proposal(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
+        raise errors.BadFrame(reason="proposal") from fault
+    if encode(proposal) != data:
+        raise errors.BadFrame(reason="not canonical")
+    decode_body(proposal.body)
+    return proposal
 
 
 def decode_entry(data: bytes) -> Entry:
