@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from msgspec import structs
 from typer import Argument, Option
 
 from fieldsync import errors
@@ -50,8 +49,7 @@ def init(
     secrets = Secrets(settings_of(ctx))
     plan = administration.ServerPlan(org=org, unit=unit, address=address, database=database or None)
     with new_folder(ctx) as folder:
-        made = administration.init_server(folder, secrets.fill_office, plan, texts)
-    made = structs.replace(made, recovery=secrets.recovery)
+        made = administration.init_server(folder, secrets.fill, plan, texts)
     tell(ctx, made, lambda out: out.office_made(made.org, made.unit, made.address, made.fingerprint, made.recovery))
 
 

@@ -17,6 +17,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from fieldsync import errors
+from fieldsync.crypto.keys import DeviceKey
 from fieldsync.environment import SYSTEM, Environment
 
 VERSION = 1  # 1: the first
@@ -26,6 +27,7 @@ ITERATIONS = range(3, 21)
 LANES = range(1, 9)
 DEFAULT_MEMORY, DEFAULT_ITERATIONS, DEFAULT_LANES = 256 * 1024, 3, 1  # about a second on a laptop
 
+_SIGNER = b"fieldsync recovery signer 1"
 _SALT_SIZE = 16
 _NONCE_SIZE = 12
 _WRAPPED_SIZE = KEY_SIZE + 16
@@ -180,12 +182,7 @@ class Slots:
 
         Case, spaces, hyphens, and 0, 1 and 8 typed for O, I and B are forgiven.
         """
-        letters = re.sub(r"[\s-]", "", text).upper().translate(_MISREAD)
-        try:
-            secret = base64.b32decode(letters)
-        except ValueError as error:
-            raise errors.WrongPassphrase from error
-        return self._open_slot(_Recovery, secret)
+        return self._open_slot(_Recovery, _recovery_secret(text))
 
     def _open_slot(self, kind: type[_KeyFile | _Recovery], secret: bytes) -> bytes:
         for slot in self._slots_of_kind(kind):
@@ -221,6 +218,22 @@ class Slots:
         said |= {"salt": slot.salt.hex(), "nonce": slot.nonce.hex()}
         del said["wrapped"]
         return msgspec.json.encode(said, order="deterministic")
+
+
+def recovery_signer(text: str) -> DeviceKey:
+    """Return the key by which a printed recovery key signs in the trust register. WrongPassphrase if it is none."""
+    return DeviceKey.from_bytes(hashlib.sha256(_SIGNER + _recovery_secret(text)).digest())
+
+
+def _recovery_secret(text: str) -> bytes:
+    letters = re.sub(r"[\s-]", "", text).upper().translate(_MISREAD)
+    try:
+        secret = base64.b32decode(letters)
+    except ValueError as error:
+        raise errors.WrongPassphrase from error
+    if len(secret) != _RECOVERY_SIZE:
+        raise errors.WrongPassphrase
+    return secret
 
 
 class _Version(msgspec.Struct):

@@ -12,7 +12,7 @@ from fieldsync.core import codes, stamp
 from fieldsync.core.grants import ROLES, Grant, covering_grant
 from fieldsync.core.units import check_unit
 from fieldsync.crypto import age, keys
-from fieldsync.crypto.slots import Slots
+from fieldsync.crypto.slots import Slots, recovery_signer
 from fieldsync.environment import SYSTEM, Environment
 from fieldsync.protocol import invites
 from fieldsync.protocol.invites import Invite
@@ -22,9 +22,10 @@ from fieldsync.replica.node_setup import NodeIdentity
 from fieldsync.schema.text_cleaning import clean_text
 from fieldsync.store import Tx
 from fieldsync.store.contract import GRACE_MS
-from fieldsync.topology import store_epochs
+from fieldsync.topology import store_epochs, trust_register
 from fieldsync.topology.device_summaries import EnrolledDevice, ListedDevice, find_device, summarise_device
 from fieldsync.topology.enrolments import MOST_PERSON
+from fieldsync.topology.trust_register import FoundingPlan
 
 HOURS = 72
 _HOUR_MS = 3_600_000
@@ -81,7 +82,10 @@ def init_server(
     texts: Mapping[str, str],
     environment: Environment = SYSTEM,
 ) -> NewServer:
-    """Make a server's folder: keys, certificate, store. StoreExists, IllegalValue."""
+    """Make a server's folder: keys, certificate, store, and the organisation's trust register. StoreExists, IllegalValue.
+
+    `fill` puts into its slots what opens the store, besides the recovery key.
+    """
     org, unit, address = plan.org, plan.unit, plan.address
     check_unit(unit)
     host = urlsplit(address).hostname
@@ -89,6 +93,12 @@ def init_server(
         raise errors.IllegalValue(type="server", field="address", reason="https")
     certificate, private = keys.make_certificate(list(dict.fromkeys([host, "localhost", "127.0.0.1"])))
     key = keys.DeviceKey.generate(environment)
+    recovery = ""
+
+    def fill_slots(slots: Slots, store_key: bytes) -> None:
+        nonlocal recovery
+        fill(slots, store_key)
+        recovery = slots.make_recovery(store_key)
 
     def write(tx: Tx) -> None:
         identity = NodeIdentity(
@@ -102,10 +112,12 @@ def init_server(
         settings.nonce_key = environment.random_bytes(32)
         settings.next_letters = 1
         store_epochs.begin_epoch(tx, environment.wall_clock(), environment)
+        founding = FoundingPlan(plan.person, unit, recovery_signer(recovery))
+        trust_register.found_organisation(tx, founding, environment.wall_clock(), environment)
 
-    node_setup.create_store(home, fill, write, environment, database=plan.database)
+    node_setup.create_store(home, fill_slots, write, environment, database=plan.database)
     pin = keys.certificate_fingerprint(certificate)
-    return NewServer(org, unit, address, invites.fingerprint_text(pin), codes.letters_of(0), recovery="")
+    return NewServer(org, unit, address, invites.fingerprint_text(pin), codes.letters_of(0), recovery)
 
 
 def make_invite(node: Node, person: str, role: str, units: Sequence[str], *, hours: int = HOURS) -> MadeInvite:

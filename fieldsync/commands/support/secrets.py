@@ -42,7 +42,6 @@ class Secrets:
         self._lang = settings.language
         self._made: dict[bytes, bytes] = {}  # store → its key, where this command made it
         self._new: tuple[bytes | None, str | None] = None, None
-        self.recovery = ""
 
     def unlock(self, slots: Slots, *, agent: bool = True) -> bytes:
         """Return the store's key, from an agent rather than ask a person. WrongPassphrase, NoSecret, SlotPolicy."""
@@ -111,11 +110,6 @@ class Secrets:
         if passphrase is not None:
             slots.add_passphrase(key, passphrase)
         self._made[slots.store] = key
-
-    def fill_office(self, slots: Slots, key: bytes) -> None:
-        """Do the same for a server, and make the recovery key that is printed once."""
-        self.fill(slots, key)
-        self.recovery = slots.make_recovery(key)
 
     def _given_passphrase(self) -> str | None:
         if self._file:
