@@ -274,6 +274,7 @@ class NodeSettings(SettingsView):
     organisation = Setting("organisation", BYTES)  # its id: the hash of the trust register's first entry
     register_time = Setting("register_time", NUMBER)  # headquarters' time of the last entry or head, milliseconds
     headquarters_key = Setting("headquarters_key", MAYBE_BYTES)  # the private key that orders the register
+    certified = Setting("certified", NUMBER)  # the arrival of the last change of a device that was registered
     admin_key = Setting("admin_key", MAYBE_BYTES)  # an admin's private key, where it is kept on the server
 
     upstream = Setting("upstream", MAYBE_BYTES)  # this server's upstream
