@@ -21,17 +21,15 @@ from fieldsync.crypto import age, chain
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.crypto.slots import Slots
 from fieldsync.environment import SYSTEM, Environment
-from fieldsync.protocol import invites
-from fieldsync.protocol.client import grants_of_pairs
+from fieldsync.protocol import invites, join_server
 from fieldsync.protocol.invites import Invite
 from fieldsync.replica import node as nodes
-from fieldsync.replica import node_setup, protocol_versions
+from fieldsync.replica import node_setup
 from fieldsync.replica.node import Node
-from fieldsync.replica.node_setup import NodeIdentity
 from fieldsync.schema import load
 from fieldsync.server import administration, enrolment
 from fieldsync.store import database_address, name_database
-from fieldsync.store.contract import KnownServer, Row
+from fieldsync.store.contract import Row
 from fieldsync.wire import messages
 from fieldsync.wire.protocols import PROTOCOL
 from tests import postgresql, warm
@@ -121,13 +119,9 @@ def join_directly(hq: Node, home: Path, name: str, role: str, units: Sequence[st
     told = enrolment.enrol_device(hq, join_request(invite, key, age.public_recipient(identity)))
 
     def write(tx: Any) -> None:
-        who = NodeIdentity("laptop", told.org, told.letters, told.person, grants_of_pairs(told.grants), identity)
-        node_setup.write_identity(tx, key, who, told.schema, hq.environment.wall_clock())
-        for unit, _ in told.grants:
-            tx.channel_number(unit)
-        tx.add_server(KnownServer(told.server, told.server_name, invite.address, invite.pin, told.nonce, False, None))
-        tx.set_age(told.server, told.age)
-        protocol_versions.remember_protocol(tx, told.server, PROTOCOL)
+        tx.settings.age_identity = identity
+        reply = join_server.JoinReply(told, PROTOCOL)
+        join_server.store_enrolment(tx, key, invite, reply, hq.environment.wall_clock())
 
     node_setup.create_store(home, fill, write, hq.environment)
 

@@ -33,20 +33,22 @@ from fieldsync.topology import (
     former_identities,
     known_units,
     node_reports,
+    register_exchange,
     reserved_entries,
     server_verdicts,
     store_epochs,
     upstream,
 )
+from fieldsync.trust.entries import RegisterNews
 from fieldsync.wire import messages, row_batches
 from fieldsync.wire.frames import MAX_COMPRESSED, FrameCodec, FrameKind, http_size
-from fieldsync.wire.protocols import CUTS_FRAMES, KEEPS_RESERVED, NAMES_FORMER, PROTOCOL
+from fieldsync.wire.protocols import CUTS_FRAMES, KEEPS_RESERVED, NAMES_FORMER, PROTOCOL, TELLS_REGISTER
 
 
 class AnswerFrame(NamedTuple):
     """A frame of an answer: read, and not yet taken."""
 
-    message: messages.Ack | messages.Forms | messages.Peer | messages.States | messages.End
+    message: messages.Ack | messages.Forms | messages.Peer | messages.States | messages.End | RegisterNews
     states: list[State] = []  # noqa: RUF012 - those of a STATES frame; nobody adds to them
 
 
@@ -103,14 +105,17 @@ class SyncClient:
             texts = form_texts.held_texts(tx, self.server.id)
             units = known_units.units_hash(known.units)
             report = node_reports.own_report(node, tx, self.server.id)
+            register = register_exchange.position(tx, self.server.id)
         assert me is not None
         if self.protocol < KEEPS_RESERVED or self.bundled or budget:
             pieces = ()
+        if self.protocol < TELLS_REGISTER or self.bundled or budget or where:
+            register = None
         grants = grants_hash(self.grants)
         hello = messages.Hello(
             self.protocol, self.codec.id, node.clock(), me.head, grants, cursors, where, devices, refused, node.forms, servers,
             receipts, judged, passed, budget, ahead, epoch, receipt, off, pairs, pieces, told, answers, texts, units,
-            report,
+            report, register,
         )  # fmt: skip
         frame = messages.encode(hello)
         return FrameCodec().pack_frame(FrameKind.HELLO, frame)  # it says itself which dictionary is ours
@@ -130,6 +135,11 @@ class SyncClient:
                 break
             self.sent_forms = True
             yield frame
+        if self.protocol >= TELLS_REGISTER and not self.bundled:
+            with node.store.read() as tx:
+                proposals = register_exchange.proposals_up(tx)
+            if proposals is not None:
+                yield self.codec.pack_frame(FrameKind.REGISTER, messages.encode(proposals), large=True)
         with node.store.read() as tx:
             after = since.get(node.device, tx.acknowledged_seq(self.server.id, node.device))
         if self.branch:
@@ -196,6 +206,8 @@ class SyncClient:
                 return AnswerFrame(messages.decode_message(messages.Forms, payload))
             case FrameKind.PEER if self.carries:
                 return AnswerFrame(messages.decode_message(messages.Peer, payload))
+            case FrameKind.REGISTER:
+                return AnswerFrame(messages.decode_message(RegisterNews, payload))
             case FrameKind.END:
                 return AnswerFrame(messages.decode_message(messages.End, payload))
         raise errors.BadFrame(reason="unexpected kind")
@@ -209,6 +221,9 @@ class SyncClient:
                 self._apply_forms(told.message)
             case messages.Peer():
                 upstream.apply_from_above(self, told.message)
+            case RegisterNews():
+                with self.node.store.write() as tx:
+                    register_exchange.take_news(tx, self.server.id, told.message, self.node.clock())
             case messages.States():
                 self._apply_states(told.message, told.states)
             case messages.End():

@@ -7,6 +7,7 @@ from msgspec import Struct
 from fieldsync import errors
 from fieldsync.core.commit import MAX_BODY, Commit, OpaqueCommit
 from fieldsync.core.commit import decode_stored as read_body
+from fieldsync.trust.entries import Proposal
 from fieldsync.wire import messages, row_batches
 from fieldsync.wire.protocols import CARRIES_UNREAD, FILLS_FRAMES
 
@@ -26,6 +27,7 @@ class FrameCommits(Struct, frozen=True):
     seal: bytes
     peer: messages.Peer | None = None
     forms: messages.Forms | None = None
+    proposals: tuple[Proposal, ...] = ()
 
 
 def read_batch(

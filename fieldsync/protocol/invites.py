@@ -6,13 +6,17 @@ import binascii
 import msgspec
 
 from fieldsync import errors
+from fieldsync.crypto.chain import HASH_SIZE
 
 PREFIX = "fieldsync:1:"
 MAX_LENGTH = 2_000
 
 
 class Invite(msgspec.Struct, array_like=True, frozen=True):
-    """The server's address, its certificate's fingerprint (32 bytes), the one-time secret, and the grants."""
+    """The server's address, its certificate's fingerprint (32 bytes), the one-time secret, and the grants.
+
+    organisation: the organisation's id, 32 bytes; empty in invites of 0.2.
+    """
 
     address: str
     pin: bytes
@@ -21,6 +25,7 @@ class Invite(msgspec.Struct, array_like=True, frozen=True):
     org: str
     person: str
     grants: tuple[tuple[str, str], ...]
+    organisation: bytes = b""
 
     def to_text(self) -> str:
         """Return the invite as its one line."""
@@ -37,7 +42,11 @@ def parse_invite(text: str) -> Invite:
         invite = msgspec.msgpack.decode(raw, type=Invite)
     except (binascii.Error, ValueError, msgspec.MsgspecError) as fault:
         raise errors.InviteInvalid(reason="unreadable") from fault
-    if not invite.address.startswith("https://") or len(invite.pin) != 32:
+    if (
+        not invite.address.startswith("https://")
+        or len(invite.pin) != HASH_SIZE
+        or len(invite.organisation) not in (0, HASH_SIZE)
+    ):
         raise errors.InviteInvalid(reason="unreadable")
     return invite
 

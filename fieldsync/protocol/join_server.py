@@ -100,16 +100,24 @@ def _join_first_time(store: Store, _home: Path, invite: Invite, environment: Env
 
     with store.read() as tx:
         key, identity = DeviceKey.from_bytes(tx.settings.private_key), tx.settings.age_identity
-    told, protocol = request_enrolment(invite, key, age.public_recipient(identity), environment)
+    reply = request_enrolment(invite, key, age.public_recipient(identity), environment)
     with store.write() as tx:
-        who = NodeIdentity("laptop", told.org, told.letters, told.person, grants_of_pairs(told.grants), identity)
-        node_setup.write_identity(tx, key, who, told.schema, environment.wall_clock())
-        for unit, _ in told.grants:
-            tx.channel_number(unit)
-        tx.add_server(KnownServer(told.server, told.server_name, invite.address, invite.pin, told.nonce, False, None))
-        protocol_versions.remember_protocol(tx, told.server, protocol)
-        if told.age:
-            tx.set_age(told.server, told.age)
+        store_enrolment(tx, key, invite, reply, environment.wall_clock())
+
+
+def store_enrolment(tx: Tx, key: DeviceKey, invite: Invite, reply: "JoinReply", now: int) -> None:
+    """Store a new laptop's identity, server and organisation, as the server has answered; its bundles' key is there already."""
+    told = reply.answer
+    identity = tx.settings.age_identity
+    who = NodeIdentity("laptop", told.org, told.letters, told.person, grants_of_pairs(told.grants), identity)
+    node_setup.write_identity(tx, key, who, told.schema, now)
+    tx.settings.organisation = invite.organisation
+    for unit, _ in told.grants:
+        tx.channel_number(unit)
+    tx.add_server(KnownServer(told.server, told.server_name, invite.address, invite.pin, told.nonce, False, None))
+    protocol_versions.remember_protocol(tx, told.server, reply.protocol)
+    if told.age:
+        tx.set_age(told.server, told.age)
 
 
 def _join_again(store: Store, home: Path, invite: Invite, environment: Environment) -> None:

@@ -33,13 +33,15 @@ from fieldsync.topology import (
     former_identities,
     known_units,
     made_elsewhere,
+    register_exchange,
     reserved_entries,
     store_epochs,
     upstream,
 )
+from fieldsync.trust.entries import RegisterNews
 from fieldsync.wire import messages
 from fieldsync.wire.frames import FrameCodec, FrameKind
-from fieldsync.wire.protocols import KEEPS_RESERVED, NAMES_FORMER, PULLS, RETURNS_FORMS, SENDS_CONTEXTS
+from fieldsync.wire.protocols import KEEPS_RESERVED, NAMES_FORMER, PULLS, RETURNS_FORMS, SENDS_CONTEXTS, TELLS_REGISTER
 
 _SLICE = 256  # commits whose records fit a processor's cache
 
@@ -96,6 +98,8 @@ class SyncServer:
             if len(self._former) > messages.MOST_FORMER:
                 raise errors.BadFrame(reason="former")
             return FrameCommits([], [], b"", peer)
+        if kind is FrameKind.REGISTER and self.protocol >= TELLS_REGISTER:
+            return FrameCommits([], [], b"", proposals=messages.decode_message(RegisterNews, payload).proposals)
         if kind is not FrameKind.COMMITS:
             raise errors.BadFrame(reason="unexpected kind")
         return read_batch(
@@ -140,6 +144,8 @@ class SyncServer:
         self.meet_device(tx)
         self.node.load_current_forms(tx)
         for batch in batches:
+            if batch.proposals and not self.device.pending:
+                register_exchange.take_proposals(tx, batch.proposals, self.node.clock())
             if batch.forms is not None:
                 self._lacked = schema_recovery.restore_forms(self.node, tx, self.device.id, batch.forms)
             if batch.peer is not None and self.relays:
@@ -303,6 +309,20 @@ class SyncServer:
             self.reading, self.writing = self._own_transactions()
         return bytes(held), None
 
+    def _register_frames(self) -> Iterator[bytes]:
+        """Yield what the device lacks of the trust register."""
+        asked = self.hello.register
+        if asked is None or self.protocol < TELLS_REGISTER or self.device.pending:
+            return
+        with self.writing() as tx:
+            head = register_exchange.current_head(tx, self.node.clock())
+        if head is None:
+            return
+        with self.reading() as tx:
+            news = list(register_exchange.news_for(tx, self.device, asked, head))
+        for one in news:
+            yield self.codec.pack_frame(FrameKind.REGISTER, messages.encode(one), large=True)
+
     def _remember_hello(self, tx: Tx) -> None:
         """Remember how far the device is, for an answer by bundle; one of an older protocol than before may come from elsewhere."""
         told = tx.last_hello(self.device.id)
@@ -381,6 +401,7 @@ class SyncServer:
                 yield frame
         if not (self.hello.budget or by_stick):  # a bundle's are in its manifest
             yield from ack_frames.reserved_frames(self.codec, ack, pieces, self.hello.reserved_told)
+        yield from self._register_frames()
         parts: list[messages.Peer] = []
         with self.reading() as tx:
             if self.relays:

@@ -137,8 +137,9 @@ def make_invite(node: Node, person: str, role: str, units: Sequence[str], *, hou
         tx.add_invite(id_, hashlib.sha256(secret).digest(), person, grants, expires)
         pin = keys.certificate_fingerprint(tx.settings.certificate)
         text = Invite(
-            tx.settings.address, pin, id_, secret, node.org, person, tuple((g.unit, g.role) for g in grants)
-        ).to_text()
+            tx.settings.address, pin, id_, secret, node.org, person, tuple((g.unit, g.role) for g in grants),
+            tx.settings.organisation,
+        ).to_text()  # fmt: skip
     return MadeInvite(text, stamp.time_text(expires), invites.fingerprint_text(pin))
 
 

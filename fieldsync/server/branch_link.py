@@ -21,6 +21,7 @@ from fieldsync.replica.node import Node
 from fieldsync.schema.text_cleaning import plain_digits
 from fieldsync.store import ReadTx
 from fieldsync.store.contract import KnownServer
+from fieldsync.topology import trust_register
 from fieldsync.wire import messages
 
 DELAY_MINUTES = 45
@@ -102,6 +103,8 @@ def store_join(node: Node, invite: Invite, told: messages.JoinAnswer, *, again: 
         settings.org, settings.letters, settings.next_letters = told.org, told.letters, told.lettered
         tx.set_letters(node.device, told.letters)
         tx.peer_settings(told.server).lost_enrolment = False
+        if not again:
+            trust_register.follow_organisation(tx, invite.organisation)
         if not again:
             schema_rollout.put_in_force(node, tx, told.schema)
     return Attached(name, invite.address, [unit for unit, _ in told.grants], told.letters)

@@ -113,3 +113,12 @@ class FormDraft(DraftAnswers):
     at: int = 0
     typed: dict[str, str] = {}
     members: list[DraftMember] = []
+
+
+class RegisterFault(msgspec.Struct, frozen=True, array_like=True):
+    """What does not fit in the trust register that a server told: the number of the entry, why, and when (milliseconds)."""
+
+    server: bytes
+    number: int
+    reason: str
+    at: int

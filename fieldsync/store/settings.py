@@ -10,7 +10,15 @@ from typing import Any, Generic, NamedTuple, Self, TypeVar, overload
 import msgspec
 
 from fieldsync.core.grants import Grant
-from fieldsync.store.node_notes import BackupNote, BackupPlan, Contact, FormDraft, LoadMark, RehearsalNote
+from fieldsync.store.node_notes import (
+    BackupNote,
+    BackupPlan,
+    Contact,
+    FormDraft,
+    LoadMark,
+    RegisterFault,
+    RehearsalNote,
+)
 
 T = TypeVar("T")
 Stored = str | bytes | int | None
@@ -273,6 +281,9 @@ class NodeSettings(SettingsView):
 
     organisation = Setting("organisation", BYTES)  # its id: the hash of the trust register's first entry
     register_time = Setting("register_time", NUMBER)  # headquarters' time of the last entry or head, milliseconds
+    # headquarters' last word on how far the register goes, and its signature
+    register_head: Setting[tuple[bytes, bytes] | None] = Setting("register_head", _maybe_msgpack(tuple[bytes, bytes]))
+    register_fault: Setting[RegisterFault | None] = Setting("register_fault", _maybe_msgpack(RegisterFault))
     headquarters_key = Setting("headquarters_key", MAYBE_BYTES)  # the private key that orders the register
     certified = Setting("certified", NUMBER)  # the arrival of the last change of a device that was registered
     admin_key = Setting("admin_key", MAYBE_BYTES)  # an admin's private key, where it is kept on the server
@@ -337,6 +348,7 @@ class PeerSettings(SettingsView):
     refused_cursor = Setting("refused", NUMBER)  # verdicts on this node's commits
     clocks_cursor = Setting("clocks", NUMBER)
     pairs_cursor = Setting("pairs", NUMBER)
+    register_cursor = Setting("register", NUMBER)  # of a laptop: up to which entry it has what it needs
     heard_cursor = Setting("heard", NUMBER)  # the last save of this laptop whose verdicts have all arrived
     # of a server: cursors into this node's lists, as sent to it
     enrolled_cursor = Setting("enrolled", NUMBER)

@@ -103,6 +103,14 @@ def found_organisation(tx: Tx, plan: FoundingPlan, now: int, environment: Enviro
     tx.settings.admin_key, tx.settings.headquarters_key = admin.to_bytes(), own.to_bytes()
 
 
+def follow_organisation(tx: Tx, organisation: bytes) -> None:
+    """Have a server that becomes a branch follow its headquarters' register: what it had of its own is gone."""
+    tx.forget_trust_entries(0)
+    settings = tx.settings
+    settings.organisation, settings.register_head = organisation, None
+    settings.headquarters_key = settings.admin_key = None
+
+
 def orders(tx: ReadTx) -> bool:
     """Return whether this server orders the register: it is headquarters, and has its key."""
     return tx.settings.headquarters_key is not None and tx.settings.upstream is None

@@ -18,6 +18,8 @@ MOST_BYTES = 256 * 1024
 """The size of one entry."""
 
 MOST_SIGNATURES = 8
+MOST_AT_ONCE = 1_024
+"""How many entries or proposals one frame may have."""
 
 Signature = Annotated[bytes, msgspec.Meta(min_length=64, max_length=64)]
 
@@ -76,6 +78,14 @@ class SignedHead(_Strict, frozen=True):
 
     head: Annotated[bytes, msgspec.Meta(max_length=1_024)]
     signature: Signature
+
+
+class RegisterNews(msgspec.Struct, frozen=True, array_like=True):
+    """A REGISTER frame: going down, headquarters' head and entries up to it; going up, proposals."""
+
+    head: SignedHead | None = None
+    entries: Annotated[tuple[SignedEntry, ...], msgspec.Meta(max_length=MOST_AT_ONCE)] = ()
+    proposals: Annotated[tuple[Proposal, ...], msgspec.Meta(max_length=MOST_AT_ONCE)] = ()
 
 
 encode = msgspec.msgpack.Encoder().encode

@@ -73,6 +73,12 @@ class RegisterView:
         found = [one for one in self._source.revocations_since(start) if one.number < number and self._stands(one)]
         return sum(isinstance(one.body, Lock) and one.body.action == REVOKE for one in found)
 
+    def knows_key(self, key: bytes) -> bool:
+        """Return whether a key may have a say: an admin's, also a retired one's, recovery's, headquarters' or a device's."""
+        state = self.state
+        held = {state.recovery, state.headquarters, *state.admins, *state.retired}
+        return key in held or self.certificate(device_id(key)) is not None
+
     def locks(self, device: bytes, places: frozenset[bytes]) -> list[str]:
         """Return what locks of a device do at a server: `places` are itself and the servers above it."""
         return rules.locks_of(self.state, self, device, places, self._now)

@@ -40,6 +40,7 @@ class FrameKind(IntEnum):
     JOINED = 8
     PEER = 9
     FORMS = 11
+    REGISTER = 12
     RENEW = 20
     RENEWED = 21
 
