@@ -67,3 +67,8 @@ ROLES = (CASEWORKER, SUPERVISOR, ADMIN, AUDITOR, PARTNER, BRANCH)
 def is_branch(grants: Iterable[Grant]) -> bool:
     """Return whether these are a branch server's grants."""
     return any(grant.role == BRANCH for grant in grants)
+
+
+def grants_of_pairs(pairs: Iterable[tuple[str, str]]) -> tuple[Grant, ...]:
+    """Return grants from (unit, role), as messages and invites have them."""
+    return tuple(Grant(unit, role) for unit, role in pairs)

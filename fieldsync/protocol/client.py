@@ -11,10 +11,10 @@ from typing import NamedTuple
 from fieldsync import errors
 from fieldsync.authority import form_texts, quarantine, schema_recovery, schema_rollout
 from fieldsync.core import stamp
-from fieldsync.core.grants import Grant, grants_hash, may_see_channel
+from fieldsync.core.grants import grants_hash, grants_of_pairs, may_see_channel
 from fieldsync.core.state import State, newest_write
 from fieldsync.crypto import chain
-from fieldsync.protocol import ack_lists, byte_budget
+from fieldsync.protocol import ack_lists, byte_budget, register_frames
 from fieldsync.protocol.channel_delta import visible_channels
 from fieldsync.protocol.commit_frames import MOST_COMMITS
 from fieldsync.protocol.frame_sizing import FrameSizer
@@ -33,7 +33,6 @@ from fieldsync.topology import (
     former_identities,
     known_units,
     node_reports,
-    register_exchange,
     reserved_entries,
     server_verdicts,
     store_epochs,
@@ -42,7 +41,7 @@ from fieldsync.topology import (
 from fieldsync.trust.entries import RegisterNews
 from fieldsync.wire import messages, row_batches
 from fieldsync.wire.frames import MAX_COMPRESSED, FrameCodec, FrameKind, http_size
-from fieldsync.wire.protocols import CUTS_FRAMES, KEEPS_RESERVED, NAMES_FORMER, PROTOCOL, TELLS_REGISTER
+from fieldsync.wire.protocols import CUTS_FRAMES, KEEPS_RESERVED, NAMES_FORMER, PROTOCOL
 
 
 class AnswerFrame(NamedTuple):
@@ -105,20 +104,16 @@ class SyncClient:
             texts = form_texts.held_texts(tx, self.server.id)
             units = known_units.units_hash(known.units)
             report = node_reports.own_report(node, tx, self.server.id)
-            register = register_exchange.position(tx, self.server.id)
+            register = None if where or budget else register_frames.register_position(self, tx)
         assert me is not None
         if self.protocol < KEEPS_RESERVED or self.bundled or budget:
             pieces = ()
-        if self.protocol < TELLS_REGISTER or self.bundled or budget or where:
-            register = None
-        grants = grants_hash(self.grants)
         hello = messages.Hello(
-            self.protocol, self.codec.id, node.clock(), me.head, grants, cursors, where, devices, refused, node.forms, servers,
-            receipts, judged, passed, budget, ahead, epoch, receipt, off, pairs, pieces, told, answers, texts, units,
-            report, register,
+            self.protocol, self.codec.id, node.clock(), me.head, grants_hash(self.grants), cursors, where, devices, refused,
+            node.forms, servers, receipts, judged, passed, budget, ahead, epoch, receipt, off, pairs, pieces, told, answers,
+            texts, units, report, register,
         )  # fmt: skip
-        frame = messages.encode(hello)
-        return FrameCodec().pack_frame(FrameKind.HELLO, frame)  # it says itself which dictionary is ours
+        return FrameCodec().pack_frame(FrameKind.HELLO, messages.encode(hello))  # it says which dictionary is ours
 
     def commit_frames(
         self, room: int = sys.maxsize, since: Mapping[bytes, int] = MappingProxyType({})
@@ -135,11 +130,7 @@ class SyncClient:
                 break
             self.sent_forms = True
             yield frame
-        if self.protocol >= TELLS_REGISTER and not self.bundled:
-            with node.store.read() as tx:
-                proposals = register_exchange.proposals_up(tx)
-            if proposals is not None:
-                yield self.codec.pack_frame(FrameKind.REGISTER, messages.encode(proposals), large=True)
+        yield from register_frames.proposal_frames(self)
         with node.store.read() as tx:
             after = since.get(node.device, tx.acknowledged_seq(self.server.id, node.device))
         if self.branch:
@@ -222,8 +213,7 @@ class SyncClient:
             case messages.Peer():
                 upstream.apply_from_above(self, told.message)
             case RegisterNews():
-                with self.node.store.write() as tx:
-                    register_exchange.take_news(tx, self.server.id, told.message, self.node.clock())
+                register_frames.take_frame(self, told.message)
             case messages.States():
                 self._apply_states(told.message, told.states)
             case messages.End():
@@ -407,8 +397,3 @@ def _newest_stamp(states: list[State], last: int, now: int) -> int:
         if newest is not None:
             last = stamp.stamp_after_receiving(last, newest.stamp, now)
     return last
-
-
-def grants_of_pairs(grants: tuple[tuple[str, str], ...]) -> tuple[Grant, ...]:
-    """Return grants as the store has them."""
-    return tuple(Grant(unit, role) for unit, role in grants)

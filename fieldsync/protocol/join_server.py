@@ -9,11 +9,11 @@ import msgspec
 
 from fieldsync import errors
 from fieldsync.authority import form_texts
+from fieldsync.core.grants import grants_of_pairs
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.crypto.slots import Slots
 from fieldsync.environment import SYSTEM, Environment
-from fieldsync.protocol.client import grants_of_pairs
 from fieldsync.protocol.http_client import ServerConnection
 from fieldsync.protocol.invites import Invite
 from fieldsync.protocol.tally import SyncTally

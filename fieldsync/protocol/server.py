@@ -15,7 +15,7 @@ from fieldsync.core.grants import PARTNER, grants_hash, is_branch
 from fieldsync.core.merges import SAME_AS
 from fieldsync.core.state import State
 from fieldsync.crypto import chain
-from fieldsync.protocol import ack_frames, byte_budget, push_only, turn_state, whole_answer
+from fieldsync.protocol import ack_frames, byte_budget, push_only, register_frames, turn_state, whole_answer
 from fieldsync.protocol.channel_delta import visible_channels
 from fieldsync.protocol.commit_frames import FrameCommits, Read, read_batch
 from fieldsync.replica import protocol_versions
@@ -33,12 +33,10 @@ from fieldsync.topology import (
     former_identities,
     known_units,
     made_elsewhere,
-    register_exchange,
     reserved_entries,
     store_epochs,
     upstream,
 )
-from fieldsync.trust.entries import RegisterNews
 from fieldsync.wire import messages
 from fieldsync.wire.frames import FrameCodec, FrameKind
 from fieldsync.wire.protocols import KEEPS_RESERVED, NAMES_FORMER, PULLS, RETURNS_FORMS, SENDS_CONTEXTS, TELLS_REGISTER
@@ -99,7 +97,7 @@ class SyncServer:
                 raise errors.BadFrame(reason="former")
             return FrameCommits([], [], b"", peer)
         if kind is FrameKind.REGISTER and self.protocol >= TELLS_REGISTER:
-            return FrameCommits([], [], b"", proposals=messages.decode_message(RegisterNews, payload).proposals)
+            return FrameCommits([], [], b"", proposals=register_frames.read_proposals(payload))
         if kind is not FrameKind.COMMITS:
             raise errors.BadFrame(reason="unexpected kind")
         return read_batch(
@@ -145,7 +143,7 @@ class SyncServer:
         self.node.load_current_forms(tx)
         for batch in batches:
             if batch.proposals and not self.device.pending:
-                register_exchange.take_proposals(tx, batch.proposals, self.node.clock())
+                register_frames.take_proposals(tx, batch.proposals, self.node.clock())
             if batch.forms is not None:
                 self._lacked = schema_recovery.restore_forms(self.node, tx, self.device.id, batch.forms)
             if batch.peer is not None and self.relays:
@@ -174,7 +172,7 @@ class SyncServer:
             )
         if not fresh and not self._reissued:
             return
-        self._remember_hello(tx)
+        turn_state.remember_hello(tx, self.device.id, self.hello)
         self._unjudged = {author: written[0].seq for author, written in fresh.items()}
         for author, written in fresh.items():
             device = tx.device(author)
@@ -309,26 +307,6 @@ class SyncServer:
             self.reading, self.writing = self._own_transactions()
         return bytes(held), None
 
-    def _register_frames(self) -> Iterator[bytes]:
-        """Yield what the device lacks of the trust register."""
-        asked = self.hello.register
-        if asked is None or self.protocol < TELLS_REGISTER or self.device.pending:
-            return
-        with self.writing() as tx:
-            head = register_exchange.current_head(tx, self.node.clock())
-        if head is None:
-            return
-        with self.reading() as tx:
-            news = list(register_exchange.news_for(tx, self.device, asked, head))
-        for one in news:
-            yield self.codec.pack_frame(FrameKind.REGISTER, messages.encode(one), large=True)
-
-    def _remember_hello(self, tx: Tx) -> None:
-        """Remember how far the device is, for an answer by bundle; one of an older protocol than before may come from elsewhere."""
-        told = tx.last_hello(self.device.id)
-        if told is None or messages.decode_message(messages.Hello, told).protocol <= self.protocol:
-            tx.set_last_hello(self.device.id, messages.encode(self.hello))
-
     def answer_frames(self, *, by_stick: bool = False, compare: bool = True) -> Iterator[bytes]:
         """Yield the answer: acknowledged commits, missing data, and each channel's digest.
 
@@ -348,7 +326,7 @@ class SyncServer:
             return
         if branch and not (self.hello.where or self.hello.budget or by_stick):
             with self.writing() as tx:  # releases departed records once all devices know: departures.py
-                self._remember_hello(tx)
+                turn_state.remember_hello(tx, self.device.id, self.hello)
         with self.reading() as tx:
             device = tx.device(self.device.id)
             assert device is not None
@@ -401,7 +379,7 @@ class SyncServer:
                 yield frame
         if not (self.hello.budget or by_stick):  # a bundle's are in its manifest
             yield from ack_frames.reserved_frames(self.codec, ack, pieces, self.hello.reserved_told)
-        yield from self._register_frames()
+        yield from register_frames.answer_frames(self)
         parts: list[messages.Peer] = []
         with self.reading() as tx:
             if self.relays:

@@ -5,6 +5,7 @@ from typing import Any
 
 from fieldsync.store import Tx
 from fieldsync.topology.first_receipts import BroughtReceipts
+from fieldsync.wire import messages
 
 # not what frames change that are read beside the transaction
 _CHANGED = (
@@ -17,6 +18,13 @@ def restore_on_rollback(tx: Tx, serving: object) -> None:
     """Restore counters, echoes and what else the transaction will have changed, if it is rolled back."""
     before = {name: _copied(getattr(serving, name)) for name in _CHANGED}
     tx.on_rollback(lambda: vars(serving).update(before))
+
+
+def remember_hello(tx: Tx, device: bytes, hello: messages.Hello) -> None:
+    """Remember how far a device is, for an answer by bundle; one of an older protocol than before may come from elsewhere."""
+    told = tx.last_hello(device)
+    if told is None or messages.decode_message(messages.Hello, told).protocol <= hello.protocol:
+        tx.set_last_hello(device, messages.encode(hello))
 
 
 def _copied(value: Any) -> Any:

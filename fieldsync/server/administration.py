@@ -22,10 +22,11 @@ from fieldsync.replica.node_setup import NodeIdentity
 from fieldsync.schema.text_cleaning import clean_text
 from fieldsync.store import Tx
 from fieldsync.store.contract import GRACE_MS
-from fieldsync.topology import store_epochs, trust_register
+from fieldsync.topology import store_epochs
 from fieldsync.topology.device_summaries import EnrolledDevice, ListedDevice, find_device, summarise_device
 from fieldsync.topology.enrolments import MOST_PERSON
-from fieldsync.topology.trust_register import FoundingPlan
+from fieldsync.topology.trust import register as trust_register
+from fieldsync.topology.trust.register import FoundingPlan
 
 HOURS = 72
 _HOUR_MS = 3_600_000

@@ -11,17 +11,16 @@ from msgspec import UNSET, Struct, UnsetType
 
 from fieldsync import errors
 from fieldsync.authority import schema_rollout
-from fieldsync.core.grants import BRANCH, Grant, covering_grant
+from fieldsync.core.grants import BRANCH, Grant, covering_grant, grants_of_pairs
 from fieldsync.crypto import age
 from fieldsync.protocol import join_server
-from fieldsync.protocol.client import grants_of_pairs
 from fieldsync.protocol.invites import Invite
 from fieldsync.replica import protocol_versions
 from fieldsync.replica.node import Node
 from fieldsync.schema.text_cleaning import plain_digits
 from fieldsync.store import ReadTx
 from fieldsync.store.contract import KnownServer
-from fieldsync.topology import trust_register
+from fieldsync.topology.trust import register as trust_register
 from fieldsync.wire import messages
 
 DELAY_MINUTES = 45

@@ -3,10 +3,9 @@
 1 (2026-11, release 0.1): hello, commits, acknowledgement, states, end; ask and found for range repair.
 2 (2026-12, release 0.2): a request's signature names the server and covers the frames after the hello; places are reserved for
   protocol 3. Messages are those of 1, with new items at their ends.
-3 (2027, release 0.3): the trust register goes down in REGISTER frames, and proposals to it go up.
 """
 
-PROTOCOL = 3
+PROTOCOL = 2
 """The protocol that this program speaks."""
 
 OLDEST = 1
@@ -48,5 +47,5 @@ KEEPS_RESERVED = 2
 SENDS_REPORTS = 2
 """From this on a branch tells how the devices below it are."""
 
-TELLS_REGISTER = 3
+TELLS_REGISTER = 2
 """From this on a hello says how far the trust register is here, and both sides tell of it."""

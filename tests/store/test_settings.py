@@ -9,7 +9,15 @@ from mypy import api as mypy
 
 from fieldsync.core.backup_rotation import Rotation
 from fieldsync.core.grants import Grant
-from fieldsync.store.node_notes import BackupNote, BackupPlan, Contact, FormDraft, LoadMark, RehearsalNote
+from fieldsync.store.node_notes import (
+    BackupNote,
+    BackupPlan,
+    Contact,
+    FormDraft,
+    LoadMark,
+    RegisterFault,
+    RehearsalNote,
+)
 from fieldsync.store.settings import (
     DailyCount,
     EntryFamily,
@@ -48,6 +56,13 @@ NODE: list[tuple[str, str, Stored, object]] = [
     ("forms_unread", "forms_unread", 1, True),
     ("newer_values", "ahead", 1, True),
     ("outdone_forms", "forms_outdone", b"claim", b"claim"),
+    ("organisation", "organisation", b"o" * 32, b"o" * 32),
+    ("register_time", "register_time", 4, 4),
+    ("register_head", "register_head", b"\x92\xc4\x01h\xc4\x01s", (b"h", b"s")),
+    ("register_fault", "register_fault", b"\x94\xc4\x01s\x07\xa3gap\x09", RegisterFault(b"s", 7, "gap", 9)),
+    ("headquarters_key", "headquarters_key", b"k", b"k"),
+    ("certified", "certified", 5, 5),
+    ("admin_key", "admin_key", b"k", b"k"),
     ("upstream", "upstream", b"u" * 16, b"u" * 16),
     ("upstream_grants", "upstream_grants", GRANTS, (Grant("LAT/JBL", "caseworker"),)),
     ("address", "address", "https://hq", "https://hq"),
@@ -89,7 +104,7 @@ NODE_FAMILIES: list[tuple[str, str, str, Stored, object]] = [
 ]
 PEER: list[tuple[str, str, Stored, object]] = [
     ("protocol", "protocol", 4, 4),
-    *((f"{name}_cursor", name, 6, 6) for name in ("receipts", "judged", "passed", "devices", "refused", "clocks")),
+    *((f"{name}_cursor", name, 6, 6) for name in ("receipts", "judged", "passed", "devices", "refused", "clocks", "register")),
     *((f"{name}_cursor", name, 6, 6) for name in ("pairs", "heard", "enrolled", "noted", "reported")),
     (
         "units", "units", b"\x92\xa3LAT\xa3DAM", ("LAT", "DAM"),

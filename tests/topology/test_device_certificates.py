@@ -1,8 +1,9 @@
 """Headquarters registers its devices, and what becomes of them."""
 
 from fieldsync.server import administration, device_locks
-from fieldsync.topology import device_certificates, trust_register
-from fieldsync.topology.device_certificates import SignedDevices
+from fieldsync.topology.trust import device_certificates
+from fieldsync.topology.trust import register as trust_register
+from fieldsync.topology.trust.device_certificates import SignedDevices
 from fieldsync.trust.bodies import REVOKE
 from tests.cast import JBL
 from tests.conftest import Cast

@@ -11,11 +11,11 @@ import pytest
 
 from fieldsync import errors
 from fieldsync.core.commit import Commit, encode
+from fieldsync.core.grants import grants_of_pairs
 from fieldsync.crypto import age, chain
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.protocol import invites
 from fieldsync.protocol.bundles import bundle_sync
-from fieldsync.protocol.client import grants_of_pairs
 from fieldsync.replica import commit_writer, protocol_versions, queries, save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node

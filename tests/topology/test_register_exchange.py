@@ -7,7 +7,8 @@ import pytest
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.replica.node import Node
 from fieldsync.server import administration, device_locks
-from fieldsync.topology import register_exchange, trust_register
+from fieldsync.topology.trust import exchange
+from fieldsync.topology.trust import register as trust_register
 from fieldsync.trust import entries
 from fieldsync.trust.bodies import REVOKE, SUSPEND, Kind, Lock
 from fieldsync.trust.entries import RegisterNews, SignedEntry
@@ -46,7 +47,7 @@ def test_everybody_follows_headquarters(tree: Tree) -> None:
         tree.nodes.keys() - {"samar"}, True
     )
     with tree.nodes["rima"].store.read() as tx:
-        head = register_exchange.read_head(tx)
+        head = exchange.read_head(tx)
         assert head is not None
         assert tx.trust_entries(Kind.INVITE) == []
         own = [one.subject for one in tx.trust_entries(Kind.DEVICE)]
@@ -83,7 +84,7 @@ def test_strangers_propose_nothing(tree: Tree) -> None:
         before = tx.trust_count()
         body = Lock(tree.nodes["amal"].device, REVOKE)
         proposal = entries.authorise(tx.settings.organisation, body, [DeviceKey.generate()])
-        register_exchange.take_proposals(tx, [proposal], tree.clock())
+        exchange.take_proposals(tx, [proposal], tree.clock())
         assert tx.trust_count() == before
 
 
@@ -94,18 +95,18 @@ def test_a_lying_server_is_noticed(tree: Tree) -> None:
     device_locks.revoke_device(hq, tree.nodes["samar"].letters)
     device_locks.revoke_device(hq, tree.nodes["basim"].letters)
     with hq.store.write() as tx:
-        head = register_exchange.current_head(tx, tree.clock())
+        head = exchange.current_head(tx, tree.clock())
         assert head is not None
         locks = [SignedEntry(one.entry, one.signature) for one in tx.trust_entries(Kind.LOCK)]
     for entries_told in ([], locks[1:]):
         before = hashes(laptop)
         with laptop.store.write() as tx:
-            register_exchange.take_news(tx, b"branch", RegisterNews(head, tuple(entries_told)), tree.clock())
+            exchange.take_news(tx, b"branch", RegisterNews(head, tuple(entries_told)), tree.clock())
             fault = tx.settings.register_fault
             assert fault is not None
             assert fault.reason == "gap"
             tx.settings.register_fault = None
         assert hashes(laptop) == before
     with laptop.store.write() as tx:
-        register_exchange.take_news(tx, b"branch", RegisterNews(head, tuple(locks)), tree.clock())
+        exchange.take_news(tx, b"branch", RegisterNews(head, tuple(locks)), tree.clock())
     assert hashes(laptop) == hashes(hq)

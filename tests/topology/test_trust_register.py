@@ -7,8 +7,8 @@ import pytest
 
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.store import Store, new_store
-from fieldsync.topology import trust_register
-from fieldsync.topology.trust_register import FoundingPlan
+from fieldsync.topology.trust import register as trust_register
+from fieldsync.topology.trust.register import FoundingPlan
 from fieldsync.trust import entries
 from fieldsync.trust.bodies import (
     NOTHING,
@@ -174,7 +174,7 @@ def test_another_organisation_is_not_taken(at_work: Store, fresh: Callable[[], S
         tx.settings.organisation = NOTHING
         fault = trust_register.take_entries(tx, whole, all_kinds=True)
     assert fault is not None
-    assert fault.reason == "organisation"
+    assert fault.reason == "other_organisation"
 
 
 def test_a_lost_key_of_headquarters_is_replaced(at_work: Store, fresh: Callable[[], Store]) -> None:

@@ -9,7 +9,8 @@ from fieldsync.core.grants import is_branch
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Device
 from fieldsync.store.node_notes import RegisterFault
-from fieldsync.topology import device_certificates, trust_register
+from fieldsync.topology.trust import device_certificates
+from fieldsync.topology.trust import register as trust_register
 from fieldsync.trust import entries
 from fieldsync.trust.bodies import Kind
 from fieldsync.trust.entries import Proposal, RegisterHead, RegisterNews, SignedEntry, SignedHead
@@ -89,9 +90,9 @@ def _check_head(tx: ReadTx, signed: SignedHead, *, all_kinds: bool) -> str | Non
     return None if all(held.get(kind) == named.get(kind) for kind in kinds) else "gap"
 
 
-def proposals_up(tx: ReadTx) -> RegisterNews | None:
-    """Return the proposals that wait here for headquarters, as a frame going up."""
-    found = tx.trust_proposals()[:_MOST_PROPOSALS]
+def proposals_up(tx: ReadTx, server: bytes) -> RegisterNews | None:
+    """Return the proposals that wait here for headquarters, as a frame going up; none to a server that tells no register."""
+    found = tx.trust_proposals()[:_MOST_PROPOSALS] if tx.peer_settings(server).register_cursor else []
     return RegisterNews(proposals=tuple(entries.decode_proposal(one.proposal) for one in found)) if found else None
 
 

@@ -211,7 +211,7 @@ def take_entries(tx: Tx, signed: Sequence[SignedEntry], *, all_kinds: bool) -> R
 def _conflict(tx: ReadTx, signed: SignedEntry, entry: Entry, *, all_kinds: bool) -> str | None:
     organisation = tx.settings.organisation
     if entry.number == 0:
-        return None if entries.entry_hash(signed.entry) == organisation else "organisation"
+        return None if entries.entry_hash(signed.entry) == organisation else "other_organisation"
     if not tx.trust_count():
         return "gap"
     whole = all_kinds or entry.kind in FULLY_HELD

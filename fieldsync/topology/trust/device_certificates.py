@@ -10,7 +10,7 @@ from msgspec import structs
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import REVOKED, Device
-from fieldsync.topology import trust_register
+from fieldsync.topology.trust import register as trust_register
 from fieldsync.trust.bodies import EVERYWHERE, NOTHING, REVOKE, Certificate, Kind, Lock
 from fieldsync.trust.register_view import RegisterView
 
