@@ -21,6 +21,9 @@ from fieldsync.core.state import State, join_states, register_of, digest_term
 from fieldsync.crypto import chain, slots
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.store.contract import Row
+from fieldsync.trust import entries
+from fieldsync.trust.bodies import REVOKE, Kind, Lock
+from fieldsync.trust.entries import Entry
 from fieldsync.store.sql.row_codec import encode_registers
 from fieldsync.topology.device_renewal import renewal_message
 from fieldsync.protocol.invites import Invite
@@ -281,6 +284,22 @@ def slots_checksum() -> str:
 @example("slots-file")
 def slots_file() -> str:
     return (_HERE.parent / "tests/crypto/slots-1.json").read_text().rstrip()
+
+
+# --- trust.md ---------------------------------------------------------------------------------------------------------
+
+
+@example("trust-lock")
+def trust_lock() -> str:
+    organisation = hashlib.sha256(b"an organisation").digest()
+    proposal = entries.authorise(organisation, Lock(AMAL.device, REVOKE), [BASIM])
+    entry = Entry(0, 4, Kind.LOCK, bytes(32), AT, "", proposal)
+    labels = {
+        (0,): "epoch", (1,): "number", (2,): "kind", (3,): "the entry of its kind before: none", (4,): "time", (5,): "refused: no",
+        (6,): "Proposal", (6, 0): "body: array of 6: 12, device, action, place, since, replaces", (6, 1, 0, 0): "an admin's key",
+        (6, 1, 0, 1): "its signature",
+    }  # fmt: skip
+    return anatomy.msgpack(entries.encode(entry), labels)
 
 
 # --- invite.md --------------------------------------------------------------------------------------------------------
