@@ -41,7 +41,7 @@ class AnsweringServer(_Exchange, Protocol):
 
 def register_position(client: AskingClient, tx: ReadTx) -> tuple[int, int] | None:
     """Return how far the register is here, for a hello; None where the server does not tell it."""
-    tells = client.protocol >= TELLS_REGISTER and not client.bundled
+    tells = client.protocol >= TELLS_REGISTER
     return exchange.position(tx, client.server.id) if tells else None
 
 

@@ -1,6 +1,7 @@
 """The trust register in a tree: every node follows headquarters, and says where what it is told does not fit."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -76,6 +77,17 @@ def test_a_proposal_goes_up(tree: Tree) -> None:
         assert register is not None
         assert register.locks(laptop, frozenset([place])) == [SUSPEND]
         assert register.locks(laptop, frozenset()) == []
+
+
+def test_a_bundle_brings_the_register(tree: Tree, tmp_path: Path) -> None:
+    """A laptop without a line has it by USB; an older answer that comes later changes nothing."""
+    hq, dima = tree.nodes["hq"], tree.nodes["dima"]
+    tree.carry("dima", "hq", tmp_path / "first")
+    device_locks.revoke_device(hq, tree.nodes["basim"].letters)
+    tree.carry("dima", "hq", tmp_path / "second")
+    assert hashes(dima) == hashes(hq)
+    with dima.store.read() as tx:
+        assert len(tx.trust_entries(Kind.LOCK)) == 1
 
 
 def test_strangers_propose_nothing(tree: Tree) -> None:

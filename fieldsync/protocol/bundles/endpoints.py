@@ -29,6 +29,7 @@ from fieldsync.topology import (
     store_epochs,
     upstream,
 )
+from fieldsync.trust.entries import RegisterNews
 from fieldsync.wire import messages, row_batches
 from fieldsync.wire.bundle_format import CarriedCommits, Manifest
 from fieldsync.wire.frames import FrameCodec, FrameKind
@@ -248,6 +249,8 @@ class DownwardBundle:
                         raise errors.Forked(device=self._node.device.hex(), seq=head)
             case FrameKind.FORMS:
                 messages.decode_message(messages.Forms, payload)
+            case FrameKind.REGISTER:
+                messages.decode_message(RegisterNews, payload)
             case FrameKind.PEER if self._client.carries:
                 messages.decode_message(messages.Peer, payload)
             case FrameKind.STATES:
@@ -271,7 +274,7 @@ class DownwardBundle:
         match kind:
             case FrameKind.ACK:
                 self._apply_ack(messages.decode_message(messages.Ack, payload))
-            case FrameKind.PEER | FrameKind.FORMS:
+            case FrameKind.PEER | FrameKind.FORMS | FrameKind.REGISTER:
                 if not self._older:
                     self._client.apply_frame(self._client.read_frame(kind, payload))
             case FrameKind.STATES:

@@ -65,14 +65,14 @@ def take_news(tx: Tx, server: bytes, news: RegisterNews, now: int) -> None:
         return
     if news.head is None:
         return
+    head, known = entries.decode_head(news.head.head), read_head(tx)
+    if known is not None and (head.epoch, head.count, head.at) < (known.epoch, known.count, known.at):
+        return  # from an older answer: its age is shown, and nothing in it is news
     reason = _check_head(tx, news.head, all_kinds=not laptop)
     if reason is not None:
         tx.settings.register_fault = RegisterFault(server, tx.trust_count(), reason, now)
         return
-    head = entries.decode_head(news.head.head)
-    known = read_head(tx)
-    if known is None or (head.epoch, head.count, head.at) > (known.epoch, known.count, known.at):
-        tx.settings.register_head = (news.head.head, news.head.signature)
+    tx.settings.register_head = (news.head.head, news.head.signature)
     tx.peer_settings(server).register_cursor = head.count
     tx.settings.register_fault = None
 
