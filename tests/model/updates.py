@@ -9,7 +9,12 @@ from tests.model.operations import Arguments, operation
 from tests.model.world import Broken, World
 
 UNDONE = {
-    12: ("DROP TABLE trust_entry", "DROP TABLE trust_proposal"),
+    12: (
+        "DROP TABLE trust_entry",
+        "DROP TABLE trust_proposal",
+        "DELETE FROM meta WHERE key IN ('organisation', 'register_head', 'headquarters_key', 'admin_key', 'certified')",
+        "DELETE FROM meta WHERE key LIKE 'register %'",
+    ),
     11: ("DROP TABLE lease",),
     10: (
         "DROP TABLE contacted",

@@ -77,8 +77,8 @@ def _read_entry(one: TrustEntry) -> Registered:
 
 
 def open_register(tx: ReadTx, now: int) -> RegisterView | None:
-    """Return this node's register at a time (milliseconds); None where the organisation has none yet."""
-    return RegisterView(StoredEntries(tx), now) if tx.settings.organisation else None
+    """Return this node's register at a time (milliseconds); None where the organisation has none, or nothing of it has come."""
+    return RegisterView(StoredEntries(tx), now) if tx.trust_count() else None
 
 
 class FoundingPlan(Struct, frozen=True):
