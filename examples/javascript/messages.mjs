@@ -15,7 +15,7 @@ const TABLES = {
     ["receipt", "count", 0], ["clocks", "count", 0], ["pairs", "count", 0],
     ["reserved", "array (≤ 256) of Reserved", []], ["reserved_told", "count", 0], ["answers", "count", 0],
     ["forms", "array (≤ 1000) of [bytes, count]", []], ["units", "bytes (≤ 32)", EMPTY],
-    ["report", "NodeReport or nil", null], ["register", "[count, count] or nil", null],
+    ["report", "NodeReport or nil", null], ["register", "[count, count, count] or nil", null],
   ],
   NodeReport: [
     ["version", "text (≤ 32)"], ["free", "count or nil", null], ["backup", "count", 0],

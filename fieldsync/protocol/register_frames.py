@@ -39,7 +39,7 @@ class AnsweringServer(_Exchange, Protocol):
     writing: Callable[[], AbstractContextManager[Tx]]
 
 
-def register_position(client: AskingClient, tx: ReadTx) -> tuple[int, int] | None:
+def register_position(client: AskingClient, tx: ReadTx) -> tuple[int, int, int] | None:
     """Return how far the register is here, for a hello; None where the server does not tell it."""
     tells = client.protocol >= TELLS_REGISTER
     return exchange.position(tx, client.server.id) if tells else None

@@ -89,7 +89,8 @@ class Hello(msgspec.Struct, array_like=True, frozen=True):
     forms: _Held = ()  # (first 8 bytes of a text's hash, bytes of it) of forms that had begun to come
     units: Annotated[bytes, msgspec.Meta(max_length=32)] = b""  # a short hash of this server's list of units
     report: NodeReport | None = None  # how the sender is
-    register: tuple[Count, Count] | None = None  # of the trust register: its epoch, and the number of the next entry
+    # of the trust register: its epoch, the number of the next entry, and headquarters' time of the head that it has
+    register: tuple[Count, Count, Count] | None = None
 
 
 class Commits(msgspec.Struct, array_like=True, frozen=True):

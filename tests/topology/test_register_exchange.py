@@ -63,6 +63,30 @@ def test_everybody_follows_headquarters(tree: Tree) -> None:
             assert register.certificate(tree.nodes["rima"].device) is not None
 
 
+def test_a_laptop_that_lacks_nothing_is_told_nothing(tree: Tree) -> None:
+    """A head is worth its bytes once an hour; any entry is told at once."""
+    hq, dima = tree.nodes["hq"], tree.nodes["dima"]
+
+    def head_of(node: Node) -> int:
+        with node.store.read() as tx:
+            head = exchange.read_head(tx)
+        assert head is not None
+        return head.at
+
+    first = head_of(dima)
+    tree.clock.tick(max(0, first - tree.clock()) + 60_000)  # the tree was founded by the computer's clock
+    tree.sync("dima", "hq")
+    assert head_of(dima) == first
+    tree.clock.tick(60 * 60_000)
+    tree.sync("dima", "hq")
+    assert head_of(dima) > first
+    second = head_of(dima)
+    tree.clock.tick(60_000)
+    device_locks.revoke_device(hq, tree.nodes["basim"].letters)
+    tree.sync("dima", "hq")
+    assert head_of(dima) > second
+
+
 def test_a_proposal_goes_up(tree: Tree) -> None:
     """What a branch's operator proposes is ordered by headquarters and in force below after the next syncs."""
     branch, laptop = tree.nodes["old"], tree.nodes["rima"].device

@@ -113,7 +113,7 @@ GROWN: tuple[msgspec.Struct, ...] = (
         forms=((b"shorthsh", 4_096),),
         units=b"unit",
         report=REPORT,
-        register=(2, 41),
+        register=(2, 41, AT),
     ),
     msgspec.structs.replace(
         next(one for one in MESSAGES if isinstance(one, messages.Ack)),

@@ -19,15 +19,16 @@ _AT_ONCE = 256
 """Entries in one frame: fewer than 256 KiB."""
 
 _MOST_PROPOSALS = 256
+_HEAD_MS = 60 * 60 * 1000
 
 
-def position(tx: ReadTx, server: bytes) -> tuple[int, int] | None:
+def position(tx: ReadTx, server: bytes) -> tuple[int, int, int] | None:
     """Return how far this node holds the register, for a hello to a server; None where it knows no organisation."""
     if not tx.settings.organisation:
         return None
     known = read_head(tx)
     number = tx.peer_settings(server).register_cursor if tx.settings.kind == "laptop" else tx.trust_count()
-    return (0 if known is None else known.epoch), number
+    return (0, number, 0) if known is None else (known.epoch, number, known.at)
 
 
 def read_head(tx: ReadTx) -> RegisterHead | None:
@@ -45,15 +46,21 @@ def current_head(tx: Tx, now: int) -> SignedHead | None:
     return None if kept is None else SignedHead(*kept)
 
 
-def news_for(tx: ReadTx, device: Device, asked: tuple[int, int], head: SignedHead) -> Iterator[RegisterNews]:
-    """Yield the head and the entries that a device lacks, in frames; a branch gets all kinds, others those that everybody holds."""
+def news_for(tx: ReadTx, device: Device, asked: tuple[int, int, int], signed: SignedHead) -> Iterator[RegisterNews]:
+    """Yield the head and the entries that a device lacks, in frames; a branch gets all kinds, others those that everybody holds.
+
+    A device that lacks none gets a head once an hour.
+    """
+    head = entries.decode_head(signed.head)
+    if asked[:2] == (head.epoch, head.count) and head.at < asked[2] + _HEAD_MS:
+        return
     kinds = None if is_branch(device.grants) else (*trust_register.FULLY_HELD,)
     number = asked[1]
     while found := tx.trust_entries_from(number, _AT_ONCE, kinds):
         yield RegisterNews(None, tuple(SignedEntry(one.entry, one.signature) for one in found))
         number = found[-1].number + 1
     own = () if kinds is None else tx.trust_entries_about(Kind.DEVICE, device.id)[:1]
-    yield RegisterNews(head, tuple(SignedEntry(one.entry, one.signature) for one in own if one.number >= asked[1]))
+    yield RegisterNews(signed, tuple(SignedEntry(one.entry, one.signature) for one in own if one.number >= asked[1]))
 
 
 def take_news(tx: Tx, server: bytes, news: RegisterNews, now: int) -> None:
