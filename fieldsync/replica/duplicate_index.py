@@ -44,11 +44,11 @@ def update_index(
     """
     writing = opens or node.write_repeatable
     with (opens or node.store.read)() as tx:
-        told, unkeyed = _Told(tx, progress, compare=compare), bool(tx.records_without_blocks(1))
+        counted, unkeyed = _UpdateProgress(tx, progress, compare=compare), bool(tx.records_without_blocks(1))
     room = limit
     while unkeyed and room != 0:
         with writing() as tx:
-            done = _put_blocks(tx, room, told)
+            done = _put_blocks(tx, room, counted)
         if not done:
             break
         room = None if room is None else room - done
@@ -61,10 +61,10 @@ def update_index(
                 return
             _put_pairs(tx, numbers, comparing)
         room = None if room is None else room - len(numbers)
-        told.add(len(numbers))
+        counted.add(len(numbers))
 
 
-class _Told:
+class _UpdateProgress:
     """How far an update is; nothing is counted where nobody asks, as there may be millions."""
 
     def __init__(self, tx: ReadTx, progress: Progress | None, *, compare: bool) -> None:
@@ -79,7 +79,7 @@ class _Told:
             self._progress(self._done, max(self._total, self._done), "linking")
 
 
-def _put_blocks(tx: Tx, room: int | None, told: _Told) -> int:
+def _put_blocks(tx: Tx, room: int | None, counted: _UpdateProgress) -> int:
     """Put the next records into their blocks, at most `room`; return how many."""
     numbers, keys, after = list[int](), _SortedKeys(), 0
     while keys.count < _KEYS and (room is None or len(numbers) < room):
@@ -90,7 +90,7 @@ def _put_blocks(tx: Tx, room: int | None, told: _Told) -> int:
             keys.add(block_members(blocks.all_keys(features.features_of(one.type, one.doc)), one.n))
         numbers += part
         after = part[-1]
-        told.add(len(part))
+        counted.add(len(part))
     if numbers:
         tx.put_blocks(numbers, keys.in_order())
     return len(numbers)

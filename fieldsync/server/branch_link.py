@@ -104,7 +104,6 @@ def store_join(node: Node, invite: Invite, told: messages.JoinAnswer, *, again: 
         tx.peer_settings(told.server).lost_enrolment = False
         if not again:
             trust_register.follow_organisation(tx, invite.organisation)
-        if not again:
             schema_rollout.put_in_force(node, tx, told.schema)
     return Attached(name, invite.address, [unit for unit, _ in told.grants], told.letters)
 

@@ -65,9 +65,6 @@ class AuthorityState:
     admins: dict[bytes, Admin] = field(default_factory=dict)
     retired: dict[bytes, Admin] = field(default_factory=dict)
     waiting: dict[bytes, WaitingAction] = field(default_factory=dict)
-    ended: dict[bytes, bool] = field(
-        default_factory=dict
-    )  # actions that were confirmed (True) or stopped before their time
     voids: dict[bytes, int] = field(default_factory=dict)  # by admin key: from which number on what it signed is void
     current: dict[bytes, bytes] = field(default_factory=dict)  # by subject: the hash of the last entry about it
 
@@ -150,9 +147,7 @@ class AuthorityState:
                     self.waiting[entry.hash] = WaitingAction(entry, entry.at + WAIT_MS)
             case Stop():
                 del self.waiting[body.entry]
-                self.ended[body.entry] = False
             case Confirmation():
-                self.ended[body.entry] = True
                 self._enforce_action(self.waiting.pop(body.entry).entry)
             case _:
                 self._enforce_action(entry)

@@ -5,7 +5,7 @@ Everything that is signed is kept and sent as the bytes that were signed. Byte b
 
 from collections.abc import Callable, Sequence
 from hashlib import sha256
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import msgspec
 
@@ -21,6 +21,7 @@ MOST_SIGNATURES = 8
 MOST_AT_ONCE = 1_024
 """How many entries or proposals one frame may have."""
 
+_T = TypeVar("_T")
 Signature = Annotated[bytes, msgspec.Meta(min_length=64, max_length=64)]
 
 
@@ -89,55 +90,46 @@ class RegisterNews(msgspec.Struct, frozen=True, array_like=True):
 
 
 encode = msgspec.msgpack.Encoder().encode
-_decode_body: Callable[[bytes], Body] = msgspec.msgpack.Decoder(Body).decode
-_decode_proposal = msgspec.msgpack.Decoder(Proposal).decode
-_decode_entry = msgspec.msgpack.Decoder(Entry).decode
-_decode_head = msgspec.msgpack.Decoder(RegisterHead).decode
+_read_body: Callable[[bytes], Body] = msgspec.msgpack.Decoder(Body).decode
+_read_proposal = msgspec.msgpack.Decoder(Proposal).decode
+_read_entry = msgspec.msgpack.Decoder(Entry).decode
+_read_head = msgspec.msgpack.Decoder(RegisterHead).decode
+
+
+def _decode_exactly(read: Callable[[bytes], _T], data: bytes, what: str) -> _T:
+    """Return what these bytes are, if they are its only spelling. BadFrame."""
+    try:
+        found = read(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
+        raise errors.BadFrame(reason=what) from fault
+    if encode(found) != data:
+        raise errors.BadFrame(reason="not canonical")
+    return found
 
 
 def decode_body(data: bytes) -> Body:
     """Return a body of its exact bytes; BadFrame."""
-    try:
-        body = _decode_body(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
-        raise errors.BadFrame(reason="proposal") from fault
-    if encode(body) != data:
-        raise errors.BadFrame(reason="not canonical")
-    return body
+    return _decode_exactly(_read_body, data, "proposal")
 
 
 def decode_proposal(data: bytes) -> Proposal:
     """Return a proposal of its exact bytes, with a body that can be read; BadFrame."""
-    try:
-        proposal = _decode_proposal(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
-        raise errors.BadFrame(reason="proposal") from fault
-    if encode(proposal) != data:
-        raise errors.BadFrame(reason="not canonical")
+    proposal = _decode_exactly(_read_proposal, data, "proposal")
     decode_body(proposal.body)
     return proposal
 
 
 def decode_entry(data: bytes) -> Entry:
     """Return an entry of its exact bytes, whose kind is its body's; BadFrame."""
-    try:
-        entry = _decode_entry(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
-        raise errors.BadFrame(reason="entry") from fault
-    if encode(entry) != data or kind_of(decode_body(entry.proposal.body)) is not entry.kind:
+    entry = _decode_exactly(_read_entry, data, "entry")
+    if kind_of(decode_body(entry.proposal.body)) is not entry.kind:
         raise errors.BadFrame(reason="not canonical")
     return entry
 
 
 def decode_head(data: bytes) -> RegisterHead:
     """Return a head of its exact bytes; BadFrame."""
-    try:
-        head = _decode_head(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
-        raise errors.BadFrame(reason="register head") from fault
-    if encode(head) != data:
-        raise errors.BadFrame(reason="not canonical")
-    return head
+    return _decode_exactly(_read_head, data, "register head")
 
 
 def entry_hash(data: bytes) -> bytes:

@@ -19,7 +19,6 @@ _AT_ONCE = 256
 """Entries in one frame: fewer than 256 KiB."""
 
 _MOST_PROPOSALS = 256
-_HEAD_MS = 60 * 60 * 1000
 
 
 def position(tx: ReadTx, server: bytes) -> tuple[int, int, int] | None:
@@ -41,7 +40,7 @@ def current_head(tx: Tx, now: int) -> SignedHead | None:
     """Return the head that this server tells: its own at headquarters, which certifies what changed; else the one it was told."""
     if trust_register.orders(tx):
         device_certificates.certify_changes(tx, now)
-        return trust_register.signed_head(tx, now)
+        return trust_register.current_head(tx, now)
     kept = tx.settings.register_head
     return None if kept is None else SignedHead(*kept)
 
@@ -52,7 +51,7 @@ def news_for(tx: ReadTx, device: Device, asked: tuple[int, int, int], signed: Si
     A device that lacks none gets a head once an hour.
     """
     head = entries.decode_head(signed.head)
-    if asked[:2] == (head.epoch, head.count) and head.at < asked[2] + _HEAD_MS:
+    if asked[:2] == (head.epoch, head.count) and head.at < asked[2] + trust_register.HEAD_MS:
         return
     kinds = None if is_branch(device.grants) else (*trust_register.FULLY_HELD,)
     number = asked[1]
@@ -74,7 +73,7 @@ def take_news(tx: Tx, server: bytes, news: RegisterNews, now: int) -> None:
         return
     head, known = entries.decode_head(news.head.head), read_head(tx)
     if known is not None and (head.epoch, head.count, head.at) < (known.epoch, known.count, known.at):
-        return  # from an older answer: its age is shown, and nothing in it is news
+        return  # from an older answer: nothing in it is news
     reason = _check_head(tx, news.head, all_kinds=not laptop)
     if reason is not None:
         tx.settings.register_fault = RegisterFault(server, tx.trust_count(), reason, now)
@@ -88,7 +87,7 @@ def _check_head(tx: ReadTx, signed: SignedHead, *, all_kinds: bool) -> str | Non
     """Return what is wrong with a head: headquarters has not signed it, or this node's entries are not those that it names."""
     head = entries.decode_head(signed.head)
     register = trust_register.open_register(tx, head.at)
-    if register is None or not tx.trust_count():
+    if register is None:
         return "gap"
     if not entries.is_head_signed(tx.settings.organisation, signed, register.state.headquarters):
         return "signature"

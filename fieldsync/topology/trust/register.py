@@ -33,6 +33,9 @@ from fieldsync.trust.register_view import RegisterView
 FULLY_HELD = (Kind.AUTHORITY, Kind.LOCK, Kind.FORM, Kind.ERASURE)
 """The kinds that every node holds all entries of; of the others a laptop holds those that it needs."""
 
+HEAD_MS = 60 * 60 * 1000
+"""How old a head may be that tells nothing new."""
+
 _SELF_CONTAINED = (Kind.AUTHORITY, Kind.FORM)
 """The kinds whose authorisation rests on entries of kind AUTHORITY alone."""
 
@@ -82,7 +85,7 @@ def open_register(tx: ReadTx, now: int) -> RegisterView | None:
 
 
 class FoundingPlan(Struct, frozen=True):
-    """What a new register begins with: the first admin's name, the organisation's unit, the recovery key's public half."""
+    """What a new register begins with: the first admin's name, the organisation's unit, the recovery key, which signs."""
 
     admin: str
     unit: str
@@ -97,7 +100,7 @@ def found_organisation(tx: Tx, plan: FoundingPlan, now: int, environment: Enviro
     )
     proposal = entries.authorise(b"", founding, [admin, plan.recovery])
     signed = entries.sign_entry(b"", Entry(0, 0, Kind.AUTHORITY, NOTHING, now, "", proposal), own)
-    entry = _stored_entry(b"", signed)
+    entry = _stored_entry(signed, entries.signers_of(b"", proposal))
     tx.append_trust_entry(entry)
     tx.settings.organisation, tx.settings.register_time = entry.hash, now
     tx.settings.admin_key, tx.settings.headquarters_key = admin.to_bytes(), own.to_bytes()
@@ -125,9 +128,12 @@ def take_proposal(tx: Tx, proposal: Proposal, now: int) -> TrustEntry | None:
     """Do so with a proposal that others have signed."""
     if orders(tx):
         return _order(tx, proposal, now)
-    data = entries.encode(proposal)
-    tx.add_trust_proposal(TrustProposal(sha256(data).digest(), data, now))
+    tx.add_trust_proposal(TrustProposal(_proposal_hash(proposal), entries.encode(proposal), now))
     return None
+
+
+def _proposal_hash(proposal: Proposal) -> bytes:
+    return sha256(entries.encode(proposal)).digest()
 
 
 def _order(tx: Tx, proposal: Proposal, now: int) -> TrustEntry:
@@ -146,7 +152,7 @@ def _order(tx: Tx, proposal: Proposal, now: int) -> TrustEntry:
     entry = Entry(register.state.epoch, number, kind, previous, at, reason or "", proposal)
     assert settings.headquarters_key is not None
     signed = entries.sign_entry(settings.organisation, entry, DeviceKey.from_bytes(settings.headquarters_key))
-    stored = _stored_entry(settings.organisation, signed)
+    stored = _stored_entry(signed, signers)
     tx.append_trust_entry(stored)
     settings.register_time = at
     return stored
@@ -156,28 +162,33 @@ def _proposal_of(one: TrustEntry) -> Proposal:
     return entries.decode_entry(one.entry).proposal
 
 
-def _stored_entry(organisation: bytes, signed: SignedEntry) -> TrustEntry:
+def _stored_entry(signed: SignedEntry, signers: frozenset[bytes]) -> TrustEntry:
     """Return an entry with what it is looked up by. BadFrame."""
     entry = entries.decode_entry(signed.entry)
     body = entries.decode_body(entry.proposal.body)
-    signers = tuple(sorted(entries.signers_of(organisation, entry.proposal)))
     certificate = body if isinstance(body, Certificate) else None
     return TrustEntry(
         entry.number, entry.kind, subject_of(body), entries.entry_hash(signed.entry), entry.at, entry.refused, signed.entry,
-        signed.signature, signers, certificate.invite if certificate else b"", certificate.copy_of if certificate else b"",
+        signed.signature, tuple(sorted(signers)), certificate.invite if certificate else b"", certificate.copy_of if certificate else b"",
         certificate.pending if certificate else False, body.action if isinstance(body, Lock) else "",
     )  # fmt: skip
 
 
-def signed_head(tx: Tx, now: int) -> SignedHead:
-    """Return headquarters' signed word on how far the register goes."""
+def current_head(tx: Tx, now: int) -> SignedHead:
+    """Return headquarters' signed word on how far the register goes; signed anew where it has changed, and once an hour."""
     settings = tx.settings
+    if settings.register_head is not None:
+        kept = entries.decode_head(settings.register_head[0])
+        if kept.count == tx.trust_count() and now < kept.at + HEAD_MS:
+            return SignedHead(*settings.register_head)
     at = max(now, settings.register_time)
     assert settings.headquarters_key is not None
     register = RegisterView(StoredEntries(tx), at)
     last = tuple(sorted(tx.trust_hashes().items()))
     head = RegisterHead(register.state.epoch, tx.trust_count(), at, last)
-    return entries.sign_head(settings.organisation, head, DeviceKey.from_bytes(settings.headquarters_key))
+    signed = entries.sign_head(settings.organisation, head, DeviceKey.from_bytes(settings.headquarters_key))
+    settings.register_head = signed.head, signed.signature
+    return signed
 
 
 class RegisterConflict(Struct, frozen=True):
@@ -197,18 +208,18 @@ def take_entries(tx: Tx, signed: Sequence[SignedEntry], *, all_kinds: bool) -> R
         entry = entries.decode_entry(one.entry)
         if entry.number < tx.trust_count():
             continue
-        reason = _conflict(tx, one, entry, all_kinds=all_kinds)
+        signers = entries.signers_of(organisation if entry.number else b"", entry.proposal)
+        reason = _conflict(tx, one, entry, signers, all_kinds=all_kinds)
         if reason is not None:
             return RegisterConflict(entry.number, reason)
-        stored = _stored_entry(b"" if entry.number == 0 else organisation, one)
-        tx.append_trust_entry(stored)
-        for proposal in tx.trust_proposals():
-            if proposal.proposal == entries.encode(entry.proposal):
-                tx.end_trust_proposal(proposal.hash)
+        tx.append_trust_entry(_stored_entry(one, signers))
+        tx.end_trust_proposal(_proposal_hash(entry.proposal))
     return None
 
 
-def _conflict(tx: ReadTx, signed: SignedEntry, entry: Entry, *, all_kinds: bool) -> str | None:
+def _conflict(
+    tx: ReadTx, signed: SignedEntry, entry: Entry, signers: frozenset[bytes], *, all_kinds: bool
+) -> str | None:
     organisation = tx.settings.organisation
     if entry.number == 0:
         return None if entries.entry_hash(signed.entry) == organisation else "other_organisation"
@@ -222,13 +233,11 @@ def _conflict(tx: ReadTx, signed: SignedEntry, entry: Entry, *, all_kinds: bool)
     register = RegisterView(StoredEntries(tx), entry.at)
     body = entries.decode_body(entry.proposal.body)
     key = register.state.headquarters
-    found = Registered(entry.number, entry.at, b"", body, entries.signers_of(organisation, entry.proposal))
+    found = Registered(entry.number, entry.at, b"", body, signers)
     judged = all_kinds or entry.kind in _SELF_CONTAINED
     refusal = register.refusal_reason(found) if judged else None
     if isinstance(body, HeadquartersKey) and refusal is None:
         key = body.key  # whoever has lost the former key signs with the new one
     if not entries.is_entry_signed(organisation, signed, key):
         return "signature"
-    if judged and (refusal or "") != entry.refused and not (refusal is None and entry.refused):
-        return "unauthorised"
-    return None
+    return "unauthorised" if refusal is not None and refusal != entry.refused else None
