@@ -13,7 +13,6 @@ class TrustEntry(NamedTuple):
     refused: why it is not in force; empty where it is registered.
     signers: the public keys whose authorisations hold.
     invite, copy_of: of a certificate, by which invite it joined, and which device it goes on for; else empty.
-    pending: of a certificate, whether it waits for approval.
     action: of a lock; else empty.
     """
 
@@ -28,7 +27,6 @@ class TrustEntry(NamedTuple):
     signers: tuple[bytes, ...] = ()
     invite: bytes = b""
     copy_of: bytes = b""
-    pending: bool = False
     action: str = ""
 
 
@@ -46,8 +44,8 @@ class TrustReads(Protocol):
     def trust_count(self) -> int:
         """Return the number that follows the last entry; 0 where there is none."""
 
-    def trust_hashes(self, before: int | None = None) -> dict[Kind, bytes]:
-        """Return the hash of the last entry of each kind, before a number or at all, refused ones too."""
+    def trust_hashes(self) -> dict[Kind, bytes]:
+        """Return the hash of the last entry of each kind, refused ones too."""
 
     def trust_entries(self, kind: Kind) -> list[TrustEntry]:
         """Return the registered entries of a kind, in the order of their numbers."""

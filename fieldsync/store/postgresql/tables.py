@@ -170,7 +170,7 @@ TABLES = (
     f"""CREATE TABLE trust_entry (
         number bigint PRIMARY KEY, kind bigint NOT NULL, subject bytea NOT NULL, hash bytea NOT NULL, at bigint NOT NULL,
         refused {_TEXT} NOT NULL, entry bytea NOT NULL, signature bytea NOT NULL, signers bytea NOT NULL,
-        invite bytea NOT NULL, copy_of bytea NOT NULL, pending bigint NOT NULL, action {_TEXT} NOT NULL)""",
+        invite bytea NOT NULL, copy_of bytea NOT NULL, action {_TEXT} NOT NULL)""",
     "CREATE INDEX trust_entry_by_subject ON trust_entry (kind, subject, number)",
     "CREATE INDEX trust_entry_by_kind ON trust_entry (kind, number)",
     "CREATE INDEX trust_entry_by_invite ON trust_entry (invite) WHERE invite <> ''",

@@ -7,7 +7,7 @@ from fieldsync.store.contract import TrustEntry, TrustProposal
 from fieldsync.store.sql.interning import SqlNumberReads, SqlNumberWrites
 from fieldsync.trust.bodies import KEY_SIZE, Kind
 
-_ENTRY = "number, kind, subject, hash, at, refused, entry, signature, signers, invite, copy_of, pending, action"
+_ENTRY = "number, kind, subject, hash, at, refused, entry, signature, signers, invite, copy_of, action"
 
 
 class SqlTrustReads(SqlNumberReads):
@@ -16,10 +16,9 @@ class SqlTrustReads(SqlNumberReads):
     def trust_count(self) -> int:
         return int(self.sql("SELECT coalesce(max(number) + 1, 0) FROM trust_entry").fetchone()[0])
 
-    def trust_hashes(self, before: int | None = None) -> dict[Kind, bytes]:
-        query = "SELECT hash FROM trust_entry WHERE kind = ? AND number < ? ORDER BY number DESC LIMIT 1"
-        end = (1 << 63) - 1 if before is None else before
-        found = {kind: self.sql(query, (int(kind), end)).fetchone() for kind in Kind}
+    def trust_hashes(self) -> dict[Kind, bytes]:
+        query = "SELECT hash FROM trust_entry WHERE kind = ? ORDER BY number DESC LIMIT 1"
+        found = {kind: self.sql(query, (int(kind),)).fetchone() for kind in Kind}
         return {kind: row[0] for kind, row in found.items() if row is not None}
 
     def trust_entries(self, kind: Kind) -> list[TrustEntry]:
@@ -57,10 +56,10 @@ class SqlTrustWrites(SqlTrustReads, SqlNumberWrites):
 
     def append_trust_entry(self, entry: TrustEntry) -> None:
         self.sql(
-            f"INSERT INTO trust_entry ({_ENTRY}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            f"INSERT INTO trust_entry ({_ENTRY}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
             (
                 entry.number, int(entry.kind), entry.subject, entry.hash, entry.at, entry.refused, entry.entry, entry.signature,
-                b"".join(entry.signers), entry.invite, entry.copy_of, int(entry.pending), entry.action,
+                b"".join(entry.signers), entry.invite, entry.copy_of, entry.action,
             ),
         )  # fmt: skip
 
@@ -77,8 +76,6 @@ class SqlTrustWrites(SqlTrustReads, SqlNumberWrites):
 
 
 def _read_entry(row: Sequence[Any]) -> TrustEntry:
-    number, kind, subject, hash_, at, refused, entry, signature, signers, invite, copy_of, pending, action = row
+    number, kind, subject, hash_, at, refused, entry, signature, signers, invite, copy_of, action = row
     keys = tuple(signers[at_ : at_ + KEY_SIZE] for at_ in range(0, len(signers), KEY_SIZE))
-    return TrustEntry(
-        number, Kind(kind), subject, hash_, at, refused, entry, signature, keys, invite, copy_of, bool(pending), action
-    )
+    return TrustEntry(number, Kind(kind), subject, hash_, at, refused, entry, signature, keys, invite, copy_of, action)

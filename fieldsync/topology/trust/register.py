@@ -170,7 +170,7 @@ def _stored_entry(signed: SignedEntry, signers: frozenset[bytes]) -> TrustEntry:
     return TrustEntry(
         entry.number, entry.kind, subject_of(body), entries.entry_hash(signed.entry), entry.at, entry.refused, signed.entry,
         signed.signature, tuple(sorted(signers)), certificate.invite if certificate else b"", certificate.copy_of if certificate else b"",
-        certificate.pending if certificate else False, body.action if isinstance(body, Lock) else "",
+        body.action if isinstance(body, Lock) else "",
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ STEPS = (
     """CREATE TABLE IF NOT EXISTS trust_entry (
         number INTEGER PRIMARY KEY, kind INTEGER NOT NULL, subject BLOB NOT NULL, hash BLOB NOT NULL, at INTEGER NOT NULL,
         refused TEXT NOT NULL, entry BLOB NOT NULL, signature BLOB NOT NULL, signers BLOB NOT NULL, invite BLOB NOT NULL,
-        copy_of BLOB NOT NULL, pending INTEGER NOT NULL, action TEXT NOT NULL)""",
+        copy_of BLOB NOT NULL, action TEXT NOT NULL)""",
     "CREATE INDEX IF NOT EXISTS trust_entry_by_subject ON trust_entry (kind, subject, number)",
     "CREATE INDEX IF NOT EXISTS trust_entry_by_kind ON trust_entry (kind, number)",
     "CREATE INDEX IF NOT EXISTS trust_entry_by_invite ON trust_entry (invite) WHERE invite <> X''",
